@@ -1,0 +1,94 @@
+"""Time contenders side by side: alternating, a median of repeats that each last long enough."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+BLOCK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A name and the call that is timed; ``result`` gives the arrays on which all must agree."""
+
+    name: str
+    run: Callable[[], object]
+    result: Callable[[], dict[str, np.ndarray]] = dict
+
+
+def alternate(contenders, repeats, block_seconds=BLOCK_SECONDS):
+    """Time each contender in turn, ``repeats`` times over.
+
+    Returns
+    -------
+    dict of str to list of float
+        Seconds a call, one figure a repeat: the median of the calls in a block of ``block_seconds``
+        (0 for calls that are long enough alone: a block is one call, and nothing runs before it).
+    """
+    seconds = {contender.name: [] for contender in contenders}
+    for contender in contenders:
+        contender.run()  # compiles, allocates, prepacks
+    for _ in range(repeats):
+        for contender in contenders:
+            seconds[contender.name].append(_block(contender.run, block_seconds))
+    return seconds
+
+
+def medians(seconds):
+    """Map every contender's repeats to their median."""
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _block(run, block_seconds):
+    # The first calls pay for caches and for the other library's threads that still spin.
+    if not block_seconds:
+        return _calls(run, 0)[0]
+    _calls(run, block_seconds / 10)
+    return statistics.median(_calls(run, block_seconds, at_least=3))
+
+
+def _calls(run, block_seconds, at_least=1):
+    seconds = []
+    end = time.perf_counter() + block_seconds
+    while len(seconds) < at_least or time.perf_counter() < end:
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def disagreement(results, reference):
+    """Largest difference between two mappings, relative to each array's largest magnitude.
+
+    Arrays smaller than 1 throughout are compared absolutely. Only names in both are compared.
+    """
+    worst = 0.0
+    for name in results.keys() & reference.keys():
+        scale = max(1.0, float(np.abs(reference[name]).max()))
+        worst = max(worst, float(np.abs(results[name] - reference[name]).max()) / scale)
+    return worst
+
+
+def check_agreement(contenders, tolerance):
+    """Raise ValueError unless every contender's result agrees with the first one's."""
+    if not contenders:
+        return
+    first, *others = contenders
+    reference = first.result()
+    for contender in others:
+        difference = disagreement(contender.result(), reference)
+        if not difference <= tolerance:
+            raise ValueError(
+                f"{contender.name} differs from {first.name} by {difference:.1e}, "
+                f"more than {tolerance:.0e}"
+            )
+
+
+def geometric_mean(values):
+    """Geometric mean of a non-empty sequence of positive numbers."""
+    return float(np.exp(np.mean(np.log(list(values)))))

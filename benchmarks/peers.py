@@ -1,0 +1,302 @@
+"""fastrnn against PyTorch and ONNX Runtime, in one run, alternating.
+
+    python -m benchmarks.peers [--only infer,train,ragged,fit] [--cells lstm,gru,rnn]
+                               [--repeats 5] [--threads 2] [--json FILE] [--markdown FILE]
+
+All get the same weights and the same batch, and must agree before they are timed. A ratio is the
+fastest peer's time over fastrnn's, both medians of the repeats. A row during which other processes
+kept a core busy is marked as disturbed; it says little, the peers' part of it least.
+
+infer   one layer forward: ``eval()``, ``inference_mode``, an ONNX model of one node
+train   forward and backward from the last step's output; the parameters' gradients, no optimiser
+ragged  the same on lengths uniform in [T/4, T]; PyTorch packed, and padded with a gather
+fit     JapaneseVowels, bidirectional GRU of 64, 60 epochs; PyTorch with packed sequences
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarks import machine, whole_fit
+from benchmarks.contenders import Case, installed, ragged_lengths
+from benchmarks.measure import alternate, check_agreement, geometric_mean, medians
+from benchmarks.report import markdown_table, milliseconds, significant, write_json
+
+OURS = "fastrnn"
+CELLS = ("lstm", "gru", "rnn")
+GRID = (  # B, T, I, H
+    (1, 50, 8, 32),
+    (1, 100, 64, 64),
+    (16, 50, 16, 32),
+    (32, 100, 8, 32),
+    (32, 50, 32, 64),
+    (64, 50, 64, 128),
+    (64, 25, 256, 256),
+    (64, 25, 512, 512),
+    (32, 25, 1024, 1024),
+)
+RAGGED = (
+    ("lstm", 16, 29, 12, 32),
+    ("lstm", 32, 100, 8, 64),
+    ("lstm", 64, 100, 32, 128),
+    ("gru", 32, 100, 8, 64),
+    ("gru", 64, 100, 32, 128),
+)
+TOLERANCE = 1e-4
+ELSEWHERE = 0.1
+# What is asked of a cell: (geometric mean of the ratios, least ratio).
+TARGETS = {
+    "infer": {"lstm": (1.3, 0.97), "gru": (1.6, 0.97), "rnn": (2.0, 0.97)},
+    "train": {"lstm": (2.5, 1.1), "gru": (6.0, 1.3), "rnn": (6.0, 1.3)},
+    "ragged": {"lstm": (3.0, 3.0), "gru": (3.0, 3.0)},
+    "fit": {"gru": (10.0, 10.0)},
+}
+TITLES = {
+    "infer": "Inference, one layer",
+    "train": "Training pass, one layer",
+    "ragged": "Training pass, ragged batch (lengths uniform in [T/4, T])",
+    "fit": "A whole fit: JapaneseVowels, bidirectional GRU of 64, 60 epochs",
+}
+
+
+def least_ratio(section, cell, H):
+    """Return the ratio asked of a single point."""
+    return 0.95 if section == "infer" and H > 256 else TARGETS[section][cell][1]
+
+
+def cases(section, cells):
+    """Return the cases of a section: the grid for each cell, or the ragged rows."""
+    if section == "ragged":
+        rows = (row for row in RAGGED if row[0] in cells)
+        return [Case(*row, ragged=ragged_lengths(B=row[1], T=row[2])) for row in rows]
+    return [Case(cell, *sizes) for cell in cells for sizes in GRID]
+
+
+def layer_row(section, case, libraries, repeats, facts):
+    """Check and time one case; return its row."""
+    build = "inference" if section == "infer" else "training"
+    contenders = [contender for library in libraries for contender in getattr(library, build)(case)]
+    check_agreement(contenders, TOLERANCE)
+    row = {"cell": case.cell, "B": case.B, "T": case.T, "I": case.I, "H": case.H}
+    row |= timing(contenders, repeats)
+    return row | floors(section, case, row["seconds"].get(OURS), facts)
+
+
+def timing(contenders, repeats, **options):
+    """Time contenders; return medians, the repeats behind them, and the ratio to the best peer."""
+    elsewhere = machine.Elsewhere()
+    seconds = alternate(contenders, repeats, **options)
+    middle = medians(seconds)
+    peers = [value for name, value in middle.items() if name != OURS]
+    ratio = min(peers) / middle[OURS] if peers and OURS in middle else None
+    row = {"seconds": middle, "repeats": seconds, "ratio": ratio}
+    return row | {"cores_busy_elsewhere": elsewhere.cores()}
+
+
+def floors(section, case, seconds, facts):
+    """Return the floor and the fraction of it reached, at 0.27 ns and at this machine's tanh."""
+    sizes = (case.cell, case.rows, case.I, case.H)
+    common = {
+        "training": section != "infer",
+        "peak": facts["peak_gflops"] * 1e9,
+        "cores": min(facts["threads"], case.B),
+    }
+    floor = machine.floor_seconds(*sizes, **common)
+    here = machine.floor_seconds(*sizes, **common, activation_ns=facts["tanh_ns"])
+    return {
+        "floor": floor,
+        "floor_here": here,
+        "of_floor": seconds and floor / seconds,
+        "of_floor_here": seconds and here / seconds,
+    }
+
+
+def fit_rows(libraries, repeats):
+    """Time the whole fit; the row carries each library's mean accuracy on the test part."""
+    present = {library.name for library in libraries}
+    if OURS not in present:
+        print("fit skipped: its data come with fastrnn", file=sys.stderr)
+        return []
+    contenders, fits = whole_fit.contenders(whole_fit.Split.japanese_vowels(), present)
+    row = {"cell": "gru", "H": whole_fit.HIDDEN}
+    row |= timing(contenders, repeats, block_seconds=0)
+    return [row | {"accuracy": {name: fit.mean_score() for name, fit in fits.items()}}]
+
+
+def run_section(section, cells, libraries, repeats, facts):
+    """Return the rows of a section, announcing each as it is done."""
+    if section == "fit":
+        return fit_rows(libraries, repeats)
+    rows = []
+    for case in cases(section, cells):
+        rows.append(layer_row(section, case, libraries, repeats, facts))
+        print(
+            f"{section} {case.cell} {case.B, case.T, case.I, case.H}: {ratio_text(rows[-1])}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return rows
+
+
+def section_markdown(section, rows):
+    """Return a section as Markdown: its rows, then its summary."""
+    table = fit_table(rows) if section == "fit" else layer_table(section, rows)
+    cells = summary(section, rows)
+    tables = [table, summary_table(section, cells)] if cells else [table]
+    return "\n\n".join([f"## {TITLES[section]}", *tables]) + "\n"
+
+
+def layer_table(section, rows):
+    """Milliseconds, ratio and fractions of the floor, a line a case."""
+    names = contender_names(rows)
+    columns = ["cell", "B, T, I, H", *(f"{name} ms" for name in names)]
+    columns += ["ratio", "asked", "of floor", "of floor here"]
+    lines = []
+    for row in rows:
+        sizes = f"{row['B']}, {row['T']}, {row['I']}, {row['H']}"
+        times = [milliseconds(row["seconds"].get(name)) for name in names]
+        asked = significant(least_ratio(section, row["cell"], row["H"]))
+        reached = [percent(row["of_floor"]), percent(row["of_floor_here"])]
+        lines.append([row["cell"], sizes, *times, ratio_text(row), asked, *reached])
+    return markdown_table(columns, lines)
+
+
+def fit_table(rows):
+    """Seconds and accuracy, a line a library."""
+    lines = [
+        [name, significant(seconds), significant(row["accuracy"][name]), ratio_text(row)]
+        for row in rows
+        for name, seconds in row["seconds"].items()
+    ]
+    return markdown_table(["library", "s a fit", "mean test accuracy", "ratio"], lines)
+
+
+def contender_names(rows):
+    """Return the contenders' names in the order in which they first appear."""
+    return list(dict.fromkeys(name for row in rows for name in row["seconds"]))
+
+
+def ratio_text(row):
+    """Return a row's ratio, marked where other processes were in the way."""
+    return significant(row["ratio"]) + (" (disturbed)" if disturbed(row) else "")
+
+
+def disturbed(row):
+    """Say whether others kept more than ``ELSEWHERE`` cores busy while the row was timed."""
+    return (row["cores_busy_elsewhere"] or 0) > ELSEWHERE
+
+
+def percent(fraction):
+    """Return a fraction as whole per cent, or a dash."""
+    return "-" if fraction is None else f"{100 * fraction:.0f} %"
+
+
+def summary(section, rows):
+    """Return geometric mean, least ratio and whether both suffice, for each cell."""
+    by_cell = defaultdict(list)
+    for row in rows:
+        if row["ratio"] is not None:
+            by_cell[row["cell"]].append(row)
+    return {cell: cell_summary(section, cell, rows) for cell, rows in by_cell.items()}
+
+
+def cell_summary(section, cell, rows):
+    """Summarise the rows of one cell against what is asked of it."""
+    ratios = [row["ratio"] for row in rows]
+    mean, asked_mean = geometric_mean(ratios), TARGETS[section][cell][0]
+    short = [row for row in rows if row["ratio"] < least_ratio(section, cell, row["H"])]
+    return {
+        "geometric_mean": mean,
+        "asked_mean": asked_mean,
+        "minimum": min(ratios),
+        "asked_minimum": TARGETS[section][cell][1],
+        "points_short": len(short),
+        "points_disturbed": sum(map(disturbed, rows)),
+        "met": mean >= asked_mean and not short,
+    }
+
+
+def summary_table(section, cells):
+    """Return the summary as Markdown."""
+    lines = [
+        [
+            cell,
+            significant(s["geometric_mean"]),
+            significant(s["asked_mean"]),
+            significant(s["minimum"]),
+            significant(s["asked_minimum"])
+            + (" (0.95 above H = 256)" if section == "infer" else ""),
+            "yes" if s["met"] else f"no ({s['points_short']} points short)",
+        ]
+        for cell, s in cells.items()
+    ]
+    return markdown_table(["cell", "geometric mean", "asked", "minimum", "asked", "met"], lines)
+
+
+def machine_markdown(facts, repeats):
+    """Say where and with what the figures were taken."""
+    versions = ", ".join(
+        f"{name} {version}" for name, version in facts["versions"].items() if version
+    )
+    return (
+        f"{facts['cpu']}, {facts['cores']} cores, {facts['threads']} threads; "
+        f"Python {facts['python']}, {versions}; medians of {repeats}.\n"
+        f"FMA peak of a core {facts['peak_gflops']:.0f} GFLOP/s, a tanh {facts['tanh_ns']:.2f} ns. "
+        f"Floor = multiply-adds / peak + activations at {machine.ACTIVATION_NS} ns; "
+        f"'here' = at this machine's tanh.\n"
+    )
+
+
+def parse(arguments=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.peers", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--only", default=",".join(TITLES), help="sections, by commas (default: all)"
+    )
+    parser.add_argument("--cells", default=",".join(CELLS), help="cells, by commas (default: all)")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--markdown", metavar="FILE")
+    options = parser.parse_args(arguments)
+    options.only, options.cells = options.only.split(","), options.cells.split(",")
+    for name, known in [("only", TITLES), ("cells", CELLS)]:
+        if unknown := set(getattr(options, name)) - set(known):
+            parser.error(
+                f"--{name}: unknown {', '.join(sorted(unknown))}; choose from {', '.join(known)}"
+            )
+    return options
+
+
+def main(arguments=None):
+    """Run the sections asked for; print and write their tables."""
+    options = parse(arguments)
+    libraries, missing = installed(options.threads)
+    for sentence in missing:
+        print(sentence, file=sys.stderr)
+    facts = machine.facts(options.threads)
+    sections = {
+        section: run_section(section, options.cells, libraries, options.repeats, facts)
+        for section in TITLES
+        if section in options.only
+    }
+    parts = [machine_markdown(facts, options.repeats), *(f"{sentence}\n" for sentence in missing)]
+    parts += [section_markdown(section, rows) for section, rows in sections.items() if rows]
+    text = "\n".join(parts)
+    print(text)
+    if options.markdown:
+        Path(options.markdown).write_text(text, encoding="utf-8")
+    summaries = {section: summary(section, rows) for section, rows in sections.items()}
+    write_json(
+        options.json,
+        {"machine": facts, "missing": missing, "sections": sections, "summary": summaries},
+    )
+
+
+if __name__ == "__main__":
+    main()

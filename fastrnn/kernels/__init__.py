@@ -1,0 +1,1 @@
+"""Numba kernels: vectors and tiles, activations, the cells.  They fill arrays and check nothing."""

@@ -1,0 +1,113 @@
+"""tanh, sigmoid and relu of vectors.
+
+float32: tanh as a ratio of polynomials, odd of degree 13 over even of degree 6 (the coefficients are those of
+Eigen's `generic_fast_tanh_float`), to 4 units in the last place; the sigmoid is (1 + tanh(x/2)) / 2, to 1e-7.
+
+float64: both from the exponential's series after Cody and Waite's reduction ("Software Manual for the Elementary
+Functions", 1980): x = k ln 2 + r with |r| <= ln 2 / 2, exp(x) = 2**k (1 + p), p = expm1(r) by Taylor; tanh from
+expm1, so that it keeps its last places near zero.  To 3 units in the last place.
+
+NaN stays NaN.  Derivatives are written from the outputs: 1 - y*y for tanh, y*(1 - y) for the sigmoid.
+"""
+
+from math import factorial
+
+from numba import njit, types
+from numba.extending import overload
+
+from fastrnn.kernels.vectors import OPTIONS, clamp, maximum, power_of_two, step
+
+VERSION = 1
+
+TANH, RELU, SIGMOID = 0, 1, 2
+"""Codes by which a kernel knows the plain RNN's nonlinearity."""
+
+_INLINE = {"fastmath": {"contract"}}
+
+
+def tanh(x):
+    """tanh of a vector."""
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)) of a vector; in float64 beyond +-87 its value there."""
+
+
+@overload(tanh, jit_options=_INLINE)
+def _tanh_for(x):
+    return _tanh_single if x.dtype == types.float32 else _tanh_double
+
+
+@overload(sigmoid, jit_options=_INLINE)
+def _sigmoid_for(x):
+    return _sigmoid_single if x.dtype == types.float32 else _sigmoid_double
+
+
+def _tanh_single(x):
+    x = clamp(x, -7.90531110763549805, 7.90531110763549805)
+    x2 = x * x
+    p = x2 * -2.76076847742355e-16 + 2.00018790482477e-13
+    p = p * x2 + -8.60467152213735e-11
+    p = p * x2 + 5.12229709037114e-08
+    p = p * x2 + 1.48572235717979e-05
+    p = p * x2 + 6.37261928875436e-04
+    p = p * x2 + 4.89352455891786e-03
+    q = x2 * 1.19825839466702e-06 + 1.18534705686654e-04
+    q = q * x2 + 2.26843463243900e-03
+    q = q * x2 + 4.89352518554385e-03
+    return x * p / q
+
+
+def _sigmoid_single(x):
+    return tanh(x * 0.5) * 0.5 + 0.5
+
+
+def _tanh_double(x):
+    power, p = _parts_of_exp(clamp(x, -20.0, 20.0) * 2.0)
+    expm1 = power * p + (power - 1.0)
+    return expm1 / (expm1 + 2.0)
+
+
+def _sigmoid_double(x):
+    power, p = _parts_of_exp(clamp(x, -87.0, 87.0) * -1.0)
+    return 1.0 / (1.0 + (power + power * p))
+
+
+_LOG2_E = 1.4426950408889634
+_LN2_HIGH = 6.93147180369123816490e-01  # so short that k times it is exact
+_LN2_LOW = 1.90821492927058770002e-10
+_ROUNDER = 1.5 * 2**52 + 1023  # rounds to an integer, and leaves it and the exponent's bias in the low bits
+_C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (
+    1 / factorial(n) for n in range(2, 14)
+)
+
+
+@njit(**OPTIONS)
+def _parts_of_exp(x):
+    """2**k and expm1(r), where x = k ln 2 + r; float64."""
+    shifted = x * _LOG2_E + _ROUNDER
+    k = shifted - _ROUNDER
+    r = x - k * _LN2_HIGH - k * _LN2_LOW
+    tail = _C7 + r * (_C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * (_C12 + r * _C13)))))
+    tail = _C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * tail))))
+    return power_of_two(shifted), r + r * r * tail
+
+
+@njit(**OPTIONS)
+def activate(code, x):
+    """The plain RNN's nonlinearity."""
+    if code == TANH:
+        return tanh(x)
+    if code == RELU:
+        return maximum(x, 0.0)
+    return sigmoid(x)
+
+
+@njit(**OPTIONS)
+def slope(code, y):
+    """Its derivative, from its output."""
+    if code == TANH:
+        return 1.0 - y * y
+    if code == RELU:
+        return step(y)
+    return y * (1.0 - y)

@@ -1,0 +1,146 @@
+"""The gated recurrent unit, in PyTorch's form (the reset gate after the product).
+
+    r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)        n = tanh(W_in x + b_in + r * (W_hn h + b_hn))
+    z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)        h' = (1 - z) * n + z * h
+
+Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder", arXiv:1406.1078; the form with the
+product first is that of its version 1 and of cuDNN.  `gru_reset_before.py` has the other one.
+
+Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+    h      (B + S, H)     the B initial states, then the state after each row
+    gates  (S, 4 P)       n, r, z and m = W_hn h + b_hn of each row (P is H padded to whole vectors); backward
+                          leaves the gradients before the nonlinearities there, that of m in the last place
+    x      (S, I)
+    panels                for each vector of units: bias (n, r, z, m), W_ih^T (n, r, z), W_hh^T (r, z, m)
+    starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
+"""
+
+from numba import njit, prange
+
+from fastrnn.kernels.activations import sigmoid, tanh
+from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
+from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
+
+VERSION = 1
+
+ORDER_BIAS = (0, 1, 2, 3)
+ORDER_IH = (2, 0, 1)  # PyTorch's r, z, n as n, r, z
+ORDER_HH = (0, 1, 2)
+_tile = gate_tile(4, range(0, 3), range(1, 4))
+
+
+@njit(**OPTIONS)
+def pack(panels, bias, weight_ih, weight_hh):
+    """panels (blocks of units, lanes (4 + 3 I + 3 H)) from bias (4H,: n, r, z, m), weight_ih (I, 3H), weight_hh (H, 3H), transposed."""
+    I, H = weight_ih.shape[0], weight_hh.shape[0]
+    L = lanes(panels)
+    pack_gates(panels, 0, bias.reshape(1, 4 * H), H, ORDER_BIAS)
+    pack_gates(panels, 4 * L, weight_ih, H, ORDER_IH)
+    pack_gates(panels, (4 + 3 * I) * L, weight_hh, H, ORDER_HH)
+
+
+@njit(**OPTIONS)
+def forward(h, gates, x, panels, starts, counts, first, keep):
+    """Run one shard, whose first sequence is the batch's number `first`."""
+    H, I = h.shape[1], x.shape[1]
+    B = h.shape[0] - x.shape[0]
+    L = lanes(h)
+    n_panels, size = panels.shape
+    P = n_panels * L
+    sums = scratch(h)
+    for t in range(starts.size):
+        n, row = counts[t], starts[t]
+        if n == 0:
+            break
+        rows_a_tile = tile_rows(n)
+        now = B + row
+        before = B + starts[t - 1] if t > 0 else first
+        for p in range(n_panels):
+            bias, w_x, w_h = (
+                at(panels, p * size),
+                at(panels, p * size + 4 * L),
+                at(panels, p * size + (4 + 3 * I) * L),
+            )
+            following = (p + 1) % n_panels * size
+            unit = p * L
+            for r0 in range(0, n, rows_a_tile):
+                rows = min(rows_a_tile, n - r0)
+                ahead = at(panels, following + r0 // rows_a_tile * (I + H) * L)
+                x_r, h_r = at(x, (row + r0) * I), at(h, (before + r0) * H)
+                _tile(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
+                for q in range(rows):
+                    m = load(sums, q * 4 * L + 3 * L)
+                    r = sigmoid(load(sums, q * 4 * L + L))
+                    z = sigmoid(load(sums, q * 4 * L + 2 * L))
+                    n_new = tanh(load(sums, q * 4 * L) + r * m)
+                    h_old = load_some(h, (before + r0 + q) * H + unit, H - unit)
+                    store_some(h, (now + r0 + q) * H + unit, n_new + z * (h_old - n_new), H - unit)
+                    if keep:
+                        kept = (row + r0 + q) * 4 * P + unit
+                        store(gates, kept, n_new)
+                        store(gates, kept + P, r)
+                        store(gates, kept + 2 * P, z)
+                        store(gates, kept + 3 * P, m)
+
+
+@njit(**PARALLEL_OPTIONS)
+def forward_shards(h, gates, x, panels, starts, counts, firsts, keep):
+    """All directions (the arrays' first axis) and shards."""
+    n_shards = firsts.size
+    for task in prange(h.shape[0] * n_shards):
+        d, s = task // n_shards, task % n_shards
+        forward(h[d], gates[d], x[d], panels[d], starts[s], counts[s], firsts[s], keep)
+
+
+@njit(**OPTIONS)
+def backward(d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, first, bptt_steps):
+    """One shard, last step first: turns gates into their gradients, d_h (B, P) from the final into the initial states'.
+
+    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded) is filled, unless it has no columns.
+    hh_panels are W_hh (3P: r, z, n; H) and ih_panels W_ih (3P: n, r, z; I), packed for `product`; a gradient
+    stops at each multiple of `bptt_steps` steps, 0 for none.
+    """
+    P = gates.shape[1] // 4
+    B, H = d_h.shape[0], h.shape[1]
+    L = lanes(h)
+    width = d_out.shape[1]
+    I = d_x.shape[1]
+    for t in range(starts.size - 1, -1, -1):
+        count, row = counts[t], starts[t]
+        if count == 0:
+            continue
+        before = B + starts[t - 1] if t > 0 else first
+        for q in range(count):
+            for unit in range(0, H, L):
+                kept = (row + q) * 4 * P + unit
+                state = (first + q) * P + unit
+                n, r = load(gates, kept), load(gates, kept + P)
+                z, m = load(gates, kept + 2 * P), load(gates, kept + 3 * P)
+                h_old = load_some(h, (before + q) * H + unit, H - unit)
+                dh = load(d_h, state) + load_some(d_out, (row + q) * width + unit, H - unit)
+                dn = dh * (1.0 - z) * (1.0 - n * n)
+                store(gates, kept, dn)
+                store(gates, kept + P, dn * m * r * (1.0 - r))
+                store(gates, kept + 2 * P, dh * (h_old - n) * z * (1.0 - z))
+                store(gates, kept + 3 * P, dn * r)
+                store(d_h, state, dh * z)
+        if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
+            d_h[first : first + count] = 0.0
+        else:
+            product(
+                d_h, first * P, P, gates, row * 4 * P + P, 4 * P, hh_panels, 0, count, P // L, 3 * P, True
+            )
+        if I > 0:
+            product(d_x, row * I, I, gates, row * 4 * P, 4 * P, ih_panels, 0, count, I // L, 3 * P, False)
+
+
+@njit(**PARALLEL_OPTIONS)
+def backward_shards(d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps):
+    """All directions (the arrays' first axis) and shards."""
+    n_shards = firsts.size
+    for task in prange(d_h.shape[0] * n_shards):
+        d, s = task // n_shards, task % n_shards
+        backward(
+            d_x[d], d_h[d], gates[d], d_out[d], h[d], hh_panels[d], ih_panels[d],
+            starts[s], counts[s], firsts[s], bptt_steps,
+        )  # fmt: skip

@@ -1,0 +1,167 @@
+"""The gated recurrent unit of Cho et al. 2014 (arXiv:1406.1078), the reset gate before the product.
+
+    r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)        n = tanh(W_in x + b_in + W_hn (r * h) + b_hn)
+    z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)        h' = (1 - z) * n + z * h
+
+All units need r * h before any has its n, so a step is two products; `gru.py` needs one.
+
+Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+    h       (B + S, H)    the B initial states, then the state after each row
+    gates   (S, 3 P)      n, r, z of each row if kept, else (B, 3 P); P is H padded to whole vectors.  Backward
+                          leaves the gradients before the nonlinearities there
+    reset   (S, P)        r * h of each row if kept, else (B, P)
+    x       (S, I)
+    panels                for each vector of units: bias, W_ih^T, W_hh^T of r and z; then bias, W_ih^T, W_hh^T of n
+    starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
+"""
+
+from numba import njit, prange
+
+from fastrnn.kernels.activations import sigmoid, tanh
+from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
+from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
+
+VERSION = 1
+
+ORDER_RZ, ORDER_N = (0, 1), (2,)
+ORDER_IH = (2, 0, 1)  # PyTorch's r, z, n as n, r, z
+_tile_rz = gate_tile(2, range(2), range(2))
+_tile_n = gate_tile(1, range(1), range(1))
+
+
+@njit(**OPTIONS)
+def pack(panels, bias, weight_ih, weight_hh):
+    """panels (blocks of units, 3 lanes (1 + I + H)) from bias (3H,) and weight_ih (I, 3H), weight_hh (H, 3H), transposed."""
+    I, H = weight_ih.shape[0], weight_hh.shape[0]
+    L = lanes(panels)
+    row = bias.reshape(1, 3 * H)
+    pack_gates(panels, 0, row, H, ORDER_RZ)
+    pack_gates(panels, 2 * L, weight_ih, H, ORDER_RZ)
+    pack_gates(panels, 2 * (1 + I) * L, weight_hh, H, ORDER_RZ)
+    base = 2 * (1 + I + H) * L
+    pack_gates(panels, base, row, H, ORDER_N)
+    pack_gates(panels, base + L, weight_ih, H, ORDER_N)
+    pack_gates(panels, base + (1 + I) * L, weight_hh, H, ORDER_N)
+
+
+@njit(**OPTIONS)
+def forward(h, gates, reset, x, panels, starts, counts, first, keep):
+    """Run one shard, whose first sequence is the batch's number `first`."""
+    H, I = h.shape[1], x.shape[1]
+    B = h.shape[0] - x.shape[0]
+    L = lanes(h)
+    n_panels, size = panels.shape
+    P = n_panels * L
+    of_n = 2 * (1 + I + H) * L
+    sums = scratch(h)
+    for t in range(starts.size):
+        n, row = counts[t], starts[t]
+        if n == 0:
+            break
+        rows_a_tile = tile_rows(n)
+        now = B + row
+        before = B + starts[t - 1] if t > 0 else first
+        slot = row if keep else first
+        for p in range(n_panels):
+            unit, panel = p * L, p * size
+            bias, w_x, w_h = at(panels, panel), at(panels, panel + 2 * L), at(panels, panel + 2 * (1 + I) * L)
+            for r0 in range(0, n, rows_a_tile):
+                rows = min(rows_a_tile, n - r0)
+                x_r, h_r = at(x, (row + r0) * I), at(h, (before + r0) * H)
+                _tile_rz(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, bias)
+                for q in range(rows):
+                    r = sigmoid(load(sums, q * 2 * L))
+                    z = sigmoid(load(sums, q * 2 * L + L))
+                    h_old = load_some(h, (before + r0 + q) * H + unit, H - unit)
+                    kept = (slot + r0 + q) * 3 * P + unit
+                    store(gates, kept + P, r)
+                    store(gates, kept + 2 * P, z)
+                    store(reset, (slot + r0 + q) * P + unit, r * h_old)
+        for p in range(n_panels):
+            unit, panel = p * L, p * size + of_n
+            bias, w_x, w_h = at(panels, panel), at(panels, panel + L), at(panels, panel + (1 + I) * L)
+            for r0 in range(0, n, rows_a_tile):
+                rows = min(rows_a_tile, n - r0)
+                x_r, reset_r = at(x, (row + r0) * I), at(reset, (slot + r0) * P)
+                _tile_n(rows, sums, bias, 0, x_r, I, I, w_x, reset_r, P, H, w_h, bias)
+                for q in range(rows):
+                    kept = (slot + r0 + q) * 3 * P + unit
+                    n_new = tanh(load(sums, q * L))
+                    z = load(gates, kept + 2 * P)
+                    h_old = load_some(h, (before + r0 + q) * H + unit, H - unit)
+                    store_some(h, (now + r0 + q) * H + unit, n_new + z * (h_old - n_new), H - unit)
+                    store(gates, kept, n_new)
+
+
+@njit(**PARALLEL_OPTIONS)
+def forward_shards(h, gates, reset, x, panels, starts, counts, firsts, keep):
+    """All directions (the arrays' first axis) and shards."""
+    n_shards = firsts.size
+    for task in prange(h.shape[0] * n_shards):
+        d, s = task // n_shards, task % n_shards
+        forward(h[d], gates[d], reset[d], x[d], panels[d], starts[s], counts[s], firsts[s], keep)
+
+
+@njit(**OPTIONS)
+def backward(
+    d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, first, bptt_steps
+):
+    """One shard, last step first: turns gates into their gradients, d_h (B, P) from the final into the initial states'.
+
+    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded) is filled, unless it has no columns;
+    d_reset (B, P) is scratch.  hh_panels are W_hn (P, H) and then W_hr, W_hz (2P, H), ih_panels W_ih (3P: n, r, z;
+    I), packed for `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
+    """
+    P = gates.shape[1] // 3
+    B, H = d_h.shape[0], h.shape[1]
+    L = lanes(h)
+    width = d_out.shape[1]
+    I = d_x.shape[1]
+    for t in range(starts.size - 1, -1, -1):
+        count, row = counts[t], starts[t]
+        if count == 0:
+            continue
+        before = B + starts[t - 1] if t > 0 else first
+        gate_row, state_row = row * 3 * P, first * P
+        for q in range(count):
+            for unit in range(0, H, L):
+                kept = gate_row + q * 3 * P + unit
+                state = state_row + q * P + unit
+                n, z = load(gates, kept), load(gates, kept + 2 * P)
+                h_old = load_some(h, (before + q) * H + unit, H - unit)
+                dh = load(d_h, state) + load_some(d_out, (row + q) * width + unit, H - unit)
+                store(gates, kept, dh * (1.0 - z) * (1.0 - n * n))
+                store(gates, kept + 2 * P, dh * (h_old - n) * z * (1.0 - z))
+                store(d_h, state, dh * z)
+        product(d_reset, state_row, P, gates, gate_row, 3 * P, hh_panels, 0, count, P // L, P, False)
+        for q in range(count):
+            for unit in range(0, H, L):
+                kept = gate_row + q * 3 * P + unit
+                state = state_row + q * P + unit
+                r = load(gates, kept + P)
+                h_old = load_some(h, (before + q) * H + unit, H - unit)
+                d_rh = load(d_reset, state)
+                store(gates, kept + P, d_rh * h_old * r * (1.0 - r))
+                store(d_h, state, load(d_h, state) + d_rh * r)
+        if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
+            d_h[first : first + count] = 0.0
+        else:
+            product(
+                d_h, state_row, P, gates, gate_row + P, 3 * P, hh_panels, P * P, count, P // L, 2 * P, True
+            )
+        if I > 0:
+            product(d_x, row * I, I, gates, gate_row, 3 * P, ih_panels, 0, count, I // L, 3 * P, False)
+
+
+@njit(**PARALLEL_OPTIONS)
+def backward_shards(
+    d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps
+):
+    """All directions (the arrays' first axis) and shards."""
+    n_shards = firsts.size
+    for task in prange(d_h.shape[0] * n_shards):
+        d, s = task // n_shards, task % n_shards
+        backward(
+            d_x[d], d_h[d], d_reset[d], gates[d], d_out[d], h[d], hh_panels[d], ih_panels[d],
+            starts[s], counts[s], firsts[s], bptt_steps,
+        )  # fmt: skip

@@ -1,0 +1,146 @@
+"""The LSTM: Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000.
+
+    i = sigmoid(W_ii x + b_ii + W_hi h + b_hi)        c' = f * c + i * g
+    f = sigmoid(W_if x + b_if + W_hf h + b_hf)        h' = o * tanh(c')
+    g = tanh   (W_ig x + b_ig + W_hg h + b_hg)
+    o = sigmoid(W_io x + b_io + W_ho h + b_ho)
+
+Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+    h      (B + S, H)     the B initial states, then the state after each row
+    c      (B + S, P)     likewise if kept for backward, else (B, P), in place; P is H padded to whole vectors
+    gates  (S, 4 P)       i, f, g, o of each row; backward leaves their gradients (before the nonlinearity) there
+    x      (S, I)
+    panels                for each vector of units: bias, W_ih^T and W_hh^T with the four gates side by side
+    starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
+"""
+
+from numba import njit, prange
+
+from fastrnn.kernels.activations import sigmoid, tanh
+from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
+from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
+
+VERSION = 1
+
+GATES = 4
+ORDER = (0, 1, 2, 3)
+_tile = gate_tile(4, range(4), range(4))
+
+
+@njit(**OPTIONS)
+def pack(panels, bias, weight_ih, weight_hh):
+    """panels (blocks of units, 4 lanes (1 + I + H)) from bias (4H,) and weight_ih (I, 4H), weight_hh (H, 4H), transposed."""
+    I, H = weight_ih.shape[0], weight_hh.shape[0]
+    row = GATES * lanes(panels)
+    pack_gates(panels, 0, bias.reshape(1, GATES * H), H, ORDER)
+    pack_gates(panels, row, weight_ih, H, ORDER)
+    pack_gates(panels, (1 + I) * row, weight_hh, H, ORDER)
+
+
+@njit(**OPTIONS)
+def forward(h, c, gates, x, panels, starts, counts, first, keep):
+    """Run one shard, whose first sequence is the batch's number `first`."""
+    H, I = h.shape[1], x.shape[1]
+    B = h.shape[0] - x.shape[0]
+    P = c.shape[1]
+    L = lanes(h)
+    depth = 1 + I + H
+    sums = scratch(h)
+    for t in range(starts.size):
+        n, row = counts[t], starts[t]
+        if n == 0:
+            break
+        rows_a_tile = tile_rows(n)
+        now = B + row
+        before = B + starts[t - 1] if t > 0 else first
+        c_now, c_before = (now, before) if keep else (first, first)
+        for p in range(panels.shape[0]):
+            panel = p * depth * 4 * L
+            following = (p + 1) % panels.shape[0] * depth * 4 * L
+            bias, w_x, w_h = at(panels, panel), at(panels, panel + 4 * L), at(panels, panel + (1 + I) * 4 * L)
+            unit = p * L
+            for r in range(0, n, rows_a_tile):
+                rows = min(rows_a_tile, n - r)
+                ahead = at(panels, following + r // rows_a_tile * depth * L)
+                x_r, h_r = at(x, (row + r) * I), at(h, (before + r) * H)
+                _tile(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
+                for q in range(rows):
+                    i = sigmoid(load(sums, q * 4 * L))
+                    f = sigmoid(load(sums, q * 4 * L + L))
+                    g = tanh(load(sums, q * 4 * L + 2 * L))
+                    o = sigmoid(load(sums, q * 4 * L + 3 * L))
+                    c_new = f * load(c, (c_before + r + q) * P + unit) + i * g
+                    store(c, (c_now + r + q) * P + unit, c_new)
+                    store_some(h, (now + r + q) * H + unit, o * tanh(c_new), H - unit)
+                    if keep:
+                        kept = (row + r + q) * 4 * P + unit
+                        store(gates, kept, i)
+                        store(gates, kept + P, f)
+                        store(gates, kept + 2 * P, g)
+                        store(gates, kept + 3 * P, o)
+
+
+@njit(**PARALLEL_OPTIONS)
+def forward_shards(h, c, gates, x, panels, starts, counts, firsts, keep):
+    """All directions (the arrays' first axis) and shards."""
+    n_shards = firsts.size
+    for task in prange(h.shape[0] * n_shards):
+        d, s = task // n_shards, task % n_shards
+        forward(h[d], c[d], gates[d], x[d], panels[d], starts[s], counts[s], firsts[s], keep)
+
+
+@njit(**OPTIONS)
+def backward(d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, first, H, bptt_steps):
+    """One shard, last step first: turns gates into their gradients, d_h and d_c (B, P) from the final into the initial states'.
+
+    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded) is filled, unless it has no columns.
+    hh_panels are W_hh (4P, H) and ih_panels W_ih (4P, I), packed for `product`; a gradient stops at each
+    multiple of `bptt_steps` steps, 0 for none.
+    """
+    P = c.shape[1]
+    B = d_h.shape[0]
+    L = lanes(c)
+    width = d_out.shape[1]
+    n_vectors = P // L
+    for t in range(starts.size - 1, -1, -1):
+        n, row = counts[t], starts[t]
+        if n == 0:
+            continue
+        now = B + row
+        before = B + starts[t - 1] if t > 0 else first
+        for q in range(n):
+            for unit in range(0, H, L):
+                kept = (row + q) * 4 * P + unit
+                state = (first + q) * P + unit
+                i, f = load(gates, kept), load(gates, kept + P)
+                g, o = load(gates, kept + 2 * P), load(gates, kept + 3 * P)
+                tanh_c = tanh(load(c, (now + q) * P + unit))
+                dh = load(d_h, state) + load_some(d_out, (row + q) * width + unit, H - unit)
+                dc = load(d_c, state) + dh * o * (1.0 - tanh_c * tanh_c)
+                store(gates, kept, dc * g * i * (1.0 - i))
+                store(gates, kept + P, dc * load(c, (before + q) * P + unit) * f * (1.0 - f))
+                store(gates, kept + 2 * P, dc * i * (1.0 - g * g))
+                store(gates, kept + 3 * P, dh * tanh_c * o * (1.0 - o))
+                store(d_c, state, dc * f)
+        if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
+            d_h[first : first + n] = 0.0
+            d_c[first : first + n] = 0.0
+        else:
+            product(d_h, first * P, P, gates, row * 4 * P, 4 * P, hh_panels, 0, n, n_vectors, 4 * P, False)
+        if d_x.size > 0:
+            I = d_x.shape[1]
+            product(d_x, row * I, I, gates, row * 4 * P, 4 * P, ih_panels, 0, n, I // L, 4 * P, False)
+
+
+@njit(**PARALLEL_OPTIONS)
+def backward_shards(
+    d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, firsts, H, bptt_steps
+):
+    """All directions (the arrays' first axis) and shards."""
+    n_shards = firsts.size
+    for task in prange(d_h.shape[0] * n_shards):
+        d, s = task // n_shards, task % n_shards
+        backward(
+            d_x[d], d_h[d], d_c[d], gates[d], d_out[d], c[d], hh_panels[d], ih_panels[d],
+            starts[s], counts[s], firsts[s], H, bptt_steps,
+        )  # fmt: skip

@@ -1,0 +1,364 @@
+"""Register tiles: matrix products whose sums stay in registers.
+
+A tile computes a few rows of C += A B: for each k, one row of B is loaded, and each element of A's column is
+broadcast and multiplied into one row of sums.  The order of additions is that of k, whatever the number of
+rows, so a row's result does not depend on its neighbours.
+After Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008.
+
+B is read from *panels*: blocks of up to four vectors of columns, each block contiguous, row after row.
+"""
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from fastrnn.kernels.vectors import (
+    CACHE_LINE,
+    FUSE,
+    INT,
+    INT32,
+    N_REGISTERS,
+    OPTIONS,
+    Vector,
+    at,
+    lanes,
+    llvm_load,
+    llvm_splat,
+    llvm_store,
+    llvm_vector,
+)
+
+VERSION = 1
+
+MAX_WIDTH = 4  # vectors in a row of sums
+MAX_ROWS = 6 if N_REGISTERS == 32 else 3  # 6 x 4 sums, 4 of B, 1 of A: 29 registers
+
+
+@intrinsic
+def scratch(typing, array):
+    """A pointer to MAX_ROWS x MAX_WIDTH vectors on the stack, on a cache line."""
+
+    def lower(context, builder, sig, args):
+        size = ir.Constant(INT32, MAX_ROWS * MAX_WIDTH)
+        with builder.goto_entry_block():
+            place = builder.alloca(llvm_vector(Vector(array.dtype)), size)
+        place.align = CACHE_LINE
+        return builder.bitcast(place, context.get_value_type(array.dtype).as_pointer())
+
+    return types.CPointer(array.dtype)(array), lower
+
+
+class _Sums:
+    """`rows` x `width` registers of sums, while the code of one tile is written."""
+
+    def __init__(self, context, builder, dtype, rows, width):
+        self.builder = builder
+        self.kind = llvm_vector(Vector(dtype))
+        self.count = self.kind.count
+        self.registers = [
+            [cgutils.alloca_once(builder, self.kind) for _ in range(width)] for _ in range(rows)
+        ]
+
+    def _rows_from(self, pointer, stride):
+        b = self.builder
+        return [b.gep(pointer, [b.mul(stride, INT(r))]) for r in range(len(self.registers))]
+
+    def _vector_at(self, pointer, v):
+        return self.builder.gep(pointer, [INT(v * self.count)])
+
+    def read(self, pointer, stride):
+        for row, start in zip(self.registers, self._rows_from(pointer, stride), strict=True):
+            for v, register in enumerate(row):
+                value = llvm_load(self.builder, self._vector_at(start, v), self.kind)
+                self.builder.store(value, register)
+
+    def clear(self):
+        zero = ir.Constant(self.kind, [0.0] * self.count)
+        for register in sum(self.registers, []):
+            self.builder.store(zero, register)
+
+    def write(self, pointer, stride):
+        for row, start in zip(self.registers, self._rows_from(pointer, stride), strict=True):
+            for v, register in enumerate(row):
+                llvm_store(self.builder, self.builder.load(register), self._vector_at(start, v))
+
+    def add_products(self, steps, columns, a_of, b, b_stride, ahead=None):
+        """Add sum over k of a(row, k) times B's row k to the sums of `columns` (a range).
+
+        `a_of(k)` gives a pointer to each row's element; each k prefetches one vector from `ahead`.
+        """
+        builder = self.builder
+        with cgutils.for_range(builder, steps, intp=INT) as loop:
+            k = loop.index
+            b_row = builder.gep(b, [builder.mul(k, b_stride)])
+            loaded = [
+                llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))
+            ]
+            if ahead is not None:
+                line = builder.gep(ahead, [builder.mul(k, INT(self.count))])
+                _prefetch(builder, line)
+            for row, pointer in zip(self.registers, a_of(k), strict=True):
+                factor = llvm_splat(builder, builder.load(pointer), self.kind)
+                for vector, column in zip(loaded, columns, strict=True):
+                    product = builder.fmul(factor, vector, flags=FUSE)
+                    total = builder.fadd(builder.load(row[column]), product, flags=FUSE)
+                    builder.store(total, row[column])
+
+
+def _prefetch(builder, pointer):
+    byte_pointer = ir.IntType(8).as_pointer()
+    kinds = [byte_pointer, INT32, INT32, INT32]
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), kinds), "llvm.prefetch.p0"
+    )
+    read, to_second_level, data = INT32(0), INT32(2), INT32(1)
+    builder.call(function, [builder.bitcast(pointer, byte_pointer), read, to_second_level, data])
+
+
+def _for_each_row_count(builder, rows, write_tile):
+    """`write_tile(n)` for the n that equals `rows`, 1 to MAX_ROWS."""
+    done = builder.append_basic_block("tile.done")
+    switch = builder.switch(rows, done)
+    for n in range(1, MAX_ROWS + 1):
+        block = builder.append_basic_block(f"tile.{n}")
+        switch.add_case(ir.Constant(rows.type, n), block)
+        builder.position_at_end(block)
+        write_tile(n)
+        builder.branch(done)
+    builder.position_at_end(done)
+
+
+def gate_tile(width, first, second):
+    """A tile for the gates of one block of units, from the input and then from the hidden state.
+
+    Its sums (rows, `width` vectors) start from `start`; x (rows, I) times a panel of len(`first`) vectors is
+    added to the columns `first`, then h (rows, H) times a panel of len(`second`) vectors to the columns `second`.
+    One vector a k is prefetched from `ahead`: four tiles fetch the next block's panel while this one is used.
+    Arguments: rows, sums, start, start_stride, x, x_stride, n_x, x_panel, h, h_stride, n_h, h_panel, ahead.
+    """
+
+    @intrinsic
+    def tile(
+        typing, rows, sums, start, start_stride, x, x_stride, n_x, x_panel, h, h_stride, n_h, h_panel, ahead
+    ):
+        dtype = sums.dtype
+        index = types.intp
+        sig = types.void(
+            index, sums, start, index, x, index, index, x_panel, h, index, index, h_panel, ahead
+        )
+
+        def lower(context, builder, sig, args):
+            rows, sums, start, start_stride, x, x_stride, n_x, x_panel, h, h_stride, n_h, h_panel, ahead = args
+
+            def elements(source, stride, n):
+                starts = [builder.gep(source, [builder.mul(stride, INT(r))]) for r in range(n)]
+                return lambda k: [builder.gep(p, [k]) for p in starts]
+
+            def write_tile(n):
+                tile = _Sums(context, builder, dtype, n, width)
+                tile.read(start, start_stride)
+                stride = INT(len(first) * tile.count)
+                tile.add_products(n_x, first, elements(x, x_stride, n), x_panel, stride, ahead)
+                later = builder.gep(ahead, [builder.mul(n_x, INT(tile.count))])
+                stride = INT(len(second) * tile.count)
+                tile.add_products(n_h, second, elements(h, h_stride, n), h_panel, stride, later)
+                tile.write(sums, INT(width * tile.count))
+
+            _for_each_row_count(builder, rows, write_tile)
+            return context.get_dummy_value()
+
+        return sig, lower
+
+    return tile
+
+
+def _product_tile(width):
+    """A tile of C (rows, `width` vectors) = or += A (rows, K) times a panel."""
+
+    @intrinsic
+    def tile(typing, rows, c, c_stride, a, a_stride, n_k, panel, add):
+        index = types.intp
+        sig = types.void(index, c, index, a, index, index, panel, types.boolean)
+
+        def lower(context, builder, sig, args):
+            rows, out, out_stride, a, a_stride, n_k, panel, add = args
+
+            def write_tile(n):
+                tile = _Sums(context, builder, c.dtype, n, width)
+                with builder.if_else(add) as (then, otherwise):
+                    with then:
+                        tile.read(out, out_stride)
+                    with otherwise:
+                        tile.clear()
+                starts = [builder.gep(a, [builder.mul(a_stride, INT(r))]) for r in range(n)]
+                tile.add_products(
+                    n_k,
+                    range(width),
+                    lambda k: [builder.gep(p, [k]) for p in starts],
+                    panel,
+                    INT(width * tile.count),
+                )
+                tile.write(out, out_stride)
+
+            _for_each_row_count(builder, rows, write_tile)
+            return context.get_dummy_value()
+
+        return sig, lower
+
+    return tile
+
+
+def _transposed_tile(width):
+    """A tile of C (rows, `width` vectors) += A^T B, for A (K, >= rows) and B (K, >= `width` vectors)."""
+
+    @intrinsic
+    def tile(typing, rows, c, c_stride, a, a_stride, n_k, b, b_stride):
+        index = types.intp
+        sig = types.void(index, c, index, a, index, index, b, index)
+
+        def lower(context, builder, sig, args):
+            rows, out, out_stride, a, a_stride, n_k, b, b_stride = args
+
+            def elements_of(n):
+                def elements(k):
+                    start = builder.gep(a, [builder.mul(k, a_stride)])
+                    return [builder.gep(start, [INT(r)]) for r in range(n)]
+
+                return elements
+
+            def write_tile(n):
+                tile = _Sums(context, builder, c.dtype, n, width)
+                tile.read(out, out_stride)
+                tile.add_products(n_k, range(width), elements_of(n), b, b_stride)
+                tile.write(out, out_stride)
+
+            _for_each_row_count(builder, rows, write_tile)
+            return context.get_dummy_value()
+
+        return sig, lower
+
+    return tile
+
+
+_product_4, _product_2, _product_1 = (_product_tile(width) for width in (4, 2, 1))
+_transposed_4, _transposed_2, _transposed_1 = (_transposed_tile(width) for width in (4, 2, 1))
+
+
+# ------------------------------------------------------------------------------------------------ matrix products
+
+
+@njit(**OPTIONS)
+def tile_rows(n):
+    """Rows of each tile when `n` rows are shared out evenly: 8 are 4 + 4, not 6 + 2."""
+    tiles = max(1, (n + MAX_ROWS - 1) // MAX_ROWS)
+    return max(1, (n + tiles - 1) // tiles)
+
+
+@njit(**OPTIONS)
+def panel_width(n_vectors):
+    """Vectors in the next panel when `n_vectors` are left: 4, 2 or 1."""
+    return 4 if n_vectors >= 4 else (2 if n_vectors >= 2 else 1)
+
+
+@njit(**OPTIONS)
+def pack_gates(panels, offset, weight, H, order):
+    """Put the gates of each block of units side by side: a row a row of weight^T (K, G H), a vector a gate.
+
+    panels (blocks, size) is filled from `offset` of each block; `order` says which gate comes first.
+    """
+    count = lanes(panels)
+    width = len(order) * count
+    for block in range(panels.shape[0]):
+        units = min(count, H - block * count)
+        for k in range(weight.shape[0]):
+            for slot in range(len(order)):
+                target = offset + k * width + slot * count
+                source = order[slot] * H + block * count
+                for j in range(units):
+                    panels[block, target + j] = weight[k, source + j]
+                for j in range(units, count):
+                    panels[block, target + j] = 0.0
+
+
+@njit(**OPTIONS)
+def pack_panels(panels, depth, first, weight):
+    """Put weight^T (K, N) into rows first to first + K of panels of B (depth, padded N), for `product`."""
+    count = lanes(panels)
+    K, N = weight.shape
+    n_vectors = (N + count - 1) // count
+    v = 0
+    while v < n_vectors:
+        width = panel_width(n_vectors - v) * count
+        base = depth * v * count + first * width
+        columns = min(width, N - v * count)
+        for k in range(K):
+            for j in range(columns):
+                panels[base + k * width + j] = weight[k, v * count + j]
+            for j in range(columns, width):
+                panels[base + k * width + j] = 0.0
+        v += width // count
+
+
+@njit(**OPTIONS)
+def pack_transposed(panels, weight, H, order):
+    """Panels of B (gates x padded units, J) for `product`, from weight^T (J, G H): B's row of gate g, unit u, is weight^T's column."""
+    count = lanes(panels)
+    P = (H + count - 1) // count * count
+    n, n_k = weight.shape[0], len(order) * P
+    n_vectors = (n + count - 1) // count
+    v = 0
+    while v < n_vectors:
+        width = panel_width(n_vectors - v) * count
+        panel = panels[n_k * v * count : n_k * (v * count + width)].reshape(n_k, width)
+        for slot in range(len(order)):
+            panel[slot * P + H : (slot + 1) * P] = 0.0
+            for u in range(H):
+                column = order[slot] * H + u
+                for j in range(width):
+                    row = v * count + j
+                    panel[slot * P + u, j] = weight[row, column] if row < n else 0.0
+        v += width // count
+
+
+@njit(**OPTIONS)
+def product(c, c0, c_stride, a, a0, a_stride, panels, p0, n_rows, n_vectors, n_k, add):
+    """C (n_rows, n_vectors vectors) = or, if `add`, += A (n_rows, n_k) times packed B, each from a flat index."""
+    count = lanes(c)
+    rows_a_tile = tile_rows(n_rows)
+    v = 0
+    while v < n_vectors:
+        width = panel_width(n_vectors - v)
+        panel = at(panels, p0 + n_k * v * count)
+        for r in range(0, n_rows, rows_a_tile):
+            rows = min(rows_a_tile, n_rows - r)
+            out = at(c, c0 + r * c_stride + v * count)
+            left = at(a, a0 + r * a_stride)
+            if width == 4:
+                _product_4(rows, out, c_stride, left, a_stride, n_k, panel, add)
+            elif width == 2:
+                _product_2(rows, out, c_stride, left, a_stride, n_k, panel, add)
+            else:
+                _product_1(rows, out, c_stride, left, a_stride, n_k, panel, add)
+        v += width
+
+
+@njit(**OPTIONS)
+def transposed_product(c, c0, c_stride, a, a0, a_stride, b, b0, b_stride, n_rows, n_vectors, n_k):
+    """C (n_rows, n_vectors vectors) += A^T B for A (n_k, n_rows) and B (n_k, n_vectors vectors), each from a flat index."""
+    count = lanes(c)
+    rows_a_tile = tile_rows(n_rows)
+    v = 0
+    while v < n_vectors:
+        width = panel_width(n_vectors - v)
+        right = at(b, b0 + v * count)
+        for r in range(0, n_rows, rows_a_tile):
+            rows = min(rows_a_tile, n_rows - r)
+            out, left = at(c, c0 + r * c_stride + v * count), at(a, a0 + r)
+            if width == 4:
+                _transposed_4(rows, out, c_stride, left, a_stride, n_k, right, b_stride)
+            elif width == 2:
+                _transposed_2(rows, out, c_stride, left, a_stride, n_k, right, b_stride)
+            else:
+                _transposed_1(rows, out, c_stride, left, a_stride, n_k, right, b_stride)
+        v += width

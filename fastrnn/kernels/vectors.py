@@ -1,0 +1,328 @@
+"""The vector registers of this CPU as a Numba type.
+
+`Vector` is one SIMD register of float32 or float64, with ``+ - * /``.  Formulas written with it run at the full
+width of the CPU, with the same operations for every element.  (LLVM's own vectoriser takes half the width on
+AVX-512 Intel, and treats the last elements of a loop differently.)
+
+Vectors that straddle a cache line cost up to half the speed: arrays for them come from `empty_aligned`.
+"""
+
+import operator
+import re
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import njit, types
+from numba.core import cgutils, config
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+VERSION = 1  # raise with every change: Numba's disk cache sees only the file that defines a function
+CACHE_LINE = 64
+
+# `contract` fuses a product and a sum; nothing here may reorder additions or assume there is no NaN.
+FUSE = ("contract",)
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": True}
+"""Options of every kernel."""
+PARALLEL_OPTIONS = {**OPTIONS, "parallel": True}
+"""Options of a loop over shards; compiling one takes a second, so it only calls a kernel."""
+
+INT = ir.IntType(64)
+INT32 = ir.IntType(32)
+
+
+def _target_features():
+    """The features Numba compiles for, which may be fewer than the CPU has."""
+    if config.CPU_FEATURES is not None:
+        return set(re.findall(r"\+([^,]+)", config.CPU_FEATURES))
+    return {name for name, present in binding.get_host_cpu_features().items() if present}
+
+
+def _registers():
+    """(bytes of a vector register, number of them) of the target."""
+    features = _target_features()
+    if "avx512f" in features:
+        return 64, 32
+    if "avx2" in features:
+        return 32, 16
+    is_arm = "neon" in features or "fp-armv8" in features
+    return 16, 32 if is_arm else 16
+
+
+VECTOR_BYTES, N_REGISTERS = _registers()
+
+def n_lanes(dtype):
+    """Elements of `dtype` in one vector."""
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+def padded(n, dtype):
+    """`n` rounded up to whole vectors."""
+    count = n_lanes(dtype)
+    return -(-n // count) * count
+
+
+def empty_aligned(shape, dtype):
+    """An uninitialised C-contiguous array that starts on a cache line."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    buffer = np.empty(size + CACHE_LINE, np.uint8)
+    start = -buffer.ctypes.data % CACHE_LINE
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+# ---------------------------------------------------------------------------------------------- the Vector type
+
+
+class Vector(types.Type):
+    """One register of `dtype`."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.count = VECTOR_BYTES * 8 // dtype.bitwidth
+        super().__init__(name=f"Vector({dtype} x {self.count})")
+
+
+def llvm_vector(vector):
+    """The LLVM type of a `Vector`."""
+    scalar = ir.FloatType() if vector.dtype == types.float32 else ir.DoubleType()
+    return ir.VectorType(scalar, vector.count)
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, vector):
+        super().__init__(manager, vector, llvm_vector(vector))
+
+
+def llvm_splat(builder, scalar, vector_type):
+    """All lanes equal to `scalar`."""
+    undefined = ir.Constant(vector_type, ir.Undefined)
+    one = builder.insert_element(undefined, scalar, INT32(0))
+    lanes_of_zero = ir.Constant(ir.VectorType(INT32, vector_type.count), [0] * vector_type.count)
+    return builder.shuffle_vector(one, undefined, lanes_of_zero)
+
+
+def _as_vector(context, builder, value, value_type, vector):
+    if isinstance(value_type, Vector):
+        return value
+    scalar = context.cast(builder, value, value_type, vector.dtype)
+    return llvm_splat(builder, scalar, llvm_vector(vector))
+
+
+class _Arithmetic(AbstractTemplate):
+    def generic(self, args, kws):
+        vectors = [a for a in args if isinstance(a, Vector)]
+        others = [a for a in args if not isinstance(a, Vector)]
+        if vectors and all(isinstance(a, types.Number) for a in others):
+            return signature(vectors[0], *[types.unliteral(a) for a in args])
+
+
+def _define_operator(function, instruction):
+    infer_global(function)(type("_VectorOperator", (_Arithmetic,), {"key": function}))
+
+    def lower(context, builder, sig, args):
+        vector = sig.return_type
+        operands = [
+            _as_vector(context, builder, value, kind, vector)
+            for value, kind in zip(args, sig.args, strict=True)
+        ]
+        return getattr(builder, instruction)(*operands, flags=FUSE)
+
+    for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
+        lower_builtin(function, *kinds)(lower)
+
+
+for _function, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _define_operator(_function, _instruction)
+
+
+@intrinsic
+def clamp(typing, x, low, high):
+    """Each lane of `x` between the numbers `low` and `high`; NaN stays NaN."""
+
+    def lower(context, builder, sig, args):
+        value = args[0]
+        for k, comparison in ((1, "<"), (2, ">")):
+            bound = _as_vector(context, builder, args[k], sig.args[k], x)
+            beyond = builder.fcmp_ordered(comparison, value, bound)
+            value = builder.select(beyond, bound, value)
+        return value
+
+    return x(x, types.unliteral(low), types.unliteral(high)), lower
+
+
+@intrinsic
+def maximum(typing, x, y):
+    """The larger of each lane of `x` and the number or vector `y`; NaN in `x` stays NaN."""
+
+    def lower(context, builder, sig, args):
+        other = _as_vector(context, builder, args[1], sig.args[1], x)
+        return builder.select(builder.fcmp_ordered("<", args[0], other), other, args[0])
+
+    return x(x, types.unliteral(y)), lower
+
+
+@intrinsic
+def step(typing, x):
+    """1 in each lane of `x` above zero, 0 in the others."""
+
+    def lower(context, builder, sig, args):
+        one, zero = (ir.Constant(args[0].type, [v] * x.count) for v in (1.0, 0.0))
+        return builder.select(builder.fcmp_ordered(">", args[0], zero), one, zero)
+
+    return x(x), lower
+
+
+@intrinsic
+def power_of_two(typing, shifted):
+    """2**k, where `shifted` is k + 1.5 * 2**m + bias, and m is the length of the mantissa.
+
+    Adding 1.5 * 2**m rounds a number to an integer and leaves it in the low bits of the mantissa; moved up
+    into the place of the exponent, they are a power of two.
+    """
+    mantissa = 23 if shifted.dtype == types.float32 else 52
+
+    def lower(context, builder, sig, args):
+        bits = ir.VectorType(ir.IntType(shifted.dtype.bitwidth), shifted.count)
+        distance = ir.Constant(bits, [mantissa] * shifted.count)
+        return builder.bitcast(
+            builder.shl(builder.bitcast(args[0], bits), distance), args[0].type
+        )
+
+    return shifted(shifted), lower
+
+
+# ------------------------------------------------------------------------------------------------------- memory
+
+
+@intrinsic
+def lanes(typing, array):
+    """Elements of the array's dtype in one vector, as a constant."""
+
+    def lower(context, builder, sig, args):
+        return INT(VECTOR_BYTES * 8 // array.dtype.bitwidth)
+
+    return types.intp(array), lower
+
+
+@intrinsic
+def at(typing, array, index):
+    """A pointer to element `index` of an array seen as flat."""
+
+    def lower(context, builder, sig, args):
+        data = context.make_array(array)(context, builder, args[0]).data
+        return builder.gep(data, [args[1]])
+
+    return types.CPointer(array.dtype)(array, types.intp), lower
+
+
+def _pointer(context, builder, kind, value, index):
+    """Element `index` of an array or a pointer."""
+    data = value if isinstance(kind, types.CPointer) else context.make_array(kind)(
+        context, builder, value
+    ).data
+    return builder.gep(data, [index])
+
+
+def llvm_load(builder, pointer, vector_type):
+    """Code that loads a vector, at any alignment."""
+    loaded = builder.load(builder.bitcast(pointer, vector_type.as_pointer()))
+    loaded.align = _bytes(vector_type.element)
+    return loaded
+
+
+def llvm_store(builder, value, pointer):
+    """Code that stores a vector, at any alignment."""
+    stored = builder.store(value, builder.bitcast(pointer, value.type.as_pointer()))
+    stored.align = _bytes(value.type.element)
+
+
+def _bytes(scalar):
+    return 4 if isinstance(scalar, ir.FloatType) else 8
+
+
+def _masked(builder, name, vector_type, result, arguments):
+    suffix = f"v{vector_type.count}f{8 * _bytes(vector_type.element)}.p0"
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(result, [a.type for a in arguments]), f"llvm.masked.{name}.{suffix}"
+    )
+    return builder.call(function, arguments)
+
+
+def _first_lanes(builder, count, n):
+    numbers = ir.Constant(ir.VectorType(INT, count), list(range(count)))
+    return builder.icmp_signed("<", numbers, llvm_splat(builder, n, numbers.type))
+
+
+@intrinsic
+def load(typing, array, index):
+    """The vector that starts at flat `index` of an array or pointer."""
+    vector = Vector(array.dtype)
+
+    def lower(context, builder, sig, args):
+        pointer = _pointer(context, builder, array, args[0], args[1])
+        return llvm_load(builder, pointer, llvm_vector(vector))
+
+    return vector(array, types.intp), lower
+
+
+@intrinsic
+def store(typing, array, index, value):
+    """Write a vector to flat `index` of an array or pointer."""
+
+    def lower(context, builder, sig, args):
+        llvm_store(builder, args[2], _pointer(context, builder, array, args[0], args[1]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, value), lower
+
+
+@intrinsic
+def _load_first(typing, array, index, n):
+    vector = Vector(array.dtype)
+
+    def lower(context, builder, sig, args):
+        kind = llvm_vector(vector)
+        pointer = _pointer(context, builder, array, args[0], args[1])
+        zero = ir.Constant(kind, [0.0] * kind.count)
+        mask = _first_lanes(builder, kind.count, args[2])
+        arguments = [builder.bitcast(pointer, kind.as_pointer()), INT32(_bytes(kind.element)), mask, zero]
+        return _masked(builder, "load", kind, kind, arguments)
+
+    return vector(array, types.intp, types.intp), lower
+
+
+@intrinsic
+def _store_first(typing, array, index, value, n):
+    def lower(context, builder, sig, args):
+        kind = args[2].type
+        pointer = _pointer(context, builder, array, args[0], args[1])
+        mask = _first_lanes(builder, kind.count, args[3])
+        arguments = [args[2], builder.bitcast(pointer, kind.as_pointer()), INT32(_bytes(kind.element)), mask]
+        _masked(builder, "store", kind, ir.VoidType(), arguments)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, value, types.intp), lower
+
+
+@njit(**OPTIONS)
+def load_some(array, index, n):
+    """As `load`, but no more than `n` elements; the other lanes are zero."""
+    if n >= lanes(array):
+        return load(array, index)
+    return _load_first(array, index, n)
+
+
+@njit(**OPTIONS)
+def store_some(array, index, value, n):
+    """As `store`, but no more than `n` elements."""
+    if n >= lanes(array):
+        store(array, index, value)
+    else:
+        _store_first(array, index, value, n)

@@ -1,0 +1,28 @@
+"""Give compiled kernels a cache directory of their own for each version of their sources.
+
+Numba looks only at the file that defines a function: a kernel whose callee in another file has
+changed would be taken from the cache as it was.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent.parent / "fastrnn"
+
+
+def _kernel_sources():
+    """Read the files that decide what is compiled, in a fixed order."""
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        source = path.read_bytes()
+        if (_PACKAGE / "kernels") in path.parents or b"njit" in source:
+            yield source
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    digest = hashlib.sha256(b"\0".join(_kernel_sources())).hexdigest()[:16]
+    cache = Path(tempfile.gettempdir()) / f"fastrnn-kernels-{digest}"
+    # Numba unpickles what it finds there, so nobody else may write to it.
+    cache.mkdir(mode=0o700, exist_ok=True)
+    os.environ["NUMBA_CACHE_DIR"] = str(cache)

@@ -1,0 +1,214 @@
+"""Figures frozen from PyTorch 2.13.0 (CPU): tests/fixtures/torch_layers.npz.
+
+`python tests/make_fixtures.py` writes the file anew and says what it wrote; only
+that needs PyTorch. The tests read the file with `CASES` and `load`.
+
+A case is a module, its inputs, and whether the initial states are given or zero.
+The figures are those of loss = sum(output * d_output) + sum(h_n * d_h_n)
++ sum(c_n * d_c_n). Inputs are stored in float16 and so exact in both precisions.
+Cases of one module share them; x and d_output are not zero past a sequence's end.
+A file of many small arrays would be mostly headers, so each case is one vector,
+cut by the shapes that `input_shapes` and `result_shapes` name, in their order.
+"""
+
+from dataclasses import astuple, dataclass
+from itertools import product
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+PATH = Path(__file__).parent / "fixtures" / "torch_layers.npz"
+EQUAL, RAGGED, ONE = (7, 7, 7, 7, 7), (4, 7, 1, 6, 3), (1,)
+KINDS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
+
+
+@dataclass(frozen=True)
+class Module:
+    """A PyTorch module and the size of the batch it reads."""
+
+    kind: str
+    num_layers: int = 1
+    bidirectional: bool = False
+    I: int = 5
+    H: int = 6
+    bias: bool = True
+    T: int = 7
+    B: int = 5
+
+    def __str__(self):
+        return "-".join(str(value) for value in astuple(self))
+
+    @property
+    def cell(self):
+        return self.kind.split("_")[0]
+
+    @property
+    def options(self):
+        """Keyword arguments of the constructor."""
+        options = {
+            "num_layers": self.num_layers,
+            "bidirectional": self.bidirectional,
+            "bias": self.bias,
+        }
+        if self.cell == "rnn":
+            options["nonlinearity"] = self.kind.split("_")[1]
+        return options
+
+
+@dataclass(frozen=True)
+class Case:
+    module: Module
+    lengths: tuple = EQUAL
+    given_state: bool = True
+
+    def __str__(self):
+        shape = {EQUAL: "equal", RAGGED: "ragged", ONE: "one"}[self.lengths]
+        return f"{self.module}-{shape}-{'given' if self.given_state else 'zero'}"
+
+
+def _cases():
+    for kind, num_layers, two in product(KINDS, (1, 3), (False, True)):
+        for lengths, given in product((EQUAL, RAGGED), (True, False)):
+            yield Case(Module(kind, num_layers, two), lengths, given)
+    for kind in KINDS:
+        yield Case(Module(kind, 1, True, 3, 19), RAGGED)
+        yield Case(Module(kind, T=1, B=1), ONE)
+    for kind in ("lstm", "gru"):
+        yield Case(Module(kind, 1, True, bias=False), RAGGED)
+
+
+CASES = tuple(_cases())
+
+
+def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
+    """Names and shapes of the parameters, in PyTorch's order."""
+    G = {"rnn": 1, "lstm": 4, "gru": 3}[cell]
+    shapes = {}
+    for layer in range(num_layers):
+        width = I if layer == 0 else H * (1 + bidirectional)
+        for reverse in ("", "_reverse")[: 1 + bidirectional]:
+            suffix = f"_l{layer}{reverse}"
+            shapes["weight_ih" + suffix] = (G * H, width)
+            shapes["weight_hh" + suffix] = (G * H, H)
+            if bias:
+                shapes["bias_ih" + suffix] = (G * H,)
+                shapes["bias_hh" + suffix] = (G * H,)
+    return shapes
+
+
+def _module_params(m):
+    return param_shapes(m.cell, m.num_layers, m.bidirectional, m.I, m.H, m.bias)
+
+
+def _state_shapes(m, *names):
+    D = 1 + m.bidirectional
+    return dict.fromkeys(names if m.cell == "lstm" else names[:1], (m.num_layers * D, m.B, m.H))
+
+
+def input_shapes(m):
+    D = 1 + m.bidirectional
+    return {
+        "x": (m.T, m.B, m.I),
+        "d_output": (m.T, m.B, D * m.H),
+        **_state_shapes(m, "h_0", "c_0"),
+        **_state_shapes(m, "d_h_n", "d_c_n"),
+        **_module_params(m),
+    }
+
+
+def result_shapes(m):
+    D = 1 + m.bidirectional
+    return {
+        "output": (m.T, m.B, D * m.H),
+        "d_x": (m.T, m.B, m.I),
+        **_state_shapes(m, "h_n", "c_n"),
+        **_state_shapes(m, "d_h_0", "d_c_0"),
+        **{"d_" + name: shape for name, shape in _module_params(m).items()},
+    }
+
+
+def _cut(flat, shapes):
+    ends = np.cumsum([prod(shape) for shape in shapes.values()])
+    assert ends[-1] == len(flat)
+    parts = np.split(flat, ends[:-1])
+    return {n: p.reshape(s) for (n, s), p in zip(shapes.items(), parts, strict=True)}
+
+
+def load(case, dtype):
+    """Inputs and results of a case: two dicts of arrays of `dtype`, by name."""
+    with np.load(PATH) as file:
+        inputs = _cut(file[f"{case.module}"].astype(dtype), input_shapes(case.module))
+        results = _cut(file[f"{case}-{dtype}"], result_shapes(case.module))
+    if not case.given_state:
+        for name in _state_shapes(case.module, "h_0", "c_0"):
+            inputs[name] = np.zeros_like(inputs[name])
+    return inputs, results
+
+
+def draw_inputs(module, rng):
+    """One float16 vector of all inputs; parameters within 0.6, the rest normal."""
+    parts = []
+    for name, shape in input_shapes(module).items():
+        if name.startswith(("weight", "bias")):
+            parts.append(rng.uniform(-0.6, 0.6, prod(shape)))
+        else:
+            parts.append(rng.standard_normal(prod(shape)))
+    return np.concatenate(parts).astype(np.float16)
+
+
+def run_torch(case, flat, dtype):
+    """PyTorch's results, one vector of `dtype` in the order of `result_shapes`."""
+    import torch
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    m = case.module
+    dtype = getattr(torch, dtype)
+    inputs = {
+        name: torch.tensor(array.astype(float), dtype=dtype)
+        for name, array in _cut(flat, input_shapes(m)).items()
+    }
+    net = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[m.cell]
+    net = net(m.I, m.H, **m.options, dtype=dtype)
+    net.load_state_dict({name: inputs[name] for name in _module_params(m)})
+
+    x = inputs["x"].requires_grad_()
+    state_0 = [inputs[name] for name in _state_shapes(m, "h_0", "c_0")]
+    if not case.given_state:
+        state_0 = [torch.zeros_like(s) for s in state_0]
+    state_0 = [s.requires_grad_() for s in state_0]
+    packed = pack_padded_sequence(x, case.lengths, enforce_sorted=False)
+    packed, state_n = net(packed, tuple(state_0) if m.cell == "lstm" else state_0[0])
+    output, _ = pad_packed_sequence(packed, total_length=m.T)
+    state_n = state_n if m.cell == "lstm" else (state_n,)
+    d_state_n = [inputs[name] for name in _state_shapes(m, "d_h_n", "d_c_n")]
+    loss = (output * inputs["d_output"]).sum()
+    loss = loss + sum((s * d).sum() for s, d in zip(state_n, d_state_n, strict=True))
+    loss.backward()
+
+    params = dict(net.named_parameters())
+    d_params = [params[name].grad for name in _module_params(m)]
+    results = [output, x.grad, *state_n, *(s.grad for s in state_0), *d_params]
+    return np.concatenate([r.detach().numpy().ravel() for r in results])
+
+
+def main():
+    import torch
+
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for case in CASES:
+        key = str(case.module)
+        if key not in arrays:
+            arrays[key] = draw_inputs(case.module, rng)
+        for dtype in ("float32", "float64"):
+            arrays[f"{case}-{dtype}"] = run_torch(case, arrays[key], dtype)
+    PATH.parent.mkdir(exist_ok=True)
+    np.savez_compressed(PATH, **arrays)
+    print(f"PyTorch {torch.__version__}: {len(CASES)} cases in two precisions,")
+    print(f"{len(arrays)} arrays, {PATH.stat().st_size / 1e6:.2f} MB, in {PATH}")
+
+
+if __name__ == "__main__":
+    main()

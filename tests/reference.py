@@ -1,0 +1,494 @@
+"""Every cell, readout and loss in plain NumPy: the oracle of the tests.
+
+Obvious rather than fast: one sequence at a time, one step at a time, one gate
+per line, gradients by hand. `test_reference.py` holds it to PyTorch's figures.
+
+Letters: T steps, B sequences, I inputs, H hidden units, G gates (1 for the RNN,
+4 for the LSTM, 3 for the GRU), D directions, K outputs, L layers.
+
+A cell's parameters are a dict `p` under PyTorch's names without the suffix:
+`weight_ih` (G*H, I), `weight_hh` (G*H, H), `bias_ih` (G*H,), `bias_hh` (G*H,),
+gates in PyTorch's order (LSTM i, f, g, o; GRU r, z, n). Gradients come back as a
+dict with the same keys. A stack's parameters are a dict under PyTorch's full
+names (`weight_hh_l1_reverse`); where it holds no bias there is none.
+"""
+
+import numpy as np
+
+
+def assert_within(tolerance, actual, expected, name=""):
+    """Fail where the error exceeds `tolerance` times max(1, largest magnitude)."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, (name, actual.shape, expected.shape)
+    scale = max(1.0, np.abs(expected).max(initial=0.0))
+    error = np.abs(actual - expected).max(initial=0.0) / scale
+    assert error <= tolerance, f"{name}: error {error:.3g} > {tolerance:g}"
+
+
+def sigmoid(a):
+    return 0.5 * (1 + np.tanh(0.5 * a))
+
+
+# ---------------------------------------------------------------- nonlinearities
+# Derivatives are written from the output y.
+
+NONLINEARITIES = {
+    "tanh": (np.tanh, lambda y: 1 - y * y),
+    "relu": (lambda a: np.maximum(a, 0), lambda y: (y > 0).astype(y.dtype)),
+    "sigmoid": (sigmoid, lambda y: y * (1 - y)),
+}
+
+
+# --------------------------------------------------------------------------- RNN
+
+
+def rnn_forward(x, h_0, p, nonlinearity="tanh"):
+    """Elman's network: h' = f(W_ih x + b_ih + W_hh h + b_hh).
+
+    Parameters
+    ----------
+    x : (T, I)
+    h_0 : (H,)
+    p : dict, the cell's parameters
+    nonlinearity : "tanh", "relu" or "sigmoid"
+
+    Returns
+    -------
+    h : (T, H)
+    h_n : (H,)
+    stash : what `rnn_backward` needs
+    """
+    f, _ = NONLINEARITIES[nonlinearity]
+    h = np.zeros((len(x) + 1, len(h_0)), x.dtype)  # row 0 is the initial state
+    h[0] = h_0
+    for t in range(len(x)):
+        a = p["weight_ih"] @ x[t] + p["bias_ih"] + p["weight_hh"] @ h[t] + p["bias_hh"]
+        h[t + 1] = f(a)
+    return h[1:], h[-1].copy(), (x, h, p, nonlinearity)
+
+
+def rnn_backward(d_h, d_h_n, stash):
+    """Gradients of sum(h * d_h) + sum(h_n * d_h_n).
+
+    Parameters
+    ----------
+    d_h : (T, H)
+    d_h_n : (H,)
+
+    Returns
+    -------
+    d_x : (T, I)
+    d_h_0 : (H,)
+    d_p : dict
+    """
+    x, h, p, nonlinearity = stash
+    _, derivative = NONLINEARITIES[nonlinearity]
+    d_x = np.zeros_like(x)
+    d_p = {name: np.zeros_like(value) for name, value in p.items()}
+    d_state = d_h_n.copy()
+    for t in reversed(range(len(x))):
+        d_state = d_state + d_h[t]
+        d_a = d_state * derivative(h[t + 1])
+        _accumulate(d_p, d_a, x[t], d_a, h[t])
+        d_x[t] = p["weight_ih"].T @ d_a
+        d_state = p["weight_hh"].T @ d_a
+    return d_x, d_state, d_p
+
+
+def _accumulate(d_p, d_input, x, d_hidden, h):
+    """Add one step's gradients of W_ih x + b_ih and of W_hh h + b_hh."""
+    d_p["weight_ih"] += np.outer(d_input, x)
+    d_p["bias_ih"] += d_input
+    d_p["weight_hh"] += np.outer(d_hidden, h)
+    d_p["bias_hh"] += d_hidden
+
+
+# -------------------------------------------------------------------------- LSTM
+
+
+def lstm_forward(x, state, p):
+    """Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+
+    Parameters
+    ----------
+    x : (T, I)
+    state : (h_0, c_0), each (H,)
+    p : dict, the cell's parameters
+
+    Returns
+    -------
+    h : (T, H)
+    state_n : (h_n, c_n), each (H,)
+    stash : what `lstm_backward` needs
+    """
+    h_0, c_0 = state
+    T, H = len(x), len(h_0)
+    h = np.zeros((T + 1, H), x.dtype)
+    c = np.zeros((T + 1, H), x.dtype)
+    gates = np.zeros((T, 4, H), x.dtype)
+    h[0], c[0] = h_0, c_0
+    for t in range(T):
+        a = p["weight_ih"] @ x[t] + p["bias_ih"] + p["weight_hh"] @ h[t] + p["bias_hh"]
+        a_i, a_f, a_g, a_o = a.reshape(4, H)
+        i = sigmoid(a_i)
+        f = sigmoid(a_f)
+        g = np.tanh(a_g)
+        o = sigmoid(a_o)
+        c[t + 1] = f * c[t] + i * g
+        h[t + 1] = o * np.tanh(c[t + 1])
+        gates[t] = i, f, g, o
+    return h[1:], (h[-1].copy(), c[-1].copy()), (x, h, c, gates, p)
+
+
+def lstm_backward(d_h, d_state_n, stash):
+    """Gradients of sum(h * d_h) + sum(h_n * d_h_n) + sum(c_n * d_c_n).
+
+    Parameters
+    ----------
+    d_h : (T, H)
+    d_state_n : (d_h_n, d_c_n), each (H,)
+
+    Returns
+    -------
+    d_x : (T, I)
+    d_state_0 : (d_h_0, d_c_0), each (H,)
+    d_p : dict
+    """
+    x, h, c, gates, p = stash
+    d_x = np.zeros_like(x)
+    d_p = {name: np.zeros_like(value) for name, value in p.items()}
+    d_h_state, d_c_state = (d.copy() for d in d_state_n)
+    for t in reversed(range(len(x))):
+        i, f, g, o = gates[t]
+        tanh_c = np.tanh(c[t + 1])
+        d_h_state = d_h_state + d_h[t]
+        d_c_state = d_c_state + d_h_state * o * (1 - tanh_c * tanh_c)
+        d_a_i = d_c_state * g * i * (1 - i)
+        d_a_f = d_c_state * c[t] * f * (1 - f)
+        d_a_g = d_c_state * i * (1 - g * g)
+        d_a_o = d_h_state * tanh_c * o * (1 - o)
+        d_a = np.concatenate([d_a_i, d_a_f, d_a_g, d_a_o])
+        _accumulate(d_p, d_a, x[t], d_a, h[t])
+        d_x[t] = p["weight_ih"].T @ d_a
+        d_h_state = p["weight_hh"].T @ d_a
+        d_c_state = d_c_state * f
+    return d_x, (d_h_state, d_c_state), d_p
+
+
+# --------------------------------------------------------------------------- GRU
+
+
+def gru_forward(x, h_0, p, reset_after=True):
+    """Gated recurrent unit, h' = (1 - z) * n + z * h, in either of two forms.
+
+    reset_after=True, PyTorch's: n = tanh(W_in x + b_in + r * (W_hn h + b_hn)).
+    reset_after=False, Cho et al. 2014: n = tanh(W_in x + b_in + W_hn (r * h) + b_hn).
+
+    Parameters
+    ----------
+    x : (T, I)
+    h_0 : (H,)
+    p : dict, the cell's parameters
+
+    Returns
+    -------
+    h : (T, H)
+    h_n : (H,)
+    stash : what `gru_backward` needs
+    """
+    T, H = len(x), len(h_0)
+    W_hr, W_hz, W_hn = p["weight_hh"].reshape(3, H, H)
+    b_hr, b_hz, b_hn = p["bias_hh"].reshape(3, H)
+    h = np.zeros((T + 1, H), x.dtype)
+    gates = np.zeros((T, 3, H), x.dtype)
+    h[0] = h_0
+    for t in range(T):
+        i_r, i_z, i_n = (p["weight_ih"] @ x[t] + p["bias_ih"]).reshape(3, H)
+        r = sigmoid(i_r + W_hr @ h[t] + b_hr)
+        z = sigmoid(i_z + W_hz @ h[t] + b_hz)
+        if reset_after:
+            n = np.tanh(i_n + r * (W_hn @ h[t] + b_hn))
+        else:
+            n = np.tanh(i_n + W_hn @ (r * h[t]) + b_hn)
+        h[t + 1] = (1 - z) * n + z * h[t]
+        gates[t] = r, z, n
+    return h[1:], h[-1].copy(), (x, h, gates, p, reset_after)
+
+
+def gru_backward(d_h, d_h_n, stash):
+    """Gradients of sum(h * d_h) + sum(h_n * d_h_n).
+
+    Parameters
+    ----------
+    d_h : (T, H)
+    d_h_n : (H,)
+
+    Returns
+    -------
+    d_x : (T, I)
+    d_h_0 : (H,)
+    d_p : dict
+    """
+    x, h, gates, p, reset_after = stash
+    H = len(d_h_n)
+    W_hr, W_hz, W_hn = p["weight_hh"].reshape(3, H, H)
+    b_hn = p["bias_hh"][2 * H :]
+    d_x = np.zeros_like(x)
+    d_p = {name: np.zeros_like(value) for name, value in p.items()}
+    d_state = d_h_n.copy()
+    for t in reversed(range(len(x))):
+        r, z, n = gates[t]
+        d_state = d_state + d_h[t]
+        d_z = d_state * (h[t] - n)
+        d_a_z = d_z * z * (1 - z)
+        d_a_n = d_state * (1 - z) * (1 - n * n)
+        if reset_after:
+            d_r = d_a_n * (W_hn @ h[t] + b_hn)
+            d_hidden_n = d_a_n * r
+            d_through_n = W_hn.T @ d_hidden_n
+        else:
+            d_reset_h = W_hn.T @ d_a_n
+            d_r = d_reset_h * h[t]
+            d_hidden_n = d_a_n
+            d_through_n = d_reset_h * r
+        d_a_r = d_r * r * (1 - r)
+        d_input = np.concatenate([d_a_r, d_a_z, d_a_n])
+        d_hidden = np.concatenate([d_a_r, d_a_z, d_hidden_n])
+        _accumulate(d_p, d_input, x[t], d_hidden, h[t])
+        if not reset_after:  # W_hn multiplied r * h, not h
+            d_p["weight_hh"][2 * H :] += np.outer(d_a_n, r * h[t] - h[t])
+        d_x[t] = p["weight_ih"].T @ d_input
+        d_state = d_state * z + W_hr.T @ d_a_r + W_hz.T @ d_a_z + d_through_n
+    return d_x, d_state, d_p
+
+
+# ------------------------------------------------------------------------- stack
+
+CELLS = {
+    "rnn": (rnn_forward, rnn_backward),
+    "lstm": (lstm_forward, lstm_backward),
+    "gru": (gru_forward, gru_backward),
+}
+
+
+def stack_forward(cell, x, state_0, params, num_layers=1, bidirectional=False, **form):
+    """Layers and directions over ragged sequences, each sequence on its own.
+
+    Parameters
+    ----------
+    cell : "rnn", "lstm" or "gru"
+    x : list of B arrays (T_b, I)
+    state_0 : h_0 (L*D, B, H), or (h_0, c_0) for the LSTM
+    params : dict under PyTorch's names
+    form : `nonlinearity` of the RNN, `reset_after` of the GRU
+
+    Returns
+    -------
+    output : list of B arrays (T_b, D*H), the reverse half in forward time order
+    state_n : arranged as `state_0`; a reverse direction's is at the first step
+    stash : what `stack_backward` needs
+    """
+    forward, _ = CELLS[cell]
+    suffixes = _suffixes(num_layers, bidirectional)
+    state_n = _map_state(np.zeros_like, state_0)
+    output, stashes = [], []
+    for b, layer_input in enumerate(x):
+        for layer in suffixes:
+            directions = []
+            for row, suffix, step in layer:
+                start = _map_state(lambda s, row=row, b=b: s[row, b], state_0)
+                p = _cell_params(params, suffix)
+                h, end, stash = forward(layer_input[::step], start, p, **form)
+                _set_state(state_n, row, b, end)
+                directions.append(h[::step])
+                stashes.append(stash)
+            layer_input = np.concatenate(directions, axis=1)
+        output.append(layer_input)
+    return output, state_n, (cell, suffixes, state_n, params, stashes)
+
+
+def stack_backward(d_output, d_state_n, stash):
+    """Gradients of sum(output * d_output) + sum(state_n * d_state_n).
+
+    Parameters
+    ----------
+    d_output : list of B arrays (T_b, D*H)
+    d_state_n : d_h_n (L*D, B, H), or (d_h_n, d_c_n) for the LSTM
+
+    Returns
+    -------
+    d_x : list of B arrays (T_b, I)
+    d_state_0 : arranged as `d_state_n`
+    d_params : dict under PyTorch's names
+    """
+    cell, suffixes, state_n, params, stashes = stash
+    _, backward = CELLS[cell]
+    stashes = iter(reversed(stashes))
+    d_state_0 = _map_state(np.zeros_like, state_n)
+    d_params = {name: np.zeros_like(value) for name, value in params.items()}
+    d_x = [None] * len(d_output)
+    for b in reversed(range(len(d_output))):
+        d_layer = d_output[b]
+        for layer in reversed(suffixes):
+            d_input = 0
+            halves = np.split(d_layer, len(layer), axis=1)
+            for (row, suffix, step), d_h in reversed(list(zip(layer, halves, strict=True))):
+                d_end = _map_state(lambda s, row=row, b=b: s[row, b], d_state_n)
+                d_in, d_start, d_p = backward(d_h[::step], d_end, next(stashes))
+                _set_state(d_state_0, row, b, d_start)
+                d_input = d_input + d_in[::step]
+                for name, value in d_p.items():
+                    if name + suffix in d_params:
+                        d_params[name + suffix] += value
+            d_layer = d_input
+        d_x[b] = d_layer
+    return d_x, d_state_0, d_params
+
+
+def _suffixes(num_layers, bidirectional):
+    """A list per layer of (row of the state, suffix of the names, time step)."""
+    directions = [("", 1), ("_reverse", -1)][: 1 + bidirectional]
+    return [
+        [
+            (layer * len(directions) + d, f"_l{layer}{reverse}", step)
+            for d, (reverse, step) in enumerate(directions)
+        ]
+        for layer in range(num_layers)
+    ]
+
+
+def _cell_params(params, suffix):
+    weight_ih, weight_hh = params["weight_ih" + suffix], params["weight_hh" + suffix]
+    no_bias = np.zeros(len(weight_ih), weight_ih.dtype)
+    return {
+        "weight_ih": weight_ih,
+        "weight_hh": weight_hh,
+        "bias_ih": params.get("bias_ih" + suffix, no_bias),
+        "bias_hh": params.get("bias_hh" + suffix, no_bias),
+    }
+
+
+def _map_state(function, state):
+    if isinstance(state, tuple):
+        return tuple(function(part) for part in state)
+    return function(state)
+
+
+def _set_state(state, row, b, value):
+    if not isinstance(state, tuple):
+        state, value = (state,), (value,)
+    for part, v in zip(state, value, strict=True):
+        part[row, b] = v
+
+
+# ---------------------------------------------------------------------- readouts
+
+READOUTS = ("last", "mean", "max", "concat")
+
+
+def readout_forward(kind, h, bidirectional=False):
+    """One vector from the outputs of one sequence.
+
+    `last` is the forward direction at the last step beside the backward
+    direction at the first; `concat` is last, mean and max side by side.
+
+    Parameters
+    ----------
+    h : (T, D*H)
+
+    Returns
+    -------
+    r : (D*H,), or (3*D*H,) for `concat`
+    """
+    if kind == "last":
+        half = h.shape[1] // 2 if bidirectional else h.shape[1]
+        return np.concatenate([h[-1, :half], h[0, half:]])
+    if kind == "mean":
+        return h.sum(axis=0) / len(h)
+    if kind == "max":
+        return h.max(axis=0)
+    parts = [readout_forward(k, h, bidirectional) for k in ("last", "mean", "max")]
+    return np.concatenate(parts)
+
+
+def readout_backward(kind, d_r, h, bidirectional=False):
+    """Gradient of sum(r * d_r) in h (T, D*H); a tie of `max` goes to the first."""
+    d_h = np.zeros_like(h)
+    if kind == "last":
+        half = h.shape[1] // 2 if bidirectional else h.shape[1]
+        d_h[-1, :half] += d_r[:half]
+        d_h[0, half:] += d_r[half:]
+    elif kind == "mean":
+        d_h += d_r / len(h)
+    elif kind == "max":
+        d_h[h.argmax(axis=0), np.arange(h.shape[1])] += d_r
+    else:
+        for k, part in zip(("last", "mean", "max"), np.split(d_r, 3), strict=True):
+            d_h += readout_backward(k, part, h, bidirectional)
+    return d_h
+
+
+# ------------------------------------------------------------------------ losses
+# Each takes outputs o (B, K), targets t and weights w (B,) (None: all one), and
+# returns (loss, d_o): the weighted mean over the sequences, w divided by its sum,
+# of the mean over the K outputs; cross-entropy has one term a sequence.
+
+
+def _weighted(w, o):
+    w = np.ones(len(o)) if w is None else np.asarray(w, float)
+    return (w / w.sum())[:, None]
+
+
+def _mean_over_outputs(value, d_value, w, o):
+    w = _weighted(w, o) / o.shape[1]
+    return (w * value).sum(), w * d_value
+
+
+def cross_entropy(o, t, w=None):
+    """Softmax and its cross-entropy; t (B,) integers in 0..K-1."""
+    w = _weighted(w, o)
+    one_hot = np.eye(o.shape[1])[t]
+    shifted = o - o.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -(w * one_hot * log_p).sum(), w * (np.exp(log_p) - one_hot)
+
+
+def logistic(o, t, w=None):
+    """Binary cross-entropy of logits; t (B, K) in [0, 1]."""
+    value = np.maximum(o, 0) - o * t + np.log1p(np.exp(-np.abs(o)))
+    return _mean_over_outputs(value, sigmoid(o) - t, w, o)
+
+
+def squared(o, t, w=None):
+    """(o - t)**2, without a half."""
+    return _mean_over_outputs((o - t) ** 2, 2 * (o - t), w, o)
+
+
+def absolute(o, t, w=None):
+    """|o - t|."""
+    return _mean_over_outputs(np.abs(o - t), np.sign(o - t), w, o)
+
+
+def huber(o, t, w=None, delta=1.0):
+    """Huber 1964: e**2 / 2 within delta, delta * (|e| - delta / 2) beyond."""
+    e = o - t
+    inside = np.abs(e) <= delta
+    value = np.where(inside, 0.5 * e * e, delta * (np.abs(e) - 0.5 * delta))
+    return _mean_over_outputs(value, np.clip(e, -delta, delta), w, o)
+
+
+def quantile(o, t, w=None, q=0.5):
+    """Pinball loss, Koenker and Bassett 1978; q a number or one for each output."""
+    e = t - o
+    d_value = np.where(e > 0, -np.asarray(q), 1 - np.asarray(q)) * (e != 0)
+    return _mean_over_outputs(np.maximum(q * e, (q - 1) * e), d_value, w, o)
+
+
+LOSSES = {
+    "cross_entropy": cross_entropy,
+    "logistic": logistic,
+    "squared": squared,
+    "absolute": absolute,
+    "huber": huber,
+    "quantile": quantile,
+}

@@ -1,0 +1,727 @@
+"""Promises 1, 2, 6 and 7 of the layers, and PyTorch's calling convention."""
+
+import contextlib
+import warnings
+
+import numba
+import numpy as np
+import pytest
+import reference as ref
+from make_fixtures import CASES, RAGGED, load, param_shapes
+
+from fastrnn.layers import GRU, LSTM, RNN
+
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+LAYERS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+FORMS = {
+    "rnn_tanh": ("rnn", {"nonlinearity": "tanh"}),
+    "rnn_relu": ("rnn", {"nonlinearity": "relu"}),
+    "rnn_sigmoid": ("rnn", {"nonlinearity": "sigmoid"}),
+    "lstm": ("lstm", {}),
+    "gru": ("gru", {}),
+    "gru_cho": ("gru", {"reset_after": False}),
+}
+every_form = pytest.mark.parametrize("form", FORMS)
+every_cell = pytest.mark.parametrize("cell", LAYERS)
+every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
+
+
+def draw_params(cell, num_layers, bidirectional, I, H, seed=0):
+    """Parameters of the test's own, so that no initialiser decides a result."""
+    rng = np.random.default_rng(seed)
+    shapes = param_shapes(cell, num_layers, bidirectional, I, H)
+    bound = 1.5 / np.sqrt(H)
+    return {n: rng.uniform(-bound, bound, shape) for n, shape in shapes.items()}
+
+
+def make(form, I=5, H=6, num_layers=1, bidirectional=False, seed=0, **options):
+    """A layer with drawn parameters."""
+    cell, form_options = FORMS[form]
+    layer = LAYERS[cell](
+        I,
+        H,
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        **form_options,
+        **options,
+    )
+    layer.load_state_dict(draw_params(cell, num_layers, bidirectional, I, H, seed))
+    return layer
+
+
+def parts(state):
+    """The arrays of a state, whichever cell's it is."""
+    return state if isinstance(state, tuple) else (state,)
+
+
+def join(arrays):
+    """The state of these arrays: a tuple for the LSTM's two, else the array."""
+    return tuple(arrays) if len(arrays) > 1 else arrays[0]
+
+
+def draw_state(cell, shape, seed=5):
+    rng = np.random.default_rng(seed)
+    return join([rng.standard_normal(shape) for _ in range(1 + (cell == "lstm"))])
+
+
+def normal(*shape, seed=7):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def flatten(*results):
+    """Arrays out of nested tuples, in order."""
+    for result in results:
+        if isinstance(result, tuple):
+            yield from flatten(*result)
+        else:
+            yield result
+
+
+def assert_same_bits(actual, expected):
+    actual, expected = list(flatten(actual)), list(flatten(expected))
+    assert len(actual) == len(expected)
+    for a, b in zip(actual, expected, strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape
+        assert a.tobytes() == b.tobytes()
+
+
+def run(layer, x, h_0, d_output, d_h_n, lengths=None):
+    """Everything a forward and a backward pass give, by name."""
+    layer.zero_grad()
+    output, h_n = layer(x, h_0, lengths=lengths)
+    d_x, d_h_0 = layer.backward(d_output, d_h_n)
+    results = {"output": output, "d_x": d_x}
+    results |= dict(zip(("h_n", "c_n"), parts(h_n), strict=False))
+    results |= dict(zip(("d_h_0", "d_c_0"), parts(d_h_0), strict=False))
+    results |= {"d_" + name: np.array(g) for name, g in layer.grads.items()}
+    return results
+
+
+def assert_all_within(actual, expected, dtype):
+    assert actual.keys() == expected.keys()
+    for name, value in expected.items():
+        assert actual[name].dtype == dtype, name
+        ref.assert_within(TOLERANCE[dtype], actual[name], value, name)
+
+
+# ------------------------------------------------- promise 1: the right figures
+
+
+@every_dtype
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_equals_pytorch(case, dtype):
+    m = case.module
+    inputs, expected = load(case, dtype)
+    layer = LAYERS[m.cell](m.I, m.H, **m.options, dtype=dtype)
+    params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias"))}
+    assert {n: v.shape for n, v in layer.state_dict().items()} == {
+        n: v.shape for n, v in params.items()
+    }
+    layer.load_state_dict(params)
+    h_0 = join([inputs[n] for n in ("h_0", "c_0") if n in inputs])
+    d_h_n = join([inputs[n] for n in ("d_h_n", "d_c_n") if n in inputs])
+    actual = run(
+        layer,
+        inputs["x"],
+        h_0 if case.given_state else None,
+        inputs["d_output"],
+        d_h_n,
+        lengths=case.lengths if case.lengths == RAGGED else None,
+    )
+    assert_all_within(actual, expected, dtype)
+    for b, length in enumerate(case.lengths):
+        assert not actual["output"][length:, b].any()
+        assert not actual["d_x"][length:, b].any()
+
+
+@every_dtype
+@pytest.mark.parametrize("H", [1, 6, 19])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("lengths", [(4, 7, 1, 6, 3), (7,) * 5, (1,)], ids=str)
+@pytest.mark.parametrize("form", ["rnn_sigmoid", "gru_cho"])
+def test_equals_reference(form, lengths, num_layers, bidirectional, H, dtype):
+    cell, options = FORMS[form]
+    I, T, B, D = 3, max(lengths), len(lengths), 1 + bidirectional
+    layer = make(form, I, H, num_layers, bidirectional, dtype=dtype)
+    params = {n: v.astype(np.float64) for n, v in layer.state_dict().items()}
+    x, d_output = normal(T, B, I, seed=1), normal(T, B, D * H, seed=2)
+    h_0, d_h_n = normal(num_layers * D, B, H), normal(num_layers * D, B, H, seed=3)
+    x, d_output, h_0, d_h_n = (
+        a.astype(np.float32).astype(float) for a in (x, d_output, h_0, d_h_n)
+    )
+
+    def rows(padded):
+        return [padded[:length, b] for b, length in enumerate(lengths)]
+
+    def pad(sequences, width):
+        padded = np.zeros((T, B, width))
+        for b, sequence in enumerate(sequences):
+            padded[: len(sequence), b] = sequence
+        return padded
+
+    output, h_n, stash = ref.stack_forward(
+        cell, rows(x), h_0, params, num_layers, bidirectional, **options
+    )
+    d_x, d_h_0, d_params = ref.stack_backward(rows(d_output), d_h_n, stash)
+    expected = {"output": pad(output, D * H), "d_x": pad(d_x, I)}
+    expected |= {"h_n": h_n, "d_h_0": d_h_0}
+    expected |= {"d_" + name: value for name, value in d_params.items()}
+    actual = run(layer, x, h_0, d_output, d_h_n, lengths)
+    assert_all_within(actual, expected, dtype)
+
+
+@every_form
+def test_gradients_of_a_long_batch_by_projection(form):
+    # Long and wide enough for tiles, chunks and shards to have their edges in it.
+    cell, _ = FORMS[form]
+    T, B, I, H = 45, 21, 9, 35
+    rng = np.random.default_rng(11)
+    lengths = rng.integers(1, T + 1, B)
+    params = draw_params(cell, 1, True, I, H)
+    layer = make(form, I, H, bidirectional=True, dtype="float64")
+    x, d_output = normal(T, B, I), normal(T, B, 2 * H, seed=8)
+    h_0, d_h_n = draw_state(cell, (2, B, H)), draw_state(cell, (2, B, H), 9)
+
+    def loss(x, h_0, params):
+        layer.load_state_dict(params)
+        output, h_n = layer(x, join(h_0), lengths=lengths)
+        pairs = zip((output, *parts(h_n)), (d_output, *parts(d_h_n)), strict=True)
+        return sum((a * d).sum() for a, d in pairs)
+
+    results = run(layer, x, h_0, d_output, d_h_n, lengths)
+    arrays = {"x": x, **dict(zip(("h_0", "c_0"), parts(h_0), strict=False)), **params}
+    for name in arrays:
+        direction = rng.standard_normal(arrays[name].shape)
+        sides = []
+        for step in (1e-6, -1e-6):
+            moved = {**arrays, name: arrays[name] + step * direction}
+            states = [moved[n] for n in ("h_0", "c_0") if n in moved]
+            sides.append(loss(moved["x"], states, {n: moved[n] for n in params}))
+        slope = (sides[0] - sides[1]) / 2e-6
+        ref.assert_within(1e-5, (results["d_" + name] * direction).sum(), slope, name)
+
+
+# ------------------------------------- promise 2: the same bits in any company
+
+
+@contextlib.contextmanager
+def threads(n):
+    if n > numba.config.NUMBA_NUM_THREADS:
+        pytest.skip(f"numba may start {numba.config.NUMBA_NUM_THREADS} threads only")
+    before = numba.get_num_threads()
+    numba.set_num_threads(n)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def row(results, b):
+    """The row's part of a forward pass's (output, state)."""
+    output, state = results
+    return output[:, b], *(s[:, b] for s in parts(state))
+
+
+@every_form
+@every_dtype
+@pytest.mark.parametrize("H", [32, 19])
+def test_a_row_has_the_same_bits_in_any_company(form, dtype, H):
+    T, B, I = 24, 40, 7
+    rng = np.random.default_rng(13)
+    layer = make(form, I, H, num_layers=2, bidirectional=True, dtype=dtype).eval()
+    lengths = rng.integers(1, T + 1, B)
+    x = normal(T, B, I)
+    h_0 = draw_state(FORMS[form][0], (4, B, H))
+
+    def forward(rows, T=T, lengths=lengths):
+        states = join([s[:, rows] for s in parts(h_0)])
+        return layer(x[:T, rows], states, lengths=lengths[rows])
+
+    expected = forward(np.arange(B))
+    for b in range(B):  # alone, without its padding
+        output, *state = row(forward([b], lengths[b]), 0)
+        whole, *whole_state = row(expected, b)
+        assert_same_bits((output, *state), (whole[: lengths[b]], *whole_state))
+    for rows in (rng.permutation(B), rng.permutation(B)[:17], np.arange(B)[3::5]):
+        results = forward(rows)
+        for position, b in enumerate(rows):
+            assert_same_bits(row(results, position), row(expected, b))
+    beside = rng.integers(1, T + 1, B)  # other lengths for every second row
+    beside[::2] = lengths[::2]
+    results = forward(np.arange(B), lengths=beside)
+    for b in range(0, B, 2):
+        assert_same_bits(row(results, b), row(expected, b))
+
+
+@every_form
+@every_dtype
+@pytest.mark.parametrize("H", [32, 19])
+def test_same_bits_with_one_thread_and_two(form, dtype, H):
+    T, B, I = 60, 40, 7
+    cell, _ = FORMS[form]
+    layer = make(form, I, H, bidirectional=True, dtype=dtype)
+    lengths = np.random.default_rng(17).integers(T // 2, T + 1, B)
+    x, d_output = normal(T, B, I), normal(T, B, 2 * H, seed=8)
+    state = draw_state(cell, (2, B, H))
+    results = []
+    for n in (1, 2):
+        with threads(n):
+            results.append(run(layer, x, state, d_output, state, lengths))
+            assert numba.get_num_threads() == n
+    assert results[0].keys() == results[1].keys()
+    for name, value in results[0].items():
+        assert value.tobytes() == results[1][name].tobytes(), name
+
+
+@every_form
+@every_dtype
+def test_eval_gives_the_bits_of_train(form, dtype):
+    layer = make(form, num_layers=2, bidirectional=True, dtype=dtype)
+    x, lengths = normal(9, 5, 5), [3, 9, 1, 4, 9]
+    trained = layer.train()(x, lengths=lengths)
+    assert_same_bits(layer.eval()(x, lengths=lengths), trained)
+
+
+@every_form
+@every_dtype
+def test_in_two_pieces_equals_whole(form, dtype):
+    layer = make(form, H=19, num_layers=2, dtype=dtype).eval()
+    x = normal(9, 4, 5)
+    output, h_n = layer(x)
+    first, state = layer(x[:4])
+    second, state = layer(x[4:], state)
+    pieces = (np.concatenate([first, second]), *parts(state))
+    for a, b in zip(pieces, (output, *parts(h_n)), strict=True):
+        ref.assert_within(TOLERANCE[dtype], a, b)
+
+
+# ------------------------------------------------- PyTorch's calling convention
+
+
+@every_cell
+def test_batch_first(cell):
+    form = {"gru": "gru", "lstm": "lstm", "rnn": "rnn_tanh"}[cell]
+    T, B, H = 7, 3, 6
+    options = {"num_layers": 2, "bidirectional": True}
+    x, d_output = normal(T, B, 5), normal(T, B, 2 * H)
+    state = draw_state(cell, (4, B, H))
+    lengths = [5, 7, 2]
+    expected = run(make(form, **options), x, state, d_output, state, lengths)
+    layer = make(form, **options, batch_first=True)
+    x, d_output = x.swapaxes(0, 1), d_output.swapaxes(0, 1)
+    actual = run(layer, x, state, d_output, state, lengths)
+    for name in ("output", "d_x"):
+        actual[name] = actual[name].swapaxes(0, 1)
+    for name, value in expected.items():
+        assert actual[name].shape == value.shape, name
+        assert (actual[name] == value).all(), name
+
+
+@every_cell
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_unbatched(cell, batch_first):
+    form = {"gru": "gru", "lstm": "lstm", "rnn": "rnn_tanh"}[cell]
+    T, H = 7, 6
+    layer = make(form, num_layers=2, bidirectional=True, batch_first=batch_first)
+    x, d_output = normal(T, 5), normal(T, 2 * H)
+    state = draw_state(cell, (4, H))
+    actual = run(layer, x, state, d_output, state)
+    batch = join([s[:, None] for s in parts(state)])
+    axis = 0 if batch_first else 1
+    x, d_output = np.expand_dims(x, axis), np.expand_dims(d_output, axis)
+    expected = run(layer, x, batch, d_output, batch)
+    for name, value in expected.items():
+        if name in ("output", "d_x"):
+            value = value.squeeze(axis)
+        elif name in ("h_n", "c_n", "d_h_0", "d_c_0"):
+            value = value[:, 0]
+        assert actual[name].shape == value.shape, name
+        assert (actual[name] == value).all(), name
+
+
+@every_form
+def test_states_and_their_gradients_have_one_structure(form):
+    layer = make(form)
+    _, h_n = layer(normal(4, 2, 5))
+    d_x, d_h_0 = layer.backward(normal(4, 2, 6))
+    assert isinstance(h_n, tuple) == isinstance(d_h_0, tuple) == (form == "lstm")
+    assert [a.shape for a in parts(h_n)] == [a.shape for a in parts(d_h_0)]
+    assert d_x.shape == (4, 2, 5)
+
+
+@every_form
+def test_arguments_left_out_are_zeros(form):
+    layer = make(form, num_layers=2, bidirectional=True)
+    x, d_output = normal(4, 3, 5), normal(4, 3, 12)
+    zeros = join([np.zeros((4, 3, 6))] * (1 + (form == "lstm")))
+    expected = run(layer, x, zeros, d_output, zeros, [4, 4, 4])
+    actual = run(layer, x, None, d_output, None, None)
+    for name, value in expected.items():
+        assert actual[name].tobytes() == value.tobytes(), name
+
+
+@every_form
+def test_input_grad_false_gives_none_and_the_same_gradients(form):
+    layer = make(form, num_layers=2, bidirectional=True)
+    x, d_output = normal(4, 3, 5), normal(4, 3, 12)
+    expected = run(layer, x, None, d_output, None)
+    layer.zero_grad()
+    layer(x)
+    d_x, d_h_0 = layer.backward(d_output, input_grad=False)
+    assert d_x is None
+    assert (parts(d_h_0)[0] == expected["d_h_0"]).all()
+    for name, gradient in layer.grads.items():
+        assert (gradient == expected["d_" + name]).all(), name
+
+
+@every_form
+def test_results_are_the_callers_own(form):
+    layer = make(form)
+    results = layer(normal(4, 3, 5))
+    results += layer.backward(normal(4, 3, 6))
+    before = [a.copy() for a in flatten(*results)]
+    layer(normal(4, 3, 5, seed=1))
+    layer.backward(normal(4, 3, 6, seed=2))
+    for a, b in zip(flatten(*results), before, strict=True):
+        assert (a == b).all()
+
+
+# --------------------------------------------------- gradients, states, dropout
+
+
+@every_form
+def test_gradients_add_up_until_zero_grad(form):
+    layer = make(form, num_layers=2, dtype="float64")
+    assert list(layer.grads) == list(layer.state_dict())
+    batches = [(normal(4, 3, 5, seed=s), normal(4, 3, 6, seed=-1 + s)) for s in (1, 2)]
+    single = [run(layer, x, None, d_output, None) for x, d_output in batches]
+    layer.zero_grad()
+    for x, d_output in batches:
+        layer(x)
+        layer.backward(d_output)
+    for name, gradient in layer.grads.items():
+        total = single[0]["d_" + name] + single[1]["d_" + name]
+        ref.assert_within(1e-12, gradient, total, name)
+    layer.zero_grad()
+    assert not any(np.any(gradient) for gradient in layer.grads.values())
+
+
+@every_cell
+def test_backward_needs_a_forward_in_train(cell):
+    layer = LAYERS[cell](5, 6)
+    with pytest.raises(RuntimeError, match="forward|call"):
+        layer.backward(normal(4, 3, 6))
+    layer.train()(normal(4, 3, 5))
+    layer.eval()(normal(4, 3, 5))
+    with pytest.raises(RuntimeError, match=r"eval\(\)|train\(\)"):
+        layer.backward(normal(4, 3, 6))
+
+
+@every_cell
+def test_state_dict_is_a_copy_and_goes_round(cell):
+    layer = LAYERS[cell](5, 6, num_layers=2, bidirectional=True, random_state=0)
+    x = normal(4, 3, 5)
+    expected = layer(x)
+    state = layer.state_dict()
+    shapes = param_shapes(cell, 2, True, 5, 6)
+    assert {n: v.shape for n, v in state.items()} == shapes
+    assert all(v.dtype == np.float32 for v in state.values())
+    other = LAYERS[cell](5, 6, num_layers=2, bidirectional=True, random_state=1)
+    other.load_state_dict(state)
+    for value in state.values():
+        value[...] = 100
+    assert_same_bits(layer(x), expected)
+    assert_same_bits(layer.eval()(x), expected)
+    assert_same_bits(other(x), expected)
+
+
+@every_cell
+def test_weights_packed_for_inference_follow_load_state_dict(cell):
+    layer = LAYERS[cell](5, 6, random_state=0).eval()
+    other = LAYERS[cell](5, 6, random_state=1).eval()
+    x = normal(4, 3, 5)
+    assert not (layer(x)[0] == other(x)[0]).all()
+    layer.load_state_dict(other.state_dict())
+    assert_same_bits(layer(x), other(x))
+
+
+@every_cell
+def test_load_state_dict_names_what_is_wrong_and_changes_nothing(cell):
+    layer = LAYERS[cell](5, 6, random_state=0)
+    before = layer.state_dict()
+    good = LAYERS[cell](5, 6, random_state=1).state_dict()
+    missing = {n: v for n, v in good.items() if n != "bias_hh_l0"}
+    nan = good["bias_hh_l0"] * np.nan
+    for bad, name in (
+        (missing, "bias_hh_l0"),
+        ({**good, "weight_ih_l1": good["weight_ih_l0"]}, "weight_ih_l1"),
+        ({**good, "weight_hh_l0": good["weight_ih_l0"]}, "weight_hh_l0"),
+        ({**good, "bias_hh_l0": nan}, "bias_hh_l0"),
+    ):
+        with pytest.raises((KeyError, ValueError), match=name):
+            layer.load_state_dict(bad)
+        for n, value in layer.state_dict().items():
+            assert (value == before[n]).all()
+
+
+@every_cell
+@every_dtype
+def test_initial_parameters_are_uniform_and_decided_by_random_state(cell, dtype):
+    def values(seed):
+        layer = LAYERS[cell](5, 16, num_layers=2, dtype=dtype, random_state=seed)
+        return np.concatenate([v.ravel() for v in layer.state_dict().values()])
+
+    assert (values(0) == values(0)).all()
+    assert (values(0) != values(1)).any()
+    assert 0.22 < np.abs(values(0)).max() <= 0.25  # 1 / sqrt(H), as PyTorch
+
+
+def dropped_ones(random_state, dropout=0.5):
+    """Two layers, the first puts out ones, the second passes on what it reads."""
+    H = 16
+    layer = RNN(3, H, 2, "relu", dropout=dropout, random_state=random_state)
+    params = {n: np.zeros_like(v) for n, v in layer.state_dict().items()}
+    params["bias_ih_l0"][:] = 1
+    params["weight_ih_l1"][:] = np.eye(H)
+    layer.load_state_dict(params)
+    return layer
+
+
+def test_dropout_drops_its_share_and_scales_the_rest():
+    x = normal(20, 10, 3)
+    for dropout in (0.5, 0.2):
+        output, _ = dropped_ones(0, dropout)(x)
+        kept = output != 0
+        np.testing.assert_allclose(output[kept], 1 / (1 - dropout), rtol=1e-6)
+        # 3200 units: five standard deviations are 0.044
+        assert abs(kept.mean() - (1 - dropout)) < 0.044
+        for axis in range(3):  # steps, sequences and units have masks of their own
+            differ = np.diff(kept, axis=axis).mean()
+            assert abs(differ - 2 * dropout * (1 - dropout)) < 0.06
+    assert (dropped_ones(0).eval()(x)[0] == 1).all()
+
+
+def test_dropout_masks_are_decided_by_random_state_and_call():
+    x = normal(20, 10, 3)
+    layer, same, other = dropped_ones(0), dropped_ones(0), dropped_ones(1)
+    first, second = layer(x)[0], layer(x)[0]
+    assert (first != second).any()
+    assert (first == same(x)[0]).all() and (second == same(x)[0]).all()
+    assert (first != other(x)[0]).any()
+
+
+@every_form
+def test_gradients_through_dropout(form):
+    cell, _ = FORMS[form]
+    params = draw_params(cell, 3, True, 5, 6)
+    x, d_output = normal(7, 4, 5), normal(7, 4, 12)
+    lengths = [7, 3, 1, 5]
+
+    def fresh(params):  # the same random_state: the same masks
+        layer = make(
+            form,
+            num_layers=3,
+            bidirectional=True,
+            dtype="float64",
+            dropout=0.4,
+            random_state=3,
+        )
+        layer.load_state_dict(params)
+        return layer
+
+    layer = fresh(params)
+    layer(x, lengths=lengths)
+    d_x, _ = layer.backward(d_output)
+    rng = np.random.default_rng(0)
+    direction = {n: rng.standard_normal(v.shape) for n, v in params.items()}
+    d_input = rng.standard_normal(x.shape)
+    sides = []
+    for step in (1e-6, -1e-6):
+        moved = {n: v + step * direction[n] for n, v in params.items()}
+        output, _ = fresh(moved)(x + step * d_input, lengths=lengths)
+        sides.append((output * d_output).sum())
+    slope = (sides[0] - sides[1]) / 2e-6
+    projection = sum((layer.grads[n] * d).sum() for n, d in direction.items())
+    ref.assert_within(1e-6, projection + (d_x * d_input).sum(), slope)
+
+
+@every_cell
+def test_dropout_of_a_single_layer_warns(cell):
+    with pytest.warns(UserWarning, match="dropout.*num_layers"):
+        layer = LAYERS[cell](5, 6, dropout=0.5, random_state=0)
+    x = normal(4, 3, 5)
+    trained = layer.train()(x)
+    assert_same_bits(layer.eval()(x), trained)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LAYERS[cell](5, 6, num_layers=2, dropout=0.5)
+
+
+# ------------------------------------------- promise 6: the caller's arrays stay
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def strided(array):
+    """The same figures with gaps in memory, in reversed order."""
+    wide = np.full([2 * n for n in array.shape], 77.0, array.dtype)
+    view = wide[tuple(slice(None, None, -2) for _ in array.shape)]
+    view[...] = array
+    return view
+
+
+CONTAINERS = {
+    "read_only": read_only,
+    "strided": strided,
+    "fortran": np.asfortranarray,
+    "float64": lambda array: array.astype(np.float64),
+    "big_endian": lambda array: array.astype(array.dtype.newbyteorder(">")),
+    "list": lambda array: array.tolist(),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@every_form
+def test_inputs_are_read_in_any_form_and_not_written_to(form, container):
+    cell, _ = FORMS[form]
+    change = CONTAINERS[container]
+    layer = make(form, num_layers=2, bidirectional=True)
+    x, d_output = (a.astype(np.float32) for a in (normal(4, 3, 5), normal(4, 3, 12)))
+    state = [s.astype(np.float32) for s in parts(draw_state(cell, (4, 3, 6)))]
+    lengths = np.array([2, 4, 1])
+    expected = run(layer, x, join(state), d_output, join(state), lengths)
+    given = [change(a) for a in (x, d_output, *state)]
+    g_lengths = lengths.tolist() if container == "list" else read_only(lengths)
+    actual = run(layer, given[0], join(given[2:]), given[1], join(given[2:]), g_lengths)
+    for name, value in expected.items():
+        assert actual[name].tobytes() == value.tobytes(), name
+    for array, original in zip(given, (x, d_output, *state), strict=True):
+        assert (np.asarray(array) == original).all()
+
+
+# ------------------------------------------------ promise 7: bad input, one error
+
+
+@every_cell
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_are_errors(cell, bad):
+    layer = LAYERS[cell](5, 6)
+    word = "(?i)nan" if np.isnan(bad) else "(?i)inf"
+    x, state = normal(4, 3, 5), parts(draw_state(cell, (1, 3, 6)))
+    x[1, 2, 3] = bad
+    with pytest.raises(ValueError, match=word) as error:
+        layer(x)
+    assert "2" in str(error.value)  # the sequence at fault
+    for i in range(len(state)):
+        broken = [s.copy() for s in state]
+        broken[i][0, 1, 2] = bad
+        with pytest.raises(ValueError, match=word):
+            layer(normal(4, 3, 5), join(broken))
+
+
+def test_float64_beyond_float32_is_an_error():
+    x = normal(4, 3, 5)
+    x[1, 2, 3] = 1e300
+    with pytest.raises(ValueError, match="(?i)inf|large|float32"):
+        LSTM(5, 6)(x)
+    LSTM(5, 6, dtype="float64")(x)
+
+
+@every_cell
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((4, 3, 8), "8"),
+        ((4, 8), "8"),
+        ((5,), "1"),
+        ((2, 4, 3, 5), "4"),
+        ((0, 3, 5), "0"),
+    ],
+)
+def test_misshapen_x_is_an_error(cell, shape, message):
+    with pytest.raises(ValueError, match=message):
+        LAYERS[cell](5, 6)(np.zeros(shape))
+
+
+@every_cell
+@pytest.mark.parametrize("shape", [(1, 9, 6), (2, 3, 6), (1, 3, 9), (3, 6), (1, 6)])
+def test_misshapen_state_is_an_error(cell, shape):
+    layer, x = LAYERS[cell](5, 6), normal(4, 3, 5)
+    good, bad = np.zeros((1, 3, 6)), np.zeros(shape)
+    message = r"\({}\)".format(", ".join(map(str, shape)))
+    pairs = [(good, bad), (bad, good)] if cell == "lstm" else [(bad,)]
+    for state in pairs:
+        with pytest.raises(ValueError, match=message):
+            layer(x, join(state))
+    layer(x)
+    for state in pairs:
+        with pytest.raises(ValueError, match=message):
+            layer.backward(np.zeros((4, 3, 6)), join(state))
+
+
+def test_state_of_the_wrong_structure_is_an_error():
+    x, h = normal(4, 3, 5), np.zeros((1, 3, 6))
+    with pytest.raises((TypeError, ValueError), match="c_0"):
+        LSTM(5, 6)(x, h)
+    for layer in (GRU(5, 6), RNN(5, 6)):
+        with pytest.raises((TypeError, ValueError), match="h_0"):
+            layer(x, (h, h))
+
+
+@every_cell
+@pytest.mark.parametrize("shape", [(4, 3, 5), (5, 3, 6), (4, 2, 6), (4, 6)])
+def test_misshapen_d_output_is_an_error(cell, shape):
+    layer = LAYERS[cell](5, 6)
+    layer(normal(4, 3, 5))
+    message = r"\({}\)".format(", ".join(map(str, shape)))
+    with pytest.raises(ValueError, match=message):
+        layer.backward(np.zeros(shape))
+
+
+@every_cell
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ([4, 0, 2], "0"),
+        ([4, 9, 2], "9"),
+        ([4, -3, 2], "-3"),
+        ([4, 2.5, 2], r"2\.5|integer"),
+        ([4, 2], "2"),
+        ([4, 2, 1, 1], "4"),
+        ([[4, 2, 1]], r"\(1, 3\)|1-D|dimension"),
+    ],
+    ids=str,
+)
+def test_bad_lengths_are_an_error(cell, lengths, message):
+    with pytest.raises(ValueError, match=message):
+        LAYERS[cell](5, 6)(normal(4, 3, 5), lengths=lengths)
+
+
+@every_cell
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input_size": 0},
+        {"hidden_size": 0},
+        {"hidden_size": -7},
+        {"num_layers": 0},
+        {"dropout": -0.25},
+        {"dropout": 1.5, "num_layers": 2},
+        {"dtype": "float16"},
+    ],
+    ids=str,
+)
+def test_bad_options_are_an_error(cell, options):
+    name, value = next(iter(options.items()))
+    with pytest.raises(ValueError, match=f"(?s){name}.*{value}"):
+        LAYERS[cell](**{"input_size": 5, "hidden_size": 6, **options})
+
+
+def test_unknown_nonlinearity_is_an_error():
+    with pytest.raises(ValueError, match="(?s)nonlinearity.*gelu"):
+        RNN(5, 6, nonlinearity="gelu")
