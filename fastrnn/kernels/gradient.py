@@ -22,7 +22,7 @@ def aligned_start(buffer):
 
 
 @njit(**OPTIONS)
-def copy_rows(out, out0, stride, a, first, picked, n):
+def gather_rows(out, out0, stride, a, first, picked, n):
     """Copy n rows of a, those `picked` from index `first`, to rows of `stride` elements."""
     M = a.shape[1]
     count = lanes(a)
@@ -85,9 +85,9 @@ def gradient(low, high, d_bias, d_ih, d_hh, hh_column, d_gates, x, h, rows, prev
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         copy_columns(buffer, right, d_bias, d_gates, s, n, low, high)
-        copy_rows(buffer, left, stride, x, s, rows, n)
+        gather_rows(buffer, left, stride, x, s, rows, n)
         add_outer(d_ih, 0, buffer, left, stride, right, n, low, high)
-        copy_rows(buffer, left, stride, h, s, previous, n)
+        gather_rows(buffer, left, stride, h, s, previous, n)
         add_outer(d_hh, hh_column, buffer, left, stride, right, n, low, high)
 
 

@@ -282,6 +282,16 @@ def pack_gates(panels, offset, weight, H, order):
 
 
 @njit(**OPTIONS)
+def add_gates(weight, padded_gates, H, order):
+    """weight^T (K, G H) += padded_gates (K, n P), whose gates stand in the given order."""
+    P = padded_gates.shape[1] // len(order)
+    for k in range(weight.shape[0]):
+        for slot in range(len(order)):
+            for u in range(H):
+                weight[k, order[slot] * H + u] += padded_gates[k, slot * P + u]
+
+
+@njit(**OPTIONS)
 def pack_panels(panels, depth, first, weight):
     """Put weight^T (K, N) into rows first to first + K of panels of B (depth, padded N), for `product`."""
     count = lanes(panels)

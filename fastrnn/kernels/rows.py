@@ -1,0 +1,134 @@
+"""Moving packed rows, dropping some of their elements, and pooling them over time.
+
+Rows are those of `fastrnn.sequences.Packing`: sums over time run in the order of time, one sequence at a time,
+so that a sequence's result does not depend on its neighbours.
+"""
+
+from numba import njit, uint64
+
+from fastrnn.kernels.vectors import OPTIONS, lanes, load_some, store_some
+
+VERSION = 1
+
+
+@njit(**OPTIONS)
+def copy_rows(out, out_column, source, source_column, picked, width):
+    """out[k, out_column:][:width] = source[picked[k], source_column:][:width] for each k."""
+    out_stride, source_stride = out.shape[1], source.shape[1]
+    for k in range(picked.size):
+        target, start = k * out_stride + out_column, picked[k] * source_stride + source_column
+        for j in range(0, width, lanes(out)):
+            store_some(out, target + j, load_some(source, start + j, width - j), width - j)
+
+
+@njit(**OPTIONS)
+def add_rows(out, out_column, source, source_column, picked, width):
+    """out[k, out_column:][:width] += source[picked[k], source_column:][:width] for each k."""
+    out_stride, source_stride = out.shape[1], source.shape[1]
+    for k in range(picked.size):
+        target, start = k * out_stride + out_column, picked[k] * source_stride + source_column
+        for j in range(0, width, lanes(out)):
+            n = width - j
+            store_some(out, target + j, load_some(out, target + j, n) + load_some(source, start + j, n), n)
+
+
+@njit(**OPTIONS)
+def scatter_rows(out, source, picked, width):
+    """out[picked[k], :width] = source[k, :width] for each k."""
+    for k in range(picked.size):
+        target, start = picked[k] * out.shape[1], k * source.shape[1]
+        for j in range(0, width, lanes(out)):
+            store_some(out, target + j, load_some(source, start + j, width - j), width - j)
+
+
+@njit(**OPTIONS)
+def scatter_add_rows(out, source, picked, width):
+    """out[picked[k], :width] += source[k, :width] for each k, in order."""
+    for k in range(picked.size):
+        for j in range(width):
+            out[picked[k], j] += source[k, j]
+
+
+@njit(**OPTIONS)
+def _mixed(x):
+    """A 64-bit number scrambled by the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
+    x = (x ^ (x >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> uint64(27))) * uint64(0x94D049BB133111EB)
+    return x ^ (x >> uint64(31))
+
+
+@njit(**OPTIONS)
+def drop(out, x, key, sequences, steps, rate):
+    """out = x with elements set to zero with probability `rate`, the others scaled by 1 / (1 - rate).
+
+    x and out (S, F) may be the same.  Whether an element stays is a function of the key, its sequence's number
+    `sequences` (S,), its step `steps` (S,) and its column alone.
+    """
+    threshold = uint64(rate * 2.0**32)
+    scale = x.dtype.type(1.0 / (1.0 - rate))
+    for s in range(x.shape[0]):
+        of_row = _mixed(_mixed(uint64(key) + uint64(sequences[s])) + uint64(steps[s]))
+        for j in range(x.shape[1]):
+            # Two columns share a number of 64 bits: mixing is what costs.
+            bits = _mixed(of_row + uint64(j // 2 + 1) * uint64(0x9E3779B97F4A7C15))
+            part = bits >> uint64(32) if j % 2 else bits & uint64(0xFFFFFFFF)
+            out[s, j] = x[s, j] * scale if part >= threshold else x.dtype.type(0.0)
+
+
+@njit(**OPTIONS)
+def pool_mean(out, x, starts, counts, firsts):
+    """out (B, F) = each sequence's mean row of x (S, F)."""
+    F = x.shape[1]
+    for shard in range(firsts.size):
+        for q in range(counts[shard, 0]):
+            row = firsts[shard] + q
+            out[row] = 0.0
+            n = 0
+            for t in range(starts.shape[1]):
+                if counts[shard, t] <= q:
+                    break
+                n += 1
+                for j in range(F):
+                    out[row, j] += x[starts[shard, t] + q, j]
+            for j in range(F):
+                out[row, j] /= x.dtype.type(n)
+
+
+@njit(**OPTIONS)
+def pool_mean_backward(d_x, d_out, starts, counts, firsts):
+    """d_x (S, F) from d_out (B, F)."""
+    for shard in range(firsts.size):
+        for q in range(counts[shard, 0]):
+            n = 0
+            for t in range(starts.shape[1]):
+                n += counts[shard, t] > q
+            for t in range(n):
+                for j in range(d_x.shape[1]):
+                    d_x[starts[shard, t] + q, j] = d_out[firsts[shard] + q, j] / d_x.dtype.type(n)
+
+
+@njit(**OPTIONS)
+def pool_max(out, where, x, starts, counts, firsts):
+    """out (B, F) = each column's largest value over a sequence's rows of x (S, F); `where` (B, F) its first row."""
+    for shard in range(firsts.size):
+        for q in range(counts[shard, 0]):
+            row = firsts[shard] + q
+            for j in range(x.shape[1]):
+                out[row, j] = x[starts[shard, 0] + q, j]
+                where[row, j] = starts[shard, 0] + q
+            for t in range(1, starts.shape[1]):
+                if counts[shard, t] <= q:
+                    break
+                packed = starts[shard, t] + q
+                for j in range(x.shape[1]):
+                    if not x[packed, j] <= out[row, j]:  # NaN wins
+                        out[row, j] = x[packed, j]
+                        where[row, j] = packed
+
+
+@njit(**OPTIONS)
+def pool_max_backward(d_x, d_out, where):
+    """d_x (S, F), zero before, from d_out (B, F)."""
+    for row in range(d_out.shape[0]):
+        for j in range(d_out.shape[1]):
+            d_x[where[row, j], j] += d_out[row, j]

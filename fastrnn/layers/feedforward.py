@@ -1,0 +1,96 @@
+"""What stands below and above the recurrent stack: a table of vectors for tokens, and a dense layer."""
+
+from math import sqrt
+
+import numpy as np
+
+from fastrnn.kernels.rows import copy_rows, scatter_add_rows
+from fastrnn.kernels.tiles import pack_panels, pack_transposed, product
+from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded
+from fastrnn.layers.cells import add_gradient
+from fastrnn.params import Parameters, uniform
+
+
+class Dense:
+    """y = W x + b for each row; parameters "weight" (outputs, inputs) and "bias" (outputs,)."""
+
+    def __init__(self, input_size, output_size, dtype):
+        self.input_size, self.output_size = input_size, output_size
+        shapes = {"weight": (output_size, input_size), "bias": (output_size,)}
+        self.parameters = Parameters(shapes, dtype)
+        self._x = None
+
+    def reset_parameters(self, rng):
+        """Uniform in +-1 / sqrt(inputs), as `torch.nn.Linear`."""
+        for name in self.parameters:
+            uniform(self.parameters[name], 1 / sqrt(self.input_size), rng)
+        self.parameters.changed()
+
+    def forward(self, x, keep=False):
+        """Rows x (n, inputs) to rows (n, outputs)."""
+        dtype, n = x.dtype, len(x)
+        width = padded(self.output_size, dtype)
+        panels = empty_aligned((self.input_size * width,), dtype)
+        pack_panels(panels, self.input_size, 0, self.parameters.stored("weight"))
+        out = empty_aligned((n, width), dtype)
+        out[:, : self.output_size] = self.parameters.stored("bias")
+        out[:, self.output_size :] = 0
+        vectors, depth = width // n_lanes(dtype), self.input_size
+        product(out, 0, width, x, 0, x.shape[1], panels, 0, n, vectors, depth, True)
+        self._x = x if keep else None
+        return out[:, : self.output_size]
+
+    def backward(self, d_out):
+        """d_out (n, outputs) to d_x (n, inputs padded); adds to the parameters' gradients."""
+        x, self._x = self._x, None
+        dtype, n = x.dtype, len(x)
+        C = self.output_size
+        width = padded(C, dtype)
+        d_padded = empty_aligned((n, width), dtype)
+        d_padded[:, :C] = d_out
+        d_padded[:, C:] = 0
+        d_weight, d_bias = np.zeros((1, self.input_size, width), dtype), np.zeros((1, width), dtype)
+        every = _EveryRow(n)
+        add_gradient(
+            d_bias, d_weight, d_weight[:, :0, :0], width, d_padded[np.newaxis], x[np.newaxis],
+            x[np.newaxis, :, :0], every,
+        )  # fmt: skip
+        self.parameters.stored_gradient("weight")[...] += d_weight[0, :, :C]
+        self.parameters.stored_gradient("bias")[...] += d_bias[0, :C]
+        inputs = padded(self.input_size, dtype)
+        panels = empty_aligned((width * inputs,), dtype)
+        pack_transposed(panels, self.parameters.stored("weight"), C, (0,))
+        d_x = empty_aligned((n, inputs), dtype)
+        product(d_x, 0, inputs, d_padded, 0, width, panels, 0, n, inputs // n_lanes(dtype), width, False)
+        return d_x
+
+
+class _EveryRow:
+    """Rows 0 to n, in the form in which a packing names rows."""
+
+    def __init__(self, n):
+        self.all_rows = self.previous = np.arange(n)
+
+
+class Embedding:
+    """A trained vector for each token; parameter "weight" (tokens, dimension)."""
+
+    def __init__(self, n_tokens, dimension, dtype):
+        self.n_tokens, self.dimension = n_tokens, dimension
+        self.parameters = Parameters({"weight": (n_tokens, dimension)}, dtype, by_row=("weight",))
+
+    def reset_parameters(self, rng):
+        """Standard normal, as `torch.nn.Embedding`."""
+        table = self.parameters["weight"]
+        table[...] = rng.normal(size=table.shape)
+        self.parameters.changed()
+
+    def forward(self, tokens):
+        """Tokens (S,) to their vectors (S, dimension)."""
+        out = empty_aligned((tokens.size, self.dimension), self.parameters.dtype)
+        copy_rows(out, 0, self.parameters.stored("weight"), 0, tokens, self.dimension)
+        return out
+
+    def backward(self, tokens, d_out):
+        """Add d_out (S, >= dimension) to the gradients of the vectors of tokens (S,)."""
+        scatter_add_rows(self.parameters.stored_gradient("weight"), d_out, tokens, self.dimension)

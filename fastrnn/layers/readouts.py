@@ -1,0 +1,105 @@
+"""From the states after all steps to one row of features a sequence.
+
+Each readout is a pair: ``forward(rows, packing, n_directions)`` takes packed rows (S, F) to features (B, .) in the
+batch's order and something to remember; ``backward(d_features, memory, packing, n_directions, width)`` gives back
+d_rows (S, F).
+"""
+
+import numpy as np
+
+from fastrnn.kernels import rows as kernel
+
+
+class Last:
+    """The state after each sequence's last step; of the reverse direction, the one after its first."""
+
+    @staticmethod
+    def _ends(packing, n_directions):
+        return (packing.last_rows, packing.first_rows)[:n_directions]
+
+    @classmethod
+    def forward(cls, rows, packing, n_directions):
+        H = rows.shape[1] // n_directions
+        features = np.empty((packing.n_sequences, rows.shape[1]), rows.dtype)
+        for d, end in enumerate(cls._ends(packing, n_directions)):
+            span = slice(d * H, (d + 1) * H)
+            features[packing.order, span] = rows[end, span]
+        return features, None
+
+    @classmethod
+    def backward(cls, d_features, memory, packing, n_directions, width):
+        H = width // n_directions
+        d_rows = np.zeros((packing.n_rows, width), d_features.dtype)
+        for d, end in enumerate(cls._ends(packing, n_directions)):
+            span = slice(d * H, (d + 1) * H)
+            d_rows[end, span] = d_features[packing.order, span]
+        return d_rows
+
+
+class Mean:
+    """The mean over the steps."""
+
+    @staticmethod
+    def forward(rows, packing, n_directions):
+        by_place = np.empty((packing.n_sequences, rows.shape[1]), rows.dtype)
+        kernel.pool_mean(by_place, rows, packing.starts, packing.counts, packing.firsts)
+        return _in_batch_order(by_place, packing), None
+
+    @staticmethod
+    def backward(d_features, memory, packing, n_directions, width):
+        d_rows = np.empty((packing.n_rows, width), d_features.dtype)
+        by_place = _by_place(d_features, packing, width)
+        kernel.pool_mean_backward(d_rows, by_place, packing.starts, packing.counts, packing.firsts)
+        return d_rows
+
+
+class Max:
+    """The largest value over the steps, column by column."""
+
+    @staticmethod
+    def forward(rows, packing, n_directions):
+        by_place = np.empty((packing.n_sequences, rows.shape[1]), rows.dtype)
+        where = np.empty(by_place.shape, np.int64)
+        kernel.pool_max(by_place, where, rows, packing.starts, packing.counts, packing.firsts)
+        return _in_batch_order(by_place, packing), where
+
+    @staticmethod
+    def backward(d_features, memory, packing, n_directions, width):
+        d_rows = np.zeros((packing.n_rows, width), d_features.dtype)
+        kernel.pool_max_backward(d_rows, _by_place(d_features, packing, width), memory)
+        return d_rows
+
+
+class Concat:
+    """All steps side by side; the sequences must be equally long."""
+
+    @staticmethod
+    def _rows(packing):
+        """The packed row of each sequence and step, (B, T)."""
+        rows = np.empty((packing.n_sequences, packing.lengths.max()), np.int64)
+        rows[packing.order[packing.places], packing.steps] = packing.all_rows
+        return rows
+
+    @classmethod
+    def forward(cls, rows, packing, n_directions):
+        return rows[cls._rows(packing)].reshape(packing.n_sequences, -1), None
+
+    @classmethod
+    def backward(cls, d_features, memory, packing, n_directions, width):
+        picked = cls._rows(packing)
+        d_rows = np.empty((packing.n_rows, width), d_features.dtype)
+        d_rows[picked] = d_features[:, : picked.shape[1] * width].reshape(*picked.shape, width)
+        return d_rows
+
+
+def _in_batch_order(by_place, packing):
+    features = np.empty_like(by_place)
+    features[packing.order] = by_place
+    return features
+
+
+def _by_place(features, packing, width):
+    return np.ascontiguousarray(features[packing.order, :width])
+
+
+READOUTS = {"last": Last, "mean": Mean, "max": Max, "concat": Concat}

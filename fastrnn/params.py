@@ -1,0 +1,123 @@
+"""Parameters as one flat vector with named views, and their initial values."""
+
+from math import sqrt
+
+import numpy as np
+
+from fastrnn.kernels.vectors import CACHE_LINE, empty_aligned
+
+
+class Parameters:
+    """One flat vector of parameters, another of their gradients, and views of both by name.
+
+    Matrices are stored transposed, (inputs, outputs), as the kernels read them; the view under a name has
+    PyTorch's shape (outputs, inputs) and is a window on the same memory.
+
+    Parameters
+    ----------
+    shapes : dict of name to tuple
+        PyTorch's shapes, in PyTorch's order.
+    dtype : {"float32", "float64"}
+    by_row : tuple of names
+        Tables that are read row by row, stored as they are.
+    """
+
+    def __init__(self, shapes, dtype, by_row=()):
+        self.shapes = dict(shapes)
+        self.dtype = np.dtype(dtype)
+        self._by_row = frozenset(by_row)
+        # Every parameter starts on a cache line, so the vector has gaps of zeros that stay zero.
+        line = CACHE_LINE // self.dtype.itemsize
+        self._offsets, size = {}, 0
+        for name, shape in self.shapes.items():
+            self._offsets[name] = size
+            size += -(-int(np.prod(shape)) // line) * line
+        self.size = size
+        self.bind(empty_aligned((size,), self.dtype), empty_aligned((size,), self.dtype))
+        self.values[:] = 0
+        self.gradients[:] = 0
+
+    def bind(self, values, gradients):
+        """Live in these two flat vectors (size,) from now on; their contents stay."""
+        self.values, self.gradients = values, gradients
+        self._stored = {name: self._stored_view(values, name) for name in self.shapes}
+        self._stored_gradients = {name: self._stored_view(gradients, name) for name in self.shapes}
+        self.version = object()
+
+    def _stored_view(self, vector, name):
+        shape = self.shapes[name] if name in self._by_row else self.shapes[name][::-1]
+        start = self._offsets[name]
+        return vector[start : start + int(np.prod(shape))].reshape(shape)
+
+    def changed(self):
+        """Tell whoever keeps something made from the values that they are others now."""
+        self.version = object()
+
+    def stored(self, name):
+        """The parameter as stored, a matrix (inputs, outputs)."""
+        return self._stored[name]
+
+    def stored_gradient(self, name):
+        """Its gradient, likewise."""
+        return self._stored_gradients[name]
+
+    def __getitem__(self, name):
+        return self._as_named(self._stored[name], name)
+
+    def _as_named(self, stored, name):
+        return stored if name in self._by_row else stored.T
+
+    def gradient(self, name):
+        """The gradient of a parameter, a view in PyTorch's shape."""
+        return self._as_named(self._stored_gradients[name], name)
+
+    def __iter__(self):
+        return iter(self.shapes)
+
+    def copies(self):
+        """A dict of contiguous copies in PyTorch's shapes."""
+        return {name: np.ascontiguousarray(self[name]).copy() for name in self}
+
+    def load(self, mapping):
+        """Set every parameter from a mapping in PyTorch's names and shapes.
+
+        Raises
+        ------
+        ValueError
+            If names are missing or unknown, or a shape is another; then nothing is changed.
+        """
+        missing = sorted(set(self.shapes) - set(mapping))
+        unknown = sorted(set(mapping) - set(self.shapes))
+        if missing or unknown:
+            raise ValueError(
+                f"the state has not the names of these layers: missing {missing}, unknown {unknown}"
+            )
+        arrays = {name: np.asarray(mapping[name]) for name in self.shapes}
+        for name, array in arrays.items():
+            if array.shape != self.shapes[name]:
+                raise ValueError(
+                    f"{name} has shape {array.shape}, but these layers need {self.shapes[name]}"
+                )
+            if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+                raise ValueError(f"{name} has values that are no finite real numbers")
+        for name, array in arrays.items():
+            self[name][...] = array
+        self.changed()
+
+
+def uniform(view, bound, rng):
+    """Uniform in +-bound: PyTorch's choice, with bound 1 / sqrt(H), for recurrent and dense layers."""
+    view[...] = rng.uniform(-bound, bound, view.shape)
+
+
+def glorot_uniform(view, rng):
+    """Uniform with the variance 2 / (fan in + fan out): Glorot and Bengio, AISTATS 2010."""
+    uniform(view, sqrt(6.0 / sum(view.shape)), rng)
+
+
+def orthogonal(view, rng):
+    """Each square block (H, H) of the rows a random orthogonal matrix: Saxe, McClelland and Ganguli, ICLR 2014."""
+    H = view.shape[1]
+    for first in range(0, view.shape[0], H):
+        q, r = np.linalg.qr(rng.normal(size=(H, H)))
+        view[first : first + H] = q * np.sign(np.diag(r))

@@ -1,0 +1,269 @@
+"""Ragged sequences: what a caller may pass, how it is stored, and how a batch is packed for the kernels."""
+
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+
+from fastrnn.kernels.vectors import OPTIONS, empty_aligned
+
+
+class Sequences:
+    """Sequences of any lengths, one after the other in one array.
+
+    Attributes
+    ----------
+    values : ndarray (S, I), or (S,) of integers for tokens
+        The steps of all sequences.
+    offsets : ndarray (n + 1,)
+        Sequence k is values[offsets[k] : offsets[k + 1]].
+    """
+
+    def __init__(self, values, offsets):
+        self.values, self.offsets = values, offsets
+        self.lengths = np.diff(offsets)
+
+    def __len__(self):
+        return self.lengths.size
+
+    def __getitem__(self, k):
+        return self.values[self.offsets[k] : self.offsets[k + 1]]
+
+    def split(self, rows):
+        """A 1-D object array of the sequences' own rows of an array (S, ...), in the order of `values`."""
+        out = np.empty(len(self), object)
+        for k in range(len(self)):
+            out[k] = rows[self.offsets[k] : self.offsets[k + 1]]
+        return out
+
+
+def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):
+    """Check whatever a caller passed as sequences, and store it contiguously.
+
+    Parameters
+    ----------
+    X : list, tuple or 1-D object array of (T_i, I) or (T_i,) arrays; or an array (n, T, I) or (n, T)
+    dtype : {"float32", "float64"}
+        Of the stored values; tokens are int64.
+    name : str
+        What the caller calls X, for messages.
+    tokens : bool
+        If X holds sequences of integers from 0 on.
+    n_features : int, optional
+        The number of features that X must have.
+
+    Returns
+    -------
+    Sequences
+
+    Raises
+    ------
+    ValueError
+        If X is empty, a sequence has no steps, another number of features than the first, or values that are no
+        finite real numbers; the message names the sequence.
+    """
+    arrays = [_as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
+    if not arrays:
+        raise ValueError(f"{name} is empty: it needs at least one sequence (n_samples=0)")
+    width = arrays[0].shape[1] if n_features is None else n_features
+    whose = f"{name}[0] has" if n_features is None else "the fit was on"
+    for k, x in enumerate(arrays):
+        if x.shape[1] != width:
+            raise ValueError(f"{name}[{k}] has {x.shape[1]} features, but {whose} {width}")
+    if width == 0:
+        raise ValueError(f"{name}[0] has 0 features (0 feature(s)), but at least 1 is required")
+    offsets = np.concatenate([[0], np.cumsum([len(x) for x in arrays])])
+    values = empty_aligned((offsets[-1], width), np.int64 if tokens else dtype)
+    with np.errstate(over="ignore"):  # what overflows float32 is reported below
+        np.concatenate(arrays, out=values, casting="unsafe")
+    if tokens:
+        _check_tokens(arrays, name)
+        return Sequences(values.ravel(), offsets)
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values).all(axis=1)))
+        k = int(np.searchsorted(offsets, row, side="right")) - 1
+        step, column = row - offsets[k], int(np.argmin(np.isfinite(values[row])))
+        raise ValueError(
+            f"{name}[{k}] contains NaN or infinity (at step {step}, feature {column}, as {values.dtype}); "
+            "remove or impute it"
+        )
+    return Sequences(values, offsets)
+
+
+def _items(X, name):
+    """The sequences in X, one by one."""
+    if isinstance(X, np.ndarray) and X.ndim == 0 or isinstance(X, (str, bytes, dict, set)):
+        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}")
+    if isinstance(X, np.ndarray) and X.dtype != object and X.ndim not in (2, 3):
+        raise ValueError(
+            f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
+            f"Reshape your data: [{name}] if it is one sequence"
+        )
+    if not hasattr(X, "__len__") or not hasattr(X, "__getitem__"):
+        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}")
+    return X
+
+
+def _as_steps(x, what, tokens):
+    """One sequence as an array (T, I) of real numbers."""
+    if hasattr(x, "todense"):
+        raise ValueError(f"{what} is a sparse matrix; sequences must be dense arrays")
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{what} has steps of unequal lengths: {error}") from None
+    if array.dtype == object:
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{what} holds values that are no numbers: {error}") from None
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{what} holds {array.dtype} values; sequences must be numbers")
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2 or tokens and array.shape[1] != 1:
+        expected = "(T,)" if tokens else "(T, I) or (T,)"
+        raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
+    if len(array) == 0:
+        raise ValueError(f"{what} has no steps (shape {np.shape(x)}); every sequence needs at least one")
+    return array
+
+
+def _check_tokens(arrays, name):
+    for k, x in enumerate(arrays):
+        if x.dtype.kind == "f" and not (np.isfinite(x).all() and (x == np.floor(x)).all()):
+            raise ValueError(f"{name}[{k}] holds values that are no integers; tokens must be")
+        if x.min() < 0:
+            raise ValueError(f"{name}[{k}] holds the token {int(x.min())}; tokens count from 0")
+
+
+# ------------------------------------------------------------------------------------------------------- packing
+
+
+class Packing:
+    """Where the steps of a batch lie, packed by time without padding.
+
+    A batch of B sequences is dealt into shards.  A shard's sequences lie side by side, longest first; its rows
+    are packed step by step, each step holding only the sequences still alive.  The batch's rows are those of all
+    shards, S = sum of lengths.
+
+    Attributes
+    ----------
+    order : (B,)
+        Which of the batch's sequences lies in each place; shard s has the places from firsts[s].
+    starts, counts : (shards, T)
+        The packed row of the first sequence at each step, and how many are alive (0 past the end).
+    places, steps : (S,)
+        The place and the step of each packed row.
+    previous : (S,)
+        For states stored as B initial ones followed by one a row: which is before each row.
+    mirror : (S,)
+        The packed row of the same sequence as far from its end as this row is from its start.
+    first_rows, last_rows : (B,)
+        The packed rows of each place's first and last step.
+    """
+
+    def __init__(self, lengths, n_shards):
+        lengths = np.asarray(lengths, np.int64)
+        B, S = lengths.size, int(lengths.sum())
+        self.n_sequences, self.n_rows, self.lengths = B, S, lengths
+        longest_first = np.argsort(-lengths, kind="stable")
+        self.order, self.firsts = _deal(longest_first, n_shards)
+        shape = (n_shards, int(lengths.max()))
+        self.starts, self.counts = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        self.places, self.steps, self.previous, self.mirror = np.empty((4, S), np.int64)
+        self.first_rows, self.last_rows = np.empty((2, B), np.int64)
+        ends = np.append(self.firsts[1:], B)
+        _lay_out(
+            self.starts, self.counts, self.places, self.steps, self.previous, self.mirror,
+            self.first_rows, self.last_rows, lengths[self.order], self.firsts, ends,
+        )  # fmt: skip
+        self.all_rows = np.arange(S)
+
+    def rows_of(self, offsets):
+        """For sequences stored one after the other, from `offsets` (B,): which stored row is each packed row."""
+        return offsets[self.order][self.places] + self.steps
+
+    @property
+    def is_regular(self):
+        """Whether packed row t * B + b is step t of sequence b."""
+        return False
+
+
+class RegularPacking(Packing):
+    """The packing of an array (T, B, ...) just as it lies in memory."""
+
+    def __init__(self, n_steps, n_sequences, n_shards):
+        T, B = n_steps, n_sequences
+        self.n_sequences, self.n_rows, self.lengths = B, T * B, np.full(B, T)
+        self.order = np.arange(B)
+        self.firsts = np.arange(n_shards) * B // n_shards
+        self.starts = self.firsts[:, np.newaxis] + B * np.arange(T)
+        self.counts = np.repeat(np.diff(self.firsts, append=B)[:, np.newaxis], T, axis=1)
+        self.all_rows = np.arange(T * B)
+        self.steps, self.places = np.divmod(self.all_rows, B)
+        self.previous = self.all_rows
+        self.mirror = (T - 1 - self.steps) * B + self.places
+        self.first_rows = np.arange(B)
+        self.last_rows = (T - 1) * B + np.arange(B)
+
+    @property
+    def is_regular(self):
+        return True
+
+
+@lru_cache(maxsize=16)
+def regular_packing(n_steps, n_sequences, n_shards):
+    """A `RegularPacking`; loops over batches of one shape get the same one."""
+    return RegularPacking(n_steps, n_sequences, n_shards)
+
+
+def count_shards(n_sequences, hidden_size):
+    """Shards of a batch; it depends on nothing else, so results do not depend on the number of threads.
+
+    Weights are read once a step and shard, which for many hidden units is what costs: shards of up to 32
+    sequences then, else 16.  Two shards at least, and an even number of them.
+    """
+    if n_sequences < 8:
+        return 1
+    rows = 32 if hidden_size >= 256 else 16
+    return 2 * -(-n_sequences // (2 * rows))
+
+
+def _deal(longest_first, n_shards):
+    """Deal sequences to shards like cards, to and fro, so that shards are equally long; places of all shards."""
+    B = longest_first.size
+    rounds, turn = np.divmod(np.arange(B), n_shards)
+    shard = np.where(rounds % 2 == 0, turn, n_shards - 1 - turn)
+    by_shard = np.argsort(shard, kind="stable")
+    firsts = np.searchsorted(shard[by_shard], np.arange(n_shards))
+    return longest_first[by_shard], firsts
+
+
+@njit(**OPTIONS)
+def _lay_out(starts, counts, places, steps, previous, mirror, first_rows, last_rows, lengths, firsts, ends):
+    B = lengths.size
+    row = 0
+    for s in range(firsts.size):
+        alive = ends[s] - firsts[s]
+        before = 0
+        for t in range(lengths[firsts[s]] if alive > 0 else 0):
+            while lengths[firsts[s] + alive - 1] <= t:
+                alive -= 1
+            starts[s, t], counts[s, t] = row, alive
+            for q in range(alive):
+                place = firsts[s] + q
+                places[row + q], steps[row + q] = place, t
+                previous[row + q] = B + before + q if t > 0 else place
+                if t == 0:
+                    first_rows[place] = row + q
+                if t == lengths[place] - 1:
+                    last_rows[place] = row + q
+            before = row
+            row += alive
+        for t in range(starts.shape[1]):
+            for q in range(counts[s, t]):
+                opposite = lengths[firsts[s] + q] - 1 - t
+                mirror[starts[s, t] + q] = starts[s, opposite] + q

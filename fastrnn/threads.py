@@ -1,0 +1,101 @@
+"""How many shards run at once, safely.
+
+Numba's parallel loops have hazards that `run` keeps away from:
+- under its workqueue layer two Python threads in parallel loops at once abort the process: only one thread at a
+  time gets a parallel loop here, the others run theirs serially, which is also the faster way to share cores;
+- a forked child that enters a parallel loop after its parent did is killed: children run serially;
+- `numba.set_num_threads` refuses more than NUMBA_NUM_THREADS and lasts: the count is capped and restored.
+"""
+
+import os
+import threading
+from contextlib import contextmanager
+
+import numba
+from joblib import parallel as joblib_parallel
+from numba import config
+
+SMALL = 1_000_000
+"""Multiply-adds that one core does in less time than waking another takes to pay (about 20 us)."""
+
+_turn = threading.Lock()
+_is_forked = False
+_local = threading.local()
+
+
+def _after_fork():
+    global _turn, _is_forked
+    _turn = threading.Lock()
+    _is_forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def resolve(n_jobs):
+    """The number of threads that scikit-learn's `n_jobs` asks for.
+
+    None takes what Numba has, or fewer where joblib's context says so; negative numbers count from the cores.
+
+    >>> resolve(1)
+    1
+    """
+    if n_jobs is None:
+        return min(config.NUMBA_NUM_THREADS, _joblib_limit())
+    if n_jobs < 0:
+        n_jobs = max(1, config.NUMBA_DEFAULT_NUM_THREADS + 1 + n_jobs)
+    return min(n_jobs, config.NUMBA_NUM_THREADS)
+
+
+def _joblib_limit():
+    """What joblib's context allows: a worker thread of a pool 1, `parallel_config(n_jobs=k)` k, none no limit."""
+    # joblib has no public way to tell "no context" from "n_jobs=1".
+    context = getattr(joblib_parallel._backend, "config", None)
+    if context is None:
+        return config.NUMBA_NUM_THREADS
+    backend, n_jobs = joblib_parallel.get_active_backend()
+    in_pool = getattr(backend, "nesting_level", 0) or 0
+    if in_pool and threading.current_thread() is not threading.main_thread():
+        return 1
+    if context.get("n_jobs") is joblib_parallel.default_parallel_config["n_jobs"] or n_jobs is None:
+        return config.NUMBA_NUM_THREADS
+    return max(1, joblib_parallel.effective_n_jobs(n_jobs))
+
+
+@contextmanager
+def limit(n_jobs):
+    """Within, `run` uses no more threads than `n_jobs` asks for."""
+    before = getattr(_local, "limit", None)
+    _local.limit = resolve(n_jobs)
+    try:
+        yield
+    finally:
+        _local.limit = before
+
+
+def available():
+    """Threads that `run` would use now."""
+    if _is_forked:
+        return 1
+    allowed = getattr(_local, "limit", None)
+    return resolve(None) if allowed is None else allowed
+
+
+def run(work, parallel, serial):
+    """Call `parallel()`, or `serial()` where `work` multiply-adds are too few to share or sharing is not safe.
+
+    Both must give the same bits.
+    """
+    threads = available() if work > SMALL else 1
+    if threads == 1 or not _turn.acquire(blocking=False):
+        return serial()
+    try:
+        before = numba.get_num_threads()
+        numba.set_num_threads(min(threads, before))
+        try:
+            return parallel()
+        finally:
+            numba.set_num_threads(before)
+    finally:
+        _turn.release()
