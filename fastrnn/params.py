@@ -44,6 +44,14 @@ class Parameters:
         self._stored_gradients = {name: self._stored_view(gradients, name) for name in self.shapes}
         self.version = object()
 
+    def __getstate__(self):
+        # Views would come back as arrays of their own.
+        return {k: v for k, v in self.__dict__.items() if not k.startswith("_stored")}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.bind(self.values, self.gradients)
+
     def _stored_view(self, vector, name):
         shape = self.shapes[name] if name in self._by_row else self.shapes[name][::-1]
         start = self._offsets[name]
@@ -52,6 +60,14 @@ class Parameters:
     def changed(self):
         """Tell whoever keeps something made from the values that they are others now."""
         self.version = object()
+
+    def is_matrix(self):
+        """For each element of the flat vector, whether it belongs to a matrix (and not to a bias or a gap)."""
+        flags = np.zeros(self.size, bool)
+        for name, shape in self.shapes.items():
+            start = self._offsets[name]
+            flags[start : start + int(np.prod(shape))] = len(shape) > 1
+        return flags
 
     def stored(self, name):
         """The parameter as stored, a matrix (inputs, outputs)."""

@@ -390,7 +390,7 @@ def readout_forward(kind, h, bidirectional=False):
     """One vector from the outputs of one sequence.
 
     `last` is the forward direction at the last step beside the backward
-    direction at the first; `concat` is last, mean and max side by side.
+    direction at the first; `concat` is all steps side by side.
 
     Parameters
     ----------
@@ -398,7 +398,7 @@ def readout_forward(kind, h, bidirectional=False):
 
     Returns
     -------
-    r : (D*H,), or (3*D*H,) for `concat`
+    r : (D*H,), or (T*D*H,) for `concat`
     """
     if kind == "last":
         half = h.shape[1] // 2 if bidirectional else h.shape[1]
@@ -407,8 +407,7 @@ def readout_forward(kind, h, bidirectional=False):
         return h.sum(axis=0) / len(h)
     if kind == "max":
         return h.max(axis=0)
-    parts = [readout_forward(k, h, bidirectional) for k in ("last", "mean", "max")]
-    return np.concatenate(parts)
+    return h.ravel()
 
 
 def readout_backward(kind, d_r, h, bidirectional=False):
@@ -423,8 +422,7 @@ def readout_backward(kind, d_r, h, bidirectional=False):
     elif kind == "max":
         d_h[h.argmax(axis=0), np.arange(h.shape[1])] += d_r
     else:
-        for k, part in zip(("last", "mean", "max"), np.split(d_r, 3), strict=True):
-            d_h += readout_backward(k, part, h, bidirectional)
+        d_h += d_r.reshape(h.shape)
     return d_h
 
 

@@ -459,7 +459,7 @@ def test_load_state_dict_names_what_is_wrong_and_changes_nothing(cell):
         ({**good, "weight_hh_l0": good["weight_ih_l0"]}, "weight_hh_l0"),
         ({**good, "bias_hh_l0": nan}, "bias_hh_l0"),
     ):
-        with pytest.raises((KeyError, ValueError), match=name):
+        with pytest.raises(ValueError, match=name):
             layer.load_state_dict(bad)
         for n, value in layer.state_dict().items():
             assert (value == before[n]).all()
@@ -638,9 +638,10 @@ def test_float64_beyond_float32_is_an_error():
     [
         ((4, 3, 8), "8"),
         ((4, 8), "8"),
-        ((5,), "1"),
-        ((2, 4, 3, 5), "4"),
-        ((0, 3, 5), "0"),
+        ((5,), r"\(5,\)"),
+        ((2, 4, 3, 5), r"\(2, 4, 3, 5\)"),
+        ((0, 3, 5), r"\(0, 3, 5\)|no steps"),
+        ((4, 0, 5), r"\(4, 0, 5\)|no sequences"),
     ],
 )
 def test_misshapen_x_is_an_error(cell, shape, message):
@@ -666,10 +667,10 @@ def test_misshapen_state_is_an_error(cell, shape):
 
 def test_state_of_the_wrong_structure_is_an_error():
     x, h = normal(4, 3, 5), np.zeros((1, 3, 6))
-    with pytest.raises((TypeError, ValueError), match="c_0"):
+    with pytest.raises(ValueError, match=r"pair.*\(h_0, c_0\)"):
         LSTM(5, 6)(x, h)
     for layer in (GRU(5, 6), RNN(5, 6)):
-        with pytest.raises((TypeError, ValueError), match="h_0"):
+        with pytest.raises(ValueError, match=r"initial state.*\(2, 1, 3, 6\)"):
             layer(x, (h, h))
 
 

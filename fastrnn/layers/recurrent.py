@@ -40,6 +40,9 @@ class _Level:
         self.packed = None, None
         self.kept = None
 
+    def __getstate__(self):
+        return {**self.__dict__, "packed": (None, None), "kept": None}
+
     def _stored(self, names):
         parameters = self.parameters
         return [parameters.stored(n) if n in parameters.shapes else self.zero_bias for n in names]
@@ -395,7 +398,8 @@ class _Recurrent:
             array = np.asarray(array)
             if array.dtype.kind == "c":
                 raise TypeError("complex numbers")
-            return array.astype(self.dtype, copy=False)
+            with np.errstate(over="ignore"):  # an overflow to infinity is reported by name
+                return array.astype(self.dtype, copy=False)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be an array of real numbers: {error}") from None
 
@@ -425,7 +429,7 @@ class _Recurrent:
             return None
         parts = (state,) if self.n_states == 1 else tuple(state)
         if len(parts) != self.n_states:
-            raise ValueError(f"the {what} must be a pair (h, c); got {len(parts)} arrays")
+            raise ValueError(f"the {what} must be a pair, as (h_0, c_0); got {len(parts)} arrays")
         L, H = self.num_layers * self.n_directions, self.hidden_size
         shape = (L, H) if is_single else (L, B, H)
         checked = []

@@ -1,0 +1,320 @@
+"""Sequence to label."""
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
+from fastrnn.layers import READOUTS
+from fastrnn.losses import binary_cross_entropy, cross_entropy
+
+
+class SequenceClassifier(ClassifierMixin, SequenceEstimator):
+    """Classify sequences of any lengths with a recurrent network (N to 1).
+
+    Parameters
+    ----------
+    cell : {"lstm", "gru", "rnn"}, default="gru"
+    hidden_size : int, default=64
+        Units of each level and direction.
+    num_layers : int, default=1
+        Levels of the stack.
+    bidirectional : bool, default=False
+        Read each sequence backwards too, with weights of its own.
+    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
+        Of cell="rnn".
+    bias : bool, default=True
+        Whether the recurrent levels have bias vectors.
+    dropout : float, default=0.0
+        The fraction of elements set to zero in training, between levels and before the output layer.
+    readout : {"last", "mean", "max", "concat"}, default="mean"
+        What the output layer reads: the state after the last step (of the reverse direction, after the first), the
+        mean or the largest state over the steps, or all steps side by side (sequences of one length only).
+    embedding_dim : int or None, default=None
+        If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of this length.
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early stopping.
+    learning_rate_init : float, default=5e-3
+    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+        The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first twentieth before
+        that, "plateau" falls to a tenth when nothing has improved for n_iter_no_change / 2 epochs.
+    momentum : float, default=0.9
+        Of solver="sgd".
+    nesterovs_momentum : bool, default=True
+        Of solver="sgd".
+    alpha : float, default=0.0
+        Weight decay of the matrices (not of biases): the penalty alpha / 2 times the sum of their squares, for
+        adamw decoupled from the gradient.
+    batch_size : int, default=32
+    max_iter : int, default=60
+        Epochs.
+    shuffle : bool, default=True
+        Whether each epoch takes the sequences in a new order.
+    clip_norm : float or None, default=1.0
+        The largest norm of a gradient; longer ones are shortened.
+    clip_value : float or None, default=None
+        The largest element of a gradient.
+    bptt_steps : int or None, default=None
+        Truncated backpropagation through time: gradients stop at each multiple of so many steps.
+    early_stopping : bool, default=False
+        Hold out validation_fraction of the sequences, stop when their score has not improved by more than tol for
+        n_iter_no_change epochs, and keep the weights of the best epoch.
+    validation_fraction : float, default=0.1
+    n_iter_no_change : int, default=10
+    tol : float or None, default=None
+        If set, training without early stopping ends too when its loss has not improved by more for
+        n_iter_no_change epochs.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as elsewhere in scikit-learn.
+    warm_start : bool, default=False
+        Whether fit goes on from the weights of the fit before.
+    dtype : {"float32", "float64"}, default="float32"
+    n_jobs : int or None, default=None
+        Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do not depend on it.
+    random_state : int, RandomState or None, default=None
+        For initial weights, order of the sequences, dropout and the held-out part.
+    verbose : bool, default=False
+        Show a progress bar.
+    callbacks : list of callables or None, default=None
+        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the training.
+
+    Attributes
+    ----------
+    classes_ : ndarray (n_classes,)
+    n_features_in_ : int
+        Features of a step; for a 2-D X its number of columns.
+    loss_curve_ : list of float
+        The mean training loss of each epoch.
+    validation_scores_ : list of float or None
+        With early_stopping, the accuracy on the held-out part after each epoch.
+    n_iter_ : int
+        Epochs run.
+
+    Notes
+    -----
+    Trained with the cross-entropy of a softmax, or for two classes of a logistic output (Bishop, "Pattern
+    Recognition and Machine Learning", 2006, section 4.3), by backpropagation through time (Werbos 1990).
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceClassifier
+    >>> from fastrnn.datasets import load_japanese_vowels
+    >>> X, y = load_japanese_vowels(split="train")
+    >>> clf = SequenceClassifier(max_iter=20, random_state=0).fit(X, y)
+    >>> X_test, y_test = load_japanese_vowels(split="test")
+    >>> clf.score(X_test, y_test) > 0.9
+    True
+    """
+
+    _parameter_constraints = {
+        **SHARED_CONSTRAINTS,
+        "readout": [StrOptions(set(READOUTS))],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=False,
+        nonlinearity="tanh",
+        bias=True,
+        dropout=0.0,
+        readout="mean",
+        embedding_dim=None,
+        solver="adam",
+        learning_rate_init=5e-3,
+        learning_rate="cosine",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        alpha=0.0,
+        batch_size=32,
+        max_iter=60,
+        shuffle=True,
+        clip_norm=1.0,
+        clip_value=None,
+        bptt_steps=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=None,
+        class_weight=None,
+        warm_start=False,
+        dtype="float32",
+        n_jobs=None,
+        random_state=None,
+        verbose=False,
+        callbacks=None,
+    ):
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.nonlinearity = nonlinearity
+        self.bias = bias
+        self.dropout = dropout
+        self.readout = readout
+        self.embedding_dim = embedding_dim
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.bptt_steps = bptt_steps
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def fit(self, X, y, sample_weight=None):
+        """Train.
+
+        Parameters
+        ----------
+        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+            The sequences.  A 2-D array is a panel of n univariate series of T steps.
+        y : array (n,)
+            Labels.
+        sample_weight : array (n,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input of a wrong kind, before any training; the message names the sequence.
+        DivergenceError
+            If the loss becomes NaN.
+        """
+        self._validate_params()
+        y = self._check_y(y)
+        sequences = self._check_X(X, fitting=not self._goes_on())
+        check_consistent_length(sequences, y)
+        self._check_options(sequences)
+        classes, codes = np.unique(y, return_inverse=True)
+        if self._goes_on():
+            codes = self._encode(y)
+        else:
+            if classes.size < 2:
+                raise ValueError(f"y has a single class, {classes[0]!r}: a classifier needs at least two")
+            self.classes_ = classes
+        weights = self._weights(sample_weight, y)
+        n_outputs, loss, targets = self._head(codes)
+        rng = check_random_state(self.random_state)
+        return self._train(sequences, targets, weights, n_outputs, loss, rng, stratify=codes)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch on X, going on with weights and optimiser as they are.
+
+        Parameters
+        ----------
+        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+            The sequences.  A 2-D array is a panel of n univariate series of T steps.
+        y : array (n,)
+            Labels.
+        classes : array, optional
+            All labels that will ever come; needed at the first call unless y has them all.
+        sample_weight : array (n,), optional
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        y = self._check_y(y)
+        is_first = not hasattr(self, "network_")
+        sequences = self._check_X(X, fitting=is_first)
+        check_consistent_length(sequences, y)
+        self._check_options(sequences)
+        if is_first:
+            self.classes_ = np.unique(y if classes is None else classes)
+            if self.classes_.size < 2:
+                raise ValueError(f"classes are {self.classes_}: a classifier needs at least two")
+        weights = self._weights(sample_weight, y)
+        n_outputs, loss, targets = self._head(self._encode(y))
+        return self._partial_train(sequences, targets, weights, n_outputs, loss)
+
+    def predict(self, X):
+        """The most probable label of each sequence, (n,)."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """The probability of each class for each sequence, (n, n_classes), in the order of `classes_`."""
+        outputs, _ = self._outputs(X)
+        return self._probabilities(outputs)
+
+    def predict_log_proba(self, X):
+        """The logarithm of `predict_proba`."""
+        return np.log(self.predict_proba(X))
+
+    def _goes_on(self):
+        return self.warm_start and hasattr(self, "network_")
+
+    def _check_y(self, y):
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        return y
+
+    def _encode(self, y):
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ValueError(f"y has the labels {unknown}, which the first fit did not have: {self.classes_}")
+        return np.searchsorted(self.classes_, y)
+
+    def _weights(self, sample_weight, y):
+        weights = self._check_weights(sample_weight, len(y))
+        if self.class_weight is not None:
+            weights = weights * compute_sample_weight(self.class_weight, y)
+        return self._normalised(weights)
+
+    def _head(self, codes):
+        """Number of outputs, loss, and the targets in its form."""
+        if self.classes_.size == 2:
+            return 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
+        return self.classes_.size, cross_entropy, codes
+
+    def _probabilities(self, outputs):
+        outputs = outputs.astype(np.float64)
+        if self.classes_.size == 2:
+            p = expit(outputs)
+            return np.hstack([1 - p, p])
+        return softmax(outputs, axis=1)
+
+    def _validation_score(self, network, sequences, targets, held_out):
+        codes = targets.ravel().astype(np.int64)[held_out]
+        batch = network.batch(sequences, held_out)
+
+        def score():
+            probabilities = self._probabilities(network.forward(batch))
+            return accuracy_score(codes, probabilities.argmax(axis=1))
+
+        return score
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

@@ -1,0 +1,76 @@
+"""Losses: value and gradient from outputs.
+
+Each takes outputs (n, K), targets and weights (n,), and returns the sum over rows of weight times loss, with its
+gradient (n, K).  The caller scales the weights; with 1 / n the value is the mean.  Outputs are those of the dense
+head, before softmax or the logistic function.
+"""
+
+from functools import partial
+
+import numpy as np
+from scipy.special import expit
+
+
+def cross_entropy(outputs, targets, weights):
+    """-log softmax(outputs)[target], for targets (n,) of integers."""
+    shifted = outputs - outputs.max(axis=1, keepdims=True)
+    exps = np.exp(shifted)
+    totals = exps.sum(axis=1, keepdims=True)
+    every = np.arange(len(outputs))
+    losses = np.log(totals[:, 0]) - shifted[every, targets]
+    gradient = exps / totals
+    gradient[every, targets] -= 1
+    return _sum(losses, weights), gradient * weights[:, np.newaxis]
+
+
+def binary_cross_entropy(outputs, targets, weights):
+    """-log of the logistic probability of targets (n, K) of 0 and 1, summed over the K."""
+    # log(1 + exp(-|z|)) + max(z, 0) - z t never overflows.
+    losses = np.log1p(np.exp(-np.abs(outputs))) + np.maximum(outputs, 0) - outputs * targets
+    gradient = expit(outputs) - targets
+    return _sum(losses.sum(axis=1), weights), gradient * weights[:, np.newaxis]
+
+
+def squared(outputs, targets, weights):
+    """The mean over the K outputs of (output - target)**2."""
+    difference = outputs - targets
+    return _mean_of_outputs(difference**2, 2 * difference, weights)
+
+
+def absolute(outputs, targets, weights):
+    """The mean over the K outputs of |output - target|."""
+    difference = outputs - targets
+    return _mean_of_outputs(np.abs(difference), np.sign(difference), weights)
+
+
+def huber(outputs, targets, weights):
+    """The mean over the K outputs of d**2 / 2 up to |d| = 1, |d| - 1/2 beyond (Huber 1964)."""
+    difference = outputs - targets
+    size = np.abs(difference)
+    losses = np.where(size <= 1, difference**2 / 2, size - 0.5)
+    return _mean_of_outputs(losses, np.clip(difference, -1, 1), weights)
+
+
+def pinball(outputs, targets, weights, quantile):
+    """The mean over the K outputs of max(q d, (q - 1) d) for d = target - output: least at the q-quantile."""
+    difference = targets - outputs
+    losses = np.maximum(quantile * difference, (quantile - 1) * difference)
+    gradient = np.where(difference > 0, -quantile, np.where(difference < 0, 1 - quantile, 0))
+    return _mean_of_outputs(losses, gradient, weights)
+
+
+def regression_loss(name, quantile):
+    """The loss of a `SequenceRegressor`."""
+    if name == "quantile":
+        return partial(pinball, quantile=quantile)
+    return {"squared_error": squared, "absolute_error": absolute, "huber": huber}[name]
+
+
+def _mean_of_outputs(losses, gradient, weights):
+    n_outputs = losses.shape[1]
+    scaled = (weights / n_outputs).astype(losses.dtype)[:, np.newaxis]
+    return _sum(losses.sum(axis=1) / n_outputs, weights), (gradient * scaled).astype(losses.dtype)
+
+
+def _sum(losses, weights):
+    return float((losses.astype(np.float64) * weights).sum())

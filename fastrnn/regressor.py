@@ -1,0 +1,338 @@
+"""Sequence to number, vector, or a sequence of them."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
+from fastrnn.layers import READOUTS
+from fastrnn.losses import regression_loss
+from fastrnn.sequences import as_sequences
+
+
+class SequenceRegressor(RegressorMixin, SequenceEstimator):
+    """Predict numbers from sequences of any lengths with a recurrent network (N to 1, or N to N).
+
+    Parameters
+    ----------
+    cell : {"lstm", "gru", "rnn"}, default="gru"
+    hidden_size : int, default=64
+        Units of each level and direction.
+    num_layers : int, default=1
+        Levels of the stack.
+    bidirectional : bool, default=False
+        Read each sequence backwards too, with weights of its own.
+    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
+        Of cell="rnn".
+    bias : bool, default=True
+        Whether the recurrent levels have bias vectors.
+    dropout : float, default=0.0
+        The fraction of elements set to zero in training, between levels and before the output layer.
+    readout : {"last", "mean", "max", "concat"}, default="last"
+        What the output layer reads: the state after the last step (of the reverse direction, after the first), the
+        mean or the largest state over the steps, or all steps side by side (sequences of one length only).
+    embedding_dim : int or None, default=None
+        If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of this length.
+    return_sequences : bool, default=False
+        Predict at every step: y is a sequence of numbers or vectors for each sequence; readout is not used.
+    loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
+        "huber" is quadratic up to an error of 1 (of the standardised target).
+    quantile : float, default=0.5
+        The quantile that loss="quantile" predicts.
+    normalize_y : bool, default=True
+        Standardise the targets for training; predictions come in their own unit.
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early stopping.
+    learning_rate_init : float, default=5e-3
+    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+        The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first twentieth before
+        that, "plateau" falls to a tenth when nothing has improved for n_iter_no_change / 2 epochs.
+    momentum : float, default=0.9
+        Of solver="sgd".
+    nesterovs_momentum : bool, default=True
+        Of solver="sgd".
+    alpha : float, default=0.0
+        Weight decay of the matrices (not of biases): the penalty alpha / 2 times the sum of their squares, for
+        adamw decoupled from the gradient.
+    batch_size : int, default=32
+    max_iter : int, default=60
+        Epochs.
+    shuffle : bool, default=True
+        Whether each epoch takes the sequences in a new order.
+    clip_norm : float or None, default=1.0
+        The largest norm of a gradient; longer ones are shortened.
+    clip_value : float or None, default=None
+        The largest element of a gradient.
+    bptt_steps : int or None, default=None
+        Truncated backpropagation through time: gradients stop at each multiple of so many steps.
+    early_stopping : bool, default=False
+        Hold out validation_fraction of the sequences, stop when their score has not improved by more than tol for
+        n_iter_no_change epochs, and keep the weights of the best epoch.
+    validation_fraction : float, default=0.1
+    n_iter_no_change : int, default=10
+    tol : float or None, default=None
+        If set, training without early stopping ends too when its loss has not improved by more for
+        n_iter_no_change epochs.
+    warm_start : bool, default=False
+        Whether fit goes on from the weights of the fit before.
+    dtype : {"float32", "float64"}, default="float32"
+    n_jobs : int or None, default=None
+        Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do not depend on it.
+    random_state : int, RandomState or None, default=None
+        For initial weights, order of the sequences, dropout and the held-out part.
+    verbose : bool, default=False
+        Show a progress bar.
+    callbacks : list of callables or None, default=None
+        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the training.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Features of a step; for a 2-D X its number of columns.
+    loss_curve_ : list of float
+        The mean training loss of each epoch, of the standardised targets.
+    validation_scores_ : list of float or None
+        With early_stopping, R^2 on the held-out part after each epoch.
+    n_iter_ : int
+        Epochs run.
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceRegressor
+    >>> from fastrnn.datasets import make_adding_problem
+    >>> X, y = make_adding_problem(n_samples=500, n_steps=10, random_state=0)
+    >>> reg = SequenceRegressor(random_state=0).fit(X, y)
+    >>> reg.score(X, y) > 0.9
+    True
+
+    At every step, here the mean of all numbers so far:
+
+    >>> import numpy as np
+    >>> rng = np.random.RandomState(0)
+    >>> X = [rng.rand(n, 1) for n in rng.randint(3, 9, 200)]
+    >>> y = [np.cumsum(x) / np.arange(1, len(x) + 1) for x in X]
+    >>> reg = SequenceRegressor(return_sequences=True, random_state=0).fit(X, y)
+    >>> reg.predict(X)[0].shape == y[0].shape
+    True
+    """
+
+    _parameter_constraints = {
+        **SHARED_CONSTRAINTS,
+        "readout": [StrOptions(set(READOUTS))],
+        "return_sequences": ["boolean"],
+        "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
+        "normalize_y": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=False,
+        nonlinearity="tanh",
+        bias=True,
+        dropout=0.0,
+        readout="last",
+        embedding_dim=None,
+        return_sequences=False,
+        loss="squared_error",
+        quantile=0.5,
+        normalize_y=True,
+        solver="adam",
+        learning_rate_init=5e-3,
+        learning_rate="cosine",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        alpha=0.0,
+        batch_size=32,
+        max_iter=60,
+        shuffle=True,
+        clip_norm=1.0,
+        clip_value=None,
+        bptt_steps=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=None,
+        warm_start=False,
+        dtype="float32",
+        n_jobs=None,
+        random_state=None,
+        verbose=False,
+        callbacks=None,
+    ):
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.nonlinearity = nonlinearity
+        self.bias = bias
+        self.dropout = dropout
+        self.readout = readout
+        self.embedding_dim = embedding_dim
+        self.return_sequences = return_sequences
+        self.loss = loss
+        self.quantile = quantile
+        self.normalize_y = normalize_y
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.bptt_steps = bptt_steps
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def fit(self, X, y, sample_weight=None):
+        """Train.
+
+        Parameters
+        ----------
+        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+            The sequences.  A 2-D array is a panel of n univariate series of T steps.
+        y : array (n,) or (n, K); with return_sequences a list of n arrays (T_i,) or (T_i, K)
+            Targets.
+        sample_weight : array (n,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input of a wrong kind, before any training; the message names the sequence.
+        DivergenceError
+            If the loss becomes NaN.
+        """
+        self._validate_params()
+        goes_on = self.warm_start and hasattr(self, "network_")
+        sequences = self._check_X(X, fitting=not goes_on)
+        targets = self._check_y(y, sequences)
+        self._check_options(sequences)
+        weights = self._weights(sample_weight, sequences)
+        if not goes_on:
+            self._set_scale(targets)
+        rng = check_random_state(self.random_state)
+        loss = regression_loss(self.loss, self.quantile)
+        return self._train(sequences, self._scaled(targets), weights, targets.shape[1], loss, rng)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on X, going on with weights and optimiser as they are.
+
+        The scale of the targets is that of the first call.  Parameters as for `fit`.
+        """
+        self._validate_params()
+        is_first = not hasattr(self, "network_")
+        sequences = self._check_X(X, fitting=is_first)
+        targets = self._check_y(y, sequences)
+        self._check_options(sequences)
+        weights = self._weights(sample_weight, sequences)
+        if is_first:
+            self._set_scale(targets)
+        loss = regression_loss(self.loss, self.quantile)
+        return self._partial_train(sequences, self._scaled(targets), weights, targets.shape[1], loss)
+
+    def predict(self, X):
+        """Predict.
+
+        Returns
+        -------
+        ndarray (n,) or (n, K) as y was
+            With return_sequences a 1-D object array of n arrays (T_i,) or (T_i, K); for an array X an array
+            (n, T) or (n, T, K).
+        """
+        outputs, sequences = self._outputs(X)
+        values = outputs.astype(np.float64) * self._y_scale + self._y_mean
+        if self._y_is_flat:
+            values = values[:, 0]
+        if not self.return_sequences:
+            return values
+        if isinstance(X, np.ndarray) and X.dtype != object:
+            return values.reshape(len(sequences), -1, *values.shape[1:])
+        return sequences.split(values)
+
+    def score(self, X, y, sample_weight=None):
+        """R^2 of the predictions; with return_sequences over all steps of all sequences."""
+        if not self.return_sequences:
+            return super().score(X, y, sample_weight)
+        outputs, sequences = self._outputs(X)
+        targets = self._targets_of_steps(y, sequences)
+        weights = self._weights(sample_weight, sequences)
+        return r2_score(targets, outputs * self._y_scale + self._y_mean, sample_weight=weights)
+
+    def _check_y(self, y, sequences):
+        """Targets (n, K) or (S, K) in float64; remembers whether y had one number a sequence or step."""
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        if self.return_sequences:
+            targets = self._targets_of_steps(y, sequences)
+            self._y_is_flat = np.ndim(y[0]) == 1
+            return targets
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=1)
+        check_consistent_length(sequences, y)
+        if y.ndim > 2:
+            raise ValueError(f"y has shape {y.shape}; expected (n,) or (n, K)")
+        self._y_is_flat = y.ndim == 1 or y.shape[1] == 1
+        return y.reshape(len(y), -1)
+
+    def _targets_of_steps(self, y, sequences):
+        targets = as_sequences(y, np.float64, name="y")
+        check_consistent_length(sequences, targets)
+        for k in np.flatnonzero(targets.lengths != sequences.lengths):
+            raise ValueError(
+                f"y[{k}] has {targets.lengths[k]} steps, but X[{k}] has {sequences.lengths[k]}"
+            )
+        return targets.values
+
+    def _weights(self, sample_weight, sequences):
+        """One weight a sequence, or a step."""
+        weights = self._check_weights(sample_weight, len(sequences))
+        if not self.return_sequences:
+            return weights
+        return self._normalised(np.repeat(weights, sequences.lengths))
+
+    def _set_scale(self, targets):
+        n_outputs = targets.shape[1]
+        self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
+        if self.normalize_y:
+            self._y_mean, scale = targets.mean(axis=0), targets.std(axis=0)
+            self._y_scale = np.where(scale > 0, scale, 1.0)
+
+    def _scaled(self, targets):
+        return ((targets - self._y_mean) / self._y_scale).astype(self.dtype)
+
+    def _readout(self):
+        return None if self.return_sequences else self.readout
+
+    def _validation_score(self, network, sequences, targets, held_out):
+        batch = network.batch(sequences, held_out)
+        expected = targets[batch.rows if self.return_sequences else held_out]
+        return lambda: r2_score(expected, network.forward(batch))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.multi_output = True
+        return tags
