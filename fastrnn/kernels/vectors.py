@@ -9,6 +9,7 @@ Vectors that straddle a cache line cost up to half the speed: arrays for them co
 
 import operator
 import re
+from math import prod
 
 import numpy as np
 from llvmlite import binding, ir
@@ -65,10 +66,10 @@ def padded(n, dtype):
 def empty_aligned(shape, dtype):
     """An uninitialised C-contiguous array that starts on a cache line."""
     dtype = np.dtype(dtype)
-    size = int(np.prod(shape)) * dtype.itemsize
-    buffer = np.empty(size + CACHE_LINE, np.uint8)
-    start = -buffer.ctypes.data % CACHE_LINE
-    return buffer[start : start + size].view(dtype).reshape(shape)
+    size, extra = prod(shape), CACHE_LINE // dtype.itemsize
+    buffer = np.empty(size + extra, dtype)
+    start = -buffer.ctypes.data % CACHE_LINE // dtype.itemsize
+    return buffer[start : start + size].reshape(shape)
 
 
 # ---------------------------------------------------------------------------------------------- the Vector type
