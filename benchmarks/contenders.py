@@ -1,7 +1,7 @@
 """One recurrent layer in fastrnn, PyTorch and ONNX Runtime: same weights, same batch.
 
 Every library is a class that takes the number of threads, raises ImportError where it is not
-installed, and turns a `Case` into contenders.
+installed, and turns a `Case` into contenders, and a data set into a contender that fits it whole.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from benchmarks import whole_fit
 from benchmarks.machine import GATES
 from benchmarks.measure import Contender
 
@@ -116,6 +117,10 @@ class FastRNN:
 
         return [Contender(self.name, step, gradients)]
 
+    def whole_fit(self, split):
+        """Fit a `SequenceClassifier`."""
+        return [whole_fit.contender(self.name, whole_fit.fastrnn_fit, split)]
+
 
 class Torch:
     """PyTorch; a ragged batch is packed, or padded with the last valid step gathered."""
@@ -171,6 +176,10 @@ class Torch:
             forwards = {self.name: last_step}
         return [self._training(name, layer, forward) for name, forward in forwards.items()]
 
+    def whole_fit(self, split):
+        """Fit a loop over packed sequences."""
+        return [whole_fit.contender(self.name, whole_fit.torch_fit, split)]
+
     @staticmethod
     def _training(name, layer, forward):
         def step():
@@ -220,6 +229,10 @@ class OnnxRuntime:
         """Nothing: it does not train."""
         return []
 
+    def whole_fit(self, split):
+        """Nothing: it does not train."""
+        return []
+
     def _model(self, case):
         helper, float_type = self._onnx.helper, self._onnx.TensorProto.FLOAT
         initialisers = [
@@ -249,14 +262,3 @@ class OnnxRuntime:
 
 
 LIBRARIES = (FastRNN, Torch, OnnxRuntime)
-
-
-def installed(threads, libraries=LIBRARIES):
-    """Return the libraries that import, and a sentence for each one that does not."""
-    present, missing = [], []
-    for library in libraries:
-        try:
-            present.append(library(threads))
-        except ImportError as error:
-            missing.append(f"{library.name} skipped: {error}")
-    return present, missing

@@ -68,13 +68,14 @@ def _version(package):
 
 
 class Elsewhere:
-    """How many cores other processes keep busy (or the host withholds) from now on.
+    """How many cores other processes keep busy, or the host withholds, from now on.
 
     With two threads on two cores, one busy neighbour makes a library that waits at many barriers
     tens of times slower, so figures taken beside it compare nothing.
     """
 
-    def __init__(self):
+    def __init__(self, workers=()):
+        self._workers = workers
         self._start = self._clocks()
 
     def cores(self):
@@ -86,8 +87,7 @@ class Elsewhere:
         )
         return max(0.0, (busy - own) / wall)
 
-    @staticmethod
-    def _clocks():
+    def _clocks(self):
         try:
             with open("/proc/stat", encoding="ascii") as lines:
                 ticks = [int(field) for field in lines.readline().split()[1:9]]
@@ -95,7 +95,8 @@ class Elsewhere:
             return None
         user, nice, system, _idle, _iowait, irq, softirq, steal = ticks
         busy = user + nice + system + irq + softirq + steal
-        return time.perf_counter(), busy / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
+        own = time.process_time() + sum(worker.cpu_seconds() for worker in self._workers)
+        return time.perf_counter(), busy / os.sysconf("SC_CLK_TCK"), own
 
 
 def forward_flops(cell, S, I, H):

@@ -20,36 +20,13 @@ class Contender:
     run: Callable[[], object]
     result: Callable[[], dict[str, np.ndarray]] = dict
 
-
-def alternate(contenders, repeats, block_seconds=BLOCK_SECONDS):
-    """Time each contender in turn, ``repeats`` times over.
-
-    Returns
-    -------
-    dict of str to list of float
-        Seconds a call, one figure a repeat: the median of the calls in a block of ``block_seconds``
-        (0 for calls that are long enough alone: a block is one call, and nothing runs before it).
-    """
-    seconds = {contender.name: [] for contender in contenders}
-    for contender in contenders:
-        contender.run()  # compiles, allocates, prepacks
-    for _ in range(repeats):
-        for contender in contenders:
-            seconds[contender.name].append(_block(contender.run, block_seconds))
-    return seconds
-
-
-def medians(seconds):
-    """Map every contender's repeats to their median."""
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def _block(run, block_seconds):
-    # The first calls pay for caches and for the other library's threads that still spin.
-    if not block_seconds:
-        return _calls(run, 0)[0]
-    _calls(run, block_seconds / 10)
-    return statistics.median(_calls(run, block_seconds, at_least=3))
+    def block(self, seconds):
+        """Return the median seconds of the calls in a block, or of one call for ``seconds`` 0."""
+        if not seconds:
+            return _calls(self.run, 0)[0]
+        # The first calls pay for caches, and for the previous contender's threads that still spin.
+        _calls(self.run, seconds / 10)
+        return statistics.median(_calls(self.run, seconds, at_least=3))
 
 
 def _calls(run, block_seconds, at_least=1):
@@ -60,6 +37,29 @@ def _calls(run, block_seconds, at_least=1):
         run()
         seconds.append(time.perf_counter() - start)
     return seconds
+
+
+def alternate(contenders, repeats, block_seconds=BLOCK_SECONDS):
+    """Time each contender in turn, ``repeats`` times over, after one call that compiles.
+
+    Returns
+    -------
+    dict of str to list of float
+        Seconds a call, one figure a repeat: the median of the calls in a block that lasts
+        ``block_seconds``, 0 for calls that last long enough alone.
+    """
+    for contender in contenders:
+        contender.block(0)
+    seconds = {contender.name: [] for contender in contenders}
+    for _ in range(repeats):
+        for contender in contenders:
+            seconds[contender.name].append(contender.block(block_seconds))
+    return seconds
+
+
+def medians(seconds):
+    """Map every contender's repeats to their median."""
+    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def disagreement(results, reference):

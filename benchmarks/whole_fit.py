@@ -33,25 +33,20 @@ class Split:
         )
 
 
-class Fit:
-    """A call that fits with one more seed each time and keeps the models, to be scored untimed."""
+def contender(name, train, split):
+    """Return a contender that fits with one more seed at each call.
 
-    def __init__(self, split, train):
-        self._split, self._train = split, train
-        self._predict = []
+    Its result is ``accuracy``, the mean over all these fits on the test part.
+    """
+    fitted = []
 
-    def __call__(self):
-        self._predict.append(
-            self._train(self._split.X_train, self._split.y_train, seed=len(self._predict))
-        )
+    def fit():
+        fitted.append(train(split.X_train, split.y_train, seed=len(fitted)))
 
-    def mean_score(self):
-        """Mean accuracy of all the fits on the test part."""
-        return float(
-            np.mean(
-                [predict(self._split.X_test) == self._split.y_test for predict in self._predict]
-            )
-        )
+    def result():
+        return {"accuracy": np.mean([predict(split.X_test) == split.y_test for predict in fitted])}
+
+    return Contender(name, fit, result)
 
 
 def fastrnn_fit(X, y, seed):
@@ -115,10 +110,3 @@ def torch_fit(X, y, seed):
             )
 
     return predict
-
-
-def contenders(split, present):
-    """Return contenders for the libraries in ``present`` that can fit, and their `Fit` by name."""
-    trainers = {"fastrnn": fastrnn_fit, "PyTorch": torch_fit}
-    fits = {name: Fit(split, train) for name, train in trainers.items() if name in present}
-    return [Contender(name, fit) for name, fit in fits.items()], fits

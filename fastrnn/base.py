@@ -50,8 +50,10 @@ SHARED_CONSTRAINTS = {
 
 def is_panel(X):
     """Whether X is a table of univariate series (n, T): a 2-D array or frame, or a list of lists of numbers."""
-    if hasattr(X, "ndim") or hasattr(X, "shape"):
+    if hasattr(X, "shape"):
         return len(X.shape) == 2
+    if hasattr(X, "__array__"):
+        return np.asarray(X).ndim == 2
     if not isinstance(X, (list, tuple)) or not X or not all(isinstance(x, (list, tuple)) for x in X):
         return False
     same_length = len({len(x) for x in X}) == 1
@@ -68,7 +70,7 @@ class SequenceEstimator(BaseEstimator):
         tokens = self.embedding_dim is not None
         if is_panel(X) or hasattr(X, "todense"):
             return self._check_panel(X, fitting, tokens)
-        if not fitting and self._is_panel:
+        if not fitting and self._is_panel and not (hasattr(X, "dtype") and X.dtype != object):
             X = self._as_panel(X)
             return self._check_panel(X, fitting, tokens)
         n_features = None if fitting else self.n_features_in_
@@ -138,10 +140,11 @@ class SequenceEstimator(BaseEstimator):
 
     # ----------------------------------------------------------------------------------------------- training
 
-    def _settings(self, max_iter):
+    def _settings(self, max_iter, n_sequences):
         return Settings(
             solver=self.solver, learning_rate_init=self.learning_rate_init, learning_rate=self.learning_rate,
             momentum=self.momentum, nesterov=self.nesterovs_momentum, alpha=self.alpha,
+            n_sequences=n_sequences,
             batch_size=self.batch_size, max_iter=max_iter, shuffle=self.shuffle, clip_norm=self.clip_norm,
             clip_value=self.clip_value, n_iter_no_change=self.n_iter_no_change, tol=self.tol,
             verbose=bool(self.verbose),
@@ -171,8 +174,8 @@ class SequenceEstimator(BaseEstimator):
         """Build the network (or go on with it under `warm_start`), train it, and set the fitted attributes."""
         goes_on = self.warm_start and hasattr(self, "network_")
         network = self.network_ if goes_on else self._new_network(sequences, n_outputs, rng)
-        settings = self._settings(self.max_iter)
         n = len(sequences)
+        settings = self._settings(self.max_iter, n)
         n_steps = int(sequences.lengths[0])
         with threads.limit(self.n_jobs):
             if self.solver == "lbfgs":
@@ -227,7 +230,7 @@ class SequenceEstimator(BaseEstimator):
             if not hasattr(self, "network_"):
                 self.network_ = self._new_network(sequences, n_outputs, rng)
                 self._n_steps = int(sequences.lengths[0])
-            self._trainer = Trainer(self.network_, self._settings(1), rng)
+            self._trainer = Trainer(self.network_, self._settings(1, len(sequences)), rng)
             self._dropout_seed = int(rng.randint(2**31)) if self.dropout else None
         trainer = self._trainer
         seed = getattr(self, "_dropout_seed", None)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -48,8 +48,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     nesterovs_momentum : bool, default=True
         Of solver="sgd".
     alpha : float, default=0.0
-        Weight decay of the matrices (not of biases): the penalty alpha / 2 times the sum of their squares, for
-        adamw decoupled from the gradient.
+        Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of their squares for n
+        sequences, as in `MLPClassifier`; for adamw the decoupled rate of decay.
     batch_size : int, default=32
     max_iter : int, default=60
         Epochs.
@@ -218,7 +218,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             codes = self._encode(y)
         else:
             if classes.size < 2:
-                raise ValueError(f"y has a single class, {classes[0]!r}: a classifier needs at least two")
+                raise ValueError(f"y has 1 class, {classes[0]!r}: a classifier needs at least two")
             self.classes_ = classes
         weights = self._weights(sample_weight, y)
         n_outputs, loss, targets = self._head(codes)
@@ -258,7 +258,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def predict(self, X):
         """The most probable label of each sequence, (n,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def predict_proba(self, X):
         """The probability of each class for each sequence, (n, n_classes), in the order of `classes_`."""
@@ -276,6 +277,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         return y
 

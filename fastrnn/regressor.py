@@ -56,8 +56,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     nesterovs_momentum : bool, default=True
         Of solver="sgd".
     alpha : float, default=0.0
-        Weight decay of the matrices (not of biases): the penalty alpha / 2 times the sum of their squares, for
-        adamw decoupled from the gradient.
+        Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of their squares for n
+        sequences, as in `MLPClassifier`; for adamw the decoupled rate of decay.
     batch_size : int, default=32
     max_iter : int, default=60
         Epochs.
@@ -233,7 +233,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self._check_options(sequences)
         weights = self._weights(sample_weight, sequences)
         if not goes_on:
-            self._set_scale(targets)
+            self._set_scale(targets, weights)
         rng = check_random_state(self.random_state)
         loss = regression_loss(self.loss, self.quantile)
         return self._train(sequences, self._scaled(targets), weights, targets.shape[1], loss, rng)
@@ -250,7 +250,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self._check_options(sequences)
         weights = self._weights(sample_weight, sequences)
         if is_first:
-            self._set_scale(targets)
+            self._set_scale(targets, weights)
         loss = regression_loss(self.loss, self.quantile)
         return self._partial_train(sequences, self._scaled(targets), weights, targets.shape[1], loss)
 
@@ -313,12 +313,13 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             return weights
         return self._normalised(np.repeat(weights, sequences.lengths))
 
-    def _set_scale(self, targets):
+    def _set_scale(self, targets, weights):
         n_outputs = targets.shape[1]
         self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
         if self.normalize_y:
-            self._y_mean, scale = targets.mean(axis=0), targets.std(axis=0)
-            self._y_scale = np.where(scale > 0, scale, 1.0)
+            self._y_mean = np.average(targets, axis=0, weights=weights)
+            variance = np.average((targets - self._y_mean) ** 2, axis=0, weights=weights)
+            self._y_scale = np.where(variance > 0, np.sqrt(variance), 1.0)
 
     def _scaled(self, targets):
         return ((targets - self._y_mean) / self._y_scale).astype(self.dtype)

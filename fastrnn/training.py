@@ -32,6 +32,7 @@ class Settings:
     momentum: float
     nesterov: bool
     alpha: float
+    n_sequences: int
     batch_size: int
     max_iter: int
     shuffle: bool
@@ -187,7 +188,8 @@ class Trainer:
                 f"(now {s.learning_rate_init}), or set clip_norm (now {s.clip_norm})"
             )
         if s.alpha > 0 and s.solver != "adamw":
-            loss += add_penalty(network.gradient, network.theta, s.alpha, network.decays)
+            strength = s.alpha / s.n_sequences
+            loss += add_penalty(network.gradient, network.theta, strength, network.decays)
         clip(network.gradient, s.clip_norm, s.clip_value)
         if s.alpha > 0 and s.solver == "adamw":
             decay(network.theta, rate * s.alpha, network.decays)
@@ -231,7 +233,8 @@ def fit_lbfgs(network, loss_and_gradient, settings, n):
         network.changed()
         loss = loss_and_gradient(numbers, 0)
         if settings.alpha > 0:
-            loss += add_penalty(network.gradient, network.theta, settings.alpha, network.decays)
+            strength = settings.alpha / n
+            loss += add_penalty(network.gradient, network.theta, strength, network.decays)
         return loss, network.gradient.astype(np.float64)
 
     def record(intermediate_result):
