@@ -4,10 +4,9 @@
                                [--repeats 5] [--threads 2] [--json FILE] [--markdown FILE]
 
 Each library works in a process of its own, in turn. All get the same weights and the same batch,
-and must agree before they are timed. A ratio is the
-fastest peer's time over fastrnn's, both medians of the repeats. A row during which other processes
-kept a core busy is timed again, and marked where that did not help: it says little, the peers' part
-of it least.
+and must agree before they are timed. A ratio is the fastest peer's time over fastrnn's, both
+medians of the repeats. A row during which other processes kept a core busy is timed again, and
+marked where that did not help: it says little, the peers' part of it least.
 
 infer   one layer forward: ``eval()``, ``inference_mode``, an ONNX model of one node
 train   forward and backward from the last step's output; the parameters' gradients, no optimiser
@@ -90,11 +89,11 @@ def layer_row(section, case, workers, repeats, facts):
     return row | floors(section, case, row["seconds"].get(OURS), facts)
 
 
-def timing(contenders, workers, repeats, **options):
+def timing(contenders, workers, repeats):
     """Time contenders, and up to `TRIES` times again if disturbed; return the quietest try."""
     rows = []
     while not rows or (disturbed(rows[-1]) and len(rows) <= TRIES):
-        rows.append(timing_once(contenders, workers, repeats, **options))
+        rows.append(timing_once(contenders, workers, repeats))
     return min(rows, key=lambda row: row["cores_busy_elsewhere"] or 0)
 
 
@@ -136,7 +135,7 @@ def fit_rows(workers, repeats):
         return []
     contenders = [c for worker in workers for c in worker.contenders("whole_fit", split)]
     row = {"cell": "gru", "H": whole_fit.HIDDEN}
-    row |= timing(contenders, workers, repeats, block_seconds=0)
+    row |= timing_once(contenders, workers, repeats, block_seconds=0)
     return [row | {"accuracy": {c.name: float(c.result()["accuracy"]) for c in contenders}}]
 
 

@@ -34,6 +34,7 @@ SETTINGS = {
         "cell": "gru",
         "hidden_size": 64,
         "bidirectional": True,
+        "readout": "last",
         "learning_rate_init": 5e-3,
         "batch_size": 32,
         "max_iter": 60,

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastrnn import threads
-from fastrnn.network import SequenceNetwork
+from fastrnn.network import SequenceNetwork, make_cell
 from fastrnn.sequences import as_sequences
 from fastrnn.training import Settings, Trainer, fit_lbfgs
 
@@ -152,19 +152,17 @@ class SequenceEstimator(BaseEstimator):
 
     def _new_network(self, sequences, n_outputs, rng):
         recurrent = {
-            "cell": self.cell,
             "hidden_size": self.hidden_size,
             "num_layers": self.num_layers,
             "bidirectional": self.bidirectional,
             "bias": self.bias,
         }
-        if self.cell == "rnn":
-            recurrent["nonlinearity"] = self.nonlinearity
+        cell = make_cell(self.cell, self.nonlinearity)
         is_tokens = self.embedding_dim is not None
         input_size = int(sequences.values.max()) + 1 if is_tokens else sequences.values.shape[1]
         return SequenceNetwork(
-            input_size, n_outputs, recurrent, self._readout(), int(sequences.lengths[0]), self.embedding_dim,
-            self.dropout, self.dtype, rng,
+            input_size, n_outputs, cell, recurrent, self._readout(), int(sequences.lengths[0]),
+            self.embedding_dim, self.dropout, self.dtype, rng,
         )  # fmt: skip
 
     def _readout(self):

@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
-from fastrnn.layers import READOUTS
+from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import binary_cross_entropy, cross_entropy
 
 

@@ -4,10 +4,16 @@ import numpy as np
 
 from fastrnn.kernels.rows import copy_rows, drop
 from fastrnn.kernels.vectors import CACHE_LINE, empty_aligned
-from fastrnn.layers import GRU, LSTM, READOUTS, RNN, Dense, Embedding
+from fastrnn.layers.cells import GRUCell, LSTMCell, RNNCell
+from fastrnn.layers.feedforward import Dense, Embedding
+from fastrnn.layers.readouts import READOUTS
+from fastrnn.layers.stack import Stack
 from fastrnn.sequences import Packing, count_shards
 
-LAYERS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+def make_cell(name, nonlinearity):
+    """The cell an estimator's parameters name."""
+    return RNNCell(nonlinearity) if name == "rnn" else {"lstm": LSTMCell, "gru": GRUCell}[name]()
 
 
 class Batch:
@@ -44,8 +50,9 @@ class SequenceNetwork:
     input_size : int
         Features of a step; of tokens their number.
     n_outputs : int
+    cell : a cell of `fastrnn.layers.cells`
     recurrent : dict
-        Options of the layer, with its name under "cell".
+        The stack's options: hidden_size, num_layers, bias, bidirectional.
     readout : {"last", "mean", "max", "concat"} or None
         None leaves a row of outputs for each step.
     n_steps : int
@@ -59,17 +66,16 @@ class SequenceNetwork:
     """
 
     def __init__(
-        self, input_size, n_outputs, recurrent, readout, n_steps, embedding_dim, dropout, dtype, rng
+        self, input_size, n_outputs, cell, recurrent, readout, n_steps, embedding_dim, dropout, dtype, rng
     ):
-        options = dict(recurrent)
-        layer = LAYERS[options.pop("cell")]
         self.embedding = None
         if embedding_dim is not None:
             self.embedding = Embedding(input_size, embedding_dim, dtype)
             self.embedding.reset_parameters(rng)
             input_size = embedding_dim
-        self.recurrent = layer(input_size, dtype=dtype, random_state=rng, **options)
-        self.recurrent.dropout = self.dropout = dropout
+        self.recurrent = Stack(cell, input_size, dtype=dtype, **recurrent)
+        self.recurrent.reset_parameters(rng)
+        self.dropout = dropout
         self.readout = None if readout is None else READOUTS[readout]
         features = self.recurrent.output_size * (n_steps if readout == "concat" else 1)
         self.head = Dense(features, n_outputs, dtype)
@@ -118,9 +124,10 @@ class SequenceNetwork:
         return self.head.forward(features, keep)
 
     def _features(self, batch, x, keep, dropout_key):
-        rows, _ = self.recurrent.forward_rows(
-            x, batch.packing, sequence_numbers=batch.numbers, dropout_key=dropout_key, keep=keep
-        )
+        rows, _ = self.recurrent.forward(
+            x, batch.packing, sequence_numbers=batch.numbers, dropout_key=dropout_key,
+            dropout=self.dropout, keep=keep,
+        )  # fmt: skip
         memory = None
         features = rows
         if self.readout is not None:
@@ -152,7 +159,7 @@ class SequenceNetwork:
                 d_features, self._memory, batch.packing, self.recurrent.n_directions, width
             )
         has_embedding = self.embedding is not None
-        d_x, _ = self.recurrent.backward_rows(d_rows, input_grad=has_embedding, bptt_steps=bptt_steps)
+        d_x, _ = self.recurrent.backward(d_rows, input_grad=has_embedding, bptt_steps=bptt_steps)
         if has_embedding:
             self.embedding.backward(batch.x, d_x)
 

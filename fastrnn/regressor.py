@@ -9,7 +9,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
-from fastrnn.layers import READOUTS
+from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import regression_loss
 from fastrnn.sequences import as_sequences
 

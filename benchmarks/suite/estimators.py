@@ -16,14 +16,14 @@ class _Cells:
             bidirectional=bidirectional,
             learning_rate_init=5e-3,
             batch_size=32,
-            max_iter=10,
+            max_iter=20,
             random_state=0,
         )
 
 
 class Fit(_Cells, FitBenchmark):
-    """Ten epochs."""
+    """Twenty epochs."""
 
 
 class Predict(_Cells, PredictBenchmark):
-    """Predictions of a net trained for ten epochs."""
+    """Predictions of a net trained for twenty epochs."""

@@ -12,7 +12,7 @@ from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS, PARALLEL_OPTIONS, lanes
 
 VERSION = 1
 
-CHUNK = 96  # rows: that many of four vectors of d_gates, and a cache line of each row of input, fill 30 KiB
+CHUNK = 64  # rows: that many of four vectors of d_gates, and a cache line of each row of input, fill 30 KiB
 
 
 @njit(**OPTIONS)
@@ -38,40 +38,42 @@ def copy_columns(panels, p0, d_bias, d_gates, first, n, low, high):
     width = d_gates.shape[1]
     count = lanes(d_gates)
     panel_columns = MAX_WIDTH * count
-    for column in range(low, high, count):
-        total = load(d_bias, column)
-        panel, within = (column - low) // panel_columns, (column - low) % panel_columns
-        target = p0 + panel * CHUNK * panel_columns + within
-        for k in range(n):
+    for k in range(n):
+        for column in range(low, high, count):
+            panel, within = (column - low) // panel_columns, (column - low) % panel_columns
             value = load(d_gates, (first + k) * width + column)
-            store(panels, target + k * panel_columns, value)
-            total = total + value
-        store(d_bias, column, total)
+            store(panels, p0 + (panel * CHUNK + k) * panel_columns + within, value)
+            store(d_bias, column, load(d_bias, column) + value)
 
 
 @njit(**OPTIONS)
-def add_outer(d_weight, first_column, buffer, left, stride, right, n, low, high):
-    """d_weight (M, N), whose columns are d_gates' from `first_column`, += inputs^T times the panels of low to high."""
+def add_outer(d_weight, pieces, buffer, left, stride, right, n, low, high):
+    """d_weight (M, N) += inputs^T times the panels of the columns low to high.
+
+    Each of `pieces` (., 3) is a run of d_gates' columns, from and to, and d_weight's column where it goes.
+    """
     M, N = d_weight.shape
     count = lanes(d_weight)
     panel_columns = MAX_WIDTH * count
     for column in range(low, high, panel_columns):
-        start = max(column, first_column)
-        stop = min(min(column + panel_columns, high), first_column + N)
-        if start < stop:
-            panel = right + (column - low) * CHUNK + start - column
-            transposed_product(
-                d_weight, start - first_column, N, buffer, left, stride, buffer, panel, panel_columns,
-                M, (stop - start) // count, n,
-            )  # fmt: skip
+        for piece in range(pieces.shape[0]):
+            start = max(column, pieces[piece, 0])
+            stop = min(min(column + panel_columns, high), pieces[piece, 1])
+            if start < stop:
+                panel = right + (column - low) * CHUNK + start - column
+                target = start - pieces[piece, 0] + pieces[piece, 2]
+                transposed_product(
+                    d_weight, target, N, buffer, left, stride, buffer, panel, panel_columns,
+                    M, (stop - start) // count, n,
+                )  # fmt: skip
 
 
 @njit(**OPTIONS)
-def gradient(low, high, d_bias, d_ih, d_hh, hh_column, d_gates, x, h, rows, previous):
-    """The columns low to high (whole vectors) of d_gates (S, width) of one direction.
+def gradient(low, high, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
+    """The columns low to high (whole vectors) of d_gates (S, width).
 
-    Adds to d_bias (width,), to d_ih (I, N) for the columns from 0 and to d_hh (H, N) for those from `hh_column`
-    on; x (., I) is read at `rows` and h (., H) at `previous` (S,).
+    Adds to d_bias (width,), to d_ih (I, N) and to d_hh (H, N) as `ih_pieces` and `hh_pieces` say; x (., I) is read
+    at `rows` and h (., H) at `previous` (S,).
     """
     I, H = x.shape[1], h.shape[1]
     count = lanes(d_gates)
@@ -86,17 +88,14 @@ def gradient(low, high, d_bias, d_ih, d_hh, hh_column, d_gates, x, h, rows, prev
         n = min(CHUNK, d_gates.shape[0] - s)
         copy_columns(buffer, right, d_bias, d_gates, s, n, low, high)
         gather_rows(buffer, left, stride, x, s, rows, n)
-        add_outer(d_ih, 0, buffer, left, stride, right, n, low, high)
+        add_outer(d_ih, ih_pieces, buffer, left, stride, right, n, low, high)
         gather_rows(buffer, left, stride, h, s, previous, n)
-        add_outer(d_hh, hh_column, buffer, left, stride, right, n, low, high)
+        add_outer(d_hh, hh_pieces, buffer, left, stride, right, n, low, high)
 
 
 @njit(**PARALLEL_OPTIONS)
-def gradient_windows(step, d_bias, d_ih, d_hh, hh_column, d_gates, x, h, rows, previous):
-    """All directions (the arrays' first axis) and windows of `step` columns."""
-    n = (d_gates.shape[2] + step - 1) // step
-    for task in prange(d_gates.shape[0] * n):
-        d, low = task // n, task % n * step
-        gradient(
-            low, low + step, d_bias[d], d_ih[d], d_hh[d], hh_column, d_gates[d], x[d], h[d], rows, previous
-        )
+def gradient_windows(step, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
+    """All columns, in windows of `step`."""
+    for window in prange((d_gates.shape[1] + step - 1) // step):
+        low = window * step
+        gradient(low, low + step, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous)

@@ -14,10 +14,21 @@ Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.
     starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
 """
 
+import numpy as np
 from numba import njit, prange
 
 from fastrnn.kernels.activations import sigmoid, tanh
-from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
+from fastrnn.kernels.tiles import (
+    SECOND_LEVEL,
+    gate_tile,
+    hoisted_rows,
+    next_chunk,
+    next_run,
+    pack_gates,
+    product,
+    scratch,
+    tile_rows,
+)
 from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
 
 VERSION = 1
@@ -38,38 +49,74 @@ def pack(panels, bias, weight_ih, weight_hh):
 
 
 @njit(**OPTIONS)
+def _gates(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
+    """A function of its own, so that the tiles are compiled once."""
+    _tile(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
+
+
+@njit(**OPTIONS)
+def _hoist(before, x, panels, starts, counts, t, stop):
+    """before (blocks, rows, 4 lanes) = bias + W_ih x of the rows of steps t to stop."""
+    I, L = x.shape[1], lanes(x)
+    blocks, size = panels.shape
+    first = 0
+    while t < stop:
+        row = starts[t]
+        n, t = next_run(starts, counts, t, stop)
+        rows_a_tile = tile_rows(n)
+        for p in range(blocks):
+            bias, w_x = at(panels, p * size), at(panels, p * size + 4 * L)
+            for r in range(0, n, rows_a_tile):
+                rows = min(rows_a_tile, n - r)
+                x_r, out = at(x, (row + r) * I), at(before, (p * before.shape[1] + first + r) * 4 * L)
+                _gates(rows, out, bias, 0, x_r, I, I, w_x, x_r, 0, 0, w_x, w_x)
+        first += n
+
+
+@njit(**OPTIONS)
 def forward(h, c, gates, x, panels, starts, counts, first, keep):
     """Run one shard, whose first sequence is the batch's number `first`."""
     H, I = h.shape[1], x.shape[1]
-    B = h.shape[0] - x.shape[0]
-    P = c.shape[1]
+    B, P = h.shape[0] - x.shape[0], c.shape[1]
     L = lanes(h)
-    depth = 1 + I + H
+    blocks, size = panels.shape
     sums = scratch(h)
-    for t in range(starts.size):
+    streamed = panels.size * h.itemsize > SECOND_LEVEL
+    room = hoisted_rows(counts[0], counts.size, 4 * P * h.itemsize)
+    before = np.empty((0, 0, 0), h.dtype)
+    t, stop, hoisted, hoisted_row = 0, 0, False, 0
+    while t < counts.size and counts[t] > 0:
+        if t == stop:
+            stop, hoisted = next_chunk(counts, t, streamed, room)
+            hoisted_row = 0
+            if hoisted:
+                if before.size == 0:
+                    before = np.empty((blocks, room, 4 * L), h.dtype)
+                _hoist(before, x, panels, starts, counts, t, stop)
         n, row = counts[t], starts[t]
-        if n == 0:
-            break
         rows_a_tile = tile_rows(n)
-        now = B + row
-        before = B + starts[t - 1] if t > 0 else first
-        c_now, c_before = (now, before) if keep else (first, first)
-        for p in range(panels.shape[0]):
-            panel = p * depth * 4 * L
-            following = (p + 1) % panels.shape[0] * depth * 4 * L
-            bias, w_x, w_h = at(panels, panel), at(panels, panel + 4 * L), at(panels, panel + (1 + I) * 4 * L)
+        now, old = B + row, B + starts[t - 1] if t > 0 else first
+        c_now, c_old = (now, old) if keep else (first, first)
+        for p in range(blocks):
+            w_x, w_h = at(panels, p * size + 4 * L), at(panels, p * size + (1 + I) * 4 * L)
             unit = p * L
             for r in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r)
-                ahead = at(panels, following + r // rows_a_tile * depth * L)
-                x_r, h_r = at(x, (row + r) * I), at(h, (before + r) * H)
-                _tile(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
+                ahead = w_h
+                if streamed:  # the tiles of this block fetch the next one's panel
+                    ahead = at(panels, ((p + 1) % blocks + 1) * size - (r // rows_a_tile + 1) * H * L)
+                x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
+                if hoisted:
+                    start = at(before, (p * before.shape[1] + hoisted_row + r) * 4 * L)
+                    _gates(rows, sums, start, 4 * L, x_r, I, 0, w_x, h_r, H, H, w_h, ahead)
+                else:
+                    _gates(rows, sums, at(panels, p * size), 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
                 for q in range(rows):
                     i = sigmoid(load(sums, q * 4 * L))
                     f = sigmoid(load(sums, q * 4 * L + L))
                     g = tanh(load(sums, q * 4 * L + 2 * L))
                     o = sigmoid(load(sums, q * 4 * L + 3 * L))
-                    c_new = f * load(c, (c_before + r + q) * P + unit) + i * g
+                    c_new = f * load(c, (c_old + r + q) * P + unit) + i * g
                     store(c, (c_now + r + q) * P + unit, c_new)
                     store_some(h, (now + r + q) * H + unit, o * tanh(c_new), H - unit)
                     if keep:
@@ -78,6 +125,8 @@ def forward(h, c, gates, x, panels, starts, counts, first, keep):
                         store(gates, kept + P, f)
                         store(gates, kept + 2 * P, g)
                         store(gates, kept + 3 * P, o)
+        hoisted_row += n
+        t += 1
 
 
 @njit(**PARALLEL_OPTIONS)

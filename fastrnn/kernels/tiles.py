@@ -23,6 +23,8 @@ from fastrnn.kernels.vectors import (
     Vector,
     at,
     lanes,
+    load_some,
+    store,
     llvm_load,
     llvm_splat,
     llvm_store,
@@ -134,7 +136,7 @@ def gate_tile(width, first, second):
 
     Its sums (rows, `width` vectors) start from `start`; x (rows, I) times a panel of len(`first`) vectors is
     added to the columns `first`, then h (rows, H) times a panel of len(`second`) vectors to the columns `second`.
-    One vector a k is prefetched from `ahead`: four tiles fetch the next block's panel while this one is used.
+    With each element of h one vector is prefetched from `ahead`.
     Arguments: rows, sums, start, start_stride, x, x_stride, n_x, x_panel, h, h_stride, n_h, h_panel, ahead.
     """
 
@@ -159,10 +161,9 @@ def gate_tile(width, first, second):
                 tile = _Sums(context, builder, dtype, n, width)
                 tile.read(start, start_stride)
                 stride = INT(len(first) * tile.count)
-                tile.add_products(n_x, first, elements(x, x_stride, n), x_panel, stride, ahead)
-                later = builder.gep(ahead, [builder.mul(n_x, INT(tile.count))])
+                tile.add_products(n_x, first, elements(x, x_stride, n), x_panel, stride)
                 stride = INT(len(second) * tile.count)
-                tile.add_products(n_h, second, elements(h, h_stride, n), h_panel, stride, later)
+                tile.add_products(n_h, second, elements(h, h_stride, n), h_panel, stride, ahead)
                 tile.write(sums, INT(width * tile.count))
 
             _for_each_row_count(builder, rows, write_tile)
@@ -255,6 +256,48 @@ def tile_rows(n):
     return max(1, (n + tiles - 1) // tiles)
 
 
+FEW_ROWS = 4
+"""Fewer rows than these use a third of the registers or less."""
+SECOND_LEVEL = 3 * 2**18
+"""Bytes of weights that stay in the second-level cache from step to step."""
+HOISTED = 2**18
+"""Bytes of hoisted input products that stay there with them."""
+
+
+@njit(**OPTIONS)
+def hoisted_rows(n, n_steps, row_bytes):
+    """Rows to make room for, for a shard of n sequences, if input products are hoisted."""
+    return min(max(HOISTED // row_bytes, 8 * n), n * n_steps)
+
+
+@njit(**OPTIONS)
+def next_chunk(counts, t, streamed, room):
+    """The step after a chunk of steps from t, and whether the input's part of its products is to be hoisted.
+
+    Hoisted, the products of all the chunk's rows with the input weights come first, in full tiles; a step then reads
+    only the hidden state's weights.  That pays where a step has few rows, or where its weights are `streamed`, too
+    many for the second-level cache.  `room` is what `hoisted_rows` gave.
+    """
+    hoist = counts[t] < FEW_ROWS or streamed
+    rows = 0
+    while t < counts.size and counts[t] > 0:
+        rows += counts[t]
+        if hoist and rows > room or not hoist and counts[t] < FEW_ROWS:
+            break
+        t += 1
+    return t, hoist
+
+
+@njit(**OPTIONS)
+def next_run(starts, counts, t, stop):
+    """How many rows lie one after the other from step t on, and the first step that is not among them."""
+    n = counts[t]
+    while t + 1 < stop and starts[t + 1] == starts[t] + counts[t]:
+        t += 1
+        n += counts[t]
+    return n, t + 1
+
+
 @njit(**OPTIONS)
 def panel_width(n_vectors):
     """Vectors in the next panel when `n_vectors` are left: 4, 2 or 1."""
@@ -269,26 +312,16 @@ def pack_gates(panels, offset, weight, H, order):
     """
     count = lanes(panels)
     width = len(order) * count
-    for block in range(panels.shape[0]):
-        units = min(count, H - block * count)
-        for k in range(weight.shape[0]):
-            for slot in range(len(order)):
-                target = offset + k * width + slot * count
-                source = order[slot] * H + block * count
-                for j in range(units):
-                    panels[block, target + j] = weight[k, source + j]
-                for j in range(units, count):
-                    panels[block, target + j] = 0.0
-
-
-@njit(**OPTIONS)
-def add_gates(weight, padded_gates, H, order):
-    """weight^T (K, G H) += padded_gates (K, n P), whose gates stand in the given order."""
-    P = padded_gates.shape[1] // len(order)
-    for k in range(weight.shape[0]):
-        for slot in range(len(order)):
-            for u in range(H):
-                weight[k, order[slot] * H + u] += padded_gates[k, slot * P + u]
+    K, N = weight.shape
+    # A few rows at a time: both sides are then read and written in runs.
+    for k0 in range(0, K, 16):
+        for block in range(panels.shape[0]):
+            units = H - block * count
+            for k in range(k0, min(k0 + 16, K)):
+                target = block * panels.shape[1] + offset + k * width
+                for slot in range(len(order)):
+                    gate = load_some(weight, k * N + order[slot] * H + block * count, units)
+                    store(panels, target + slot * count, gate)
 
 
 @njit(**OPTIONS)
@@ -299,15 +332,13 @@ def pack_panels(panels, depth, first, weight):
     n_vectors = (N + count - 1) // count
     v = 0
     while v < n_vectors:
-        width = panel_width(n_vectors - v) * count
-        base = depth * v * count + first * width
-        columns = min(width, N - v * count)
+        width = panel_width(n_vectors - v)
         for k in range(K):
-            for j in range(columns):
-                panels[base + k * width + j] = weight[k, v * count + j]
-            for j in range(columns, width):
-                panels[base + k * width + j] = 0.0
-        v += width // count
+            target = depth * v * count + (first + k) * width * count
+            for j in range(width):
+                column = (v + j) * count
+                store(panels, target + j * count, load_some(weight, k * N + column, N - column))
+        v += width
 
 
 @njit(**OPTIONS)

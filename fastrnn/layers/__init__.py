@@ -1,7 +1,5 @@
 """Recurrent layers with PyTorch's constructors and calls, and what networks put around them."""
 
-from fastrnn.layers.feedforward import Dense, Embedding
-from fastrnn.layers.readouts import READOUTS
 from fastrnn.layers.recurrent import GRU, LSTM, RNN
 
-__all__ = ["GRU", "LSTM", "READOUTS", "RNN", "Dense", "Embedding"]
+__all__ = ["GRU", "LSTM", "RNN"]

@@ -9,7 +9,7 @@ import numpy as np
 from fastrnn import threads
 from fastrnn.kernels import activations, gru, gru_reset_before, lstm, rnn
 from fastrnn.kernels.gradient import gradient, gradient_windows
-from fastrnn.kernels.tiles import MAX_WIDTH, add_gates, pack_transposed
+from fastrnn.kernels.tiles import MAX_WIDTH, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded
 
 NONLINEARITIES = {
@@ -18,8 +18,8 @@ NONLINEARITIES = {
     "sigmoid": activations.SIGMOID,
 }
 
-CACHE_FOR_WEIGHTS = 2**19
-"""Bytes of weight gradients a thread works on at once: half of a usual second-level cache."""
+CACHE_FOR_WEIGHTS = 2**21
+"""Bytes of weight gradients a thread works on at once: measured; more rows of input per copy outweigh the misses."""
 
 
 def _call(serial, parallel, work, by_direction, packing, scalars):
@@ -39,29 +39,21 @@ def _call(serial, parallel, work, by_direction, packing, scalars):
     threads.run(work if n_directions * n_shards > 1 else 0, at_once, one_after_the_other)
 
 
-def add_gradient(d_bias, d_ih, d_hh, hh_column, d_gates, x, h, packing):
-    """Add all directions' gradients of bias (D, width), weights from x (D, I, .) and from h (D, H, .)."""
-    D, S, width = d_gates.shape
-    I, H = x.shape[2], h.shape[2]
+def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
+    """One direction's `fastrnn.kernels.gradient.gradient`, its columns shared out among the threads."""
+    S, width = d_gates.shape
+    inputs = x.shape[1] + h.shape[1]
     panel = MAX_WIDTH * n_lanes(d_gates.dtype)
-    n_threads = threads.available()
-    share = -(-D * width // n_threads)
-    fitting = CACHE_FOR_WEIGHTS // (d_gates.itemsize * (I + H))
-    step = max(panel, min(share, fitting, width) // panel * panel)
-    rows, previous = packing.all_rows, packing.previous
+    share = -(-width // threads.available())
+    fitting = CACHE_FOR_WEIGHTS // (d_gates.itemsize * inputs)
+    step = max(panel, min(share, fitting) // panel * panel)
+    arrays = d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous
 
     def one_after_the_other():
-        for d in range(D):
-            for low in range(0, width, step):
-                gradient(
-                    low, low + step, d_bias[d], d_ih[d], d_hh[d], hh_column, d_gates[d], x[d], h[d],
-                    rows, previous,
-                )  # fmt: skip
+        for low in range(0, width, step):
+            gradient(low, low + step, *arrays)
 
-    def at_once():
-        gradient_windows(step, d_bias, d_ih, d_hh, hh_column, d_gates, x, h, rows, previous)
-
-    threads.run(D * S * width * (I + H), at_once, one_after_the_other)
+    threads.run(S * width * inputs, lambda: gradient_windows(step, *arrays), one_after_the_other)
 
 
 class RNNCell:
@@ -100,10 +92,9 @@ class RNNCell:
 
     def add_gradients(self, kept, gradients, packing):
         """Add to the stored gradients (w_ih, w_hh, b_ih, b_hh) of each direction."""
-        d_bias, d_ih, d_hh = _gradient_arrays(kept, 1, 1)
-        add_gradient(d_bias, d_ih, d_hh, 0, kept["d_gates"], kept["x"], kept["h"], packing)
-        for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
-            _add(kept, rnn.ORDER, ((w_ih, d_ih[d]), (w_hh, d_hh[d]), (b_ih, d_bias[d]), (b_hh, d_bias[d])))
+        P = kept["d_gates"].shape[2]
+        every = [[0, P, 0]]
+        _add_gradients(kept, gradients, packing, every, every, P)
 
 
 class LSTMCell:
@@ -141,10 +132,9 @@ class LSTMCell:
         _call(lstm.backward, lstm.backward_shards, work, arrays, packing, (H, bptt_steps))
 
     def add_gradients(self, kept, gradients, packing):
-        d_bias, d_ih, d_hh = _gradient_arrays(kept, 4, 4)
-        add_gradient(d_bias, d_ih, d_hh, 0, kept["d_gates"], kept["x"], kept["h"], packing)
-        for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
-            _add(kept, lstm.ORDER, ((w_ih, d_ih[d]), (w_hh, d_hh[d]), (b_ih, d_bias[d]), (b_hh, d_bias[d])))
+        P = kept["c"].shape[2]
+        every = [[0, 4 * P, 0]]
+        _add_gradients(kept, gradients, packing, every, every, P)
 
 
 class GRUCell:
@@ -178,12 +168,8 @@ class GRUCell:
         _call(gru.backward, gru.backward_shards, work, arrays, packing, (bptt_steps,))
 
     def add_gradients(self, kept, gradients, packing):
-        d_bias, d_ih, d_hh = _gradient_arrays(kept, 3, 3)
         P = kept["d_gates"].shape[2] // 4
-        add_gradient(d_bias, d_ih, d_hh, P, kept["d_gates"], kept["x"], kept["h"], packing)
-        for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
-            _add(kept, gru.ORDER_IH, ((w_ih, d_ih[d]), (b_ih, d_bias[d, : 3 * P])))
-            _add(kept, gru.ORDER_HH, ((w_hh, d_hh[d]), (b_hh, d_bias[d, P:])))
+        _add_gradients(kept, gradients, packing, [[0, P, 2 * P], [P, 3 * P, 0]], [[P, 4 * P, 0]], P)
 
 
 class GRUResetBeforeCell:
@@ -222,23 +208,13 @@ class GRUResetBeforeCell:
         _call(kernel.backward, kernel.backward_shards, work, arrays, packing, (bptt_steps,))
 
     def add_gradients(self, kept, gradients, packing):
-        d_bias, d_ih, d_rz = _gradient_arrays(kept, 3, 2)
-        d_gates, reset = kept["d_gates"], kept["reset"]
-        D, _, P = reset.shape
-        add_gradient(d_bias, d_ih, d_rz, P, d_gates, kept["x"], kept["h"], packing)
-        d_n = _zeros((D, P, P), reset.dtype)
-        nothing = _zeros((D, P, 0), reset.dtype)
-        unused_bias = _zeros((D, 3 * P), reset.dtype)
-        add_gradient(unused_bias, d_n, nothing, 3 * P, d_gates, reset, reset, packing)
-        H = kept["h"].shape[2]
-        for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
-            _add(
-                kept,
-                gru_reset_before.ORDER_IH,
-                ((w_ih, d_ih[d]), (b_ih, d_bias[d]), (b_hh, d_bias[d])),
-            )
-            _add(kept, gru_reset_before.ORDER_RZ, ((w_hh, d_rz[d]),))
-            _add(kept, gru_reset_before.ORDER_N, ((w_hh, d_n[d, :H]),))
+        reset = kept["reset"]
+        P = reset.shape[2]
+        n, rz = [0, P, 2 * P], [P, 3 * P, 0]
+        _add_gradients(kept, gradients, packing, [n, rz], [rz], P, bias_hh_pieces=[n, rz])
+        nothing = {**kept, "x": np.empty((*reset.shape[:2], 0), reset.dtype), "h": reset}
+        weights = [(None, w_hh, None, None) for _, w_hh, _, _ in gradients]
+        _add_gradients(nothing, weights, packing, [], [n], P, previous=packing.all_rows)
 
 
 def _work(cell, x, h):
@@ -276,18 +252,40 @@ def _transposed(H, weight, order):
     return panels
 
 
-def _gradient_arrays(kept, gates_of_x, gates_of_h):
-    """Zeros for bias (D, width), W_ih^T (D, I, .) and W_hh^T (D, H, .), in padded gates."""
-    D, _, width = kept["d_gates"].shape
-    H = kept["h"].shape[2]
-    P = padded(H, kept["h"].dtype)
-    shapes = (D, width), (D, kept["x"].shape[2], gates_of_x * P), (D, H, gates_of_h * P)
-    return (_zeros(shape, kept["h"].dtype) for shape in shapes)
+def _add_gradients(
+    kept, gradients, packing, ih_pieces, hh_pieces, P, bias_hh_pieces=None, previous=None
+):
+    """Add each direction's gradients to the stored ones of W_ih, W_hh, b_ih and b_hh, where they are not None.
+
+    A piece is a run of d_gates' columns, from and to, and the place of its first column among padded gates.
+    """
+    previous = packing.previous if previous is None else previous
+    ih, hh = (np.array(pieces, np.int64).reshape(-1, 3) for pieces in (ih_pieces, hh_pieces))
+    for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
+        d_gates, x, h = kept["d_gates"][d], kept["x"][d], kept["h"][d]
+        H = w_hh.shape[0]
+        d_bias = _zeros((d_gates.shape[1],), h.dtype)
+        d_ih, d_hh = _target(w_ih, H, P, h.dtype), _target(w_hh, H, P, h.dtype)
+        add_gradient(d_bias, d_ih, d_hh, ih, hh, d_gates, x, h, packing.all_rows, previous)
+        _add_padded(w_ih, d_ih, H, P)
+        _add_padded(w_hh, d_hh, H, P)
+        for bias, pieces in ((b_ih, ih_pieces), (b_hh, bias_hh_pieces or hh_pieces)):
+            if bias is not None:
+                for low, high, target in pieces:
+                    units = d_bias[low:high].reshape(-1, P)[:, :H].ravel()
+                    first = target // P * H
+                    bias[first : first + units.size] += units
 
 
-def _add(kept, order, pairs):
-    """Add padded gates to stored gradients, matrices (K, G H) or vectors (G H,)."""
-    for target, source in pairs:
-        if target is not None:
-            rows = target.reshape(-1, target.shape[-1])
-            add_gates(rows, source.reshape(-1, source.shape[-1]), kept["h"].shape[2], order)
+def _target(weight, H, P, dtype):
+    """Where a weight's gradient (K, G H) is added up: there itself, or in zeros (K, G P) if units are padded."""
+    if weight is None:
+        return _zeros((0, 0), dtype)
+    return weight if H == P else _zeros((weight.shape[0], weight.shape[1] // H * P), dtype)
+
+
+def _add_padded(weight, padded_gates, H, P):
+    """weight (K, G H) += padded_gates (K, G P), unless they are the same."""
+    if weight is not None and H != P:
+        K = weight.shape[0]
+        weight.reshape(K, -1, H)[...] += padded_gates.reshape(K, -1, P)[..., :H]

@@ -11,6 +11,10 @@ from fastrnn.layers.cells import add_gradient
 from fastrnn.params import Parameters, uniform
 
 
+_NO_PIECES = np.empty((0, 3), np.int64)
+_NO_WEIGHT = {name: np.empty((0, 0), name) for name in ("float32", "float64")}
+
+
 class Dense:
     """y = W x + b for each row; parameters "weight" (outputs, inputs) and "bias" (outputs,)."""
 
@@ -49,27 +53,20 @@ class Dense:
         d_padded = empty_aligned((n, width), dtype)
         d_padded[:, :C] = d_out
         d_padded[:, C:] = 0
-        d_weight, d_bias = np.zeros((1, self.input_size, width), dtype), np.zeros((1, width), dtype)
-        every = _EveryRow(n)
+        d_weight, d_bias = np.zeros((self.input_size, width), dtype), np.zeros(width, dtype)
+        rows = np.arange(n)
         add_gradient(
-            d_bias, d_weight, d_weight[:, :0, :0], width, d_padded[np.newaxis], x[np.newaxis],
-            x[np.newaxis, :, :0], every,
+            d_bias, d_weight, _NO_WEIGHT[dtype.name], np.array([[0, width, 0]]), _NO_PIECES, d_padded, x,
+            np.empty((n, 0), dtype), rows, rows,
         )  # fmt: skip
-        self.parameters.stored_gradient("weight")[...] += d_weight[0, :, :C]
-        self.parameters.stored_gradient("bias")[...] += d_bias[0, :C]
+        self.parameters.stored_gradient("weight")[...] += d_weight[:, :C]
+        self.parameters.stored_gradient("bias")[...] += d_bias[:C]
         inputs = padded(self.input_size, dtype)
         panels = empty_aligned((width * inputs,), dtype)
         pack_transposed(panels, self.parameters.stored("weight"), C, (0,))
         d_x = empty_aligned((n, inputs), dtype)
         product(d_x, 0, inputs, d_padded, 0, width, panels, 0, n, inputs // n_lanes(dtype), width, False)
         return d_x
-
-
-class _EveryRow:
-    """Rows 0 to n, in the form in which a packing names rows."""
-
-    def __init__(self, n):
-        self.all_rows = self.previous = np.arange(n)
 
 
 class Embedding:

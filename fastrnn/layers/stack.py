@@ -1,0 +1,260 @@
+"""Stacks of recurrent levels over packed rows."""
+
+from math import sqrt
+
+import numpy as np
+
+from fastrnn.kernels.rows import add_rows, copy_rows, drop
+from fastrnn.kernels.vectors import empty_aligned, padded
+from fastrnn.params import Parameters, orthogonal, uniform
+
+
+class Level:
+    """One layer of the stack: its cell, its parameters by direction, and what the last forward pass kept."""
+
+    def __init__(self, cell, parameters, index, input_size, hidden_size, n_directions):
+        self.cell, self.parameters = cell, parameters
+        self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
+        suffixes = [f"_l{index}", f"_l{index}_reverse"][:n_directions]
+        self.names = [
+            [f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            for suffix in suffixes
+        ]
+        self.zero_bias = np.zeros(cell.n_gates * hidden_size, parameters.dtype)
+        self.packed = None, None
+        self.kept = None
+
+    def __getstate__(self):
+        return {**self.__dict__, "packed": (None, None), "kept": None}
+
+    def _stored(self, names):
+        parameters = self.parameters
+        return [parameters.stored(n) if n in parameters.shapes else self.zero_bias for n in names]
+
+    def _panels(self):
+        """The weights packed for `forward`, made anew when they have changed."""
+        version, panels = self.packed
+        if version is not self.parameters.version:
+            version = self.parameters.version
+            panels = _stack([self.cell.pack(self.hidden_size, *self._stored(n)) for n in self.names])
+            self.packed = version, panels
+        return panels
+
+    def forward(self, x, initial, packing, keep):
+        """Rows x (S, I) to rows (S, D H); also the final states, each (D, B, H) by place."""
+        directions = x[np.newaxis]
+        if self.n_directions == 2:
+            directions = empty_aligned((2, *x.shape), x.dtype)
+            directions[0] = x
+            copy_rows(directions[1], 0, x, 0, packing.mirror, x.shape[1])
+        arrays = self.cell.forward(directions, initial, self._panels(), packing, keep)
+        self.kept = arrays if keep else None
+        B = packing.n_sequences
+        last = B + packing.last_rows
+        final = [arrays["h"][:, last]]
+        if "c" in arrays:
+            c = arrays["c"][:, last] if keep else arrays["c"]
+            final.append(c[..., : self.hidden_size])
+        return self._joined(arrays["h"], packing), final
+
+    def _joined(self, h, packing):
+        """The states after each row, both directions side by side in forward time."""
+        B, S, H = packing.n_sequences, packing.n_rows, self.hidden_size
+        if self.n_directions == 1:
+            return h[0, B:]
+        out = empty_aligned((S, 2 * H), h.dtype)
+        out[:, :H] = h[0, B:]
+        copy_rows(out, H, h[1, B:], 0, packing.mirror, H)
+        return out
+
+    def backward(self, d_out, d_final, packing, input_grad, bptt_steps):
+        """Rows d_out (S, >= D H) to rows d_x (S, I padded) or None; d_final become the initial states' gradients."""
+        kept, dtype = self.kept, d_out.dtype
+        S, D, H = packing.n_rows, self.n_directions, self.hidden_size
+        if D == 1:
+            d_directions = d_out[np.newaxis]
+        else:
+            d_directions = empty_aligned((2, S, H), dtype)
+            copy_rows(d_directions[0], 0, d_out, 0, packing.all_rows, H)
+            copy_rows(d_directions[1], 0, d_out, H, packing.mirror, H)
+        d_x = empty_aligned((D, S, padded(self.input_size, dtype) if input_grad else 0), dtype)
+        stored = [self._stored(names) for names in self.names]
+        hh = _stack([self.cell.pack_hh_transposed(H, w_hh) for _, w_hh, _, _ in stored])
+        if input_grad:
+            ih = _stack([self.cell.pack_ih_transposed(H, w_ih) for w_ih, _, _, _ in stored])
+        else:
+            ih = empty_aligned((D, 0), dtype)
+        d_states = [_padded_states(d, dtype) for d in d_final]
+        self.cell.backward(kept, d_x, d_states, d_directions, hh, ih, packing, bptt_steps)
+        gradients = [
+            [self.parameters.stored_gradient(n) if n in self.parameters.shapes else None for n in names]
+            for names in self.names
+        ]
+        self.cell.add_gradients(kept, gradients, packing)
+        self.kept = None
+        d_initial = [d[..., :H] for d in d_states]
+        if not input_grad:
+            return None, d_initial
+        if D == 2:
+            add_rows(d_x[0], 0, d_x[1], 0, packing.mirror, self.input_size)
+        return d_x[0], d_initial
+
+
+def _stack(arrays):
+    """Arrays of both directions as one that starts on a cache line."""
+    if len(arrays) == 1:
+        return arrays[0][np.newaxis]
+    return np.stack(arrays, out=empty_aligned((len(arrays), *arrays[0].shape), arrays[0].dtype))
+
+
+def _padded_states(d_state, dtype):
+    """d_state (D, B, H) with the units padded to whole vectors by zeros."""
+    D, B, H = d_state.shape
+    out = empty_aligned((D, B, padded(H, dtype)), dtype)
+    out[..., :H] = d_state
+    out[..., H:] = 0
+    return out
+
+
+class Stack:
+    """Levels of one cell, each reading the outputs of the one below; parameters under PyTorch's names.
+
+    Parameters
+    ----------
+    cell : a cell of `fastrnn.layers.cells`
+    input_size, hidden_size, num_layers : int
+    bias, bidirectional : bool
+    dtype : {"float32", "float64"}
+    """
+
+    def __init__(self, cell, input_size, hidden_size, num_layers, bias, bidirectional, dtype):
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.dtype = bias, np.dtype(dtype)
+        self.n_directions = 2 if bidirectional else 1
+        self.n_states = cell.n_states
+        self.parameters = Parameters(self._shapes(cell.n_gates), self.dtype)
+        self._levels = [
+            Level(cell, self.parameters, k, self._level_input(k), hidden_size, self.n_directions)
+            for k in range(num_layers)
+        ]
+        self._tape = None
+
+    def __getstate__(self):
+        return {**self.__dict__, "_tape": None}
+
+    @property
+    def keeps_a_pass(self):
+        """Whether a forward pass waits for its backward pass."""
+        return self._tape is not None
+
+    def forget(self):
+        """Drop what a forward pass kept."""
+        self._tape = None
+        for level in self._levels:
+            level.kept = None
+
+    @property
+    def output_size(self):
+        """Features of an output row: hidden_size, twice that if bidirectional."""
+        return self.n_directions * self.hidden_size
+
+    def _level_input(self, level):
+        return self.input_size if level == 0 else self.output_size
+
+    def _shapes(self, n_gates):
+        G, H = n_gates * self.hidden_size, self.hidden_size
+        shapes = {}
+        for level in range(self.num_layers):
+            for suffix in ("", "_reverse")[: self.n_directions]:
+                shapes[f"weight_ih_l{level}{suffix}"] = (G, self._level_input(level))
+                shapes[f"weight_hh_l{level}{suffix}"] = (G, H)
+                if self.bias:
+                    shapes[f"bias_ih_l{level}{suffix}"] = (G,)
+                    shapes[f"bias_hh_l{level}{suffix}"] = (G,)
+        return shapes
+
+    def reset_parameters(self, rng, recurrent="uniform", forget_bias=None):
+        """Draw all parameters anew, as PyTorch does: uniform in +-1 / sqrt(hidden_size).
+
+        Parameters
+        ----------
+        rng : RandomState
+        recurrent : {"uniform", "orthogonal"}
+            "orthogonal" makes each gate's hidden-to-hidden matrix a random orthogonal one (Saxe et al. 2014).
+        forget_bias : float, optional
+            The sum of the LSTM's two forget biases (Jozefowicz et al. 2015 recommend 1).
+        """
+        H = self.hidden_size
+        for name in self.parameters:
+            uniform(self.parameters[name], 1 / sqrt(H), rng)
+            if recurrent == "orthogonal" and name.startswith("weight_hh"):
+                orthogonal(self.parameters[name], rng)
+            if forget_bias is not None and self.n_states == 2 and name.startswith("bias"):
+                self.parameters[name][H : 2 * H] = forget_bias if "_ih_" in name else 0.0
+        self.parameters.changed()
+
+    def forward(
+        self, x, packing, state=None, sequence_numbers=None, dropout_key=None, dropout=0.0, keep=False
+    ):
+        """Run packed rows x (S, I) through all levels.
+
+        Parameters
+        ----------
+        x : ndarray (S, I)
+        packing : Packing
+        state : tuple of ndarray (num_layers * D, B, H), optional
+            The initial states in the batch's order, zeros if None.
+        sequence_numbers : ndarray (B,), optional
+            With `dropout_key` (an integer), what a sequence's dropout depends on; no dropout without a key.
+        dropout : float
+            The fraction dropped between levels.
+        keep : bool
+            Keep what `backward` needs.
+
+        Returns
+        -------
+        rows : ndarray (S, D H)
+        final : tuple of ndarray (num_layers * D, B, H)
+        """
+        B, D, H = packing.n_sequences, self.n_directions, self.hidden_size
+        if state is None:
+            state = [np.zeros((self.num_layers * D, B, H), self.dtype)] * self.n_states
+        final = [np.empty((self.num_layers * D, B, H), self.dtype) for _ in range(self.n_states)]
+        row_numbers = None
+        if dropout_key is not None:
+            row_numbers = sequence_numbers[packing.order][packing.places]
+        for k, level in enumerate(self._levels):
+            span = slice(k * D, (k + 1) * D)
+            if k > 0 and dropout_key is not None:
+                dropped = empty_aligned(x.shape, x.dtype)
+                drop(dropped, x, dropout_key + k, row_numbers, packing.steps, dropout)
+                x = dropped
+            initial = [s[span][:, packing.order] for s in state]
+            x, states = level.forward(x, initial, packing, keep)
+            for whole, part in zip(final, states, strict=True):
+                whole[span, packing.order] = part
+        self._tape = (packing, row_numbers, dropout_key, dropout) if keep else None
+        return x, tuple(final)
+
+    def backward(self, d_rows, d_final=None, input_grad=True, bptt_steps=0):
+        """From d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None, and the initial states'.
+
+        Adds to the parameters' gradients; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
+        """
+        packing, row_numbers, dropout_key, dropout = self._tape
+        B, D, H = packing.n_sequences, self.n_directions, self.hidden_size
+        if d_final is None:
+            d_final = [np.zeros((self.num_layers * D, B, H), self.dtype)] * self.n_states
+        d_initial = [np.empty((self.num_layers * D, B, H), self.dtype) for _ in range(self.n_states)]
+        for k in range(self.num_layers - 1, -1, -1):
+            span = slice(k * D, (k + 1) * D)
+            d_states = [d[span][:, packing.order] for d in d_final]
+            d_rows, d_states = self._levels[k].backward(
+                d_rows, d_states, packing, input_grad or k > 0, bptt_steps
+            )
+            if k > 0 and dropout_key is not None:
+                drop(d_rows, d_rows, dropout_key + k, row_numbers, packing.steps, dropout)
+            for whole, part in zip(d_initial, d_states, strict=True):
+                whole[span, packing.order] = part
+        self._tape = None
+        return d_rows, tuple(d_initial)

@@ -1,0 +1,94 @@
+"""Gradients of weights: NumPy's figures, and the same bits for any windows."""
+
+import numpy as np
+import pytest
+
+from fastrnn.kernels.gradient import CHUNK, gradient
+from fastrnn.kernels.vectors import empty_aligned, n_lanes
+
+TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
+every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
+
+
+def draw(S, I, H, vectors, dtype):
+    """What `gradient` reads, and arrays with something in them already for it to add to.
+
+    Of the columns, d_ih takes all but the last vector, and d_hh the last three in another order.
+    """
+    rng = np.random.default_rng(0)
+    count = n_lanes(dtype)
+    width = vectors * count
+    shapes = {
+        "d_gates": (S, width),
+        "x": (S + 3, I),
+        "h": (S + 5, H),
+        "d_bias": (width,),
+        "d_ih": (I, width - count),
+        "d_hh": (H, 3 * count),
+    }
+    arrays = {}
+    for name, shape in shapes.items():
+        arrays[name] = empty_aligned(shape, dtype)
+        arrays[name][...] = rng.standard_normal(shape)
+    arrays["rows"], arrays["previous"] = rng.permutation(S + 3)[:S], rng.permutation(S + 5)[:S]
+    arrays["ih_pieces"] = np.array([[0, width - count, 0]])
+    last = width - 3 * count
+    arrays["hh_pieces"] = np.array([[last, last + count, 2 * count], [last + count, width, 0]])
+    return arrays
+
+
+READ = "ih_pieces", "hh_pieces", "d_gates", "x", "h", "rows", "previous"
+
+
+def run(arrays, windows):
+    """Copies of d_bias, d_ih and d_hh after all windows (first and last column each)."""
+    totals = []
+    for name in ("d_bias", "d_ih", "d_hh"):
+        totals.append(empty_aligned(arrays[name].shape, arrays[name].dtype))
+        totals[-1][...] = arrays[name]
+    for low, high in windows:
+        gradient(low, high, *totals, *(arrays[name] for name in READ))
+    return totals
+
+
+@every_dtype
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (5, 3, 17), (CHUNK, 16, 7), (2 * CHUNK + 1, 13, 33)], ids=str
+)
+def test_sums_of_outer_products(shape, dtype):
+    arrays = draw(*shape, 7, dtype)
+    count, width = n_lanes(dtype), arrays["d_gates"].shape[1]
+    actual = run(arrays, [(0, width)])
+    exact = {name: a.astype(float) for name, a in arrays.items() if a.dtype.kind == "f"}
+    d_gates, x, h = exact["d_gates"], exact["x"][arrays["rows"]], exact["h"][arrays["previous"]]
+    of_h = np.roll(d_gates[:, -3 * count :], -count, axis=1)
+    expected = (
+        exact["d_bias"] + d_gates.sum(axis=0),
+        exact["d_ih"] + np.einsum("si,sn->in", x, d_gates[:, :-count]),
+        exact["d_hh"] + np.einsum("sh,sn->hn", h, of_h),
+    )
+    for a, b in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[dtype] * np.abs(b).max())
+
+
+@every_dtype
+def test_windows_of_any_step_give_the_same_bits(dtype):
+    count = n_lanes(dtype)
+    arrays = draw(CHUNK + 9, 5, 19, 13, dtype)
+    width = 13 * count
+    whole = run(arrays, [(0, width)])
+    for step in (count, 3 * count, 4 * count, 8 * count, 2 * width):
+        windows = [(low, low + step) for low in range(0, width, step)]
+        for parts in (windows, windows[::-1]):
+            for a, b in zip(run(arrays, parts), whole, strict=True):
+                assert a.tobytes() == b.tobytes(), step
+
+
+def test_nothing_for_the_hidden_state():
+    arrays = draw(4, 3, 2, 3, "float32")
+    width = arrays["d_gates"].shape[1]
+    without = {**arrays, "h": arrays["h"][:, :0], "d_hh": arrays["d_hh"][:0, :0]}
+    without["hh_pieces"] = np.empty((0, 3), np.int64)
+    expected, actual = run(arrays, [(0, width)]), run(without, [(0, width)])
+    for a, b in zip(actual[:2], expected[:2], strict=True):
+        assert a.tobytes() == b.tobytes()

@@ -1,0 +1,129 @@
+"""Losses: values against the reference and closed forms, gradients by projection."""
+
+import numpy as np
+import pytest
+import reference as ref
+
+from fastrnn import losses
+
+ELEMENTWISE = {
+    "squared": (losses.squared, ref.squared),
+    "absolute": (losses.absolute, ref.absolute),
+    "huber": (losses.huber, ref.huber),
+    "quantile": (
+        losses.regression_loss("quantile", 0.3),
+        lambda o, t, w: ref.quantile(o, t, w, 0.3),
+    ),
+}
+LOSSES = {
+    **ELEMENTWISE,
+    "cross_entropy": (losses.cross_entropy, ref.cross_entropy),
+    # The sum over outputs, where the reference takes the mean.
+    "binary": (
+        losses.binary_cross_entropy,
+        lambda o, t, w: tuple(o.shape[1] * v for v in ref.logistic(o, t, w)),
+    ),
+}
+every_loss = pytest.mark.parametrize("name", LOSSES)
+
+
+def draw(name, n=7, K=4, dtype="float64", seed=0):
+    """Outputs, targets and weights with the sum 1."""
+    rng = np.random.default_rng(seed)
+    outputs, targets = 2 * rng.standard_normal((2, n, K)).astype(dtype)
+    if name == "cross_entropy":
+        targets = rng.integers(0, K, n)
+    elif name == "binary":
+        targets = (targets > 0).astype(dtype)
+    weights = rng.uniform(0, 1, n)
+    weights[0] = 0 if n > 1 else 1
+    return outputs, targets, weights / weights.sum()
+
+
+@pytest.mark.parametrize(("n", "K"), [(7, 4), (1, 1), (5, 1), (1, 3)])
+@every_loss
+def test_value_and_gradient_of_the_reference(name, n, K):
+    outputs, targets, weights = draw(name, n, K)
+    ours, theirs = LOSSES[name]
+    value, gradient = ours(outputs, targets, weights)
+    expected, expected_gradient = theirs(outputs, targets, weights)
+    ref.assert_within(1e-13, value, expected)
+    ref.assert_within(1e-13, gradient, expected_gradient)
+    assert isinstance(value, float)
+
+
+@every_loss
+def test_gradient_by_projection(name):
+    outputs, targets, weights = draw(name)
+    loss, _ = LOSSES[name]
+    _, gradient = loss(outputs, targets, weights)
+    direction = np.random.default_rng(1).standard_normal(outputs.shape)
+    sides = [loss(outputs + h * direction, targets, weights)[0] for h in (1e-6, -1e-6)]
+    ref.assert_within(1e-8, (gradient * direction).sum(), (sides[0] - sides[1]) / 2e-6)
+
+
+@every_loss
+def test_float32_stays_float32(name):
+    outputs, targets, weights = draw(name, dtype="float32")
+    loss, _ = LOSSES[name]
+    value, gradient = loss(outputs, targets, weights)
+    assert gradient.dtype == np.float32
+    expected, expected_gradient = loss(outputs.astype(float), targets, weights)
+    ref.assert_within(1e-6, value, expected)
+    ref.assert_within(1e-6, gradient, expected_gradient)
+
+
+@every_loss
+def test_weights_multiply(name):
+    outputs, targets, weights = draw(name)
+    loss, _ = LOSSES[name]
+    value, gradient = loss(outputs, targets, weights)
+    alone = [loss(outputs[k : k + 1], targets[k : k + 1], np.ones(1)) for k in range(7)]
+    ref.assert_within(1e-13, value, sum(w * v for w, (v, _) in zip(weights, alone, strict=True)))
+    ref.assert_within(1e-13, gradient, weights[:, None] * np.concatenate([g for _, g in alone]))
+    twice, twice_gradient = loss(outputs, targets, 2 * weights)
+    ref.assert_within(1e-13, twice, 2 * value)
+    ref.assert_within(1e-13, twice_gradient, 2 * gradient)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["cross_entropy", "binary"])
+def test_far_outputs_do_not_overflow(name, dtype):
+    outputs = np.array([[1e4, -1e4], [-1e4, 1e4]], dtype)
+    targets = np.array([0, 0]) if name == "cross_entropy" else np.array([[1, 0], [1, 0]], dtype)
+    value, gradient = LOSSES[name][0](outputs, targets, np.ones(2))
+    assert value == 2e4  # nothing for the first row
+    expected = [[0, 0], [-1, 1]]
+    ref.assert_within(1e-12, gradient, np.array(expected, dtype))
+
+
+def test_closed_forms():
+    zero, weight = np.zeros((1, 4)), np.ones(1)
+    ref.assert_within(1e-15, losses.cross_entropy(zero, np.array([2]), weight)[0], np.log(4))
+    ref.assert_within(1e-15, losses.binary_cross_entropy(zero, zero, weight)[0], 4 * np.log(2))
+    errors = np.array([[-3.0, -0.5, 0.0, 2.0]])  # output - target
+    for loss, value, gradient in (
+        (losses.squared, 13.25, [-6, -1, 0, 4]),
+        (losses.absolute, 5.5, [-1, -1, 0, 1]),
+        (losses.huber, 2.5 + 0.125 + 1.5, [-1, -0.5, 0, 1]),
+        (losses.regression_loss("quantile", 0.9), 0.9 * 3.5 + 0.1 * 2, [-0.9, -0.9, 0, 0.1]),
+    ):
+        actual, actual_gradient = loss(errors, zero, weight)
+        ref.assert_within(1e-15, actual, value / 4)
+        ref.assert_within(1e-15, actual_gradient, np.array([gradient]) / 4)
+
+
+def test_the_quantile_minimises_its_loss():
+    targets = np.random.default_rng(0).exponential(size=(1001, 1))
+    weights = np.full(1001, 1 / 1001)
+    grid = np.linspace(0, 4, 401)
+    for q in (0.1, 0.5, 0.9):
+        loss = losses.regression_loss("quantile", q)
+        values = [loss(np.full((1001, 1), c), targets, weights)[0] for c in grid]
+        assert abs(grid[np.argmin(values)] - np.quantile(targets, q)) < 0.02
+
+
+def test_names():
+    assert losses.regression_loss("squared_error", 0.5) is losses.squared
+    assert losses.regression_loss("absolute_error", 0.5) is losses.absolute
+    assert losses.regression_loss("huber", 0.5) is losses.huber

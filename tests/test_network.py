@@ -1,0 +1,317 @@
+"""Gradients of whole networks: against the NumPy reference, and by random projection in float64."""
+
+import numpy as np
+import pytest
+import reference as ref
+from samples import assert_same_bits, ragged
+from sklearn.utils import check_random_state
+
+from fastrnn import losses
+from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
+from fastrnn.network import SequenceNetwork
+from fastrnn.sequences import as_sequences
+
+# How the package makes a cell; its name and form in the reference.
+CELLS = {
+    "tanh": (lambda: RNNCell("tanh"), "rnn", {"nonlinearity": "tanh"}),
+    "relu": (lambda: RNNCell("relu"), "rnn", {"nonlinearity": "relu"}),
+    "sigmoid": (lambda: RNNCell("sigmoid"), "rnn", {"nonlinearity": "sigmoid"}),
+    "lstm": (LSTMCell, "lstm", {}),
+    "gru": (GRUCell, "gru", {}),
+    "gru_cho": (GRUResetBeforeCell, "gru", {"reset_after": False}),
+}
+STACKS = {"one": (1, False), "two_levels_both_ways": (2, True)}
+READOUTS = [None, *ref.READOUTS]
+
+
+def summed_logistic(o, t, w):
+    """The package sums over outputs, where the reference takes the mean."""
+    return tuple(o.shape[1] * v for v in ref.logistic(o, t, w))
+
+
+LOSSES = {
+    "cross_entropy": (losses.cross_entropy, ref.cross_entropy),
+    "logistic": (losses.binary_cross_entropy, summed_logistic),
+    "squared": (losses.squared, ref.squared),
+    "absolute": (losses.absolute, ref.absolute),
+    "huber": (losses.huber, ref.huber),
+    "quantile": (
+        losses.regression_loss("quantile", 0.2),
+        lambda o, t, w: ref.quantile(o, t, w, 0.2),
+    ),
+}
+I, H, K = 3, 5, 4
+every_cell = pytest.mark.parametrize("cell", CELLS)
+
+
+def make(
+    cell,
+    stack="one",
+    readout="last",
+    n_steps=1,
+    embedding_dim=None,
+    dropout=0.0,
+    n_outputs=K,
+    input_size=I,
+):
+    num_layers, bidirectional = STACKS[stack]
+    recurrent = {"hidden_size": H, "num_layers": num_layers, "bias": True}
+    recurrent["bidirectional"] = bidirectional
+    make_cell, *form = CELLS[cell]
+    network = SequenceNetwork(
+        input_size, n_outputs, make_cell(), recurrent, readout, n_steps, embedding_dim, dropout,
+        "float64", check_random_state(0),
+    )  # fmt: skip
+    network.form_in_reference = form
+    return network
+
+
+def problem(lengths, readout, loss="squared", n_outputs=K, seed=0):
+    """Sequences; targets and weights (sum 1) for each, without a readout for each stored step."""
+    rng = np.random.default_rng(seed)
+    X = [rng.standard_normal((T, I)) for T in lengths]
+    n = sum(lengths) if readout is None else len(lengths)
+    targets = rng.standard_normal((n, n_outputs))
+    if loss == "cross_entropy":
+        targets = rng.integers(0, n_outputs, n)
+    elif loss == "logistic":
+        targets = (targets > 0).astype(float)
+    weights = rng.uniform(0.2, 1, n)
+    return as_sequences(X, "float64"), targets, weights / weights.sum()
+
+
+def gradient_of(network, sequences, loss, targets, weights, **options):
+    """The loss of all sequences, and every part's gradients by name."""
+    batch = network.batch(sequences, np.arange(len(sequences)))
+    if network.readout is None:
+        targets, weights = targets[batch.rows], weights[batch.rows]
+    value = network.loss_and_gradient(batch, loss, targets, weights, **options)
+    return value, {
+        f"{part}.{name}": layer.parameters.gradient(name).copy()
+        for part, layer in network.parts.items()
+        for name in layer.parameters
+    }
+
+
+def reference_gradient(network, sequences, readout, loss, targets, weights, bptt_steps=0):
+    """The same in NumPy, for a network without embedding."""
+    params = network.recurrent.parameters.copies()
+    head = {n: np.array(network.head.parameters[n]) for n in ("weight", "bias")}
+    layer = network.recurrent
+    L, D, B = layer.num_layers, layer.n_directions, len(sequences)
+    cell, form = network.form_in_reference
+    zero = np.zeros((L * D, B, H))
+    zero = (zero, zero) if cell == "lstm" else zero
+    x = [sequences[k] for k in range(B)]
+    rows, _, stash = ref.stack_forward(cell, x, zero, params, L, D == 2, **form)
+    if readout is None:
+        features = np.concatenate(rows)
+    else:
+        features = np.array([ref.readout_forward(readout, h, D == 2) for h in rows])
+    value, d_outputs = loss(features @ head["weight"].T + head["bias"], targets, weights)
+    gradients = {"head.weight": d_outputs.T @ features, "head.bias": d_outputs.sum(axis=0)}
+    d_features = d_outputs @ head["weight"]
+    if readout is None:
+        d_rows = np.split(d_features, sequences.offsets[1:-1])
+    else:
+        pairs = zip(d_features, rows, strict=True)
+        d_rows = [ref.readout_backward(readout, d, h, D == 2) for d, h in pairs]
+    if bptt_steps:
+        d_params = truncated(cell, x, rows, d_rows, params, bptt_steps, form)
+    else:
+        _, _, d_params = ref.stack_backward(d_rows, zero, stash)
+    gradients |= {f"recurrent.{n}": d for n, d in d_params.items()}
+    return value, gradients
+
+
+def truncated(cell, x, rows, d_rows, params, bptt_steps, form):
+    """Gradients of one level, each piece of `bptt_steps` steps by itself, from its state."""
+    total = {n: np.zeros_like(v) for n, v in params.items()}
+    for k, sequence in enumerate(x):
+        zero = np.zeros((1, 1, H))
+        state = (zero, zero) if cell == "lstm" else zero
+        for first in range(0, len(sequence), bptt_steps):
+            piece = slice(first, first + bptt_steps)
+            _, state_n, stash = ref.stack_forward(cell, [sequence[piece]], state, params, **form)
+            nothing = (zero, zero) if cell == "lstm" else zero
+            _, _, d_params = ref.stack_backward([d_rows[k][piece]], nothing, stash)
+            for name, value in d_params.items():
+                total[name] += value
+            state = state_n
+    return total
+
+
+def assert_equal_gradients(actual, expected):
+    (value, gradients), (expected_value, expected_gradients) = actual, expected
+    ref.assert_within(1e-10, value, expected_value, "loss")
+    assert gradients.keys() == expected_gradients.keys()
+    for name, gradient in expected_gradients.items():
+        ref.assert_within(1e-10, gradients[name], gradient, name)
+
+
+def lengths_for(readout):
+    return (4,) * 9 if readout == "concat" else (4, 7, 1, 6, 3, 2, 5, 1, 9)
+
+
+# ---------------------------------------------------------------------- against the reference
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("stack", STACKS)
+@every_cell
+def test_every_cell_stack_and_readout(cell, stack, readout):
+    lengths = lengths_for(readout)
+    network = make(cell, stack, readout, lengths[0])
+    given = problem(lengths, readout)
+    actual = gradient_of(network, given[0], losses.squared, *given[1:])
+    assert_equal_gradients(
+        actual, reference_gradient(network, given[0], readout, ref.squared, *given[1:])
+    )
+
+
+@pytest.mark.parametrize("n_outputs", [1, 4, 9])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("readout", READOUTS)
+def test_every_loss_and_readout(readout, loss, n_outputs):
+    lengths = lengths_for(readout)
+    network = make("gru", "one", readout, lengths[0], n_outputs=n_outputs)
+    sequences, targets, weights = problem(lengths, readout, loss, n_outputs)
+    ours, theirs = LOSSES[loss]
+    actual = gradient_of(network, sequences, ours, targets, weights)
+    assert_equal_gradients(
+        actual, reference_gradient(network, sequences, readout, theirs, targets, weights)
+    )
+
+
+@pytest.mark.parametrize("lengths", [(1,), (1,) * 9, (6,)], ids=str)
+@pytest.mark.parametrize("readout", READOUTS)
+@every_cell
+def test_one_step_and_one_sequence(cell, readout, lengths):
+    network = make(cell, "two_levels_both_ways", readout, lengths[0])
+    given = problem(lengths, readout)
+    actual = gradient_of(network, given[0], losses.squared, *given[1:])
+    assert_equal_gradients(
+        actual, reference_gradient(network, given[0], readout, ref.squared, *given[1:])
+    )
+
+
+@pytest.mark.parametrize("bptt_steps", [1, 3, 4, 100])
+@pytest.mark.parametrize("readout", [None, "last", "mean"])
+@every_cell
+def test_gradients_stop_at_multiples_of_bptt_steps(cell, readout, bptt_steps):
+    network = make(cell, "one", readout)
+    given = problem(lengths_for(readout), readout)
+    actual = gradient_of(network, given[0], losses.squared, *given[1:], bptt_steps=bptt_steps)
+    expected = reference_gradient(
+        network, given[0], readout, ref.squared, *given[1:], bptt_steps=bptt_steps
+    )
+    assert_equal_gradients(actual, expected)
+    _, whole = reference_gradient(network, given[0], readout, ref.squared, *given[1:])
+    differs = np.abs(whole["recurrent.weight_hh_l0"] - expected[1]["recurrent.weight_hh_l0"]).max()
+    assert (differs > 1e-6) == (bptt_steps < 9)
+
+
+# --------------------------------------------------------------------------- by projection
+
+
+def assert_projection(network, batch, loss, targets, weights, **options):
+    """The slope of the loss along random directions is the gradient's projection on them."""
+    rng = np.random.default_rng(9)
+    network.loss_and_gradient(batch, loss, targets, weights, **options)
+    gradient, theta = network.gradient.copy(), network.theta.copy()
+    used = np.abs(theta) > 0  # the rest are gaps between parameters
+    for _ in range(3):
+        direction = rng.standard_normal(theta.size) * used
+        sides = []
+        for step in (1e-6, -1e-6):
+            network.theta[:] = theta + step * direction
+            network.changed()
+            sides.append(network.loss_and_gradient(batch, loss, targets, weights, **options))
+        ref.assert_within(1e-6, (gradient * direction).sum(), (sides[0] - sides[1]) / 2e-6)
+    network.theta[:] = theta
+    network.changed()
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+@every_cell
+def test_dropout_and_embedding(cell, readout):
+    lengths = lengths_for(readout)
+    network = make(
+        cell,
+        "two_levels_both_ways",
+        readout,
+        lengths[0],
+        embedding_dim=6,
+        dropout=0.3,
+        input_size=7,
+    )
+    rng = np.random.default_rng(2)
+    sequences = as_sequences([rng.integers(0, 7, T) for T in lengths], "float64", tokens=True)
+    numbers = rng.permutation(len(lengths))
+    batch = network.batch(sequences, numbers)
+    n = len(batch.rows) if readout is None else len(numbers)
+    targets, weights = rng.integers(0, K, n), rng.uniform(0.2, 1, n)
+    assert_projection(network, batch, losses.cross_entropy, targets, weights, dropout_key=77)
+    assert np.abs(network.embedding.parameters.gradients).max() > 0
+
+
+def test_dropout_is_decided_by_the_key_and_the_sequence():
+    network = make("gru", "two_levels_both_ways", "mean", dropout=0.5)
+    sequences = as_sequences(ragged(9), "float64")
+    every = network.batch(sequences, np.arange(9))
+    expected = network.forward(every, keep=True, dropout_key=5)
+    assert_same_bits(network.forward(every, keep=True, dropout_key=5), expected)
+    for numbers in (np.array([3]), np.arange(9)[::-1]):  # in another batch and place
+        batch = network.batch(sequences, numbers)
+        assert_same_bits(network.forward(batch, keep=True, dropout_key=5), expected[numbers])
+    assert (network.forward(every, keep=True, dropout_key=6) != expected).any(axis=1).all()
+    assert (network.forward(every) != expected).any(axis=1).all()
+
+
+# ------------------------------------------------------------------------- forms of the network
+
+
+def test_a_batch_of_some_sequences_in_any_order():
+    network = make("gru", "two_levels_both_ways", "mean")
+    sequences, targets, weights = problem(lengths_for("mean"), "mean")
+    numbers = np.array([8, 2, 5])
+    batch = network.batch(sequences, numbers)
+    value = network.loss_and_gradient(batch, losses.squared, targets[numbers], weights[numbers])
+    chosen = as_sequences([sequences[k] for k in numbers], "float64")
+    w = weights[numbers]
+    expected, gradients = reference_gradient(
+        network, chosen, "mean", ref.squared, targets[numbers], w
+    )
+    ref.assert_within(1e-10, value, expected * w.sum())
+    weight = network.recurrent.parameters.gradient("weight_ih_l1_reverse")
+    ref.assert_within(1e-10, weight, gradients["recurrent.weight_ih_l1_reverse"] * w.sum())
+
+
+@pytest.mark.parametrize("readout", ["mean", None])
+def test_predict_gives_outputs_in_the_order_stored(readout):
+    network = make("gru", "one", readout)
+    sequences = as_sequences(ragged(20), "float64")
+    whole = network.predict(sequences, batch_size=6)
+    if readout is None:
+        alone = [network.predict(as_sequences([sequences[k]], "float64")) for k in range(20)]
+        assert_same_bits(whole, np.concatenate(alone))
+    else:
+        assert_same_bits(whole, network.forward(network.batch(sequences, np.arange(20))))
+
+
+def test_theta_holds_all_parameters_and_decays_marks_matrices():
+    network = make("lstm", "two_levels_both_ways", "last", embedding_dim=6, input_size=7)
+    network.theta[:] = np.arange(network.theta.size)
+    network.gradient[:] = -network.theta
+    seen = []
+    for name, part in network.parts.items():
+        for parameter in part.parameters:
+            values, flags = part.parameters[parameter].ravel(), part.parameters.gradient(parameter)
+            assert (flags.ravel() == -values).all()
+            decays = network.decays[values.astype(int)]
+            assert (decays == (values.ndim and "weight" in parameter and name != "embedding")).all()
+            seen.append(values)
+    seen = np.concatenate(seen)
+    assert len(np.unique(seen)) == len(seen)
+    outside = np.setdiff1d(np.arange(network.theta.size), seen)
+    assert not network.decays[outside].any()

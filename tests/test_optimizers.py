@@ -1,0 +1,127 @@
+"""Each optimiser against the same rule in NumPy, written from its paper."""
+
+import numpy as np
+import pytest
+import reference as ref
+
+from fastrnn.optimizers import Optimizer, add_penalty, clip, decay, norm
+
+
+def adam(theta, gradients, rate):
+    m = v = np.zeros_like(theta)
+    for n, g in enumerate(gradients, 1):
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g**2
+        m_hat = m / (1 - 0.9**n)
+        v_hat = v / (1 - 0.999**n)
+        theta = theta - rate * m_hat / (np.sqrt(v_hat) + 1e-8)
+    return theta
+
+
+def rmsprop(theta, gradients, rate):
+    v = np.zeros_like(theta)
+    for g in gradients:
+        v = 0.99 * v + 0.01 * g**2
+        theta = theta - rate * g / (np.sqrt(v) + 1e-8)
+    return theta
+
+
+def sgd(theta, gradients, rate, momentum=0.9):
+    """Momentum: v = m v - rate g, theta += v."""
+    v = np.zeros_like(theta)
+    for g in gradients:
+        v = momentum * v - rate * g
+        theta = theta + v
+    return theta
+
+
+def nesterov(theta, gradients, rate, momentum=0.9):
+    """The point from which the next gradient is taken lies ahead of the classic iterate."""
+    v = np.zeros_like(theta)
+    for g in gradients:
+        v = momentum * v - rate * g
+        theta = theta + momentum * v - rate * g
+    return theta
+
+
+RULES = {
+    "adam": ({"name": "adam"}, adam),
+    "adamw": ({"name": "adamw"}, adam),
+    "rmsprop": ({"name": "rmsprop"}, rmsprop),
+    "sgd": ({"name": "sgd", "nesterov": False}, sgd),
+    "sgd_nesterov": ({"name": "sgd"}, nesterov),
+    "sgd_light": (
+        {"name": "sgd", "momentum": 0.3, "nesterov": False},
+        lambda t, g, r: sgd(t, g, r, 0.3),
+    ),
+    "sgd_plain": ({"name": "sgd", "momentum": 0.0}, lambda t, g, r: sgd(t, g, r, 0.0)),
+}
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-13)])
+@pytest.mark.parametrize("rule", RULES)
+def test_steps_equal_the_formula(rule, dtype, tolerance):
+    options, formula = RULES[rule]
+    rng = np.random.default_rng(0)
+    start = rng.standard_normal(37)
+    gradients = rng.standard_normal((20, 37)) * 10.0 ** rng.integers(-4, 3, 37)
+    gradients[:, 5] = 0
+    theta = start.astype(dtype)
+    optimizer = Optimizer(size=37, dtype=dtype, **options)
+    for gradient in gradients.astype(dtype):
+        before = gradient.copy()
+        optimizer.step(theta, gradient, 0.01)
+        assert (gradient == before).all()
+    assert theta.dtype == dtype and optimizer.n_steps == 20
+    ref.assert_within(tolerance, theta, formula(start, gradients, 0.01))
+    assert theta[5] == start.astype(dtype)[5]
+
+
+def test_nesterovs_form_is_his_method_seen_from_ahead():
+    # theta_ahead = theta + m v, where the gradient is taken at theta_ahead (Nesterov 1983).
+    curvature = np.array([1.0, 10.0])
+    ahead, optimizer = np.array([3.0, -2.0]), Optimizer("sgd", 2, "float64")
+    theta, v = ahead.copy(), np.zeros(2)
+    for _ in range(15):
+        v = 0.9 * v - 0.05 * curvature * (theta + 0.9 * v)
+        theta = theta + v
+        optimizer.step(ahead, curvature * ahead, 0.05)
+    ref.assert_within(1e-13, ahead, theta + 0.9 * v)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_decay_and_penalty_touch_only_what_decays(dtype):
+    theta = np.arange(1, 6).astype(dtype)
+    gradient = np.ones(5, dtype)
+    decays = np.array([1, 0, 1, 1, 0], dtype)
+    value = add_penalty(gradient, theta, 0.5, decays)
+    assert value == 0.25 * (1 + 9 + 16)
+    assert gradient.tolist() == [1.5, 1, 2.5, 3, 1]
+    decay(theta, 0.25, decays)
+    assert theta.tolist() == [0.75, 2, 2.25, 3, 5]
+
+
+def test_the_norm_neither_overflows_nor_loses_small_parts():
+    for n in (1, 7, 8, 1000):
+        vector = np.random.default_rng(0).standard_normal(n).astype(np.float32)
+        ref.assert_within(1e-6, norm(vector), np.linalg.norm(vector.astype(float)))
+    assert norm(np.full(4, 1e30, np.float32)) == pytest.approx(2e30, rel=1e-6)
+    assert norm(np.zeros(3)) == 0
+
+
+def test_clip():
+    gradient = np.array([3.0, -4.0])
+    clip(gradient, None, None)
+    assert gradient.tolist() == [3, -4]
+    clip(gradient, 10.0, 5.0)
+    assert gradient.tolist() == [3, -4]
+    clip(gradient, 2.5, None)
+    np.testing.assert_allclose(gradient, [1.5, -2])
+    clip(gradient, None, 1.75)
+    np.testing.assert_allclose(gradient, [1.5, -1.75])
+    gradient = np.array([3.0, -4.0])
+    clip(gradient, 1.0, 3.0)  # values first, then the norm
+    np.testing.assert_allclose(gradient, np.array([1, -1]) / np.sqrt(2))
+    nothing = np.zeros(2)
+    clip(nothing, 1.0, None)
+    assert (nothing == 0).all()

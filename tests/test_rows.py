@@ -1,0 +1,171 @@
+"""Rows moved, dropped and pooled."""
+
+import numpy as np
+import pytest
+import reference as ref
+
+from fastrnn.kernels import rows as kernel
+from fastrnn.sequences import Packing
+
+WIDTHS = [1, 7, 16, 33]
+LENGTHS = [4, 7, 1, 6, 3, 3, 9, 1, 2]
+
+
+def normal(*shape, dtype="float32", seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+# ------------------------------------------------------------------------------- moving
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_copy_and_add(width):
+    source, picked = normal(11, width + 5), np.array([3, 3, 0, 10, 7])
+    for move, start in ((kernel.copy_rows, 0), (kernel.add_rows, 1)):
+        out = normal(5, width + 4, seed=1)
+        expected = out.copy()
+        expected[:, 2 : 2 + width] *= start
+        expected[:, 2 : 2 + width] += source[picked, 3 : 3 + width]
+        move(out, 2, source, 3, picked, width)
+        assert (out == expected).all()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_scatter(width):
+    source, picked = normal(4, width + 3), np.array([8, 0, 5, 2])
+    out = normal(9, width + 2, seed=1)
+    expected = out.copy()
+    expected[picked, :width] = source[:, :width]
+    kernel.scatter_rows(out, source, picked, width)
+    assert (out == expected).all()
+
+
+def test_scatter_add_adds_rows_that_come_again():
+    source, picked = normal(6, 7), np.array([1, 0, 1, 1, 4, 0])
+    out = normal(5, 5, seed=1)
+    expected = out.copy()
+    np.add.at(expected, picked, source[:, :5])
+    kernel.scatter_add_rows(out, source, picked, 5)
+    assert (out == expected).all()
+
+
+# ----------------------------------------------------------------------------- dropping
+
+
+def mask(key=1, sequences=None, steps=None, rate=0.5, shape=(400, 33)):
+    """What `drop` makes of ones."""
+    S = shape[0]
+    sequences = np.arange(S) // 20 if sequences is None else np.asarray(sequences)
+    steps = np.arange(S) % 20 if steps is None else np.asarray(steps)
+    ones = np.ones(shape, np.float32)
+    out = np.full(shape, np.nan, np.float32)
+    kernel.drop(out, ones, key, sequences, steps, rate)
+    assert (ones == 1).all()
+    kernel.drop(ones, ones, key, sequences, steps, rate)  # in place
+    assert (ones == out).all()
+    return out
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9])
+def test_the_fraction_dropped_and_the_scale_of_the_rest(rate):
+    out = mask(rate=rate)
+    kept = out > 0
+    assert np.allclose(out[kept], 1 / (1 - rate), rtol=1e-6) and (out[~kept] == 0).all()
+    # Five standard deviations, in all and along each axis.
+    for size, fractions in (
+        (13200, kept.mean()),
+        (33, kept.mean(axis=1)),
+        (400, kept.mean(axis=0)),
+    ):
+        deviation = np.sqrt(rate * (1 - rate) / size)
+        assert (np.abs(fractions - (1 - rate)) <= 5 * deviation).all()
+
+
+def test_what_stays_is_a_function_of_key_sequence_step_and_column():
+    whole = mask()
+    order = np.random.default_rng(0).permutation(400)[:57]
+    some = mask(sequences=order // 20, steps=order % 20, shape=(57, 33))
+    assert (some == whole[order]).all()
+    narrow = mask(shape=(400, 10))
+    assert (narrow == whole[:, :10]).all()
+    assert (mask() == whole).all()
+
+
+def test_masks_are_independent():
+    whole, sequences = mask(), np.arange(400) // 20
+    pairs = {
+        "key": (whole, mask(key=2)),
+        "sequence": (whole, mask(sequences=sequences + 1)),
+        "step": (whole, mask(steps=np.arange(400) % 20 + 1)),
+        # Keys of levels and epochs follow each other as sequences do, but must not stand for them.
+        "level_or_sequence": (mask(key=2), mask(sequences=sequences + 1)),
+        "epoch_or_sequence": (mask(key=1001), mask(sequences=sequences + 1000)),
+    }
+    for name, (one, other) in pairs.items():
+        assert 0.47 < (one == other).mean() < 0.53, name
+    for axis in (0, 1):
+        assert 0.47 < (np.diff(whole, axis=axis) == 0).mean() < 0.53
+
+
+# ------------------------------------------------------------------------------ pooling
+
+
+def packed(F, dtype="float64", n_shards=2):
+    packing = Packing(LENGTHS, n_shards)
+    x = normal(packing.n_rows, F, dtype=dtype)
+    sequences = [
+        x[[row for row in range(packing.n_rows) if packing.places[row] == b]] for b in range(9)
+    ]
+    return packing, x, sequences
+
+
+@pytest.mark.parametrize("F", [1, 7, 33])
+def test_mean(F):
+    packing, x, sequences = packed(F)
+    by_shard = packing.starts, packing.counts, packing.firsts
+    out = np.full((9, F), np.nan)
+    kernel.pool_mean(out, x, *by_shard)
+    ref.assert_within(1e-15, out, np.array([s.sum(axis=0) / len(s) for s in sequences]))
+    d_out, d_x = normal(9, F, dtype="float64", seed=1), np.full(x.shape, np.nan)
+    kernel.pool_mean_backward(d_x, d_out, *by_shard)
+    lengths = np.array(LENGTHS)[packing.order]
+    ref.assert_within(1e-15, d_x, (d_out / lengths[:, None])[packing.places])
+
+
+@pytest.mark.parametrize("F", [1, 7, 33])
+def test_max(F):
+    packing, x, sequences = packed(F)
+    by_shard = packing.starts, packing.counts, packing.firsts
+    x[packing.steps > 3] = np.round(x[packing.steps > 3])  # some ties
+    out, where = np.full((9, F), np.nan), np.full((9, F), -1)
+    kernel.pool_max(out, where, x, *by_shard)
+    d_out, d_x = normal(9, F, dtype="float64", seed=1), np.zeros(x.shape)
+    kernel.pool_max_backward(d_x, d_out, where)
+    for b in range(9):
+        rows = np.flatnonzero(packing.places == b)
+        assert (out[b] == x[rows].max(axis=0)).all()
+        assert (where[b] == rows[x[rows].argmax(axis=0)]).all()  # the first of equals
+        expected = ref.readout_backward("max", d_out[b], x[rows])
+        assert (d_x[rows] == expected).all()
+
+
+def test_nan_is_the_largest():
+    packing, x, _ = packed(3)
+    row = packing.last_rows[0]
+    x[row, 1] = np.nan
+    out, where = np.empty((9, 3)), np.empty((9, 3), np.int64)
+    kernel.pool_max(out, where, x, packing.starts, packing.counts, packing.firsts)
+    assert np.isnan(out).sum() == 1 and np.isnan(out[0, 1])
+
+
+def test_pooling_has_the_same_bits_in_any_company():
+    packing, x, sequences = packed(33, "float32")
+    alone = Packing([LENGTHS[packing.order[4]]], 1)
+    for pool in ("mean", "max"):
+        results = []
+        for p, rows in ((packing, x), (alone, np.ascontiguousarray(sequences[4]))):
+            out = np.empty((p.n_sequences, 33), np.float32)
+            where = (np.empty(out.shape, np.int64),) if pool == "max" else ()
+            getattr(kernel, f"pool_{pool}")(out, *where, rows, p.starts, p.counts, p.firsts)
+            results.append(out[-1 if p is alone else 4])
+        assert results[0].tobytes() == results[1].tobytes()

@@ -1,0 +1,153 @@
+"""How many threads run, and when work is shared at all."""
+
+import os
+import threading
+
+import joblib
+import numba
+import pytest
+from joblib import Parallel, delayed, parallel_config
+
+from fastrnn import threads
+
+ALL = numba.config.NUMBA_NUM_THREADS
+LARGE = threads.SMALL + 1
+TWO_THREADS = pytest.mark.skipif(ALL < 2, reason="numba may start one thread only")
+
+
+def run(work=LARGE):
+    """What `threads.run` chose, and the number of threads it had."""
+    return threads.run(work, lambda: ("parallel", numba.get_num_threads()), lambda: ("serial", 1))
+
+
+# ------------------------------------------------------------------------------ resolve
+
+
+def test_resolve_counts_like_scikit_learn(monkeypatch):
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 6)
+    monkeypatch.setattr(numba.config, "NUMBA_DEFAULT_NUM_THREADS", 8)
+    assert [threads.resolve(n) for n in (1, 2, 6, 7, 100)] == [1, 2, 6, 6, 6]
+    assert [threads.resolve(n) for n in (-1, -3, -4, -8, -100)] == [6, 6, 5, 1, 1]
+    assert threads.resolve(None) == 6
+
+
+def test_resolve_none_heeds_joblibs_context():
+    assert threads.resolve(None) == ALL
+    with parallel_config(n_jobs=1):
+        assert threads.resolve(None) == 1
+        assert threads.resolve(2) == min(2, ALL)  # what is asked for outright counts
+    with parallel_config(n_jobs=-1):
+        assert threads.resolve(None) == min(joblib.cpu_count(), ALL)
+    with parallel_config(backend="threading"):
+        assert threads.resolve(None) == ALL
+    with parallel_config(backend="threading", n_jobs=1000):
+        assert threads.resolve(None) == ALL
+    assert threads.resolve(None) == ALL
+
+
+def test_a_worker_of_joblibs_threads_runs_serially():
+    seen = Parallel(n_jobs=2, backend="threading")(delayed(threads.resolve)(None) for _ in range(4))
+    assert seen == [1] * 4
+    assert threads.resolve(None) == ALL
+
+
+def test_zero_jobs_is_an_error():
+    with pytest.raises(ValueError, match="n_jobs.*0"):
+        threads.resolve(0)
+
+
+# -------------------------------------------------------------------------------- limit
+
+
+def test_limit_is_of_this_thread_and_ends_with_its_block():
+    assert threads.available() == ALL
+    with threads.limit(1):
+        assert threads.available() == 1
+        seen = []
+        other = threading.Thread(target=lambda: seen.append(threads.available()))
+        other.start()
+        other.join()
+        assert seen == [ALL]
+        with threads.limit(None):
+            assert threads.available() == ALL
+        assert threads.available() == 1
+        with pytest.raises(KeyError), threads.limit(2):
+            raise KeyError
+        assert threads.available() == 1
+    assert threads.available() == ALL
+
+
+# ---------------------------------------------------------------------------------- run
+
+
+@TWO_THREADS
+def test_only_large_work_is_shared():
+    assert run() == ("parallel", ALL)
+    assert run(threads.SMALL) == ("serial", 1)
+    assert run(0) == ("serial", 1)
+    with threads.limit(1):
+        assert run() == ("serial", 1)
+    with threads.limit(2):
+        assert run() == ("parallel", 2)
+
+
+@TWO_THREADS
+def test_the_number_of_threads_is_never_raised_and_always_restored():
+    for before in (1, 2):
+        numba.set_num_threads(before)
+        try:
+            run()
+            assert numba.get_num_threads() == before
+            with threads.limit(2):
+                assert run()[1] <= before
+            with pytest.raises(KeyError):
+                threads.run(LARGE, lambda: {}["no"], lambda: {}["no"])
+            assert numba.get_num_threads() == before
+        finally:
+            numba.set_num_threads(ALL)
+    assert run() == ("parallel", ALL)  # the turn was given back
+
+
+@TWO_THREADS
+def test_one_thread_at_a_time_gets_a_parallel_loop():
+    inside, over = threading.Event(), threading.Event()
+
+    def long():
+        inside.set()
+        assert over.wait(30)
+        return "parallel"
+
+    results = []
+    other = threading.Thread(
+        target=lambda: results.append(threads.run(LARGE, long, lambda: "serial"))
+    )
+    other.start()
+    assert inside.wait(30)
+    assert run() == ("serial", 1)  # and does not wait
+    over.set()
+    other.join()
+    assert results == ["parallel"]
+    assert run() == ("parallel", ALL)
+
+
+@TWO_THREADS
+def test_a_loop_within_a_loop_is_serial():
+    assert threads.run(LARGE, run, lambda: None) == ("serial", 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_runs_serially():
+    def is_serial():
+        return threads.available() == 1 and run() == ("serial", 1)
+
+    def child(check):
+        number = os.fork()
+        if number == 0:
+            os._exit(0 if check() else 1)
+        return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+
+    assert child(is_serial) == 0
+    # Also when the parent was within a loop, whose turn nobody in the child will give back.
+    assert threads.run(LARGE, lambda: child(is_serial), lambda: child(is_serial)) == 0
+    assert threads.available() == ALL  # the parent is as before

@@ -1,0 +1,364 @@
+"""The loop: batches, schedules, stopping, what is kept when something goes wrong."""
+
+from dataclasses import replace
+from math import cos, pi
+
+import numpy as np
+import pytest
+from samples import assert_same_bits, labelled, ragged
+from sklearn.exceptions import ConvergenceWarning
+
+from fastrnn import SequenceClassifier, SequenceRegressor
+from fastrnn.training import (
+    BUCKET,
+    DivergenceError,
+    Settings,
+    Trainer,
+    draw_batches,
+    fit_lbfgs,
+    learning_rate_factor,
+)
+
+SETTINGS = Settings(
+    solver="sgd", learning_rate_init=0.1, learning_rate="constant", momentum=0.0, nesterov=False,
+    alpha=0.0, n_sequences=10, batch_size=4, max_iter=5, shuffle=True, clip_norm=None,
+    clip_value=None,    n_iter_no_change=2, tol=None, verbose=False,
+)  # fmt: skip
+
+
+class Toy:
+    """A parabola with its least value at `target`; notes the thetas at which it was asked."""
+
+    def __init__(self, size=3, target=1.0):
+        self.theta, self.gradient = np.zeros((2, size))
+        self.decays = np.array([1.0] * (size - 1) + [0.0])
+        self.target = target
+        self.seen, self.numbers, self.n_changes = [], [], 0
+
+    def changed(self):
+        self.n_changes += 1
+
+    def __call__(self, numbers, epoch):
+        self.seen.append(self.theta.copy())
+        self.numbers.append((epoch, numbers))
+        self.gradient[:] = self.theta - self.target
+        return float(0.5 * (self.gradient**2).sum())
+
+
+def train(toy, score=None, callbacks=(), lengths=(1,) * 10, **changes):
+    trainer = Trainer(toy, replace(SETTINGS, **changes), np.random.RandomState(0))
+    return trainer.fit(toy, np.array(lengths), score, callbacks)
+
+
+# ------------------------------------------------------------------------------ batches
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize(("n", "batch_size"), [(1, 1), (10, 4), (300, 7), (32, 32)])
+def test_batches_hold_each_sequence_once(n, batch_size, shuffle):
+    lengths = np.random.default_rng(0).integers(1, 50, n)
+    batches = draw_batches(lengths, batch_size, shuffle, np.random.RandomState(0))
+    assert sorted(np.concatenate(batches)) == list(range(n))
+    assert sorted(map(len, batches))[1:] == [batch_size] * (len(batches) - 1)
+    again = draw_batches(lengths, batch_size, shuffle, np.random.RandomState(0))
+    for one, other in zip(batches, again, strict=True):
+        assert (one == other).all()
+    if not shuffle:
+        assert (np.concatenate(batches) == np.arange(n)).all()
+    elif n > 1:
+        other = draw_batches(lengths, batch_size, shuffle, np.random.RandomState(1))
+        assert any(len(a) != len(b) or (a != b).any() for a, b in zip(batches, other, strict=True))
+
+
+def test_a_batch_holds_like_lengths():
+    lengths = np.random.default_rng(0).integers(1, 101, 64 * BUCKET)
+    batches = draw_batches(lengths, 64, True, np.random.RandomState(0))
+    assert max(np.ptp(lengths[batch]) for batch in batches) < 100 / BUCKET + 10
+    equal = draw_batches(np.full(64, 9), 8, True, np.random.RandomState(0))
+    assert any(np.diff(batch).min() < 0 for batch in equal)
+
+
+def test_neither_order_nor_place_depends_on_the_length():
+    lengths = np.arange(80)
+    firsts, together = [], np.zeros((80, 80))
+    rng = np.random.RandomState(0)
+    for _ in range(600):
+        batches = draw_batches(lengths, 5, True, rng)
+        firsts.append(lengths[batches[0]].mean())
+        for batch in batches:
+            together[np.ix_(batch, batch)] += 1
+    assert abs(np.mean(firsts) - 39.5) < 4
+    assert (together > 0).sum() > 0.2 * 80 * 80  # company changes from epoch to epoch
+
+
+# ---------------------------------------------------------------------------- schedules
+
+
+def test_schedules():
+    def factors(name):
+        return np.array([learning_rate_factor(name, step, 100) for step in range(100)])
+
+    assert (factors("constant") == 1).all() and (factors("plateau") == 1).all()
+    np.testing.assert_allclose(factors("cosine"), [(1 + cos(pi * k / 100)) / 2 for k in range(100)])
+    warm = factors("warmup")
+    assert (np.diff(warm[:6]) > 0).all() and (np.diff(warm[5:]) < 0).all()
+    assert warm[0] < 0.2 and warm[5] == 1 and warm[-1] < 0.001
+
+
+def test_the_schedule_runs_over_all_batches_of_all_epochs():
+    toy = Toy(target=1e9)  # so far off that the gradient stays the same
+    train(toy, learning_rate="cosine", learning_rate_init=1e-3)
+    steps = np.diff(np.array(toy.seen)[:, 0]) / 1e6
+    expected = [learning_rate_factor("cosine", k, 15) for k in range(14)]
+    np.testing.assert_allclose(steps, expected, rtol=0.02)
+
+
+def test_plateau_lowers_the_rate_when_nothing_improves():
+    toy = Toy(target=1e9)
+    scores = iter([0.5, 0.6] + [0.1] * 6)
+    train(
+        toy, score=lambda: next(scores), learning_rate="plateau", learning_rate_init=1e-3,
+        max_iter=8, n_iter_no_change=5, batch_size=10,
+    )  # fmt: skip
+    steps = np.diff(np.array(toy.seen)[:, 0]) / 1e6
+    # Patience of 2 epochs, and steps of the epochs after it.
+    np.testing.assert_allclose(steps[:6], [1, 1, 1, 1, 0.1, 0.1], rtol=0.02)
+
+
+# --------------------------------------------------------------------- penalty and clipping
+
+
+def test_the_penalty_is_of_matrices_only_and_shared_by_the_sequences():
+    toy = Toy()
+    toy.theta[:] = 3
+    trainer = Trainer(
+        toy, replace(SETTINGS, alpha=5.0, learning_rate_init=0.25), np.random.RandomState(0)
+    )
+    loss = trainer.step(toy, np.arange(4), 0.25)
+    assert loss == 0.5 * 3 * 4 + 0.5 * (5 / 10) * 2 * 9
+    np.testing.assert_allclose(toy.theta, 3 - 0.25 * (2 + 0.5 * 3 * toy.decays))
+
+
+def test_adamw_decays_apart_from_the_gradient():
+    plain, decayed = Toy(), Toy()
+    for toy, alpha in ((plain, 0.0), (decayed, 0.5)):
+        toy.theta[:] = 3
+        settings = replace(SETTINGS, solver="adamw", alpha=alpha)
+        assert Trainer(toy, settings, np.random.RandomState(0)).step(toy, np.arange(4), 0.1) == 6.0
+    np.testing.assert_allclose(plain.theta - decayed.theta, 0.1 * 0.5 * 3 * plain.decays)
+
+
+def test_clipping():
+    toy = Toy(target=-4.0)
+    train(toy, clip_norm=0.5, max_iter=1, batch_size=10, learning_rate_init=1.0)
+    np.testing.assert_allclose(np.linalg.norm(toy.theta), 0.5)
+    np.testing.assert_allclose(toy.theta, toy.theta[0])
+    toy = Toy(target=np.array([-4.0, 0.01, 2.0]))
+    train(toy, clip_value=0.5, max_iter=1, batch_size=10, learning_rate_init=1.0)
+    np.testing.assert_allclose(toy.theta, [-0.5, 0.01, 0.5])
+    toy = Toy(target=0.1)
+    train(toy, clip_norm=0.5, clip_value=0.5, max_iter=1, batch_size=10, learning_rate_init=1.0)
+    np.testing.assert_allclose(toy.theta, 0.1)
+
+
+# ------------------------------------------------------------------------------- the loop
+
+
+def test_history_and_epochs():
+    toy = Toy()
+    trainer = train(toy)
+    assert trainer.history.n_epochs == len(trainer.history.losses) == 5
+    assert trainer.history.scores == []
+    assert [epoch for epoch, _ in toy.numbers] == [e for e in range(5) for _ in range(3)]
+    first = [
+        (len(numbers), 0.5 * ((theta - 1) ** 2).sum())
+        for (_, numbers), theta in zip(toy.numbers[:3], toy.seen, strict=False)
+    ]
+    np.testing.assert_allclose(trainer.history.losses[0], sum(n * loss for n, loss in first) / 10)
+    assert toy.n_changes >= 15
+
+
+def test_the_weights_of_the_best_score_stay():
+    toy = Toy()
+    scores = iter([0.1, 0.7, 0.4, 0.7, 0.2, 0.9])
+    after = []
+    trainer = train(
+        toy, score=lambda: next(scores), max_iter=6, n_iter_no_change=3,
+        callbacks=[lambda progress: after.append(toy.theta.copy())],
+    )  # fmt: skip
+    assert trainer.history.scores == [0.1, 0.7, 0.4, 0.7, 0.2]  # stopped before 0.9
+    assert_same_bits(toy.theta, after[1])
+
+
+def test_an_improvement_up_to_tol_is_none():
+    scores = iter([0.5, 0.52, 0.54, 0.56, 0.58])
+    toy = Toy()
+    trainer = train(toy, score=lambda: next(scores), tol=0.1, n_iter_no_change=2)
+    assert trainer.history.n_epochs == 3
+    assert_same_bits(toy.theta, toy.theta)
+
+
+def test_without_validation_only_tol_ends_training():
+    assert train(Toy(target=0.0), max_iter=9).history.n_epochs == 9
+    assert train(Toy(target=0.0), max_iter=9, tol=1e-4).history.n_epochs == 3
+    assert train(Toy(), max_iter=9, tol=1e-12).history.n_epochs == 9
+
+
+def test_callbacks_all_see_every_epoch_and_any_ends_it():
+    seen = {"first": [], "last": []}
+    callbacks = [
+        lambda p: seen["first"].append(p.epoch) or p.epoch == 2,
+        lambda p: seen["last"].append((p.loss, p.validation_score)),
+    ]
+    trainer = train(Toy(), callbacks=callbacks)
+    assert seen["first"] == [1, 2]
+    assert seen["last"] == [(loss, None) for loss in trainer.history.losses]
+
+
+def test_a_bar_is_shown_when_verbose(capfd):
+    train(Toy())
+    assert capfd.readouterr() == ("", "")
+    train(Toy(), verbose=True)
+    shown = capfd.readouterr().err
+    assert "5/5" in shown and "epoch" in shown and "loss=" in shown
+
+
+def test_an_interrupt_keeps_the_model_and_warns():
+    X, y = labelled(30)
+    options = {"hidden_size": 5, "random_state": 0, "learning_rate": "constant"}
+
+    def interrupt(progress):
+        if progress.epoch == 3:
+            raise KeyboardInterrupt
+
+    clf = SequenceClassifier(**options, callbacks=[interrupt], max_iter=10)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        clf.fit(X, y)
+    expected = SequenceClassifier(**options, max_iter=3).fit(X, y)
+    assert_same_bits(clf.predict_proba(X), expected.predict_proba(X))
+    assert clf.loss_curve_ == expected.loss_curve_ and clf.n_iter_ == 3
+
+
+def test_an_interrupt_restores_the_best_weights():
+    toy, scores, after = Toy(), iter([0.9, 0.3, 0.2]), []
+
+    def interrupt(progress):
+        after.append(toy.theta.copy())
+        if progress.epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.warns(ConvergenceWarning):
+        train(toy, score=lambda: next(scores), n_iter_no_change=5, callbacks=[interrupt])
+    assert_same_bits(toy.theta, after[0])
+
+
+# ------------------------------------------------------------------------------ divergence
+
+
+def test_divergence_says_what_to_lower():
+    X, y = ragged(20), 100 * np.arange(20.0)
+    options = {
+        "solver": "sgd",
+        "learning_rate_init": 1e6,
+        "clip_norm": None,
+        "random_state": 0,
+        "hidden_size": 5,
+    }
+    for reg in (
+        SequenceRegressor(**options, normalize_y=False),
+        SequenceRegressor(**options, cell="rnn", nonlinearity="relu", batch_size=5),
+    ):
+        with pytest.raises(
+            DivergenceError, match=r"learning_rate_init \(now 1000000.0\).*clip_norm"
+        ) as error:
+            reg.fit(X, y)
+        assert "epoch" in str(error.value)
+        assert not hasattr(reg, "network_") and not hasattr(reg, "loss_curve_")
+
+
+def test_divergence_in_the_last_step_does_not_pass():
+    X, y = ragged(20), np.arange(20.0)
+    reg = SequenceRegressor(
+        solver="sgd",
+        learning_rate_init=1e300,
+        clip_norm=None,
+        max_iter=1,
+        batch_size=20,
+        hidden_size=5,
+    )
+    with pytest.raises(DivergenceError):
+        reg.fit(X, y)
+
+
+def test_divergence_leaves_a_fitted_model_as_it_was():
+    X, y = labelled(20)
+    clf = SequenceClassifier(hidden_size=5, max_iter=1, random_state=0).fit(X, y)
+    expected = clf.predict_proba(X)
+    clf.set_params(
+        solver="sgd",
+        learning_rate_init=1e30,
+        clip_norm=None,
+        max_iter=5,
+        cell="rnn",
+        nonlinearity="relu",
+    )
+    with pytest.raises(DivergenceError):
+        clf.fit(ragged(20, I=5), np.arange(20) % 2)
+    assert_same_bits(clf.predict_proba(X), expected)
+
+
+# ---------------------------------------------------------------------------------- lbfgs
+
+
+def test_lbfgs_reaches_the_minimum_in_few_iterations():
+    toy = Toy(size=50)
+    toy.theta = toy.theta.astype(np.float32)
+    history = fit_lbfgs(toy, toy, replace(SETTINGS, max_iter=20), 10)
+    np.testing.assert_allclose(toy.theta, 1, atol=1e-5)
+    assert history.n_epochs == len(history.losses) <= 5
+    assert (
+        np.concatenate([numbers for _, numbers in toy.numbers]).reshape(-1, 10) == np.arange(10)
+    ).all()
+
+
+def test_lbfgs_adds_the_penalty():
+    toy = Toy(size=3, target=2.0)
+    fit_lbfgs(toy, toy, replace(SETTINGS, alpha=10.0), 10)
+    np.testing.assert_allclose(toy.theta, [1, 1, 2], atol=1e-5)
+
+
+def test_lbfgs_needs_fewer_iterations_than_adam_epochs():
+    X, y = labelled(40)
+    options = {"hidden_size": 5, "random_state": 0, "max_iter": 15, "batch_size": 40}
+    lbfgs, adam = (SequenceClassifier(solver=s, **options).fit(X, y) for s in ("lbfgs", "adam"))
+    assert lbfgs.loss_curve_[-1] < 0.2 * adam.loss_curve_[-1]
+    assert lbfgs.n_iter_ == len(lbfgs.loss_curve_) <= 15
+    assert (np.diff(lbfgs.loss_curve_) < 0).all()
+
+
+def test_an_interrupt_of_lbfgs_keeps_the_model_and_warns():
+    toy, after = Toy(size=4, target=np.array([1.0, 10.0, 100.0, 1000.0])), []
+
+    def interrupted(numbers, epoch):
+        after.append(toy.theta.copy())
+        if len(after) == 3:
+            raise KeyboardInterrupt
+        return toy(numbers, epoch)
+
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        try:
+            fit_lbfgs(toy, interrupted, SETTINGS, 10)
+        except KeyboardInterrupt:  # would end the tests
+            pytest.fail("the interrupt went on to the caller")
+    assert np.isfinite(toy.theta).all() and (toy.theta != 0).any()
+
+
+def test_lbfgs_calls_callbacks():
+    X, y = labelled(20)
+    seen = []
+    clf = SequenceClassifier(
+        solver="lbfgs", hidden_size=5, max_iter=10, random_state=0,
+        callbacks=[lambda p: seen.append((p.epoch, p.loss)) or p.epoch == 3],
+    ).fit(X, y)  # fmt: skip
+    assert seen == list(enumerate(clf.loss_curve_, 1))
+    assert clf.n_iter_ == 3
