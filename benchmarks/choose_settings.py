@@ -1,15 +1,22 @@
 """Choose settings by cross-validation on the training parts; the test parts are never read.
 
-    python -m benchmarks.choose_settings --data DIR [--only NAME,...] [--repeats N]
+    python -m benchmarks.choose_settings --data DIR [--only NAME,...] [--defaults] [--repeats N]
+                                         [--jobs N]
 
-For each set: every combination of its grid, and the defaults, ranked by their mean score. Writes
-nothing: the winners go into ``SETTINGS`` of `benchmarks.quality` by hand.
+For each set: every combination of its grid, and the defaults, ranked by their mean score. With
+``--defaults``: what would be a good default, by the mean over the sets of numeric sequences with
+labels. Writes nothing: the winners go into ``SETTINGS`` of `benchmarks.quality`, or into the
+estimators, by hand.
+
+A job is a process with one thread. Without ``--jobs`` a fit uses all of Numba's threads, which on
+these small sets, beside other work, is much slower.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.model_selection import (
@@ -32,6 +39,14 @@ SHAPES = {
 }
 RATES = {"learning_rate_init": [2e-3, 5e-3, 1e-2]}
 GRIDS = {
+    "JapaneseVowels": {
+        "cell": ["gru"],
+        "hidden_size": [64],
+        "bidirectional": [True],
+        "readout": ["last", "mean", "max"],
+        "learning_rate": ["constant", "cosine"],
+    }
+    | RATES,
     "BasicMotions": SHAPES,
     "ItalyPowerDemand": SHAPES,
     "GunPoint": SHAPES | RATES | {"max_iter": [100, 200]},
@@ -53,11 +68,24 @@ GRIDS = {
         "hidden_size": [64, 128],
         "max_iter": [8, 15],
     },
-    "FloodModeling1": SHAPES | {"learning_rate_init": [5e-3, 1e-2], "max_iter": [100, 200]},
+    "FloodModeling1": {
+        "cell": ["lstm", "gru"],
+        "readout": ["last", "mean", "max"],
+        "transform": [None, "log1p"],
+    },
     "Covid3Month": SHAPES | {"transform": [None, "log1p"], "max_iter": [10, 30, 100]},
 }
 # Without an embedding, tokens are numbers: the defaults mean nothing there.
 NO_DEFAULTS = ("SNIPS intents", "names18")
+DEFAULTS = SHAPES | RATES | {"learning_rate": ["constant", "cosine"]}
+DEFAULTS_FOR = (
+    "JapaneseVowels",
+    "BasicMotions",
+    "ItalyPowerDemand",
+    "GunPoint",
+    "ECG200",
+    "SyntheticControl",
+)
 
 
 def candidates(name):
@@ -74,48 +102,87 @@ def folds(task, n, repeats):
     return splitter(n_splits=FOLDS if n < 5000 else 3, n_repeats=repeats, random_state=0)
 
 
-def evaluate(task, settings, X, y, splitter):
-    """Return (mean, standard error, seconds) of a setting; an error is as good as its sign."""
+@dataclass(frozen=True)
+class Trial:
+    """The score of one setting on one set: larger is better, so an RMSE is negative."""
+
+    settings: str
+    mean: float
+    error: float
+    seconds: float
+
+
+def evaluate(task, split, settings, repeats, jobs):
+    """Cross-validate a setting on the training part."""
     start = time.perf_counter()
-    scoring = "accuracy" if task.metric is ACCURACY else "neg_root_mean_squared_error"
-    scores = cross_val_score(build(task, settings, 0), X, y, cv=splitter, scoring=scoring)
-    error = scores.std(ddof=1) / np.sqrt(scores.size)
-    return float(scores.mean()), float(error), time.perf_counter() - start
+    scores = cross_val_score(
+        build(task, settings, 0),
+        split.X_train,
+        split.y_train,
+        cv=folds(task, len(split.y_train), repeats),
+        scoring="accuracy" if task.metric is ACCURACY else "neg_root_mean_squared_error",
+        n_jobs=jobs,
+        error_score="raise",
+    )
+    error = float(scores.std(ddof=1) / np.sqrt(scores.size))
+    seconds = time.perf_counter() - start
+    trial = Trial(settings_text(settings), float(scores.mean()), error, seconds)
+    print(f"{task.name}: {trial}", file=sys.stderr, flush=True)
+    return trial
 
 
-def choose(task, data, repeats):
-    """Return the rows of a set's table, best first."""
+def choose(task, data, repeats, jobs):
+    """Return the trials of a set's grid, best first."""
     split = task.read(data)
-    X, y = split.X_train, split.y_train
-    splitter = folds(task, len(y), repeats)
+    trials = [evaluate(task, split, s, repeats, jobs) for s in candidates(task.name)]
+    return sorted(trials, key=lambda trial: trial.mean, reverse=True)
+
+
+def choose_defaults(data, repeats, jobs):
+    """Return (mean over the sets, settings, trials) of each candidate default, best first."""
+    tasks = [task for task in TASKS if task.name in DEFAULTS_FOR]
+    splits = [task.read(data) for task in tasks]
     rows = []
-    for settings in candidates(task.name):
-        rows.append((*evaluate(task, settings, X, y, splitter), settings_text(settings)))
-        print(f"{task.name}: {rows[-1]}", file=sys.stderr, flush=True)
-    return sorted(rows, reverse=True)
+    for settings in ParameterGrid(DEFAULTS):
+        trials = [
+            evaluate(task, split, settings, repeats, jobs)
+            for task, split in zip(tasks, splits, strict=True)
+        ]
+        rows.append((np.mean([trial.mean for trial in trials]), settings_text(settings), trials))
+    return sorted(rows, key=lambda row: row[0], reverse=True)
 
 
-def table(task, rows):
+def table(task, trials):
     """Return a set's ranking as Markdown."""
     lines = [
-        [significant(abs(mean), 4), significant(error), significant(seconds), settings]
-        for mean, error, seconds, settings in rows
+        [significant(abs(t.mean), 4), significant(t.error), significant(t.seconds), t.settings]
+        for t in trials
     ]
     return markdown_table([task.metric.name, "std error", "s", "settings"], lines)
 
 
+def defaults_table(rows):
+    """Return the ranking of defaults as Markdown."""
+    lines = [
+        [f"{mean:.4f}", *(f"{trial.mean:.3f}" for trial in trials), settings]
+        for mean, settings, trials in rows
+    ]
+    return markdown_table(["mean", *DEFAULTS_FOR, "settings"], lines)
+
+
 def main(arguments=None):
-    """Rank the settings of the sets asked for."""
+    """Rank the settings of the sets asked for, or the candidate defaults."""
     options = parser("choose_settings")
-    options.add_argument(
-        "--repeats", type=int, help="repeats of the folds (default: 3 if small, else 1)"
-    )
+    options.add_argument("--defaults", action="store_true", help="rank defaults over all sets")
+    options.add_argument("--repeats", type=int, help="of the folds (default: 3 if small, else 1)")
+    options.add_argument("--jobs", type=int, metavar="N", help="processes")
     options = options.parse_args(arguments)
+    how = options.data, options.repeats, options.jobs
+    if options.defaults:
+        print(defaults_table(choose_defaults(*how)))
+        return
     for task in chosen(options.only, [task for task in TASKS if task.name in GRIDS]):
-        print(
-            f"## {task.name}\n\n{table(task, choose(task, options.data, options.repeats))}\n",
-            flush=True,
-        )
+        print(f"## {task.name}\n\n{table(task, choose(task, *how))}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,12 @@ class Parameters:
     dtype : {"float32", "float64"}
     by_row : tuple of names
         Tables that are read row by row, stored as they are.
+
+    Attributes
+    ----------
+    values, gradients : ndarray (size,)
+    stored_gradients : dict of name to ndarray
+        The gradients as stored.
     """
 
     def __init__(self, shapes, dtype, by_row=()):
@@ -41,12 +47,12 @@ class Parameters:
         """Live in these two flat vectors (size,) from now on; their contents stay."""
         self.values, self.gradients = values, gradients
         self._stored = {name: self._stored_view(values, name) for name in self.shapes}
-        self._stored_gradients = {name: self._stored_view(gradients, name) for name in self.shapes}
+        self.stored_gradients = {name: self._stored_view(gradients, name) for name in self.shapes}
         self.version = object()
 
     def __getstate__(self):
         # Views would come back as arrays of their own.
-        return {k: v for k, v in self.__dict__.items() if not k.startswith("_stored")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_stored", "stored_gradients")}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -73,10 +79,6 @@ class Parameters:
         """The parameter as stored, a matrix (inputs, outputs)."""
         return self._stored[name]
 
-    def stored_gradient(self, name):
-        """Its gradient, likewise."""
-        return self._stored_gradients[name]
-
     def __getitem__(self, name):
         return self._as_named(self._stored[name], name)
 
@@ -85,7 +87,7 @@ class Parameters:
 
     def gradient(self, name):
         """The gradient of a parameter, a view in PyTorch's shape."""
-        return self._as_named(self._stored_gradients[name], name)
+        return self._as_named(self.stored_gradients[name], name)
 
     def __iter__(self):
         return iter(self.shapes)

@@ -163,6 +163,8 @@ class Packing:
         The packed row of the same sequence as far from its end as this row is from its start.
     first_rows, last_rows : (B,)
         The packed rows of each place's first and last step.
+    last_states : (B,)
+        For states stored as under `previous`, each place's last.
     """
 
     def __init__(self, lengths, n_shards):
@@ -181,6 +183,7 @@ class Packing:
             self.first_rows, self.last_rows, lengths[self.order], self.firsts, ends,
         )  # fmt: skip
         self.all_rows = np.arange(S)
+        self.last_states = B + self.last_rows
 
     def rows_of(self, offsets):
         """For sequences stored one after the other, from `offsets` (B,): which stored row is each packed row."""
@@ -193,12 +196,16 @@ class Packing:
 
 
 class RegularPacking(Packing):
-    """The packing of an array (T, B, ...) just as it lies in memory."""
+    """The packing of an array (T, B, ...) just as it lies in memory; places are the batch's sequences.
+
+    `order` and `last_states` are slices, which index without copying.
+    """
 
     def __init__(self, n_steps, n_sequences, n_shards):
         T, B = n_steps, n_sequences
         self.n_sequences, self.n_rows, self.lengths = B, T * B, np.full(B, T)
-        self.order = np.arange(B)
+        self.order = slice(None)
+        self.last_states = slice(T * B, T * B + B)
         self.firsts = np.arange(n_shards) * B // n_shards
         self.starts = self.firsts[:, np.newaxis] + B * np.arange(T)
         self.counts = np.repeat(np.diff(self.firsts, append=B)[:, np.newaxis], T, axis=1)

@@ -343,10 +343,10 @@ def test_without_a_writable_home(tmp_path):
     # run_script's PYTHONPATH comes later on sys.path than what the script puts first.
     script = f"import sys\nsys.path.insert(0, {str(package.parent)!r})\n{NOWHERE_TO_WRITE}"
     script += "import fastrnn\nassert fastrnn.__file__.startswith(sys.path[0])\n"
-    score = run_script(
-        script, NUMBA_CACHE_DIR=home / "numba", PYTHONDONTWRITEBYTECODE=1, **variables
-    )
-    assert score == run_script(NOWHERE_TO_WRITE)
+    # Everything is compiled anew, so with less care.
+    variables |= {"NUMBA_CACHE_DIR": home / "numba", "PYTHONDONTWRITEBYTECODE": 1, "NUMBA_OPT": 1}
+    score = run_script(script, **variables)
+    np.testing.assert_allclose(float(score), float(run_script(NOWHERE_TO_WRITE)), atol=1e-4)
 
 
 @TWO_THREADS

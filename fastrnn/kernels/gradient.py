@@ -8,17 +8,11 @@ import numpy as np
 from numba import njit, prange
 
 from fastrnn.kernels.tiles import MAX_WIDTH, transposed_product
-from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS, PARALLEL_OPTIONS, lanes, load, load_some, store
+from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, aligned_start, lanes, load, load_some, store
 
 VERSION = 1
 
 CHUNK = 64  # rows: that many of four vectors of d_gates, and a cache line of each row of input, fill 30 KiB
-
-
-@njit(**OPTIONS)
-def aligned_start(buffer):
-    """The first index of a flat buffer that lies on a cache line."""
-    return -buffer.ctypes.data % CACHE_LINE // buffer.itemsize
 
 
 @njit(**OPTIONS)

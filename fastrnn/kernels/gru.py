@@ -15,10 +15,21 @@ Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.
     starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
 """
 
+import numpy as np
 from numba import njit, prange
 
 from fastrnn.kernels.activations import sigmoid, tanh
-from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
+from fastrnn.kernels.tiles import (
+    SECOND_LEVEL,
+    gate_tile,
+    hoisted_rows,
+    next_chunk,
+    next_run,
+    pack_gates,
+    product,
+    scratch,
+    tile_rows,
+)
 from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
 
 VERSION = 1
@@ -40,47 +51,82 @@ def pack(panels, bias, weight_ih, weight_hh):
 
 
 @njit(**OPTIONS)
+def _gates(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
+    """A function of its own, so that the tiles are compiled once."""
+    _tile(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
+
+
+@njit(**OPTIONS)
+def _hoist(before, x, panels, starts, counts, t, stop):
+    """before (blocks, rows, 4 lanes) = bias + W_ih x of the rows of steps t to stop."""
+    I, L = x.shape[1], lanes(x)
+    blocks, size = panels.shape
+    first = 0
+    while t < stop:
+        row = starts[t]
+        n, t = next_run(starts, counts, t, stop)
+        rows_a_tile = tile_rows(n)
+        for p in range(blocks):
+            bias, w_x = at(panels, p * size), at(panels, p * size + 4 * L)
+            for r in range(0, n, rows_a_tile):
+                rows = min(rows_a_tile, n - r)
+                x_r, out = at(x, (row + r) * I), at(before, (p * before.shape[1] + first + r) * 4 * L)
+                _gates(rows, out, bias, 0, x_r, I, I, w_x, x_r, 0, 0, w_x, w_x)
+        first += n
+
+
+@njit(**OPTIONS)
 def forward(h, gates, x, panels, starts, counts, first, keep):
     """Run one shard, whose first sequence is the batch's number `first`."""
     H, I = h.shape[1], x.shape[1]
-    B = h.shape[0] - x.shape[0]
-    L = lanes(h)
-    n_panels, size = panels.shape
-    P = n_panels * L
+    B, L = h.shape[0] - x.shape[0], lanes(h)
+    blocks, size = panels.shape
+    P = blocks * L
     sums = scratch(h)
-    for t in range(starts.size):
-        n, row = counts[t], starts[t]
-        if n == 0:
-            break
-        rows_a_tile = tile_rows(n)
-        now = B + row
-        before = B + starts[t - 1] if t > 0 else first
-        for p in range(n_panels):
-            bias, w_x, w_h = (
-                at(panels, p * size),
-                at(panels, p * size + 4 * L),
-                at(panels, p * size + (4 + 3 * I) * L),
-            )
-            following = (p + 1) % n_panels * size
+    streamed = panels.size * h.itemsize > SECOND_LEVEL
+    room = hoisted_rows(counts[0], counts.size, 4 * P * h.itemsize)
+    before = np.empty((0, 0, 0), h.dtype)
+    t, stop, hoisted, hoisted_row = 0, 0, False, 0
+    while t < counts.size and counts[t] > 0:
+        if t == stop:
+            stop, hoisted = next_chunk(counts, t, streamed, room)
+            hoisted_row = 0
+            if hoisted:
+                if before.size == 0:
+                    before = np.empty((blocks, room, 4 * L), h.dtype)
+                _hoist(before, x, panels, starts, counts, t, stop)
+        count, row = counts[t], starts[t]
+        rows_a_tile = tile_rows(count)
+        now, old = B + row, B + starts[t - 1] if t > 0 else first
+        for p in range(blocks):
+            w_x, w_h = at(panels, p * size + 4 * L), at(panels, p * size + (4 + 3 * I) * L)
             unit = p * L
-            for r0 in range(0, n, rows_a_tile):
-                rows = min(rows_a_tile, n - r0)
-                ahead = at(panels, following + r0 // rows_a_tile * (I + H) * L)
-                x_r, h_r = at(x, (row + r0) * I), at(h, (before + r0) * H)
-                _tile(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
+            for k in range(0, count, rows_a_tile):
+                rows = min(rows_a_tile, count - k)
+                ahead = w_h
+                if streamed:  # the tiles of this block fetch the next one's panel
+                    ahead = at(panels, ((p + 1) % blocks + 1) * size - (k // rows_a_tile + 1) * H * L)
+                x_k, h_k = at(x, (row + k) * I), at(h, (old + k) * H)
+                if hoisted:
+                    start = at(before, (p * before.shape[1] + hoisted_row + k) * 4 * L)
+                    _gates(rows, sums, start, 4 * L, x_k, I, 0, w_x, h_k, H, H, w_h, ahead)
+                else:
+                    _gates(rows, sums, at(panels, p * size), 0, x_k, I, I, w_x, h_k, H, H, w_h, ahead)
                 for q in range(rows):
-                    m = load(sums, q * 4 * L + 3 * L)
                     r = sigmoid(load(sums, q * 4 * L + L))
                     z = sigmoid(load(sums, q * 4 * L + 2 * L))
-                    n_new = tanh(load(sums, q * 4 * L) + r * m)
-                    h_old = load_some(h, (before + r0 + q) * H + unit, H - unit)
-                    store_some(h, (now + r0 + q) * H + unit, n_new + z * (h_old - n_new), H - unit)
+                    m = load(sums, q * 4 * L + 3 * L)
+                    n = tanh(load(sums, q * 4 * L) + r * m)
+                    h_old = load_some(h, (old + k + q) * H + unit, H - unit)
+                    store_some(h, (now + k + q) * H + unit, n + z * (h_old - n), H - unit)
                     if keep:
-                        kept = (row + r0 + q) * 4 * P + unit
-                        store(gates, kept, n_new)
+                        kept = (row + k + q) * 4 * P + unit
+                        store(gates, kept, n)
                         store(gates, kept + P, r)
                         store(gates, kept + 2 * P, z)
                         store(gates, kept + 3 * P, m)
+        hoisted_row += count
+        t += 1
 
 
 @njit(**PARALLEL_OPTIONS)

@@ -10,10 +10,22 @@ Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.
     starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
 """
 
+import numpy as np
 from numba import njit, prange
 
 from fastrnn.kernels.activations import activate, slope
-from fastrnn.kernels.tiles import gate_tile, pack_panels, panel_width, product, scratch, tile_rows
+from fastrnn.kernels.tiles import (
+    SECOND_LEVEL,
+    gate_tile,
+    hoisted_rows,
+    next_chunk,
+    next_run,
+    pack_panels,
+    panel_width,
+    product,
+    scratch,
+    tile_rows,
+)
 from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
 
 VERSION = 1
@@ -33,43 +45,85 @@ def pack(panels, bias, weight_ih, weight_hh):
 
 
 @njit(**OPTIONS)
+def _sums(width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
+    """A tile of 4, 2 or 1 vectors; a function of its own, so that the tiles are compiled once."""
+    if width == 4:
+        _tile_4(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
+    elif width == 2:
+        _tile_2(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
+    else:
+        _tile_1(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
+
+
+@njit(**OPTIONS)
+def _hoist(before, x, panels, depth, starts, counts, t, stop):
+    """before = bias + W_ih x of the rows of steps t to stop; of each panel (rows, width) after the other."""
+    I, L = x.shape[1], lanes(x)
+    n_vectors, room = panels.size // (depth * L), before.shape[0]
+    first = 0
+    while t < stop:
+        row = starts[t]
+        n, t = next_run(starts, counts, t, stop)
+        rows_a_tile = tile_rows(n)
+        v = 0
+        while v < n_vectors:
+            width = panel_width(n_vectors - v)
+            bias, w_x = at(panels, depth * v * L), at(panels, (depth * v + width) * L)
+            for r in range(0, n, rows_a_tile):
+                rows = min(rows_a_tile, n - r)
+                x_r, out = at(x, (row + r) * I), at(before, (room * v + (first + r) * width) * L)
+                _sums(width, rows, out, bias, 0, x_r, I, I, w_x, x_r, 0, 0, w_x, w_x)
+            v += width
+        first += n
+
+
+@njit(**OPTIONS)
 def forward(h, x, panels, starts, counts, first, nonlinearity):
     """Run one shard, whose first sequence is the batch's number `first`."""
     H, I = h.shape[1], x.shape[1]
-    B = h.shape[0] - x.shape[0]
-    L = lanes(h)
-    n_vectors = (H + L - 1) // L
-    depth = 1 + I + H
+    B, L = h.shape[0] - x.shape[0], lanes(h)
+    n_vectors, depth = (H + L - 1) // L, 1 + I + H
     sums = scratch(h)
-    for t in range(starts.size):
+    streamed = panels.size * h.itemsize > SECOND_LEVEL
+    room = hoisted_rows(counts[0], counts.size, n_vectors * L * h.itemsize)
+    before = np.empty((0, 0), h.dtype)
+    t, stop, hoisted, hoisted_row = 0, 0, False, 0
+    while t < counts.size and counts[t] > 0:
+        if t == stop:
+            stop, hoisted = next_chunk(counts, t, streamed, room)
+            hoisted_row = 0
+            if hoisted:
+                if before.size == 0:
+                    before = np.empty((room, n_vectors * L), h.dtype)
+                _hoist(before, x, panels, depth, starts, counts, t, stop)
         n, row = counts[t], starts[t]
-        if n == 0:
-            break
         rows_a_tile = tile_rows(n)
-        now = B + row
-        before = B + starts[t - 1] if t > 0 else first
+        now, old = B + row, B + starts[t - 1] if t > 0 else first
         v = 0
         while v < n_vectors:
             width = panel_width(n_vectors - v)
             panel, line = depth * v * L, width * L
-            bias, w_x, w_h = at(panels, panel), at(panels, panel + line), at(panels, panel + (1 + I) * line)
+            w_x, w_h = at(panels, panel + line), at(panels, panel + (1 + I) * line)
             following = (panel + depth * line) % panels.size
             for r in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r)
-                ahead = at(panels, following + r // rows_a_tile * depth * L)
-                x_r, h_r = at(x, (row + r) * I), at(h, (before + r) * H)
-                if width == 4:
-                    _tile_4(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
-                elif width == 2:
-                    _tile_2(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
+                ahead = w_h
+                if streamed:  # the tiles of this panel fetch the next one
+                    ahead = at(panels, following + ((1 + I) * width + r // rows_a_tile * H) * L)
+                x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
+                if hoisted:
+                    start = at(before, (room * v + (hoisted_row + r) * width) * L)
+                    _sums(width, rows, sums, start, line, x_r, I, 0, w_x, h_r, H, H, w_h, ahead)
                 else:
-                    _tile_1(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
+                    _sums(width, rows, sums, at(panels, panel), 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
                 for q in range(rows):
                     for j in range(width):
                         unit = (v + j) * L
                         h_new = activate(nonlinearity, load(sums, q * line + j * L))
                         store_some(h, (now + r + q) * H + unit, h_new, H - unit)
             v += width
+        hoisted_row += n
+        t += 1
 
 
 @njit(**PARALLEL_OPTIONS)

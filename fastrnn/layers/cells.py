@@ -10,7 +10,7 @@ from fastrnn import threads
 from fastrnn.kernels import activations, gru, gru_reset_before, lstm, rnn
 from fastrnn.kernels.gradient import gradient, gradient_windows
 from fastrnn.kernels.tiles import MAX_WIDTH, pack_transposed
-from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded
+from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
 
 NONLINEARITIES = {
     "tanh": activations.TANH,
@@ -76,9 +76,9 @@ class RNNCell:
 
     pack_ih_transposed = pack_hh_transposed = pack_transposed
 
-    def forward(self, x, initial, panels, packing, keep):
+    def forward(self, x, initial, H, panels, packing, keep):
         """A dict of the arrays filled, with the states under "h" (and "c")."""
-        h = _states(initial[0], x.shape[1])
+        h = _hidden(initial, x, H, packing)
         _call(rnn.forward, rnn.forward_shards, _work(self, x, h), (h, x, panels), packing, (self.code,))
         return {"x": x, "h": h}
 
@@ -112,14 +112,12 @@ class LSTMCell:
 
     pack_ih_transposed = pack_hh_transposed = pack_transposed
 
-    def forward(self, x, initial, panels, packing, keep):
-        h = _states(initial[0], x.shape[1])
+    def forward(self, x, initial, H, panels, packing, keep):
+        h = _hidden(initial, x, H, packing)
         D, S = x.shape[:2]
-        B, H = initial[1].shape[1:]
-        P = padded(H, x.dtype)
-        c = empty_aligned((D, B + S if keep else B, P), x.dtype)
-        c[:, :B, :H] = initial[1]
-        c[:, :B, H:] = 0
+        B, P = packing.n_sequences, padded(H, x.dtype)
+        shape = D, B + S if keep else B, P
+        c = _states(None if initial is None else initial[1], shape, x.dtype, B)
         gates = empty_aligned((D, S if keep else 0, 4 * P), x.dtype)
         arrays = (h, c, gates, x, panels)
         _call(lstm.forward, lstm.forward_shards, _work(self, x, h), arrays, packing, (keep,))
@@ -154,10 +152,10 @@ class GRUCell:
     def pack_hh_transposed(self, H, weight):
         return _transposed(H, weight, gru.ORDER_HH)
 
-    def forward(self, x, initial, panels, packing, keep):
-        h = _states(initial[0], x.shape[1])
+    def forward(self, x, initial, H, panels, packing, keep):
+        h = _hidden(initial, x, H, packing)
         D, S = x.shape[:2]
-        gates = empty_aligned((D, S if keep else 0, 4 * padded(h.shape[2], h.dtype)), h.dtype)
+        gates = empty_aligned((D, S if keep else 0, 4 * padded(H, h.dtype)), h.dtype)
         arrays = (h, gates, x, panels)
         _call(gru.forward, gru.forward_shards, _work(self, x, h), arrays, packing, (keep,))
         return {"x": x, "h": h, "d_gates": gates}
@@ -190,11 +188,11 @@ class GRUResetBeforeCell:
         of_rz = _transposed(H, weight, gru_reset_before.ORDER_RZ)
         return np.concatenate([of_n, of_rz], out=empty_aligned((of_n.size + of_rz.size,), weight.dtype))
 
-    def forward(self, x, initial, panels, packing, keep):
-        h = _states(initial[0], x.shape[1])
+    def forward(self, x, initial, H, panels, packing, keep):
+        h = _hidden(initial, x, H, packing)
         D, S = x.shape[:2]
-        P = padded(h.shape[2], h.dtype)
-        n_rows = S if keep else initial[0].shape[1]
+        P = padded(H, h.dtype)
+        n_rows = S if keep else packing.n_sequences
         gates, reset = (empty_aligned((D, n_rows, n * P), h.dtype) for n in (3, 1))
         arrays = (h, gates, reset, x, panels)
         kernel = gru_reset_before
@@ -224,24 +222,26 @@ def _work(cell, x, h):
     return D * S * cell.n_gates * H * (I + H)
 
 
-def _zeros(shape, dtype):
-    array = empty_aligned(shape, dtype)
-    array[...] = 0
-    return array
-
-
 def _blocks(H, vectors, dtype):
     """Panels for H units: a row of so many vectors for each vector of units."""
     count = n_lanes(dtype)
     return empty_aligned((-(-H // count), vectors * count), dtype)
 
 
-def _states(initial, n_rows):
-    """h (D, B + S, H), beginning with the initial states (D, B, H)."""
-    D, B, H = initial.shape
-    h = empty_aligned((D, B + n_rows, H), initial.dtype)
-    h[:, :B] = initial
-    return h
+def _states(initial, shape, dtype, n_initial):
+    """States (D, rows, units), the first `n_initial` rows those of `initial` (D, B, H), or zero if None."""
+    states = empty_aligned(shape, dtype)
+    states[:, :n_initial] = 0
+    if initial is not None:
+        states[:, :n_initial, : initial.shape[2]] = initial
+    return states
+
+
+def _hidden(initial, x, H, packing):
+    """h (D, B + S, H)."""
+    D, S = x.shape[:2]
+    B = packing.n_sequences
+    return _states(None if initial is None else initial[0], (D, B + S, H), x.dtype, B)
 
 
 def _transposed(H, weight, order):
@@ -264,7 +264,7 @@ def _add_gradients(
     for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
         d_gates, x, h = kept["d_gates"][d], kept["x"][d], kept["h"][d]
         H = w_hh.shape[0]
-        d_bias = _zeros((d_gates.shape[1],), h.dtype)
+        d_bias = zeros_aligned((d_gates.shape[1],), h.dtype)
         d_ih, d_hh = _target(w_ih, H, P, h.dtype), _target(w_hh, H, P, h.dtype)
         add_gradient(d_bias, d_ih, d_hh, ih, hh, d_gates, x, h, packing.all_rows, previous)
         _add_padded(w_ih, d_ih, H, P)
@@ -280,8 +280,8 @@ def _add_gradients(
 def _target(weight, H, P, dtype):
     """Where a weight's gradient (K, G H) is added up: there itself, or in zeros (K, G P) if units are padded."""
     if weight is None:
-        return _zeros((0, 0), dtype)
-    return weight if H == P else _zeros((weight.shape[0], weight.shape[1] // H * P), dtype)
+        return zeros_aligned((0, 0), dtype)
+    return weight if H == P else zeros_aligned((weight.shape[0], weight.shape[1] // H * P), dtype)
 
 
 def _add_padded(weight, padded_gates, H, P):

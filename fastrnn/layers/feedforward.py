@@ -59,8 +59,8 @@ class Dense:
             d_bias, d_weight, _NO_WEIGHT[dtype.name], np.array([[0, width, 0]]), _NO_PIECES, d_padded, x,
             np.empty((n, 0), dtype), rows, rows,
         )  # fmt: skip
-        self.parameters.stored_gradient("weight")[...] += d_weight[:, :C]
-        self.parameters.stored_gradient("bias")[...] += d_bias[:C]
+        self.parameters.stored_gradients["weight"][...] += d_weight[:, :C]
+        self.parameters.stored_gradients["bias"][...] += d_bias[:C]
         inputs = padded(self.input_size, dtype)
         panels = empty_aligned((width * inputs,), dtype)
         pack_transposed(panels, self.parameters.stored("weight"), C, (0,))
@@ -90,4 +90,4 @@ class Embedding:
 
     def backward(self, tokens, d_out):
         """Add d_out (S, >= dimension) to the gradients of the vectors of tokens (S,)."""
-        scatter_add_rows(self.parameters.stored_gradient("weight"), d_out, tokens, self.dimension)
+        scatter_add_rows(self.parameters.stored_gradients["weight"], d_out, tokens, self.dimension)

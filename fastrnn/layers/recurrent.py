@@ -97,8 +97,9 @@ class _Recurrent:
         key = None
         if self.training and self.dropout > 0:
             key = int(self._rng.randint(2**31))
+        numbers = None if key is None else np.arange(B)
         rows, final = self._stack.forward(
-            rows, packing, state, np.arange(B), key, self.dropout, keep=self.training
+            rows, packing, state, numbers, key, self.dropout, keep=self.training
         )
         if self.training:
             self._call = packing, T, is_single
@@ -190,6 +191,8 @@ class _Recurrent:
     def _checked_array(self, array, name):
         try:
             array = np.asarray(array)
+            if array.dtype == self.dtype:
+                return array
             if array.dtype.kind == "c":
                 raise TypeError("complex numbers")
             with np.errstate(over="ignore"):  # an overflow to infinity is reported by name

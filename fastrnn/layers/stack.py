@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 
 from fastrnn.kernels.rows import add_rows, copy_rows, drop
-from fastrnn.kernels.vectors import empty_aligned, padded
+from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
 from fastrnn.params import Parameters, orthogonal, uniform
 
 
@@ -41,19 +41,22 @@ class Level:
         return panels
 
     def forward(self, x, initial, packing, keep):
-        """Rows x (S, I) to rows (S, D H); also the final states, each (D, B, H) by place."""
+        """Rows x (S, I) to rows (S, D H); also the final states, each (D, B, H) by place.
+
+        The initial states are likewise, or None for zeros.
+        """
         directions = x[np.newaxis]
         if self.n_directions == 2:
             directions = empty_aligned((2, *x.shape), x.dtype)
             directions[0] = x
             copy_rows(directions[1], 0, x, 0, packing.mirror, x.shape[1])
-        arrays = self.cell.forward(directions, initial, self._panels(), packing, keep)
+        arrays = self.cell.forward(
+            directions, initial, self.hidden_size, self._panels(), packing, keep
+        )
         self.kept = arrays if keep else None
-        B = packing.n_sequences
-        last = B + packing.last_rows
-        final = [arrays["h"][:, last]]
+        final = [arrays["h"][:, packing.last_states]]
         if "c" in arrays:
-            c = arrays["c"][:, last] if keep else arrays["c"]
+            c = arrays["c"][:, packing.last_states] if keep else arrays["c"]
             final.append(c[..., : self.hidden_size])
         return self._joined(arrays["h"], packing), final
 
@@ -68,7 +71,7 @@ class Level:
         return out
 
     def backward(self, d_out, d_final, packing, input_grad, bptt_steps):
-        """Rows d_out (S, >= D H) to rows d_x (S, I padded) or None; d_final become the initial states' gradients."""
+        """Rows d_out (S, >= D H) to rows d_x (S, I padded) or None; and the initial states' gradients."""
         kept, dtype = self.kept, d_out.dtype
         S, D, H = packing.n_rows, self.n_directions, self.hidden_size
         if D == 1:
@@ -84,12 +87,14 @@ class Level:
             ih = _stack([self.cell.pack_ih_transposed(H, w_ih) for w_ih, _, _, _ in stored])
         else:
             ih = empty_aligned((D, 0), dtype)
-        d_states = [_padded_states(d, dtype) for d in d_final]
+        shape = D, packing.n_sequences, padded(H, dtype)
+        d_states = [zeros_aligned(shape, dtype) for _ in range(self.cell.n_states)]
+        if d_final is not None:
+            for padded_state, d in zip(d_states, d_final, strict=True):
+                padded_state[..., :H] = d
         self.cell.backward(kept, d_x, d_states, d_directions, hh, ih, packing, bptt_steps)
-        gradients = [
-            [self.parameters.stored_gradient(n) if n in self.parameters.shapes else None for n in names]
-            for names in self.names
-        ]
+        stored = self.parameters.stored_gradients
+        gradients = [[stored.get(name) for name in names] for names in self.names]
         self.cell.add_gradients(kept, gradients, packing)
         self.kept = None
         d_initial = [d[..., :H] for d in d_states]
@@ -105,15 +110,6 @@ def _stack(arrays):
     if len(arrays) == 1:
         return arrays[0][np.newaxis]
     return np.stack(arrays, out=empty_aligned((len(arrays), *arrays[0].shape), arrays[0].dtype))
-
-
-def _padded_states(d_state, dtype):
-    """d_state (D, B, H) with the units padded to whole vectors by zeros."""
-    D, B, H = d_state.shape
-    out = empty_aligned((D, B, padded(H, dtype)), dtype)
-    out[..., :H] = d_state
-    out[..., H:] = 0
-    return out
 
 
 class Stack:
@@ -216,25 +212,36 @@ class Stack:
         rows : ndarray (S, D H)
         final : tuple of ndarray (num_layers * D, B, H)
         """
-        B, D, H = packing.n_sequences, self.n_directions, self.hidden_size
-        if state is None:
-            state = [np.zeros((self.num_layers * D, B, H), self.dtype)] * self.n_states
-        final = [np.empty((self.num_layers * D, B, H), self.dtype) for _ in range(self.n_states)]
+        final = self._states(packing)
         row_numbers = None
         if dropout_key is not None:
             row_numbers = sequence_numbers[packing.order][packing.places]
         for k, level in enumerate(self._levels):
-            span = slice(k * D, (k + 1) * D)
             if k > 0 and dropout_key is not None:
                 dropped = empty_aligned(x.shape, x.dtype)
                 drop(dropped, x, dropout_key + k, row_numbers, packing.steps, dropout)
                 x = dropped
-            initial = [s[span][:, packing.order] for s in state]
-            x, states = level.forward(x, initial, packing, keep)
-            for whole, part in zip(final, states, strict=True):
-                whole[span, packing.order] = part
+            x, states = level.forward(x, self._of_level(state, k, packing), packing, keep)
+            self._set_level(final, k, states, packing)
         self._tape = (packing, row_numbers, dropout_key, dropout) if keep else None
         return x, tuple(final)
+
+    def _states(self, packing):
+        """States (num_layers * D, B, H) to be filled."""
+        shape = self.num_layers * self.n_directions, packing.n_sequences, self.hidden_size
+        return [np.empty(shape, self.dtype) for _ in range(self.n_states)]
+
+    def _of_level(self, states, k, packing):
+        """Level k's part of states in the batch's order, (D, B, H) by place; None for None."""
+        if states is None:
+            return None
+        span = slice(k * self.n_directions, (k + 1) * self.n_directions)
+        return [s[span][:, packing.order] for s in states]
+
+    def _set_level(self, states, k, parts, packing):
+        span = slice(k * self.n_directions, (k + 1) * self.n_directions)
+        for whole, part in zip(states, parts, strict=True):
+            whole[span, packing.order] = part
 
     def backward(self, d_rows, d_final=None, input_grad=True, bptt_steps=0):
         """From d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None, and the initial states'.
@@ -242,19 +249,13 @@ class Stack:
         Adds to the parameters' gradients; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
         """
         packing, row_numbers, dropout_key, dropout = self._tape
-        B, D, H = packing.n_sequences, self.n_directions, self.hidden_size
-        if d_final is None:
-            d_final = [np.zeros((self.num_layers * D, B, H), self.dtype)] * self.n_states
-        d_initial = [np.empty((self.num_layers * D, B, H), self.dtype) for _ in range(self.n_states)]
+        d_initial = self._states(packing)
         for k in range(self.num_layers - 1, -1, -1):
-            span = slice(k * D, (k + 1) * D)
-            d_states = [d[span][:, packing.order] for d in d_final]
             d_rows, d_states = self._levels[k].backward(
-                d_rows, d_states, packing, input_grad or k > 0, bptt_steps
+                d_rows, self._of_level(d_final, k, packing), packing, input_grad or k > 0, bptt_steps
             )
             if k > 0 and dropout_key is not None:
                 drop(d_rows, d_rows, dropout_key + k, row_numbers, packing.steps, dropout)
-            for whole, part in zip(d_initial, d_states, strict=True):
-                whole[span, packing.order] = part
+            self._set_level(d_initial, k, d_states, packing)
         self._tape = None
         return d_rows, tuple(d_initial)
