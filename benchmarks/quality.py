@@ -41,7 +41,14 @@ SETTINGS = {
         "clip_norm": 1.0,
     },
     "GunPoint": {"cell": "gru", "readout": "mean", "learning_rate_init": 5e-3, "max_iter": 200},
-    "ECG200": {"cell": "gru", "readout": "mean", "learning_rate_init": 5e-3, "max_iter": 100},
+    "ItalyPowerDemand": {"cell": "gru", "bidirectional": True, "readout": "last"},
+    "ECG200": {
+        "cell": "gru",
+        "bidirectional": True,
+        "readout": "max",
+        "learning_rate_init": 1e-2,
+    },
+    "SyntheticControl": {"cell": "gru", "bidirectional": True, "readout": "last"},
     "SNIPS intents": {
         "bidirectional": True,
         "readout": "max",

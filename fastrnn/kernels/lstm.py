@@ -19,6 +19,7 @@ from numba import njit, prange
 
 from fastrnn.kernels.activations import sigmoid, tanh
 from fastrnn.kernels.tiles import (
+    HOISTED_STEPS,
     SECOND_LEVEL,
     gate_tile,
     hoisted_rows,
@@ -55,32 +56,64 @@ def _gates(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, 
 
 
 @njit(**OPTIONS)
-def _hoist(before, x, panels, starts, counts, t, stop):
-    """before (blocks, rows, 4 lanes) = bias + W_ih x of the rows of steps t to stop."""
+def _hoist(before, first, x, panels, p, starts, counts, t, stop):
+    """before (blocks, rows, 4 lanes) = bias + W_ih x of block p, for the rows of steps t to stop, from row `first`."""
     I, L = x.shape[1], lanes(x)
-    blocks, size = panels.shape
-    first = 0
-    while t < stop:
+    size = panels.shape[1]
+    bias, w_x = at(panels, p * size), at(panels, p * size + 4 * L)
+    while t < stop and counts[t] > 0:
         row = starts[t]
         n, t = next_run(starts, counts, t, stop)
         rows_a_tile = tile_rows(n)
-        for p in range(blocks):
-            bias, w_x = at(panels, p * size), at(panels, p * size + 4 * L)
-            for r in range(0, n, rows_a_tile):
-                rows = min(rows_a_tile, n - r)
-                x_r, out = at(x, (row + r) * I), at(before, (p * before.shape[1] + first + r) * 4 * L)
-                _gates(rows, out, bias, 0, x_r, I, I, w_x, x_r, 0, 0, w_x, w_x)
+        for r in range(0, n, rows_a_tile):
+            rows = min(rows_a_tile, n - r)
+            x_r, out = at(x, (row + r) * I), at(before, (p * before.shape[1] + first + r) * 4 * L)
+            _gates(rows, out, bias, 0, x_r, I, I, w_x, x_r, 0, 0, w_x, w_x)
         first += n
+
+
+@njit(**OPTIONS)
+def _block(h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now, c_old, n, keep, streamed):
+    """Block p of the units of n rows of one step; from row `hoisted_row` of `before` on if that is not negative."""
+    H, I, P = h.shape[1], x.shape[1], c.shape[1]
+    L = lanes(h)
+    blocks, size = panels.shape
+    sums = scratch(h)
+    unit = p * L
+    bias, w_x, w_h = at(panels, p * size), at(panels, p * size + 4 * L), at(panels, p * size + (1 + I) * 4 * L)
+    rows_a_tile = tile_rows(n)
+    for r in range(0, n, rows_a_tile):
+        rows = min(rows_a_tile, n - r)
+        ahead = w_h
+        if streamed:  # the tiles of this block fetch the next one's panel
+            ahead = at(panels, ((p + 1) % blocks + 1) * size - (r // rows_a_tile + 1) * H * L)
+        x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
+        if hoisted_row >= 0:
+            start = at(before, (p * before.shape[1] + hoisted_row + r) * 4 * L)
+            _gates(rows, sums, start, 4 * L, x_r, I, 0, w_x, h_r, H, H, w_h, ahead)
+        else:
+            _gates(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
+        for q in range(rows):
+            i = sigmoid(load(sums, q * 4 * L))
+            f = sigmoid(load(sums, q * 4 * L + L))
+            g = tanh(load(sums, q * 4 * L + 2 * L))
+            o = sigmoid(load(sums, q * 4 * L + 3 * L))
+            c_new = f * load(c, (c_old + r + q) * P + unit) + i * g
+            store(c, (c_now + r + q) * P + unit, c_new)
+            store_some(h, (now + r + q) * H + unit, o * tanh(c_new), H - unit)
+            if keep:
+                kept = (row + r + q) * 4 * P + unit
+                store(gates, kept, i)
+                store(gates, kept + P, f)
+                store(gates, kept + 2 * P, g)
+                store(gates, kept + 3 * P, o)
 
 
 @njit(**OPTIONS)
 def forward(h, c, gates, x, panels, starts, counts, first, keep):
     """Run one shard, whose first sequence is the batch's number `first`."""
-    H, I = h.shape[1], x.shape[1]
-    B, P = h.shape[0] - x.shape[0], c.shape[1]
-    L = lanes(h)
-    blocks, size = panels.shape
-    sums = scratch(h)
+    B, P, L = h.shape[0] - x.shape[0], c.shape[1], lanes(h)
+    blocks = panels.shape[0]
     streamed = panels.size * h.itemsize > SECOND_LEVEL
     room = hoisted_rows(counts[0], counts.size, 4 * P * h.itemsize)
     before = np.empty((0, 0, 0), h.dtype)
@@ -88,54 +121,71 @@ def forward(h, c, gates, x, panels, starts, counts, first, keep):
     while t < counts.size and counts[t] > 0:
         if t == stop:
             stop, hoisted = next_chunk(counts, t, streamed, room)
-            hoisted_row = 0
-            if hoisted:
-                if before.size == 0:
-                    before = np.empty((blocks, room, 4 * L), h.dtype)
-                _hoist(before, x, panels, starts, counts, t, stop)
+            hoisted_row = 0 if hoisted else -1
+            if hoisted and before.size == 0:
+                before = np.empty((blocks, room, 4 * L), h.dtype)
+            for p in range(blocks if hoisted else 0):
+                _hoist(before, 0, x, panels, p, starts, counts, t, stop)
         n, row = counts[t], starts[t]
-        rows_a_tile = tile_rows(n)
         now, old = B + row, B + starts[t - 1] if t > 0 else first
         c_now, c_old = (now, old) if keep else (first, first)
         for p in range(blocks):
-            w_x, w_h = at(panels, p * size + 4 * L), at(panels, p * size + (1 + I) * 4 * L)
-            unit = p * L
-            for r in range(0, n, rows_a_tile):
-                rows = min(rows_a_tile, n - r)
-                ahead = w_h
-                if streamed:  # the tiles of this block fetch the next one's panel
-                    ahead = at(panels, ((p + 1) % blocks + 1) * size - (r // rows_a_tile + 1) * H * L)
-                x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
-                if hoisted:
-                    start = at(before, (p * before.shape[1] + hoisted_row + r) * 4 * L)
-                    _gates(rows, sums, start, 4 * L, x_r, I, 0, w_x, h_r, H, H, w_h, ahead)
-                else:
-                    _gates(rows, sums, at(panels, p * size), 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
-                for q in range(rows):
-                    i = sigmoid(load(sums, q * 4 * L))
-                    f = sigmoid(load(sums, q * 4 * L + L))
-                    g = tanh(load(sums, q * 4 * L + 2 * L))
-                    o = sigmoid(load(sums, q * 4 * L + 3 * L))
-                    c_new = f * load(c, (c_old + r + q) * P + unit) + i * g
-                    store(c, (c_now + r + q) * P + unit, c_new)
-                    store_some(h, (now + r + q) * H + unit, o * tanh(c_new), H - unit)
-                    if keep:
-                        kept = (row + r + q) * 4 * P + unit
-                        store(gates, kept, i)
-                        store(gates, kept + P, f)
-                        store(gates, kept + 2 * P, g)
-                        store(gates, kept + 3 * P, o)
-        hoisted_row += n
+            _block(
+                h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now, c_old, n, keep, streamed
+            )
+        hoisted_row += n if hoisted else 0
         t += 1
 
 
 @njit(**PARALLEL_OPTIONS)
 def forward_shards(h, c, gates, x, panels, starts, counts, firsts, keep):
-    """All directions (the arrays' first axis) and shards."""
+    """All directions (the arrays' first axis) and shards, a task each."""
     n_shards = firsts.size
     for task in prange(h.shape[0] * n_shards):
         d, s = task // n_shards, task % n_shards
         forward(h[d], c[d], gates[d], x[d], panels[d], starts[s], counts[s], firsts[s], keep)
+
+
+@njit(**OPTIONS)
+def _shards_block(
+    h, c, gates, x, panels, before, starts, counts, firsts, firsts_hoisted, p, t, t_hoisted, keep
+):
+    """Block p of step t in all shards; the input products of the steps since t_hoisted are hoisted."""
+    B = h.shape[0] - x.shape[0]
+    for s in range(firsts.size):
+        n = counts[s, t]
+        if n > 0:
+            row, first = starts[s, t], firsts[s]
+            now, old = B + row, B + starts[s, t - 1] if t > 0 else first
+            c_now, c_old = (now, old) if keep else (first, first)
+            hoisted_row = firsts_hoisted[s] + counts[s, t_hoisted:t].sum()
+            _block(
+                h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now, c_old, n, keep, False
+            )
+
+
+@njit(**PARALLEL_OPTIONS)
+def forward_blocks(h, c, gates, x, panels, starts, counts, firsts, keep):
+    """All directions and shards, a task a block of units and step: each thread reads a part of the weights only."""
+    D, blocks, T = h.shape[0], panels.shape[1], counts.shape[1]
+    firsts_hoisted = firsts * HOISTED_STEPS
+    room = (h.shape[1] - x.shape[1]) * HOISTED_STEPS
+    before = np.empty((D, blocks, room, 4 * lanes(h)), h.dtype)
+    for t_hoisted in range(0, T, HOISTED_STEPS):
+        stop = min(T, t_hoisted + HOISTED_STEPS)
+        for task in prange(D * blocks):
+            d, p = task // blocks, task % blocks
+            for s in range(firsts.size):
+                _hoist(
+                    before[d], firsts_hoisted[s], x[d], panels[d], p, starts[s], counts[s], t_hoisted, stop
+                )
+        for t in range(t_hoisted, stop):
+            for task in prange(D * blocks):
+                d, p = task // blocks, task % blocks
+                _shards_block(
+                    h[d], c[d], gates[d], x[d], panels[d], before[d], starts, counts, firsts,
+                    firsts_hoisted, p, t, t_hoisted, keep,
+                )  # fmt: skip
 
 
 @njit(**OPTIONS)

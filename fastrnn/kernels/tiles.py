@@ -260,6 +260,7 @@ FEW_ROWS = 4
 """Fewer rows than these use a third of the registers or less."""
 SECOND_LEVEL = 3 * 2**18
 """Bytes of weights that stay in the second-level cache from step to step."""
+HOISTED_STEPS = 8
 HOISTED = 2**18
 """Bytes of hoisted input products that stay there with them."""
 
@@ -267,7 +268,7 @@ HOISTED = 2**18
 @njit(**OPTIONS)
 def hoisted_rows(n, n_steps, row_bytes):
     """Rows to make room for, for a shard of n sequences, if input products are hoisted."""
-    return min(max(HOISTED // row_bytes, 8 * n), n * n_steps)
+    return min(max(HOISTED // row_bytes, HOISTED_STEPS * n), n * n_steps)
 
 
 @njit(**OPTIONS)

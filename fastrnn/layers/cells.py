@@ -9,7 +9,7 @@ import numpy as np
 from fastrnn import threads
 from fastrnn.kernels import activations, gru, gru_reset_before, lstm, rnn
 from fastrnn.kernels.gradient import gradient, gradient_windows
-from fastrnn.kernels.tiles import MAX_WIDTH, pack_transposed
+from fastrnn.kernels.tiles import MAX_WIDTH, SECOND_LEVEL, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
 
 NONLINEARITIES = {
@@ -37,6 +37,21 @@ def _call(serial, parallel, work, by_direction, packing, scalars):
         parallel(*by_direction, *by_shard, *scalars)
 
     threads.run(work if n_directions * n_shards > 1 else 0, at_once, one_after_the_other)
+
+
+def _call_forward(kernel, work, by_direction, panels, packing, scalars):
+    """Run a cell's forward pass; threads share shards, or the units of each step where weights are many."""
+    steps = packing.counts.shape[1]
+    is_streamed = panels[0].nbytes > SECOND_LEVEL and work // steps > threads.SMALL
+    if is_streamed:
+        by_shard = (packing.starts, packing.counts, packing.firsts)
+        threads.run(
+            work,
+            lambda: kernel.forward_blocks(*by_direction, *by_shard, *scalars),
+            lambda: _call(kernel.forward, None, 0, by_direction, packing, scalars),
+        )
+    else:
+        _call(kernel.forward, kernel.forward_shards, work, by_direction, packing, scalars)
 
 
 def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
@@ -120,7 +135,7 @@ class LSTMCell:
         c = _states(None if initial is None else initial[1], shape, x.dtype, B)
         gates = empty_aligned((D, S if keep else 0, 4 * P), x.dtype)
         arrays = (h, c, gates, x, panels)
-        _call(lstm.forward, lstm.forward_shards, _work(self, x, h), arrays, packing, (keep,))
+        _call_forward(lstm, _work(self, x, h), arrays, panels, packing, (keep,))
         return {"x": x, "h": h, "c": c, "d_gates": gates}
 
     def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
