@@ -101,6 +101,14 @@ def test_panels_of_several_matrices(dtype):
     assert panels.tobytes() == packed(np.concatenate([top, bottom])).tobytes()
 
 
+def blocked(a, rows):
+    """The columns of `a` in blocks of `rows`, the last one filled up."""
+    K, M = a.shape
+    filled = np.zeros((K, -(-M // rows) * rows), a.dtype)
+    filled[:, :M] = a
+    return np.ascontiguousarray(filled.reshape(K, -1, rows).swapaxes(0, 1))
+
+
 @every_dtype
 @pytest.mark.parametrize("K", [1, 3, 97])
 def test_transposed_product(K, dtype):
@@ -108,12 +116,14 @@ def test_transposed_product(K, dtype):
         a, b = normal(K, 13, dtype=dtype), normal(K, N, dtype=dtype, seed=1)
         start = normal(13, N, dtype=dtype, seed=2)
         whole = start.copy()
-        transposed_product(whole, 0, N, a, 0, 13, b, 0, N, 13, N // n_lanes(dtype), K)
+        width = tile_rows(13)
+        blocks, n_vectors = blocked(a, width), N // n_lanes(dtype)
+        transposed_product(whole, 0, N, blocks, 0, width, K * width, b, 0, N, 13, n_vectors, K)
         exact = start + a.T.astype(float) @ b.astype(float)
         np.testing.assert_allclose(whole, exact, rtol=0, atol=TOLERANCE[dtype] * max(10, K))
         for rows in range(1, 13):
             some = np.concatenate([start[:rows], np.full((1, N), 77, dtype)])
-            transposed_product(some, 0, N, a, 0, 13, b, 0, N, rows, N // n_lanes(dtype), K)
+            transposed_product(some, 0, N, blocks, 0, width, K * width, b, 0, N, rows, n_vectors, K)
             assert some[:rows].tobytes() == whole[:rows].tobytes()
             assert (some[rows] == 77).all()
 

@@ -7,23 +7,34 @@ number of threads: threads share out the columns, never the rows.
 import numpy as np
 from numba import njit, prange
 
-from fastrnn.kernels.tiles import MAX_WIDTH, transposed_product
+from fastrnn.kernels.tiles import MAX_WIDTH, tile_rows, transposed_product
 from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, aligned_start, lanes, load, load_some, store
 
 VERSION = 1
 
-CHUNK = 64  # rows: that many of four vectors of d_gates, and a cache line of each row of input, fill 30 KiB
+CHUNK = 192  # rows between one pass over the weights' gradients and the next
 
 
 @njit(**OPTIONS)
-def gather_rows(out, out0, stride, a, first, picked, n):
-    """Copy n rows of a, those `picked` from index `first`, to rows of `stride` elements."""
-    M = a.shape[1]
-    count = lanes(a)
+def block_size(rows, count):
+    """Elements of one block of `gather_rows`, and room for the vector that runs over its end."""
+    return CHUNK * rows + count
+
+
+@njit(**OPTIONS)
+def gather_rows(blocks, b0, a, first, picked, n):
+    """Copy n rows of a, those `picked` from index `first`, in blocks of as many columns as a tile has rows.
+
+    A block's columns are contiguous, row after row: a tile then reads them one after the other.
+    """
+    M, count = a.shape[1], lanes(a)
+    rows = tile_rows(M)
     for k in range(n):
-        source, target = picked[first + k] * M, out0 + k * stride
-        for m in range(0, M, count):
-            store(out, target + m, load_some(a, source + m, M - m))
+        source, target = picked[first + k] * M, b0 + k * rows
+        for m in range(0, M, rows):
+            # A whole vector is quicker than `rows` elements; the next row, or the room, takes what is too much.
+            store(blocks, target, load_some(a, source + m, M - m))
+            target += block_size(rows, count)
 
 
 @njit(**OPTIONS)
@@ -41,7 +52,7 @@ def copy_columns(panels, p0, d_bias, d_gates, first, n, low, high):
 
 
 @njit(**OPTIONS)
-def add_outer(d_weight, pieces, buffer, left, stride, right, n, low, high):
+def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
     """d_weight (M, N) += inputs^T times the panels of the columns low to high.
 
     Each of `pieces` (., 3) is a run of d_gates' columns, from and to, and d_weight's column where it goes.
@@ -57,8 +68,8 @@ def add_outer(d_weight, pieces, buffer, left, stride, right, n, low, high):
                 panel = right + (column - low) * CHUNK + start - column
                 target = start - pieces[piece, 0] + pieces[piece, 2]
                 transposed_product(
-                    d_weight, target, N, buffer, left, stride, buffer, panel, panel_columns,
-                    M, (stop - start) // count, n,
+                    d_weight, target, N, buffer, left, rows_a_tile, block_size(rows_a_tile, count),
+                    buffer, panel, panel_columns, M, (stop - start) // count, n,
                 )  # fmt: skip
 
 
@@ -72,19 +83,26 @@ def gradient(low, high, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h,
     I, H = x.shape[1], h.shape[1]
     count = lanes(d_gates)
     high = min(high, d_gates.shape[1])
-    # Rows an odd number of cache lines apart spread over all sets of the cache.
-    stride = (max(I, H) // count + 1) // 2 * 2 * count + count
+    left_size = max(_left_size(I, count), _left_size(H, count))
     panels = (high - low + MAX_WIDTH * count - 1) // (MAX_WIDTH * count)
-    buffer = np.empty(CHUNK * (panels * MAX_WIDTH * count + stride) + 2 * count, d_gates.dtype)
+    buffer = np.empty(left_size + CHUNK * panels * MAX_WIDTH * count + count, d_gates.dtype)
     left = aligned_start(buffer)
-    right = left + CHUNK * stride
+    right = left + left_size
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         copy_columns(buffer, right, d_bias, d_gates, s, n, low, high)
-        gather_rows(buffer, left, stride, x, s, rows, n)
-        add_outer(d_ih, ih_pieces, buffer, left, stride, right, n, low, high)
-        gather_rows(buffer, left, stride, h, s, previous, n)
-        add_outer(d_hh, hh_pieces, buffer, left, stride, right, n, low, high)
+        gather_rows(buffer, left, x, s, rows, n)
+        add_outer(d_ih, ih_pieces, buffer, left, tile_rows(I), right, n, low, high)
+        gather_rows(buffer, left, h, s, previous, n)
+        add_outer(d_hh, hh_pieces, buffer, left, tile_rows(H), right, n, low, high)
+
+
+@njit(**OPTIONS)
+def _left_size(M, count):
+    """Elements of all blocks of M columns, in whole vectors."""
+    rows = tile_rows(M)
+    size = (M + rows - 1) // rows * block_size(rows, count)
+    return (size + count - 1) // count * count
 
 
 @njit(**PARALLEL_OPTIONS)

@@ -72,7 +72,7 @@ def _hoist(before, first, x, panels, p, starts, counts, t, stop):
         first += n
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, inline="always")
 def _block(h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now, c_old, n, keep, streamed):
     """Block p of the units of n rows of one step; from row `hoisted_row` of `before` on if that is not negative."""
     H, I, P = h.shape[1], x.shape[1], c.shape[1]

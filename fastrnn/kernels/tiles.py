@@ -252,8 +252,11 @@ _transposed_4, _transposed_2, _transposed_1 = (_transposed_tile(width) for width
 @njit(**OPTIONS)
 def tile_rows(n):
     """Rows of each tile when `n` rows are shared out evenly: 8 are 4 + 4, not 6 + 2."""
-    tiles = max(1, (n + MAX_ROWS - 1) // MAX_ROWS)
-    return max(1, (n + tiles - 1) // tiles)
+    tiles = (n + MAX_ROWS - 1) // MAX_ROWS
+    rows = MAX_ROWS
+    while rows > 1 and (rows - 1) * tiles >= n:  # a division takes longer, and this is called for each block
+        rows -= 1
+    return rows
 
 
 FEW_ROWS = 4
@@ -386,21 +389,27 @@ def product(c, c0, c_stride, a, a0, a_stride, panels, p0, n_rows, n_vectors, n_k
 
 
 @njit(**OPTIONS)
-def transposed_product(c, c0, c_stride, a, a0, a_stride, b, b0, b_stride, n_rows, n_vectors, n_k):
-    """C (n_rows, n_vectors vectors) += A^T B for A (n_k, n_rows) and B (n_k, n_vectors vectors), each from a flat index."""
+def transposed_product(
+    c, c0, c_stride, a, a0, rows_a_tile, block_size, b, b0, b_stride, n_rows, n_vectors, n_k
+):
+    """C (n_rows, n_vectors vectors) += A^T B for A (n_k, n_rows) and B (n_k, n_vectors vectors), each from a flat index.
+
+    A lies in blocks of `rows_a_tile` columns, `block_size` elements apart.
+    """
     count = lanes(c)
-    rows_a_tile = tile_rows(n_rows)
     v = 0
     while v < n_vectors:
         width = panel_width(n_vectors - v)
         right = at(b, b0 + v * count)
+        block = a0
         for r in range(0, n_rows, rows_a_tile):
             rows = min(rows_a_tile, n_rows - r)
-            out, left = at(c, c0 + r * c_stride + v * count), at(a, a0 + r)
+            out, left = at(c, c0 + r * c_stride + v * count), at(a, block)
             if width == 4:
-                _transposed_4(rows, out, c_stride, left, a_stride, n_k, right, b_stride)
+                _transposed_4(rows, out, c_stride, left, rows_a_tile, n_k, right, b_stride)
             elif width == 2:
-                _transposed_2(rows, out, c_stride, left, a_stride, n_k, right, b_stride)
+                _transposed_2(rows, out, c_stride, left, rows_a_tile, n_k, right, b_stride)
             else:
-                _transposed_1(rows, out, c_stride, left, a_stride, n_k, right, b_stride)
+                _transposed_1(rows, out, c_stride, left, rows_a_tile, n_k, right, b_stride)
+            block += block_size
         v += width

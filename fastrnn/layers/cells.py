@@ -18,10 +18,6 @@ NONLINEARITIES = {
     "sigmoid": activations.SIGMOID,
 }
 
-CACHE_FOR_WEIGHTS = 2**21
-"""Bytes of weight gradients a thread works on at once: measured; more rows of input per copy outweigh the misses."""
-
-
 def _call(serial, parallel, work, by_direction, packing, scalars):
     """Run a kernel over all directions and shards."""
     by_shard = (packing.starts, packing.counts, packing.firsts)
@@ -59,16 +55,12 @@ def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, 
     S, width = d_gates.shape
     inputs = x.shape[1] + h.shape[1]
     panel = MAX_WIDTH * n_lanes(d_gates.dtype)
-    share = -(-width // threads.available())
-    fitting = CACHE_FOR_WEIGHTS // (d_gates.itemsize * inputs)
-    step = max(panel, min(share, fitting) // panel * panel)
+    step = -(-width // (threads.available() * panel)) * panel
     arrays = d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous
 
-    def one_after_the_other():
-        for low in range(0, width, step):
-            gradient(low, low + step, *arrays)
-
-    threads.run(S * width * inputs, lambda: gradient_windows(step, *arrays), one_after_the_other)
+    threads.run(
+        S * width * inputs, lambda: gradient_windows(step, *arrays), lambda: gradient(0, width, *arrays)
+    )
 
 
 class RNNCell:
