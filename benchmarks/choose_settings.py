@@ -50,8 +50,8 @@ GRIDS = {
     "BasicMotions": SHAPES,
     "ItalyPowerDemand": SHAPES,
     "GunPoint": SHAPES | RATES | {"max_iter": [100, 200]},
-    "ECG200": SHAPES | RATES,
-    "SyntheticControl": SHAPES,
+    "ECG200": SHAPES | RATES | {"max_iter": [60, 120]},
+    "SyntheticControl": SHAPES | {"learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 120]},
     "SNIPS intents": {
         "cell": ["lstm", "gru"],
         "bidirectional": [True],

@@ -248,7 +248,12 @@ def summary_table(section, cells):
 
 def met_text(summary):
     """Say whether a cell's ratios suffice, and what stands in the way."""
-    text = "yes" if summary["met"] else f"no ({summary['points_short']} points short)"
+    short = []
+    if summary["geometric_mean"] < summary["asked_mean"]:
+        short.append("mean")
+    if summary["points_short"]:
+        short.append(f"{summary['points_short']} points")
+    text = f"no ({', '.join(short)} short)" if short else "yes"
     count = summary["points_disturbed"]
     return f"{text}; {count} disturbed" if count else text
 

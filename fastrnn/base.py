@@ -1,5 +1,8 @@
-"""What the estimators share: checks of what comes in, building and training the network, prediction."""
+"""What the estimators share: checks of what comes in, training, prediction."""
 
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastrnn import threads
 from fastrnn.network import SequenceNetwork, make_cell
-from fastrnn.sequences import as_sequences
+from fastrnn.sequences import Sequences, as_sequences
 from fastrnn.training import Settings, Trainer, fit_lbfgs
 
 SHARED_CONSTRAINTS = {
@@ -41,74 +44,92 @@ SHARED_CONSTRAINTS = {
     "tol": [Interval(Real, 0, None, closed="left"), None],
     "warm_start": ["boolean"],
     "dtype": [StrOptions({"float32", "float64"})],
-    "n_jobs": [Integral, None],
+    "n_jobs": [
+        Interval(Integral, None, -1, closed="right"),
+        Interval(Integral, 1, None, closed="left"),
+        None,
+    ],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
-    "callbacks": ["array-like", None],
+    "callbacks": [list, tuple, None],
 }
+
+KEYS_OF_AN_EPOCH = 2**20
+"""The distance of two epochs' dropout keys; in between each level of the stack has its own."""
 
 
 def is_panel(X):
-    """Whether X is a table of univariate series (n, T): a 2-D array or frame, or a list of lists of numbers."""
+    """Whether X is a table (n, T): a 2-D array or frame, or a list of lists of numbers."""
     if hasattr(X, "shape"):
         return len(X.shape) == 2
     if hasattr(X, "__array__"):
         return np.asarray(X).ndim == 2
-    if not isinstance(X, (list, tuple)) or not X or not all(isinstance(x, (list, tuple)) for x in X):
+    if not isinstance(X, (list, tuple)) or not all(isinstance(x, (list, tuple)) for x in X):
         return False
     same_length = len({len(x) for x in X}) == 1
     return same_length and all(np.isscalar(v) or v is None for x in X for v in x)
 
 
+@dataclass
+class Problem:
+    """What a network is to learn; targets and weights are one a sequence, or one a stored step."""
+
+    sequences: Sequences
+    targets: np.ndarray
+    weights: np.ndarray
+    n_outputs: int
+    loss: Callable
+    strata: np.ndarray | None = None
+    """Classes (n,), of which a held-out part shall have its share."""
+
+
 class SequenceEstimator(BaseEstimator):
-    """Base of the estimators that read sequences; they encode targets and decode outputs."""
+    """Base of the estimators that read sequences; they encode targets and decode outputs.
 
-    # ------------------------------------------------------------------------------------------------- input
+    A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and
+    returns a `Problem`, and `_validation_score(network, problem, held_out)`, which returns a
+    callable.
+    """
 
-    def _check_X(self, X, *, fitting):
-        """X as `Sequences`; sets or checks `n_features_in_`."""
-        tokens = self.embedding_dim is not None
-        if is_panel(X) or hasattr(X, "todense"):
-            return self._check_panel(X, fitting, tokens)
-        if not fitting and self._is_panel and not (hasattr(X, "dtype") and X.dtype != object):
-            X = self._as_panel(X)
-            return self._check_panel(X, fitting, tokens)
-        n_features = None if fitting else self.n_features_in_
+    # -------------------------------------------------------------------------------------- input
+
+    def _check_sequences(self, X, *, reset):
+        """X as `Sequences`; with `reset` later ones must be like it, else it like the first."""
+        if reset:
+            self._is_panel = is_panel(X)
+        if is_panel(X):
+            # What is no finite number is left to as_sequences, which names its place.
+            options = {"dtype": None, "ensure_all_finite": False}
+            if self._is_panel:
+                X = validate_data(self, X, reset=reset, **options)
+            else:
+                X = check_array(X, **options)
+        tokens, n_features = self.embedding_dim is not None, None
+        if not reset:
+            n_features = 1 if self._is_panel else self.n_features_in_
         sequences = as_sequences(X, self.dtype, tokens=tokens, n_features=n_features)
-        if fitting:
-            self._is_panel = False
+        if self._is_panel:
+            self._check_panel(sequences)
+        elif reset:
             self.n_features_in_ = 1 if tokens else sequences.values.shape[1]
         return sequences
 
-    def _as_panel(self, X):
-        """Series that came in another form to a model fitted on a panel: the lengths must be the panel's."""
-        series = [np.asarray(x) for x in X]
-        for k, x in enumerate(series):
-            if x.shape not in ((self.n_features_in_,), (self.n_features_in_, 1)):
-                raise ValueError(
-                    f"X[{k}] has shape {x.shape}, but {type(self).__name__} was fitted on a 2-D X of series of "
-                    f"{self.n_features_in_} steps; fit on a list of sequences to predict other lengths"
-                )
-        return np.array([x.ravel() for x in series])
-
-    def _check_panel(self, X, fitting, tokens):
-        if not fitting and not self._is_panel and not hasattr(X, "todense"):
-            return as_sequences(
-                check_array(X, dtype=None, ensure_min_features=1), self.dtype, tokens=tokens,
-                n_features=self.n_features_in_,
-            )  # fmt: skip
-        dtype = np.int64 if tokens else self.dtype
-        with np.errstate(over="ignore"):
-            X = validate_data(self, X, reset=fitting, dtype=None if tokens else [dtype], order="C")
-        if fitting:
-            self._is_panel = True
-        return as_sequences(X, self.dtype, tokens=tokens)
+    def _check_panel(self, sequences):
+        """Series for a model fitted on a panel, in whatever form, must have its length."""
+        for k in np.flatnonzero(sequences.lengths != self.n_features_in_):
+            raise ValueError(
+                f"X[{k}] has {sequences.lengths[k]} steps, but {type(self).__name__} was fitted on "
+                f"a 2-D X of series of {self.n_features_in_} steps; fit on a list of sequences to "
+                "predict other lengths"
+            )
 
     def _check_weights(self, sample_weight, n):
         """Weights (n,) with the mean 1."""
         if sample_weight is None:
             return np.ones(n)
-        weights = _check_sample_weight(sample_weight, np.empty((n, 1)), ensure_non_negative=True)
+        weights = _check_sample_weight(
+            sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
+        )
         return self._normalised(weights)
 
     @staticmethod
@@ -117,40 +138,106 @@ class SequenceEstimator(BaseEstimator):
             raise ValueError("all weights are zero; at least one sequence needs a positive weight")
         return weights * (weights.size / weights.sum())
 
-    def _check_options(self, sequences):
-        """Options that exclude each other, or do not go with the data."""
+    def _check_parameters(self):
+        """What can be said against the parameters before anything is known of the data."""
+        self._validate_params()
+        if not all(callable(callback) for callback in self.callbacks or ()):
+            raise ValueError(f"callbacks must hold callables only; got callbacks={self.callbacks}")
         if self.bptt_steps is not None and self.bidirectional:
             raise ValueError(
-                f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with bidirectional=True the "
-                "reverse direction would need the end of each sequence first: set one of them"
+                f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with "
+                "bidirectional=True the reverse direction would need the end of each sequence "
+                "first: set one of them"
             )
-        if getattr(self, "readout", None) == "concat":
-            self._check_equal_lengths(sequences)
 
-    def _check_equal_lengths(self, sequences):
-        expected = sequences.lengths[0]
-        if hasattr(self, "network_"):
-            expected = self._n_steps
-        if (sequences.lengths != expected).any():
+    def _check_lengths(self, sequences, expected):
+        """With readout="concat" all must have the `expected` number of steps."""
+        if self._readout() == "concat" and (sequences.lengths != expected).any():
             k = int(np.argmax(sequences.lengths != expected))
             raise ValueError(
-                f"readout='concat' needs sequences of one length: X[{k}] has {sequences.lengths[k]} steps, "
-                f"expected {expected}; use 'last', 'mean' or 'max' for ragged data"
+                f"readout='concat' needs sequences of one length: X[{k}] has "
+                f"{sequences.lengths[k]} steps, expected {expected}; use 'last', 'mean' or 'max' "
+                "for ragged data"
             )
 
-    # ----------------------------------------------------------------------------------------------- training
+    def _check_known(self, sequences):
+        """Lengths and tokens must be such as the network can read."""
+        self._check_lengths(sequences, self.network_.n_steps)
+        if self.embedding_dim is None:
+            return
+        n_tokens = self.network_.embedding.n_tokens
+        if sequences.values.max() >= n_tokens:
+            row = int(np.argmax(sequences.values >= n_tokens))
+            k = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
+            raise ValueError(
+                f"X[{k}] holds the token {sequences.values[row]}, but the first fit has seen "
+                f"tokens up to {n_tokens - 1}"
+            )
 
-    def _settings(self, max_iter, n_sequences):
-        return Settings(
-            solver=self.solver, learning_rate_init=self.learning_rate_init, learning_rate=self.learning_rate,
-            momentum=self.momentum, nesterov=self.nesterovs_momentum, alpha=self.alpha,
-            n_sequences=n_sequences,
-            batch_size=self.batch_size, max_iter=max_iter, shuffle=self.shuffle, clip_norm=self.clip_norm,
-            clip_value=self.clip_value, n_iter_no_change=self.n_iter_no_change, tol=self.tol,
-            verbose=bool(self.verbose),
-        )  # fmt: skip
+    # ----------------------------------------------------------------------------------- training
 
-    def _new_network(self, sequences, n_outputs, rng):
+    def _fit(self, X, y, sample_weight):
+        """Check and train; under `warm_start` go on from the weights that are there."""
+        self._check_parameters()
+        with self._unchanged_on_error(), threads.limit(self.n_jobs):
+            goes_on = self.warm_start and self.__sklearn_is_fitted__()
+            problem = self._problem(X, y, sample_weight, goes_on)
+            rng = check_random_state(self.random_state)
+            self._prepare_network(problem, goes_on, rng)
+            settings = self._settings(len(problem.sequences))
+            self._trainer = Trainer(self.network_, settings, rng)
+            self._train(problem, rng)
+            self._set_history()
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, **known):
+        """Check and train for one epoch, going on with the optimiser's memory."""
+        self._check_parameters()
+        if self.solver == "lbfgs":
+            raise ValueError(
+                "partial_fit needs a stochastic solver; solver='lbfgs' reads all data at once"
+            )
+        with self._unchanged_on_error(), threads.limit(self.n_jobs):
+            goes_on = self.__sklearn_is_fitted__()
+            problem = self._problem(X, y, sample_weight, goes_on, **known)
+            settings = replace(self._settings(len(problem.sequences)), learning_rate="constant")
+            if goes_on:
+                self._prepare_network(problem, goes_on, None)
+                self._trainer = self._trainer.successor(settings)
+            else:
+                rng = check_random_state(self.random_state)
+                self._prepare_network(problem, goes_on, rng)
+                self._trainer = Trainer(self.network_, settings, rng)
+            self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
+            self._set_history()
+        return self
+
+    @contextmanager
+    def _unchanged_on_error(self):
+        """Whatever is raised within, the estimator is what it was."""
+        before = vars(self).copy()
+        theta = self.network_.theta.copy() if self.__sklearn_is_fitted__() else None
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            if theta is not None:
+                self.network_.theta[:] = theta
+                self.network_.changed()
+            raise
+
+    def _prepare_network(self, problem, goes_on, rng):
+        """A new network, or check that the problem is one for the network that is there."""
+        if goes_on:
+            self._check_known(problem.sequences)
+            self.network_.dropout = self.dropout
+            return
+        self._check_lengths(problem.sequences, problem.sequences.lengths[0])
+        self.network_ = self._new_network(problem, rng)
+        self._dropout_seed = int(rng.randint(2**31)) if self.dropout else 0
+
+    def _new_network(self, problem, rng):
         recurrent = {
             "hidden_size": self.hidden_size,
             "num_layers": self.num_layers,
@@ -158,128 +245,92 @@ class SequenceEstimator(BaseEstimator):
             "bias": self.bias,
         }
         cell = make_cell(self.cell, self.nonlinearity)
-        is_tokens = self.embedding_dim is not None
-        input_size = int(sequences.values.max()) + 1 if is_tokens else sequences.values.shape[1]
+        values, n_steps = problem.sequences.values, int(problem.sequences.lengths[0])
+        input_size = values.shape[1] if self.embedding_dim is None else int(values.max()) + 1
         return SequenceNetwork(
-            input_size, n_outputs, cell, recurrent, self._readout(), int(sequences.lengths[0]),
+            input_size, problem.n_outputs, cell, recurrent, self._readout(), n_steps,
             self.embedding_dim, self.dropout, self.dtype, rng,
         )  # fmt: skip
 
     def _readout(self):
         return self.readout
 
-    def _train(self, sequences, targets, weights, n_outputs, loss, rng, stratify=None):
-        """Build the network (or go on with it under `warm_start`), train it, and set the fitted attributes."""
-        goes_on = self.warm_start and hasattr(self, "network_")
-        network = self.network_ if goes_on else self._new_network(sequences, n_outputs, rng)
-        n = len(sequences)
-        settings = self._settings(self.max_iter, n)
-        n_steps = int(sequences.lengths[0])
-        with threads.limit(self.n_jobs):
-            if self.solver == "lbfgs":
-                objective = self._objective(network, sequences, targets, weights, loss, None)
-                trainer, history = None, fit_lbfgs(network, objective, settings, n)
-            else:
-                train, score = np.arange(n), None
-                if self.early_stopping:
-                    train, held_out = self._split(n, stratify, rng)
-                    score = self._validation_score(network, sequences, targets, held_out)
-                dropout_seed = int(rng.randint(2**31)) if self.dropout else None
-                objective = self._objective(network, sequences, targets, weights, loss, dropout_seed)
-                trainer = Trainer(network, settings, rng)
-                trainer.fit(
-                    lambda numbers, epoch: objective(train[numbers], epoch),
-                    sequences.lengths[train], score, self.callbacks or (),
-                )  # fmt: skip
-                history = trainer.history
-        self.network_, self._trainer, self._n_steps = network, trainer, n_steps
-        self._set_history(history)
-        return self
+    def _settings(self, n_sequences):
+        return Settings(
+            solver=self.solver, learning_rate_init=self.learning_rate_init,
+            learning_rate=self.learning_rate, momentum=self.momentum,
+            nesterov=self.nesterovs_momentum, alpha=self.alpha, n_sequences=n_sequences,
+            batch_size=self.batch_size, max_iter=self.max_iter, shuffle=self.shuffle,
+            clip_norm=self.clip_norm, clip_value=self.clip_value,
+            n_iter_no_change=self.n_iter_no_change, tol=self.tol, verbose=bool(self.verbose),
+        )  # fmt: skip
 
-    def _set_history(self, history):
+    def _train(self, problem, rng):
+        trainer, lengths = self._trainer, problem.sequences.lengths
+        objective, callbacks = self._objective(problem), self.callbacks or ()
+        train, score = np.arange(lengths.size), None
+        if self.solver == "lbfgs":
+            trainer.history = fit_lbfgs(
+                self.network_, objective, trainer.settings, lengths.size, callbacks
+            )
+            return
+        if self.early_stopping:
+            train, held_out = self._split(lengths.size, problem.strata, rng)
+            score = self._validation_score(self.network_, problem, held_out)
+        trainer.fit(
+            lambda numbers, epoch: objective(train[numbers], epoch),
+            lengths[train], score, callbacks,
+        )  # fmt: skip
+
+    def _set_history(self):
+        history = self._trainer.history
         self.loss_curve_, self.n_iter_ = history.losses, history.n_epochs
         self.validation_scores_ = history.scores if self.early_stopping else None
 
-    def _objective(self, network, sequences, targets, weights, loss, dropout_seed):
+    def _objective(self, problem):
         """The loss of some of the sequences, its gradient left in the network."""
-        kept = {}
+        network, sequences = self.network_, problem.sequences
+        is_full_batch = self.solver == "lbfgs"
+        # All sequences in order, as lbfgs takes them at each step, are packed once.
+        everything = network.batch(sequences, np.arange(len(sequences))) if is_full_batch else None
 
         def loss_and_gradient(numbers, epoch):
-            # A full batch in order, as lbfgs takes, is packed once.
-            is_everything = self.solver == "lbfgs"
-            batch = kept.get("batch") or network.batch(sequences, numbers)
-            if is_everything:
-                kept["batch"] = batch
-            key = None if dropout_seed is None else dropout_seed + 1000 * (epoch + 1)
-            chosen = batch.rows if network.readout is None else numbers
-            share = weights[chosen] / len(chosen)
+            batch = everything or network.batch(sequences, numbers)
+            key = None if is_full_batch else self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
+            chosen = batch.rows if network.readout is None else batch.numbers
+            share = problem.weights[chosen] / len(chosen)
             return network.loss_and_gradient(
-                batch, loss, targets[chosen], share, key, self.bptt_steps or 0
+                batch, problem.loss, problem.targets[chosen], share, key, self.bptt_steps or 0
             )
 
         return loss_and_gradient
 
-    def _partial_train(self, sequences, targets, weights, n_outputs, loss):
-        """One epoch, going on with the optimiser's memory."""
-        if self.solver == "lbfgs":
-            raise ValueError("partial_fit needs a stochastic solver; solver='lbfgs' reads all data at once")
-        if not hasattr(self, "network_") or self._trainer is None:
-            rng = check_random_state(self.random_state)
-            if not hasattr(self, "network_"):
-                self.network_ = self._new_network(sequences, n_outputs, rng)
-                self._n_steps = int(sequences.lengths[0])
-            self._trainer = Trainer(self.network_, self._settings(1, len(sequences)), rng)
-            self._dropout_seed = int(rng.randint(2**31)) if self.dropout else None
-        trainer = self._trainer
-        seed = getattr(self, "_dropout_seed", None)
-        objective = self._objective(self.network_, sequences, targets, weights, loss, seed)
-        with threads.limit(self.n_jobs):
-            trainer.settings.learning_rate = "constant"
-            loss = trainer.epoch(objective, sequences.lengths, 0, 1)
-        trainer.history.losses.append(loss)
-        self._set_history(trainer.history)
-        return self
-
-    def _split(self, n, stratify, rng):
+    def _split(self, n, strata, rng):
         """Numbers of the sequences to train on and of those held out for early stopping."""
-        n_held_out = int(np.ceil(n * self.validation_fraction))
+        n_held_out = max(2, int(np.ceil(n * self.validation_fraction)))  # one has no R^2
         if n_held_out >= n:
             raise ValueError(
-                f"early_stopping holds out {n_held_out} of {n} sequences and leaves none to train on: lower "
-                f"validation_fraction (now {self.validation_fraction})"
+                f"early_stopping holds out {n_held_out} of {n} sequences and leaves none to train "
+                f"on: lower validation_fraction (now {self.validation_fraction}), or give more"
             )
-        if stratify is not None:
-            counts = np.bincount(stratify)
+        if strata is not None:
+            counts = np.bincount(strata)
             if counts[counts > 0].min() < 2 or n_held_out < (counts > 0).sum():
-                stratify = None
+                strata = None
         train, held_out = train_test_split(
-            np.arange(n), test_size=n_held_out, random_state=rng.randint(2**31), stratify=stratify
+            np.arange(n), test_size=n_held_out, random_state=rng.randint(2**31), stratify=strata
         )
         return np.sort(train), np.sort(held_out)
 
-    # --------------------------------------------------------------------------------------------- prediction
+    # --------------------------------------------------------------------------------- prediction
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""
         check_is_fitted(self, "network_")
-        sequences = self._check_X(X, fitting=False)
-        if getattr(self, "readout", None) == "concat":
-            self._check_equal_lengths(sequences)
-        if self.embedding_dim is not None:
-            self._check_vocabulary(sequences)
+        sequences = self._check_sequences(X, reset=False)
+        self._check_known(sequences)
         with threads.limit(self.n_jobs):
             return self.network_.predict(sequences), sequences
 
-    def _check_vocabulary(self, sequences):
-        n_tokens = self.network_.embedding.n_tokens
-        if sequences.values.max() >= n_tokens:
-            row = int(np.argmax(sequences.values >= n_tokens))
-            k = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
-            raise ValueError(
-                f"X[{k}] holds the token {sequences.values[row]}, but the fit has seen tokens up to {n_tokens - 1}"
-            )
-
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")
-
-

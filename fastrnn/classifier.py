@@ -4,12 +4,12 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
+from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import binary_cross_entropy, cross_entropy
 
@@ -31,25 +31,30 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     bias : bool, default=True
         Whether the recurrent levels have bias vectors.
     dropout : float, default=0.0
-        The fraction of elements set to zero in training, between levels and before the output layer.
+        The fraction of elements set to zero in training, between levels and before the output
+        layer.
     readout : {"last", "mean", "max", "concat"}, default="mean"
-        What the output layer reads: the state after the last step (of the reverse direction, after the first), the
-        mean or the largest state over the steps, or all steps side by side (sequences of one length only).
+        What the output layer reads: the state after the last step (of the reverse direction, after
+        the first), the mean or the largest state over the steps, or all steps side by side
+        (sequences of one length only).
     embedding_dim : int or None, default=None
-        If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of this length.
+        If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
+        this length.
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
-        lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early stopping.
+        lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early
+        stopping.
     learning_rate_init : float, default=5e-3
     learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
-        The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first twentieth before
-        that, "plateau" falls to a tenth when nothing has improved for n_iter_no_change / 2 epochs.
+        The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first
+        twentieth before that, "plateau" falls to a tenth when nothing has improved for
+        n_iter_no_change / 2 epochs.
     momentum : float, default=0.9
         Of solver="sgd".
     nesterovs_momentum : bool, default=True
         Of solver="sgd".
     alpha : float, default=0.0
-        Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of their squares for n
-        sequences, as in `MLPClassifier`; for adamw the decoupled rate of decay.
+        Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of
+        their squares for n sequences, as in `MLPClassifier`; for adamw the decoupled rate of decay.
     batch_size : int, default=32
     max_iter : int, default=60
         Epochs.
@@ -62,8 +67,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     bptt_steps : int or None, default=None
         Truncated backpropagation through time: gradients stop at each multiple of so many steps.
     early_stopping : bool, default=False
-        Hold out validation_fraction of the sequences, stop when their score has not improved by more than tol for
-        n_iter_no_change epochs, and keep the weights of the best epoch.
+        Hold out validation_fraction of the sequences, stop when their score has not improved by
+        more than tol for n_iter_no_change epochs, and keep the weights of the best epoch.
     validation_fraction : float, default=0.1
     n_iter_no_change : int, default=10
     tol : float or None, default=None
@@ -75,13 +80,15 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Whether fit goes on from the weights of the fit before.
     dtype : {"float32", "float64"}, default="float32"
     n_jobs : int or None, default=None
-        Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do not depend on it.
+        Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do
+        not depend on it.
     random_state : int, RandomState or None, default=None
         For initial weights, order of the sequences, dropout and the held-out part.
     verbose : bool, default=False
         Show a progress bar.
     callbacks : list of callables or None, default=None
-        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the training.
+        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the
+        training.
 
     Attributes
     ----------
@@ -97,15 +104,16 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     Notes
     -----
-    Trained with the cross-entropy of a softmax, or for two classes of a logistic output (Bishop, "Pattern
-    Recognition and Machine Learning", 2006, section 4.3), by backpropagation through time (Werbos 1990).
+    Trained with the cross-entropy of a softmax, or for two classes of a logistic output (Bishop,
+    "Pattern Recognition and Machine Learning", 2006, section 4.3), by backpropagation through time
+    (Werbos 1990).
 
     Examples
     --------
     >>> from fastrnn import SequenceClassifier
     >>> from fastrnn.datasets import load_japanese_vowels
     >>> X, y = load_japanese_vowels(split="train")
-    >>> clf = SequenceClassifier(max_iter=20, random_state=0).fit(X, y)
+    >>> clf = SequenceClassifier(max_iter=20, learning_rate_init=0.01, random_state=0).fit(X, y)
     >>> X_test, y_test = load_japanese_vowels(split="test")
     >>> clf.score(X_test, y_test) > 0.9
     True
@@ -208,25 +216,13 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         DivergenceError
             If the loss becomes NaN.
         """
-        self._validate_params()
-        y = self._check_y(y)
-        sequences = self._check_X(X, fitting=not self._goes_on())
-        check_consistent_length(sequences, y)
-        self._check_options(sequences)
-        classes, codes = np.unique(y, return_inverse=True)
-        if self._goes_on():
-            codes = self._encode(y)
-        else:
-            if classes.size < 2:
-                raise ValueError(f"y has 1 class, {classes[0]!r}: a classifier needs at least two")
-            self.classes_ = classes
-        weights = self._weights(sample_weight, y)
-        n_outputs, loss, targets = self._head(codes)
-        rng = check_random_state(self.random_state)
-        return self._train(sequences, targets, weights, n_outputs, loss, rng, stratify=codes)
+        return self._fit(X, y, sample_weight)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on X, going on with weights and optimiser as they are.
+
+        The first call fixes what later ones may hold: with `embedding_dim` no token above its
+        largest.
 
         Parameters
         ----------
@@ -242,19 +238,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         -------
         self
         """
-        self._validate_params()
-        y = self._check_y(y)
-        is_first = not hasattr(self, "network_")
-        sequences = self._check_X(X, fitting=is_first)
-        check_consistent_length(sequences, y)
-        self._check_options(sequences)
-        if is_first:
-            self.classes_ = np.unique(y if classes is None else classes)
-            if self.classes_.size < 2:
-                raise ValueError(f"classes are {self.classes_}: a classifier needs at least two")
-        weights = self._weights(sample_weight, y)
-        n_outputs, loss, targets = self._head(self._encode(y))
-        return self._partial_train(sequences, targets, weights, n_outputs, loss)
+        return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
         """The most probable label of each sequence, (n,)."""
@@ -262,7 +246,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return self.classes_[probabilities.argmax(axis=1)]
 
     def predict_proba(self, X):
-        """The probability of each class for each sequence, (n, n_classes), in the order of `classes_`."""
+        """Each sequence's probability of each class, (n, n_classes), in the order of `classes_`."""
         outputs, _ = self._outputs(X)
         return self._probabilities(outputs)
 
@@ -270,8 +254,21 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         """The logarithm of `predict_proba`."""
         return np.log(self.predict_proba(X))
 
-    def _goes_on(self):
-        return self.warm_start and hasattr(self, "network_")
+    def _problem(self, X, y, sample_weight, goes_on, classes=None):
+        y = self._check_y(y)
+        sequences = self._check_sequences(X, reset=not goes_on)
+        check_consistent_length(sequences, y)
+        if not goes_on:
+            self.classes_ = np.unique(y if classes is None else classes)
+            if self.classes_.size < 2:
+                raise ValueError(
+                    f"y has {self.classes_.size} class, {self.classes_}: a classifier needs at "
+                    "least two"
+                )
+        codes = self._encode(y)
+        weights = self._weights(sample_weight, y)
+        n_outputs, loss, targets = self._head(codes)
+        return Problem(sequences, targets, weights, n_outputs, loss, strata=codes)
 
     def _check_y(self, y):
         if y is None:
@@ -284,7 +281,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     def _encode(self, y):
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
-            raise ValueError(f"y has the labels {unknown}, which the first fit did not have: {self.classes_}")
+            raise ValueError(
+                f"y has the labels {unknown}, but the first fit has seen only {self.classes_}"
+            )
         return np.searchsorted(self.classes_, y)
 
     def _weights(self, sample_weight, y):
@@ -306,9 +305,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             return np.hstack([1 - p, p])
         return softmax(outputs, axis=1)
 
-    def _validation_score(self, network, sequences, targets, held_out):
-        codes = targets.ravel().astype(np.int64)[held_out]
-        batch = network.batch(sequences, held_out)
+    def _validation_score(self, network, problem, held_out):
+        codes = problem.strata[held_out]
+        batch = network.batch(problem.sequences, held_out)
 
         def score():
             probabilities = self._probabilities(network.forward(batch))

@@ -1,8 +1,8 @@
 """Losses: value and gradient from outputs.
 
-Each takes outputs (n, K), targets and weights (n,), and returns the sum over rows of weight times loss, with its
-gradient (n, K).  The caller scales the weights; with 1 / n the value is the mean.  Outputs are those of the dense
-head, before softmax or the logistic function.
+Each takes outputs (n, K), targets and weights (n,), and returns the sum over rows of weight times
+loss, with its gradient (n, K) in the outputs' dtype.  The caller scales the weights; with 1 / n the
+value is the mean.  Outputs are those of the dense head, before softmax or the logistic function.
 """
 
 from functools import partial
@@ -20,7 +20,7 @@ def cross_entropy(outputs, targets, weights):
     losses = np.log(totals[:, 0]) - shifted[every, targets]
     gradient = exps / totals
     gradient[every, targets] -= 1
-    return _sum(losses, weights), gradient * weights[:, np.newaxis]
+    return _sum(losses, weights), _weighted(gradient, weights, outputs.dtype)
 
 
 def binary_cross_entropy(outputs, targets, weights):
@@ -28,7 +28,7 @@ def binary_cross_entropy(outputs, targets, weights):
     # log(1 + exp(-|z|)) + max(z, 0) - z t never overflows.
     losses = np.log1p(np.exp(-np.abs(outputs))) + np.maximum(outputs, 0) - outputs * targets
     gradient = expit(outputs) - targets
-    return _sum(losses.sum(axis=1), weights), gradient * weights[:, np.newaxis]
+    return _sum(losses.sum(axis=1), weights), _weighted(gradient, weights, outputs.dtype)
 
 
 def squared(outputs, targets, weights):
@@ -52,7 +52,10 @@ def huber(outputs, targets, weights):
 
 
 def pinball(outputs, targets, weights, quantile):
-    """The mean over the K outputs of max(q d, (q - 1) d) for d = target - output: least at the q-quantile."""
+    """The mean over the K outputs of max(q d, (q - 1) d) for d = target - output.
+
+    Its expectation is least where the output is the q-quantile.
+    """
     difference = targets - outputs
     losses = np.maximum(quantile * difference, (quantile - 1) * difference)
     gradient = np.where(difference > 0, -quantile, np.where(difference < 0, 1 - quantile, 0))
@@ -68,8 +71,12 @@ def regression_loss(name, quantile):
 
 def _mean_of_outputs(losses, gradient, weights):
     n_outputs = losses.shape[1]
-    scaled = (weights / n_outputs).astype(losses.dtype)[:, np.newaxis]
-    return _sum(losses.sum(axis=1) / n_outputs, weights), (gradient * scaled).astype(losses.dtype)
+    value = _sum(losses.sum(axis=1) / n_outputs, weights)
+    return value, _weighted(gradient, weights / n_outputs, losses.dtype)
+
+
+def _weighted(gradient, weights, dtype):
+    return (gradient * weights.astype(dtype)[:, np.newaxis]).astype(dtype, copy=False)
 
 
 def _sum(losses, weights):

@@ -1,9 +1,9 @@
-"""Networks: embedding, recurrent stack, readout and dense head over one flat vector of parameters."""
+"""Networks: embedding, recurrent stack, readout and dense head over one vector of parameters."""
 
 import numpy as np
 
 from fastrnn.kernels.rows import copy_rows, drop
-from fastrnn.kernels.vectors import CACHE_LINE, empty_aligned
+from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.layers.cells import GRUCell, LSTMCell, RNNCell
 from fastrnn.layers.feedforward import Dense, Embedding
 from fastrnn.layers.readouts import READOUTS
@@ -56,7 +56,7 @@ class SequenceNetwork:
     readout : {"last", "mean", "max", "concat"} or None
         None leaves a row of outputs for each step.
     n_steps : int
-        The length of every sequence, for "concat".
+        The length of every sequence, which "concat" alone needs.
     embedding_dim : int or None
     dropout : float
         Between the levels of the stack, and on the features the head reads.
@@ -66,8 +66,9 @@ class SequenceNetwork:
     """
 
     def __init__(
-        self, input_size, n_outputs, cell, recurrent, readout, n_steps, embedding_dim, dropout, dtype, rng
-    ):
+        self, input_size, n_outputs, cell, recurrent, readout, n_steps, embedding_dim, dropout,
+        dtype, rng,
+    ):  # fmt: skip
         self.embedding = None
         if embedding_dim is not None:
             self.embedding = Embedding(input_size, embedding_dim, dtype)
@@ -75,7 +76,7 @@ class SequenceNetwork:
             input_size = embedding_dim
         self.recurrent = Stack(cell, input_size, dtype=dtype, **recurrent)
         self.recurrent.reset_parameters(rng)
-        self.dropout = dropout
+        self.dropout, self.n_steps = dropout, n_steps
         self.readout = None if readout is None else READOUTS[readout]
         features = self.recurrent.output_size * (n_steps if readout == "concat" else 1)
         self.head = Dense(features, n_outputs, dtype)
@@ -89,7 +90,7 @@ class SequenceNetwork:
         return {name: part for name, part in parts.items() if part is not None}
 
     def _gather_parameters(self):
-        """Let the parameters of all parts live in one vector, `theta`, their gradients in `gradient`."""
+        """Let the parameters of all parts live in `theta`, their gradients in `gradient`."""
         sizes = [part.parameters.size for part in self.parts.values()]
         dtype = self.head.parameters.dtype
         self.theta, self.gradient = (empty_aligned((sum(sizes),), dtype) for _ in range(2))
@@ -118,7 +119,7 @@ class SequenceNetwork:
         return Batch(sequences, numbers, self.recurrent.hidden_size)
 
     def forward(self, batch, keep=False, dropout_key=None):
-        """Outputs (B, K) in the batch's order; without a readout (S, K), one for each packed row."""
+        """Outputs (B, K) in the batch's order; without a readout (S, K), one a packed row."""
         x = batch.x if self.embedding is None else self.embedding.forward(batch.x)
         features = self._features(batch, x, keep, dropout_key)
         return self.head.forward(features, keep)
@@ -131,7 +132,9 @@ class SequenceNetwork:
         memory = None
         features = rows
         if self.readout is not None:
-            features, memory = self.readout.forward(rows, batch.packing, self.recurrent.n_directions)
+            features, memory = self.readout.forward(
+                rows, batch.packing, self.recurrent.n_directions
+            )
         if dropout_key is not None:
             features = features.copy()
             self._drop(features, batch, dropout_key)
@@ -166,9 +169,10 @@ class SequenceNetwork:
     def loss_and_gradient(self, batch, loss, targets, weights, dropout_key=None, bptt_steps=0):
         """The loss of a batch; its gradient is left in `gradient`.
 
-        targets and weights are one a sequence in the batch's order, without a readout one a packed row.
+        targets and weights are one a sequence in the batch's order, without a readout one a packed
+        row.
         """
-        if not dropout_key or not self.dropout:
+        if not self.dropout:
             dropout_key = None
         self.gradient[:] = 0
         outputs = self.forward(batch, keep=True, dropout_key=dropout_key)
@@ -177,7 +181,7 @@ class SequenceNetwork:
         return value
 
     def predict(self, sequences, batch_size=256):
-        """Outputs (n, K), or without a readout (S, K) in the order in which the steps are stored."""
+        """Outputs (n, K), or without a readout (S, K), ordered as the steps are stored."""
         n = len(sequences) if self.readout is not None else len(sequences.values)
         out = np.empty((n, self.head.output_size), self.head.parameters.dtype)
         for first in range(0, len(sequences), batch_size):

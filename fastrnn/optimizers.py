@@ -3,7 +3,7 @@
 from math import sqrt
 
 import numpy as np
-from numba import njit
+from numba import float64, njit
 
 from fastrnn.kernels.vectors import OPTIONS
 
@@ -26,6 +26,10 @@ class Optimizer:
         self.name, self.momentum, self.nesterov = name, momentum, nesterov
         self.first, self.second = np.zeros((2, size), dtype)
         self.n_steps = 0
+
+    def recall(self, other):
+        """Take over the memory of another of the same name and size."""
+        self.first[:], self.second[:], self.n_steps = other.first, other.second, other.n_steps
 
     def step(self, theta, gradient, rate):
         """Move theta against the gradient."""
@@ -72,7 +76,7 @@ def sgd(theta, gradient, velocity, rate, momentum, nesterov):
 
 @njit(**OPTIONS)
 def decay(theta, share, decays):
-    """theta -= share * theta where `decays`: decoupled weight decay (Loshchilov and Hutter 2019)."""
+    """theta -= share * theta where `decays`: decoupled decay (Loshchilov and Hutter 2019)."""
     factor = theta.dtype.type(share)
     for k in range(theta.size):
         theta[k] -= factor * theta[k] * decays[k]
@@ -91,15 +95,24 @@ def add_penalty(gradient, theta, alpha, decays):
 
 @njit(**OPTIONS)
 def norm(vector):
-    """The Euclidean norm; in eight sums in a fixed order, so that its bits depend on nothing else."""
+    """The Euclidean norm; in eight sums in a fixed order, so that its bits depend on nothing else.
+
+    The sums are of float64: squares of float32 overflow from 2e19 on.
+    """
     sums = np.zeros(8)
-    for k in range(vector.size):
-        sums[k % 8] += vector[k] * vector[k]
+    whole = vector.size - vector.size % 8
+    for first in range(0, whole, 8):
+        for k in range(8):
+            value = float64(vector[first + k])
+            sums[k] += value * value
+    for k in range(vector.size - whole):
+        value = float64(vector[whole + k])
+        sums[k] += value * value
     return sqrt(sums.sum())
 
 
 def clip(gradient, clip_norm, clip_value):
-    """Scale the gradient to a norm of at most `clip_norm` (Pascanu et al. 2013), its elements to +-clip_value."""
+    """Hold elements to +-clip_value, then the norm to `clip_norm` (Pascanu et al. 2013)."""
     if clip_value is not None:
         np.clip(gradient, -clip_value, clip_value, out=gradient)
     if clip_norm is not None:

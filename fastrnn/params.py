@@ -10,8 +10,8 @@ from fastrnn.kernels.vectors import CACHE_LINE, empty_aligned
 class Parameters:
     """One flat vector of parameters, another of their gradients, and views of both by name.
 
-    Matrices are stored transposed, (inputs, outputs), as the kernels read them; the view under a name has
-    PyTorch's shape (outputs, inputs) and is a window on the same memory.
+    Matrices are stored transposed, (inputs, outputs), as the kernels read them; the view under a
+    name has PyTorch's shape (outputs, inputs) and is a window on the same memory.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Parameters:
         self.version = object()
 
     def is_matrix(self):
-        """For each element of the flat vector, whether it belongs to a matrix (and not to a bias or a gap)."""
+        """For each element of the flat vector, whether it belongs to a matrix (no bias, no gap)."""
         flags = np.zeros(self.size, bool)
         for name, shape in self.shapes.items():
             start = self._offsets[name]
@@ -102,7 +102,8 @@ class Parameters:
         Raises
         ------
         ValueError
-            If names are missing or unknown, or a shape is another; then nothing is changed.
+            If names are missing or unknown, a shape is another, or values are not finite in this
+            precision; then nothing is changed.
         """
         missing = sorted(set(self.shapes) - set(mapping))
         unknown = sorted(set(mapping) - set(self.shapes))
@@ -110,21 +111,29 @@ class Parameters:
             raise ValueError(
                 f"the state has not the names of these layers: missing {missing}, unknown {unknown}"
             )
-        arrays = {name: np.asarray(mapping[name]) for name in self.shapes}
-        for name, array in arrays.items():
-            if array.shape != self.shapes[name]:
-                raise ValueError(
-                    f"{name} has shape {array.shape}, but these layers need {self.shapes[name]}"
-                )
-            if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-                raise ValueError(f"{name} has values that are no finite real numbers")
+        arrays = {name: self._checked(name, mapping[name]) for name in self.shapes}
         for name, array in arrays.items():
             self[name][...] = array
         self.changed()
 
+    def _checked(self, name, value):
+        """A value for the parameter, in its shape and dtype."""
+        array = np.asarray(value)
+        if array.shape != self.shapes[name]:
+            raise ValueError(
+                f"{name} has shape {array.shape}, but these layers need {self.shapes[name]}"
+            )
+        if array.dtype.kind not in "fiu":
+            raise ValueError(f"{name} holds {array.dtype} values, no real numbers")
+        with np.errstate(over="ignore"):  # what overflows float32 is reported below
+            array = array.astype(self.dtype)
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} has values that are not finite in {self.dtype}")
+        return array
+
 
 def uniform(view, bound, rng):
-    """Uniform in +-bound: PyTorch's choice, with bound 1 / sqrt(H), for recurrent and dense layers."""
+    """Uniform in +-bound: with 1 / sqrt(H) PyTorch's choice for recurrent and dense layers."""
     view[...] = rng.uniform(-bound, bound, view.shape)
 
 
@@ -134,7 +143,7 @@ def glorot_uniform(view, rng):
 
 
 def orthogonal(view, rng):
-    """Each square block (H, H) of the rows a random orthogonal matrix: Saxe, McClelland and Ganguli, ICLR 2014."""
+    """Each block (H, H) of the rows a random orthogonal matrix: Saxe et al., ICLR 2014."""
     H = view.shape[1]
     for first in range(0, view.shape[0], H):
         q, r = np.linalg.qr(rng.normal(size=(H, H)))

@@ -5,10 +5,10 @@ from numbers import Real
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
+from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import regression_loss
 from fastrnn.sequences import as_sequences
@@ -31,14 +31,18 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     bias : bool, default=True
         Whether the recurrent levels have bias vectors.
     dropout : float, default=0.0
-        The fraction of elements set to zero in training, between levels and before the output layer.
+        The fraction of elements set to zero in training, between levels and before the output
+        layer.
     readout : {"last", "mean", "max", "concat"}, default="last"
-        What the output layer reads: the state after the last step (of the reverse direction, after the first), the
-        mean or the largest state over the steps, or all steps side by side (sequences of one length only).
+        What the output layer reads: the state after the last step (of the reverse direction, after
+        the first), the mean or the largest state over the steps, or all steps side by side
+        (sequences of one length only).
     embedding_dim : int or None, default=None
-        If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of this length.
+        If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
+        this length.
     return_sequences : bool, default=False
-        Predict at every step: y is a sequence of numbers or vectors for each sequence; readout is not used.
+        Predict at every step: y is a sequence of numbers or vectors for each sequence; readout is
+        not used.
     loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
         "huber" is quadratic up to an error of 1 (of the standardised target).
     quantile : float, default=0.5
@@ -46,18 +50,20 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     normalize_y : bool, default=True
         Standardise the targets for training; predictions come in their own unit.
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
-        lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early stopping.
+        lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early
+        stopping.
     learning_rate_init : float, default=5e-3
     learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
-        The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first twentieth before
-        that, "plateau" falls to a tenth when nothing has improved for n_iter_no_change / 2 epochs.
+        The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first
+        twentieth before that, "plateau" falls to a tenth when nothing has improved for
+        n_iter_no_change / 2 epochs.
     momentum : float, default=0.9
         Of solver="sgd".
     nesterovs_momentum : bool, default=True
         Of solver="sgd".
     alpha : float, default=0.0
-        Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of their squares for n
-        sequences, as in `MLPClassifier`; for adamw the decoupled rate of decay.
+        Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of
+        their squares for n sequences, as in `MLPClassifier`; for adamw the decoupled rate of decay.
     batch_size : int, default=32
     max_iter : int, default=60
         Epochs.
@@ -70,8 +76,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     bptt_steps : int or None, default=None
         Truncated backpropagation through time: gradients stop at each multiple of so many steps.
     early_stopping : bool, default=False
-        Hold out validation_fraction of the sequences, stop when their score has not improved by more than tol for
-        n_iter_no_change epochs, and keep the weights of the best epoch.
+        Hold out validation_fraction of the sequences, stop when their score has not improved by
+        more than tol for n_iter_no_change epochs, and keep the weights of the best epoch.
     validation_fraction : float, default=0.1
     n_iter_no_change : int, default=10
     tol : float or None, default=None
@@ -81,13 +87,15 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         Whether fit goes on from the weights of the fit before.
     dtype : {"float32", "float64"}, default="float32"
     n_jobs : int or None, default=None
-        Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do not depend on it.
+        Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do
+        not depend on it.
     random_state : int, RandomState or None, default=None
         For initial weights, order of the sequences, dropout and the held-out part.
     verbose : bool, default=False
         Show a progress bar.
     callbacks : list of callables or None, default=None
-        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the training.
+        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the
+        training.
 
     Attributes
     ----------
@@ -226,33 +234,15 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         DivergenceError
             If the loss becomes NaN.
         """
-        self._validate_params()
-        goes_on = self.warm_start and hasattr(self, "network_")
-        sequences = self._check_X(X, fitting=not goes_on)
-        targets = self._check_y(y, sequences)
-        self._check_options(sequences)
-        weights = self._weights(sample_weight, sequences)
-        if not goes_on:
-            self._set_scale(targets, weights)
-        rng = check_random_state(self.random_state)
-        loss = regression_loss(self.loss, self.quantile)
-        return self._train(sequences, self._scaled(targets), weights, targets.shape[1], loss, rng)
+        return self._fit(X, y, sample_weight)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on X, going on with weights and optimiser as they are.
 
-        The scale of the targets is that of the first call.  Parameters as for `fit`.
+        The first call fixes the scale of the targets and, with `embedding_dim`, the largest token.
+        Parameters as for `fit`.
         """
-        self._validate_params()
-        is_first = not hasattr(self, "network_")
-        sequences = self._check_X(X, fitting=is_first)
-        targets = self._check_y(y, sequences)
-        self._check_options(sequences)
-        weights = self._weights(sample_weight, sequences)
-        if is_first:
-            self._set_scale(targets, weights)
-        loss = regression_loss(self.loss, self.quantile)
-        return self._partial_train(sequences, self._scaled(targets), weights, targets.shape[1], loss)
+        return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):
         """Predict.
@@ -260,8 +250,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         Returns
         -------
         ndarray (n,) or (n, K) as y was
-            With return_sequences a 1-D object array of n arrays (T_i,) or (T_i, K); for an array X an array
-            (n, T) or (n, T, K).
+            With return_sequences a 1-D object array of n arrays (T_i,) or (T_i, K); for an array X
+            an array (n, T) or (n, T, K).
         """
         outputs, sequences = self._outputs(X)
         values = outputs.astype(np.float64) * self._y_scale + self._y_mean
@@ -282,20 +272,34 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         weights = self._weights(sample_weight, sequences)
         return r2_score(targets, outputs * self._y_scale + self._y_mean, sample_weight=weights)
 
+    def _problem(self, X, y, sample_weight, goes_on):
+        sequences = self._check_sequences(X, reset=not goes_on)
+        targets, is_flat = self._check_y(y, sequences)
+        weights = self._weights(sample_weight, sequences)
+        n_outputs = targets.shape[1]
+        if not goes_on:
+            self._y_is_flat = is_flat
+            self._set_scale(targets, weights)
+        elif n_outputs != self._y_mean.size:
+            raise ValueError(
+                f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}"
+            )
+        loss = regression_loss(self.loss, self.quantile)
+        return Problem(sequences, self._scaled(targets), weights, n_outputs, loss)
+
     def _check_y(self, y, sequences):
-        """Targets (n, K) or (S, K) in float64; remembers whether y had one number a sequence or step."""
+        """Targets (n, K) or (S, K) in float64; and whether y has one number a sequence or step."""
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         if self.return_sequences:
-            targets = self._targets_of_steps(y, sequences)
-            self._y_is_flat = np.ndim(y[0]) == 1
-            return targets
+            return self._targets_of_steps(y, sequences), np.ndim(next(iter(y))) == 1
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=1)
         check_consistent_length(sequences, y)
         if y.ndim > 2:
             raise ValueError(f"y has shape {y.shape}; expected (n,) or (n, K)")
-        self._y_is_flat = y.ndim == 1 or y.shape[1] == 1
-        return y.reshape(len(y), -1)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return y.reshape(len(y), -1), y.ndim == 1
 
     def _targets_of_steps(self, y, sequences):
         targets = as_sequences(y, np.float64, name="y")
@@ -327,9 +331,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     def _readout(self):
         return None if self.return_sequences else self.readout
 
-    def _validation_score(self, network, sequences, targets, held_out):
-        batch = network.batch(sequences, held_out)
-        expected = targets[batch.rows if self.return_sequences else held_out]
+    def _validation_score(self, network, problem, held_out):
+        batch = network.batch(problem.sequences, held_out)
+        expected = problem.targets[batch.rows if self.return_sequences else held_out]
         return lambda: r2_score(expected, network.forward(batch))
 
     def __sklearn_tags__(self):

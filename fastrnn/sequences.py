@@ -1,4 +1,4 @@
-"""Ragged sequences: what a caller may pass, how it is stored, and how a batch is packed for the kernels."""
+"""Ragged sequences: what a caller may pass, how it is stored, and how a batch is packed."""
 
 from functools import lru_cache
 
@@ -6,6 +6,9 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
+
+N_TOKENS = 2**31
+"""Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
 
 
 class Sequences:
@@ -30,7 +33,7 @@ class Sequences:
         return self.values[self.offsets[k] : self.offsets[k + 1]]
 
     def split(self, rows):
-        """A 1-D object array of the sequences' own rows of an array (S, ...), in the order of `values`."""
+        """A 1-D object array of the sequences' rows of an array (S, ...) ordered as `values`."""
         out = np.empty(len(self), object)
         for k in range(len(self)):
             out[k] = rows[self.offsets[k] : self.offsets[k + 1]]
@@ -42,7 +45,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):
 
     Parameters
     ----------
-    X : list, tuple or 1-D object array of (T_i, I) or (T_i,) arrays; or an array (n, T, I) or (n, T)
+    X : list, tuple or 1-D object array of (T_i, I) or (T_i,); or array (n, T, I) or (n, T)
     dtype : {"float32", "float64"}
         Of the stored values; tokens are int64.
     name : str
@@ -59,8 +62,10 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):
     Raises
     ------
     ValueError
-        If X is empty, a sequence has no steps, another number of features than the first, or values that are no
-        finite real numbers; the message names the sequence.
+        If X is empty, a sequence has no steps, another number of features than the first, or values
+        that are no finite real numbers; the message names the sequence.
+    TypeError
+        If a sequence holds objects that no number can be made of.
     """
     arrays = [_as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
     if not arrays:
@@ -72,35 +77,38 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):
             raise ValueError(f"{name}[{k}] has {x.shape[1]} features, but {whose} {width}")
     if width == 0:
         raise ValueError(f"{name}[0] has 0 features (0 feature(s)), but at least 1 is required")
+    if tokens:
+        _check_tokens(arrays, name)
     offsets = np.concatenate([[0], np.cumsum([len(x) for x in arrays])])
     values = empty_aligned((offsets[-1], width), np.int64 if tokens else dtype)
     with np.errstate(over="ignore"):  # what overflows float32 is reported below
         np.concatenate(arrays, out=values, casting="unsafe")
     if tokens:
-        _check_tokens(arrays, name)
         return Sequences(values.ravel(), offsets)
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values).all(axis=1)))
         k = int(np.searchsorted(offsets, row, side="right")) - 1
         step, column = row - offsets[k], int(np.argmin(np.isfinite(values[row])))
         raise ValueError(
-            f"{name}[{k}] contains NaN or infinity (at step {step}, feature {column}, as {values.dtype}); "
-            "remove or impute it"
+            f"{name}[{k}] contains NaN or infinity (at step {step}, feature {column}, as "
+            f"{values.dtype}); remove or impute it"
         )
     return Sequences(values, offsets)
 
 
 def _items(X, name):
     """The sequences in X, one by one."""
-    if isinstance(X, np.ndarray) and X.ndim == 0 or isinstance(X, (str, bytes, dict, set)):
-        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}")
+    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
+    is_number = isinstance(X, np.ndarray) and X.ndim == 0
+    if not is_listed or is_number or isinstance(X, (str, bytes, dict, set)):
+        raise ValueError(
+            f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}"
+        )
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim not in (2, 3):
         raise ValueError(
             f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
             f"Reshape your data: [{name}] if it is one sequence"
         )
-    if not hasattr(X, "__len__") or not hasattr(X, "__getitem__"):
-        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}")
     return X
 
 
@@ -113,10 +121,7 @@ def _as_steps(x, what, tokens):
     except ValueError as error:
         raise ValueError(f"{what} has steps of unequal lengths: {error}") from None
     if array.dtype == object:
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{what} holds values that are no numbers: {error}") from None
+        array = _as_numbers(array, what)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
     if array.dtype.kind not in "fiub":
@@ -127,27 +132,43 @@ def _as_steps(x, what, tokens):
         expected = "(T,)" if tokens else "(T, I) or (T,)"
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
     if len(array) == 0:
-        raise ValueError(f"{what} has no steps (shape {np.shape(x)}); every sequence needs at least one")
+        raise ValueError(
+            f"{what} has no steps (shape {np.shape(x)}); every sequence needs at least one"
+        )
     return array
+
+
+def _as_numbers(array, what):
+    """An array of objects as float64; NumPy would read strings as numbers."""
+    for value in array.flat:
+        if isinstance(value, (str, bytes, complex)):
+            raise ValueError(f"{what} holds values that are no numbers: {value!r}")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{what} holds values that are no numbers: {error}") from None
 
 
 def _check_tokens(arrays, name):
     for k, x in enumerate(arrays):
         if x.dtype.kind == "f" and not (np.isfinite(x).all() and (x == np.floor(x)).all()):
             raise ValueError(f"{name}[{k}] holds values that are no integers; tokens must be")
-        if x.min() < 0:
-            raise ValueError(f"{name}[{k}] holds the token {int(x.min())}; tokens count from 0")
+        if x.min() < 0 or x.max() >= N_TOKENS:
+            wrong = x.min() if x.min() < 0 else x.max()
+            raise ValueError(
+                f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}"
+            )
 
 
-# ------------------------------------------------------------------------------------------------------- packing
+# ------------------------------------------------------------------------------------------ packing
 
 
 class Packing:
     """Where the steps of a batch lie, packed by time without padding.
 
-    A batch of B sequences is dealt into shards.  A shard's sequences lie side by side, longest first; its rows
-    are packed step by step, each step holding only the sequences still alive.  The batch's rows are those of all
-    shards, S = sum of lengths.
+    A batch of B sequences is dealt into shards.  A shard's sequences lie side by side, longest
+    first; its rows are packed step by step, each step holding only the sequences still alive.  The
+    batch's rows are those of all shards, S = sum of lengths.
 
     Attributes
     ----------
@@ -186,7 +207,7 @@ class Packing:
         self.last_states = B + self.last_rows
 
     def rows_of(self, offsets):
-        """For sequences stored one after the other, from `offsets` (B,): which stored row is each packed row."""
+        """Which stored row each packed row is, if the sequences are stored from `offsets` (B,)."""
         return offsets[self.order][self.places] + self.steps
 
     @property
@@ -196,7 +217,7 @@ class Packing:
 
 
 class RegularPacking(Packing):
-    """The packing of an array (T, B, ...) just as it lies in memory; places are the batch's sequences.
+    """The packing of an array (T, B, ...) as it lies in memory; places are the batch's sequences.
 
     `order` and `last_states` are slices, which index without copying.
     """
@@ -228,10 +249,10 @@ def regular_packing(n_steps, n_sequences, n_shards):
 
 
 def count_shards(n_sequences, hidden_size):
-    """Shards of a batch; it depends on nothing else, so results do not depend on the number of threads.
+    """Shards of a batch; as they depend on nothing else, results do not on the number of threads.
 
-    Weights are read once a step and shard, which for many hidden units is what costs: shards of up to 32
-    sequences then, else 16.  Two shards at least, and an even number of them.
+    Weights are read once a step and shard, which for many hidden units is what costs: shards of up
+    to 32 sequences then, else 16.  Two shards at least, and an even number of them.
     """
     if n_sequences < 8:
         return 1
@@ -240,7 +261,10 @@ def count_shards(n_sequences, hidden_size):
 
 
 def _deal(longest_first, n_shards):
-    """Deal sequences to shards like cards, to and fro, so that shards are equally long; places of all shards."""
+    """Deal sequences to shards like cards, to and fro, so that shards are equally long.
+
+    Returns the sequence in each place, and the first place of each shard.
+    """
     B = longest_first.size
     rounds, turn = np.divmod(np.arange(B), n_shards)
     shard = np.where(rounds % 2 == 0, turn, n_shards - 1 - turn)
@@ -250,7 +274,9 @@ def _deal(longest_first, n_shards):
 
 
 @njit(**OPTIONS)
-def _lay_out(starts, counts, places, steps, previous, mirror, first_rows, last_rows, lengths, firsts, ends):
+def _lay_out(
+    starts, counts, places, steps, previous, mirror, first_rows, last_rows, lengths, firsts, ends
+):
     B = lengths.size
     row = 0
     for s in range(firsts.size):

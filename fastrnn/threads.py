@@ -1,10 +1,12 @@
 """How many shards run at once, safely.
 
 Numba's parallel loops have hazards that `run` keeps away from:
-- under its workqueue layer two Python threads in parallel loops at once abort the process: only one thread at a
-  time gets a parallel loop here, the others run theirs serially, which is also the faster way to share cores;
+- under its workqueue layer two Python threads in parallel loops at once abort the process: only
+  one thread at a time gets a parallel loop here, the others run theirs serially, which is also the
+  faster way to share cores;
 - a forked child that enters a parallel loop after its parent did is killed: children run serially;
-- `numba.set_num_threads` refuses more than NUMBA_NUM_THREADS and lasts: the count is capped and restored.
+- `numba.set_num_threads` refuses more than NUMBA_NUM_THREADS and lasts: the count is capped and
+  restored.
 """
 
 import os
@@ -36,11 +38,14 @@ if hasattr(os, "register_at_fork"):
 def resolve(n_jobs):
     """The number of threads that scikit-learn's `n_jobs` asks for.
 
-    None takes what Numba has, or fewer where joblib's context says so; negative numbers count from the cores.
+    None takes what Numba has, or fewer where joblib's context says so; negative numbers count from
+    the cores.
 
     >>> resolve(1)
     1
     """
+    if n_jobs == 0:
+        raise ValueError("n_jobs=0 has no meaning: give 1 or more, -1 for all cores, or None")
     if n_jobs is None:
         return min(config.NUMBA_NUM_THREADS, _joblib_limit())
     if n_jobs < 0:
@@ -49,7 +54,7 @@ def resolve(n_jobs):
 
 
 def _joblib_limit():
-    """What joblib's context allows: a worker thread of a pool 1, `parallel_config(n_jobs=k)` k, none no limit."""
+    """What joblib's context allows: a pool's worker thread 1, `parallel_config(n_jobs=k)` k."""
     # joblib has no public way to tell "no context" from "n_jobs=1".
     context = getattr(joblib_parallel._backend, "config", None)
     if context is None:
@@ -83,9 +88,9 @@ def available():
 
 
 def run(work, parallel, serial):
-    """Call `parallel()`, or `serial()` where `work` multiply-adds are too few to share or sharing is not safe.
+    """Call `parallel()`, or `serial()` where sharing does not pay or is not safe.
 
-    Both must give the same bits.
+    It pays for more than `SMALL` multiply-adds of `work`.  Both must give the same bits.
     """
     threads = available() if work > SMALL else 1
     if threads == 1 or not _turn.acquire(blocking=False):

@@ -1,7 +1,7 @@
 """The training loop: epochs of batches, schedules, early stopping, history.
 
-It knows a problem only as `loss_and_gradient(batch numbers, epoch)`, a flat theta with its gradient, and a stream
-of batches.
+It knows a problem only as `loss_and_gradient(batch numbers, epoch)`, a flat theta with its
+gradient, and a stream of batches.
 """
 
 import warnings
@@ -49,7 +49,11 @@ class History:
 
     losses: list = field(default_factory=list)
     scores: list = field(default_factory=list)
-    n_epochs: int = 0
+
+    @property
+    def n_epochs(self):
+        """Epochs run to their end."""
+        return len(self.losses)
 
 
 @dataclass
@@ -62,14 +66,15 @@ class Progress:
 
 
 class DivergenceError(ArithmeticError):
-    """The loss became NaN or infinite."""
+    """The loss, or a parameter, became NaN or infinite."""
 
 
 def draw_batches(lengths, batch_size, shuffle, rng):
     """Arrays of sequence numbers, one a batch.
 
-    Sequences are shuffled, sorted by length within buckets of a few batches, so that a batch's are alike, and the
-    batches are shuffled again: neither the order nor a batch's place in it depends on the length.
+    Sequences are shuffled, sorted by length within buckets of a few batches, so that a batch's are
+    alike, and the batches are shuffled again: neither the order nor a batch's place in it depends
+    on the length.
     """
     n = len(lengths)
     order = rng.permutation(n) if shuffle else np.arange(n)
@@ -84,7 +89,7 @@ def draw_batches(lengths, batch_size, shuffle, rng):
 
 
 def learning_rate_factor(schedule, step, n_steps):
-    """The share of the initial learning rate at a step of n_steps; "plateau" is the loop's own business.
+    """The share of the initial rate at a step of n_steps; "plateau" is the loop's own business.
 
     >>> [round(learning_rate_factor("cosine", step, 4), 2) for step in range(4)]
     [1.0, 0.85, 0.5, 0.15]
@@ -121,6 +126,15 @@ class Trainer:
         self.history = History()
         self.plateau_factor = 1.0
 
+    def successor(self, settings):
+        """A trainer that goes on from here with other settings; this one stays as it is."""
+        other = Trainer(self.network, settings, self.rng)
+        other.history = History(self.history.losses.copy(), self.history.scores.copy())
+        other.plateau_factor = self.plateau_factor
+        if settings.solver == self.settings.solver:
+            other.optimizer.recall(self.optimizer)
+        return other
+
     def fit(self, loss_and_gradient, lengths, score=None, callbacks=()):
         """Train for up to max_iter epochs.
 
@@ -136,7 +150,7 @@ class Trainer:
         Raises
         ------
         DivergenceError
-            If the loss becomes NaN or infinite.
+            If the loss or a parameter becomes NaN or infinite.
         """
         best = _Best(self.settings.n_iter_no_change, self.settings.tol, score is not None)
         epochs = range(self.settings.max_iter)
@@ -145,28 +159,23 @@ class Trainer:
                 for epoch in bar:
                     loss = self.epoch(loss_and_gradient, lengths, epoch, self.settings.max_iter)
                     validation = score() if score is not None else None
-                    self.history.losses.append(loss)
                     if validation is not None:
                         self.history.scores.append(validation)
                     bar.set_postfix(loss=f"{loss:.4g}", score=validation)
                     best.update(loss if score is None else -validation, self.network.theta)
                     self._on_plateau(best)
                     progress = Progress(self.history.n_epochs, loss, validation)
-                    if any([callback(progress) for callback in callbacks]) or best.is_over():
+                    if _tell(callbacks, progress) or best.is_over():
                         break
             except KeyboardInterrupt:
-                warnings.warn(
-                    f"training was interrupted in epoch {self.history.n_epochs + 1}; the model is as trained so far",
-                    ConvergenceWarning,
-                    stacklevel=3,
-                )
+                _warn_of_interrupt(self.history)
         if score is not None and best.theta is not None:
             self.network.theta[:] = best.theta
         self.network.changed()
         return self
 
     def epoch(self, loss_and_gradient, lengths, epoch, n_epochs):
-        """One pass over the data; returns the mean loss."""
+        """One pass over the data; returns the mean loss, and notes it in the history."""
         s = self.settings
         batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
         total = 0.0
@@ -175,18 +184,17 @@ class Trainer:
             rate = s.learning_rate_init * self.plateau_factor
             rate *= learning_rate_factor(s.learning_rate, step, n_steps)
             total += self.step(loss_and_gradient, numbers, rate) * len(numbers)
-        self.history.n_epochs += 1
-        return total / len(lengths)
+        if not np.isfinite(self.network.theta).all():
+            raise self._diverged("a parameter became NaN or infinite")
+        self.history.losses.append(total / len(lengths))
+        return self.history.losses[-1]
 
     def step(self, loss_and_gradient, numbers, rate):
         """One batch; returns its loss."""
         s, network = self.settings, self.network
         loss = loss_and_gradient(numbers, self.history.n_epochs)
         if not isfinite(loss):
-            raise DivergenceError(
-                f"the loss became {loss} in epoch {self.history.n_epochs + 1}: lower learning_rate_init "
-                f"(now {s.learning_rate_init}), or set clip_norm (now {s.clip_norm})"
-            )
+            raise self._diverged(f"the loss became {loss}")
         if s.alpha > 0 and s.solver != "adamw":
             strength = s.alpha / s.n_sequences
             loss += add_penalty(network.gradient, network.theta, strength, network.decays)
@@ -197,11 +205,34 @@ class Trainer:
         network.changed()
         return loss
 
+    def _diverged(self, what):
+        s = self.settings
+        return DivergenceError(
+            f"{what} in epoch {self.history.n_epochs + 1}: lower learning_rate_init (now "
+            f"{s.learning_rate_init}), or set clip_norm (now {s.clip_norm})"
+        )
+
     def _on_plateau(self, best):
         """Under "plateau", a tenth of the learning rate when half the patience is used up."""
+        if self.settings.learning_rate != "plateau":
+            return
         patience = max(1, self.settings.n_iter_no_change // 2)
-        if self.settings.learning_rate == "plateau" and best.n_stale and best.n_stale % patience == 0:
+        if best.n_stale and best.n_stale % patience == 0:
             self.plateau_factor /= 10
+
+
+def _tell(callbacks, progress):
+    """Call all of them; whether one wants to stop."""
+    answers = [callback(progress) for callback in callbacks]
+    return any(answers)
+
+
+def _warn_of_interrupt(history):
+    warnings.warn(
+        f"training was interrupted in epoch {history.n_epochs + 1}; the model is as trained so far",
+        ConvergenceWarning,
+        stacklevel=6,  # the caller of an estimator's `fit`
+    )
 
 
 class _Best:
@@ -224,9 +255,10 @@ class _Best:
         return (self.keeps_theta or self.tol is not None) and self.n_stale >= self.patience
 
 
-def fit_lbfgs(network, loss_and_gradient, settings, n):
-    """Full-batch L-BFGS of SciPy (Byrd et al. 1995); returns a History with the loss of each iteration."""
+def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=()):
+    """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns a History of its iterations."""
     history, numbers = History(), np.arange(n)
+    theta = network.theta.astype(np.float64)
 
     def value_and_gradient(theta):
         network.theta[:] = theta
@@ -237,19 +269,28 @@ def fit_lbfgs(network, loss_and_gradient, settings, n):
             loss += add_penalty(network.gradient, network.theta, strength, network.decays)
         return loss, network.gradient.astype(np.float64)
 
-    def record(intermediate_result):
+    def after_iteration(intermediate_result):
+        nonlocal theta
+        theta = intermediate_result.x.copy()
         history.losses.append(float(intermediate_result.fun))
-        history.n_epochs += 1
+        if _tell(callbacks, Progress(history.n_epochs, history.losses[-1], None)):
+            raise StopIteration  # SciPy's way to stop
 
-    start = network.theta.astype(np.float64)
     options = {"maxiter": settings.max_iter, "maxfun": 15 * settings.max_iter}
     if settings.tol is not None:
         options["ftol"] = settings.tol
-    result = minimize(
-        value_and_gradient, start, jac=True, method="L-BFGS-B", callback=record, options=options
-    )
-    if not isfinite(result.fun):
-        raise DivergenceError(f"the loss became {result.fun}: raise alpha (now {settings.alpha}), or scale X")
-    network.theta[:] = result.x
+    try:
+        result = minimize(
+            value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_iteration,
+            options=options,
+        )  # fmt: skip
+        if not isfinite(result.fun):
+            raise DivergenceError(
+                f"the loss became {result.fun}: raise alpha (now {settings.alpha}), or scale X"
+            )
+        theta = result.x
+    except KeyboardInterrupt:
+        _warn_of_interrupt(history)
+    network.theta[:] = theta
     network.changed()
     return history

@@ -15,7 +15,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 RANKS = [
     ["kernels.__init__", "kernels.vectors"],
     ["kernels.tiles", "kernels.activations", "threads"],
-    ["kernels.rnn", "kernels.lstm", "kernels.gru", "kernels.gru_reset_before", "kernels.rows", "kernels.gradient", "kernels.crf"]
+    [
+        "kernels.rnn",
+        "kernels.lstm",
+        "kernels.gru",
+        "kernels.gru_reset_before",
+        "kernels.rows",
+        "kernels.gradient",
+        "kernels.crf",
+    ]
     + ["kernels.rtrl", "sequences", "params", "losses", "optimizers"],
     ["layers", "attention", "storage"],
     ["training", "streaming"],

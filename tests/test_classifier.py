@@ -195,9 +195,10 @@ def test_class_weight_is_a_sample_weight(class_weight):
 # ----------------------------------------------------------------- going on with training
 
 
-def test_partial_fit_goes_on_with_the_state_of_the_optimizer():
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_partial_fit_goes_on_with_the_state_of_the_optimizer(dropout):
     X, y = labelled(40)
-    options = {"shuffle": False, "learning_rate": "constant"}
+    options = {"shuffle": False, "learning_rate": "constant", "dropout": dropout}
     whole = small(max_iter=4, **options).fit(X, y)
     stepwise = small(**options)
     for _ in range(4):
@@ -206,6 +207,19 @@ def test_partial_fit_goes_on_with_the_state_of_the_optimizer():
     assert stepwise.loss_curve_ == whole.loss_curve_ and stepwise.n_iter_ == 4
     first = small(max_iter=3, **options).fit(X, y).partial_fit(X, y)
     assert_same_bits(first.network_.theta, whole.network_.theta)
+
+
+def test_partial_fit_heeds_parameters_that_have_changed():
+    X, y = labelled(40)
+    clf = small().partial_fit(X, y)
+    before = clf.network_.theta.copy()
+    clf.set_params(learning_rate_init=1e-9).partial_fit(X, y)
+    np.testing.assert_allclose(clf.network_.theta, before, atol=1e-6)
+    clf.set_params(learning_rate_init=0.1, solver="sgd", clip_norm=1e-9).partial_fit(X, y)
+    np.testing.assert_allclose(clf.network_.theta, before, atol=1e-6)
+    clf.set_params(clip_norm=None).partial_fit(X, y)
+    assert np.abs(clf.network_.theta - before).max() > 1e-2
+    assert clf.n_iter_ == len(clf.loss_curve_) == 4
 
 
 def test_partial_fit_knows_all_classes_from_the_first_call():

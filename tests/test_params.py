@@ -43,7 +43,7 @@ def test_matrices_are_stored_transposed_and_each_on_a_cache_line():
         assert stored.flags.c_contiguous and stored.ctypes.data == expected.ctypes.data
         assert (stored == expected).all()
         assert stored.ctypes.data % 64 == 0
-        assert parameters.stored_gradient(name).shape == stored.shape
+        assert parameters.stored_gradients[name].shape == stored.shape
 
 
 def test_is_matrix_leaves_out_biases_and_gaps():

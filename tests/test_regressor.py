@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from samples import assert_same_bits, ragged
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import r2_score
 from sklearn.model_selection import cross_val_score
 
@@ -51,6 +52,12 @@ def test_several_outputs():
     assert r2_score(y[:, 0], predicted[:, 0]) > 0.8 and r2_score(y[:, 1], predicted[:, 1]) > 0.8
     np.testing.assert_allclose(predicted[:, 2], 7, atol=0.3)
     assert_same_bits(reg.predict(X[3:4])[0], predicted[3])
+
+
+def test_a_column_of_targets_is_ravelled_with_a_warning():
+    with pytest.warns(DataConversionWarning):
+        reg = small().fit(X, MEANS[:, np.newaxis])
+    assert_same_bits(reg.predict(X), small().fit(X, MEANS).predict(X))
 
 
 @pytest.mark.parametrize("flat", [True, False])
@@ -133,6 +140,19 @@ def test_a_sequence_of_vectors_for_a_sequence():
     assert [p.shape for p in predicted] == [t.shape for t in y]
     assert r2_score(np.concatenate(y), np.concatenate(predicted)) > 0.8
     assert reg.score(X, y) > 0.8
+
+
+class Keyed(list):
+    """As a pandas Series with an index of its own: the first item is not that of key 0."""
+
+    def __getitem__(self, key):
+        raise KeyError(key)
+
+
+def test_targets_of_steps_in_a_container_with_keys_of_its_own():
+    y = [x[:, 0] for x in X]
+    expected = small(return_sequences=True).fit(X, y).predict(X)
+    assert_same_bits(small(return_sequences=True).fit(X, Keyed(y)).predict(X), expected)
 
 
 def test_one_sequence_or_sequences_of_one_length_are_still_an_object_array():

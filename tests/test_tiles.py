@@ -48,10 +48,10 @@ def multiply(a, panels, N, start=None):
     n, K = a.shape
     width = padded(N, a.dtype)
     c = filled((n + 1, width + 3), a.dtype, 77)
+    c[:n, :width] = 0
     if start is not None:
-        c[:n, :width] = 0
         c[:n, :N] = start
-    product(c, 0, width + 3, a, 0, K, panels, 0, n, width // n_lanes(a.dtype), K, start is not None)
+    product(c, 0, width + 3, a, 0, K, panels, n, width // n_lanes(a.dtype), K)
     assert (c[n] == 77).all() and (c[:, width:] == 77).all()
     assert (c[:n, N:width] == 0).all()
     return c[:n, :N]
@@ -80,14 +80,13 @@ def test_product(K, dtype):
 
 @every_dtype
 def test_product_of_parts_of_arrays(dtype):
-    N, K, count = n_lanes(dtype) * 3, 7, n_lanes(dtype)
+    N, K = n_lanes(dtype) * 3, 7
     b = normal(K, N, dtype=dtype)
-    panels = np.concatenate([np.full(count, np.nan, dtype), packed(b)])
     a = normal(9, 20, dtype=dtype, seed=1)
     c = np.full((9, 2 * N), 5, dtype)
     # Rows 2 to 8 of a from column 3, into rows 1 to 7 of c from column 4.
-    product(c, 2 * N + 4, 2 * N, a, 2 * 20 + 3, 20, panels, count, 6, 3, K, False)
-    np.testing.assert_allclose(c[1:7, 4 : 4 + N], a[2:8, 3:10] @ b, rtol=0, atol=1e-5)
+    product(c, 2 * N + 4, 2 * N, a, 2 * 20 + 3, 20, packed(b), 6, 3, K)
+    np.testing.assert_allclose(c[1:7, 4 : 4 + N], 5 + a[2:8, 3:10] @ b, rtol=0, atol=1e-5)
     c[1:7, 4 : 4 + N] = 5
     assert (c == 5).all()
 

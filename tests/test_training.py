@@ -1,5 +1,6 @@
 """The loop: batches, schedules, stopping, what is kept when something goes wrong."""
 
+import copy
 from dataclasses import replace
 from math import cos, pi
 
@@ -305,6 +306,21 @@ def test_divergence_leaves_a_fitted_model_as_it_was():
     with pytest.raises(DivergenceError):
         clf.fit(ragged(20, I=5), np.arange(20) % 2)
     assert_same_bits(clf.predict_proba(X), expected)
+
+
+def test_a_diverged_partial_fit_leaves_weights_and_optimizer_as_they_were():
+    X, y = labelled(20)
+    clf = SequenceClassifier(hidden_size=5, shuffle=False, random_state=0).partial_fit(X, y)
+    other = copy.deepcopy(clf)
+    rate = clf.learning_rate_init
+    clf.set_params(learning_rate_init=1e300)
+    for fit in (clf.partial_fit, copy.copy(clf).set_params(warm_start=True).fit):
+        with pytest.raises(DivergenceError):
+            fit(X, y)
+        assert_same_bits(clf.network_.theta, other.network_.theta)
+        assert clf.loss_curve_ == other.loss_curve_
+    clf.set_params(learning_rate_init=rate)
+    assert_same_bits(clf.partial_fit(X, y).network_.theta, other.partial_fit(X, y).network_.theta)
 
 
 # ---------------------------------------------------------------------------------- lbfgs

@@ -1,13 +1,16 @@
 """tanh, sigmoid and relu of vectors.
 
-float32: tanh as a ratio of polynomials, odd of degree 13 over even of degree 6 (the coefficients are those of
-Eigen's `generic_fast_tanh_float`), to 4 units in the last place; the sigmoid is (1 + tanh(x/2)) / 2, to 1e-7.
+float32: tanh as a ratio of polynomials, odd of degree 13 over even of degree 6 (the coefficients
+are those of Eigen's `generic_fast_tanh_float`), to 5 units in the last place; the sigmoid is
+(1 + tanh(x/2)) / 2, to 2e-7.
 
-float64: both from the exponential's series after Cody and Waite's reduction ("Software Manual for the Elementary
-Functions", 1980): x = k ln 2 + r with |r| <= ln 2 / 2, exp(x) = 2**k (1 + p), p = expm1(r) by Taylor; tanh from
-expm1, so that it keeps its last places near zero.  To 3 units in the last place.
+float64: both from the exponential's series after Cody and Waite's reduction ("Software Manual for
+the Elementary Functions", 1980): x = k ln 2 + r with |r| <= ln 2 / 2, exp(x) = 2**k (1 + p),
+p = expm1(r) by Taylor; tanh from expm1, so that it keeps its last places near zero.  To 3 units in
+the last place.
 
-NaN stays NaN.  Derivatives are written from the outputs: 1 - y*y for tanh, y*(1 - y) for the sigmoid.
+NaN stays NaN.  Derivatives are written from the outputs: 1 - y*y for tanh, y*(1 - y) for the
+sigmoid.
 """
 
 from math import factorial
@@ -76,7 +79,8 @@ def _sigmoid_double(x):
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01  # so short that k times it is exact
 _LN2_LOW = 1.90821492927058770002e-10
-_ROUNDER = 1.5 * 2**52 + 1023  # rounds to an integer, and leaves it and the exponent's bias in the low bits
+# Rounds to an integer, and leaves it and the exponent's bias in the low bits.
+_ROUNDER = 1.5 * 2**52 + 1023
 _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (
     1 / factorial(n) for n in range(2, 14)
 )

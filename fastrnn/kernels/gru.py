@@ -34,9 +34,9 @@ from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, 
 
 VERSION = 1
 
-ORDER_BIAS = (0, 1, 2, 3)
-ORDER_IH = (2, 0, 1)  # PyTorch's r, z, n as n, r, z
-ORDER_HH = (0, 1, 2)
+ORDER_BIAS = np.arange(4)
+ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
+ORDER_HH = np.arange(3)
 _tile = gate_tile(4, range(0, 3), range(1, 4))
 
 
@@ -62,6 +62,7 @@ def _hoist(before, x, panels, starts, counts, t, stop):
     I, L = x.shape[1], lanes(x)
     blocks, size = panels.shape
     first = 0
+    nothing = np.intp(0)  # not a literal, for which the tiles would be compiled again
     while t < stop:
         row = starts[t]
         n, t = next_run(starts, counts, t, stop)
@@ -71,7 +72,7 @@ def _hoist(before, x, panels, starts, counts, t, stop):
             for r in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r)
                 x_r, out = at(x, (row + r) * I), at(before, (p * before.shape[1] + first + r) * 4 * L)
-                _gates(rows, out, bias, 0, x_r, I, I, w_x, x_r, 0, 0, w_x, w_x)
+                _gates(rows, out, bias, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
         first += n
 
 
@@ -86,7 +87,7 @@ def forward(h, gates, x, panels, starts, counts, first, keep):
     streamed = panels.size * h.itemsize > SECOND_LEVEL
     room = hoisted_rows(counts[0], counts.size, 4 * P * h.itemsize)
     before = np.empty((0, 0, 0), h.dtype)
-    t, stop, hoisted, hoisted_row = 0, 0, False, 0
+    t, stop, hoisted, hoisted_row = np.intp(0), 0, False, 0
     while t < counts.size and counts[t] > 0:
         if t == stop:
             stop, hoisted = next_chunk(counts, t, streamed, room)
@@ -107,11 +108,11 @@ def forward(h, gates, x, panels, starts, counts, first, keep):
                 if streamed:  # the tiles of this block fetch the next one's panel
                     ahead = at(panels, ((p + 1) % blocks + 1) * size - (k // rows_a_tile + 1) * H * L)
                 x_k, h_k = at(x, (row + k) * I), at(h, (old + k) * H)
+                start, start_stride, n_x = at(panels, p * size), 0, I
                 if hoisted:
                     start = at(before, (p * before.shape[1] + hoisted_row + k) * 4 * L)
-                    _gates(rows, sums, start, 4 * L, x_k, I, 0, w_x, h_k, H, H, w_h, ahead)
-                else:
-                    _gates(rows, sums, at(panels, p * size), 0, x_k, I, I, w_x, h_k, H, H, w_h, ahead)
+                    start_stride, n_x = 4 * L, 0
+                _gates(rows, sums, start, start_stride, x_k, I, n_x, w_x, h_k, H, H, w_h, ahead)
                 for q in range(rows):
                     r = sigmoid(load(sums, q * 4 * L + L))
                     z = sigmoid(load(sums, q * 4 * L + 2 * L))
@@ -142,7 +143,7 @@ def forward_shards(h, gates, x, panels, starts, counts, firsts, keep):
 def backward(d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, first, bptt_steps):
     """One shard, last step first: turns gates into their gradients, d_h (B, P) from the final into the initial states'.
 
-    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded) is filled, unless it has no columns.
+    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded), zero before, is filled unless it has no columns.
     hh_panels are W_hh (3P: r, z, n; H) and ih_panels W_ih (3P: n, r, z; I), packed for `product`; a gradient
     stops at each multiple of `bptt_steps` steps, 0 for none.
     """
@@ -173,11 +174,9 @@ def backward(d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, fi
         if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
             d_h[first : first + count] = 0.0
         else:
-            product(
-                d_h, first * P, P, gates, row * 4 * P + P, 4 * P, hh_panels, 0, count, P // L, 3 * P, True
-            )
+            product(d_h, first * P, P, gates, row * 4 * P + P, 4 * P, hh_panels, count, P // L, 3 * P)
         if I > 0:
-            product(d_x, row * I, I, gates, row * 4 * P, 4 * P, ih_panels, 0, count, I // L, 3 * P, False)
+            product(d_x, row * I, I, gates, row * 4 * P, 4 * P, ih_panels, count, I // L, 3 * P)
 
 
 @njit(**PARALLEL_OPTIONS)

@@ -15,6 +15,7 @@ Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.
     starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
 """
 
+import numpy as np
 from numba import njit, prange
 
 from fastrnn.kernels.activations import sigmoid, tanh
@@ -23,8 +24,8 @@ from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, 
 
 VERSION = 1
 
-ORDER_RZ, ORDER_N = (0, 1), (2,)
-ORDER_IH = (2, 0, 1)  # PyTorch's r, z, n as n, r, z
+ORDER_RZ, ORDER_N = np.arange(2), np.array([2])
+ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
 _tile_rz = gate_tile(2, range(2), range(2))
 _tile_n = gate_tile(1, range(1), range(1))
 
@@ -108,7 +109,7 @@ def backward(
 ):
     """One shard, last step first: turns gates into their gradients, d_h (B, P) from the final into the initial states'.
 
-    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded) is filled, unless it has no columns;
+    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded), zero before, is filled unless it has no columns;
     d_reset (B, P) is scratch.  hh_panels are W_hn (P, H) and then W_hr, W_hz (2P, H), ih_panels W_ih (3P: n, r, z;
     I), packed for `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
@@ -117,6 +118,7 @@ def backward(
     L = lanes(h)
     width = d_out.shape[1]
     I = d_x.shape[1]
+    hn_panels, rz_panels = hh_panels[: P * P], hh_panels[P * P :]
     for t in range(starts.size - 1, -1, -1):
         count, row = counts[t], starts[t]
         if count == 0:
@@ -133,7 +135,8 @@ def backward(
                 store(gates, kept, dh * (1.0 - z) * (1.0 - n * n))
                 store(gates, kept + 2 * P, dh * (h_old - n) * z * (1.0 - z))
                 store(d_h, state, dh * z)
-        product(d_reset, state_row, P, gates, gate_row, 3 * P, hh_panels, 0, count, P // L, P, False)
+        d_reset[first : first + count] = 0.0
+        product(d_reset, state_row, P, gates, gate_row, 3 * P, hn_panels, count, P // L, P)
         for q in range(count):
             for unit in range(0, H, L):
                 kept = gate_row + q * 3 * P + unit
@@ -146,11 +149,9 @@ def backward(
         if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
             d_h[first : first + count] = 0.0
         else:
-            product(
-                d_h, state_row, P, gates, gate_row + P, 3 * P, hh_panels, P * P, count, P // L, 2 * P, True
-            )
+            product(d_h, state_row, P, gates, gate_row + P, 3 * P, rz_panels, count, P // L, 2 * P)
         if I > 0:
-            product(d_x, row * I, I, gates, gate_row, 3 * P, ih_panels, 0, count, I // L, 3 * P, False)
+            product(d_x, row * I, I, gates, gate_row, 3 * P, ih_panels, count, I // L, 3 * P)
 
 
 @njit(**PARALLEL_OPTIONS)

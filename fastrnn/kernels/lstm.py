@@ -35,7 +35,7 @@ from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, 
 VERSION = 1
 
 GATES = 4
-ORDER = (0, 1, 2, 3)
+ORDER = np.arange(4)
 _tile = gate_tile(4, range(4), range(4))
 
 
@@ -61,6 +61,7 @@ def _hoist(before, first, x, panels, p, starts, counts, t, stop):
     I, L = x.shape[1], lanes(x)
     size = panels.shape[1]
     bias, w_x = at(panels, p * size), at(panels, p * size + 4 * L)
+    nothing = np.intp(0)  # not a literal, for which the tiles would be compiled again
     while t < stop and counts[t] > 0:
         row = starts[t]
         n, t = next_run(starts, counts, t, stop)
@@ -68,7 +69,7 @@ def _hoist(before, first, x, panels, p, starts, counts, t, stop):
         for r in range(0, n, rows_a_tile):
             rows = min(rows_a_tile, n - r)
             x_r, out = at(x, (row + r) * I), at(before, (p * before.shape[1] + first + r) * 4 * L)
-            _gates(rows, out, bias, 0, x_r, I, I, w_x, x_r, 0, 0, w_x, w_x)
+            _gates(rows, out, bias, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
         first += n
 
 
@@ -88,11 +89,10 @@ def _block(h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now,
         if streamed:  # the tiles of this block fetch the next one's panel
             ahead = at(panels, ((p + 1) % blocks + 1) * size - (r // rows_a_tile + 1) * H * L)
         x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
+        start, start_stride, n_x = bias, 0, I
         if hoisted_row >= 0:
-            start = at(before, (p * before.shape[1] + hoisted_row + r) * 4 * L)
-            _gates(rows, sums, start, 4 * L, x_r, I, 0, w_x, h_r, H, H, w_h, ahead)
-        else:
-            _gates(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
+            start, start_stride, n_x = at(before, (p * before.shape[1] + hoisted_row + r) * 4 * L), 4 * L, 0
+        _gates(rows, sums, start, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
         for q in range(rows):
             i = sigmoid(load(sums, q * 4 * L))
             f = sigmoid(load(sums, q * 4 * L + L))
@@ -117,7 +117,7 @@ def forward(h, c, gates, x, panels, starts, counts, first, keep):
     streamed = panels.size * h.itemsize > SECOND_LEVEL
     room = hoisted_rows(counts[0], counts.size, 4 * P * h.itemsize)
     before = np.empty((0, 0, 0), h.dtype)
-    t, stop, hoisted, hoisted_row = 0, 0, False, 0
+    t, stop, hoisted, hoisted_row = np.intp(0), 0, False, 0
     while t < counts.size and counts[t] > 0:
         if t == stop:
             stop, hoisted = next_chunk(counts, t, streamed, room)
@@ -192,7 +192,7 @@ def forward_blocks(h, c, gates, x, panels, starts, counts, firsts, keep):
 def backward(d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, first, H, bptt_steps):
     """One shard, last step first: turns gates into their gradients, d_h and d_c (B, P) from the final into the initial states'.
 
-    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded) is filled, unless it has no columns.
+    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded), zero before, is filled unless it has no columns.
     hh_panels are W_hh (4P, H) and ih_panels W_ih (4P, I), packed for `product`; a gradient stops at each
     multiple of `bptt_steps` steps, 0 for none.
     """
@@ -221,14 +221,14 @@ def backward(d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, count
                 store(gates, kept + 2 * P, dc * i * (1.0 - g * g))
                 store(gates, kept + 3 * P, dh * tanh_c * o * (1.0 - o))
                 store(d_c, state, dc * f)
+        d_h[first : first + n] = 0.0
         if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
-            d_h[first : first + n] = 0.0
             d_c[first : first + n] = 0.0
         else:
-            product(d_h, first * P, P, gates, row * 4 * P, 4 * P, hh_panels, 0, n, n_vectors, 4 * P, False)
+            product(d_h, first * P, P, gates, row * 4 * P, 4 * P, hh_panels, n, n_vectors, 4 * P)
         if d_x.size > 0:
             I = d_x.shape[1]
-            product(d_x, row * I, I, gates, row * 4 * P, 4 * P, ih_panels, 0, n, I // L, 4 * P, False)
+            product(d_x, row * I, I, gates, row * 4 * P, 4 * P, ih_panels, n, I // L, 4 * P)
 
 
 @njit(**PARALLEL_OPTIONS)

@@ -30,7 +30,7 @@ from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, 
 
 VERSION = 1
 
-ORDER = (0,)
+ORDER = np.arange(1)
 _tile_4, _tile_2, _tile_1 = (gate_tile(n, range(n), range(n)) for n in (4, 2, 1))
 
 
@@ -61,6 +61,7 @@ def _hoist(before, x, panels, depth, starts, counts, t, stop):
     I, L = x.shape[1], lanes(x)
     n_vectors, room = panels.size // (depth * L), before.shape[0]
     first = 0
+    nothing = np.intp(0)  # not a literal, for which the tiles would be compiled again
     while t < stop:
         row = starts[t]
         n, t = next_run(starts, counts, t, stop)
@@ -72,7 +73,7 @@ def _hoist(before, x, panels, depth, starts, counts, t, stop):
             for r in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r)
                 x_r, out = at(x, (row + r) * I), at(before, (room * v + (first + r) * width) * L)
-                _sums(width, rows, out, bias, 0, x_r, I, I, w_x, x_r, 0, 0, w_x, w_x)
+                _sums(width, rows, out, bias, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
             v += width
         first += n
 
@@ -87,7 +88,7 @@ def forward(h, x, panels, starts, counts, first, nonlinearity):
     streamed = panels.size * h.itemsize > SECOND_LEVEL
     room = hoisted_rows(counts[0], counts.size, n_vectors * L * h.itemsize)
     before = np.empty((0, 0), h.dtype)
-    t, stop, hoisted, hoisted_row = 0, 0, False, 0
+    t, stop, hoisted, hoisted_row = np.intp(0), 0, False, 0
     while t < counts.size and counts[t] > 0:
         if t == stop:
             stop, hoisted = next_chunk(counts, t, streamed, room)
@@ -111,11 +112,10 @@ def forward(h, x, panels, starts, counts, first, nonlinearity):
                 if streamed:  # the tiles of this panel fetch the next one
                     ahead = at(panels, following + ((1 + I) * width + r // rows_a_tile * H) * L)
                 x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
+                start, start_stride, n_x = at(panels, panel), 0, I
                 if hoisted:
-                    start = at(before, (room * v + (hoisted_row + r) * width) * L)
-                    _sums(width, rows, sums, start, line, x_r, I, 0, w_x, h_r, H, H, w_h, ahead)
-                else:
-                    _sums(width, rows, sums, at(panels, panel), 0, x_r, I, I, w_x, h_r, H, H, w_h, ahead)
+                    start, start_stride, n_x = at(before, (room * v + (hoisted_row + r) * width) * L), line, 0
+                _sums(width, rows, sums, start, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
                 for q in range(rows):
                     for j in range(width):
                         unit = (v + j) * L
@@ -141,7 +141,7 @@ def backward(
 ):
     """One shard, last step first: fills d_gates, turns d_h (B, P) from the final into the initial states' gradient.
 
-    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded) is filled, unless it has no columns.
+    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded), zero before, is filled unless it has no columns.
     hh_panels are W_hh (P, H) and ih_panels W_ih (P, I), packed for `product`; a gradient stops at each
     multiple of `bptt_steps` steps, 0 for none.
     """
@@ -162,12 +162,11 @@ def backward(
                     d_out, (row + q) * width + unit, H - unit
                 )
                 store(d_gates, (row + q) * P + unit, dh * slope(nonlinearity, y))
-        if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
-            d_h[first : first + n] = 0.0
-        else:
-            product(d_h, first * P, P, d_gates, row * P, P, hh_panels, 0, n, P // L, P, False)
+        d_h[first : first + n] = 0.0
+        if bptt_steps == 0 or t == 0 or t % bptt_steps > 0:
+            product(d_h, first * P, P, d_gates, row * P, P, hh_panels, n, P // L, P)
         if I > 0:
-            product(d_x, row * I, I, d_gates, row * P, P, ih_panels, 0, n, I // L, P, False)
+            product(d_x, row * I, I, d_gates, row * P, P, ih_panels, n, I // L, P)
 
 
 @njit(**PARALLEL_OPTIONS)

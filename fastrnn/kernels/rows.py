@@ -1,14 +1,14 @@
 """Moving packed rows, dropping some of their elements, and pooling them over time.
 
-Rows are those of `fastrnn.sequences.Packing`: sums over time run in the order of time, one sequence at a time,
-so that a sequence's result does not depend on its neighbours.
+Rows are those of `fastrnn.sequences.Packing`: sums over time run in the order of time, one sequence
+at a time, so that a sequence's result does not depend on its neighbours.
 """
 
 from numba import njit, uint64
 
 from fastrnn.kernels.vectors import OPTIONS, lanes, load_some, store_some
 
-VERSION = 1
+VERSION = 2
 
 
 @njit(**OPTIONS)
@@ -29,7 +29,8 @@ def add_rows(out, out_column, source, source_column, picked, width):
         target, start = k * out_stride + out_column, picked[k] * source_stride + source_column
         for j in range(0, width, lanes(out)):
             n = width - j
-            store_some(out, target + j, load_some(out, target + j, n) + load_some(source, start + j, n), n)
+            total = load_some(out, target + j, n) + load_some(source, start + j, n)
+            store_some(out, target + j, total, n)
 
 
 @njit(**OPTIONS)
@@ -59,15 +60,17 @@ def _mixed(x):
 
 @njit(**OPTIONS)
 def drop(out, x, key, sequences, steps, rate):
-    """out = x with elements set to zero with probability `rate`, the others scaled by 1 / (1 - rate).
+    """out = x with elements set to zero with probability `rate`, others times 1 / (1 - rate).
 
-    x and out (S, F) may be the same.  Whether an element stays is a function of the key, its sequence's number
-    `sequences` (S,), its step `steps` (S,) and its column alone.
+    x and out (S, F) may be the same.  Whether an element stays is a function of the key, its
+    sequence's number `sequences` (S,), its step `steps` (S,) and its column alone.  Each is mixed
+    by itself: of a sum, the next key would give the next sequence's mask.
     """
     threshold = uint64(rate * 2.0**32)
     scale = x.dtype.type(1.0 / (1.0 - rate))
+    of_key = _mixed(uint64(key))
     for s in range(x.shape[0]):
-        of_row = _mixed(_mixed(uint64(key) + uint64(sequences[s])) + uint64(steps[s]))
+        of_row = _mixed(_mixed(of_key + uint64(sequences[s])) + uint64(steps[s]))
         for j in range(x.shape[1]):
             # Two columns share a number of 64 bits: mixing is what costs.
             bits = _mixed(of_row + uint64(j // 2 + 1) * uint64(0x9E3779B97F4A7C15))
@@ -109,7 +112,10 @@ def pool_mean_backward(d_x, d_out, starts, counts, firsts):
 
 @njit(**OPTIONS)
 def pool_max(out, where, x, starts, counts, firsts):
-    """out (B, F) = each column's largest value over a sequence's rows of x (S, F); `where` (B, F) its first row."""
+    """out (B, F) = each column's maximum over a sequence's rows of x (S, F), found in row `where`.
+
+    Of equal ones `where` (B, F) has the first.
+    """
     for shard in range(firsts.size):
         for q in range(counts[shard, 0]):
             row = firsts[shard] + q

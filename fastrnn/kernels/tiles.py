@@ -75,11 +75,6 @@ class _Sums:
                 value = llvm_load(self.builder, self._vector_at(start, v), self.kind)
                 self.builder.store(value, register)
 
-    def clear(self):
-        zero = ir.Constant(self.kind, [0.0] * self.count)
-        for register in sum(self.registers, []):
-            self.builder.store(zero, register)
-
     def write(self, pointer, stride):
         for row, start in zip(self.registers, self._rows_from(pointer, stride), strict=True):
             for v, register in enumerate(row):
@@ -175,23 +170,19 @@ def gate_tile(width, first, second):
 
 
 def _product_tile(width):
-    """A tile of C (rows, `width` vectors) = or += A (rows, K) times a panel."""
+    """A tile of C (rows, `width` vectors) += A (rows, K) times a panel."""
 
     @intrinsic
-    def tile(typing, rows, c, c_stride, a, a_stride, n_k, panel, add):
+    def tile(typing, rows, c, c_stride, a, a_stride, n_k, panel):
         index = types.intp
-        sig = types.void(index, c, index, a, index, index, panel, types.boolean)
+        sig = types.void(index, c, index, a, index, index, panel)
 
         def lower(context, builder, sig, args):
-            rows, out, out_stride, a, a_stride, n_k, panel, add = args
+            rows, out, out_stride, a, a_stride, n_k, panel = args
 
             def write_tile(n):
                 tile = _Sums(context, builder, c.dtype, n, width)
-                with builder.if_else(add) as (then, otherwise):
-                    with then:
-                        tile.read(out, out_stride)
-                    with otherwise:
-                        tile.clear()
+                tile.read(out, out_stride)
                 starts = [builder.gep(a, [builder.mul(a_stride, INT(r))]) for r in range(n)]
                 tile.add_products(
                     n_k,
@@ -367,24 +358,24 @@ def pack_transposed(panels, weight, H, order):
 
 
 @njit(**OPTIONS)
-def product(c, c0, c_stride, a, a0, a_stride, panels, p0, n_rows, n_vectors, n_k, add):
-    """C (n_rows, n_vectors vectors) = or, if `add`, += A (n_rows, n_k) times packed B, each from a flat index."""
+def product(c, c0, c_stride, a, a0, a_stride, panels, n_rows, n_vectors, n_k):
+    """C (n_rows, n_vectors vectors) += A (n_rows, n_k) times packed B; C and A each from a flat index."""
     count = lanes(c)
     rows_a_tile = tile_rows(n_rows)
     v = 0
     while v < n_vectors:
         width = panel_width(n_vectors - v)
-        panel = at(panels, p0 + n_k * v * count)
+        panel = at(panels, n_k * v * count)
         for r in range(0, n_rows, rows_a_tile):
             rows = min(rows_a_tile, n_rows - r)
             out = at(c, c0 + r * c_stride + v * count)
             left = at(a, a0 + r * a_stride)
             if width == 4:
-                _product_4(rows, out, c_stride, left, a_stride, n_k, panel, add)
+                _product_4(rows, out, c_stride, left, a_stride, n_k, panel)
             elif width == 2:
-                _product_2(rows, out, c_stride, left, a_stride, n_k, panel, add)
+                _product_2(rows, out, c_stride, left, a_stride, n_k, panel)
             else:
-                _product_1(rows, out, c_stride, left, a_stride, n_k, panel, add)
+                _product_1(rows, out, c_stride, left, a_stride, n_k, panel)
         v += width
 
 

@@ -9,6 +9,7 @@ Vectors that straddle a cache line cost up to half the speed: arrays for them co
 
 import operator
 import re
+import warnings
 from math import prod
 
 import numpy as np
@@ -23,7 +24,26 @@ CACHE_LINE = 64
 
 # `contract` fuses a product and a sum; nothing here may reorder additions or assume there is no NaN.
 FUSE = ("contract",)
-OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": True}
+
+
+def _can_cache():
+    """Whether Numba finds a directory to keep compiled code in; without one it refuses `cache`."""
+    try:
+        njit(cache=True)(_can_cache)
+    except RuntimeError:
+        warnings.warn(
+            "Numba finds no writable directory for its cache, so that every process compiles anew; "
+            "set NUMBA_CACHE_DIR to one",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+OPTIONS = {
+    "nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": _can_cache(),
+}  # fmt: skip
 """Options of every kernel."""
 PARALLEL_OPTIONS = {**OPTIONS, "parallel": True}
 """Options of a loop over shards; compiling one takes a second, so it only calls a kernel."""

@@ -4,9 +4,10 @@ from math import sqrt
 
 import numpy as np
 
+from fastrnn.kernels.rnn import ORDER
 from fastrnn.kernels.rows import copy_rows, scatter_add_rows
 from fastrnn.kernels.tiles import pack_panels, pack_transposed, product
-from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded
+from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
 from fastrnn.layers.cells import add_gradient
 from fastrnn.params import Parameters, uniform
 
@@ -40,7 +41,7 @@ class Dense:
         out[:, : self.output_size] = self.parameters.stored("bias")
         out[:, self.output_size :] = 0
         vectors, depth = width // n_lanes(dtype), self.input_size
-        product(out, 0, width, x, 0, x.shape[1], panels, 0, n, vectors, depth, True)
+        product(out, 0, width, x, 0, x.shape[1], panels, n, vectors, depth)
         self._x = x if keep else None
         return out[:, : self.output_size]
 
@@ -63,9 +64,9 @@ class Dense:
         self.parameters.stored_gradients["bias"][...] += d_bias[:C]
         inputs = padded(self.input_size, dtype)
         panels = empty_aligned((width * inputs,), dtype)
-        pack_transposed(panels, self.parameters.stored("weight"), C, (0,))
-        d_x = empty_aligned((n, inputs), dtype)
-        product(d_x, 0, inputs, d_padded, 0, width, panels, 0, n, inputs // n_lanes(dtype), width, False)
+        pack_transposed(panels, self.parameters.stored("weight"), C, ORDER)
+        d_x = zeros_aligned((n, inputs), dtype)
+        product(d_x, 0, inputs, d_padded, 0, width, panels, n, inputs // n_lanes(dtype), width)
         return d_x
 
 

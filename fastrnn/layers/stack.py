@@ -80,7 +80,7 @@ class Level:
             d_directions = empty_aligned((2, S, H), dtype)
             copy_rows(d_directions[0], 0, d_out, 0, packing.all_rows, H)
             copy_rows(d_directions[1], 0, d_out, H, packing.mirror, H)
-        d_x = empty_aligned((D, S, padded(self.input_size, dtype) if input_grad else 0), dtype)
+        d_x = zeros_aligned((D, S, padded(self.input_size, dtype) if input_grad else 0), dtype)
         stored = [self._stored(names) for names in self.names]
         hh = _stack([self.cell.pack_hh_transposed(H, w_hh) for _, w_hh, _, _ in stored])
         if input_grad:
