@@ -24,7 +24,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Units of each level and direction.
     num_layers : int, default=1
         Levels of the stack.
-    bidirectional : bool, default=False
+    bidirectional : bool, default=True
         Read each sequence backwards too, with weights of its own.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
         Of cell="rnn".
@@ -33,7 +33,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     dropout : float, default=0.0
         The fraction of elements set to zero in training, between levels and before the output
         layer.
-    readout : {"last", "mean", "max", "concat"}, default="mean"
+    readout : {"last", "mean", "max", "concat"}, default="max"
         What the output layer reads: the state after the last step (of the reverse direction, after
         the first), the mean or the largest state over the steps, or all steps side by side
         (sequences of one length only).
@@ -44,7 +44,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early
         stopping.
     learning_rate_init : float, default=5e-3
-    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="constant"
         The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first
         twentieth before that, "plateau" falls to a tenth when nothing has improved for
         n_iter_no_change / 2 epochs.
@@ -131,15 +131,15 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         cell="gru",
         hidden_size=64,
         num_layers=1,
-        bidirectional=False,
+        bidirectional=True,
         nonlinearity="tanh",
         bias=True,
         dropout=0.0,
-        readout="mean",
+        readout="max",
         embedding_dim=None,
         solver="adam",
         learning_rate_init=5e-3,
-        learning_rate="cosine",
+        learning_rate="constant",
         momentum=0.9,
         nesterovs_momentum=True,
         alpha=0.0,

@@ -9,7 +9,8 @@ import warnings
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastrnn.kernels.rows import scatter_rows
+from fastrnn.kernels.rows import copy_rows, scatter_rows
+from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.layers.cells import (
     NONLINEARITIES,
     GRUCell,
@@ -93,7 +94,7 @@ class _Recurrent:
             rows = np.ascontiguousarray(x).reshape(T * B, I)
         else:
             packing = Packing(lengths, n_shards)
-            rows = np.ascontiguousarray(x).reshape(T * B, I)[self._padded_rows(packing)]
+            rows = self._packed(x, packing)
         key = None
         if self.training and self.dropout > 0:
             key = int(self._rng.randint(2**31))
@@ -151,9 +152,10 @@ class _Recurrent:
             d_output = d_output[:, np.newaxis]
         elif self.batch_first:
             d_output = d_output.swapaxes(0, 1)
-        d_rows = np.ascontiguousarray(d_output).reshape(T * B, -1)
-        if not packing.is_regular:
-            d_rows = d_rows[self._padded_rows(packing)]
+        if packing.is_regular:
+            d_rows = np.ascontiguousarray(d_output).reshape(T * B, -1)
+        else:
+            d_rows = self._packed(d_output, packing)
         d_x, d_initial = self._stack.backward(d_rows, d_state, input_grad)
         if is_single:
             d_initial = tuple(d[:, 0] for d in d_initial)
@@ -164,6 +166,14 @@ class _Recurrent:
     def _padded_rows(self, packing):
         """For each packed row its row in (T * B, ...)."""
         return packing.steps * packing.n_sequences + packing.order[packing.places]
+
+    def _packed(self, array, packing):
+        """The steps of (T, B, F) that are no padding, as packed rows (S, F)."""
+        F = array.shape[2]
+        rows = empty_aligned((packing.n_rows, F), self.dtype)
+        padded_rows = np.ascontiguousarray(array).reshape(-1, F)
+        copy_rows(rows, 0, padded_rows, 0, self._padded_rows(packing), F)
+        return rows
 
     def _to_padded(self, rows, packing, T, is_single):
         """Packed rows (S, F) as the caller's (T, B, F), (B, T, F) or (T, F), zero past each end."""
