@@ -56,7 +56,7 @@ def draw(content):
     """Return the figure."""
     found = bars(content["sections"])
     figure, axes = pyplot.subplots(figsize=(7.5, 0.9 + 0.34 * len(found)), layout="constrained")
-    for place, (section, cell, ratios) in enumerate(found):
+    for place, (_, _, ratios) in enumerate(found):
         mean = geometric_mean(ratios)
         axes.barh(place, mean - 1, left=1, height=0.62, color=BAR)
         axes.plot(ratios, [place] * len(ratios), "o", ms=3.5, mew=0, color=DOT, alpha=0.8)

@@ -27,7 +27,7 @@ def main():
 
     lstm = LSTM(1, H, random_state=0)
     weight, bias = rng.uniform(-1, 1, (H, 1)) / np.sqrt(H), np.zeros(1)
-    velocity = {name: 0.0 for name in [*lstm.state_dict(), "weight", "bias"]}
+    velocity = dict.fromkeys([*lstm.state_dict(), "weight", "bias"], 0.0)
     for step in range(1001):
         x = waves(rng, B)  # (T + 1, B, 1)
         h_0, c_0 = np.zeros((1, B, H)), np.zeros((1, B, H))

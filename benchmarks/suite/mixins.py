@@ -6,9 +6,9 @@ asv collects every class that is not abstract, so these are.
 from abc import ABC, abstractmethod
 
 import numpy as np
-from fastrnn.layers import GRU, LSTM, RNN
 
 from fastrnn.datasets import load_japanese_vowels
+from fastrnn.layers import GRU, LSTM, RNN
 
 LAYERS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 

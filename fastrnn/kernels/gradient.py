@@ -8,7 +8,15 @@ import numpy as np
 from numba import njit, prange
 
 from fastrnn.kernels.tiles import MAX_WIDTH, tile_rows, transposed_product
-from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, aligned_start, lanes, load, load_some, store
+from fastrnn.kernels.vectors import (
+    OPTIONS,
+    PARALLEL_OPTIONS,
+    aligned_start,
+    lanes,
+    load,
+    load_some,
+    store,
+)
 
 VERSION = 1
 
@@ -110,4 +118,6 @@ def gradient_windows(step, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x,
     """All columns, in windows of `step`."""
     for window in prange((d_gates.shape[1] + step - 1) // step):
         low = window * step
-        gradient(low, low + step, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous)
+        gradient(
+            low, low + step, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous
+        )

@@ -30,7 +30,16 @@ from fastrnn.kernels.tiles import (
     scratch,
     tile_rows,
 )
-from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
+from fastrnn.kernels.vectors import (
+    OPTIONS,
+    PARALLEL_OPTIONS,
+    at,
+    lanes,
+    load,
+    load_some,
+    store,
+    store_some,
+)
 
 VERSION = 1
 
@@ -42,7 +51,10 @@ _tile = gate_tile(4, range(0, 3), range(1, 4))
 
 @njit(**OPTIONS)
 def pack(panels, bias, weight_ih, weight_hh):
-    """panels (blocks of units, lanes (4 + 3 I + 3 H)) from bias (4H,: n, r, z, m), weight_ih (I, 3H), weight_hh (H, 3H), transposed."""
+    """panels (blocks of units, lanes (4 + 3 I + 3 H)) from the weights.
+
+    bias is (4H,: n, r, z, m); weight_ih (I, 3H) and weight_hh (H, 3H) are transposed.
+    """
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     L = lanes(panels)
     pack_gates(panels, 0, bias.reshape(1, 4 * H), H, ORDER_BIAS)
@@ -71,7 +83,10 @@ def _hoist(before, x, panels, starts, counts, t, stop):
             bias, w_x = at(panels, p * size), at(panels, p * size + 4 * L)
             for r in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r)
-                x_r, out = at(x, (row + r) * I), at(before, (p * before.shape[1] + first + r) * 4 * L)
+                x_r, out = (
+                    at(x, (row + r) * I),
+                    at(before, (p * before.shape[1] + first + r) * 4 * L),
+                )
                 _gates(rows, out, bias, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
         first += n
 
@@ -106,7 +121,9 @@ def forward(h, gates, x, panels, starts, counts, first, keep):
                 rows = min(rows_a_tile, count - k)
                 ahead = w_h
                 if streamed:  # the tiles of this block fetch the next one's panel
-                    ahead = at(panels, ((p + 1) % blocks + 1) * size - (k // rows_a_tile + 1) * H * L)
+                    ahead = at(
+                        panels, ((p + 1) % blocks + 1) * size - (k // rows_a_tile + 1) * H * L
+                    )
                 x_k, h_k = at(x, (row + k) * I), at(h, (old + k) * H)
                 start, start_stride, n_x = at(panels, p * size), 0, I
                 if hoisted:
@@ -174,13 +191,17 @@ def backward(d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, fi
         if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
             d_h[first : first + count] = 0.0
         else:
-            product(d_h, first * P, P, gates, row * 4 * P + P, 4 * P, hh_panels, count, P // L, 3 * P)
+            product(
+                d_h, first * P, P, gates, row * 4 * P + P, 4 * P, hh_panels, count, P // L, 3 * P
+            )
         if I > 0:
             product(d_x, row * I, I, gates, row * 4 * P, 4 * P, ih_panels, count, I // L, 3 * P)
 
 
 @njit(**PARALLEL_OPTIONS)
-def backward_shards(d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps):
+def backward_shards(
+    d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps
+):
     """All directions (the arrays' first axis) and shards."""
     n_shards = firsts.size
     for task in prange(d_h.shape[0] * n_shards):

@@ -20,7 +20,16 @@ from numba import njit, prange
 
 from fastrnn.kernels.activations import sigmoid, tanh
 from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
-from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
+from fastrnn.kernels.vectors import (
+    OPTIONS,
+    PARALLEL_OPTIONS,
+    at,
+    lanes,
+    load,
+    load_some,
+    store,
+    store_some,
+)
 
 VERSION = 1
 
@@ -32,7 +41,10 @@ _tile_n = gate_tile(1, range(1), range(1))
 
 @njit(**OPTIONS)
 def pack(panels, bias, weight_ih, weight_hh):
-    """panels (blocks of units, 3 lanes (1 + I + H)) from bias (3H,) and weight_ih (I, 3H), weight_hh (H, 3H), transposed."""
+    """panels (blocks of units, 3 lanes (1 + I + H)) from the weights.
+
+    bias is (3H,); weight_ih (I, 3H) and weight_hh (H, 3H) are transposed.
+    """
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     L = lanes(panels)
     row = bias.reshape(1, 3 * H)
@@ -65,7 +77,11 @@ def forward(h, gates, reset, x, panels, starts, counts, first, keep):
         slot = row if keep else first
         for p in range(n_panels):
             unit, panel = p * L, p * size
-            bias, w_x, w_h = at(panels, panel), at(panels, panel + 2 * L), at(panels, panel + 2 * (1 + I) * L)
+            bias, w_x, w_h = (
+                at(panels, panel),
+                at(panels, panel + 2 * L),
+                at(panels, panel + 2 * (1 + I) * L),
+            )
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, h_r = at(x, (row + r0) * I), at(h, (before + r0) * H)
@@ -80,7 +96,11 @@ def forward(h, gates, reset, x, panels, starts, counts, first, keep):
                     store(reset, (slot + r0 + q) * P + unit, r * h_old)
         for p in range(n_panels):
             unit, panel = p * L, p * size + of_n
-            bias, w_x, w_h = at(panels, panel), at(panels, panel + L), at(panels, panel + (1 + I) * L)
+            bias, w_x, w_h = (
+                at(panels, panel),
+                at(panels, panel + L),
+                at(panels, panel + (1 + I) * L),
+            )
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, reset_r = at(x, (row + r0) * I), at(reset, (slot + r0) * P)

@@ -30,7 +30,16 @@ from fastrnn.kernels.tiles import (
     scratch,
     tile_rows,
 )
-from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
+from fastrnn.kernels.vectors import (
+    OPTIONS,
+    PARALLEL_OPTIONS,
+    at,
+    lanes,
+    load,
+    load_some,
+    store,
+    store_some,
+)
 
 VERSION = 1
 
@@ -41,7 +50,10 @@ _tile = gate_tile(4, range(4), range(4))
 
 @njit(**OPTIONS)
 def pack(panels, bias, weight_ih, weight_hh):
-    """panels (blocks of units, 4 lanes (1 + I + H)) from bias (4H,) and weight_ih (I, 4H), weight_hh (H, 4H), transposed."""
+    """panels (blocks of units, 4 lanes (1 + I + H)) from the weights.
+
+    bias is (4H,); weight_ih (I, 4H) and weight_hh (H, 4H) are transposed.
+    """
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     row = GATES * lanes(panels)
     pack_gates(panels, 0, bias.reshape(1, GATES * H), H, ORDER)
@@ -74,14 +86,20 @@ def _hoist(before, first, x, panels, p, starts, counts, t, stop):
 
 
 @njit(**OPTIONS, inline="always")
-def _block(h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now, c_old, n, keep, streamed):
+def _block(
+    h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now, c_old, n, keep, streamed
+):
     """Block p of the units of n rows of one step; from row `hoisted_row` of `before` on if that is not negative."""
     H, I, P = h.shape[1], x.shape[1], c.shape[1]
     L = lanes(h)
     blocks, size = panels.shape
     sums = scratch(h)
     unit = p * L
-    bias, w_x, w_h = at(panels, p * size), at(panels, p * size + 4 * L), at(panels, p * size + (1 + I) * 4 * L)
+    bias, w_x, w_h = (
+        at(panels, p * size),
+        at(panels, p * size + 4 * L),
+        at(panels, p * size + (1 + I) * 4 * L),
+    )
     rows_a_tile = tile_rows(n)
     for r in range(0, n, rows_a_tile):
         rows = min(rows_a_tile, n - r)
@@ -91,7 +109,11 @@ def _block(h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now,
         x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
         start, start_stride, n_x = bias, 0, I
         if hoisted_row >= 0:
-            start, start_stride, n_x = at(before, (p * before.shape[1] + hoisted_row + r) * 4 * L), 4 * L, 0
+            start, start_stride, n_x = (
+                at(before, (p * before.shape[1] + hoisted_row + r) * 4 * L),
+                4 * L,
+                0,
+            )
         _gates(rows, sums, start, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
         for q in range(rows):
             i = sigmoid(load(sums, q * 4 * L))
@@ -131,7 +153,22 @@ def forward(h, c, gates, x, panels, starts, counts, first, keep):
         c_now, c_old = (now, old) if keep else (first, first)
         for p in range(blocks):
             _block(
-                h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now, c_old, n, keep, streamed
+                h,
+                c,
+                gates,
+                x,
+                panels,
+                before,
+                hoisted_row,
+                p,
+                now,
+                old,
+                row,
+                c_now,
+                c_old,
+                n,
+                keep,
+                streamed,
             )
         hoisted_row += n if hoisted else 0
         t += 1
@@ -160,7 +197,22 @@ def _shards_block(
             c_now, c_old = (now, old) if keep else (first, first)
             hoisted_row = firsts_hoisted[s] + counts[s, t_hoisted:t].sum()
             _block(
-                h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now, c_old, n, keep, False
+                h,
+                c,
+                gates,
+                x,
+                panels,
+                before,
+                hoisted_row,
+                p,
+                now,
+                old,
+                row,
+                c_now,
+                c_old,
+                n,
+                keep,
+                False,
             )
 
 
@@ -177,7 +229,15 @@ def forward_blocks(h, c, gates, x, panels, starts, counts, firsts, keep):
             d, p = task // blocks, task % blocks
             for s in range(firsts.size):
                 _hoist(
-                    before[d], firsts_hoisted[s], x[d], panels[d], p, starts[s], counts[s], t_hoisted, stop
+                    before[d],
+                    firsts_hoisted[s],
+                    x[d],
+                    panels[d],
+                    p,
+                    starts[s],
+                    counts[s],
+                    t_hoisted,
+                    stop,
                 )
         for t in range(t_hoisted, stop):
             for task in prange(D * blocks):
@@ -189,9 +249,12 @@ def forward_blocks(h, c, gates, x, panels, starts, counts, firsts, keep):
 
 
 @njit(**OPTIONS)
-def backward(d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, first, H, bptt_steps):
-    """One shard, last step first: turns gates into their gradients, d_h and d_c (B, P) from the final into the initial states'.
+def backward(
+    d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, first, H, bptt_steps
+):
+    """One shard, last step first.
 
+    Turns gates into their gradients, and d_h and d_c (B, P) from the final into the initial states' gradients.
     d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded), zero before, is filled unless it has no columns.
     hh_panels are W_hh (4P, H) and ih_panels W_ih (4P, I), packed for `product`; a gradient stops at each
     multiple of `bptt_steps` steps, 0 for none.

@@ -26,7 +26,16 @@ from fastrnn.kernels.tiles import (
     scratch,
     tile_rows,
 )
-from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS, at, lanes, load, load_some, store, store_some
+from fastrnn.kernels.vectors import (
+    OPTIONS,
+    PARALLEL_OPTIONS,
+    at,
+    lanes,
+    load,
+    load_some,
+    store,
+    store_some,
+)
 
 VERSION = 1
 
@@ -45,14 +54,22 @@ def pack(panels, bias, weight_ih, weight_hh):
 
 
 @njit(**OPTIONS)
-def _sums(width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
+def _sums(
+    width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead
+):
     """A tile of 4, 2 or 1 vectors; a function of its own, so that the tiles are compiled once."""
     if width == 4:
-        _tile_4(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
+        _tile_4(
+            rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead
+        )
     elif width == 2:
-        _tile_2(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
+        _tile_2(
+            rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead
+        )
     else:
-        _tile_1(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
+        _tile_1(
+            rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead
+        )
 
 
 @njit(**OPTIONS)
@@ -73,7 +90,9 @@ def _hoist(before, x, panels, depth, starts, counts, t, stop):
             for r in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r)
                 x_r, out = at(x, (row + r) * I), at(before, (room * v + (first + r) * width) * L)
-                _sums(width, rows, out, bias, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
+                _sums(
+                    width, rows, out, bias, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x
+                )
             v += width
         first += n
 
@@ -114,8 +133,14 @@ def forward(h, x, panels, starts, counts, first, nonlinearity):
                 x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
                 start, start_stride, n_x = at(panels, panel), 0, I
                 if hoisted:
-                    start, start_stride, n_x = at(before, (room * v + (hoisted_row + r) * width) * L), line, 0
-                _sums(width, rows, sums, start, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
+                    start, start_stride, n_x = (
+                        at(before, (room * v + (hoisted_row + r) * width) * L),
+                        line,
+                        0,
+                    )
+                _sums(
+                    width, rows, sums, start, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead
+                )
                 for q in range(rows):
                     for j in range(width):
                         unit = (v + j) * L
@@ -137,7 +162,18 @@ def forward_shards(h, x, panels, starts, counts, firsts, nonlinearity):
 
 @njit(**OPTIONS)
 def backward(
-    d_x, d_h, d_gates, d_out, h, hh_panels, ih_panels, starts, counts, first, nonlinearity, bptt_steps
+    d_x,
+    d_h,
+    d_gates,
+    d_out,
+    h,
+    hh_panels,
+    ih_panels,
+    starts,
+    counts,
+    first,
+    nonlinearity,
+    bptt_steps,
 ):
     """One shard, last step first: fills d_gates, turns d_h (B, P) from the final into the initial states' gradient.
 
@@ -171,7 +207,18 @@ def backward(
 
 @njit(**PARALLEL_OPTIONS)
 def backward_shards(
-    d_x, d_h, d_gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, nonlinearity, bptt_steps
+    d_x,
+    d_h,
+    d_gates,
+    d_out,
+    h,
+    hh_panels,
+    ih_panels,
+    starts,
+    counts,
+    firsts,
+    nonlinearity,
+    bptt_steps,
 ):
     """All directions (the arrays' first axis) and shards."""
     n_shards = firsts.size

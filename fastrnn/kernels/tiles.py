@@ -23,12 +23,12 @@ from fastrnn.kernels.vectors import (
     Vector,
     at,
     lanes,
-    load_some,
-    store,
     llvm_load,
     llvm_splat,
     llvm_store,
     llvm_vector,
+    load_some,
+    store,
 )
 
 VERSION = 1
@@ -90,7 +90,8 @@ class _Sums:
             k = loop.index
             b_row = builder.gep(b, [builder.mul(k, b_stride)])
             loaded = [
-                llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))
+                llvm_load(builder, self._vector_at(b_row, v), self.kind)
+                for v in range(len(columns))
             ]
             if ahead is not None:
                 line = builder.gep(ahead, [builder.mul(k, INT(self.count))])
@@ -137,7 +138,20 @@ def gate_tile(width, first, second):
 
     @intrinsic
     def tile(
-        typing, rows, sums, start, start_stride, x, x_stride, n_x, x_panel, h, h_stride, n_h, h_panel, ahead
+        typing,
+        rows,
+        sums,
+        start,
+        start_stride,
+        x,
+        x_stride,
+        n_x,
+        x_panel,
+        h,
+        h_stride,
+        n_h,
+        h_panel,
+        ahead,
     ):
         dtype = sums.dtype
         index = types.intp
@@ -146,7 +160,21 @@ def gate_tile(width, first, second):
         )
 
         def lower(context, builder, sig, args):
-            rows, sums, start, start_stride, x, x_stride, n_x, x_panel, h, h_stride, n_h, h_panel, ahead = args
+            (
+                rows,
+                sums,
+                start,
+                start_stride,
+                x,
+                x_stride,
+                n_x,
+                x_panel,
+                h,
+                h_stride,
+                n_h,
+                h_panel,
+                ahead,
+            ) = args
 
             def elements(source, stride, n):
                 starts = [builder.gep(source, [builder.mul(stride, INT(r))]) for r in range(n)]
@@ -245,7 +273,9 @@ def tile_rows(n):
     """Rows of each tile when `n` rows are shared out evenly: 8 are 4 + 4, not 6 + 2."""
     tiles = (n + MAX_ROWS - 1) // MAX_ROWS
     rows = MAX_ROWS
-    while rows > 1 and (rows - 1) * tiles >= n:  # a division takes longer, and this is called for each block
+    while (
+        rows > 1 and (rows - 1) * tiles >= n
+    ):  # a division takes longer, and this is called for each block
         rows -= 1
     return rows
 
@@ -338,7 +368,10 @@ def pack_panels(panels, depth, first, weight):
 
 @njit(**OPTIONS)
 def pack_transposed(panels, weight, H, order):
-    """Panels of B (gates x padded units, J) for `product`, from weight^T (J, G H): B's row of gate g, unit u, is weight^T's column."""
+    """Panels of B (gates x padded units, J) for `product`, from weight^T (J, G H).
+
+    B's row of gate g, unit u, is weight^T's column.
+    """
     count = lanes(panels)
     P = (H + count - 1) // count * count
     n, n_k = weight.shape[0], len(order) * P
@@ -383,9 +416,9 @@ def product(c, c0, c_stride, a, a0, a_stride, panels, n_rows, n_vectors, n_k):
 def transposed_product(
     c, c0, c_stride, a, a0, rows_a_tile, block_size, b, b0, b_stride, n_rows, n_vectors, n_k
 ):
-    """C (n_rows, n_vectors vectors) += A^T B for A (n_k, n_rows) and B (n_k, n_vectors vectors), each from a flat index.
+    """C (n_rows, n_vectors vectors) += A^T B for A (n_k, n_rows) and B (n_k, n_vectors vectors).
 
-    A lies in blocks of `rows_a_tile` columns, `block_size` elements apart.
+    Each starts at a flat index; A lies in blocks of `rows_a_tile` columns, `block_size` elements apart.
     """
     count = lanes(c)
     v = 0

@@ -19,7 +19,9 @@ from numba.core import cgutils, config
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-VERSION = 1  # raise with every change: Numba's disk cache sees only the file that defines a function
+VERSION = (
+    1  # raise with every change: Numba's disk cache sees only the file that defines a function
+)
 CACHE_LINE = 64
 
 # `contract` fuses a product and a sum; nothing here may reorder additions or assume there is no NaN.
@@ -71,6 +73,7 @@ def _registers():
 
 
 VECTOR_BYTES, N_REGISTERS = _registers()
+
 
 def n_lanes(dtype):
     """Elements of `dtype` in one vector."""
@@ -225,9 +228,7 @@ def power_of_two(typing, shifted):
     def lower(context, builder, sig, args):
         bits = ir.VectorType(ir.IntType(shifted.dtype.bitwidth), shifted.count)
         distance = ir.Constant(bits, [mantissa] * shifted.count)
-        return builder.bitcast(
-            builder.shl(builder.bitcast(args[0], bits), distance), args[0].type
-        )
+        return builder.bitcast(builder.shl(builder.bitcast(args[0], bits), distance), args[0].type)
 
     return shifted(shifted), lower
 
@@ -258,9 +259,11 @@ def at(typing, array, index):
 
 def _pointer(context, builder, kind, value, index):
     """Element `index` of an array or a pointer."""
-    data = value if isinstance(kind, types.CPointer) else context.make_array(kind)(
-        context, builder, value
-    ).data
+    data = (
+        value
+        if isinstance(kind, types.CPointer)
+        else context.make_array(kind)(context, builder, value).data
+    )
     return builder.gep(data, [index])
 
 
@@ -284,7 +287,9 @@ def _bytes(scalar):
 def _masked(builder, name, vector_type, result, arguments):
     suffix = f"v{vector_type.count}f{8 * _bytes(vector_type.element)}.p0"
     function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(result, [a.type for a in arguments]), f"llvm.masked.{name}.{suffix}"
+        builder.module,
+        ir.FunctionType(result, [a.type for a in arguments]),
+        f"llvm.masked.{name}.{suffix}",
     )
     return builder.call(function, arguments)
 
@@ -326,7 +331,12 @@ def _load_first(typing, array, index, n):
         pointer = _pointer(context, builder, array, args[0], args[1])
         zero = ir.Constant(kind, [0.0] * kind.count)
         mask = _first_lanes(builder, kind.count, args[2])
-        arguments = [builder.bitcast(pointer, kind.as_pointer()), INT32(_bytes(kind.element)), mask, zero]
+        arguments = [
+            builder.bitcast(pointer, kind.as_pointer()),
+            INT32(_bytes(kind.element)),
+            mask,
+            zero,
+        ]
         return _masked(builder, "load", kind, kind, arguments)
 
     return vector(array, types.intp, types.intp), lower
@@ -338,7 +348,12 @@ def _store_first(typing, array, index, value, n):
         kind = args[2].type
         pointer = _pointer(context, builder, array, args[0], args[1])
         mask = _first_lanes(builder, kind.count, args[3])
-        arguments = [args[2], builder.bitcast(pointer, kind.as_pointer()), INT32(_bytes(kind.element)), mask]
+        arguments = [
+            args[2],
+            builder.bitcast(pointer, kind.as_pointer()),
+            INT32(_bytes(kind.element)),
+            mask,
+        ]
         _masked(builder, "store", kind, ir.VoidType(), arguments)
         return context.get_dummy_value()
 

@@ -18,6 +18,7 @@ NONLINEARITIES = {
     "sigmoid": activations.SIGMOID,
 }
 
+
 def _call(serial, parallel, work, by_direction, packing, scalars):
     """Run a kernel over all directions and shards."""
     by_shard = (packing.starts, packing.counts, packing.firsts)
@@ -59,7 +60,9 @@ def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, 
     arrays = d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous
 
     threads.run(
-        S * width * inputs, lambda: gradient_windows(step, *arrays), lambda: gradient(0, width, *arrays)
+        S * width * inputs,
+        lambda: gradient_windows(step, *arrays),
+        lambda: gradient(0, width, *arrays),
     )
 
 
@@ -86,7 +89,14 @@ class RNNCell:
     def forward(self, x, initial, H, panels, packing, keep):
         """A dict of the arrays filled, with the states under "h" (and "c")."""
         h = _hidden(initial, x, H, packing)
-        _call(rnn.forward, rnn.forward_shards, _work(self, x, h), (h, x, panels), packing, (self.code,))
+        _call(
+            rnn.forward,
+            rnn.forward_shards,
+            _work(self, x, h),
+            (h, x, panels),
+            packing,
+            (self.code,),
+        )
         return {"x": x, "h": h}
 
     def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
@@ -193,7 +203,9 @@ class GRUResetBeforeCell:
     def pack_hh_transposed(self, H, weight):
         of_n = _transposed(H, weight, gru_reset_before.ORDER_N)
         of_rz = _transposed(H, weight, gru_reset_before.ORDER_RZ)
-        return np.concatenate([of_n, of_rz], out=empty_aligned((of_n.size + of_rz.size,), weight.dtype))
+        return np.concatenate(
+            [of_n, of_rz], out=empty_aligned((of_n.size + of_rz.size,), weight.dtype)
+        )
 
     def forward(self, x, initial, H, panels, packing, keep):
         h = _hidden(initial, x, H, packing)

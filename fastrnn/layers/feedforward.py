@@ -11,7 +11,6 @@ from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligne
 from fastrnn.layers.cells import add_gradient
 from fastrnn.params import Parameters, uniform
 
-
 _NO_PIECES = np.empty((0, 3), np.int64)
 _NO_WEIGHT = {name: np.empty((0, 0), name) for name in ("float32", "float64")}
 

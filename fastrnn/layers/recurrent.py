@@ -42,14 +42,17 @@ class _Recurrent:
             raise ValueError(f"dtype must be 'float32' or 'float64'; got {dtype!r}")
         if dropout > 0 and num_layers == 1:
             warnings.warn(
-                f"dropout={dropout} acts between layers, but num_layers is 1; it does nothing", stacklevel=3
+                f"dropout={dropout} acts between layers, but num_layers is 1; it does nothing",
+                stacklevel=3,
             )
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, dropout
         self.bidirectional, self.dtype = bidirectional, np.dtype(dtype)
         self.training = True
         self._rng = check_random_state(random_state)
-        self._stack = Stack(cell, input_size, hidden_size, num_layers, bias, bidirectional, self.dtype)
+        self._stack = Stack(
+            cell, input_size, hidden_size, num_layers, bias, bidirectional, self.dtype
+        )
         self._stack.reset_parameters(self._rng)
         self._call = None
 
@@ -182,7 +185,9 @@ class _Recurrent:
             array = np.ascontiguousarray(rows)
         else:
             array = np.zeros((T * B, rows.shape[1]), self.dtype)
-            scatter_rows(array, np.ascontiguousarray(rows), self._padded_rows(packing), rows.shape[1])
+            scatter_rows(
+                array, np.ascontiguousarray(rows), self._padded_rows(packing), rows.shape[1]
+            )
         array = array.reshape(T, B, -1)
         if is_single:
             return array[:, 0]
@@ -191,7 +196,9 @@ class _Recurrent:
     def _output_shape(self, T, B, is_single):
         if is_single:
             return T, self._stack.output_size
-        return (B, T, self._stack.output_size) if self.batch_first else (T, B, self._stack.output_size)
+        return (
+            (B, T, self._stack.output_size) if self.batch_first else (T, B, self._stack.output_size)
+        )
 
     # ----------------------------------------------------------------------------------------------- checks
 
@@ -311,7 +318,9 @@ class RNN(_Recurrent):
         dropout=0.0, bidirectional=False, dtype="float32", random_state=None,
     ):  # fmt: skip
         if nonlinearity not in NONLINEARITIES:
-            raise ValueError(f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}")
+            raise ValueError(
+                f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}"
+            )
         self.nonlinearity = nonlinearity
         super().__init__(
             RNNCell(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,

@@ -36,7 +36,9 @@ class Level:
         version, panels = self.packed
         if version is not self.parameters.version:
             version = self.parameters.version
-            panels = _stack([self.cell.pack(self.hidden_size, *self._stored(n)) for n in self.names])
+            panels = _stack(
+                [self.cell.pack(self.hidden_size, *self._stored(n)) for n in self.names]
+            )
             self.packed = version, panels
         return panels
 
@@ -190,7 +192,14 @@ class Stack:
         self.parameters.changed()
 
     def forward(
-        self, x, packing, state=None, sequence_numbers=None, dropout_key=None, dropout=0.0, keep=False
+        self,
+        x,
+        packing,
+        state=None,
+        sequence_numbers=None,
+        dropout_key=None,
+        dropout=0.0,
+        keep=False,
     ):
         """Run packed rows x (S, I) through all levels.
 
@@ -252,7 +261,11 @@ class Stack:
         d_initial = self._states(packing)
         for k in range(self.num_layers - 1, -1, -1):
             d_rows, d_states = self._levels[k].backward(
-                d_rows, self._of_level(d_final, k, packing), packing, input_grad or k > 0, bptt_steps
+                d_rows,
+                self._of_level(d_final, k, packing),
+                packing,
+                input_grad or k > 0,
+                bptt_steps,
             )
             if k > 0 and dropout_key is not None:
                 drop(d_rows, d_rows, dropout_key + k, row_numbers, packing.steps, dropout)
