@@ -192,7 +192,8 @@ class Trainer:
     def step(self, loss_and_gradient, numbers, rate):
         """One batch; returns its loss."""
         s, network = self.settings, self.network
-        loss = loss_and_gradient(numbers, self.history.n_epochs)
+        with np.errstate(over="ignore", invalid="ignore"):  # the error below says it better
+            loss = loss_and_gradient(numbers, self.history.n_epochs)
         if not isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
         if s.alpha > 0 and s.solver != "adamw":
