@@ -51,7 +51,7 @@ def multiply(a, panels, N, start=None):
     c[:n, :width] = 0
     if start is not None:
         c[:n, :N] = start
-    product(c, 0, width + 3, a, 0, K, panels, n, width // n_lanes(a.dtype), K)
+    product(c, width + 3, a, K, panels, n, width // n_lanes(a.dtype), K)
     assert (c[n] == 77).all() and (c[:, width:] == 77).all()
     assert (c[:n, N:width] == 0).all()
     return c[:n, :N]
@@ -85,7 +85,7 @@ def test_product_of_parts_of_arrays(dtype):
     a = normal(9, 20, dtype=dtype, seed=1)
     c = np.full((9, 2 * N), 5, dtype)
     # Rows 2 to 8 of a from column 3, into rows 1 to 7 of c from column 4.
-    product(c, 2 * N + 4, 2 * N, a, 2 * 20 + 3, 20, packed(b), 6, 3, K)
+    product(c.ravel()[2 * N + 4 :], 2 * N, a.ravel()[2 * 20 + 3 :], 20, packed(b), 6, 3, K)
     np.testing.assert_allclose(c[1:7, 4 : 4 + N], 5 + a[2:8, 3:10] @ b, rtol=0, atol=1e-5)
     c[1:7, 4 : 4 + N] = 5
     assert (c == 5).all()
@@ -145,12 +145,13 @@ def test_gates_are_packed_by_unit(H, order):
     blocks = -(-H // count)
     weight = normal(K, 4 * H, dtype="float32")
     panels = np.full((blocks, 3 + K * n * count + 2), 77, np.float32)
-    pack_gates(panels, 3, weight, H, order)
+    factors = np.array([0.5, 1.0, 2.0, 1.0])[:n]
+    pack_gates(panels, 3, weight, H, order, factors)
     assert (panels[:, :3] == 77).all() and (panels[:, -2:] == 77).all()
     gates = panels[:, 3:-2].reshape(blocks, K, n, count)
     for slot, gate in enumerate(order):
         units = gates[:, :, slot].transpose(1, 0, 2).reshape(K, -1)
-        assert (units[:, :H] == weight[:, gate * H : (gate + 1) * H]).all()
+        assert (units[:, :H] == factors[slot] * weight[:, gate * H : (gate + 1) * H]).all()
         assert (units[:, H:] == 0).all()
 
 
@@ -176,28 +177,28 @@ def test_the_product_with_transposed_gates(J, H, order):
 COUNTS = [[1] * 40, [20] * 9, [16, 16, 9, 4, 3, 3, 1], [3, 2, 0, 0], [30, 5, 0]]
 
 
-@pytest.mark.parametrize("weight_bytes", [1000, 10**7])
+@pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("row_bytes", [64, 2**15])
 @pytest.mark.parametrize("counts", COUNTS, ids=str)
-def test_chunks_hold_each_step_once(counts, row_bytes, weight_bytes):
+def test_chunks_hold_each_step_once(counts, row_bytes, streamed):
     counts = np.array(counts)
     alive = int((counts > 0).sum())
     room = hoisted_rows(counts[0], alive, row_bytes)
     t = 0
     while t < alive:
-        stop, hoist = next_chunk(counts, t, weight_bytes, room)
+        stop, hoist = next_chunk(counts[np.newaxis], 0, t, streamed, room)
         assert t < stop <= alive
         if hoist:
             assert counts[t:stop].sum() <= room
         else:
-            assert weight_bytes < 10**6 and (counts[t:stop] >= FEW_ROWS).all()
+            assert not streamed and (counts[t:stop] >= FEW_ROWS).all()
         t = stop
 
 
 def test_runs_of_rows_that_lie_together():
-    starts, counts = np.array([4, 7, 9, 20, 21]), np.array([3, 2, 1, 1, 1])
-    assert next_run(starts, counts, 0, 5) == (6, 3)
-    assert next_run(starts, counts, 1, 5) == (3, 3)
-    assert next_run(starts, counts, 0, 2) == (5, 2)
-    assert next_run(starts, counts, 3, 5) == (2, 5)
-    assert next_run(starts, counts, 4, 5) == (1, 5)
+    starts, counts = np.array([[4, 7, 9, 20, 21]]), np.array([[3, 2, 1, 1, 1]])
+    assert next_run(starts, counts, 0, 0, 5) == (6, 3)
+    assert next_run(starts, counts, 0, 1, 5) == (3, 3)
+    assert next_run(starts, counts, 0, 0, 2) == (5, 2)
+    assert next_run(starts, counts, 0, 3, 5) == (2, 5)
+    assert next_run(starts, counts, 0, 4, 5) == (1, 5)

@@ -6,20 +6,24 @@
 Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder", arXiv:1406.1078; the form with the
 product first is that of its version 1 and of cuDNN.  `gru_reset_before.py` has the other one.
 
-Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
-    h      (B + S, H)     the B initial states, then the state after each row
-    gates  (S, 4 P)       n, r, z and m = W_hn h + b_hn of each row (P is H padded to whole vectors); backward
-                          leaves the gradients before the nonlinearities there, that of m in the last place
-    x      (S, I)
-    panels                for each vector of units: bias (n, r, z, m), W_ih^T (n, r, z), W_hh^T (r, z, m)
-    starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
+Arrays of D directions, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+    h      (D, B + S, H)     the B initial states, then the state after each row
+    gates  (D, S, 4 P)       n, r, z and m = W_hn h + b_hn of each row (P is H padded to whole vectors); backward
+                             leaves the gradients before the nonlinearities there, that of m in the last place
+    x      (D, S, I)
+    panels (D, P / lanes, .) for each vector of units: bias (n, r, z, m), W_ih^T (n, r, z), W_hh^T (r, z, m), those of
+                             r and z halved: sigmoid(a) = (1 + tanh(a / 2)) / 2
+    starts, counts (shards, T)  for each step the packed row of its first sequence, and how many sequences are alive
+    firsts (shards,)         the first sequence of each shard
+A task is one direction of one shard.
 """
 
 import numpy as np
 from numba import njit, prange
 
-from fastrnn.kernels.activations import sigmoid, tanh
+from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.tiles import (
+    HOISTED_STEPS,
     SECOND_LEVEL,
     gate_tile,
     hoisted_rows,
@@ -31,35 +35,41 @@ from fastrnn.kernels.tiles import (
     tile_rows,
 )
 from fastrnn.kernels.vectors import (
+    INLINE_OPTIONS,
     OPTIONS,
     PARALLEL_OPTIONS,
+    aligned_start,
     at,
     lanes,
     load,
     load_some,
+    load_wide,
+    split,
     store,
     store_some,
+    zeros,
 )
 
-VERSION = 1
+VERSION = 2
 
 ORDER_BIAS = np.arange(4)
 ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
 ORDER_HH = np.arange(3)
+FACTORS_BIAS, FACTORS_HH = np.array([1.0, 0.5, 0.5, 1.0]), np.array([0.5, 0.5, 1.0])
 _tile = gate_tile(4, range(0, 3), range(1, 4))
 
 
 @njit(**OPTIONS)
 def pack(panels, bias, weight_ih, weight_hh):
-    """panels (blocks of units, lanes (4 + 3 I + 3 H)) from the weights.
+    """One direction's panels (blocks of units, lanes (4 + 3 I + 3 H)) from its weights.
 
     bias is (4H,: n, r, z, m); weight_ih (I, 3H) and weight_hh (H, 3H) are transposed.
     """
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     L = lanes(panels)
-    pack_gates(panels, 0, bias.reshape(1, 4 * H), H, ORDER_BIAS)
-    pack_gates(panels, 4 * L, weight_ih, H, ORDER_IH)
-    pack_gates(panels, (4 + 3 * I) * L, weight_hh, H, ORDER_HH)
+    pack_gates(panels, 0, bias.reshape(1, 4 * H), H, ORDER_BIAS, FACTORS_BIAS)
+    pack_gates(panels, 4 * L, weight_ih, H, ORDER_IH, FACTORS_BIAS)
+    pack_gates(panels, (4 + 3 * I) * L, weight_hh, H, ORDER_HH, FACTORS_HH)
 
 
 @njit(**OPTIONS)
@@ -69,144 +79,229 @@ def _gates(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, 
 
 
 @njit(**OPTIONS)
-def _hoist(before, x, panels, starts, counts, t, stop):
-    """before (blocks, rows, 4 lanes) = bias + W_ih x of the rows of steps t to stop."""
-    I, L = x.shape[1], lanes(x)
-    blocks, size = panels.shape
-    first = 0
+def _hoist(before, x, I, panel, starts, counts, s, t, stop):
+    """bias + W_ih x of one block of units, for shard s's rows of steps t to stop, into rows of 4 vectors."""
+    L = lanes(x)
+    w_x = at(panel, 4 * L)
     nothing = np.intp(0)  # not a literal, for which the tiles would be compiled again
-    while t < stop:
-        row = starts[t]
-        n, t = next_run(starts, counts, t, stop)
+    while t < stop and counts[s, t] > 0:
+        x_run = at(x, starts[s, t] * I)
+        n, t = next_run(starts, counts, s, t, stop)
         rows_a_tile = tile_rows(n)
-        for p in range(blocks):
-            bias, w_x = at(panels, p * size), at(panels, p * size + 4 * L)
-            for r in range(0, n, rows_a_tile):
-                rows = min(rows_a_tile, n - r)
-                x_r, out = (
-                    at(x, (row + r) * I),
-                    at(before, (p * before.shape[1] + first + r) * 4 * L),
-                )
-                _gates(rows, out, bias, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
-        first += n
+        r = 0
+        while r < n:
+            rows = min(rows_a_tile, n - r)
+            x_r = at(x_run, r * I)
+            _gates(rows, before, panel, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
+            before = at(before, rows * 4 * L)
+            r += rows
 
 
 @njit(**OPTIONS)
-def forward(h, gates, x, panels, starts, counts, first, keep):
-    """Run one shard, whose first sequence is the batch's number `first`."""
-    H, I = h.shape[1], x.shape[1]
-    B, L = h.shape[0] - x.shape[0], lanes(h)
-    blocks, size = panels.shape
-    P = blocks * L
+def _units(h, gates, h_old, unit, start, start_stride, x, n_x, w_x, w_h, n, sizes, n_units, keep):
+    """One vector of units in n rows; pointers to the first row, `sizes` its I, H and P.
+
+    The sums of the gates begin with rows at `start`; of x `n_x` features are added.
+    """
+    I, H, P = sizes
+    L = lanes(h)
     sums = scratch(h)
-    streamed = panels.size * h.itemsize > SECOND_LEVEL
-    room = hoisted_rows(counts[0], counts.size, 4 * P * h.itemsize)
-    before = np.empty((0, 0, 0), h.dtype)
-    t, stop, hoisted, hoisted_row = np.intp(0), 0, False, 0
-    while t < counts.size and counts[t] > 0:
+    ahead = at(w_h, (4 + 3 * I + 3 * H) * L)  # the weights of the next block
+    rows_a_tile = tile_rows(n)
+    k = 0
+    while k < n:
+        rows = min(rows_a_tile, n - k)
+        begin = at(start, k * start_stride)
+        x_k, h_k = at(x, k * I), at(h_old, k * H)
+        _gates(rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_k, H, H, w_h, ahead)
+        for q in range(rows):
+            t_r, t_z = split(tanh(load_wide(sums, (4 * q + 1) * L, 2)))
+            r, z, m = t_r * 0.5 + 0.5, t_z * 0.5 + 0.5, load(sums, (4 * q + 3) * L)
+            store(sums, 4 * q * L, load(sums, 4 * q * L) + r * m)
+            store(sums, (4 * q + 2) * L, z)
+            if keep:
+                kept = (k + q) * 4 * P
+                store(gates, kept + P, r)
+                store(gates, kept + 2 * P, z)
+                store(gates, kept + 3 * P, m)
+        for q in range(rows):  # apart, so that the CPU works on several rows at a time
+            n_new, z = tanh(load(sums, 4 * q * L)), load(sums, (4 * q + 2) * L)
+            before = load_some(h_k, q * H + unit, n_units)
+            store_some(h, (k + q) * H, n_new + z * (before - n_new), n_units)
+            if keep:
+                store(gates, (k + q) * 4 * P, n_new)
+        k += rows
+        ahead = at(ahead, H * L)
+
+
+@njit(**INLINE_OPTIONS)
+def _block(h, gates, x, panel, start, is_hoisted, sizes, now, old, row, n, unit, n_units, keep):
+    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `_hoist` made of it.
+
+    h, gates and x point to the first row of a direction; `now`, `old` and `row` count rows from there.
+    """
+    I, H, P = sizes
+    L = lanes(h)
+    _units(
+        at(h, now * H + unit), at(gates, row * 4 * P + unit), at(h, old * H), unit,
+        start, 4 * L if is_hoisted else 0, at(x, row * I), 0 if is_hoisted else I,
+        at(panel, 4 * L), at(panel, (4 + 3 * I) * L), n, sizes, n_units, keep,
+    )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def forward(h, gates, x, panels, starts, counts, firsts, keep, task):
+    """Run one direction of one shard."""
+    d, s = task // firsts.size, task % firsts.size
+    S, I = x.shape[1:]
+    H, L = h.shape[2], lanes(h)
+    B, T = h.shape[1] - S, counts.shape[1]
+    blocks, size = panels.shape[1:]
+    P = blocks * L
+    h_d, gates_d = at(h, d * (B + S) * H), at(gates, d * S * 4 * P)
+    x_d, panels_d = at(x, d * S * I), at(panels, d * blocks * size)
+    streamed = blocks * size * h.itemsize > SECOND_LEVEL
+    room = hoisted_rows(counts[s, 0], T, 4 * P * h.itemsize)
+    hoisted = np.empty(0, h.dtype)
+    t, stop, is_hoisted, hoisted_row, base = np.intp(0), 0, False, 0, 0
+    while t < T and counts[s, t] > 0:
         if t == stop:
-            stop, hoisted = next_chunk(counts, t, streamed, room)
+            stop, is_hoisted = next_chunk(counts, s, t, streamed, room)
             hoisted_row = 0
-            if hoisted:
-                if before.size == 0:
-                    before = np.empty((blocks, room, 4 * L), h.dtype)
-                _hoist(before, x, panels, starts, counts, t, stop)
-        count, row = counts[t], starts[t]
-        rows_a_tile = tile_rows(count)
-        now, old = B + row, B + starts[t - 1] if t > 0 else first
+            if is_hoisted:
+                if hoisted.size == 0:
+                    hoisted = np.empty((blocks * room + 1) * 4 * L, h.dtype)
+                    base = aligned_start(hoisted)
+                for p in range(blocks):
+                    target = at(hoisted, base + p * room * 4 * L)
+                    _hoist(target, x_d, I, at(panels_d, p * size), starts, counts, s, t, stop)
+        n, row = counts[s, t], starts[s, t]
+        old = B + starts[s, t - 1] if t > 0 else firsts[s]
         for p in range(blocks):
-            w_x, w_h = at(panels, p * size + 4 * L), at(panels, p * size + (4 + 3 * I) * L)
-            unit = p * L
-            for k in range(0, count, rows_a_tile):
-                rows = min(rows_a_tile, count - k)
-                ahead = w_h
-                if streamed:  # the tiles of this block fetch the next one's panel
-                    ahead = at(
-                        panels, ((p + 1) % blocks + 1) * size - (k // rows_a_tile + 1) * H * L
-                    )
-                x_k, h_k = at(x, (row + k) * I), at(h, (old + k) * H)
-                start, start_stride, n_x = at(panels, p * size), 0, I
-                if hoisted:
-                    start = at(before, (p * before.shape[1] + hoisted_row + k) * 4 * L)
-                    start_stride, n_x = 4 * L, 0
-                _gates(rows, sums, start, start_stride, x_k, I, n_x, w_x, h_k, H, H, w_h, ahead)
-                for q in range(rows):
-                    r = sigmoid(load(sums, q * 4 * L + L))
-                    z = sigmoid(load(sums, q * 4 * L + 2 * L))
-                    m = load(sums, q * 4 * L + 3 * L)
-                    n = tanh(load(sums, q * 4 * L) + r * m)
-                    h_old = load_some(h, (old + k + q) * H + unit, H - unit)
-                    store_some(h, (now + k + q) * H + unit, n + z * (h_old - n), H - unit)
-                    if keep:
-                        kept = (row + k + q) * 4 * P + unit
-                        store(gates, kept, n)
-                        store(gates, kept + P, r)
-                        store(gates, kept + 2 * P, z)
-                        store(gates, kept + 3 * P, m)
-        hoisted_row += count
+            panel = at(panels_d, p * size)
+            start = panel
+            if is_hoisted:
+                start = at(hoisted, base + (p * room + hoisted_row) * 4 * L)
+            _block(
+                h_d, gates_d, x_d, panel, start, is_hoisted, (I, H, P), B + row, old, row,
+                n, p * L, H - p * L, keep,
+            )  # fmt: skip
+        hoisted_row += n
         t += 1
 
 
 @njit(**PARALLEL_OPTIONS)
 def forward_shards(h, gates, x, panels, starts, counts, firsts, keep):
-    """All directions (the arrays' first axis) and shards."""
-    n_shards = firsts.size
-    for task in prange(h.shape[0] * n_shards):
-        d, s = task // n_shards, task % n_shards
-        forward(h[d], gates[d], x[d], panels[d], starts[s], counts[s], firsts[s], keep)
+    """Each thread runs its share of the tasks."""
+    for task in prange(h.shape[0] * firsts.size):
+        forward(h, gates, x, panels, starts, counts, firsts, keep, task)
 
 
 @njit(**OPTIONS)
-def backward(d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, first, bptt_steps):
-    """One shard, last step first: turns gates into their gradients, d_h (B, P) from the final into the initial states'.
+def _hoist_shards(hoisted, room, x, panels, starts, counts, firsts, task, t, stop):
+    """For block and direction number `task`, the input products of steps t to stop, HOISTED_STEPS rows a sequence."""
+    blocks, size = panels.shape[1:]
+    S, I = x.shape[1:]
+    x_d = at(x, task // blocks * S * I)
+    for s in range(firsts.size):
+        target = at(hoisted, (task * room + firsts[s] * HOISTED_STEPS) * 4 * lanes(x))
+        _hoist(target, x_d, I, at(panels, task * size), starts, counts, s, t, stop)
 
-    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded), zero before, is filled unless it has no columns.
-    hh_panels are W_hh (3P: r, z, n; H) and ih_panels W_ih (3P: n, r, z; I), packed for `product`; a gradient
-    stops at each multiple of `bptt_steps` steps, 0 for none.
+
+@njit(**OPTIONS)
+def _block_of_shards(h, gates, x, panels, hoisted, room, starts, counts, firsts, keep, task, t):
+    """Step t of block and direction number `task`, in all shards."""
+    S, I = x.shape[1:]
+    H, L = h.shape[2], lanes(h)
+    B = h.shape[1] - S
+    blocks, size = panels.shape[1:]
+    P = blocks * L
+    d, p = task // blocks, task % blocks
+    h_d, gates_d = at(h, d * (B + S) * H), at(gates, d * S * 4 * P)
+    panel = at(panels, task * size)
+    for s in range(firsts.size):
+        n, row, first = counts[s, t], starts[s, t], firsts[s]
+        if n > 0:
+            hoisted_row = task * room + first * HOISTED_STEPS
+            for k in range(t - t % HOISTED_STEPS, t):
+                hoisted_row += counts[s, k]
+            old = B + starts[s, t - 1] if t > 0 else first
+            _block(
+                h_d, gates_d, at(x, d * S * I), panel, at(hoisted, hoisted_row * 4 * L), True,
+                (I, H, P), B + row, old, row, n, p * L, H - p * L, keep,
+            )  # fmt: skip
+
+
+@njit(**PARALLEL_OPTIONS)
+def forward_blocks(h, gates, x, panels, starts, counts, firsts, keep):
+    """Each thread runs its share of the units of each step, so that it reads a part of the weights only."""
+    T, tasks = counts.shape[1], panels.shape[0] * panels.shape[1]
+    room = (h.shape[1] - x.shape[1]) * HOISTED_STEPS
+    hoisted = np.empty(tasks * room * 4 * lanes(h), h.dtype)
+    for t in range(T):
+        if t % HOISTED_STEPS == 0:
+            stop = min(T, t + HOISTED_STEPS)
+            for task in prange(tasks):
+                _hoist_shards(hoisted, room, x, panels, starts, counts, firsts, task, t, stop)
+        for task in prange(tasks):
+            _block_of_shards(
+                h, gates, x, panels, hoisted, room, starts, counts, firsts, keep, task, t
+            )
+
+
+@njit(**OPTIONS)
+def backward(
+    d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps, task
+):
+    """One direction of one shard, last step first.
+
+    Turns gates into their gradients, and d_h (D, B, P) from the final into the initial states' gradients.
+    d_out (D, S, >= H) is the gradient of each row's h; d_x (D, S, I padded), zero before, is filled unless it has no
+    columns.  hh_panels (D, .) are W_hh (3P: r, z, n; H) and ih_panels W_ih (3P: n, r, z; I), packed for `product`; a
+    gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
-    P = gates.shape[1] // 4
-    B, H = d_h.shape[0], h.shape[1]
-    L = lanes(h)
-    width = d_out.shape[1]
-    I = d_x.shape[1]
-    for t in range(starts.size - 1, -1, -1):
-        count, row = counts[t], starts[t]
+    d, s = task // firsts.size, task % firsts.size
+    S, width = d_out.shape[1:]
+    B, P, I = d_h.shape[1], d_h.shape[2], d_x.shape[2]
+    H, L = h.shape[2], lanes(h)
+    state = (d * B + firsts[s]) * P
+    zero = zeros(h)
+    w_hh, w_ih = at(hh_panels, d * hh_panels.shape[1]), at(ih_panels, d * ih_panels.shape[1])
+    for t in range(counts.shape[1] - 1, -1, -1):
+        count, row = counts[s, t], starts[s, t]
         if count == 0:
             continue
-        before = B + starts[t - 1] if t > 0 else first
+        old = (d * (B + S) + (B + starts[s, t - 1] if t > 0 else firsts[s])) * H
+        kept, out = (d * S + row) * 4 * P, (d * S + row) * width
+        is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
         for q in range(count):
             for unit in range(0, H, L):
-                kept = (row + q) * 4 * P + unit
-                state = (first + q) * P + unit
-                n, r = load(gates, kept), load(gates, kept + P)
-                z, m = load(gates, kept + 2 * P), load(gates, kept + 3 * P)
-                h_old = load_some(h, (before + q) * H + unit, H - unit)
-                dh = load(d_h, state) + load_some(d_out, (row + q) * width + unit, H - unit)
+                at_unit, at_gate = state + q * P + unit, kept + q * 4 * P + unit
+                n, r = load(gates, at_gate), load(gates, at_gate + P)
+                z, m = load(gates, at_gate + 2 * P), load(gates, at_gate + 3 * P)
+                h_old = load_some(h, old + q * H + unit, H - unit)
+                dh = load(d_h, at_unit) + load_some(d_out, out + q * width + unit, H - unit)
                 dn = dh * (1.0 - z) * (1.0 - n * n)
-                store(gates, kept, dn)
-                store(gates, kept + P, dn * m * r * (1.0 - r))
-                store(gates, kept + 2 * P, dh * (h_old - n) * z * (1.0 - z))
-                store(gates, kept + 3 * P, dn * r)
-                store(d_h, state, dh * z)
-        if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
-            d_h[first : first + count] = 0.0
-        else:
-            product(
-                d_h, first * P, P, gates, row * 4 * P + P, 4 * P, hh_panels, count, P // L, 3 * P
-            )
+                store(gates, at_gate, dn)
+                store(gates, at_gate + P, dn * m * r * (1.0 - r))
+                store(gates, at_gate + 2 * P, dh * (h_old - n) * z * (1.0 - z))
+                store(gates, at_gate + 3 * P, dn * r)
+                store(d_h, at_unit, zero if is_cut else dh * z)
+        if not is_cut:
+            d_rzm = at(gates, kept + P)
+            product(at(d_h, state), P, d_rzm, 4 * P, w_hh, count, P // L, 3 * P)
         if I > 0:
-            product(d_x, row * I, I, gates, row * 4 * P, 4 * P, ih_panels, count, I // L, 3 * P)
+            d_nrz, d_x_row = at(gates, kept), at(d_x, (d * S + row) * I)
+            product(d_x_row, I, d_nrz, 4 * P, w_ih, count, I // L, 3 * P)
 
 
 @njit(**PARALLEL_OPTIONS)
 def backward_shards(
     d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps
 ):
-    """All directions (the arrays' first axis) and shards."""
-    n_shards = firsts.size
-    for task in prange(d_h.shape[0] * n_shards):
-        d, s = task // n_shards, task % n_shards
+    """Each thread runs its share of the tasks."""
+    for task in prange(d_h.shape[0] * firsts.size):
         backward(
-            d_x[d], d_h[d], gates[d], d_out[d], h[d], hh_panels[d], ih_panels[d],
-            starts[s], counts[s], firsts[s], bptt_steps,
+            d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps,
+            task,
         )  # fmt: skip

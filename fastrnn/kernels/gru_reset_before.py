@@ -31,9 +31,10 @@ from fastrnn.kernels.vectors import (
     store_some,
 )
 
-VERSION = 1
+VERSION = 2
 
 ORDER_RZ, ORDER_N = np.arange(2), np.array([2])
+FACTORS = np.ones(2)
 ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
 _tile_rz = gate_tile(2, range(2), range(2))
 _tile_n = gate_tile(1, range(1), range(1))
@@ -48,18 +49,25 @@ def pack(panels, bias, weight_ih, weight_hh):
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     L = lanes(panels)
     row = bias.reshape(1, 3 * H)
-    pack_gates(panels, 0, row, H, ORDER_RZ)
-    pack_gates(panels, 2 * L, weight_ih, H, ORDER_RZ)
-    pack_gates(panels, 2 * (1 + I) * L, weight_hh, H, ORDER_RZ)
+    pack_gates(panels, 0, row, H, ORDER_RZ, FACTORS)
+    pack_gates(panels, 2 * L, weight_ih, H, ORDER_RZ, FACTORS)
+    pack_gates(panels, 2 * (1 + I) * L, weight_hh, H, ORDER_RZ, FACTORS)
     base = 2 * (1 + I + H) * L
-    pack_gates(panels, base, row, H, ORDER_N)
-    pack_gates(panels, base + L, weight_ih, H, ORDER_N)
-    pack_gates(panels, base + (1 + I) * L, weight_hh, H, ORDER_N)
+    pack_gates(panels, base, row, H, ORDER_N, FACTORS)
+    pack_gates(panels, base + L, weight_ih, H, ORDER_N, FACTORS)
+    pack_gates(panels, base + (1 + I) * L, weight_hh, H, ORDER_N, FACTORS)
 
 
 @njit(**OPTIONS)
-def forward(h, gates, reset, x, panels, starts, counts, first, keep):
-    """Run one shard, whose first sequence is the batch's number `first`."""
+def forward(h, gates, reset, x, panels, starts, counts, firsts, keep, task):
+    """Run one direction of one shard."""
+    d, s = task // firsts.size, task % firsts.size
+    _forward(h[d], gates[d], reset[d], x[d], panels[d], starts[s], counts[s], firsts[s], keep)
+
+
+@njit(**OPTIONS)
+def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
+    """One shard, whose first sequence is the batch's number `first`."""
     H, I = h.shape[1], x.shape[1]
     B = h.shape[0] - x.shape[0]
     L = lanes(h)
@@ -116,15 +124,26 @@ def forward(h, gates, reset, x, panels, starts, counts, first, keep):
 
 @njit(**PARALLEL_OPTIONS)
 def forward_shards(h, gates, reset, x, panels, starts, counts, firsts, keep):
-    """All directions (the arrays' first axis) and shards."""
-    n_shards = firsts.size
-    for task in prange(h.shape[0] * n_shards):
-        d, s = task // n_shards, task % n_shards
-        forward(h[d], gates[d], reset[d], x[d], panels[d], starts[s], counts[s], firsts[s], keep)
+    """Each thread runs its share of the tasks."""
+    for task in prange(h.shape[0] * firsts.size):
+        forward(h, gates, reset, x, panels, starts, counts, firsts, keep, task)
 
 
 @njit(**OPTIONS)
 def backward(
+    d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps,
+    task,
+):  # fmt: skip
+    """One direction of one shard."""
+    d, s = task // firsts.size, task % firsts.size
+    _backward(
+        d_x[d], d_h[d], d_reset[d], gates[d], d_out[d], h[d], hh_panels[d], ih_panels[d],
+        starts[s], counts[s], firsts[s], bptt_steps,
+    )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def _backward(
     d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, first, bptt_steps
 ):
     """One shard, last step first: turns gates into their gradients, d_h (B, P) from the final into the initial states'.
@@ -156,7 +175,7 @@ def backward(
                 store(gates, kept + 2 * P, dh * (h_old - n) * z * (1.0 - z))
                 store(d_h, state, dh * z)
         d_reset[first : first + count] = 0.0
-        product(d_reset, state_row, P, gates, gate_row, 3 * P, hn_panels, count, P // L, P)
+        product(at(d_reset, state_row), P, at(gates, gate_row), 3 * P, at(hn_panels, 0), count, P // L, P)
         for q in range(count):
             for unit in range(0, H, L):
                 kept = gate_row + q * 3 * P + unit
@@ -169,20 +188,20 @@ def backward(
         if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
             d_h[first : first + count] = 0.0
         else:
-            product(d_h, state_row, P, gates, gate_row + P, 3 * P, rz_panels, count, P // L, 2 * P)
+            product(
+                at(d_h, state_row), P, at(gates, gate_row + P), 3 * P, at(rz_panels, 0), count, P // L, 2 * P
+            )
         if I > 0:
-            product(d_x, row * I, I, gates, gate_row, 3 * P, ih_panels, count, I // L, 3 * P)
+            product(at(d_x, row * I), I, at(gates, gate_row), 3 * P, at(ih_panels, 0), count, I // L, 3 * P)
 
 
 @njit(**PARALLEL_OPTIONS)
 def backward_shards(
     d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps
 ):
-    """All directions (the arrays' first axis) and shards."""
-    n_shards = firsts.size
-    for task in prange(d_h.shape[0] * n_shards):
-        d, s = task // n_shards, task % n_shards
+    """Each thread runs its share of the tasks."""
+    for task in prange(d_h.shape[0] * firsts.size):
         backward(
-            d_x[d], d_h[d], d_reset[d], gates[d], d_out[d], h[d], hh_panels[d], ih_panels[d],
-            starts[s], counts[s], firsts[s], bptt_steps,
+            d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts,
+            bptt_steps, task,
         )  # fmt: skip

@@ -5,19 +5,22 @@
     g = tanh   (W_ig x + b_ig + W_hg h + b_hg)
     o = sigmoid(W_io x + b_io + W_ho h + b_ho)
 
-Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
-    h      (B + S, H)     the B initial states, then the state after each row
-    c      (B + S, P)     likewise if kept for backward, else (B, P), in place; P is H padded to whole vectors
-    gates  (S, 4 P)       i, f, g, o of each row; backward leaves their gradients (before the nonlinearity) there
-    x      (S, I)
-    panels                for each vector of units: bias, W_ih^T and W_hh^T with the four gates side by side
-    starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
+Arrays of D directions, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+    h      (D, B + S, H)     the B initial states, then the state after each row
+    c      (D, B + S, P)     likewise if kept for backward, else (D, B, P), in place; P is H padded to whole vectors
+    gates  (D, S, 4 P)       i, f, g, o of each row; backward leaves their gradients (before the nonlinearity) there
+    x      (D, S, I)
+    panels (D, P / lanes, .) for each vector of units: bias, W_ih^T and W_hh^T with the four gates side by side,
+                             those of i, f and o halved: sigmoid(a) = (1 + tanh(a / 2)) / 2, so one tanh serves all
+    starts, counts (shards, T)  for each step the packed row of its first sequence, and how many sequences are alive
+    firsts (shards,)         the first sequence of each shard
+A task is one direction of one shard.
 """
 
 import numpy as np
 from numba import njit, prange
 
-from fastrnn.kernels.activations import sigmoid, tanh
+from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.tiles import (
     HOISTED_STEPS,
     SECOND_LEVEL,
@@ -31,34 +34,40 @@ from fastrnn.kernels.tiles import (
     tile_rows,
 )
 from fastrnn.kernels.vectors import (
+    INLINE_OPTIONS,
     OPTIONS,
     PARALLEL_OPTIONS,
+    aligned_start,
     at,
     lanes,
     load,
     load_some,
+    load_wide,
+    split,
     store,
     store_some,
+    zeros,
 )
 
-VERSION = 1
+VERSION = 2
 
 GATES = 4
 ORDER = np.arange(4)
+FACTORS = np.array([0.5, 0.5, 1.0, 0.5])
 _tile = gate_tile(4, range(4), range(4))
 
 
 @njit(**OPTIONS)
 def pack(panels, bias, weight_ih, weight_hh):
-    """panels (blocks of units, 4 lanes (1 + I + H)) from the weights.
+    """One direction's panels (blocks of units, 4 lanes (1 + I + H)) from its weights.
 
     bias is (4H,); weight_ih (I, 4H) and weight_hh (H, 4H) are transposed.
     """
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     row = GATES * lanes(panels)
-    pack_gates(panels, 0, bias.reshape(1, GATES * H), H, ORDER)
-    pack_gates(panels, row, weight_ih, H, ORDER)
-    pack_gates(panels, (1 + I) * row, weight_hh, H, ORDER)
+    pack_gates(panels, 0, bias.reshape(1, GATES * H), H, ORDER, FACTORS)
+    pack_gates(panels, row, weight_ih, H, ORDER, FACTORS)
+    pack_gates(panels, (1 + I) * row, weight_hh, H, ORDER, FACTORS)
 
 
 @njit(**OPTIONS)
@@ -68,241 +77,231 @@ def _gates(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, 
 
 
 @njit(**OPTIONS)
-def _hoist(before, first, x, panels, p, starts, counts, t, stop):
-    """before (blocks, rows, 4 lanes) = bias + W_ih x of block p, for the rows of steps t to stop, from row `first`."""
-    I, L = x.shape[1], lanes(x)
-    size = panels.shape[1]
-    bias, w_x = at(panels, p * size), at(panels, p * size + 4 * L)
+def _hoist(before, x, I, panel, starts, counts, s, t, stop):
+    """bias + W_ih x of one block of units, for shard s's rows of steps t to stop, into rows of 4 vectors."""
+    L = lanes(x)
+    w_x = at(panel, 4 * L)
     nothing = np.intp(0)  # not a literal, for which the tiles would be compiled again
-    while t < stop and counts[t] > 0:
-        row = starts[t]
-        n, t = next_run(starts, counts, t, stop)
+    while t < stop and counts[s, t] > 0:
+        x_run = at(x, starts[s, t] * I)
+        n, t = next_run(starts, counts, s, t, stop)
         rows_a_tile = tile_rows(n)
-        for r in range(0, n, rows_a_tile):
+        r = 0
+        while r < n:
             rows = min(rows_a_tile, n - r)
-            x_r, out = at(x, (row + r) * I), at(before, (p * before.shape[1] + first + r) * 4 * L)
-            _gates(rows, out, bias, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
-        first += n
+            x_r = at(x_run, r * I)
+            _gates(rows, before, panel, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
+            before = at(before, rows * 4 * L)
+            r += rows
 
 
-@njit(**OPTIONS, inline="always")
-def _block(
-    h, c, gates, x, panels, before, hoisted_row, p, now, old, row, c_now, c_old, n, keep, streamed
+@njit(**OPTIONS)
+def _units(
+    h, c, gates, h_old, c_old, start, start_stride, x, n_x, w_x, w_h, n, sizes, n_units, keep
 ):
-    """Block p of the units of n rows of one step; from row `hoisted_row` of `before` on if that is not negative."""
-    H, I, P = h.shape[1], x.shape[1], c.shape[1]
+    """One vector of units in n rows; pointers to the first row, `sizes` its I, H and P.
+
+    The sums of the gates begin with rows at `start`; of x `n_x` features are added.
+    """
+    I, H, P = sizes
     L = lanes(h)
-    blocks, size = panels.shape
     sums = scratch(h)
-    unit = p * L
-    bias, w_x, w_h = (
-        at(panels, p * size),
-        at(panels, p * size + 4 * L),
-        at(panels, p * size + (1 + I) * 4 * L),
-    )
+    ahead = at(w_h, (1 + I + H) * 4 * L)  # the weights of the next block
     rows_a_tile = tile_rows(n)
-    for r in range(0, n, rows_a_tile):
+    r = 0
+    while r < n:
         rows = min(rows_a_tile, n - r)
-        ahead = w_h
-        if streamed:  # the tiles of this block fetch the next one's panel
-            ahead = at(panels, ((p + 1) % blocks + 1) * size - (r // rows_a_tile + 1) * H * L)
-        x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
-        start, start_stride, n_x = bias, 0, I
-        if hoisted_row >= 0:
-            start, start_stride, n_x = (
-                at(before, (p * before.shape[1] + hoisted_row + r) * 4 * L),
-                4 * L,
-                0,
-            )
-        _gates(rows, sums, start, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
+        begin = at(start, r * start_stride)
+        x_r, h_r = at(x, r * I), at(h_old, r * H)
+        _gates(rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
         for q in range(rows):
-            i = sigmoid(load(sums, q * 4 * L))
-            f = sigmoid(load(sums, q * 4 * L + L))
-            g = tanh(load(sums, q * 4 * L + 2 * L))
-            o = sigmoid(load(sums, q * 4 * L + 3 * L))
-            c_new = f * load(c, (c_old + r + q) * P + unit) + i * g
-            store(c, (c_now + r + q) * P + unit, c_new)
-            store_some(h, (now + r + q) * H + unit, o * tanh(c_new), H - unit)
+            t_i, t_f, g, t_o = split(tanh(load_wide(sums, q * 4 * L, 4)))
+            i, f, o = t_i * 0.5 + 0.5, t_f * 0.5 + 0.5, t_o * 0.5 + 0.5
+            store(c, (r + q) * P, f * load(c_old, (r + q) * P) + i * g)
+            store(sums, q * 4 * L, o)
             if keep:
-                kept = (row + r + q) * 4 * P + unit
+                kept = (r + q) * 4 * P
                 store(gates, kept, i)
                 store(gates, kept + P, f)
                 store(gates, kept + 2 * P, g)
                 store(gates, kept + 3 * P, o)
+        for q in range(rows):  # apart, so that the CPU works on several rows at a time
+            h_new = load(sums, q * 4 * L) * tanh(load(c, (r + q) * P))
+            store_some(h, (r + q) * H, h_new, n_units)
+        r += rows
+        ahead = at(ahead, H * L)
+
+
+@njit(**INLINE_OPTIONS)
+def _block(
+    h, c, gates, x, panel, start, is_hoisted, sizes, now, old, row, first, n, unit, n_units, keep
+):
+    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `_hoist` made of it.
+
+    h, c, gates and x point to the first row of a direction; `now`, `old`, `row` and `first` count rows from there.
+    """
+    I, H, P = sizes
+    L = lanes(h)
+    c_now, c_old = (now, old) if keep else (first, first)
+    _units(
+        at(h, now * H + unit), at(c, c_now * P + unit), at(gates, row * 4 * P + unit),
+        at(h, old * H), at(c, c_old * P + unit), start, 4 * L if is_hoisted else 0,
+        at(x, row * I), 0 if is_hoisted else I, at(panel, 4 * L), at(panel, (1 + I) * 4 * L),
+        n, sizes, n_units, keep,
+    )  # fmt: skip
 
 
 @njit(**OPTIONS)
-def forward(h, c, gates, x, panels, starts, counts, first, keep):
-    """Run one shard, whose first sequence is the batch's number `first`."""
-    B, P, L = h.shape[0] - x.shape[0], c.shape[1], lanes(h)
-    blocks = panels.shape[0]
-    streamed = panels.size * h.itemsize > SECOND_LEVEL
-    room = hoisted_rows(counts[0], counts.size, 4 * P * h.itemsize)
-    before = np.empty((0, 0, 0), h.dtype)
-    t, stop, hoisted, hoisted_row = np.intp(0), 0, False, 0
-    while t < counts.size and counts[t] > 0:
+def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
+    """Run one direction of one shard."""
+    d, s = task // firsts.size, task % firsts.size
+    S, I = x.shape[1:]
+    H, P, L = h.shape[2], c.shape[2], lanes(h)
+    B, T = h.shape[1] - S, counts.shape[1]
+    blocks, size = panels.shape[1:]
+    h_d, c_d, gates_d = at(h, d * (B + S) * H), at(c, d * c.shape[1] * P), at(gates, d * S * 4 * P)
+    x_d, panels_d = at(x, d * S * I), at(panels, d * blocks * size)
+    streamed = blocks * size * h.itemsize > SECOND_LEVEL
+    room = hoisted_rows(counts[s, 0], T, 4 * P * h.itemsize)
+    hoisted = np.empty(0, h.dtype)
+    t, stop, is_hoisted, hoisted_row, base = np.intp(0), 0, False, 0, 0
+    while t < T and counts[s, t] > 0:
         if t == stop:
-            stop, hoisted = next_chunk(counts, t, streamed, room)
-            hoisted_row = 0 if hoisted else -1
-            if hoisted and before.size == 0:
-                before = np.empty((blocks, room, 4 * L), h.dtype)
-            for p in range(blocks if hoisted else 0):
-                _hoist(before, 0, x, panels, p, starts, counts, t, stop)
-        n, row = counts[t], starts[t]
-        now, old = B + row, B + starts[t - 1] if t > 0 else first
-        c_now, c_old = (now, old) if keep else (first, first)
+            stop, is_hoisted = next_chunk(counts, s, t, streamed, room)
+            hoisted_row = 0
+            if is_hoisted:
+                if hoisted.size == 0:
+                    hoisted = np.empty((blocks * room + 1) * 4 * L, h.dtype)
+                    base = aligned_start(hoisted)
+                for p in range(blocks):
+                    target = at(hoisted, base + p * room * 4 * L)
+                    _hoist(target, x_d, I, at(panels_d, p * size), starts, counts, s, t, stop)
+        n, row, first = counts[s, t], starts[s, t], firsts[s]
+        old = B + starts[s, t - 1] if t > 0 else first
         for p in range(blocks):
+            panel = at(panels_d, p * size)
+            start = panel
+            if is_hoisted:
+                start = at(hoisted, base + (p * room + hoisted_row) * 4 * L)
             _block(
-                h,
-                c,
-                gates,
-                x,
-                panels,
-                before,
-                hoisted_row,
-                p,
-                now,
-                old,
-                row,
-                c_now,
-                c_old,
-                n,
-                keep,
-                streamed,
-            )
-        hoisted_row += n if hoisted else 0
+                h_d, c_d, gates_d, x_d, panel, start, is_hoisted, (I, H, P), B + row, old, row,
+                first, n, p * L, H - p * L, keep,
+            )  # fmt: skip
+        hoisted_row += n
         t += 1
 
 
 @njit(**PARALLEL_OPTIONS)
 def forward_shards(h, c, gates, x, panels, starts, counts, firsts, keep):
-    """All directions (the arrays' first axis) and shards, a task each."""
-    n_shards = firsts.size
-    for task in prange(h.shape[0] * n_shards):
-        d, s = task // n_shards, task % n_shards
-        forward(h[d], c[d], gates[d], x[d], panels[d], starts[s], counts[s], firsts[s], keep)
+    """Each thread runs its share of the tasks."""
+    for task in prange(h.shape[0] * firsts.size):
+        forward(h, c, gates, x, panels, starts, counts, firsts, keep, task)
 
 
 @njit(**OPTIONS)
-def _shards_block(
-    h, c, gates, x, panels, before, starts, counts, firsts, firsts_hoisted, p, t, t_hoisted, keep
-):
-    """Block p of step t in all shards; the input products of the steps since t_hoisted are hoisted."""
-    B = h.shape[0] - x.shape[0]
+def _hoist_shards(hoisted, room, x, panels, starts, counts, firsts, task, t, stop):
+    """For block and direction number `task`, the input products of steps t to stop, HOISTED_STEPS rows a sequence."""
+    blocks, size = panels.shape[1:]
+    S, I = x.shape[1:]
+    x_d = at(x, task // blocks * S * I)
     for s in range(firsts.size):
-        n = counts[s, t]
+        target = at(hoisted, (task * room + firsts[s] * HOISTED_STEPS) * 4 * lanes(x))
+        _hoist(target, x_d, I, at(panels, task * size), starts, counts, s, t, stop)
+
+
+@njit(**OPTIONS)
+def _block_of_shards(h, c, gates, x, panels, hoisted, room, starts, counts, firsts, keep, task, t):
+    """Step t of block and direction number `task`, in all shards."""
+    S, I = x.shape[1:]
+    H, P, L = h.shape[2], c.shape[2], lanes(h)
+    B = h.shape[1] - S
+    d, p = task // panels.shape[1], task % panels.shape[1]
+    h_d, c_d, gates_d = at(h, d * (B + S) * H), at(c, d * c.shape[1] * P), at(gates, d * S * 4 * P)
+    panel = at(panels, task * panels.shape[2])
+    for s in range(firsts.size):
+        n, row, first = counts[s, t], starts[s, t], firsts[s]
         if n > 0:
-            row, first = starts[s, t], firsts[s]
-            now, old = B + row, B + starts[s, t - 1] if t > 0 else first
-            c_now, c_old = (now, old) if keep else (first, first)
-            hoisted_row = firsts_hoisted[s] + counts[s, t_hoisted:t].sum()
+            hoisted_row = task * room + first * HOISTED_STEPS
+            for k in range(t - t % HOISTED_STEPS, t):
+                hoisted_row += counts[s, k]
+            old = B + starts[s, t - 1] if t > 0 else first
             _block(
-                h,
-                c,
-                gates,
-                x,
-                panels,
-                before,
-                hoisted_row,
-                p,
-                now,
-                old,
-                row,
-                c_now,
-                c_old,
-                n,
-                keep,
-                False,
-            )
+                h_d, c_d, gates_d, at(x, d * S * I), panel, at(hoisted, hoisted_row * 4 * L), True,
+                (I, H, P), B + row, old, row, first, n, p * L, H - p * L, keep,
+            )  # fmt: skip
 
 
 @njit(**PARALLEL_OPTIONS)
 def forward_blocks(h, c, gates, x, panels, starts, counts, firsts, keep):
-    """All directions and shards, a task a block of units and step: each thread reads a part of the weights only."""
-    D, blocks, T = h.shape[0], panels.shape[1], counts.shape[1]
-    firsts_hoisted = firsts * HOISTED_STEPS
+    """Each thread runs its share of the units of each step, so that it reads a part of the weights only."""
+    T, tasks = counts.shape[1], panels.shape[0] * panels.shape[1]
     room = (h.shape[1] - x.shape[1]) * HOISTED_STEPS
-    before = np.empty((D, blocks, room, 4 * lanes(h)), h.dtype)
-    for t_hoisted in range(0, T, HOISTED_STEPS):
-        stop = min(T, t_hoisted + HOISTED_STEPS)
-        for task in prange(D * blocks):
-            d, p = task // blocks, task % blocks
-            for s in range(firsts.size):
-                _hoist(
-                    before[d],
-                    firsts_hoisted[s],
-                    x[d],
-                    panels[d],
-                    p,
-                    starts[s],
-                    counts[s],
-                    t_hoisted,
-                    stop,
-                )
-        for t in range(t_hoisted, stop):
-            for task in prange(D * blocks):
-                d, p = task // blocks, task % blocks
-                _shards_block(
-                    h[d], c[d], gates[d], x[d], panels[d], before[d], starts, counts, firsts,
-                    firsts_hoisted, p, t, t_hoisted, keep,
-                )  # fmt: skip
+    hoisted = np.empty(tasks * room * 4 * lanes(h), h.dtype)
+    for t in range(T):
+        if t % HOISTED_STEPS == 0:
+            stop = min(T, t + HOISTED_STEPS)
+            for task in prange(tasks):
+                _hoist_shards(hoisted, room, x, panels, starts, counts, firsts, task, t, stop)
+        for task in prange(tasks):
+            _block_of_shards(
+                h, c, gates, x, panels, hoisted, room, starts, counts, firsts, keep, task, t
+            )
 
 
 @njit(**OPTIONS)
 def backward(
-    d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, first, H, bptt_steps
+    d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, firsts, H, bptt_steps, task
 ):
-    """One shard, last step first.
+    """One direction of one shard, last step first.
 
-    Turns gates into their gradients, and d_h and d_c (B, P) from the final into the initial states' gradients.
-    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded), zero before, is filled unless it has no columns.
-    hh_panels are W_hh (4P, H) and ih_panels W_ih (4P, I), packed for `product`; a gradient stops at each
-    multiple of `bptt_steps` steps, 0 for none.
+    Turns gates into their gradients, and d_h and d_c (D, B, P) from the final into the initial states' gradients.
+    d_out (D, S, >= H) is the gradient of each row's h; d_x (D, S, I padded), zero before, is filled unless it has no
+    columns.  hh_panels (D, .) are W_hh (4P, H) and ih_panels W_ih (4P, I), packed for `product`; a gradient stops at
+    each multiple of `bptt_steps` steps, 0 for none.
     """
-    P = c.shape[1]
-    B = d_h.shape[0]
+    d, s = task // firsts.size, task % firsts.size
+    S, width = d_out.shape[1:]
+    B, P, I = d_h.shape[1], c.shape[2], d_x.shape[2]
     L = lanes(c)
-    width = d_out.shape[1]
-    n_vectors = P // L
-    for t in range(starts.size - 1, -1, -1):
-        n, row = counts[t], starts[t]
+    state = (d * B + firsts[s]) * P
+    zero = zeros(c)
+    w_hh, w_ih = at(hh_panels, d * hh_panels.shape[1]), at(ih_panels, d * ih_panels.shape[1])
+    for t in range(counts.shape[1] - 1, -1, -1):
+        n, row = counts[s, t], starts[s, t]
         if n == 0:
             continue
-        now = B + row
-        before = B + starts[t - 1] if t > 0 else first
+        now = (d * c.shape[1] + B + row) * P
+        old = (d * c.shape[1] + (B + starts[s, t - 1] if t > 0 else firsts[s])) * P
+        kept, out = (d * S + row) * 4 * P, (d * S + row) * width
+        is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
         for q in range(n):
             for unit in range(0, H, L):
-                kept = (row + q) * 4 * P + unit
-                state = (first + q) * P + unit
-                i, f = load(gates, kept), load(gates, kept + P)
-                g, o = load(gates, kept + 2 * P), load(gates, kept + 3 * P)
-                tanh_c = tanh(load(c, (now + q) * P + unit))
-                dh = load(d_h, state) + load_some(d_out, (row + q) * width + unit, H - unit)
-                dc = load(d_c, state) + dh * o * (1.0 - tanh_c * tanh_c)
-                store(gates, kept, dc * g * i * (1.0 - i))
-                store(gates, kept + P, dc * load(c, (before + q) * P + unit) * f * (1.0 - f))
-                store(gates, kept + 2 * P, dc * i * (1.0 - g * g))
-                store(gates, kept + 3 * P, dh * tanh_c * o * (1.0 - o))
-                store(d_c, state, dc * f)
-        d_h[first : first + n] = 0.0
-        if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
-            d_c[first : first + n] = 0.0
-        else:
-            product(d_h, first * P, P, gates, row * 4 * P, 4 * P, hh_panels, n, n_vectors, 4 * P)
-        if d_x.size > 0:
-            I = d_x.shape[1]
-            product(d_x, row * I, I, gates, row * 4 * P, 4 * P, ih_panels, n, I // L, 4 * P)
+                at_unit, at_gate = q * P + unit, kept + q * 4 * P + unit
+                i, f = load(gates, at_gate), load(gates, at_gate + P)
+                g, o = load(gates, at_gate + 2 * P), load(gates, at_gate + 3 * P)
+                tanh_c = tanh(load(c, now + at_unit))
+                dh = load(d_h, state + at_unit) + load_some(d_out, out + q * width + unit, H - unit)
+                dc = load(d_c, state + at_unit) + dh * o * (1.0 - tanh_c * tanh_c)
+                store(gates, at_gate, dc * g * i * (1.0 - i))
+                store(gates, at_gate + P, dc * load(c, old + at_unit) * f * (1.0 - f))
+                store(gates, at_gate + 2 * P, dc * i * (1.0 - g * g))
+                store(gates, at_gate + 3 * P, dh * tanh_c * o * (1.0 - o))
+                store(d_c, state + at_unit, zero if is_cut else dc * f)
+                store(d_h, state + at_unit, zero)
+        d_gates = at(gates, kept)
+        if not is_cut:
+            product(at(d_h, state), P, d_gates, 4 * P, w_hh, n, P // L, 4 * P)
+        if I > 0:
+            product(at(d_x, (d * S + row) * I), I, d_gates, 4 * P, w_ih, n, I // L, 4 * P)
 
 
 @njit(**PARALLEL_OPTIONS)
 def backward_shards(
     d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, firsts, H, bptt_steps
 ):
-    """All directions (the arrays' first axis) and shards."""
-    n_shards = firsts.size
-    for task in prange(d_h.shape[0] * n_shards):
-        d, s = task // n_shards, task % n_shards
+    """Each thread runs its share of the tasks."""
+    for task in prange(d_h.shape[0] * firsts.size):
         backward(
-            d_x[d], d_h[d], d_c[d], gates[d], d_out[d], c[d], hh_panels[d], ih_panels[d],
-            starts[s], counts[s], firsts[s], H, bptt_steps,
+            d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, firsts, H,
+            bptt_steps, task,
         )  # fmt: skip

@@ -2,12 +2,14 @@
 
     h' = f(W_ih x + b_ih + W_hh h + b_hh),    f tanh, relu or the sigmoid
 
-Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
-    h        (B + S, H)   the B initial states, then the state after each row
-    x        (S, I)
-    d_gates  (S, P)       gradients before the nonlinearity; P is H padded to whole vectors
-    panels                bias, W_ih^T and W_hh^T, packed for a tile (1 + I + H rows)
-    starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
+Arrays of D directions, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+    h        (D, B + S, H)   the B initial states, then the state after each row
+    x        (D, S, I)
+    d_gates  (D, S, P)       gradients before the nonlinearity; P is H padded to whole vectors
+    panels   (D, .)          bias, W_ih^T and W_hh^T, packed for a tile (1 + I + H rows)
+    starts, counts (shards, T)  for each step the packed row of its first sequence, and how many sequences are alive
+    firsts (shards,)         the first sequence of each shard
+A task is one direction of one shard.
 """
 
 import numpy as np
@@ -29,15 +31,17 @@ from fastrnn.kernels.tiles import (
 from fastrnn.kernels.vectors import (
     OPTIONS,
     PARALLEL_OPTIONS,
+    aligned_start,
     at,
     lanes,
     load,
     load_some,
     store,
     store_some,
+    zeros,
 )
 
-VERSION = 1
+VERSION = 2
 
 ORDER = np.arange(1)
 _tile_4, _tile_2, _tile_1 = (gate_tile(n, range(n), range(n)) for n in (4, 2, 1))
@@ -45,7 +49,7 @@ _tile_4, _tile_2, _tile_1 = (gate_tile(n, range(n), range(n)) for n in (4, 2, 1)
 
 @njit(**OPTIONS)
 def pack(panels, bias, weight_ih, weight_hh):
-    """panels (P (1 + I + H),) from bias (H,) and weight_ih (I, H), weight_hh (H, H), transposed."""
+    """One direction's panels (P (1 + I + H),) from bias (H,) and weight_ih (I, H), weight_hh (H, H), transposed."""
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     depth = 1 + I + H
     pack_panels(panels, depth, 0, bias.reshape(1, H))
@@ -73,79 +77,93 @@ def _sums(
 
 
 @njit(**OPTIONS)
-def _hoist(before, x, panels, depth, starts, counts, t, stop):
-    """before = bias + W_ih x of the rows of steps t to stop; of each panel (rows, width) after the other."""
-    I, L = x.shape[1], lanes(x)
-    n_vectors, room = panels.size // (depth * L), before.shape[0]
-    first = 0
+def _hoist(before, x, I, panel, width, starts, counts, s, t, stop):
+    """bias + W_ih x of one panel, for shard s's rows of steps t to stop, into rows of `width` vectors."""
+    line = width * lanes(x)
+    w_x = at(panel, line)
     nothing = np.intp(0)  # not a literal, for which the tiles would be compiled again
-    while t < stop:
-        row = starts[t]
-        n, t = next_run(starts, counts, t, stop)
+    while t < stop and counts[s, t] > 0:
+        x_run = at(x, starts[s, t] * I)
+        n, t = next_run(starts, counts, s, t, stop)
         rows_a_tile = tile_rows(n)
-        v = 0
-        while v < n_vectors:
-            width = panel_width(n_vectors - v)
-            bias, w_x = at(panels, depth * v * L), at(panels, (depth * v + width) * L)
-            for r in range(0, n, rows_a_tile):
-                rows = min(rows_a_tile, n - r)
-                x_r, out = at(x, (row + r) * I), at(before, (room * v + (first + r) * width) * L)
-                _sums(
-                    width, rows, out, bias, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x
-                )
-            v += width
-        first += n
+        r = 0
+        while r < n:
+            rows = min(rows_a_tile, n - r)
+            x_r = at(x_run, r * I)
+            _sums(
+                width, rows, before, panel, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x
+            )
+            before = at(before, rows * line)
+            r += rows
 
 
 @njit(**OPTIONS)
-def forward(h, x, panels, starts, counts, first, nonlinearity):
-    """Run one shard, whose first sequence is the batch's number `first`."""
-    H, I = h.shape[1], x.shape[1]
-    B, L = h.shape[0] - x.shape[0], lanes(h)
-    n_vectors, depth = (H + L - 1) // L, 1 + I + H
+def _units(h, h_old, start, is_hoisted, x, panel, width, n, I, H, n_units, nonlinearity):
+    """The units of one panel, `width` vectors, in n rows; pointers to the first row.
+
+    At `start` is the bias or what `_hoist` made of it.
+    """
+    L = lanes(h)
+    line = width * L
+    start_stride, n_x = (line, 0) if is_hoisted else (0, I)
+    w_x, w_h = at(panel, line), at(panel, (1 + I) * line)
     sums = scratch(h)
-    streamed = panels.size * h.itemsize > SECOND_LEVEL
-    room = hoisted_rows(counts[0], counts.size, n_vectors * L * h.itemsize)
-    before = np.empty((0, 0), h.dtype)
-    t, stop, hoisted, hoisted_row = np.intp(0), 0, False, 0
-    while t < counts.size and counts[t] > 0:
+    ahead = at(w_h, (1 + I + H) * line)  # the weights of the next panel
+    rows_a_tile = tile_rows(n)
+    r = 0
+    while r < n:
+        rows = min(rows_a_tile, n - r)
+        begin, x_r, h_r = at(start, r * start_stride), at(x, r * I), at(h_old, r * H)
+        _sums(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
+        for q in range(rows):
+            for unit in range(0, line, L):
+                h_new = activate(nonlinearity, load(sums, q * line + unit))
+                store_some(h, (r + q) * H + unit, h_new, n_units - unit)
+        r += rows
+        ahead = at(ahead, H * L)
+
+
+@njit(**OPTIONS)
+def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
+    """Run one direction of one shard."""
+    d, s = task // firsts.size, task % firsts.size
+    S, I = x.shape[1:]
+    H, L = h.shape[2], lanes(h)
+    B, T = h.shape[1] - S, counts.shape[1]
+    depth, n_vectors = 1 + I + H, (H + L - 1) // L
+    h_d, x_d, panels_d = at(h, d * (B + S) * H), at(x, d * S * I), at(panels, d * panels.shape[1])
+    streamed = panels.shape[1] * h.itemsize > SECOND_LEVEL
+    room = hoisted_rows(counts[s, 0], T, n_vectors * L * h.itemsize)
+    hoisted = np.empty(0, h.dtype)
+    t, stop, is_hoisted, hoisted_row, base = np.intp(0), 0, False, 0, 0
+    while t < T and counts[s, t] > 0:
         if t == stop:
-            stop, hoisted = next_chunk(counts, t, streamed, room)
+            stop, is_hoisted = next_chunk(counts, s, t, streamed, room)
             hoisted_row = 0
-            if hoisted:
-                if before.size == 0:
-                    before = np.empty((room, n_vectors * L), h.dtype)
-                _hoist(before, x, panels, depth, starts, counts, t, stop)
-        n, row = counts[t], starts[t]
-        rows_a_tile = tile_rows(n)
-        now, old = B + row, B + starts[t - 1] if t > 0 else first
+            if is_hoisted:
+                if hoisted.size == 0:
+                    hoisted = np.empty((n_vectors * room + 1) * L, h.dtype)
+                    base = aligned_start(hoisted)
+                v = 0
+                while v < n_vectors:
+                    width = panel_width(n_vectors - v)
+                    panel = at(panels_d, depth * v * L)
+                    target = at(hoisted, base + v * room * L)
+                    _hoist(target, x_d, I, panel, width, starts, counts, s, t, stop)
+                    v += width
+        n, row = counts[s, t], starts[s, t]
+        old = B + starts[s, t - 1] if t > 0 else firsts[s]
         v = 0
         while v < n_vectors:
             width = panel_width(n_vectors - v)
-            panel, line = depth * v * L, width * L
-            w_x, w_h = at(panels, panel + line), at(panels, panel + (1 + I) * line)
-            following = (panel + depth * line) % panels.size
-            for r in range(0, n, rows_a_tile):
-                rows = min(rows_a_tile, n - r)
-                ahead = w_h
-                if streamed:  # the tiles of this panel fetch the next one
-                    ahead = at(panels, following + ((1 + I) * width + r // rows_a_tile * H) * L)
-                x_r, h_r = at(x, (row + r) * I), at(h, (old + r) * H)
-                start, start_stride, n_x = at(panels, panel), 0, I
-                if hoisted:
-                    start, start_stride, n_x = (
-                        at(before, (room * v + (hoisted_row + r) * width) * L),
-                        line,
-                        0,
-                    )
-                _sums(
-                    width, rows, sums, start, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead
-                )
-                for q in range(rows):
-                    for j in range(width):
-                        unit = (v + j) * L
-                        h_new = activate(nonlinearity, load(sums, q * line + j * L))
-                        store_some(h, (now + r + q) * H + unit, h_new, H - unit)
+            panel = at(panels_d, depth * v * L)
+            start = panel
+            if is_hoisted:
+                start = at(hoisted, base + (v * room + hoisted_row * width) * L)
+            _units(
+                at(h_d, (B + row) * H + v * L), at(h_d, old * H), start, is_hoisted,
+                at(x_d, row * I), panel, width, n, I, H, H - v * L, nonlinearity,
+            )  # fmt: skip
             v += width
         hoisted_row += n
         t += 1
@@ -153,78 +171,57 @@ def forward(h, x, panels, starts, counts, first, nonlinearity):
 
 @njit(**PARALLEL_OPTIONS)
 def forward_shards(h, x, panels, starts, counts, firsts, nonlinearity):
-    """All directions (the arrays' first axis) and shards."""
-    n_shards = firsts.size
-    for task in prange(h.shape[0] * n_shards):
-        d, s = task // n_shards, task % n_shards
-        forward(h[d], x[d], panels[d], starts[s], counts[s], firsts[s], nonlinearity)
+    """Each thread runs its share of the tasks."""
+    for task in prange(h.shape[0] * firsts.size):
+        forward(h, x, panels, starts, counts, firsts, nonlinearity, task)
 
 
 @njit(**OPTIONS)
 def backward(
-    d_x,
-    d_h,
-    d_gates,
-    d_out,
-    h,
-    hh_panels,
-    ih_panels,
-    starts,
-    counts,
-    first,
-    nonlinearity,
-    bptt_steps,
-):
-    """One shard, last step first: fills d_gates, turns d_h (B, P) from the final into the initial states' gradient.
+    d_x, d_h, d_gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, nonlinearity,
+    bptt_steps, task,
+):  # fmt: skip
+    """One direction of one shard, last step first.
 
-    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded), zero before, is filled unless it has no columns.
-    hh_panels are W_hh (P, H) and ih_panels W_ih (P, I), packed for `product`; a gradient stops at each
-    multiple of `bptt_steps` steps, 0 for none.
+    Fills d_gates, and turns d_h (D, B, P) from the final into the initial states' gradient.
+    d_out (D, S, >= H) is the gradient of each row's h; d_x (D, S, I padded), zero before, is filled unless it has no
+    columns.  hh_panels (D, .) are W_hh (P, H) and ih_panels W_ih (P, I), packed for `product`; a gradient stops at
+    each multiple of `bptt_steps` steps, 0 for none.
     """
-    P = d_gates.shape[1]
-    B, H = d_h.shape[0], h.shape[1]
-    L = lanes(h)
-    width = d_out.shape[1]
-    I = d_x.shape[1]
-    for t in range(starts.size - 1, -1, -1):
-        n, row = counts[t], starts[t]
+    d, s = task // firsts.size, task % firsts.size
+    S, width = d_out.shape[1:]
+    B, P, I = d_h.shape[1], d_h.shape[2], d_x.shape[2]
+    H, L = h.shape[2], lanes(h)
+    state = (d * B + firsts[s]) * P
+    zero = zeros(h)
+    w_hh, w_ih = at(hh_panels, d * hh_panels.shape[1]), at(ih_panels, d * ih_panels.shape[1])
+    for t in range(counts.shape[1] - 1, -1, -1):
+        n, row = counts[s, t], starts[s, t]
         if n == 0:
             continue
-        now = B + row
+        now, kept, out = (d * (B + S) + B + row) * H, (d * S + row) * P, (d * S + row) * width
         for q in range(n):
             for unit in range(0, H, L):
-                y = load_some(h, (now + q) * H + unit, H - unit)
-                dh = load(d_h, (first + q) * P + unit) + load_some(
-                    d_out, (row + q) * width + unit, H - unit
-                )
-                store(d_gates, (row + q) * P + unit, dh * slope(nonlinearity, y))
-        d_h[first : first + n] = 0.0
+                y = load_some(h, now + q * H + unit, H - unit)
+                at_unit = state + q * P + unit
+                dh = load(d_h, at_unit) + load_some(d_out, out + q * width + unit, H - unit)
+                store(d_gates, kept + q * P + unit, dh * slope(nonlinearity, y))
+                store(d_h, at_unit, zero)
+        d_row = at(d_gates, kept)
         if bptt_steps == 0 or t == 0 or t % bptt_steps > 0:
-            product(d_h, first * P, P, d_gates, row * P, P, hh_panels, n, P // L, P)
+            product(at(d_h, state), P, d_row, P, w_hh, n, P // L, P)
         if I > 0:
-            product(d_x, row * I, I, d_gates, row * P, P, ih_panels, n, I // L, P)
+            product(at(d_x, (d * S + row) * I), I, d_row, P, w_ih, n, I // L, P)
 
 
 @njit(**PARALLEL_OPTIONS)
 def backward_shards(
-    d_x,
-    d_h,
-    d_gates,
-    d_out,
-    h,
-    hh_panels,
-    ih_panels,
-    starts,
-    counts,
-    firsts,
-    nonlinearity,
+    d_x, d_h, d_gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, nonlinearity,
     bptt_steps,
-):
-    """All directions (the arrays' first axis) and shards."""
-    n_shards = firsts.size
-    for task in prange(d_h.shape[0] * n_shards):
-        d, s = task // n_shards, task % n_shards
+):  # fmt: skip
+    """Each thread runs its share of the tasks."""
+    for task in prange(d_h.shape[0] * firsts.size):
         backward(
-            d_x[d], d_h[d], d_gates[d], d_out[d], h[d], hh_panels[d], ih_panels[d],
-            starts[s], counts[s], firsts[s], nonlinearity, bptt_steps,
+            d_x, d_h, d_gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts,
+            nonlinearity, bptt_steps, task,
         )  # fmt: skip

@@ -31,7 +31,7 @@ from fastrnn.kernels.vectors import (
     store,
 )
 
-VERSION = 1
+VERSION = 2
 
 MAX_WIDTH = 4  # vectors in a row of sums
 MAX_ROWS = 6 if N_REGISTERS == 32 else 3  # 6 x 4 sums, 4 of B, 1 of A: 29 registers
@@ -296,30 +296,30 @@ def hoisted_rows(n, n_steps, row_bytes):
 
 
 @njit(**OPTIONS)
-def next_chunk(counts, t, streamed, room):
-    """The step after a chunk of steps from t, and whether the input's part of its products is to be hoisted.
+def next_chunk(counts, s, t, streamed, room):
+    """The step after a chunk of shard s's steps from t, and whether the input's part of its products is to be hoisted.
 
     Hoisted, the products of all the chunk's rows with the input weights come first, in full tiles; a step then reads
     only the hidden state's weights.  That pays where a step has few rows, or where its weights are `streamed`, too
     many for the second-level cache.  `room` is what `hoisted_rows` gave.
     """
-    hoist = counts[t] < FEW_ROWS or streamed
+    hoist = counts[s, t] < FEW_ROWS or streamed
     rows = 0
-    while t < counts.size and counts[t] > 0:
-        rows += counts[t]
-        if hoist and rows > room or not hoist and counts[t] < FEW_ROWS:
+    while t < counts.shape[1] and counts[s, t] > 0:
+        rows += counts[s, t]
+        if hoist and rows > room or not hoist and counts[s, t] < FEW_ROWS:
             break
         t += 1
     return t, hoist
 
 
 @njit(**OPTIONS)
-def next_run(starts, counts, t, stop):
-    """How many rows lie one after the other from step t on, and the first step that is not among them."""
-    n = counts[t]
-    while t + 1 < stop and starts[t + 1] == starts[t] + counts[t]:
+def next_run(starts, counts, s, t, stop):
+    """How many of shard s's rows lie one after the other from step t on, and the first step not among them."""
+    n = counts[s, t]
+    while t + 1 < stop and starts[s, t + 1] == starts[s, t] + counts[s, t]:
         t += 1
-        n += counts[t]
+        n += counts[s, t]
     return n, t + 1
 
 
@@ -330,10 +330,11 @@ def panel_width(n_vectors):
 
 
 @njit(**OPTIONS)
-def pack_gates(panels, offset, weight, H, order):
+def pack_gates(panels, offset, weight, H, order, factors):
     """Put the gates of each block of units side by side: a row a row of weight^T (K, G H), a vector a gate.
 
-    panels (blocks, size) is filled from `offset` of each block; `order` says which gate comes first.
+    panels (blocks, size) is filled from `offset` of each block; `order` says which gate comes first, `factors` what
+    each is multiplied with.
     """
     count = lanes(panels)
     width = len(order) * count
@@ -346,7 +347,7 @@ def pack_gates(panels, offset, weight, H, order):
                 target = block * panels.shape[1] + offset + k * width
                 for slot in range(len(order)):
                     gate = load_some(weight, k * N + order[slot] * H + block * count, units)
-                    store(panels, target + slot * count, gate)
+                    store(panels, target + slot * count, gate * factors[slot])
 
 
 @njit(**OPTIONS)
@@ -391,24 +392,25 @@ def pack_transposed(panels, weight, H, order):
 
 
 @njit(**OPTIONS)
-def product(c, c0, c_stride, a, a0, a_stride, panels, n_rows, n_vectors, n_k):
-    """C (n_rows, n_vectors vectors) += A (n_rows, n_k) times packed B; C and A each from a flat index."""
+def product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
+    """C (n_rows, n_vectors vectors) += A (n_rows, n_k) times packed B; pointers or arrays."""
     count = lanes(c)
     rows_a_tile = tile_rows(n_rows)
     v = 0
     while v < n_vectors:
         width = panel_width(n_vectors - v)
         panel = at(panels, n_k * v * count)
-        for r in range(0, n_rows, rows_a_tile):
+        r = 0
+        while r < n_rows:
             rows = min(rows_a_tile, n_rows - r)
-            out = at(c, c0 + r * c_stride + v * count)
-            left = at(a, a0 + r * a_stride)
+            out, left = at(c, r * c_stride + v * count), at(a, r * a_stride)
             if width == 4:
                 _product_4(rows, out, c_stride, left, a_stride, n_k, panel)
             elif width == 2:
                 _product_2(rows, out, c_stride, left, a_stride, n_k, panel)
             else:
                 _product_1(rows, out, c_stride, left, a_stride, n_k, panel)
+            r += rows
         v += width
 
 

@@ -20,7 +20,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 VERSION = (
-    1  # raise with every change: Numba's disk cache sees only the file that defines a function
+    2  # raise with every change: Numba's disk cache sees only the file that defines a function
 )
 CACHE_LINE = 64
 
@@ -47,6 +47,8 @@ OPTIONS = {
     "nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": _can_cache(),
 }  # fmt: skip
 """Options of every kernel."""
+INLINE_OPTIONS = {**OPTIONS, "forceinline": True}
+"""Options of a function that only works out addresses."""
 PARALLEL_OPTIONS = {**OPTIONS, "parallel": True}
 """Options of a loop over shards; compiling one takes a second, so it only calls a kernel."""
 
@@ -112,11 +114,14 @@ def zeros_aligned(shape, dtype):
 
 
 class Vector(types.Type):
-    """One register of `dtype`."""
+    """`registers` registers of `dtype`.
 
-    def __init__(self, dtype):
-        self.dtype = dtype
-        self.count = VECTOR_BYTES * 8 // dtype.bitwidth
+    Several together take each operation side by side, which hides how long one of them lasts.
+    """
+
+    def __init__(self, dtype, registers=1):
+        self.dtype, self.registers = dtype, registers
+        self.count = VECTOR_BYTES * 8 // dtype.bitwidth * registers
         super().__init__(name=f"Vector({dtype} x {self.count})")
 
 
@@ -247,12 +252,23 @@ def lanes(typing, array):
 
 
 @intrinsic
-def at(typing, array, index):
-    """A pointer to element `index` of an array seen as flat."""
+def zeros(typing, array):
+    """A vector of zeros."""
+    vector = Vector(array.dtype)
 
     def lower(context, builder, sig, args):
-        data = context.make_array(array)(context, builder, args[0]).data
-        return builder.gep(data, [args[1]])
+        kind = llvm_vector(vector)
+        return ir.Constant(kind, [0.0] * kind.count)
+
+    return vector(array), lower
+
+
+@intrinsic
+def at(typing, array, index):
+    """A pointer to element `index` of an array seen as flat, or from a pointer; it does not keep the array alive."""
+
+    def lower(context, builder, sig, args):
+        return _pointer(context, builder, array, args[0], args[1])
 
     return types.CPointer(array.dtype)(array, types.intp), lower
 
@@ -309,6 +325,35 @@ def load(typing, array, index):
         return llvm_load(builder, pointer, llvm_vector(vector))
 
     return vector(array, types.intp), lower
+
+
+@intrinsic(prefer_literal=True)
+def load_wide(typing, array, index, registers):
+    """As `load`, a vector of so many registers (a literal)."""
+    vector = Vector(array.dtype, registers.literal_value)
+
+    def lower(context, builder, sig, args):
+        pointer = _pointer(context, builder, array, args[0], args[1])
+        return llvm_load(builder, pointer, llvm_vector(vector))
+
+    return vector(array, types.intp, registers), lower
+
+
+@intrinsic
+def split(typing, vector):
+    """The registers of a vector, a tuple."""
+    kind = Vector(vector.dtype)
+    result = types.UniTuple(kind, vector.registers)
+
+    def lower(context, builder, sig, args):
+        parts = []
+        for k in range(vector.registers):
+            places = range(k * kind.count, (k + 1) * kind.count)
+            mask = ir.Constant(ir.VectorType(INT32, kind.count), list(places))
+            parts.append(builder.shuffle_vector(args[0], args[0], mask))
+        return context.make_tuple(builder, result, parts)
+
+    return result(vector), lower
 
 
 @intrinsic

@@ -19,36 +19,36 @@ NONLINEARITIES = {
 }
 
 
-def _call(serial, parallel, work, by_direction, packing, scalars):
-    """Run a kernel over all directions and shards."""
-    by_shard = (packing.starts, packing.counts, packing.firsts)
-    n_directions, n_shards = len(by_direction[0]), packing.firsts.size
+def _call(serial, parallel, work, arrays, packing, scalars):
+    """Run `serial` for each direction and shard, or `parallel` for all of them."""
+    arguments = (*arrays, packing.starts, packing.counts, packing.firsts, *scalars)
 
     def one_after_the_other():
-        for d in range(n_directions):
-            arrays = [a[d] for a in by_direction]
-            for s in range(n_shards):
-                serial(*arrays, *[a[s] for a in by_shard], *scalars)
+        for task in range(_count_tasks(arrays, packing)):
+            serial(*arguments, task)
 
-    def at_once():
-        parallel(*by_direction, *by_shard, *scalars)
-
-    threads.run(work if n_directions * n_shards > 1 else 0, at_once, one_after_the_other)
+    threads.run(work, lambda: parallel(*arguments), one_after_the_other)
 
 
-def _call_forward(kernel, work, by_direction, panels, packing, scalars):
-    """Run a cell's forward pass; threads share shards, or the units of each step where weights are many."""
-    steps = packing.counts.shape[1]
-    is_streamed = panels[0].nbytes > SECOND_LEVEL and work // steps > threads.SMALL
-    if is_streamed:
-        by_shard = (packing.starts, packing.counts, packing.firsts)
-        threads.run(
-            work,
-            lambda: kernel.forward_blocks(*by_direction, *by_shard, *scalars),
-            lambda: _call(kernel.forward, None, 0, by_direction, packing, scalars),
-        )
+def _count_tasks(arrays, packing):
+    return len(arrays[0]) * packing.firsts.size
+
+
+def _call_forward(kernel, work, arrays, panels, packing, scalars):
+    """Run a cell's forward pass; threads share the tasks, or the units of each step where weights are many."""
+    is_streamed = panels[0].nbytes > SECOND_LEVEL
+    shares_units = hasattr(kernel, "forward_blocks")
+    if shares_units and is_streamed and work // packing.counts.shape[1] > threads.SMALL:
+        parallel = kernel.forward_blocks
     else:
-        _call(kernel.forward, kernel.forward_shards, work, by_direction, packing, scalars)
+        parallel = kernel.forward_shards
+        work = work if _count_tasks(arrays, packing) > 1 else 0
+    _call(kernel.forward, parallel, work, arrays, packing, scalars)
+
+
+def _call_backward(kernel, work, arrays, packing, scalars):
+    work = work if _count_tasks(arrays, packing) > 1 else 0
+    _call(kernel.backward, kernel.backward_shards, work, arrays, packing, scalars)
 
 
 def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
@@ -89,14 +89,7 @@ class RNNCell:
     def forward(self, x, initial, H, panels, packing, keep):
         """A dict of the arrays filled, with the states under "h" (and "c")."""
         h = _hidden(initial, x, H, packing)
-        _call(
-            rnn.forward,
-            rnn.forward_shards,
-            _work(self, x, h),
-            (h, x, panels),
-            packing,
-            (self.code,),
-        )
+        _call_forward(rnn, _work(self, x, h), (h, x, panels), panels, packing, (self.code,))
         return {"x": x, "h": h}
 
     def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
@@ -105,7 +98,7 @@ class RNNCell:
         kept["d_gates"] = empty_aligned((len(h), d_out.shape[1], d_states[0].shape[2]), h.dtype)
         arrays = (d_x, *d_states, kept["d_gates"], d_out, h, hh, ih)
         work = _work(self, kept["x"], h)
-        _call(rnn.backward, rnn.backward_shards, work, arrays, packing, (self.code, bptt_steps))
+        _call_backward(rnn, work, arrays, packing, (self.code, bptt_steps))
 
     def add_gradients(self, kept, gradients, packing):
         """Add to the stored gradients (w_ih, w_hh, b_ih, b_hh) of each direction."""
@@ -144,7 +137,7 @@ class LSTMCell:
         arrays = (d_x, *d_states, kept["d_gates"], d_out, kept["c"], hh, ih)
         H = kept["h"].shape[2]
         work = _work(self, kept["x"], kept["h"])
-        _call(lstm.backward, lstm.backward_shards, work, arrays, packing, (H, bptt_steps))
+        _call_backward(lstm, work, arrays, packing, (H, bptt_steps))
 
     def add_gradients(self, kept, gradients, packing):
         P = kept["c"].shape[2]
@@ -174,13 +167,13 @@ class GRUCell:
         D, S = x.shape[:2]
         gates = empty_aligned((D, S if keep else 0, 4 * padded(H, h.dtype)), h.dtype)
         arrays = (h, gates, x, panels)
-        _call(gru.forward, gru.forward_shards, _work(self, x, h), arrays, packing, (keep,))
+        _call_forward(gru, _work(self, x, h), arrays, panels, packing, (keep,))
         return {"x": x, "h": h, "d_gates": gates}
 
     def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
         arrays = (d_x, *d_states, kept["d_gates"], d_out, kept["h"], hh, ih)
         work = _work(self, kept["x"], kept["h"])
-        _call(gru.backward, gru.backward_shards, work, arrays, packing, (bptt_steps,))
+        _call_backward(gru, work, arrays, packing, (bptt_steps,))
 
     def add_gradients(self, kept, gradients, packing):
         P = kept["d_gates"].shape[2] // 4
@@ -214,15 +207,14 @@ class GRUResetBeforeCell:
         n_rows = S if keep else packing.n_sequences
         gates, reset = (empty_aligned((D, n_rows, n * P), h.dtype) for n in (3, 1))
         arrays = (h, gates, reset, x, panels)
-        kernel = gru_reset_before
-        _call(kernel.forward, kernel.forward_shards, _work(self, x, h), arrays, packing, (keep,))
+        _call_forward(gru_reset_before, _work(self, x, h), arrays, panels, packing, (keep,))
         return {"x": x, "h": h, "d_gates": gates, "reset": reset}
 
     def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
         d_reset = empty_aligned(d_states[0].shape, d_out.dtype)
         arrays = (d_x, *d_states, d_reset, kept["d_gates"], d_out, kept["h"], hh, ih)
-        kernel, work = gru_reset_before, _work(self, kept["x"], kept["h"])
-        _call(kernel.backward, kernel.backward_shards, work, arrays, packing, (bptt_steps,))
+        work = _work(self, kept["x"], kept["h"])
+        _call_backward(gru_reset_before, work, arrays, packing, (bptt_steps,))
 
     def add_gradients(self, kept, gradients, packing):
         reset = kept["reset"]

@@ -40,7 +40,7 @@ class Dense:
         out[:, : self.output_size] = self.parameters.stored("bias")
         out[:, self.output_size :] = 0
         vectors, depth = width // n_lanes(dtype), self.input_size
-        product(out, 0, width, x, 0, x.shape[1], panels, n, vectors, depth)
+        product(out, width, x, x.shape[1], panels, n, vectors, depth)
         self._x = x if keep else None
         return out[:, : self.output_size]
 
@@ -65,7 +65,7 @@ class Dense:
         panels = empty_aligned((width * inputs,), dtype)
         pack_transposed(panels, self.parameters.stored("weight"), C, ORDER)
         d_x = zeros_aligned((n, inputs), dtype)
-        product(d_x, 0, inputs, d_padded, 0, width, panels, n, inputs // n_lanes(dtype), width)
+        product(d_x, inputs, d_padded, width, panels, n, inputs // n_lanes(dtype), width)
         return d_x
 
 
