@@ -41,7 +41,7 @@ def gather_rows(blocks, b0, a, first, picked, n):
         source, target = picked[first + k] * M, b0 + k * rows
         for m in range(0, M, rows):
             # A whole vector is quicker than `rows` elements; the next row, or the room, takes what is too much.
-            store(blocks, target, load_some(a, source + m, M - m))
+            store(blocks, target, load_some(a, source + m, a.size - source - m))
             target += block_size(rows, count)
 
 
@@ -51,12 +51,15 @@ def copy_columns(panels, p0, d_bias, d_gates, first, n, low, high):
     width = d_gates.shape[1]
     count = lanes(d_gates)
     panel_columns = MAX_WIDTH * count
-    for k in range(n):
-        for column in range(low, high, count):
-            panel, within = (column - low) // panel_columns, (column - low) % panel_columns
+    for column in range(low, high, count):
+        panel, within = (column - low) // panel_columns, (column - low) % panel_columns
+        target = p0 + panel * CHUNK * panel_columns + within
+        total = load(d_bias, column)
+        for k in range(n):
             value = load(d_gates, (first + k) * width + column)
-            store(panels, p0 + (panel * CHUNK + k) * panel_columns + within, value)
-            store(d_bias, column, load(d_bias, column) + value)
+            store(panels, target + k * panel_columns, value)
+            total = total + value
+        store(d_bias, column, total)
 
 
 @njit(**OPTIONS)

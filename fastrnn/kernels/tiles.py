@@ -27,6 +27,7 @@ from fastrnn.kernels.vectors import (
     llvm_splat,
     llvm_store,
     llvm_vector,
+    load,
     load_some,
     store,
 )
@@ -367,6 +368,41 @@ def pack_panels(panels, depth, first, weight):
         v += width
 
 
+@intrinsic
+def transpose(typing, square):
+    """Transpose a square of one vector's lanes, rows one after the other at a pointer, in place."""
+    kind = llvm_vector(Vector(square.dtype))
+
+    def lower(context, builder, sig, args):
+        places = [builder.gep(args[0], [INT(r * kind.count)]) for r in range(kind.count)]
+        rows = [llvm_load(builder, place, kind) for place in places]
+        # Blocks off the diagonal change places, halves first, single elements last.
+        distance = kind.count // 2
+        while distance > 0:
+            for r in range(kind.count):
+                if not r & distance:
+                    rows[r], rows[r + distance] = _swapped(
+                        builder, rows[r], rows[r + distance], distance
+                    )
+            distance //= 2
+        for row, place in zip(rows, places, strict=True):
+            llvm_store(builder, row, place)
+        return context.get_dummy_value()
+
+    return types.void(square), lower
+
+
+def _swapped(builder, upper, lower, distance):
+    """Two rows after the upper's second half of each 2 * `distance` lanes and the lower's first changed places."""
+    n = upper.type.count
+    lanes_of_upper = [k if not k & distance else n + k - distance for k in range(n)]
+    lanes_of_lower = [k + distance if not k & distance else n + k for k in range(n)]
+    return [
+        builder.shuffle_vector(upper, lower, ir.Constant(ir.VectorType(INT32, n), picked))
+        for picked in (lanes_of_upper, lanes_of_lower)
+    ]
+
+
 @njit(**OPTIONS)
 def pack_transposed(panels, weight, H, order):
     """Panels of B (gates x padded units, J) for `product`, from weight^T (J, G H).
@@ -375,20 +411,24 @@ def pack_transposed(panels, weight, H, order):
     """
     count = lanes(panels)
     P = (H + count - 1) // count * count
-    n, n_k = weight.shape[0], len(order) * P
-    n_vectors = (n + count - 1) // count
+    n, N = weight.shape
+    n_k, n_vectors = len(order) * P, (n + count - 1) // count
+    square = scratch(panels)
     v = 0
     while v < n_vectors:
-        width = panel_width(n_vectors - v) * count
-        panel = panels[n_k * v * count : n_k * (v * count + width)].reshape(n_k, width)
-        for slot in range(len(order)):
-            panel[slot * P + H : (slot + 1) * P] = 0.0
-            for u in range(H):
-                column = order[slot] * H + u
-                for j in range(width):
-                    row = v * count + j
-                    panel[slot * P + u, j] = weight[row, column] if row < n else 0.0
-        v += width // count
+        width = panel_width(n_vectors - v)
+        for j in range(v, v + width):
+            for slot in range(len(order)):
+                for u in range(0, P, count):
+                    for row in range(j * count, (j + 1) * count):
+                        units = H - u if row < n else 0
+                        source = min(row, n - 1) * N + order[slot] * H + u
+                        store(square, (row - j * count) * count, load_some(weight, source, units))
+                    transpose(square)
+                    target = (n_k * v + (slot * P + u) * width + j - v) * count
+                    for k in range(count):
+                        store(panels, target + k * width * count, load(square, k * count))
+        v += width
 
 
 @njit(**OPTIONS)

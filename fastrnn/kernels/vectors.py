@@ -23,6 +23,8 @@ VERSION = (
     2  # raise with every change: Numba's disk cache sees only the file that defines a function
 )
 CACHE_LINE = 64
+SMALL = 1024
+"""Elements of an array that is sooner read than aligned."""
 
 # `contract` fuses a product and a sum; nothing here may reorder additions or assume there is no NaN.
 FUSE = ("contract",)
@@ -95,19 +97,22 @@ def aligned_start(buffer):
 
 
 def empty_aligned(shape, dtype):
-    """An uninitialised C-contiguous array that starts on a cache line."""
-    dtype = np.dtype(dtype)
-    size = prod(shape)
-    buffer = np.empty(size + CACHE_LINE // dtype.itemsize, dtype)
-    start = aligned_start(buffer)  # 2 us less than asking NumPy
-    return buffer[start : start + size].reshape(shape)
+    """An uninitialised C-contiguous array that starts on a cache line, unless it is so small that it hardly matters."""
+    return _aligned(np.empty, shape, np.dtype(dtype))
 
 
 def zeros_aligned(shape, dtype):
     """Likewise, of zeros."""
-    array = empty_aligned(shape, dtype)
-    array[...] = 0
-    return array
+    return _aligned(np.zeros, shape, np.dtype(dtype))
+
+
+def _aligned(make, shape, dtype):
+    size = prod(shape)
+    if size < SMALL:
+        return make(shape, dtype)
+    buffer = make(size + CACHE_LINE // dtype.itemsize, dtype)
+    start = aligned_start(buffer)  # 2 us less than asking NumPy
+    return buffer[start : start + size].reshape(shape)
 
 
 # ---------------------------------------------------------------------------------------------- the Vector type

@@ -4,6 +4,8 @@ A cell packs weights, allocates what its kernels fill, and calls them.  Arrays l
 B sequences are packed into S rows (`fastrnn.sequences.Packing`); P is H padded to whole vectors.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from fastrnn import threads
@@ -36,9 +38,8 @@ def _count_tasks(arrays, packing):
 
 def _call_forward(kernel, work, arrays, panels, packing, scalars):
     """Run a cell's forward pass; threads share the tasks, or the units of each step where weights are many."""
-    is_streamed = panels[0].nbytes > SECOND_LEVEL
-    shares_units = hasattr(kernel, "forward_blocks")
-    if shares_units and is_streamed and work // packing.counts.shape[1] > threads.SMALL:
+    is_long = work // packing.counts.shape[1] > threads.SMALL
+    if is_long and panels[0].nbytes > SECOND_LEVEL and hasattr(kernel, "forward_blocks"):
         parallel = kernel.forward_blocks
     else:
         parallel = kernel.forward_shards
@@ -54,16 +55,20 @@ def _call_backward(kernel, work, arrays, packing, scalars):
 def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
     """One direction's `fastrnn.kernels.gradient.gradient`, its columns shared out among the threads."""
     S, width = d_gates.shape
-    inputs = x.shape[1] + h.shape[1]
-    panel = MAX_WIDTH * n_lanes(d_gates.dtype)
-    step = -(-width // (threads.available() * panel)) * panel
     arrays = d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous
 
-    threads.run(
-        S * width * inputs,
-        lambda: gradient_windows(step, *arrays),
-        lambda: gradient(0, width, *arrays),
-    )
+    def at_once():
+        panel = MAX_WIDTH * n_lanes(d_gates.dtype)
+        gradient_windows(-(-width // (threads.available() * panel)) * panel, *arrays)
+
+    work = S * width * (x.shape[1] + h.shape[1])
+    threads.run(work, at_once, lambda: gradient(0, width, *arrays))
+
+
+@lru_cache(maxsize=64)
+def column_runs(*runs):
+    """Runs of d_gates' columns, each (from, to, where its first column goes), as the kernels read them."""
+    return np.array(runs, np.int64).reshape(-1, 3)
 
 
 class RNNCell:
@@ -74,15 +79,17 @@ class RNNCell:
     def __init__(self, nonlinearity):
         self.code = NONLINEARITIES[nonlinearity]
 
-    def pack(self, H, w_ih, w_hh, b_ih, b_hh):
-        """One direction's weights (stored transposed), packed for `forward`."""
-        panels = empty_aligned((padded(H, w_hh.dtype) * (1 + len(w_ih) + H),), w_hh.dtype)
-        rnn.pack(panels, b_ih + b_hh, w_ih, w_hh)
-        return panels
+    def panels_shape(self, I, H, dtype):
+        """The shape that `pack` fills."""
+        return (padded(H, dtype) * (1 + I + H),)
 
-    def pack_transposed(self, H, weight):
-        """One direction's W_hh or W_ih, packed for the products in `backward`."""
-        return _transposed(H, weight, rnn.ORDER)
+    def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
+        """One direction's weights (stored transposed), packed for `forward`."""
+        rnn.pack(panels, b_ih + b_hh, w_ih, w_hh)
+
+    def pack_transposed(self, panels, weight, H):
+        """One direction's W_hh or W_ih (stored transposed), packed for the products in `backward`."""
+        pack_transposed(panels, weight, H, rnn.ORDER)
 
     pack_ih_transposed = pack_hh_transposed = pack_transposed
 
@@ -103,7 +110,7 @@ class RNNCell:
     def add_gradients(self, kept, gradients, packing):
         """Add to the stored gradients (w_ih, w_hh, b_ih, b_hh) of each direction."""
         P = kept["d_gates"].shape[2]
-        every = [[0, P, 0]]
+        every = ((0, P, 0),)
         _add_gradients(kept, gradients, packing, every, every, P)
 
 
@@ -112,13 +119,14 @@ class LSTMCell:
 
     n_gates, n_states = 4, 2
 
-    def pack(self, H, w_ih, w_hh, b_ih, b_hh):
-        panels = _blocks(H, 4 * (1 + len(w_ih) + H), w_hh.dtype)
-        lstm.pack(panels, b_ih + b_hh, w_ih, w_hh)
-        return panels
+    def panels_shape(self, I, H, dtype):
+        return _blocks(H, 4 * (1 + I + H), dtype)
 
-    def pack_transposed(self, H, weight):
-        return _transposed(H, weight, lstm.ORDER)
+    def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
+        lstm.pack(panels, b_ih + b_hh, w_ih, w_hh)
+
+    def pack_transposed(self, panels, weight, H):
+        pack_transposed(panels, weight, H, lstm.ORDER)
 
     pack_ih_transposed = pack_hh_transposed = pack_transposed
 
@@ -141,7 +149,7 @@ class LSTMCell:
 
     def add_gradients(self, kept, gradients, packing):
         P = kept["c"].shape[2]
-        every = [[0, 4 * P, 0]]
+        every = ((0, 4 * P, 0),)
         _add_gradients(kept, gradients, packing, every, every, P)
 
 
@@ -150,17 +158,19 @@ class GRUCell:
 
     n_gates, n_states = 3, 1
 
-    def pack(self, H, w_ih, w_hh, b_ih, b_hh):
-        panels = _blocks(H, 4 + 3 * (len(w_ih) + H), w_hh.dtype)
-        r_and_z = b_ih[: 2 * H] + b_hh[: 2 * H]
-        gru.pack(panels, np.concatenate([b_ih[2 * H :], r_and_z, b_hh[2 * H :]]), w_ih, w_hh)
-        return panels
+    def panels_shape(self, I, H, dtype):
+        return _blocks(H, 4 + 3 * (I + H), dtype)
 
-    def pack_ih_transposed(self, H, weight):
-        return _transposed(H, weight, gru.ORDER_IH)
+    def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
+        rz = w_hh.shape[0] * 2
+        bias = np.concatenate([b_ih[rz:], b_ih[:rz] + b_hh[:rz], b_hh[rz:]])
+        gru.pack(panels, bias, w_ih, w_hh)
 
-    def pack_hh_transposed(self, H, weight):
-        return _transposed(H, weight, gru.ORDER_HH)
+    def pack_ih_transposed(self, panels, weight, H):
+        pack_transposed(panels, weight, H, gru.ORDER_IH)
+
+    def pack_hh_transposed(self, panels, weight, H):
+        pack_transposed(panels, weight, H, gru.ORDER_HH)
 
     def forward(self, x, initial, H, panels, packing, keep):
         h = _hidden(initial, x, H, packing)
@@ -177,7 +187,9 @@ class GRUCell:
 
     def add_gradients(self, kept, gradients, packing):
         P = kept["d_gates"].shape[2] // 4
-        _add_gradients(kept, gradients, packing, [[0, P, 2 * P], [P, 3 * P, 0]], [[P, 4 * P, 0]], P)
+        _add_gradients(
+            kept, gradients, packing, ((0, P, 2 * P), (P, 3 * P, 0)), ((P, 4 * P, 0),), P
+        )
 
 
 class GRUResetBeforeCell:
@@ -185,20 +197,19 @@ class GRUResetBeforeCell:
 
     n_gates, n_states = 3, 1
 
-    def pack(self, H, w_ih, w_hh, b_ih, b_hh):
-        panels = _blocks(H, 3 * (1 + len(w_ih) + H), w_hh.dtype)
+    def panels_shape(self, I, H, dtype):
+        return _blocks(H, 3 * (1 + I + H), dtype)
+
+    def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
         gru_reset_before.pack(panels, b_ih + b_hh, w_ih, w_hh)
-        return panels
 
-    def pack_ih_transposed(self, H, weight):
-        return _transposed(H, weight, gru_reset_before.ORDER_IH)
+    def pack_ih_transposed(self, panels, weight, H):
+        pack_transposed(panels, weight, H, gru_reset_before.ORDER_IH)
 
-    def pack_hh_transposed(self, H, weight):
-        of_n = _transposed(H, weight, gru_reset_before.ORDER_N)
-        of_rz = _transposed(H, weight, gru_reset_before.ORDER_RZ)
-        return np.concatenate(
-            [of_n, of_rz], out=empty_aligned((of_n.size + of_rz.size,), weight.dtype)
-        )
+    def pack_hh_transposed(self, panels, weight, H):
+        of_n = panels.size // 3
+        pack_transposed(panels[:of_n], weight, H, gru_reset_before.ORDER_N)
+        pack_transposed(panels[of_n:], weight, H, gru_reset_before.ORDER_RZ)
 
     def forward(self, x, initial, H, panels, packing, keep):
         h = _hidden(initial, x, H, packing)
@@ -219,11 +230,11 @@ class GRUResetBeforeCell:
     def add_gradients(self, kept, gradients, packing):
         reset = kept["reset"]
         P = reset.shape[2]
-        n, rz = [0, P, 2 * P], [P, 3 * P, 0]
-        _add_gradients(kept, gradients, packing, [n, rz], [rz], P, bias_hh_pieces=[n, rz])
+        n, rz = (0, P, 2 * P), (P, 3 * P, 0)
+        _add_gradients(kept, gradients, packing, (n, rz), (rz,), P, bias_hh_pieces=(n, rz))
         nothing = {**kept, "x": np.empty((*reset.shape[:2], 0), reset.dtype), "h": reset}
         weights = [(None, w_hh, None, None) for _, w_hh, _, _ in gradients]
-        _add_gradients(nothing, weights, packing, [], [n], P, previous=packing.all_rows)
+        _add_gradients(nothing, weights, packing, (), (n,), P, previous=packing.all_rows)
 
 
 def _work(cell, x, h):
@@ -234,9 +245,9 @@ def _work(cell, x, h):
 
 
 def _blocks(H, vectors, dtype):
-    """Panels for H units: a row of so many vectors for each vector of units."""
+    """The shape of panels for H units: a row of so many vectors for each vector of units."""
     count = n_lanes(dtype)
-    return empty_aligned((-(-H // count), vectors * count), dtype)
+    return -(-H // count), vectors * count
 
 
 def _states(initial, shape, dtype, n_initial):
@@ -255,14 +266,6 @@ def _hidden(initial, x, H, packing):
     return _states(None if initial is None else initial[0], (D, B + S, H), x.dtype, B)
 
 
-def _transposed(H, weight, order):
-    count = n_lanes(weight.dtype)
-    size = len(order) * padded(H, weight.dtype) * -(-len(weight) // count) * count
-    panels = empty_aligned((size,), weight.dtype)
-    pack_transposed(panels, weight, H, order)
-    return panels
-
-
 def _add_gradients(
     kept, gradients, packing, ih_pieces, hh_pieces, P, bias_hh_pieces=None, previous=None
 ):
@@ -271,7 +274,7 @@ def _add_gradients(
     A piece is a run of d_gates' columns, from and to, and the place of its first column among padded gates.
     """
     previous = packing.previous if previous is None else previous
-    ih, hh = (np.array(pieces, np.int64).reshape(-1, 3) for pieces in (ih_pieces, hh_pieces))
+    ih, hh = column_runs(*ih_pieces), column_runs(*hh_pieces)
     for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
         d_gates, x, h = kept["d_gates"][d], kept["x"][d], kept["h"][d]
         H = w_hh.shape[0]
@@ -283,7 +286,9 @@ def _add_gradients(
         for bias, pieces in ((b_ih, ih_pieces), (b_hh, bias_hh_pieces or hh_pieces)):
             if bias is not None:
                 for low, high, target in pieces:
-                    units = d_bias[low:high].reshape(-1, P)[:, :H].ravel()
+                    units = d_bias[low:high]
+                    if H != P:
+                        units = units.reshape(-1, P)[:, :H].ravel()
                     first = target // P * H
                     bias[first : first + units.size] += units
 

@@ -8,10 +8,9 @@ from fastrnn.kernels.rnn import ORDER
 from fastrnn.kernels.rows import copy_rows, scatter_add_rows
 from fastrnn.kernels.tiles import pack_panels, pack_transposed, product
 from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
-from fastrnn.layers.cells import add_gradient
+from fastrnn.layers.cells import add_gradient, column_runs
 from fastrnn.params import Parameters, uniform
 
-_NO_PIECES = np.empty((0, 3), np.int64)
 _NO_WEIGHT = {name: np.empty((0, 0), name) for name in ("float32", "float64")}
 
 
@@ -56,7 +55,7 @@ class Dense:
         d_weight, d_bias = np.zeros((self.input_size, width), dtype), np.zeros(width, dtype)
         rows = np.arange(n)
         add_gradient(
-            d_bias, d_weight, _NO_WEIGHT[dtype.name], np.array([[0, width, 0]]), _NO_PIECES, d_padded, x,
+            d_bias, d_weight, _NO_WEIGHT[dtype.name], column_runs((0, width, 0)), column_runs(), d_padded, x,
             np.empty((n, 0), dtype), rows, rows,
         )  # fmt: skip
         self.parameters.stored_gradients["weight"][...] += d_weight[:, :C]

@@ -21,11 +21,17 @@ class Level:
             for suffix in suffixes
         ]
         self.zero_bias = np.zeros(cell.n_gates * hidden_size, parameters.dtype)
-        self.packed = None, None
+        self.packed, self.packed_version = {}, None
         self.kept = None
 
     def __getstate__(self):
-        return {**self.__dict__, "packed": (None, None), "kept": None}
+        return {**self.__dict__, "packed": {}, "packed_version": None, "kept": None}
+
+    def _packed(self, name, shape):
+        """The array (D, *shape) for weights packed one way."""
+        if name not in self.packed:
+            self.packed[name] = empty_aligned((self.n_directions, *shape), self.parameters.dtype)
+        return self.packed[name]
 
     def _stored(self, names):
         parameters = self.parameters
@@ -33,13 +39,22 @@ class Level:
 
     def _panels(self):
         """The weights packed for `forward`, made anew when they have changed."""
-        version, panels = self.packed
-        if version is not self.parameters.version:
-            version = self.parameters.version
-            panels = _stack(
-                [self.cell.pack(self.hidden_size, *self._stored(n)) for n in self.names]
-            )
-            self.packed = version, panels
+        version = self.parameters.version
+        if self.packed_version is not version:
+            H, dtype = self.hidden_size, self.parameters.dtype
+            panels = self._packed("forward", self.cell.panels_shape(self.input_size, H, dtype))
+            for direction, names in zip(panels, self.names, strict=True):
+                self.cell.pack(direction, *self._stored(names))
+            self.packed_version = version
+        return self.packed["forward"]
+
+    def _transposed(self, name, n_columns, place, pack):
+        """Weights (the one at `place` of `names`) packed by `pack` for the products in `backward`."""
+        H, dtype = self.hidden_size, self.parameters.dtype
+        size = self.cell.n_gates * padded(H, dtype) * padded(n_columns, dtype)
+        panels = self._packed(name, (size,))
+        for direction, names in zip(panels, self.names, strict=True):
+            pack(direction, self.parameters.stored(names[place]), H)
         return panels
 
     def forward(self, x, initial, packing, keep):
@@ -83,14 +98,12 @@ class Level:
             copy_rows(d_directions[0], 0, d_out, 0, packing.all_rows, H)
             copy_rows(d_directions[1], 0, d_out, H, packing.mirror, H)
         d_x = zeros_aligned((D, S, padded(self.input_size, dtype) if input_grad else 0), dtype)
-        stored = [self._stored(names) for names in self.names]
-        hh = _stack([self.cell.pack_hh_transposed(H, w_hh) for _, w_hh, _, _ in stored])
+        hh = self._transposed("hh", H, 1, self.cell.pack_hh_transposed)
+        ih = np.empty((D, 0), dtype)
         if input_grad:
-            ih = _stack([self.cell.pack_ih_transposed(H, w_ih) for w_ih, _, _, _ in stored])
-        else:
-            ih = empty_aligned((D, 0), dtype)
-        shape = D, packing.n_sequences, padded(H, dtype)
-        d_states = [zeros_aligned(shape, dtype) for _ in range(self.cell.n_states)]
+            ih = self._transposed("ih", self.input_size, 0, self.cell.pack_ih_transposed)
+        shape = self.cell.n_states, D, packing.n_sequences, padded(H, dtype)
+        d_states = list(zeros_aligned(shape, dtype))
         if d_final is not None:
             for padded_state, d in zip(d_states, d_final, strict=True):
                 padded_state[..., :H] = d
@@ -105,13 +118,6 @@ class Level:
         if D == 2:
             add_rows(d_x[0], 0, d_x[1], 0, packing.mirror, self.input_size)
         return d_x[0], d_initial
-
-
-def _stack(arrays):
-    """Arrays of both directions as one that starts on a cache line."""
-    if len(arrays) == 1:
-        return arrays[0][np.newaxis]
-    return np.stack(arrays, out=empty_aligned((len(arrays), *arrays[0].shape), arrays[0].dtype))
 
 
 class Stack:
@@ -221,8 +227,7 @@ class Stack:
         rows : ndarray (S, D H)
         final : tuple of ndarray (num_layers * D, B, H)
         """
-        final = self._states(packing)
-        row_numbers = None
+        finals, row_numbers = [], None
         if dropout_key is not None:
             row_numbers = sequence_numbers[packing.order][packing.places]
         for k, level in enumerate(self._levels):
@@ -231,14 +236,9 @@ class Stack:
                 drop(dropped, x, dropout_key + k, row_numbers, packing.steps, dropout)
                 x = dropped
             x, states = level.forward(x, self._of_level(state, k, packing), packing, keep)
-            self._set_level(final, k, states, packing)
+            finals.append(states)
         self._tape = (packing, row_numbers, dropout_key, dropout) if keep else None
-        return x, tuple(final)
-
-    def _states(self, packing):
-        """States (num_layers * D, B, H) to be filled."""
-        shape = self.num_layers * self.n_directions, packing.n_sequences, self.hidden_size
-        return [np.empty(shape, self.dtype) for _ in range(self.n_states)]
+        return x, _in_batch_order(finals, packing)
 
     def _of_level(self, states, k, packing):
         """Level k's part of states in the batch's order, (D, B, H) by place; None for None."""
@@ -247,18 +247,13 @@ class Stack:
         span = slice(k * self.n_directions, (k + 1) * self.n_directions)
         return [s[span][:, packing.order] for s in states]
 
-    def _set_level(self, states, k, parts, packing):
-        span = slice(k * self.n_directions, (k + 1) * self.n_directions)
-        for whole, part in zip(states, parts, strict=True):
-            whole[span, packing.order] = part
-
     def backward(self, d_rows, d_final=None, input_grad=True, bptt_steps=0):
         """From d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None, and the initial states'.
 
         Adds to the parameters' gradients; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
         """
         packing, row_numbers, dropout_key, dropout = self._tape
-        d_initial = self._states(packing)
+        d_initials = []
         for k in range(self.num_layers - 1, -1, -1):
             d_rows, d_states = self._levels[k].backward(
                 d_rows,
@@ -269,6 +264,22 @@ class Stack:
             )
             if k > 0 and dropout_key is not None:
                 drop(d_rows, d_rows, dropout_key + k, row_numbers, packing.steps, dropout)
-            self._set_level(d_initial, k, d_states, packing)
+            d_initials.insert(0, d_states)
         self._tape = None
-        return d_rows, tuple(d_initial)
+        return d_rows, _in_batch_order(d_initials, packing)
+
+
+def _in_batch_order(levels, packing):
+    """A tuple of states (num_layers * D, B, H), from those of each level, (D, B, H) by place."""
+    if len(levels) == 1:
+        by_place = [part.copy() for part in levels[0]]
+    else:
+        by_place = [np.concatenate(parts) for parts in zip(*levels, strict=True)]
+    if packing.is_regular:
+        return tuple(by_place)
+    states = []
+    for placed in by_place:
+        state = np.empty_like(placed)
+        state[:, packing.order] = placed
+        states.append(state)
+    return tuple(states)
