@@ -108,7 +108,10 @@ def norm(vector):
     for k in range(vector.size - whole):
         value = float64(vector[whole + k])
         sums[k] += value * value
-    return sqrt(sums.sum())
+    total = 0.0
+    for k in range(8):
+        total += sums[k]
+    return sqrt(total)
 
 
 def clip(gradient, clip_norm, clip_value):

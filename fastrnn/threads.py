@@ -14,8 +14,15 @@ import threading
 from contextlib import contextmanager
 
 import numba
+import numpy as np
 from joblib import parallel as joblib_parallel
-from numba import config
+from numba import config, njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from fastrnn.kernels.vectors import PARALLEL_OPTIONS
+
+VERSION = 1
 
 SMALL = 1_000_000
 """Multiply-adds that one core does in less time than waking another takes to pay (about 20 us)."""
@@ -104,3 +111,76 @@ def run(work, parallel, serial):
             numba.set_num_threads(before)
     finally:
         _turn.release()
+
+
+# ------------------------------------------------------------------------------------------------ parallel loops
+
+
+def run_tasks(kernel, n_tasks, arguments, work):
+    """Call kernel(*arguments, task) for each task, at once where it pays."""
+
+    def at_once():
+        _run_tasks(_address(kernel, arguments, 1), n_tasks, arguments)
+
+    def one_after_the_other():
+        for task in range(n_tasks):
+            kernel(*arguments, task)
+
+    run(work if n_tasks > 1 else 0, at_once, one_after_the_other)
+
+
+def run_steps(kernel, n_steps, n_tasks, arguments, work, serial):
+    """Call kernel(*arguments, task, step) for each task at once, step after step, or `serial()` where that pays."""
+
+    def at_once():
+        _run_steps(_address(kernel, arguments, 2), n_steps, n_tasks, arguments)
+
+    run(work, at_once, serial)
+
+
+@intrinsic
+def _call(typing, address, arguments):
+    """Call the compiled function at an address.
+
+    Were it called by name, a parallel loop would take in all its code and optimise it anew, three times over.
+    """
+    kinds = tuple(arguments.types)
+
+    def lower(context, builder, sig, args):
+        function = context.call_conv.get_function_type(types.none, kinds)
+        pointer = builder.inttoptr(args[0], function.as_pointer())
+        values = cgutils.unpack_tuple(builder, args[1], len(kinds))
+        context.call_conv.call_function(builder, pointer, types.none, kinds, values)
+        return context.get_dummy_value()
+
+    return types.void(address, arguments), lower
+
+
+@njit(**PARALLEL_OPTIONS)
+def _run_tasks(address, n_tasks, arguments):
+    for task in prange(n_tasks):
+        _call(address, (*arguments, np.intp(task)))
+
+
+@njit(**PARALLEL_OPTIONS)
+def _run_steps(address, n_steps, n_tasks, arguments):
+    for step in range(n_steps):
+        for task in prange(n_tasks):
+            _call(address, (*arguments, np.intp(task), np.intp(step)))
+
+
+_addresses = {}
+
+
+def _address(kernel, arguments, n_integers):
+    """Where the code of a kernel for these arguments and so many integers lies; compiled if there is none yet."""
+    key = kernel, *[
+        (a.dtype.char, a.flags.num) if isinstance(a, np.ndarray) else type(a) for a in arguments
+    ]
+    if key not in _addresses:
+        kinds = *map(numba.typeof, arguments), *[types.intp] * n_integers
+        kernel.compile(kinds)
+        compiled = kernel.overloads[kinds]
+        name = compiled.fndesc.llvm_func_name
+        _addresses[key] = compiled.library.get_pointer_to_function(name)
+    return _addresses[key]

@@ -40,14 +40,14 @@ def draw(S, I, H, vectors, dtype):
 READ = "ih_pieces", "hh_pieces", "d_gates", "x", "h", "rows", "previous"
 
 
-def run(arrays, windows):
-    """Copies of d_bias, d_ih and d_hh after all windows (first and last column each)."""
+def run(arrays, step, tasks=(0,)):
+    """Copies of d_bias, d_ih and d_hh after these tasks, of `step` columns each."""
     totals = []
     for name in ("d_bias", "d_ih", "d_hh"):
         totals.append(empty_aligned(arrays[name].shape, arrays[name].dtype))
         totals[-1][...] = arrays[name]
-    for low, high in windows:
-        gradient(low, high, *totals, *(arrays[name] for name in READ))
+    for task in tasks:
+        gradient(*totals, *(arrays[name] for name in READ), step, task)
     return totals
 
 
@@ -58,7 +58,7 @@ def run(arrays, windows):
 def test_sums_of_outer_products(shape, dtype):
     arrays = draw(*shape, 7, dtype)
     count, width = n_lanes(dtype), arrays["d_gates"].shape[1]
-    actual = run(arrays, [(0, width)])
+    actual = run(arrays, width)
     exact = {name: a.astype(float) for name, a in arrays.items() if a.dtype.kind == "f"}
     d_gates, x, h = exact["d_gates"], exact["x"][arrays["rows"]], exact["h"][arrays["previous"]]
     of_h = np.roll(d_gates[:, -3 * count :], -count, axis=1)
@@ -76,11 +76,11 @@ def test_windows_of_any_step_give_the_same_bits(dtype):
     count = n_lanes(dtype)
     arrays = draw(CHUNK + 9, 5, 19, 13, dtype)
     width = 13 * count
-    whole = run(arrays, [(0, width)])
+    whole = run(arrays, width)
     for step in (count, 3 * count, 4 * count, 8 * count, 2 * width):
-        windows = [(low, low + step) for low in range(0, width, step)]
-        for parts in (windows, windows[::-1]):
-            for a, b in zip(run(arrays, parts), whole, strict=True):
+        tasks = range(-(-width // step))
+        for order in (tasks, tasks[::-1]):
+            for a, b in zip(run(arrays, step, order), whole, strict=True):
                 assert a.tobytes() == b.tobytes(), step
 
 
@@ -89,6 +89,6 @@ def test_nothing_for_the_hidden_state():
     width = arrays["d_gates"].shape[1]
     without = {**arrays, "h": arrays["h"][:, :0], "d_hh": arrays["d_hh"][:0, :0]}
     without["hh_pieces"] = np.empty((0, 3), np.int64)
-    expected, actual = run(arrays, [(0, width)]), run(without, [(0, width)])
+    expected, actual = run(arrays, width), run(without, width)
     for a, b in zip(actual[:2], expected[:2], strict=True):
         assert a.tobytes() == b.tobytes()

@@ -5,12 +5,11 @@ number of threads: threads share out the columns, never the rows.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from fastrnn.kernels.tiles import MAX_WIDTH, tile_rows, transposed_product
 from fastrnn.kernels.vectors import (
     OPTIONS,
-    PARALLEL_OPTIONS,
     aligned_start,
     lanes,
     load,
@@ -18,15 +17,9 @@ from fastrnn.kernels.vectors import (
     store,
 )
 
-VERSION = 1
+VERSION = 2
 
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
-
-
-@njit(**OPTIONS)
-def block_size(rows, count):
-    """Elements of one block of `gather_rows`, and room for the vector that runs over its end."""
-    return CHUNK * rows + count
 
 
 @njit(**OPTIONS)
@@ -37,12 +30,13 @@ def gather_rows(blocks, b0, a, first, picked, n):
     """
     M, count = a.shape[1], lanes(a)
     rows = tile_rows(M)
+    size = CHUNK * rows + count  # a vector runs over the block's end
     for k in range(n):
         source, target = picked[first + k] * M, b0 + k * rows
         for m in range(0, M, rows):
             # A whole vector is quicker than `rows` elements; the next row, or the room, takes what is too much.
             store(blocks, target, load_some(a, source + m, a.size - source - m))
-            target += block_size(rows, count)
+            target += size
 
 
 @njit(**OPTIONS)
@@ -70,6 +64,7 @@ def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
     """
     M, N = d_weight.shape
     count = lanes(d_weight)
+    block_size = CHUNK * rows_a_tile + count
     panel_columns = MAX_WIDTH * count
     for column in range(low, high, panel_columns):
         for piece in range(pieces.shape[0]):
@@ -79,21 +74,31 @@ def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
                 panel = right + (column - low) * CHUNK + start - column
                 target = start - pieces[piece, 0] + pieces[piece, 2]
                 transposed_product(
-                    d_weight, target, N, buffer, left, rows_a_tile, block_size(rows_a_tile, count),
+                    d_weight, target, N, buffer, left, rows_a_tile, block_size,
                     buffer, panel, panel_columns, M, (stop - start) // count, n,
                 )  # fmt: skip
 
 
 @njit(**OPTIONS)
-def gradient(low, high, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
-    """The columns low to high (whole vectors) of d_gates (S, width).
+def _left_size(M, count):
+    """Elements of all blocks of M columns, in whole vectors."""
+    rows = tile_rows(M)
+    size = (M + rows - 1) // rows * (CHUNK * rows + count)
+    return (size + count - 1) // count * count
+
+
+@njit(**OPTIONS)
+def gradient(
+    d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous, step, task
+):
+    """The columns of d_gates (S, width) from task * step on, no more than `step` of them (whole vectors).
 
     Adds to d_bias (width,), to d_ih (I, N) and to d_hh (H, N) as `ih_pieces` and `hh_pieces` say; x (., I) is read
     at `rows` and h (., H) at `previous` (S,).
     """
     I, H = x.shape[1], h.shape[1]
     count = lanes(d_gates)
-    high = min(high, d_gates.shape[1])
+    low, high = task * step, min(task * step + step, d_gates.shape[1])
     left_size = max(_left_size(I, count), _left_size(H, count))
     panels = (high - low + MAX_WIDTH * count - 1) // (MAX_WIDTH * count)
     buffer = np.empty(left_size + CHUNK * panels * MAX_WIDTH * count + count, d_gates.dtype)
@@ -106,21 +111,3 @@ def gradient(low, high, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h,
         add_outer(d_ih, ih_pieces, buffer, left, tile_rows(I), right, n, low, high)
         gather_rows(buffer, left, h, s, previous, n)
         add_outer(d_hh, hh_pieces, buffer, left, tile_rows(H), right, n, low, high)
-
-
-@njit(**OPTIONS)
-def _left_size(M, count):
-    """Elements of all blocks of M columns, in whole vectors."""
-    rows = tile_rows(M)
-    size = (M + rows - 1) // rows * block_size(rows, count)
-    return (size + count - 1) // count * count
-
-
-@njit(**PARALLEL_OPTIONS)
-def gradient_windows(step, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
-    """All columns, in windows of `step`."""
-    for window in prange((d_gates.shape[1] + step - 1) // step):
-        low = window * step
-        gradient(
-            low, low + step, d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous
-        )

@@ -16,13 +16,12 @@ Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from fastrnn.kernels.activations import sigmoid, tanh
 from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
 from fastrnn.kernels.vectors import (
     OPTIONS,
-    PARALLEL_OPTIONS,
     at,
     lanes,
     load,
@@ -49,7 +48,7 @@ def pack(panels, bias, weight_ih, weight_hh):
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     L = lanes(panels)
     row = bias.reshape(1, 3 * H)
-    pack_gates(panels, 0, row, H, ORDER_RZ, FACTORS)
+    pack_gates(panels, np.intp(0), row, H, ORDER_RZ, FACTORS)
     pack_gates(panels, 2 * L, weight_ih, H, ORDER_RZ, FACTORS)
     pack_gates(panels, 2 * (1 + I) * L, weight_hh, H, ORDER_RZ, FACTORS)
     base = 2 * (1 + I + H) * L
@@ -122,13 +121,6 @@ def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
                     store(gates, kept, n_new)
 
 
-@njit(**PARALLEL_OPTIONS)
-def forward_shards(h, gates, reset, x, panels, starts, counts, firsts, keep):
-    """Each thread runs its share of the tasks."""
-    for task in prange(h.shape[0] * firsts.size):
-        forward(h, gates, reset, x, panels, starts, counts, firsts, keep, task)
-
-
 @njit(**OPTIONS)
 def backward(
     d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps,
@@ -193,15 +185,3 @@ def _backward(
             )
         if I > 0:
             product(at(d_x, row * I), I, at(gates, gate_row), 3 * P, at(ih_panels, 0), count, I // L, 3 * P)
-
-
-@njit(**PARALLEL_OPTIONS)
-def backward_shards(
-    d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps
-):
-    """Each thread runs its share of the tasks."""
-    for task in prange(d_h.shape[0] * firsts.size):
-        backward(
-            d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts,
-            bptt_steps, task,
-        )  # fmt: skip

@@ -18,7 +18,7 @@ A task is one direction of one shard.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.tiles import (
@@ -34,9 +34,7 @@ from fastrnn.kernels.tiles import (
     tile_rows,
 )
 from fastrnn.kernels.vectors import (
-    INLINE_OPTIONS,
     OPTIONS,
-    PARALLEL_OPTIONS,
     aligned_start,
     at,
     lanes,
@@ -65,7 +63,7 @@ def pack(panels, bias, weight_ih, weight_hh):
     """
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     row = GATES * lanes(panels)
-    pack_gates(panels, 0, bias.reshape(1, GATES * H), H, ORDER, FACTORS)
+    pack_gates(panels, np.intp(0), bias.reshape(1, GATES * H), H, ORDER, FACTORS)
     pack_gates(panels, row, weight_ih, H, ORDER, FACTORS)
     pack_gates(panels, (1 + I) * row, weight_hh, H, ORDER, FACTORS)
 
@@ -97,14 +95,20 @@ def _hoist(before, x, I, panel, starts, counts, s, t, stop):
 
 @njit(**OPTIONS)
 def _units(
-    h, c, gates, h_old, c_old, start, start_stride, x, n_x, w_x, w_h, n, sizes, n_units, keep
+    h, c, gates, x, panel, start, is_hoisted, sizes, now, old, row, first, n, unit, n_units, keep
 ):
-    """One vector of units in n rows; pointers to the first row, `sizes` its I, H and P.
+    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `_hoist` made of it.
 
-    The sums of the gates begin with rows at `start`; of x `n_x` features are added.
+    h, c, gates and x point to the first row of a direction; `now`, `old`, `row` and `first` count rows from there.
     """
     I, H, P = sizes
     L = lanes(h)
+    start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
+    h_old, x = at(h, old * H), at(x, row * I)
+    h, gates = at(h, now * H + unit), at(gates, row * 4 * P + unit)
+    c_old = at(c, (old if keep else first) * P + unit)
+    c = at(c, (now if keep else first) * P + unit)
+    w_x, w_h = at(panel, 4 * L), at(panel, (1 + I) * 4 * L)
     sums = scratch(h)
     ahead = at(w_h, (1 + I + H) * 4 * L)  # the weights of the next block
     rows_a_tile = tile_rows(n)
@@ -130,25 +134,6 @@ def _units(
             store_some(h, (r + q) * H, h_new, n_units)
         r += rows
         ahead = at(ahead, H * L)
-
-
-@njit(**INLINE_OPTIONS)
-def _block(
-    h, c, gates, x, panel, start, is_hoisted, sizes, now, old, row, first, n, unit, n_units, keep
-):
-    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `_hoist` made of it.
-
-    h, c, gates and x point to the first row of a direction; `now`, `old`, `row` and `first` count rows from there.
-    """
-    I, H, P = sizes
-    L = lanes(h)
-    c_now, c_old = (now, old) if keep else (first, first)
-    _units(
-        at(h, now * H + unit), at(c, c_now * P + unit), at(gates, row * 4 * P + unit),
-        at(h, old * H), at(c, c_old * P + unit), start, 4 * L if is_hoisted else 0,
-        at(x, row * I), 0 if is_hoisted else I, at(panel, 4 * L), at(panel, (1 + I) * 4 * L),
-        n, sizes, n_units, keep,
-    )  # fmt: skip
 
 
 @njit(**OPTIONS)
@@ -183,7 +168,7 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
             start = panel
             if is_hoisted:
                 start = at(hoisted, base + (p * room + hoisted_row) * 4 * L)
-            _block(
+            _units(
                 h_d, c_d, gates_d, x_d, panel, start, is_hoisted, (I, H, P), B + row, old, row,
                 first, n, p * L, H - p * L, keep,
             )  # fmt: skip
@@ -191,61 +176,33 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
         t += 1
 
 
-@njit(**PARALLEL_OPTIONS)
-def forward_shards(h, c, gates, x, panels, starts, counts, firsts, keep):
-    """Each thread runs its share of the tasks."""
-    for task in prange(h.shape[0] * firsts.size):
-        forward(h, c, gates, x, panels, starts, counts, firsts, keep, task)
-
-
 @njit(**OPTIONS)
-def _hoist_shards(hoisted, room, x, panels, starts, counts, firsts, task, t, stop):
-    """For block and direction number `task`, the input products of steps t to stop, HOISTED_STEPS rows a sequence."""
-    blocks, size = panels.shape[1:]
-    S, I = x.shape[1:]
-    x_d = at(x, task // blocks * S * I)
-    for s in range(firsts.size):
-        target = at(hoisted, (task * room + firsts[s] * HOISTED_STEPS) * 4 * lanes(x))
-        _hoist(target, x_d, I, at(panels, task * size), starts, counts, s, t, stop)
+def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep, task, t):
+    """Step t of one vector of units, number `task` of all directions', in all shards.
 
-
-@njit(**OPTIONS)
-def _block_of_shards(h, c, gates, x, panels, hoisted, room, starts, counts, firsts, keep, task, t):
-    """Step t of block and direction number `task`, in all shards."""
+    Threads that share units read a part of the weights each.  hoisted (units / lanes, B HOISTED_STEPS, 4 lanes) is
+    filled here, at the first of each HOISTED_STEPS steps.
+    """
+    d, p = task // panels.shape[1], task % panels.shape[1]
     S, I = x.shape[1:]
     H, P, L = h.shape[2], c.shape[2], lanes(h)
     B = h.shape[1] - S
-    d, p = task // panels.shape[1], task % panels.shape[1]
     h_d, c_d, gates_d = at(h, d * (B + S) * H), at(c, d * c.shape[1] * P), at(gates, d * S * 4 * P)
-    panel = at(panels, task * panels.shape[2])
+    x_d, panel = at(x, d * S * I), at(panels, task * panels.shape[2])
     for s in range(firsts.size):
         n, row, first = counts[s, t], starts[s, t], firsts[s]
-        if n > 0:
-            hoisted_row = task * room + first * HOISTED_STEPS
-            for k in range(t - t % HOISTED_STEPS, t):
-                hoisted_row += counts[s, k]
-            old = B + starts[s, t - 1] if t > 0 else first
-            _block(
-                h_d, c_d, gates_d, at(x, d * S * I), panel, at(hoisted, hoisted_row * 4 * L), True,
-                (I, H, P), B + row, old, row, first, n, p * L, H - p * L, keep,
-            )  # fmt: skip
-
-
-@njit(**PARALLEL_OPTIONS)
-def forward_blocks(h, c, gates, x, panels, starts, counts, firsts, keep):
-    """Each thread runs its share of the units of each step, so that it reads a part of the weights only."""
-    T, tasks = counts.shape[1], panels.shape[0] * panels.shape[1]
-    room = (h.shape[1] - x.shape[1]) * HOISTED_STEPS
-    hoisted = np.empty(tasks * room * 4 * lanes(h), h.dtype)
-    for t in range(T):
+        room = (task * B + first) * HOISTED_STEPS
         if t % HOISTED_STEPS == 0:
-            stop = min(T, t + HOISTED_STEPS)
-            for task in prange(tasks):
-                _hoist_shards(hoisted, room, x, panels, starts, counts, firsts, task, t, stop)
-        for task in prange(tasks):
-            _block_of_shards(
-                h, c, gates, x, panels, hoisted, room, starts, counts, firsts, keep, task, t
-            )
+            stop = min(t + HOISTED_STEPS, counts.shape[1])
+            _hoist(at(hoisted, room * 4 * L), x_d, I, panel, starts, counts, s, t, stop)
+        if n > 0:
+            for k in range(t - t % HOISTED_STEPS, t):
+                room += counts[s, k]
+            old = B + starts[s, t - 1] if t > 0 else first
+            _units(
+                h_d, c_d, gates_d, x_d, panel, at(hoisted, room * 4 * L), True, (I, H, P), B + row,
+                old, row, first, n, p * L, H - p * L, keep,
+            )  # fmt: skip
 
 
 @njit(**OPTIONS)
@@ -293,15 +250,3 @@ def backward(
             product(at(d_h, state), P, d_gates, 4 * P, w_hh, n, P // L, 4 * P)
         if I > 0:
             product(at(d_x, (d * S + row) * I), I, d_gates, 4 * P, w_ih, n, I // L, 4 * P)
-
-
-@njit(**PARALLEL_OPTIONS)
-def backward_shards(
-    d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, firsts, H, bptt_steps
-):
-    """Each thread runs its share of the tasks."""
-    for task in prange(d_h.shape[0] * firsts.size):
-        backward(
-            d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, firsts, H,
-            bptt_steps, task,
-        )  # fmt: skip

@@ -13,7 +13,7 @@ A task is one direction of one shard.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from fastrnn.kernels.activations import activate, slope
 from fastrnn.kernels.tiles import (
@@ -30,7 +30,6 @@ from fastrnn.kernels.tiles import (
 )
 from fastrnn.kernels.vectors import (
     OPTIONS,
-    PARALLEL_OPTIONS,
     aligned_start,
     at,
     lanes,
@@ -169,13 +168,6 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
         t += 1
 
 
-@njit(**PARALLEL_OPTIONS)
-def forward_shards(h, x, panels, starts, counts, firsts, nonlinearity):
-    """Each thread runs its share of the tasks."""
-    for task in prange(h.shape[0] * firsts.size):
-        forward(h, x, panels, starts, counts, firsts, nonlinearity, task)
-
-
 @njit(**OPTIONS)
 def backward(
     d_x, d_h, d_gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, nonlinearity,
@@ -212,16 +204,3 @@ def backward(
             product(at(d_h, state), P, d_row, P, w_hh, n, P // L, P)
         if I > 0:
             product(at(d_x, (d * S + row) * I), I, d_row, P, w_ih, n, I // L, P)
-
-
-@njit(**PARALLEL_OPTIONS)
-def backward_shards(
-    d_x, d_h, d_gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, nonlinearity,
-    bptt_steps,
-):  # fmt: skip
-    """Each thread runs its share of the tasks."""
-    for task in prange(d_h.shape[0] * firsts.size):
-        backward(
-            d_x, d_h, d_gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts,
-            nonlinearity, bptt_steps, task,
-        )  # fmt: skip

@@ -47,6 +47,7 @@ def _can_cache():
 
 OPTIONS = {
     "nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": _can_cache(),
+    "no_cfunc_wrapper": True,
 }  # fmt: skip
 """Options of every kernel."""
 INLINE_OPTIONS = {**OPTIONS, "forceinline": True}
@@ -373,55 +374,47 @@ def store(typing, array, index, value):
 
 
 @intrinsic
-def _load_first(typing, array, index, n):
+def load_some(typing, array, index, n):
+    """As `load`, but no more than `n` elements; the other lanes are zero."""
     vector = Vector(array.dtype)
 
     def lower(context, builder, sig, args):
         kind = llvm_vector(vector)
         pointer = _pointer(context, builder, array, args[0], args[1])
+        place = builder.bitcast(pointer, kind.as_pointer())
         zero = ir.Constant(kind, [0.0] * kind.count)
-        mask = _first_lanes(builder, kind.count, args[2])
-        arguments = [
-            builder.bitcast(pointer, kind.as_pointer()),
-            INT32(_bytes(kind.element)),
-            mask,
-            zero,
-        ]
-        return _masked(builder, "load", kind, kind, arguments)
+        result = cgutils.alloca_once(builder, kind)
+        with builder.if_else(_has_all(builder, kind, args[2])) as (whole, part):
+            with whole:
+                builder.store(llvm_load(builder, pointer, kind), result)
+            with part:
+                size, mask = INT32(_bytes(kind.element)), _first_lanes(builder, kind.count, args[2])
+                loaded = _masked(builder, "load", kind, kind, [place, size, mask, zero])
+                builder.store(loaded, result)
+        return builder.load(result)
 
     return vector(array, types.intp, types.intp), lower
 
 
 @intrinsic
-def _store_first(typing, array, index, value, n):
+def store_some(typing, array, index, value, n):
+    """As `store`, but no more than `n` elements."""
+
     def lower(context, builder, sig, args):
         kind = args[2].type
         pointer = _pointer(context, builder, array, args[0], args[1])
-        mask = _first_lanes(builder, kind.count, args[3])
-        arguments = [
-            args[2],
-            builder.bitcast(pointer, kind.as_pointer()),
-            INT32(_bytes(kind.element)),
-            mask,
-        ]
-        _masked(builder, "store", kind, ir.VoidType(), arguments)
+        place = builder.bitcast(pointer, kind.as_pointer())
+        with builder.if_else(_has_all(builder, kind, args[3])) as (whole, part):
+            with whole:
+                llvm_store(builder, args[2], pointer)
+            with part:
+                size, mask = INT32(_bytes(kind.element)), _first_lanes(builder, kind.count, args[3])
+                _masked(builder, "store", kind, ir.VoidType(), [args[2], place, size, mask])
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value, types.intp), lower
 
 
-@njit(**OPTIONS)
-def load_some(array, index, n):
-    """As `load`, but no more than `n` elements; the other lanes are zero."""
-    if n >= lanes(array):
-        return load(array, index)
-    return _load_first(array, index, n)
-
-
-@njit(**OPTIONS)
-def store_some(array, index, value, n):
-    """As `store`, but no more than `n` elements."""
-    if n >= lanes(array):
-        store(array, index, value)
-    else:
-        _store_first(array, index, value, n)
+def _has_all(builder, kind, n):
+    """Whether `n` elements fill a vector; a whole one is quicker than a masked one."""
+    return builder.icmp_signed(">=", n, INT(kind.count))

@@ -10,8 +10,8 @@ import numpy as np
 
 from fastrnn import threads
 from fastrnn.kernels import activations, gru, gru_reset_before, lstm, rnn
-from fastrnn.kernels.gradient import gradient, gradient_windows
-from fastrnn.kernels.tiles import MAX_WIDTH, SECOND_LEVEL, pack_transposed
+from fastrnn.kernels.gradient import gradient
+from fastrnn.kernels.tiles import HOISTED_STEPS, MAX_WIDTH, SECOND_LEVEL, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
 
 NONLINEARITIES = {
@@ -21,48 +21,38 @@ NONLINEARITIES = {
 }
 
 
-def _call(serial, parallel, work, arrays, packing, scalars):
-    """Run `serial` for each direction and shard, or `parallel` for all of them."""
+def _run(kernel, work, arrays, packing, scalars):
+    """Run a kernel for each direction and shard."""
     arguments = (*arrays, packing.starts, packing.counts, packing.firsts, *scalars)
-
-    def one_after_the_other():
-        for task in range(_count_tasks(arrays, packing)):
-            serial(*arguments, task)
-
-    threads.run(work, lambda: parallel(*arguments), one_after_the_other)
+    threads.run_tasks(kernel, len(arrays[0]) * packing.firsts.size, arguments, work)
 
 
-def _count_tasks(arrays, packing):
-    return len(arrays[0]) * packing.firsts.size
+def _run_forward(kernel, work, arrays, packing, keep):
+    """Run an LSTM's or GRU's forward pass; threads share the tasks, or the units of each step if weights are many."""
 
+    def by_task():
+        _run(kernel.forward, work, arrays, packing, (keep,))
 
-def _call_forward(kernel, work, arrays, panels, packing, scalars):
-    """Run a cell's forward pass; threads share the tasks, or the units of each step where weights are many."""
-    is_long = work // packing.counts.shape[1] > threads.SMALL
-    if is_long and panels[0].nbytes > SECOND_LEVEL and hasattr(kernel, "forward_blocks"):
-        parallel = kernel.forward_blocks
-    else:
-        parallel = kernel.forward_shards
-        work = work if _count_tasks(arrays, packing) > 1 else 0
-    _call(kernel.forward, parallel, work, arrays, packing, scalars)
-
-
-def _call_backward(kernel, work, arrays, packing, scalars):
-    work = work if _count_tasks(arrays, packing) > 1 else 0
-    _call(kernel.backward, kernel.backward_shards, work, arrays, packing, scalars)
+    n_steps, (D, blocks, size), dtype = packing.counts.shape[1], arrays[-1].shape, arrays[-1].dtype
+    if work // n_steps < threads.SMALL or blocks * size * dtype.itemsize < SECOND_LEVEL:
+        return by_task()
+    rows = packing.n_sequences * HOISTED_STEPS
+    hoisted = empty_aligned((D * blocks, rows, 4 * n_lanes(dtype)), dtype)
+    arguments = (*arrays, hoisted, packing.starts, packing.counts, packing.firsts, keep)
+    threads.run_steps(kernel.forward_block, n_steps, D * blocks, arguments, work, by_task)
 
 
 def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
     """One direction's `fastrnn.kernels.gradient.gradient`, its columns shared out among the threads."""
     S, width = d_gates.shape
-    arrays = d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous
-
-    def at_once():
-        panel = MAX_WIDTH * n_lanes(d_gates.dtype)
-        gradient_windows(-(-width // (threads.available() * panel)) * panel, *arrays)
-
     work = S * width * (x.shape[1] + h.shape[1])
-    threads.run(work, at_once, lambda: gradient(0, width, *arrays))
+    panel = MAX_WIDTH * n_lanes(d_gates.dtype)
+    shares = threads.available() if work > threads.SMALL else 1
+    step = -(-width // (shares * panel)) * panel
+    arguments = (
+        d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous, step,
+    )  # fmt: skip
+    threads.run_tasks(gradient, -(-width // step), arguments, work)
 
 
 @lru_cache(maxsize=64)
@@ -96,7 +86,7 @@ class RNNCell:
     def forward(self, x, initial, H, panels, packing, keep):
         """A dict of the arrays filled, with the states under "h" (and "c")."""
         h = _hidden(initial, x, H, packing)
-        _call_forward(rnn, _work(self, x, h), (h, x, panels), panels, packing, (self.code,))
+        _run(rnn.forward, _work(self, x, h), (h, x, panels), packing, (self.code,))
         return {"x": x, "h": h}
 
     def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
@@ -105,7 +95,7 @@ class RNNCell:
         kept["d_gates"] = empty_aligned((len(h), d_out.shape[1], d_states[0].shape[2]), h.dtype)
         arrays = (d_x, *d_states, kept["d_gates"], d_out, h, hh, ih)
         work = _work(self, kept["x"], h)
-        _call_backward(rnn, work, arrays, packing, (self.code, bptt_steps))
+        _run(rnn.backward, work, arrays, packing, (self.code, bptt_steps))
 
     def add_gradients(self, kept, gradients, packing):
         """Add to the stored gradients (w_ih, w_hh, b_ih, b_hh) of each direction."""
@@ -138,14 +128,14 @@ class LSTMCell:
         c = _states(None if initial is None else initial[1], shape, x.dtype, B)
         gates = empty_aligned((D, S if keep else 0, 4 * P), x.dtype)
         arrays = (h, c, gates, x, panels)
-        _call_forward(lstm, _work(self, x, h), arrays, panels, packing, (keep,))
+        _run_forward(lstm, _work(self, x, h), arrays, packing, keep)
         return {"x": x, "h": h, "c": c, "d_gates": gates}
 
     def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
         arrays = (d_x, *d_states, kept["d_gates"], d_out, kept["c"], hh, ih)
         H = kept["h"].shape[2]
         work = _work(self, kept["x"], kept["h"])
-        _call_backward(lstm, work, arrays, packing, (H, bptt_steps))
+        _run(lstm.backward, work, arrays, packing, (H, bptt_steps))
 
     def add_gradients(self, kept, gradients, packing):
         P = kept["c"].shape[2]
@@ -177,13 +167,13 @@ class GRUCell:
         D, S = x.shape[:2]
         gates = empty_aligned((D, S if keep else 0, 4 * padded(H, h.dtype)), h.dtype)
         arrays = (h, gates, x, panels)
-        _call_forward(gru, _work(self, x, h), arrays, panels, packing, (keep,))
+        _run_forward(gru, _work(self, x, h), arrays, packing, keep)
         return {"x": x, "h": h, "d_gates": gates}
 
     def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
         arrays = (d_x, *d_states, kept["d_gates"], d_out, kept["h"], hh, ih)
         work = _work(self, kept["x"], kept["h"])
-        _call_backward(gru, work, arrays, packing, (bptt_steps,))
+        _run(gru.backward, work, arrays, packing, (bptt_steps,))
 
     def add_gradients(self, kept, gradients, packing):
         P = kept["d_gates"].shape[2] // 4
@@ -218,14 +208,14 @@ class GRUResetBeforeCell:
         n_rows = S if keep else packing.n_sequences
         gates, reset = (empty_aligned((D, n_rows, n * P), h.dtype) for n in (3, 1))
         arrays = (h, gates, reset, x, panels)
-        _call_forward(gru_reset_before, _work(self, x, h), arrays, panels, packing, (keep,))
+        _run(gru_reset_before.forward, _work(self, x, h), arrays, packing, (keep,))
         return {"x": x, "h": h, "d_gates": gates, "reset": reset}
 
     def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
         d_reset = empty_aligned(d_states[0].shape, d_out.dtype)
         arrays = (d_x, *d_states, d_reset, kept["d_gates"], d_out, kept["h"], hh, ih)
         work = _work(self, kept["x"], kept["h"])
-        _call_backward(gru_reset_before, work, arrays, packing, (bptt_steps,))
+        _run(gru_reset_before.backward, work, arrays, packing, (bptt_steps,))
 
     def add_gradients(self, kept, gradients, packing):
         reset = kept["reset"]
