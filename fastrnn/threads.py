@@ -129,13 +129,18 @@ def run_tasks(kernel, n_tasks, arguments, work):
     run(work if n_tasks > 1 else 0, at_once, one_after_the_other)
 
 
-def run_steps(kernel, n_steps, n_tasks, arguments, work, serial):
-    """Call kernel(*arguments, task, step) for each task at once, step after step, or `serial()` where that pays."""
+def run_steps(kernel, n_steps, n_tasks, arguments, work):
+    """Call kernel(*arguments, task, step) for each task of a step, at once where it pays, step after step."""
 
     def at_once():
         _run_steps(_address(kernel, arguments, 2), n_steps, n_tasks, arguments)
 
-    run(work, at_once, serial)
+    def one_after_the_other():
+        for step in range(n_steps):
+            for task in range(n_tasks):
+                kernel(*arguments, task, step)
+
+    run(work, at_once, one_after_the_other)
 
 
 @intrinsic
@@ -174,9 +179,10 @@ _addresses = {}
 
 def _address(kernel, arguments, n_integers):
     """Where the code of a kernel for these arguments and so many integers lies; compiled if there is none yet."""
-    key = kernel, *[
-        (a.dtype.char, a.flags.num) if isinstance(a, np.ndarray) else type(a) for a in arguments
-    ]
+    key = (
+        kernel,
+        *[(a.dtype.char, a.flags.num) if isinstance(a, np.ndarray) else type(a) for a in arguments],
+    )
     if key not in _addresses:
         kinds = *map(numba.typeof, arguments), *[types.intp] * n_integers
         kernel.compile(kinds)

@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from functools import partial
 
 import numba
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import reference as ref
 from make_fixtures import CASES, RAGGED, load, param_shapes
 
-from fastrnn.layers import GRU, LSTM, RNN
+from fastrnn.layers import GRU, LSTM, RNN, cells
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 LAYERS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
@@ -272,6 +273,30 @@ def test_same_bits_with_one_thread_and_two(form, dtype, H):
     assert results[0].keys() == results[1].keys()
     for name, value in results[0].items():
         assert value.tobytes() == results[1][name].tobytes(), name
+
+
+@pytest.mark.parametrize("form", ["lstm", "gru"])
+@every_dtype
+@pytest.mark.parametrize("bptt_steps", [0, 7])
+@pytest.mark.parametrize("H", [64, 91])
+def test_threads_that_share_units_give_the_bits_of_those_that_share_sequences(
+    form, dtype, bptt_steps, H, monkeypatch
+):
+    T, B, I = 20, 19, 7
+    lengths = np.random.default_rng(17).integers(1, T + 1, B)
+    x, d_output = normal(T, B, I), normal(T, B, 2 * H, seed=8)
+    state = draw_state(form, (2, B, H))
+    layer = make(form, I, H, bidirectional=True, dtype=dtype)
+    backward = layer._stack.backward
+    monkeypatch.setattr(layer._stack, "backward", partial(backward, bptt_steps=bptt_steps))
+    expected = run(layer, x, state, d_output, state, lengths)
+    monkeypatch.setattr(cells, "SECOND_LEVEL", 0)
+    monkeypatch.setattr("fastrnn.threads.SMALL", 0)
+    for n in (2, 1):
+        with threads(n):
+            actual = run(layer, x, state, d_output, state, lengths)
+        for name, value in expected.items():
+            assert value.tobytes() == actual[name].tobytes(), name
 
 
 @every_form

@@ -1,4 +1,4 @@
-"""The gradient of weights: products of what went into a layer with the gradients of its gates.
+"""The gradients of weights and inputs: products with the gradients of a layer's gates.
 
 For packed rows s, d_weight += sum over s of input(s) d_gates(s)^T.  Rows are added in their order, whatever the
 number of threads: threads share out the columns, never the rows.
@@ -7,10 +7,11 @@ number of threads: threads share out the columns, never the rows.
 import numpy as np
 from numba import njit
 
-from fastrnn.kernels.tiles import MAX_WIDTH, tile_rows, transposed_product
+from fastrnn.kernels.tiles import MAX_WIDTH, product, tile_rows, transposed_product
 from fastrnn.kernels.vectors import (
     OPTIONS,
     aligned_start,
+    at,
     lanes,
     load,
     load_some,
@@ -88,9 +89,7 @@ def _left_size(M, count):
 
 
 @njit(**OPTIONS)
-def gradient(
-    d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous, step, task
-):
+def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous, step, task):
     """The columns of d_gates (S, width) from task * step on, no more than `step` of them (whole vectors).
 
     Adds to d_bias (width,), to d_ih (I, N) and to d_hh (H, N) as `ih_pieces` and `hh_pieces` say; x (., I) is read
@@ -111,3 +110,24 @@ def gradient(
         add_outer(d_ih, ih_pieces, buffer, left, tile_rows(I), right, n, low, high)
         gather_rows(buffer, left, h, s, previous, n)
         add_outer(d_hh, hh_pieces, buffer, left, tile_rows(H), right, n, low, high)
+
+
+@njit(**OPTIONS)
+def input_gradient(d_x, d_gates, ih_panels, n_k, step, task):
+    """d_x (S, I padded) += the first n_k columns of d_gates (S, width) times W_ih (n_k, I), packed for `product`.
+
+    The rows from task * step on, no more than `step` of them.
+    """
+    S, I = d_x.shape
+    width, first = d_gates.shape[1], task * step
+    n = min(step, S - first)
+    product(
+        at(d_x, first * I),
+        I,
+        at(d_gates, first * width),
+        width,
+        at(ih_panels, 0),
+        n,
+        I // lanes(d_x),
+        n_k,
+    )

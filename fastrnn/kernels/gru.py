@@ -24,6 +24,7 @@ from numba import njit
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.tiles import (
     HOISTED_STEPS,
+    MAX_WIDTH,
     SECOND_LEVEL,
     gate_tile,
     hoisted_rows,
@@ -208,46 +209,79 @@ def forward_block(h, gates, x, panels, hoisted, starts, counts, firsts, keep, ta
 
 
 @njit(**OPTIONS)
-def backward(
-    d_x, d_h, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps, task
-):
+def _gate_gradients(d_h, gates, d_out, h_old, n_rows, low, high, H, P, width, is_cut):
+    """The units low to high of one step's rows; pointers to the first row.
+
+    Turns gates into their gradients, and d_h into that part of the gradient of the step before that is no product.
+    """
+    L = lanes(h_old)
+    zero = zeros(h_old)
+    for q in range(n_rows):
+        for unit in range(low, high, L):
+            at_unit, at_gate = q * P + unit, q * 4 * P + unit
+            n, r = load(gates, at_gate), load(gates, at_gate + P)
+            z, m = load(gates, at_gate + 2 * P), load(gates, at_gate + 3 * P)
+            before = load_some(h_old, q * H + unit, H - unit)
+            dh = load(d_h, at_unit) + load_some(d_out, q * width + unit, H - unit)
+            dn = dh * (1.0 - z) * (1.0 - n * n)
+            store(gates, at_gate, dn)
+            store(gates, at_gate + P, dn * m * r * (1.0 - r))
+            store(gates, at_gate + 2 * P, dh * (before - n) * z * (1.0 - z))
+            store(gates, at_gate + 3 * P, dn * r)
+            store(d_h, at_unit, zero if is_cut else dh * z)
+
+
+@njit(**OPTIONS)
+def backward(d_h, gates, d_out, h, hh_panels, starts, counts, firsts, bptt_steps, task):
     """One direction of one shard, last step first.
 
     Turns gates into their gradients, and d_h (D, B, P) from the final into the initial states' gradients.
-    d_out (D, S, >= H) is the gradient of each row's h; d_x (D, S, I padded), zero before, is filled unless it has no
-    columns.  hh_panels (D, .) are W_hh (3P: r, z, n; H) and ih_panels W_ih (3P: n, r, z; I), packed for `product`; a
-    gradient stops at each multiple of `bptt_steps` steps, 0 for none.
+    d_out (D, S, >= H) is the gradient of each row's h; hh_panels (D, .) are W_hh (3P: r, z, n; H), packed for
+    `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
     d, s = task // firsts.size, task % firsts.size
     S, width = d_out.shape[1:]
-    B, P, I = d_h.shape[1], d_h.shape[2], d_x.shape[2]
+    B, P = d_h.shape[1:]
     H, L = h.shape[2], lanes(h)
-    state = (d * B + firsts[s]) * P
-    zero = zeros(h)
-    w_hh, w_ih = at(hh_panels, d * hh_panels.shape[1]), at(ih_panels, d * ih_panels.shape[1])
+    d_h, w_hh = at(d_h, (d * B + firsts[s]) * P), at(hh_panels, d * hh_panels.shape[1])
+    h, gates, d_out = at(h, d * (B + S) * H), at(gates, d * S * 4 * P), at(d_out, d * S * width)
     for t in range(counts.shape[1] - 1, -1, -1):
-        count, row = counts[s, t], starts[s, t]
-        if count == 0:
-            continue
-        old = (d * (B + S) + (B + starts[s, t - 1] if t > 0 else firsts[s])) * H
-        kept, out = (d * S + row) * 4 * P, (d * S + row) * width
-        is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
-        for q in range(count):
-            for unit in range(0, H, L):
-                at_unit, at_gate = state + q * P + unit, kept + q * 4 * P + unit
-                n, r = load(gates, at_gate), load(gates, at_gate + P)
-                z, m = load(gates, at_gate + 2 * P), load(gates, at_gate + 3 * P)
-                h_old = load_some(h, old + q * H + unit, H - unit)
-                dh = load(d_h, at_unit) + load_some(d_out, out + q * width + unit, H - unit)
-                dn = dh * (1.0 - z) * (1.0 - n * n)
-                store(gates, at_gate, dn)
-                store(gates, at_gate + P, dn * m * r * (1.0 - r))
-                store(gates, at_gate + 2 * P, dh * (h_old - n) * z * (1.0 - z))
-                store(gates, at_gate + 3 * P, dn * r)
-                store(d_h, at_unit, zero if is_cut else dh * z)
-        if not is_cut:
-            d_rzm = at(gates, kept + P)
-            product(at(d_h, state), P, d_rzm, 4 * P, w_hh, count, P // L, 3 * P)
-        if I > 0:
-            d_nrz, d_x_row = at(gates, kept), at(d_x, (d * S + row) * I)
-            product(d_x_row, I, d_nrz, 4 * P, w_ih, count, I // L, 3 * P)
+        n, row = counts[s, t], starts[s, t]
+        if n > 0:
+            old = B + starts[s, t - 1] if t > 0 else firsts[s]
+            is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
+            d_gates, d_rzm = at(gates, row * 4 * P), at(gates, row * 4 * P + P)
+            d_row, h_old = at(d_out, row * width), at(h, old * H)
+            _gate_gradients(d_h, d_gates, d_row, h_old, n, 0, P, H, P, width, is_cut)
+            if not is_cut:
+                product(d_h, P, d_rzm, 4 * P, w_hh, n, P // L, 3 * P)
+
+
+@njit(**OPTIONS)
+def backward_block(d_h, gates, d_out, h, hh_panels, starts, counts, firsts, bptt_steps, task, step):
+    """As `backward`, for all shards: one of T + 1 steps of the units of one panel, number `task` of all directions'.
+
+    First the product with the last step's gradients, which are those of all units, then this step's.
+    """
+    S, width = d_out.shape[1:]
+    B, P = d_h.shape[1:]
+    H, T, L = h.shape[2], counts.shape[1], lanes(h)
+    panels = (P + MAX_WIDTH * L - 1) // (MAX_WIDTH * L)
+    d, low = task // panels, task % panels * MAX_WIDTH * L
+    high = min(low + MAX_WIDTH * L, P)
+    t = T - 1 - step
+    w_hh = at(hh_panels, d * hh_panels.shape[1] + 3 * P * low)
+    h, gates, d_out = at(h, d * (B + S) * H), at(gates, d * S * 4 * P), at(d_out, d * S * width)
+    for s in range(firsts.size):
+        first = (d * B + firsts[s]) * P
+        n = counts[s, t + 1] if step > 0 else 0
+        if n > 0 and (bptt_steps == 0 or (t + 1) % bptt_steps > 0 or t < 0):
+            d_rzm = at(gates, starts[s, t + 1] * 4 * P + P)
+            product(at(d_h, first + low), P, d_rzm, 4 * P, w_hh, n, (high - low) // L, 3 * P)
+        if t >= 0 and counts[s, t] > 0:
+            row, old = starts[s, t], B + starts[s, t - 1] if t > 0 else firsts[s]
+            is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
+            _gate_gradients(
+                at(d_h, first), at(gates, row * 4 * P), at(d_out, row * width), at(h, old * H),
+                counts[s, t], low, high, H, P, width, is_cut,
+            )  # fmt: skip

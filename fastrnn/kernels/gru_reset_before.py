@@ -122,33 +122,26 @@ def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
 
 
 @njit(**OPTIONS)
-def backward(
-    d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, bptt_steps,
-    task,
-):  # fmt: skip
+def backward(d_h, d_reset, gates, d_out, h, hh_panels, starts, counts, firsts, bptt_steps, task):
     """One direction of one shard."""
     d, s = task // firsts.size, task % firsts.size
     _backward(
-        d_x[d], d_h[d], d_reset[d], gates[d], d_out[d], h[d], hh_panels[d], ih_panels[d],
-        starts[s], counts[s], firsts[s], bptt_steps,
+        d_h[d], d_reset[d], gates[d], d_out[d], h[d], hh_panels[d], starts[s], counts[s], firsts[s],
+        bptt_steps,
     )  # fmt: skip
 
 
 @njit(**OPTIONS)
-def _backward(
-    d_x, d_h, d_reset, gates, d_out, h, hh_panels, ih_panels, starts, counts, first, bptt_steps
-):
+def _backward(d_h, d_reset, gates, d_out, h, hh_panels, starts, counts, first, bptt_steps):
     """One shard, last step first: turns gates into their gradients, d_h (B, P) from the final into the initial states'.
 
-    d_out (S, >= H) is the gradient of each row's h; d_x (S, I padded), zero before, is filled unless it has no columns;
-    d_reset (B, P) is scratch.  hh_panels are W_hn (P, H) and then W_hr, W_hz (2P, H), ih_panels W_ih (3P: n, r, z;
-    I), packed for `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
+    d_out (S, >= H) is the gradient of each row's h; d_reset (B, P) is scratch.  hh_panels are W_hn (P, H) and then
+    W_hr, W_hz (2P, H), packed for `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
     P = gates.shape[1] // 3
     B, H = d_h.shape[0], h.shape[1]
     L = lanes(h)
     width = d_out.shape[1]
-    I = d_x.shape[1]
     hn_panels, rz_panels = hh_panels[: P * P], hh_panels[P * P :]
     for t in range(starts.size - 1, -1, -1):
         count, row = counts[t], starts[t]
@@ -167,7 +160,16 @@ def _backward(
                 store(gates, kept + 2 * P, dh * (h_old - n) * z * (1.0 - z))
                 store(d_h, state, dh * z)
         d_reset[first : first + count] = 0.0
-        product(at(d_reset, state_row), P, at(gates, gate_row), 3 * P, at(hn_panels, 0), count, P // L, P)
+        product(
+            at(d_reset, state_row),
+            P,
+            at(gates, gate_row),
+            3 * P,
+            at(hn_panels, 0),
+            count,
+            P // L,
+            P,
+        )
         for q in range(count):
             for unit in range(0, H, L):
                 kept = gate_row + q * 3 * P + unit
@@ -181,7 +183,12 @@ def _backward(
             d_h[first : first + count] = 0.0
         else:
             product(
-                at(d_h, state_row), P, at(gates, gate_row + P), 3 * P, at(rz_panels, 0), count, P // L, 2 * P
+                at(d_h, state_row),
+                P,
+                at(gates, gate_row + P),
+                3 * P,
+                at(rz_panels, 0),
+                count,
+                P // L,
+                2 * P,
             )
-        if I > 0:
-            product(at(d_x, row * I), I, at(gates, gate_row), 3 * P, at(ih_panels, 0), count, I // L, 3 * P)

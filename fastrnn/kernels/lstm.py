@@ -23,6 +23,7 @@ from numba import njit
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.tiles import (
     HOISTED_STEPS,
+    MAX_WIDTH,
     SECOND_LEVEL,
     gate_tile,
     hoisted_rows,
@@ -206,47 +207,85 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep,
 
 
 @njit(**OPTIONS)
-def backward(
-    d_x, d_h, d_c, gates, d_out, c, hh_panels, ih_panels, starts, counts, firsts, H, bptt_steps, task
-):
+def _gate_gradients(d_h, d_c, gates, d_out, c, c_old, n, low, high, H, P, width, is_cut):
+    """The units low to high of n rows of one step; pointers to the first row.
+
+    Turns gates into their gradients, and d_c into that of the step before; clears d_h, whose next value is a product.
+    """
+    L = lanes(c)
+    zero = zeros(c)
+    for q in range(n):
+        for unit in range(low, high, L):
+            at_unit, at_gate = q * P + unit, q * 4 * P + unit
+            i, f = load(gates, at_gate), load(gates, at_gate + P)
+            g, o = load(gates, at_gate + 2 * P), load(gates, at_gate + 3 * P)
+            tanh_c = tanh(load(c, at_unit))
+            dh = load(d_h, at_unit) + load_some(d_out, q * width + unit, H - unit)
+            dc = load(d_c, at_unit) + dh * o * (1.0 - tanh_c * tanh_c)
+            store(gates, at_gate, dc * g * i * (1.0 - i))
+            store(gates, at_gate + P, dc * load(c_old, at_unit) * f * (1.0 - f))
+            store(gates, at_gate + 2 * P, dc * i * (1.0 - g * g))
+            store(gates, at_gate + 3 * P, dh * tanh_c * o * (1.0 - o))
+            store(d_c, at_unit, zero if is_cut else dc * f)
+            store(d_h, at_unit, zero)
+
+
+@njit(**OPTIONS)
+def backward(d_h, d_c, gates, d_out, c, hh_panels, starts, counts, firsts, H, bptt_steps, task):
     """One direction of one shard, last step first.
 
     Turns gates into their gradients, and d_h and d_c (D, B, P) from the final into the initial states' gradients.
-    d_out (D, S, >= H) is the gradient of each row's h; d_x (D, S, I padded), zero before, is filled unless it has no
-    columns.  hh_panels (D, .) are W_hh (4P, H) and ih_panels W_ih (4P, I), packed for `product`; a gradient stops at
-    each multiple of `bptt_steps` steps, 0 for none.
+    d_out (D, S, >= H) is the gradient of each row's h; hh_panels (D, .) are W_hh (4P, H), packed for `product`; a
+    gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
     d, s = task // firsts.size, task % firsts.size
     S, width = d_out.shape[1:]
-    B, P, I = d_h.shape[1], c.shape[2], d_x.shape[2]
-    L = lanes(c)
-    state = (d * B + firsts[s]) * P
-    zero = zeros(c)
-    w_hh, w_ih = at(hh_panels, d * hh_panels.shape[1]), at(ih_panels, d * ih_panels.shape[1])
+    B, P = d_h.shape[1:]
+    first = (d * B + firsts[s]) * P
+    d_h, d_c, w_hh = at(d_h, first), at(d_c, first), at(hh_panels, d * hh_panels.shape[1])
+    c, gates, d_out = at(c, d * (B + S) * P), at(gates, d * S * 4 * P), at(d_out, d * S * width)
     for t in range(counts.shape[1] - 1, -1, -1):
         n, row = counts[s, t], starts[s, t]
-        if n == 0:
-            continue
-        now = (d * c.shape[1] + B + row) * P
-        old = (d * c.shape[1] + (B + starts[s, t - 1] if t > 0 else firsts[s])) * P
-        kept, out = (d * S + row) * 4 * P, (d * S + row) * width
-        is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
-        for q in range(n):
-            for unit in range(0, H, L):
-                at_unit, at_gate = q * P + unit, kept + q * 4 * P + unit
-                i, f = load(gates, at_gate), load(gates, at_gate + P)
-                g, o = load(gates, at_gate + 2 * P), load(gates, at_gate + 3 * P)
-                tanh_c = tanh(load(c, now + at_unit))
-                dh = load(d_h, state + at_unit) + load_some(d_out, out + q * width + unit, H - unit)
-                dc = load(d_c, state + at_unit) + dh * o * (1.0 - tanh_c * tanh_c)
-                store(gates, at_gate, dc * g * i * (1.0 - i))
-                store(gates, at_gate + P, dc * load(c, old + at_unit) * f * (1.0 - f))
-                store(gates, at_gate + 2 * P, dc * i * (1.0 - g * g))
-                store(gates, at_gate + 3 * P, dh * tanh_c * o * (1.0 - o))
-                store(d_c, state + at_unit, zero if is_cut else dc * f)
-                store(d_h, state + at_unit, zero)
-        d_gates = at(gates, kept)
-        if not is_cut:
-            product(at(d_h, state), P, d_gates, 4 * P, w_hh, n, P // L, 4 * P)
-        if I > 0:
-            product(at(d_x, (d * S + row) * I), I, d_gates, 4 * P, w_ih, n, I // L, 4 * P)
+        if n > 0:
+            old = B + starts[s, t - 1] if t > 0 else firsts[s]
+            is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
+            d_gates = at(gates, row * 4 * P)
+            _gate_gradients(
+                d_h, d_c, d_gates, at(d_out, row * width), at(c, (B + row) * P), at(c, old * P),
+                n, 0, P, H, P, width, is_cut,
+            )  # fmt: skip
+            if not is_cut:
+                product(d_h, P, d_gates, 4 * P, w_hh, n, P // lanes(c), 4 * P)
+
+
+@njit(**OPTIONS)
+def backward_block(
+    d_h, d_c, gates, d_out, c, hh_panels, starts, counts, firsts, H, bptt_steps, task, step
+):
+    """As `backward`, for all shards: one of T + 1 steps of the units of one panel, number `task` of all directions'.
+
+    First the product with the last step's gradients, which are those of all units, then this step's.
+    """
+    S, width = d_out.shape[1:]
+    B, P = d_h.shape[1:]
+    T, L = counts.shape[1], lanes(c)
+    panels = (P + MAX_WIDTH * L - 1) // (MAX_WIDTH * L)
+    d, low = task // panels, task % panels * MAX_WIDTH * L
+    high = min(low + MAX_WIDTH * L, P)
+    t = T - 1 - step
+    w_hh = at(hh_panels, d * hh_panels.shape[1] + 4 * P * low)
+    c, gates, d_out = at(c, d * (B + S) * P), at(gates, d * S * 4 * P), at(d_out, d * S * width)
+    for s in range(firsts.size):
+        first = (d * B + firsts[s]) * P
+        n = counts[s, t + 1] if step > 0 else 0
+        if n > 0 and (bptt_steps == 0 or (t + 1) % bptt_steps > 0 or t < 0):
+            d_gates = at(gates, starts[s, t + 1] * 4 * P)
+            product(at(d_h, first + low), P, d_gates, 4 * P, w_hh, n, (high - low) // L, 4 * P)
+        if t >= 0 and counts[s, t] > 0:
+            row = starts[s, t]
+            old = B + starts[s, t - 1] if t > 0 else firsts[s]
+            is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
+            _gate_gradients(
+                at(d_h, first), at(d_c, first), at(gates, row * 4 * P), at(d_out, row * width),
+                at(c, (B + row) * P), at(c, old * P), counts[s, t], low, high, H, P, width, is_cut,
+            )  # fmt: skip

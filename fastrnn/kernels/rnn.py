@@ -170,23 +170,21 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
 
 @njit(**OPTIONS)
 def backward(
-    d_x, d_h, d_gates, d_out, h, hh_panels, ih_panels, starts, counts, firsts, nonlinearity,
-    bptt_steps, task,
-):  # fmt: skip
+    d_h, d_gates, d_out, h, hh_panels, starts, counts, firsts, nonlinearity, bptt_steps, task
+):
     """One direction of one shard, last step first.
 
     Fills d_gates, and turns d_h (D, B, P) from the final into the initial states' gradient.
-    d_out (D, S, >= H) is the gradient of each row's h; d_x (D, S, I padded), zero before, is filled unless it has no
-    columns.  hh_panels (D, .) are W_hh (P, H) and ih_panels W_ih (P, I), packed for `product`; a gradient stops at
-    each multiple of `bptt_steps` steps, 0 for none.
+    d_out (D, S, >= H) is the gradient of each row's h; hh_panels (D, .) are W_hh (P, H), packed for `product`; a
+    gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
     d, s = task // firsts.size, task % firsts.size
     S, width = d_out.shape[1:]
-    B, P, I = d_h.shape[1], d_h.shape[2], d_x.shape[2]
+    B, P = d_h.shape[1:]
     H, L = h.shape[2], lanes(h)
     state = (d * B + firsts[s]) * P
     zero = zeros(h)
-    w_hh, w_ih = at(hh_panels, d * hh_panels.shape[1]), at(ih_panels, d * ih_panels.shape[1])
+    w_hh = at(hh_panels, d * hh_panels.shape[1])
     for t in range(counts.shape[1] - 1, -1, -1):
         n, row = counts[s, t], starts[s, t]
         if n == 0:
@@ -199,8 +197,5 @@ def backward(
                 dh = load(d_h, at_unit) + load_some(d_out, out + q * width + unit, H - unit)
                 store(d_gates, kept + q * P + unit, dh * slope(nonlinearity, y))
                 store(d_h, at_unit, zero)
-        d_row = at(d_gates, kept)
         if bptt_steps == 0 or t == 0 or t % bptt_steps > 0:
-            product(at(d_h, state), P, d_row, P, w_hh, n, P // L, P)
-        if I > 0:
-            product(at(d_x, (d * S + row) * I), I, d_row, P, w_ih, n, I // L, P)
+            product(at(d_h, state), P, at(d_gates, kept), P, w_hh, n, P // L, P)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrnn import threads
 from fastrnn.kernels import activations, gru, gru_reset_before, lstm, rnn
-from fastrnn.kernels.gradient import gradient
+from fastrnn.kernels.gradient import gradient, input_gradient
 from fastrnn.kernels.tiles import HOISTED_STEPS, MAX_WIDTH, SECOND_LEVEL, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
 
@@ -27,19 +27,42 @@ def _run(kernel, work, arrays, packing, scalars):
     threads.run_tasks(kernel, len(arrays[0]) * packing.firsts.size, arguments, work)
 
 
+def _are_streamed(panels, work, packing):
+    """Whether the weights are too many for the second-level cache, and a step's work enough to share."""
+    is_large = panels[0].nbytes > SECOND_LEVEL
+    return is_large and work // packing.counts.shape[1] > threads.SMALL
+
+
 def _run_forward(kernel, work, arrays, packing, keep):
     """Run an LSTM's or GRU's forward pass; threads share the tasks, or the units of each step if weights are many."""
-
-    def by_task():
-        _run(kernel.forward, work, arrays, packing, (keep,))
-
-    n_steps, (D, blocks, size), dtype = packing.counts.shape[1], arrays[-1].shape, arrays[-1].dtype
-    if work // n_steps < threads.SMALL or blocks * size * dtype.itemsize < SECOND_LEVEL:
-        return by_task()
+    panels = arrays[-1]
+    if not _are_streamed(panels, work, packing):
+        return _run(kernel.forward, work, arrays, packing, (keep,))
+    D, blocks, dtype = *panels.shape[:2], panels.dtype
     rows = packing.n_sequences * HOISTED_STEPS
     hoisted = empty_aligned((D * blocks, rows, 4 * n_lanes(dtype)), dtype)
     arguments = (*arrays, hoisted, packing.starts, packing.counts, packing.firsts, keep)
-    threads.run_steps(kernel.forward_block, n_steps, D * blocks, arguments, work, by_task)
+    n_steps = packing.counts.shape[1]
+    threads.run_steps(kernel.forward_block, n_steps, D * blocks, arguments, work)
+
+
+def _run_backward(kernel, work, arrays, packing, scalars):
+    """Likewise, backward; the first array is d_h (D, B, P), the last W_hh's panels."""
+    d_h, panels = arrays[0], arrays[-1]
+    if not _are_streamed(panels, work, packing):
+        return _run(kernel.backward, work, arrays, packing, scalars)
+    D, P = d_h.shape[0], d_h.shape[2]
+    tasks = D * -(-P // (MAX_WIDTH * n_lanes(d_h.dtype)))
+    arguments = (*arrays, packing.starts, packing.counts, packing.firsts, *scalars)
+    threads.run_steps(kernel.backward_block, packing.counts.shape[1] + 1, tasks, arguments, work)
+
+
+def add_input_gradient(d_x, d_gates, ih_panels, n_k):
+    """One direction's `fastrnn.kernels.gradient.input_gradient`, its rows shared out among the threads."""
+    S = len(d_x)
+    work = S * n_k * d_x.shape[1]
+    step = -(-S // (threads.available() if work > threads.SMALL else 1))
+    threads.run_tasks(input_gradient, -(-S // step), (d_x, d_gates, ih_panels, n_k, step), work)
 
 
 def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
@@ -89,11 +112,11 @@ class RNNCell:
         _run(rnn.forward, _work(self, x, h), (h, x, panels), packing, (self.code,))
         return {"x": x, "h": h}
 
-    def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
-        """Fill kept["d_gates"] and d_x; d_states become those of the initial states."""
+    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
+        """Fill kept["d_gates"]; d_states become those of the initial states."""
         h = kept["h"]
         kept["d_gates"] = empty_aligned((len(h), d_out.shape[1], d_states[0].shape[2]), h.dtype)
-        arrays = (d_x, *d_states, kept["d_gates"], d_out, h, hh, ih)
+        arrays = (*d_states, kept["d_gates"], d_out, h, hh)
         work = _work(self, kept["x"], h)
         _run(rnn.backward, work, arrays, packing, (self.code, bptt_steps))
 
@@ -131,11 +154,11 @@ class LSTMCell:
         _run_forward(lstm, _work(self, x, h), arrays, packing, keep)
         return {"x": x, "h": h, "c": c, "d_gates": gates}
 
-    def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
-        arrays = (d_x, *d_states, kept["d_gates"], d_out, kept["c"], hh, ih)
+    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
+        arrays = (*d_states, kept["d_gates"], d_out, kept["c"], hh)
         H = kept["h"].shape[2]
         work = _work(self, kept["x"], kept["h"])
-        _run(lstm.backward, work, arrays, packing, (H, bptt_steps))
+        _run_backward(lstm, work, arrays, packing, (H, bptt_steps))
 
     def add_gradients(self, kept, gradients, packing):
         P = kept["c"].shape[2]
@@ -170,10 +193,10 @@ class GRUCell:
         _run_forward(gru, _work(self, x, h), arrays, packing, keep)
         return {"x": x, "h": h, "d_gates": gates}
 
-    def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
-        arrays = (d_x, *d_states, kept["d_gates"], d_out, kept["h"], hh, ih)
+    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
+        arrays = (*d_states, kept["d_gates"], d_out, kept["h"], hh)
         work = _work(self, kept["x"], kept["h"])
-        _run(gru.backward, work, arrays, packing, (bptt_steps,))
+        _run_backward(gru, work, arrays, packing, (bptt_steps,))
 
     def add_gradients(self, kept, gradients, packing):
         P = kept["d_gates"].shape[2] // 4
@@ -211,9 +234,9 @@ class GRUResetBeforeCell:
         _run(gru_reset_before.forward, _work(self, x, h), arrays, packing, (keep,))
         return {"x": x, "h": h, "d_gates": gates, "reset": reset}
 
-    def backward(self, kept, d_x, d_states, d_out, hh, ih, packing, bptt_steps):
+    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
         d_reset = empty_aligned(d_states[0].shape, d_out.dtype)
-        arrays = (d_x, *d_states, d_reset, kept["d_gates"], d_out, kept["h"], hh, ih)
+        arrays = (*d_states, d_reset, kept["d_gates"], d_out, kept["h"], hh)
         work = _work(self, kept["x"], kept["h"])
         _run(gru_reset_before.backward, work, arrays, packing, (bptt_steps,))
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastrnn.kernels.rows import add_rows, copy_rows, drop
 from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
+from fastrnn.layers.cells import add_input_gradient
 from fastrnn.params import Parameters, orthogonal, uniform
 
 
@@ -97,27 +98,31 @@ class Level:
             d_directions = empty_aligned((2, S, H), dtype)
             copy_rows(d_directions[0], 0, d_out, 0, packing.all_rows, H)
             copy_rows(d_directions[1], 0, d_out, H, packing.mirror, H)
-        d_x = zeros_aligned((D, S, padded(self.input_size, dtype) if input_grad else 0), dtype)
         hh = self._transposed("hh", H, 1, self.cell.pack_hh_transposed)
-        ih = np.empty((D, 0), dtype)
-        if input_grad:
-            ih = self._transposed("ih", self.input_size, 0, self.cell.pack_ih_transposed)
         shape = self.cell.n_states, D, packing.n_sequences, padded(H, dtype)
         d_states = list(zeros_aligned(shape, dtype))
         if d_final is not None:
             for padded_state, d in zip(d_states, d_final, strict=True):
                 padded_state[..., :H] = d
-        self.cell.backward(kept, d_x, d_states, d_directions, hh, ih, packing, bptt_steps)
+        self.cell.backward(kept, d_states, d_directions, hh, packing, bptt_steps)
         stored = self.parameters.stored_gradients
         gradients = [[stored.get(name) for name in names] for names in self.names]
         self.cell.add_gradients(kept, gradients, packing)
         self.kept = None
         d_initial = [d[..., :H] for d in d_states]
-        if not input_grad:
-            return None, d_initial
+        return (self._d_x(kept["d_gates"], packing) if input_grad else None), d_initial
+
+    def _d_x(self, d_gates, packing):
+        """The gradient (S, I padded) of the input from that of the gates (D, S, .)."""
+        I, D, dtype = self.input_size, self.n_directions, d_gates.dtype
+        panels = self._transposed("ih", I, 0, self.cell.pack_ih_transposed)
+        d_x = zeros_aligned((D, packing.n_rows, padded(I, dtype)), dtype)
+        n_k = self.cell.n_gates * padded(self.hidden_size, dtype)
+        for d in range(D):
+            add_input_gradient(d_x[d], d_gates[d], panels[d], n_k)
         if D == 2:
-            add_rows(d_x[0], 0, d_x[1], 0, packing.mirror, self.input_size)
-        return d_x[0], d_initial
+            add_rows(d_x[0], 0, d_x[1], 0, packing.mirror, I)
+        return d_x[0]
 
 
 class Stack:
