@@ -1,6 +1,6 @@
 """Ragged sequences: what a caller may pass, how it is stored, and how a batch is packed."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numba import njit
@@ -209,6 +209,11 @@ class Packing:
     def rows_of(self, offsets):
         """Which stored row each packed row is, if the sequences are stored from `offsets` (B,)."""
         return offsets[self.order][self.places] + self.steps
+
+    @cached_property
+    def padded_rows(self):
+        """For each packed row its row in an array (T * B, ...), where sequences lie padded, time first."""
+        return self.steps * self.n_sequences + self.order[self.places]
 
     @property
     def is_regular(self):

@@ -16,11 +16,12 @@ from contextlib import contextmanager
 import numba
 import numpy as np
 from joblib import parallel as joblib_parallel
+from llvmlite import ir
 from numba import config, njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fastrnn.kernels.vectors import PARALLEL_OPTIONS
+from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS
 
 VERSION = 1
 
@@ -114,6 +115,9 @@ def run(work, parallel, serial):
 
 
 # ------------------------------------------------------------------------------------------------ parallel loops
+#
+# One parallel loop serves all kernels and is compiled once.  Were it to call a kernel by name, it would take in all the
+# kernel's code and optimise it anew, three times over.
 
 
 def run_tasks(kernel, n_tasks, arguments, work):
@@ -143,37 +147,6 @@ def run_steps(kernel, n_steps, n_tasks, arguments, work):
     run(work, at_once, one_after_the_other)
 
 
-@intrinsic
-def _call(typing, address, arguments):
-    """Call the compiled function at an address.
-
-    Were it called by name, a parallel loop would take in all its code and optimise it anew, three times over.
-    """
-    kinds = tuple(arguments.types)
-
-    def lower(context, builder, sig, args):
-        function = context.call_conv.get_function_type(types.none, kinds)
-        pointer = builder.inttoptr(args[0], function.as_pointer())
-        values = cgutils.unpack_tuple(builder, args[1], len(kinds))
-        context.call_conv.call_function(builder, pointer, types.none, kinds, values)
-        return context.get_dummy_value()
-
-    return types.void(address, arguments), lower
-
-
-@njit(**PARALLEL_OPTIONS)
-def _run_tasks(address, n_tasks, arguments):
-    for task in prange(n_tasks):
-        _call(address, (*arguments, np.intp(task)))
-
-
-@njit(**PARALLEL_OPTIONS)
-def _run_steps(address, n_steps, n_tasks, arguments):
-    for step in range(n_steps):
-        for task in prange(n_tasks):
-            _call(address, (*arguments, np.intp(task), np.intp(step)))
-
-
 _addresses = {}
 
 
@@ -190,3 +163,73 @@ def _address(kernel, arguments, n_integers):
         name = compiled.fndesc.llvm_func_name
         _addresses[key] = compiled.library.get_pointer_to_function(name)
     return _addresses[key]
+
+
+@njit(**OPTIONS)
+def _run_tasks(address, n_tasks, arguments):
+    code, data = _call_of_task(address, arguments)
+    _loop(code, data, 1, n_tasks)
+
+
+@njit(**OPTIONS)
+def _run_steps(address, n_steps, n_tasks, arguments):
+    code, data = _call_of_step(address, arguments)
+    _loop(code, data, n_steps, n_tasks)
+
+
+@njit(**PARALLEL_OPTIONS)
+def _loop(code, data, n_steps, n_tasks):
+    for step in range(n_steps):
+        for task in prange(n_tasks):
+            _invoke(code, data, task, step)
+
+
+NUMBER = ir.IntType(64)
+CODE = ir.FunctionType(ir.VoidType(), [NUMBER] * 3)
+"""Of a function of data, task and step."""
+
+
+@intrinsic
+def _invoke(typing, code, data, task, step):
+    """Call code(data, task, step)."""
+
+    def lower(context, builder, sig, args):
+        builder.call(builder.inttoptr(args[0], CODE.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp, types.intp), lower
+
+
+def _caller(n_integers):
+    @intrinsic
+    def call(typing, address, arguments):
+        """Code that calls the kernel at an address with `arguments`, and first so many of task and step; and its data.
+
+        The data lie on the caller's stack.
+        """
+        kinds = *arguments.types, *[types.intp] * n_integers
+
+        def lower(context, builder, sig, args):
+            data = cgutils.pack_struct(builder, args)
+            place = cgutils.alloca_once_value(builder, data)
+            function = ir.Function(builder.module, CODE, builder.module.get_unique_name("task"))
+            function.linkage = "internal"
+            inner = ir.IRBuilder(function.append_basic_block())
+            pointer = inner.inttoptr(function.args[0], place.type)
+            kernel = context.call_conv.get_function_type(types.none, kinds).as_pointer()
+            address, packed = cgutils.unpack_tuple(inner, inner.load(pointer))
+            values = cgutils.unpack_tuple(inner, packed, len(arguments))
+            context.call_conv.call_function(
+                inner, inner.inttoptr(address, kernel), types.none, kinds,
+                [*values, *function.args[1 : 1 + n_integers]],
+            )  # fmt: skip
+            inner.ret_void()
+            pair = [builder.ptrtoint(pointer, NUMBER) for pointer in (function, place)]
+            return context.make_tuple(builder, sig.return_type, pair)
+
+        return types.UniTuple(types.intp, 2)(types.intp, arguments), lower
+
+    return call
+
+
+_call_of_task, _call_of_step = _caller(1), _caller(2)

@@ -113,21 +113,13 @@ def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, prev
 
 
 @njit(**OPTIONS)
-def input_gradient(d_x, d_gates, ih_panels, n_k, step, task):
-    """d_x (S, I padded) += the first n_k columns of d_gates (S, width) times W_ih (n_k, I), packed for `product`.
+def add_product(c, a, panels, n_k, step, task):
+    """C (S, n) += the first n_k columns of A (S, >= n_k) times packed B (n_k, n), n in whole vectors.
 
     The rows from task * step on, no more than `step` of them.
     """
-    S, I = d_x.shape
-    width, first = d_gates.shape[1], task * step
-    n = min(step, S - first)
+    (S, n), width, first = c.shape, a.shape[1], task * step
+    rows = min(step, S - first)
     product(
-        at(d_x, first * I),
-        I,
-        at(d_gates, first * width),
-        width,
-        at(ih_panels, 0),
-        n,
-        I // lanes(d_x),
-        n_k,
+        at(c, first * n), n, at(a, first * width), width, at(panels, 0), rows, n // lanes(c), n_k
     )

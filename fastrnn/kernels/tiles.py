@@ -431,6 +431,10 @@ def pack_transposed(panels, weight, H, order):
         v += width
 
 
+DEPTH = 512
+"""Rows of a panel, 128 KiB at most, that all tiles of rows use before the next ones."""
+
+
 @njit(**OPTIONS)
 def product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
     """C (n_rows, n_vectors vectors) += A (n_rows, n_k) times packed B; pointers or arrays."""
@@ -439,18 +443,22 @@ def product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
     v = 0
     while v < n_vectors:
         width = panel_width(n_vectors - v)
-        panel = at(panels, n_k * v * count)
-        r = 0
-        while r < n_rows:
-            rows = min(rows_a_tile, n_rows - r)
-            out, left = at(c, r * c_stride + v * count), at(a, r * a_stride)
-            if width == 4:
-                _product_4(rows, out, c_stride, left, a_stride, n_k, panel)
-            elif width == 2:
-                _product_2(rows, out, c_stride, left, a_stride, n_k, panel)
-            else:
-                _product_1(rows, out, c_stride, left, a_stride, n_k, panel)
-            r += rows
+        k = 0
+        while k < n_k:
+            depth = min(DEPTH, n_k - k)
+            panel = at(panels, (n_k * v + k * width) * count)
+            r = 0
+            while r < n_rows:
+                rows = min(rows_a_tile, n_rows - r)
+                out, left = at(c, r * c_stride + v * count), at(a, r * a_stride + k)
+                if width == 4:
+                    _product_4(rows, out, c_stride, left, a_stride, depth, panel)
+                elif width == 2:
+                    _product_2(rows, out, c_stride, left, a_stride, depth, panel)
+                else:
+                    _product_1(rows, out, c_stride, left, a_stride, depth, panel)
+                r += rows
+            k += depth
         v += width
 
 

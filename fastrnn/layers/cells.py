@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrnn import threads
 from fastrnn.kernels import activations, gru, gru_reset_before, lstm, rnn
-from fastrnn.kernels.gradient import gradient, input_gradient
+from fastrnn.kernels.gradient import add_product, gradient
 from fastrnn.kernels.tiles import HOISTED_STEPS, MAX_WIDTH, SECOND_LEVEL, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
 
@@ -57,12 +57,12 @@ def _run_backward(kernel, work, arrays, packing, scalars):
     threads.run_steps(kernel.backward_block, packing.counts.shape[1] + 1, tasks, arguments, work)
 
 
-def add_input_gradient(d_x, d_gates, ih_panels, n_k):
-    """One direction's `fastrnn.kernels.gradient.input_gradient`, its rows shared out among the threads."""
-    S = len(d_x)
-    work = S * n_k * d_x.shape[1]
+def add_rows_product(c, a, panels, n_k):
+    """`fastrnn.kernels.gradient.add_product`, the rows shared out among the threads."""
+    S, n = c.shape
+    work = S * n_k * n
     step = -(-S // (threads.available() if work > threads.SMALL else 1))
-    threads.run_tasks(input_gradient, -(-S // step), (d_x, d_gates, ih_panels, n_k, step), work)
+    threads.run_tasks(add_product, -(-S // step), (c, a, panels, n_k, step), work)
 
 
 def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):

@@ -6,9 +6,9 @@ import numpy as np
 
 from fastrnn.kernels.rnn import ORDER
 from fastrnn.kernels.rows import copy_rows, scatter_add_rows
-from fastrnn.kernels.tiles import pack_panels, pack_transposed, product
-from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
-from fastrnn.layers.cells import add_gradient, column_runs
+from fastrnn.kernels.tiles import pack_panels, pack_transposed
+from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
+from fastrnn.layers.cells import add_gradient, add_rows_product, column_runs
 from fastrnn.params import Parameters, uniform
 
 _NO_WEIGHT = {name: np.empty((0, 0), name) for name in ("float32", "float64")}
@@ -38,8 +38,7 @@ class Dense:
         out = empty_aligned((n, width), dtype)
         out[:, : self.output_size] = self.parameters.stored("bias")
         out[:, self.output_size :] = 0
-        vectors, depth = width // n_lanes(dtype), self.input_size
-        product(out, width, x, x.shape[1], panels, n, vectors, depth)
+        add_rows_product(out, x, panels, self.input_size)
         self._x = x if keep else None
         return out[:, : self.output_size]
 
@@ -64,7 +63,7 @@ class Dense:
         panels = empty_aligned((width * inputs,), dtype)
         pack_transposed(panels, self.parameters.stored("weight"), C, ORDER)
         d_x = zeros_aligned((n, inputs), dtype)
-        product(d_x, inputs, d_padded, width, panels, n, inputs // n_lanes(dtype), width)
+        add_rows_product(d_x, d_padded, panels, width)
         return d_x
 
 

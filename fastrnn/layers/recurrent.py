@@ -166,16 +166,12 @@ class _Recurrent:
             d_x = self._to_padded(d_x[:, : self.input_size], packing, T, is_single)
         return d_x, (d_initial if self._stack.n_states > 1 else d_initial[0])
 
-    def _padded_rows(self, packing):
-        """For each packed row its row in (T * B, ...)."""
-        return packing.steps * packing.n_sequences + packing.order[packing.places]
-
     def _packed(self, array, packing):
         """The steps of (T, B, F) that are no padding, as packed rows (S, F)."""
         F = array.shape[2]
         rows = empty_aligned((packing.n_rows, F), self.dtype)
         padded_rows = np.ascontiguousarray(array).reshape(-1, F)
-        copy_rows(rows, 0, padded_rows, 0, self._padded_rows(packing), F)
+        copy_rows(rows, 0, padded_rows, 0, packing.padded_rows, F)
         return rows
 
     def _to_padded(self, rows, packing, T, is_single):
@@ -185,9 +181,7 @@ class _Recurrent:
             array = np.ascontiguousarray(rows)
         else:
             array = np.zeros((T * B, rows.shape[1]), self.dtype)
-            scatter_rows(
-                array, np.ascontiguousarray(rows), self._padded_rows(packing), rows.shape[1]
-            )
+            scatter_rows(array, np.ascontiguousarray(rows), packing.padded_rows, rows.shape[1])
         array = array.reshape(T, B, -1)
         if is_single:
             return array[:, 0]

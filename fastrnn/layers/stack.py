@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn.kernels.rows import add_rows, copy_rows, drop
 from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
-from fastrnn.layers.cells import add_input_gradient
+from fastrnn.layers.cells import add_rows_product
 from fastrnn.params import Parameters, orthogonal, uniform
 
 
@@ -119,7 +119,7 @@ class Level:
         d_x = zeros_aligned((D, packing.n_rows, padded(I, dtype)), dtype)
         n_k = self.cell.n_gates * padded(self.hidden_size, dtype)
         for d in range(D):
-            add_input_gradient(d_x[d], d_gates[d], panels[d], n_k)
+            add_rows_product(d_x[d], d_gates[d], panels[d], n_k)
         if D == 2:
             add_rows(d_x[0], 0, d_x[1], 0, packing.mirror, I)
         return d_x[0]
