@@ -14,16 +14,10 @@ import threading
 from contextlib import contextmanager
 
 import numba
-import numpy as np
 from joblib import parallel as joblib_parallel
-from llvmlite import ir
-from numba import config, njit, prange, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import config
 
-from fastrnn.kernels.vectors import OPTIONS, PARALLEL_OPTIONS
-
-VERSION = 1
+from fastrnn.kernels import parallel
 
 SMALL = 1_000_000
 """Multiply-adds that one core does in less time than waking another takes to pay (about 20 us)."""
@@ -95,8 +89,8 @@ def available():
     return resolve(None) if allowed is None else allowed
 
 
-def run(work, parallel, serial):
-    """Call `parallel()`, or `serial()` where sharing does not pay or is not safe.
+def run(work, at_once, serial):
+    """Call `at_once()`, or `serial()` where sharing does not pay or is not safe.
 
     It pays for more than `SMALL` multiply-adds of `work`.  Both must give the same bits.
     """
@@ -107,129 +101,37 @@ def run(work, parallel, serial):
         before = numba.get_num_threads()
         numba.set_num_threads(min(threads, before))
         try:
-            return parallel()
+            return at_once()
         finally:
             numba.set_num_threads(before)
     finally:
         _turn.release()
 
 
-# ------------------------------------------------------------------------------------------------ parallel loops
-#
-# One parallel loop serves all kernels and is compiled once.  Were it to call a kernel by name, it would take in all the
-# kernel's code and optimise it anew, three times over.
-
-
 def run_tasks(kernel, n_tasks, arguments, work):
     """Call kernel(*arguments, task) for each task, at once where it pays."""
-
-    def at_once():
-        _run_tasks(_address(kernel, arguments, 1), n_tasks, arguments)
 
     def one_after_the_other():
         for task in range(n_tasks):
             kernel(*arguments, task)
 
-    run(work if n_tasks > 1 else 0, at_once, one_after_the_other)
+    run(
+        work if n_tasks > 1 else 0,
+        lambda: parallel.run_tasks(kernel, n_tasks, arguments),
+        one_after_the_other,
+    )
 
 
 def run_steps(kernel, n_steps, n_tasks, arguments, work):
     """Call kernel(*arguments, task, step) for each task of a step, at once where it pays, step after step."""
-
-    def at_once():
-        _run_steps(_address(kernel, arguments, 2), n_steps, n_tasks, arguments)
 
     def one_after_the_other():
         for step in range(n_steps):
             for task in range(n_tasks):
                 kernel(*arguments, task, step)
 
-    run(work, at_once, one_after_the_other)
-
-
-_addresses = {}
-
-
-def _address(kernel, arguments, n_integers):
-    """Where the code of a kernel for these arguments and so many integers lies; compiled if there is none yet."""
-    key = (
-        kernel,
-        *[(a.dtype.char, a.flags.num) if isinstance(a, np.ndarray) else type(a) for a in arguments],
+    run(
+        work,
+        lambda: parallel.run_steps(kernel, n_steps, n_tasks, arguments),
+        one_after_the_other,
     )
-    if key not in _addresses:
-        kinds = *map(numba.typeof, arguments), *[types.intp] * n_integers
-        kernel.compile(kinds)
-        compiled = kernel.overloads[kinds]
-        name = compiled.fndesc.llvm_func_name
-        _addresses[key] = compiled.library.get_pointer_to_function(name)
-    return _addresses[key]
-
-
-@njit(**OPTIONS)
-def _run_tasks(address, n_tasks, arguments):
-    code, data = _call_of_task(address, arguments)
-    _loop(code, data, 1, n_tasks)
-
-
-@njit(**OPTIONS)
-def _run_steps(address, n_steps, n_tasks, arguments):
-    code, data = _call_of_step(address, arguments)
-    _loop(code, data, n_steps, n_tasks)
-
-
-@njit(**PARALLEL_OPTIONS)
-def _loop(code, data, n_steps, n_tasks):
-    for step in range(n_steps):
-        for task in prange(n_tasks):
-            _invoke(code, data, task, step)
-
-
-NUMBER = ir.IntType(64)
-CODE = ir.FunctionType(ir.VoidType(), [NUMBER] * 3)
-"""Of a function of data, task and step."""
-
-
-@intrinsic
-def _invoke(typing, code, data, task, step):
-    """Call code(data, task, step)."""
-
-    def lower(context, builder, sig, args):
-        builder.call(builder.inttoptr(args[0], CODE.as_pointer()), args[1:])
-        return context.get_dummy_value()
-
-    return types.void(types.intp, types.intp, types.intp, types.intp), lower
-
-
-def _caller(n_integers):
-    @intrinsic
-    def call(typing, address, arguments):
-        """Code that calls the kernel at an address with `arguments`, and first so many of task and step; and its data.
-
-        The data lie on the caller's stack.
-        """
-        kinds = *arguments.types, *[types.intp] * n_integers
-
-        def lower(context, builder, sig, args):
-            data = cgutils.pack_struct(builder, args)
-            place = cgutils.alloca_once_value(builder, data)
-            function = ir.Function(builder.module, CODE, builder.module.get_unique_name("task"))
-            function.linkage = "internal"
-            inner = ir.IRBuilder(function.append_basic_block())
-            pointer = inner.inttoptr(function.args[0], place.type)
-            kernel = context.call_conv.get_function_type(types.none, kinds).as_pointer()
-            address, packed = cgutils.unpack_tuple(inner, inner.load(pointer))
-            values = cgutils.unpack_tuple(inner, packed, len(arguments))
-            context.call_conv.call_function(
-                inner, inner.inttoptr(address, kernel), types.none, kinds,
-                [*values, *function.args[1 : 1 + n_integers]],
-            )  # fmt: skip
-            inner.ret_void()
-            pair = [builder.ptrtoint(pointer, NUMBER) for pointer in (function, place)]
-            return context.make_tuple(builder, sig.return_type, pair)
-
-        return types.UniTuple(types.intp, 2)(types.intp, arguments), lower
-
-    return call
-
-
-_call_of_task, _call_of_step = _caller(1), _caller(2)

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # ranks only, and so never its neighbours. Imports inside functions count as well.
 RANKS = [
     ["kernels.__init__", "kernels.vectors"],
-    ["kernels.tiles", "kernels.activations", "threads"],
+    ["kernels.tiles", "kernels.activations", "kernels.parallel"],
     [
         "kernels.rnn",
         "kernels.lstm",
@@ -24,7 +24,7 @@ RANKS = [
         "kernels.gradient",
         "kernels.crf",
     ]
-    + ["kernels.rtrl", "sequences", "params", "losses", "optimizers"],
+    + ["kernels.rtrl", "threads", "sequences", "params", "losses", "optimizers"],
     ["layers", "attention", "storage"],
     ["training", "streaming"],
     ["network"],
