@@ -91,6 +91,12 @@ class SequenceEstimator(BaseEstimator):
     callable.
     """
 
+    _shape_parameters = (
+        "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "readout",
+        "embedding_dim", "dtype",
+    )  # fmt: skip
+    """Those that a network keeps for life."""
+
     # -------------------------------------------------------------------------------------- input
 
     def _check_sequences(self, X, *, reset):
@@ -104,10 +110,11 @@ class SequenceEstimator(BaseEstimator):
                 X = validate_data(self, X, reset=reset, **options)
             else:
                 X = check_array(X, **options)
-        tokens, n_features = self.embedding_dim is not None, None
-        if not reset:
+        tokens, dtype, n_features = self.embedding_dim is not None, self.dtype, None
+        if not reset:  # parameters may have been set since the fit
+            tokens, dtype = self.network_.embedding is not None, self.network_.theta.dtype
             n_features = 1 if self._is_panel else self.n_features_in_
-        sequences = as_sequences(X, self.dtype, tokens=tokens, n_features=n_features)
+        sequences = as_sequences(X, dtype, tokens=tokens, n_features=n_features)
         if self._is_panel:
             self._check_panel(sequences)
         elif reset:
@@ -150,9 +157,18 @@ class SequenceEstimator(BaseEstimator):
                 "first: set one of them"
             )
 
+    def _check_shape(self):
+        """The parameters must be those of the network that is to be trained on."""
+        for name, value in self._shape.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}, but the network to go on with has {name}={value!r}: set it "
+                    "back, or fit anew with warm_start=False"
+                )
+
     def _check_lengths(self, sequences, expected):
-        """With readout="concat" all must have the `expected` number of steps."""
-        if self._readout() == "concat" and (sequences.lengths != expected).any():
+        """All must have the `expected` number of steps, as readout="concat" needs it; None if it does not matter."""
+        if expected is not None and (sequences.lengths != expected).any():
             k = int(np.argmax(sequences.lengths != expected))
             raise ValueError(
                 f"readout='concat' needs sequences of one length: X[{k}] has "
@@ -163,7 +179,7 @@ class SequenceEstimator(BaseEstimator):
     def _check_known(self, sequences):
         """Lengths and tokens must be such as the network can read."""
         self._check_lengths(sequences, self.network_.n_steps)
-        if self.embedding_dim is None:
+        if self.network_.embedding is None:
             return
         n_tokens = self.network_.embedding.n_tokens
         if sequences.values.max() >= n_tokens:
@@ -181,6 +197,8 @@ class SequenceEstimator(BaseEstimator):
         self._check_parameters()
         with self._unchanged_on_error(), threads.limit(self.n_jobs):
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
+            if goes_on:
+                self._check_shape()
             problem = self._problem(X, y, sample_weight, goes_on)
             rng = check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)
@@ -199,6 +217,8 @@ class SequenceEstimator(BaseEstimator):
             )
         with self._unchanged_on_error(), threads.limit(self.n_jobs):
             goes_on = self.__sklearn_is_fitted__()
+            if goes_on:
+                self._check_shape()
             problem = self._problem(X, y, sample_weight, goes_on, **known)
             settings = replace(self._settings(len(problem.sequences)), learning_rate="constant")
             if goes_on:
@@ -233,11 +253,13 @@ class SequenceEstimator(BaseEstimator):
             self._check_known(problem.sequences)
             self.network_.dropout = self.dropout
             return
-        self._check_lengths(problem.sequences, problem.sequences.lengths[0])
-        self.network_ = self._new_network(problem, rng)
+        n_steps = int(problem.sequences.lengths[0]) if self._readout() == "concat" else None
+        self._check_lengths(problem.sequences, n_steps)
+        self.network_ = self._new_network(problem, n_steps, rng)
+        self._shape = {name: getattr(self, name) for name in self._shape_parameters}
         self._dropout_seed = int(rng.randint(2**31)) if self.dropout else 0
 
-    def _new_network(self, problem, rng):
+    def _new_network(self, problem, n_steps, rng):
         recurrent = {
             "hidden_size": self.hidden_size,
             "num_layers": self.num_layers,
@@ -245,7 +267,7 @@ class SequenceEstimator(BaseEstimator):
             "bias": self.bias,
         }
         cell = make_cell(self.cell, self.nonlinearity)
-        values, n_steps = problem.sequences.values, int(problem.sequences.lengths[0])
+        values = problem.sequences.values
         input_size = values.shape[1] if self.embedding_dim is None else int(values.max()) + 1
         return SequenceNetwork(
             input_size, problem.n_outputs, cell, recurrent, self._readout(), n_steps,

@@ -258,7 +258,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         y = self._check_y(y)
         sequences = self._check_sequences(X, reset=not goes_on)
         check_consistent_length(sequences, y)
-        if not goes_on:
+        if goes_on:
+            if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(
+                    f"classes={classes!r} are not those of the first call, {self.classes_}; leave classes out"
+                )
+        else:
             self.classes_ = np.unique(y if classes is None else classes)
             if self.classes_.size < 2:
                 raise ValueError(

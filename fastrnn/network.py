@@ -55,8 +55,8 @@ class SequenceNetwork:
         The stack's options: hidden_size, num_layers, bias, bidirectional.
     readout : {"last", "mean", "max", "concat"} or None
         None leaves a row of outputs for each step.
-    n_steps : int
-        The length of every sequence, which "concat" alone needs.
+    n_steps : int or None
+        The length of every sequence, for "concat".
     embedding_dim : int or None
     dropout : float
         Between the levels of the stack, and on the features the head reads.

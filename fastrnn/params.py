@@ -32,7 +32,7 @@ class Parameters:
         self.shapes = dict(shapes)
         self.dtype = np.dtype(dtype)
         self._by_row = frozenset(by_row)
-        # Every parameter starts on a cache line, so the vector has gaps of zeros that stay zero.
+        # Parameters start whole cache lines apart, so the vector has gaps of zeros that stay zero.
         line = CACHE_LINE // self.dtype.itemsize
         self._offsets, size = {}, 0
         for name, shape in self.shapes.items():

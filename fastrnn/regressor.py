@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.readouts import READOUTS
@@ -137,6 +138,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         "normalize_y": ["boolean"],
     }
 
+    _shape_parameters = (*SequenceEstimator._shape_parameters, "return_sequences")
+
     def __init__(
         self,
         *,
@@ -257,7 +260,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         values = outputs.astype(np.float64) * self._y_scale + self._y_mean
         if self._y_is_flat:
             values = values[:, 0]
-        if not self.return_sequences:
+        if self.network_.readout is not None:
             return values
         if isinstance(X, np.ndarray) and X.dtype != object:
             return values.reshape(len(sequences), -1, *values.shape[1:])
@@ -265,7 +268,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     def score(self, X, y, sample_weight=None):
         """R^2 of the predictions; with return_sequences over all steps of all sequences."""
-        if not self.return_sequences:
+        check_is_fitted(self)
+        if self.network_.readout is not None:
             return super().score(X, y, sample_weight)
         outputs, sequences = self._outputs(X)
         targets = self._targets_of_steps(y, sequences)
@@ -293,6 +297,10 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             raise ValueError("requires y to be passed, but the target y is None")
         if self.return_sequences:
             return self._targets_of_steps(y, sequences), np.ndim(next(iter(y))) == 1
+        if getattr(y, "dtype", np.dtype(object)).kind in "OSU":
+            for k, value in enumerate(np.asarray(y, object).flat):
+                if isinstance(value, (str, bytes)):  # NumPy would read "1" as a number
+                    raise ValueError(f"y[{k}] is {value!r}; targets must be numbers")
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=1)
         check_consistent_length(sequences, y)
         if y.ndim > 2:

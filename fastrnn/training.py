@@ -260,6 +260,7 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=()):
     """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns a History of its iterations."""
     history, numbers = History(), np.arange(n)
     theta = network.theta.astype(np.float64)
+    bar = tqdm(total=settings.max_iter, disable=not settings.verbose, unit="iteration")
 
     def value_and_gradient(theta):
         network.theta[:] = theta
@@ -274,6 +275,8 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=()):
         nonlocal theta
         theta = intermediate_result.x.copy()
         history.losses.append(float(intermediate_result.fun))
+        bar.set_postfix(loss=f"{history.losses[-1]:.4g}")
+        bar.update()
         if _tell(callbacks, Progress(history.n_epochs, history.losses[-1], None)):
             raise StopIteration  # SciPy's way to stop
 
@@ -292,6 +295,8 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=()):
         theta = result.x
     except KeyboardInterrupt:
         _warn_of_interrupt(history)
+    finally:
+        bar.close()
     network.theta[:] = theta
     network.changed()
     return history

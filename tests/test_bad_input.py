@@ -83,6 +83,8 @@ BAD_Y = {
         "too_few": (np.ones(11), r"12, 11|11.*12"),
         "none": (None, "y.*None"),
         "strings": (np.full(12, "spam"), "spam"),
+        "numeric_strings": (["1"] * 12, r"y\[0\] is '1'"),
+        "numeric_objects": (np.array([1.0] * 11 + ["1"], object), r"y\[11\] is '1'"),
         "three_axes": (np.ones((12, 2, 2)), r"\(12, 2, 2\)|dim 3"),
         "nan": (np.where(np.arange(12) == 4, np.nan, 1.0), "y.*NaN"),
         "infinity": (np.where(np.arange(12) == 4, np.inf, 1.0), "y.*infinity"),
@@ -347,6 +349,33 @@ def test_another_number_of_outputs_or_classes(train):
         assert (estimator.predict(X) == expected).all()
     clf = train(make("classifier"), X, y).set_params(warm_start=True)
     assert_refused(clf, lambda: clf.fit(X, y + 1), "3")
+
+
+OTHER_SHAPES = {
+    "cell": "rnn", "hidden_size": 5, "num_layers": 2, "nonlinearity": "relu", "readout": "mean",
+    "embedding_dim": 2, "dtype": "float64",
+}  # fmt: skip
+
+
+@every_estimator
+@pytest.mark.parametrize("name", [*OTHER_SHAPES, "bias", "bidirectional", "return_sequences"])
+def test_parameters_set_after_the_fit_that_the_network_cannot_follow(kind, name, train):
+    if name == "return_sequences" and kind == "classifier":
+        return
+    X, y = good()
+    expected = train(make(kind), X, y).predict(X)
+    changed = train(make(kind), X, y)
+    changed.set_params(**{name: OTHER_SHAPES.get(name) or not getattr(changed, name)})
+    assert (changed.predict(X) == expected).all()  # as scikit-learn's: what counts is the fit
+    assert_refused(changed, lambda: changed.partial_fit(X, y), f"{name}=.* has {name}=")
+    changed.set_params(warm_start=True)
+    assert_refused(changed, lambda: changed.fit(X, y), f"{name}=.* has {name}=")
+
+
+def test_other_classes_than_at_the_first_call(train):
+    X, y = good()
+    clf = train(make("classifier"), X, y)
+    assert_refused(clf, lambda: clf.partial_fit(X, y, classes=[0, 1]), "classes=.*first call")
 
 
 def test_bad_targets_of_steps(train):
