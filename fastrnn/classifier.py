@@ -1,7 +1,7 @@
 """Sequence to label."""
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
@@ -251,8 +251,11 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return self._probabilities(outputs)
 
     def predict_log_proba(self, X):
-        """The logarithm of `predict_proba`."""
-        return np.log(self.predict_proba(X))
+        """The logarithm of `predict_proba`, exact where that is zero."""
+        outputs = self._outputs(X)[0].astype(np.float64)
+        if self.classes_.size == 2:
+            return np.hstack([log_expit(-outputs), log_expit(outputs)])
+        return log_softmax(outputs, axis=1)
 
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
         y = self._check_y(y)
@@ -306,8 +309,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     def _probabilities(self, outputs):
         outputs = outputs.astype(np.float64)
         if self.classes_.size == 2:
-            p = expit(outputs)
-            return np.hstack([1 - p, p])
+            return np.hstack([expit(-outputs), expit(outputs)])
         return softmax(outputs, axis=1)
 
     def _validation_score(self, network, problem, held_out):

@@ -1,7 +1,5 @@
 """Parameters as one flat vector with named views, and their initial values."""
 
-from math import sqrt
-
 import numpy as np
 
 from fastrnn.kernels.vectors import CACHE_LINE, empty_aligned
@@ -135,11 +133,6 @@ class Parameters:
 def uniform(view, bound, rng):
     """Uniform in +-bound: with 1 / sqrt(H) PyTorch's choice for recurrent and dense layers."""
     view[...] = rng.uniform(-bound, bound, view.shape)
-
-
-def glorot_uniform(view, rng):
-    """Uniform with the variance 2 / (fan in + fan out): Glorot and Bengio, AISTATS 2010."""
-    uniform(view, sqrt(6.0 / sum(view.shape)), rng)
 
 
 def orthogonal(view, rng):

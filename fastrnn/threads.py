@@ -1,4 +1,4 @@
-"""How many shards run at once, safely.
+"""How many threads work at once, safely.
 
 Numba's parallel loops have hazards that `run` keeps away from:
 - under its workqueue layer two Python threads in parallel loops at once abort the process: only
@@ -81,9 +81,9 @@ def limit(n_jobs):
         _local.limit = before
 
 
-def available():
-    """Threads that `run` would use now."""
-    if _is_forked:
+def available(work):
+    """Threads that `run` would use now for so many multiply-adds."""
+    if work <= SMALL or _is_forked:
         return 1
     allowed = getattr(_local, "limit", None)
     return resolve(None) if allowed is None else allowed
@@ -94,7 +94,7 @@ def run(work, at_once, serial):
 
     It pays for more than `SMALL` multiply-adds of `work`.  Both must give the same bits.
     """
-    threads = available() if work > SMALL else 1
+    threads = available(work)
     if threads == 1 or not _turn.acquire(blocking=False):
         return serial()
     try:
@@ -118,20 +118,5 @@ def run_tasks(kernel, n_tasks, arguments, work):
     run(
         work if n_tasks > 1 else 0,
         lambda: parallel.run_tasks(kernel, n_tasks, arguments),
-        one_after_the_other,
-    )
-
-
-def run_steps(kernel, n_steps, n_tasks, arguments, work):
-    """Call kernel(*arguments, task, step) for each task of a step, at once where it pays, step after step."""
-
-    def one_after_the_other():
-        for step in range(n_steps):
-            for task in range(n_tasks):
-                kernel(*arguments, task, step)
-
-    run(
-        work,
-        lambda: parallel.run_steps(kernel, n_steps, n_tasks, arguments),
         one_after_the_other,
     )

@@ -24,7 +24,7 @@ BUCKET = 8
 
 @dataclass
 class Settings:
-    """How to train; the names are the estimators'."""
+    """How to train, as the estimators' parameters say, and on how many sequences."""
 
     solver: str
     learning_rate_init: float
@@ -111,8 +111,6 @@ class Trainer:
     ----------
     network
         Has theta, gradient, decays, and `changed()`.
-    loss_and_gradient : callable
-        Of (sequence numbers, epoch): the loss; the gradient is left in the network.
     settings : Settings
     rng : RandomState
         Draws the batches.
@@ -140,6 +138,8 @@ class Trainer:
 
         Parameters
         ----------
+        loss_and_gradient : callable
+            Of (sequence numbers, epoch): the loss; the gradient is left in the network.
         lengths : ndarray (n,)
             Of the sequences.
         score : callable, optional

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # ranks only, and so never its neighbours. Imports inside functions count as well.
 RANKS = [
     ["kernels.__init__", "kernels.vectors"],
-    ["kernels.tiles", "kernels.activations", "kernels.parallel"],
+    ["kernels.tiles", "kernels.steps", "kernels.activations", "kernels.parallel"],
     [
         "kernels.rnn",
         "kernels.lstm",

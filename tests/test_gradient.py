@@ -20,7 +20,7 @@ def draw(S, I, H, vectors, dtype):
     width = vectors * count
     shapes = {
         "d_gates": (S, width),
-        "x": (S + 3, I),
+        "x": (S, I),
         "h": (S + 5, H),
         "d_bias": (width,),
         "d_ih": (I, width - count),
@@ -30,14 +30,14 @@ def draw(S, I, H, vectors, dtype):
     for name, shape in shapes.items():
         arrays[name] = empty_aligned(shape, dtype)
         arrays[name][...] = rng.standard_normal(shape)
-    arrays["rows"], arrays["previous"] = rng.permutation(S + 3)[:S], rng.permutation(S + 5)[:S]
+    arrays["previous"] = rng.permutation(S + 5)[:S]
     arrays["ih_pieces"] = np.array([[0, width - count, 0]])
     last = width - 3 * count
     arrays["hh_pieces"] = np.array([[last, last + count, 2 * count], [last + count, width, 0]])
     return arrays
 
 
-READ = "ih_pieces", "hh_pieces", "d_gates", "x", "h", "rows", "previous"
+READ = "ih_pieces", "hh_pieces", "d_gates", "x", "h", "previous"
 
 
 def run(arrays, step, tasks=(0,)):
@@ -60,7 +60,7 @@ def test_sums_of_outer_products(shape, dtype):
     count, width = n_lanes(dtype), arrays["d_gates"].shape[1]
     actual = run(arrays, width)
     exact = {name: a.astype(float) for name, a in arrays.items() if a.dtype.kind == "f"}
-    d_gates, x, h = exact["d_gates"], exact["x"][arrays["rows"]], exact["h"][arrays["previous"]]
+    d_gates, x, h = exact["d_gates"], exact["x"], exact["h"][arrays["previous"]]
     of_h = np.roll(d_gates[:, -3 * count :], -count, axis=1)
     expected = (
         exact["d_bias"] + d_gates.sum(axis=0),

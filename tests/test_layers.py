@@ -292,11 +292,13 @@ def test_threads_that_share_units_give_the_bits_of_those_that_share_sequences(
     expected = run(layer, x, state, d_output, state, lengths)
     monkeypatch.setattr(cells, "SECOND_LEVEL", 0)
     monkeypatch.setattr("fastrnn.threads.SMALL", 0)
-    for n in (2, 1):
-        with threads(n):
-            actual = run(layer, x, state, d_output, state, lengths)
-        for name, value in expected.items():
-            assert value.tobytes() == actual[name].tobytes(), name
+    seen, run_steps = [], cells.run_steps
+    monkeypatch.setattr(cells, "run_steps", lambda *a: seen.append(a[0]) or run_steps(*a))
+    with threads(2):
+        actual = run(layer, x, state, d_output, state, lengths)
+    assert len(seen) == 2  # forward and backward
+    for name, value in expected.items():
+        assert value.tobytes() == actual[name].tobytes(), name
 
 
 @every_form
@@ -441,6 +443,32 @@ def test_backward_needs_a_forward_in_train(cell):
     layer.eval()(normal(4, 3, 5))
     with pytest.raises(RuntimeError, match=r"eval\(\)|train\(\)"):
         layer.backward(normal(4, 3, 6))
+    layer.train()(normal(4, 3, 5))
+    layer.backward(normal(4, 3, 6))
+    with pytest.raises(RuntimeError, match="second time"):
+        layer.backward(normal(4, 3, 6))
+
+
+@every_cell
+def test_orthogonal_recurrent_weights(cell):
+    layer = LAYERS[cell](5, 6, random_state=0)
+    layer.reset_parameters(recurrent="orthogonal")
+    for block in layer.state_dict()["weight_hh_l0"].reshape(-1, 6, 6):
+        np.testing.assert_allclose(block @ block.T, np.eye(6), atol=1e-6)
+    with pytest.raises(ValueError, match="'orthogonal'; got 'othogonal'"):
+        layer.reset_parameters(recurrent="othogonal")
+
+
+def test_forget_bias():
+    layer = LSTM(5, 6, num_layers=2, bidirectional=True, random_state=0)
+    layer.reset_parameters(forget_bias=1.5)
+    state = layer.state_dict()
+    for suffix in ("l0", "l0_reverse", "l1", "l1_reverse"):
+        total = state[f"bias_ih_{suffix}"] + state[f"bias_hh_{suffix}"]
+        assert (total[6:12] == 1.5).all() and not (total[:6] == 1.5).any()
+    for other in (GRU(5, 6), RNN(5, 6), LSTM(5, 6, bias=False)):
+        with pytest.raises(ValueError, match="forget_bias=1"):
+            other.reset_parameters(forget_bias=1)
 
 
 @every_cell

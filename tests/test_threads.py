@@ -60,21 +60,21 @@ def test_zero_jobs_is_an_error():
 
 
 def test_limit_is_of_this_thread_and_ends_with_its_block():
-    assert threads.available() == ALL
+    assert threads.available(LARGE) == ALL
     with threads.limit(1):
-        assert threads.available() == 1
+        assert threads.available(LARGE) == 1
         seen = []
-        other = threading.Thread(target=lambda: seen.append(threads.available()))
+        other = threading.Thread(target=lambda: seen.append(threads.available(LARGE)))
         other.start()
         other.join()
         assert seen == [ALL]
         with threads.limit(None):
-            assert threads.available() == ALL
-        assert threads.available() == 1
+            assert threads.available(LARGE) == ALL
+        assert threads.available(LARGE) == 1
         with pytest.raises(KeyError), threads.limit(2):
             raise KeyError
-        assert threads.available() == 1
-    assert threads.available() == ALL
+        assert threads.available(LARGE) == 1
+    assert threads.available(LARGE) == ALL
 
 
 # ---------------------------------------------------------------------------------- run
@@ -139,7 +139,7 @@ def test_a_loop_within_a_loop_is_serial():
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_runs_serially():
     def is_serial():
-        return threads.available() == 1 and run() == ("serial", 1)
+        return threads.available(LARGE) == 1 and run() == ("serial", 1)
 
     def child(check):
         number = os.fork()
@@ -150,4 +150,4 @@ def test_a_forked_child_runs_serially():
     assert child(is_serial) == 0
     # Also when the parent was within a loop, whose turn nobody in the child will give back.
     assert threads.run(LARGE, lambda: child(is_serial), lambda: child(is_serial)) == 0
-    assert threads.available() == ALL  # the parent is as before
+    assert threads.available(LARGE) == ALL  # the parent is as before

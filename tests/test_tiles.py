@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from fastrnn.kernels.tiles import (
-    FEW_ROWS,
     MAX_ROWS,
-    hoisted_rows,
-    next_chunk,
-    next_run,
     pack_gates,
     pack_panels,
     pack_transposed,
@@ -170,35 +166,3 @@ def test_the_product_with_transposed_gates(J, H, order):
         for slot, gate in enumerate(order)
     )
     np.testing.assert_allclose(actual, expected, rtol=0, atol=3e-5)
-
-
-# ------------------------------------------------------------------------------ chunks of steps
-
-COUNTS = [[1] * 40, [20] * 9, [16, 16, 9, 4, 3, 3, 1], [3, 2, 0, 0], [30, 5, 0]]
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("row_bytes", [64, 2**15])
-@pytest.mark.parametrize("counts", COUNTS, ids=str)
-def test_chunks_hold_each_step_once(counts, row_bytes, streamed):
-    counts = np.array(counts)
-    alive = int((counts > 0).sum())
-    room = hoisted_rows(counts[0], alive, row_bytes)
-    t = 0
-    while t < alive:
-        stop, hoist = next_chunk(counts[np.newaxis], 0, t, streamed, room)
-        assert t < stop <= alive
-        if hoist:
-            assert counts[t:stop].sum() <= room
-        else:
-            assert not streamed and (counts[t:stop] >= FEW_ROWS).all()
-        t = stop
-
-
-def test_runs_of_rows_that_lie_together():
-    starts, counts = np.array([[4, 7, 9, 20, 21]]), np.array([[3, 2, 1, 1, 1]])
-    assert next_run(starts, counts, 0, 0, 5) == (6, 3)
-    assert next_run(starts, counts, 0, 1, 5) == (3, 3)
-    assert next_run(starts, counts, 0, 0, 2) == (5, 2)
-    assert next_run(starts, counts, 0, 3, 5) == (2, 5)
-    assert next_run(starts, counts, 0, 4, 5) == (1, 5)

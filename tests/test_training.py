@@ -193,10 +193,13 @@ def test_the_weights_of_the_best_score_stay():
 
 def test_an_improvement_up_to_tol_is_none():
     scores = iter([0.5, 0.52, 0.54, 0.56, 0.58])
-    toy = Toy()
-    trainer = train(toy, score=lambda: next(scores), tol=0.1, n_iter_no_change=2)
+    toy, after = Toy(), []
+    trainer = train(
+        toy, score=lambda: next(scores), tol=0.1, n_iter_no_change=2,
+        callbacks=[lambda progress: after.append(toy.theta.copy())],
+    )  # fmt: skip
     assert trainer.history.n_epochs == 3
-    assert_same_bits(toy.theta, toy.theta)
+    assert_same_bits(toy.theta, after[2])  # the best is kept, however little better
 
 
 def test_without_validation_only_tol_ends_training():

@@ -1,7 +1,8 @@
 """The gradients of weights and inputs: products with the gradients of a layer's gates.
 
 For packed rows s, d_weight += sum over s of input(s) d_gates(s)^T.  Rows are added in their order, whatever the
-number of threads: threads share out the columns, never the rows.
+number of threads: they share out the columns of a weight's gradient.  An input's gradient is no sum over rows; there
+they share the rows.
 """
 
 import numpy as np
@@ -24,16 +25,16 @@ CHUNK = 192  # rows between one pass over the weights' gradients and the next
 
 
 @njit(**OPTIONS)
-def gather_rows(blocks, b0, a, first, picked, n):
-    """Copy n rows of a, those `picked` from index `first`, in blocks of as many columns as a tile has rows.
+def gather_rows(blocks, b0, a, picked):
+    """Copy the `picked` rows of a, in blocks of as many columns as a tile has rows.
 
     A block's columns are contiguous, row after row: a tile then reads them one after the other.
     """
     M, count = a.shape[1], lanes(a)
     rows = tile_rows(M)
     size = CHUNK * rows + count  # a vector runs over the block's end
-    for k in range(n):
-        source, target = picked[first + k] * M, b0 + k * rows
+    for k in range(picked.size):
+        source, target = picked[k] * M, b0 + k * rows
         for m in range(0, M, rows):
             # A whole vector is quicker than `rows` elements; the next row, or the room, takes what is too much.
             store(blocks, target, load_some(a, source + m, a.size - source - m))
@@ -89,11 +90,11 @@ def _left_size(M, count):
 
 
 @njit(**OPTIONS)
-def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous, step, task):
+def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, step, task):
     """The columns of d_gates (S, width) from task * step on, no more than `step` of them (whole vectors).
 
-    Adds to d_bias (width,), to d_ih (I, N) and to d_hh (H, N) as `ih_pieces` and `hh_pieces` say; x (., I) is read
-    at `rows` and h (., H) at `previous` (S,).
+    Adds to d_bias (width,), to d_ih (I, N) and to d_hh (H, N) as `ih_pieces` and `hh_pieces` say; x is (S, I),
+    and h (., H) is read at `previous` (S,).
     """
     I, H = x.shape[1], h.shape[1]
     count = lanes(d_gates)
@@ -106,9 +107,9 @@ def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, prev
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         copy_columns(buffer, right, d_bias, d_gates, s, n, low, high)
-        gather_rows(buffer, left, x, s, rows, n)
+        gather_rows(buffer, left, x, np.arange(s, s + n))
         add_outer(d_ih, ih_pieces, buffer, left, tile_rows(I), right, n, low, high)
-        gather_rows(buffer, left, h, s, previous, n)
+        gather_rows(buffer, left, h, previous[s : s + n])
         add_outer(d_hh, hh_pieces, buffer, left, tile_rows(H), right, n, low, high)
 
 

@@ -22,14 +22,18 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import tanh
-from fastrnn.kernels.tiles import (
+from fastrnn.kernels.steps import (
     HOISTED_STEPS,
-    MAX_WIDTH,
     SECOND_LEVEL,
-    gate_tile,
     hoisted_rows,
+    is_cut,
     next_chunk,
     next_run,
+    row_before,
+)
+from fastrnn.kernels.tiles import (
+    MAX_WIDTH,
+    gate_tile,
     pack_gates,
     product,
     scratch,
@@ -164,7 +168,7 @@ def forward(h, gates, x, panels, starts, counts, firsts, keep, task):
                     target = at(hoisted, base + p * room * 4 * L)
                     _hoist(target, x_d, I, at(panels_d, p * size), starts, counts, s, t, stop)
         n, row = counts[s, t], starts[s, t]
-        old = B + starts[s, t - 1] if t > 0 else firsts[s]
+        old = row_before(starts, firsts, s, t, B)
         for p in range(blocks):
             panel = at(panels_d, p * size)
             start = panel
@@ -182,7 +186,7 @@ def forward(h, gates, x, panels, starts, counts, firsts, keep, task):
 def forward_block(h, gates, x, panels, hoisted, starts, counts, firsts, keep, task, t):
     """Step t of one vector of units, number `task` of all directions', in all shards.
 
-    Threads that share units read a part of the weights each.  hoisted (units / lanes, B HOISTED_STEPS, 4 lanes) is
+    Threads that share units read a part of the weights each.  hoisted (D P / lanes, B HOISTED_STEPS, 4 lanes) is
     filled here, at the first of each HOISTED_STEPS steps.
     """
     blocks, size = panels.shape[1:]
@@ -201,7 +205,7 @@ def forward_block(h, gates, x, panels, hoisted, starts, counts, firsts, keep, ta
         if n > 0:
             for k in range(t - t % HOISTED_STEPS, t):
                 room += counts[s, k]
-            old = B + starts[s, t - 1] if t > 0 else firsts[s]
+            old = row_before(starts, firsts, s, t, B)
             _units(
                 h_d, gates_d, x_d, panel, at(hoisted, room * 4 * L), True, (I, H, P), B + row, old,
                 row, n, p * L, H - p * L, keep,
@@ -209,7 +213,7 @@ def forward_block(h, gates, x, panels, hoisted, starts, counts, firsts, keep, ta
 
 
 @njit(**OPTIONS)
-def _gate_gradients(d_h, gates, d_out, h_old, n_rows, low, high, H, P, width, is_cut):
+def _gate_gradients(d_h, gates, d_out, h_old, n_rows, low, high, H, P, width, cut):
     """The units low to high of one step's rows; pointers to the first row.
 
     Turns gates into their gradients, and d_h into that part of the gradient of the step before that is no product.
@@ -228,7 +232,7 @@ def _gate_gradients(d_h, gates, d_out, h_old, n_rows, low, high, H, P, width, is
             store(gates, at_gate + P, dn * m * r * (1.0 - r))
             store(gates, at_gate + 2 * P, dh * (before - n) * z * (1.0 - z))
             store(gates, at_gate + 3 * P, dn * r)
-            store(d_h, at_unit, zero if is_cut else dh * z)
+            store(d_h, at_unit, zero if cut else dh * z)
 
 
 @njit(**OPTIONS)
@@ -248,12 +252,12 @@ def backward(d_h, gates, d_out, h, hh_panels, starts, counts, firsts, bptt_steps
     for t in range(counts.shape[1] - 1, -1, -1):
         n, row = counts[s, t], starts[s, t]
         if n > 0:
-            old = B + starts[s, t - 1] if t > 0 else firsts[s]
-            is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
+            old = row_before(starts, firsts, s, t, B)
+            cut = is_cut(t, bptt_steps)
             d_gates, d_rzm = at(gates, row * 4 * P), at(gates, row * 4 * P + P)
             d_row, h_old = at(d_out, row * width), at(h, old * H)
-            _gate_gradients(d_h, d_gates, d_row, h_old, n, 0, P, H, P, width, is_cut)
-            if not is_cut:
+            _gate_gradients(d_h, d_gates, d_row, h_old, n, 0, P, H, P, width, cut)
+            if not cut:
                 product(d_h, P, d_rzm, 4 * P, w_hh, n, P // L, 3 * P)
 
 
@@ -275,13 +279,13 @@ def backward_block(d_h, gates, d_out, h, hh_panels, starts, counts, firsts, bptt
     for s in range(firsts.size):
         first = (d * B + firsts[s]) * P
         n = counts[s, t + 1] if step > 0 else 0
-        if n > 0 and (bptt_steps == 0 or (t + 1) % bptt_steps > 0 or t < 0):
+        if n > 0 and not is_cut(t + 1, bptt_steps):
             d_rzm = at(gates, starts[s, t + 1] * 4 * P + P)
             product(at(d_h, first + low), P, d_rzm, 4 * P, w_hh, n, (high - low) // L, 3 * P)
         if t >= 0 and counts[s, t] > 0:
-            row, old = starts[s, t], B + starts[s, t - 1] if t > 0 else firsts[s]
-            is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
+            row, old = starts[s, t], row_before(starts, firsts, s, t, B)
+            cut = is_cut(t, bptt_steps)
             _gate_gradients(
                 at(d_h, first), at(gates, row * 4 * P), at(d_out, row * width), at(h, old * H),
-                counts[s, t], low, high, H, P, width, is_cut,
+                counts[s, t], low, high, H, P, width, cut,
             )  # fmt: skip

@@ -5,14 +5,16 @@
 
 All units need r * h before any has its n, so a step is two products; `gru.py` needs one.
 
-Arrays of one direction, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+Arrays lead with an axis of D directions.  Of one, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
     h       (B + S, H)    the B initial states, then the state after each row
     gates   (S, 3 P)      n, r, z of each row if kept, else (B, 3 P); P is H padded to whole vectors.  Backward
                           leaves the gradients before the nonlinearities there
     reset   (S, P)        r * h of each row if kept, else (B, P)
     x       (S, I)
     panels                for each vector of units: bias, W_ih^T, W_hh^T of r and z; then bias, W_ih^T, W_hh^T of n
-    starts, counts (T,)   for each step the packed row of its first sequence, and how many sequences are alive
+    starts, counts (shards, T)  for each step the packed row of its first sequence, and how many sequences are alive
+    firsts  (shards,)     the first sequence of each shard
+A task is one direction of one shard.
 """
 
 import numpy as np
@@ -41,7 +43,7 @@ _tile_n = gate_tile(1, range(1), range(1))
 
 @njit(**OPTIONS)
 def pack(panels, bias, weight_ih, weight_hh):
-    """panels (blocks of units, 3 lanes (1 + I + H)) from the weights.
+    """One direction's panels (blocks of units, 3 lanes (1 + I + H)) from its weights.
 
     bias is (3H,); weight_ih (I, 3H) and weight_hh (H, 3H) are transposed.
     """

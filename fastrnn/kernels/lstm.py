@@ -21,14 +21,18 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import tanh
-from fastrnn.kernels.tiles import (
+from fastrnn.kernels.steps import (
     HOISTED_STEPS,
-    MAX_WIDTH,
     SECOND_LEVEL,
-    gate_tile,
     hoisted_rows,
+    is_cut,
     next_chunk,
     next_run,
+    row_before,
+)
+from fastrnn.kernels.tiles import (
+    MAX_WIDTH,
+    gate_tile,
     pack_gates,
     product,
     scratch,
@@ -163,7 +167,7 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
                     target = at(hoisted, base + p * room * 4 * L)
                     _hoist(target, x_d, I, at(panels_d, p * size), starts, counts, s, t, stop)
         n, row, first = counts[s, t], starts[s, t], firsts[s]
-        old = B + starts[s, t - 1] if t > 0 else first
+        old = row_before(starts, firsts, s, t, B)
         for p in range(blocks):
             panel = at(panels_d, p * size)
             start = panel
@@ -181,7 +185,7 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
 def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep, task, t):
     """Step t of one vector of units, number `task` of all directions', in all shards.
 
-    Threads that share units read a part of the weights each.  hoisted (units / lanes, B HOISTED_STEPS, 4 lanes) is
+    Threads that share units read a part of the weights each.  hoisted (D P / lanes, B HOISTED_STEPS, 4 lanes) is
     filled here, at the first of each HOISTED_STEPS steps.
     """
     d, p = task // panels.shape[1], task % panels.shape[1]
@@ -199,7 +203,7 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep,
         if n > 0:
             for k in range(t - t % HOISTED_STEPS, t):
                 room += counts[s, k]
-            old = B + starts[s, t - 1] if t > 0 else first
+            old = row_before(starts, firsts, s, t, B)
             _units(
                 h_d, c_d, gates_d, x_d, panel, at(hoisted, room * 4 * L), True, (I, H, P), B + row,
                 old, row, first, n, p * L, H - p * L, keep,
@@ -207,7 +211,7 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep,
 
 
 @njit(**OPTIONS)
-def _gate_gradients(d_h, d_c, gates, d_out, c, c_old, n, low, high, H, P, width, is_cut):
+def _gate_gradients(d_h, d_c, gates, d_out, c, c_old, n, low, high, H, P, width, cut):
     """The units low to high of n rows of one step; pointers to the first row.
 
     Turns gates into their gradients, and d_c into that of the step before; clears d_h, whose next value is a product.
@@ -226,7 +230,7 @@ def _gate_gradients(d_h, d_c, gates, d_out, c, c_old, n, low, high, H, P, width,
             store(gates, at_gate + P, dc * load(c_old, at_unit) * f * (1.0 - f))
             store(gates, at_gate + 2 * P, dc * i * (1.0 - g * g))
             store(gates, at_gate + 3 * P, dh * tanh_c * o * (1.0 - o))
-            store(d_c, at_unit, zero if is_cut else dc * f)
+            store(d_c, at_unit, zero if cut else dc * f)
             store(d_h, at_unit, zero)
 
 
@@ -247,14 +251,14 @@ def backward(d_h, d_c, gates, d_out, c, hh_panels, starts, counts, firsts, H, bp
     for t in range(counts.shape[1] - 1, -1, -1):
         n, row = counts[s, t], starts[s, t]
         if n > 0:
-            old = B + starts[s, t - 1] if t > 0 else firsts[s]
-            is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
+            old = row_before(starts, firsts, s, t, B)
+            cut = is_cut(t, bptt_steps)
             d_gates = at(gates, row * 4 * P)
             _gate_gradients(
                 d_h, d_c, d_gates, at(d_out, row * width), at(c, (B + row) * P), at(c, old * P),
-                n, 0, P, H, P, width, is_cut,
+                n, 0, P, H, P, width, cut,
             )  # fmt: skip
-            if not is_cut:
+            if not cut:
                 product(d_h, P, d_gates, 4 * P, w_hh, n, P // lanes(c), 4 * P)
 
 
@@ -278,14 +282,14 @@ def backward_block(
     for s in range(firsts.size):
         first = (d * B + firsts[s]) * P
         n = counts[s, t + 1] if step > 0 else 0
-        if n > 0 and (bptt_steps == 0 or (t + 1) % bptt_steps > 0 or t < 0):
+        if n > 0 and not is_cut(t + 1, bptt_steps):
             d_gates = at(gates, starts[s, t + 1] * 4 * P)
             product(at(d_h, first + low), P, d_gates, 4 * P, w_hh, n, (high - low) // L, 4 * P)
         if t >= 0 and counts[s, t] > 0:
             row = starts[s, t]
-            old = B + starts[s, t - 1] if t > 0 else firsts[s]
-            is_cut = bptt_steps > 0 and t > 0 and t % bptt_steps == 0
+            old = row_before(starts, firsts, s, t, B)
+            cut = is_cut(t, bptt_steps)
             _gate_gradients(
                 at(d_h, first), at(d_c, first), at(gates, row * 4 * P), at(d_out, row * width),
-                at(c, (B + row) * P), at(c, old * P), counts[s, t], low, high, H, P, width, is_cut,
+                at(c, (B + row) * P), at(c, old * P), counts[s, t], low, high, H, P, width, cut,
             )  # fmt: skip

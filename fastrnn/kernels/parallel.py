@@ -1,7 +1,8 @@
 """The parallel loop: any kernel's tasks at once.
 
 One loop serves all kernels, and calls them by address.  Were a loop to call a kernel by name, its compilation would
-take in all the kernel's code and optimise it anew, three times over.
+take in all the kernel's code and optimise it anew, three times over.  A kernel returns nothing, and must not raise:
+nobody looks at how a call has ended.
 """
 
 import numba
@@ -11,13 +12,13 @@ from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fastrnn.kernels.vectors import INT, OPTIONS, PARALLEL_OPTIONS
+from fastrnn.kernels.vectors import INT, OPTIONS
 
 VERSION = 1
 
 
 def run_tasks(kernel, n_tasks, arguments):
-    """Call kernel(*arguments, task) for each task, in any order; the kernel returns nothing."""
+    """Call kernel(*arguments, task) for each task, in any order."""
     _run_tasks(_address(kernel, arguments, 1), n_tasks, arguments)
 
 
@@ -33,7 +34,10 @@ def _address(kernel, arguments, n_integers):
     """Where the code of a kernel for these arguments and so many integers lies; compiled if there is none yet."""
     key = (
         kernel,
-        *[(a.dtype.char, a.flags.num) if isinstance(a, np.ndarray) else type(a) for a in arguments],
+        *[
+            (a.dtype.char, a.ndim, a.flags.num) if isinstance(a, np.ndarray) else type(a)
+            for a in arguments
+        ],
     )
     if key not in _addresses:
         kinds = *map(numba.typeof, arguments), *[types.intp] * n_integers
@@ -56,7 +60,7 @@ def _run_steps(address, n_steps, n_tasks, arguments):
     _loop(code, data, n_steps, n_tasks)
 
 
-@njit(**PARALLEL_OPTIONS)
+@njit(**OPTIONS, parallel=True)
 def _loop(code, data, n_steps, n_tasks):
     for step in range(n_steps):
         for task in prange(n_tasks):

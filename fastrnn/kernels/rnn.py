@@ -16,12 +16,16 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import activate, slope
-from fastrnn.kernels.tiles import (
+from fastrnn.kernels.steps import (
     SECOND_LEVEL,
-    gate_tile,
     hoisted_rows,
+    is_cut,
     next_chunk,
     next_run,
+    row_before,
+)
+from fastrnn.kernels.tiles import (
+    gate_tile,
     pack_panels,
     panel_width,
     product,
@@ -151,7 +155,7 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
                     _hoist(target, x_d, I, panel, width, starts, counts, s, t, stop)
                     v += width
         n, row = counts[s, t], starts[s, t]
-        old = B + starts[s, t - 1] if t > 0 else firsts[s]
+        old = row_before(starts, firsts, s, t, B)
         v = 0
         while v < n_vectors:
             width = panel_width(n_vectors - v)
@@ -197,5 +201,5 @@ def backward(
                 dh = load(d_h, at_unit) + load_some(d_out, out + q * width + unit, H - unit)
                 store(d_gates, kept + q * P + unit, dh * slope(nonlinearity, y))
                 store(d_h, at_unit, zero)
-        if bptt_steps == 0 or t == 0 or t % bptt_steps > 0:
+        if not is_cut(t, bptt_steps):
             product(at(d_h, state), P, at(d_gates, kept), P, w_hh, n, P // L, P)

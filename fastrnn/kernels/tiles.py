@@ -281,49 +281,6 @@ def tile_rows(n):
     return rows
 
 
-FEW_ROWS = 4
-"""Fewer rows than these use a third of the registers or less."""
-SECOND_LEVEL = 3 * 2**18
-"""Bytes of weights that stay in the second-level cache from step to step."""
-HOISTED_STEPS = 8
-HOISTED = 2**18
-"""Bytes of hoisted input products that stay there with them."""
-
-
-@njit(**OPTIONS)
-def hoisted_rows(n, n_steps, row_bytes):
-    """Rows to make room for, for a shard of n sequences, if input products are hoisted."""
-    return min(max(HOISTED // row_bytes, HOISTED_STEPS * n), n * n_steps)
-
-
-@njit(**OPTIONS)
-def next_chunk(counts, s, t, streamed, room):
-    """The step after a chunk of shard s's steps from t, and whether the input's part of its products is to be hoisted.
-
-    Hoisted, the products of all the chunk's rows with the input weights come first, in full tiles; a step then reads
-    only the hidden state's weights.  That pays where a step has few rows, or where its weights are `streamed`, too
-    many for the second-level cache.  `room` is what `hoisted_rows` gave.
-    """
-    hoist = counts[s, t] < FEW_ROWS or streamed
-    rows = 0
-    while t < counts.shape[1] and counts[s, t] > 0:
-        rows += counts[s, t]
-        if hoist and rows > room or not hoist and counts[s, t] < FEW_ROWS:
-            break
-        t += 1
-    return t, hoist
-
-
-@njit(**OPTIONS)
-def next_run(starts, counts, s, t, stop):
-    """How many of shard s's rows lie one after the other from step t on, and the first step not among them."""
-    n = counts[s, t]
-    while t + 1 < stop and starts[s, t + 1] == starts[s, t] + counts[s, t]:
-        t += 1
-        n += counts[s, t]
-    return n, t + 1
-
-
 @njit(**OPTIONS)
 def panel_width(n_vectors):
     """Vectors in the next panel when `n_vectors` are left: 4, 2 or 1."""

@@ -50,10 +50,6 @@ OPTIONS = {
     "no_cfunc_wrapper": True,
 }  # fmt: skip
 """Options of every kernel."""
-INLINE_OPTIONS = {**OPTIONS, "forceinline": True}
-"""Options of a function that only works out addresses."""
-PARALLEL_OPTIONS = {**OPTIONS, "parallel": True}
-"""Options of a loop over shards; compiling one takes a second, so it only calls a kernel."""
 
 INT = ir.IntType(64)
 INT32 = ir.IntType(32)

@@ -11,7 +11,9 @@ import numpy as np
 from fastrnn import threads
 from fastrnn.kernels import activations, gru, gru_reset_before, lstm, rnn
 from fastrnn.kernels.gradient import add_product, gradient
-from fastrnn.kernels.tiles import HOISTED_STEPS, MAX_WIDTH, SECOND_LEVEL, pack_transposed
+from fastrnn.kernels.parallel import run_steps
+from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL
+from fastrnn.kernels.tiles import MAX_WIDTH, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
 
 NONLINEARITIES = {
@@ -27,54 +29,58 @@ def _run(kernel, work, arrays, packing, scalars):
     threads.run_tasks(kernel, len(arrays[0]) * packing.firsts.size, arguments, work)
 
 
-def _are_streamed(panels, work, packing):
-    """Whether the weights are too many for the second-level cache, and a step's work enough to share."""
-    is_large = panels[0].nbytes > SECOND_LEVEL
-    return is_large and work // packing.counts.shape[1] > threads.SMALL
+def _run_sharing_units(kernel, n_steps, n_tasks, arguments, work, panels, by_sequences):
+    """Share the units of each step, if weights are many, else the tasks.
+
+    A thread then reads a part of the weights only, where the second-level cache cannot hold them.
+    """
+    is_large = panels[0].nbytes > SECOND_LEVEL and work // n_steps > threads.SMALL
+    if not is_large:
+        return by_sequences()
+    threads.run(work, lambda: run_steps(kernel, n_steps, n_tasks, arguments()), by_sequences)
 
 
 def _run_forward(kernel, work, arrays, packing, keep):
-    """Run an LSTM's or GRU's forward pass; threads share the tasks, or the units of each step if weights are many."""
-    panels = arrays[-1]
-    if not _are_streamed(panels, work, packing):
-        return _run(kernel.forward, work, arrays, packing, (keep,))
-    D, blocks, dtype = *panels.shape[:2], panels.dtype
-    rows = packing.n_sequences * HOISTED_STEPS
-    hoisted = empty_aligned((D * blocks, rows, 4 * n_lanes(dtype)), dtype)
-    arguments = (*arrays, hoisted, packing.starts, packing.counts, packing.firsts, keep)
-    n_steps = packing.counts.shape[1]
-    threads.run_steps(kernel.forward_block, n_steps, D * blocks, arguments, work)
+    """Run an LSTM's or GRU's forward pass; the last array is the panels."""
+    (D, blocks, _), dtype = arrays[-1].shape, arrays[-1].dtype
+
+    def with_room():
+        rows = packing.n_sequences * HOISTED_STEPS
+        hoisted = empty_aligned((D * blocks, rows, 4 * n_lanes(dtype)), dtype)
+        return *arrays, hoisted, packing.starts, packing.counts, packing.firsts, keep
+
+    _run_sharing_units(
+        kernel.forward_block, packing.counts.shape[1], D * blocks, with_room, work, arrays[-1],
+        lambda: _run(kernel.forward, work, arrays, packing, (keep,)),
+    )  # fmt: skip
 
 
 def _run_backward(kernel, work, arrays, packing, scalars):
     """Likewise, backward; the first array is d_h (D, B, P), the last W_hh's panels."""
-    d_h, panels = arrays[0], arrays[-1]
-    if not _are_streamed(panels, work, packing):
-        return _run(kernel.backward, work, arrays, packing, scalars)
-    D, P = d_h.shape[0], d_h.shape[2]
-    tasks = D * -(-P // (MAX_WIDTH * n_lanes(d_h.dtype)))
+    (D, _, P), dtype = arrays[0].shape, arrays[0].dtype
+    n_tasks = D * -(-P // (MAX_WIDTH * n_lanes(dtype)))
     arguments = (*arrays, packing.starts, packing.counts, packing.firsts, *scalars)
-    threads.run_steps(kernel.backward_block, packing.counts.shape[1] + 1, tasks, arguments, work)
+    _run_sharing_units(
+        kernel.backward_block, packing.counts.shape[1] + 1, n_tasks, lambda: arguments, work,
+        arrays[-1], lambda: _run(kernel.backward, work, arrays, packing, scalars),
+    )  # fmt: skip
 
 
 def add_rows_product(c, a, panels, n_k):
     """`fastrnn.kernels.gradient.add_product`, the rows shared out among the threads."""
     S, n = c.shape
     work = S * n_k * n
-    step = -(-S // (threads.available() if work > threads.SMALL else 1))
+    step = -(-S // threads.available(work))
     threads.run_tasks(add_product, -(-S // step), (c, a, panels, n_k, step), work)
 
 
-def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous):
+def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous):
     """One direction's `fastrnn.kernels.gradient.gradient`, its columns shared out among the threads."""
     S, width = d_gates.shape
     work = S * width * (x.shape[1] + h.shape[1])
     panel = MAX_WIDTH * n_lanes(d_gates.dtype)
-    shares = threads.available() if work > threads.SMALL else 1
-    step = -(-width // (shares * panel)) * panel
-    arguments = (
-        d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, rows, previous, step,
-    )  # fmt: skip
+    step = -(-width // (threads.available(work) * panel)) * panel
+    arguments = d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, step
     threads.run_tasks(gradient, -(-width // step), arguments, work)
 
 
@@ -152,6 +158,7 @@ class LSTMCell:
         gates = empty_aligned((D, S if keep else 0, 4 * P), x.dtype)
         arrays = (h, c, gates, x, panels)
         _run_forward(lstm, _work(self, x, h), arrays, packing, keep)
+        # Backward turns the gates into their gradients.
         return {"x": x, "h": h, "c": c, "d_gates": gates}
 
     def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
@@ -293,7 +300,7 @@ def _add_gradients(
         H = w_hh.shape[0]
         d_bias = zeros_aligned((d_gates.shape[1],), h.dtype)
         d_ih, d_hh = _target(w_ih, H, P, h.dtype), _target(w_hh, H, P, h.dtype)
-        add_gradient(d_bias, d_ih, d_hh, ih, hh, d_gates, x, h, packing.all_rows, previous)
+        add_gradient(d_bias, d_ih, d_hh, ih, hh, d_gates, x, h, previous)
         _add_padded(w_ih, d_ih, H, P)
         _add_padded(w_hh, d_hh, H, P)
         for bias, pieces in ((b_ih, ih_pieces), (b_hh, bias_hh_pieces or hh_pieces)):

@@ -52,10 +52,9 @@ class Dense:
         d_padded[:, :C] = d_out
         d_padded[:, C:] = 0
         d_weight, d_bias = np.zeros((self.input_size, width), dtype), np.zeros(width, dtype)
-        rows = np.arange(n)
         add_gradient(
             d_bias, d_weight, _NO_WEIGHT[dtype.name], column_runs((0, width, 0)), column_runs(), d_padded, x,
-            np.empty((n, 0), dtype), rows, rows,
+            np.empty((n, 0), dtype), np.arange(n),
         )  # fmt: skip
         self.parameters.stored_gradients["weight"][...] += d_weight[:, :C]
         self.parameters.stored_gradients["bias"][...] += d_bias[:C]

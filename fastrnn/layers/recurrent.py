@@ -65,6 +65,11 @@ class _Recurrent:
             "orthogonal" makes each gate's hidden-to-hidden matrix a random orthogonal one (Saxe et al. 2014).
         forget_bias : float, optional
             The sum of the LSTM's two forget biases (Jozefowicz et al. 2015 recommend 1).
+
+        Raises
+        ------
+        ValueError
+            For another `recurrent`, or a `forget_bias` without an LSTM's biases.
         """
         self._stack.reset_parameters(self._rng, recurrent, forget_bias)
 

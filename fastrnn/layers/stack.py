@@ -194,11 +194,17 @@ class Stack:
             The sum of the LSTM's two forget biases (Jozefowicz et al. 2015 recommend 1).
         """
         H = self.hidden_size
+        if recurrent not in ("uniform", "orthogonal"):
+            raise ValueError(f"recurrent must be 'uniform' or 'orthogonal'; got {recurrent!r}")
+        if forget_bias is not None and not (self.n_states == 2 and self.bias):
+            raise ValueError(
+                f"forget_bias={forget_bias!r} is for an LSTM with biases; leave it out"
+            )
         for name in self.parameters:
             uniform(self.parameters[name], 1 / sqrt(H), rng)
             if recurrent == "orthogonal" and name.startswith("weight_hh"):
                 orthogonal(self.parameters[name], rng)
-            if forget_bias is not None and self.n_states == 2 and name.startswith("bias"):
+            if forget_bias is not None and name.startswith("bias"):
                 self.parameters[name][H : 2 * H] = forget_bias if "_ih_" in name else 0.0
         self.parameters.changed()
 
