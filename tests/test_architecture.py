@@ -14,7 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # ranks only, and so never its neighbours. Imports inside functions count as well.
 RANKS = [
     ["kernels.__init__", "kernels.vectors"],
-    ["kernels.tiles", "kernels.steps", "kernels.activations", "kernels.parallel"],
+    ["kernels.tiles", "kernels.activations", "kernels.parallel"],
+    ["kernels.steps"],
     [
         "kernels.rnn",
         "kernels.lstm",

@@ -25,10 +25,10 @@ from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.steps import (
     HOISTED_STEPS,
     SECOND_LEVEL,
+    hoist,
     hoisted_rows,
     is_cut,
     next_chunk,
-    next_run,
     row_before,
 )
 from fastrnn.kernels.tiles import (
@@ -55,6 +55,7 @@ from fastrnn.kernels.vectors import (
 
 VERSION = 2
 
+GATES, INPUT_GATES = np.intp(4), np.intp(3)  # no literals: products would be compiled again
 ORDER_BIAS = np.arange(4)
 ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
 ORDER_HH = np.arange(3)
@@ -73,31 +74,6 @@ def pack(panels, bias, weight_ih, weight_hh):
     pack_gates(panels, np.intp(0), bias.reshape(1, 4 * H), H, ORDER_BIAS, FACTORS_BIAS)
     pack_gates(panels, 4 * L, weight_ih, H, ORDER_IH, FACTORS_BIAS)
     pack_gates(panels, (4 + 3 * I) * L, weight_hh, H, ORDER_HH, FACTORS_HH)
-
-
-@njit(**OPTIONS)
-def _gates(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
-    """A function of its own, so that the tiles are compiled once."""
-    _tile(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
-
-
-@njit(**OPTIONS)
-def _hoist(before, x, I, panel, starts, counts, s, t, stop):
-    """bias + W_ih x of one block of units, for shard s's rows of steps t to stop, into rows of 4 vectors."""
-    L = lanes(x)
-    w_x = at(panel, 4 * L)
-    nothing = np.intp(0)  # not a literal, for which the tiles would be compiled again
-    while t < stop and counts[s, t] > 0:
-        x_run = at(x, starts[s, t] * I)
-        n, t = next_run(starts, counts, s, t, stop)
-        rows_a_tile = tile_rows(n)
-        r = 0
-        while r < n:
-            rows = min(rows_a_tile, n - r)
-            x_r = at(x_run, r * I)
-            _gates(rows, before, panel, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
-            before = at(before, rows * 4 * L)
-            r += rows
 
 
 @njit(**OPTIONS)
@@ -120,7 +96,7 @@ def _units(h, gates, x, panel, start, is_hoisted, sizes, now, old, row, n, unit,
         rows = min(rows_a_tile, n - k)
         begin = at(start, k * start_stride)
         x_k, h_k = at(x, k * I), at(h_old, k * H)
-        _gates(rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_k, H, H, w_h, ahead)
+        _tile(rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_k, H, H, w_h, ahead)
         for q in range(rows):
             t_r, t_z = split(tanh(load_wide(sums, (4 * q + 1) * L, 2)))
             r, z, m = t_r * 0.5 + 0.5, t_z * 0.5 + 0.5, load(sums, (4 * q + 3) * L)
@@ -166,7 +142,19 @@ def forward(h, gates, x, panels, starts, counts, firsts, keep, task):
                     base = aligned_start(hoisted)
                 for p in range(blocks):
                     target = at(hoisted, base + p * room * 4 * L)
-                    _hoist(target, x_d, I, at(panels_d, p * size), starts, counts, s, t, stop)
+                    hoist(
+                        target,
+                        GATES,
+                        INPUT_GATES,
+                        x_d,
+                        I,
+                        at(panels_d, p * size),
+                        starts,
+                        counts,
+                        s,
+                        t,
+                        stop,
+                    )
         n, row = counts[s, t], starts[s, t]
         old = row_before(starts, firsts, s, t, B)
         for p in range(blocks):
@@ -201,7 +189,19 @@ def forward_block(h, gates, x, panels, hoisted, starts, counts, firsts, keep, ta
         room = (task * B + firsts[s]) * HOISTED_STEPS
         if t % HOISTED_STEPS == 0:
             stop = min(t + HOISTED_STEPS, counts.shape[1])
-            _hoist(at(hoisted, room * 4 * L), x_d, I, panel, starts, counts, s, t, stop)
+            hoist(
+                at(hoisted, room * 4 * L),
+                GATES,
+                INPUT_GATES,
+                x_d,
+                I,
+                panel,
+                starts,
+                counts,
+                s,
+                t,
+                stop,
+            )
         if n > 0:
             for k in range(t - t % HOISTED_STEPS, t):
                 room += counts[s, k]

@@ -24,10 +24,10 @@ from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.steps import (
     HOISTED_STEPS,
     SECOND_LEVEL,
+    hoist,
     hoisted_rows,
     is_cut,
     next_chunk,
-    next_run,
     row_before,
 )
 from fastrnn.kernels.tiles import (
@@ -54,7 +54,7 @@ from fastrnn.kernels.vectors import (
 
 VERSION = 2
 
-GATES = 4
+GATES = np.intp(4)  # no literal, for which the products would be compiled again
 ORDER = np.arange(4)
 FACTORS = np.array([0.5, 0.5, 1.0, 0.5])
 _tile = gate_tile(4, range(4), range(4))
@@ -71,31 +71,6 @@ def pack(panels, bias, weight_ih, weight_hh):
     pack_gates(panels, np.intp(0), bias.reshape(1, GATES * H), H, ORDER, FACTORS)
     pack_gates(panels, row, weight_ih, H, ORDER, FACTORS)
     pack_gates(panels, (1 + I) * row, weight_hh, H, ORDER, FACTORS)
-
-
-@njit(**OPTIONS)
-def _gates(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
-    """A function of its own, so that the tiles are compiled once."""
-    _tile(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
-
-
-@njit(**OPTIONS)
-def _hoist(before, x, I, panel, starts, counts, s, t, stop):
-    """bias + W_ih x of one block of units, for shard s's rows of steps t to stop, into rows of 4 vectors."""
-    L = lanes(x)
-    w_x = at(panel, 4 * L)
-    nothing = np.intp(0)  # not a literal, for which the tiles would be compiled again
-    while t < stop and counts[s, t] > 0:
-        x_run = at(x, starts[s, t] * I)
-        n, t = next_run(starts, counts, s, t, stop)
-        rows_a_tile = tile_rows(n)
-        r = 0
-        while r < n:
-            rows = min(rows_a_tile, n - r)
-            x_r = at(x_run, r * I)
-            _gates(rows, before, panel, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x)
-            before = at(before, rows * 4 * L)
-            r += rows
 
 
 @njit(**OPTIONS)
@@ -122,7 +97,7 @@ def _units(
         rows = min(rows_a_tile, n - r)
         begin = at(start, r * start_stride)
         x_r, h_r = at(x, r * I), at(h_old, r * H)
-        _gates(rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
+        _tile(rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
         for q in range(rows):
             t_i, t_f, g, t_o = split(tanh(load_wide(sums, q * 4 * L, 4)))
             i, f, o = t_i * 0.5 + 0.5, t_f * 0.5 + 0.5, t_o * 0.5 + 0.5
@@ -165,7 +140,19 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
                     base = aligned_start(hoisted)
                 for p in range(blocks):
                     target = at(hoisted, base + p * room * 4 * L)
-                    _hoist(target, x_d, I, at(panels_d, p * size), starts, counts, s, t, stop)
+                    hoist(
+                        target,
+                        GATES,
+                        GATES,
+                        x_d,
+                        I,
+                        at(panels_d, p * size),
+                        starts,
+                        counts,
+                        s,
+                        t,
+                        stop,
+                    )
         n, row, first = counts[s, t], starts[s, t], firsts[s]
         old = row_before(starts, firsts, s, t, B)
         for p in range(blocks):
@@ -199,7 +186,9 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep,
         room = (task * B + first) * HOISTED_STEPS
         if t % HOISTED_STEPS == 0:
             stop = min(t + HOISTED_STEPS, counts.shape[1])
-            _hoist(at(hoisted, room * 4 * L), x_d, I, panel, starts, counts, s, t, stop)
+            hoist(
+                at(hoisted, room * 4 * L), GATES, GATES, x_d, I, panel, starts, counts, s, t, stop
+            )
         if n > 0:
             for k in range(t - t % HOISTED_STEPS, t):
                 room += counts[s, k]

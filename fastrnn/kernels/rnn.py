@@ -18,10 +18,10 @@ from numba import njit
 from fastrnn.kernels.activations import activate, slope
 from fastrnn.kernels.steps import (
     SECOND_LEVEL,
+    hoist,
     hoisted_rows,
     is_cut,
     next_chunk,
-    next_run,
     row_before,
 )
 from fastrnn.kernels.tiles import (
@@ -80,27 +80,6 @@ def _sums(
 
 
 @njit(**OPTIONS)
-def _hoist(before, x, I, panel, width, starts, counts, s, t, stop):
-    """bias + W_ih x of one panel, for shard s's rows of steps t to stop, into rows of `width` vectors."""
-    line = width * lanes(x)
-    w_x = at(panel, line)
-    nothing = np.intp(0)  # not a literal, for which the tiles would be compiled again
-    while t < stop and counts[s, t] > 0:
-        x_run = at(x, starts[s, t] * I)
-        n, t = next_run(starts, counts, s, t, stop)
-        rows_a_tile = tile_rows(n)
-        r = 0
-        while r < n:
-            rows = min(rows_a_tile, n - r)
-            x_r = at(x_run, r * I)
-            _sums(
-                width, rows, before, panel, nothing, x_r, I, I, w_x, x_r, nothing, nothing, w_x, w_x
-            )
-            before = at(before, rows * line)
-            r += rows
-
-
-@njit(**OPTIONS)
 def _units(h, h_old, start, is_hoisted, x, panel, width, n, I, H, n_units, nonlinearity):
     """The units of one panel, `width` vectors, in n rows; pointers to the first row.
 
@@ -152,7 +131,7 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
                     width = panel_width(n_vectors - v)
                     panel = at(panels_d, depth * v * L)
                     target = at(hoisted, base + v * room * L)
-                    _hoist(target, x_d, I, panel, width, starts, counts, s, t, stop)
+                    hoist(target, width, width, x_d, I, panel, starts, counts, s, t, stop)
                     v += width
         n, row = counts[s, t], starts[s, t]
         old = row_before(starts, firsts, s, t, B)

@@ -2,7 +2,8 @@
 
 from numba import njit
 
-from fastrnn.kernels.vectors import OPTIONS
+from fastrnn.kernels.tiles import panel_product
+from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, store
 
 VERSION = 1
 
@@ -59,3 +60,20 @@ def row_before(starts, firsts, s, t, B):
 def is_cut(t, bptt_steps):
     """Whether no gradient goes from step t to the one before."""
     return bptt_steps > 0 and t > 0 and t % bptt_steps == 0
+
+
+@njit(**OPTIONS)
+def hoist(sums, vectors, width, x, I, panel, starts, counts, s, t, stop):
+    """bias + W_ih x of one block of units, for shard s's rows of steps t to stop; pointers.
+
+    A row of `sums` has as many `vectors` as the panel's first row, the bias; the input adds to the first `width`.
+    """
+    L = lanes(sums)
+    while t < stop and counts[s, t] > 0:
+        x_run = at(x, starts[s, t] * I)
+        n, t = next_run(starts, counts, s, t, stop)
+        for r in range(n):
+            for j in range(vectors):
+                store(sums, (r * vectors + j) * L, load(panel, j * L))
+        panel_product(width, sums, vectors * L, x_run, I, at(panel, vectors * L), n, I)
+        sums = at(sums, n * vectors * L)

@@ -262,7 +262,7 @@ def _transposed_tile(width):
     return tile
 
 
-_product_4, _product_2, _product_1 = (_product_tile(width) for width in (4, 2, 1))
+_product_4, _product_3, _product_2, _product_1 = (_product_tile(width) for width in (4, 3, 2, 1))
 _transposed_4, _transposed_2, _transposed_1 = (_transposed_tile(width) for width in (4, 2, 1))
 
 
@@ -394,9 +394,8 @@ DEPTH = 512
 
 @njit(**OPTIONS)
 def product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
-    """C (n_rows, n_vectors vectors) += A (n_rows, n_k) times packed B; pointers or arrays."""
+    """C (n_rows, n_vectors vectors) += A (n_rows, n_k) times packed B; pointers."""
     count = lanes(c)
-    rows_a_tile = tile_rows(n_rows)
     v = 0
     while v < n_vectors:
         width = panel_width(n_vectors - v)
@@ -404,19 +403,30 @@ def product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
         while k < n_k:
             depth = min(DEPTH, n_k - k)
             panel = at(panels, (n_k * v + k * width) * count)
-            r = 0
-            while r < n_rows:
-                rows = min(rows_a_tile, n_rows - r)
-                out, left = at(c, r * c_stride + v * count), at(a, r * a_stride + k)
-                if width == 4:
-                    _product_4(rows, out, c_stride, left, a_stride, depth, panel)
-                elif width == 2:
-                    _product_2(rows, out, c_stride, left, a_stride, depth, panel)
-                else:
-                    _product_1(rows, out, c_stride, left, a_stride, depth, panel)
-                r += rows
+            panel_product(
+                width, at(c, v * count), c_stride, at(a, k), a_stride, panel, n_rows, depth
+            )
             k += depth
         v += width
+
+
+@njit(**OPTIONS)
+def panel_product(width, c, c_stride, a, a_stride, panel, n_rows, n_k):
+    """C (n_rows, `width` vectors) += A (n_rows, n_k) times one panel; pointers."""
+    rows_a_tile = tile_rows(n_rows)
+    r = 0
+    while r < n_rows:
+        rows = min(rows_a_tile, n_rows - r)
+        out, left = at(c, r * c_stride), at(a, r * a_stride)
+        if width == 4:
+            _product_4(rows, out, c_stride, left, a_stride, n_k, panel)
+        elif width == 3:
+            _product_3(rows, out, c_stride, left, a_stride, n_k, panel)
+        elif width == 2:
+            _product_2(rows, out, c_stride, left, a_stride, n_k, panel)
+        else:
+            _product_1(rows, out, c_stride, left, a_stride, n_k, panel)
+        r += rows
 
 
 @njit(**OPTIONS)
