@@ -2,7 +2,8 @@
 
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.regressor import SequenceRegressor
+from fastrnn.training import DivergenceError
 
 __version__ = "0.1.0"
 
-__all__ = ["SequenceClassifier", "SequenceRegressor"]
+__all__ = ["DivergenceError", "SequenceClassifier", "SequenceRegressor"]

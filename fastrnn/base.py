@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from fastrnn import threads
 from fastrnn.network import SequenceNetwork, make_cell
 from fastrnn.sequences import Sequences, as_sequences
-from fastrnn.training import Settings, Trainer, fit_lbfgs
+from fastrnn.training import Progress, Settings, Trainer, fit_lbfgs
 
 SHARED_CONSTRAINTS = {
     "cell": [StrOptions({"lstm", "gru", "rnn"})],
@@ -101,9 +101,14 @@ class SequenceEstimator(BaseEstimator):
 
     def _check_sequences(self, X, *, reset):
         """X as `Sequences`; with `reset` later ones must be like it, else it like the first."""
+        looks_like_panel = is_panel(X)
+        if self.embedding_dim is not None and isinstance(X, (list, tuple)):
+            looks_like_panel = False  # token lists that happen to be equally long
         if reset:
-            self._is_panel = is_panel(X)
-        if is_panel(X):
+            self._is_panel = looks_like_panel
+        elif looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
+            self._refuse_one_sequence(X)
+        if looks_like_panel:
             # What is no finite number is left to as_sequences, which names its place.
             options = {"dtype": None, "ensure_all_finite": False}
             if self._is_panel:
@@ -120,6 +125,14 @@ class SequenceEstimator(BaseEstimator):
         elif reset:
             self.n_features_in_ = 1 if tokens else sequences.values.shape[1]
         return sequences
+
+    def _refuse_one_sequence(self, X):
+        """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
+        if len(X) > 1 and X.shape[1] == self.n_features_in_:
+            raise ValueError(
+                f"X is one array of shape {X.shape}, which would be {len(X)} univariate series of {X.shape[1]} steps, "
+                "but the fit was on a list of sequences: pass [X] for one sequence"
+            )
 
     def _check_panel(self, sequences):
         """Series for a model fitted on a panel, in whatever form, must have its length."""
@@ -141,6 +154,9 @@ class SequenceEstimator(BaseEstimator):
 
     @staticmethod
     def _normalised(weights):
+        largest = weights.max()
+        if largest > 0:
+            weights = weights / largest  # their sum may be too large or too small a number
         if weights.sum() == 0:
             raise ValueError("all weights are zero; at least one sequence needs a positive weight")
         return weights * (weights.size / weights.sum())
@@ -228,8 +244,10 @@ class SequenceEstimator(BaseEstimator):
                 rng = check_random_state(self.random_state)
                 self._prepare_network(problem, goes_on, rng)
                 self._trainer = Trainer(self.network_, settings, rng)
-            self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
+            loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
             self._set_history()
+            for callback in self.callbacks or ():
+                callback(Progress(self.n_iter_, loss, None))
         return self
 
     @contextmanager
@@ -320,7 +338,10 @@ class SequenceEstimator(BaseEstimator):
             batch = everything or network.batch(sequences, numbers)
             key = None if is_full_batch else self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
             chosen = batch.rows if network.readout is None else batch.numbers
-            share = problem.weights[chosen] / len(chosen)
+            # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
+            share = problem.weights[chosen] * (
+                len(sequences) / (len(numbers) * problem.weights.size)
+            )
             return network.loss_and_gradient(
                 batch, problem.loss, problem.targets[chosen], share, key, self.bptt_steps or 0
             )
@@ -351,8 +372,18 @@ class SequenceEstimator(BaseEstimator):
         check_is_fitted(self, "network_")
         sequences = self._check_sequences(X, reset=False)
         self._check_known(sequences)
-        with threads.limit(self.n_jobs):
-            return self.network_.predict(sequences), sequences
+        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+            outputs = self.network_.predict(sequences)
+        finite = np.isfinite(outputs).all(axis=1)
+        if not finite.all():
+            row = int(np.argmin(finite))
+            if self.network_.readout is None:
+                row = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
+            raise ValueError(
+                f"X[{row}] makes the network's outputs overflow: it is longer, or its values are larger, than what "
+                "the network was trained on"
+            )
+        return outputs, sequences
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")

@@ -54,7 +54,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Of solver="sgd".
     alpha : float, default=0.0
         Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of
-        their squares for n sequences, as in `MLPClassifier`; for adamw the decoupled rate of decay.
+        their squares for n sequences; for adamw the decoupled rate of decay.
     batch_size : int, default=32
     max_iter : int, default=60
         Epochs.
@@ -81,7 +81,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     dtype : {"float32", "float64"}, default="float32"
     n_jobs : int or None, default=None
         Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do
-        not depend on it.
+        not depend on it.  Beside other busy processes 1 is quicker, or OMP_WAIT_POLICY=PASSIVE in
+        the environment: OpenMP's threads wait for each other without giving up their core.
     random_state : int, RandomState or None, default=None
         For initial weights, order of the sequences, dropout and the held-out part.
     verbose : bool, default=False
@@ -267,37 +268,42 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
                     f"classes={classes!r} are not those of the first call, {self.classes_}; leave classes out"
                 )
         else:
-            self.classes_ = np.unique(y if classes is None else classes)
+            self.classes_ = np.unique(y if classes is None else self._check_y(classes, "classes"))
             if self.classes_.size < 2:
                 raise ValueError(
-                    f"y has {self.classes_.size} class, {self.classes_}: a classifier needs at "
-                    "least two"
+                    f"{'y' if classes is None else 'classes'} has {self.classes_.size} class, {self.classes_}: a "
+                    "classifier needs at least two; for partial_fit give all that will come as classes="
                 )
         codes = self._encode(y)
         weights = self._weights(sample_weight, y)
         n_outputs, loss, targets = self._head(codes)
         return Problem(sequences, targets, weights, n_outputs, loss, strata=codes)
 
-    def _check_y(self, y):
+    def _check_y(self, y, name="y"):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
+        assert_all_finite(y, input_name=name)
         check_classification_targets(y)
         return y
 
     def _encode(self, y):
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
-            raise ValueError(
-                f"y has the labels {unknown}, but the first fit has seen only {self.classes_}"
-            )
+            raise ValueError(f"y has the labels {unknown}, but the classes are {self.classes_}")
         return np.searchsorted(self.classes_, y)
 
     def _weights(self, sample_weight, y):
         weights = self._check_weights(sample_weight, len(y))
         if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y)
+            of_class = compute_sample_weight(self.class_weight, y).astype(np.float64)
+            bad = ~(np.isfinite(of_class) & (of_class >= 0))
+            if bad.any():
+                raise ValueError(
+                    f"class_weight gives class {y[np.argmax(bad)]!r} the weight {of_class[np.argmax(bad)]}; weights "
+                    "must be finite numbers >= 0"
+                )
+            weights = weights * of_class
         return self._normalised(weights)
 
     def _head(self, codes):

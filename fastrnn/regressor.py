@@ -64,7 +64,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         Of solver="sgd".
     alpha : float, default=0.0
         Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of
-        their squares for n sequences, as in `MLPClassifier`; for adamw the decoupled rate of decay.
+        their squares for n sequences; for adamw the decoupled rate of decay.
     batch_size : int, default=32
     max_iter : int, default=60
         Epochs.
@@ -89,7 +89,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     dtype : {"float32", "float64"}, default="float32"
     n_jobs : int or None, default=None
         Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do
-        not depend on it.
+        not depend on it.  Beside other busy processes 1 is quicker, or OMP_WAIT_POLICY=PASSIVE in
+        the environment: OpenMP's threads wait for each other without giving up their core.
     random_state : int, RandomState or None, default=None
         For initial weights, order of the sequences, dropout and the held-out part.
     verbose : bool, default=False
@@ -329,12 +330,18 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         n_outputs = targets.shape[1]
         self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
         if self.normalize_y:
-            self._y_mean = np.average(targets, axis=0, weights=weights)
-            variance = np.average((targets - self._y_mean) ** 2, axis=0, weights=weights)
+            with np.errstate(over="ignore", invalid="ignore"):  # `_scaled` reports an overflow
+                self._y_mean = np.average(targets, axis=0, weights=weights)
+                variance = np.average((targets - self._y_mean) ** 2, axis=0, weights=weights)
             self._y_scale = np.where(variance > 0, np.sqrt(variance), 1.0)
 
     def _scaled(self, targets):
-        return ((targets - self._y_mean) / self._y_scale).astype(self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = ((targets - self._y_mean) / self._y_scale).astype(self.dtype)
+        if not np.isfinite(scaled).all() or not np.isfinite(self._y_scale).all():
+            largest = targets.flat[np.argmax(np.abs(targets))]
+            raise ValueError(f"y is too large for {self.dtype}: it holds {largest}; scale it")
+        return scaled
 
     def _readout(self):
         return None if self.return_sequences else self.readout

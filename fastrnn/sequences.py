@@ -116,6 +116,8 @@ def _as_steps(x, what, tokens):
     """One sequence as an array (T, I) of real numbers."""
     if hasattr(x, "todense"):
         raise ValueError(f"{what} is a sparse matrix; sequences must be dense arrays")
+    if np.ma.is_masked(x):
+        raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
     try:
         array = np.asarray(x)
     except ValueError as error:

@@ -5,6 +5,7 @@ gradient, and a stream of batches.
 """
 
 import warnings
+from copy import deepcopy
 from dataclasses import dataclass, field
 from math import cos, isfinite, pi
 
@@ -19,7 +20,7 @@ WARM_UP = 0.05
 """The fraction of all steps over which "warmup" raises the learning rate."""
 
 BUCKET = 8
-"""Batches among which sequences are sorted by length."""
+"""Batches, at most, among which sequences are sorted by length; at least four such buckets make an epoch."""
 
 
 @dataclass
@@ -73,15 +74,16 @@ def draw_batches(lengths, batch_size, shuffle, rng):
     """Arrays of sequence numbers, one a batch.
 
     Sequences are shuffled, sorted by length within buckets of a few batches, so that a batch's are
-    alike, and the batches are shuffled again: neither the order nor a batch's place in it depends
-    on the length.
+    alike, and the batches are shuffled again.  What is left over for a last, short batch is drawn
+    before the sorting: neither the order nor the size of a batch depends on the length.
     """
     n = len(lengths)
     order = rng.permutation(n) if shuffle else np.arange(n)
     if shuffle and lengths.min() != lengths.max():
-        size = BUCKET * batch_size
-        buckets = [order[first : first + size] for first in range(0, n, size)]
-        order = np.concatenate([b[np.argsort(lengths[b], kind="stable")] for b in buckets])
+        whole, size = n - n % batch_size, batch_size * min(BUCKET, max(1, n // (4 * batch_size)))
+        for first in range(0, whole, size):
+            bucket = order[first : min(first + size, whole)]
+            bucket[:] = bucket[np.argsort(lengths[bucket], kind="stable")]
     batches = [order[first : first + batch_size] for first in range(0, n, batch_size)]
     if shuffle:
         batches = [batches[k] for k in rng.permutation(len(batches))]
@@ -126,7 +128,8 @@ class Trainer:
 
     def successor(self, settings):
         """A trainer that goes on from here with other settings; this one stays as it is."""
-        other = Trainer(self.network, settings, self.rng)
+        # The generator's copy: should training on fail, this one is as it was.
+        other = Trainer(self.network, settings, deepcopy(self.rng))
         other.history = History(self.history.losses.copy(), self.history.scores.copy())
         other.plateau_factor = self.plateau_factor
         if settings.solver == self.settings.solver:
@@ -161,7 +164,8 @@ class Trainer:
                     validation = score() if score is not None else None
                     if validation is not None:
                         self.history.scores.append(validation)
-                    bar.set_postfix(loss=f"{loss:.4g}", score=validation)
+                    shown = {} if validation is None else {"score": f"{validation:.4g}"}
+                    bar.set_postfix(loss=f"{loss:.4g}", **shown)
                     best.update(loss if score is None else -validation, self.network.theta)
                     self._on_plateau(best)
                     progress = Progress(self.history.n_epochs, loss, validation)
@@ -208,9 +212,12 @@ class Trainer:
 
     def _diverged(self, what):
         s = self.settings
+        clipping = (
+            "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
+        )
         return DivergenceError(
             f"{what} in epoch {self.history.n_epochs + 1}: lower learning_rate_init (now "
-            f"{s.learning_rate_init}), or set clip_norm (now {s.clip_norm})"
+            f"{s.learning_rate_init}), {clipping}, or scale X and y"
         )
 
     def _on_plateau(self, best):

@@ -54,6 +54,13 @@ def test_tanh_to_a_few_units_in_the_last_place(dtype, bound):
     assert (np.abs(y) <= 1).all()
 
 
+def test_saturated_they_are_1():
+    """A gate that never reached 1 would leak at every step."""
+    x = np.array([8, 20, 100, 1e30, np.inf], np.float32)
+    assert (both(x, TANH)[0] == 1).all() and (both(-x, TANH)[0] == -1).all()
+    assert (both(2 * x, SIGMOID)[0] == 1).all() and (both(-2 * x, SIGMOID)[0] == 0).all()
+
+
 def test_sigmoid_in_float32_to_2e_7():
     x = draw("float32")
     y, _ = both(x, SIGMOID)

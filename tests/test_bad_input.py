@@ -372,6 +372,45 @@ def test_parameters_set_after_the_fit_that_the_network_cannot_follow(kind, name,
     assert_refused(changed, lambda: changed.fit(X, y), f"{name}=.* has {name}=")
 
 
+def test_class_weights(train):
+    X, y = good()
+    for weight in (-1, np.nan, np.inf):
+        clf = make("classifier", class_weight={0: 1, 1: weight, 2: 1})
+        assert_refused(
+            clf, lambda clf=clf: clf.fit(X, y), "class_weight gives class .*1.* the weight"
+        )
+
+
+def test_targets_too_large_for_the_precision(train):
+    X, _ = good()
+    for y, options in ((np.arange(12) * 1e200, {}), (np.arange(12) * 1e39, {"normalize_y": False})):
+        reg = make("regressor", **options)
+        assert_refused(reg, lambda reg=reg, y=y: reg.fit(X, y), "y is too large for float32.*1.*e")
+
+
+def test_one_sequence_in_place_of_a_list(train):
+    X, y = good()
+    clf = train(make("classifier"), X, y)
+    assert_refused(clf, lambda: clf.predict(X[3]), r"pass \[X\] for one sequence")
+
+
+def test_outputs_that_overflow_at_predict(train):
+    X, y = good()
+    clf = train(make("classifier", cell="rnn", nonlinearity="relu"), X, y)
+    for name in clf.network_.recurrent.parameters:
+        if name.startswith("weight_hh"):
+            clf.network_.recurrent.parameters[name][...] = 9 * np.eye(4)
+    clf.network_.changed()
+    assert_refused(clf, lambda: clf.predict([X[0], np.ones((400, 3))]), r"X\[1\].*overflow")
+
+
+def test_token_lists_that_happen_to_be_equally_long_are_no_panel(train):
+    X, y = [[1, 2, 3], [3, 2, 1]] * 6, np.arange(12) % 2
+    clf = train(make("classifier", embedding_dim=2), X, y)
+    assert clf.predict([[1, 2], [3, 3]]).shape == (2,)
+    assert clf.n_features_in_ == 1
+
+
 def test_other_classes_than_at_the_first_call(train):
     X, y = good()
     clf = train(make("classifier"), X, y)

@@ -1,7 +1,10 @@
 """Gradients of weights: NumPy's figures, and the same bits for any windows."""
 
+import platform
+
 import numpy as np
 import pytest
+from samples import run_script
 
 from fastrnn.kernels.gradient import CHUNK, gradient
 from fastrnn.kernels.vectors import empty_aligned, n_lanes
@@ -92,3 +95,15 @@ def test_nothing_for_the_hidden_state():
     expected, actual = run(arrays, width), run(without, width)
     for a, b in zip(actual[:2], expected[:2], strict=True):
         assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the target is an x86 CPU")
+def test_on_a_target_whose_vectors_are_narrower_than_a_tile_has_rows():
+    script = (
+        "import pytest, sys; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-k', 'not target', "
+        f"{__file__!r}]))"
+    )
+    run_script(
+        script, NUMBA_CPU_NAME="nehalem",
+        NUMBA_CPU_FEATURES="+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16",
+    )  # fmt: skip

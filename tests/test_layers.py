@@ -418,6 +418,22 @@ def test_results_are_the_callers_own(form):
 
 
 @every_form
+def test_what_the_caller_does_with_x_and_output_does_not_reach_backward(form):
+    x, d_output = normal(4, 3, 5).astype(np.float32), normal(4, 3, 6).astype(np.float32)
+    layer = make(form)
+    expected = run(layer, x, None, d_output, None)
+    layer.zero_grad()
+    x_now = x.copy()
+    output, _ = layer(x_now)
+    x_now[...] = 7
+    output -= 3
+    d_x, _ = layer.backward(d_output)
+    assert d_x.tobytes() == expected["d_x"].tobytes()
+    for name, gradient in layer.grads.items():
+        assert gradient.tobytes() == expected["d_" + name].tobytes(), name
+
+
+@every_form
 def test_gradients_add_up_until_zero_grad(form):
     layer = make(form, num_layers=2, dtype="float64")
     assert list(layer.grads) == list(layer.state_dict())
@@ -675,6 +691,17 @@ def test_nan_and_infinity_are_errors(cell, bad):
         broken[i][0, 1, 2] = bad
         with pytest.raises(ValueError, match=word):
             layer(normal(4, 3, 5), join(broken))
+
+
+@every_cell
+def test_a_gradient_that_is_not_finite_is_an_error(cell):
+    layer = LAYERS[cell](5, 6)
+    d_output = np.zeros((4, 3, 6))
+    d_output[2, 1, 3] = 1e300
+    layer(normal(4, 3, 5))
+    with pytest.raises(ValueError, match="d_output.*step 2, sequence 1, feature 3"):
+        layer.backward(d_output)
+    assert not any(np.any(gradient) for gradient in layer.grads.values())
 
 
 def test_float64_beyond_float32_is_an_error():

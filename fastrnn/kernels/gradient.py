@@ -10,6 +10,7 @@ from numba import njit
 
 from fastrnn.kernels.tiles import MAX_WIDTH, product, tile_rows, transposed_product
 from fastrnn.kernels.vectors import (
+    CACHE_LINE,
     OPTIONS,
     aligned_start,
     at,
@@ -19,9 +20,13 @@ from fastrnn.kernels.vectors import (
     store,
 )
 
-VERSION = 2
-
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
+
+
+@njit(**OPTIONS)
+def block_size(rows, count):
+    """Elements of one block of `gather_rows`, with room for the vector that runs over its end."""
+    return CHUNK * rows + (rows + count - 1) // count * count
 
 
 @njit(**OPTIONS)
@@ -32,12 +37,14 @@ def gather_rows(blocks, b0, a, picked):
     """
     M, count = a.shape[1], lanes(a)
     rows = tile_rows(M)
-    size = CHUNK * rows + count  # a vector runs over the block's end
+    size = block_size(rows, count)
     for k in range(picked.size):
         source, target = picked[k] * M, b0 + k * rows
         for m in range(0, M, rows):
-            # A whole vector is quicker than `rows` elements; the next row, or the room, takes what is too much.
-            store(blocks, target, load_some(a, source + m, a.size - source - m))
+            # Whole vectors are quicker than `rows` elements; the next row, or the room, takes what is too much.
+            for j in range(0, rows, count):
+                value = load_some(a, source + m + j, a.size - source - m - j)
+                store(blocks, target + j, value)
             target += size
 
 
@@ -66,7 +73,6 @@ def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
     """
     M, N = d_weight.shape
     count = lanes(d_weight)
-    block_size = CHUNK * rows_a_tile + count
     panel_columns = MAX_WIDTH * count
     for column in range(low, high, panel_columns):
         for piece in range(pieces.shape[0]):
@@ -76,7 +82,7 @@ def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
                 panel = right + (column - low) * CHUNK + start - column
                 target = start - pieces[piece, 0] + pieces[piece, 2]
                 transposed_product(
-                    d_weight, target, N, buffer, left, rows_a_tile, block_size,
+                    d_weight, target, N, buffer, left, rows_a_tile, block_size(rows_a_tile, count),
                     buffer, panel, panel_columns, M, (stop - start) // count, n,
                 )  # fmt: skip
 
@@ -85,7 +91,7 @@ def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
 def _left_size(M, count):
     """Elements of all blocks of M columns, in whole vectors."""
     rows = tile_rows(M)
-    size = (M + rows - 1) // rows * (CHUNK * rows + count)
+    size = (M + rows - 1) // rows * block_size(rows, count)
     return (size + count - 1) // count * count
 
 
@@ -101,7 +107,7 @@ def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, 
     low, high = task * step, min(task * step + step, d_gates.shape[1])
     left_size = max(_left_size(I, count), _left_size(H, count))
     panels = (high - low + MAX_WIDTH * count - 1) // (MAX_WIDTH * count)
-    buffer = np.empty(left_size + CHUNK * panels * MAX_WIDTH * count + count, d_gates.dtype)
+    buffer = np.empty(left_size + CHUNK * panels * MAX_WIDTH * count + CACHE_LINE, d_gates.dtype)
     left = aligned_start(buffer)
     right = left + left_size
     for s in range(0, d_gates.shape[0], CHUNK):

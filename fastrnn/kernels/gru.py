@@ -40,6 +40,7 @@ from fastrnn.kernels.tiles import (
     tile_rows,
 )
 from fastrnn.kernels.vectors import (
+    CACHE_LINE,
     OPTIONS,
     aligned_start,
     at,
@@ -52,8 +53,6 @@ from fastrnn.kernels.vectors import (
     store_some,
     zeros,
 )
-
-VERSION = 2
 
 GATES, INPUT_GATES = np.intp(4), np.intp(3)  # no literals: products would be compiled again
 ORDER_BIAS = np.arange(4)
@@ -138,7 +137,7 @@ def forward(h, gates, x, panels, starts, counts, firsts, keep, task):
             hoisted_row = 0
             if is_hoisted:
                 if hoisted.size == 0:
-                    hoisted = np.empty((blocks * room + 1) * 4 * L, h.dtype)
+                    hoisted = np.empty(blocks * room * 4 * L + CACHE_LINE, h.dtype)
                     base = aligned_start(hoisted)
                 for p in range(blocks):
                     target = at(hoisted, base + p * room * 4 * L)

@@ -32,8 +32,6 @@ from fastrnn.kernels.vectors import (
     store_some,
 )
 
-VERSION = 2
-
 ORDER_RZ, ORDER_N = np.arange(2), np.array([2])
 FACTORS = np.ones(2)
 ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z

@@ -39,6 +39,7 @@ from fastrnn.kernels.tiles import (
     tile_rows,
 )
 from fastrnn.kernels.vectors import (
+    CACHE_LINE,
     OPTIONS,
     aligned_start,
     at,
@@ -51,8 +52,6 @@ from fastrnn.kernels.vectors import (
     store_some,
     zeros,
 )
-
-VERSION = 2
 
 GATES = np.intp(4)  # no literal, for which the products would be compiled again
 ORDER = np.arange(4)
@@ -136,7 +135,7 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
             hoisted_row = 0
             if is_hoisted:
                 if hoisted.size == 0:
-                    hoisted = np.empty((blocks * room + 1) * 4 * L, h.dtype)
+                    hoisted = np.empty(blocks * room * 4 * L + CACHE_LINE, h.dtype)
                     base = aligned_start(hoisted)
                 for p in range(blocks):
                     target = at(hoisted, base + p * room * 4 * L)

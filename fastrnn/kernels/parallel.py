@@ -1,8 +1,8 @@
 """The parallel loop: any kernel's tasks at once.
 
 One loop serves all kernels, and calls them by address.  Were a loop to call a kernel by name, its compilation would
-take in all the kernel's code and optimise it anew, three times over.  A kernel returns nothing, and must not raise:
-nobody looks at how a call has ended.
+take in all the kernel's code and optimise it anew, three times over.  A kernel returns nothing; the only thing it may
+raise is a MemoryError.
 """
 
 import numba
@@ -14,17 +14,24 @@ from numba.extending import intrinsic
 
 from fastrnn.kernels.vectors import INT, OPTIONS
 
-VERSION = 1
-
 
 def run_tasks(kernel, n_tasks, arguments):
     """Call kernel(*arguments, task) for each task, in any order."""
-    _run_tasks(_address(kernel, arguments, 1), n_tasks, arguments)
+    failed = np.zeros(1, bool)
+    _run_tasks(_address(kernel, arguments, 1), n_tasks, failed, arguments)
+    _raise_if(failed)
 
 
 def run_steps(kernel, n_steps, n_tasks, arguments):
     """Call kernel(*arguments, task, step) for each task, in any order, one step after the other."""
-    _run_steps(_address(kernel, arguments, 2), n_steps, n_tasks, arguments)
+    failed = np.zeros(1, bool)
+    _run_steps(_address(kernel, arguments, 2), n_steps, n_tasks, failed, arguments)
+    _raise_if(failed)
+
+
+def _raise_if(failed):
+    if failed[0]:
+        raise MemoryError("there is no memory for what a kernel needs to work in")
 
 
 _addresses = {}
@@ -49,14 +56,14 @@ def _address(kernel, arguments, n_integers):
 
 
 @njit(**OPTIONS)
-def _run_tasks(address, n_tasks, arguments):
-    code, data = _call_of_task(address, arguments)
+def _run_tasks(address, n_tasks, failed, arguments):
+    code, data = _call_of_task(address, failed, arguments)
     _loop(code, data, 1, n_tasks)
 
 
 @njit(**OPTIONS)
-def _run_steps(address, n_steps, n_tasks, arguments):
-    code, data = _call_of_step(address, arguments)
+def _run_steps(address, n_steps, n_tasks, failed, arguments):
+    code, data = _call_of_step(address, failed, arguments)
     _loop(code, data, n_steps, n_tasks)
 
 
@@ -84,10 +91,10 @@ def _invoke(typing, code, data, task, step):
 
 def _caller(n_integers):
     @intrinsic
-    def call(typing, address, arguments):
-        """Code that calls the kernel at an address with `arguments`, and first so many of task and step; and its data.
+    def call(typing, address, failed, arguments):
+        """Code that calls the kernel at an address with `arguments`, and then task (and step); and its data.
 
-        The data lie on the caller's stack.
+        The data lie on the caller's stack.  `failed` (1,) becomes True if a call raises.
         """
         kinds = *arguments.types, *[types.intp] * n_integers
 
@@ -99,17 +106,20 @@ def _caller(n_integers):
             inner = ir.IRBuilder(function.append_basic_block())
             pointer = inner.inttoptr(function.args[0], place.type)
             kernel = context.call_conv.get_function_type(types.none, kinds).as_pointer()
-            address, packed = cgutils.unpack_tuple(inner, inner.load(pointer))
+            address, flags, packed = cgutils.unpack_tuple(inner, inner.load(pointer))
             values = cgutils.unpack_tuple(inner, packed, len(arguments))
-            context.call_conv.call_function(
+            status, _ = context.call_conv.call_function(
                 inner, inner.inttoptr(address, kernel), types.none, kinds,
                 [*values, *function.args[1 : 1 + n_integers]],
             )  # fmt: skip
+            with inner.if_then(status.is_error, likely=False):
+                flag = context.make_array(failed)(context, inner, flags).data
+                inner.store(ir.Constant(flag.type.pointee, 1), flag)
             inner.ret_void()
             pair = [builder.ptrtoint(pointer, INT) for pointer in (function, place)]
             return context.make_tuple(builder, sig.return_type, pair)
 
-        return types.UniTuple(types.intp, 2)(types.intp, arguments), lower
+        return types.UniTuple(types.intp, 2)(types.intp, failed, arguments), lower
 
     return call
 

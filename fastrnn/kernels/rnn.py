@@ -33,6 +33,7 @@ from fastrnn.kernels.tiles import (
     tile_rows,
 )
 from fastrnn.kernels.vectors import (
+    CACHE_LINE,
     OPTIONS,
     aligned_start,
     at,
@@ -43,8 +44,6 @@ from fastrnn.kernels.vectors import (
     store_some,
     zeros,
 )
-
-VERSION = 2
 
 ORDER = np.arange(1)
 _tile_4, _tile_2, _tile_1 = (gate_tile(n, range(n), range(n)) for n in (4, 2, 1))
@@ -124,7 +123,7 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
             hoisted_row = 0
             if is_hoisted:
                 if hoisted.size == 0:
-                    hoisted = np.empty((n_vectors * room + 1) * L, h.dtype)
+                    hoisted = np.empty(n_vectors * room * L + CACHE_LINE, h.dtype)
                     base = aligned_start(hoisted)
                 v = 0
                 while v < n_vectors:

@@ -8,8 +8,6 @@ from numba import njit, uint64
 
 from fastrnn.kernels.vectors import OPTIONS, lanes, load_some, store_some
 
-VERSION = 2
-
 
 @njit(**OPTIONS)
 def copy_rows(out, out_column, source, source_column, picked, width):
@@ -127,7 +125,7 @@ def pool_max(out, where, x, starts, counts, firsts):
                     break
                 packed = starts[shard, t] + q
                 for j in range(x.shape[1]):
-                    if not x[packed, j] <= out[row, j]:  # NaN wins
+                    if x[packed, j] > out[row, j] or x[packed, j] != x[packed, j]:  # NaN wins
                         out[row, j] = x[packed, j]
                         where[row, j] = packed
 

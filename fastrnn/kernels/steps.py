@@ -5,8 +5,6 @@ from numba import njit
 from fastrnn.kernels.tiles import panel_product
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, store
 
-VERSION = 1
-
 FEW_ROWS = 4
 """Fewer rows than these use a third of the registers or less."""
 SECOND_LEVEL = 3 * 2**18

@@ -32,8 +32,6 @@ from fastrnn.kernels.vectors import (
     store,
 )
 
-VERSION = 2
-
 MAX_WIDTH = 4  # vectors in a row of sums
 MAX_ROWS = 6 if N_REGISTERS == 32 else 3  # 6 x 4 sums, 4 of B, 1 of A: 29 registers
 

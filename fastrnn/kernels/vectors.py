@@ -19,9 +19,6 @@ from numba.core import cgutils, config
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-VERSION = (
-    2  # raise with every change: Numba's disk cache sees only the file that defines a function
-)
 CACHE_LINE = 64
 SMALL = 1024
 """Elements of an array that is sooner read than aligned."""
@@ -74,6 +71,8 @@ def _registers():
 
 
 VECTOR_BYTES, N_REGISTERS = _registers()
+HAS_FMA = bool(_target_features() & {"fma", "avx512f", "neon", "fp-armv8"})
+"""Whether a product and a sum are fused into one operation."""
 
 
 def n_lanes(dtype):

@@ -5,6 +5,7 @@ The names, shapes, gate order and initial values are those of `torch.nn.RNN`, `L
 """
 
 import warnings
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -34,11 +35,18 @@ class _Recurrent:
             ("hidden_size", hidden_size),
             ("num_layers", num_layers),
         ):
-            if not isinstance(value, (int, np.integer)) or value < 1:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} must be an integer >= 1; got {value!r}")
-        if not 0 <= dropout < 1:
+        for name, value in (
+            ("bias", bias),
+            ("batch_first", batch_first),
+            ("bidirectional", bidirectional),
+        ):
+            if not isinstance(value, (bool, np.bool_)):
+                raise ValueError(f"{name} must be True or False; got {value!r}")
+        if not isinstance(dropout, Real) or not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1); got {dropout!r}")
-        if str(np.dtype(dtype)) not in ("float32", "float64"):
+        if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"dtype must be 'float32' or 'float64'; got {dtype!r}")
         if dropout > 0 and num_layers == 1:
             warnings.warn(
@@ -75,7 +83,7 @@ class _Recurrent:
 
     # ------------------------------------------------------------------------------------------ padded arrays
 
-    def __call__(self, x, state=None, lengths=None):
+    def __call__(self, x, hx=None, lengths=None):
         x = self._checked_array(x, "x")
         is_single = x.ndim == 2
         if is_single:
@@ -95,11 +103,13 @@ class _Recurrent:
             raise ValueError(f"x has shape {x.shape}: no steps or no sequences")
         lengths = self._checked_lengths(lengths, T, B)
         self._check_finite(x, lengths)
-        state = self._checked_state(state, B, is_single, "initial state")
+        state = self._checked_state(hx, B, is_single, "initial state")
         n_shards = count_shards(B, self.hidden_size)
         if lengths is None:
             packing = regular_packing(T, B, n_shards)
             rows = np.ascontiguousarray(x).reshape(T * B, I)
+            if self.training and np.may_share_memory(rows, x):
+                rows = rows.copy()  # backward reads it, and the array is the caller's
         else:
             packing = Packing(lengths, n_shards)
             rows = self._packed(x, packing)
@@ -160,6 +170,7 @@ class _Recurrent:
             d_output = d_output[:, np.newaxis]
         elif self.batch_first:
             d_output = d_output.swapaxes(0, 1)
+        self._check_finite(d_output, None if packing.is_regular else packing.lengths, "d_output")
         if packing.is_regular:
             d_rows = np.ascontiguousarray(d_output).reshape(T * B, -1)
         else:
@@ -183,7 +194,8 @@ class _Recurrent:
         """Packed rows (S, F) as the caller's (T, B, F), (B, T, F) or (T, F), zero past each end."""
         B = packing.n_sequences
         if packing.is_regular:
-            array = np.ascontiguousarray(rows)
+            # In training rows are states that backward reads, and what is returned is the caller's.
+            array = rows.copy() if self.training else np.ascontiguousarray(rows)
         else:
             array = np.zeros((T * B, rows.shape[1]), self.dtype)
             scatter_rows(array, np.ascontiguousarray(rows), packing.padded_rows, rows.shape[1])
@@ -216,7 +228,7 @@ class _Recurrent:
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be an array of real numbers: {error}") from None
 
-    def _check_finite(self, x, lengths):
+    def _check_finite(self, x, lengths, name="x"):
         """Padding past each end may hold anything."""
         finite = np.isfinite(x)
         if np.logical_and.reduce(finite, axis=None):  # half the time of `all` for small arrays
@@ -227,7 +239,7 @@ class _Recurrent:
         if bad.any():
             t, b, i = np.argwhere(bad)[0]
             raise ValueError(
-                f"x contains NaN or infinity: {x[t, b, i]} at step {t}, sequence {b}, feature {i}"
+                f"{name} contains NaN or infinity: {x[t, b, i]} at step {t}, sequence {b}, feature {i}"
             )
 
     def _checked_lengths(self, lengths, T, B):
@@ -264,8 +276,10 @@ class _Recurrent:
 
     # ---------------------------------------------------------------------------------------------- parameters
 
-    def train(self):
-        """Keep, at each call, what `backward` needs; apply dropout.  Returns self."""
+    def train(self, mode=True):
+        """Keep, at each call, what `backward` needs; apply dropout.  With mode=False as `eval`.  Returns self."""
+        if not mode:
+            return self.eval()
         self.training = True
         return self
 
@@ -296,7 +310,7 @@ class _Recurrent:
 class RNN(_Recurrent):
     """The plain recurrent network, h' = f(W_ih x + b_ih + W_hh h + b_hh) (Elman 1990).
 
-    Parameters and calls are those of `LSTM`, with one state, ``output, h_n = rnn(x, h_0=None, lengths=None)``, and
+    Parameters and calls are those of `LSTM`, with one state, ``output, h_n = rnn(x, hx=None, lengths=None)``, and
 
     Parameters
     ----------
@@ -331,7 +345,7 @@ class RNN(_Recurrent):
 class LSTM(_Recurrent):
     """Long short-term memory with forget gates (Hochreiter and Schmidhuber 1997; Gers et al. 2000).
 
-    ``output, (h_n, c_n) = lstm(x, (h_0, c_0)=None, lengths=None)``: x is (T, B, I), or (T, I) for one sequence;
+    ``output, (h_n, c_n) = lstm(x, hx=None, lengths=None)``: x is (T, B, I), or (T, I) for one sequence;
     initial and final states are (num_layers * D, B, H), with D = 2 if bidirectional, else 1, and zeros if not
     given; output is (T, B, D * H).  `lengths` (B,), in any order, makes x a ragged batch padded to T steps: output
     is zero past each end, and the final state is that of each sequence's own last step.  Past the ends nothing is
@@ -390,7 +404,7 @@ class GRU(_Recurrent):
     """The gated recurrent unit (Cho et al. 2014), h' = (1 - z) * n + z * h.
 
     z is the share of the old state that stays, as in Cho et al.; Chung et al. 2014 write z for that of the new.
-    Parameters and calls are those of `LSTM`, with one state, ``output, h_n = gru(x, h_0=None, lengths=None)``, and
+    Parameters and calls are those of `LSTM`, with one state, ``output, h_n = gru(x, hx=None, lengths=None)``, and
 
     Parameters
     ----------

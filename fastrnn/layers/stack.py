@@ -30,9 +30,11 @@ class Level:
 
     def _packed(self, name, shape):
         """The array (D, *shape) for weights packed one way."""
-        if name not in self.packed:
-            self.packed[name] = empty_aligned((self.n_directions, *shape), self.parameters.dtype)
-        return self.packed[name]
+        array = self.packed.get(name)
+        if array is None:  # two threads may come here at once, and must go on with the same array
+            array = empty_aligned((self.n_directions, *shape), self.parameters.dtype)
+            array = self.packed.setdefault(name, array)
+        return array
 
     def _stored(self, names):
         parameters = self.parameters
