@@ -29,46 +29,21 @@ from fastrnn.datasets import make_adding_problem, make_binary_addition
 
 # Parameters of the estimators, by the name of the task; a task that is not here runs on defaults.
 # "transform" is no parameter: it names what a pipeline does to X first (`TRANSFORMS`).
-# By `choose_settings` (one repeat): ItalyPowerDemand, ECG200, SyntheticControl. First guesses that
-# still await it: JapaneseVowels' readout, GunPoint, SNIPS, names18, FloodModeling1, Covid3Month.
-# Of the generated tasks: by trial, judged on the very test draws that are reported.
+# By `choose_settings --repeats 1`: JapaneseVowels, GunPoint, ItalyPowerDemand, ECG200, and
+# SyntheticControl, whose winners were six with the same score, the defaults among them. First guesses
+# that still await it: SNIPS, names18, FloodModeling1, Covid3Month. Those of the generated tasks were
+# found by trial, on other draws than the ones reported.
 SETTINGS = {
-    "JapaneseVowels": {
-        "cell": "gru",
-        "hidden_size": 64,
-        "bidirectional": True,
-        "readout": "last",
-        "learning_rate_init": 5e-3,
-        "batch_size": 32,
-        "max_iter": 60,
-        "clip_norm": 1.0,
-    },
-    "GunPoint": {"cell": "gru", "readout": "mean", "learning_rate_init": 5e-3, "max_iter": 200},
-    "ItalyPowerDemand": {"cell": "gru", "bidirectional": True, "readout": "last"},
-    "ECG200": {
-        "cell": "gru",
-        "bidirectional": True,
-        "readout": "max",
-        "learning_rate_init": 1e-2,
-    },
-    "SyntheticControl": {"cell": "gru", "bidirectional": True, "readout": "last"},
-    "SNIPS intents": {
-        "bidirectional": True,
-        "readout": "max",
-        "embedding_dim": 64,
-        "max_iter": 8,
-    },
-    "names18": {"bidirectional": True, "embedding_dim": 32, "hidden_size": 128, "max_iter": 12},
+    "JapaneseVowels": {"readout": "last"},
+    "GunPoint": {"learning_rate_init": 1e-2, "max_iter": 200},
+    "ItalyPowerDemand": {"readout": "last"},
+    "ECG200": {"cell": "lstm", "max_iter": 120},
+    "SNIPS intents": {"embedding_dim": 64, "max_iter": 8},
+    "names18": {"readout": "last", "embedding_dim": 32, "hidden_size": 128, "max_iter": 12},
     "FloodModeling1": {"cell": "gru", "readout": "max", "max_iter": 200},
     "Covid3Month": {"transform": "log1p", "max_iter": 20},
-    "adding problem, LSTM": {
-        "cell": "lstm",
-        "hidden_size": 64,
-        "learning_rate_init": 1e-2,
-        "batch_size": 32,
-        "max_iter": 20,
-    },
-    "adding problem, GRU": {"cell": "gru", "hidden_size": 64, "batch_size": 32, "max_iter": 15},
+    "adding problem, LSTM": {"cell": "lstm", "learning_rate_init": 1e-2, "max_iter": 20},
+    "adding problem, GRU": {"cell": "gru", "max_iter": 15},
     "binary addition, RNN": {
         "cell": "rnn",
         "nonlinearity": "sigmoid",
@@ -139,8 +114,8 @@ def _ts(name, target=str):
 
 def _adding_problem(data):
     train, test = (
-        make_adding_problem(5000, 100, random_state=0),
-        make_adding_problem(1000, 100, random_state=1),
+        make_adding_problem(5000, 100, random_state=10),
+        make_adding_problem(1000, 100, random_state=11),
     )
     return Split(*train, *test)
 
@@ -148,8 +123,8 @@ def _adding_problem(data):
 def _binary_addition(data, n_bits=7):
     n_test = None if n_bits == 7 else 1000
     return Split(
-        *make_binary_addition(1000, 7, random_state=0),
-        *make_binary_addition(n_test, n_bits, random_state=1),
+        *make_binary_addition(1000, 7, random_state=10),
+        *make_binary_addition(n_test, n_bits, random_state=11),
     )
 
 
