@@ -40,7 +40,7 @@ SHAPES = {
 RATES = {"learning_rate_init": [2e-3, 5e-3, 1e-2]}
 GRIDS = {
     # A bidirectional GRU of 64 is what is asked for, and what the defaults are.
-    "JapaneseVowels": {"readout": ["last", "mean", "max"], "learning_rate": ["constant", "cosine"]},
+    "JapaneseVowels": {"readout": ["last", "mean", "max"], "dropout": [0.0, 0.2, 0.4]},
     "BasicMotions": SHAPES,
     "ItalyPowerDemand": SHAPES,
     "GunPoint": {

@@ -3,11 +3,15 @@
 Passengers grow by a share a year, and the season's swing with them: the differences of the
 logarithms have neither trend nor growing swing, and a small network can learn them.  It learns
 from the months up to 1957, then forecasts each of 36 months from the true months before it.
+Scaling, and a readout in which each month of the window has weights of its own, halve the error
+twice; that was seen on the 24 months before those that are forecast.
 """
 
 import argparse
 
 import numpy as np
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from fastrnn import SequenceRegressor
 from fastrnn.datasets import load_air_passengers
@@ -29,7 +33,8 @@ def main():
     windows = np.lib.stride_tricks.sliding_window_view(growth, WINDOW)[:-1]  # (n, 13), a panel
     next_growth = growth[WINDOW:]
 
-    regressor = SequenceRegressor(hidden_size=16, random_state=0)
+    network = SequenceRegressor(hidden_size=16, readout="concat", random_state=0)
+    regressor = make_pipeline(StandardScaler(), network)
     regressor.fit(windows[:-N_TEST], next_growth[:-N_TEST])
 
     before = passengers[-N_TEST - 1 : -1]

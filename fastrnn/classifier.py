@@ -201,7 +201,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Parameters
         ----------
         X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
-            The sequences.  A 2-D array is a panel of n univariate series of T steps.
+            The sequences.  A 2-D array, or a list of equally long lists of numbers, is a panel of n
+            univariate series of T steps.  X is taken as it is: scale features to about 1.
         y : array (n,)
             Labels.
         sample_weight : array (n,), optional
