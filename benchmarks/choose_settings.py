@@ -48,7 +48,8 @@ GRIDS = {
         "learning_rate_init": [5e-3, 1e-2],
         "max_iter": [60, 200],
     },
-    "ECG200": SHAPES | RATES | {"max_iter": [60, 120]},
+    # A first search, over SHAPES, RATES and max_iter, has chosen the defaults' shape and rate.
+    "ECG200": {"cell": ["lstm", "gru"], "dropout": [0.0, 0.3, 0.5], "max_iter": [60, 120]},
     "SyntheticControl": SHAPES | {"learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 120]},
     "SNIPS intents": {"readout": ["last", "max"], "embedding_dim": [64], "max_iter": [5, 10]},
     "names18": {

@@ -111,8 +111,10 @@ def timing_once(contenders, workers, repeats, **options):
 def floors(section, case, seconds, facts):
     """Return the floor and the fraction of it reached, at 0.27 ns and at this machine's tanh."""
     sizes = (case.cell, case.rows, case.I, case.H)
-    cores = min(facts["threads"], case.B)
-    common = {"training": section != "infer", "cores": cores}
+    training = section != "infer"
+    # One sequence's steps are one core's, but its weights' gradients can be shared.
+    cores = facts["threads"] if training else min(facts["threads"], case.B)
+    common = {"training": training, "cores": cores}
     floor = machine.floor_seconds(*sizes, **common, peak=facts["peak_gflops"] * 1e9)
     peak = facts["peak_gflops" if cores == 1 else "peak_together_gflops"] * 1e9
     here = machine.floor_seconds(*sizes, **common, peak=peak, activation_ns=facts["tanh_ns"])
