@@ -53,10 +53,13 @@ GRIDS = {
     "SyntheticControl": SHAPES | {"learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 120]},
     "SNIPS intents": {"readout": ["last", "max"], "embedding_dim": [64], "max_iter": [5, 10]},
     "names18": {
-        "readout": ["last", "max"],
+        "cell": ["lstm", "gru"],
+        "readout": ["last"],
+        "learning_rate": ["constant", "cosine"],
+        "dropout": [0.0, 0.3],
         "embedding_dim": [32],
-        "hidden_size": [64, 128],
-        "max_iter": [8, 15],
+        "hidden_size": [128],
+        "max_iter": [12],
     },
     "FloodModeling1": {
         "cell": ["lstm", "gru"],

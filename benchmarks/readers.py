@@ -97,13 +97,13 @@ def read_names18(data):
             names, languages = test if i % 5 == 4 else train
             names.append(list(name.strip()))
             languages.append(path.stem)
-    return encode(train, test)
+    return encode(train, test, least=10)
 
 
-def encode(train, test):
-    """Turn (token lists, labels) of both parts into a `Split` of ids, known from the first."""
+def encode(train, test, least=2):
+    """Turn (token lists, labels) of both parts into a `Split` of ids: of tokens that the first has `least` times."""
     counts = Counter(token for tokens in train[0] for token in tokens)
-    known = sorted(token for token, count in counts.items() if count > 1)
+    known = sorted(token for token, count in counts.items() if count >= least)
     ids = {token: i for i, token in enumerate(known, start=UNKNOWN + 1)}
 
     def rows(token_lists):

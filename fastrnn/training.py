@@ -20,7 +20,9 @@ WARM_UP = 0.05
 """The fraction of all steps over which "warmup" raises the learning rate."""
 
 BUCKET = 8
-"""Batches, at most, among which sequences are sorted by length; at least four such buckets make an epoch."""
+"""Batches, at most, among which sequences are sorted by length."""
+BUCKETS = 16
+"""Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
 
 
 @dataclass
@@ -80,7 +82,10 @@ def draw_batches(lengths, batch_size, shuffle, rng):
     n = len(lengths)
     order = rng.permutation(n) if shuffle else np.arange(n)
     if shuffle and lengths.min() != lengths.max():
-        whole, size = n - n % batch_size, batch_size * min(BUCKET, max(1, n // (4 * batch_size)))
+        whole, size = (
+            n - n % batch_size,
+            batch_size * min(BUCKET, max(1, n // (BUCKETS * batch_size))),
+        )
         for first in range(0, whole, size):
             bucket = order[first : min(first + size, whole)]
             bucket[:] = bucket[np.argsort(lengths[bucket], kind="stable")]
