@@ -224,7 +224,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         """Train for one epoch on X, going on with weights and optimiser as they are.
 
         The first call fixes what later ones may hold: with `embedding_dim` no token above its
-        largest.
+        largest.  The learning rate is constant, and nothing is held out for early stopping.
 
         Parameters
         ----------
@@ -243,7 +243,19 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
-        """The most probable label of each sequence, (n,)."""
+        """The most probable label of each sequence, (n,).
+
+        Parameters
+        ----------
+        X : as for `fit`; of other lengths if the fit was on a list
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For input of a wrong kind, or such that the outputs overflow.
+        """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 

@@ -245,6 +245,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         """Train for one epoch on X, going on with weights and optimiser as they are.
 
         The first call fixes the scale of the targets and, with `embedding_dim`, the largest token.
+        The learning rate is constant, and nothing is held out for early stopping.
         Parameters as for `fit`.
         """
         return self._partial_fit(X, y, sample_weight)
@@ -252,11 +253,22 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     def predict(self, X):
         """Predict.
 
+        Parameters
+        ----------
+        X : as for `fit`; of other lengths if the fit was on a list
+
         Returns
         -------
         ndarray (n,) or (n, K) as y was
             With return_sequences a 1-D object array of n arrays (T_i,) or (T_i, K); for an array X
             an array (n, T) or (n, T, K).
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For input of a wrong kind, or such that the outputs overflow.
         """
         outputs, sequences = self._outputs(X)
         values = outputs.astype(np.float64) * self._y_scale + self._y_mean

@@ -263,7 +263,7 @@ def count_shards(n_sequences, hidden_size):
     """
     if n_sequences < 8:
         return 1
-    rows = 32 if hidden_size >= 256 else 16
+    rows = 32 if hidden_size >= 128 else 16
     return 2 * -(-n_sequences // (2 * rows))
 
 
