@@ -22,6 +22,13 @@ def follow(log, task, step):
     log[step + 1, task] = before + task
 
 
+@njit(nogil=True)
+def fail(out, task):
+    if task == 2:
+        raise MemoryError
+    out[task] = 1
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("negative", [False, True])
 def test_each_task_runs_once_with_its_arguments(dtype, negative):
@@ -49,3 +56,11 @@ def test_steps_come_one_after_the_other():
     for step in range(T):
         expected[step + 1] = expected[step].sum() + np.arange(n)
     assert (log == expected).all()
+
+
+def test_a_task_without_memory_is_an_error():
+    out = np.zeros(4)
+    run_tasks(fail, 2, (out,))
+    assert out.tolist() == [1, 1, 0, 0]
+    with pytest.raises(MemoryError):
+        run_tasks(fail, 4, (out,))

@@ -267,3 +267,15 @@ def test_every_option_reaches_the_training():
     rnn = [small(cell="rnn", nonlinearity=n).fit(X, MEANS) for n in ("tanh", "relu", "sigmoid")]
     for fits in (sgd, rnn):
         assert len({fit.network_.theta.tobytes() for fit in fits}) == 3
+
+
+def test_with_return_sequences_all_steps_count_alike():
+    rng = np.random.default_rng(0)
+    X = [rng.standard_normal((T, 2)) for T in (2, 50, 3, 40, 1, 30, 4, 20, 6)]
+    y = [x.sum(axis=1) for x in X]
+    reg = SequenceRegressor(
+        hidden_size=4, return_sequences=True, normalize_y=False, batch_size=2, max_iter=1,
+        learning_rate_init=1e-9, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    errors = np.concatenate(reg.predict(X)) - np.concatenate(y)
+    np.testing.assert_allclose(reg.loss_curve_[0], np.mean(errors**2), rtol=1e-4)
