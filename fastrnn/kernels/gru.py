@@ -76,16 +76,17 @@ def pack(panels, bias, weight_ih, weight_hh):
 
 
 @njit(**OPTIONS)
-def _units(h, gates, x, panel, start, is_hoisted, sizes, now, old, row, n, unit, n_units, keep):
-    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `_hoist` made of it.
+def _units(h, gates, x, panel, start, is_hoisted, sizes, old, row, n, unit, keep):
+    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
 
-    h, gates and x point to the first row of a direction; `now`, `old` and `row` count rows from there.
+    h, gates and x point to the first row of a direction; `old` and `row` count rows from there.
+    `sizes` are B, I, H and P.
     """
-    I, H, P = sizes
-    L = lanes(h)
+    B, I, H, P = sizes
+    L, n_units = lanes(h), H - unit
     start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
     h_old, x = at(h, old * H), at(x, row * I)
-    h, gates = at(h, now * H + unit), at(gates, row * 4 * P + unit)
+    h, gates = at(h, (B + row) * H + unit), at(gates, row * 4 * P + unit)
     w_x, w_h = at(panel, 4 * L), at(panel, (4 + 3 * I) * L)
     sums = scratch(h)
     ahead = at(w_h, (4 + 3 * I + 3 * H) * L)  # the weights of the next block
@@ -141,19 +142,8 @@ def forward(h, gates, x, panels, starts, counts, firsts, keep, task):
                     base = aligned_start(hoisted)
                 for p in range(blocks):
                     target = at(hoisted, base + p * room * 4 * L)
-                    hoist(
-                        target,
-                        GATES,
-                        INPUT_GATES,
-                        x_d,
-                        I,
-                        at(panels_d, p * size),
-                        starts,
-                        counts,
-                        s,
-                        t,
-                        stop,
-                    )
+                    panel = at(panels_d, p * size)
+                    hoist(target, GATES, INPUT_GATES, x_d, I, panel, starts, counts, s, t, stop)
         n, row = counts[s, t], starts[s, t]
         old = row_before(starts, firsts, s, t, B)
         for p in range(blocks):
@@ -162,8 +152,8 @@ def forward(h, gates, x, panels, starts, counts, firsts, keep, task):
             if is_hoisted:
                 start = at(hoisted, base + (p * room + hoisted_row) * 4 * L)
             _units(
-                h_d, gates_d, x_d, panel, start, is_hoisted, (I, H, P), B + row, old, row,
-                n, p * L, H - p * L, keep,
+                h_d, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), old, row, n, p * L,
+                keep,
             )  # fmt: skip
         hoisted_row += n
         t += 1
@@ -188,26 +178,15 @@ def forward_block(h, gates, x, panels, hoisted, starts, counts, firsts, keep, ta
         room = (task * B + firsts[s]) * HOISTED_STEPS
         if t % HOISTED_STEPS == 0:
             stop = min(t + HOISTED_STEPS, counts.shape[1])
-            hoist(
-                at(hoisted, room * 4 * L),
-                GATES,
-                INPUT_GATES,
-                x_d,
-                I,
-                panel,
-                starts,
-                counts,
-                s,
-                t,
-                stop,
-            )
+            target = at(hoisted, room * 4 * L)
+            hoist(target, GATES, INPUT_GATES, x_d, I, panel, starts, counts, s, t, stop)
         if n > 0:
             for k in range(t - t % HOISTED_STEPS, t):
                 room += counts[s, k]
             old = row_before(starts, firsts, s, t, B)
             _units(
-                h_d, gates_d, x_d, panel, at(hoisted, room * 4 * L), True, (I, H, P), B + row, old,
-                row, n, p * L, H - p * L, keep,
+                h_d, gates_d, x_d, panel, at(hoisted, room * 4 * L), True, (B, I, H, P), old, row, n,
+                p * L, keep,
             )  # fmt: skip
 
 

@@ -73,20 +73,19 @@ def pack(panels, bias, weight_ih, weight_hh):
 
 
 @njit(**OPTIONS)
-def _units(
-    h, c, gates, x, panel, start, is_hoisted, sizes, now, old, row, first, n, unit, n_units, keep
-):
-    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `_hoist` made of it.
+def _units(h, c, gates, x, panel, start, is_hoisted, sizes, old, row, first, n, unit, keep):
+    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
 
-    h, c, gates and x point to the first row of a direction; `now`, `old`, `row` and `first` count rows from there.
+    h, c, gates and x point to the first row of a direction; `old`, `row` and `first` count rows from there.
+    `sizes` are B, I, H and P.
     """
-    I, H, P = sizes
-    L = lanes(h)
+    B, I, H, P = sizes
+    L, n_units = lanes(h), H - unit
     start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
     h_old, x = at(h, old * H), at(x, row * I)
-    h, gates = at(h, now * H + unit), at(gates, row * 4 * P + unit)
+    h, gates = at(h, (B + row) * H + unit), at(gates, row * 4 * P + unit)
     c_old = at(c, (old if keep else first) * P + unit)
-    c = at(c, (now if keep else first) * P + unit)
+    c = at(c, (B + row if keep else first) * P + unit)
     w_x, w_h = at(panel, 4 * L), at(panel, (1 + I) * 4 * L)
     sums = scratch(h)
     ahead = at(w_h, (1 + I + H) * 4 * L)  # the weights of the next block
@@ -139,19 +138,8 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
                     base = aligned_start(hoisted)
                 for p in range(blocks):
                     target = at(hoisted, base + p * room * 4 * L)
-                    hoist(
-                        target,
-                        GATES,
-                        GATES,
-                        x_d,
-                        I,
-                        at(panels_d, p * size),
-                        starts,
-                        counts,
-                        s,
-                        t,
-                        stop,
-                    )
+                    panel = at(panels_d, p * size)
+                    hoist(target, GATES, GATES, x_d, I, panel, starts, counts, s, t, stop)
         n, row, first = counts[s, t], starts[s, t], firsts[s]
         old = row_before(starts, firsts, s, t, B)
         for p in range(blocks):
@@ -160,8 +148,8 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
             if is_hoisted:
                 start = at(hoisted, base + (p * room + hoisted_row) * 4 * L)
             _units(
-                h_d, c_d, gates_d, x_d, panel, start, is_hoisted, (I, H, P), B + row, old, row,
-                first, n, p * L, H - p * L, keep,
+                h_d, c_d, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), old, row, first, n,
+                p * L, keep,
             )  # fmt: skip
         hoisted_row += n
         t += 1
@@ -185,16 +173,15 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep,
         room = (task * B + first) * HOISTED_STEPS
         if t % HOISTED_STEPS == 0:
             stop = min(t + HOISTED_STEPS, counts.shape[1])
-            hoist(
-                at(hoisted, room * 4 * L), GATES, GATES, x_d, I, panel, starts, counts, s, t, stop
-            )
+            target = at(hoisted, room * 4 * L)
+            hoist(target, GATES, GATES, x_d, I, panel, starts, counts, s, t, stop)
         if n > 0:
             for k in range(t - t % HOISTED_STEPS, t):
                 room += counts[s, k]
             old = row_before(starts, firsts, s, t, B)
             _units(
-                h_d, c_d, gates_d, x_d, panel, at(hoisted, room * 4 * L), True, (I, H, P), B + row,
-                old, row, first, n, p * L, H - p * L, keep,
+                h_d, c_d, gates_d, x_d, panel, at(hoisted, room * 4 * L), True, (B, I, H, P), old,
+                row, first, n, p * L, keep,
             )  # fmt: skip
 
 

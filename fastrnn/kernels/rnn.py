@@ -82,7 +82,7 @@ def _sums(
 def _units(h, h_old, start, is_hoisted, x, panel, width, n, I, H, n_units, nonlinearity):
     """The units of one panel, `width` vectors, in n rows; pointers to the first row.
 
-    At `start` is the bias or what `_hoist` made of it.
+    At `start` is the bias or what `hoist` made of it.
     """
     L = lanes(h)
     line = width * L

@@ -137,21 +137,8 @@ def gate_tile(width, first, second):
 
     @intrinsic
     def tile(
-        typing,
-        rows,
-        sums,
-        start,
-        start_stride,
-        x,
-        x_stride,
-        n_x,
-        x_panel,
-        h,
-        h_stride,
-        n_h,
-        h_panel,
-        ahead,
-    ):
+        typing, rows, sums, start, start_stride, x, x_stride, n_x, x_panel, h, h_stride, n_h, h_panel, ahead
+    ):  # fmt: skip
         dtype = sums.dtype
         index = types.intp
         sig = types.void(
@@ -159,21 +146,8 @@ def gate_tile(width, first, second):
         )
 
         def lower(context, builder, sig, args):
-            (
-                rows,
-                sums,
-                start,
-                start_stride,
-                x,
-                x_stride,
-                n_x,
-                x_panel,
-                h,
-                h_stride,
-                n_h,
-                h_panel,
-                ahead,
-            ) = args
+            rows, sums, start, start_stride, x, x_stride, n_x, x_panel = args[:8]
+            h, h_stride, n_h, h_panel, ahead = args[8:]
 
             def elements(source, stride, n):
                 starts = [builder.gep(source, [builder.mul(stride, INT(r))]) for r in range(n)]
