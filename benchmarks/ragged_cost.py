@@ -20,7 +20,8 @@ from benchmarks.measure import Contender, alternate, medians
 from benchmarks.report import markdown_table, milliseconds, significant, write_json
 from fastrnn import threads
 from fastrnn.losses import squared
-from fastrnn.network import SequenceNetwork, make_cell
+from fastrnn.network.parts import Encoder, make_cell
+from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 
 TOLERANCE = 0.15
@@ -43,10 +44,8 @@ def training(name, cell, H, lengths):
     sequences, numbers = Sequences(values, offsets), np.arange(lengths.size)
     targets, weights = np.zeros((lengths.size, 1), np.float32), np.ones(lengths.size, np.float32)
     stack = {"hidden_size": H, "num_layers": 1, "bias": True, "bidirectional": False}
-    network = SequenceNetwork(
-        INPUTS, 1, make_cell(cell, "tanh"), stack, "last", None, None, 0.0, "float32",
-        check_random_state(0),
-    )  # fmt: skip
+    encoder = Encoder(None, INPUTS, make_cell(cell, "tanh"), stack, 0.0, "float32")
+    network = SequenceNetwork(encoder, 1, "last", None, check_random_state(0))
 
     def run():
         network.changed()

@@ -13,7 +13,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastrnn import threads
-from fastrnn.network import SequenceNetwork, make_cell
+from fastrnn.layers.feedforward import Embedding
+from fastrnn.network.parts import Encoder, make_cell
+from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences, as_sequences
 from fastrnn.training import Progress, Settings, Trainer, fit_lbfgs
 
@@ -26,6 +28,8 @@ SHARED_CONSTRAINTS = {
     "bias": ["boolean"],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+    "embeddings": ["array-like", None],
+    "freeze_embeddings": ["boolean"],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})],
     "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
     "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})],
@@ -97,6 +101,11 @@ class SequenceEstimator(BaseEstimator):
     )  # fmt: skip
     """Those that a network keeps for life."""
 
+    def _store(self, parameters):
+        """Set the attributes of a constructor's locals(), each under its own name, as scikit-learn wants them."""
+        for name in self._get_param_names():
+            setattr(self, name, parameters[name])
+
     # -------------------------------------------------------------------------------------- input
 
     def _check_sequences(self, X, *, reset):
@@ -119,12 +128,16 @@ class SequenceEstimator(BaseEstimator):
         if not reset:  # parameters may have been set since the fit
             tokens, dtype = self.network_.embedding is not None, self.network_.theta.dtype
             n_features = 1 if self._is_panel else self.n_features_in_
-        sequences = as_sequences(X, dtype, tokens=tokens, n_features=n_features)
+        sequences = as_sequences(X, dtype, tokens=self._token_form(tokens), n_features=n_features)
         if self._is_panel:
             self._check_panel(sequences)
         elif reset:
-            self.n_features_in_ = 1 if tokens else sequences.values.shape[1]
+            self.n_features_in_ = 1 if sequences.values.ndim == 1 else sequences.values.shape[1]
         return sequences
+
+    def _token_form(self, is_tokens):
+        """What `as_sequences` is told of tokens."""
+        return is_tokens
 
     def _refuse_one_sequence(self, X):
         """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
@@ -166,6 +179,11 @@ class SequenceEstimator(BaseEstimator):
         self._validate_params()
         if not all(callable(callback) for callback in self.callbacks or ()):
             raise ValueError(f"callbacks must hold callables only; got callbacks={self.callbacks}")
+        if self.embeddings is not None and self.embedding_dim is None:
+            raise ValueError(
+                "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers: set "
+                "embedding_dim to the length of a vector"
+            )
         if self.bptt_steps is not None and self.bidirectional:
             raise ValueError(
                 f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with "
@@ -195,15 +213,21 @@ class SequenceEstimator(BaseEstimator):
     def _check_known(self, sequences):
         """Lengths and tokens must be such as the network can read."""
         self._check_lengths(sequences, self.network_.n_steps)
-        if self.network_.embedding is None:
-            return
-        n_tokens = self.network_.embedding.n_tokens
-        if sequences.values.max() >= n_tokens:
-            row = int(np.argmax(sequences.values >= n_tokens))
+        if self.network_.embedding is not None:
+            self._check_tokens(sequences, self.network_.embedding.limits, "the first fit has seen")
+
+    def _check_tokens(self, sequences, limits, whence):
+        """Tokens must be below the limit of the first column, those of others below the last."""
+        columns = sequences.values.reshape(len(sequences.values), -1)
+        too_large = (
+            columns >= np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
+        )
+        if too_large.any():
+            row, column = np.argwhere(too_large)[0]
             k = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
             raise ValueError(
-                f"X[{k}] holds the token {sequences.values[row]}, but the first fit has seen "
-                f"tokens up to {n_tokens - 1}"
+                f"X[{k}] holds the token {columns[row, column]}, but {whence} tokens up to "
+                f"{limits[min(column, len(limits) - 1)] - 1}"
             )
 
     # ----------------------------------------------------------------------------------- training
@@ -269,15 +293,24 @@ class SequenceEstimator(BaseEstimator):
         """A new network, or check that the problem is one for the network that is there."""
         if goes_on:
             self._check_known(problem.sequences)
-            self.network_.dropout = self.dropout
+            self.network_.encoder.dropout = self.dropout
             return
         n_steps = int(problem.sequences.lengths[0]) if self._readout() == "concat" else None
         self._check_lengths(problem.sequences, n_steps)
         self.network_ = self._new_network(problem, n_steps, rng)
+        if self.embeddings is not None:
+            vectors = self._checked_embeddings(problem.sequences)
+            self.network_.embedding.parameters.load({"weight": vectors})
         self._shape = {name: getattr(self, name) for name in self._shape_parameters}
         self._dropout_seed = int(rng.randint(2**31)) if self.dropout else 0
 
     def _new_network(self, problem, n_steps, rng):
+        sequences = problem.sequences
+        return SequenceNetwork(
+            self._new_encoder(sequences), problem.n_outputs, self._readout(), n_steps, rng
+        )
+
+    def _new_encoder(self, sequences):
         recurrent = {
             "hidden_size": self.hidden_size,
             "num_layers": self.num_layers,
@@ -285,12 +318,25 @@ class SequenceEstimator(BaseEstimator):
             "bias": self.bias,
         }
         cell = make_cell(self.cell, self.nonlinearity)
-        values = problem.sequences.values
-        input_size = values.shape[1] if self.embedding_dim is None else int(values.max()) + 1
-        return SequenceNetwork(
-            input_size, problem.n_outputs, cell, recurrent, self._readout(), n_steps,
-            self.embedding_dim, self.dropout, self.dtype, rng,
-        )  # fmt: skip
+        embedding = None if self.embedding_dim is None else self._new_embedding(sequences)
+        width = 0 if embedding is not None else sequences.values.shape[1]
+        return Encoder(embedding, width, cell, recurrent, self.dropout, self.dtype)
+
+    def _new_embedding(self, sequences):
+        """A table for the largest token there is, or as long as the one given."""
+        n_tokens = int(sequences.values.max()) + 1
+        if self.embeddings is not None:
+            n_tokens = len(self._checked_embeddings(sequences))
+        return Embedding(n_tokens, self.embedding_dim, self.dtype, self.freeze_embeddings)
+
+    def _checked_embeddings(self, sequences):
+        vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
+        if vectors.shape[1] != self.embedding_dim:
+            raise ValueError(
+                f"embeddings has vectors of {vectors.shape[1]} numbers, but embedding_dim={self.embedding_dim}"
+            )
+        self._check_tokens(sequences, (len(vectors),), "embeddings has vectors for")
+        return vectors
 
     def _readout(self):
         return self.readout

@@ -18,6 +18,8 @@ class Parameters:
     dtype : {"float32", "float64"}
     by_row : tuple of names
         Tables that are read row by row, stored as they are.
+    undecayed : tuple of names
+        Matrices that weight decay leaves alone.
 
     Attributes
     ----------
@@ -26,10 +28,10 @@ class Parameters:
         The gradients as stored.
     """
 
-    def __init__(self, shapes, dtype, by_row=()):
+    def __init__(self, shapes, dtype, by_row=(), undecayed=()):
         self.shapes = dict(shapes)
         self.dtype = np.dtype(dtype)
-        self._by_row = frozenset(by_row)
+        self._by_row, self._undecayed = frozenset(by_row), frozenset(undecayed)
         # Parameters start whole cache lines apart, so the vector has gaps of zeros that stay zero.
         line = CACHE_LINE // self.dtype.itemsize
         self._offsets, size = {}, 0
@@ -65,12 +67,14 @@ class Parameters:
         """Tell whoever keeps something made from the values that they are others now."""
         self.version = object()
 
-    def is_matrix(self):
-        """For each element of the flat vector, whether it belongs to a matrix (no bias, no gap)."""
+    def is_decayed(self):
+        """For each element of the flat vector, whether weight decay holds for it: no bias, no gap, no table."""
         flags = np.zeros(self.size, bool)
         for name, shape in self.shapes.items():
             start = self._offsets[name]
-            flags[start : start + int(np.prod(shape))] = len(shape) > 1
+            flags[start : start + int(np.prod(shape))] = (
+                len(shape) > 1 and name not in self._undecayed
+            )
         return flags
 
     def stored(self, name):

@@ -32,8 +32,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     bias : bool, default=True
         Whether the recurrent levels have bias vectors.
     dropout : float, default=0.0
-        The fraction of elements set to zero in training, between levels and before the output
-        layer.
+        The fraction of elements set to zero in training: of tokens' vectors, between levels, and
+        before the output layer.
     readout : {"last", "mean", "max", "concat"}, default="last"
         What the output layer reads: the state after the last step (of the reverse direction, after
         the first), the mean or the largest state over the steps, or all steps side by side
@@ -41,6 +41,10 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     embedding_dim : int or None, default=None
         If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
         this length.
+    embeddings : array (n_tokens, embedding_dim) or None, default=None
+        The vectors to begin with, as trained elsewhere.
+    freeze_embeddings : bool, default=False
+        Leave `embeddings` as they are.
     return_sequences : bool, default=False
         Predict at every step: y is a sequence of numbers or vectors for each sequence; readout is
         not used.
@@ -142,79 +146,16 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     _shape_parameters = (*SequenceEstimator._shape_parameters, "return_sequences")
 
     def __init__(
-        self,
-        *,
-        cell="gru",
-        hidden_size=64,
-        num_layers=1,
-        bidirectional=False,
-        nonlinearity="tanh",
-        bias=True,
-        dropout=0.0,
-        readout="last",
-        embedding_dim=None,
-        return_sequences=False,
-        loss="squared_error",
-        quantile=0.5,
-        normalize_y=True,
-        solver="adam",
-        learning_rate_init=5e-3,
-        learning_rate="cosine",
-        momentum=0.9,
-        nesterovs_momentum=True,
-        alpha=0.0,
-        batch_size=32,
-        max_iter=60,
-        shuffle=True,
-        clip_norm=1.0,
-        clip_value=None,
-        bptt_steps=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=None,
-        warm_start=False,
-        dtype="float32",
-        n_jobs=None,
-        random_state=None,
-        verbose=False,
-        callbacks=None,
-    ):
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.nonlinearity = nonlinearity
-        self.bias = bias
-        self.dropout = dropout
-        self.readout = readout
-        self.embedding_dim = embedding_dim
-        self.return_sequences = return_sequences
-        self.loss = loss
-        self.quantile = quantile
-        self.normalize_y = normalize_y
-        self.solver = solver
-        self.learning_rate_init = learning_rate_init
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.bptt_steps = bptt_steps
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.dtype = dtype
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callbacks = callbacks
+        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh",
+        bias=True, dropout=0.0, readout="last", embedding_dim=None, embeddings=None,
+        freeze_embeddings=False, return_sequences=False, loss="squared_error", quantile=0.5,
+        normalize_y=True, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
+        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=60, shuffle=True,
+        clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32",
+        n_jobs=None, random_state=None, verbose=False, callbacks=None,
+    ):  # fmt: skip
+        self._store(locals())
 
     def fit(self, X, y, sample_weight=None):
         """Train.

@@ -50,8 +50,8 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):
         Of the stored values; tokens are int64.
     name : str
         What the caller calls X, for messages.
-    tokens : bool
-        If X holds sequences of integers from 0 on.
+    tokens : bool or "characters"
+        If X holds sequences of integers from 0 on; "characters" for rows of a word's and its characters'.
     n_features : int, optional
         The number of features that X must have.
 
@@ -84,7 +84,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):
     with np.errstate(over="ignore"):  # what overflows float32 is reported below
         np.concatenate(arrays, out=values, casting="unsafe")
     if tokens:
-        return Sequences(values.ravel(), offsets)
+        return Sequences(values if tokens == "characters" else values.ravel(), offsets)
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values).all(axis=1)))
         k = int(np.searchsorted(offsets, row, side="right")) - 1
@@ -130,8 +130,10 @@ def _as_steps(x, what, tokens):
         raise ValueError(f"{what} holds {array.dtype} values; sequences must be numbers")
     if array.ndim == 1:
         array = array[:, np.newaxis]
-    if array.ndim != 2 or tokens and array.shape[1] != 1:
-        expected = "(T,)" if tokens else "(T, I) or (T,)"
+    n_columns = array.shape[1] if array.ndim == 2 else 0
+    is_wrong = {True: n_columns != 1, "characters": n_columns < 2, False: array.ndim != 2}[tokens]
+    if is_wrong:
+        expected = {True: "(T,)", "characters": "(T, 1 + L)", False: "(T, I) or (T,)"}[tokens]
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
     if len(array) == 0:
         raise ValueError(
@@ -215,7 +217,20 @@ class Packing:
     @cached_property
     def padded_rows(self):
         """For each packed row its row in an array (T * B, ...), where sequences lie padded, time first."""
-        return self.steps * self.n_sequences + self.order[self.places]
+        return self.steps * self.n_sequences + self.numbers
+
+    @cached_property
+    def numbers(self):
+        """The batch's sequence of each packed row, (S,)."""
+        return self.order[self.places]
+
+    @cached_property
+    def by_sequence(self):
+        """The packed rows of the first sequence in time order, of the second ..., (S,); where each begins, (B + 1,)."""
+        offsets = np.concatenate([[0], np.cumsum(self.lengths)])
+        rows = np.empty(self.n_rows, np.int64)
+        rows[self.rows_of(offsets[:-1])] = self.all_rows
+        return rows, offsets
 
     @property
     def is_regular(self):
@@ -239,6 +254,7 @@ class RegularPacking(Packing):
         self.counts = np.repeat(np.diff(self.firsts, append=B)[:, np.newaxis], T, axis=1)
         self.all_rows = np.arange(T * B)
         self.steps, self.places = np.divmod(self.all_rows, B)
+        self.numbers = self.places
         self.previous = self.all_rows
         self.mirror = (T - 1 - self.steps) * B + self.places
         self.first_rows = np.arange(B)

@@ -24,9 +24,10 @@ RANKS = [
         "kernels.rows",
         "kernels.gradient",
         "kernels.crf",
+        "kernels.attention",
     ]
     + ["kernels.rtrl", "threads", "sequences", "params", "losses", "optimizers"],
-    ["layers", "attention", "storage"],
+    ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network"],
     ["base", "preprocessing", "metrics"],

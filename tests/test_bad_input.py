@@ -8,7 +8,7 @@ from samples import labelled, ragged
 from sklearn.exceptions import NotFittedError
 
 from fastrnn import SequenceClassifier, SequenceRegressor
-from fastrnn.network import SequenceNetwork
+from fastrnn.network.sequence import SequenceNetwork
 
 SMALL = {"hidden_size": 4, "max_iter": 1, "random_state": 0}
 ESTIMATORS = {"classifier": SequenceClassifier, "regressor": SequenceRegressor}
@@ -135,9 +135,9 @@ def train(monkeypatch):
     """Fit an estimator; any other training fails the test."""
     forward, is_allowed = SequenceNetwork.forward, [False]
 
-    def guarded(self, batch, keep=False, dropout_key=None):
+    def guarded(self, batch, keep=False, dropout_key=None, state=None):
         assert is_allowed[0] or not keep, "bad input got as far as training"
-        return forward(self, batch, keep, dropout_key)
+        return forward(self, batch, keep, dropout_key, state)
 
     def train(estimator, X, y):
         is_allowed[0] = True
@@ -397,9 +397,9 @@ def test_one_sequence_in_place_of_a_list(train):
 def test_outputs_that_overflow_at_predict(train):
     X, y = good()
     clf = train(make("classifier", cell="rnn", nonlinearity="relu"), X, y)
-    for name in clf.network_.recurrent.parameters:
+    for name in clf.network_.encoder.recurrent.parameters:
         if name.startswith("weight_hh"):
-            clf.network_.recurrent.parameters[name][...] = 9 * np.eye(4)
+            clf.network_.encoder.recurrent.parameters[name][...] = 9 * np.eye(4)
     clf.network_.changed()
     assert_refused(clf, lambda: clf.predict([X[0], np.ones((400, 3))]), r"X\[1\].*overflow")
 

@@ -78,7 +78,7 @@ def test_tokens():
         embedding_dim=4, readout="max", max_iter=40, learning_rate_init=0.03, bidirectional=True
     )
     assert clf.fit(X, y).score(X, y) > 0.95
-    assert clf.network_.embedding.n_tokens == 5
+    assert clf.network_.embedding.limits == (5,)
 
 
 # ------------------------------------------------------------------------------ forms of X

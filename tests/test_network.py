@@ -8,7 +8,9 @@ from sklearn.utils import check_random_state
 
 from fastrnn import losses
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
-from fastrnn.network import SequenceNetwork
+from fastrnn.layers.feedforward import Embedding
+from fastrnn.network.parts import Encoder
+from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import as_sequences
 
 # How the package makes a cell; its name and form in the reference.
@@ -58,10 +60,11 @@ def make(
     recurrent = {"hidden_size": H, "num_layers": num_layers, "bias": True}
     recurrent["bidirectional"] = bidirectional
     make_cell, *form = CELLS[cell]
-    network = SequenceNetwork(
-        input_size, n_outputs, make_cell(), recurrent, readout, n_steps, embedding_dim, dropout,
-        "float64", check_random_state(0),
-    )  # fmt: skip
+    embedding = None
+    if embedding_dim is not None:
+        embedding = Embedding(input_size, embedding_dim, "float64")
+    encoder = Encoder(embedding, input_size, make_cell(), recurrent, dropout, "float64")
+    network = SequenceNetwork(encoder, n_outputs, readout, n_steps, check_random_state(0))
     network.form_in_reference = form
     return network
 
@@ -95,9 +98,9 @@ def gradient_of(network, sequences, loss, targets, weights, **options):
 
 def reference_gradient(network, sequences, readout, loss, targets, weights, bptt_steps=0):
     """The same in NumPy, for a network without embedding."""
-    params = network.recurrent.parameters.copies()
+    params = network.encoder.recurrent.parameters.copies()
     head = {n: np.array(network.head.parameters[n]) for n in ("weight", "bias")}
-    layer = network.recurrent
+    layer = network.encoder.recurrent
     L, D, B = layer.num_layers, layer.n_directions, len(sequences)
     cell, form = network.form_in_reference
     zero = np.zeros((L * D, B, H))
@@ -283,7 +286,7 @@ def test_a_batch_of_some_sequences_in_any_order():
         network, chosen, "mean", ref.squared, targets[numbers], w
     )
     ref.assert_within(1e-10, value, expected * w.sum())
-    weight = network.recurrent.parameters.gradient("weight_ih_l1_reverse")
+    weight = network.encoder.recurrent.parameters.gradient("weight_ih_l1_reverse")
     ref.assert_within(1e-10, weight, gradients["recurrent.weight_ih_l1_reverse"] * w.sum())
 
 

@@ -48,7 +48,7 @@ def test_matrices_are_stored_transposed_whole_cache_lines_apart():
 
 def test_is_matrix_leaves_out_biases_and_gaps():
     parameters = make()
-    flags = parameters.is_matrix()
+    flags = parameters.is_decayed()
     parameters.values[:] = 0
     for name in ("weight", "table", "last"):
         parameters[name][...] = 1

@@ -162,7 +162,7 @@ def test_there_are_as_many_rows_as_steps(monkeypatch):
     batch = network.batch(as_sequences(X, "float32"), np.arange(21))
     assert batch.packing.n_rows == len(batch.x) == batch.packing.counts.sum() == n_steps
     network.forward(batch, keep=True)
-    kept = network.recurrent._levels[0].kept
+    kept = network.encoder.recurrent._levels[0].kept
     assert kept["x"].shape[1] == kept["d_gates"].shape[1] == n_steps
     assert kept["h"].shape[1] == n_steps + 21
 

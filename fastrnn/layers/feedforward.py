@@ -67,11 +67,17 @@ class Dense:
 
 
 class Embedding:
-    """A trained vector for each token; parameter "weight" (tokens, dimension)."""
+    """A vector for each token, trained unless frozen; parameter "weight" (tokens, dimension)."""
 
-    def __init__(self, n_tokens, dimension, dtype):
-        self.n_tokens, self.dimension = n_tokens, dimension
-        self.parameters = Parameters({"weight": (n_tokens, dimension)}, dtype, by_row=("weight",))
+    def __init__(self, n_tokens, dimension, dtype, is_frozen=False):
+        self.output_size, self.limits, self.is_frozen = dimension, (n_tokens,), is_frozen
+        self.parameters = Parameters(
+            {"weight": (n_tokens, dimension)}, dtype, by_row=("weight",), undecayed=("weight",)
+        )
+
+    @property
+    def parts(self):
+        return {"embedding": self}
 
     def reset_parameters(self, rng):
         """Standard normal, as `torch.nn.Embedding`."""
@@ -79,12 +85,14 @@ class Embedding:
         table[...] = rng.normal(size=table.shape)
         self.parameters.changed()
 
-    def forward(self, tokens):
+    def forward(self, tokens, keep=False):
         """Tokens (S,) to their vectors (S, dimension)."""
-        out = empty_aligned((tokens.size, self.dimension), self.parameters.dtype)
-        copy_rows(out, 0, self.parameters.stored("weight"), 0, tokens, self.dimension)
+        out = empty_aligned((tokens.size, self.output_size), self.parameters.dtype)
+        copy_rows(out, 0, self.parameters.stored("weight"), 0, tokens, self.output_size)
         return out
 
     def backward(self, tokens, d_out):
         """Add d_out (S, >= dimension) to the gradients of the vectors of tokens (S,)."""
-        scatter_add_rows(self.parameters.stored_gradients["weight"], d_out, tokens, self.dimension)
+        scatter_add_rows(
+            self.parameters.stored_gradients["weight"], d_out, tokens, self.output_size
+        )

@@ -77,7 +77,7 @@ class Concat:
     def _rows(packing):
         """The packed row of each sequence and step, (B, T)."""
         rows = np.empty((packing.n_sequences, packing.lengths.max()), np.int64)
-        rows[packing.order[packing.places], packing.steps] = packing.all_rows
+        rows[packing.numbers, packing.steps] = packing.all_rows
         return rows
 
     @classmethod

@@ -242,7 +242,7 @@ class Stack:
         """
         finals, row_numbers = [], None
         if dropout_key is not None:
-            row_numbers = sequence_numbers[packing.order][packing.places]
+            row_numbers = sequence_numbers[packing.numbers]
         for k, level in enumerate(self._levels):
             if k > 0 and dropout_key is not None:
                 dropped = empty_aligned(x.shape, x.dtype)

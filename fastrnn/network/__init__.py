@@ -1,0 +1,1 @@
+"""Networks: layers composed over one flat vector of parameters."""

@@ -1,0 +1,136 @@
+"""What networks are made of: parts over one vector of parameters, batches, and the encoder they share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastrnn.kernels.rows import copy_rows, drop
+from fastrnn.kernels.vectors import empty_aligned
+from fastrnn.layers.cells import GRUCell, LSTMCell, RNNCell
+from fastrnn.layers.stack import Stack
+from fastrnn.sequences import Packing, count_shards
+
+
+def make_cell(name, nonlinearity):
+    """The cell an estimator's parameters name."""
+    return RNNCell(nonlinearity) if name == "rnn" else {"lstm": LSTMCell, "gru": GRUCell}[name]()
+
+
+@dataclass
+class Batch:
+    """Some of the sequences, packed."""
+
+    packing: Packing
+    rows: np.ndarray
+    """For each packed row, its place among the stored steps, (S,)."""
+    x: np.ndarray
+    """(S, I) numbers, or (S,) or (S, 1 + L) tokens."""
+    numbers: np.ndarray
+    """Which of the stored sequences these are, (B,)."""
+
+    @classmethod
+    def of(cls, sequences, numbers, hidden_size):
+        """The sequences of these numbers."""
+        packing = Packing(sequences.lengths[numbers], count_shards(numbers.size, hidden_size))
+        rows, values = packing.rows_of(sequences.offsets[numbers]), sequences.values
+        if values.dtype.kind == "i":
+            return cls(packing, rows, values[rows], numbers)
+        x = empty_aligned((rows.size, values.shape[1]), values.dtype)
+        copy_rows(x, 0, values, 0, rows, values.shape[1])
+        return cls(packing, rows, x, numbers)
+
+    def drop(self, rows, key, rate):
+        """Drop elements of packed rows (S, F), in place."""
+        packing = self.packing
+        drop(rows, rows, key, self.numbers[packing.numbers], packing.steps, rate)
+
+
+class Network:
+    """Parts with parameters, all of which live in one vector.
+
+    Attributes
+    ----------
+    parts : dict of name to layer
+    theta, gradient : ndarray
+        The parameters of all parts, and their gradients.
+    decays : ndarray
+        1 for each parameter that weight decay holds for: matrices, without tables of vectors.
+    """
+
+    def __init__(self, parts, rng):
+        self.parts = parts
+        for part in parts.values():
+            part.reset_parameters(rng)
+        self._gather_parameters()
+
+    def _gather_parameters(self):
+        sizes = [part.parameters.size for part in self.parts.values()]
+        dtype = next(iter(self.parts.values())).parameters.dtype
+        self.theta, self.gradient = (empty_aligned((sum(sizes),), dtype) for _ in range(2))
+        self.gradient[:] = 0
+        self.decays = np.zeros(sum(sizes), dtype)
+        start = 0
+        for part, size in zip(self.parts.values(), sizes, strict=True):
+            span = slice(start, start + size)
+            self.theta[span] = part.parameters.values
+            part.parameters.bind(self.theta[span], self.gradient[span])
+            self.decays[span] = part.parameters.is_decayed()
+            start += size
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._gather_parameters()
+
+    def changed(self):
+        """Tell all parts that theta has changed."""
+        for part in self.parts.values():
+            part.parameters.changed()
+
+
+class Encoder:
+    """Embedding (for tokens) and recurrent stack: a row of features for each step.
+
+    Parameters
+    ----------
+    embedding : Embedding, WordEmbedding or None
+    input_size : int
+        Features of a step, if there is no embedding.
+    cell : a cell of `fastrnn.layers.cells`
+    recurrent : dict
+        The stack's options: hidden_size, num_layers, bias, bidirectional.
+    dropout : float
+        On the vectors of tokens, and between the levels of the stack.
+    dtype : {"float32", "float64"}
+    """
+
+    def __init__(self, embedding, input_size, cell, recurrent, dropout, dtype):
+        self.embedding, self.dropout = embedding, dropout
+        if embedding is not None:
+            input_size = embedding.output_size
+        self.recurrent = Stack(cell, input_size, dtype=dtype, **recurrent)
+
+    @property
+    def parts(self):
+        embeddings = {} if self.embedding is None else self.embedding.parts
+        return {**embeddings, "recurrent": self.recurrent}
+
+    def forward(self, batch, state=None, keep=False, dropout_key=None):
+        """Rows (S, D H), and the final states."""
+        x = batch.x
+        if self.embedding is not None:
+            x = self.embedding.forward(x, keep)
+            if dropout_key is not None:
+                batch.drop(x, dropout_key + self.recurrent.num_layers, self.dropout)
+        return self.recurrent.forward(
+            x, batch.packing, state, sequence_numbers=batch.numbers, dropout_key=dropout_key,
+            dropout=self.dropout, keep=keep,
+        )  # fmt: skip
+
+    def backward(self, batch, d_rows, dropout_key=None, bptt_steps=0):
+        """From d_rows (S, >= D H); adds to the parameters' gradients."""
+        trains = self.embedding is not None and not self.embedding.is_frozen
+        d_x, _ = self.recurrent.backward(d_rows, input_grad=trains, bptt_steps=bptt_steps)
+        if trains:
+            if dropout_key is not None:
+                batch.drop(d_x, dropout_key + self.recurrent.num_layers, self.dropout)
+            self.embedding.backward(batch.x, d_x)

@@ -1,0 +1,110 @@
+"""The network of most estimators: encoder, readout and dense head."""
+
+import numpy as np
+
+from fastrnn.kernels.rows import drop
+from fastrnn.layers.feedforward import Dense
+from fastrnn.layers.readouts import READOUTS
+from fastrnn.network.parts import Batch, Network
+
+
+class SequenceNetwork(Network):
+    """Encoder, readout, dense head.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    n_outputs : int
+    readout : {"last", "mean", "max", "concat"} or None
+        None leaves a row of outputs for each step.
+    n_steps : int or None
+        The length of every sequence, for "concat".
+    rng : RandomState
+        For the initial parameters.
+    chain : LinearChain, optional
+        Scores of transitions between the labels of neighbouring steps, trained with the rest.
+
+    Attributes
+    ----------
+    final_state : tuple of ndarray
+        The recurrent states after the last forward pass.
+    """
+
+    def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None):
+        self.encoder, self.n_steps, self.chain = encoder, n_steps, chain
+        self.readout = None if readout is None else READOUTS[readout]
+        features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
+        self.head = Dense(features, n_outputs, encoder.recurrent.dtype)
+        chains = {} if chain is None else {"chain": chain}
+        super().__init__({**encoder.parts, "head": self.head, **chains}, rng)
+
+    def __getstate__(self):
+        return {**self.__dict__, "final_state": None, "_memory": None}
+
+    @property
+    def embedding(self):
+        """What turns tokens into vectors; None for numbers."""
+        return self.encoder.embedding
+
+    def batch(self, sequences, numbers):
+        """The sequences of these numbers as a `Batch`."""
+        return Batch.of(sequences, numbers, self.encoder.recurrent.hidden_size)
+
+    def forward(self, batch, keep=False, dropout_key=None, state=None):
+        """Outputs (B, K) in the batch's order; without a readout (S, K), one a packed row."""
+        features, self.final_state = self.encoder.forward(batch, state, keep, dropout_key)
+        if self.readout is not None:
+            n_directions = self.encoder.recurrent.n_directions
+            features, memory = self.readout.forward(features, batch.packing, n_directions)
+            self._memory = memory if keep else None
+        if dropout_key is not None:
+            features = features.copy()
+            self._drop(features, batch, dropout_key)
+        return self.head.forward(features, keep)
+
+    def _drop(self, features, batch, dropout_key):
+        if self.readout is None:
+            batch.drop(features, dropout_key, self.encoder.dropout)
+        else:
+            steps = np.zeros(len(features), np.int64)
+            drop(features, features, dropout_key, batch.numbers, steps, self.encoder.dropout)
+
+    def backward(self, batch, d_outputs, dropout_key=None, bptt_steps=0):
+        """Add to `gradient` from d_outputs, of the shape that `forward` returned."""
+        d_rows = self.head.backward(d_outputs)
+        if dropout_key is not None:
+            self._drop(d_rows, batch, dropout_key)
+        if self.readout is not None:
+            recurrent = self.encoder.recurrent
+            d_rows = self.readout.backward(
+                d_rows, self._memory, batch.packing, recurrent.n_directions, recurrent.output_size
+            )
+        self.encoder.backward(batch, d_rows, dropout_key, bptt_steps)
+
+    def loss_and_gradient(
+        self, batch, loss, targets, weights, dropout_key=None, bptt_steps=0, state=None
+    ):
+        """The loss of a batch; its gradient is left in `gradient`.
+
+        targets and weights are one a sequence in the batch's order, without a readout one a packed
+        row.  With a chain, `loss` is not used.
+        """
+        if not self.encoder.dropout:
+            dropout_key = None
+        self.gradient[:] = 0
+        outputs = self.forward(batch, keep=True, dropout_key=dropout_key, state=state)
+        if self.chain is None:
+            value, d_outputs = loss(outputs, targets, weights)
+        else:
+            value, d_outputs = self.chain.loss(outputs, targets, weights, batch.packing)
+        self.backward(batch, d_outputs, dropout_key, bptt_steps)
+        return value
+
+    def predict(self, sequences, batch_size=256):
+        """Outputs (n, K), or without a readout (S, K), ordered as the steps are stored."""
+        n = len(sequences) if self.readout is not None else len(sequences.values)
+        out = np.empty((n, self.head.output_size), self.theta.dtype)
+        for first in range(0, len(sequences), batch_size):
+            batch = self.batch(sequences, np.arange(first, min(first + batch_size, len(sequences))))
+            out[batch.numbers if self.readout is not None else batch.rows] = self.forward(batch)
+        return out
