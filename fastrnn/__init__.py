@@ -2,8 +2,9 @@
 
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.regressor import SequenceRegressor
+from fastrnn.tagger import SequenceTagger
 from fastrnn.training import DivergenceError
 
 __version__ = "0.1.0"
 
-__all__ = ["DivergenceError", "SequenceClassifier", "SequenceRegressor"]
+__all__ = ["DivergenceError", "SequenceClassifier", "SequenceRegressor", "SequenceTagger"]

@@ -324,7 +324,7 @@ class SequenceEstimator(BaseEstimator):
 
     def _new_embedding(self, sequences):
         """A table for the largest token there is, or as long as the one given."""
-        n_tokens = int(sequences.values.max()) + 1
+        n_tokens = int(sequences.values.reshape(len(sequences.values), -1)[:, 0].max()) + 1
         if self.embeddings is not None:
             n_tokens = len(self._checked_embeddings(sequences))
         return Embedding(n_tokens, self.embedding_dim, self.dtype, self.freeze_embeddings)

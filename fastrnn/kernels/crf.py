@@ -1,0 +1,152 @@
+"""Linear-chain conditional random fields: Lafferty, McCallum and Pereira, ICML 2001.
+
+The score of labels y_1 .. y_T is begin[y_1] + sum over t of scores[t, y_t] + sum of transitions[y_{t-1}, y_t]
++ end[y_T]; their probability is exp(score) / Z.  Forward and backward variables are scaled at each step as in Rabiner,
+"A tutorial on hidden Markov models", Proc. IEEE 77(2), 1989: products of exponentials, with no logarithm inside.
+
+Arrays, for K labels and B sequences of S steps in all, float64 but for scores and d_scores:
+    scores, d_scores (S, K)  one row a step
+    rows (S,), offsets (B + 1,)  sequence b has the rows rows[offsets[b] : offsets[b + 1]], in the order of time
+    transitions (K, K)  from, to;  begin, end (K,)
+All loops run along one row of a matrix, so that they are vectors; a sequence's figures depend on nothing but itself.
+"""
+
+import numpy as np
+from numba import njit
+
+from fastrnn.kernels.vectors import OPTIONS
+
+
+@njit(**OPTIONS)
+def _exp_shifted(out, x):
+    """out = exp(x - max); returns the maximum."""
+    largest = x.max()
+    for k in range(x.size):
+        out[k] = np.exp(x[k] - largest)
+    return largest
+
+
+@njit(**OPTIONS)
+def _scaled(x):
+    """Scale x (K,) to the sum 1; returns the sum."""
+    total = x.sum()
+    x *= 1.0 / total
+    return total
+
+
+@njit(**OPTIONS)
+def _times_matrix(out, x, matrix):
+    """out = x matrix."""
+    out[:] = 0.0
+    for i in range(x.size):
+        for j in range(out.size):
+            out[j] += x[i] * matrix[i, j]
+
+
+@njit(**OPTIONS)
+def _forward(alpha, emitted, scales, scores, rows, moves, starts, ends):
+    """alpha (T, K), scaled; emitted (T, K) = exp(scores - largest); log Z, less what `moves` and others were shifted."""
+    T, log_z = rows.size, 0.0
+    for t in range(T):
+        log_z += _exp_shifted(emitted[t], scores[rows[t]])
+        if t == 0:
+            alpha[0] = starts
+        else:
+            _times_matrix(alpha[t], alpha[t - 1], moves)
+        alpha[t] *= emitted[t]
+        scales[t] = _scaled(alpha[t])
+        log_z += np.log(scales[t])
+    return log_z + np.log((alpha[T - 1] * ends).sum())
+
+
+@njit(**OPTIONS)
+def marginals(
+    out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin, end, rows, offsets, weights
+):
+    """out (S, K) = weight times each label's probability at each step, and log_z (B,).
+
+    Adds to d_moves (K, K), d_starts and d_ends (K,) the weighted expected counts.
+    """
+    K = begin.size
+    moves, moves_back = np.empty((K, K)), np.empty((K, K))
+    starts, ends = np.empty(K), np.empty(K)
+    shift = _exp_shifted(starts, begin) + _exp_shifted(ends, end)
+    largest = _exp_shifted(moves.reshape(K * K), transitions.reshape(K * K))
+    moves_back[:] = moves.T
+    longest = 0
+    for b in range(weights.size):
+        longest = max(longest, offsets[b + 1] - offsets[b])
+    alpha, emitted, scales = np.empty((longest, K)), np.empty((longest, K)), np.empty(longest)
+    beta, onward = np.empty(K), np.empty(K)
+    pairs = np.zeros((K, K))
+    for b in range(weights.size):
+        steps, weight = rows[offsets[b] : offsets[b + 1]], weights[b]
+        T = steps.size
+        log_z[b] = _forward(alpha, emitted, scales, scores, steps, moves, starts, ends)
+        log_z[b] += shift + (T - 1) * largest
+        beta[:] = ends * (1.0 / (alpha[T - 1] * ends).sum())
+        for j in range(K):
+            d_ends[j] += weight * alpha[T - 1, j] * beta[j]
+        for t in range(T - 1, -1, -1):
+            for j in range(K):
+                out[steps[t], j] = weight * alpha[t, j] * beta[j]
+            onward[:] = beta * emitted[t] * (1.0 / scales[t])
+            if t > 0:
+                for i in range(K):
+                    factor = weight * alpha[t - 1, i]
+                    for j in range(K):
+                        pairs[i, j] += factor * onward[j]
+                _times_matrix(beta, onward, moves_back)
+        for j in range(K):
+            d_starts[j] += weight * starts[j] * onward[j]
+    d_moves += pairs * moves
+
+
+@njit(**OPTIONS)
+def label_scores(out, scores, transitions, begin, end, labels, rows, offsets):
+    """out (B,) = the score of the given labels (S,), one a row of scores."""
+    for b in range(out.size):
+        steps = rows[offsets[b] : offsets[b + 1]]
+        total = begin[labels[steps[0]]] + end[labels[steps[-1]]]
+        for t in range(steps.size):
+            total += scores[steps[t], labels[steps[t]]]
+            if t > 0:
+                total += transitions[labels[steps[t - 1]], labels[steps[t]]]
+        out[b] = total
+
+
+@njit(**OPTIONS)
+def count_labels(d_scores, d_moves, d_starts, d_ends, labels, rows, offsets, weights):
+    """Subtract each sequence's weight where its labels are."""
+    for b in range(weights.size):
+        steps, weight = rows[offsets[b] : offsets[b + 1]], weights[b]
+        d_starts[labels[steps[0]]] -= weight
+        d_ends[labels[steps[-1]]] -= weight
+        for t in range(steps.size):
+            d_scores[steps[t], labels[steps[t]]] -= weight
+            if t > 0:
+                d_moves[labels[steps[t - 1]], labels[steps[t]]] -= weight
+
+
+@njit(**OPTIONS)
+def viterbi(labels, scores, transitions, begin, end, rows, offsets):
+    """labels (S,) = the most probable ones (Viterbi 1967); of equal ones the first."""
+    K = begin.size
+    best, total = np.empty(K), np.empty(K)
+    for b in range(offsets.size - 1):
+        steps = rows[offsets[b] : offsets[b + 1]]
+        T = steps.size
+        before = np.empty((T, K), np.int64)
+        best[:] = begin + scores[steps[0]]
+        for t in range(1, T):
+            total[:] = -np.inf
+            for i in range(K):
+                for j in range(K):
+                    if best[i] + transitions[i, j] > total[j]:
+                        total[j] = best[i] + transitions[i, j]
+                        before[t, j] = i
+            best[:] = total + scores[steps[t]]
+        label = np.argmax(best + end)
+        for t in range(T - 1, -1, -1):
+            labels[steps[t]] = label
+            label = before[t, label]

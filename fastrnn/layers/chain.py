@@ -1,0 +1,61 @@
+"""A linear-chain conditional random field above the dense head."""
+
+import numpy as np
+
+from fastrnn.kernels import crf
+from fastrnn.params import Parameters, uniform
+
+
+class LinearChain:
+    """Scores of a label's coming after another, first, or last.
+
+    Parameters "transitions" (labels from, labels to), "begin" and "end" (labels,).
+    """
+
+    def __init__(self, n_labels, dtype):
+        n = n_labels
+        shapes = {"transitions": (n, n), "begin": (n,), "end": (n,)}
+        self.parameters = Parameters(shapes, dtype, by_row=("transitions",))
+
+    def reset_parameters(self, rng):
+        """Uniform in +-0.1."""
+        for name in self.parameters:
+            uniform(self.parameters[name], 0.1, rng)
+        self.parameters.changed()
+
+    def _scores(self):
+        return [self.parameters.stored(name).astype(np.float64) for name in self.parameters]
+
+    def loss(self, scores, labels, weights, packing):
+        """The sum of -weight log probability(labels), and its gradient (S, K).
+
+        scores (S, K), labels and weights (S,) are one a packed row; a sequence has the weight of its first.
+        Adds to the parameters' gradients.
+        """
+        rows, offsets = packing.by_sequence
+        weights = weights[rows[offsets[:-1]]]
+        d_scores = np.empty(scores.shape)
+        d_parts = [np.zeros(part.shape) for part in self._scores()]
+        log_z, of_labels = np.empty((2, weights.size))
+        crf.marginals(d_scores, *d_parts, log_z, scores, *self._scores(), rows, offsets, weights)
+        crf.label_scores(of_labels, scores, *self._scores(), labels, rows, offsets)
+        crf.count_labels(d_scores, *d_parts, labels, rows, offsets, weights)
+        for name, d_part in zip(self.parameters, d_parts, strict=True):
+            self.parameters.stored_gradients[name][...] += d_part
+        return float((weights * (log_z - of_labels)).sum()), d_scores.astype(scores.dtype)
+
+    def marginals(self, scores, offsets):
+        """Each label's probability at each step (S, K), of sequences stored one after the other."""
+        out, n = np.empty(scores.shape), len(offsets) - 1
+        nowhere = [np.empty_like(part) for part in self._scores()]
+        rows = np.arange(len(scores))
+        crf.marginals(
+            out, *nowhere, np.empty(n), scores, *self._scores(), rows, offsets, np.ones(n)
+        )
+        return out
+
+    def best(self, scores, offsets):
+        """The most probable labels (S,) of sequences stored one after the other."""
+        labels = np.empty(len(scores), np.int64)
+        crf.viterbi(labels, scores, *self._scores(), np.arange(len(scores)), offsets)
+        return labels

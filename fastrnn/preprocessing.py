@@ -1,0 +1,299 @@
+"""From text to what the estimators read: sequences of integers."""
+
+from collections import Counter
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+
+# Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
+class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    r"""Turn texts into sequences of integers, words or characters, for `embedding_dim`.
+
+    The id 0 stands for all tokens that are unknown; then come the start and the end token, if there
+    are any, and then the tokens known, the most frequent first and equally frequent ones in
+    alphabetical order.
+
+    Parameters
+    ----------
+    level : {"word", "char"}, default="word"
+        What a token is.  Texts that are already split into tokens are not split further.
+    lowercase : bool, default=False
+    strip_accents : {"ascii", "unicode"}, callable or None, default=None
+        As in scikit-learn's `CountVectorizer`.
+    token_pattern : str, default=r"\w+|[^\w\s]"
+        The regular expression of a word in the lower-cased and stripped text; by default each
+        punctuation mark is one, too.  A combining accent is no part of ``\w+``: bring decomposed
+        text into the form NFC (`unicodedata.normalize`) first.
+    min_count : int, default=1
+        Tokens with fewer occurrences in `fit` are unknown.  With 1 and all tokens kept the unknown
+        token never occurs in training, and its vector stays as it was initialised.
+    max_tokens : int or None, default=None
+        The largest `n_tokens_`: the most frequent tokens are kept.
+    start, end : bool, default=False
+        Whether each sequence gets a token before its first and after its last.
+    max_characters : int or None, default=None
+        If set, each step has the ids of the word's first so many characters beside the word's own
+        id: as they were written, capitals and accents included.  Texts are then split before they
+        are lower-cased and stripped.  For words only.
+
+    Attributes
+    ----------
+    vocabulary_ : dict
+        The id of each known token.
+    n_tokens_ : int
+        The number of ids, unknown, start and end token included.
+    start_token_, end_token_ : int or None
+        Their ids.
+    character_vocabulary_ : dict or None
+        With max_characters, the id of each known character: 0 stands for none (past the word's
+        end), 1 for an unknown one, which are those that `fit` saw once or never.
+    n_characters_ : int or None
+        With max_characters, the number of ids of characters.
+
+    Examples
+    --------
+    >>> from fastrnn.preprocessing import Tokenizer
+    >>> tokenizer = Tokenizer(lowercase=True).fit(["The cat sat.", "The dog sat, too."])
+    >>> tokenizer.vocabulary_
+    {'.': 1, 'sat': 2, 'the': 3, ',': 4, 'cat': 5, 'dog': 6, 'too': 7}
+    >>> ids = tokenizer.transform(["The bird sat."])
+    >>> ids[0]
+    array([3, 0, 2, 1])
+    >>> tokenizer.inverse_transform(ids)
+    ['the <unknown> sat .']
+
+    The first step of a pipeline:
+
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from fastrnn import SequenceClassifier
+    >>> texts = ["a fine film", "I liked it", "a dull film", "I hated it"]
+    >>> clf = SequenceClassifier(embedding_dim=8, max_iter=5, random_state=0)
+    >>> model = make_pipeline(Tokenizer(), clf).fit(texts, ["good", "good", "bad", "bad"])
+    >>> model.predict_proba(["a fine day"]).shape
+    (1, 2)
+    """
+
+    _parameter_constraints = {
+        "level": [StrOptions({"word", "char"})],
+        "lowercase": ["boolean"],
+        "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None],
+        "token_pattern": [str],
+        "min_count": [Interval(Integral, 1, None, closed="left")],
+        "max_tokens": [Interval(Integral, 1, None, closed="left"), None],
+        "start": ["boolean"],
+        "end": ["boolean"],
+        "max_characters": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self, *, level="word", lowercase=False, strip_accents=None, token_pattern=r"\w+|[^\w\s]",
+        min_count=1, max_tokens=None, start=False, end=False, max_characters=None,
+    ):  # fmt: skip
+        self.level = level
+        self.lowercase = lowercase
+        self.strip_accents = strip_accents
+        self.token_pattern = token_pattern
+        self.min_count = min_count
+        self.max_tokens = max_tokens
+        self.start = start
+        self.end = end
+        self.max_characters = max_characters
+
+    def fit(self, X, y=None):
+        """Learn which tokens there are.
+
+        Parameters
+        ----------
+        X : list or array of n texts, or of n sequences of tokens (lists, tuples or arrays of str)
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X is empty, holds anything but texts, or a text without a token while there is
+            neither a start nor an end token (the message names it); or if no token is frequent
+            enough.
+        """
+        special, split, L = self._special_tokens(), self._splitter(), self.max_characters or 0
+        tokens, characters = Counter(), Counter()
+        for pairs in _split_all(X, split, len(special) > 1):
+            tokens.update(token for token, _ in pairs)
+            for _, word in pairs:
+                characters.update(word[:L])
+        vocabulary = _numbered(tokens, self.min_count, len(special), self.max_tokens)
+        if not vocabulary:
+            most = max(tokens.values(), default=0)
+            raise ValueError(
+                f"no token of X occurs min_count={self.min_count} times, the most frequent {most}: lower min_count"
+            )
+        self._special, self._split, self._level, self._L = special, split, self.level, L
+        self.vocabulary_, self.n_tokens_ = vocabulary, len(special) + len(vocabulary)
+        self.start_token_ = special.index("<start>") if self.start else None
+        self.end_token_ = special.index("<end>") if self.end else None
+        # A character seen once stands for those never seen, so that their id is trained.
+        self.character_vocabulary_ = _numbered(characters, 2, 2) if L else None
+        self.n_characters_ = 2 + len(self.character_vocabulary_) if L else None
+        return self
+
+    def transform(self, X):
+        """The ids of each text's tokens.
+
+        Parameters
+        ----------
+        X : as for `fit`
+
+        Returns
+        -------
+        ndarray (n,) of objects
+            Integer arrays (T_i,); with max_characters (T_i, 1 + max_characters), a word's own id
+            first.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X is empty, or holds what `fit` refuses.
+        """
+        check_is_fitted(self, "vocabulary_")
+        texts = _split_all(X, self._split, len(self._special) > 1)
+        return np.fromiter(map(self._ids, texts), object)
+
+    def inverse_transform(self, sequences):
+        """The texts that sequences of ids stand for, without start and end token.
+
+        Parameters
+        ----------
+        sequences : list or array of n integer arrays (T_i,), or (T_i, 1 + max_characters)
+
+        Returns
+        -------
+        list of str
+            Words with a space between any two, the unknown as "<unknown>"; characters side by side,
+            the unknown as U+FFFD.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If a sequence holds anything but ids of this tokenizer; the message names both.
+        """
+        names = self.get_feature_names_out()
+        between, names[0] = ("", "\ufffd") if self._level == "char" else (" ", names[0])
+        edges = {self.start_token_, self.end_token_}
+        checked = [self._check_ids(np.asarray(ids), k) for k, ids in enumerate(sequences)]
+        return [between.join(names[i] for i in ids if i not in edges) for ids in checked]
+
+    def get_feature_names_out(self, input_features=None):
+        """The token of each id, (n_tokens_,): "<unknown>", "<start>", "<end>", and those known."""
+        check_is_fitted(self, "vocabulary_")
+        return np.array([*self._special, *self.vocabulary_], object)
+
+    def _special_tokens(self):
+        """The names of the ids before the first token's; checks the parameters."""
+        self._validate_params()
+        if self.level == "char" and self.max_characters is not None:
+            raise ValueError("max_characters needs level='word', not 'char'; leave one of them out")
+        special = ["<unknown>", *(f"<{name}>" for name in ("start", "end") if getattr(self, name))]
+        if self.max_tokens is not None and self.max_tokens <= len(special):
+            raise ValueError(f"max_tokens={self.max_tokens} has room for {special} only; raise it")
+        return special
+
+    def _splitter(self):
+        """What makes tokens of a text, with the parameters as they are now."""
+        options = {name: getattr(self, name) for name in ("lowercase", "strip_accents")}
+        vectorizer = CountVectorizer(token_pattern=self.token_pattern, **options)
+        split = list if self.level == "char" else vectorizer.build_tokenizer()
+        as_written = self.max_characters is not None
+        return partial(_pairs, vectorizer.build_preprocessor(), split, as_written)
+
+    def _ids(self, pairs):
+        """The ids of a text's tokens (T,), or with those of their characters (T, 1 + L)."""
+        edges = self.start_token_, self.end_token_
+        first, last = ([] if i is None else [(i, "")] for i in edges)
+        steps = [*first, *((self.vocabulary_.get(token, 0), word) for token, word in pairs), *last]
+        known, L = self.character_vocabulary_, self._L
+        if not L:
+            return np.array([i for i, _ in steps], np.int64)
+        rows = [[i, *(known.get(c, 1) for c in w[:L]), *[0] * (L - len(w))] for i, w in steps]
+        return np.array(rows, np.int64)
+
+    def _check_ids(self, ids, k):
+        """The ids of tokens in one sequence, as a list."""
+        ids = ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 + self._L else ids
+        if ids.ndim != 1 or ids.size and ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"sequences[{k}] is {ids.dtype} of shape {ids.shape}, not integers (T,): pass [sequence] for one"
+            )
+        for i in ids[(ids < 0) | (ids >= self.n_tokens_)]:
+            raise ValueError(f"sequences[{k}] holds the id {i}; ids are 0 to {self.n_tokens_ - 1}")
+        return ids.tolist()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def _numbered(counts, min_count, first, end=None):
+    """Ids from `first` on and below `end`, by falling count; equal counts alphabetically."""
+    kept = [key for key in counts if counts[key] >= min_count]
+    ranked = sorted(kept, key=lambda key: (-counts[key], key))
+    return {key: i for i, key in enumerate(ranked, first) if end is None or i < end}
+
+
+def _pairs(preprocess, split, as_written, text):
+    """Pairs of a token and the word as it was written."""
+    if isinstance(text, str) and as_written:
+        # What is found in the preprocessed text cannot be traced back to what was written.
+        text = [word for word in split(text) if preprocess(word)]
+    elif isinstance(text, str):
+        text, preprocess = split(preprocess(text)), str
+    return [(preprocess(str(word)), str(word)) for word in text]
+
+
+def _split_all(X, split, may_be_empty):
+    """The pairs of each text of X, one text after the other."""
+    for k, text in enumerate(_check_texts(X)):
+        pairs = split(text)
+        if not pairs and not may_be_empty:
+            raise ValueError(
+                f"X[{k}] has no token, it is {text!r:.60}; leave it out, or fit with start=True or end=True"
+            )
+        yield pairs
+
+
+def _check_texts(X):
+    """X as a list of texts, or as one of sequences of tokens."""
+    shape = getattr(X, "shape", None)
+    is_listed = hasattr(X, "__len__") and not isinstance(X, (str, bytes, dict, set))
+    if not is_listed or shape is not None and len(shape) != 1:
+        raise ValueError(
+            f"X is {type(X).__name__}{shape or ''}, but must be a list or 1-D array: pass [text], or one column of it"
+        )
+    texts = list(X)
+    if not texts:
+        raise ValueError("X is empty: it needs at least one text")
+    for k, text in enumerate(texts):
+        tokens = text if isinstance(text, (list, tuple, np.ndarray)) else [text]
+        if not all(isinstance(token, str) for token in tokens):
+            raise ValueError(
+                f"X[{k}] is {text!r:.60}, but must be a str or a list of them: leave it out, or convert it"
+            )
+        if isinstance(text, str) != isinstance(texts[0], str):
+            raise ValueError(
+                f"X[{k}] is {text!r:.60}, but X[0] is {texts[0]!r:.60}: split all into tokens, or none"
+            )
+    return texts

@@ -1,0 +1,289 @@
+"""Sequence to a label, or several, at each step."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.utils import check_consistent_length
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+
+from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.layers.chain import LinearChain
+from fastrnn.layers.feedforward import Embedding
+from fastrnn.layers.words import WordEmbedding
+from fastrnn.losses import binary_cross_entropy, cross_entropy
+from fastrnn.network.parts import make_cell
+from fastrnn.network.sequence import SequenceNetwork
+from fastrnn.sequences import as_sequences
+
+
+class SequenceTagger(SequenceEstimator):
+    """Label every step of sequences of any lengths with a recurrent network (N to N).
+
+    Parameters that are not listed are those of `SequenceClassifier`.
+
+    Parameters
+    ----------
+    crf : bool, default=False
+        Score each sequence of labels as a whole, with a linear-chain conditional random field (Lafferty et al. 2001;
+        Huang et al. 2015) over the network's outputs: labels then depend on their neighbours.
+    character_embedding_dim : int or None, default=None
+        If set, a step of X is a word's token followed by its characters' (0 past its end), as `Tokenizer` gives them
+        with `max_characters`: a bidirectional network reads each word's characters, and its last states stand beside
+        the word's own vector (Plank et al. 2016).
+    character_hidden_size : int, default=32
+        Units of each direction of that network.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the steps with a label; not with `crf`.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The labels; for several labels a step the numbers of their columns.
+
+    Notes
+    -----
+    Several labels a step are independent: each has a logistic output (y holds rows of 0 and 1).
+
+    Examples
+    --------
+    Label each number by whether the one before was larger:
+
+    >>> import numpy as np
+    >>> from fastrnn import SequenceTagger
+    >>> rng = np.random.RandomState(0)
+    >>> X = [rng.rand(n) for n in rng.randint(3, 9, 200)]
+    >>> y = [np.where(np.diff(x, prepend=0) > 0, "up", "down") for x in X]
+    >>> tagger = SequenceTagger(random_state=0).fit(X, y)
+    >>> tagger.predict([[0.1, 0.9, 0.2]])[0]
+    array(['up', 'up', 'down'], dtype='<U4')
+    """
+
+    _parameter_constraints = {
+        **SHARED_CONSTRAINTS,
+        "crf": ["boolean"],
+        "character_embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "character_hidden_size": [Interval(Integral, 1, None, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    _shape_parameters = (
+        *(name for name in SequenceEstimator._shape_parameters if name != "readout"),
+        "crf", "character_embedding_dim", "character_hidden_size",
+    )  # fmt: skip
+
+    def __init__(
+        self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True,
+        nonlinearity="tanh", bias=True, dropout=0.0, embedding_dim=None, embeddings=None,
+        freeze_embeddings=False, character_embedding_dim=None, character_hidden_size=32, crf=False,
+        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
+        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0,
+        clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
+        n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32",
+        n_jobs=None, random_state=None, verbose=False, callbacks=None,
+    ):  # fmt: skip
+        self._store(locals())
+
+    def fit(self, X, y, sample_weight=None):
+        """Train.
+
+        Parameters
+        ----------
+        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+            The sequences, as for `SequenceClassifier`.
+        y : list of n arrays (T_i,), or (T_i, K) of 0 and 1
+            A label for each step, or for each of K labels whether the step has it.
+        sample_weight : array (n,), or list of n arrays (T_i,), optional
+            A weight for each sequence or, without `crf`, for each step.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input of a wrong kind, before any training; the message names the sequence.
+        DivergenceError
+            If the loss becomes NaN.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch on X, going on with weights and optimiser as they are.
+
+        classes : array, optional
+            All labels that will ever come; needed at the first call unless y has them all.
+        """
+        return self._partial_fit(X, y, sample_weight, classes=classes)
+
+    def predict(self, X):
+        """The labels of each step, a 1-D object array of n arrays (T_i,), or (T_i, K) of 0 and 1.
+
+        Each step's most probable label; with `crf` the most probable labels of the sequence as a whole.
+        """
+        outputs, sequences = self._outputs(X)
+        return sequences.split(self._decoded(outputs, sequences.offsets))
+
+    def predict_proba(self, X):
+        """Probabilities at each step, a 1-D object array of n arrays (T_i, K).
+
+        Of the classes in the order of `classes_`, given the whole sequence if `crf`; or of each of several labels.
+        """
+        outputs, sequences = self._outputs(X)
+        return sequences.split(self._probabilities(outputs, sequences.offsets))
+
+    def score(self, X, y, sample_weight=None):
+        """The fraction of steps labelled rightly; of several labels a step, the fraction of labels."""
+        outputs, sequences = self._outputs(X)
+        right = self._decoded(outputs, sequences.offsets) == self._label_rows(y, sequences)
+        weights = self._step_weights(sample_weight, sequences)
+        return float(np.average(right.reshape(len(weights), -1).mean(axis=1), weights=weights))
+
+    # -------------------------------------------------------------------------------------- targets
+
+    def _problem(self, X, y, sample_weight, goes_on, classes=None):
+        sequences = self._check_sequences(X, reset=not goes_on)
+        labels = self._label_rows(y, sequences)
+        if not goes_on:
+            self._is_multilabel = labels.ndim == 2
+            self._set_classes(labels, classes)
+        codes = self._encode(labels, sequences)
+        weights = self._step_weights(sample_weight, sequences)
+        if self.class_weight is not None:
+            self._refuse_with_crf("class_weight")
+            weights = weights * compute_sample_weight(self.class_weight, labels)
+        loss = binary_cross_entropy if self._is_multilabel else cross_entropy
+        n_outputs = len(self.classes_)
+        return Problem(sequences, codes, self._normalised(weights), n_outputs, loss)
+
+    def _label_rows(self, y, sequences):
+        """Labels (S,), or (S, K), of all steps."""
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        arrays = [np.asarray(labels) for labels in y]
+        check_consistent_length(sequences, arrays)
+        for k, labels in enumerate(arrays):
+            if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
+                raise ValueError(
+                    f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected a label for each step, "
+                    "(T,), or rows of 0 and 1, (T, K), alike in all"
+                )
+            if len(labels) != sequences.lengths[k]:
+                raise ValueError(
+                    f"y[{k}] has {len(labels)} labels, but X[{k}] has {sequences.lengths[k]} steps"
+                )
+            if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+                raise ValueError(f"y[{k}] contains NaN or infinity")
+        return np.concatenate(arrays)
+
+    def _set_classes(self, labels, classes):
+        if self._is_multilabel:
+            self._refuse_with_crf("y with several labels a step")
+            self.classes_ = np.arange(labels.shape[1])
+            return
+        self.classes_ = np.unique(labels if classes is None else classes)
+        if self.classes_.size < 2:
+            raise ValueError(
+                f"y has {self.classes_.size} class, {self.classes_}: a tagger needs at least two"
+            )
+
+    def _encode(self, labels, sequences):
+        """Targets of the steps: numbers of classes (S,), or 0 and 1 (S, K)."""
+        if self._is_multilabel:
+            wrong = np.ones(len(labels), bool)
+            if labels.ndim == 2 and labels.shape[1] == len(self.classes_):
+                wrong = ~np.isin(labels, (0, 1)).all(axis=1)
+        elif labels.ndim == 2:
+            wrong = np.ones(len(labels), bool)
+        else:
+            wrong = ~np.isin(labels, self.classes_)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            k = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
+            expected = (
+                f"rows of {len(self.classes_)} times 0 or 1" if self._is_multilabel else "labels"
+            )
+            raise ValueError(
+                f"y[{k}] holds {labels[row]!r} at step {row - sequences.offsets[k]}; expected {expected}, as in the "
+                f"first fit (classes {self.classes_})"
+            )
+        if self._is_multilabel:
+            return labels.astype(self.dtype)
+        return np.searchsorted(self.classes_, labels)
+
+    def _step_weights(self, sample_weight, sequences):
+        """Weights (S,) with the mean 1."""
+        if sample_weight is not None and np.ndim(sample_weight[0]) == 1:
+            self._refuse_with_crf("sample_weight for each step")
+            weights = as_sequences(sample_weight, "float64", name="sample_weight")
+            if not np.array_equal(weights.lengths, sequences.lengths):
+                raise ValueError(
+                    "sample_weight must have one weight for each step of each sequence"
+                )
+            return self._check_weights(weights.values[:, 0], len(sequences.values))
+        weights = self._check_weights(sample_weight, len(sequences))
+        return self._normalised(np.repeat(weights, sequences.lengths))
+
+    def _refuse_with_crf(self, what):
+        if self.crf:
+            raise ValueError(
+                f"{what} does not go with crf=True, which scores a sequence as a whole"
+            )
+
+    # -------------------------------------------------------------------------------------- network
+
+    def _readout(self):
+        return None
+
+    def _token_form(self, is_tokens):
+        return "characters" if self.character_embedding_dim is not None else is_tokens
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if self.character_embedding_dim is not None and self.embedding_dim is None:
+            raise ValueError(
+                f"character_embedding_dim={self.character_embedding_dim} is for words, whose vectors embedding_dim "
+                "must give a length (now None)"
+            )
+
+    def _new_network(self, problem, n_steps, rng):
+        chain = LinearChain(problem.n_outputs, self.dtype) if self.crf else None
+        encoder = self._new_encoder(problem.sequences)
+        return SequenceNetwork(encoder, problem.n_outputs, None, None, rng, chain)
+
+    def _new_embedding(self, sequences):
+        if self.character_embedding_dim is None:
+            return super()._new_embedding(sequences)
+        n_characters = int(sequences.values[:, 1:].max()) + 1
+        words = super()._new_embedding(sequences)
+        characters = Embedding(n_characters, self.character_embedding_dim, self.dtype)
+        cell = make_cell(self.cell, self.nonlinearity)
+        return WordEmbedding(words, characters, cell, self.character_hidden_size, self.dtype)
+
+    def _probabilities(self, outputs, offsets):
+        if self.network_.chain is not None:
+            return self.network_.chain.marginals(outputs, offsets)
+        outputs = outputs.astype(np.float64)
+        return expit(outputs) if self._is_multilabel else softmax(outputs, axis=1)
+
+    def _decoded(self, outputs, offsets):
+        """The labels of all steps, from the network's outputs."""
+        if self._is_multilabel:
+            return (outputs > 0).astype(np.int64)
+        if self.network_.chain is not None:
+            return self.classes_[self.network_.chain.best(outputs, offsets)]
+        return self.classes_[outputs.argmax(axis=1)]
+
+    def _validation_score(self, network, problem, held_out):
+        batch = network.batch(problem.sequences, held_out)
+        rows, offsets = batch.packing.by_sequence
+        expected = problem.targets[batch.rows][rows]
+        if not self._is_multilabel:
+            expected = self.classes_[expected]
+
+        def score():
+            return float(np.mean(self._decoded(network.forward(batch)[rows], offsets) == expected))
+
+        return score
