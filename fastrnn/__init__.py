@@ -1,10 +1,17 @@
 """Recurrent networks for sequences of any lengths, as scikit-learn estimators on fast CPU kernels."""
 
 from fastrnn.classifier import SequenceClassifier
+from fastrnn.generator import SequenceGenerator
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.tagger import SequenceTagger
 from fastrnn.training import DivergenceError
 
 __version__ = "0.1.0"
 
-__all__ = ["DivergenceError", "SequenceClassifier", "SequenceRegressor", "SequenceTagger"]
+__all__ = [
+    "DivergenceError",
+    "SequenceClassifier",
+    "SequenceGenerator",
+    "SequenceRegressor",
+    "SequenceTagger",
+]

@@ -133,6 +133,8 @@ class SequenceEstimator(BaseEstimator):
             self._check_panel(sequences)
         elif reset:
             self.n_features_in_ = 1 if sequences.values.ndim == 1 else sequences.values.shape[1]
+            if self.embeddings is not None:
+                self._check_embeddings(sequences)
         return sequences
 
     def _token_form(self, is_tokens):
@@ -214,7 +216,11 @@ class SequenceEstimator(BaseEstimator):
         """Lengths and tokens must be such as the network can read."""
         self._check_lengths(sequences, self.network_.n_steps)
         if self.network_.embedding is not None:
-            self._check_tokens(sequences, self.network_.embedding.limits, "the first fit has seen")
+            self._check_tokens(sequences, self._token_limits(), "the first fit has seen")
+
+    def _token_limits(self):
+        """What the tokens of each column of X must be below."""
+        return self.network_.embedding.limits
 
     def _check_tokens(self, sequences, limits, whence):
         """Tokens must be below the limit of the first column, those of others below the last."""
@@ -299,8 +305,9 @@ class SequenceEstimator(BaseEstimator):
         self._check_lengths(problem.sequences, n_steps)
         self.network_ = self._new_network(problem, n_steps, rng)
         if self.embeddings is not None:
-            vectors = self._checked_embeddings(problem.sequences)
-            self.network_.embedding.parameters.load({"weight": vectors})
+            table = self.network_.embedding.parameters
+            table["weight"][: len(self.embeddings)] = self.embeddings
+            table.changed()
         self._shape = {name: getattr(self, name) for name in self._shape_parameters}
         self._dropout_seed = int(rng.randint(2**31)) if self.dropout else 0
 
@@ -326,17 +333,17 @@ class SequenceEstimator(BaseEstimator):
         """A table for the largest token there is, or as long as the one given."""
         n_tokens = int(sequences.values.reshape(len(sequences.values), -1)[:, 0].max()) + 1
         if self.embeddings is not None:
-            n_tokens = len(self._checked_embeddings(sequences))
+            n_tokens = max(n_tokens, len(self.embeddings))
         return Embedding(n_tokens, self.embedding_dim, self.dtype, self.freeze_embeddings)
 
-    def _checked_embeddings(self, sequences):
+    def _check_embeddings(self, sequences):
+        """They must be numbers, embedding_dim for each token of X."""
         vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
         if vectors.shape[1] != self.embedding_dim:
             raise ValueError(
                 f"embeddings has vectors of {vectors.shape[1]} numbers, but embedding_dim={self.embedding_dim}"
             )
         self._check_tokens(sequences, (len(vectors),), "embeddings has vectors for")
-        return vectors
 
     def _readout(self):
         return self.readout

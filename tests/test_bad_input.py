@@ -133,11 +133,11 @@ OPTIONS_OF = {
 @pytest.fixture(autouse=True)
 def train(monkeypatch):
     """Fit an estimator; any other training fails the test."""
-    forward, is_allowed = SequenceNetwork.forward, [False]
+    read, is_allowed = SequenceNetwork.read, [False]
 
-    def guarded(self, batch, keep=False, dropout_key=None, state=None):
+    def guarded(self, batch, state, keep=False, dropout_key=None):
         assert is_allowed[0] or not keep, "bad input got as far as training"
-        return forward(self, batch, keep, dropout_key, state)
+        return read(self, batch, state, keep, dropout_key)
 
     def train(estimator, X, y):
         is_allowed[0] = True
@@ -145,7 +145,7 @@ def train(monkeypatch):
         is_allowed[0] = False
         return estimator
 
-    monkeypatch.setattr(SequenceNetwork, "forward", guarded)
+    monkeypatch.setattr(SequenceNetwork, "read", guarded)
     return train
 
 

@@ -45,7 +45,7 @@ def _times_matrix(out, x, matrix):
 
 @njit(**OPTIONS)
 def _forward(alpha, emitted, scales, scores, rows, moves, starts, ends):
-    """alpha (T, K), scaled; emitted (T, K) = exp(scores - largest); log Z, less what `moves` and others were shifted."""
+    """alpha (T, K), scaled; emitted (T, K) = exp(scores - largest); log Z, less what `moves` etc. were shifted by."""
     T, log_z = rows.size, 0.0
     for t in range(T):
         log_z += _exp_shifted(emitted[t], scores[rows[t]])

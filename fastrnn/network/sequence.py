@@ -27,7 +27,7 @@ class SequenceNetwork(Network):
     Attributes
     ----------
     final_state : tuple of ndarray
-        The recurrent states after the last forward pass.
+        The recurrent states after the last training pass.
     """
 
     def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None):
@@ -50,9 +50,13 @@ class SequenceNetwork(Network):
         """The sequences of these numbers as a `Batch`."""
         return Batch.of(sequences, numbers, self.encoder.recurrent.hidden_size)
 
-    def forward(self, batch, keep=False, dropout_key=None, state=None):
+    def forward(self, batch, keep=False, dropout_key=None):
         """Outputs (B, K) in the batch's order; without a readout (S, K), one a packed row."""
-        features, self.final_state = self.encoder.forward(batch, state, keep, dropout_key)
+        return self.read(batch, None, keep, dropout_key)[0]
+
+    def read(self, batch, state, keep=False, dropout_key=None):
+        """The outputs, and the recurrent states (num_layers * D, B, H) after the last steps, from those before."""
+        features, final_state = self.encoder.forward(batch, state, keep, dropout_key)
         if self.readout is not None:
             n_directions = self.encoder.recurrent.n_directions
             features, memory = self.readout.forward(features, batch.packing, n_directions)
@@ -60,7 +64,7 @@ class SequenceNetwork(Network):
         if dropout_key is not None:
             features = features.copy()
             self._drop(features, batch, dropout_key)
-        return self.head.forward(features, keep)
+        return self.head.forward(features, keep), final_state
 
     def _drop(self, features, batch, dropout_key):
         if self.readout is None:
@@ -92,7 +96,7 @@ class SequenceNetwork(Network):
         if not self.encoder.dropout:
             dropout_key = None
         self.gradient[:] = 0
-        outputs = self.forward(batch, keep=True, dropout_key=dropout_key, state=state)
+        outputs, self.final_state = self.read(batch, state, keep=True, dropout_key=dropout_key)
         if self.chain is None:
             value, d_outputs = loss(outputs, targets, weights)
         else:

@@ -1,0 +1,358 @@
+"""Next token of a sequence: language models that generate."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from fastrnn import threads
+from fastrnn.base import KEYS_OF_AN_EPOCH, SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.losses import cross_entropy
+from fastrnn.network.parts import Batch
+from fastrnn.sequences import Sequences, count_shards, regular_packing
+
+STRETCH = 256
+"""Steps of a stream read at once where no gradient is needed."""
+
+
+class SequenceGenerator(SequenceEstimator):
+    """A language model: learn to predict each next token, and generate (Mikolov et al. 2010; Graves 2013).
+
+    Parameters that are not listed are those of `SequenceClassifier`.
+
+    Parameters
+    ----------
+    stateful : bool, default=False
+        False: X holds separate sequences, and the model learns too how they begin and end.  True: X is a stream, or
+        several that are joined; it is cut into `batch_size` parts, which are read side by side in stretches of
+        `bptt_steps`: gradients end where a stretch begins, states are carried on from one to the next.
+    embedding_dim : int, default=64
+        The length of a token's trained vector.
+    bptt_steps : int or None, default=None
+        As for `SequenceClassifier`; None means 64 if stateful.
+    shuffle : bool, default=True
+        Not of streams, which are read in order.
+
+    Attributes
+    ----------
+    n_tokens_ : int
+        Tokens are integers from 0 to n_tokens_ - 1.
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceGenerator
+    >>> from fastrnn.preprocessing import Tokenizer
+    >>> tokenizer = Tokenizer(level="char")
+    >>> X = tokenizer.fit_transform(["abracadabra", "abracadabra!"] * 20)
+    >>> model = SequenceGenerator(hidden_size=32, max_iter=20, random_state=0).fit(X)
+    >>> prefix = tokenizer.transform(["abr"])[0]
+    >>> tokenizer.inverse_transform([model.sample(prefix, length=4, temperature=0)])
+    ['acad']
+    """
+
+    _parameter_constraints = {
+        **SHARED_CONSTRAINTS,
+        "embedding_dim": SHARED_CONSTRAINTS["embedding_dim"][:1],
+        "stateful": ["boolean"],
+    }
+
+    _shape_parameters = (
+        *(n for n in SequenceEstimator._shape_parameters if n not in ("readout", "bidirectional")),
+        "stateful",
+    )  # fmt: skip
+
+    bidirectional = False
+    """A model of the next token must not see it."""
+
+    def __init__(
+        self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True,
+        dropout=0.0, embedding_dim=64, embeddings=None, freeze_embeddings=False, stateful=False,
+        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
+        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,
+        clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
+        n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
+        random_state=None, verbose=False, callbacks=None,
+    ):  # fmt: skip
+        self._store(locals())
+
+    def fit(self, X, y=None):
+        """Train.
+
+        Parameters
+        ----------
+        X : list of n arrays (T_i,) of integers from 0 on; if stateful one such array too
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input of a wrong kind, before any training; the message names the sequence.
+        DivergenceError
+            If the loss becomes NaN.
+        """
+        return self._fit(X, None, None)
+
+    def partial_fit(self, X, y=None):
+        """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
+        return self._partial_fit(X, None, None)
+
+    def score(self, X, y=None):
+        """The mean log probability of a token, in nats: of each and the end, or of a stream's after its first."""
+        log_probabilities = self._log_probabilities(X)
+        return float(log_probabilities.mean())
+
+    def perplexity(self, X):
+        """exp(-score): among how many equally probable tokens the model is left to choose."""
+        return float(np.exp(-self.score(X)))
+
+    def bits_per_token(self, X):
+        """-score in bits."""
+        return -self.score(X) / np.log(2)
+
+    def sample(
+        self, prefix=None, length=100, *, temperature=1.0, top_k=None, top_p=None, random_state=None
+    ):
+        """Generate; a model of separate sequences stops before `length` where it ends one.
+
+        Parameters
+        ----------
+        prefix : array (T,) of tokens, optional
+            What comes before; None to begin a sequence (not with a stateful model, which knows no beginning).
+        length : int, default=100
+            New tokens, at most.
+        temperature : float, default=1.0
+            Log probabilities are divided by it; 0 takes the most probable token each time.
+        top_k : int, optional
+            Choose among the k most probable tokens.
+        top_p : float, optional
+            Choose among the most probable tokens that together have this probability (Holtzman et al. 2020).
+        random_state : int, RandomState or None
+            The same one generates the same tokens.
+
+        Returns
+        -------
+        ndarray
+            The new tokens.
+        """
+        tokens = self.iter_sample(
+            prefix, length, temperature=temperature, top_k=top_k, top_p=top_p, random_state=random_state
+        )  # fmt: skip
+        return np.fromiter(tokens, np.int64)
+
+    def iter_sample(
+        self, prefix=None, length=None, *, temperature=1.0, top_k=None, top_p=None, random_state=None
+    ):  # fmt: skip
+        """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops."""
+        check_is_fitted(self, "network_")
+        if temperature < 0 or top_k is not None and top_k < 1 or not 0 < (top_p or 1) <= 1:
+            raise ValueError(
+                f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {temperature}, {top_k}, {top_p}"
+            )
+        tokens = self._beginning(prefix)
+        return self._generated(
+            tokens, length, temperature, top_k, top_p, check_random_state(random_state)
+        )
+
+    def _generated(self, tokens, length, temperature, top_k, top_p, rng):
+        state, n = None, 0
+        while length is None or n < length:
+            logits, state = self._read(tokens, state)
+            token = _draw(logits[-1].astype(np.float64), temperature, top_k, top_p, rng)
+            if token == self._boundary:
+                return
+            yield token
+            tokens, n = np.array([token]), n + 1
+
+    def _beginning(self, prefix):
+        """The tokens to read before the first is generated."""
+        if prefix is None:
+            if self._boundary is None:
+                raise ValueError(
+                    "a stateful model knows no beginning: give a prefix of at least one token"
+                )
+            return np.array([self._boundary])
+        if np.size(prefix) == 0:
+            raise ValueError(
+                "prefix is empty: give at least one token"
+                + ("" if self._boundary is None else ", or None to begin a sequence")
+            )
+        prefix = self._check_sequences([prefix], reset=False)
+        self._check_known(prefix)
+        start = [] if self._boundary is None else [self._boundary]
+        return np.concatenate([start, prefix.values]).astype(np.int64)
+
+    # -------------------------------------------------------------------------------------- training
+
+    def _readout(self):
+        return None
+
+    def _check_sequences(self, X, *, reset):
+        if self.stateful and isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
+            X = [X]
+        return super()._check_sequences(X, reset=reset)
+
+    def _token_limits(self):
+        return (self.n_tokens_,)
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if self.stateful and self.solver == "lbfgs":
+            raise ValueError(
+                "solver='lbfgs' reads all data at once, stateful=True a stretch at a time: set one of them"
+            )
+
+    def _problem(self, X, y, sample_weight, goes_on):
+        sequences = self._check_sequences(X, reset=not goes_on)
+        if goes_on:
+            self._check_known(sequences)
+        else:
+            given = 0 if self.embeddings is None else len(self.embeddings)
+            self.n_tokens_ = max(int(sequences.values.max()) + 1, given)
+            if self.n_tokens_ < 2:
+                raise ValueError(
+                    "X holds no token but 0: with a vocabulary of one there is nothing to learn"
+                )
+            self._boundary = None if self.stateful else self.n_tokens_
+        inputs, targets = self._shifted(sequences)
+        if self.stateful:
+            inputs, targets = self._stretches(inputs.values, targets)
+        n_outputs = self.n_tokens_ + (not self.stateful)
+        return Problem(inputs, targets, np.ones(targets.size), n_outputs, cross_entropy)
+
+    def _shifted(self, sequences):
+        """Inputs as `Sequences`, and for each step the token that comes next."""
+        values, n = sequences.values, len(sequences)
+        if self._boundary is None:
+            if values.size < 2:
+                raise ValueError(
+                    "X is a stream of one token; it needs two at least, to predict the second"
+                )
+            return Sequences(values[:-1], np.array([0, values.size - 1])), values[1:]
+        begins = sequences.offsets[:-1]
+        inputs = np.insert(values, begins, self._boundary)
+        targets = np.insert(values, sequences.offsets[1:], self._boundary)
+        return Sequences(inputs, sequences.offsets + np.arange(n + 1)), targets
+
+    def _stretches(self, inputs, targets):
+        """A stream as batch_size parts side by side: each stretch of steps is a sequence (steps * parts,)."""
+        n_parts = min(self.batch_size, inputs.size)
+        n_steps = inputs.size // n_parts
+        inputs, targets = (
+            np.ascontiguousarray(a[: n_parts * n_steps].reshape(n_parts, n_steps).T).ravel()
+            for a in (inputs, targets)
+        )
+        ends = np.append(np.arange(0, n_steps, self.bptt_steps or 64), n_steps)
+        return Sequences(inputs, ends * n_parts), targets
+
+    def _settings(self, n_sequences):
+        settings = super()._settings(n_sequences)
+        return replace(settings, batch_size=1, shuffle=False) if self.stateful else settings
+
+    def _objective(self, problem):
+        if not self.stateful:
+            return super()._objective(problem)
+        network, state = self.network_, None
+
+        def loss_and_gradient(numbers, epoch):
+            nonlocal state
+            (k,) = numbers
+            batch = self._stretch(problem.sequences, k)
+            targets = problem.targets[batch.rows]
+            key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
+            weights = np.full(targets.size, 1 / targets.size)
+            loss = network.loss_and_gradient(
+                batch, cross_entropy, targets, weights, key, state=state if k > 0 else None
+            )
+            state = network.final_state
+            return loss
+
+        return loss_and_gradient
+
+    def _stretch(self, sequences, k):
+        """The k-th stretch of all parts as a `Batch`."""
+        rows = np.arange(sequences.offsets[k], sequences.offsets[k + 1])
+        n_parts = min(self.batch_size, rows.size)
+        n_shards = count_shards(n_parts, self.hidden_size)
+        packing = regular_packing(rows.size // n_parts, n_parts, n_shards)
+        return Batch(packing, rows, sequences.values[rows], k * n_parts + np.arange(n_parts))
+
+    def _split(self, n, strata, rng):
+        if not self.stateful:
+            return super()._split(n, strata, rng)
+        n_held_out = max(1, int(n * self.validation_fraction))
+        if n_held_out >= n:
+            raise ValueError(
+                f"early_stopping leaves nothing of a stream of {n} stretches: lower bptt_steps or batch_size"
+            )
+        return np.arange(n - n_held_out), np.arange(n - n_held_out, n)
+
+    def _validation_score(self, network, problem, held_out):
+        sequences, targets = problem.sequences, problem.targets
+
+        def score():
+            total, state, rows = 0.0, None, 0
+            for batch in self._held_out(network, sequences, held_out):
+                outputs, state = network.read(batch, state if self.stateful else None)
+                total += _picked(outputs, targets[batch.rows]).sum()
+                rows += batch.rows.size
+            return total / rows
+
+        return score
+
+    def _held_out(self, network, sequences, held_out):
+        if not self.stateful:
+            return [network.batch(sequences, held_out)]
+        return [self._stretch(sequences, k) for k in held_out]
+
+    # -------------------------------------------------------------------------------------- prediction
+
+    def _log_probabilities(self, X):
+        """Of each token that is to be predicted."""
+        check_is_fitted(self, "network_")
+        sequences = self._check_sequences(X, reset=False)
+        self._check_known(sequences)
+        inputs, targets = self._shifted(sequences)
+        out = np.empty(targets.size)
+        with threads.limit(self.n_jobs):
+            if self._boundary is not None:
+                for first in range(0, len(inputs), 256):
+                    numbers = np.arange(first, min(first + 256, len(inputs)))
+                    batch = self.network_.batch(inputs, numbers)
+                    out[batch.rows] = _picked(self.network_.forward(batch), targets[batch.rows])
+                return out
+            state = None
+            for first in range(0, targets.size, STRETCH):
+                part = slice(first, first + STRETCH)
+                outputs, state = self._read(inputs.values[part], state)
+                out[part] = _picked(outputs, targets[part])
+        return out
+
+    def _read(self, tokens, state):
+        """Outputs (T, K) of one sequence's tokens, and the states after it."""
+        T = tokens.size
+        batch = Batch(regular_packing(T, 1, 1), np.arange(T), tokens, np.zeros(1, np.int64))
+        return self.network_.read(batch, state)
+
+
+def _picked(outputs, targets):
+    """Log probabilities of the targets (S,)."""
+    return log_softmax(outputs.astype(np.float64), axis=1)[np.arange(targets.size), targets]
+
+
+def _draw(logits, temperature, top_k, top_p, rng):
+    """A token, from its distribution cut to the most probable ones."""
+    if temperature == 0:
+        return int(logits.argmax())
+    order = np.argsort(-logits, kind="stable")
+    p = softmax(logits[order] / temperature)
+    if top_k is not None:
+        p[top_k:] = 0
+    if top_p is not None:
+        p[np.cumsum(p) - p >= top_p * p.sum()] = 0  # those before it have that much already
+    return int(order[rng.choice(p.size, p=p / p.sum())])
