@@ -3,6 +3,7 @@
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
 from fastrnn.regressor import SequenceRegressor
+from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
 from fastrnn.tagger import SequenceTagger
 from fastrnn.training import DivergenceError
 
@@ -14,4 +15,6 @@ __all__ = [
     "SequenceGenerator",
     "SequenceRegressor",
     "SequenceTagger",
+    "SequenceToSequence",
+    "VectorToSequence",
 ]

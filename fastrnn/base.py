@@ -85,6 +85,8 @@ class Problem:
     loss: Callable
     strata: np.ndarray | None = None
     """Classes (n,), of which a held-out part shall have its share."""
+    inputs: Sequences | None = None
+    """What a decoder reads."""
 
 
 class SequenceEstimator(BaseEstimator):
@@ -299,7 +301,7 @@ class SequenceEstimator(BaseEstimator):
         """A new network, or check that the problem is one for the network that is there."""
         if goes_on:
             self._check_known(problem.sequences)
-            self.network_.encoder.dropout = self.dropout
+            self.network_.set_dropout(self.dropout)
             return
         n_steps = int(problem.sequences.lengths[0]) if self._readout() == "concat" else None
         self._check_lengths(problem.sequences, n_steps)

@@ -1,6 +1,7 @@
 """Ragged sequences: what a caller may pass, how it is stored, and how a batch is packed."""
 
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numba import njit
@@ -34,10 +35,15 @@ class Sequences:
 
     def split(self, rows):
         """A 1-D object array of the sequences' rows of an array (S, ...) ordered as `values`."""
-        out = np.empty(len(self), object)
-        for k in range(len(self)):
-            out[k] = rows[self.offsets[k] : self.offsets[k + 1]]
-        return out
+        return as_objects([rows[a:b] for a, b in pairwise(self.offsets)])
+
+
+def as_objects(arrays):
+    """A 1-D object array of arrays; NumPy by itself makes a 2-D one where they are equally long."""
+    out = np.empty(len(arrays), object)
+    for k, array in enumerate(arrays):
+        out[k] = array
+    return out
 
 
 def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):

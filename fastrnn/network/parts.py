@@ -57,6 +57,9 @@ class Network:
         1 for each parameter that weight decay holds for: matrices, without tables of vectors.
     """
 
+    n_steps = None
+    """The length that every sequence must have; None for any."""
+
     def __init__(self, parts, rng):
         self.parts = parts
         for part in parts.values():

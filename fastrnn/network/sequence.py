@@ -41,6 +41,10 @@ class SequenceNetwork(Network):
     def __getstate__(self):
         return {**self.__dict__, "final_state": None, "_memory": None}
 
+    def set_dropout(self, rate):
+        """Drop this fraction from now on."""
+        self.encoder.dropout = rate
+
     @property
     def embedding(self):
         """What turns tokens into vectors; None for numbers."""
