@@ -26,8 +26,9 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 
-from benchmarks.quality import ACCURACY, TASKS, build, chosen, parser, settings_text
+from benchmarks.quality import chosen, parser, settings_text
 from benchmarks.report import markdown_table, significant
+from benchmarks.tasks import ACCURACY, TASKS, build
 
 FOLDS = 5
 # A set with fewer training sequences than this is split again and again: one split says too little.

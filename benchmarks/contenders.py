@@ -1,7 +1,8 @@
 """One recurrent layer in fastrnn, PyTorch and ONNX Runtime: same weights, same batch.
 
 Every library is a class that takes the number of threads, raises ImportError where it is not
-installed, and turns a `Case` into contenders, and a data set into a contender that fits it whole.
+installed, and turns a `Case` into contenders, a `NetworkCase` into contenders that train a whole
+network, and a data set into a contender that fits it whole.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from benchmarks import whole_fit
+from benchmarks import networks, whole_fit
 from benchmarks.machine import GATES
 from benchmarks.measure import Contender
 
@@ -117,6 +118,10 @@ class FastRNN:
 
         return [Contender(self.name, step, gradients)]
 
+    def network(self, case):
+        """Training step of a whole network."""
+        return [networks.fastrnn_contender(self.name, case)]
+
     def whole_fit(self, split):
         """Fit a `SequenceClassifier`."""
         return [whole_fit.contender(self.name, whole_fit.fastrnn_fit, split)]
@@ -176,6 +181,12 @@ class Torch:
             forwards = {self.name: last_step}
         return [self._training(name, layer, forward) for name, forward in forwards.items()]
 
+    def network(self, case):
+        """Training step of a whole network; two contenders where the batch is ragged."""
+        from benchmarks import torch_networks
+
+        return torch_networks.contenders(self.name, case)
+
     def whole_fit(self, split):
         """Fit a loop over packed sequences."""
         return [whole_fit.contender(self.name, whole_fit.torch_fit, split)]
@@ -226,6 +237,10 @@ class OnnxRuntime:
         return [Contender(self.name, forward, lambda: {"output": forward()[:, 0]})]
 
     def training(self, case):
+        """Nothing: it does not train."""
+        return []
+
+    def network(self, case):
         """Nothing: it does not train."""
         return []
 

@@ -52,6 +52,23 @@ def _tenths(rows):
     return train, rows[9::10]
 
 
+# Labels
+
+
+def read_names18(data):
+    """Read surnames, and their languages.
+
+    The split its README proposes: in each file the 0-based line i is for the test if i % 5 == 4.
+    """
+    train, test = ([], []), ([], [])
+    for path in sorted((Path(data) / "names18").glob("*.txt")):
+        for i, name in enumerate(_lines(path)):
+            names, languages = test if i % 5 == 4 else train
+            names.append(name.strip())
+            languages.append(path.stem)
+    return Split(*train, *test)
+
+
 # Tags
 
 

@@ -1,6 +1,6 @@
 """fastrnn against PyTorch and ONNX Runtime, in one run, alternating.
 
-    python -m benchmarks.peers [--only infer,train,ragged,fit] [--cells lstm,gru,rnn]
+    python -m benchmarks.peers [--only infer,train,ragged,models,ragged-models,fit] [--cells lstm,gru,rnn]
                                [--repeats 5] [--threads 2] [--json FILE] [--markdown FILE]
 
 Each library works in a process of its own, in turn. All get the same weights and the same batch,
@@ -11,6 +11,8 @@ marked where that did not help: it says little, the peers' part of it least.
 infer   one layer forward: ``eval()``, ``inference_mode``, an ONNX model of one node
 train   forward and backward from the last step's output; the parameters' gradients, no optimiser
 ragged  the same on lengths uniform in [T/4, T]; PyTorch packed, and padded with a gather
+models  a training step of a tagger, a generator and an encoder-decoder with attention, from stored
+        sequences to gradients, no optimiser; ragged-models likewise (`benchmarks.networks`)
 fit     JapaneseVowels, bidirectional GRU of 64, 60 epochs; PyTorch with packed sequences
 """
 
@@ -24,6 +26,7 @@ from pathlib import Path
 from benchmarks import machine, whole_fit
 from benchmarks.contenders import LIBRARIES, Case, ragged_lengths
 from benchmarks.measure import alternate, check_agreement, geometric_mean, medians
+from benchmarks.networks import NetworkCase
 from benchmarks.report import markdown_table, milliseconds, significant, write_json
 from benchmarks.workers import installed
 
@@ -47,6 +50,10 @@ RAGGED = (
     ("gru", 32, 100, 8, 64),
     ("gru", 64, 100, 32, 128),
 )
+MODELS = ("tagger", "generator", "seq2seq")
+MODEL_SECTIONS = ("models", "ragged-models")
+MODEL_CELLS = ("lstm", "gru")
+MODEL_SIZES = (32, 64)
 TOLERANCE = 1e-4
 # A row is disturbed if other processes kept more than so many cores busy while it was timed.
 ELSEWHERE = 0.1
@@ -56,12 +63,16 @@ TARGETS = {
     "infer": {"lstm": (1.3, 0.97), "gru": (1.6, 0.97), "rnn": (2.0, 0.97)},
     "train": {"lstm": (2.5, 1.1), "gru": (6.0, 1.3), "rnn": (6.0, 1.3)},
     "ragged": {"lstm": (3.0, 3.0), "gru": (3.0, 3.0)},
+    "models": {"lstm": (1.8, 1.8), "gru": (4.0, 4.0)},
+    "ragged-models": {"lstm": (3.0, 3.0), "gru": (4.0, 4.0)},
     "fit": {"gru": (10.0, 10.0)},
 }
 TITLES = {
     "infer": "Inference, one layer",
     "train": "Training pass, one layer",
     "ragged": "Training pass, ragged batch (lengths uniform in [T/4, T])",
+    "models": "Training step, whole network",
+    "ragged-models": "Training step, whole network, ragged batch (lengths uniform in [T/4, T])",
     "fit": "A whole fit: JapaneseVowels, bidirectional GRU of 64, 60 epochs",
 }
 
@@ -79,6 +90,17 @@ def cases(section, cells):
     return [Case(cell, *sizes) for cell in cells for sizes in GRID]
 
 
+def network_cases(section, cells):
+    """Return the cases of a section of whole networks."""
+    return [
+        NetworkCase(model, cell, H, ragged=section == "ragged-models")
+        for cell in MODEL_CELLS
+        if cell in cells
+        for model in MODELS
+        for H in MODEL_SIZES
+    ]
+
+
 def layer_row(section, case, workers, repeats, facts):
     """Check and time one case; return its row."""
     build = "inference" if section == "infer" else "training"
@@ -87,6 +109,14 @@ def layer_row(section, case, workers, repeats, facts):
     row = {"cell": case.cell, "B": case.B, "T": case.T, "I": case.I, "H": case.H}
     row |= timing(contenders, workers, repeats)
     return row | floors(section, case, row["seconds"].get(OURS), facts)
+
+
+def network_row(case, workers, repeats):
+    """Check and time one network; return its row."""
+    contenders = [c for worker in workers for c in worker.contenders("network", case)]
+    check_agreement(contenders, TOLERANCE)
+    row = {"model": case.model, "cell": case.cell, "B": case.B, "T": case.T, "H": case.H}
+    return row | timing(contenders, workers, repeats)
 
 
 def timing(contenders, workers, repeats):
@@ -143,6 +173,8 @@ def run_section(section, cells, workers, repeats, facts):
     """Return the rows of a section, announcing each as it is done."""
     if section == "fit":
         return fit_rows(workers, repeats)
+    if section in MODEL_SECTIONS:
+        return network_rows(section, cells, workers, repeats)
     rows = []
     for case in cases(section, cells):
         rows.append(layer_row(section, case, workers, repeats, facts))
@@ -151,9 +183,24 @@ def run_section(section, cells, workers, repeats, facts):
     return rows
 
 
+def network_rows(section, cells, workers, repeats):
+    """Return the rows of a section of whole networks, announcing each as it is done."""
+    rows = []
+    for case in network_cases(section, cells):
+        rows.append(network_row(case, workers, repeats))
+        sizes = case.model, case.cell, case.H
+        print(section, *sizes, ratio_text(rows[-1]), file=sys.stderr, flush=True)
+    return rows
+
+
 def section_markdown(section, rows):
     """Return a section as Markdown: its rows, then its summary."""
-    table = fit_table(rows) if section == "fit" else layer_table(section, rows)
+    if section == "fit":
+        table = fit_table(rows)
+    elif section in MODEL_SECTIONS:
+        table = network_table(section, rows)
+    else:
+        table = layer_table(section, rows)
     cells = summary(section, rows)
     tables = [table, summary_table(section, cells)] if cells else [table]
     return "\n\n".join([f"## {TITLES[section]}", *tables]) + "\n"
@@ -171,6 +218,19 @@ def layer_table(section, rows):
         asked = significant(least_ratio(section, row["cell"], row["H"]))
         reached = [percent(row["of_floor"]), percent(row["of_floor_here"])]
         lines.append([row["cell"], sizes, *times, ratio_text(row), asked, *reached])
+    return markdown_table(columns, lines)
+
+
+def network_table(section, rows):
+    """Milliseconds and ratio, a line a network."""
+    names = contender_names(rows)
+    columns = ["model", "cell", "B, T, H", *(f"{name} ms" for name in names), "ratio", "asked"]
+    lines = []
+    for row in rows:
+        times = [milliseconds(row["seconds"].get(name)) for name in names]
+        asked = significant(least_ratio(section, row["cell"], row["H"]))
+        sizes = f"{row['B']}, {row['T']}, {row['H']}"
+        lines.append([row["model"], row["cell"], sizes, *times, ratio_text(row), asked])
     return markdown_table(columns, lines)
 
 

@@ -20,7 +20,7 @@ from matplotlib import pyplot
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmarks.measure import geometric_mean
-from benchmarks.peers import TITLES, disturbed
+from benchmarks.peers import disturbed
 
 CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 SECTIONS = {
@@ -37,7 +37,7 @@ STYLE = {"svg.hashsalt": "fastrnn", "svg.fonttype": "none", "font.size": 10, "te
 def bars(sections):
     """Return (section, cell, ratios) of each bar, in the order of the page."""
     found = []
-    for section in TITLES:
+    for section in SECTIONS:
         for cell in CELLS:
             rows = [row for row in sections.get(section, []) if row["cell"] == cell]
             if ratios := [row["ratio"] for row in rows if row["ratio"] is not None]:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastrnn import threads
@@ -130,16 +131,17 @@ class SequenceEstimator(BaseEstimator):
         if not reset:  # parameters may have been set since the fit
             tokens, dtype = self.network_.embedding is not None, self.network_.theta.dtype
             n_features = 1 if self._is_panel else self.n_features_in_
-        sequences = as_sequences(X, dtype, tokens=self._token_form(tokens), n_features=n_features)
+        form = self._token_form(tokens, reset)
+        sequences = as_sequences(X, dtype, tokens=form, n_features=n_features)
         if self._is_panel:
             self._check_panel(sequences)
         elif reset:
             self.n_features_in_ = 1 if sequences.values.ndim == 1 else sequences.values.shape[1]
-            if self.embeddings is not None:
-                self._check_embeddings(sequences)
+        if reset and self.embeddings is not None:
+            self._check_embeddings(sequences)
         return sequences
 
-    def _token_form(self, is_tokens):
+    def _token_form(self, is_tokens, reset):
         """What `as_sequences` is told of tokens."""
         return is_tokens
 
@@ -177,6 +179,24 @@ class SequenceEstimator(BaseEstimator):
         if weights.sum() == 0:
             raise ValueError("all weights are zero; at least one sequence needs a positive weight")
         return weights * (weights.size / weights.sum())
+
+    def _class_weights(self, labels):
+        """What `class_weight` gives each of the labels (n,), or each row of several (n, K)."""
+        weights = compute_sample_weight(self.class_weight, labels).astype(np.float64)
+        bad = ~(np.isfinite(weights) & (weights >= 0))
+        if bad.any():
+            raise ValueError(
+                f"class_weight gives class {labels[np.argmax(bad)]!r} the weight {weights[np.argmax(bad)]}; weights "
+                "must be finite numbers >= 0"
+            )
+        return weights
+
+    def _check_same_classes(self, classes):
+        """What a later partial_fit is told of classes must be what the first one was."""
+        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} are not those of the first call, {self.classes_}; leave classes out"
+            )
 
     def _check_parameters(self):
         """What can be said against the parameters before anything is known of the data."""
@@ -345,7 +365,8 @@ class SequenceEstimator(BaseEstimator):
             raise ValueError(
                 f"embeddings has vectors of {vectors.shape[1]} numbers, but embedding_dim={self.embedding_dim}"
             )
-        self._check_tokens(sequences, (len(vectors),), "embeddings has vectors for")
+        # Characters, of which other columns hold the tokens, have vectors of their own.
+        self._check_tokens(sequences, (len(vectors), np.inf), "embeddings has vectors for")
 
     def _readout(self):
         return self.readout

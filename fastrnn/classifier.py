@@ -6,7 +6,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
@@ -222,10 +221,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         sequences = self._check_sequences(X, reset=not goes_on)
         check_consistent_length(sequences, y)
         if goes_on:
-            if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-                raise ValueError(
-                    f"classes={classes!r} are not those of the first call, {self.classes_}; leave classes out"
-                )
+            self._check_same_classes(classes)
         else:
             self.classes_ = np.unique(y if classes is None else self._check_y(classes, "classes"))
             if self.classes_.size < 2:
@@ -255,14 +251,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     def _weights(self, sample_weight, y):
         weights = self._check_weights(sample_weight, len(y))
         if self.class_weight is not None:
-            of_class = compute_sample_weight(self.class_weight, y).astype(np.float64)
-            bad = ~(np.isfinite(of_class) & (of_class >= 0))
-            if bad.any():
-                raise ValueError(
-                    f"class_weight gives class {y[np.argmax(bad)]!r} the weight {of_class[np.argmax(bad)]}; weights "
-                    "must be finite numbers >= 0"
-                )
-            weights = weights * of_class
+            weights = weights * self._class_weights(y)
         return self._normalised(weights)
 
     def _head(self, codes):

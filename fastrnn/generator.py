@@ -9,9 +9,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
 from fastrnn.base import KEYS_OF_AN_EPOCH, SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
 from fastrnn.network.parts import Batch
-from fastrnn.sequences import Sequences, count_shards, regular_packing
+from fastrnn.sequences import Sequences, as_sequences, count_shards, regular_packing
 
 STRETCH = 256
 """Steps of a stream read at once where no gradient is needed."""
@@ -150,7 +151,8 @@ class SequenceGenerator(SequenceEstimator):
     ):  # fmt: skip
         """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops."""
         check_is_fitted(self, "network_")
-        if temperature < 0 or top_k is not None and top_k < 1 or not 0 < (top_p or 1) <= 1:
+        is_wrong = not temperature >= 0 or top_k is not None and top_k < 1
+        if is_wrong or top_p is not None and not 0 < top_p <= 1:
             raise ValueError(
                 f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {temperature}, {top_k}, {top_p}"
             )
@@ -182,7 +184,7 @@ class SequenceGenerator(SequenceEstimator):
                 "prefix is empty: give at least one token"
                 + ("" if self._boundary is None else ", or None to begin a sequence")
             )
-        prefix = self._check_sequences([prefix], reset=False)
+        prefix = as_sequences([prefix], self.dtype, tokens=True)
         self._check_known(prefix)
         start = [] if self._boundary is None else [self._boundary]
         return np.concatenate([start, prefix.values]).astype(np.int64)
@@ -193,12 +195,18 @@ class SequenceGenerator(SequenceEstimator):
         return None
 
     def _check_sequences(self, X, *, reset):
-        if self.stateful and isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
+        is_stream = self.stateful if reset else self._boundary is None
+        if is_stream and isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
             X = [X]
         return super()._check_sequences(X, reset=reset)
 
     def _token_limits(self):
         return (self.n_tokens_,)
+
+    def _new_embedding(self, sequences):
+        """Of all tokens, also of those that are only predicted, as a stream's last one may be; and of the boundary."""
+        n_tokens = self.n_tokens_ + (self._boundary is not None)
+        return Embedding(n_tokens, self.embedding_dim, self.dtype, self.freeze_embeddings)
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -224,6 +232,12 @@ class SequenceGenerator(SequenceEstimator):
             inputs, targets = self._stretches(inputs.values, targets)
         n_outputs = self.n_tokens_ + (not self.stateful)
         return Problem(inputs, targets, np.ones(targets.size), n_outputs, cross_entropy)
+
+    def _prepare_network(self, problem, goes_on, rng):
+        if not goes_on:
+            super()._prepare_network(problem, goes_on, rng)
+        else:  # `_problem` has checked the tokens, among which the boundary is by now
+            self.network_.set_dropout(self.dropout)
 
     def _shifted(self, sequences):
         """Inputs as `Sequences`, and for each step the token that comes next."""

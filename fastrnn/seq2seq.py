@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from scipy.special import expit, log_softmax
 from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -31,24 +32,20 @@ class _Decoding(SequenceEstimator):
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
-        targets = self._check_targets(y, sequences, reset=not goes_on)
         weights = self._check_weights(sample_weight, len(sequences))
+        targets = self._check_targets(y, sequences, reset=not goes_on, weights=weights)
         n_outputs, loss = self._head()
         inputs, goals = self._shifted(targets)
         weights = self._normalised(np.repeat(weights, inputs.lengths))
         return Problem(sequences, goals, weights, n_outputs, loss, inputs=inputs)
 
-    def _check_targets(self, y, sequences, *, reset):
+    def _check_targets(self, y, sequences, *, reset, weights=None):
         """y as `Sequences` of tokens."""
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         targets = as_sequences(y, self.dtype, name="y", tokens=True)
         check_consistent_length(sequences, targets)
-        longest = int(targets.lengths.max())
-        if self.max_length is not None and longest > self.max_length:
-            raise ValueError(
-                f"y[{int(targets.lengths.argmax())}] has {longest} tokens, but max_length={self.max_length}"
-            )
+        longest = self._check_longest(targets)
         n_tokens = int(targets.values.max()) + 1
         if reset:
             self.n_target_tokens_ = n_tokens
@@ -61,6 +58,15 @@ class _Decoding(SequenceEstimator):
                 f"{self.n_target_tokens_ - 1}"
             )
         return targets
+
+    def _check_longest(self, targets):
+        """The length of the longest target, which must not be above `max_length`."""
+        longest = int(targets.lengths.max())
+        if self.max_length is not None and longest > self.max_length:
+            raise ValueError(
+                f"y[{int(targets.lengths.argmax())}] has {longest} steps, but max_length={self.max_length}"
+            )
+        return longest
 
     @property
     def _end(self):
@@ -97,10 +103,8 @@ class _Decoding(SequenceEstimator):
         network, inputs = self.network_, problem.inputs
 
         def loss_and_gradient(numbers, epoch):
-            source, batch = (
-                network.source(problem.sequences, numbers),
-                network.target(inputs, numbers),
-            )
+            source = network.source(problem.sequences, numbers)
+            batch = network.target(inputs, numbers)
             share = problem.weights[batch.rows] * (
                 len(inputs) / (len(numbers) * problem.weights.size)
             )
@@ -157,8 +161,9 @@ class _Decoding(SequenceEstimator):
 
     def _exact(self, X, y, sample_weight):
         predicted = self.predict(X)
+        check_consistent_length(predicted, y)
         right = [np.array_equal(a, b) for a, b in zip(predicted, y, strict=True)]
-        return float(np.average(right, weights=sample_weight))
+        return float(np.average(right, weights=self._check_weights(sample_weight, len(right))))
 
 
 class SequenceToSequence(_Decoding):
@@ -295,10 +300,8 @@ class SequenceToSequence(_Decoding):
         with threads.limit(self.n_jobs):
             for first in range(0, len(sequences), SOURCES):
                 numbers = np.arange(first, min(first + SOURCES, len(sequences)))
-                source, batch = (
-                    self.network_.source(sequences, numbers),
-                    self.network_.target(inputs, numbers),
-                )
+                source = self.network_.source(sequences, numbers)
+                batch = self.network_.target(inputs, numbers)
                 encoded = self.network_.encode(source)
                 places = self.network_.places(batch, encoded)
                 weights += places.split(self.network_.forward(source, batch)[1])
@@ -413,29 +416,29 @@ class VectorToSequence(_Decoding):
         if self.network_.target_embedding is not None:
             return self._exact(X, y, sample_weight)
         expected = as_sequences(y, np.float64, name="y")
+        check_consistent_length(X, expected)
         rows = [p[np.minimum(np.arange(n), len(p) - 1)].reshape(n, -1)
                 for p, n in zip(self.predict(X), expected.lengths, strict=True)]  # fmt: skip
-        weights = self._check_weights(sample_weight, len(expected))
-        return r2_score(
-            expected.values,
-            np.concatenate(rows),
-            sample_weight=np.repeat(weights, expected.lengths),
-        )
+        weights = np.repeat(self._check_weights(sample_weight, len(expected)), expected.lengths)
+        return r2_score(expected.values, np.concatenate(rows), sample_weight=weights)
 
     def _check_sequences(self, X, *, reset):
-        X = validate_data(self, X, reset=reset, dtype=self.dtype)
+        dtype = self.dtype if reset else self.network_.theta.dtype
+        X = validate_data(self, X, reset=reset, dtype=dtype)
         return Sequences(X, np.arange(len(X) + 1))
 
-    def _check_targets(self, y, sequences, *, reset):
+    def _check_targets(self, y, sequences, *, reset, weights=None):
         if self.target_embedding_dim is not None:
             return super()._check_targets(y, sequences, reset=reset)
         targets = as_sequences(y, np.float64, name="y")
         check_consistent_length(sequences, targets)
+        longest = self._check_longest(targets)
         if reset:
             self._y_is_flat = np.ndim(y[0]) == 1
-            self._y_mean, scale = targets.values.mean(axis=0), targets.values.std(axis=0)
-            self._y_scale = np.where(scale > 0, scale, 1.0)
-            self.max_length_ = self.max_length or int(targets.lengths.max())
+            weights = np.repeat(weights, targets.lengths)
+            scaler = StandardScaler().fit(targets.values, sample_weight=weights)
+            self._y_mean, self._y_scale = scaler.mean_, scaler.scale_
+            self.max_length_ = self.max_length or longest
         elif targets.values.shape[1] != self._y_mean.size:
             raise ValueError(
                 f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}"

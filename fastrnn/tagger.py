@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.chain import LinearChain
@@ -149,11 +148,13 @@ class SequenceTagger(SequenceEstimator):
         if not goes_on:
             self._is_multilabel = labels.ndim == 2
             self._set_classes(labels, classes)
+        else:
+            self._check_same_classes(classes)
         codes = self._encode(labels, sequences)
         weights = self._step_weights(sample_weight, sequences)
         if self.class_weight is not None:
             self._refuse_with_crf("class_weight")
-            weights = weights * compute_sample_weight(self.class_weight, labels)
+            weights = weights * self._class_weights(labels)
         loss = binary_cross_entropy if self._is_multilabel else cross_entropy
         n_outputs = len(self.classes_)
         return Problem(sequences, codes, self._normalised(weights), n_outputs, loss)
@@ -215,12 +216,13 @@ class SequenceTagger(SequenceEstimator):
 
     def _step_weights(self, sample_weight, sequences):
         """Weights (S,) with the mean 1."""
-        if sample_weight is not None and np.ndim(sample_weight[0]) == 1:
+        if np.iterable(sample_weight) and any(np.ndim(w) == 1 for w in sample_weight):
             self._refuse_with_crf("sample_weight for each step")
-            weights = as_sequences(sample_weight, "float64", name="sample_weight")
-            if not np.array_equal(weights.lengths, sequences.lengths):
+            weights = as_sequences(sample_weight, "float64", name="sample_weight", n_features=1)
+            check_consistent_length(sequences, weights)
+            for k in np.flatnonzero(weights.lengths != sequences.lengths):
                 raise ValueError(
-                    "sample_weight must have one weight for each step of each sequence"
+                    f"sample_weight[{k}] has {weights.lengths[k]} weights, but X[{k}] has {sequences.lengths[k]} steps"
                 )
             return self._check_weights(weights.values[:, 0], len(sequences.values))
         weights = self._check_weights(sample_weight, len(sequences))
@@ -237,8 +239,10 @@ class SequenceTagger(SequenceEstimator):
     def _readout(self):
         return None
 
-    def _token_form(self, is_tokens):
-        return "characters" if self.character_embedding_dim is not None else is_tokens
+    def _token_form(self, is_tokens, reset):
+        if reset:
+            return "characters" if self.character_embedding_dim is not None else is_tokens
+        return "characters" if isinstance(self.network_.embedding, WordEmbedding) else is_tokens
 
     def _check_parameters(self):
         super()._check_parameters()

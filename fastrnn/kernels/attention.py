@@ -4,58 +4,57 @@
     additive  e(m, n) = v tanh(q(m) + k(n))                      Bahdanau et al., ICLR 2015
     p(m, .) = softmax of e(m, .);  context(m) = sum over n of p(m, n) value(n)
 
-A task is one sequence: its queries are the rows q_rows[q_offsets[b] : q_offsets[b + 1]], its keys and values the rows
+Sequence b's queries are the rows q_rows[q_offsets[b] : q_offsets[b + 1]], its keys and values the rows
 k_rows[k_offsets[b] : ...]; its p (queries, keys) lies in `weights` from w_offsets[b] on.  Nothing depends on another
 sequence, and sums run in the order of steps, so a sequence has the same bits in any batch.
     queries, d_queries (S_q, A);  keys, d_keys (S_k, A);  values, d_values (S_k, F);  context, d_context (S_q, F)
     v (A,), empty for "dot";  d_v (B, A) a row a sequence
+A task is `share` sequences.
 """
 
 import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import tanh
-from fastrnn.kernels.vectors import OPTIONS, lanes, load_some, store, store_some, zeros
+from fastrnn.kernels.vectors import OPTIONS, at, lane_sum, lanes, load_some, store_some, zeros
 
 
 @njit(**OPTIONS)
-def _sum(total, scratch):
-    """The sum of a vector's lanes."""
-    store(scratch, 0, total)
-    out = scratch[0]
-    for k in range(1, lanes(scratch)):
-        out += scratch[k]
-    return out
-
-
-@njit(**OPTIONS)
-def _dot(a, i, b, j, n, scratch):
-    """a[i : i + n] b[j : j + n], at flat indices."""
+def _dot(a, b, n):
+    """The sum of n products; pointers."""
     total = zeros(a)
     for k in range(0, n, lanes(a)):
-        total = total + load_some(a, i + k, n - k) * load_some(b, j + k, n - k)
-    return _sum(total, scratch)
+        total = total + load_some(a, k, n - k) * load_some(b, k, n - k)
+    return lane_sum(total)
 
 
 @njit(**OPTIONS)
-def _add_scaled(out, i, a, j, factor, n):
-    """out[i : i + n] += factor a[j : j + n], at flat indices."""
+def _add_scaled(out, a, factor, n):
+    """out += factor a, n elements; pointers."""
     for k in range(0, n, lanes(out)):
-        total = load_some(out, i + k, n - k) + load_some(a, j + k, n - k) * factor
-        store_some(out, i + k, total, n - k)
+        total = load_some(out, k, n - k) + load_some(a, k, n - k) * factor
+        store_some(out, k, total, n - k)
 
 
 @njit(**OPTIONS)
-def _energy(queries, q, keys, key, v, scratch):
-    """e of one query and one key, numbers of their rows."""
-    A = queries.shape[1]
-    if v.size == 0:
-        return _dot(queries, q * A, keys, key * A, A, scratch) / queries.dtype.type(np.sqrt(A))
-    total = zeros(queries)
-    for a in range(0, A, lanes(queries)):
-        both = load_some(queries, q * A + a, A - a) + load_some(keys, key * A + a, A - a)
-        total = total + tanh(both) * load_some(v, a, A - a)
-    return _sum(total, scratch)
+def _additive_energy(q, k, v, A):
+    """v tanh(q + k); pointers."""
+    total = zeros(q)
+    for a in range(0, A, lanes(q)):
+        n = A - a
+        total = total + tanh(load_some(q, a, n) + load_some(k, a, n)) * load_some(v, a, n)
+    return lane_sum(total)
+
+
+@njit(**OPTIONS)
+def _additive_energy_backward(d_q, d_k, d_v, d_e, q, k, v, A):
+    for a in range(0, A, lanes(q)):
+        n = A - a
+        t = tanh(load_some(q, a, n) + load_some(k, a, n))
+        d_both = load_some(v, a, n) * (1.0 - t * t) * d_e
+        store_some(d_q, a, load_some(d_q, a, n) + d_both, n)
+        store_some(d_k, a, load_some(d_k, a, n) + d_both, n)
+        store_some(d_v, a, load_some(d_v, a, n) + t * d_e, n)
 
 
 @njit(**OPTIONS)
@@ -71,73 +70,56 @@ def _softmax(p):
 
 @njit(**OPTIONS)
 def attend(
-    context,
-    weights,
-    queries,
-    keys,
-    values,
-    v,
-    q_rows,
-    q_offsets,
-    k_rows,
-    k_offsets,
-    w_offsets,
-    task,
-):
-    """Fill weights, and context, of one sequence."""
-    F, scratch = values.shape[1], np.empty(lanes(queries), queries.dtype)
-    from_steps = k_rows[k_offsets[task] : k_offsets[task + 1]]
-    N, start = from_steps.size, w_offsets[task]
-    for m in range(q_offsets[task], q_offsets[task + 1]):
-        q = q_rows[m]
-        p = weights[start : start + N]
-        for n in range(N):
-            p[n] = _energy(queries, q, keys, from_steps[n], v, scratch)
-        _softmax(p)
-        context[q] = 0
-        for n in range(N):
-            _add_scaled(context, q * F, values, from_steps[n] * F, p[n], F)
-        start += N
+    context, weights, queries, keys, values, v, q_rows, q_offsets, k_rows, k_offsets, w_offsets,
+    share, task,
+):  # fmt: skip
+    """Fill weights and context of some sequences."""
+    A, F = queries.shape[1], values.shape[1]
+    scale = queries.dtype.type(1 / np.sqrt(A))
+    for b in range(task * share, min((task + 1) * share, q_offsets.size - 1)):
+        steps = k_rows[k_offsets[b] : k_offsets[b + 1]]
+        start = w_offsets[b]
+        for m in range(q_offsets[b], q_offsets[b + 1]):
+            q, out = at(queries, q_rows[m] * A), at(context, q_rows[m] * F)
+            p = weights[start : start + steps.size]
+            for n in range(steps.size):
+                k = at(keys, steps[n] * A)
+                p[n] = _dot(q, k, A) * scale if v.size == 0 else _additive_energy(q, k, at(v, 0), A)
+            _softmax(p)
+            context[q_rows[m]] = 0
+            for n in range(steps.size):
+                _add_scaled(out, at(values, steps[n] * F), p[n], F)
+            start += steps.size
 
 
 @njit(**OPTIONS)
 def attend_backward(
     d_queries, d_keys, d_values, d_v, d_context, weights, queries, keys, values, v,
-    q_rows, q_offsets, k_rows, k_offsets, w_offsets, task,
+    q_rows, q_offsets, k_rows, k_offsets, w_offsets, share, task,
 ):  # fmt: skip
-    """Add one sequence's gradients."""
-    F, scratch = values.shape[1], np.empty(lanes(queries), queries.dtype)
-    from_steps = k_rows[k_offsets[task] : k_offsets[task + 1]]
-    N, start = from_steps.size, w_offsets[task]
-    d_p = np.empty(N, weights.dtype)
-    for m in range(q_offsets[task], q_offsets[task + 1]):
-        q = q_rows[m]
-        p = weights[start : start + N]
-        mean = weights.dtype.type(0)
-        for n in range(N):
-            row = from_steps[n]
-            _add_scaled(d_values, row * F, d_context, q * F, p[n], F)
-            d_p[n] = _dot(d_context, q * F, values, row * F, F, scratch)
-            mean += p[n] * d_p[n]
-        for n in range(N):
-            _energy_backward(
-                d_queries, d_keys, d_v, p[n] * (d_p[n] - mean), queries, q, keys, from_steps[n], v, task
-            )  # fmt: skip
-        start += N
-
-
-@njit(**OPTIONS)
-def _energy_backward(d_queries, d_keys, d_v, d_e, queries, q, keys, key, v, task):
-    A = queries.shape[1]
-    if v.size == 0:
-        d_e /= queries.dtype.type(np.sqrt(A))
-        _add_scaled(d_queries, q * A, keys, key * A, d_e, A)
-        _add_scaled(d_keys, key * A, queries, q * A, d_e, A)
-        return
-    for a in range(0, A, lanes(queries)):
-        n = A - a
-        t = tanh(load_some(queries, q * A + a, n) + load_some(keys, key * A + a, n))
-        d_both = load_some(v, a, n) * (1.0 - t * t) * d_e
-        store_some(d_queries, q * A + a, load_some(d_queries, q * A + a, n) + d_both, n)
-        store_some(d_keys, key * A + a, load_some(d_keys, key * A + a, n) + d_both, n)
-        store_some(d_v, task * A + a, load_some(d_v, task * A + a, n) + t * d_e, n)
+    """Add the gradients of some sequences."""
+    A, F = queries.shape[1], values.shape[1]
+    scale = queries.dtype.type(1 / np.sqrt(A))
+    for b in range(task * share, min((task + 1) * share, q_offsets.size - 1)):
+        steps = k_rows[k_offsets[b] : k_offsets[b + 1]]
+        d_p, start = np.empty(steps.size, weights.dtype), w_offsets[b]
+        for m in range(q_offsets[b], q_offsets[b + 1]):
+            q, d_q = at(queries, q_rows[m] * A), at(d_queries, q_rows[m] * A)
+            d_out, p = at(d_context, q_rows[m] * F), weights[start : start + steps.size]
+            mean = weights.dtype.type(0)
+            for n in range(steps.size):
+                _add_scaled(at(d_values, steps[n] * F), d_out, p[n], F)
+                d_p[n] = _dot(d_out, at(values, steps[n] * F), F)
+                mean += p[n] * d_p[n]
+            for n in range(steps.size):
+                k, d_k, d_e = (
+                    at(keys, steps[n] * A),
+                    at(d_keys, steps[n] * A),
+                    p[n] * (d_p[n] - mean),
+                )
+                if v.size == 0:
+                    _add_scaled(d_q, k, d_e * scale, A)
+                    _add_scaled(d_k, q, d_e * scale, A)
+                else:
+                    _additive_energy_backward(d_q, d_k, at(d_v, b * A), d_e, q, k, at(v, 0), A)
+            start += steps.size

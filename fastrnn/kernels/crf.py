@@ -136,7 +136,8 @@ def viterbi(labels, scores, transitions, begin, end, rows, offsets):
     for b in range(offsets.size - 1):
         steps = rows[offsets[b] : offsets[b + 1]]
         T = steps.size
-        before = np.empty((T, K), np.int64)
+        # Zeros, as NaN beats nothing: what is left unset must still be a label.
+        before = np.zeros((T, K), np.int64)
         best[:] = begin + scores[steps[0]]
         for t in range(1, T):
             total[:] = -np.inf

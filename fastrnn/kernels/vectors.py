@@ -223,6 +223,26 @@ def step(typing, x):
 
 
 @intrinsic
+def lane_sum(typing, x):
+    """The sum of all lanes: the halves are added, then theirs."""
+
+    def lower(context, builder, sig, args):
+        value = args[0]
+        while value.type.count > 1:
+            half = value.type.count // 2
+            low, high = (
+                builder.shuffle_vector(
+                    value, value, ir.Constant(ir.VectorType(INT32, half), list(range(k, k + half)))
+                )
+                for k in (0, half)
+            )
+            value = builder.fadd(low, high)
+        return builder.extract_element(value, INT32(0))
+
+    return x.dtype(x), lower
+
+
+@intrinsic
 def power_of_two(typing, shifted):
     """2**k, where `shifted` is k + 1.5 * 2**m + bias, and m is the length of the mantissa.
 

@@ -52,10 +52,7 @@ class Attention:
         queries = np.ascontiguousarray(queries)
         context = empty_aligned((len(rows), values.shape[1]), rows.dtype)
         weights = empty_aligned((places.weight_offsets[-1],), rows.dtype)
-        arrays = (context, weights, queries, keys, values, self.score.v)
-        threads.run_tasks(
-            attend, places.n_sequences, (*arrays, *places.arrays), places.work(queries)
-        )
+        places.run(attend, context, weights, queries, keys, values, self.score.v)
         joined = np.tanh(self.joined_layer.forward(np.hstack([rows, context]), keep))
         if keep:
             self._kept = (queries, keys, values, weights, joined, places)
@@ -70,10 +67,9 @@ class Attention:
         d_rows, d_context = d_both[:, :H], np.ascontiguousarray(d_both[:, H : H + F])
         d_queries, d_keys, d_values = (np.zeros_like(a) for a in (queries, keys, values))
         d_v = np.zeros((places.n_sequences, self.score.v.size), values.dtype)
-        threads.run_tasks(
-            attend_backward, places.n_sequences,
-            (d_queries, d_keys, d_values, d_v, d_context, weights, queries, keys, values, self.score.v,
-             *places.arrays), 2 * places.work(queries),
+        places.run(
+            attend_backward, d_queries, d_keys, d_values, d_v, d_context, weights, queries, keys,
+            values, self.score.v,
         )  # fmt: skip
         d_values += self.key_layer.backward(d_keys)[:, :F]
         if self.query_layer is None:
@@ -92,9 +88,13 @@ class Places:
         self.weight_offsets = np.concatenate([[0], np.cumsum(sizes)])
         self.arrays = (query_rows, query_offsets, key_rows, key_offsets, self.weight_offsets)
 
-    def work(self, queries):
-        """Multiply-adds, nearly."""
-        return int(self.weight_offsets[-1]) * queries.shape[1] * 2
+    def run(self, kernel, *arrays):
+        """Share the sequences among the threads."""
+        # A query and a key take about as long as this many multiply-adds for each number of the values.
+        work = 4 * int(self.weight_offsets[-1]) * arrays[0].shape[1]
+        share = -(-self.n_sequences // threads.available(work))
+        n_tasks = -(-self.n_sequences // share)
+        threads.run_tasks(kernel, n_tasks, (*arrays, *self.arrays, share), work)
 
     def split(self, weights):
         """A list of each sequence's weights (queries, keys)."""
