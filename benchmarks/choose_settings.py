@@ -1,4 +1,5 @@
-"""Choose settings by cross-validation on the training parts; the test parts are never read.
+"""Choose settings on the validation part, where a set has one, else by cross-validation on the training part.
+The test parts are never read.
 
     python -m benchmarks.choose_settings --data DIR [--only NAME,...] [--defaults] [--repeats N]
                                          [--jobs N]
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.model_selection import (
@@ -52,7 +53,13 @@ GRIDS = {
     # A first search, over SHAPES, RATES and max_iter, has chosen the defaults' shape and rate.
     "ECG200": {"cell": ["lstm", "gru"], "dropout": [0.0, 0.3, 0.5], "max_iter": [60, 120]},
     "SyntheticControl": SHAPES | {"learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 120]},
-    "SNIPS intents": {"readout": ["last", "max"], "embedding_dim": [64], "max_iter": [5, 10]},
+    "SNIPS intents": {
+        "readout": ["last", "max"],
+        "dropout": [0.0, 0.3, 0.5],
+        "learning_rate": ["constant", "cosine"],
+        "embedding_dim": [64],
+        "max_iter": [8],
+    },
     "names18": {
         "cell": ["lstm", "gru"],
         "readout": ["last"],
@@ -73,8 +80,27 @@ GRIDS = {
         "max_iter": [10, 30, 100],
     },
 }
+GRIDS |= {
+    "JSB chorales": {
+        "bidirectional": [False],
+        "hidden_size": [64, 100, 150],
+        "dropout": [0.3, 0.5],
+        "solver": ["adamw"],
+        "alpha": [0.0, 0.1],
+        "batch_size": [8],
+        "max_iter": [60, 100],
+    },
+    "RNNLG restaurant": {"hidden_size": [64, 128], "dropout": [0.0, 0.3], "max_iter": [30]},
+    "G2P rum": {
+        "hidden_size": [128],
+        "dropout": [0.3, 0.5],
+        "attention": ["dot", "additive"],
+        "max_iter": [25],
+        "beam_width": [5],
+    },
+}
 # Without an embedding, tokens are numbers: the defaults mean nothing there.
-NO_DEFAULTS = ("SNIPS intents", "names18")
+NO_DEFAULTS = ("SNIPS intents", "names18", "JSB chorales", "RNNLG restaurant", "G2P rum")
 DEFAULTS = SHAPES | RATES | {"learning_rate": ["constant", "cosine"]}
 DEFAULTS_FOR = (
     "JapaneseVowels",
@@ -111,9 +137,23 @@ class Trial:
 
 
 def evaluate(task, split, settings, repeats, jobs):
-    """Cross-validate a setting on the training part."""
+    """Score a setting on the validation part, or cross-validate it on the training part."""
     start = time.perf_counter()
-    scores = cross_val_score(
+    scores = _scores(task, split, settings, repeats, jobs)
+    error = float(scores.std(ddof=1) / np.sqrt(scores.size)) if scores.size > 1 else np.nan
+    seconds = time.perf_counter() - start
+    trial = Trial(settings_text(settings), float(scores.mean()), error, seconds)
+    print(f"{task.name}: {trial}", file=sys.stderr, flush=True)
+    return trial
+
+
+def _scores(task, split, settings, repeats, jobs):
+    if hasattr(split, "X_valid"):
+        model = build(task, settings, 0).fit(split.X_train, split.y_train)
+        validation = replace(split, X_test=split.X_valid, y_test=split.y_valid)
+        score = task.scores(model, validation)[0]
+        return np.array([score if task.metric.greater_is_better else -score])
+    return cross_val_score(
         build(task, settings, 0),
         split.X_train,
         split.y_train,
@@ -122,11 +162,6 @@ def evaluate(task, split, settings, repeats, jobs):
         n_jobs=jobs,
         error_score="raise",
     )
-    error = float(scores.std(ddof=1) / np.sqrt(scores.size))
-    seconds = time.perf_counter() - start
-    trial = Trial(settings_text(settings), float(scores.mean()), error, seconds)
-    print(f"{task.name}: {trial}", file=sys.stderr, flush=True)
-    return trial
 
 
 def choose(task, data, repeats, jobs):

@@ -67,10 +67,12 @@ SETTINGS = {
     "EWT words": {"embedding_dim": 100, "hidden_size": 64, "dropout": 0.3, "max_iter": 8},
     "JSB chorales": {
         "bidirectional": False,
-        "dropout": 0.5,
-        "max_iter": 100,
+        "hidden_size": 100,
+        "dropout": 0.3,
+        "solver": "adamw",
+        "alpha": 0.1,
         "batch_size": 8,
-        "hidden_size": 64,
+        "max_iter": 100,
     },
     "tinyshakespeare": {
         "stateful": True,
@@ -83,13 +85,13 @@ SETTINGS = {
     },
     "makemore-names": {"dropout": 0.2, "max_iter": 20},
     "dinos": {"dropout": 0.2, "max_iter": 20},
-    "SCAN simple": {"hidden_size": 128, "max_iter": 15},
+    "SCAN simple": {"hidden_size": 128, "max_iter": 10},
     "RNNLG restaurant": {"hidden_size": 128, "dropout": 0.3, "max_iter": 30},
 }
 SETTINGS["binary addition, LSTM, 32 bits"] = SETTINGS["binary addition, LSTM"]
 SETTINGS["EWT characters"] = SETTINGS["EWT words"] | {"character_embedding_dim": 32}
 SETTINGS["SNIPS slots"] = SETTINGS["EWT characters"] | {"crf": True}
-G2P = {"hidden_size": 128, "dropout": 0.3, "max_iter": 40}
+G2P = {"hidden_size": 128, "dropout": 0.5, "max_iter": 25, "beam_width": 5}
 SETTINGS |= {f"G2P {language}": G2P for language in G2P_LANGUAGES}
 
 

@@ -343,7 +343,7 @@ G2P_PUBLISHED = {
 }
 
 
-def _g2p(language, seeds=1):
+def _g2p(language):
     lstm, transformer = G2P_PUBLISHED[language]
     published = f"LSTM {lstm:.2f}, transformer {transformer:.2f} (quoted)"
     return Task(
@@ -353,7 +353,6 @@ def _g2p(language, seeds=1):
         (Bar(WORD_ERROR, lstm + 3, published),),
         tokenizer={},
         y_is_words=True,
-        seeds=seeds,
     )
 
 
@@ -366,7 +365,6 @@ SEQUENCES = (
         (Bar(EXACT, 0.995, "LSTM without attention .998 (quoted)"),),
         tokenizer={},
         y_is_words=True,
-        seeds=1,
     ),
     Task(
         "RNNLG restaurant",
