@@ -24,15 +24,17 @@ from benchmarks.tasks import MEANS, TASKS, build
 # Two are none: "transform" names what a pipeline does to X first (`tasks.TRANSFORMS`), "beam_width"
 # is how many continuations a decoder keeps.
 # By `choose_settings`, 5-fold cross-validation: JapaneseVowels, GunPoint, ItalyPowerDemand, ECG200 and
-# names18; SyntheticControl too, whose winners were six with one score, the defaults among them. First
-# guesses that still await a search: SNIPS, FloodModeling1, Covid3Month, and all that tag, generate or
-# decode. Those of the generated tasks were found by trial, on other draws than the ones reported.
+# names18; SyntheticControl too, whose winners were six with one score, the defaults among them. By
+# trial on the validation part: SNIPS, JSB chorales, G2P (that of Romanian). First guesses that met their
+# bars there: EWT, RNNLG, SCAN, the names. First guesses that still await a search: FloodModeling1,
+# Covid3Month, tinyshakespeare. Those of the generated tasks were found by trial, on other draws than the
+# ones reported.
 SETTINGS = {
     "JapaneseVowels": {"readout": "last"},
     "GunPoint": {"learning_rate_init": 1e-2, "max_iter": 200},
     "ItalyPowerDemand": {"readout": "last"},
     "ECG200": {"cell": "lstm", "dropout": 0.3},
-    "SNIPS intents": {"embedding_dim": 64, "max_iter": 8},
+    "SNIPS intents": {"embedding_dim": 64, "learning_rate": "cosine", "max_iter": 8},
     "names18": {
         "cell": "lstm",
         "readout": "last",

@@ -10,17 +10,14 @@ from functools import partial
 import numpy as np
 from scipy.special import expit
 
+from fastrnn.kernels import softmax
+
 
 def cross_entropy(outputs, targets, weights):
     """-log softmax(outputs)[target], for targets (n,) of integers."""
-    shifted = outputs - outputs.max(axis=1, keepdims=True)
-    exps = np.exp(shifted)
-    totals = exps.sum(axis=1, keepdims=True)
-    every = np.arange(len(outputs))
-    losses = np.log(totals[:, 0]) - shifted[every, targets]
-    gradient = exps / totals
-    gradient[every, targets] -= 1
-    return _sum(losses, weights), _weighted(gradient, weights, outputs.dtype)
+    d_outputs, losses = np.empty(outputs.shape, outputs.dtype), np.empty(len(outputs))
+    softmax.cross_entropy(d_outputs, losses, outputs, targets, weights)
+    return _sum(losses, weights), d_outputs
 
 
 def binary_cross_entropy(outputs, targets, weights):

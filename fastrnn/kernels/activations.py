@@ -1,11 +1,11 @@
-"""tanh, sigmoid and relu of vectors.
+"""tanh, sigmoid, exp and relu of vectors.
 
 float32: tanh as a ratio of polynomials, odd of degree 13 over even of degree 6 (the coefficients
 are those of Eigen's `generic_fast_tanh_float`), to 5 units in the last place; the sigmoid is
 (1 + tanh(x/2)) / 2, to 2e-7 absolutely: its lower tail ends at 6e-8.
 
-float64: both from the exponential's series after Cody and Waite's reduction ("Software Manual for
-the Elementary Functions", 1980): x = k ln 2 + r with |r| <= ln 2 / 2, exp(x) = 2**k (1 + p),
+exp, and in float64 tanh and sigmoid: from the exponential's series after Cody and Waite's reduction
+("Software Manual for the Elementary Functions", 1980): x = k ln 2 + r with |r| <= ln 2 / 2, exp(x) = 2**k (1 + p),
 p = expm1(r) by Taylor; tanh from expm1, so that it keeps its last places near zero.  To 3 units in
 the last place.
 
@@ -30,6 +30,10 @@ def tanh(x):
     """tanh of a vector."""
 
 
+def exp(x):
+    """exp of a vector; where that is no normal number, as at the nearest x where it is."""
+
+
 def sigmoid(x):
     """1 / (1 + exp(-x)) of a vector; in float64 beyond +-87 its value there."""
 
@@ -42,6 +46,25 @@ def _tanh_for(x):
 @overload(sigmoid, jit_options=_INLINE)
 def _sigmoid_for(x):
     return _sigmoid_single if x.dtype == types.float32 else _sigmoid_double
+
+
+@overload(exp, jit_options=_INLINE)
+def _exp_for(x):
+    return _exp_single if x.dtype == types.float32 else _exp_double
+
+
+def _exp_single(x):
+    x = clamp(x, -87.0, 88.0)
+    shifted = x * _LOG2_E + _ROUNDER_SINGLE
+    k = shifted - _ROUNDER_SINGLE
+    r = x - k * _LN2_HIGH_SINGLE - k * _LN2_LOW_SINGLE
+    tail = _C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7))))
+    return power_of_two(shifted) * (1.0 + r + r * r * tail)
+
+
+def _exp_double(x):
+    power, p = _parts_of_exp(clamp(x, -708.0, 709.0))
+    return power + power * p
 
 
 def _tanh_single(x):
@@ -81,6 +104,8 @@ _LN2_HIGH = 6.93147180369123816490e-01  # so short that k times it is exact
 _LN2_LOW = 1.90821492927058770002e-10
 # Rounds to an integer, and leaves it and the exponent's bias in the low bits.
 _ROUNDER = 1.5 * 2**52 + 1023
+_ROUNDER_SINGLE = 1.5 * 2**23 + 127
+_LN2_HIGH_SINGLE, _LN2_LOW_SINGLE = 0.693359375, -2.12194440e-4
 _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (
     1 / factorial(n) for n in range(2, 14)
 )

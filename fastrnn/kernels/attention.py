@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import tanh
+from fastrnn.kernels.softmax import softmax
 from fastrnn.kernels.vectors import OPTIONS, at, lane_sum, lanes, load_some, store_some, zeros
 
 
@@ -58,17 +59,6 @@ def _additive_energy_backward(d_q, d_k, d_v, d_e, q, k, v, A):
 
 
 @njit(**OPTIONS)
-def _softmax(p):
-    largest = p.max()
-    total = p.dtype.type(0)
-    for n in range(p.size):
-        p[n] = np.exp(p[n] - largest)
-        total += p[n]
-    for n in range(p.size):
-        p[n] /= total
-
-
-@njit(**OPTIONS)
 def attend(
     context, weights, queries, keys, values, v, q_rows, q_offsets, k_rows, k_offsets, w_offsets,
     share, task,
@@ -85,7 +75,7 @@ def attend(
             for n in range(steps.size):
                 k = at(keys, steps[n] * A)
                 p[n] = _dot(q, k, A) * scale if v.size == 0 else _additive_energy(q, k, at(v, 0), A)
-            _softmax(p)
+            softmax(at(p, 0), at(p, 0), p.size)
             context[q_rows[m]] = 0
             for n in range(steps.size):
                 _add_scaled(out, at(values, steps[n] * F), p[n], F)

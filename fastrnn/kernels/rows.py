@@ -44,8 +44,11 @@ def scatter_rows(out, source, picked, width):
 def scatter_add_rows(out, source, picked, width):
     """out[picked[k], :width] += source[k, :width] for each k, in order."""
     for k in range(picked.size):
-        for j in range(width):
-            out[picked[k], j] += source[k, j]
+        target, start = picked[k] * out.shape[1], k * source.shape[1]
+        for j in range(0, width, lanes(out)):
+            n = width - j
+            total = load_some(out, target + j, n) + load_some(source, start + j, n)
+            store_some(out, target + j, total, n)
 
 
 @njit(**OPTIONS)

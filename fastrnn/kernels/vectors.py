@@ -222,24 +222,34 @@ def step(typing, x):
     return x(x), lower
 
 
-@intrinsic
-def lane_sum(typing, x):
-    """The sum of all lanes: the halves are added, then theirs."""
+def _reduction(combine):
+    """An intrinsic that combines all lanes of a vector: its halves, then theirs, down to a number."""
 
-    def lower(context, builder, sig, args):
-        value = args[0]
-        while value.type.count > 1:
-            half = value.type.count // 2
-            low, high = (
-                builder.shuffle_vector(
-                    value, value, ir.Constant(ir.VectorType(INT32, half), list(range(k, k + half)))
+    @intrinsic
+    def reduce(typing, x):
+        def lower(context, builder, sig, args):
+            value = args[0]
+            while value.type.count > 1:
+                half = value.type.count // 2
+                kind = ir.VectorType(INT32, half)
+                low, high = (
+                    builder.shuffle_vector(
+                        value, value, ir.Constant(kind, list(range(k, k + half)))
+                    )
+                    for k in (0, half)
                 )
-                for k in (0, half)
-            )
-            value = builder.fadd(low, high)
-        return builder.extract_element(value, INT32(0))
+                value = combine(builder, low, high)
+            return builder.extract_element(value, INT32(0))
 
-    return x.dtype(x), lower
+        return x.dtype(x), lower
+
+    return reduce
+
+
+lane_sum = _reduction(lambda builder, a, b: builder.fadd(a, b))
+lane_maximum = _reduction(
+    lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a)
+)
 
 
 @intrinsic

@@ -48,9 +48,10 @@ class Dense:
         dtype, n = x.dtype, len(x)
         C = self.output_size
         width = padded(C, dtype)
-        d_padded = empty_aligned((n, width), dtype)
-        d_padded[:, :C] = d_out
-        d_padded[:, C:] = 0
+        d_padded = np.ascontiguousarray(d_out)
+        if C != width:
+            d_padded = zeros_aligned((n, width), dtype)
+            d_padded[:, :C] = d_out
         d_weight, d_bias = np.zeros((self.input_size, width), dtype), np.zeros(width, dtype)
         add_gradient(
             d_bias, d_weight, _NO_WEIGHT[dtype.name], column_runs((0, width, 0)), column_runs(), d_padded, x,

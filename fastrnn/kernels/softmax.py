@@ -1,0 +1,59 @@
+"""Softmax of rows, and its cross-entropy; pointers to rows of K numbers."""
+
+import numpy as np
+from numba import njit
+
+from fastrnn.kernels.activations import exp
+from fastrnn.kernels.vectors import (
+    OPTIONS,
+    at,
+    lane_maximum,
+    lane_sum,
+    lanes,
+    load,
+    load_some,
+    maximum,
+    store_some,
+    zeros,
+)
+
+
+@njit(**OPTIONS)
+def softmax(p, x, K):
+    """p = softmax(x), which may be the same; returns log of the sum of exp(x)."""
+    largest = _largest(x, K)
+    for k in range(0, K, lanes(x)):
+        store_some(p, k, exp(load_some(x, k, K - k) - largest), K - k)
+    total = zeros(x)
+    for k in range(0, K, lanes(x)):  # apart: past the row's end `load_some` gives zeros
+        total = total + load_some(p, k, K - k)
+    sum_of_all = lane_sum(total)
+    factor = 1 / sum_of_all
+    for k in range(0, K, lanes(x)):
+        store_some(p, k, load_some(p, k, K - k) * factor, K - k)
+    return largest + np.log(sum_of_all)
+
+
+@njit(**OPTIONS)
+def _largest(x, K):
+    """The largest number; where there is NaN, NaN or any of them."""
+    best = zeros(x) + x[0]
+    whole = K // lanes(x) * lanes(x)
+    for k in range(0, whole, lanes(x)):
+        best = maximum(best, load(x, k))
+    largest = lane_maximum(best)
+    for k in range(whole, K):
+        largest = max(largest, x[k])
+    return largest
+
+
+@njit(**OPTIONS)
+def cross_entropy(d_outputs, losses, outputs, targets, weights):
+    """losses (n,) = -log softmax(outputs)[target], and weight times their gradient (n, K); rows are contiguous."""
+    K, stride = outputs.shape[1], outputs.strides[0] // outputs.itemsize
+    for row in range(losses.size):
+        x, d = at(outputs, row * stride), at(d_outputs, row * K)
+        losses[row] = softmax(d, x, K) - x[targets[row]]
+        d[targets[row]] -= 1.0
+        for k in range(0, K, lanes(outputs)):
+            store_some(d, k, load_some(d, k, K - k) * weights[row], K - k)
