@@ -4,11 +4,10 @@ import copy
 
 import numpy as np
 import pytest
-from samples import labelled, ragged
+from samples import assert_refused, guard_training, labelled, ragged
 from sklearn.exceptions import NotFittedError
 
 from fastrnn import SequenceClassifier, SequenceRegressor
-from fastrnn.network.sequence import SequenceNetwork
 
 SMALL = {"hidden_size": 4, "max_iter": 1, "random_state": 0}
 ESTIMATORS = {"classifier": SequenceClassifier, "regressor": SequenceRegressor}
@@ -132,41 +131,7 @@ OPTIONS_OF = {
 
 @pytest.fixture(autouse=True)
 def train(monkeypatch):
-    """Fit an estimator; any other training fails the test."""
-    read, is_allowed = SequenceNetwork.read, [False]
-
-    def guarded(self, batch, state, keep=False, dropout_key=None):
-        assert is_allowed[0] or not keep, "bad input got as far as training"
-        return read(self, batch, state, keep, dropout_key)
-
-    def train(estimator, X, y):
-        is_allowed[0] = True
-        estimator.fit(X, y)
-        is_allowed[0] = False
-        return estimator
-
-    monkeypatch.setattr(SequenceNetwork, "read", guarded)
-    return train
-
-
-def assert_refused(estimator, call, match, error=ValueError):
-    """One error, and the estimator is what it was."""
-    before = {
-        name: copy.deepcopy(value) for name, value in vars(estimator).items() if name.endswith("_")
-    }
-    with pytest.raises(error, match=f"(?s){match}"):
-        call()
-    after = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
-    if "network_" in before:
-        assert before.keys() == after.keys()
-        for name in ("n_features_in_", "n_iter_", "loss_curve_", "classes_"):
-            if name in before:
-                assert np.array_equal(before[name], after[name]), name
-        assert (before["network_"].theta == after["network_"].theta).all()
-    else:
-        assert "network_" not in after
-        with pytest.raises(NotFittedError):
-            estimator.predict(good()[0])
+    return guard_training(monkeypatch.setattr)
 
 
 @pytest.mark.parametrize("name", BAD_X)

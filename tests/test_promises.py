@@ -6,7 +6,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from samples import assert_same_bits, labelled, ragged, run_script, watch_parallel
+from samples import assert_same_bits, labelled, ragged, read_only, run_script, watch_parallel
 
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor
@@ -168,12 +168,6 @@ def test_there_are_as_many_rows_as_steps(monkeypatch):
 
 
 # ------------------------------------------------------ 6: the caller's arrays stay as they are
-
-
-def read_only(array):
-    array = np.array(array)
-    array.flags.writeable = False
-    return array
 
 
 def strided(array):

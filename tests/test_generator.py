@@ -1,0 +1,248 @@
+"""SequenceGenerator as its users meet it; what it has in common with others is in test_base."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from reference import assert_within
+from samples import assert_same_bits, tokens
+from scipy.special import log_softmax
+from sklearn.pipeline import make_pipeline
+
+from fastrnn import SequenceGenerator, generator
+from fastrnn.generator import _draw
+from fastrnn.losses import cross_entropy
+from fastrnn.preprocessing import Tokenizer
+from fastrnn.sequences import Sequences
+
+
+def small(**options):
+    defaults = {"hidden_size": 6, "embedding_dim": 4, "max_iter": 2, "random_state": 0}
+    return SequenceGenerator(**{**defaults, **options})
+
+
+def stream(n=123, n_tokens=5, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.append(n_tokens - 1, rng.integers(0, n_tokens, n - 1))
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Of sequences, trained little, so that it is sure of nothing."""
+    return small().fit(tokens(40, 5))
+
+
+@pytest.fixture(scope="module")
+def endless():
+    return small(stateful=True, batch_size=4).fit(stream())
+
+
+# ---------------------------------------------------------------------------- it learns
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_it_learns_texts_and_where_they_end(cell):
+    texts = ["abracadabra", "simsalabim", "hocus"] * 10
+    options = {"cell": cell, "hidden_size": 24, "learning_rate_init": 0.02, "batch_size": 5}
+    options["max_iter"] = 25
+    pipeline = make_pipeline(Tokenizer(level="char"), small(**options)).fit(texts)
+    tokenizer, model = pipeline[0], pipeline[-1]
+    X = tokenizer.transform(["abra", "hoc"])
+    texts = [model.sample(x, temperature=0) for x in X]
+    assert tokenizer.inverse_transform(texts) == ["cadabra", "us"]
+    assert pipeline.score(["abracadabra"]) > -0.3
+    begun = {tokenizer.inverse_transform([model.sample(random_state=k)])[0] for k in range(20)}
+    assert {"abracadabra", "simsalabim", "hocus"} <= begun
+
+
+@pytest.mark.parametrize(("bptt_steps", "max_iter"), [(None, 60), (7, 15)])
+def test_it_learns_streams(bptt_steps, max_iter):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([[0, 1, 2, 3][: rng.integers(2, 5)] for _ in range(400)])
+    options = {"learning_rate_init": 0.02, "batch_size": 8, "hidden_size": 16}
+    options |= {"bptt_steps": bptt_steps, "max_iter": max_iter}
+    model = small(stateful=True, **options).fit(X)
+    # From 1 and from 2 it may go on in two ways.
+    assert model.score(X) > -0.55
+    assert set(model.sample([3], 1, temperature=0)) == {0}
+    follows = {(0, 1), (1, 2), (1, 0), (2, 3), (2, 0), (3, 0)}
+    made = model.sample([0], 300, random_state=0, top_p=0.9).tolist()
+    assert set(zip(made, made[1:], strict=False)) <= follows and len(made) == 300
+
+
+def test_lbfgs_and_truncated_gradients():
+    X = [np.arange(n) % 3 for n in (5, 9, 2, 12)] * 3
+    for options in ({"solver": "lbfgs", "max_iter": 40}, {"bptt_steps": 2, "max_iter": 60}):
+        assert small(learning_rate_init=0.03, **options).fit(X).score(X) > -0.5
+
+
+# ---------------------------------------------------------------------------- scores
+
+
+def test_scores_are_those_of_one_step_after_the_other(model, endless):
+    x = tokens(1, 5, 20, 20)[0]
+    # 5 is what stands before and after a sequence.
+    for fitted, read, expected in ((model, [5, *x], [*x, 5]), (endless, x[:-1], x[1:])):
+        state, found = None, []
+        for token, wanted in zip(read, expected, strict=True):
+            outputs, state = fitted._read(np.array([token]), state)
+            found.append(log_softmax(outputs[0].astype(float))[wanted])
+        assert_same_bits(fitted._log_probabilities([x]), np.array(found))
+        score = np.mean(found)
+        np.testing.assert_allclose(fitted.score([x]), score, rtol=1e-12)
+        np.testing.assert_allclose(fitted.perplexity([x]), np.exp(-score), rtol=1e-12)
+        np.testing.assert_allclose(fitted.bits_per_token([x]), -score / np.log(2), rtol=1e-12)
+
+
+def test_the_loss_is_the_negative_score():
+    X = tokens(40, 5)
+    options = {"max_iter": 1, "learning_rate_init": 1e-9, "batch_size": 100}
+    model = small(**options).fit(X)
+    np.testing.assert_allclose(model.loss_curve_[0], -model.score(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("stretch", [1, 7, 1000])
+def test_the_score_of_a_stream_does_not_depend_on_how_it_is_read(endless, stretch, monkeypatch):
+    X = stream(600)
+    expected = endless._log_probabilities(X)
+    assert expected.shape == (599,)
+    monkeypatch.setattr(generator, "STRETCH", stretch)
+    for form in (X, [X], [X[:7], X[7:300], X[300:]]):
+        assert_same_bits(endless._log_probabilities(form), expected)
+
+
+def test_training_on_a_stream_is_truncated_backpropagation_through_all_of_it():
+    """Parts read side by side from beginning to end, gradients cut every few steps."""
+    X, n_parts, bptt_steps, n_stretches = stream(3 * 20 + 1), 3, 5, 4
+    options = {"stateful": True, "batch_size": n_parts, "bptt_steps": bptt_steps, "max_iter": 1}
+    options |= {"dtype": "float64", "learning_rate": "constant", "solver": "sgd", "momentum": 0.0}
+    options |= {"nesterovs_momentum": False, "clip_norm": None, "cell": "gru", "num_layers": 2}
+    before = small(learning_rate_init=1e-30, **options).fit(X)
+    after = small(learning_rate_init=1e-7, **options).fit(X)
+    parts = Sequences(X[:-1], np.arange(0, 61, 20))
+    network = before.network_
+    batch = network.batch(parts, np.arange(n_parts))
+    weights = np.full(60, 1 / 60)
+    loss = network.loss_and_gradient(
+        batch, cross_entropy, X[1:][batch.rows], weights, bptt_steps=bptt_steps
+    )
+    np.testing.assert_allclose(before.loss_curve_, [loss], rtol=1e-10)
+    # The step is so small that all stretches have the gradient of the first theta.
+    moved = (network.theta - after.network_.theta) / 1e-7
+    assert_within(1e-5, moved, n_stretches * network.gradient)
+
+
+def test_dropout_is_of_its_own_in_each_stretch():
+    model = small(stateful=True, batch_size=4, bptt_steps=5)
+    problem = model._problem(stream(), None, None, goes_on=False)
+    numbers = [model._stretch(problem.sequences, k).numbers for k in range(len(problem.sequences))]
+    assert len(np.unique(numbers)) == 4 * len(problem.sequences)
+
+
+def test_early_stopping_reads_the_end_of_a_stream():
+    X = stream(400)
+    options = {"stateful": True, "batch_size": 4, "bptt_steps": 10, "dtype": "float64"}
+    model = small(early_stopping=True, validation_fraction=0.3, max_iter=1, **options).fit(X)
+    # Of each of the 4 parts the first 70 steps train, the last 29 (of 99) are held out.
+    inputs, targets = (a[:396].reshape(4, 99) for a in (X[:-1], X[1:]))
+    found = []
+    for part, wanted in zip(inputs[:, 70:], targets[:, 70:], strict=True):
+        outputs, _ = model._read(part, None)
+        found.append(log_softmax(outputs, axis=1)[np.arange(29), wanted])
+    np.testing.assert_allclose(model.validation_scores_, [np.mean(found)], rtol=1e-10)
+
+
+def test_a_token_that_is_only_predicted():
+    """The last token of a stream is no input, but has its vector."""
+    X = np.append(stream(60, 3), 7)
+    model = small(stateful=True, batch_size=4).fit(X)
+    assert model.n_tokens_ == 8 and model.network_.embedding.limits == (8,)
+    assert np.isfinite(model.partial_fit(X).score([[7, 0, 7]]))
+
+
+# ---------------------------------------------------------------------------- sampling
+
+
+def greedy(model, prefix, length):
+    """The most probable token each time, reading all of it anew."""
+    start = [] if model.stateful else [model.n_tokens_]
+    made = []
+    while len(made) < length:
+        outputs, _ = model._read(np.array([*start, *prefix, *made], int), None)
+        token = int(outputs[-1].argmax())
+        if token == model.n_tokens_:
+            break
+        made.append(token)
+    return made
+
+
+@pytest.mark.parametrize("prefix", [[4], [0, 1, 2, 3, 3]], ids=str)
+def test_ways_to_be_greedy(model, endless, prefix):
+    for fitted in (model, endless):
+        expected = greedy(fitted, prefix, 12)
+        for options in ({"temperature": 0}, {"top_k": 1}, {"top_p": 1e-9}, {"temperature": 1e-6}):
+            made = fitted.sample(prefix, 12, random_state=1, **options)
+            assert made.dtype == np.int64 and made.tolist() == expected
+    assert model.sample(length=12, temperature=0).tolist() == greedy(model, [], 12)
+
+
+def test_the_same_random_state_makes_the_same_tokens(model):
+    made = [model.sample([1, 2], 30, random_state=k) for k in range(10)]
+    assert len({tuple(m) for m in made}) > 5
+    for k, expected in enumerate(made):
+        rng = np.random.RandomState(k)
+        assert_same_bits(model.sample(np.array([1, 2]), 30, random_state=rng), expected)
+        assert_same_bits(model.sample([1, 2], 30, random_state=k, top_k=99, top_p=1.0), expected)
+        assert list(model.iter_sample([1, 2], 30, random_state=k)) == expected.tolist()
+
+
+def test_a_sequence_ends_where_the_model_ends_it(model):
+    lengths = [len(model.sample(random_state=k, length=100)) for k in range(200)]
+    assert 2 < np.mean(lengths) < 8 and max(lengths) < 100  # those it saw have 5 on average
+    assert all(model.sample(random_state=k).max(initial=0) < 5 for k in range(50))
+    assert len(model.sample([1], 0)) == 0
+
+
+def test_an_iterator_reads_no_further_than_it_is_asked(endless, monkeypatch):
+    n_read, read = [], SequenceGenerator._read
+    monkeypatch.setattr(SequenceGenerator, "_read", lambda *a: n_read.append(a[1].size) or read(*a))
+    made = endless.iter_sample([0, 1, 2], random_state=0)
+    assert not n_read
+    first = list(islice(made, 5))
+    assert n_read == [3, 1, 1, 1, 1]
+    assert [*first, *islice(made, 400)] == endless.sample([0, 1, 2], 405, random_state=0).tolist()
+
+
+def frequencies(logits, n=1500, **options):
+    options = {"temperature": 1.0, "top_k": None, "top_p": None, **options}
+    rng = np.random.RandomState(0)
+    drawn = [_draw(logits, rng=rng, **options) for _ in range(n)]
+    return np.bincount(drawn, minlength=len(logits)) / n
+
+
+def test_what_is_drawn_has_the_distribution_it_should():
+    p = np.array([0.05, 0.4, 0.25, 0.3])
+    cases = (
+        ({}, p),
+        ({"temperature": 0.5}, p**2 / (p**2).sum()),
+        ({"temperature": 1e9}, np.full(4, 0.25)),
+        ({"top_k": 2}, np.array([0, 0.4, 0, 0.3]) / 0.7),
+        ({"top_p": 0.7}, np.array([0, 0.4, 0, 0.3]) / 0.7),
+        ({"top_p": 0.71}, np.array([0, 0.4, 0.25, 0.3]) / 0.95),
+        ({"top_k": 2, "top_p": 0.5}, np.array([0, 1, 0, 0])),  # of what top_k has left
+    )
+    for options, expected in cases:
+        found = frequencies(np.log(p) + 3, **options)
+        np.testing.assert_allclose(found, expected, atol=0.05)
+        assert (found[expected == 0] == 0).all()
+    # Of equal ones the first.
+    assert frequencies(np.zeros(4), n=9, temperature=0).argmax() == 0
+    assert set(np.flatnonzero(frequencies(np.zeros(4), n=99, top_k=2))) == {0, 1}
+
+
+def test_a_prefix_has_any_length_also_after_a_fit_on_an_array():
+    X = np.random.default_rng(0).integers(0, 5, (20, 6))
+    model = small().fit(X)
+    assert_same_bits(model.network_.theta, small().fit(list(X)).network_.theta)
+    for prefix in ([1], [1, 2, 3], X[0], np.arange(20) % 5):
+        assert model.sample(prefix, 4, temperature=0).tolist() == greedy(model, prefix, 4)
