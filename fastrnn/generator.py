@@ -1,6 +1,7 @@
 """Next token of a sequence: language models that generate."""
 
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 from scipy.special import log_softmax, softmax
@@ -151,8 +152,9 @@ class SequenceGenerator(SequenceEstimator):
     ):  # fmt: skip
         """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops."""
         check_is_fitted(self, "network_")
-        is_wrong = not temperature >= 0 or top_k is not None and top_k < 1
-        if is_wrong or top_p is not None and not 0 < top_p <= 1:
+        is_wrong_k = top_k is not None and not (isinstance(top_k, Integral) and top_k >= 1)
+        is_wrong_p = top_p is not None and not 0 < top_p <= 1
+        if not temperature >= 0 or is_wrong_k or is_wrong_p:
             raise ValueError(
                 f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {temperature}, {top_k}, {top_p}"
             )

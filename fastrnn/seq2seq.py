@@ -43,9 +43,11 @@ class _Decoding(SequenceEstimator):
         """y as `Sequences` of tokens."""
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
-        targets = as_sequences(y, self.dtype, name="y", tokens=True)
+        targets = as_sequences(y, self.dtype, name="y", tokens=True, may_be_empty=True)
         check_consistent_length(sequences, targets)
         longest = self._check_longest(targets)
+        if longest == 0:
+            raise ValueError("y holds no token at all; at least one target must have one")
         n_tokens = int(targets.values.max()) + 1
         if reset:
             self.n_target_tokens_ = n_tokens
@@ -136,11 +138,12 @@ class _Decoding(SequenceEstimator):
         sequences, tokens, scores = self._checked(X), [], []
         if not isinstance(beam_width, Integral) or beam_width < 1:
             raise ValueError(f"beam_width must be an integer >= 1; got {beam_width!r}")
-        with threads.limit(self.n_jobs):
+        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             for first in range(0, len(sequences), SOURCES):
                 numbers = np.arange(first, min(first + SOURCES, len(sequences)))
                 source = self.network_.source(sequences, numbers)
                 found, values = self._search(source, numbers.size, beam_width)
+                _check_finite(values, first)
                 tokens += found
                 scores.append(values)
         return tokens, np.concatenate(scores)
@@ -160,6 +163,8 @@ class _Decoding(SequenceEstimator):
         return found, scores
 
     def _exact(self, X, y, sample_weight):
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
         predicted = self.predict(X)
         check_consistent_length(predicted, y)
         right = [np.array_equal(a, b) for a, b in zip(predicted, y, strict=True)]
@@ -472,7 +477,7 @@ class VectorToSequence(_Decoding):
     def _numbers(self, X):
         """Each step is what the next one reads, until one of them says that it is the last."""
         n, K = len(X), self._y_mean.size
-        with threads.limit(self.n_jobs):
+        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             step = self.network_.stepper(X)
             x, every, steps = np.zeros((n, K), X.dtype), np.arange(n), []
             lengths = np.zeros(n, np.int64)
@@ -485,9 +490,19 @@ class VectorToSequence(_Decoding):
                     break
         lengths[lengths == 0] = self.max_length_
         values = np.stack(steps, axis=1)
+        _check_finite(values.reshape(n, -1).sum(axis=1), 0)
         if self._y_is_flat:
             values = values[..., 0]
         return as_objects([values[k, :length] for k, length in enumerate(lengths)])
+
+
+def _check_finite(values, first):
+    """Each must be finite; the first is that of X[first]."""
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"X[{first + int(np.argmin(np.isfinite(values)))}] makes the network's outputs overflow: it is longer, or "
+            "its values are larger, than what the network was trained on"
+        )
 
 
 def _numbers_and_end(outputs, targets, weights):

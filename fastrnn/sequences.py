@@ -46,7 +46,7 @@ def as_objects(arrays):
     return out
 
 
-def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):
+def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_empty=False):
     """Check whatever a caller passed as sequences, and store it contiguously.
 
     Parameters
@@ -60,6 +60,8 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):
         If X holds sequences of integers from 0 on; "characters" for rows of a word's and its characters'.
     n_features : int, optional
         The number of features that X must have.
+    may_be_empty : bool
+        Whether a sequence may have no steps.
 
     Returns
     -------
@@ -74,6 +76,11 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None):
         If a sequence holds objects that no number can be made of.
     """
     arrays = [_as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
+    for k, x in enumerate(arrays):
+        if len(x) == 0 and not may_be_empty:
+            raise ValueError(
+                f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one"
+            )
     if not arrays:
         raise ValueError(f"{name} is empty: it needs at least one sequence (n_samples=0)")
     width = arrays[0].shape[1] if n_features is None else n_features
@@ -141,10 +148,6 @@ def _as_steps(x, what, tokens):
     if is_wrong:
         expected = {True: "(T,)", "characters": "(T, 1 + L)", False: "(T, I) or (T,)"}[tokens]
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
-    if len(array) == 0:
-        raise ValueError(
-            f"{what} has no steps (shape {np.shape(x)}); every sequence needs at least one"
-        )
     return array
 
 
@@ -161,6 +164,8 @@ def _as_numbers(array, what):
 
 def _check_tokens(arrays, name):
     for k, x in enumerate(arrays):
+        if x.size == 0:
+            continue
         if x.dtype.kind == "f" and not (np.isfinite(x).all() and (x == np.floor(x)).all()):
             raise ValueError(f"{name}[{k}] holds values that are no integers; tokens must be")
         if x.min() < 0 or x.max() >= N_TOKENS:

@@ -163,6 +163,8 @@ class SequenceTagger(SequenceEstimator):
         """Labels (S,), or (S, K), of all steps."""
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
+        if not np.iterable(y):
+            raise ValueError(f"y must be a list of label arrays, one for each of X; got {y!r}")
         arrays = [np.asarray(labels) for labels in y]
         check_consistent_length(sequences, arrays)
         for k, labels in enumerate(arrays):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fastrnn.kernels.activations import RELU, SIGMOID, TANH, activate, slope
+from fastrnn.kernels.activations import RELU, SIGMOID, TANH, activate, exp, slope
 from fastrnn.kernels.vectors import OPTIONS, lanes, load, n_lanes, padded, store
 
 DTYPES = ["float32", "float64"]
@@ -133,3 +133,21 @@ def test_bits_do_not_depend_on_the_lane(code, dtype):
     whole, _ = both(x, code)
     for k in range(0, x.size, 9):
         assert both(x[k : k + 1], code)[0].tobytes() == whole[k : k + 1].tobytes()
+
+
+@njit(**{**OPTIONS, "cache": False})
+def apply_exp(out, x):
+    for i in range(0, x.size, lanes(x)):
+        store(out, i, exp(load(x, i)))
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("float32", 87), ("float64", 708)])
+def test_exp_to_2_units_in_the_last_place(dtype, largest):
+    x = np.linspace(-largest, largest, 16 * 10_000).astype(dtype)
+    y = np.empty_like(x)
+    apply_exp(y, x)
+    assert ulps(y, np.exp(x.astype(np.longdouble))).max() <= 2
+    beyond = np.resize(np.array([np.nan, -np.inf, np.inf, 0], dtype), n_lanes(dtype))
+    y = np.empty_like(beyond)
+    apply_exp(y, beyond)
+    assert np.isnan(y[0]) and 0 <= y[1] < 1e-37 and y[2] > 1e38 and y[3] == 1
