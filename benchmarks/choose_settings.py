@@ -20,12 +20,7 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.model_selection import (
-    ParameterGrid,
-    RepeatedKFold,
-    RepeatedStratifiedKFold,
-    cross_val_score,
-)
+from sklearn.model_selection import ParameterGrid, RepeatedKFold, RepeatedStratifiedKFold, cross_val_score
 
 from benchmarks.quality import chosen, parser, settings_text
 from benchmarks.report import markdown_table, significant
@@ -34,22 +29,14 @@ from benchmarks.tasks import ACCURACY, TASKS, build
 FOLDS = 5
 # A set with fewer training sequences than this is split again and again: one split says too little.
 SMALL = 200
-SHAPES = {
-    "cell": ["lstm", "gru"],
-    "bidirectional": [False, True],
-    "readout": ["last", "mean", "max"],
-}
+SHAPES = {"cell": ["lstm", "gru"], "bidirectional": [False, True], "readout": ["last", "mean", "max"]}
 RATES = {"learning_rate_init": [2e-3, 5e-3, 1e-2]}
 GRIDS = {
     # A bidirectional GRU of 64 is what is asked for, and what the defaults are.
     "JapaneseVowels": {"readout": ["last", "mean", "max"], "dropout": [0.0, 0.2, 0.4]},
     "BasicMotions": SHAPES,
     "ItalyPowerDemand": SHAPES,
-    "GunPoint": {
-        "readout": ["last", "mean", "max"],
-        "learning_rate_init": [5e-3, 1e-2],
-        "max_iter": [60, 200],
-    },
+    "GunPoint": {"readout": ["last", "mean", "max"], "learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 200]},
     # A first search, over SHAPES, RATES and max_iter, has chosen the defaults' shape and rate.
     "ECG200": {"cell": ["lstm", "gru"], "dropout": [0.0, 0.3, 0.5], "max_iter": [60, 120]},
     "SyntheticControl": SHAPES | {"learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 120]},
@@ -69,16 +56,8 @@ GRIDS = {
         "hidden_size": [128],
         "max_iter": [12],
     },
-    "FloodModeling1": {
-        "cell": ["lstm", "gru"],
-        "readout": ["last", "mean", "max"],
-        "transform": [None, "log1p"],
-    },
-    "Covid3Month": {
-        "readout": ["last", "mean", "max"],
-        "transform": [None, "log1p"],
-        "max_iter": [10, 30, 100],
-    },
+    "FloodModeling1": {"cell": ["lstm", "gru"], "readout": ["last", "mean", "max"], "transform": [None, "log1p"]},
+    "Covid3Month": {"readout": ["last", "mean", "max"], "transform": [None, "log1p"], "max_iter": [10, 30, 100]},
 }
 GRIDS |= {
     "JSB chorales": {
@@ -102,14 +81,7 @@ GRIDS |= {
 # Without an embedding, tokens are numbers: the defaults mean nothing there.
 NO_DEFAULTS = ("SNIPS intents", "names18", "JSB chorales", "RNNLG restaurant", "G2P rum")
 DEFAULTS = SHAPES | RATES | {"learning_rate": ["constant", "cosine"]}
-DEFAULTS_FOR = (
-    "JapaneseVowels",
-    "BasicMotions",
-    "ItalyPowerDemand",
-    "GunPoint",
-    "ECG200",
-    "SyntheticControl",
-)
+DEFAULTS_FOR = ("JapaneseVowels", "BasicMotions", "ItalyPowerDemand", "GunPoint", "ECG200", "SyntheticControl")
 
 
 def candidates(name):
@@ -177,29 +149,20 @@ def choose_defaults(data, repeats, jobs):
     splits = [task.read(data) for task in tasks]
     rows = []
     for settings in ParameterGrid(DEFAULTS):
-        trials = [
-            evaluate(task, split, settings, repeats, jobs)
-            for task, split in zip(tasks, splits, strict=True)
-        ]
+        trials = [evaluate(task, split, settings, repeats, jobs) for task, split in zip(tasks, splits, strict=True)]
         rows.append((np.mean([trial.mean for trial in trials]), settings_text(settings), trials))
     return sorted(rows, key=lambda row: row[0], reverse=True)
 
 
 def table(task, trials):
     """Return a set's ranking as Markdown."""
-    lines = [
-        [significant(abs(t.mean), 4), significant(t.error), significant(t.seconds), t.settings]
-        for t in trials
-    ]
+    lines = [[significant(abs(t.mean), 4), significant(t.error), significant(t.seconds), t.settings] for t in trials]
     return markdown_table([task.metric.name, "std error", "s", "settings"], lines)
 
 
 def defaults_table(rows):
     """Return the ranking of defaults as Markdown."""
-    lines = [
-        [f"{mean:.4f}", *(f"{trial.mean:.3f}" for trial in trials), settings]
-        for mean, settings, trials in rows
-    ]
+    lines = [[f"{mean:.4f}", *(f"{trial.mean:.3f}" for trial in trials), settings] for mean, settings, trials in rows]
     return markdown_table(["mean", *DEFAULTS_FOR, "settings"], lines)
 
 

@@ -71,10 +71,7 @@ class Case:
             "bias_hh_l0": (rows,),
         }
         bound = self.H**-0.5
-        return {
-            name: rng.uniform(-bound, bound, shape).astype(FLOAT32)
-            for name, shape in shapes.items()
-        }
+        return {name: rng.uniform(-bound, bound, shape).astype(FLOAT32) for name, shape in shapes.items()}
 
 
 class FastRNN:
@@ -141,9 +138,7 @@ class Torch:
 
     def _layer(self, case):
         layer = self._classes[case.cell](case.I, case.H)
-        layer.load_state_dict(
-            {name: self._torch.from_numpy(w.copy()) for name, w in case.weights.items()}
-        )
+        layer.load_state_dict({name: self._torch.from_numpy(w.copy()) for name, w in case.weights.items()})
         return layer
 
     def inference(self, case):
@@ -200,9 +195,7 @@ class Torch:
 
         def gradients():
             step()
-            return {
-                key: parameter.grad.numpy().copy() for key, parameter in layer.named_parameters()
-            }
+            return {key: parameter.grad.numpy().copy() for key, parameter in layer.named_parameters()}
 
         return Contender(name, step, gradients)
 
@@ -250,16 +243,9 @@ class OnnxRuntime:
 
     def _model(self, case):
         helper, float_type = self._onnx.helper, self._onnx.TensorProto.FLOAT
-        initialisers = [
-            self._onnx.numpy_helper.from_array(array, name)
-            for name, array in self._weights(case).items()
-        ]
+        initialisers = [self._onnx.numpy_helper.from_array(array, name) for name, array in self._weights(case).items()]
         node = helper.make_node(
-            case.cell.upper(),
-            ["X", "W", "R", "B"],
-            ["Y"],
-            hidden_size=case.H,
-            **self.attributes[case.cell],
+            case.cell.upper(), ["X", "W", "R", "B"], ["Y"], hidden_size=case.H, **self.attributes[case.cell]
         )
         x = helper.make_tensor_value_info("X", float_type, ["T", "B", case.I])
         y = helper.make_tensor_value_info("Y", float_type, ["T", 1, "B", case.H])

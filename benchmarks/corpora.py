@@ -79,9 +79,7 @@ def read_ewt(data):
 
 def _ewt_part(folder, part):
     text = "\n".join(_lines(folder / f"en_ewt-{part}.tsv"))
-    sentences = [
-        [line.split("\t") for line in sentence.split("\n")] for sentence in text.split("\n\n")
-    ]
+    sentences = [[line.split("\t") for line in sentence.split("\n")] for sentence in text.split("\n\n")]
     words = [[word for word, _, _ in sentence] for sentence in sentences]
     return words, [[upos for _, upos, _ in sentence] for sentence in sentences]
 
@@ -210,11 +208,7 @@ class Act:
 
     def values(self):
         """Return the slots that a sentence names by their value: not ``type``, which is always a restaurant."""
-        return [
-            (name, value)
-            for name, value in self.slots
-            if name != "type" and value not in SPECIAL_VALUES
-        ]
+        return [(name, value) for name, value in self.slots if name != "type" and value not in SPECIAL_VALUES]
 
 
 def read_restaurant(data):
@@ -282,9 +276,7 @@ def act_vectors(split):
     def rows(acts):
         return np.array([np.isin(names, act.features()) for act in acts], float)
 
-    return replace(
-        split, X_train=rows(split.X_train), X_valid=rows(split.X_valid), X_test=rows(split.X_test)
-    )
+    return replace(split, X_train=rows(split.X_train), X_valid=rows(split.X_valid), X_test=rows(split.X_test))
 
 
 def references(acts, sentences):

@@ -85,9 +85,7 @@ class Elsewhere:
         """Mean number of such cores since the start; None where /proc/stat is not to be had."""
         if self._start is None:
             return None
-        wall, busy, own = (
-            now - then for now, then in zip(self._clocks(), self._start, strict=True)
-        )
+        wall, busy, own = (now - then for now, then in zip(self._clocks(), self._start, strict=True))
         return max(0.0, (busy - own) / wall)
 
     def _clocks(self):
@@ -131,8 +129,7 @@ def _fma_kernel(lanes):
             vector = ir.VectorType(ir.FloatType(), lanes)
             factor = ir.Constant(vector, [0.99] * lanes)
             sums = [
-                cgutils.alloca_once_value(builder, ir.Constant(vector, [0.1 * i] * lanes))
-                for i in range(ACCUMULATORS)
+                cgutils.alloca_once_value(builder, ir.Constant(vector, [0.1 * i] * lanes)) for i in range(ACCUMULATORS)
             ]
             with cgutils.for_range(builder, args[0]):
                 for total in sums:

@@ -84,8 +84,7 @@ def check_agreement(contenders, tolerance):
         difference = disagreement(contender.result(), reference)
         if not difference <= tolerance:
             raise ValueError(
-                f"{contender.name} differs from {first.name} by {difference:.1e}, "
-                f"more than {tolerance:.0e}"
+                f"{contender.name} differs from {first.name} by {difference:.1e}, more than {tolerance:.0e}"
             )
 
 

@@ -157,12 +157,7 @@ def measure(case):
 def table(rows):
     """Return the rows as a Markdown table."""
     lines = [
-        [
-            row["name"],
-            f"{row['used_mib']:.0f}",
-            f"{row['allowed_mib']:.0f}",
-            "yes" if row["passed"] else "NO",
-        ]
+        [row["name"], f"{row['used_mib']:.0f}", f"{row['allowed_mib']:.0f}", "yes" if row["passed"] else "NO"]
         for row in rows
     ]
     return markdown_table(["fit", "MiB", "allowed", "passed"], lines)

@@ -81,10 +81,7 @@ class NetworkCase:
     def weights(self):
         """Parameters by "part.name", in PyTorch's names and shapes."""
         rng, bound = np.random.default_rng(5), self.H**-0.5
-        return {
-            name: rng.uniform(-bound, bound, shape).astype(np.float32)
-            for name, shape in self._shapes().items()
-        }
+        return {name: rng.uniform(-bound, bound, shape).astype(np.float32) for name, shape in self._shapes().items()}
 
     def _shapes(self):
         H, C = self.H, self.directions * self.H
@@ -100,12 +97,7 @@ class NetworkCase:
 
     def _layer(self, part, n_inputs, directions=1):
         rows = GATES[self.cell] * self.H
-        shapes = {
-            "weight_ih": (rows, n_inputs),
-            "weight_hh": (rows, self.H),
-            "bias_ih": (rows,),
-            "bias_hh": (rows,),
-        }
+        shapes = {"weight_ih": (rows, n_inputs), "weight_hh": (rows, self.H), "bias_ih": (rows,), "bias_hh": (rows,)}
         suffixes = ("_l0", "_l0_reverse")[:directions]
         return {f"{part}.{name}{s}": shape for s in suffixes for name, shape in shapes.items()}
 
@@ -203,9 +195,7 @@ def _labelling_step(network, case):
     def step():
         network.changed()
         batch = network.batch(sequences, numbers)
-        return network.loss_and_gradient(
-            batch, cross_entropy, goals[batch.rows], weights[batch.rows]
-        )
+        return network.loss_and_gradient(batch, cross_entropy, goals[batch.rows], weights[batch.rows])
 
     return step
 
@@ -220,8 +210,6 @@ def _decoding_step(network, case):
     def step():
         network.changed()
         source, batch = network.source(sequences, numbers), network.target(inputs, numbers)
-        return network.loss_and_gradient(
-            source, batch, cross_entropy, goals[batch.rows], weights[batch.rows]
-        )
+        return network.loss_and_gradient(source, batch, cross_entropy, goals[batch.rows], weights[batch.rows])
 
     return step

@@ -297,8 +297,7 @@ def summary_table(section, cells):
             significant(s["geometric_mean"]),
             significant(s["asked_mean"]),
             significant(s["minimum"]),
-            significant(s["asked_minimum"])
-            + (" (0.95 above H = 256)" if section == "infer" else ""),
+            significant(s["asked_minimum"]) + (" (0.95 above H = 256)" if section == "infer" else ""),
             met_text(s),
         ]
         for cell, s in cells.items()
@@ -320,9 +319,7 @@ def met_text(summary):
 
 def machine_markdown(facts, repeats):
     """Say where and with what the figures were taken."""
-    versions = ", ".join(
-        f"{name} {version}" for name, version in facts["versions"].items() if version
-    )
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items() if version)
     return (
         f"{facts['cpu']}, {facts['cores']} cores, {facts['threads']} threads; "
         f"Python {facts['python']}, {versions}; medians of {repeats}.\n"
@@ -335,12 +332,8 @@ def machine_markdown(facts, repeats):
 
 def parse(arguments=None):
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.peers", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument(
-        "--only", default=",".join(TITLES), help="sections, by commas (default: all)"
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.split("\n")[0])
+    parser.add_argument("--only", default=",".join(TITLES), help="sections, by commas (default: all)")
     parser.add_argument("--cells", default=",".join(CELLS), help="cells, by commas (default: all)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
@@ -350,9 +343,7 @@ def parse(arguments=None):
     options.only, options.cells = options.only.split(","), options.cells.split(",")
     for name, known in [("only", TITLES), ("cells", CELLS)]:
         if unknown := set(getattr(options, name)) - set(known):
-            parser.error(
-                f"--{name}: unknown {', '.join(sorted(unknown))}; choose from {', '.join(known)}"
-            )
+            parser.error(f"--{name}: unknown {', '.join(sorted(unknown))}; choose from {', '.join(known)}")
     return options
 
 
@@ -375,10 +366,7 @@ def main(arguments=None):
     if options.markdown:
         Path(options.markdown).write_text(text, encoding="utf-8")
     summaries = {section: summary(section, rows) for section, rows in sections.items()}
-    write_json(
-        options.json,
-        {"machine": facts, "missing": missing, "sections": sections, "summary": summaries},
-    )
+    write_json(options.json, {"machine": facts, "missing": missing, "sections": sections, "summary": summaries})
 
 
 if __name__ == "__main__":

@@ -60,12 +60,7 @@ SETTINGS = {
         "batch_size": 1,
         "max_iter": 30,
     },
-    "binary addition, LSTM": {
-        "cell": "lstm",
-        "hidden_size": 16,
-        "return_sequences": True,
-        "max_iter": 120,
-    },
+    "binary addition, LSTM": {"cell": "lstm", "hidden_size": 16, "return_sequences": True, "max_iter": 120},
     "EWT words": {"embedding_dim": 100, "hidden_size": 64, "dropout": 0.3, "max_iter": 8},
     "JSB chorales": {
         "bidirectional": False,
@@ -108,9 +103,7 @@ def run_task(task, data, seeds):
         seconds.append(time.perf_counter() - start)
         scores.append(task.scores(model, split))
         shown = ", ".join(f"{score:.4f}" for score in scores[-1])
-        print(
-            f"{task.name}, seed {seed}: {shown}, {seconds[-1]:.1f} s", file=sys.stderr, flush=True
-        )
+        print(f"{task.name}, seed {seed}: {shown}, {seconds[-1]:.1f} s", file=sys.stderr, flush=True)
     return [
         make_row(task.name, settings, bar, list(values), float(np.median(seconds)), task.seconds)
         for bar, values in zip(task.bars, zip(*scores, strict=True), strict=True)
@@ -139,34 +132,18 @@ def make_row(name, settings, bar, scores, seconds, seconds_allowed=None):
 def mean_rows(rows):
     """Return the rows of `MEANS` all of whose tasks are among the rows; a score is a seed's mean."""
     found = {row["set"]: row for row in rows}
-    return [
-        mean_row(mean, [found[name] for name in mean.of])
-        for mean in MEANS
-        if found.keys() >= set(mean.of)
-    ]
+    return [mean_row(mean, [found[name] for name in mean.of]) for mean in MEANS if found.keys() >= set(mean.of)]
 
 
 def mean_row(mean, rows):
     """Return the row of one mean."""
     scores = np.mean([row["scores"] for row in rows], axis=0).tolist()
-    return make_row(
-        mean.name, None, mean.bar, scores, float(np.mean([row["seconds"] for row in rows]))
-    )
+    return make_row(mean.name, None, mean.bar, scores, float(np.mean([row["seconds"] for row in rows])))
 
 
 def table(rows):
     """Return the rows as a Markdown table."""
-    columns = [
-        "set",
-        "settings",
-        "metric",
-        "mean",
-        "std",
-        "floor",
-        "published",
-        "s a fit",
-        "passed",
-    ]
+    columns = ["set", "settings", "metric", "mean", "std", "floor", "published", "s a fit", "passed"]
     return markdown_table(columns, [table_row(row) for row in rows])
 
 
@@ -203,18 +180,14 @@ def chosen(names, tasks=TASKS):
         return list(tasks)
     for name in names:
         if not any(task.name.startswith(name) for task in tasks):
-            raise SystemExit(
-                f"no task {name!r}; there are: {'; '.join(task.name for task in tasks)}"
-            )
+            raise SystemExit(f"no task {name!r}; there are: {'; '.join(task.name for task in tasks)}")
     return [task for task in tasks if task.name.startswith(tuple(names))]
 
 
 def parser(module):
     """Return the options that this command shares with `choose_settings`."""
     options = argparse.ArgumentParser(prog=f"python -m benchmarks.{module}")
-    options.add_argument(
-        "--data", type=Path, required=True, help="folder with a subfolder for each set"
-    )
+    options.add_argument("--data", type=Path, required=True, help="folder with a subfolder for each set")
     options.add_argument("--only", type=lambda text: text.split(","), metavar="NAME,...")
     return options
 

@@ -90,12 +90,7 @@ ALL_BITS = Metric("all bits right", exact_score)
 TAGS = Metric("accuracy of tags", metrics.token_accuracy)
 SPANS = Metric("F1 of spans", metrics.span_f1)
 FRAMES = Metric("nats a frame", metrics.frame_nll, greater_is_better=False, method="predict_proba")
-NATS = Metric(
-    "nats a character",
-    lambda _, log_probability: -log_probability,
-    greater_is_better=False,
-    method="score",
-)
+NATS = Metric("nats a character", lambda _, log_probability: -log_probability, greater_is_better=False, method="score")
 EXACT = Metric("all words right", metrics.exact_match)
 WORD_ERROR = Metric("word error, %", metrics.word_error, greater_is_better=False)
 BLEU = Metric("BLEU", restaurant_bleu)
@@ -137,9 +132,7 @@ class Task:
         """Return a score on the test part for each bar."""
         methods = {bar.metric.method for bar in self.bars}
         answers = {method: getattr(model, method)(split.X_test) for method in methods}
-        return [
-            float(bar.metric.score(split.y_test, answers[bar.metric.method])) for bar in self.bars
-        ]
+        return [float(bar.metric.score(split.y_test, answers[bar.metric.method])) for bar in self.bars]
 
 
 @dataclass(frozen=True)
@@ -184,18 +177,14 @@ def build(task, settings, seed):
 
 
 def _adding_problem(data):
-    train, test = (
-        make_adding_problem(5000, 100, random_state=10),
-        make_adding_problem(1000, 100, random_state=11),
-    )
+    train, test = (make_adding_problem(5000, 100, random_state=10), make_adding_problem(1000, 100, random_state=11))
     return Split(*train, *test)
 
 
 def _binary_addition(data, n_bits=7):
     n_test = None if n_bits == 7 else 1000
     return Split(
-        *make_binary_addition(1000, 7, random_state=10),
-        *make_binary_addition(n_test, n_bits, random_state=11),
+        *make_binary_addition(1000, 7, random_state=10), *make_binary_addition(n_test, n_bits, random_state=11)
     )
 
 
@@ -272,18 +261,12 @@ NUMBERS = (
     _generated("adding problem, GRU", _adding_problem, Bar(MSE, 0.02, "guessing 1: .167")),
     _generated("binary addition, RNN", _binary_addition, Bar(ALL_BITS, 1.0)),
     _generated("binary addition, LSTM", _binary_addition, Bar(ALL_BITS, 1.0)),
-    _generated(
-        "binary addition, LSTM, 32 bits", partial(_binary_addition, n_bits=32), Bar(ALL_BITS, 1.0)
-    ),
+    _generated("binary addition, LSTM, 32 bits", partial(_binary_addition, n_bits=32), Bar(ALL_BITS, 1.0)),
 )
 
 LABELS_OF_STEPS = (
     Task(
-        "EWT words",
-        read_ewt,
-        SequenceTagger,
-        (Bar(TAGS, 0.91, "most frequent tag of a word .862"),),
-        tokenizer=WORDS,
+        "EWT words", read_ewt, SequenceTagger, (Bar(TAGS, 0.91, "most frequent tag of a word .862"),), tokenizer=WORDS
     ),
     Task(
         "EWT characters",

@@ -56,17 +56,14 @@ class Network(nn.Module):
             self.bridge, self.decoder = nn.Linear(C, n_states * H), layer(VECTOR + C, H)
             self.attention_key, self.attention_joined = nn.Linear(C, H), nn.Linear(H + C, H)
         self.x, self.decoder_x, self.goals = (
-            [torch.from_numpy(sequence) for sequence in sequences]
-            for sequences in (case.x, case.decoder_x, case.goals)
+            [torch.from_numpy(sequence) for sequence in sequences] for sequences in (case.x, case.decoder_x, case.goals)
         )
 
     def loss(self):
         """Make the batch; return the mean loss of a label."""
         outputs = self.decoded() if self.case.decodes else self.encoded()[0]
         goals = self._batch(self.goals, NO_GOAL)
-        return cross_entropy(
-            self.head(outputs).flatten(0, 1), goals.flatten(), ignore_index=NO_GOAL
-        )
+        return cross_entropy(self.head(outputs).flatten(0, 1), goals.flatten(), ignore_index=NO_GOAL)
 
     def _batch(self, sequences, padding=0):
         """Return sequences as (T, B)."""

@@ -28,9 +28,7 @@ class Split:
         X_train, y_train = load_japanese_vowels(split="train")
         X_test, y_test = load_japanese_vowels(split="test")
         classes = np.unique(y_train)
-        return cls(
-            X_train, np.searchsorted(classes, y_train), X_test, np.searchsorted(classes, y_test)
-        )
+        return cls(X_train, np.searchsorted(classes, y_train), X_test, np.searchsorted(classes, y_test))
 
 
 def contender(name, train, split):
@@ -96,17 +94,13 @@ def torch_fit(X, y, seed):
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(sequences)).split(BATCH):
             optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(
-                logits([sequences[i] for i in rows]), labels[rows]
-            )
+            loss = torch.nn.functional.cross_entropy(logits([sequences[i] for i in rows]), labels[rows])
             loss.backward()
             clip_grad_norm_(parameters, CLIP)
             optimizer.step()
 
     def predict(X):
         with torch.inference_mode():
-            return (
-                logits([torch.from_numpy(np.asarray(x, np.float32)) for x in X]).argmax(1).numpy()
-            )
+            return logits([torch.from_numpy(np.asarray(x, np.float32)) for x in X]).argmax(1).numpy()
 
     return predict

@@ -49,11 +49,7 @@ SHARED_CONSTRAINTS = {
     "tol": [Interval(Real, 0, None, closed="left"), None],
     "warm_start": ["boolean"],
     "dtype": [StrOptions({"float32", "float64"})],
-    "n_jobs": [
-        Interval(Integral, None, -1, closed="right"),
-        Interval(Integral, 1, None, closed="left"),
-        None,
-    ],
+    "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
     "callbacks": [list, tuple, None],
@@ -166,9 +162,7 @@ class SequenceEstimator(BaseEstimator):
         """Weights (n,) with the mean 1."""
         if sample_weight is None:
             return np.ones(n)
-        weights = _check_sample_weight(
-            sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
-        )
+        weights = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
         return self._normalised(weights)
 
     @staticmethod
@@ -194,9 +188,7 @@ class SequenceEstimator(BaseEstimator):
     def _check_same_classes(self, classes):
         """What a later partial_fit is told of classes must be what the first one was."""
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes={classes!r} are not those of the first call, {self.classes_}; leave classes out"
-            )
+            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_}; leave classes out")
 
     def _check_parameters(self):
         """What can be said against the parameters before anything is known of the data."""
@@ -247,9 +239,7 @@ class SequenceEstimator(BaseEstimator):
     def _check_tokens(self, sequences, limits, whence):
         """Tokens must be below the limit of the first column, those of others below the last."""
         columns = sequences.values.reshape(len(sequences.values), -1)
-        too_large = (
-            columns >= np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
-        )
+        too_large = columns >= np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
         if too_large.any():
             row, column = np.argwhere(too_large)[0]
             k = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
@@ -280,9 +270,7 @@ class SequenceEstimator(BaseEstimator):
         """Check and train for one epoch, going on with the optimiser's memory."""
         self._check_parameters()
         if self.solver == "lbfgs":
-            raise ValueError(
-                "partial_fit needs a stochastic solver; solver='lbfgs' reads all data at once"
-            )
+            raise ValueError("partial_fit needs a stochastic solver; solver='lbfgs' reads all data at once")
         with self._unchanged_on_error(), threads.limit(self.n_jobs):
             goes_on = self.__sklearn_is_fitted__()
             if goes_on:
@@ -335,9 +323,7 @@ class SequenceEstimator(BaseEstimator):
 
     def _new_network(self, problem, n_steps, rng):
         sequences = problem.sequences
-        return SequenceNetwork(
-            self._new_encoder(sequences), problem.n_outputs, self._readout(), n_steps, rng
-        )
+        return SequenceNetwork(self._new_encoder(sequences), problem.n_outputs, self._readout(), n_steps, rng)
 
     def _new_encoder(self, sequences):
         recurrent = {
@@ -386,9 +372,7 @@ class SequenceEstimator(BaseEstimator):
         objective, callbacks = self._objective(problem), self.callbacks or ()
         train, score = np.arange(lengths.size), None
         if self.solver == "lbfgs":
-            trainer.history = fit_lbfgs(
-                self.network_, objective, trainer.settings, lengths.size, callbacks
-            )
+            trainer.history = fit_lbfgs(self.network_, objective, trainer.settings, lengths.size, callbacks)
             return
         if self.early_stopping:
             train, held_out = self._split(lengths.size, problem.strata, rng)
@@ -415,9 +399,7 @@ class SequenceEstimator(BaseEstimator):
             key = None if is_full_batch else self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
             chosen = batch.rows if network.readout is None else batch.numbers
             # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
-            share = problem.weights[chosen] * (
-                len(sequences) / (len(numbers) * problem.weights.size)
-            )
+            share = problem.weights[chosen] * (len(sequences) / (len(numbers) * problem.weights.size))
             return network.loss_and_gradient(
                 batch, problem.loss, problem.targets[chosen], share, key, self.bptt_steps or 0
             )

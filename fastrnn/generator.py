@@ -117,9 +117,7 @@ class SequenceGenerator(SequenceEstimator):
         """-score in bits."""
         return -self.score(X) / np.log(2)
 
-    def sample(
-        self, prefix=None, length=100, *, temperature=1.0, top_k=None, top_p=None, random_state=None
-    ):
+    def sample(self, prefix=None, length=100, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
         """Generate; a model of separate sequences stops before `length` where it ends one.
 
         Parameters
@@ -159,9 +157,7 @@ class SequenceGenerator(SequenceEstimator):
                 f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {temperature}, {top_k}, {top_p}"
             )
         tokens = self._beginning(prefix)
-        return self._generated(
-            tokens, length, temperature, top_k, top_p, check_random_state(random_state)
-        )
+        return self._generated(tokens, length, temperature, top_k, top_p, check_random_state(random_state))
 
     def _generated(self, tokens, length, temperature, top_k, top_p, rng):
         state, n = None, 0
@@ -177,9 +173,7 @@ class SequenceGenerator(SequenceEstimator):
         """The tokens to read before the first is generated."""
         if prefix is None:
             if self._boundary is None:
-                raise ValueError(
-                    "a stateful model knows no beginning: give a prefix of at least one token"
-                )
+                raise ValueError("a stateful model knows no beginning: give a prefix of at least one token")
             return np.array([self._boundary])
         if np.size(prefix) == 0:
             raise ValueError(
@@ -225,9 +219,7 @@ class SequenceGenerator(SequenceEstimator):
             given = 0 if self.embeddings is None else len(self.embeddings)
             self.n_tokens_ = max(int(sequences.values.max()) + 1, given)
             if self.n_tokens_ < 2:
-                raise ValueError(
-                    "X holds no token but 0: with a vocabulary of one there is nothing to learn"
-                )
+                raise ValueError("X holds no token but 0: with a vocabulary of one there is nothing to learn")
             self._boundary = None if self.stateful else self.n_tokens_
         inputs, targets = self._shifted(sequences)
         if self.stateful:
@@ -246,9 +238,7 @@ class SequenceGenerator(SequenceEstimator):
         values, n = sequences.values, len(sequences)
         if self._boundary is None:
             if values.size < 2:
-                raise ValueError(
-                    "X is a stream of one token; it needs two at least, to predict the second"
-                )
+                raise ValueError("X is a stream of one token; it needs two at least, to predict the second")
             return Sequences(values[:-1], np.array([0, values.size - 1])), values[1:]
         begins = sequences.offsets[:-1]
         inputs = np.insert(values, begins, self._boundary)
@@ -260,8 +250,7 @@ class SequenceGenerator(SequenceEstimator):
         n_parts = min(self.batch_size, inputs.size)
         n_steps = inputs.size // n_parts
         inputs, targets = (
-            np.ascontiguousarray(a[: n_parts * n_steps].reshape(n_parts, n_steps).T).ravel()
-            for a in (inputs, targets)
+            np.ascontiguousarray(a[: n_parts * n_steps].reshape(n_parts, n_steps).T).ravel() for a in (inputs, targets)
         )
         ends = np.append(np.arange(0, n_steps, self.bptt_steps or 64), n_steps)
         return Sequences(inputs, ends * n_parts), targets

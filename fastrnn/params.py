@@ -72,9 +72,7 @@ class Parameters:
         flags = np.zeros(self.size, bool)
         for name, shape in self.shapes.items():
             start = self._offsets[name]
-            flags[start : start + int(np.prod(shape))] = (
-                len(shape) > 1 and name not in self._undecayed
-            )
+            flags[start : start + int(np.prod(shape))] = len(shape) > 1 and name not in self._undecayed
         return flags
 
     def stored(self, name):
@@ -110,9 +108,7 @@ class Parameters:
         missing = sorted(set(self.shapes) - set(mapping))
         unknown = sorted(set(mapping) - set(self.shapes))
         if missing or unknown:
-            raise ValueError(
-                f"the state has not the names of these layers: missing {missing}, unknown {unknown}"
-            )
+            raise ValueError(f"the state has not the names of these layers: missing {missing}, unknown {unknown}")
         arrays = {name: self._checked(name, mapping[name]) for name in self.shapes}
         for name, array in arrays.items():
             self[name][...] = array
@@ -122,9 +118,7 @@ class Parameters:
         """A value for the parameter, in its shape and dtype."""
         array = np.asarray(value)
         if array.shape != self.shapes[name]:
-            raise ValueError(
-                f"{name} has shape {array.shape}, but these layers need {self.shapes[name]}"
-            )
+            raise ValueError(f"{name} has shape {array.shape}, but these layers need {self.shapes[name]}")
         if array.dtype.kind not in "fiu":
             raise ValueError(f"{name} holds {array.dtype} values, no real numbers")
         with np.errstate(over="ignore"):  # what overflows float32 is reported below

@@ -293,7 +293,5 @@ def _check_texts(X):
                 f"X[{k}] is {text!r:.60}, but must be a str or a list of them: leave it out, or convert it"
             )
         if isinstance(text, str) != isinstance(texts[0], str):
-            raise ValueError(
-                f"X[{k}] is {text!r:.60}, but X[0] is {texts[0]!r:.60}: split all into tokens, or none"
-            )
+            raise ValueError(f"X[{k}] is {text!r:.60}, but X[0] is {texts[0]!r:.60}: split all into tokens, or none")
     return texts

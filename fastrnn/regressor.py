@@ -240,9 +240,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             self._y_is_flat = is_flat
             self._set_scale(targets, weights)
         elif n_outputs != self._y_mean.size:
-            raise ValueError(
-                f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}"
-            )
+            raise ValueError(f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}")
         loss = regression_loss(self.loss, self.quantile)
         return Problem(sequences, self._scaled(targets), weights, n_outputs, loss)
 
@@ -268,9 +266,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         targets = as_sequences(y, np.float64, name="y")
         check_consistent_length(sequences, targets)
         for k in np.flatnonzero(targets.lengths != sequences.lengths):
-            raise ValueError(
-                f"y[{k}] has {targets.lengths[k]} steps, but X[{k}] has {sequences.lengths[k]}"
-            )
+            raise ValueError(f"y[{k}] has {targets.lengths[k]} steps, but X[{k}] has {sequences.lengths[k]}")
         return targets.values
 
     def _weights(self, sample_weight, sequences):

@@ -107,15 +107,11 @@ class _Decoding(SequenceEstimator):
         def loss_and_gradient(numbers, epoch):
             source = network.source(problem.sequences, numbers)
             batch = network.target(inputs, numbers)
-            share = problem.weights[batch.rows] * (
-                len(inputs) / (len(numbers) * problem.weights.size)
-            )
+            share = problem.weights[batch.rows] * (len(inputs) / (len(numbers) * problem.weights.size))
             key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
             if self.solver == "lbfgs":
                 key = None
-            return network.loss_and_gradient(
-                source, batch, problem.loss, problem.targets[batch.rows], share, key
-            )
+            return network.loss_and_gradient(source, batch, problem.loss, problem.targets[batch.rows], share, key)
 
         return loss_and_gradient
 
@@ -297,9 +293,7 @@ class SequenceToSequence(_Decoding):
         """
         sequences = self._checked(X)
         if self.network_.attention is None:
-            raise ValueError(
-                "attention_weights needs a model with attention='dot' or 'additive'; this one has None"
-            )
+            raise ValueError("attention_weights needs a model with attention='dot' or 'additive'; this one has None")
         inputs, _ = self._shifted(self._check_targets(y, sequences, reset=False))
         weights = []
         with threads.limit(self.n_jobs):
@@ -445,9 +439,7 @@ class VectorToSequence(_Decoding):
             self._y_mean, self._y_scale = scaler.mean_, scaler.scale_
             self.max_length_ = self.max_length or longest
         elif targets.values.shape[1] != self._y_mean.size:
-            raise ValueError(
-                f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}"
-            )
+            raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
         return targets
 
     def _head(self):

@@ -78,9 +78,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     arrays = [_as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
     for k, x in enumerate(arrays):
         if len(x) == 0 and not may_be_empty:
-            raise ValueError(
-                f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one"
-            )
+            raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
     if not arrays:
         raise ValueError(f"{name} is empty: it needs at least one sequence (n_samples=0)")
     width = arrays[0].shape[1] if n_features is None else n_features
@@ -114,9 +112,7 @@ def _items(X, name):
     is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
     is_number = isinstance(X, np.ndarray) and X.ndim == 0
     if not is_listed or is_number or isinstance(X, (str, bytes, dict, set)):
-        raise ValueError(
-            f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}"
-        )
+        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}")
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim not in (2, 3):
         raise ValueError(
             f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
@@ -170,9 +166,7 @@ def _check_tokens(arrays, name):
             raise ValueError(f"{name}[{k}] holds values that are no integers; tokens must be")
         if x.min() < 0 or x.max() >= N_TOKENS:
             wrong = x.min() if x.min() < 0 else x.max()
-            raise ValueError(
-                f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}"
-            )
+            raise ValueError(f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}")
 
 
 # ------------------------------------------------------------------------------------------ packing
@@ -308,9 +302,7 @@ def _deal(longest_first, n_shards):
 
 
 @njit(**OPTIONS)
-def _lay_out(
-    starts, counts, places, steps, previous, mirror, first_rows, last_rows, lengths, firsts, ends
-):
+def _lay_out(starts, counts, places, steps, previous, mirror, first_rows, last_rows, lengths, firsts, ends):
     B = lengths.size
     row = 0
     for s in range(firsts.size):

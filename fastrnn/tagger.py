@@ -174,9 +174,7 @@ class SequenceTagger(SequenceEstimator):
                     "(T,), or rows of 0 and 1, (T, K), alike in all"
                 )
             if len(labels) != sequences.lengths[k]:
-                raise ValueError(
-                    f"y[{k}] has {len(labels)} labels, but X[{k}] has {sequences.lengths[k]} steps"
-                )
+                raise ValueError(f"y[{k}] has {len(labels)} labels, but X[{k}] has {sequences.lengths[k]} steps")
             if labels.dtype.kind == "f" and not np.isfinite(labels).all():
                 raise ValueError(f"y[{k}] contains NaN or infinity")
         return np.concatenate(arrays)
@@ -188,9 +186,7 @@ class SequenceTagger(SequenceEstimator):
             return
         self.classes_ = np.unique(labels if classes is None else classes)
         if self.classes_.size < 2:
-            raise ValueError(
-                f"y has {self.classes_.size} class, {self.classes_}: a tagger needs at least two"
-            )
+            raise ValueError(f"y has {self.classes_.size} class, {self.classes_}: a tagger needs at least two")
 
     def _encode(self, labels, sequences):
         """Targets of the steps: numbers of classes (S,), or 0 and 1 (S, K)."""
@@ -205,9 +201,7 @@ class SequenceTagger(SequenceEstimator):
         if wrong.any():
             row = int(np.argmax(wrong))
             k = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
-            expected = (
-                f"rows of {len(self.classes_)} times 0 or 1" if self._is_multilabel else "labels"
-            )
+            expected = f"rows of {len(self.classes_)} times 0 or 1" if self._is_multilabel else "labels"
             raise ValueError(
                 f"y[{k}] holds {labels[row]!r} at step {row - sequences.offsets[k]}; expected {expected}, as in the "
                 f"first fit (classes {self.classes_})"
@@ -232,9 +226,7 @@ class SequenceTagger(SequenceEstimator):
 
     def _refuse_with_crf(self, what):
         if self.crf:
-            raise ValueError(
-                f"{what} does not go with crf=True, which scores a sequence as a whole"
-            )
+            raise ValueError(f"{what} does not go with crf=True, which scores a sequence as a whole")
 
     # -------------------------------------------------------------------------------------- network
 

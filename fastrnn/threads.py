@@ -115,8 +115,4 @@ def run_tasks(kernel, n_tasks, arguments, work):
         for task in range(n_tasks):
             kernel(*arguments, task)
 
-    run(
-        work if n_tasks > 1 else 0,
-        lambda: parallel.run_tasks(kernel, n_tasks, arguments),
-        one_after_the_other,
-    )
+    run(work if n_tasks > 1 else 0, lambda: parallel.run_tasks(kernel, n_tasks, arguments), one_after_the_other)

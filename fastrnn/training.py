@@ -82,10 +82,7 @@ def draw_batches(lengths, batch_size, shuffle, rng):
     n = len(lengths)
     order = rng.permutation(n) if shuffle else np.arange(n)
     if shuffle and lengths.min() != lengths.max():
-        whole, size = (
-            n - n % batch_size,
-            batch_size * min(BUCKET, max(1, n // (BUCKETS * batch_size))),
-        )
+        whole, size = (n - n % batch_size, batch_size * min(BUCKET, max(1, n // (BUCKETS * batch_size))))
         for first in range(0, whole, size):
             bucket = order[first : min(first + size, whole)]
             bucket[:] = bucket[np.argsort(lengths[bucket], kind="stable")]
@@ -217,9 +214,7 @@ class Trainer:
 
     def _diverged(self, what):
         s = self.settings
-        clipping = (
-            "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
-        )
+        clipping = "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
         return DivergenceError(
             f"{what} in epoch {self.history.n_epochs + 1}: lower learning_rate_init (now "
             f"{s.learning_rate_init}), {clipping}, or scale X and y"
@@ -301,9 +296,7 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=()):
             options=options,
         )  # fmt: skip
         if not isfinite(result.fun):
-            raise DivergenceError(
-                f"the loss became {result.fun}: raise alpha (now {settings.alpha}), or scale X"
-            )
+            raise DivergenceError(f"the loss became {result.fun}: raise alpha (now {settings.alpha}), or scale X")
         theta = result.x
     except KeyboardInterrupt:
         _warn_of_interrupt(history)

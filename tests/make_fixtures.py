@@ -46,11 +46,7 @@ class Module:
     @property
     def options(self):
         """Keyword arguments of the constructor."""
-        options = {
-            "num_layers": self.num_layers,
-            "bidirectional": self.bidirectional,
-            "bias": self.bias,
-        }
+        options = {"num_layers": self.num_layers, "bidirectional": self.bidirectional, "bias": self.bias}
         if self.cell == "rnn":
             options["nonlinearity"] = self.kind.split("_")[1]
         return options
@@ -165,8 +161,7 @@ def run_torch(case, flat, dtype):
     m = case.module
     dtype = getattr(torch, dtype)
     inputs = {
-        name: torch.tensor(array.astype(float), dtype=dtype)
-        for name, array in _cut(flat, input_shapes(m)).items()
+        name: torch.tensor(array.astype(float), dtype=dtype) for name, array in _cut(flat, input_shapes(m)).items()
     }
     net = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[m.cell]
     net = net(m.I, m.H, **m.options, dtype=dtype)

@@ -264,11 +264,7 @@ def gru_backward(d_h, d_h_n, stash):
 
 # ------------------------------------------------------------------------- stack
 
-CELLS = {
-    "rnn": (rnn_forward, rnn_backward),
-    "lstm": (lstm_forward, lstm_backward),
-    "gru": (gru_forward, gru_backward),
-}
+CELLS = {"rnn": (rnn_forward, rnn_backward), "lstm": (lstm_forward, lstm_backward), "gru": (gru_forward, gru_backward)}
 
 
 def stack_forward(cell, x, state_0, params, num_layers=1, bidirectional=False, **form):
@@ -349,10 +345,7 @@ def _suffixes(num_layers, bidirectional):
     """A list per layer of (row of the state, suffix of the names, time step)."""
     directions = [("", 1), ("_reverse", -1)][: 1 + bidirectional]
     return [
-        [
-            (layer * len(directions) + d, f"_l{layer}{reverse}", step)
-            for d, (reverse, step) in enumerate(directions)
-        ]
+        [(layer * len(directions) + d, f"_l{layer}{reverse}", step) for d, (reverse, step) in enumerate(directions)]
         for layer in range(num_layers)
     ]
 

@@ -12,14 +12,7 @@ from reference import assert_within
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn import (
-    SequenceGenerator,
-    SequenceTagger,
-    SequenceToSequence,
-    VectorToSequence,
-    threads,
-    training,
-)
+from fastrnn import SequenceGenerator, SequenceTagger, SequenceToSequence, VectorToSequence, threads, training
 
 TESTS = Path(__file__).parent
 
@@ -80,8 +73,7 @@ def assert_slope(loss, *pairs, tolerance=1e-6):
         for array, _, before in pairs:
             array[...] = before
         expected = sum(
-            (gradient * direction).sum()
-            for (_, gradient, _), direction in zip(pairs, directions, strict=True)
+            (gradient * direction).sum() for (_, gradient, _), direction in zip(pairs, directions, strict=True)
         )
         assert_within(tolerance, expected, (sides[0] - sides[1]) / 2e-6)
 
@@ -228,11 +220,7 @@ KINDS = {
         {"embedding_dim": 4, "stateful": True, "batch_size": 4, "bptt_steps": 5, "cell": "gru"},
         told,
     ),
-    "translator": (
-        SequenceToSequence,
-        {"embedding_dim": 4, "target_embedding_dim": 3},
-        reversed_tokens,
-    ),
+    "translator": (SequenceToSequence, {"embedding_dim": 4, "target_embedding_dim": 3}, reversed_tokens),
     "translator_of_numbers": (
         SequenceToSequence,
         {"embedding_dim": None, "attention": "additive", "num_layers": 2, "cell": "gru"},

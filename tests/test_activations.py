@@ -114,9 +114,7 @@ def test_slopes_are_written_from_outputs(code, dtype):
     y, d_y = both(x, code)
     y = y.astype(np.longdouble)
     expected = {TANH: 1 - y * y, RELU: (y > 0) * 1.0, SIGMOID: y * (1 - y)}[code]
-    np.testing.assert_allclose(
-        d_y.astype(float), expected.astype(float), rtol=1e-6, atol=np.finfo(dtype).eps
-    )
+    np.testing.assert_allclose(d_y.astype(float), expected.astype(float), rtol=1e-6, atol=np.finfo(dtype).eps)
 
 
 @every_dtype

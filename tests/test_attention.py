@@ -81,9 +81,7 @@ def test_against_the_reference(form, dtype, tolerance, H, F):
     attention, network = make(form, H, F, dtype)
     queries, encoded = rows_of(N_QUERIES, H, dtype), rows_of(N_KEYS, F, dtype, seed=1)
     for given, *results in zip(
-        zip(queries, encoded, strict=True),
-        *Packed(queries, encoded).results(attention),
-        strict=True,
+        zip(queries, encoded, strict=True), *Packed(queries, encoded).results(attention), strict=True
     ):
         for actual, expected in zip(results, reference(network, form, *given), strict=True):
             assert actual.dtype == dtype
@@ -104,12 +102,7 @@ def test_gradient_by_projection(form, n_queries, n_keys):
 
     given.forward(attention, keep=True)
     d_rows, d_encoder_rows = attention.backward(factors)
-    assert_slope(
-        loss,
-        (network.theta, network.gradient),
-        (given.rows, d_rows),
-        (given.encoder_rows, d_encoder_rows),
-    )
+    assert_slope(loss, (network.theta, network.gradient), (given.rows, d_rows), (given.encoder_rows, d_encoder_rows))
 
 
 @every_form

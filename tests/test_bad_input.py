@@ -59,10 +59,7 @@ BAD_X = {
     "none": (lambda: None, "NoneType"),
     "generator": (lambda: (x for x in good()[0]), "generator"),
     "mapping": (lambda: {0: np.ones((2, 3))}, "dict"),
-    "panel_nan": (
-        lambda: np.where(np.arange(60).reshape(12, 5) == 11, np.nan, 1.0),
-        r"X\[2\].*NaN.*step 1",
-    ),
+    "panel_nan": (lambda: np.where(np.arange(60).reshape(12, 5) == 11, np.nan, 1.0), r"X\[2\].*NaN.*step 1"),
     "panel_strings": (lambda: np.array([["a", "b"]] * 12), "string|number"),
     "panel_numeric_strings": (lambda: [["1", "2"]] * 12, "string|number|U1"),
     "panel_complex": (lambda: np.ones((12, 2)) * 1j, "Complex"),
@@ -144,9 +141,7 @@ def test_bad_x(kind, name, train):
         assert_refused(estimator, lambda m=method: getattr(estimator, m)(draw(), y), match)
     fitted = train(make(kind), X, y)
     expected = fitted.predict(X)
-    assert_refused(
-        fitted, lambda: fitted.predict(draw()), "" if name.startswith("panel") else match
-    )
+    assert_refused(fitted, lambda: fitted.predict(draw()), "" if name.startswith("panel") else match)
     assert_refused(fitted, lambda: fitted.fit(draw(), y), match)
     assert (fitted.predict(X) == expected).all()
 
@@ -156,25 +151,15 @@ def test_bad_x(kind, name, train):
 def test_bad_panels_at_predict(kind, name, train):
     panel = np.random.default_rng(0).standard_normal((12, 5))
     fitted = train(make(kind), panel, np.arange(12) % 3)
-    values = {
-        "nan": np.nan,
-        "infinity": np.inf,
-        "strings": "a",
-        "numeric_strings": "1",
-        "complex": 1j,
-    }
+    values = {"nan": np.nan, "infinity": np.inf, "strings": "a", "numeric_strings": "1", "complex": 1j}
     bad = panel.astype(object if "strings" in name else complex if name == "complex" else float)
     bad[2, 1] = values[name]
     bad = bad if bad.dtype != object else bad.tolist()
-    match = {"nan": r"X\[2\].*NaN", "infinity": r"X\[2\].*infinity", "complex": "Complex"}.get(
-        name, "string|number"
-    )
+    match = {"nan": r"X\[2\].*NaN", "infinity": r"X\[2\].*infinity", "complex": "Complex"}.get(name, "string|number")
     assert_refused(fitted, lambda: fitted.predict(bad), match)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in BAD_Y for name in BAD_Y[kind]], ids=lambda v: v
-)
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in BAD_Y for name in BAD_Y[kind]], ids=lambda v: v)
 def test_bad_y(kind, name, train):
     y, match = BAD_Y[kind][name]
     X, good_y = good()
@@ -198,19 +183,13 @@ def test_bad_weights(kind, name, train):
     # A refused fit that would have changed classes, outputs and features.
     other, labels = ragged(12, I=5), np.arange(12) % 2
     for estimator in (make(kind), fitted):
-        assert_refused(
-            estimator, lambda e=estimator: e.fit(other, labels, sample_weight=weights), match
-        )
-        assert_refused(
-            estimator, lambda e=estimator: e.partial_fit(X, y, sample_weight=weights), match
-        )
+        assert_refused(estimator, lambda e=estimator: e.fit(other, labels, sample_weight=weights), match)
+        assert_refused(estimator, lambda e=estimator: e.partial_fit(X, y, sample_weight=weights), match)
     assert (fitted.predict(X) == expected).all()
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"),
-    [(k, n) for k in ESTIMATORS for n in {**BAD_OPTIONS, **OPTIONS_OF[k]}],
-    ids=lambda v: v,
+    ("kind", "name"), [(k, n) for k in ESTIMATORS for n in {**BAD_OPTIONS, **OPTIONS_OF[k]}], ids=lambda v: v
 )
 def test_bad_options(kind, name):
     value = {**BAD_OPTIONS, **OPTIONS_OF[kind]}[name]
@@ -218,9 +197,7 @@ def test_bad_options(kind, name):
     estimator = make(kind, **{name: value})
     error = (ValueError, TypeError) if name == "callbacks" else ValueError
     for method in ("fit", "partial_fit"):
-        assert_refused(
-            estimator, lambda m=method: getattr(estimator, m)(X, y), f"{name}.*{value}", error
-        )
+        assert_refused(estimator, lambda m=method: getattr(estimator, m)(X, y), f"{name}.*{value}", error)
 
 
 @every_estimator
@@ -262,13 +239,7 @@ def test_other_lengths_than_the_panels_at_predict(kind, train):
     panel = np.random.default_rng(0).standard_normal((12, 3))
     fitted = train(make(kind), panel, y)
     # Steps of three features are not three steps of one.
-    for bad in (
-        np.ones((2, 4)),
-        np.ones((2, 5, 3)),
-        np.ones((2, 5, 1)),
-        [np.ones(4)],
-        ragged(2, I=3),
-    ):
+    for bad in (np.ones((2, 4)), np.ones((2, 5, 3)), np.ones((2, 5, 1)), [np.ones(4)], ragged(2, I=3)):
         assert_refused(fitted, lambda X=bad: fitted.predict(X), "features|shape|steps")
 
 
@@ -341,9 +312,7 @@ def test_class_weights(train):
     X, y = good()
     for weight in (-1, np.nan, np.inf):
         clf = make("classifier", class_weight={0: 1, 1: weight, 2: 1})
-        assert_refused(
-            clf, lambda clf=clf: clf.fit(X, y), "class_weight gives class .*1.* the weight"
-        )
+        assert_refused(clf, lambda clf=clf: clf.fit(X, y), "class_weight gives class .*1.* the weight")
 
 
 def test_targets_too_large_for_the_precision(train):

@@ -4,15 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from samples import (
-    KINDS,
-    assert_refused,
-    assert_refused_by_new,
-    data_for,
-    guard_training,
-    make_estimator,
-    read_only,
-)
+from samples import KINDS, assert_refused, assert_refused_by_new, data_for, guard_training, make_estimator, read_only
 
 TAGGERS = [kind for kind in KINDS if kind.startswith("tagger")]
 GENERATORS = [kind for kind in KINDS if kind.startswith("generator")]
@@ -99,9 +91,7 @@ def test_characters_that_the_fit_has_not_seen(train):
     fitted = train(make("tagger_of_words"), X, y)
     beyond = X[2].copy()
     beyond[0, 3] = 99
-    assert_refused(
-        fitted, lambda: fitted.predict(with_item(X, beyond)), r"X\[2\].*token 99.*up to 8"
-    )
+    assert_refused(fitted, lambda: fitted.predict(with_item(X, beyond)), r"X\[2\].*token 99.*up to 8")
 
 
 @pytest.mark.parametrize("kind", OF_NUMBERS)
@@ -266,9 +256,7 @@ def test_bad_weights(kind, train):
             for method in (estimator.fit, estimator.partial_fit, estimator.score):
                 if method == estimator.score and estimator is not fitted:
                     continue
-                assert_refused(
-                    estimator, lambda m=method, w=weights: m(X, y, sample_weight=w), match
-                )
+                assert_refused(estimator, lambda m=method, w=weights: m(X, y, sample_weight=w), match)
 
 
 def test_bad_weights_of_steps(train):
@@ -278,10 +266,7 @@ def test_bad_weights_of_steps(train):
     fitted = train(make("tagger"), X, y)
     for bad, match in (
         (weights[:-1], "12, 11"),
-        (
-            with_item(weights, np.ones(n + 1)),
-            rf"sample_weight\[2\] has {n + 1} weights.* {n} steps",
-        ),
+        (with_item(weights, np.ones(n + 1)), rf"sample_weight\[2\] has {n + 1} weights.* {n} steps"),
         (with_item(weights, 1.0), r"sample_weight\[2\] has shape \(\)"),
         (with_item(weights, np.full(n, np.nan)), r"sample_weight\[2\] contains NaN"),
         (with_item(weights, np.full(n, -1.0)), "(?i)negative"),
@@ -289,9 +274,7 @@ def test_bad_weights_of_steps(train):
         ([0 * w for w in weights], "zero"),
     ):
         for estimator in (make("tagger"), fitted):
-            assert_refused(
-                estimator, lambda e=estimator, w=bad: e.fit(X, y, sample_weight=w), match
-            )
+            assert_refused(estimator, lambda e=estimator, w=bad: e.fit(X, y, sample_weight=w), match)
     assert_refused(fitted, lambda: fitted.score(X, y, weights[:-1]), "12, 11")
 
 
@@ -299,9 +282,7 @@ def test_class_weights():
     X, y = data("tagger")
     for weight in (-1.0, np.nan, np.inf):
         tagger = make("tagger", class_weight={"down": 1.0, "up": weight})
-        assert_refused(
-            tagger, lambda e=tagger: e.fit(X, y), f"class_weight gives class .*up.* {weight}"
-        )
+        assert_refused(tagger, lambda e=tagger: e.fit(X, y), f"class_weight gives class .*up.* {weight}")
 
 
 # --------------------------------------------------------------------------------- embeddings
@@ -313,10 +294,7 @@ def test_bad_embeddings(kind, train):
     width = make(kind).embedding_dim
     good = np.ones((5, width))
     for vectors, match in (
-        (
-            np.where(np.arange(5 * width).reshape(5, -1) == 4, np.nan, good),
-            "embeddings contains NaN",
-        ),
+        (np.where(np.arange(5 * width).reshape(5, -1) == 4, np.nan, good), "embeddings contains NaN"),
         (np.full_like(good, np.inf), "embeddings contains infinity"),
         (np.ones((5, width + 1)), rf"vectors of {width + 1} numbers, but embedding_dim={width}"),
         (good[:4], r"X\[\d+\] holds the token 4, but embeddings has vectors for tokens up to 3"),

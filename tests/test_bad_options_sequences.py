@@ -56,9 +56,7 @@ BAD_OPTIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in BAD_OPTIONS for name in BAD_OPTIONS[kind]]
-)
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in BAD_OPTIONS for name in BAD_OPTIONS[kind]])
 def test_bad_options(kind, name):
     X, y = data(kind)
     value = BAD_OPTIONS[kind][name]
@@ -202,9 +200,7 @@ def test_attention_weights_without_attention(train):
 def test_one_sequence_in_place_of_a_list(kind, train):
     X, y = data(kind)
     fitted = train(make(kind), X, y)
-    assert_refused(
-        fitted, lambda: getattr(fitted, "predict", fitted.score)(X[0]), r"\[X\]|expected \(n, T\)"
-    )
+    assert_refused(fitted, lambda: getattr(fitted, "predict", fitted.score)(X[0]), r"\[X\]|expected \(n, T\)")
 
 
 def test_outputs_that_overflow_at_predict(train):

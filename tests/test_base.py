@@ -19,13 +19,7 @@ from samples import (
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from fastrnn import (
-    SequenceClassifier,
-    SequenceGenerator,
-    SequenceTagger,
-    SequenceToSequence,
-    threads,
-)
+from fastrnn import SequenceClassifier, SequenceGenerator, SequenceTagger, SequenceToSequence, threads
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 with_targets = pytest.mark.parametrize("kind", [k for k in KINDS if "generator" not in k])
@@ -199,9 +193,7 @@ def test_a_copy_predicts_the_same_and_can_train_on(kind):
         assert_same_answers(answers(other, X), before)
         other.partial_fit(X, y)
         assert_same_bits(model.network_.theta, theta)  # the copy shares nothing with it
-        assert_same_bits(
-            other.network_.theta, copy.deepcopy(model).partial_fit(X, y).network_.theta
-        )
+        assert_same_bits(other.network_.theta, copy.deepcopy(model).partial_fit(X, y).network_.theta)
         assert (other.network_.theta != theta).any()
 
 
@@ -242,8 +234,7 @@ def test_weights_of_sequences(kind):
     plain = fit(kind, X, y, **options)
     assert np.abs(plain.network_.theta - weighted.network_.theta).max() > 1e-6
     np.testing.assert_allclose(
-        weighted.score(X, y, sample_weight=weights),
-        weighted.score(chosen(X, numbers), chosen(y, numbers)),
+        weighted.score(X, y, sample_weight=weights), weighted.score(chosen(X, numbers), chosen(y, numbers))
     )
 
 
@@ -260,11 +251,7 @@ every_reader = pytest.mark.parametrize("reader", READERS)
 
 
 def read(reader, X, **options):
-    y = {
-        "classifier": np.arange(len(X)) % 2,
-        "tagger": [x % 2 for x in X],
-        "translator": [x[::-1] for x in X],
-    }
+    y = {"classifier": np.arange(len(X)) % 2, "tagger": [x % 2 for x in X], "translator": [x[::-1] for x in X]}
     model = READERS[reader](hidden_size=4, max_iter=2, random_state=0, **options)
     return model.fit(X, y.get(reader))
 
@@ -314,9 +301,9 @@ def test_weight_decay_leaves_tables_alone():
     X = [(x[:, 0] > 0).astype(int) for x in X]
     X[0][:] = 3  # 2 does not occur
     models = [
-        SequenceTagger(
-            embedding_dim=3, hidden_size=4, max_iter=2, random_state=0, solver="adamw", alpha=alpha
-        ).fit(X, [x % 2 for x in X])
+        SequenceTagger(embedding_dim=3, hidden_size=4, max_iter=2, random_state=0, solver="adamw", alpha=alpha).fit(
+            X, [x % 2 for x in X]
+        )
         for alpha in (0.0, 10.0)
     ]
     rows = [model.network_.embedding.parameters["weight"][2] for model in models]

@@ -33,14 +33,10 @@ def as_objects(arrays):
 # ---------------------------------------------------------------------------- it learns
 
 
-@pytest.mark.parametrize(
-    ("cell", "floor"), [("lstm", 0.88), ("gru", 0.9), ("rnn", 0.88)], ids=CELLS
-)
+@pytest.mark.parametrize(("cell", "floor"), [("lstm", 0.88), ("gru", 0.9), ("rnn", 0.88)], ids=CELLS)
 def test_accuracy_on_japanese_vowels(cell, floor):
     X, y = load_japanese_vowels(split="train")
-    clf = SequenceClassifier(cell=cell, max_iter=30, learning_rate_init=0.01, random_state=0).fit(
-        X, y
-    )
+    clf = SequenceClassifier(cell=cell, max_iter=30, learning_rate_init=0.01, random_state=0).fit(X, y)
     assert clf.score(*load_japanese_vowels(split="test")) >= floor
     assert clf.n_iter_ == len(clf.loss_curve_) == 30
     assert clf.n_features_in_ == 12
@@ -51,13 +47,7 @@ def test_accuracy_on_japanese_vowels(cell, floor):
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_every_readout_learns(readout, bidirectional):
     X, y = labelled(60, shortest=6, longest=6 if readout == "concat" else 12)
-    clf = small(
-        readout=readout,
-        bidirectional=bidirectional,
-        num_layers=2,
-        max_iter=25,
-        learning_rate_init=0.02,
-    )
+    clf = small(readout=readout, bidirectional=bidirectional, num_layers=2, max_iter=25, learning_rate_init=0.02)
     assert clf.fit(X, y).score(X, y) > 0.9
 
 
@@ -74,9 +64,7 @@ def test_tokens():
     rng = np.random.default_rng(0)
     X = [rng.integers(0, 5, T) for T in rng.integers(3, 12, 120)]
     y = np.array(["with" if (x == 3).any() else "without" for x in X])
-    clf = small(
-        embedding_dim=4, readout="max", max_iter=40, learning_rate_init=0.03, bidirectional=True
-    )
+    clf = small(embedding_dim=4, readout="max", max_iter=40, learning_rate_init=0.03, bidirectional=True)
     assert clf.fit(X, y).score(X, y) > 0.95
     assert clf.network_.embedding.limits == (5,)
 
@@ -87,12 +75,7 @@ def test_tokens():
 def test_containers_of_ragged_sequences_are_alike():
     X, y = labelled(20)
     clf = small().fit(X, y)
-    for form in (
-        tuple(X),
-        as_objects(X),
-        [x.tolist() for x in X],
-        [x.astype(np.float32) for x in X],
-    ):
+    for form in (tuple(X), as_objects(X), [x.tolist() for x in X], [x.astype(np.float32) for x in X]):
         assert_same_bits(small().fit(form, y).predict_proba(form), clf.predict_proba(X))
     assert clf.n_features_in_ == 3
 
@@ -125,9 +108,7 @@ def test_univariate_series_and_panels_are_alike():
 # ------------------------------------------------------------------------------- labels
 
 
-@pytest.mark.parametrize(
-    "labels", [["b", "a", "c"], [7, -1, 3], [True, False], [1.0, 0.0], ["no", "yes"]], ids=str
-)
+@pytest.mark.parametrize("labels", [["b", "a", "c"], [7, -1, 3], [True, False], [1.0, 0.0], ["no", "yes"]], ids=str)
 def test_labels_come_back_as_they_were(labels):
     X, codes = labelled(40, n_classes=len(labels))
     y = np.array(labels)[codes]
@@ -147,12 +128,8 @@ def test_two_classes_have_the_logarithmic_loss_of_their_probabilities():
     X, y = labelled(40, n_classes=2)
     for labels in (y, np.array(["a", "b", "c"])[np.arange(40) % 3]):
         # One batch of all and a step too small to matter: the curve holds the loss of the model.
-        clf = small(max_iter=1, batch_size=40, learning_rate_init=1e-9, dtype="float64").fit(
-            X, labels
-        )
-        np.testing.assert_allclose(
-            clf.loss_curve_[0], log_loss(labels, clf.predict_proba(X)), rtol=1e-6
-        )
+        clf = small(max_iter=1, batch_size=40, learning_rate_init=1e-9, dtype="float64").fit(X, labels)
+        np.testing.assert_allclose(clf.loss_curve_[0], log_loss(labels, clf.predict_proba(X)), rtol=1e-6)
 
 
 # ------------------------------------------------------------------------------ weights
@@ -174,9 +151,7 @@ def test_sample_weight_zero_leaves_a_sequence_out():
 def test_the_scale_of_sample_weight_does_not_matter():
     X, y = labelled(24)
     weights = np.linspace(0.5, 2, 24)
-    one, other = (
-        small(dtype="float64").fit(X, y, sample_weight=w) for w in (weights, 1000 * weights)
-    )
+    one, other = (small(dtype="float64").fit(X, y, sample_weight=w) for w in (weights, 1000 * weights))
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-9)
 
 
@@ -262,16 +237,8 @@ def test_a_second_fit_is_a_first_one():
 
 def test_early_stopping_keeps_the_best_epoch():
     X, y = labelled(80)
-    y[::3] = np.random.default_rng(0).integers(
-        0, 3, y[::3].size
-    )  # noise, so that scores go up and down
-    clf = small(
-        early_stopping=True,
-        max_iter=60,
-        n_iter_no_change=3,
-        validation_fraction=0.25,
-        learning_rate_init=0.05,
-    )
+    y[::3] = np.random.default_rng(0).integers(0, 3, y[::3].size)  # noise, so that scores go up and down
+    clf = small(early_stopping=True, max_iter=60, n_iter_no_change=3, validation_fraction=0.25, learning_rate_init=0.05)
     clf.fit(X, y)
     scores = clf.validation_scores_
     assert len(scores) == clf.n_iter_ < 60
@@ -305,9 +272,7 @@ def unpickled(clf):
 
 
 @pytest.mark.parametrize("duplicate", [copied, unpickled])
-@pytest.mark.parametrize(
-    "options", [{"cell": "lstm"}, {"cell": "gru", "dropout": 0.3}, {"embedding_dim": 3}], ids=str
-)
+@pytest.mark.parametrize("options", [{"cell": "lstm"}, {"cell": "gru", "dropout": 0.3}, {"embedding_dim": 3}], ids=str)
 def test_a_copy_predicts_the_same_and_can_train_on(options, duplicate):
     X, y = labelled(40)
     if "embedding_dim" in options:

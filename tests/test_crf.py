@@ -127,9 +127,7 @@ def test_of_equal_scores_the_first():
     np.testing.assert_allclose(chain.marginals(np.zeros((5, 3)), offsets), 1 / 3)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "largest"), [("float64", 1e4), ("float64", 1e300), ("float32", 1e38)]
-)
+@pytest.mark.parametrize(("dtype", "largest"), [("float64", 1e4), ("float64", 1e300), ("float32", 1e38)])
 def test_a_huge_range_of_scores(dtype, largest):
     chain = make_chain(4, dtype)
     for name in chain.parameters:

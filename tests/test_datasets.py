@@ -21,8 +21,7 @@ def as_numbers(bits):
 
 # Counts of the UCI page and files: `size_ae.train`, `size_ae.test`.
 @pytest.mark.parametrize(
-    ("split", "per_speaker", "longest"),
-    [("train", [30] * 9, 26), ("test", [31, 35, 88, 44, 29, 24, 40, 50, 29], 29)],
+    ("split", "per_speaker", "longest"), [("train", [30] * 9, 26), ("test", [31, 35, 88, 44, 29, 24, 40, 50, 29], 29)]
 )
 def test_japanese_vowels_has_the_published_counts(split, per_speaker, longest):
     X, y = load_japanese_vowels(split)
@@ -159,8 +158,7 @@ def test_makers_repeat_themselves_for_a_seed(make):
 
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize(
-    ("n_samples", "error", "message"),
-    [(0, ValueError, "n_samples == 0, must be >= 1"), (2.5, TypeError, "not float")],
+    ("n_samples", "error", "message"), [(0, ValueError, "n_samples == 0, must be >= 1"), (2.5, TypeError, "not float")]
 )
 def test_makers_check_the_number_of_samples(make, n_samples, error, message):
     with pytest.raises(error, match=message):

@@ -27,12 +27,8 @@ class Model:
 
     def step(self, tokens, picks):
         self.n_steps += 1
-        self.histories = [
-            (*self.histories[pick], int(token)) for token, pick in zip(tokens, picks, strict=True)
-        ]
-        return np.array(
-            [self.log_p(self.names[k // self.width], h) for k, h in enumerate(self.histories)]
-        )
+        self.histories = [(*self.histories[pick], int(token)) for token, pick in zip(tokens, picks, strict=True)]
+        return np.array([self.log_p(self.names[k // self.width], h) for k, h in enumerate(self.histories)])
 
     def score(self, name, tokens):
         """The mean log probability of the tokens and the end; after the longest only the end may come."""

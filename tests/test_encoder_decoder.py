@@ -16,8 +16,7 @@ from fastrnn.sequences import as_sequences
 
 N_TOKENS, H = 4, 7
 every_form = pytest.mark.parametrize(
-    ("cell", "attention", "num_layers"),
-    list(product(["lstm", "gru", "rnn"], [None, "dot", "additive"], [1, 2])),
+    ("cell", "attention", "num_layers"), list(product(["lstm", "gru", "rnn"], [None, "dot", "additive"], [1, 2]))
 )
 
 
@@ -141,9 +140,7 @@ def test_steps_have_the_bits_of_the_whole(cell, attention, num_layers, width):
     for numbers in (np.arange(20), np.array([7]), np.array([3, 19, 4])):
         source = network.source(sources, numbers)
         expected = whole(network, source, inputs, numbers)
-        for steps, array in zip(
-            stepwise(network, source, inputs, numbers, width), expected, strict=True
-        ):
+        for steps, array in zip(stepwise(network, source, inputs, numbers, width), expected, strict=True):
             for w in range(width):
                 assert_same_bits(steps[:, w], array)
 
@@ -204,6 +201,4 @@ def test_parts_share_theta_and_tables_do_not_decay(attention):
     assert sum(part.parameters.size for part in network.parts.values()) == network.theta.size
     for name, part in network.parts.items():
         assert np.shares_memory(part.parameters.values, network.theta) or not part.parameters.size
-        assert part.parameters.is_decayed().any() == (
-            "embedding" not in name and name != "attention_score"
-        )
+        assert part.parameters.is_decayed().any() == ("embedding" not in name and name != "attention_score")

@@ -123,9 +123,7 @@ def test_training_on_a_stream_is_truncated_backpropagation_through_all_of_it():
     network = before.network_
     batch = network.batch(parts, np.arange(n_parts))
     weights = np.full(60, 1 / 60)
-    loss = network.loss_and_gradient(
-        batch, cross_entropy, X[1:][batch.rows], weights, bptt_steps=bptt_steps
-    )
+    loss = network.loss_and_gradient(batch, cross_entropy, X[1:][batch.rows], weights, bptt_steps=bptt_steps)
     np.testing.assert_allclose(before.loss_curve_, [loss], rtol=1e-10)
     # The step is so small that all stretches have the gradient of the first theta.
     moved = (network.theta - after.network_.theta) / 1e-7

@@ -55,9 +55,7 @@ def run(arrays, step, tasks=(0,)):
 
 
 @every_dtype
-@pytest.mark.parametrize(
-    "shape", [(1, 1, 1), (5, 3, 17), (CHUNK, 16, 7), (2 * CHUNK + 1, 13, 33)], ids=str
-)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 3, 17), (CHUNK, 16, 7), (2 * CHUNK + 1, 13, 33)], ids=str)
 def test_sums_of_outer_products(shape, dtype):
     arrays = draw(*shape, 7, dtype)
     count, width = n_lanes(dtype), arrays["d_gates"].shape[1]
@@ -100,8 +98,7 @@ def test_nothing_for_the_hidden_state():
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the target is an x86 CPU")
 def test_on_a_target_whose_vectors_are_narrower_than_a_tile_has_rows():
     script = (
-        "import pytest, sys; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-k', 'not target', "
-        f"{__file__!r}]))"
+        f"import pytest, sys; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-k', 'not target', {__file__!r}]))"
     )
     run_script(
         script, NUMBA_CPU_NAME="nehalem",

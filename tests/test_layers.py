@@ -38,14 +38,7 @@ def draw_params(cell, num_layers, bidirectional, I, H, seed=0):
 def make(form, I=5, H=6, num_layers=1, bidirectional=False, seed=0, **options):
     """A layer with drawn parameters."""
     cell, form_options = FORMS[form]
-    layer = LAYERS[cell](
-        I,
-        H,
-        num_layers=num_layers,
-        bidirectional=bidirectional,
-        **form_options,
-        **options,
-    )
+    layer = LAYERS[cell](I, H, num_layers=num_layers, bidirectional=bidirectional, **form_options, **options)
     layer.load_state_dict(draw_params(cell, num_layers, bidirectional, I, H, seed))
     return layer
 
@@ -115,9 +108,7 @@ def test_equals_pytorch(case, dtype):
     inputs, expected = load(case, dtype)
     layer = LAYERS[m.cell](m.I, m.H, **m.options, dtype=dtype)
     params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias"))}
-    assert {n: v.shape for n, v in layer.state_dict().items()} == {
-        n: v.shape for n, v in params.items()
-    }
+    assert {n: v.shape for n, v in layer.state_dict().items()} == {n: v.shape for n, v in params.items()}
     layer.load_state_dict(params)
     h_0 = join([inputs[n] for n in ("h_0", "c_0") if n in inputs])
     d_h_n = join([inputs[n] for n in ("d_h_n", "d_c_n") if n in inputs])
@@ -148,9 +139,7 @@ def test_equals_reference(form, lengths, num_layers, bidirectional, H, dtype):
     params = {n: v.astype(np.float64) for n, v in layer.state_dict().items()}
     x, d_output = normal(T, B, I, seed=1), normal(T, B, D * H, seed=2)
     h_0, d_h_n = normal(num_layers * D, B, H), normal(num_layers * D, B, H, seed=3)
-    x, d_output, h_0, d_h_n = (
-        a.astype(np.float32).astype(float) for a in (x, d_output, h_0, d_h_n)
-    )
+    x, d_output, h_0, d_h_n = (a.astype(np.float32).astype(float) for a in (x, d_output, h_0, d_h_n))
 
     def rows(padded):
         return [padded[:length, b] for b, length in enumerate(lengths)]
@@ -161,9 +150,7 @@ def test_equals_reference(form, lengths, num_layers, bidirectional, H, dtype):
             padded[: len(sequence), b] = sequence
         return padded
 
-    output, h_n, stash = ref.stack_forward(
-        cell, rows(x), h_0, params, num_layers, bidirectional, **options
-    )
+    output, h_n, stash = ref.stack_forward(cell, rows(x), h_0, params, num_layers, bidirectional, **options)
     d_x, d_h_0, d_params = ref.stack_backward(rows(d_output), d_h_n, stash)
     expected = {"output": pad(output, D * H), "d_x": pad(d_x, I)}
     expected |= {"h_n": h_n, "d_h_0": d_h_0}
@@ -279,9 +266,7 @@ def test_same_bits_with_one_thread_and_two(form, dtype, H):
 @every_dtype
 @pytest.mark.parametrize("bptt_steps", [0, 7])
 @pytest.mark.parametrize("H", [64, 91])
-def test_threads_that_share_units_give_the_bits_of_those_that_share_sequences(
-    form, dtype, bptt_steps, H, monkeypatch
-):
+def test_threads_that_share_units_give_the_bits_of_those_that_share_sequences(form, dtype, bptt_steps, H, monkeypatch):
     T, B, I = 20, 19, 7
     lengths = np.random.default_rng(17).integers(1, T + 1, B)
     x, d_output = normal(T, B, I), normal(T, B, 2 * H, seed=8)
@@ -588,14 +573,7 @@ def test_gradients_through_dropout(form):
     lengths = [7, 3, 1, 5]
 
     def fresh(params):  # the same random_state: the same masks
-        layer = make(
-            form,
-            num_layers=3,
-            bidirectional=True,
-            dtype="float64",
-            dropout=0.4,
-            random_state=3,
-        )
+        layer = make(form, num_layers=3, bidirectional=True, dtype="float64", dropout=0.4, random_state=3)
         layer.load_state_dict(params)
         return layer
 

@@ -10,19 +10,13 @@ ELEMENTWISE = {
     "squared": (losses.squared, ref.squared),
     "absolute": (losses.absolute, ref.absolute),
     "huber": (losses.huber, ref.huber),
-    "quantile": (
-        losses.regression_loss("quantile", 0.3),
-        lambda o, t, w: ref.quantile(o, t, w, 0.3),
-    ),
+    "quantile": (losses.regression_loss("quantile", 0.3), lambda o, t, w: ref.quantile(o, t, w, 0.3)),
 }
 LOSSES = {
     **ELEMENTWISE,
     "cross_entropy": (losses.cross_entropy, ref.cross_entropy),
     # The sum over outputs, where the reference takes the mean.
-    "binary": (
-        losses.binary_cross_entropy,
-        lambda o, t, w: tuple(o.shape[1] * v for v in ref.logistic(o, t, w)),
-    ),
+    "binary": (losses.binary_cross_entropy, lambda o, t, w: tuple(o.shape[1] * v for v in ref.logistic(o, t, w))),
 }
 every_loss = pytest.mark.parametrize("name", LOSSES)
 

@@ -37,25 +37,13 @@ LOSSES = {
     "squared": (losses.squared, ref.squared),
     "absolute": (losses.absolute, ref.absolute),
     "huber": (losses.huber, ref.huber),
-    "quantile": (
-        losses.regression_loss("quantile", 0.2),
-        lambda o, t, w: ref.quantile(o, t, w, 0.2),
-    ),
+    "quantile": (losses.regression_loss("quantile", 0.2), lambda o, t, w: ref.quantile(o, t, w, 0.2)),
 }
 I, H, K = 3, 5, 4
 every_cell = pytest.mark.parametrize("cell", CELLS)
 
 
-def make(
-    cell,
-    stack="one",
-    readout="last",
-    n_steps=1,
-    embedding_dim=None,
-    dropout=0.0,
-    n_outputs=K,
-    input_size=I,
-):
+def make(cell, stack="one", readout="last", n_steps=1, embedding_dim=None, dropout=0.0, n_outputs=K, input_size=I):
     num_layers, bidirectional = STACKS[stack]
     recurrent = {"hidden_size": H, "num_layers": num_layers, "bias": True}
     recurrent["bidirectional"] = bidirectional
@@ -167,9 +155,7 @@ def test_every_cell_stack_and_readout(cell, stack, readout):
     network = make(cell, stack, readout, lengths[0])
     given = problem(lengths, readout)
     actual = gradient_of(network, given[0], losses.squared, *given[1:])
-    assert_equal_gradients(
-        actual, reference_gradient(network, given[0], readout, ref.squared, *given[1:])
-    )
+    assert_equal_gradients(actual, reference_gradient(network, given[0], readout, ref.squared, *given[1:]))
 
 
 @pytest.mark.parametrize("n_outputs", [1, 4, 9])
@@ -181,9 +167,7 @@ def test_every_loss_and_readout(readout, loss, n_outputs):
     sequences, targets, weights = problem(lengths, readout, loss, n_outputs)
     ours, theirs = LOSSES[loss]
     actual = gradient_of(network, sequences, ours, targets, weights)
-    assert_equal_gradients(
-        actual, reference_gradient(network, sequences, readout, theirs, targets, weights)
-    )
+    assert_equal_gradients(actual, reference_gradient(network, sequences, readout, theirs, targets, weights))
 
 
 @pytest.mark.parametrize("lengths", [(1,), (1,) * 9, (6,)], ids=str)
@@ -193,9 +177,7 @@ def test_one_step_and_one_sequence(cell, readout, lengths):
     network = make(cell, "two_levels_both_ways", readout, lengths[0])
     given = problem(lengths, readout)
     actual = gradient_of(network, given[0], losses.squared, *given[1:])
-    assert_equal_gradients(
-        actual, reference_gradient(network, given[0], readout, ref.squared, *given[1:])
-    )
+    assert_equal_gradients(actual, reference_gradient(network, given[0], readout, ref.squared, *given[1:]))
 
 
 @pytest.mark.parametrize("bptt_steps", [1, 3, 4, 100])
@@ -205,9 +187,7 @@ def test_gradients_stop_at_multiples_of_bptt_steps(cell, readout, bptt_steps):
     network = make(cell, "one", readout)
     given = problem(lengths_for(readout), readout)
     actual = gradient_of(network, given[0], losses.squared, *given[1:], bptt_steps=bptt_steps)
-    expected = reference_gradient(
-        network, given[0], readout, ref.squared, *given[1:], bptt_steps=bptt_steps
-    )
+    expected = reference_gradient(network, given[0], readout, ref.squared, *given[1:], bptt_steps=bptt_steps)
     assert_equal_gradients(actual, expected)
     _, whole = reference_gradient(network, given[0], readout, ref.squared, *given[1:])
     differs = np.abs(whole["recurrent.weight_hh_l0"] - expected[1]["recurrent.weight_hh_l0"]).max()
@@ -232,15 +212,7 @@ def assert_projection(network, *given, **options):
 @every_cell
 def test_dropout_and_embedding(cell, readout):
     lengths = lengths_for(readout)
-    network = make(
-        cell,
-        "two_levels_both_ways",
-        readout,
-        lengths[0],
-        embedding_dim=6,
-        dropout=0.3,
-        input_size=7,
-    )
+    network = make(cell, "two_levels_both_ways", readout, lengths[0], embedding_dim=6, dropout=0.3, input_size=7)
     rng = np.random.default_rng(2)
     sequences = as_sequences([rng.integers(0, 7, T) for T in lengths], "float64", tokens=True)
     numbers = rng.permutation(len(lengths))
@@ -275,9 +247,7 @@ def test_a_batch_of_some_sequences_in_any_order():
     value = network.loss_and_gradient(batch, losses.squared, targets[numbers], weights[numbers])
     chosen = as_sequences([sequences[k] for k in numbers], "float64")
     w = weights[numbers]
-    expected, gradients = reference_gradient(
-        network, chosen, "mean", ref.squared, targets[numbers], w
-    )
+    expected, gradients = reference_gradient(network, chosen, "mean", ref.squared, targets[numbers], w)
     ref.assert_within(1e-10, value, expected * w.sum())
     weight = network.encoder.recurrent.parameters.gradient("weight_ih_l1_reverse")
     ref.assert_within(1e-10, weight, gradients["recurrent.weight_ih_l1_reverse"] * w.sum())

@@ -50,10 +50,7 @@ RULES = {
     "rmsprop": ({"name": "rmsprop"}, rmsprop),
     "sgd": ({"name": "sgd", "nesterov": False}, sgd),
     "sgd_nesterov": ({"name": "sgd"}, nesterov),
-    "sgd_light": (
-        {"name": "sgd", "momentum": 0.3, "nesterov": False},
-        lambda t, g, r: sgd(t, g, r, 0.3),
-    ),
+    "sgd_light": ({"name": "sgd", "momentum": 0.3, "nesterov": False}, lambda t, g, r: sgd(t, g, r, 0.3)),
     "sgd_plain": ({"name": "sgd", "momentum": 0.0}, lambda t, g, r: sgd(t, g, r, 0.0)),
 }
 

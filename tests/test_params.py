@@ -24,10 +24,7 @@ def test_views_share_the_vector_and_have_pytorchs_shapes(dtype):
     assert list(parameters) == list(SHAPES)
     assert parameters.values.dtype == parameters.gradients.dtype == dtype
     for name, shape in SHAPES.items():
-        for view, vector in (
-            (parameters[name], parameters.values),
-            (parameters.gradient(name), parameters.gradients),
-        ):
+        for view, vector in ((parameters[name], parameters.values), (parameters.gradient(name), parameters.gradients)):
             assert view.shape == shape and np.shares_memory(view, vector)
             view[...] = 7
             assert (vector == 7).sum() >= view.size
@@ -72,9 +69,7 @@ def test_copies_are_copies():
     assert list(copies) == list(SHAPES)
     copies["weight"][:] = -1
     assert (parameters["weight"] >= 0).all()
-    assert all(
-        c.flags.c_contiguous and not np.shares_memory(c, parameters.values) for c in copies.values()
-    )
+    assert all(c.flags.c_contiguous and not np.shares_memory(c, parameters.values) for c in copies.values())
 
 
 def test_load_and_its_errors():

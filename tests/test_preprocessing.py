@@ -62,10 +62,7 @@ def test_ids_follow_counts_then_the_alphabet():
 def test_the_order_of_ids_does_not_depend_on_that_of_the_texts_or_on_hashes():
     expected = Tokenizer().fit(TEXTS).vocabulary_
     assert list(Tokenizer().fit(TEXTS[::-1]).vocabulary_.items()) == list(expected.items())
-    script = (
-        "from fastrnn.preprocessing import Tokenizer\n"
-        f"print(Tokenizer(level='char').fit({TEXTS}).vocabulary_)"
-    )
+    script = f"from fastrnn.preprocessing import Tokenizer\nprint(Tokenizer(level='char').fit({TEXTS}).vocabulary_)"
     expected = f"{Tokenizer(level='char').fit(TEXTS).vocabulary_}\n"
     assert run_script(script, PYTHONHASHSEED=1) == expected
 
@@ -153,10 +150,7 @@ def test_characters():
     tokenizer = Tokenizer(level="char").fit([text])
     assert list(tokenizer.vocabulary_) == [" ", "\n", "N", "a", "e", "v", "ï", "\U0001f600"]
     assert len(ids_of(tokenizer, text)) == len(text)
-    assert tokenizer.inverse_transform(tokenizer.transform([text, "Nix"])) == [
-        text,
-        "N\ufffd\ufffd",
-    ]
+    assert tokenizer.inverse_transform(tokenizer.transform([text, "Nix"])) == [text, "N\ufffd\ufffd"]
     plain = Tokenizer(level="char", lowercase=True, strip_accents="unicode").fit([text])
     assert plain.inverse_transform(plain.transform([text])) == ["naive  \U0001f600\n"]
 
@@ -197,9 +191,7 @@ def test_a_token_that_is_given_stays_a_step_whatever_is_stripped():
 
 
 @pytest.mark.parametrize(
-    "X",
-    [TEXTS, tuple(TEXTS), np.array(TEXTS), objects(TEXTS)],
-    ids=["list", "tuple", "strings", "objects"],
+    "X", [TEXTS, tuple(TEXTS), np.array(TEXTS), objects(TEXTS)], ids=["list", "tuple", "strings", "objects"]
 )
 def test_texts_in_any_container(X):
     expected = Tokenizer().fit(TEXTS)
@@ -298,9 +290,7 @@ def test_a_text_may_hold_the_names_of_special_tokens():
 def test_in_a_pipeline_and_a_search():
     good, bad = ["fine film", "a fine day", "so fine"], ["dull film", "a dull day", "so dull"]
     texts, y = 4 * (good + bad), 4 * ([1] * 3 + [0] * 3)
-    clf = SequenceClassifier(
-        embedding_dim=4, hidden_size=4, max_iter=20, learning_rate_init=0.03, random_state=0
-    )
+    clf = SequenceClassifier(embedding_dim=4, hidden_size=4, max_iter=20, learning_rate_init=0.03, random_state=0)
     model = Pipeline([("tokens", Tokenizer()), ("clf", clf)])
     grid = {"tokens__level": ["word", "char"], "tokens__min_count": [1, 2]}
     search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(texts, y)
@@ -375,10 +365,7 @@ BAD_X = {
     "encoded": (["a", b"b"], r"X\[1\] is b'b'.*convert"),
     "ids": ([["a"], [1, 2]], r"X\[1\] is \[1, 2\].*str"),
     "array_of_ids": ([["a"], np.array([1])], r"X\[1\] is array\(\[1\]\).*str"),
-    "split_and_not": (
-        ["a b", "c", ["d", "e"]],
-        r"X\[2\] is \['d', 'e'\], but X\[0\] is 'a b'.*all",
-    ),
+    "split_and_not": (["a b", "c", ["d", "e"]], r"X\[2\] is \['d', 'e'\], but X\[0\] is 'a b'.*all"),
     "not_split": ([["d", "e"], "a b"], r"X\[1\] is 'a b', but X\[0\] is \['d', 'e'\].*all"),
     "empty_text": (["a", "", "b"], r"X\[1\] has no token, it is ''.*leave it out.*start=True"),
     "blank_text": (["a", " \n"], r"X\[1\] has no token, it is ' \\n'"),

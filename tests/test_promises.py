@@ -12,9 +12,7 @@ import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor
 from fastrnn.sequences import as_sequences
 
-TWO_THREADS = pytest.mark.skipif(
-    numba.config.NUMBA_NUM_THREADS < 2, reason="numba may start one thread only"
-)
+TWO_THREADS = pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba may start one thread only")
 
 # H is no multiple of the vector width, and work is enough to be shared between threads.
 FORMS = {
@@ -65,9 +63,7 @@ def test_a_prediction_has_the_same_bits_in_any_company(form):
 def test_steps_have_the_same_bits_in_any_company():
     X = ragged(300, shortest=10, longest=30)
     y = [x[:, :2].cumsum(axis=0) for x in X]
-    reg = SequenceRegressor(hidden_size=33, max_iter=1, return_sequences=True, random_state=0).fit(
-        X, y
-    )
+    reg = SequenceRegressor(hidden_size=33, max_iter=1, return_sequences=True, random_state=0).fit(X, y)
     expected = reg.predict(X)
     for k in (0, 255, 256, 299):
         assert_same_bits(reg.predict([X[k]])[0], expected[k])
@@ -117,18 +113,14 @@ def test_a_fit_has_the_same_bits_with_any_n_jobs(name, parallel):
 
 
 @TWO_THREADS
-@pytest.mark.parametrize(
-    "options", [{"return_sequences": True, "dropout": 0.2}, {"embedding_dim": 5}], ids=str
-)
+@pytest.mark.parametrize("options", [{"return_sequences": True, "dropout": 0.2}, {"embedding_dim": 5}], ids=str)
 def test_a_regressor_fit_has_the_same_bits_with_any_n_jobs(options, parallel):
     X = ragged(200, shortest=10, longest=30)
     y = [x[:, 0] for x in X] if "return_sequences" in options else [x.sum() for x in X]
     if "embedding_dim" in options:
         X = [(x[:, 0] > 0).astype(int) for x in X]
     fits = [
-        SequenceRegressor(
-            hidden_size=33, max_iter=1, batch_size=64, random_state=0, n_jobs=n, **options
-        ).fit(X, y)
+        SequenceRegressor(hidden_size=33, max_iter=1, batch_size=64, random_state=0, n_jobs=n, **options).fit(X, y)
         for n in (1, 2)
     ]
     assert parallel
@@ -209,9 +201,7 @@ def test_inputs_are_read_in_any_form_and_not_written_to(container):
     other = SequenceRegressor(return_sequences=True, **options).fit(given, given_targets)
     assert_same_bits(other.predict(given), reg.predict(X))
     before = [*X, *targets, y, weights]
-    for array, original in zip(
-        [*given, *given_targets, labels, given_weights], before, strict=True
-    ):
+    for array, original in zip([*given, *given_targets, labels, given_weights], before, strict=True):
         assert (np.asarray(array) == original).all()
 
 
@@ -326,9 +316,7 @@ print(score)
 
 def test_without_a_writable_home(tmp_path):
     package = tmp_path / "package" / "fastrnn"
-    shutil.copytree(
-        Path(fastrnn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(Path(fastrnn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     for folder in [package, *(p for p in package.rglob("*") if p.is_dir())]:
         (folder / "__pycache__").touch()  # a file where the directory would be
     home = tmp_path / "home"

@@ -37,13 +37,7 @@ def test_stack_equals_pytorch(case):
     params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias"))}
     form = {k: v for k, v in m.options.items() if k == "nonlinearity"}
     output, h_n, stash = ref.stack_forward(
-        m.cell,
-        rows(inputs["x"], case.lengths),
-        h_0,
-        params,
-        m.num_layers,
-        m.bidirectional,
-        **form,
+        m.cell, rows(inputs["x"], case.lengths), h_0, params, m.num_layers, m.bidirectional, **form
     )
     d_x, d_h_0, d_params = ref.stack_backward(rows(inputs["d_output"], case.lengths), d_h_n, stash)
     actual = {"output": pad(output, m.T), "d_x": pad(d_x, m.T)}
@@ -111,9 +105,7 @@ def test_gradients_of_the_forms_by_finite_differences(form):
 def test_gru_forms_agree_where_no_unit_is_reset():
     rng = np.random.default_rng(2)
     H = 4
-    params = {
-        n: rng.standard_normal(shape) for n, shape in param_shapes("gru", 1, False, 3, H).items()
-    }
+    params = {n: rng.standard_normal(shape) for n, shape in param_shapes("gru", 1, False, 3, H).items()}
     params["bias_ih_l0"][:H] = 50  # r = 1
     x, h_0 = [rng.standard_normal((6, 3))], rng.standard_normal((1, 1, H))
     after, _, _ = ref.stack_forward("gru", x, h_0, params, reset_after=True)
@@ -128,12 +120,7 @@ def test_readout_gradients(kind, bidirectional):
     h = rng.standard_normal((5, 6))
     d_r = rng.standard_normal(ref.readout_forward(kind, h, bidirectional).shape)
     d_h = ref.readout_backward(kind, d_r, h, bidirectional)
-    assert_gradient(
-        lambda a: (ref.readout_forward(kind, a[0], bidirectional) * d_r).sum(),
-        [h],
-        [d_h],
-        rng,
-    )
+    assert_gradient(lambda a: (ref.readout_forward(kind, a[0], bidirectional) * d_r).sum(), [h], [d_h], rng)
 
 
 @pytest.mark.parametrize("weights", [None, [1.0, 0.0, 2.5, 0.5]])

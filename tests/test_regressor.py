@@ -30,9 +30,7 @@ def learner(**options):
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_the_adding_problem(cell):
     data, sums = make_adding_problem(n_samples=600, n_steps=10, random_state=0)
-    reg = SequenceRegressor(cell=cell, hidden_size=32, max_iter=30, random_state=0).fit(
-        data[:500], sums[:500]
-    )
+    reg = SequenceRegressor(cell=cell, hidden_size=32, max_iter=30, random_state=0).fit(data[:500], sums[:500])
     assert reg.score(data[500:], sums[500:]) > 0.9  # no score at all comes of guessing the mean
 
 
@@ -75,9 +73,7 @@ def test_targets_of_any_unit(flat):
 def test_normalize_y_off_trains_on_the_targets_themselves():
     one_step = {"max_iter": 1, "batch_size": 60, "learning_rate_init": 1e-9, "dtype": "float64"}
     reg = small(normalize_y=False, **one_step).fit(X, 100 + MEANS)
-    np.testing.assert_allclose(
-        reg.loss_curve_[0], np.mean((reg.predict(X) - 100 - MEANS) ** 2), rtol=1e-6
-    )
+    np.testing.assert_allclose(reg.loss_curve_[0], np.mean((reg.predict(X) - 100 - MEANS) ** 2), rtol=1e-6)
     assert reg.loss_curve_[0] > 9000
     assert small(**one_step).fit(X, 100 + MEANS).loss_curve_[0] < 2
 
@@ -108,9 +104,7 @@ def test_robust_losses_go_for_the_middle():
     data, y = [np.zeros((2, 1))] * 1000, rng.exponential(3, 1000)
     y[:100] = 300  # outliers
     predicted = {
-        loss: small(loss=loss, max_iter=30, learning_rate_init=0.02)
-        .fit(data, y)
-        .predict(data[:1])[0]
+        loss: small(loss=loss, max_iter=30, learning_rate_init=0.02).fit(data, y).predict(data[:1])[0]
         for loss in ("squared_error", "huber", "absolute_error")
     }
     assert abs(predicted["squared_error"] - y.mean()) < 3
@@ -260,10 +254,7 @@ def test_every_option_reaches_the_training():
     ):  # fmt: skip
         theta = small(max_iter=2, **option).fit(X, MEANS + 3).network_.theta
         assert theta.size != base.size or (theta != base).any(), option
-    sgd = [
-        small(solver="sgd", **o).fit(X, MEANS)
-        for o in ({}, {"momentum": 0.1}, {"nesterovs_momentum": False})
-    ]
+    sgd = [small(solver="sgd", **o).fit(X, MEANS) for o in ({}, {"momentum": 0.1}, {"nesterovs_momentum": False})]
     rnn = [small(cell="rnn", nonlinearity=n).fit(X, MEANS) for n in ("tanh", "relu", "sigmoid")]
     for fits in (sgd, rnn):
         assert len({fit.network_.theta.tobytes() for fit in fits}) == 3

@@ -72,11 +72,7 @@ def test_the_fraction_dropped_and_the_scale_of_the_rest(rate):
     kept = out > 0
     assert np.allclose(out[kept], 1 / (1 - rate), rtol=1e-6) and (out[~kept] == 0).all()
     # Five standard deviations, in all and along each axis.
-    for size, fractions in (
-        (13200, kept.mean()),
-        (33, kept.mean(axis=1)),
-        (400, kept.mean(axis=0)),
-    ):
+    for size, fractions in ((13200, kept.mean()), (33, kept.mean(axis=1)), (400, kept.mean(axis=0))):
         deviation = np.sqrt(rate * (1 - rate) / size)
         assert (np.abs(fractions - (1 - rate)) <= 5 * deviation).all()
 
@@ -113,9 +109,7 @@ def test_masks_are_independent():
 def packed(F, dtype="float64", n_shards=2):
     packing = Packing(LENGTHS, n_shards)
     x = normal(packing.n_rows, F, dtype=dtype)
-    sequences = [
-        x[[row for row in range(packing.n_rows) if packing.places[row] == b]] for b in range(9)
-    ]
+    sequences = [x[[row for row in range(packing.n_rows) if packing.places[row] == b]] for b in range(9)]
     return packing, x, sequences
 
 

@@ -25,9 +25,7 @@ def short_words(n, seed=0):
 
 def translator(**options):
     defaults = {"hidden_size": 24, "embedding_dim": 8, "target_embedding_dim": 8, "max_iter": 25}
-    return SequenceToSequence(
-        **{**defaults, "learning_rate_init": 0.02, "random_state": 0, **options}
-    )
+    return SequenceToSequence(**{**defaults, "learning_rate_init": 0.02, "random_state": 0, **options})
 
 
 def maker(**options):
@@ -49,10 +47,7 @@ def forward(model, X, y):
 def log_probabilities(model, X, y):
     """Of each token and the end."""
     every = forward(model, X, y)
-    return [
-        p[np.arange(len(p)), [*labels, model.n_target_tokens_]]
-        for p, labels in zip(every, y, strict=True)
-    ]
+    return [p[np.arange(len(p)), [*labels, model.n_target_tokens_]] for p, labels in zip(every, y, strict=True)]
 
 
 # --------------------------------------------------------------------------- it learns
@@ -200,9 +195,7 @@ def test_attention_weights(kind):
 def test_attention_looks_where_it_must():
     X, y = short_words(200)
     model = translator(attention="additive", hidden_size=32).fit(X, y)
-    looked = [
-        w[: len(x)].argmax(axis=1) for x, w in zip(X, model.attention_weights(X, y), strict=True)
-    ]
+    looked = [w[: len(x)].argmax(axis=1) for x, w in zip(X, model.attention_weights(X, y), strict=True)]
     # The encoder reads in both directions, so that a neighbour may do as well.
     near = [np.abs(at - np.arange(len(at))[::-1]) <= 1 for at in looked]
     assert np.concatenate(near).mean() > 0.8
@@ -292,8 +285,7 @@ def test_the_score_of_numbers():
     np.testing.assert_allclose(model.score(X, y), r2_score(expected, np.concatenate(rows)))
     of_steps = np.repeat(weights, [len(labels) for labels in y])
     np.testing.assert_allclose(
-        model.score(X, y, weights),
-        r2_score(expected, np.concatenate(rows), sample_weight=of_steps),
+        model.score(X, y, weights), r2_score(expected, np.concatenate(rows), sample_weight=of_steps)
     )
 
 

@@ -61,11 +61,7 @@ def test_every_form_is_stored_alike(form, dtype):
 
 @pytest.mark.parametrize(
     "X",
-    [
-        np.arange(12).reshape(3, 4, 1),
-        np.arange(12).reshape(3, 4),
-        [range(4), (4, 5, 6, 7), [8, 9, 10, 11]],
-    ],
+    [np.arange(12).reshape(3, 4, 1), np.arange(12).reshape(3, 4), [range(4), (4, 5, 6, 7), [8, 9, 10, 11]]],
     ids=type,
 )
 def test_arrays_and_univariate_series(X):
@@ -84,11 +80,7 @@ def test_what_is_stored_is_a_copy():
 
 
 def test_tokens_are_integers():
-    for X in (
-        [[3, 1], [0]],
-        [np.array([3.0, 1.0]), np.array([0])],
-        [np.array([[3], [1]]), [False]],
-    ):
+    for X in ([[3, 1], [0]], [np.array([3.0, 1.0]), np.array([0])], [np.array([[3], [1]]), [False]]):
         sequences = as_sequences(X, "float32", tokens=True)
         assert sequences.values.dtype == np.int64
         assert sequences.values.tolist() == [3, 1, 0]
@@ -205,9 +197,7 @@ def test_packing_by_brute_force(name):
     check_packing(Packing(lengths, n_shards), lengths, n_shards)
 
 
-@pytest.mark.parametrize(
-    ("T", "B", "n_shards"), [(1, 1, 1), (5, 1, 1), (1, 9, 2), (6, 10, 2), (3, 70, 4)]
-)
+@pytest.mark.parametrize(("T", "B", "n_shards"), [(1, 1, 1), (5, 1, 1), (1, 9, 2), (6, 10, 2), (3, 70, 4)])
 def test_a_regular_packing_by_brute_force(T, B, n_shards):
     packing = regular_packing(T, B, n_shards)
     check_packing(packing, [T] * B, n_shards)
@@ -272,17 +262,7 @@ def test_rows_of_finds_the_stored_steps():
 
 
 def test_count_shards():
-    assert [count_shards(n, 64) for n in (1, 7, 8, 16, 32, 33, 64, 65, 256)] == [
-        1,
-        1,
-        2,
-        2,
-        2,
-        4,
-        4,
-        6,
-        16,
-    ]
+    assert [count_shards(n, 64) for n in (1, 7, 8, 16, 32, 33, 64, 65, 256)] == [1, 1, 2, 2, 2, 4, 4, 6, 16]
     assert [count_shards(n, 256) for n in (1, 7, 8, 64, 65, 256)] == [1, 1, 2, 2, 4, 8]
     for n in range(8, 300):  # no shard is empty, and none has more rows than it should
         for H, rows in ((10, 16), (300, 32)):

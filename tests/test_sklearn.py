@@ -2,10 +2,7 @@
 
 import pytest
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import (
-    check_sample_weight_equivalence_on_dense_data,
-    parametrize_with_checks,
-)
+from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, parametrize_with_checks
 
 from fastrnn import SequenceClassifier, SequenceRegressor
 
@@ -14,7 +11,7 @@ ESTIMATORS = [SequenceClassifier(hidden_size=16), SequenceRegressor(hidden_size=
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": "a weight of 2 and two copies differ in "
     "float32's last places, and shuffled batches differ; test_weights_equal_repetition has it in "
-    "float64 and in order",
+    "float64 and in order"
 }
 
 

@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 
-from fastrnn.kernels.steps import (
-    FEW_ROWS,
-    hoisted_rows,
-    is_cut,
-    next_chunk,
-    next_run,
-    row_before,
-)
+from fastrnn.kernels.steps import FEW_ROWS, hoisted_rows, is_cut, next_chunk, next_run, row_before
 
 COUNTS = [[1] * 40, [20] * 9, [16, 16, 9, 4, 3, 3, 1], [3, 2, 0, 0], [30, 5, 0]]
 

@@ -85,9 +85,7 @@ def test_words_that_are_new_are_known_by_their_characters():
 
 
 @pytest.mark.parametrize("crf", [False, True])
-@pytest.mark.parametrize(
-    "labels", [["b", "a"], [7, -1], [True, False], [1.5, 0.0], ["B-PER", "O"]], ids=str
-)
+@pytest.mark.parametrize("labels", [["b", "a"], [7, -1], [True, False], [1.5, 0.0], ["B-PER", "O"]], ids=str)
 def test_labels_come_back_as_they_were(labels, crf):
     X, codes = tagged(60)
     y = [np.array(labels)[(c == "up").astype(int)] for c in codes]
@@ -137,9 +135,7 @@ def log_likelihood(tagger, X, y):
 def test_the_loss_is_the_mean_over_the_steps():
     X, y = tagged(40)
     tagger = small(**ONE_STEP).fit(X, y)
-    np.testing.assert_allclose(
-        tagger.loss_curve_[0], -log_likelihood(tagger, X, y).mean(), rtol=1e-6
-    )
+    np.testing.assert_allclose(tagger.loss_curve_[0], -log_likelihood(tagger, X, y).mean(), rtol=1e-6)
     # Several labels a step: the sum of their losses.
     _, y = data_for("tagger_of_several")
     tagger = small(**ONE_STEP).fit(X, y)
@@ -152,9 +148,7 @@ def test_the_loss_of_a_crf_is_that_of_whole_sequences():
     X, y = tagged(40)
     X, y = [x[:1] for x in X], [labels[:1] for labels in y]
     tagger = small(crf=True, **ONE_STEP).fit(X, y)
-    np.testing.assert_allclose(
-        tagger.loss_curve_[0], -log_likelihood(tagger, X, y).mean(), rtol=1e-6
-    )
+    np.testing.assert_allclose(tagger.loss_curve_[0], -log_likelihood(tagger, X, y).mean(), rtol=1e-6)
     # A sequence without inputs to speak of has the probability its moves have.
     X, y = [np.zeros(3)], [[0, 1, 1]]
     tagger = small(crf=True, **ONE_STEP).fit(X, y)
@@ -187,9 +181,7 @@ def test_weights_of_steps():
     np.testing.assert_allclose(weighted.score(X, y, weights), expected, rtol=1e-12)
     # One a sequence is the same for all of its steps.
     alike = [np.full(len(x), 1.0 + k % 3) for k, x in enumerate(X)]
-    one, other = (
-        small(**options).fit(X, y, sample_weight=w) for w in (alike, [w[0] for w in alike])
-    )
+    one, other = (small(**options).fit(X, y, sample_weight=w) for w in (alike, [w[0] for w in alike]))
     np.testing.assert_allclose(one.network_.theta, other.network_.theta, atol=1e-14)
 
 

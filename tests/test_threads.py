@@ -118,9 +118,7 @@ def test_one_thread_at_a_time_gets_a_parallel_loop():
         return "parallel"
 
     results = []
-    other = threading.Thread(
-        target=lambda: results.append(threads.run(LARGE, long, lambda: "serial"))
-    )
+    other = threading.Thread(target=lambda: results.append(threads.run(LARGE, long, lambda: "serial")))
     other.start()
     assert inside.wait(30)
     assert run() == ("serial", 1)  # and does not wait

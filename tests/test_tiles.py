@@ -162,7 +162,6 @@ def test_the_product_with_transposed_gates(J, H, order):
     d_gates = normal(3, n * P, dtype="float32", seed=1)  # what stands in the padding does not count
     actual = multiply(d_gates, panels, J)
     expected = sum(
-        d_gates[:, slot * P : slot * P + H] @ weight[:, gate * H : (gate + 1) * H].T
-        for slot, gate in enumerate(order)
+        d_gates[:, slot * P : slot * P + H] @ weight[:, gate * H : (gate + 1) * H].T for slot, gate in enumerate(order)
     )
     np.testing.assert_allclose(actual, expected, rtol=0, atol=3e-5)

@@ -144,9 +144,7 @@ def test_plateau_lowers_the_rate_when_nothing_improves():
 def test_the_penalty_is_of_matrices_only_and_shared_by_the_sequences():
     toy = Toy()
     toy.theta[:] = 3
-    trainer = Trainer(
-        toy, replace(SETTINGS, alpha=5.0, learning_rate_init=0.25), np.random.RandomState(0)
-    )
+    trainer = Trainer(toy, replace(SETTINGS, alpha=5.0, learning_rate_init=0.25), np.random.RandomState(0))
     loss = trainer.step(toy, np.arange(4), 0.25)
     assert loss == 0.5 * 3 * 4 + 0.5 * (5 / 10) * 2 * 9
     np.testing.assert_allclose(toy.theta, 3 - 0.25 * (2 + 0.5 * 3 * toy.decays))
@@ -273,20 +271,12 @@ def test_an_interrupt_restores_the_best_weights():
 
 def test_divergence_says_what_to_lower():
     X, y = ragged(20), 100 * np.arange(20.0)
-    options = {
-        "solver": "sgd",
-        "learning_rate_init": 1e6,
-        "clip_norm": None,
-        "random_state": 0,
-        "hidden_size": 5,
-    }
+    options = {"solver": "sgd", "learning_rate_init": 1e6, "clip_norm": None, "random_state": 0, "hidden_size": 5}
     for reg in (
         SequenceRegressor(**options, normalize_y=False),
         SequenceRegressor(**options, cell="rnn", nonlinearity="relu", batch_size=5),
     ):
-        with pytest.raises(
-            DivergenceError, match=r"learning_rate_init \(now 1000000.0\).*clip_norm"
-        ) as error:
+        with pytest.raises(DivergenceError, match=r"learning_rate_init \(now 1000000.0\).*clip_norm") as error:
             reg.fit(X, y)
         assert "epoch" in str(error.value)
         assert not hasattr(reg, "network_") and not hasattr(reg, "loss_curve_")
@@ -295,12 +285,7 @@ def test_divergence_says_what_to_lower():
 def test_divergence_in_the_last_step_does_not_pass():
     X, y = ragged(20), np.arange(20.0)
     reg = SequenceRegressor(
-        solver="sgd",
-        learning_rate_init=1e300,
-        clip_norm=None,
-        max_iter=1,
-        batch_size=20,
-        hidden_size=5,
+        solver="sgd", learning_rate_init=1e300, clip_norm=None, max_iter=1, batch_size=20, hidden_size=5
     )
     with pytest.raises(DivergenceError):
         reg.fit(X, y)
@@ -310,14 +295,7 @@ def test_divergence_leaves_a_fitted_model_as_it_was():
     X, y = labelled(20)
     clf = SequenceClassifier(hidden_size=5, max_iter=1, random_state=0).fit(X, y)
     expected = clf.predict_proba(X)
-    clf.set_params(
-        solver="sgd",
-        learning_rate_init=1e30,
-        clip_norm=None,
-        max_iter=5,
-        cell="rnn",
-        nonlinearity="relu",
-    )
+    clf.set_params(solver="sgd", learning_rate_init=1e30, clip_norm=None, max_iter=5, cell="rnn", nonlinearity="relu")
     with pytest.raises(DivergenceError):
         clf.fit(ragged(20, I=5), np.arange(20) % 2)
     assert_same_bits(clf.predict_proba(X), expected)
@@ -347,9 +325,7 @@ def test_lbfgs_reaches_the_minimum_in_few_iterations():
     history = fit_lbfgs(toy, toy, replace(SETTINGS, max_iter=20), 10)
     np.testing.assert_allclose(toy.theta, 1, atol=1e-5)
     assert history.n_epochs == len(history.losses) <= 5
-    assert (
-        np.concatenate([numbers for _, numbers in toy.numbers]).reshape(-1, 10) == np.arange(10)
-    ).all()
+    assert (np.concatenate([numbers for _, numbers in toy.numbers]).reshape(-1, 10) == np.arange(10)).all()
 
 
 def test_lbfgs_adds_the_penalty():

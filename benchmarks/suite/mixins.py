@@ -17,10 +17,7 @@ class LayerBenchmark(ABC):
     """A layer on a batch; parameters are the cell and (B, T, I, H)."""
 
     param_names = ["cell", "B, T, I, H"]
-    params = [
-        list(LAYERS),
-        [(1, 100, 64, 64), (32, 100, 8, 32), (64, 50, 64, 128), (64, 25, 512, 512)],
-    ]
+    params = [list(LAYERS), [(1, 100, 64, 64), (32, 100, 8, 32), (64, 50, 64, 128), (64, 25, 512, 512)]]
 
     def setup(self, cell, sizes):
         """Make the batch, and run once so that all is compiled."""

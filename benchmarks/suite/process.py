@@ -31,9 +31,7 @@ def seconds(code, cache):
     """Run ``code`` in a fresh process with this cache directory; return the seconds it prints."""
     environment = os.environ | {"NUMBA_CACHE_DIR": cache}
     command = [sys.executable, "-c", code]
-    printed = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
+    printed = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return float(printed.stdout)
 
 

@@ -205,12 +205,7 @@ def make_copy_memory(n_samples=1000, n_blanks=100, n_symbols=8, n_copied=10, ran
     >>> y[0].tolist()
     [0, 0, 0, 0, 0, 0, 0, 5, 8, 6]
     """
-    counts = {
-        "n_samples": n_samples,
-        "n_blanks": n_blanks,
-        "n_symbols": n_symbols,
-        "n_copied": n_copied,
-    }
+    counts = {"n_samples": n_samples, "n_blanks": n_blanks, "n_symbols": n_symbols, "n_copied": n_copied}
     for name, count in counts.items():
         check_scalar(count, name, Integral, min_val=1)
     rng = check_random_state(random_state)

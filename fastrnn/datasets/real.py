@@ -54,11 +54,7 @@ def load_japanese_vowels(split=None):
     >>> y[:3].tolist()
     [1, 1, 1]
     """
-    parts = {
-        "train": slice(_N_VOWELS_TRAIN),
-        "test": slice(_N_VOWELS_TRAIN, None),
-        None: slice(None),
-    }
+    parts = {"train": slice(_N_VOWELS_TRAIN), "test": slice(_N_VOWELS_TRAIN, None), None: slice(None)}
     if not isinstance(split, str | None) or split not in parts:
         raise ValueError(f"split is {split!r}, but must be 'train', 'test' or None for both")
     path = files(__package__) / "data" / "japanese_vowels.npz"

@@ -106,9 +106,7 @@ _LN2_LOW = 1.90821492927058770002e-10
 _ROUNDER = 1.5 * 2**52 + 1023
 _ROUNDER_SINGLE = 1.5 * 2**23 + 127
 _LN2_HIGH_SINGLE, _LN2_LOW_SINGLE = 0.693359375, -2.12194440e-4
-_C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (
-    1 / factorial(n) for n in range(2, 14)
-)
+_C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (1 / factorial(n) for n in range(2, 14))
 
 
 @njit(**OPTIONS)

@@ -102,11 +102,7 @@ def attend_backward(
                 d_p[n] = _dot(d_out, at(values, steps[n] * F), F)
                 mean += p[n] * d_p[n]
             for n in range(steps.size):
-                k, d_k, d_e = (
-                    at(keys, steps[n] * A),
-                    at(d_keys, steps[n] * A),
-                    p[n] * (d_p[n] - mean),
-                )
+                k, d_k, d_e = (at(keys, steps[n] * A), at(d_keys, steps[n] * A), p[n] * (d_p[n] - mean))
                 if v.size == 0:
                     _add_scaled(d_q, k, d_e * scale, A)
                     _add_scaled(d_k, q, d_e * scale, A)

@@ -60,9 +60,7 @@ def _forward(alpha, emitted, scales, scores, rows, moves, starts, ends):
 
 
 @njit(**OPTIONS)
-def marginals(
-    out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin, end, rows, offsets, weights
-):
+def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin, end, rows, offsets, weights):
     """out (S, K) = weight times each label's probability at each step, and log_z (B,).
 
     Adds to d_moves (K, K), d_starts and d_ends (K,) the weighted expected counts.

@@ -9,16 +9,7 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.tiles import MAX_WIDTH, product, tile_rows, transposed_product
-from fastrnn.kernels.vectors import (
-    CACHE_LINE,
-    OPTIONS,
-    aligned_start,
-    at,
-    lanes,
-    load,
-    load_some,
-    store,
-)
+from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS, aligned_start, at, lanes, load, load_some, store
 
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
 
@@ -127,6 +118,4 @@ def add_product(c, a, panels, n_k, step, task):
     """
     (S, n), width, first = c.shape, a.shape[1], task * step
     rows = min(step, S - first)
-    product(
-        at(c, first * n), n, at(a, first * width), width, at(panels, 0), rows, n // lanes(c), n_k
-    )
+    product(at(c, first * n), n, at(a, first * width), width, at(panels, 0), rows, n // lanes(c), n_k)

@@ -22,23 +22,8 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import tanh
-from fastrnn.kernels.steps import (
-    HOISTED_STEPS,
-    SECOND_LEVEL,
-    hoist,
-    hoisted_rows,
-    is_cut,
-    next_chunk,
-    row_before,
-)
-from fastrnn.kernels.tiles import (
-    MAX_WIDTH,
-    gate_tile,
-    pack_gates,
-    product,
-    scratch,
-    tile_rows,
-)
+from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
+from fastrnn.kernels.tiles import MAX_WIDTH, gate_tile, pack_gates, product, scratch, tile_rows
 from fastrnn.kernels.vectors import (
     CACHE_LINE,
     OPTIONS,

@@ -22,15 +22,7 @@ from numba import njit
 
 from fastrnn.kernels.activations import sigmoid, tanh
 from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
-from fastrnn.kernels.vectors import (
-    OPTIONS,
-    at,
-    lanes,
-    load,
-    load_some,
-    store,
-    store_some,
-)
+from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, store_some
 
 ORDER_RZ, ORDER_N = np.arange(2), np.array([2])
 FACTORS = np.ones(2)
@@ -84,11 +76,7 @@ def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
         slot = row if keep else first
         for p in range(n_panels):
             unit, panel = p * L, p * size
-            bias, w_x, w_h = (
-                at(panels, panel),
-                at(panels, panel + 2 * L),
-                at(panels, panel + 2 * (1 + I) * L),
-            )
+            bias, w_x, w_h = (at(panels, panel), at(panels, panel + 2 * L), at(panels, panel + 2 * (1 + I) * L))
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, h_r = at(x, (row + r0) * I), at(h, (before + r0) * H)
@@ -103,11 +91,7 @@ def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
                     store(reset, (slot + r0 + q) * P + unit, r * h_old)
         for p in range(n_panels):
             unit, panel = p * L, p * size + of_n
-            bias, w_x, w_h = (
-                at(panels, panel),
-                at(panels, panel + L),
-                at(panels, panel + (1 + I) * L),
-            )
+            bias, w_x, w_h = (at(panels, panel), at(panels, panel + L), at(panels, panel + (1 + I) * L))
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, reset_r = at(x, (row + r0) * I), at(reset, (slot + r0) * P)
@@ -160,16 +144,7 @@ def _backward(d_h, d_reset, gates, d_out, h, hh_panels, starts, counts, first, b
                 store(gates, kept + 2 * P, dh * (h_old - n) * z * (1.0 - z))
                 store(d_h, state, dh * z)
         d_reset[first : first + count] = 0.0
-        product(
-            at(d_reset, state_row),
-            P,
-            at(gates, gate_row),
-            3 * P,
-            at(hn_panels, 0),
-            count,
-            P // L,
-            P,
-        )
+        product(at(d_reset, state_row), P, at(gates, gate_row), 3 * P, at(hn_panels, 0), count, P // L, P)
         for q in range(count):
             for unit in range(0, H, L):
                 kept = gate_row + q * 3 * P + unit
@@ -182,13 +157,4 @@ def _backward(d_h, d_reset, gates, d_out, h, hh_panels, starts, counts, first, b
         if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
             d_h[first : first + count] = 0.0
         else:
-            product(
-                at(d_h, state_row),
-                P,
-                at(gates, gate_row + P),
-                3 * P,
-                at(rz_panels, 0),
-                count,
-                P // L,
-                2 * P,
-            )
+            product(at(d_h, state_row), P, at(gates, gate_row + P), 3 * P, at(rz_panels, 0), count, P // L, 2 * P)

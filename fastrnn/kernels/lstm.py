@@ -21,23 +21,8 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import tanh
-from fastrnn.kernels.steps import (
-    HOISTED_STEPS,
-    SECOND_LEVEL,
-    hoist,
-    hoisted_rows,
-    is_cut,
-    next_chunk,
-    row_before,
-)
-from fastrnn.kernels.tiles import (
-    MAX_WIDTH,
-    gate_tile,
-    pack_gates,
-    product,
-    scratch,
-    tile_rows,
-)
+from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
+from fastrnn.kernels.tiles import MAX_WIDTH, gate_tile, pack_gates, product, scratch, tile_rows
 from fastrnn.kernels.vectors import (
     CACHE_LINE,
     OPTIONS,
@@ -238,9 +223,7 @@ def backward(d_h, d_c, gates, d_out, c, hh_panels, starts, counts, firsts, H, bp
 
 
 @njit(**OPTIONS)
-def backward_block(
-    d_h, d_c, gates, d_out, c, hh_panels, starts, counts, firsts, H, bptt_steps, task, step
-):
+def backward_block(d_h, d_c, gates, d_out, c, hh_panels, starts, counts, firsts, H, bptt_steps, task, step):
     """As `backward`, for all shards: one of T + 1 steps of the units of one panel, number `task` of all directions'.
 
     First the product with the last step's gradients, which are those of all units, then this step's.

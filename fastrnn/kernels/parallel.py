@@ -39,13 +39,7 @@ _addresses = {}
 
 def _address(kernel, arguments, n_integers):
     """Where the code of a kernel for these arguments and so many integers lies; compiled if there is none yet."""
-    key = (
-        kernel,
-        *[
-            (a.dtype.char, a.ndim, a.flags.num) if isinstance(a, np.ndarray) else type(a)
-            for a in arguments
-        ],
-    )
+    key = (kernel, *[(a.dtype.char, a.ndim, a.flags.num) if isinstance(a, np.ndarray) else type(a) for a in arguments])
     if key not in _addresses:
         kinds = *map(numba.typeof, arguments), *[types.intp] * n_integers
         kernel.compile(kinds)

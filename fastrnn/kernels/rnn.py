@@ -16,22 +16,8 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import activate, slope
-from fastrnn.kernels.steps import (
-    SECOND_LEVEL,
-    hoist,
-    hoisted_rows,
-    is_cut,
-    next_chunk,
-    row_before,
-)
-from fastrnn.kernels.tiles import (
-    gate_tile,
-    pack_panels,
-    panel_width,
-    product,
-    scratch,
-    tile_rows,
-)
+from fastrnn.kernels.steps import SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
+from fastrnn.kernels.tiles import gate_tile, pack_panels, panel_width, product, scratch, tile_rows
 from fastrnn.kernels.vectors import (
     CACHE_LINE,
     OPTIONS,
@@ -60,22 +46,14 @@ def pack(panels, bias, weight_ih, weight_hh):
 
 
 @njit(**OPTIONS)
-def _sums(
-    width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead
-):
+def _sums(width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
     """A tile of 4, 2 or 1 vectors; a function of its own, so that the tiles are compiled once."""
     if width == 4:
-        _tile_4(
-            rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead
-        )
+        _tile_4(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
     elif width == 2:
-        _tile_2(
-            rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead
-        )
+        _tile_2(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
     else:
-        _tile_1(
-            rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead
-        )
+        _tile_1(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
 
 
 @njit(**OPTIONS)
@@ -151,9 +129,7 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
 
 
 @njit(**OPTIONS)
-def backward(
-    d_h, d_gates, d_out, h, hh_panels, starts, counts, firsts, nonlinearity, bptt_steps, task
-):
+def backward(d_h, d_gates, d_out, h, hh_panels, starts, counts, firsts, nonlinearity, bptt_steps, task):
     """One direction of one shard, last step first.
 
     Fills d_gates, and turns d_h (D, B, P) from the final into the initial states' gradient.

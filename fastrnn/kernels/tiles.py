@@ -57,9 +57,7 @@ class _Sums:
         self.builder = builder
         self.kind = llvm_vector(Vector(dtype))
         self.count = self.kind.count
-        self.registers = [
-            [cgutils.alloca_once(builder, self.kind) for _ in range(width)] for _ in range(rows)
-        ]
+        self.registers = [[cgutils.alloca_once(builder, self.kind) for _ in range(width)] for _ in range(rows)]
 
     def _rows_from(self, pointer, stride):
         b = self.builder
@@ -88,10 +86,7 @@ class _Sums:
         with cgutils.for_range(builder, steps, intp=INT) as loop:
             k = loop.index
             b_row = builder.gep(b, [builder.mul(k, b_stride)])
-            loaded = [
-                llvm_load(builder, self._vector_at(b_row, v), self.kind)
-                for v in range(len(columns))
-            ]
+            loaded = [llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))]
             if ahead is not None:
                 line = builder.gep(ahead, [builder.mul(k, INT(self.count))])
                 _prefetch(builder, line)
@@ -106,9 +101,7 @@ class _Sums:
 def _prefetch(builder, pointer):
     byte_pointer = ir.IntType(8).as_pointer()
     kinds = [byte_pointer, INT32, INT32, INT32]
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), kinds), "llvm.prefetch.p0"
-    )
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), kinds), "llvm.prefetch.p0")
     read, to_second_level, data = INT32(0), INT32(2), INT32(1)
     builder.call(function, [builder.bitcast(pointer, byte_pointer), read, to_second_level, data])
 
@@ -141,9 +134,7 @@ def gate_tile(width, first, second):
     ):  # fmt: skip
         dtype = sums.dtype
         index = types.intp
-        sig = types.void(
-            index, sums, start, index, x, index, index, x_panel, h, index, index, h_panel, ahead
-        )
+        sig = types.void(index, sums, start, index, x, index, index, x_panel, h, index, index, h_panel, ahead)
 
         def lower(context, builder, sig, args):
             rows, sums, start, start_stride, x, x_stride, n_x, x_panel = args[:8]
@@ -186,11 +177,7 @@ def _product_tile(width):
                 tile.read(out, out_stride)
                 starts = [builder.gep(a, [builder.mul(a_stride, INT(r))]) for r in range(n)]
                 tile.add_products(
-                    n_k,
-                    range(width),
-                    lambda k: [builder.gep(p, [k]) for p in starts],
-                    panel,
-                    INT(width * tile.count),
+                    n_k, range(width), lambda k: [builder.gep(p, [k]) for p in starts], panel, INT(width * tile.count)
                 )
                 tile.write(out, out_stride)
 
@@ -246,9 +233,7 @@ def tile_rows(n):
     """Rows of each tile when `n` rows are shared out evenly: 8 are 4 + 4, not 6 + 2."""
     tiles = (n + MAX_ROWS - 1) // MAX_ROWS
     rows = MAX_ROWS
-    while (
-        rows > 1 and (rows - 1) * tiles >= n
-    ):  # a division takes longer, and this is called for each block
+    while rows > 1 and (rows - 1) * tiles >= n:  # a division takes longer, and this is called for each block
         rows -= 1
     return rows
 
@@ -310,9 +295,7 @@ def transpose(typing, square):
         while distance > 0:
             for r in range(kind.count):
                 if not r & distance:
-                    rows[r], rows[r + distance] = _swapped(
-                        builder, rows[r], rows[r + distance], distance
-                    )
+                    rows[r], rows[r + distance] = _swapped(builder, rows[r], rows[r + distance], distance)
             distance //= 2
         for row, place in zip(rows, places, strict=True):
             llvm_store(builder, row, place)
@@ -375,9 +358,7 @@ def product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
         while k < n_k:
             depth = min(DEPTH, n_k - k)
             panel = at(panels, (n_k * v + k * width) * count)
-            panel_product(
-                width, at(c, v * count), c_stride, at(a, k), a_stride, panel, n_rows, depth
-            )
+            panel_product(width, at(c, v * count), c_stride, at(a, k), a_stride, panel, n_rows, depth)
             k += depth
         v += width
 
@@ -402,9 +383,7 @@ def panel_product(width, c, c_stride, a, a_stride, panel, n_rows, n_k):
 
 
 @njit(**OPTIONS)
-def transposed_product(
-    c, c0, c_stride, a, a0, rows_a_tile, block_size, b, b0, b_stride, n_rows, n_vectors, n_k
-):
+def transposed_product(c, c0, c_stride, a, a0, rows_a_tile, block_size, b, b0, b_stride, n_rows, n_vectors, n_k):
     """C (n_rows, n_vectors vectors) += A^T B for A (n_k, n_rows) and B (n_k, n_vectors vectors).
 
     Each starts at a flat index; A lies in blocks of `rows_a_tile` columns, `block_size` elements apart.

@@ -167,8 +167,7 @@ def _define_operator(function, instruction):
     def lower(context, builder, sig, args):
         vector = sig.return_type
         operands = [
-            _as_vector(context, builder, value, kind, vector)
-            for value, kind in zip(args, sig.args, strict=True)
+            _as_vector(context, builder, value, kind, vector) for value, kind in zip(args, sig.args, strict=True)
         ]
         return getattr(builder, instruction)(*operands, flags=FUSE)
 
@@ -233,10 +232,7 @@ def _reduction(combine):
                 half = value.type.count // 2
                 kind = ir.VectorType(INT32, half)
                 low, high = (
-                    builder.shuffle_vector(
-                        value, value, ir.Constant(kind, list(range(k, k + half)))
-                    )
-                    for k in (0, half)
+                    builder.shuffle_vector(value, value, ir.Constant(kind, list(range(k, k + half)))) for k in (0, half)
                 )
                 value = combine(builder, low, high)
             return builder.extract_element(value, INT32(0))
@@ -247,9 +243,7 @@ def _reduction(combine):
 
 
 lane_sum = _reduction(lambda builder, a, b: builder.fadd(a, b))
-lane_maximum = _reduction(
-    lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a)
-)
+lane_maximum = _reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a))
 
 
 @intrinsic
@@ -306,11 +300,7 @@ def at(typing, array, index):
 
 def _pointer(context, builder, kind, value, index):
     """Element `index` of an array or a pointer."""
-    data = (
-        value
-        if isinstance(kind, types.CPointer)
-        else context.make_array(kind)(context, builder, value).data
-    )
+    data = value if isinstance(kind, types.CPointer) else context.make_array(kind)(context, builder, value).data
     return builder.gep(data, [index])
 
 
@@ -334,9 +324,7 @@ def _bytes(scalar):
 def _masked(builder, name, vector_type, result, arguments):
     suffix = f"v{vector_type.count}f{8 * _bytes(vector_type.element)}.p0"
     function = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(result, [a.type for a in arguments]),
-        f"llvm.masked.{name}.{suffix}",
+        builder.module, ir.FunctionType(result, [a.type for a in arguments]), f"llvm.masked.{name}.{suffix}"
     )
     return builder.call(function, arguments)
 

@@ -22,10 +22,7 @@ class Attention:
 
     def __init__(self, form, query_size, value_size, dtype):
         H = query_size
-        self.key_layer, self.joined_layer = (
-            Dense(value_size, H, dtype),
-            Dense(H + value_size, H, dtype),
-        )
+        self.key_layer, self.joined_layer = (Dense(value_size, H, dtype), Dense(H + value_size, H, dtype))
         self.query_layer = Dense(H, H, dtype) if form == "additive" else None
         self.score = _Direction(H if form == "additive" else 0, dtype)
         self._kept = None

@@ -16,11 +16,7 @@ from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL
 from fastrnn.kernels.tiles import MAX_WIDTH, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
 
-NONLINEARITIES = {
-    "tanh": activations.TANH,
-    "relu": activations.RELU,
-    "sigmoid": activations.SIGMOID,
-}
+NONLINEARITIES = {"tanh": activations.TANH, "relu": activations.RELU, "sigmoid": activations.SIGMOID}
 
 
 def _run(kernel, work, arrays, packing, scalars):
@@ -207,9 +203,7 @@ class GRUCell:
 
     def add_gradients(self, kept, gradients, packing):
         P = kept["d_gates"].shape[2] // 4
-        _add_gradients(
-            kept, gradients, packing, ((0, P, 2 * P), (P, 3 * P, 0)), ((P, 4 * P, 0),), P
-        )
+        _add_gradients(kept, gradients, packing, ((0, P, 2 * P), (P, 3 * P, 0)), ((P, 4 * P, 0),), P)
 
 
 class GRUResetBeforeCell:
@@ -286,9 +280,7 @@ def _hidden(initial, x, H, packing):
     return _states(None if initial is None else initial[0], (D, B + S, H), x.dtype, B)
 
 
-def _add_gradients(
-    kept, gradients, packing, ih_pieces, hh_pieces, P, bias_hh_pieces=None, previous=None
-):
+def _add_gradients(kept, gradients, packing, ih_pieces, hh_pieces, P, bias_hh_pieces=None, previous=None):
     """Add each direction's gradients to the stored ones of W_ih, W_hh, b_ih and b_hh, where they are not None.
 
     A piece is a run of d_gates' columns, from and to, and the place of its first column among padded gates.

@@ -49,9 +49,7 @@ class LinearChain:
         out, n = np.empty(scores.shape), len(offsets) - 1
         nowhere = [np.empty_like(part) for part in self._scores()]
         rows = np.arange(len(scores))
-        crf.marginals(
-            out, *nowhere, np.empty(n), scores, *self._scores(), rows, offsets, np.ones(n)
-        )
+        crf.marginals(out, *nowhere, np.empty(n), scores, *self._scores(), rows, offsets, np.ones(n))
         return out
 
     def best(self, scores, offsets):

@@ -94,6 +94,4 @@ class Embedding:
 
     def backward(self, tokens, d_out):
         """Add d_out (S, >= dimension) to the gradients of the vectors of tokens (S,)."""
-        scatter_add_rows(
-            self.parameters.stored_gradients["weight"], d_out, tokens, self.output_size
-        )
+        scatter_add_rows(self.parameters.stored_gradients["weight"], d_out, tokens, self.output_size)

@@ -12,13 +12,7 @@ from sklearn.utils import check_random_state
 
 from fastrnn.kernels.rows import copy_rows, scatter_rows
 from fastrnn.kernels.vectors import empty_aligned
-from fastrnn.layers.cells import (
-    NONLINEARITIES,
-    GRUCell,
-    GRUResetBeforeCell,
-    LSTMCell,
-    RNNCell,
-)
+from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
 from fastrnn.sequences import Packing, count_shards, regular_packing
 
@@ -30,18 +24,10 @@ class _Recurrent:
         self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
         dtype, random_state,
     ):  # fmt: skip
-        for name, value in (
-            ("input_size", input_size),
-            ("hidden_size", hidden_size),
-            ("num_layers", num_layers),
-        ):
+        for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} must be an integer >= 1; got {value!r}")
-        for name, value in (
-            ("bias", bias),
-            ("batch_first", batch_first),
-            ("bidirectional", bidirectional),
-        ):
+        for name, value in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
             if not isinstance(value, (bool, np.bool_)):
                 raise ValueError(f"{name} must be True or False; got {value!r}")
         if not isinstance(dropout, Real) or not 0 <= dropout < 1:
@@ -49,18 +35,13 @@ class _Recurrent:
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"dtype must be 'float32' or 'float64'; got {dtype!r}")
         if dropout > 0 and num_layers == 1:
-            warnings.warn(
-                f"dropout={dropout} acts between layers, but num_layers is 1; it does nothing",
-                stacklevel=3,
-            )
+            warnings.warn(f"dropout={dropout} acts between layers, but num_layers is 1; it does nothing", stacklevel=3)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, dropout
         self.bidirectional, self.dtype = bidirectional, np.dtype(dtype)
         self.training = True
         self._rng = check_random_state(random_state)
-        self._stack = Stack(
-            cell, input_size, hidden_size, num_layers, bias, bidirectional, self.dtype
-        )
+        self._stack = Stack(cell, input_size, hidden_size, num_layers, bias, bidirectional, self.dtype)
         self._stack.reset_parameters(self._rng)
         self._call = None
 
@@ -117,9 +98,7 @@ class _Recurrent:
         if self.training and self.dropout > 0:
             key = int(self._rng.randint(2**31))
         numbers = None if key is None else np.arange(B)
-        rows, final = self._stack.forward(
-            rows, packing, state, numbers, key, self.dropout, keep=self.training
-        )
+        rows, final = self._stack.forward(rows, packing, state, numbers, key, self.dropout, keep=self.training)
         if self.training:
             self._call = packing, T, is_single
         output = self._to_padded(rows, packing, T, is_single)
@@ -207,9 +186,7 @@ class _Recurrent:
     def _output_shape(self, T, B, is_single):
         if is_single:
             return T, self._stack.output_size
-        return (
-            (B, T, self._stack.output_size) if self.batch_first else (T, B, self._stack.output_size)
-        )
+        return (B, T, self._stack.output_size) if self.batch_first else (T, B, self._stack.output_size)
 
     # ----------------------------------------------------------------------------------------------- checks
 
@@ -238,9 +215,7 @@ class _Recurrent:
             bad &= (np.arange(len(x))[:, np.newaxis] < lengths)[..., np.newaxis]
         if bad.any():
             t, b, i = np.argwhere(bad)[0]
-            raise ValueError(
-                f"{name} contains NaN or infinity: {x[t, b, i]} at step {t}, sequence {b}, feature {i}"
-            )
+            raise ValueError(f"{name} contains NaN or infinity: {x[t, b, i]} at step {t}, sequence {b}, feature {i}")
 
     def _checked_lengths(self, lengths, T, B):
         if lengths is None:
@@ -332,9 +307,7 @@ class RNN(_Recurrent):
         dropout=0.0, bidirectional=False, dtype="float32", random_state=None,
     ):  # fmt: skip
         if nonlinearity not in NONLINEARITIES:
-            raise ValueError(
-                f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}"
-            )
+            raise ValueError(f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
         super().__init__(
             RNNCell(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,

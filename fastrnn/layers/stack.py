@@ -18,8 +18,7 @@ class Level:
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
         suffixes = [f"_l{index}", f"_l{index}_reverse"][:n_directions]
         self.names = [
-            [f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-            for suffix in suffixes
+            [f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for suffix in suffixes
         ]
         self.zero_bias = np.zeros(cell.n_gates * hidden_size, parameters.dtype)
         self.packed, self.packed_version = {}, None
@@ -70,9 +69,7 @@ class Level:
             directions = empty_aligned((2, *x.shape), x.dtype)
             directions[0] = x
             copy_rows(directions[1], 0, x, 0, packing.mirror, x.shape[1])
-        arrays = self.cell.forward(
-            directions, initial, self.hidden_size, self._panels(), packing, keep
-        )
+        arrays = self.cell.forward(directions, initial, self.hidden_size, self._panels(), packing, keep)
         self.kept = arrays if keep else None
         final = [arrays["h"][:, packing.last_states]]
         if "c" in arrays:
@@ -199,9 +196,7 @@ class Stack:
         if recurrent not in ("uniform", "orthogonal"):
             raise ValueError(f"recurrent must be 'uniform' or 'orthogonal'; got {recurrent!r}")
         if forget_bias is not None and not (self.n_states == 2 and self.bias):
-            raise ValueError(
-                f"forget_bias={forget_bias!r} is for an LSTM with biases; leave it out"
-            )
+            raise ValueError(f"forget_bias={forget_bias!r} is for an LSTM with biases; leave it out")
         for name in self.parameters:
             uniform(self.parameters[name], 1 / sqrt(H), rng)
             if recurrent == "orthogonal" and name.startswith("weight_hh"):
@@ -210,16 +205,7 @@ class Stack:
                 self.parameters[name][H : 2 * H] = forget_bias if "_ih_" in name else 0.0
         self.parameters.changed()
 
-    def forward(
-        self,
-        x,
-        packing,
-        state=None,
-        sequence_numbers=None,
-        dropout_key=None,
-        dropout=0.0,
-        keep=False,
-    ):
+    def forward(self, x, packing, state=None, sequence_numbers=None, dropout_key=None, dropout=0.0, keep=False):
         """Run packed rows x (S, I) through all levels.
 
         Parameters
@@ -269,11 +255,7 @@ class Stack:
         d_initials = []
         for k in range(self.num_layers - 1, -1, -1):
             d_rows, d_states = self._levels[k].backward(
-                d_rows,
-                self._of_level(d_final, k, packing),
-                packing,
-                input_grad or k > 0,
-                bptt_steps,
+                d_rows, self._of_level(d_final, k, packing), packing, input_grad or k > 0, bptt_steps
             )
             if k > 0 and dropout_key is not None:
                 drop(d_rows, d_rows, dropout_key + k, row_numbers, packing.steps, dropout)

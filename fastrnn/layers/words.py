@@ -41,11 +41,7 @@ class WordEmbedding:
 
     @property
     def parts(self):
-        return {
-            "embedding": self.words,
-            "character_embedding": self.characters,
-            "character_recurrent": self.recurrent,
-        }
+        return {"embedding": self.words, "character_embedding": self.characters, "character_recurrent": self.recurrent}
 
     def forward(self, tokens, keep=False):
         """tokens (S, 1 + L), a word's and its characters' (0 past its end), to vectors (S, output_size)."""

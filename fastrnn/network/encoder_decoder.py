@@ -58,9 +58,7 @@ class EncoderDecoder(Network):
     ):  # fmt: skip
         self.encoder, self.target_embedding, self.dropout = encoder, embedding, dropout
         self._input_width = n_values if embedding is None else embedding.output_size
-        self.decoder = Stack(
-            cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent
-        )
+        self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
         H, n_states = self.decoder.hidden_size, self.decoder.n_states * self.decoder.num_layers
         self.bridge = Dense(context_size, n_states * H, dtype)
         self.attention = None
@@ -161,9 +159,7 @@ class EncoderDecoder(Network):
         encoded = self.encode(source, keep, dropout_key)
         places = self.places(batch, encoded)
         state = self.first_state(encoded.context, keep)
-        outputs, _, weights = self.decode(
-            batch, encoded, encoded.context, state, places, keep, of_decoder
-        )
+        outputs, _, weights = self.decode(batch, encoded, encoded.context, state, places, keep, of_decoder)
         return outputs, weights
 
     def places(self, batch, encoded):
@@ -190,9 +186,7 @@ class EncoderDecoder(Network):
             self.target_embedding.backward(batch.x, d_x)
         if self.encoder is not None:
             recurrent = self.encoder.recurrent
-            d_rows = Last.backward(
-                d_context, None, source.packing, recurrent.n_directions, recurrent.output_size
-            )
+            d_rows = Last.backward(d_context, None, source.packing, recurrent.n_directions, recurrent.output_size)
             if d_encoder_rows is not None:
                 d_rows += d_encoder_rows
             self.encoder.backward(source, d_rows, dropout_key)

@@ -89,9 +89,7 @@ class SequenceNetwork(Network):
             )
         self.encoder.backward(batch, d_rows, dropout_key, bptt_steps)
 
-    def loss_and_gradient(
-        self, batch, loss, targets, weights, dropout_key=None, bptt_steps=0, state=None
-    ):
+    def loss_and_gradient(self, batch, loss, targets, weights, dropout_key=None, bptt_steps=0, state=None):
         """The loss of a batch; its gradient is left in `gradient`.
 
         targets and weights are one a sequence in the batch's order, without a readout one a packed
