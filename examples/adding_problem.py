@@ -31,9 +31,7 @@ def main():
     X_test, y_test = make_adding_problem(n_samples=1000, n_steps=100, random_state=1)
     print(f"always 1   mean squared error {np.mean((y_test - 1) ** 2):.4f}")
     for cell in ["gru"] if short else ["gru", "lstm"]:
-        regressor = SequenceRegressor(
-            cell=cell, hidden_size=64, max_iter=5 if short else 15, random_state=0
-        )
+        regressor = SequenceRegressor(cell=cell, hidden_size=64, max_iter=5 if short else 15, random_state=0)
         start = time.perf_counter()
         regressor.fit(X, y)
         seconds = time.perf_counter() - start

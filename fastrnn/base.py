@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastrnn import threads
 from fastrnn.layers.feedforward import Embedding
+from fastrnn.losses import log_odds
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences, as_sequences
@@ -195,6 +196,8 @@ class SequenceEstimator(BaseEstimator):
         self._validate_params()
         if not all(callable(callback) for callback in self.callbacks or ()):
             raise ValueError(f"callbacks must hold callables only; got callbacks={self.callbacks}")
+        if self.freeze_embeddings and self.embeddings is None:
+            raise ValueError("freeze_embeddings=True needs embeddings; without them random vectors would stay so")
         if self.embeddings is not None and self.embedding_dim is None:
             raise ValueError(
                 "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers: set "
@@ -242,10 +245,11 @@ class SequenceEstimator(BaseEstimator):
         too_large = columns >= np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
         if too_large.any():
             row, column = np.argwhere(too_large)[0]
-            k = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
+            k = sequences.number_of(row)
             raise ValueError(
                 f"X[{k}] holds the token {columns[row, column]}, but {whence} tokens up to "
-                f"{limits[min(column, len(limits) - 1)] - 1}"
+                f"{limits[min(column, len(limits) - 1)] - 1}: put the Tokenizer first in a Pipeline, so that it gives "
+                "what it does not know the token 0, or fit on data with all tokens first"
             )
 
     # ----------------------------------------------------------------------------------- training
@@ -310,10 +314,17 @@ class SequenceEstimator(BaseEstimator):
         if goes_on:
             self._check_known(problem.sequences)
             self.network_.set_dropout(self.dropout)
+            if self.network_.embedding is not None:
+                self.network_.embedding.freeze(self.freeze_embeddings)
             return
         n_steps = int(problem.sequences.lengths[0]) if self._readout() == "concat" else None
         self._check_lengths(problem.sequences, n_steps)
         self.network_ = self._new_network(problem, n_steps, rng)
+        if self._readout() is None:
+            # Among many steps some labels are rare; to learn first how rare takes most of the training.
+            bias = log_odds(problem.loss, problem.targets, problem.weights, problem.n_outputs)
+            self.network_.head.parameters["bias"][...] += bias
+            self.network_.changed()
         if self.embeddings is not None:
             table = self.network_.embedding.parameters
             table["weight"][: len(self.embeddings)] = self.embeddings
@@ -436,7 +447,7 @@ class SequenceEstimator(BaseEstimator):
         if not finite.all():
             row = int(np.argmin(finite))
             if self.network_.readout is None:
-                row = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
+                row = sequences.number_of(row)
             raise ValueError(
                 f"X[{row}] makes the network's outputs overflow: it is longer, or its values are larger, than what "
                 "the network was trained on"

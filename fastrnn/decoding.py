@@ -33,7 +33,7 @@ def beam_search(step, n_sequences, width, start, end, max_length):
             log_p[:, np.arange(log_p.shape[1]) != end] = -np.inf
         K = log_p.shape[1]
         candidates = (totals[:, :, np.newaxis] + log_p.reshape(n, W, K)).reshape(n, W * K)
-        chosen = np.argsort(-candidates, axis=1, kind="stable")[:, :W]
+        chosen = _largest(candidates, W)
         totals = np.take_along_axis(candidates, chosen, axis=1)
         parents, words = chosen // K, chosen % K
         steps.append((words, parents))
@@ -48,6 +48,15 @@ def beam_search(step, n_sequences, width, start, end, max_length):
             break
         tokens, picks = words.ravel(), (first_rows + parents).ravel()
     return [_traced(steps, k, *best_ends[k]) for k in range(n)], best_scores
+
+
+def _largest(candidates, n):
+    """The places of each row's n largest, largest first; of equal ones the first comes first."""
+    if n == 1:
+        return candidates.argmax(axis=1)[:, np.newaxis]
+    places = np.sort(np.argpartition(-candidates, n - 1, axis=1)[:, :n], axis=1)
+    order = np.argsort(-np.take_along_axis(candidates, places, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(places, order, axis=1)
 
 
 def _traced(steps, k, t, place):

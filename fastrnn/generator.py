@@ -4,19 +4,21 @@ from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
 from fastrnn.base import KEYS_OF_AN_EPOCH, SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses import cross_entropy
+from fastrnn.losses import cross_entropy, log_probabilities
 from fastrnn.network.parts import Batch
 from fastrnn.sequences import Sequences, as_sequences, count_shards, regular_packing
 
 STRETCH = 256
 """Steps of a stream read at once where no gradient is needed."""
+AT_ONCE = 32
+"""Sequences likewise."""
 
 
 class SequenceGenerator(SequenceEstimator):
@@ -65,8 +67,8 @@ class SequenceGenerator(SequenceEstimator):
         "stateful",
     )  # fmt: skip
 
-    bidirectional = False
-    """A model of the next token must not see it."""
+    readout, bidirectional = None, False
+    """A row of outputs for each step; a model of the next token must not see it."""
 
     def __init__(
         self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True,
@@ -156,13 +158,19 @@ class SequenceGenerator(SequenceEstimator):
             raise ValueError(
                 f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {temperature}, {top_k}, {top_p}"
             )
+        if length is not None and not (isinstance(length, Integral) and length >= 0):
+            raise ValueError(f"length must be an integer >= 0; got {length!r}")
         tokens = self._beginning(prefix)
         return self._generated(tokens, length, temperature, top_k, top_p, check_random_state(random_state))
 
     def _generated(self, tokens, length, temperature, top_k, top_p, rng):
         state, n = None, 0
+        for first in range(0, tokens.size - 1, STRETCH):
+            _, state = self._read(tokens[first : min(first + STRETCH, tokens.size - 1)], state)
+        tokens = tokens[-1:]
         while length is None or n < length:
             logits, state = self._read(tokens, state)
+            _check_finite(logits)
             token = _draw(logits[-1].astype(np.float64), temperature, top_k, top_p, rng)
             if token == self._boundary:
                 return
@@ -186,9 +194,6 @@ class SequenceGenerator(SequenceEstimator):
         return np.concatenate([start, prefix.values]).astype(np.int64)
 
     # -------------------------------------------------------------------------------------- training
-
-    def _readout(self):
-        return None
 
     def _check_sequences(self, X, *, reset):
         is_stream = self.stateful if reset else self._boundary is None
@@ -270,7 +275,8 @@ class SequenceGenerator(SequenceEstimator):
             batch = self._stretch(problem.sequences, k)
             targets = problem.targets[batch.rows]
             key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
-            weights = np.full(targets.size, 1 / targets.size)
+            # Steps count alike, also in a last stretch that is shorter.
+            weights = np.full(targets.size, len(problem.sequences) / problem.targets.size)
             loss = network.loss_and_gradient(
                 batch, cross_entropy, targets, weights, key, state=state if k > 0 else None
             )
@@ -304,16 +310,16 @@ class SequenceGenerator(SequenceEstimator):
             total, state, rows = 0.0, None, 0
             for batch in self._held_out(network, sequences, held_out):
                 outputs, state = network.read(batch, state if self.stateful else None)
-                total += _picked(outputs, targets[batch.rows]).sum()
+                total += log_probabilities(outputs, targets[batch.rows]).sum()
                 rows += batch.rows.size
             return total / rows
 
         return score
 
     def _held_out(self, network, sequences, held_out):
-        if not self.stateful:
-            return [network.batch(sequences, held_out)]
-        return [self._stretch(sequences, k) for k in held_out]
+        if self.stateful:
+            return (self._stretch(sequences, k) for k in held_out)
+        return _batches(network, sequences, held_out)
 
     # -------------------------------------------------------------------------------------- prediction
 
@@ -324,40 +330,52 @@ class SequenceGenerator(SequenceEstimator):
         self._check_known(sequences)
         inputs, targets = self._shifted(sequences)
         out = np.empty(targets.size)
-        with threads.limit(self.n_jobs):
-            if self._boundary is not None:
-                for first in range(0, len(inputs), 256):
-                    numbers = np.arange(first, min(first + 256, len(inputs)))
-                    batch = self.network_.batch(inputs, numbers)
-                    out[batch.rows] = _picked(self.network_.forward(batch), targets[batch.rows])
-                return out
-            state = None
-            for first in range(0, targets.size, STRETCH):
-                part = slice(first, first + STRETCH)
-                outputs, state = self._read(inputs.values[part], state)
-                out[part] = _picked(outputs, targets[part])
+        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+            for rows, outputs in self._all_outputs(inputs):
+                _check_finite(outputs)
+                out[rows] = log_probabilities(outputs, targets[rows])
         return out
+
+    def _all_outputs(self, inputs):
+        """Rows of the inputs, and the outputs (n, K) after them, piece by piece."""
+        if self._boundary is not None:
+            for batch in _batches(self.network_, inputs, np.arange(len(inputs))):
+                yield batch.rows, self.network_.forward(batch)
+            return
+        state = None
+        for first in range(0, inputs.values.size, STRETCH):
+            rows = slice(first, first + STRETCH)
+            outputs, state = self._read(inputs.values[rows], state)
+            yield rows, outputs
 
     def _read(self, tokens, state):
         """Outputs (T, K) of one sequence's tokens, and the states after it."""
         T = tokens.size
         batch = Batch(regular_packing(T, 1, 1), np.arange(T), tokens, np.zeros(1, np.int64))
-        return self.network_.read(batch, state)
+        with threads.limit(self.n_jobs):
+            return self.network_.read(batch, state)
 
 
-def _picked(outputs, targets):
-    """Log probabilities of the targets (S,)."""
-    return log_softmax(outputs.astype(np.float64), axis=1)[np.arange(targets.size), targets]
+def _batches(network, sequences, numbers):
+    """The sequences of these numbers, few at a time: each step has as many outputs as there are tokens."""
+    return (network.batch(sequences, numbers[k : k + AT_ONCE]) for k in range(0, numbers.size, AT_ONCE))
+
+
+def _check_finite(outputs):
+    if not np.isfinite(outputs).all():
+        raise ValueError("X makes the network's outputs overflow; train with a lower learning_rate_init or clip_norm")
 
 
 def _draw(logits, temperature, top_k, top_p, rng):
     """A token, from its distribution cut to the most probable ones."""
     if temperature == 0:
         return int(logits.argmax())
-    order = np.argsort(-logits, kind="stable")
-    p = softmax(logits[order] / temperature)
-    if top_k is not None:
-        p[top_k:] = 0
-    if top_p is not None:
-        p[np.cumsum(p) - p >= top_p * p.sum()] = 0  # those before it have that much already
-    return int(order[rng.choice(p.size, p=p / p.sum())])
+    p = softmax((logits - logits.max()) / temperature)
+    if top_k is not None or top_p is not None:
+        order = np.argsort(-p, kind="stable")
+        ahead = np.cumsum(p[order]) - p[order]
+        is_left = np.arange(p.size) < (p.size if top_k is None else top_k)
+        if top_p is not None:
+            is_left &= ahead < top_p * p[order][is_left].sum()  # those before it have not that much yet
+        p[order[~is_left]] = 0
+    return int(rng.choice(p.size, p=p / p.sum()))

@@ -8,9 +8,12 @@ value is the mean.  Outputs are those of the dense head, before softmax or the l
 from functools import partial
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from fastrnn.kernels import softmax
+
+LEAST_SHARE = 1e-4
+"""Of a label among the targets, where a head starts; one that never comes keeps a chance."""
 
 
 def cross_entropy(outputs, targets, weights):
@@ -20,12 +23,32 @@ def cross_entropy(outputs, targets, weights):
     return _sum(losses, weights), d_outputs
 
 
+def log_probabilities(outputs, targets):
+    """log softmax(outputs)[target], (n,), for targets (n,) of integers."""
+    losses = np.empty(len(outputs))
+    softmax.cross_entropy(np.empty_like(outputs), losses, outputs, targets, np.ones(len(outputs)))
+    return -losses
+
+
 def binary_cross_entropy(outputs, targets, weights):
     """-log of the logistic probability of targets (n, K) of 0 and 1, summed over the K."""
     # log(1 + exp(-|z|)) + max(z, 0) - z t never overflows.
     losses = np.log1p(np.exp(-np.abs(outputs))) + np.maximum(outputs, 0) - outputs * targets
     gradient = expit(outputs) - targets
     return _sum(losses.sum(axis=1), weights), _weighted(gradient, weights, outputs.dtype)
+
+
+def log_odds(loss, targets, weights, n_outputs):
+    """The outputs (n_outputs,) that give each class, or label, its share of the targets; zeros for other losses.
+
+    No share counts as less than LEAST_SHARE, so that none is impossible.
+    """
+    if loss is cross_entropy:
+        shares = np.bincount(targets, weights, n_outputs) / weights.sum()
+        return np.log(np.maximum(shares, LEAST_SHARE))
+    if loss is binary_cross_entropy:
+        return logit(np.clip(weights @ targets / weights.sum(), LEAST_SHARE, 1 - LEAST_SHARE))
+    return np.zeros(n_outputs)
 
 
 def squared(outputs, targets, weights):

@@ -51,12 +51,13 @@ class Parameters:
         self.version = object()
 
     def __getstate__(self):
-        # Views would come back as arrays of their own.
-        return {k: v for k, v in self.__dict__.items() if k not in ("_stored", "stored_gradients")}
+        # Views would come back as arrays of their own, and gradients are of no use elsewhere.
+        dropped = ("_stored", "stored_gradients", "gradients")
+        return {k: v for k, v in self.__dict__.items() if k not in dropped}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        self.bind(self.values, self.gradients)
+        self.bind(self.values, np.zeros_like(self.values))
 
     def _stored_view(self, vector, name):
         shape = self.shapes[name] if name in self._by_row else self.shapes[name][::-1]

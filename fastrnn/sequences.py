@@ -33,6 +33,10 @@ class Sequences:
     def __getitem__(self, k):
         return self.values[self.offsets[k] : self.offsets[k + 1]]
 
+    def number_of(self, row):
+        """The sequence that a row of `values` belongs to."""
+        return int(np.searchsorted(self.offsets, row, side="right")) - 1
+
     def split(self, rows):
         """A 1-D object array of the sequences' rows of an array (S, ...) ordered as `values`."""
         return as_objects([rows[a:b] for a, b in pairwise(self.offsets)])
@@ -98,7 +102,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
         return Sequences(values if tokens == "characters" else values.ravel(), offsets)
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values).all(axis=1)))
-        k = int(np.searchsorted(offsets, row, side="right")) - 1
+        k = Sequences(values, offsets).number_of(row)
         step, column = row - offsets[k], int(np.argmin(np.isfinite(values[row])))
         raise ValueError(
             f"{name}[{k}] contains NaN or infinity (at step {step}, feature {column}, as "

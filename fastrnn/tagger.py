@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.chain import LinearChain
@@ -72,6 +73,9 @@ class SequenceTagger(SequenceEstimator):
         "crf", "character_embedding_dim", "character_hidden_size",
     )  # fmt: skip
 
+    readout = None
+    """A row of outputs for each step."""
+
     def __init__(
         self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True,
         nonlinearity="tanh", bias=True, dropout=0.0, embedding_dim=None, embeddings=None,
@@ -136,7 +140,13 @@ class SequenceTagger(SequenceEstimator):
     def score(self, X, y, sample_weight=None):
         """The fraction of steps labelled rightly; of several labels a step, the fraction of labels."""
         outputs, sequences = self._outputs(X)
-        right = self._decoded(outputs, sequences.offsets) == self._label_rows(y, sequences)
+        predicted, labels = self._decoded(outputs, sequences.offsets), self._label_rows(y, sequences)
+        if predicted.shape != labels.shape or (predicted.dtype.kind in "OSU") != (labels.dtype.kind in "OSU"):
+            raise ValueError(
+                f"y holds {labels.dtype} labels, {labels.shape[1:]} a step, but the fit was on {predicted.dtype}, "
+                f"{predicted.shape[1:]} a step"
+            )
+        right = predicted == labels
         weights = self._step_weights(sample_weight, sequences)
         return float(np.average(right.reshape(len(weights), -1).mean(axis=1), weights=weights))
 
@@ -177,13 +187,19 @@ class SequenceTagger(SequenceEstimator):
                 raise ValueError(f"y[{k}] has {len(labels)} labels, but X[{k}] has {sequences.lengths[k]} steps")
             if labels.dtype.kind == "f" and not np.isfinite(labels).all():
                 raise ValueError(f"y[{k}] contains NaN or infinity")
+            if (labels.dtype.kind in "OSU") != (arrays[0].dtype.kind in "OSU"):
+                raise ValueError(f"y[{k}] holds {labels.dtype} labels, but y[0] {arrays[0].dtype}; make them alike")
         return np.concatenate(arrays)
 
     def _set_classes(self, labels, classes):
         if self._is_multilabel:
             self._refuse_with_crf("y with several labels a step")
+            for name, value in (("class_weight", self.class_weight), ("classes", classes)):
+                if value is not None:
+                    raise ValueError(f"{name}={value!r} is for one label a step; y holds rows of 0 and 1")
             self.classes_ = np.arange(labels.shape[1])
             return
+        check_classification_targets(labels)
         self.classes_ = np.unique(labels if classes is None else classes)
         if self.classes_.size < 2:
             raise ValueError(f"y has {self.classes_.size} class, {self.classes_}: a tagger needs at least two")
@@ -200,7 +216,7 @@ class SequenceTagger(SequenceEstimator):
             wrong = ~np.isin(labels, self.classes_)
         if wrong.any():
             row = int(np.argmax(wrong))
-            k = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
+            k = sequences.number_of(row)
             expected = f"rows of {len(self.classes_)} times 0 or 1" if self._is_multilabel else "labels"
             raise ValueError(
                 f"y[{k}] holds {labels[row]!r} at step {row - sequences.offsets[k]}; expected {expected}, as in the "
@@ -229,9 +245,6 @@ class SequenceTagger(SequenceEstimator):
             raise ValueError(f"{what} does not go with crf=True, which scores a sequence as a whole")
 
     # -------------------------------------------------------------------------------------- network
-
-    def _readout(self):
-        return None
 
     def _token_form(self, is_tokens, reset):
         if reset:
@@ -276,6 +289,10 @@ class SequenceTagger(SequenceEstimator):
 
     def _validation_score(self, network, problem, held_out):
         batch = network.batch(problem.sequences, held_out)
+        if self._is_multilabel:  # most labels are 0, and rightly predicted by a model that knows nothing
+            goals = problem.targets[batch.rows]
+            weights = np.full(len(goals), 1 / len(goals))
+            return lambda: -problem.loss(network.forward(batch), goals, weights)[0]
         rows, offsets = batch.packing.by_sequence
         expected = problem.targets[batch.rows][rows]
         if not self._is_multilabel:

@@ -115,7 +115,7 @@ def test_frozen_vectors_have_no_gradient_and_leave_the_others_theirs():
 
 def stepwise(network, source, inputs, numbers, width=1):
     """Outputs of each sequence's steps, decoded side by side with the longest; all continuations are alike."""
-    step, n = network.stepper(source, width), len(numbers)
+    step, n = network.stepper(network.encode(source), width), len(numbers)
     outputs, rng = [], np.random.default_rng(4)
     for t in range(inputs.lengths[numbers].max()):
         x = np.array([inputs[k][min(t, inputs.lengths[k] - 1)] for k in numbers])
@@ -159,11 +159,11 @@ def test_continuations_go_on_from_those_picked():
     network = make()
     sources, _ = make_problem(2)
     source = network.source(sources, np.arange(2))
-    step = network.stepper(source, 2)
+    step = network.stepper(network.encode(source), 2)
     step(np.array([0, 1, 2, 3]), np.arange(4))
     swapped = step(np.array([1, 1, 1, 1]), np.array([1, 0, 3, 3]))
     for k, before in enumerate((1, 0, 3, 3)):
-        alone = network.stepper(network.source(sources, np.array([k // 2])))
+        alone = network.stepper(network.encode(network.source(sources, np.array([k // 2]))))
         alone(np.array([before]), np.array([0]))
         assert_within(1e-12, swapped[k], alone(np.array([1]), np.array([0]))[0])
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from fastrnn import SequenceGenerator, generator
 from fastrnn.generator import _draw
-from fastrnn.losses import cross_entropy
+from fastrnn.losses import cross_entropy, log_probabilities
 from fastrnn.preprocessing import Tokenizer
 from fastrnn.sequences import Sequences
 
@@ -86,7 +86,7 @@ def test_scores_are_those_of_one_step_after_the_other(model, endless):
         state, found = None, []
         for token, wanted in zip(read, expected, strict=True):
             outputs, state = fitted._read(np.array([token]), state)
-            found.append(log_softmax(outputs[0].astype(float))[wanted])
+            found.append(log_probabilities(outputs, np.array([wanted]))[0])
         assert_same_bits(fitted._log_probabilities([x]), np.array(found))
         score = np.mean(found)
         np.testing.assert_allclose(fitted.score([x]), score, rtol=1e-12)
@@ -207,7 +207,7 @@ def test_an_iterator_reads_no_further_than_it_is_asked(endless, monkeypatch):
     made = endless.iter_sample([0, 1, 2], random_state=0)
     assert not n_read
     first = list(islice(made, 5))
-    assert n_read == [3, 1, 1, 1, 1]
+    assert n_read == [2, 1, 1, 1, 1, 1]
     assert [*first, *islice(made, 400)] == endless.sample([0, 1, 2], 405, random_state=0).tolist()
 
 

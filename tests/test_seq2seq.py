@@ -119,7 +119,7 @@ def test_the_score_of_early_stopping_is_the_negative_loss():
 @pytest.mark.parametrize("kind", OF_TOKENS)
 def test_greedy_and_beam(kind):
     X, y = data_for(kind)
-    model = make_estimator(kind, max_iter=4, max_length=9).fit(X, y)
+    model = make_estimator(kind, max_iter=12, max_length=9).fit(X, y)
     greedy, scores = model._decoded(X, 1)
     for x, tokens, score in zip(X, greedy, scores, strict=True):
         expected, found = _greedy(model, x), _score(model, x, tokens)
@@ -247,7 +247,7 @@ def test_the_loss_of_numbers():
     scaled = [(labels - every.mean(axis=0)) / every.std(axis=0) for labels in y]
     losses = []
     for x, labels in zip(X, scaled, strict=True):
-        step = model.network_.stepper(x[np.newaxis])
+        step = model.network_.stepper(model.network_.encode(x[np.newaxis]))
         for t, (before, now) in enumerate(zip([0 * labels[0], *labels], labels, strict=False)):
             outputs = step(before[np.newaxis], np.array([0]))[0]
             p = sigmoid(outputs[2])
@@ -261,7 +261,7 @@ def test_numbers_feed_on_what_has_been_put_out():
     model = make_estimator("vector_to_numbers", max_iter=10, dtype="float64").fit(X, y)
     every = np.concatenate(y)
     for x, predicted in zip(X, model.predict(X), strict=True):
-        step, before, made = model.network_.stepper(x[np.newaxis]), np.zeros((1, 2)), []
+        step, before, made = model.network_.stepper(model.network_.encode(x[np.newaxis])), np.zeros((1, 2)), []
         while len(made) < model.max_length_:
             outputs = step(before, np.array([0]))
             before = outputs[:, :2].copy()

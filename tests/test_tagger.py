@@ -85,7 +85,7 @@ def test_words_that_are_new_are_known_by_their_characters():
 
 
 @pytest.mark.parametrize("crf", [False, True])
-@pytest.mark.parametrize("labels", [["b", "a"], [7, -1], [True, False], [1.5, 0.0], ["B-PER", "O"]], ids=str)
+@pytest.mark.parametrize("labels", [["b", "a"], [7, -1], [True, False], [2.0, 0.0], ["B-PER", "O"]], ids=str)
 def test_labels_come_back_as_they_were(labels, crf):
     X, codes = tagged(60)
     y = [np.array(labels)[(c == "up").astype(int)] for c in codes]

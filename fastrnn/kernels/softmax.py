@@ -20,7 +20,7 @@ from fastrnn.kernels.vectors import (
 
 @njit(**OPTIONS)
 def softmax(p, x, K):
-    """p = softmax(x), which may be the same; returns log of the sum of exp(x)."""
+    """p = softmax(x), which may be the same; returns the largest x, and log of the sum of exp(x - largest)."""
     largest = _largest(x, K)
     for k in range(0, K, lanes(x)):
         store_some(p, k, exp(load_some(x, k, K - k) - largest), K - k)
@@ -31,7 +31,7 @@ def softmax(p, x, K):
     factor = 1 / sum_of_all
     for k in range(0, K, lanes(x)):
         store_some(p, k, load_some(p, k, K - k) * factor, K - k)
-    return largest + np.log(sum_of_all)
+    return largest, np.log(sum_of_all)
 
 
 @njit(**OPTIONS)
@@ -53,7 +53,8 @@ def cross_entropy(d_outputs, losses, outputs, targets, weights):
     K, stride = outputs.shape[1], outputs.strides[0] // outputs.itemsize
     for row in range(losses.size):
         x, d = at(outputs, row * stride), at(d_outputs, row * K)
-        losses[row] = softmax(d, x, K) - x[targets[row]]
+        largest, log_sum = softmax(d, x, K)
+        losses[row] = log_sum - (x[targets[row]] - largest)
         d[targets[row]] -= 1.0
         for k in range(0, K, lanes(outputs)):
             store_some(d, k, load_some(d, k, K - k) * weights[row], K - k)

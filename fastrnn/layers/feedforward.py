@@ -21,7 +21,10 @@ class Dense:
         self.input_size, self.output_size = input_size, output_size
         shapes = {"weight": (output_size, input_size), "bias": (output_size,)}
         self.parameters = Parameters(shapes, dtype)
-        self._x = None
+        self._x, self._packed = None, (None, None)
+
+    def __getstate__(self):
+        return {**self.__dict__, "_x": None, "_packed": (None, None)}
 
     def reset_parameters(self, rng):
         """Uniform in +-1 / sqrt(inputs), as `torch.nn.Linear`."""
@@ -31,16 +34,22 @@ class Dense:
 
     def forward(self, x, keep=False):
         """Rows x (n, inputs) to rows (n, outputs)."""
-        dtype, n = x.dtype, len(x)
-        width = padded(self.output_size, dtype)
-        panels = empty_aligned((self.input_size * width,), dtype)
-        pack_panels(panels, self.input_size, 0, self.parameters.stored("weight"))
-        out = empty_aligned((n, width), dtype)
+        width = padded(self.output_size, x.dtype)
+        out = empty_aligned((len(x), width), x.dtype)
         out[:, : self.output_size] = self.parameters.stored("bias")
         out[:, self.output_size :] = 0
-        add_rows_product(out, x, panels, self.input_size)
+        add_rows_product(out, x, self._panels(width), self.input_size)
         self._x = x if keep else None
         return out[:, : self.output_size]
+
+    def _panels(self, width):
+        """The weights packed for `forward`, made anew when they have changed."""
+        version, panels = self._packed
+        if version is not self.parameters.version:
+            version, panels = self.parameters.version, empty_aligned((self.input_size * width,), self.parameters.dtype)
+            pack_panels(panels, self.input_size, 0, self.parameters.stored("weight"))
+            self._packed = version, panels  # at once: two threads may come here
+        return panels
 
     def backward(self, d_out):
         """d_out (n, outputs) to d_x (n, inputs padded); adds to the parameters' gradients."""
@@ -79,6 +88,10 @@ class Embedding:
     @property
     def parts(self):
         return {"embedding": self}
+
+    def freeze(self, is_frozen=True):
+        """Leave the vectors as they are from now on, or train them again."""
+        self.is_frozen = is_frozen
 
     def reset_parameters(self, rng):
         """Standard normal, as `torch.nn.Embedding`."""

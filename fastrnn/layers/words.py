@@ -39,6 +39,10 @@ class WordEmbedding:
         """The table of words."""
         return self.words.parameters
 
+    def freeze(self, is_frozen=True):
+        """Leave the words' own vectors as they are from now on, or train them again."""
+        self.words.freeze(is_frozen)
+
     @property
     def parts(self):
         return {"embedding": self.words, "character_embedding": self.characters, "character_recurrent": self.recurrent}

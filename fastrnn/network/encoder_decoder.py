@@ -77,7 +77,7 @@ class EncoderDecoder(Network):
         return {**parts, "head": self.head}
 
     def __getstate__(self):
-        return {**self.__dict__, "_states": None}
+        return {**super().__getstate__(), "_states": None}
 
     def set_dropout(self, rate):
         """Drop this fraction from now on."""
@@ -157,16 +157,16 @@ class EncoderDecoder(Network):
         """Outputs (S, K) of the targets' packed rows, each step given the target's step before; and the weights."""
         of_decoder = None if dropout_key is None else dropout_key + OF_DECODER
         encoded = self.encode(source, keep, dropout_key)
-        places = self.places(batch, encoded)
+        places = self.places(source, batch)
         state = self.first_state(encoded.context, keep)
         outputs, _, weights = self.decode(batch, encoded, encoded.context, state, places, keep, of_decoder)
         return outputs, weights
 
-    def places(self, batch, encoded):
+    def places(self, source, batch):
         """Each target sees the steps of its own source."""
         if self.attention is None:
             return None
-        return Places(*batch.packing.by_sequence, *encoded.packing.by_sequence)
+        return Places(*batch.packing.by_sequence, *source.packing.by_sequence)
 
     def backward(self, source, batch, d_outputs, dropout_key=None):
         """Add to `gradient`."""
@@ -211,13 +211,12 @@ class EncoderDecoder(Network):
 
     # ------------------------------------------------------------------------------------- one step at a time
 
-    def stepper(self, source, width=1):
+    def stepper(self, encoded, width=1):
         """A function of (x, picks) that decodes a step: outputs (B * width, K).
 
-        `width` continuations of each source are decoded side by side; x (B * width,) or (B * width, n_values) is what
-        they read, and picks (B * width,) which of the last step's each goes on from.
+        `width` continuations of each source, as `encode` returned them, are decoded side by side; x (B * width,) or
+        (B * width, n_values) is what they read, and picks (B * width,) which of the last step's each goes on from.
         """
-        encoded = self.encode(source)
         n_rows = len(encoded.context) * width
         context = np.repeat(encoded.context, width, axis=0)
         state = self.first_state(context)

@@ -80,6 +80,10 @@ class Network:
             self.decays[span] = part.parameters.is_decayed()
             start += size
 
+    def __getstate__(self):
+        # The parts hold the same parameters.
+        return {k: v for k, v in self.__dict__.items() if k not in ("theta", "gradient", "decays")}
+
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._gather_parameters()

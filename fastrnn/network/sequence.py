@@ -39,7 +39,7 @@ class SequenceNetwork(Network):
         super().__init__({**encoder.parts, "head": self.head, **chains}, rng)
 
     def __getstate__(self):
-        return {**self.__dict__, "final_state": None, "_memory": None}
+        return {**super().__getstate__(), "final_state": None, "_memory": None}
 
     def set_dropout(self, rate):
         """Drop this fraction from now on."""

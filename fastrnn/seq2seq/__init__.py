@@ -1,0 +1,6 @@
+"""Decoders: sequences, or vectors, to sequences of other lengths."""
+
+from fastrnn.seq2seq.sequence import SequenceToSequence
+from fastrnn.seq2seq.vector import VectorToSequence
+
+__all__ = ["SequenceToSequence", "VectorToSequence"]

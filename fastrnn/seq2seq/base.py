@@ -1,0 +1,177 @@
+"""What the estimators with a decoder share."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy.special import log_softmax
+from sklearn.utils import check_consistent_length
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from fastrnn import threads
+from fastrnn.base import KEYS_OF_AN_EPOCH, Problem, SequenceEstimator
+from fastrnn.decoding import beam_search
+from fastrnn.layers.feedforward import Embedding
+from fastrnn.losses import cross_entropy
+from fastrnn.network.encoder_decoder import EncoderDecoder
+from fastrnn.network.parts import make_cell
+from fastrnn.sequences import Sequences, as_sequences
+
+SOURCES = 256
+"""Sequences decoded at once."""
+LENGTH = Interval(Integral, 1, None, closed="left")
+
+
+class DecodingEstimator(SequenceEstimator):
+    """What estimators with a decoder share; targets are tokens unless a subclass says otherwise."""
+
+    readout = None
+
+    def _problem(self, X, y, sample_weight, goes_on):
+        sequences = self._check_sequences(X, reset=not goes_on)
+        weights = self._check_weights(sample_weight, len(sequences))
+        targets = self._check_targets(y, sequences, reset=not goes_on, weights=weights)
+        longest = int(targets.lengths.max())
+        if longest == 0:
+            raise ValueError("y holds no token at all; at least one target must have one")
+        self.max_length_ = self.max_length or max(longest, self.max_length_ if goes_on else 0)
+        n_outputs, loss = self._head()
+        inputs, goals = self._shifted(targets)
+        weights = self._normalised(np.repeat(weights, inputs.lengths))
+        return Problem(sequences, goals, weights, n_outputs, loss, inputs=inputs)
+
+    def _check_targets(self, y, sequences, *, reset, weights=None):
+        """y as `Sequences` of tokens."""
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        targets = as_sequences(y, self.dtype, name="y", tokens=True, may_be_empty=True)
+        check_consistent_length(sequences, targets)
+        self._check_longest(targets)
+        n_tokens = int(targets.values.max(initial=0)) + 1
+        if reset:
+            self.n_target_tokens_ = n_tokens
+        elif n_tokens > self.n_target_tokens_:
+            k = targets.number_of(int(targets.values.argmax()))
+            raise ValueError(
+                f"y[{k}] holds the token {n_tokens - 1}, but the first fit has seen tokens up to "
+                f"{self.n_target_tokens_ - 1}"
+            )
+        return targets
+
+    def _check_longest(self, targets):
+        """No target may be longer than `max_length`."""
+        longest = int(targets.lengths.max())
+        if self.max_length is not None and longest > self.max_length:
+            raise ValueError(
+                f"y[{int(targets.lengths.argmax())}] has {longest} steps, but max_length={self.max_length}"
+            )
+
+    @property
+    def _end(self):
+        """The token that ends a target, and stands before its first."""
+        return self.n_target_tokens_
+
+    def _head(self):
+        """Number of outputs, and the loss."""
+        return self.n_target_tokens_ + 1, cross_entropy
+
+    def _shifted(self, targets):
+        """What the decoder reads, as `Sequences`, and what is to come out of it, a row a step."""
+        inputs = np.insert(targets.values, targets.offsets[:-1], self._end)
+        goals = np.insert(targets.values, targets.offsets[1:], self._end)
+        return Sequences(inputs, targets.offsets + np.arange(len(targets) + 1)), goals
+
+    def _new_network(self, problem, n_steps, rng):
+        encoder, width = self._new_source(problem.sequences)
+        embedding = self._new_target_embedding()
+        n_values = 0 if embedding is not None else problem.inputs.values.shape[1]
+        recurrent = {
+            "hidden_size": self.hidden_size, "num_layers": self.num_layers, "bias": self.bias
+        }  # fmt: skip
+        cell = make_cell(self.cell, self.nonlinearity)
+        return EncoderDecoder(
+            encoder, width, embedding, n_values, problem.n_outputs, cell, recurrent, self._attention(),
+            self.dropout, self.dtype, rng,
+        )  # fmt: skip
+
+    def _new_target_embedding(self):
+        return Embedding(self.n_target_tokens_ + 1, self.target_embedding_dim, self.dtype)
+
+    def _objective(self, problem):
+        network, inputs = self.network_, problem.inputs
+
+        def loss_and_gradient(numbers, epoch):
+            source = network.source(problem.sequences, numbers)
+            batch = network.target(inputs, numbers)
+            share = problem.weights[batch.rows] * (len(inputs) / (len(numbers) * problem.weights.size))
+            key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
+            if self.solver == "lbfgs":
+                key = None
+            return network.loss_and_gradient(source, batch, problem.loss, problem.targets[batch.rows], share, key)
+
+        return loss_and_gradient
+
+    def _validation_score(self, network, problem, held_out):
+        """The negative loss; to decode after each epoch would take too long."""
+        source = network.source(problem.sequences, held_out)
+        batch = network.target(problem.inputs, held_out)
+        goals = problem.targets[batch.rows]
+        weights = problem.weights[batch.rows] / problem.weights[batch.rows].sum()
+        return lambda: -problem.loss(network.forward(source, batch)[0], goals, weights)[0]
+
+    def _checked(self, X):
+        check_is_fitted(self, "network_")
+        sequences = self._check_sequences(X, reset=False)
+        self._check_known(sequences)
+        return sequences
+
+    def _decoded(self, X, beam_width):
+        """A list of token arrays, and their scores."""
+        sequences, tokens, scores = self._checked(X), [], []
+        if not isinstance(beam_width, Integral) or beam_width < 1:
+            raise ValueError(f"beam_width must be an integer >= 1; got {beam_width!r}")
+        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+            for numbers in portions(len(sequences)):
+                source = self.network_.source(sequences, numbers)
+                found, values = self._search(source, numbers.size, beam_width)
+                check_finite(values, numbers[0])
+                tokens += found
+                scores.append(values)
+        return tokens, np.concatenate(scores)
+
+    def _search(self, source, n, beam_width):
+        """Beam search, or the greedy choice wherever that is better."""
+        widths = (1,) if beam_width == 1 else (beam_width, 1)
+        found, scores = [None] * n, np.full(n, -np.inf)
+        encoded = self.network_.encode(source)
+        for width in widths:
+            step = self.network_.stepper(encoded, width)
+            tokens, values = beam_search(
+                lambda x, picks, step=step: log_softmax(step(x, picks).astype(np.float64), axis=1),
+                n, width, self._end, self._end, self.max_length_,
+            )  # fmt: skip
+            for k in np.flatnonzero(values > scores):
+                found[k], scores[k] = tokens[k], values[k]
+        return found, scores
+
+    def _exact(self, X, y, sample_weight):
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        predicted = self.predict(X)
+        check_consistent_length(predicted, y)
+        right = [np.array_equal(a, b) for a, b in zip(predicted, y, strict=True)]
+        return float(np.average(right, weights=self._check_weights(sample_weight, len(right))))
+
+
+def portions(n):
+    """Numbers of the sources that are worked on at once."""
+    return np.split(np.arange(n), np.arange(SOURCES, n, SOURCES))
+
+
+def check_finite(values, first):
+    """Each must be finite; the first is that of X[first]."""
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"X[{first + int(np.argmin(np.isfinite(values)))}] makes the network's outputs overflow: it is longer, or "
+            "its values are larger, than what the network was trained on"
+        )

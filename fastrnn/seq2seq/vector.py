@@ -1,0 +1,199 @@
+"""Vectors to sequences: decoders that feed on what they have put out."""
+
+import numpy as np
+from scipy.special import expit
+from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from fastrnn import threads
+from fastrnn.base import SHARED_CONSTRAINTS
+from fastrnn.losses import binary_cross_entropy, squared
+from fastrnn.seq2seq.base import LENGTH, DecodingEstimator, check_finite
+from fastrnn.sequences import Sequences, as_objects, as_sequences
+
+
+class VectorToSequence(DecodingEstimator):
+    """Make sequences out of vectors (1 to N): tokens or numbers, until the model ends them.
+
+    The vector gives the decoder its first states and is read at every step (Vinyals et al. 2015; Wen et al. 2015).
+
+    Parameters that are not listed are those of `SequenceToSequence`.
+
+    Parameters
+    ----------
+    target_embedding_dim : int or None, default=64
+        The length of a trained vector for each token of y; None if y holds numbers.
+
+    Attributes
+    ----------
+    n_target_tokens_ : int
+        Tokens of y are integers from 0 to n_target_tokens_ - 1 (not for numbers).
+    max_length_ : int
+
+    Examples
+    --------
+    Count down from a number:
+
+    >>> import numpy as np
+    >>> from fastrnn import VectorToSequence
+    >>> X = np.arange(1, 6).repeat(40)[:, np.newaxis] / 5
+    >>> y = [np.arange(n, 0, -1) for n in np.arange(1, 6).repeat(40)]
+    >>> model = VectorToSequence(hidden_size=32, random_state=0).fit(X, y)
+    >>> model.predict([[3 / 5]])[0]
+    array([3, 2, 1])
+    """
+
+    _parameter_constraints = {
+        **{k: v for k, v in SHARED_CONSTRAINTS.items() if "embedding" not in k},
+        "target_embedding_dim": [LENGTH, None],
+        "max_length": [LENGTH, None],
+    }
+
+    _shape_parameters = (
+        "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "target_embedding_dim", "dtype"
+    )  # fmt: skip
+
+    bidirectional, bptt_steps = False, None
+    embedding_dim, embeddings, freeze_embeddings = None, None, False
+
+    def __init__(
+        self, *, cell="lstm", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True,
+        dropout=0.0, target_embedding_dim=64, max_length=None, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
+        alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None,
+        early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None,
+        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        callbacks=None,
+    ):  # fmt: skip
+        self._store(locals())
+
+    def fit(self, X, y, sample_weight=None):
+        """Train.
+
+        Parameters
+        ----------
+        X : array (n, F)
+            Scale features to about 1.
+        y : list of n arrays (M_i,) of tokens; without target_embedding_dim of (M_i, K) or (M_i,) numbers
+        sample_weight : array (n,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input of a wrong kind, before any training; the message names the sequence.
+        DivergenceError
+            If the loss becomes NaN.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X, beam_width=1):
+        """The sequence of each vector, a 1-D object array of n arrays: (M_i,) tokens, or (M_i, K) or (M_i,) numbers.
+
+        beam_width : int, default=1
+            Of tokens; as for `SequenceToSequence`.
+        """
+        check_is_fitted(self, "network_")
+        if self.network_.target_embedding is not None:
+            return as_objects(self._decoded(X, beam_width)[0])
+        return self._numbers(self._checked(X).values)
+
+    def score(self, X, y, sample_weight=None):
+        """Of tokens the fraction of sequences without any mistake; of numbers R^2 over all steps of y.
+
+        A prediction that is too short is continued by its last step, one that is too long is cut.
+        """
+        check_is_fitted(self, "network_")
+        if self.network_.target_embedding is not None:
+            return self._exact(X, y, sample_weight)
+        expected = as_sequences(y, np.float64, name="y")
+        check_consistent_length(X, expected)
+        rows = [p[np.minimum(np.arange(n), len(p) - 1)].reshape(n, -1)
+                for p, n in zip(self.predict(X), expected.lengths, strict=True)]  # fmt: skip
+        weights = np.repeat(self._check_weights(sample_weight, len(expected)), expected.lengths)
+        return r2_score(expected.values, np.concatenate(rows), sample_weight=weights)
+
+    def _check_sequences(self, X, *, reset):
+        dtype = self.dtype if reset else self.network_.theta.dtype
+        X = validate_data(self, X, reset=reset, dtype=dtype)
+        return Sequences(X, np.arange(len(X) + 1))
+
+    def _check_targets(self, y, sequences, *, reset, weights=None):
+        if self.target_embedding_dim is not None:
+            return super()._check_targets(y, sequences, reset=reset)
+        targets = as_sequences(y, np.float64, name="y")
+        check_consistent_length(sequences, targets)
+        self._check_longest(targets)
+        if reset:
+            self._y_is_flat = np.ndim(y[0]) == 1
+            weights = np.repeat(weights, targets.lengths)
+            scaler = StandardScaler().fit(targets.values, sample_weight=weights)
+            self._y_mean, self._y_scale = scaler.mean_, scaler.scale_
+        elif targets.values.shape[1] != self._y_mean.size:
+            raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
+        return targets
+
+    def _head(self):
+        if self.target_embedding_dim is not None:
+            return super()._head()
+        return self._y_mean.size + 1, _numbers_and_end
+
+    def _shifted(self, targets):
+        if self.target_embedding_dim is not None:
+            return super()._shifted(targets)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = ((targets.values - self._y_mean) / self._y_scale).astype(self.dtype)
+        if not np.isfinite(scaled).all():
+            raise ValueError(f"y is too large for {self.dtype}: its standardised values overflow; scale it")
+        before = np.roll(scaled, 1, axis=0)
+        before[targets.offsets[:-1]] = 0
+        is_last = np.zeros((len(scaled), 1), self.dtype)
+        is_last[targets.offsets[1:] - 1] = 1
+        return Sequences(before, targets.offsets), np.hstack([scaled, is_last])
+
+    def _attention(self):
+        return None
+
+    def _new_source(self, sequences):
+        return None, sequences.values.shape[1]
+
+    def _new_target_embedding(self):
+        return None if self.target_embedding_dim is None else super()._new_target_embedding()
+
+    def _numbers(self, X):
+        """Each step is what the next one reads, until one of them says that it is the last."""
+        n, K = len(X), self._y_mean.size
+        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+            step = self.network_.stepper(self.network_.encode(X))
+            x, every, steps = np.zeros((n, K), X.dtype), np.arange(n), []
+            lengths = np.zeros(n, np.int64)
+            for t in range(1, self.max_length_ + 1):
+                outputs = step(x, every)
+                x = np.ascontiguousarray(outputs[:, :K])
+                steps.append(x * self._y_scale + self._y_mean)
+                lengths[(lengths == 0) & (expit(outputs[:, K]) > 0.5)] = t
+                if (lengths > 0).all():
+                    break
+        lengths[lengths == 0] = self.max_length_
+        values = np.stack(steps, axis=1)
+        if self._y_is_flat:
+            values = values[..., 0]
+        answers = [values[k, :length] for k, length in enumerate(lengths)]
+        check_finite(np.array([answer.sum() for answer in answers]), 0)
+        return as_objects(answers)
+
+
+def _numbers_and_end(outputs, targets, weights):
+    """Squared error of all columns but the last, and of that the cross-entropy of being the last step."""
+    value, d_numbers = squared(outputs[:, :-1], targets[:, :-1], weights)
+    of_end, d_end = binary_cross_entropy(outputs[:, -1:], targets[:, -1:], weights)
+    return value + of_end, np.hstack([d_numbers, d_end])
