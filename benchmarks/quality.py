@@ -77,7 +77,7 @@ SETTINGS = {
         "dropout": 0.3,
         "batch_size": 64,
         "bptt_steps": 100,
-        "max_iter": 12,
+        "max_iter": 8,
         "learning_rate_init": 3e-3,
     },
     "makemore-names": {"dropout": 0.2, "max_iter": 20},
