@@ -264,6 +264,8 @@ class SequenceEstimator(BaseEstimator):
             problem = self._problem(X, y, sample_weight, goes_on)
             rng = check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)
+            if not goes_on and self._readout() is None:
+                self._start_at_shares(problem)
             settings = self._settings(len(problem.sequences))
             self._trainer = Trainer(self.network_, settings, rng)
             self._train(problem, rng)
@@ -320,17 +322,18 @@ class SequenceEstimator(BaseEstimator):
         n_steps = int(problem.sequences.lengths[0]) if self._readout() == "concat" else None
         self._check_lengths(problem.sequences, n_steps)
         self.network_ = self._new_network(problem, n_steps, rng)
-        if self._readout() is None:
-            # Among many steps some labels are rare; to learn first how rare takes most of the training.
-            bias = log_odds(problem.loss, problem.targets, problem.weights, problem.n_outputs)
-            self.network_.head.parameters["bias"][...] += bias
-            self.network_.changed()
         if self.embeddings is not None:
             table = self.network_.embedding.parameters
             table["weight"][: len(self.embeddings)] = self.embeddings
             table.changed()
         self._shape = {name: getattr(self, name) for name in self._shape_parameters}
         self._dropout_seed = int(rng.randint(2**31)) if self.dropout else 0
+
+    def _start_at_shares(self, problem):
+        """Let the head's bias give each label of a step its share: rare ones need not be learned to be rare."""
+        bias = log_odds(problem.loss, problem.targets, problem.weights, problem.n_outputs)
+        self.network_.head.parameters["bias"][...] += bias
+        self.network_.changed()
 
     def _new_network(self, problem, n_steps, rng):
         sequences = problem.sequences

@@ -24,10 +24,12 @@ AT_ONCE = 32
 class SequenceGenerator(SequenceEstimator):
     """A language model: learn to predict each next token, and generate (Mikolov et al. 2010; Graves 2013).
 
-    Parameters that are not listed are those of `SequenceClassifier`.
+    Parameters that are not listed are those of `SequenceClassifier`, defaults included.
 
     Parameters
     ----------
+    cell : {"lstm", "gru", "rnn"}, default="lstm"
+    hidden_size : int, default=128
     stateful : bool, default=False
         False: X holds separate sequences, and the model learns too how they begin and end.  True: X is a stream, or
         several that are joined; it is cut into `batch_size` parts, which are read side by side in stretches of
@@ -38,11 +40,22 @@ class SequenceGenerator(SequenceEstimator):
         As for `SequenceClassifier`; None means 64 if stateful.
     shuffle : bool, default=True
         Not of streams, which are read in order.
+    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+    max_iter : int, default=20
 
     Attributes
     ----------
     n_tokens_ : int
         Tokens are integers from 0 to n_tokens_ - 1.
+    loss_curve_ : list of float
+        The mean training loss of a token in each epoch, in nats.
+    validation_scores_ : list of float or None
+        With early_stopping, `score` on the held-out part; of a stream its end.
+
+    Notes
+    -----
+    A stream loses its last tokens, fewer than `batch_size`; a short one is better cut into few parts, so that there are
+    more steps of the optimiser.  At the end of a Pipeline: ``pipe[-1].perplexity(pipe[:-1].transform(X))``.
 
     Examples
     --------
@@ -150,7 +163,10 @@ class SequenceGenerator(SequenceEstimator):
     def iter_sample(
         self, prefix=None, length=None, *, temperature=1.0, top_k=None, top_p=None, random_state=None
     ):  # fmt: skip
-        """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops."""
+        """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops.
+
+        With a `Tokenizer`'s ``names = tokenizer.get_feature_names_out()``, ``print(names[token], end="")`` shows each.
+        """
         check_is_fitted(self, "network_")
         is_wrong_k = top_k is not None and not (isinstance(top_k, Integral) and top_k >= 1)
         is_wrong_p = top_p is not None and not 0 < top_p <= 1
@@ -188,6 +204,11 @@ class SequenceGenerator(SequenceEstimator):
                 "prefix is empty: give at least one token"
                 + ("" if self._boundary is None else ", or None to begin a sequence")
             )
+        if np.ndim(prefix) != 1 or np.asarray(prefix).dtype.kind not in "iuf":
+            raise ValueError(
+                f"prefix must be one 1-D array of tokens; got {prefix!r}. A Tokenizer makes it of a text: "
+                "tokenizer.transform([text])[0]"
+            )
         prefix = as_sequences([prefix], self.dtype, tokens=True)
         self._check_known(prefix)
         start = [] if self._boundary is None else [self._boundary]
@@ -197,8 +218,8 @@ class SequenceGenerator(SequenceEstimator):
 
     def _check_sequences(self, X, *, reset):
         is_stream = self.stateful if reset else self._boundary is None
-        if is_stream and isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
-            X = [X]
+        if is_stream and hasattr(X, "__len__") and np.isscalar(next(iter(X), None)):
+            X = [np.asarray(X)]
         return super()._check_sequences(X, reset=reset)
 
     def _token_limits(self):

@@ -140,13 +140,21 @@ def _as_steps(x, what, tokens):
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
     if array.dtype.kind not in "fiub":
-        raise ValueError(f"{what} holds {array.dtype} values; sequences must be numbers")
+        raise ValueError(
+            f"{what} holds {array.dtype} values; sequences must be numbers (a fastrnn.preprocessing.Tokenizer makes "
+            "tokens of texts)"
+        )
     if array.ndim == 1:
         array = array[:, np.newaxis]
     n_columns = array.shape[1] if array.ndim == 2 else 0
     is_wrong = {True: n_columns != 1, "characters": n_columns < 2, False: array.ndim != 2}[tokens]
     if is_wrong:
-        expected = {True: "(T,)", "characters": "(T, 1 + L)", False: "(T, I) or (T,)"}[tokens]
+        expected = {
+            True: "(T,), a token a step (for words with characters set character_embedding_dim, for numbers "
+            "embedding_dim=None)",
+            "characters": "(T, 1 + L), as a Tokenizer with max_characters gives",
+            False: "(T, I) or (T,)",
+        }[tokens]
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
     return array
 
@@ -167,7 +175,10 @@ def _check_tokens(arrays, name):
         if x.size == 0:
             continue
         if x.dtype.kind == "f" and not (np.isfinite(x).all() and (x == np.floor(x)).all()):
-            raise ValueError(f"{name}[{k}] holds values that are no integers; tokens must be")
+            raise ValueError(
+                f"{name}[{k}] holds values that are no integers; tokens must be. For numbers set the embedding's "
+                "dimension to None"
+            )
         if x.min() < 0 or x.max() >= N_TOKENS:
             wrong = x.min() if x.min() < 0 else x.max()
             raise ValueError(f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}")

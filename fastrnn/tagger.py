@@ -21,10 +21,14 @@ from fastrnn.sequences import as_sequences
 class SequenceTagger(SequenceEstimator):
     """Label every step of sequences of any lengths with a recurrent network (N to N).
 
-    Parameters that are not listed are those of `SequenceClassifier`.
+    Parameters that are not listed are those of `SequenceClassifier`, defaults included.
 
     Parameters
     ----------
+    cell : {"lstm", "gru", "rnn"}, default="lstm"
+    embedding_dim : int or None, default=None
+        If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of this length; None
+        if X holds numbers.
     crf : bool, default=False
         Score each sequence of labels as a whole, with a linear-chain conditional random field (Lafferty et al. 2001;
         Huang et al. 2015) over the network's outputs: labels then depend on their neighbours.
@@ -36,15 +40,23 @@ class SequenceTagger(SequenceEstimator):
         Units of each direction of that network.
     class_weight : dict, "balanced" or None, default=None
         Weights of the steps with a label; not with `crf`.
+    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+    max_iter : int, default=30
 
     Attributes
     ----------
     classes_ : ndarray
         The labels; for several labels a step the numbers of their columns.
+    loss_curve_ : list of float
+        The mean training loss of a step in each epoch, in nats; of several labels their sum.
+    validation_scores_ : list of float or None
+        With early_stopping, `score` on the held-out part; for several labels, most of which are 0, the negative loss.
 
     Notes
     -----
     Several labels a step are independent: each has a logistic output (y holds rows of 0 and 1).
+
+    For scikit-learn's metrics join the steps: ``f1_score(np.concatenate(y), np.concatenate(tagger.predict(X)), ...)``.
 
     Examples
     --------
@@ -175,9 +187,11 @@ class SequenceTagger(SequenceEstimator):
             raise ValueError("requires y to be passed, but the target y is None")
         if not np.iterable(y):
             raise ValueError(f"y must be a list of label arrays, one for each of X; got {y!r}")
-        arrays = [np.asarray(labels) for labels in y]
+        arrays = [np.asarray(labels) for labels in (np.asarray(y) if hasattr(y, "columns") else y)]
         check_consistent_length(sequences, arrays)
         for k, labels in enumerate(arrays):
+            if labels.ndim == 0:
+                raise ValueError(f"y[{k}] is {labels.item()!r}; expected an array of labels, one for each step")
             if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
                 raise ValueError(
                     f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected a label for each step, "

@@ -129,13 +129,15 @@ def test_partial_fit_goes_on_with_the_state_of_the_optimizer(kind):
     X, y = data_for(kind)
     options = {"shuffle": False, "learning_rate": "constant", "dropout": 0.3}
     whole = fit(kind, X, y, max_iter=3, **options)
-    stepwise = make_estimator(kind, **options)
-    for _ in range(3):
-        assert stepwise.partial_fit(X, y) is stepwise
-    first = fit(kind, X, y, max_iter=2, **options).partial_fit(X, y)
-    for other in (stepwise, first):
+    # Only a fit starts from the labels' shares: a first part of the data may have others.
+    for n_first in (1, 2):
+        other = fit(kind, X, y, max_iter=n_first, **options)
+        for _ in range(n_first, 3):
+            assert other.partial_fit(X, y) is other
         assert_same_bits(other.network_.theta, whole.network_.theta)
         assert other.loss_curve_ == whole.loss_curve_ and other.n_iter_ == 3
+    begun = make_estimator(kind, **options).partial_fit(X, y)
+    assert begun.partial_fit(X, y).n_iter_ == 2
 
 
 @every_kind
@@ -283,6 +285,20 @@ def test_the_gradient_of_an_embedding_touches_only_rows_used(reader):
     fresh = read(reader, X, learning_rate_init=1e-30).network_.embedding.parameters["weight"]
     used = [0, 1, 3, 4, *([5] if reader == "generator" else [])]
     assert np.flatnonzero((weight != fresh).any(axis=1)).tolist() == used
+
+
+def test_embeddings_freeze_and_thaw():
+    X = tokens(20, 5)
+    y = [x % 2 for x in X]
+    vectors = np.random.default_rng(0).standard_normal((5, 3))
+    options = {"embedding_dim": 3, "embeddings": vectors, "freeze_embeddings": True, "dtype": "float64"}
+    model = SequenceTagger(max_iter=1, warm_start=True, random_state=0, **options).fit(X, y)
+    table = model.network_.embedding.parameters["weight"]
+    assert (table == vectors).all()
+    model.set_params(freeze_embeddings=False).fit(X, y)
+    assert (table != vectors).all()
+    with pytest.raises(ValueError, match="freeze_embeddings=True needs embeddings"):
+        SequenceTagger(embedding_dim=3, freeze_embeddings=True).fit(X, y)
 
 
 def test_embeddings_of_words_beside_their_characters():

@@ -244,3 +244,39 @@ def test_a_prefix_has_any_length_also_after_a_fit_on_an_array():
     assert_same_bits(model.network_.theta, small().fit(list(X)).network_.theta)
     for prefix in ([1], [1, 2, 3], X[0], np.arange(20) % 5):
         assert model.sample(prefix, 4, temperature=0).tolist() == greedy(model, prefix, 4)
+
+
+def test_steps_of_a_last_shorter_stretch_count_like_others():
+    X, options = stream(83), {"batch_size": 2, "bptt_steps": 16, "max_iter": 1, "learning_rate_init": 1e-9}
+    model = small(stateful=True, **options).fit(X)  # 41 steps of two parts: 16, 16 and 9
+    parts = X[:-1].reshape(2, 41), X[1:].reshape(2, 41)
+    found = [log_probabilities(model._read(x, None)[0], y) for x, y in zip(*parts, strict=True)]
+    np.testing.assert_allclose(model.loss_curve_[0], -np.mean(found), rtol=1e-5)
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+def test_outputs_that_overflow_are_an_error(stateful):
+    model = small(cell="rnn", nonlinearity="relu", stateful=stateful).fit([stream(60), stream(50)])
+    model.network_.theta *= 1e20
+    model.network_.changed()
+    for call in (
+        lambda: model.score([stream(40)]),
+        lambda: model.perplexity([stream(40)]),
+        lambda: model.sample([1, 2, 3] * 9, temperature=0),
+        lambda: model.sample([1, 2, 3] * 9, random_state=0),
+    ):
+        with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ValueError, match="overflow"):
+            call()
+
+
+def test_streams_come_as_arrays_lists_and_lists_of_them():
+    X = stream(60)
+    fits = [small(stateful=True, batch_size=4).fit(given) for given in (X, X.tolist(), [X], [X.tolist()])]
+    for model in fits[1:]:
+        assert_same_bits(model.network_.theta, fits[0].network_.theta)
+
+
+@pytest.mark.parametrize("prefix", ["it was", ["it was"], [[1, 2]], 5])
+def test_a_prefix_that_is_no_array_of_tokens(model, prefix):
+    with pytest.raises(ValueError, match="prefix must be one 1-D array of tokens"):
+        model.sample(prefix)

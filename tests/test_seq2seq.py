@@ -308,3 +308,38 @@ def test_targets_in_any_form():
     model = translator(max_iter=1).fit(X, y)
     for form in (np.stack(y), [x.tolist() for x in y], [x.astype(float) for x in y]):
         assert_same_bits(translator(max_iter=1).fit(X, form).network_.theta, model.network_.theta)
+
+
+def test_attention_of_what_is_predicted_also_where_that_is_nothing():
+    X, y = short_words(60)
+    y = [tokens if k % 3 else tokens[:0] for k, tokens in enumerate(y)]
+    model = translator(max_iter=3).fit(X, y)
+    predicted = model.predict(X)
+    for a, b in zip(model.attention_weights(X), model.attention_weights(X, predicted), strict=True):
+        assert_same_bits(a, b)
+    nothing = model.attention_weights(X[:2], [[], []])
+    assert [w.shape for w in nothing] == [(1, len(x)) for x in X[:2]]
+
+
+def test_targets_may_grow_longer_in_later_fits():
+    X, y = short_words(40)
+    model = translator(max_iter=1).partial_fit(X, [tokens[:1] for tokens in y]).partial_fit(X, y)
+    assert model.max_length_ == 3
+    model.set_params(max_length=5, warm_start=True).fit(X, y)
+    assert model.max_length_ == 5
+
+
+def test_numbers_overflow_only_in_steps_that_are_there():
+    X, y = slopes(40)
+    model = maker(target_embedding_dim=None, max_iter=2).fit(X, y)
+    assert all(np.isfinite(values).all() for values in model.predict(X))
+    model.network_.head.parameters["bias"][-1] = 50  # each is over after one step
+    model.network_.changed()
+    long = model.predict(X)
+    assert {len(values) for values in long} == {1}
+    with pytest.raises(ValueError, match="beam_width=3 is for tokens"):
+        model.predict(X, beam_width=3)
+    model.network_.head.parameters["bias"][0] = np.inf
+    model.network_.changed()
+    with pytest.raises(ValueError, match=r"X\[0\] makes the network's outputs overflow"):
+        model.predict(X)

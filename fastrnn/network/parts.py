@@ -62,8 +62,8 @@ class Network:
 
     def __init__(self, parts, rng):
         self.parts = parts
-        # Freeing a block of this size makes glibc keep up to twice as much of what is freed later.  Else it may give the
-        # arrays of a step back to the system after each, and get them anew page by page: a quarter of a step's time.
+        # Freeing a block of this size makes glibc keep up to twice as much of what is freed later.  Else it may give
+        # the arrays of a step back to the system after each, and get them anew page by page: a quarter of the time.
         np.empty(31 * 2**20, np.uint8)
         for part in parts.values():
             part.reset_parameters(rng)

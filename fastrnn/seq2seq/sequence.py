@@ -16,7 +16,7 @@ class SequenceToSequence(DecodingEstimator):
     et al. 2015).  Trained with the target's own tokens as input (teacher forcing); where a target begins and ends is
     the estimator's business: y holds neither a start nor an end token.
 
-    Parameters that are not listed are those of `SequenceClassifier`.
+    Parameters that are not listed are those of `SequenceClassifier`, defaults included.
 
     Parameters
     ----------
@@ -30,13 +30,17 @@ class SequenceToSequence(DecodingEstimator):
         The same for y.
     attention : {"dot", "additive"} or None, default="dot"
     max_length : int or None, default=None
-        Tokens, at most, of a target; None takes the longest of the first fit.
+        Tokens, at most, of a target; None takes the longest there was.
+    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+    max_iter : int, default=30
 
     Attributes
     ----------
     n_target_tokens_ : int
         Tokens of y are integers from 0 to n_target_tokens_ - 1.
     max_length_ : int
+    loss_curve_ : list of float
+        The mean training loss of a token in each epoch, in nats.
     validation_scores_ : list of float or None
         With early_stopping, the negative loss on the held-out part.
 
@@ -119,13 +123,13 @@ class SequenceToSequence(DecodingEstimator):
         """The fraction of sequences predicted without any mistake."""
         return self._exact(X, y, sample_weight)
 
-    def attention_weights(self, X, y):
+    def attention_weights(self, X, y=None):
         """How much each step of a target looked at each step of its source.
 
         Parameters
         ----------
         X, y : as for `fit`
-            y may be what `predict` has returned.
+            Without y, what `predict` returns.
 
         Returns
         -------
@@ -135,6 +139,7 @@ class SequenceToSequence(DecodingEstimator):
         sequences = self._checked(X)
         if self.network_.attention is None:
             raise ValueError("attention_weights needs attention='dot' or 'additive'; this model has None")
+        y = self.predict(X) if y is None else y
         inputs, _ = self._shifted(self._check_targets(y, sequences, reset=False))
         weights = []
         with threads.limit(self.n_jobs):

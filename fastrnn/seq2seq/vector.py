@@ -19,12 +19,17 @@ class VectorToSequence(DecodingEstimator):
 
     The vector gives the decoder its first states and is read at every step (Vinyals et al. 2015; Wen et al. 2015).
 
-    Parameters that are not listed are those of `SequenceToSequence`.
+    Parameters that are not listed are those of `SequenceClassifier`, defaults included.
 
     Parameters
     ----------
+    cell : {"lstm", "gru", "rnn"}, default="lstm"
     target_embedding_dim : int or None, default=64
-        The length of a trained vector for each token of y; None if y holds numbers.
+        The length of a trained vector for each token of y; None if y holds numbers, which are standardised within.
+    max_length : int or None, default=None
+        Steps, at most, of a target; None takes the longest there was.
+    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+    max_iter : int, default=30
 
     Attributes
     ----------
@@ -105,6 +110,8 @@ class VectorToSequence(DecodingEstimator):
         check_is_fitted(self, "network_")
         if self.network_.target_embedding is not None:
             return as_objects(self._decoded(X, beam_width)[0])
+        if beam_width != 1:
+            raise ValueError(f"beam_width={beam_width!r} is for tokens; this model makes numbers")
         return self._numbers(self._checked(X).values)
 
     def score(self, X, y, sample_weight=None):
