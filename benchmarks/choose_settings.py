@@ -62,12 +62,11 @@ GRIDS = {
 GRIDS |= {
     "JSB chorales": {
         "bidirectional": [False],
-        "hidden_size": [64, 100, 150],
+        "hidden_size": [100, 200],
         "dropout": [0.3, 0.5],
-        "solver": ["adamw"],
-        "alpha": [0.0, 0.1],
+        "learning_rate_init": [2e-3, 5e-3],
         "batch_size": [8],
-        "max_iter": [60, 100],
+        "max_iter": [10, 20, 30],
     },
     "RNNLG restaurant": {"hidden_size": [64, 128], "dropout": [0.0, 0.3], "max_iter": [30]},
     "G2P rum": {

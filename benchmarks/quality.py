@@ -34,7 +34,7 @@ SETTINGS = {
     "GunPoint": {"learning_rate_init": 1e-2, "max_iter": 200},
     "ItalyPowerDemand": {"readout": "last"},
     "ECG200": {"cell": "lstm", "dropout": 0.3},
-    "SNIPS intents": {"embedding_dim": 64, "learning_rate": "cosine", "max_iter": 8},
+    "SNIPS intents": {"embedding_dim": 64, "dropout": 0.3, "learning_rate": "cosine", "max_iter": 8},
     "names18": {
         "cell": "lstm",
         "readout": "last",
@@ -62,15 +62,7 @@ SETTINGS = {
     },
     "binary addition, LSTM": {"cell": "lstm", "hidden_size": 16, "return_sequences": True, "max_iter": 120},
     "EWT words": {"embedding_dim": 100, "hidden_size": 64, "dropout": 0.3, "max_iter": 8},
-    "JSB chorales": {
-        "bidirectional": False,
-        "hidden_size": 100,
-        "dropout": 0.3,
-        "solver": "adamw",
-        "alpha": 0.1,
-        "batch_size": 8,
-        "max_iter": 100,
-    },
+    "JSB chorales": {"bidirectional": False, "hidden_size": 200, "dropout": 0.5, "batch_size": 8, "max_iter": 20},
     "tinyshakespeare": {
         "stateful": True,
         "hidden_size": 512,

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from fastrnn import threads
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import log_odds
-from fastrnn.network.parts import Encoder, make_cell
+from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences, as_sequences
 from fastrnn.training import Progress, Settings, Trainer, fit_lbfgs
@@ -55,9 +55,6 @@ SHARED_CONSTRAINTS = {
     "verbose": ["verbose"],
     "callbacks": [list, tuple, None],
 }
-
-KEYS_OF_AN_EPOCH = 2**20
-"""The distance of two epochs' dropout keys; in between each level of the stack has its own."""
 
 
 def is_panel(X):

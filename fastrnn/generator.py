@@ -9,10 +9,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
-from fastrnn.base import KEYS_OF_AN_EPOCH, SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy, log_probabilities
-from fastrnn.network.parts import Batch
+from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
 from fastrnn.sequences import Sequences, as_sequences, count_shards, regular_packing
 
 STRETCH = 256

@@ -31,7 +31,7 @@ def tanh(x):
 
 
 def exp(x):
-    """exp of a vector; where that is no normal number, as at the nearest x where it is."""
+    """exp of a vector; beyond the range of normal numbers its value at the end of that range."""
 
 
 def sigmoid(x):

@@ -10,11 +10,8 @@ from fastrnn.layers.attention import Attention, Places
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import Last
 from fastrnn.layers.stack import Stack
-from fastrnn.network.parts import Batch, Network
+from fastrnn.network.parts import KEYS_OF_DECODER, Batch, Network
 from fastrnn.sequences import Packing, count_shards, regular_packing
-
-OF_DECODER = 2**19
-"""Added to a dropout key for the decoder's levels."""
 
 
 @dataclass
@@ -155,7 +152,7 @@ class EncoderDecoder(Network):
 
     def forward(self, source, batch, keep=False, dropout_key=None):
         """Outputs (S, K) of the targets' packed rows, each step given the target's step before; and the weights."""
-        of_decoder = None if dropout_key is None else dropout_key + OF_DECODER
+        of_decoder = None if dropout_key is None else dropout_key + KEYS_OF_DECODER
         encoded = self.encode(source, keep, dropout_key)
         places = self.places(source, batch)
         state = self.first_state(encoded.context, keep)
@@ -170,7 +167,7 @@ class EncoderDecoder(Network):
 
     def backward(self, source, batch, d_outputs, dropout_key=None):
         """Add to `gradient`."""
-        of_decoder = None if dropout_key is None else dropout_key + OF_DECODER
+        of_decoder = None if dropout_key is None else dropout_key + KEYS_OF_DECODER
         d_rows, d_encoder_rows = self.head.backward(d_outputs), None
         if of_decoder is not None:
             batch.drop(d_rows, of_decoder, self.dropout)

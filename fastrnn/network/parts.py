@@ -10,6 +10,11 @@ from fastrnn.layers.cells import GRUCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
 from fastrnn.sequences import Packing, count_shards
 
+KEYS_OF_AN_EPOCH = 2**20
+"""The distance of two epochs' dropout keys; in between each level of a stack has its own."""
+KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
+"""Where those of a decoder's levels begin."""
+
 
 def make_cell(name, nonlinearity):
     """The cell an estimator's parameters name."""

@@ -9,12 +9,12 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
-from fastrnn.base import KEYS_OF_AN_EPOCH, Problem, SequenceEstimator
+from fastrnn.base import Problem, SequenceEstimator
 from fastrnn.decoding import beam_search
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
-from fastrnn.network.parts import make_cell
+from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell
 from fastrnn.sequences import Sequences, as_sequences
 
 SOURCES = 256
@@ -116,7 +116,7 @@ class DecodingEstimator(SequenceEstimator):
         source = network.source(problem.sequences, held_out)
         batch = network.target(problem.inputs, held_out)
         goals = problem.targets[batch.rows]
-        weights = problem.weights[batch.rows] / problem.weights[batch.rows].sum()
+        weights = np.full(len(goals), 1 / len(goals))
         return lambda: -problem.loss(network.forward(source, batch)[0], goals, weights)[0]
 
     def _checked(self, X):
