@@ -23,12 +23,12 @@ from benchmarks.tasks import MEANS, TASKS, build
 # Parameters of the estimators, by the name of the task; a task that is not here runs on defaults.
 # Two are none: "transform" names what a pipeline does to X first (`tasks.TRANSFORMS`), "beam_width"
 # is how many continuations a decoder keeps.
-# By `choose_settings`, 5-fold cross-validation: JapaneseVowels, GunPoint, ItalyPowerDemand, ECG200 and
-# names18; SyntheticControl too, whose winners were six with one score, the defaults among them. By
-# trial on the validation part: SNIPS, JSB chorales, G2P (that of Romanian). First guesses that met their
-# bars there: EWT, RNNLG, SCAN, the names. First guesses that still await a search: FloodModeling1,
-# Covid3Month, tinyshakespeare. Those of the generated tasks were found by trial, on other draws than the
-# ones reported.
+# By `choose_settings`: JapaneseVowels, GunPoint, ItalyPowerDemand, ECG200 and names18 (5-fold
+# cross-validation), SyntheticControl too, whose winners were six with one score, the defaults among them;
+# SNIPS intents and JSB chorales (validation part). By trial on the validation part: G2P (Romanian's). First
+# guesses that met their bars there: EWT, SNIPS slots, RNNLG. First guesses: FloodModeling1, Covid3Month, SCAN,
+# tinyshakespeare, the names. Those of the generated tasks were found by trial, on other draws than the ones
+# reported.
 SETTINGS = {
     "JapaneseVowels": {"readout": "last"},
     "GunPoint": {"learning_rate_init": 1e-2, "max_iter": 200},
