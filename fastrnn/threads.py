@@ -99,7 +99,9 @@ def run(work, at_once, serial):
         return serial()
     try:
         before = numba.get_num_threads()
-        numba.set_num_threads(min(threads, before))
+        if threads >= before:
+            return at_once()
+        numba.set_num_threads(threads)
         try:
             return at_once()
         finally:
