@@ -38,7 +38,7 @@ GRIDS = {
     "ItalyPowerDemand": SHAPES,
     "GunPoint": {"readout": ["last", "mean", "max"], "learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 200]},
     # A first search, over SHAPES, RATES and max_iter, has chosen the defaults' shape and rate.
-    "ECG200": {"cell": ["lstm", "gru"], "dropout": [0.0, 0.3, 0.5], "max_iter": [60, 120]},
+    "ECG200": {"cell": ["lstm", "gru"], "dropout": [0.0, 0.3, 0.5], "readout": ["last", "mean", "max"]},
     "SyntheticControl": SHAPES | {"learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 120]},
     "SNIPS intents": {
         "readout": ["last", "max"],

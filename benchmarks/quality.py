@@ -33,7 +33,6 @@ SETTINGS = {
     "JapaneseVowels": {"readout": "last"},
     "GunPoint": {"learning_rate_init": 1e-2, "max_iter": 200},
     "ItalyPowerDemand": {"readout": "last"},
-    "ECG200": {"cell": "lstm", "dropout": 0.3},
     "SNIPS intents": {"embedding_dim": 64, "dropout": 0.3, "learning_rate": "cosine", "max_iter": 8},
     "names18": {
         "cell": "lstm",
