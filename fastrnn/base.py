@@ -312,9 +312,7 @@ class SequenceEstimator(BaseEstimator):
         """A new network, or check that the problem is one for the network that is there."""
         if goes_on:
             self._check_known(problem.sequences)
-            self.network_.set_dropout(self.dropout)
-            if self.network_.embedding is not None:
-                self.network_.embedding.freeze(self.freeze_embeddings)
+            self._go_on()
             return
         n_steps = int(problem.sequences.lengths[0]) if self._readout() == "concat" else None
         self._check_lengths(problem.sequences, n_steps)
@@ -325,6 +323,12 @@ class SequenceEstimator(BaseEstimator):
             table.changed()
         self._shape = {name: getattr(self, name) for name in self._shape_parameters}
         self._dropout_seed = int(rng.randint(2**31)) if self.dropout else 0
+
+    def _go_on(self):
+        """Set what parameters may change of a network."""
+        self.network_.set_dropout(self.dropout)
+        if self.network_.embedding is not None:
+            self.network_.embedding.freeze(self.freeze_embeddings)
 
     def _start_at_shares(self, problem):
         """Let the head's bias give each label of a step its share: rare ones need not be learned to be rare."""

@@ -13,7 +13,7 @@ from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy, log_probabilities
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
-from fastrnn.sequences import Sequences, as_sequences, count_shards, regular_packing
+from fastrnn.sequences import Sequences, as_sequences, count_shards, next_tokens, regular_packing
 
 STRETCH = 256
 """Steps of a stream read at once where no gradient is needed."""
@@ -257,19 +257,16 @@ class SequenceGenerator(SequenceEstimator):
         if not goes_on:
             super()._prepare_network(problem, goes_on, rng)
         else:  # `_problem` has checked the tokens, among which the boundary is by now
-            self.network_.set_dropout(self.dropout)
+            self._go_on()
 
     def _shifted(self, sequences):
         """Inputs as `Sequences`, and for each step the token that comes next."""
-        values, n = sequences.values, len(sequences)
-        if self._boundary is None:
-            if values.size < 2:
-                raise ValueError("X is a stream of one token; it needs two at least, to predict the second")
-            return Sequences(values[:-1], np.array([0, values.size - 1])), values[1:]
-        begins = sequences.offsets[:-1]
-        inputs = np.insert(values, begins, self._boundary)
-        targets = np.insert(values, sequences.offsets[1:], self._boundary)
-        return Sequences(inputs, sequences.offsets + np.arange(n + 1)), targets
+        if self._boundary is not None:
+            return next_tokens(sequences, self._boundary)
+        values = sequences.values
+        if values.size < 2:
+            raise ValueError("X is a stream of one token; it needs two at least, to predict the second")
+        return Sequences(values[:-1], np.array([0, values.size - 1])), values[1:]
 
     def _stretches(self, inputs, targets):
         """A stream as batch_size parts side by side: each stretch of steps is a sequence (steps * parts,)."""

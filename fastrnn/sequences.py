@@ -42,6 +42,14 @@ class Sequences:
         return as_objects([rows[a:b] for a, b in pairwise(self.offsets)])
 
 
+def next_tokens(sequences, boundary):
+    """Token sequences that begin with the boundary, and what comes after each of their tokens: at last the boundary."""
+    values, offsets = sequences.values, sequences.offsets
+    inputs = np.insert(values, offsets[:-1], boundary)
+    targets = np.insert(values, offsets[1:], boundary)
+    return Sequences(inputs, offsets + np.arange(offsets.size)), targets
+
+
 def as_objects(arrays):
     """A 1-D object array of arrays; NumPy by itself makes a 2-D one where they are equally long."""
     out = np.empty(len(arrays), object)

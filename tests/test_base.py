@@ -297,6 +297,11 @@ def test_embeddings_freeze_and_thaw():
     assert (table == vectors).all()
     model.set_params(freeze_embeddings=False).fit(X, y)
     assert (table != vectors).all()
+    generator = SequenceGenerator(max_iter=1, random_state=0, **options).fit(X)
+    table = generator.network_.embedding.parameters["weight"][:5]
+    assert (table == vectors).all()
+    generator.set_params(freeze_embeddings=False).partial_fit(X)
+    assert (table != vectors).all()
     with pytest.raises(ValueError, match="freeze_embeddings=True needs embeddings"):
         SequenceTagger(embedding_dim=3, freeze_embeddings=True).fit(X, y)
 

@@ -15,7 +15,7 @@ from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell
-from fastrnn.sequences import Sequences, as_sequences
+from fastrnn.sequences import as_sequences, next_tokens
 
 SOURCES = 256
 """Sequences decoded at once."""
@@ -77,9 +77,7 @@ class DecodingEstimator(SequenceEstimator):
 
     def _shifted(self, targets):
         """What the decoder reads, as `Sequences`, and what is to come out of it, a row a step."""
-        inputs = np.insert(targets.values, targets.offsets[:-1], self._end)
-        goals = np.insert(targets.values, targets.offsets[1:], self._end)
-        return Sequences(inputs, targets.offsets + np.arange(len(targets) + 1)), goals
+        return next_tokens(targets, self._end)
 
     def _new_network(self, problem, n_steps, rng):
         encoder, width = self._new_source(problem.sequences)
