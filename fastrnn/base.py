@@ -19,6 +19,7 @@ from fastrnn.losses import log_odds
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences, as_sequences
+from fastrnn.streaming import Stream
 from fastrnn.training import Progress, Settings, Trainer, fit_lbfgs
 
 SHARED_CONSTRAINTS = {
@@ -439,6 +440,42 @@ class SequenceEstimator(BaseEstimator):
         return np.sort(train), np.sort(held_out)
 
     # --------------------------------------------------------------------------------- prediction
+
+    def stream(self, batch=1):
+        """Read sequences a step at a time.
+
+        Parameters
+        ----------
+        batch : int, default=1
+            Sequences side by side.
+
+        Returns
+        -------
+        fastrnn.streaming.Stream
+
+        Raises
+        ------
+        ValueError
+            If the model needs steps that are still to come: with bidirectional=True or readout="concat".
+        """
+        check_is_fitted(self, "network_")
+        if not isinstance(batch, Integral) or batch < 1:
+            raise ValueError(f"batch must be an integer >= 1; got {batch!r}")
+        if self.network_.encoder.recurrent.n_directions == 2:
+            raise ValueError(
+                "this model was fitted with bidirectional=True: it reads each sequence from its end as well, which a "
+                "stream has not seen yet; fit with bidirectional=False"
+            )
+        if self.network_.n_steps is not None:
+            raise ValueError(
+                "this model was fitted with readout='concat', which needs all steps of a sequence; fit with 'last', "
+                "'mean' or 'max'"
+            )
+        return Stream(self.network_, batch, self._answer, *self._beginning_of_streams())
+
+    def _beginning_of_streams(self):
+        """How many tokens may come, if the network knows more; and the one before the first."""
+        return None, None
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""

@@ -1,7 +1,7 @@
 """Sequence to label."""
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.losses import binary_cross_entropy, cross_entropy
+from fastrnn.losses import binary_cross_entropy, cross_entropy, probabilities
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
@@ -201,13 +201,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         ValueError
             For input of a wrong kind, or such that the outputs overflow.
         """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def predict_proba(self, X):
         """Each sequence's probability of each class, (n, n_classes), in the order of `classes_`."""
         outputs, _ = self._outputs(X)
-        return self._probabilities(outputs)
+        return probabilities(outputs)
 
     def predict_log_proba(self, X):
         """The logarithm of `predict_proba`, exact where that is zero."""
@@ -260,19 +259,14 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             return 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
         return self.classes_.size, cross_entropy, codes
 
-    def _probabilities(self, outputs):
-        outputs = outputs.astype(np.float64)
-        if self.classes_.size == 2:
-            return np.hstack([expit(-outputs), expit(outputs)])
-        return softmax(outputs, axis=1)
+    _answer = staticmethod(probabilities)
 
     def _validation_score(self, network, problem, held_out):
         codes = problem.strata[held_out]
         batch = network.batch(problem.sequences, held_out)
 
         def score():
-            probabilities = self._probabilities(network.forward(batch))
-            return accuracy_score(codes, probabilities.argmax(axis=1))
+            return accuracy_score(codes, probabilities(network.forward(batch)).argmax(axis=1))
 
         return score
 

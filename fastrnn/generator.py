@@ -11,9 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn import threads
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses import cross_entropy, log_probabilities
+from fastrnn.losses import cross_entropy, log_probabilities, probabilities
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
 from fastrnn.sequences import Sequences, as_sequences, count_shards, next_tokens, regular_packing
+from fastrnn.streaming import Stream
 
 STRETCH = 256
 """Steps of a stream read at once where no gradient is needed."""
@@ -180,18 +181,15 @@ class SequenceGenerator(SequenceEstimator):
         return self._generated(tokens, length, temperature, top_k, top_p, check_random_state(random_state))
 
     def _generated(self, tokens, length, temperature, top_k, top_p, rng):
-        state, n = None, 0
-        for first in range(0, tokens.size - 1, STRETCH):
-            _, state = self._read(tokens[first : min(first + STRETCH, tokens.size - 1)], state)
-        tokens = tokens[-1:]
+        stream, n = Stream(self.network_, 1, probabilities), 0
+        for token in tokens:
+            logits = stream.outputs(token)
         while length is None or n < length:
-            logits, state = self._read(tokens, state)
-            _check_finite(logits)
-            token = _draw(logits[-1].astype(np.float64), temperature, top_k, top_p, rng)
+            token = _draw(logits[0].astype(np.float64), temperature, top_k, top_p, rng)
             if token == self._boundary:
                 return
             yield token
-            tokens, n = np.array([token]), n + 1
+            logits, n = stream.outputs(token), n + 1
 
     def _beginning(self, prefix):
         """The tokens to read before the first is generated."""
@@ -213,6 +211,11 @@ class SequenceGenerator(SequenceEstimator):
         self._check_known(prefix)
         start = [] if self._boundary is None else [self._boundary]
         return np.concatenate([start, prefix.values]).astype(np.int64)
+
+    _answer = staticmethod(probabilities)
+
+    def _beginning_of_streams(self):
+        return self.n_tokens_, self._boundary
 
     # -------------------------------------------------------------------------------------- training
 

@@ -30,6 +30,14 @@ def log_probabilities(outputs, targets):
     return -losses
 
 
+def probabilities(outputs):
+    """softmax(outputs) (n, K), in float64; of a single output (n, 1) the logistic function's two sides, (n, 2)."""
+    n, K = outputs.shape
+    p = np.empty((n, max(K, 2)))
+    (softmax.logistic_rows if K == 1 else softmax.softmax_rows)(p, outputs)
+    return p
+
+
 def binary_cross_entropy(outputs, targets, weights):
     """-log of the logistic probability of targets (n, K) of 0 and 1, summed over the K."""
     # log(1 + exp(-|z|)) + max(z, 0) - z t never overflows.

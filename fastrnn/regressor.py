@@ -212,14 +212,16 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             For input of a wrong kind, or such that the outputs overflow.
         """
         outputs, sequences = self._outputs(X)
-        values = outputs.astype(np.float64) * self._y_scale + self._y_mean
-        if self._y_is_flat:
-            values = values[:, 0]
+        values = self._answer(outputs)
         if self.network_.readout is not None:
             return values
         if isinstance(X, np.ndarray) and X.dtype != object:
             return values.reshape(len(sequences), -1, *values.shape[1:])
         return sequences.split(values)
+
+    def _answer(self, outputs):
+        values = outputs.astype(np.float64) * self._y_scale + self._y_mean
+        return values[:, 0] if self._y_is_flat else values
 
     def score(self, X, y, sample_weight=None):
         """R^2 of the predictions; with return_sequences over all steps of all sequences."""

@@ -44,18 +44,45 @@ def _times_matrix(out, x, matrix):
 
 
 @njit(**OPTIONS)
+def _emit(alpha, emitted, scores):
+    """alpha (K,) times emitted = exp(scores - largest), scaled; returns the largest score, and the scale."""
+    largest = _exp_shifted(emitted, scores)
+    alpha *= emitted
+    return largest, _scaled(alpha)
+
+
+@njit(**OPTIONS)
+def filtered(out, alpha, scores, transitions, begin, end, n):
+    """out (B, K) = each label's probability at the last of n[0] steps, whose scores (B, >= K) these are.
+
+    alpha (B, K) goes from one step to the next.
+    """
+    B, K = alpha.shape
+    moves, starts, ends, emitted = np.empty((K, K)), np.empty(K), np.empty(K), np.empty(K)
+    _exp_shifted(starts, begin)
+    _exp_shifted(ends, end)
+    _exp_shifted(moves.reshape(K * K), transitions.reshape(K * K))
+    for b in range(B):
+        before = alpha[b].copy()
+        if n[0] == 1:
+            alpha[b] = starts
+        else:
+            _times_matrix(alpha[b], before, moves)
+        _emit(alpha[b], emitted, scores[b, :K])
+        out[b] = alpha[b] * (ends * (1.0 / (alpha[b] * ends).sum()))
+
+
+@njit(**OPTIONS)
 def _forward(alpha, emitted, scales, scores, rows, moves, starts, ends):
     """alpha (T, K), scaled; emitted (T, K) = exp(scores - largest); log Z, less what `moves` etc. were shifted by."""
     T, log_z = rows.size, 0.0
     for t in range(T):
-        log_z += _exp_shifted(emitted[t], scores[rows[t]])
         if t == 0:
             alpha[0] = starts
         else:
             _times_matrix(alpha[t], alpha[t - 1], moves)
-        alpha[t] *= emitted[t]
-        scales[t] = _scaled(alpha[t])
-        log_z += np.log(scales[t])
+        largest, scales[t] = _emit(alpha[t], emitted[t], scores[rows[t]])
+        log_z += largest + np.log(scales[t])
     return log_z + np.log((alpha[T - 1] * ends).sum())
 
 

@@ -1,8 +1,10 @@
-"""The parallel loop: any kernel's tasks at once.
+"""The parallel loop: any kernel's tasks at once; and kernels bound to their arguments.
 
 One loop serves all kernels, and calls them by address.  Were a loop to call a kernel by name, its compilation would
 take in all the kernel's code and optimise it anew, three times over.  A kernel returns nothing; the only thing it may
 raise is a MemoryError.
+
+A kernel's arguments are packed into `ROOM` bytes of memory, from which a function of its own hands them over.
 """
 
 import numba
@@ -14,19 +16,47 @@ from numba.extending import intrinsic
 
 from fastrnn.kernels.vectors import INT, OPTIONS
 
+ROOM = 2048
+"""Bytes that hold the arguments of any kernel."""
+
 
 def run_tasks(kernel, n_tasks, arguments):
     """Call kernel(*arguments, task) for each task, in any order."""
-    failed = np.zeros(1, bool)
-    _run_tasks(_address(kernel, arguments, 1), n_tasks, failed, arguments)
+    failed, room = np.zeros(1, bool), np.empty(ROOM, np.uint8)
+    _run_tasks(_address(kernel, arguments, 1), n_tasks, failed, room, arguments)
     _raise_if(failed)
 
 
 def run_steps(kernel, n_steps, n_tasks, arguments):
     """Call kernel(*arguments, task, step) for each task, in any order, one step after the other."""
-    failed = np.zeros(1, bool)
-    _run_steps(_address(kernel, arguments, 2), n_steps, n_tasks, failed, arguments)
+    failed, room = np.zeros(1, bool), np.empty(ROOM, np.uint8)
+    _run_steps(_address(kernel, arguments, 2), n_steps, n_tasks, failed, room, arguments)
     _raise_if(failed)
+
+
+class BoundCalls:
+    """Kernels with their arguments, called one after the other with nothing to look at or unpack on the way.
+
+    Parameters
+    ----------
+    calls : list of (kernel, arguments)
+        The arrays among the arguments are kept, and read and written where they are.
+    status : ndarray (1,) of int64
+        What is no zero there after a call ends the run; 1 stands for a MemoryError.
+    """
+
+    def __init__(self, calls, status):
+        self._kept = [(np.empty(ROOM, np.uint8), arguments) for _, arguments in calls]
+        table = [
+            _bind(_address(kernel, arguments, 0), status, room, arguments)
+            for (kernel, arguments), (room, _) in zip(calls, self._kept, strict=True)
+        ]
+        self._table, self._status = np.array(table, np.intp), status
+        self._addresses = self._table.ctypes.data, len(table), status.ctypes.data
+
+    def run(self):
+        """Make the calls; returns the status."""
+        return _call_all(*self._addresses)
 
 
 def _raise_if(failed):
@@ -50,14 +80,29 @@ def _address(kernel, arguments, n_integers):
 
 
 @njit(**OPTIONS)
-def _run_tasks(address, n_tasks, failed, arguments):
-    code, data = _call_of_task(address, failed, arguments)
+def _bind(address, failed, room, arguments):
+    return _plain_call(address, failed, room, arguments)
+
+
+@njit(**OPTIONS)
+def _call_all(table, n, status):
+    """Make n bound calls, until there is a status; addresses, as Numba takes 0.3 us to look at an array."""
+    for k in range(n):
+        _invoke(_word(table + 16 * k), _word(table + 16 * k + 8), 0, 0)
+        if _word(status) != 0:
+            break
+    return _word(status)
+
+
+@njit(**OPTIONS)
+def _run_tasks(address, n_tasks, failed, room, arguments):
+    code, data = _call_of_task(address, failed, room, arguments)
     _loop(code, data, 1, n_tasks)
 
 
 @njit(**OPTIONS)
-def _run_steps(address, n_steps, n_tasks, failed, arguments):
-    code, data = _call_of_step(address, failed, arguments)
+def _run_steps(address, n_steps, n_tasks, failed, room, arguments):
+    code, data = _call_of_step(address, failed, room, arguments)
     _loop(code, data, n_steps, n_tasks)
 
 
@@ -83,25 +128,52 @@ def _invoke(typing, code, data, task, step):
     return types.void(types.intp, types.intp, types.intp, types.intp), lower
 
 
+@intrinsic
+def _word(typing, address):
+    """The integer at an address."""
+
+    def lower(context, builder, sig, args):
+        return builder.load(builder.inttoptr(args[0], INT.as_pointer()))
+
+    return types.intp(types.intp), lower
+
+
+def _borrowed(context, builder, kind, value):
+    """An array without the counter of its references, which Numba makes for one call only; other values as they are."""
+    if not isinstance(kind, types.Array):
+        return value
+    array = context.make_array(kind)(context, builder, value)
+    array.meminfo = cgutils.get_null_value(array.meminfo.type)
+    return array._getvalue()
+
+
 def _caller(n_integers):
     @intrinsic
-    def call(typing, address, failed, arguments):
-        """Code that calls the kernel at an address with `arguments`, and then task (and step); and its data.
+    def call(typing, address, failed, room, arguments):
+        """Code that calls the kernel at an address with `arguments`, and so many of task and step; and its data.
 
-        The data lie on the caller's stack.  `failed` (1,) becomes True if a call raises.
+        The data lie in `room` (ROOM,).  `failed` (1,) becomes True if a call raises.
         """
         kinds = *arguments.types, *[types.intp] * n_integers
 
         def lower(context, builder, sig, args):
-            data = cgutils.pack_struct(builder, args)
-            place = cgutils.alloca_once_value(builder, data)
+            values = [
+                _borrowed(context, builder, kind, value)
+                for kind, value in zip(
+                    (failed, *arguments.types), (args[1], *cgutils.unpack_tuple(builder, args[3])), strict=True
+                )
+            ]
+            data = cgutils.pack_struct(builder, [args[0], *values])
+            assert context.get_abi_sizeof(data.type) <= ROOM
+            memory = context.make_array(room)(context, builder, args[2]).data
+            place = builder.bitcast(memory, data.type.as_pointer())
+            builder.store(data, place)
             function = ir.Function(builder.module, CODE, builder.module.get_unique_name("task"))
             function.linkage = "internal"
             inner = ir.IRBuilder(function.append_basic_block())
             pointer = inner.inttoptr(function.args[0], place.type)
             kernel = context.call_conv.get_function_type(types.none, kinds).as_pointer()
-            address, flags, packed = cgutils.unpack_tuple(inner, inner.load(pointer))
-            values = cgutils.unpack_tuple(inner, packed, len(arguments))
+            address, flags, *values = cgutils.unpack_tuple(inner, inner.load(pointer))
             status, _ = context.call_conv.call_function(
                 inner, inner.inttoptr(address, kernel), types.none, kinds,
                 [*values, *function.args[1 : 1 + n_integers]],
@@ -113,9 +185,9 @@ def _caller(n_integers):
             pair = [builder.ptrtoint(pointer, INT) for pointer in (function, place)]
             return context.make_tuple(builder, sig.return_type, pair)
 
-        return types.UniTuple(types.intp, 2)(types.intp, failed, arguments), lower
+        return types.UniTuple(types.intp, 2)(types.intp, failed, room, arguments), lower
 
     return call
 
 
-_call_of_task, _call_of_step = _caller(1), _caller(2)
+_plain_call, _call_of_task, _call_of_step = map(_caller, range(3))

@@ -103,6 +103,15 @@ def pool_mean(out, x, starts, counts, firsts):
 
 
 @njit(**OPTIONS)
+def add_to_mean(out, total, x, n):
+    """total += x, and out = total / n[0], of which the bits are those of `pool_mean`; all (B, F)."""
+    for row in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            total[row, j] += x[row, j]
+            out[row, j] = total[row, j] / x.dtype.type(n[0])
+
+
+@njit(**OPTIONS)
 def pool_mean_backward(d_x, d_out, starts, counts, firsts):
     """d_x (S, F) from d_out (B, F)."""
     for shard in range(firsts.size):
@@ -135,6 +144,15 @@ def pool_max(out, where, x, starts, counts, firsts):
                     if x[packed, j] > out[row, j] or x[packed, j] != x[packed, j]:  # NaN wins
                         out[row, j] = x[packed, j]
                         where[row, j] = packed
+
+
+@njit(**OPTIONS)
+def add_to_max(out, x, n):
+    """out (B, F) = x if n[0], the number of steps with this one, is 1, else the larger; NaN wins."""
+    for row in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            if n[0] == 1 or x[row, j] > out[row, j] or x[row, j] != x[row, j]:
+                out[row, j] = x[row, j]
 
 
 @njit(**OPTIONS)

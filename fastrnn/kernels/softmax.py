@@ -1,4 +1,4 @@
-"""Softmax of rows, and its cross-entropy; pointers to rows of K numbers."""
+"""Softmax of rows, and its cross-entropy."""
 
 import numpy as np
 from numba import njit
@@ -20,7 +20,7 @@ from fastrnn.kernels.vectors import (
 
 @njit(**OPTIONS)
 def softmax(p, x, K):
-    """p = softmax(x), which may be the same; returns the largest x, and log of the sum of exp(x - largest)."""
+    """p = softmax(x), pointers to K numbers, perhaps the same; returns the largest x, log of the sum of exp(x - it)."""
     largest = _largest(x, K)
     for k in range(0, K, lanes(x)):
         store_some(p, k, exp(load_some(x, k, K - k) - largest), K - k)
@@ -45,6 +45,25 @@ def _largest(x, K):
     for k in range(whole, K):
         largest = max(largest, x[k])
     return largest
+
+
+@njit(**OPTIONS)
+def softmax_rows(p, outputs):
+    """p (n, K) = softmax of each row of outputs (n, K)."""
+    n, K = p.shape
+    for row in range(n):
+        for k in range(K):
+            p[row, k] = outputs[row, k]
+        softmax(at(p, row * K), at(p, row * K), K)
+
+
+@njit(**OPTIONS)
+def logistic_rows(p, outputs):
+    """p (n, 2) = the logistic function of -outputs and of outputs (n, 1)."""
+    for row in range(len(p)):
+        for k in range(2):
+            x = np.float64(outputs[row, 0])
+            p[row, k] = 1.0 / (1.0 + np.exp(x if k == 0 else -x))
 
 
 @njit(**OPTIONS)

@@ -36,18 +36,20 @@ def _run_sharing_units(kernel, n_steps, n_tasks, arguments, work, panels, by_seq
     threads.run(work, lambda: run_steps(kernel, n_steps, n_tasks, arguments()), by_sequences)
 
 
-def _run_forward(kernel, work, arrays, packing, keep):
-    """Run an LSTM's or GRU's forward pass; the last array is the panels."""
-    (D, blocks, _), dtype = arrays[-1].shape, arrays[-1].dtype
+def _run_forward(cell, kernels, room, panels, packing, keep):
+    """Run an LSTM's or GRU's forward pass."""
+    (D, blocks, _), dtype = panels.shape, panels.dtype
+    kernel, arguments = cell.call(room, panels, packing, keep)
+    work, n_arrays = _work(cell, room["x"], room["h"]), len(arguments) - 4
 
-    def with_room():
+    def with_hoisted():
         rows = packing.n_sequences * HOISTED_STEPS
         hoisted = empty_aligned((D * blocks, rows, 4 * n_lanes(dtype)), dtype)
-        return *arrays, hoisted, packing.starts, packing.counts, packing.firsts, keep
+        return *arguments[:n_arrays], hoisted, *arguments[n_arrays:]
 
     _run_sharing_units(
-        kernel.forward_block, packing.counts.shape[1], D * blocks, with_room, work, arrays[-1],
-        lambda: _run(kernel.forward, work, arrays, packing, (keep,)),
+        kernels.forward_block, packing.counts.shape[1], D * blocks, with_hoisted, work, panels,
+        lambda: threads.run_tasks(kernel, D * packing.firsts.size, arguments, work),
     )  # fmt: skip
 
 
@@ -108,11 +110,21 @@ class RNNCell:
 
     pack_ih_transposed = pack_hh_transposed = pack_transposed
 
+    def room(self, x, initial, H, packing, keep):
+        """A dict of what `forward` reads and fills, with the states under "h" (and "c")."""
+        return {"x": x, "h": _hidden(initial, x, H, packing)}
+
+    def call(self, room, panels, packing, keep):
+        """The kernel that fills it, and its arguments but for the task."""
+        arrays = (room["h"], room["x"], panels)
+        return rnn.forward, (*arrays, packing.starts, packing.counts, packing.firsts, self.code)
+
     def forward(self, x, initial, H, panels, packing, keep):
-        """A dict of the arrays filled, with the states under "h" (and "c")."""
-        h = _hidden(initial, x, H, packing)
-        _run(rnn.forward, _work(self, x, h), (h, x, panels), packing, (self.code,))
-        return {"x": x, "h": h}
+        """Make room, and fill it."""
+        room = self.room(x, initial, H, packing, keep)
+        kernel, arguments = self.call(room, panels, packing, keep)
+        threads.run_tasks(kernel, len(x) * packing.firsts.size, arguments, _work(self, x, room["h"]))
+        return room
 
     def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
         """Fill kept["d_gates"]; d_states become those of the initial states."""
@@ -145,17 +157,23 @@ class LSTMCell:
 
     pack_ih_transposed = pack_hh_transposed = pack_transposed
 
-    def forward(self, x, initial, H, panels, packing, keep):
+    def room(self, x, initial, H, packing, keep):
         h = _hidden(initial, x, H, packing)
         D, S = x.shape[:2]
         B, P = packing.n_sequences, padded(H, x.dtype)
         shape = D, B + S if keep else B, P
         c = _states(None if initial is None else initial[1], shape, x.dtype, B)
-        gates = empty_aligned((D, S if keep else 0, 4 * P), x.dtype)
-        arrays = (h, c, gates, x, panels)
-        _run_forward(lstm, _work(self, x, h), arrays, packing, keep)
         # Backward turns the gates into their gradients.
-        return {"x": x, "h": h, "c": c, "d_gates": gates}
+        return {"x": x, "h": h, "c": c, "d_gates": empty_aligned((D, S if keep else 0, 4 * P), x.dtype)}
+
+    def call(self, room, panels, packing, keep):
+        arrays = (room["h"], room["c"], room["d_gates"], room["x"], panels)
+        return lstm.forward, (*arrays, packing.starts, packing.counts, packing.firsts, keep)
+
+    def forward(self, x, initial, H, panels, packing, keep):
+        room = self.room(x, initial, H, packing, keep)
+        _run_forward(self, lstm, room, panels, packing, keep)
+        return room
 
     def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
         arrays = (*d_states, kept["d_gates"], d_out, kept["c"], hh)
@@ -188,13 +206,19 @@ class GRUCell:
     def pack_hh_transposed(self, panels, weight, H):
         pack_transposed(panels, weight, H, gru.ORDER_HH)
 
-    def forward(self, x, initial, H, panels, packing, keep):
+    def room(self, x, initial, H, packing, keep):
         h = _hidden(initial, x, H, packing)
         D, S = x.shape[:2]
-        gates = empty_aligned((D, S if keep else 0, 4 * padded(H, h.dtype)), h.dtype)
-        arrays = (h, gates, x, panels)
-        _run_forward(gru, _work(self, x, h), arrays, packing, keep)
-        return {"x": x, "h": h, "d_gates": gates}
+        return {"x": x, "h": h, "d_gates": empty_aligned((D, S if keep else 0, 4 * padded(H, h.dtype)), h.dtype)}
+
+    def call(self, room, panels, packing, keep):
+        arrays = (room["h"], room["d_gates"], room["x"], panels)
+        return gru.forward, (*arrays, packing.starts, packing.counts, packing.firsts, keep)
+
+    def forward(self, x, initial, H, panels, packing, keep):
+        room = self.room(x, initial, H, packing, keep)
+        _run_forward(self, gru, room, panels, packing, keep)
+        return room
 
     def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
         arrays = (*d_states, kept["d_gates"], d_out, kept["h"], hh)

@@ -52,6 +52,15 @@ class LinearChain:
         crf.marginals(out, *nowhere, np.empty(n), scores, *self._scores(), rows, offsets, np.ones(n))
         return out
 
+    def running(self, scores, n_steps):
+        """Like that of a readout: from the scores (B, >= K) of a step each label's probability, given those so far.
+
+        A later change of the parameters is not seen.
+        """
+        B, K = len(scores), len(self.parameters["begin"])
+        out, alpha = np.empty((B, K)), np.zeros((B, K))
+        return out, [alpha], [(crf.filtered, (out, alpha, scores, *self._scores(), n_steps))]
+
     def best(self, scores, offsets):
         """The most probable labels (S,) of sequences stored one after the other."""
         labels = np.empty(len(scores), np.int64)

@@ -4,6 +4,7 @@ from math import sqrt
 
 import numpy as np
 
+from fastrnn.kernels.gradient import add_product
 from fastrnn.kernels.rnn import ORDER
 from fastrnn.kernels.rows import copy_rows, scatter_add_rows
 from fastrnn.kernels.tiles import pack_panels, pack_transposed
@@ -41,6 +42,15 @@ class Dense:
         add_rows_product(out, x, self._panels(width), self.input_size)
         self._x = x if keep else None
         return out[:, : self.output_size]
+
+    def step_calls(self, x):
+        """Calls that make of rows x (n, inputs) the rows (n, outputs padded with zeros) returned with them."""
+        n, K = len(x), self.output_size
+        out = zeros_aligned((n, padded(K, x.dtype)), x.dtype)
+        bias = self.parameters.stored("bias")[np.newaxis]
+        panels = self._panels(out.shape[1])
+        start = (copy_rows, (out, 0, bias, 0, np.zeros(n, np.int64), K))
+        return [start, (add_product, (out, x, panels, self.input_size, n, 0))], out
 
     def _panels(self, width):
         """The weights packed for `forward`, made anew when they have changed."""

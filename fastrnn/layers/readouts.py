@@ -2,7 +2,8 @@
 
 Each readout is a pair: ``forward(rows, packing, n_directions)`` takes packed rows (S, F) to features (B, .) in the
 batch's order and something to remember; ``backward(d_features, memory, packing, n_directions, width)`` gives back
-d_rows (S, F).
+d_rows (S, F).  ``running(rows, n_steps)``, for streams, gives the features (B, F) of the steps so far, what they are
+kept in, and the calls that bring both up to date from the last states, rows (B, F); n_steps (1,) counts this one.
 """
 
 import numpy as np
@@ -35,6 +36,10 @@ class Last:
             d_rows[end, span] = d_features[packing.order, span]
         return d_rows
 
+    @staticmethod
+    def running(rows, n_steps):
+        return rows, [], []
+
 
 class Mean:
     """The mean over the steps."""
@@ -52,6 +57,11 @@ class Mean:
         kernel.pool_mean_backward(d_rows, by_place, packing.starts, packing.counts, packing.firsts)
         return d_rows
 
+    @staticmethod
+    def running(rows, n_steps):
+        features, total = np.empty_like(rows), np.zeros_like(rows)
+        return features, [total], [(kernel.add_to_mean, (features, total, rows, n_steps))]
+
 
 class Max:
     """The largest value over the steps, column by column."""
@@ -68,6 +78,11 @@ class Max:
         d_rows = np.zeros((packing.n_rows, width), d_features.dtype)
         kernel.pool_max_backward(d_rows, _by_place(d_features, packing, width), memory)
         return d_rows
+
+    @staticmethod
+    def running(rows, n_steps):
+        features = np.zeros_like(rows)
+        return features, [features], [(kernel.add_to_max, (features, rows, n_steps))]
 
 
 class Concat:

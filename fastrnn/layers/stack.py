@@ -8,6 +8,7 @@ from fastrnn.kernels.rows import add_rows, copy_rows, drop
 from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
 from fastrnn.layers.cells import add_rows_product
 from fastrnn.params import Parameters, orthogonal, uniform
+from fastrnn.sequences import regular_packing
 
 
 class Level:
@@ -76,6 +77,12 @@ class Level:
             c = arrays["c"][:, packing.last_states] if keep else arrays["c"]
             final.append(c[..., : self.hidden_size])
         return self._joined(arrays["h"], packing), final
+
+    def step_call(self, x, packing):
+        """The kernel that takes sequences one step on, its arguments, and its room: x is (1, B, I)."""
+        room = self.cell.room(x, None, self.hidden_size, packing, False)
+        kernel, arguments = self.cell.call(room, self._panels(), packing, False)
+        return kernel, (*arguments, 0), room
 
     def _joined(self, h, packing):
         """The states after each row, both directions side by side in forward time."""
@@ -238,6 +245,27 @@ class Stack:
             finals.append(states)
         self._tape = (packing, row_numbers, dropout_key, dropout) if keep else None
         return x, _in_batch_order(finals, packing)
+
+    def step_calls(self, x):
+        """Calls that take B sequences one step on, each reading a row of x (B, I).
+
+        Returns
+        -------
+        calls : list of (kernel, arguments)
+        out : ndarray (B, H)
+            The states of the last level after the step.
+        states : dict of lists of ndarray (B, H)
+            "h", and of an LSTM "c", of each level, which the next step goes on from; zeros now.
+        """
+        B, H, calls, rooms = len(x), self.hidden_size, [], []
+        packing = regular_packing(1, B, 1)
+        for level in self._levels:
+            kernel, arguments, room = level.step_call(x[np.newaxis], packing)
+            h = room["h"][0]
+            calls += [(kernel, arguments), (copy_rows, (h, 0, h, 0, B + np.arange(B), H))]
+            rooms.append(room)
+            x = h[B:]
+        return calls, x, {name: [room[name][0, :B, :H] for room in rooms] for name in ("h", "c")[: self.n_states]}
 
     def _of_level(self, states, k, packing):
         """Level k's part of states in the batch's order, (D, B, H) by place; None for None."""

@@ -117,6 +117,12 @@ class DecodingEstimator(SequenceEstimator):
         weights = np.full(len(goals), 1 / len(goals))
         return lambda: -problem.loss(network.forward(source, batch)[0], goals, weights)[0]
 
+    def stream(self, batch=1):
+        """There is none: raises AttributeError."""
+        raise AttributeError(
+            f"{type(self).__name__} has no stream: its output begins when all of its input has been read"
+        )
+
     def _checked(self, X):
         check_is_fitted(self, "network_")
         sequences = self._check_sequences(X, reset=False)

@@ -1,0 +1,220 @@
+"""One step at a time through a trained network."""
+
+import numpy as np
+from numba import njit
+
+from fastrnn.kernels.parallel import BoundCalls
+from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
+
+FAILED, BAD_INPUT, OVERFLOW = 1, 2, 3
+"""What can come of a step, besides 0."""
+
+
+class Stream:
+    """Sequences read step by step, as `stream` of a fitted estimator returns it.
+
+    A step takes microseconds, however many came before, and its answer is to the bit what the estimator says of the
+    whole sequence so far.  A stream goes on with the network it was made of: it follows `partial_fit`, but knows
+    nothing of another `fit`.  It is for one thread at a time.
+
+    Parameters
+    ----------
+    network : SequenceNetwork
+        Of one direction.
+    batch : int
+        Sequences side by side.
+    answer : callable
+        From what the network puts out after a step (batch, K) to what `step` returns.
+    n_tokens : int, optional
+        What a step's tokens must be below, if the network knows more.
+    beginning : int, optional
+        A token that each sequence begins with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import SequenceClassifier
+    >>> X = [np.sin(np.arange(20) * rate) for rate in (0.3, 0.9) * 20]
+    >>> clf = SequenceClassifier(bidirectional=False, max_iter=5, random_state=0).fit(X, [0, 1] * 20)
+    >>> stream = clf.stream()
+    >>> for x_t in X[0]:
+    ...     probabilities = stream.step(x_t)
+    >>> bool((probabilities == clf.predict_proba(X[:1])[0]).all())
+    True
+
+    The state can be kept, and gone back to:
+
+    >>> kept = stream.state
+    >>> sorted(kept), kept["h"].shape
+    (['h', 'n_steps', 'pooled'], (1, 1, 64))
+    >>> later = stream.step(0.5)
+    >>> stream.state = kept
+    >>> bool((stream.step(0.5) == later).all())
+    True
+    """
+
+    def __init__(self, network, batch, answer, n_tokens=None, beginning=None):
+        self.batch, self._network, self._answer = batch, network, answer
+        self._n_tokens, self._beginning = n_tokens, beginning
+        self._prepare()
+        self.reset()
+
+    def __reduce__(self):
+        return _restored, (self._network, self.batch, self._answer, self._n_tokens, self._beginning, self.state)
+
+    def _prepare(self):
+        """Bind the kernels of a step to arrays that stay where they are."""
+        network, recurrent = self._network, self._network.encoder.recurrent
+        self._version = network.head.parameters.version
+        n, I = self.batch, recurrent.input_size
+        given, x = np.zeros((n, I)), zeros_aligned((n, I), recurrent.dtype)
+        self._places = {(n, I)[n == 1 :]: given.reshape((n, I)[n == 1 :]), (n, I): given}
+        if I == 1:
+            self._places[(n,)[n == 1 :]] = given.reshape((n,)[n == 1 :])
+        self._count, status = np.zeros((2, 1), np.int64)
+        calls, features, self._parts = recurrent.step_calls(x)
+        if network.readout is not None:
+            features, self._parts["pooled"], more = network.readout.running(features, self._count)
+            calls += more
+        more, outputs = network.head.step_calls(features)
+        calls += more
+        self._result = outputs[:, : network.head.output_size]
+        if network.chain is not None:
+            self._result, self._parts["chain"], more = network.chain.running(outputs, self._count)
+            calls += more
+        take, check = (_take, (x, given, self._count, status)), (_check, (outputs, status))
+        self._calls = BoundCalls([take, *calls, check], status)
+
+    @property
+    def n_steps(self):
+        """Steps since the beginning."""
+        return int(self._count[0]) - (self._beginning is not None)
+
+    @property
+    def state(self):
+        """What the next step depends on: a dict of copies, to be kept, pickled, and set again.
+
+        "h", and of an LSTM "c", (num_layers, batch, hidden_size); "pooled" (1, batch, hidden_size) where the readout is
+        the mean (the sum so far) or the largest state; "chain" (1, batch, n_classes) of a CRF; and "n_steps".
+        """
+        arrays = {name: np.stack(parts) for name, parts in self._parts.items() if parts}
+        return {**arrays, "n_steps": self.n_steps}
+
+    @state.setter
+    def state(self, state):
+        own = self.state
+        if not isinstance(state, dict) or state.keys() != own.keys():
+            raise ValueError(f"a state of this stream is a dict of {', '.join(own)}, as `state` returns it")
+        for name, expected in own.items():
+            value = np.asarray(state[name])
+            if value.shape != np.shape(expected) or value.dtype.kind not in "fi" or not np.isfinite(value).all():
+                raise ValueError(
+                    f"state[{name!r}] has shape {value.shape} and holds {value.dtype} values; expected finite numbers "
+                    f"of shape {np.shape(expected)}, as `state` returns them for a batch of {self.batch}"
+                )
+        for name, parts in self._parts.items():
+            for k, part in enumerate(parts):
+                part[...] = state[name][k]
+        self._count[0] = state["n_steps"] + (self._beginning is not None)
+
+    def reset(self):
+        """Begin new sequences."""
+        for parts in self._parts.values():
+            for part in parts:
+                part[...] = 0
+        self._count[0] = 0
+        if self._beginning is not None:
+            self._advance(self._network.embedding.forward(np.full(self.batch, self._beginning)))
+
+    def step(self, x):
+        """Read a step of each sequence.
+
+        Parameters
+        ----------
+        x : array (I,), or with a batch (batch, I)
+            Numbers; where I is 1 also one number, or (batch,).  For a model of tokens an integer, or (batch,); of
+            words with their characters (1 + L,), or (batch, 1 + L).
+
+        Returns
+        -------
+        array (K,) or number; with a batch (batch, K) or (batch,)
+            Given the sequence so far: of a classifier or a tagger the probabilities of the classes, of a regressor the
+            prediction, of a generator the probabilities of the next token, at last that of the end.
+
+        Raises
+        ------
+        ValueError
+            For a step of a wrong width, NaN, infinity or an unknown token, before anything has changed; or if the
+            outputs overflow, after which the stream must be reset.
+        """
+        answer = self._answer(self.outputs(x))
+        return answer[0] if self.batch == 1 else answer
+
+    def outputs(self, x):
+        """As `step`, what the network puts out, (batch, K), before it is turned into an answer; overwritten later."""
+        if self._version is not self._network.head.parameters.version:
+            state = self.state
+            self._prepare()
+            self.state = state
+        if self._network.embedding is not None:
+            x = self._network.embedding.forward(self._tokens(x))
+        return self._advance(np.asarray(x))
+
+    def _tokens(self, x):
+        """A step's tokens, (batch,) or (batch, 1 + L)."""
+        x, limits = np.asarray(x), self._network.embedding.limits
+        limits = limits if self._n_tokens is None else (self._n_tokens,)
+        columns = x.shape[-1:] if len(limits) == 2 else ()
+        shape = (self.batch, *columns)
+        if x.shape != shape[self.batch == 1 :]:
+            raise ValueError(f"a step's tokens have shape {shape[self.batch == 1 :]}; got {x.shape}")
+        bounds = limits[0] if not columns else np.r_[limits[0], np.full(columns[0] - 1, limits[1])]
+        if x.dtype.kind not in "iu" or (x < 0).any() or (x >= bounds).any():
+            raise ValueError(
+                f"a step's tokens are integers from 0 on, below {limits[0]} as in the fit"
+                f"{f' (of characters {limits[1]})' if columns else ''}; got {x.tolist()}"
+            )
+        return x.reshape(shape).astype(np.int64)
+
+    def _advance(self, x):
+        place = self._places.get(x.shape)
+        if place is None or x.dtype.kind not in "fiub":
+            raise ValueError(f"a step of this stream has shape {next(iter(self._places))}; got {x.dtype} {x.shape}")
+        place[...] = x
+        status = self._calls.run()
+        if status:
+            self._raise(status, x)
+        return self._result
+
+    def _raise(self, status, x):
+        if status == FAILED:
+            raise MemoryError("there is no memory for a step: reset the stream")
+        if status == BAD_INPUT:
+            raise ValueError(f"a step holds NaN or infinity (as {self._result.dtype}), and was not taken: {x.tolist()}")
+        raise ValueError("the network's outputs overflow: reset the stream, and see that steps are as in the fit")
+
+
+@njit(**OPTIONS)
+def _take(x, given, count, status):
+    """x (B, I) = given in x's precision, if it is finite there."""
+    status[0] = 0
+    for k in range(x.size):
+        if not np.isfinite(x.dtype.type(given.flat[k])):
+            status[0] = BAD_INPUT
+    if status[0] == 0:
+        count[0] += 1
+        for k in range(x.size):
+            x.flat[k] = given.flat[k]
+
+
+@njit(**OPTIONS)
+def _check(outputs, status):
+    for value in outputs.flat:
+        if not np.isfinite(value):
+            status[0] = OVERFLOW
+
+
+def _restored(network, batch, answer, n_tokens, beginning, state):
+    stream = Stream(network, batch, answer, n_tokens, beginning)
+    stream.state = state
+    return stream
