@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.losses import binary_cross_entropy, cross_entropy, probabilities
+from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, softmax_answer
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
@@ -206,7 +206,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     def predict_proba(self, X):
         """Each sequence's probability of each class, (n, n_classes), in the order of `classes_`."""
         outputs, _ = self._outputs(X)
-        return probabilities(outputs)
+        return filled(softmax_answer, outputs)
 
     def predict_log_proba(self, X):
         """The logarithm of `predict_proba`, exact where that is zero."""
@@ -259,14 +259,14 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             return 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
         return self.classes_.size, cross_entropy, codes
 
-    _answer = staticmethod(probabilities)
+    _answer = staticmethod(softmax_answer)
 
     def _validation_score(self, network, problem, held_out):
         codes = problem.strata[held_out]
         batch = network.batch(problem.sequences, held_out)
 
         def score():
-            return accuracy_score(codes, probabilities(network.forward(batch)).argmax(axis=1))
+            return accuracy_score(codes, filled(softmax_answer, network.forward(batch)).argmax(axis=1))
 
         return score
 

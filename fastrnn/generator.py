@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn import threads
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses import cross_entropy, log_probabilities, probabilities
+from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
 from fastrnn.sequences import Sequences, as_sequences, count_shards, next_tokens, regular_packing
 from fastrnn.streaming import Stream
@@ -181,7 +181,7 @@ class SequenceGenerator(SequenceEstimator):
         return self._generated(tokens, length, temperature, top_k, top_p, check_random_state(random_state))
 
     def _generated(self, tokens, length, temperature, top_k, top_p, rng):
-        stream, n = Stream(self.network_, 1, probabilities), 0
+        stream, n = Stream(self.network_, 1, softmax_answer), 0
         for token in tokens:
             logits = stream.outputs(token)
         while length is None or n < length:
@@ -212,7 +212,7 @@ class SequenceGenerator(SequenceEstimator):
         start = [] if self._boundary is None else [self._boundary]
         return np.concatenate([start, prefix.values]).astype(np.int64)
 
-    _answer = staticmethod(probabilities)
+    _answer = staticmethod(softmax_answer)
 
     def _beginning_of_streams(self):
         return self.n_tokens_, self._boundary

@@ -30,12 +30,28 @@ def log_probabilities(outputs, targets):
     return -losses
 
 
-def probabilities(outputs):
-    """softmax(outputs) (n, K), in float64; of a single output (n, 1) the logistic function's two sides, (n, 2)."""
-    n, K = outputs.shape
-    p = np.empty((n, max(K, 2)))
-    (softmax.logistic_rows if K == 1 else softmax.softmax_rows)(p, outputs)
-    return p
+def softmax_answer(outputs, K):
+    """Probabilities of classes, in float64, from outputs (n, >= K), of which K count: (n, K); from one (n, 2).
+
+    An answer is an array, and the calls, pairs of a kernel and its arguments, that fill it; a `Stream` makes them
+    again and again.
+    """
+    p = np.empty((len(outputs), max(K, 2)))
+    return p, [(softmax.softmax_rows, (p, outputs)) if K > 1 else (softmax.logistic_rows, (p, outputs, True))]
+
+
+def logistic_answer(outputs, K):
+    """Likewise, of K labels each by itself."""
+    p = np.empty((len(outputs), K))
+    return p, [(softmax.logistic_rows, (p, outputs, False))]
+
+
+def filled(answer, outputs):
+    """What an answer is for outputs (n, K)."""
+    array, calls = answer(outputs, outputs.shape[1])
+    for kernel, arguments in calls:
+        kernel(*arguments)
+    return array
 
 
 def binary_cross_entropy(outputs, targets, weights):

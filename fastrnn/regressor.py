@@ -10,8 +10,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.kernels.rows import scale_rows
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.losses import regression_loss
+from fastrnn.losses import filled, regression_loss
 from fastrnn.sequences import as_sequences
 
 
@@ -212,16 +213,17 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             For input of a wrong kind, or such that the outputs overflow.
         """
         outputs, sequences = self._outputs(X)
-        values = self._answer(outputs)
+        values = filled(self._answer, outputs)
         if self.network_.readout is not None:
             return values
         if isinstance(X, np.ndarray) and X.dtype != object:
             return values.reshape(len(sequences), -1, *values.shape[1:])
         return sequences.split(values)
 
-    def _answer(self, outputs):
-        values = outputs.astype(np.float64) * self._y_scale + self._y_mean
-        return values[:, 0] if self._y_is_flat else values
+    def _answer(self, outputs, K):
+        values = np.empty((len(outputs), K))
+        calls = [(scale_rows, (values, outputs, self._y_scale, self._y_mean))]
+        return (values[:, 0] if self._y_is_flat else values), calls
 
     def score(self, X, y, sample_weight=None):
         """R^2 of the predictions; with return_sequences over all steps of all sequences."""
@@ -231,7 +233,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         outputs, sequences = self._outputs(X)
         targets = self._targets_of_steps(y, sequences)
         weights = self._weights(sample_weight, sequences)
-        return r2_score(targets, outputs * self._y_scale + self._y_mean, sample_weight=weights)
+        return r2_score(targets, filled(self._answer, outputs), sample_weight=weights)
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)

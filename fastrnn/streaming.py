@@ -24,7 +24,7 @@ class Stream:
     batch : int
         Sequences side by side.
     answer : callable
-        From what the network puts out after a step (batch, K) to what `step` returns.
+        What is said of the network's outputs, as `fastrnn.losses.softmax_answer`.
     n_tokens : int, optional
         What a step's tokens must be below, if the network knows more.
     beginning : int, optional
@@ -78,12 +78,13 @@ class Stream:
             calls += more
         more, outputs = network.head.step_calls(features)
         calls += more
-        self._result = outputs[:, : network.head.output_size]
+        K = network.head.output_size
         if network.chain is not None:
-            self._result, self._parts["chain"], more = network.chain.running(outputs, self._count)
-            calls += more
+            self._said, self._parts["chain"], more = network.chain.running(outputs, self._count)
+        else:
+            self._said, more = self._answer(outputs, K)
         take, check = (_take, (x, given, self._count, status)), (_check, (outputs, status))
-        self._calls = BoundCalls([take, *calls, check], status)
+        self._outputs, self._calls = outputs[:, :K], BoundCalls([take, *calls, check, *more], status)
 
     @property
     def n_steps(self):
@@ -147,11 +148,12 @@ class Stream:
             For a step of a wrong width, NaN, infinity or an unknown token, before anything has changed; or if the
             outputs overflow, after which the stream must be reset.
         """
-        answer = self._answer(self.outputs(x))
-        return answer[0] if self.batch == 1 else answer
+        self.outputs(x)
+        said = self._said[0] if self.batch == 1 else self._said
+        return said.copy()
 
     def outputs(self, x):
-        """As `step`, what the network puts out, (batch, K), before it is turned into an answer; overwritten later."""
+        """As `step`; returns what the network puts out, (batch, K), which the next step overwrites."""
         if self._version is not self._network.head.parameters.version:
             state = self.state
             self._prepare()
@@ -184,13 +186,15 @@ class Stream:
         status = self._calls.run()
         if status:
             self._raise(status, x)
-        return self._result
+        return self._outputs
 
     def _raise(self, status, x):
         if status == FAILED:
             raise MemoryError("there is no memory for a step: reset the stream")
         if status == BAD_INPUT:
-            raise ValueError(f"a step holds NaN or infinity (as {self._result.dtype}), and was not taken: {x.tolist()}")
+            raise ValueError(
+                f"a step holds NaN or infinity (as {self._outputs.dtype}), and was not taken: {x.tolist()}"
+            )
         raise ValueError("the network's outputs overflow: reset the stream, and see that steps are as in the fit")
 
 

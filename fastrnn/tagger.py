@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from scipy.special import expit
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
@@ -12,7 +11,7 @@ from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
-from fastrnn.losses import binary_cross_entropy, cross_entropy, probabilities
+from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, logistic_answer, softmax_answer
 from fastrnn.network.parts import make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import as_sequences
@@ -290,12 +289,10 @@ class SequenceTagger(SequenceEstimator):
     def _probabilities(self, outputs, offsets):
         if self.network_.chain is not None:
             return self.network_.chain.marginals(outputs, offsets)
-        return self._answer(outputs)
+        return filled(self._answer, outputs)
 
-    def _answer(self, outputs):
-        if self.network_.chain is not None:
-            return outputs.copy()  # a stream's are probabilities already
-        return expit(outputs.astype(np.float64)) if self._is_multilabel else probabilities(outputs)
+    def _answer(self, outputs, K):
+        return (logistic_answer if self._is_multilabel else softmax_answer)(outputs, K)
 
     def _decoded(self, outputs, offsets):
         """The labels of all steps, from the network's outputs."""

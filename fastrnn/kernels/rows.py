@@ -52,6 +52,14 @@ def scatter_add_rows(out, source, picked, width):
 
 
 @njit(**OPTIONS)
+def scale_rows(out, x, scale, offset):
+    """out (n, K) = x (n, >= K) times scale, plus offset, both (K,), in float64."""
+    for row in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[row, k] = x[row, k] * scale[k] + offset[k]
+
+
+@njit(**OPTIONS)
 def _mixed(x):
     """A 64-bit number scrambled by the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
     x = (x ^ (x >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)

@@ -49,7 +49,7 @@ def _largest(x, K):
 
 @njit(**OPTIONS)
 def softmax_rows(p, outputs):
-    """p (n, K) = softmax of each row of outputs (n, K)."""
+    """p (n, K) = softmax of each row of outputs (n, >= K)."""
     n, K = p.shape
     for row in range(n):
         for k in range(K):
@@ -58,12 +58,12 @@ def softmax_rows(p, outputs):
 
 
 @njit(**OPTIONS)
-def logistic_rows(p, outputs):
-    """p (n, 2) = the logistic function of -outputs and of outputs (n, 1)."""
-    for row in range(len(p)):
-        for k in range(2):
-            x = np.float64(outputs[row, 0])
-            p[row, k] = 1.0 / (1.0 + np.exp(x if k == 0 else -x))
+def logistic_rows(p, outputs, is_of_two):
+    """p (n, K) = the logistic function of each row of outputs (n, >= K); or (n, 2), of minus the first, and of it."""
+    for row in range(p.shape[0]):
+        for k in range(p.shape[1]):
+            x = np.float64(outputs[row, 0 if is_of_two else k])
+            p[row, k] = 1.0 / (1.0 + np.exp(x if is_of_two and k == 0 else -x))
 
 
 @njit(**OPTIONS)
