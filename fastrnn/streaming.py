@@ -108,11 +108,14 @@ class Stream:
             raise ValueError(f"a state of this stream is a dict of {', '.join(own)}, as `state` returns it")
         for name, expected in own.items():
             value = np.asarray(state[name])
-            if value.shape != np.shape(expected) or value.dtype.kind not in "fi" or not np.isfinite(value).all():
+            kinds = "i" if name == "n_steps" else "f"
+            if value.shape != np.shape(expected) or value.dtype.kind not in kinds or not np.isfinite(value).all():
                 raise ValueError(
                     f"state[{name!r}] has shape {value.shape} and holds {value.dtype} values; expected finite numbers "
                     f"of shape {np.shape(expected)}, as `state` returns them for a batch of {self.batch}"
                 )
+        if state["n_steps"] < 0:
+            raise ValueError(f"state['n_steps'] is {state['n_steps']}; expected 0 or more")
         for name, parts in self._parts.items():
             for k, part in enumerate(parts):
                 part[...] = state[name][k]

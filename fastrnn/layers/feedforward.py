@@ -45,11 +45,11 @@ class Dense:
 
     def step_calls(self, x):
         """Calls that make of rows x (n, inputs) the rows (n, outputs padded with zeros) returned with them."""
-        n, K = len(x), self.output_size
-        out = zeros_aligned((n, padded(K, x.dtype)), x.dtype)
-        bias = self.parameters.stored("bias")[np.newaxis]
-        panels = self._panels(out.shape[1])
-        start = (copy_rows, (out, 0, bias, 0, np.zeros(n, np.int64), K))
+        n, width = len(x), padded(self.output_size, x.dtype)
+        out, bias = np.zeros((n, width), x.dtype), np.zeros((1, width), x.dtype)
+        bias[0, : self.output_size] = self.parameters.stored("bias")
+        panels = self._panels(width)
+        start = (copy_rows, (out, 0, bias, 0, np.zeros(n, np.int64), width))
         return [start, (add_product, (out, x, panels, self.input_size, n, 0))], out
 
     def _panels(self, width):
