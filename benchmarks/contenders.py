@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from benchmarks import networks, whole_fit
+from benchmarks import networks, steps, whole_fit
 from benchmarks.machine import GATES
 from benchmarks.measure import Contender
 
@@ -115,6 +115,11 @@ class FastRNN:
 
         return [Contender(self.name, step, gradients)]
 
+    def step(self, case):
+        """A step of a stream."""
+        weights = Case(case.cell, 1, 1, case.I, case.H).weights
+        return [steps.contender(self.name, case, steps.fastrnn_begin(case, weights))]
+
     def network(self, case):
         """Training step of a whole network."""
         return [networks.fastrnn_contender(self.name, case)]
@@ -176,6 +181,11 @@ class Torch:
             forwards = {self.name: last_step}
         return [self._training(name, layer, forward) for name, forward in forwards.items()]
 
+    def step(self, case):
+        """A step, the states kept."""
+        layer = self._layer(Case(case.cell, 1, 1, case.I, case.H))
+        return [steps.contender(self.name, case, steps.torch_begin(self._torch, case, layer))]
+
     def network(self, case):
         """Training step of a whole network; two contenders where the batch is ragged."""
         from benchmarks import torch_networks
@@ -213,15 +223,31 @@ class OnnxRuntime:
         import onnxruntime
 
         self._onnx, self._runtime = onnx, onnxruntime
-        self._options = onnxruntime.SessionOptions()
-        self._options.intra_op_num_threads = threads
-        self._options.inter_op_num_threads = 1
+        self._threads = threads
+
+    def _session(self, model, threads):
+        options = self._runtime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        return self._runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+    def step(self, case):
+        """A step of a graph, the states fed in and taken out; and of the layer alone, which keeps none.
+
+        In one thread, as a second one only costs time.
+        """
+        layer, states = Case(case.cell, 1, 1, case.I, case.H), "hc" if case.cell == "lstm" else "h"
+        arguments = {"op_type": case.cell.upper(), "hidden_size": case.H, **self.attributes[case.cell]}
+        model = steps.onnx_model(self._onnx, case, arguments, self._weights(layer), states)
+        begin = steps.onnx_begin(self._session(model, 1), case, states)
+        alone, feed = self._session(self._model(layer), 1), {"X": case.x[:1, None]}
+        return [
+            steps.contender(self.name, case, begin),
+            Contender(f"{self.name} layer only", lambda: alone.run(None, feed)),
+        ]
 
     def inference(self, case):
         """Forward pass of a model of one node, weights as initialisers."""
-        session = self._runtime.InferenceSession(
-            self._model(case).SerializeToString(), self._options, providers=["CPUExecutionProvider"]
-        )
+        session = self._session(self._model(case), self._threads)
         feed = {"X": case.x}
 
         def forward():

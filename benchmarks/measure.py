@@ -28,6 +28,11 @@ class Contender:
         _calls(self.run, seconds / 10)
         return statistics.median(_calls(self.run, seconds, at_least=3))
 
+    def percentiles(self, seconds):
+        """Return the median and the 99th percentile of the seconds of a block's calls."""
+        _calls(self.run, seconds / 10)
+        return tuple(float(p) for p in np.percentile(_calls(self.run, seconds, at_least=100), [50, 99]))
+
 
 def _calls(run, block_seconds, at_least=1):
     seconds = []

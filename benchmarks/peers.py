@@ -1,6 +1,6 @@
 """fastrnn against PyTorch and ONNX Runtime, in one run, alternating.
 
-    python -m benchmarks.peers [--only infer,train,ragged,models,ragged-models,fit] [--cells lstm,gru,rnn]
+    python -m benchmarks.peers [--only infer,train,ragged,models,ragged-models,step,fit] [--cells lstm,gru,rnn]
                                [--repeats 5] [--threads 2] [--json FILE] [--markdown FILE]
 
 Each library works in a process of its own, in turn. All get the same weights and the same batch,
@@ -13,6 +13,7 @@ train   forward and backward from the last step's output; the parameters' gradie
 ragged  the same on lengths uniform in [T/4, T]; PyTorch packed, and padded with a gather
 models  a training step of a tagger, a generator and an encoder-decoder with attention, from stored
         sequences to gradients, no optimiser; ragged-models likewise (`benchmarks.networks`)
+step    one step of one sequence, states carried along, median and 99th percentile (`benchmarks.steps`)
 fit     JapaneseVowels, bidirectional GRU of 64, 60 epochs; PyTorch with packed sequences
 """
 
@@ -23,11 +24,14 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import machine, whole_fit
 from benchmarks.contenders import LIBRARIES, Case, ragged_lengths
 from benchmarks.measure import alternate, check_agreement, geometric_mean, medians
 from benchmarks.networks import NetworkCase
 from benchmarks.report import markdown_table, milliseconds, significant, write_json
+from benchmarks.steps import StepCase
 from benchmarks.workers import installed
 
 OURS = "fastrnn"
@@ -51,10 +55,12 @@ RAGGED = (
     ("gru", 64, 100, 32, 128),
 )
 MODELS = ("tagger", "generator", "seq2seq")
+STEP_SIZES = ((8, 32), (64, 128))  # I, H
 MODEL_SECTIONS = ("models", "ragged-models")
 MODEL_CELLS = ("lstm", "gru")
 MODEL_SIZES = (32, 64)
 TOLERANCE = 1e-4
+STEP_SECONDS = 0.3
 # A row is disturbed if other processes kept more than so many cores busy while it was timed.
 ELSEWHERE = 0.1
 TRIES = 2
@@ -65,6 +71,7 @@ TARGETS = {
     "ragged": {"lstm": (3.0, 3.0), "gru": (3.0, 3.0)},
     "models": {"lstm": (1.8, 1.8), "gru": (4.0, 4.0)},
     "ragged-models": {"lstm": (3.0, 3.0), "gru": (4.0, 4.0)},
+    "step": dict.fromkeys(CELLS, (0.0, 2.0)),
     "fit": {"gru": (10.0, 10.0)},
 }
 TITLES = {
@@ -73,12 +80,15 @@ TITLES = {
     "ragged": "Training pass, ragged batch (lengths uniform in [T/4, T])",
     "models": "Training step, whole network",
     "ragged-models": "Training step, whole network, ragged batch (lengths uniform in [T/4, T])",
+    "step": "A step of one sequence, answered",
     "fit": "A whole fit: JapaneseVowels, bidirectional GRU of 64, 60 epochs",
 }
 
 
 def least_ratio(section, cell, H):
     """Return the ratio asked of a single point."""
+    if section == "step" and H > 32:
+        return 1.25
     return 0.95 if section == "infer" and H > 256 else TARGETS[section][cell][1]
 
 
@@ -117,6 +127,28 @@ def network_row(case, workers, repeats):
     check_agreement(contenders, TOLERANCE)
     row = {"model": case.model, "cell": case.cell, "B": case.B, "T": case.T, "H": case.H}
     return row | timing(contenders, workers, repeats)
+
+
+def step_rows(cells, workers, repeats):
+    """Return the rows of single steps; a ratio is that of the worse of median and 99th percentile."""
+    rows = []
+    for case in (StepCase(cell, *sizes) for cell in cells for sizes in STEP_SIZES):
+        contenders = [c for worker in workers for c in worker.contenders("step", case)]
+        check_agreement([c for c in contenders if "only" not in c.name], TOLERANCE)
+        elsewhere, figures = machine.Elsewhere(workers), {c.name: [] for c in contenders}
+        for _ in range(repeats):
+            for c in contenders:
+                figures[c.name].append(c.percentiles(STEP_SECONDS))
+        middle = {name: np.median(pairs, axis=0) for name, pairs in figures.items()}
+        peers = [pair for name, pair in middle.items() if name != OURS]
+        ratios = np.min(peers, axis=0) / middle[OURS] if peers else [None, None]
+        rows.append({
+            "cell": case.cell, "I": case.I, "H": case.H, "ratio": min(ratios), "ratios": list(ratios),
+            "seconds": {name: list(pair) for name, pair in middle.items()},
+            "repeats": figures, "cores_busy_elsewhere": elsewhere.cores(),
+        })  # fmt: skip
+        print("step", case.cell, (case.I, case.H), ratio_text(rows[-1]), file=sys.stderr, flush=True)
+    return rows
 
 
 def timing(contenders, workers, repeats):
@@ -175,6 +207,8 @@ def run_section(section, cells, workers, repeats, facts):
         return fit_rows(workers, repeats)
     if section in MODEL_SECTIONS:
         return network_rows(section, cells, workers, repeats)
+    if section == "step":
+        return step_rows(cells, workers, repeats)
     rows = []
     for case in cases(section, cells):
         rows.append(layer_row(section, case, workers, repeats, facts))
@@ -197,12 +231,14 @@ def section_markdown(section, rows):
     """Return a section as Markdown: its rows, then its summary."""
     if section == "fit":
         table = fit_table(rows)
+    elif section == "step":
+        table = step_table(rows)
     elif section in MODEL_SECTIONS:
         table = network_table(section, rows)
     else:
         table = layer_table(section, rows)
     cells = summary(section, rows)
-    tables = [table, summary_table(section, cells)] if cells else [table]
+    tables = [table, summary_table(section, cells)] if cells and section != "step" else [table]
     return "\n\n".join([f"## {TITLES[section]}", *tables]) + "\n"
 
 
@@ -232,6 +268,20 @@ def network_table(section, rows):
         sizes = f"{row['B']}, {row['T']}, {row['H']}"
         lines.append([row["model"], row["cell"], sizes, *times, ratio_text(row), asked])
     return markdown_table(columns, lines)
+
+
+def step_table(rows):
+    """Microseconds, median and 99th percentile, and their ratios, a line a case."""
+    names = contender_names(rows)
+    columns = ["cell", "I, H", *(f"{name} us" for name in names), "ratio", "asked"]
+    lines = []
+    for row in rows:
+        pairs = [row["seconds"].get(name, [None, None]) for name in names]
+        times = [", ".join("-" if s is None else significant(1e6 * s) for s in pair) for pair in pairs]
+        ratios = ", ".join(map(significant, row["ratios"])) + (" (disturbed)" if disturbed(row) else "")
+        asked = significant(least_ratio("step", row["cell"], row["H"]))
+        lines.append([row["cell"], f"{row['I']}, {row['H']}", *times, ratios, asked])
+    return "Median and 99th percentile.\n\n" + markdown_table(columns, lines)
 
 
 def fit_table(rows):

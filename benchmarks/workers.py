@@ -66,6 +66,10 @@ class RemoteContender:
         """Time a block of calls there."""
         return self._worker.ask("block", self.name, seconds)
 
+    def percentiles(self, seconds):
+        """Time a block of calls there."""
+        return self._worker.ask("percentiles", self.name, seconds)
+
     def result(self):
         """Fetch the arrays on which all must agree."""
         return self._worker.ask("result", self.name)
@@ -103,6 +107,9 @@ class _Desk:
 
     def block(self, name, seconds):
         return self._contenders[name].block(seconds)
+
+    def percentiles(self, name, seconds):
+        return self._contenders[name].percentiles(seconds)
 
     def result(self, name):
         return self._contenders[name].result()
