@@ -27,6 +27,7 @@ RANKS = [
         "kernels.attention",
     ]
     + ["kernels.rtrl", "threads", "sequences", "params", "losses", "optimizers"],
+    ["kernels.gated"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network"],

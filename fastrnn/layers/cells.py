@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from fastrnn import threads
-from fastrnn.kernels import activations, gru, gru_reset_before, lstm, rnn
+from fastrnn.kernels import activations, gated, gru, gru_reset_before, lstm, rnn
 from fastrnn.kernels.gradient import add_product, gradient
 from fastrnn.kernels.parallel import run_steps
 from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL
@@ -34,34 +34,6 @@ def _run_sharing_units(kernel, n_steps, n_tasks, arguments, work, panels, by_seq
     if not is_large:
         return by_sequences()
     threads.run(work, lambda: run_steps(kernel, n_steps, n_tasks, arguments()), by_sequences)
-
-
-def _run_forward(cell, kernels, room, panels, packing, keep):
-    """Run an LSTM's or GRU's forward pass."""
-    (D, blocks, _), dtype = panels.shape, panels.dtype
-    kernel, arguments = cell.call(room, panels, packing, keep)
-    work, n_arrays = _work(cell, room["x"], room["h"]), len(arguments) - 4
-
-    def with_hoisted():
-        rows = packing.n_sequences * HOISTED_STEPS
-        hoisted = empty_aligned((D * blocks, rows, 4 * n_lanes(dtype)), dtype)
-        return *arguments[:n_arrays], hoisted, *arguments[n_arrays:]
-
-    _run_sharing_units(
-        kernels.forward_block, packing.counts.shape[1], D * blocks, with_hoisted, work, panels,
-        lambda: threads.run_tasks(kernel, D * packing.firsts.size, arguments, work),
-    )  # fmt: skip
-
-
-def _run_backward(kernel, work, arrays, packing, scalars):
-    """Likewise, backward; the first array is d_h (D, B, P), the last W_hh's panels."""
-    (D, _, P), dtype = arrays[0].shape, arrays[0].dtype
-    n_tasks = D * -(-P // (MAX_WIDTH * n_lanes(dtype)))
-    arguments = (*arrays, packing.starts, packing.counts, packing.firsts, *scalars)
-    _run_sharing_units(
-        kernel.backward_block, packing.counts.shape[1] + 1, n_tasks, lambda: arguments, work,
-        arrays[-1], lambda: _run(kernel.backward, work, arrays, packing, scalars),
-    )  # fmt: skip
 
 
 def add_rows_product(c, a, panels, n_k):
@@ -141,7 +113,56 @@ class RNNCell:
         _add_gradients(kept, gradients, packing, every, every, P)
 
 
-class LSTMCell:
+class _GatedCell:
+    """What LSTM and GRU share."""
+
+    def room(self, x, initial, H, packing, keep):
+        h = _hidden(initial, x, H, packing)
+        (D, S), B, P = x.shape[:2], packing.n_sequences, padded(H, x.dtype)
+        c = None
+        if self.n_states == 2:
+            shape = D, B + S if keep else B, P
+            c = _states(None if initial is None else initial[1], shape, x.dtype, B)
+        # Backward turns the gates into their gradients.
+        return {"x": x, "h": h, "c": c, "d_gates": empty_aligned((D, S if keep else 0, 4 * P), x.dtype)}
+
+    def call(self, room, panels, packing, keep):
+        arrays = (room["h"], room["c"], room["d_gates"], room["x"], panels)
+        return gated.forward, (*arrays, packing.starts, packing.counts, packing.firsts, keep)
+
+    def forward(self, x, initial, H, panels, packing, keep):
+        room = self.room(x, initial, H, packing, keep)
+        (D, blocks, _), work = panels.shape, _work(self, x, room["h"])
+        kernel, arguments = self.call(room, panels, packing, keep)
+
+        def with_hoisted():
+            rows = packing.n_sequences * HOISTED_STEPS
+            hoisted = empty_aligned((D * blocks, rows, 4 * n_lanes(x.dtype)), x.dtype)
+            return *arguments[:5], hoisted, *arguments[5:]
+
+        _run_sharing_units(
+            gated.forward_block, packing.counts.shape[1], D * blocks, with_hoisted, work, panels,
+            lambda: threads.run_tasks(kernel, D * packing.firsts.size, arguments, work),
+        )  # fmt: skip
+        return room
+
+    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
+        d_h, d_c = d_states if self.n_states == 2 else (*d_states, None)
+        arrays = (d_h, d_c, kept["d_gates"], d_out, kept["h"], kept["c"], hh)
+        arguments = (*arrays, packing.starts, packing.counts, packing.firsts, bptt_steps)
+        (D, _, P), work = d_h.shape, _work(self, kept["x"], kept["h"])
+        n_tasks = D * -(-P // (MAX_WIDTH * n_lanes(d_h.dtype)))
+        _run_sharing_units(
+            gated.backward_block, packing.counts.shape[1] + 1, n_tasks, lambda: arguments, work, hh,
+            lambda: threads.run_tasks(gated.backward, D * packing.firsts.size, arguments, work),
+        )  # fmt: skip
+
+    def add_gradients(self, kept, gradients, packing):
+        P = kept["d_gates"].shape[2] // 4
+        _add_gradients(kept, gradients, packing, self.ih_pieces(P), self.hh_pieces(P), P)
+
+
+class LSTMCell(_GatedCell):
     """Gates i, f, g, o; states h and c."""
 
     n_gates, n_states = 4, 2
@@ -157,37 +178,14 @@ class LSTMCell:
 
     pack_ih_transposed = pack_hh_transposed = pack_transposed
 
-    def room(self, x, initial, H, packing, keep):
-        h = _hidden(initial, x, H, packing)
-        D, S = x.shape[:2]
-        B, P = packing.n_sequences, padded(H, x.dtype)
-        shape = D, B + S if keep else B, P
-        c = _states(None if initial is None else initial[1], shape, x.dtype, B)
-        # Backward turns the gates into their gradients.
-        return {"x": x, "h": h, "c": c, "d_gates": empty_aligned((D, S if keep else 0, 4 * P), x.dtype)}
+    def ih_pieces(self, P):
+        """Of the gates' gradients, as `_add_gradients` takes them."""
+        return ((0, 4 * P, 0),)
 
-    def call(self, room, panels, packing, keep):
-        arrays = (room["h"], room["c"], room["d_gates"], room["x"], panels)
-        return lstm.forward, (*arrays, packing.starts, packing.counts, packing.firsts, keep)
-
-    def forward(self, x, initial, H, panels, packing, keep):
-        room = self.room(x, initial, H, packing, keep)
-        _run_forward(self, lstm, room, panels, packing, keep)
-        return room
-
-    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
-        arrays = (*d_states, kept["d_gates"], d_out, kept["c"], hh)
-        H = kept["h"].shape[2]
-        work = _work(self, kept["x"], kept["h"])
-        _run_backward(lstm, work, arrays, packing, (H, bptt_steps))
-
-    def add_gradients(self, kept, gradients, packing):
-        P = kept["c"].shape[2]
-        every = ((0, 4 * P, 0),)
-        _add_gradients(kept, gradients, packing, every, every, P)
+    hh_pieces = ih_pieces
 
 
-class GRUCell:
+class GRUCell(_GatedCell):
     """Gates r, z, n, the reset gate after the product."""
 
     n_gates, n_states = 3, 1
@@ -206,28 +204,11 @@ class GRUCell:
     def pack_hh_transposed(self, panels, weight, H):
         pack_transposed(panels, weight, H, gru.ORDER_HH)
 
-    def room(self, x, initial, H, packing, keep):
-        h = _hidden(initial, x, H, packing)
-        D, S = x.shape[:2]
-        return {"x": x, "h": h, "d_gates": empty_aligned((D, S if keep else 0, 4 * padded(H, h.dtype)), h.dtype)}
+    def ih_pieces(self, P):
+        return ((0, P, 2 * P), (P, 3 * P, 0))
 
-    def call(self, room, panels, packing, keep):
-        arrays = (room["h"], room["d_gates"], room["x"], panels)
-        return gru.forward, (*arrays, packing.starts, packing.counts, packing.firsts, keep)
-
-    def forward(self, x, initial, H, panels, packing, keep):
-        room = self.room(x, initial, H, packing, keep)
-        _run_forward(self, gru, room, panels, packing, keep)
-        return room
-
-    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
-        arrays = (*d_states, kept["d_gates"], d_out, kept["h"], hh)
-        work = _work(self, kept["x"], kept["h"])
-        _run_backward(gru, work, arrays, packing, (bptt_steps,))
-
-    def add_gradients(self, kept, gradients, packing):
-        P = kept["d_gates"].shape[2] // 4
-        _add_gradients(kept, gradients, packing, ((0, P, 2 * P), (P, 3 * P, 0)), ((P, 4 * P, 0),), P)
+    def hh_pieces(self, P):
+        return ((P, 4 * P, 0),)
 
 
 class GRUResetBeforeCell:

@@ -73,7 +73,7 @@ class Level:
         arrays = self.cell.forward(directions, initial, self.hidden_size, self._panels(), packing, keep)
         self.kept = arrays if keep else None
         final = [arrays["h"][:, packing.last_states]]
-        if "c" in arrays:
+        if arrays.get("c") is not None:
             c = arrays["c"][:, packing.last_states] if keep else arrays["c"]
             final.append(c[..., : self.hidden_size])
         return self._joined(arrays["h"], packing), final
