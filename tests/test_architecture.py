@@ -29,10 +29,10 @@ RANKS = [
     + ["kernels.rtrl", "threads", "sequences", "params", "losses", "optimizers"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
-    ["network"],
+    ["network", "records"],
     ["base", "preprocessing", "metrics"],
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
-    ["inspection", "interchange", "datasets"],
+    ["inspection", "interchange", "saving", "datasets"],
     ["__init__"],
     ["__main__"],
 ]

@@ -1,0 +1,178 @@
+"""Models as files: arrays as safetensors, everything else as JSON in the header; nothing in a file is ever run.
+
+A tree of dicts, lists, arrays and plain values is written whole or not at all, and read back with every type as it was.
+What a tree must be is said by rules, which `check` compares it with.
+"""
+
+import json
+import os
+from contextlib import contextmanager, suppress
+from secrets import token_hex
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+VERSION = "0.1.0"
+"""Of the library."""
+FORMAT = 1
+"""Of the files; another one is another meaning of the fields."""
+KEY = "fastrnn"
+"""Under which the JSON stands in the header."""
+
+
+class StorageError(ValueError):
+    """A file holds no model that this version can read, or a model what no file can hold."""
+
+
+def write(path, tree):
+    """Write a tree to a file, which until it is complete stays as it was."""
+    data, target = packed(tree), os.path.realpath(path)
+    unfinished = f"{target}.{token_hex(4)}.tmp"
+    try:
+        with open(unfinished, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished)
+        raise
+
+
+def packed(tree):
+    """The bytes of a file; of equal trees they are equal."""
+    tensors = {}
+    fields = {"format": FORMAT, "version": VERSION, "content": _encoded(tree, "", tensors)}
+    return save(tensors, {KEY: json.dumps(fields)})
+
+
+@contextmanager
+def reading(path):
+    """The tree in a file; whatever is wrong with it, then or while it is used, one error says so and names the file."""
+    with open(path, "rb"):
+        pass  # what is not there, or may not be read, says so in Python's own way
+    try:
+        yield _read(os.fspath(path))
+    except Exception as error:
+        what = "" if isinstance(error, StorageError) else "it is no model that fastrnn has saved, or it is damaged: "
+        raise StorageError(f"cannot read {path}: {what}{error}") from error
+
+
+def _read(path):
+    with safe_open(path, "np") as file:
+        fields = json.loads(file.metadata()[KEY])
+        if fields["format"] != FORMAT:
+            raise StorageError(
+                f"it was written by fastrnn {fields['version']!s:.20} in format {fields['format']!r:.20}, and this is "
+                f"fastrnn {VERSION}, which reads format {FORMAT}: update the older of the two"
+            )
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    tree = _decoded(fields["content"], tensors)
+    check(tensors, {}, "tensors that belong to nothing")
+    return tree
+
+
+def _encoded(value, place, tensors):
+    """JSON for a value; its arrays are added to `tensors` under their places in the tree."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_encoded(v, f"{place}.{k}", tensors) for k, v in enumerate(value)]
+    if isinstance(value, dict):
+        if not all(type(key) is str and key[:1] != "$" for key in value):
+            return {
+                "$keys": _encoded(list(value), place, tensors),
+                "$values": _encoded([*value.values()], place, tensors),
+            }
+        return {key: _encoded(v, f"{place}.{key}".lstrip("."), tensors) for key, v in value.items()}
+    kind = value.dtype.kind if isinstance(value, np.ndarray) else ""
+    if kind == "O":
+        return {"$objects": _encoded(value.tolist(), place, tensors)}
+    if kind == "" or kind not in "biufU" or value.dtype.itemsize > 8 and kind != "U":
+        raise StorageError(f"{place} is {value!r:.60}, a {type(value).__name__} that no file can hold: set another")
+    array = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
+    tensors[place] = array if kind != "U" else array.view(np.uint32).reshape(len(array), -1)
+    return {"$text" if kind == "U" else "$array": place}
+
+
+def _decoded(value, tensors):
+    """The value that JSON stands for; its arrays are taken out of `tensors`."""
+    if isinstance(value, list):
+        return [_decoded(v, tensors) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "$keys" in value:
+        return dict(zip(*(_decoded(value[name], tensors) for name in ("$keys", "$values")), strict=True))
+    if "$objects" in value:
+        return np.fromiter(_decoded(value["$objects"], tensors), object)
+    if "$array" in value or "$text" in value:
+        ((kind, place),) = value.items()
+        array = tensors.pop(place)
+        largest = {"$array": 1 if array.dtype == bool else np.inf, "$text": 0x10FFFF}[kind]
+        if array.dtype.kind in "bu" and array.view(f"u{array.itemsize}").max(initial=0) > largest:
+            raise StorageError(f"its {place} has what are no truth values or characters")
+        return array if kind == "$array" else array.view(f"U{array.shape[1]}")[:, 0]
+    return {key: _decoded(v, tensors) for key, v in value.items()}
+
+
+# ---------------------------------------------------------------------------------------- rules
+
+
+def check(value, rule, name):
+    """A value must be what the rule says: of a type, equal, what a function finds right, or a dict with rules for all.
+
+    Raises
+    ------
+    StorageError
+        Which calls the value by its name.
+    """
+    if not isinstance(rule, dict):
+        is_right = (
+            isinstance(value, rule) if isinstance(rule, type) else rule(value) if callable(rule) else value == rule
+        )
+        if not is_right:
+            raise StorageError(f"its {name} is {value!r:.60}, which does not go with the rest")
+    elif not isinstance(value, dict) or value.keys() != rule.keys():
+        found = sorted(map(str, value)) if isinstance(value, dict) else value
+        raise StorageError(f"its {name} must have the fields {sorted(rule)}; found {found!s:.200}")
+    else:
+        for key, part in rule.items():
+            check(value[key], part, f"{name}.{key}")
+
+
+def integer(low, high=2**31):
+    """low <= value < high."""
+    return lambda value: type(value) is int and low <= value < high
+
+
+def array(dtype, *shape):
+    """An array of finite numbers."""
+    return lambda value: (
+        isinstance(value, np.ndarray) and value.dtype == dtype and value.shape == shape and np.isfinite(value).all()
+    )
+
+
+def floats(value):
+    """A list of floats."""
+    return isinstance(value, list) and all(isinstance(number, float) for number in value)
+
+
+def strings(value):
+    """A list, or an array of objects, which are all strings."""
+    return isinstance(value, (list, np.ndarray)) and all(type(text) is str for text in value)
+
+
+def labels(n):
+    """An array (n,) of labels, in order and each once."""
+
+    def is_right(value):
+        if not isinstance(value, np.ndarray) or value.shape != (n,):
+            return False
+        are_known = strings(value) if value.dtype == object else value.dtype.kind != "f" or np.isfinite(value).all()
+        return are_known and np.array_equal(np.unique(value), value)
+
+    return is_right
