@@ -20,7 +20,6 @@ __all__ = [
     "SequenceToSequence",
     "StorageError",
     "VectorToSequence",
-    "__version__",
     "load",
     "save",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from numbers import Integral, Real
 
 import numpy as np
@@ -291,8 +291,7 @@ class SequenceEstimator(BaseEstimator):
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
             self._set_history()
             for callback in self.callbacks or ():
-                save = partial(records.write_model, model=records.record(self))
-                callback(Progress(self.n_iter_, loss, None, save))
+                callback(Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
         return self
 
     @cached_property
@@ -456,12 +455,8 @@ class SequenceEstimator(BaseEstimator):
         )
         return np.sort(train), np.sort(held_out)
 
-    def _record(self):
-        return records.record(self)
-
-    @classmethod
-    def _restored(cls, tree):
-        return records.restored(cls, tree)
+    _record, _restored = records.record, classmethod(records.restored)
+    """To the tree of a file, and back."""
 
     # --------------------------------------------------------------------------------- prediction
 

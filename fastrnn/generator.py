@@ -8,7 +8,7 @@ from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn import records, threads
+from fastrnn import threads
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.losses import cross_entropy, log_probabilities
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
@@ -256,8 +256,8 @@ class SequenceGenerator(SequenceEstimator):
 
     def _rules(self, n_outputs):
         n_tokens = n_outputs - (not self._shape["stateful"])
-        boundary = None if self._shape["stateful"] else n_tokens
-        return {"_sizes": {**records.SIZES, "inputs": n_outputs}, "n_tokens_": n_tokens, "_boundary": boundary}
+        is_table = self._sizes["inputs"] == n_outputs  # a row for each output
+        return {"n_tokens_": n_tokens if is_table else None, "_boundary": None if self._shape["stateful"] else n_tokens}
 
     def _prepare_network(self, problem, goes_on, rng):
         if not goes_on:

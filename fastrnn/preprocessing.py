@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.storage import StorageError, check, strings
+from fastrnn.storage import check, strings
 
 
 # Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
@@ -154,20 +154,18 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     def _record(self):
         check_is_fitted(self, "vocabulary_")
-        characters = list(self.character_vocabulary_ or ())
-        known = {"vocabulary": list(self.vocabulary_), "characters": characters}
+        known = {"vocabulary": [*self.vocabulary_], "characters": [*(self.character_vocabulary_ or ())]}
         return {"class": "Tokenizer", "parameters": self._fitted_with, **known}
 
     @classmethod
     def _restored(cls, tree):
-        rules = {"parameters": dict, "vocabulary": strings, "characters": strings}
-        check(tree, {"class": "Tokenizer", **rules}, "tokenizer")
+        rules = {"class": str, "parameters": dict, "vocabulary": strings, "characters": strings}
+        check(tree, rules, "tokenizer")
         tokenizer = cls(**tree["parameters"])
         special, split = tokenizer._special_tokens(), tokenizer._splitter()
-        parts = (tree["vocabulary"], len(special)), (tree["characters"], 2)
-        known = [{key: k for k, key in enumerate(keys, first)} for keys, first in parts]
-        if list(map(len, known)) != [len(keys) for keys, _ in parts] or not known[0]:
-            raise StorageError("its vocabulary is empty, or has a token twice")
+        words, characters = tree["vocabulary"], tree["characters"]
+        known = [{key: k for k, key in enumerate(keys, n)} for keys, n in ((words, len(special)), (characters, 2))]
+        check([*map(len, known)], [len(words) or 1, len(characters)], "number of different tokens")
         return tokenizer._know(special, split, *known)
 
     def transform(self, X):

@@ -5,19 +5,16 @@ from sklearn.pipeline import Pipeline
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
 from fastrnn.preprocessing import Tokenizer
-from fastrnn.records import read_model, write_model
+from fastrnn.records import read_model
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
-from fastrnn.storage import StorageError, check, strings
+from fastrnn.storage import StorageError, check, strings, write
 from fastrnn.tagger import SequenceTagger
 
-KINDS = {
-    cls.__name__: cls
-    for cls in (
-        SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, SequenceToSequence,
-        Tokenizer, VectorToSequence,
-    )
-}  # fmt: skip
+KINDS = {cls.__name__: cls for cls in (
+    SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, SequenceToSequence, Tokenizer,
+    VectorToSequence,
+)}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
 
 
@@ -56,10 +53,10 @@ def save(model, path):
     ...     path = Path(folder) / "vowels.safetensors"
     ...     fastrnn.save(clf, path)
     ...     again = fastrnn.load(path)
-    >>> (again.predict_proba(X) == clf.predict_proba(X)).all()
+    >>> bool((again.predict_proba(X) == clf.predict_proba(X)).all())
     True
     """
-    write_model(path, _record(model))
+    write(path, {"model": _record(model), "run": None})
 
 
 def load(path):
@@ -100,12 +97,10 @@ def _record(model):
 
 
 def _restored(tree):
-    name = tree["class"]
-    if name == "Pipeline":
-        check(tree, {"class": str, "names": strings, "steps": list}, "pipeline")
-        pipeline = Pipeline([*zip(tree["names"], map(_restored, tree["steps"]), strict=True)])
-        pipeline._validate_steps()
-        return pipeline
-    if name not in KINDS:
-        raise StorageError(f"it holds a {name!r:.60}, which this version does not know: update fastrnn")
-    return KINDS[name]._restored(tree)
+    if tree["class"] != "Pipeline":
+        check(tree["class"], KINDS.__contains__, "class")
+        return KINDS[tree["class"]]._restored(tree)
+    check(tree, {"class": str, "names": strings, "steps": list}, "pipeline")
+    pipeline = Pipeline([*zip(tree["names"], map(_restored, tree["steps"]), strict=True)])
+    pipeline._validate_steps()
+    return pipeline

@@ -51,48 +51,38 @@ def packed(tree):
 @contextmanager
 def reading(path):
     """The tree in a file; whatever is wrong with it, then or while it is used, one error says so and names the file."""
-    with open(path, "rb"):
-        pass  # what is not there, or may not be read, says so in Python's own way
+    open(path, "rb").close()  # what is not there, or may not be read, says so in Python's own way
     try:
-        yield _read(os.fspath(path))
+        with safe_open(os.fspath(path), "np") as file:
+            fields = json.loads(file.metadata()[KEY])
+            if fields["format"] != FORMAT:
+                writer, its = (str(fields[name])[:20] for name in ("version", "format"))
+                raise StorageError(f"fastrnn {writer} wrote format {its}; {VERSION} reads {FORMAT}: update the older")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        tree = _decoded(fields["content"], tensors)
+        check(tensors, {}, "tensors that belong to nothing")
+        yield tree
     except Exception as error:
         what = "" if isinstance(error, StorageError) else "it is no model that fastrnn has saved, or it is damaged: "
         raise StorageError(f"cannot read {path}: {what}{error}") from error
 
 
-def _read(path):
-    with safe_open(path, "np") as file:
-        fields = json.loads(file.metadata()[KEY])
-        if fields["format"] != FORMAT:
-            raise StorageError(
-                f"it was written by fastrnn {fields['version']!s:.20} in format {fields['format']!r:.20}, and this is "
-                f"fastrnn {VERSION}, which reads format {FORMAT}: update the older of the two"
-            )
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
-    tree = _decoded(fields["content"], tensors)
-    check(tensors, {}, "tensors that belong to nothing")
-    return tree
-
-
 def _encoded(value, place, tensors):
     """JSON for a value; its arrays are added to `tensors` under their places in the tree."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = value.item() if isinstance(value, np.generic) else value
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
         return [_encoded(v, f"{place}.{k}", tensors) for k, v in enumerate(value)]
     if isinstance(value, dict):
         if not all(type(key) is str and key[:1] != "$" for key in value):
-            return {
-                "$keys": _encoded(list(value), place, tensors),
-                "$values": _encoded([*value.values()], place, tensors),
-            }
+            value, place = {"keys": list(value), "values": list(value.values())}, f"{place}.$"
+            return {f"${key}": _encoded(v, place, tensors) for key, v in value.items()}
         return {key: _encoded(v, f"{place}.{key}".lstrip("."), tensors) for key, v in value.items()}
-    kind = value.dtype.kind if isinstance(value, np.ndarray) else ""
+    kind = value.dtype.kind if isinstance(value, np.ndarray) else "none"
     if kind == "O":
         return {"$objects": _encoded(value.tolist(), place, tensors)}
-    if kind == "" or kind not in "biufU" or value.dtype.itemsize > 8 and kind != "U":
+    if kind not in "biufU" or value.dtype.itemsize > 8 and kind != "U":
         raise StorageError(f"{place} is {value!r:.60}, a {type(value).__name__} that no file can hold: set another")
     array = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
     tensors[place] = array if kind != "U" else array.view(np.uint32).reshape(len(array), -1)
@@ -109,13 +99,14 @@ def _decoded(value, tensors):
         return dict(zip(*(_decoded(value[name], tensors) for name in ("$keys", "$values")), strict=True))
     if "$objects" in value:
         return np.fromiter(_decoded(value["$objects"], tensors), object)
-    if "$array" in value or "$text" in value:
-        ((kind, place),) = value.items()
-        array = tensors.pop(place)
-        largest = {"$array": 1 if array.dtype == bool else np.inf, "$text": 0x10FFFF}[kind]
-        if array.dtype.kind in "bu" and array.view(f"u{array.itemsize}").max(initial=0) > largest:
-            raise StorageError(f"its {place} has what are no truth values or characters")
-        return array if kind == "$array" else array.view(f"U{array.shape[1]}")[:, 0]
+    if "$text" in value:
+        codes = tensors.pop(value["$text"])
+        check(bool(codes.max(initial=0) <= 0x10FFFF), True, "text of characters")  # NumPy does not look
+        return codes.view(f"U{codes.shape[1]}")[:, 0]
+    if "$array" in value:
+        array = tensors.pop(value["$array"])
+        check(array.dtype == bool and max(array.tobytes(), default=0) > 1, False, "truth value of 2 or more")
+        return array
     return {key: _decoded(v, tensors) for key, v in value.items()}
 
 
@@ -130,18 +121,13 @@ def check(value, rule, name):
     StorageError
         Which calls the value by its name.
     """
-    if not isinstance(rule, dict):
-        is_right = (
-            isinstance(value, rule) if isinstance(rule, type) else rule(value) if callable(rule) else value == rule
-        )
-        if not is_right:
-            raise StorageError(f"its {name} is {value!r:.60}, which does not go with the rest")
-    elif not isinstance(value, dict) or value.keys() != rule.keys():
-        found = sorted(map(str, value)) if isinstance(value, dict) else value
-        raise StorageError(f"its {name} must have the fields {sorted(rule)}; found {found!s:.200}")
-    else:
+    is_right = isinstance(value, rule) if isinstance(rule, type) else rule(value) if callable(rule) else value is rule
+    if isinstance(rule, dict) and isinstance(value, dict) and value.keys() == rule.keys():
         for key, part in rule.items():
             check(value[key], part, f"{name}.{key}")
+    elif not (is_right or type(value) is type(rule) and value == rule):
+        expected = f"the fields {list(rule)}" if isinstance(rule, dict) else "what goes with the rest"
+        raise StorageError(f"its {name} is {value!r:.60}; expected {expected}")
 
 
 def integer(low, high=2**31):
@@ -151,14 +137,13 @@ def integer(low, high=2**31):
 
 def array(dtype, *shape):
     """An array of finite numbers."""
-    return lambda value: (
-        isinstance(value, np.ndarray) and value.dtype == dtype and value.shape == shape and np.isfinite(value).all()
-    )
+    form = (np.ndarray, np.dtype(dtype), shape)
+    return lambda value: (type(value), value.dtype, value.shape) == form and np.isfinite(value).all()
 
 
 def floats(value):
     """A list of floats."""
-    return isinstance(value, list) and all(isinstance(number, float) for number in value)
+    return isinstance(value, list) and all(type(number) is float for number in value)
 
 
 def strings(value):
@@ -167,12 +152,10 @@ def strings(value):
 
 
 def labels(n):
-    """An array (n,) of labels, in order and each once."""
+    """An array (n,) of two labels or more, in order and each once."""
 
     def is_right(value):
-        if not isinstance(value, np.ndarray) or value.shape != (n,):
-            return False
-        are_known = strings(value) if value.dtype == object else value.dtype.kind != "f" or np.isfinite(value).all()
-        return are_known and np.array_equal(np.unique(value), value)
+        is_known = strings(value) if value.dtype == object else value.dtype.kind != "f" or np.isfinite(value).all()
+        return n > 1 and value.shape == (n,) and is_known and np.array_equal(np.unique(value), value)
 
     return is_right

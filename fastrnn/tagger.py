@@ -296,13 +296,13 @@ class SequenceTagger(SequenceEstimator):
         return WordEmbedding(words, characters, cell, self.character_hidden_size, self.dtype)
 
     def _rules(self, n_outputs):
-        are_right = storage.labels(n_outputs)
         if self._is_multilabel:
+            columns = np.arange(n_outputs)
             return {
                 "_is_multilabel": not self._shape["crf"],
-                "classes_": lambda classes: list(classes) == [*range(n_outputs)],
+                "classes_": lambda classes: np.array_equal(classes, columns),
             }
-        return {"_is_multilabel": False, "classes_": lambda classes: n_outputs > 1 and are_right(classes)}
+        return {"_is_multilabel": False, "classes_": storage.labels(n_outputs)}
 
     def _probabilities(self, outputs, offsets):
         if self.network_.chain is not None:

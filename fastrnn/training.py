@@ -191,21 +191,18 @@ class Trainer:
 
     def memory(self):
         """What an epoch leaves to the next, beside theta and the history: numbers and arrays by name."""
-        optimizer, best = self.optimizer, self.best
-        return {
-            "rng": self.rng.get_state(legacy=False), "plateau_factor": self.plateau_factor,
-            "first": optimizer.first, "second": optimizer.second, "n_steps": optimizer.n_steps,
-            "best": best.value, "best_theta": best.theta, "n_stale": best.n_stale,
-        }  # fmt: skip
+        best = {name: getattr(self.best, name) for name in ("value", "theta", "n_stale")}
+        optimizer = {name: getattr(self.optimizer, name) for name in ("first", "second", "n_steps")}
+        rng = self.rng.get_state(legacy=False)
+        return {"rng": rng, "plateau_factor": self.plateau_factor, "best": best, "optimizer": optimizer}
 
     def recall(self, memory, theta, history):
         """Go on from what another trainer's `memory` was after an epoch."""
         self.rng.set_state(memory["rng"])
         self.network.theta[:], self.history, self.plateau_factor = theta, history, memory["plateau_factor"]
         self.network.changed()
-        optimizer, best = self.optimizer, self.best
-        optimizer.first[:], optimizer.second[:], optimizer.n_steps = (memory[k] for k in ("first", "second", "n_steps"))
-        best.value, best.theta, best.n_stale = (memory[k] for k in ("best", "best_theta", "n_stale"))
+        vars(self.best).update(memory["best"])
+        vars(self.optimizer).update(memory["optimizer"])
 
     def fit(self, loss_and_gradient, lengths, score=None, callbacks=(), save=None):
         """Train until there are max_iter epochs in the history.

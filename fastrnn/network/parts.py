@@ -78,23 +78,11 @@ class Network:
         for part in parts.values():
             part.reset_parameters(rng)
 
-    @property
-    def shapes(self):
-        """The shape of each weight, by its part's name and its own."""
-        return self._by_name(lambda parameters: parameters.shapes)
-
-    def copies(self):
-        """Copies of all weights, likewise by name."""
-        return self._by_name(lambda parameters: parameters.copies())
-
-    def _by_name(self, of):
-        return {f"{k}.{name}": v for k, part in self.parts.items() for name, v in of(part.parameters).items()}
-
     def load(self, weights):
-        """Take the weights of a dict such as `copies` gives, with just these names, shapes and precision."""
+        """Take weights by the parts' names and their own, with just their shapes and precision."""
         self._gather_parameters()
-        for k, part in self.parts.items():
-            part.parameters.load({name: weights[f"{k}.{name}"] for name in part.parameters})
+        for name, part in self.parts.items():
+            part.parameters.load(weights[name])
 
     def _gather_parameters(self):
         sizes = [part.parameters.size for part in self.parts.values()]
