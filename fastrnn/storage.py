@@ -137,8 +137,8 @@ def integer(low, high=2**31):
 
 def array(dtype, *shape):
     """An array of finite numbers."""
-    form = (np.ndarray, np.dtype(dtype), shape)
-    return lambda value: (type(value), value.dtype, value.shape) == form and np.isfinite(value).all()
+    form = (np.dtype(dtype), shape)
+    return lambda value: type(value) is np.ndarray and (value.dtype, value.shape) == form and np.isfinite(value).all()
 
 
 def floats(value):
@@ -155,7 +155,9 @@ def labels(n):
     """An array (n,) of two labels or more, in order and each once."""
 
     def is_right(value):
+        if type(value) is not np.ndarray or value.shape != (n,):
+            return False
         is_known = strings(value) if value.dtype == object else value.dtype.kind != "f" or np.isfinite(value).all()
-        return n > 1 and value.shape == (n,) and is_known and np.array_equal(np.unique(value), value)
+        return n > 1 and is_known and np.array_equal(np.unique(value), value)
 
     return is_right

@@ -1,5 +1,6 @@
 """Sequence to a label, or several, at each step."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -298,10 +299,7 @@ class SequenceTagger(SequenceEstimator):
     def _rules(self, n_outputs):
         if self._is_multilabel:
             columns = np.arange(n_outputs)
-            return {
-                "_is_multilabel": not self._shape["crf"],
-                "classes_": lambda classes: np.array_equal(classes, columns),
-            }
+            return {"_is_multilabel": not self._shape["crf"], "classes_": partial(np.array_equal, columns)}
         return {"_is_multilabel": False, "classes_": storage.labels(n_outputs)}
 
     def _probabilities(self, outputs, offsets):
