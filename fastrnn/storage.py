@@ -126,8 +126,11 @@ def check(value, rule, name):
         for key, part in rule.items():
             check(value[key], part, f"{name}.{key}")
     elif not (is_right or type(value) is type(rule) and value == rule):
+        # To write an array out takes more memory than to have it.
+        form = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else None
+        found = list(value) if isinstance(value, dict) else form or value
         expected = f"the fields {list(rule)}" if isinstance(rule, dict) else "what goes with the rest"
-        raise StorageError(f"its {name} is {value!r:.60}; expected {expected}")
+        raise StorageError(f"its {name} is {found!r:.200}; expected {expected}")
 
 
 def integer(low, high=2**31):
