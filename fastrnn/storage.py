@@ -19,6 +19,8 @@ FORMAT = 1
 """Of the files; another one is another meaning of the fields."""
 KEY = "fastrnn"
 """Under which the JSON stands in the header."""
+DEPTH = 50
+"""Of a tree, at most."""
 
 
 class StorageError(ValueError):
@@ -89,16 +91,17 @@ def _encoded(value, place, tensors):
     return {"$text" if kind == "U" else "$array": place}
 
 
-def _decoded(value, tensors):
+def _decoded(value, tensors, depth=DEPTH):
     """The value that JSON stands for; its arrays are taken out of `tensors`."""
+    check(depth > 0, True, f"depth of more than {DEPTH}")
     if isinstance(value, list):
-        return [_decoded(v, tensors) for v in value]
+        return [_decoded(v, tensors, depth - 1) for v in value]
     if not isinstance(value, dict):
         return value
     if "$keys" in value:
-        return dict(zip(*(_decoded(value[name], tensors) for name in ("$keys", "$values")), strict=True))
+        return dict(zip(*(_decoded(value[name], tensors, depth - 1) for name in ("$keys", "$values")), strict=True))
     if "$objects" in value:
-        return np.fromiter(_decoded(value["$objects"], tensors), object)
+        return np.fromiter(_decoded(value["$objects"], tensors, depth - 1), object)
     if "$text" in value:
         codes = tensors.pop(value["$text"])
         check(bool(codes.max(initial=0) <= 0x10FFFF), True, "text of characters")  # NumPy does not look
@@ -107,7 +110,7 @@ def _decoded(value, tensors):
         array = tensors.pop(value["$array"])
         check(array.dtype == bool and max(array.tobytes(), default=0) > 1, False, "truth value of 2 or more")
         return array
-    return {key: _decoded(v, tensors) for key, v in value.items()}
+    return {key: _decoded(v, tensors, depth - 1) for key, v in value.items()}
 
 
 # ---------------------------------------------------------------------------------------- rules

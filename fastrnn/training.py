@@ -88,7 +88,8 @@ class Checkpoint:
     -----
     ``fit(X, y, resume_from=path)``, with the same data and parameters, ends with the very weights of a fit that was
     never interrupted; `fastrnn.load` reads the file as any model's.  A fit with solver="lbfgs", or one that went on
-    from an earlier one (`warm_start`, `partial_fit`), leaves a model alone, with nothing to resume.
+    from an earlier one (`warm_start`, `partial_fit`), leaves a model alone, with nothing to resume.  A process that is
+    killed while it writes leaves an unfinished file with the ending ".tmp" beside the last checkpoint.
 
     Examples
     --------
