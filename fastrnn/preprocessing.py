@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.storage import check, strings
+from fastrnn.storage import check, expect, strings
 
 
 # Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
@@ -165,7 +165,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         special, split = tokenizer._special_tokens(), tokenizer._splitter()
         words, characters = tree["vocabulary"], tree["characters"]
         known = [{key: k for k, key in enumerate(keys, n)} for keys, n in ((words, len(special)), (characters, 2))]
-        check([*map(len, known)], [len(words) or 1, len(characters)], "number of different tokens")
+        n_known = [*map(len, known)]
+        expect(words and n_known == [len(words), len(characters)], "its vocabulary is empty, or has a token twice")
         return tokenizer._know(special, split, *known)
 
     def transform(self, X):

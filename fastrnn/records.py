@@ -8,7 +8,7 @@ from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.storage import StorageError, array, check, floats, integer, packed, reading, strings, write
+from fastrnn.storage import StorageError, array, check, expect, floats, integer, packed, reading, strings, write
 from fastrnn.training import History
 
 GENERATOR = {
@@ -75,7 +75,7 @@ def restored(cls, tree):
     check(tree["fitted"], _rules(estimator), "fitted")
     # Nothing is large before the weights are known to be there and right.
     n_weights = sum(map(len, tree["weights"].values()))
-    check(estimator.num_layers <= n_weights, True, "number of weights for num_layers")
+    expect(estimator.num_layers <= n_weights, f"its num_layers={estimator.num_layers} have {n_weights} weights")
     network = estimator._new_network(None)
     for name, part in network.parts.items():
         rules = {key: array(estimator.dtype, *shape) for key, shape in part.parameters.shapes.items()}

@@ -62,7 +62,7 @@ def reading(path):
                 raise StorageError(f"fastrnn {writer} wrote format {its}; {VERSION} reads {FORMAT}: update the older")
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         tree = _decoded(fields["content"], tensors)
-        check(tensors, {}, "tensors that belong to nothing")
+        expect(not tensors, f"its tensors {list(tensors)!s:.100} belong to nothing")
         yield tree
     except Exception as error:
         what = "" if isinstance(error, StorageError) else "it is no model that fastrnn has saved, or it is damaged: "
@@ -93,7 +93,7 @@ def _encoded(value, place, tensors):
 
 def _decoded(value, tensors, depth=DEPTH):
     """The value that JSON stands for; its arrays are taken out of `tensors`."""
-    check(depth > 0, True, f"depth of more than {DEPTH}")
+    expect(depth > 0, "its fields are too deep")
     if isinstance(value, list):
         return [_decoded(v, tensors, depth - 1) for v in value]
     if not isinstance(value, dict):
@@ -104,16 +104,22 @@ def _decoded(value, tensors, depth=DEPTH):
         return np.fromiter(_decoded(value["$objects"], tensors, depth - 1), object)
     if "$text" in value:
         codes = tensors.pop(value["$text"])
-        check(bool(codes.max(initial=0) <= 0x10FFFF), True, "text of characters")  # NumPy does not look
+        expect(codes.max(initial=0) <= 0x10FFFF, "its text is of what are no characters")  # NumPy does not look
         return codes.view(f"U{codes.shape[1]}")[:, 0]
     if "$array" in value:
         array = tensors.pop(value["$array"])
-        check(array.dtype == bool and max(array.tobytes(), default=0) > 1, False, "truth value of 2 or more")
+        expect(array.dtype != bool or max(array.tobytes(), default=0) < 2, "its truth values are neither 0 nor 1")
         return array
     return {key: _decoded(v, tensors, depth - 1) for key, v in value.items()}
 
 
 # ---------------------------------------------------------------------------------------- rules
+
+
+def expect(is_right, message):
+    """A StorageError with this message, unless it is right."""
+    if not is_right:
+        raise StorageError(message)
 
 
 def check(value, rule, name):
@@ -124,11 +130,12 @@ def check(value, rule, name):
     StorageError
         Which calls the value by its name.
     """
-    is_right = isinstance(value, rule) if isinstance(rule, type) else rule(value) if callable(rule) else value is rule
     if isinstance(rule, dict) and isinstance(value, dict) and value.keys() == rule.keys():
         for key, part in rule.items():
             check(value[key], part, f"{name}.{key}")
-    elif not (is_right or type(value) is type(rule) and value == rule):
+        return
+    is_right = isinstance(value, rule) if isinstance(rule, type) else callable(rule) and rule(value)
+    if not (is_right or type(value) is type(rule) and value == rule):
         # To write an array out takes more memory than to have it.
         form = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else None
         found = list(value) if isinstance(value, dict) else form or value

@@ -129,11 +129,11 @@ def changed(path, change):
     [
         (lambda f, t: f.update(format=2, version="9.1"), "fastrnn 9.1 wrote format 2; .* reads 1: update the older"),
         (lambda f, t: f.update(format="x" * 99), "wrote format x{20};"),
-        (lambda f, t: t.update(more=["U8", [1], b"a"]), "tensors that belong to nothing is .'more'."),
+        (lambda f, t: t.update(more=["U8", [1], b"a"]), "its tensors .'more'. belong to nothing"),
         (lambda f, t: t.pop("numbers"), "damaged: 'numbers'"),
         (lambda f, t: f["content"].update(again={"$array": "numbers"}), "damaged: 'numbers'"),
-        (lambda f, t: t.update(text=["U32", [1, 1], b"\0\0\x11\0"]), "text of characters"),
-        (lambda f, t: t.update({"others.1": ["BOOL", [2], b"\1\2"]}), "truth value"),
+        (lambda f, t: t.update(text=["U32", [1, 1], b"\0\0\x11\0"]), "no characters"),
+        (lambda f, t: t.update({"others.1": ["BOOL", [2], b"\1\2"]}), "neither 0 nor 1"),
         (lambda f, t: t.update(numbers=["BF16", [2, 3], b"a" * 12]), "damaged"),
         (lambda f, t: f["content"]["keys"].update({"$keys": [[]] * 4}), "unhashable"),
     ],
@@ -145,9 +145,10 @@ def test_one_error_says_what_is_wrong(path, change, match):
 
 
 def test_json_that_is_too_deep(path):
-    for text in ("[" * 100_000, json.dumps({"format": 1, "content": 0}).replace("0", "[" * 900 + "]" * 900)):
+    deep = json.dumps({"format": 1, "content": 0}).replace("0", "[" * 900 + "]" * 900)
+    for text, match in (("[" * 100_000, "damaged"), (deep, "too deep")):
         path.write_bytes(put_together({}, {}, text))
-        with pytest.raises(StorageError, match="damaged"), storage.reading(path):
+        with pytest.raises(StorageError, match=match), storage.reading(path):
             pass
 
 
