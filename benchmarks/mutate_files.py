@@ -10,6 +10,7 @@ size and a little to spare. Anything else ends the script with the error and lea
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import mutations
 
 SECONDS, TIMES = 1.0, 10
+MEMORY = 6 * 2**30
 
 
 def run(n, seed, folder):
@@ -55,6 +57,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # rather an error here than a machine that hangs
     good, counts, slowest, largest = run(arguments.n, arguments.seed, folder)
     answers = ["refused", "used", "used, with an error", "long"]
     rows = [

@@ -18,7 +18,7 @@ from fastrnn.training import Checkpoint
 SPARE = 200_000
 """Bytes of memory that any file may take, however small: modules' caches, exceptions, scikit-learn's checks."""
 LONGEST = 1000
-"""Steps of a target that a model is made to predict; a changed max_length may be any number."""
+"""Steps of a target, or characters of a word, that a model is made to work on; a changed limit may be any number."""
 
 
 # ------------------------------------------------------------------------------------- good files
@@ -255,7 +255,8 @@ def outcome(path, X):
 
 def used(model, X):
     """Have a model predict; ValueError is its right."""
-    if getattr(model, "max_length_", 0) > LONGEST:
+    parts = [part for _, part in getattr(model, "steps", [(None, model)])]
+    if max(getattr(part, name, 0) for part in parts for name in ("max_length_", "_L")) > LONGEST:
         return "long"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
