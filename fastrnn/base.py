@@ -113,6 +113,7 @@ class SequenceEstimator(BaseEstimator):
             looks_like_panel = False  # token lists that happen to be equally long
         if reset:
             self._is_panel = looks_like_panel
+            vars(self).pop("feature_names_in_", None)  # of an earlier fit
         elif looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
             self._refuse_one_sequence(X)
         if looks_like_panel:

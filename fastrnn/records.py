@@ -8,7 +8,7 @@ from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.storage import StorageError, array, check, expect, floats, integer, packed, reading, strings, write
+from fastrnn.storage import StorageError, array, check, expect, floats, integer, reading, strings, write
 from fastrnn.training import History
 
 GENERATOR = {
@@ -60,7 +60,7 @@ def scale(n_values):
     numbers = array("float64", n_values)
     return {
         "_y_mean": numbers, "_y_scale": lambda value: numbers(value) and (value > 0).all(),
-        "_y_is_flat": lambda value: type(value) is bool and n_values <= 1 + (not value) * n_values,
+        "_y_is_flat": lambda value: type(value) is bool and not (value and n_values > 1),
     }  # fmt: skip
 
 
@@ -77,10 +77,10 @@ def restored(cls, tree):
     n_weights = sum(map(len, tree["weights"].values()))
     expect(estimator.num_layers <= n_weights, f"its num_layers={estimator.num_layers} have {n_weights} weights")
     network = estimator._new_network(None)
+    rules = {}
     for name, part in network.parts.items():
-        rules = {key: array(estimator.dtype, *shape) for key, shape in part.parameters.shapes.items()}
-        check(tree["weights"][name], rules, name)
-    check(set(tree["weights"]), set(network.parts), "weights")
+        rules[name] = {key: array(estimator.dtype, *shape) for key, shape in part.parameters.shapes.items()}
+    check(tree["weights"], rules, "weights")
     network.load(tree["weights"])
     estimator.network_, estimator.n_iter_ = network, len(estimator.loss_curve_)
     estimator.set_params(**tree["parameters"])._check_parameters()
@@ -140,7 +140,7 @@ class Run:
         for part in (X.values, X.offsets, inputs.values, inputs.offsets, problem.targets, problem.weights):
             digest.update(np.ascontiguousarray(part))
         names = sorted(_rules(self._estimator).keys() - {"loss_curve_", "validation_scores_"})
-        digest.update(packed({name: getattr(self._estimator, name) for name in names}))
+        digest.update(repr([np.asarray(getattr(self._estimator, name)).tolist() for name in names]).encode())
         return digest.hexdigest()
 
     def go_on(self, trainer):

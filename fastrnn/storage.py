@@ -29,7 +29,9 @@ class StorageError(ValueError):
 
 def write(path, tree):
     """Write a tree to a file, which until it is complete stays as it was."""
-    data, target = packed(tree), os.path.realpath(path)
+    tensors, target = {}, os.path.realpath(path)
+    fields = {"format": FORMAT, "version": VERSION, "content": _encoded(tree, "", tensors)}
+    data = save(tensors, {KEY: json.dumps(fields)})
     unfinished = f"{target}.{token_hex(4)}.tmp"
     try:
         with open(unfinished, "xb") as file:
@@ -41,13 +43,6 @@ def write(path, tree):
         with suppress(FileNotFoundError):
             os.unlink(unfinished)
         raise
-
-
-def packed(tree):
-    """The bytes of a file; of equal trees they are equal."""
-    tensors = {}
-    fields = {"format": FORMAT, "version": VERSION, "content": _encoded(tree, "", tensors)}
-    return save(tensors, {KEY: json.dumps(fields)})
 
 
 @contextmanager

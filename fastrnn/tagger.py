@@ -1,6 +1,5 @@
 """Sequence to a label, or several, at each step."""
 
-from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -297,10 +296,11 @@ class SequenceTagger(SequenceEstimator):
         return WordEmbedding(words, characters, cell, self.character_hidden_size, self.dtype)
 
     def _rules(self, n_outputs):
+        is_right = storage.labels(n_outputs)
         if self._is_multilabel:
-            columns = np.arange(n_outputs)
-            return {"_is_multilabel": not self._shape["crf"], "classes_": partial(np.array_equal, columns)}
-        return {"_is_multilabel": False, "classes_": storage.labels(n_outputs)}
+            is_array = storage.array(int, n_outputs)
+            is_right = lambda value: is_array(value) and (value == np.arange(n_outputs)).all()  # noqa: E731
+        return {"_is_multilabel": bool(self._is_multilabel and not self._shape["crf"]), "classes_": is_right}
 
     def _probabilities(self, outputs, offsets):
         if self.network_.chain is not None:

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
 import fastrnn
-from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, StorageError, storage
+from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, StorageError
 from fastrnn.preprocessing import Tokenizer
 
 SMALL = {"hidden_size": 6, "max_iter": 2, "random_state": 0}
@@ -67,7 +67,8 @@ def test_everything_comes_back(kind, path):
     assert_same_model(model, loaded, X)
     assert {**model.get_params(), "callbacks": None} == loaded.get_params()
     for name in set(vars(model)) - PRIVATE - set(model.get_params()):
-        assert storage.packed({"": getattr(model, name)}) == storage.packed({"": getattr(loaded, name)}), name
+        one, other = (np.asarray(getattr(m, name)) for m in (model, loaded))
+        assert (repr(one.tolist()), one.dtype) == (repr(other.tolist()), other.dtype), name
     assert set(vars(model)) - set(vars(loaded)) <= {"_trainer"}
     fastrnn.save(loaded, path.with_name("second"))
     fastrnn.save(model.set_params(callbacks=None), path)
@@ -115,15 +116,13 @@ def test_vectors_of_tokens_come_back(path):
     assert_same_model(model, loaded, X)
 
 
-def test_frames_keep_the_names_of_their_columns(path):
-    pandas = pytest.importorskip("pandas")
-    X = pandas.DataFrame(np.random.default_rng(0).random((20, 4)), columns=list("abcd"))
-    model = SequenceRegressor(**SMALL).fit(X, X["a"])
+def test_names_of_columns_come_back(path):
+    X = np.random.default_rng(0).random((20, 4))
+    model = SequenceRegressor(**SMALL).fit(X, X[:, 0])
+    model.feature_names_in_ = np.array(list("abcd"), object)  # as of a frame
     loaded = again(model, path)
-    assert_same_bits(loaded.predict(X), model.predict(X))
-    with pytest.raises(ValueError, match="feature names"):
-        loaded.predict(X.rename(columns={"a": "z"}))
-    again(model.fit(ragged(20), np.arange(20.0)), path)  # a list has no columns
+    assert_same_bits(loaded.feature_names_in_, model.feature_names_in_)
+    assert not hasattr(again(model.fit(ragged(20), np.arange(20.0)), path), "feature_names_in_")
 
 
 def test_training_goes_on(path):
