@@ -24,8 +24,8 @@ def save(model, path):
     Parameters
     ----------
     model : an estimator of fastrnn, a `preprocessing.Tokenizer`, or a Pipeline of them
-        Callbacks, a RandomState, and the optimiser's memory are not saved; of a tokenizer's parameters those it was
-        fitted with are.
+        Callbacks, a RandomState, the optimiser's memory and a Pipeline's own options are not saved; a tokenizer's
+        parameters are those it was fitted with.
     path : str or path-like
         The file is written under another name in the same folder first, and takes the place of an old one only when it
         is complete.
@@ -83,6 +83,19 @@ def load(path):
     See Also
     --------
     fastrnn.save
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import fastrnn
+    >>> from fastrnn.preprocessing import Tokenizer
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "tokenizer.safetensors"
+    ...     fastrnn.save(Tokenizer().fit(["the cat sat"]), path)
+    ...     tokenizer = fastrnn.load(path)
+    >>> tokenizer.transform(["the dog sat"])[0]
+    array([3, 0, 2])
     """
     return read_model(path, _restored)[0]
 

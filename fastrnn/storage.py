@@ -19,8 +19,6 @@ FORMAT = 1
 """Of the files; another one is another meaning of the fields."""
 KEY = "fastrnn"
 """Under which the JSON stands in the header."""
-DEPTH = 50
-"""Of a tree, at most."""
 
 
 class StorageError(ValueError):
@@ -29,7 +27,7 @@ class StorageError(ValueError):
 
 def write(path, tree):
     """Write a tree to a file, which until it is complete stays as it was."""
-    tensors, target = {}, os.path.realpath(path)
+    tensors, target = {}, os.path.realpath(os.fsdecode(path))
     fields = {"format": FORMAT, "version": VERSION, "content": _encoded(tree, "", tensors)}
     data = save(tensors, {KEY: json.dumps(fields)})
     unfinished = f"{target}.{token_hex(4)}.tmp"
@@ -50,7 +48,7 @@ def reading(path):
     """The tree in a file; whatever is wrong with it, then or while it is used, one error says so and names the file."""
     open(path, "rb").close()  # what is not there, or may not be read, says so in Python's own way
     try:
-        with safe_open(os.fspath(path), "np") as file:
+        with safe_open(os.fsdecode(path), "np") as file:
             fields = json.loads(file.metadata()[KEY])
             if fields["format"] != FORMAT:
                 writer, its = (str(fields[name])[:20] for name in ("version", "format"))
@@ -86,7 +84,7 @@ def _encoded(value, place, tensors):
     return {"$text" if kind == "U" else "$array": place}
 
 
-def _decoded(value, tensors, depth=DEPTH):
+def _decoded(value, tensors, depth=50):
     """The value that JSON stands for; its arrays are taken out of `tensors`."""
     expect(depth > 0, "its fields are too deep")
     if isinstance(value, list):

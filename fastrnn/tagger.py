@@ -296,11 +296,13 @@ class SequenceTagger(SequenceEstimator):
         return WordEmbedding(words, characters, cell, self.character_hidden_size, self.dtype)
 
     def _rules(self, n_outputs):
-        is_right = storage.labels(n_outputs)
-        if self._is_multilabel:
-            is_array = storage.array(int, n_outputs)
-            is_right = lambda value: is_array(value) and (value == np.arange(n_outputs)).all()  # noqa: E731
-        return {"_is_multilabel": bool(self._is_multilabel and not self._shape["crf"]), "classes_": is_right}
+        is_array, is_right = storage.array(int, n_outputs), storage.labels(n_outputs)
+
+        def are_columns(value):
+            return is_array(value) and (value == np.arange(n_outputs)).all()
+
+        is_multilabel = bool(self._is_multilabel and not self._shape["crf"])
+        return {"_is_multilabel": is_multilabel, "classes_": are_columns if is_multilabel else is_right}
 
     def _probabilities(self, outputs, offsets):
         if self.network_.chain is not None:

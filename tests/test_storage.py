@@ -85,6 +85,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypat
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_paths_of_any_form(path):
+    for form in (path, str(path), os.fsencode(path)):
+        storage.write(form, [1])
+        with storage.reading(form) as tree:
+            assert tree == [1]
+    assert os.listdir(path.parent) == [path.name]
+
+
 def test_a_link_stays_a_link(path):
     link = path.with_name("link")
     link.symlink_to(path)
