@@ -165,8 +165,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         special, split = tokenizer._special_tokens(), tokenizer._splitter()
         words, characters = tree["vocabulary"], tree["characters"]
         known = [{key: k for k, key in enumerate(keys, n)} for keys, n in ((words, len(special)), (characters, 2))]
-        n_known = [*map(len, known)]
-        expect(words and n_known == [len(words), len(characters)], "its vocabulary is empty, or has a token twice")
+        n = sum(map(len, known))
+        expect(words and n == len(words) + len(characters), "its vocabulary is empty, or has a token twice")
         return tokenizer._know(special, split, *known)
 
     def transform(self, X):

@@ -95,7 +95,7 @@ def read_model(path, restore):
         if run is not None:
             theta = array(model.network_.theta.dtype, model.network_.theta.size)
             best = {"value": float, "theta": lambda value: value is None or theta(value), "n_stale": integer(0)}
-            optimizer = {"first": theta, "second": theta, "n_steps": integer(0, 2**63)}
+            optimizer = {"first": theta, "second": theta, "n_steps": integer(0, 2**62)}
             memory = {"rng": GENERATOR, "plateau_factor": float, "best": best, "optimizer": optimizer}
             check(run, {"data": str, "start": GENERATOR, "memory": memory}, "run")
     return model, run

@@ -6,7 +6,8 @@ What a tree must be is said by rules, which `check` compares it with.
 
 import json
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from pathlib import Path
 from secrets import token_hex
 
 import numpy as np
@@ -37,10 +38,8 @@ def write(path, tree):
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(unfinished)
-        raise
+    finally:
+        Path(unfinished).unlink(missing_ok=True)  # there only if something failed
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from mutations import LONGEST, SPARE, answers, make_files, mutated, outcome, put_together, taken_apart
+from mutations import SPARE, answers, make_files, mutated, outcome, put_together, taken_apart
 from samples import KINDS, assert_same_bits, data_for, labelled, make_estimator, ragged, run_script, tokens
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -323,7 +323,6 @@ def test_mutated_files_are_refused_or_are_models(files, path):
         assert peak <= 10 * len(data) + SPARE, (name, change)
         found.append(answer)
     assert {"refused", "used"} <= set(found) <= {"refused", "used", "used, with an error", "long"}
-    assert LONGEST > 100
 
 
 def test_a_generator_samples_the_same(path):
