@@ -3,11 +3,13 @@
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
 from fastrnn.regressor import SequenceRegressor
+from fastrnn.saving import load, save
 from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
+from fastrnn.storage import VERSION, StorageError
 from fastrnn.tagger import SequenceTagger
 from fastrnn.training import DivergenceError
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "DivergenceError",
@@ -16,5 +18,8 @@ __all__ = [
     "SequenceRegressor",
     "SequenceTagger",
     "SequenceToSequence",
+    "StorageError",
     "VectorToSequence",
+    "load",
+    "save",
 ]

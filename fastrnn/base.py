@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,14 +14,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastrnn import threads
+from fastrnn import records, threads
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import log_odds
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences, as_sequences
 from fastrnn.streaming import Stream
-from fastrnn.training import Progress, Settings, Trainer, fit_lbfgs
+from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs
 
 SHARED_CONSTRAINTS = {
     "cell": [StrOptions({"lstm", "gru", "rnn"})],
@@ -113,6 +114,7 @@ class SequenceEstimator(BaseEstimator):
             looks_like_panel = False  # token lists that happen to be equally long
         if reset:
             self._is_panel = looks_like_panel
+            vars(self).pop("feature_names_in_", None)  # of an earlier fit
         elif looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
             self._refuse_one_sequence(X)
         if looks_like_panel:
@@ -252,21 +254,21 @@ class SequenceEstimator(BaseEstimator):
 
     # ----------------------------------------------------------------------------------- training
 
-    def _fit(self, X, y, sample_weight):
-        """Check and train; under `warm_start` go on from the weights that are there."""
+    def _fit(self, X, y, sample_weight, resume_from=None):
+        """Check and train; under `warm_start` go on from the weights that are there, or resume a checkpoint's run."""
         self._check_parameters()
         with self._unchanged_on_error(), threads.limit(self.n_jobs):
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             if goes_on:
                 self._check_shape()
             problem = self._problem(X, y, sample_weight, goes_on)
-            rng = check_random_state(self.random_state)
-            self._prepare_network(problem, goes_on, rng)
+            run = records.Run(self, problem, goes_on, resume_from)
+            self._prepare_network(problem, goes_on, run.rng)
             if not goes_on and self._readout() is None:
                 self._start_at_shares(problem)
             settings = self._settings(len(problem.sequences))
-            self._trainer = Trainer(self.network_, settings, rng)
-            self._train(problem, rng)
+            self._trainer = Trainer(self.network_, settings, run.rng)
+            self._train(problem, run)
             self._set_history()
         return self
 
@@ -291,8 +293,15 @@ class SequenceEstimator(BaseEstimator):
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
             self._set_history()
             for callback in self.callbacks or ():
-                callback(Progress(self.n_iter_, loss, None))
+                callback(Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
         return self
+
+    @cached_property
+    def _trainer(self):
+        """That of the last fit; of a loaded model a new one, with the history there is."""
+        trainer = Trainer(self.network_, self._settings(1), check_random_state(self.random_state))
+        trainer.history = History(self.loss_curve_, self.validation_scores_ or [])
+        return trainer
 
     @contextmanager
     def _unchanged_on_error(self):
@@ -315,9 +324,9 @@ class SequenceEstimator(BaseEstimator):
             self._check_known(problem.sequences)
             self._go_on()
             return
-        n_steps = int(problem.sequences.lengths[0]) if self._readout() == "concat" else None
-        self._check_lengths(problem.sequences, n_steps)
-        self.network_ = self._new_network(problem, n_steps, rng)
+        self._sizes = self._measure(problem)
+        self._check_lengths(problem.sequences, self._sizes["steps"] or None)
+        self.network_ = self._new_network(rng)
         if self.embeddings is not None:
             table = self.network_.embedding.parameters
             table["weight"][: len(self.embeddings)] = self.embeddings
@@ -337,11 +346,24 @@ class SequenceEstimator(BaseEstimator):
         self.network_.head.parameters["bias"][...] += bias
         self.network_.changed()
 
-    def _new_network(self, problem, n_steps, rng):
-        sequences = problem.sequences
-        return SequenceNetwork(self._new_encoder(sequences), problem.n_outputs, self._readout(), n_steps, rng)
+    def _measure(self, problem):
+        """What the data decide of a network: features or tokens, outputs, and the steps that "concat" reads or 0."""
+        columns, lengths = problem.sequences.values, problem.sequences.lengths
+        inputs = columns.shape[1] if self.embedding_dim is None else self._count_tokens(columns)
+        steps = int(lengths[0]) if self._readout() == "concat" else 0
+        return {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": 0}
 
-    def _new_encoder(self, sequences):
+    def _count_tokens(self, columns):
+        """Rows of the table: for the largest token there is, or as many as the one given."""
+        given = 0 if self.embeddings is None else len(self.embeddings)
+        return max(int(columns.reshape(len(columns), -1)[:, 0].max()) + 1, given)
+
+    def _new_network(self, rng):
+        """From the parameters and `_sizes` alone; without `rng` one that awaits its weights."""
+        sizes = self._sizes
+        return SequenceNetwork(self._new_encoder(), sizes["outputs"], self._readout(), sizes["steps"] or None, rng)
+
+    def _new_encoder(self):
         recurrent = {
             "hidden_size": self.hidden_size,
             "num_layers": self.num_layers,
@@ -349,16 +371,11 @@ class SequenceEstimator(BaseEstimator):
             "bias": self.bias,
         }
         cell = make_cell(self.cell, self.nonlinearity)
-        embedding = None if self.embedding_dim is None else self._new_embedding(sequences)
-        width = 0 if embedding is not None else sequences.values.shape[1]
-        return Encoder(embedding, width, cell, recurrent, self.dropout, self.dtype)
+        embedding = None if self.embedding_dim is None else self._new_embedding()
+        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dropout, self.dtype)
 
-    def _new_embedding(self, sequences):
-        """A table for the largest token there is, or as long as the one given."""
-        n_tokens = int(sequences.values.reshape(len(sequences.values), -1)[:, 0].max()) + 1
-        if self.embeddings is not None:
-            n_tokens = max(n_tokens, len(self.embeddings))
-        return Embedding(n_tokens, self.embedding_dim, self.dtype, self.freeze_embeddings)
+    def _new_embedding(self):
+        return Embedding(self._sizes["inputs"], self.embedding_dim, self.dtype, self.freeze_embeddings)
 
     def _check_embeddings(self, sequences):
         """They must be numbers, embedding_dim for each token of X."""
@@ -383,19 +400,20 @@ class SequenceEstimator(BaseEstimator):
             n_iter_no_change=self.n_iter_no_change, tol=self.tol, verbose=bool(self.verbose),
         )  # fmt: skip
 
-    def _train(self, problem, rng):
+    def _train(self, problem, run):
         trainer, lengths = self._trainer, problem.sequences.lengths
         objective, callbacks = self._objective(problem), self.callbacks or ()
         train, score = np.arange(lengths.size), None
         if self.solver == "lbfgs":
-            trainer.history = fit_lbfgs(self.network_, objective, trainer.settings, lengths.size, callbacks)
+            fit_lbfgs(self.network_, objective, trainer.settings, lengths.size, callbacks, trainer.history, run.save)
             return
         if self.early_stopping:
-            train, held_out = self._split(lengths.size, problem.strata, rng)
+            train, held_out = self._split(lengths.size, problem.strata, run.rng)
             score = self._validation_score(self.network_, problem, held_out)
+        run.go_on(trainer)
         trainer.fit(
             lambda numbers, epoch: objective(train[numbers], epoch),
-            lengths[train], score, callbacks,
+            lengths[train], score, callbacks, run.save,
         )  # fmt: skip
 
     def _set_history(self):
@@ -438,6 +456,9 @@ class SequenceEstimator(BaseEstimator):
             np.arange(n), test_size=n_held_out, random_state=rng.randint(2**31), stratify=strata
         )
         return np.sort(train), np.sort(held_out)
+
+    _record, _restored = records.record, classmethod(records.restored)
+    """To the tree of a file, and back."""
 
     # --------------------------------------------------------------------------------- prediction
 

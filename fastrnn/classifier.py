@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, softmax_answer
+from fastrnn.storage import labels
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
@@ -140,7 +141,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     ):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, resume_from=None):
         """Train.
 
         Parameters
@@ -151,6 +152,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         y : array (n,)
             Labels.
         sample_weight : array (n,), optional
+        resume_from : path, optional
+            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
+            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
 
         Returns
         -------
@@ -163,7 +167,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         DivergenceError
             If the loss becomes NaN.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, resume_from)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on X, going on with weights and optimiser as they are.
@@ -258,6 +262,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         if self.classes_.size == 2:
             return 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
         return self.classes_.size, cross_entropy, codes
+
+    def _rules(self, n_outputs):
+        return {"classes_": labels({1: 2, 2: 0}.get(n_outputs, n_outputs))}
 
     _answer = staticmethod(softmax_answer)
 

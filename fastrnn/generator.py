@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
-from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
 from fastrnn.sequences import Sequences, as_sequences, count_shards, next_tokens, regular_packing
@@ -95,13 +94,16 @@ class SequenceGenerator(SequenceEstimator):
     ):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, resume_from=None):
         """Train.
 
         Parameters
         ----------
         X : list of n arrays (T_i,) of integers from 0 on; if stateful one such array too
         y : ignored
+        resume_from : path, optional
+            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
+            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
 
         Returns
         -------
@@ -114,7 +116,7 @@ class SequenceGenerator(SequenceEstimator):
         DivergenceError
             If the loss becomes NaN.
         """
-        return self._fit(X, None, None)
+        return self._fit(X, None, None, resume_from)
 
     def partial_fit(self, X, y=None):
         """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
@@ -228,10 +230,9 @@ class SequenceGenerator(SequenceEstimator):
     def _token_limits(self):
         return (self.n_tokens_,)
 
-    def _new_embedding(self, sequences):
-        """Of all tokens, also of those that are only predicted, as a stream's last one may be; and of the boundary."""
-        n_tokens = self.n_tokens_ + (self._boundary is not None)
-        return Embedding(n_tokens, self.embedding_dim, self.dtype, self.freeze_embeddings)
+    def _count_tokens(self, columns):
+        """All tokens, also those that are only predicted, as a stream's last one may be; and the boundary."""
+        return self.n_tokens_ + (self._boundary is not None)
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -255,6 +256,11 @@ class SequenceGenerator(SequenceEstimator):
             inputs, targets = self._stretches(inputs.values, targets)
         n_outputs = self.n_tokens_ + (not self.stateful)
         return Problem(inputs, targets, np.ones(targets.size), n_outputs, cross_entropy)
+
+    def _rules(self, n_outputs):
+        n_tokens = n_outputs - (not self._shape["stateful"])
+        is_table = self._sizes["inputs"] == n_outputs  # a row for each output
+        return {"n_tokens_": n_tokens if is_table else None, "_boundary": None if self._shape["stateful"] else n_tokens}
 
     def _prepare_network(self, problem, goes_on, rng):
         if not goes_on:

@@ -1,15 +1,18 @@
 """Parameters as one flat vector with named views, and their initial values."""
 
+from math import prod
+
 import numpy as np
 
-from fastrnn.kernels.vectors import CACHE_LINE, empty_aligned
+from fastrnn.kernels.vectors import CACHE_LINE, zeros_aligned
 
 
 class Parameters:
     """One flat vector of parameters, another of their gradients, and views of both by name.
 
     Matrices are stored transposed, (inputs, outputs), as the kernels read them; the view under a
-    name has PyTorch's shape (outputs, inputs) and is a window on the same memory.
+    name has PyTorch's shape (outputs, inputs) and is a window on the same memory.  Until `bind`, or
+    the first use, there are shapes and no memory.
 
     Parameters
     ----------
@@ -37,11 +40,14 @@ class Parameters:
         self._offsets, size = {}, 0
         for name, shape in self.shapes.items():
             self._offsets[name] = size
-            size += -(-int(np.prod(shape)) // line) * line
+            size += -(-prod(shape) // line) * line
         self.size = size
-        self.bind(empty_aligned((size,), self.dtype), empty_aligned((size,), self.dtype))
-        self.values[:] = 0
-        self.gradients[:] = 0
+
+    def __getattr__(self, name):
+        if name not in ("values", "gradients", "_stored", "stored_gradients", "version"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        self.bind(zeros_aligned((self.size,), self.dtype), zeros_aligned((self.size,), self.dtype))
+        return getattr(self, name)
 
     def bind(self, values, gradients):
         """Live in these two flat vectors (size,) from now on; their contents stay."""
@@ -62,7 +68,7 @@ class Parameters:
     def _stored_view(self, vector, name):
         shape = self.shapes[name] if name in self._by_row else self.shapes[name][::-1]
         start = self._offsets[name]
-        return vector[start : start + int(np.prod(shape))].reshape(shape)
+        return vector[start : start + prod(shape)].reshape(shape)
 
     def changed(self):
         """Tell whoever keeps something made from the values that they are others now."""
@@ -73,7 +79,7 @@ class Parameters:
         flags = np.zeros(self.size, bool)
         for name, shape in self.shapes.items():
             start = self._offsets[name]
-            flags[start : start + int(np.prod(shape))] = len(shape) > 1 and name not in self._undecayed
+            flags[start : start + prod(shape)] = len(shape) > 1 and name not in self._undecayed
         return flags
 
     def stored(self, name):

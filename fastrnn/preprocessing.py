@@ -10,6 +10,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.storage import check, expect, strings
+
 
 # Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
 class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
@@ -136,14 +138,36 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             raise ValueError(
                 f"no token of X occurs min_count={self.min_count} times, the most frequent {most}: lower min_count"
             )
-        self._special, self._split, self._level, self._L = special, split, self.level, L
+        # A character seen once stands for those never seen, so that their id is trained.
+        return self._know(special, split, vocabulary, _numbered(characters, 2, 2))
+
+    def _know(self, special, split, vocabulary, characters):
+        """Set what is fitted."""
+        self._special, self._split, self._level = special, split, self.level
+        self._L, self._fitted_with = self.max_characters or 0, self.get_params()
         self.vocabulary_, self.n_tokens_ = vocabulary, len(special) + len(vocabulary)
         self.start_token_ = special.index("<start>") if self.start else None
         self.end_token_ = special.index("<end>") if self.end else None
-        # A character seen once stands for those never seen, so that their id is trained.
-        self.character_vocabulary_ = _numbered(characters, 2, 2) if L else None
-        self.n_characters_ = 2 + len(self.character_vocabulary_) if L else None
+        self.character_vocabulary_ = characters if self._L else None
+        self.n_characters_ = 2 + len(characters) if self._L else None
         return self
+
+    def _record(self):
+        check_is_fitted(self, "vocabulary_")
+        known = {"vocabulary": [*self.vocabulary_], "characters": [*(self.character_vocabulary_ or ())]}
+        return {"class": "Tokenizer", "parameters": self._fitted_with, **known}
+
+    @classmethod
+    def _restored(cls, tree):
+        rules = {"class": str, "parameters": dict, "vocabulary": strings, "characters": strings}
+        check(tree, rules, "tokenizer")
+        tokenizer = cls(**tree["parameters"])
+        special, split = tokenizer._special_tokens(), tokenizer._splitter()
+        words, characters = tree["vocabulary"], tree["characters"]
+        known = [{key: k for k, key in enumerate(keys, n)} for keys, n in ((words, len(special)), (characters, 2))]
+        n = sum(map(len, known))
+        expect(words and n == len(words) + len(characters), "its vocabulary is empty, or has a token twice")
+        return tokenizer._know(special, split, *known)
 
     def transform(self, X):
         """The ids of each text's tokens.

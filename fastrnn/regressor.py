@@ -9,6 +9,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn import records
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.kernels.rows import scale_rows
 from fastrnn.layers.readouts import READOUTS
@@ -158,7 +159,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     ):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, resume_from=None):
         """Train.
 
         Parameters
@@ -169,6 +170,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         y : array (n,) or (n, K); with return_sequences a list of n arrays (T_i,) or (T_i, K)
             Targets.
         sample_weight : array (n,), optional
+        resume_from : path, optional
+            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
+            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
 
         Returns
         -------
@@ -181,7 +185,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         DivergenceError
             If the loss becomes NaN.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, resume_from)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on X, going on with weights and optimiser as they are.
@@ -299,6 +303,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     def _readout(self):
         return None if self.return_sequences else self.readout
+
+    def _rules(self, n_outputs):
+        return records.scale(n_outputs)
 
     def _validation_score(self, network, problem, held_out):
         batch = network.batch(problem.sequences, held_out)

@@ -7,6 +7,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
+from fastrnn import storage
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
@@ -99,7 +100,7 @@ class SequenceTagger(SequenceEstimator):
     ):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, resume_from=None):
         """Train.
 
         Parameters
@@ -110,6 +111,9 @@ class SequenceTagger(SequenceEstimator):
             A label for each step, or for each of K labels whether the step has it.
         sample_weight : array (n,), or list of n arrays (T_i,), optional
             A weight for each sequence or, without `crf`, for each step.
+        resume_from : path, optional
+            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
+            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
 
         Returns
         -------
@@ -122,7 +126,7 @@ class SequenceTagger(SequenceEstimator):
         DivergenceError
             If the loss becomes NaN.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, resume_from)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on X, going on with weights and optimiser as they are.
@@ -272,19 +276,32 @@ class SequenceTagger(SequenceEstimator):
                 "must give a length (now None)"
             )
 
-    def _new_network(self, problem, n_steps, rng):
-        chain = LinearChain(problem.n_outputs, self.dtype) if self.crf else None
-        encoder = self._new_encoder(problem.sequences)
-        return SequenceNetwork(encoder, problem.n_outputs, None, None, rng, chain)
+    def _measure(self, problem):
+        has_characters = self.character_embedding_dim is not None
+        n_characters = int(problem.sequences.values[:, 1:].max()) + 1 if has_characters else 0
+        return {**super()._measure(problem), "characters": n_characters}
 
-    def _new_embedding(self, sequences):
+    def _new_network(self, rng):
+        n_labels = self._sizes["outputs"]
+        chain = LinearChain(n_labels, self.dtype) if self.crf else None
+        return SequenceNetwork(self._new_encoder(), n_labels, None, None, rng, chain)
+
+    def _new_embedding(self):
+        words = super()._new_embedding()
         if self.character_embedding_dim is None:
-            return super()._new_embedding(sequences)
-        n_characters = int(sequences.values[:, 1:].max()) + 1
-        words = super()._new_embedding(sequences)
-        characters = Embedding(n_characters, self.character_embedding_dim, self.dtype)
+            return words
+        characters = Embedding(self._sizes["characters"], self.character_embedding_dim, self.dtype)
         cell = make_cell(self.cell, self.nonlinearity)
         return WordEmbedding(words, characters, cell, self.character_hidden_size, self.dtype)
+
+    def _rules(self, n_outputs):
+        is_array, is_right = storage.array(int, n_outputs), storage.labels(n_outputs)
+
+        def are_columns(value):
+            return is_array(value) and (value == np.arange(n_outputs)).all()
+
+        is_multilabel = bool(self._is_multilabel and not self._shape["crf"])
+        return {"_is_multilabel": is_multilabel, "classes_": are_columns if is_multilabel else is_right}
 
     def _probabilities(self, outputs, offsets):
         if self.network_.chain is not None:

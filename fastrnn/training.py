@@ -5,9 +5,11 @@ gradient, and a stream of batches.
 """
 
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import cos, isfinite, pi
+from numbers import Integral
 
 import numpy as np
 from scipy.optimize import minimize
@@ -61,11 +63,60 @@ class History:
 
 @dataclass
 class Progress:
-    """What a callback is told after each epoch (from 1); returning True stops the training."""
+    """What a callback is told after each epoch (from 1); returning True stops the training.
+
+    While the callback runs, `save(path)` writes the model and what its training needs to go on.
+    """
 
     epoch: int
     loss: float
     validation_score: float | None
+    save: Callable | None = field(default=None, repr=False, compare=False)
+
+
+class Checkpoint:
+    """A callback that saves the model as it is after an epoch, so that an interrupted fit can go on from there.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Each checkpoint takes the place of the one before.
+    every : int, default=1
+        Epochs from one to the next.
+
+    Notes
+    -----
+    ``fit(X, y, resume_from=path)``, with the same data and parameters, ends with the very weights of a fit that was
+    never interrupted; `fastrnn.load` reads the file as any model's.  A fit with solver="lbfgs", or one that went on
+    from an earlier one (`warm_start`, `partial_fit`), leaves a model alone, with nothing to resume.  A process that is
+    killed while it writes leaves an unfinished file with the ending ".tmp" beside the last checkpoint.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from fastrnn import SequenceClassifier
+    >>> from fastrnn.datasets import load_japanese_vowels
+    >>> from fastrnn.training import Checkpoint
+    >>> X, y = load_japanese_vowels(split="train")
+    >>> def five_epochs(*callbacks):
+    ...     return SequenceClassifier(hidden_size=8, max_iter=5, random_state=0, callbacks=callbacks)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "run.safetensors"
+    ...     stopped = five_epochs(Checkpoint(path), lambda progress: progress.epoch == 2).fit(X, y)
+    ...     resumed = five_epochs().fit(X, y, resume_from=path)
+    >>> stopped.n_iter_, resumed.n_iter_, resumed.loss_curve_ == five_epochs().fit(X, y).loss_curve_
+    (2, 5, True)
+    """
+
+    def __init__(self, path, every=1):
+        if not isinstance(every, Integral) or every < 1:
+            raise ValueError(f"every must be an integer >= 1; got {every!r}")
+        self.path, self.every = path, every
+
+    def __call__(self, progress):
+        if progress.epoch % self.every == 0:
+            progress.save(self.path)
 
 
 class DivergenceError(ArithmeticError):
@@ -127,6 +178,7 @@ class Trainer:
         self.optimizer = Optimizer(s.solver, theta.size, theta.dtype, s.momentum, s.nesterov)
         self.history = History()
         self.plateau_factor = 1.0
+        self.best = _Best(s.n_iter_no_change, s.tol)
 
     def successor(self, settings):
         """A trainer that goes on from here with other settings; this one stays as it is."""
@@ -138,8 +190,23 @@ class Trainer:
             other.optimizer.recall(self.optimizer)
         return other
 
-    def fit(self, loss_and_gradient, lengths, score=None, callbacks=()):
-        """Train for up to max_iter epochs.
+    def memory(self):
+        """What an epoch leaves to the next, beside theta and the history: numbers and arrays by name."""
+        best = {name: getattr(self.best, name) for name in ("value", "theta", "n_stale")}
+        optimizer = {name: getattr(self.optimizer, name) for name in ("first", "second", "n_steps")}
+        rng = self.rng.get_state(legacy=False)
+        return {"rng": rng, "plateau_factor": self.plateau_factor, "best": best, "optimizer": optimizer}
+
+    def recall(self, memory, theta, history):
+        """Go on from what another trainer's `memory` was after an epoch."""
+        self.rng.set_state(memory["rng"])
+        self.network.theta[:], self.history, self.plateau_factor = theta, history, memory["plateau_factor"]
+        self.network.changed()
+        vars(self.best).update(memory["best"])
+        vars(self.optimizer).update(memory["optimizer"])
+
+    def fit(self, loss_and_gradient, lengths, score=None, callbacks=(), save=None):
+        """Train until there are max_iter epochs in the history.
 
         Parameters
         ----------
@@ -151,17 +218,22 @@ class Trainer:
             The validation score after an epoch; the weights of the best are the ones that stay.
         callbacks : iterable of callables
             Of a `Progress`.
+        save : callable, optional
+            What the callbacks may use to save everything.
 
         Raises
         ------
         DivergenceError
             If the loss or a parameter becomes NaN or infinite.
         """
-        best = _Best(self.settings.n_iter_no_change, self.settings.tol, score is not None)
-        epochs = range(self.settings.max_iter)
-        with tqdm(epochs, disable=not self.settings.verbose, unit="epoch") as bar:
+        best, first, end = self.best, self.history.n_epochs, self.settings.max_iter
+        best.keeps_theta = score is not None
+        options = {"initial": first, "total": end, "unit": "epoch", "disable": not self.settings.verbose}
+        with tqdm(range(first, end), **options) as bar:
             try:
                 for epoch in bar:
+                    if best.is_over():
+                        break
                     loss = self.epoch(loss_and_gradient, lengths, epoch, self.settings.max_iter)
                     validation = score() if score is not None else None
                     if validation is not None:
@@ -170,8 +242,7 @@ class Trainer:
                     bar.set_postfix(loss=f"{loss:.4g}", **shown)
                     best.update(loss if score is None else -validation, self.network.theta)
                     self._on_plateau(best)
-                    progress = Progress(self.history.n_epochs, loss, validation)
-                    if _tell(callbacks, progress) or best.is_over():
+                    if _tell(callbacks, Progress(self.history.n_epochs, loss, validation, save)):
                         break
             except KeyboardInterrupt:
                 _warn_of_interrupt(self.history)
@@ -232,6 +303,7 @@ class Trainer:
 def _tell(callbacks, progress):
     """Call all of them; whether one wants to stop."""
     answers = [callback(progress) for callback in callbacks]
+    progress.save = None  # it holds the data, and a callback may keep what it was told
     return any(answers)
 
 
@@ -246,9 +318,8 @@ def _warn_of_interrupt(history):
 class _Best:
     """The best value so far (lower is better), its theta, and how many epochs ago it was."""
 
-    def __init__(self, patience, tol, keeps_theta):
-        self.patience, self.tol = patience, tol
-        self.keeps_theta = keeps_theta
+    def __init__(self, patience, tol):
+        self.patience, self.tol, self.keeps_theta = patience, tol, False
         self.value, self.theta, self.n_stale = np.inf, None, 0
 
     def update(self, value, theta):
@@ -263,9 +334,9 @@ class _Best:
         return (self.keeps_theta or self.tol is not None) and self.n_stale >= self.patience
 
 
-def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=()):
-    """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns a History of its iterations."""
-    history, numbers = History(), np.arange(n)
+def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=None, save=None):
+    """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns the History of its iterations."""
+    history, numbers = history or History(), np.arange(n)
     theta = network.theta.astype(np.float64)
     bar = tqdm(total=settings.max_iter, disable=not settings.verbose, unit="iteration")
 
@@ -284,7 +355,9 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=()):
         history.losses.append(float(intermediate_result.fun))
         bar.set_postfix(loss=f"{history.losses[-1]:.4g}")
         bar.update()
-        if _tell(callbacks, Progress(history.n_epochs, history.losses[-1], None)):
+        network.theta[:] = theta  # it was the last one that SciPy tried
+        network.changed()
+        if _tell(callbacks, Progress(history.n_epochs, history.losses[-1], None, save)):
             raise StopIteration  # SciPy's way to stop
 
     options = {"maxiter": settings.max_iter, "maxfun": 15 * settings.max_iter}

@@ -30,10 +30,10 @@ RANKS = [
     ["kernels.gated"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
-    ["network"],
+    ["network", "records"],
     ["base", "preprocessing", "metrics"],
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
-    ["inspection", "interchange", "datasets"],
+    ["inspection", "interchange", "saving", "datasets"],
     ["__init__"],
     ["__main__"],
 ]

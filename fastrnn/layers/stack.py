@@ -21,7 +21,6 @@ class Level:
         self.names = [
             [f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for suffix in suffixes
         ]
-        self.zero_bias = np.zeros(cell.n_gates * hidden_size, parameters.dtype)
         self.packed, self.packed_version = {}, None
         self.kept = None
 
@@ -38,7 +37,8 @@ class Level:
 
     def _stored(self, names):
         parameters = self.parameters
-        return [parameters.stored(n) if n in parameters.shapes else self.zero_bias for n in names]
+        zeros = np.zeros(self.cell.n_gates * self.hidden_size, parameters.dtype)
+        return [parameters.stored(n) if n in parameters.shapes else zeros for n in names]
 
     def _panels(self):
         """The weights packed for `forward`, made anew when they have changed."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.kernels.rows import copy_rows, drop
-from fastrnn.kernels.vectors import empty_aligned
+from fastrnn.kernels.vectors import empty_aligned, zeros_aligned
 from fastrnn.layers.cells import GRUCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
 from fastrnn.sequences import Packing, count_shards
@@ -60,6 +60,8 @@ class Network:
         The parameters of all parts, and their gradients.
     decays : ndarray
         1 for each parameter that weight decay holds for: matrices, without tables of vectors.
+
+    Without `rng` a network has shapes only, until it is given weights by `load`.
     """
 
     n_steps = None
@@ -67,23 +69,31 @@ class Network:
 
     def __init__(self, parts, rng):
         self.parts = parts
+        if rng is None:
+            return
         # Freeing a block of this size makes glibc keep up to twice as much of what is freed later.  Else it may give
         # the arrays of a step back to the system after each, and get them anew page by page: a quarter of the time.
         np.empty(31 * 2**20, np.uint8)
+        self._gather_parameters()
         for part in parts.values():
             part.reset_parameters(rng)
+
+    def load(self, weights):
+        """Take weights by the parts' names and their own, with just their shapes and precision."""
         self._gather_parameters()
+        for name, part in self.parts.items():
+            part.parameters.load(weights[name])
 
     def _gather_parameters(self):
         sizes = [part.parameters.size for part in self.parts.values()]
         dtype = next(iter(self.parts.values())).parameters.dtype
-        self.theta, self.gradient = (empty_aligned((sum(sizes),), dtype) for _ in range(2))
-        self.gradient[:] = 0
+        self.theta, self.gradient = (zeros_aligned((sum(sizes),), dtype) for _ in range(2))
         self.decays = np.zeros(sum(sizes), dtype)
         start = 0
         for part, size in zip(self.parts.values(), sizes, strict=True):
             span = slice(start, start + size)
-            self.theta[span] = part.parameters.values
+            if "values" in vars(part.parameters):
+                self.theta[span] = part.parameters.values
             part.parameters.bind(self.theta[span], self.gradient[span])
             self.decays[span] = part.parameters.is_decayed()
             start += size

@@ -16,6 +16,7 @@ from fastrnn.losses import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell
 from fastrnn.sequences import as_sequences, next_tokens
+from fastrnn.storage import integer
 
 SOURCES = 256
 """Sequences decoded at once."""
@@ -79,21 +80,24 @@ class DecodingEstimator(SequenceEstimator):
         """What the decoder reads, as `Sequences`, and what is to come out of it, a row a step."""
         return next_tokens(targets, self._end)
 
-    def _new_network(self, problem, n_steps, rng):
-        encoder, width = self._new_source(problem.sequences)
-        embedding = self._new_target_embedding()
-        n_values = 0 if embedding is not None else problem.inputs.values.shape[1]
+    def _new_network(self, rng):
+        encoder, width = self._new_source()
+        embedding, n_outputs = self._new_target_embedding(), self._sizes["outputs"]
+        n_values = n_outputs - 1  # one more says that a step is the last
         recurrent = {
             "hidden_size": self.hidden_size, "num_layers": self.num_layers, "bias": self.bias
         }  # fmt: skip
         cell = make_cell(self.cell, self.nonlinearity)
         return EncoderDecoder(
-            encoder, width, embedding, n_values, problem.n_outputs, cell, recurrent, self._attention(),
+            encoder, width, embedding, n_values, n_outputs, cell, recurrent, self._attention(),
             self.dropout, self.dtype, rng,
         )  # fmt: skip
 
+    def _rules(self, n_outputs):
+        return {"n_target_tokens_": n_outputs - 1, "max_length_": integer(1)}
+
     def _new_target_embedding(self):
-        return Embedding(self.n_target_tokens_ + 1, self.target_embedding_dim, self.dtype)
+        return Embedding(self._sizes["outputs"], self.target_embedding_dim, self.dtype)
 
     def _objective(self, problem):
         network, inputs = self.network_, problem.inputs

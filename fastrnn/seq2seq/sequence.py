@@ -84,7 +84,7 @@ class SequenceToSequence(DecodingEstimator):
     ):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, resume_from=None):
         """Train.
 
         Parameters
@@ -92,6 +92,9 @@ class SequenceToSequence(DecodingEstimator):
         X : list of n arrays (T_i,) of tokens; without embedding_dim of (T_i, I) or (T_i,) numbers
         y : list of n arrays (M_i,) of tokens, integers from 0 on
         sample_weight : array (n,), optional
+        resume_from : path, optional
+            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
+            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
 
         Returns
         -------
@@ -104,7 +107,7 @@ class SequenceToSequence(DecodingEstimator):
         DivergenceError
             If the loss becomes NaN.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, resume_from)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
@@ -153,6 +156,6 @@ class SequenceToSequence(DecodingEstimator):
     def _attention(self):
         return self.attention
 
-    def _new_source(self, sequences):
-        encoder = self._new_encoder(sequences)
+    def _new_source(self):
+        encoder = self._new_encoder()
         return encoder, encoder.recurrent.output_size

@@ -7,7 +7,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastrnn import threads
+from fastrnn import records, threads
 from fastrnn.base import SHARED_CONSTRAINTS
 from fastrnn.losses import binary_cross_entropy, squared
 from fastrnn.seq2seq.base import LENGTH, DecodingEstimator, check_finite
@@ -62,6 +62,7 @@ class VectorToSequence(DecodingEstimator):
 
     bidirectional, bptt_steps = False, None
     embedding_dim, embeddings, freeze_embeddings = None, None, False
+    _is_panel = False
 
     def __init__(
         self, *, cell="lstm", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True,
@@ -74,7 +75,7 @@ class VectorToSequence(DecodingEstimator):
     ):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, resume_from=None):
         """Train.
 
         Parameters
@@ -83,6 +84,9 @@ class VectorToSequence(DecodingEstimator):
             Scale features to about 1.
         y : list of n arrays (M_i,) of tokens; without target_embedding_dim of (M_i, K) or (M_i,) numbers
         sample_weight : array (n,), optional
+        resume_from : path, optional
+            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
+            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
 
         Returns
         -------
@@ -95,7 +99,7 @@ class VectorToSequence(DecodingEstimator):
         DivergenceError
             If the loss becomes NaN.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, resume_from)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
@@ -167,11 +171,17 @@ class VectorToSequence(DecodingEstimator):
         is_last[targets.offsets[1:] - 1] = 1
         return Sequences(before, targets.offsets), np.hstack([scaled, is_last])
 
+    def _rules(self, n_outputs):
+        rules = super()._rules(n_outputs)
+        if self._shape["target_embedding_dim"] is None:
+            rules = {"max_length_": rules["max_length_"], **records.scale(n_outputs - 1)}
+        return {**rules, "_is_panel": False}
+
     def _attention(self):
         return None
 
-    def _new_source(self, sequences):
-        return None, sequences.values.shape[1]
+    def _new_source(self):
+        return None, self._sizes["inputs"]
 
     def _new_target_embedding(self):
         return None if self.target_embedding_dim is None else super()._new_target_embedding()

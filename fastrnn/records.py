@@ -1,0 +1,161 @@
+"""Estimators as trees that files can hold, and back: rebuilt by their own constructors, each field checked."""
+
+from functools import cached_property
+from hashlib import blake2b
+
+import numpy as np
+from numpy.random import RandomState
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from fastrnn.storage import StorageError, array, check, expect, floats, integer, reading, strings, write
+from fastrnn.training import History
+
+GENERATOR = {
+    "bit_generator": "MT19937", "state": {"key": array("uint32", 624), "pos": integer(0, 625)},
+    "has_gauss": integer(0, 2), "gauss": float,
+}  # fmt: skip
+"""The state of NumPy's Mersenne Twister, which checks nothing itself."""
+IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start"}
+"""Parameters that a run may go on with others of; draws are the checkpoint's."""
+
+
+def record(estimator):
+    """The tree of a fitted estimator; callbacks, and a generator of random numbers, are left out."""
+    check_is_fitted(estimator, "network_")
+    estimator._check_parameters()
+    parameters = {**estimator.get_params(deep=False), "callbacks": None}
+    if isinstance(estimator.random_state, RandomState):
+        parameters["random_state"] = None
+    if parameters.get("embeddings") is not None:
+        parameters["embeddings"] = np.asarray(estimator.embeddings)
+    fitted = {name: getattr(estimator, name) for name in _rules(estimator)}
+    weights = {name: part.parameters.copies() for name, part in estimator.network_.parts.items()}
+    return {"class": type(estimator).__name__, "parameters": parameters, "fitted": fitted, "weights": weights}
+
+
+def _rules(estimator):
+    """What each fitted attribute must be, given the shape and the sizes of the network, to come of one fit."""
+    sizes, shape, is_panel = estimator._sizes, estimator._shape, estimator._is_panel
+    has_tokens, has_characters = (shape.get(f"{of}embedding_dim") is not None for of in ("", "character_"))
+    is_concat = shape.get("readout") == "concat" and not shape.get("return_sequences")
+    rules = {
+        "loss_curve_": floats, "validation_scores_": lambda value: value is None or floats(value),
+        "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
+        "n_features_in_": 1 if has_tokens else sizes["inputs"],
+    }  # fmt: skip
+    sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
+    if has_characters:
+        sized["characters"], rules["n_features_in_"] = integer(1), integer(2)
+    elif is_panel:
+        rules["n_features_in_"] = sizes["steps"] or integer(1)
+        sized["inputs"] = sized["inputs"] if has_tokens else 1
+    if hasattr(estimator, "feature_names_in_"):
+        rules["feature_names_in_"] = lambda value: strings(value) and len(value) == estimator.n_features_in_
+    return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
+
+
+def scale(n_values):
+    """Rules for a standardised target of so many numbers."""
+    numbers = array("float64", n_values)
+    return {
+        "_y_mean": numbers, "_y_scale": lambda value: numbers(value) and (value > 0).all(),
+        "_y_is_flat": lambda value: type(value) is bool and not (value and n_values > 1),
+    }  # fmt: skip
+
+
+def restored(cls, tree):
+    """The estimator of a tree; an error if there is none that fitting could have made."""
+    parameters = dict.fromkeys(cls._get_param_names(), object)
+    check(tree, {"class": cls.__name__, "parameters": parameters, "fitted": dict, "weights": dict}, "model")
+    # The network is that of the fit, since when parameters may have been set.
+    estimator = cls(**{**tree["parameters"], **tree["fitted"]["_shape"]})
+    estimator._validate_params()
+    vars(estimator).update(tree["fitted"])
+    check(tree["fitted"], _rules(estimator), "fitted")
+    # Nothing is large before the weights are known to be there and right.
+    n_weights = sum(map(len, tree["weights"].values()))
+    expect(estimator.num_layers <= n_weights, f"its num_layers={estimator.num_layers} have {n_weights} weights")
+    network = estimator._new_network(None)
+    rules = {}
+    for name, part in network.parts.items():
+        rules[name] = {key: array(estimator.dtype, *shape) for key, shape in part.parameters.shapes.items()}
+    check(tree["weights"], rules, "weights")
+    network.load(tree["weights"])
+    estimator.network_, estimator.n_iter_ = network, len(estimator.loss_curve_)
+    estimator.set_params(**tree["parameters"])._check_parameters()
+    return estimator
+
+
+def read_model(path, restore):
+    """The model in a file, as `restore` makes it of its tree, and the run of a checkpoint or None."""
+    with reading(path) as tree:
+        check(tree, {"model": dict, "run": object}, "content")
+        model, run = restore(tree["model"]), tree["run"]
+        if run is not None:
+            theta = array(model.network_.theta.dtype, model.network_.theta.size)
+            best = {"value": float, "theta": lambda value: value is None or theta(value), "n_stale": integer(0)}
+            optimizer = {"first": theta, "second": theta, "n_steps": integer(0, 2**62)}
+            memory = {"rng": GENERATOR, "plateau_factor": float, "best": best, "optimizer": optimizer}
+            check(run, {"data": str, "start": GENERATOR, "memory": memory}, "run")
+    return model, run
+
+
+class Run:
+    """One fit of an estimator, as checkpoints hold it beside the model: where its draws began, and on what data.
+
+    `rng` is the generator for it: that of the estimator, or of a checkpoint as its run found it.
+    """
+
+    def __init__(self, estimator, problem, goes_on, path):
+        self._estimator, self._problem, self._checkpoint = estimator, problem, None
+        self.rng = check_random_state(estimator.random_state)
+        if path is not None:
+            self._checkpoint, self.rng = self._read(path, goes_on), RandomState()
+            self.rng.set_state(self._checkpoint[1]["start"])
+        self._start = self.rng.get_state(legacy=False)
+        is_known = self._start["bit_generator"] == GENERATOR["bit_generator"]
+        self._can_resume = is_known and not goes_on and estimator.solver != "lbfgs"
+
+    def _read(self, path, goes_on):
+        """The model and the run of a checkpoint, if its parameters are those of this one."""
+        if goes_on or self._estimator.solver == "lbfgs":
+            which = "warm_start=True on a fitted model" if goes_on else "solver='lbfgs', which is SciPy's"
+            raise ValueError(f"resume_from, to go on with another fit, does not go with {which}: leave one out")
+        model, run = read_model(path, self._estimator._restored)
+        if run is None:
+            raise StorageError(f"{path} has no run from the start to resume: load it, and go on with warm_start=True")
+        for name in sorted(set(model._get_param_names()) - IRRELEVANT):
+            value, was = getattr(self._estimator, name), getattr(model, name)
+            if not (np.array_equal(value, was) if name == "embeddings" else value == was):
+                which = f"{name}={value!r:.60}, but the checkpoint's run has {was!r:.60}"
+                raise ValueError(f"{which}: set it back to go on with that run, or fit without resume_from")
+        return model, run
+
+    @cached_property
+    def _data(self):
+        """A digest of the problem, and of what the fit has taken from X and y beside it."""
+        digest, problem = blake2b(), self._problem
+        X, inputs = problem.sequences, problem.inputs or problem.sequences
+        for part in (X.values, X.offsets, inputs.values, inputs.offsets, problem.targets, problem.weights):
+            digest.update(np.ascontiguousarray(part))
+        names = sorted(_rules(self._estimator).keys() - {"loss_curve_", "validation_scores_"})
+        digest.update(repr([np.asarray(getattr(self._estimator, name)).tolist() for name in names]).encode())
+        return digest.hexdigest()
+
+    def go_on(self, trainer):
+        """Bring a trainer to where the checkpoint was, if there is one."""
+        if self._checkpoint is not None:
+            model, run = self._checkpoint
+            if run["data"] != self._data:
+                raise ValueError("X or y are not the data of the checkpoint's run, or in another order: give the same")
+            history = History(model.loss_curve_, model.validation_scores_ or [])
+            trainer.recall(run["memory"], model.network_.theta, history)
+
+    def save(self, path):
+        """Write the model, and what this fit needs to go on."""
+        estimator, run = self._estimator, None
+        estimator._set_history()
+        if self._can_resume:
+            run = {"data": self._data, "start": self._start, "memory": estimator._trainer.memory()}
+        write(path, {"model": record(estimator), "run": run})

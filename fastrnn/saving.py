@@ -1,0 +1,119 @@
+"""Models to files and back: safetensors, never pickle."""
+
+from sklearn.pipeline import Pipeline
+
+from fastrnn.classifier import SequenceClassifier
+from fastrnn.generator import SequenceGenerator
+from fastrnn.preprocessing import Tokenizer
+from fastrnn.records import read_model
+from fastrnn.regressor import SequenceRegressor
+from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
+from fastrnn.storage import StorageError, check, strings, write
+from fastrnn.tagger import SequenceTagger
+
+KINDS = {cls.__name__: cls for cls in (
+    SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, SequenceToSequence, Tokenizer,
+    VectorToSequence,
+)}  # fmt: skip
+"""A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
+
+
+def save(model, path):
+    """Save a fitted model as one safetensors file.
+
+    Parameters
+    ----------
+    model : an estimator of fastrnn, a `preprocessing.Tokenizer`, or a Pipeline of them
+        Callbacks, a RandomState, the optimiser's memory and a Pipeline's own options are not saved; a tokenizer's
+        parameters are those it was fitted with.
+    path : str or path-like
+        The file is written under another name in the same folder first, and takes the place of an old one only when it
+        is complete.
+
+    Raises
+    ------
+    NotFittedError
+        Before `fit`.
+    StorageError
+        If the model is of another kind, or holds what a file cannot, as a function for `strip_accents`.
+
+    See Also
+    --------
+    fastrnn.load
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import fastrnn
+    >>> from fastrnn.datasets import load_japanese_vowels
+    >>> X, y = load_japanese_vowels(split="train")
+    >>> clf = fastrnn.SequenceClassifier(hidden_size=8, max_iter=5, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "vowels.safetensors"
+    ...     fastrnn.save(clf, path)
+    ...     again = fastrnn.load(path)
+    >>> bool((again.predict_proba(X) == clf.predict_proba(X)).all())
+    True
+    """
+    write(path, {"model": _record(model), "run": None})
+
+
+def load(path):
+    """Load a model that `save` or a `fastrnn.training.Checkpoint` has written.
+
+    Every field is checked, and nothing in the file is run: a file from elsewhere may hold a bad model, but does no
+    harm.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    The model, with the predictions it had.  Training can go on (`warm_start`, `partial_fit`) with an optimiser that
+    begins anew.  Its callbacks are None, as is a `random_state` that was a RandomState.
+
+    Raises
+    ------
+    FileNotFoundError
+    StorageError
+        If the file holds no model, one that was damaged, or one in another version's format.
+
+    See Also
+    --------
+    fastrnn.save
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import fastrnn
+    >>> from fastrnn.preprocessing import Tokenizer
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "tokenizer.safetensors"
+    ...     fastrnn.save(Tokenizer().fit(["the cat sat"]), path)
+    ...     tokenizer = fastrnn.load(path)
+    >>> tokenizer.transform(["the dog sat"])[0]
+    array([3, 0, 2])
+    """
+    return read_model(path, _restored)[0]
+
+
+def _record(model):
+    if type(model) is Pipeline:
+        names, steps = zip(*model.steps, strict=True)
+        return {"class": "Pipeline", "names": names, "steps": [_record(step) for step in steps]}
+    if KINDS.get(type(model).__name__) is not type(model):
+        raise StorageError(f"{model!r:.80} cannot be saved: expected {', '.join(KINDS)}, or a Pipeline of them")
+    return model._record()
+
+
+def _restored(tree):
+    if tree["class"] != "Pipeline":
+        check(tree["class"], KINDS.__contains__, "class")
+        return KINDS[tree["class"]]._restored(tree)
+    check(tree, {"class": str, "names": strings, "steps": list}, "pipeline")
+    pipeline = Pipeline([*zip(tree["names"], map(_restored, tree["steps"]), strict=True)])
+    pipeline._validate_steps()
+    return pipeline

@@ -1,0 +1,168 @@
+"""Models as files: arrays as safetensors, everything else as JSON in the header; nothing in a file is ever run.
+
+A tree of dicts, lists, arrays and plain values is written whole or not at all, and read back with every type as it was.
+What a tree must be is said by rules, which `check` compares it with.
+"""
+
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+VERSION = "0.1.0"
+"""Of the library."""
+FORMAT = 1
+"""Of the files; another one is another meaning of the fields."""
+KEY = "fastrnn"
+"""Under which the JSON stands in the header."""
+
+
+class StorageError(ValueError):
+    """A file holds no model that this version can read, or a model what no file can hold."""
+
+
+def write(path, tree):
+    """Write a tree to a file, which until it is complete stays as it was."""
+    tensors, target = {}, os.path.realpath(os.fsdecode(path))
+    fields = {"format": FORMAT, "version": VERSION, "content": _encoded(tree, "", tensors)}
+    data = save(tensors, {KEY: json.dumps(fields)})
+    unfinished = f"{target}.{token_hex(4)}.tmp"
+    try:
+        with open(unfinished, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
+    finally:
+        Path(unfinished).unlink(missing_ok=True)  # there only if something failed
+
+
+@contextmanager
+def reading(path):
+    """The tree in a file; whatever is wrong with it, then or while it is used, one error says so and names the file."""
+    open(path, "rb").close()  # what is not there, or may not be read, says so in Python's own way
+    try:
+        with safe_open(os.fsdecode(path), "np") as file:
+            fields = json.loads(file.metadata()[KEY])
+            if fields["format"] != FORMAT:
+                writer, its = (str(fields[name])[:20] for name in ("version", "format"))
+                raise StorageError(f"fastrnn {writer} wrote format {its}; {VERSION} reads {FORMAT}: update the older")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        tree = _decoded(fields["content"], tensors)
+        expect(not tensors, f"its tensors {list(tensors)!s:.100} belong to nothing")
+        yield tree
+    except Exception as error:
+        what = "" if isinstance(error, StorageError) else "it is no model that fastrnn has saved, or it is damaged: "
+        raise StorageError(f"cannot read {path}: {what}{error}") from error
+
+
+def _encoded(value, place, tensors):
+    """JSON for a value; its arrays are added to `tensors` under their places in the tree."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_encoded(v, f"{place}.{k}", tensors) for k, v in enumerate(value)]
+    if isinstance(value, dict):
+        if not all(type(key) is str and key[:1] != "$" for key in value):
+            value, place = {"keys": list(value), "values": list(value.values())}, f"{place}.$"
+            return {f"${key}": _encoded(v, place, tensors) for key, v in value.items()}
+        return {key: _encoded(v, f"{place}.{key}".lstrip("."), tensors) for key, v in value.items()}
+    kind = value.dtype.kind if isinstance(value, np.ndarray) else "none"
+    if kind == "O":
+        return {"$objects": _encoded(value.tolist(), place, tensors)}
+    if kind not in "biufU" or value.dtype.itemsize > 8 and kind != "U":
+        raise StorageError(f"{place} is {value!r:.60}, a {type(value).__name__} that no file can hold: set another")
+    array = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
+    tensors[place] = array if kind != "U" else array.view(np.uint32).reshape(len(array), -1)
+    return {"$text" if kind == "U" else "$array": place}
+
+
+def _decoded(value, tensors, depth=50):
+    """The value that JSON stands for; its arrays are taken out of `tensors`."""
+    expect(depth > 0, "its fields are too deep")
+    if isinstance(value, list):
+        return [_decoded(v, tensors, depth - 1) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "$keys" in value:
+        return dict(zip(*(_decoded(value[name], tensors, depth - 1) for name in ("$keys", "$values")), strict=True))
+    if "$objects" in value:
+        return np.fromiter(_decoded(value["$objects"], tensors, depth - 1), object)
+    if "$text" in value:
+        codes = tensors.pop(value["$text"])
+        expect(codes.max(initial=0) <= 0x10FFFF, "its text is of what are no characters")  # NumPy does not look
+        return codes.view(f"U{codes.shape[1]}")[:, 0]
+    if "$array" in value:
+        array = tensors.pop(value["$array"])
+        expect(array.dtype != bool or max(array.tobytes(), default=0) < 2, "its truth values are neither 0 nor 1")
+        return array
+    return {key: _decoded(v, tensors, depth - 1) for key, v in value.items()}
+
+
+# ---------------------------------------------------------------------------------------- rules
+
+
+def expect(is_right, message):
+    """A StorageError with this message, unless it is right."""
+    if not is_right:
+        raise StorageError(message)
+
+
+def check(value, rule, name):
+    """A value must be what the rule says: of a type, equal, what a function finds right, or a dict with rules for all.
+
+    Raises
+    ------
+    StorageError
+        Which calls the value by its name.
+    """
+    if isinstance(rule, dict) and isinstance(value, dict) and value.keys() == rule.keys():
+        for key, part in rule.items():
+            check(value[key], part, f"{name}.{key}")
+        return
+    is_right = isinstance(value, rule) if isinstance(rule, type) else callable(rule) and rule(value)
+    if not (is_right or type(value) is type(rule) and value == rule):
+        # To write an array out takes more memory than to have it.
+        form = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else None
+        found = list(value) if isinstance(value, dict) else form or value
+        expected = f"the fields {list(rule)}" if isinstance(rule, dict) else "what goes with the rest"
+        raise StorageError(f"its {name} is {found!r:.200}; expected {expected}")
+
+
+def integer(low, high=2**31):
+    """low <= value < high."""
+    return lambda value: type(value) is int and low <= value < high
+
+
+def array(dtype, *shape):
+    """An array of finite numbers."""
+    form = (np.dtype(dtype), shape)
+    return lambda value: type(value) is np.ndarray and (value.dtype, value.shape) == form and np.isfinite(value).all()
+
+
+def floats(value):
+    """A list of floats."""
+    return isinstance(value, list) and all(type(number) is float for number in value)
+
+
+def strings(value):
+    """A list, or an array of objects, which are all strings."""
+    return isinstance(value, (list, np.ndarray)) and all(type(text) is str for text in value)
+
+
+def labels(n):
+    """An array (n,) of two labels or more, in order and each once."""
+
+    def is_right(value):
+        if type(value) is not np.ndarray or value.shape != (n,):
+            return False
+        is_known = strings(value) if value.dtype == object else value.dtype.kind != "f" or np.isfinite(value).all()
+        return n > 1 and is_known and np.array_equal(np.unique(value), value)
+
+    return is_right

@@ -1,0 +1,331 @@
+"""Models saved and loaded: of every kind, with every parameter and attribute, and never from a bad file."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from mutations import SPARE, answers, make_files, mutated, outcome, put_together, taken_apart
+from samples import KINDS, assert_same_bits, data_for, labelled, make_estimator, ragged, run_script, tokens
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+
+import fastrnn
+from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, StorageError
+from fastrnn.preprocessing import Tokenizer
+
+SMALL = {"hidden_size": 6, "max_iter": 2, "random_state": 0}
+PRIVATE = {"_trainer", "network_"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return make_files(tmp_path_factory.mktemp("files"))
+
+
+def again(model, path):
+    fastrnn.save(model, path)
+    return fastrnn.load(path)
+
+
+def assert_same_model(a, b, X):
+    for one, other in zip(answers(a, X), answers(b, X), strict=True):
+        assert_same_bits(one, other)
+
+
+# ------------------------------------------------------------------------------------- what comes back
+
+READ = """
+import pickle, sys
+import fastrnn
+from mutations import answers
+for path, X, expected in pickle.load(open({list!r}, "rb")):
+    found = [pickle.dumps(answer) for answer in answers(fastrnn.load(path), X)]
+    print(path.stem, found == [pickle.dumps(answer) for answer in expected])
+"""
+
+
+def test_every_kind_predicts_the_same_bits_in_a_fresh_process(files, tmp_path):
+    rows = [(path, X, list(answers(fastrnn.load(path), X))) for path, X in files.values()]
+    (tmp_path / "list").write_bytes(pickle.dumps(rows))
+    lines = run_script(READ.format(list=str(tmp_path / "list"))).splitlines()
+    assert lines == [f"{name} True" for name in files]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_comes_back(kind, path):
+    X, y = data_for(kind)
+    options = {"callbacks": [print], "dropout": 0.1, "alpha": 1e-3, "verbose": 0, "early_stopping": kind != "tagger"}
+    model = make_estimator(kind, **{**options, "callbacks": [lambda progress: None]}).fit(X, y)
+    loaded = again(model, path)
+    assert_same_model(model, loaded, X)
+    assert {**model.get_params(), "callbacks": None} == loaded.get_params()
+    for name in set(vars(model)) - PRIVATE - set(model.get_params()):
+        one, other = (np.asarray(getattr(m, name)) for m in (model, loaded))
+        assert (repr(one.tolist()), one.dtype) == (repr(other.tolist()), other.dtype), name
+    assert set(vars(model)) - set(vars(loaded)) <= {"_trainer"}
+    fastrnn.save(loaded, path.with_name("second"))
+    fastrnn.save(model.set_params(callbacks=None), path)
+    assert path.read_bytes() == path.with_name("second").read_bytes()
+
+
+LABELS = {
+    "ints": [3, 1, 2], "bools": [True, False], "strings": ["a", "long"], "floats": [0.0, 2.0],
+    "bytes": np.uint8([4, 9]),
+    "objects": np.array(["x", "yy", "z"], object), "wide": np.array(["x", "y"], "U9"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceTagger])
+def test_labels_keep_their_type(estimator, labels, path):
+    labels = np.asarray(labels)
+    X, codes = labelled(24, len(labels))
+    if estimator is SequenceClassifier:
+        model = estimator(**SMALL).fit(X, labels[codes])
+    else:
+        model = estimator(**SMALL).fit(X, [labels[[code] * len(x)] for x, code in zip(X, codes, strict=True)])
+    loaded = again(model, path)
+    assert loaded.classes_.dtype == model.classes_.dtype == np.unique(labels).dtype
+    assert_same_model(model, loaded, X)
+
+
+def test_parameters_come_back_as_they_are(path):
+    X, y = labelled(20)
+    weights = {0: 1.0, 1: np.float32(0.1), 2: 3}
+    model = SequenceClassifier(**SMALL, class_weight=weights, clip_norm=None, alpha=np.float64(0.1)).fit(X, y)
+    loaded = again(model.set_params(random_state=np.random.RandomState(0), bidirectional=False, hidden_size=9), path)
+    assert loaded.class_weight == weights and [*map(type, loaded.class_weight)] == [int] * 3
+    assert loaded.random_state is None and loaded.clip_norm is None and loaded.alpha == 0.1
+    assert loaded.hidden_size == 9 and not loaded.bidirectional and loaded._shape == model._shape
+    assert_same_model(model, loaded, X)
+
+
+def test_vectors_of_tokens_come_back(path):
+    X, vectors = tokens(20), np.random.default_rng(0).random((7, 3))
+    model = SequenceClassifier(**SMALL, embedding_dim=3, embeddings=vectors.tolist(), freeze_embeddings=True)
+    loaded = again(model.fit(X, np.arange(20) % 3), path)
+    assert_same_bits(loaded.embeddings, vectors)
+    assert loaded.network_.embedding.is_frozen
+    assert_same_model(model, loaded, X)
+
+
+def test_names_of_columns_come_back(path):
+    X = np.random.default_rng(0).random((20, 4))
+    model = SequenceRegressor(**SMALL).fit(X, X[:, 0])
+    model.feature_names_in_ = np.array(list("abcd"), object)  # as of a frame
+    loaded = again(model, path)
+    assert_same_bits(loaded.feature_names_in_, model.feature_names_in_)
+    assert not hasattr(again(model.fit(ragged(20), np.arange(20.0)), path), "feature_names_in_")
+
+
+def test_training_goes_on(path):
+    X, y = labelled(30)
+    model = SequenceClassifier(**SMALL, early_stopping=True).fit(X, y)
+    loaded = again(model, path)
+    loaded.partial_fit(X, y)
+    assert loaded.n_iter_ == 3 and loaded.loss_curve_[:2] == model.loss_curve_
+    assert loaded.set_params(warm_start=True).fit(X, y).n_iter_ == 2
+    assert loaded.loss_curve_[0] < model.loss_curve_[0]
+    with pytest.raises(ValueError, match="the network to go on with has hidden_size=6"):
+        loaded.set_params(hidden_size=7).fit(X, y)
+
+
+# ------------------------------------------------------------------------------------- tokenizers and pipelines
+
+TEXTS = ["The cat sat.", "A dog, too!", "Ünder the mat [sic]", "the the \ud800"] * 3
+
+
+TOKENIZERS = [
+    {}, {"level": "char"}, {"lowercase": True, "strip_accents": "unicode", "start": True},
+    {"max_characters": 3, "end": True, "max_tokens": 6}, {"token_pattern": r"\S+"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", TOKENIZERS)
+def test_a_tokenizer(options, path):
+    tokenizer = Tokenizer(**options).fit(TEXTS)
+    loaded = again(tokenizer, path)
+    assert loaded.get_params() == tokenizer.get_params()
+    assert {k: v for k, v in vars(loaded).items() if k != "_split"} == {
+        k: v for k, v in vars(tokenizer).items() if k != "_split"
+    }
+    texts = [*TEXTS, "a bird"]
+    assert_same_bits(loaded.transform(texts), tokenizer.transform(texts))
+    assert loaded.inverse_transform(loaded.transform(texts)) == tokenizer.inverse_transform(tokenizer.transform(texts))
+
+
+def test_a_tokenizer_with_other_parameters_by_now(path):
+    tokenizer = Tokenizer(lowercase=True).fit(TEXTS).set_params(lowercase=False, level="char")
+    loaded = again(tokenizer, path)
+    assert_same_bits(loaded.transform(TEXTS), tokenizer.transform(TEXTS))
+    assert loaded.lowercase
+
+
+def test_a_pipeline(path):
+    pipeline = make_pipeline(
+        Tokenizer(max_characters=4), SequenceTagger(**SMALL, embedding_dim=4, character_embedding_dim=4)
+    )
+    texts = [text.split() for text in TEXTS]
+    pipeline.fit(texts, [[word[0] for word in text] for text in texts])
+    loaded = again(pipeline, path)
+    assert_same_bits(loaded.predict(texts), pipeline.predict(texts))
+    assert [name for name, _ in loaded.steps] == [name for name, _ in pipeline.steps]
+
+
+def test_what_cannot_be_saved(path):
+    X, y = labelled(20)
+    with pytest.raises(NotFittedError):
+        fastrnn.save(SequenceClassifier(), path)
+    with pytest.raises(NotFittedError):
+        fastrnn.save(Tokenizer(), path)
+
+    class Mine(SequenceClassifier):
+        pass
+
+    for model in (LinearRegression(), Mine(), make_pipeline(LinearRegression()), None):
+        with pytest.raises(StorageError, match="cannot be saved: expected SequenceClassifier, .*Tokenizer.* Pipeline"):
+            fastrnn.save(model, path)
+    with pytest.raises(StorageError, match="parameters.strip_accents is <.*set another"):
+        fastrnn.save(Tokenizer(strip_accents=str.upper).fit(TEXTS), path)
+    with pytest.raises(ValueError, match="'hidden_size' parameter .* must be"):
+        fastrnn.save(SequenceClassifier(**SMALL).fit(X, y).set_params(hidden_size=-1), path)
+    assert not path.exists()
+
+
+# ------------------------------------------------------------------------------------- bad files
+
+
+def changed(path, change):
+    fields, parts = taken_apart(path.read_bytes())
+    change(fields["content"]["model"], parts)
+    path.write_bytes(put_together(fields, parts))
+
+
+def of_fit(**values):
+    return lambda model, parts: model["fitted"].update(values)
+
+
+def of_sizes(**values):
+    return lambda model, parts: model["fitted"]["_sizes"].update(values)
+
+
+def of_shape(**values):
+    return lambda model, parts: model["fitted"]["_shape"].update(values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "match"),
+    [
+        ("classifier", lambda m, p: m.update({"class": "SequenceTagger"}), "fitted|parameters"),
+        ("classifier", lambda m, p: m.update({"class": "Unheard"}), "its class is 'Unheard'"),
+        ("classifier", lambda m, p: m.update({"class": "Pipeline", "names": ["a"], "steps": [{}]}), "pipeline"),
+        ("classifier", lambda m, p: m["parameters"].pop("cell"), "parameters is .*expected the fields"),
+        ("classifier", lambda m, p: m["parameters"].update(cell="trnn"), "'cell' parameter"),
+        ("classifier", lambda m, p: m["parameters"].update(callbacks=[1]), "callbacks must hold callables"),
+        ("classifier", of_shape(hidden_size=10**12), "weight_ih_l0"),
+        ("classifier", of_shape(num_layers=10**12), "num_layers=1000000000000 have"),
+        ("classifier", of_shape(dtype="float64"), "weight"),
+        ("classifier", of_shape(cell="lstm"), "weight_ih_l0"),
+        ("classifier", of_sizes(inputs=4), "n_features_in_"),
+        ("classifier", of_sizes(more=4), "_sizes"),
+        ("classifier", of_sizes(outputs=4), "classes_"),
+        ("classifier", of_sizes(steps=4), "steps"),
+        ("classifier", of_sizes(characters=4), "characters"),
+        ("classifier", of_fit(n_features_in_=2), "n_features_in_ is 2"),
+        ("classifier", of_fit(n_features_in_=True), "n_features_in_ is True"),
+        ("classifier", of_fit(_is_panel=True), "_is_panel|n_features_in_|inputs"),
+        ("classifier", of_fit(loss_curve_=["a"]), "loss_curve_"),
+        ("classifier", of_fit(_rules=3), "damaged"),
+        ("classifier", of_fit(network_=3), "its fitted is"),
+        ("classifier", of_fit(classes_={"$objects": ["a", "b", "b"]}), "classes_"),
+        ("classifier", lambda m, p: p["model.weights.head.bias"].__setitem__(2, b"\xff" * 12), "head.bias"),
+        ("classifier", lambda m, p: m["weights"].pop("head"), "head|belong to nothing"),
+        ("regressor_of_panels", of_fit(n_features_in_=7), "n_features_in_"),
+        ("regressor_of_panels", of_fit(feature_names_in_={"$objects": ["a"]}), "feature_names_in_"),
+        ("regressor_of_steps", of_fit(_y_is_flat=True), "_y_is_flat"),
+        ("regressor_of_steps", lambda m, p: p["model.fitted._y_scale"].__setitem__(2, bytes(16)), "_y_scale"),
+        ("tagger_of_words", of_fit(n_features_in_=1), "n_features_in_"),
+        ("tagger_of_words", of_fit(_is_multilabel=True), "_is_multilabel"),
+        ("tagger_of_words", of_sizes(characters=10), "character_embedding|weight"),
+        ("tagger_of_several", of_fit(_is_multilabel=False, classes_=[0, 1]), "classes_"),
+        ("generator", of_fit(n_tokens_=6), "n_tokens_"),
+        ("generator", of_fit(_boundary=None), "_boundary"),
+        ("generator_of_streams", of_fit(_boundary=4), "_boundary"),
+        ("generator", of_shape(embedding_dim=None), "embedding_dim"),
+        ("translator", of_fit(n_target_tokens_=4), "n_target_tokens_"),
+        ("translator", of_fit(max_length_=0), "max_length_"),
+        ("vector_to_numbers", of_fit(n_features_in_=4), "n_features_in_"),
+        ("vector_to_numbers", of_shape(target_embedding_dim=4), "fitted|weight"),
+        ("tokenizer", lambda m, p: m.update(vocabulary=["a", "a"]), "vocabulary"),
+        ("tokenizer", lambda m, p: m.update(vocabulary=[]), "vocabulary"),
+        ("tokenizer", lambda m, p: m["parameters"].update(token_pattern="("), "damaged"),
+        ("pipeline", lambda m, p: m["steps"].reverse(), "pipeline|transform"),
+        ("pipeline", lambda m, p: m["names"].__setitem__(0, "a__b"), "a__b"),
+    ],
+)
+def test_a_field_that_lies(files, path, kind, change, match):
+    path.write_bytes(files[kind][0].read_bytes())
+    changed(path, change)
+    with pytest.raises(StorageError, match=f"cannot read .*: .*({match})"):
+        fastrnn.load(path)
+
+
+def test_lies_that_would_read_beyond_the_weights_are_found(files, path):
+    """A table of one row less than the model counts tokens, sizes and outputs changed alike."""
+    path.write_bytes(files["generator"][0].read_bytes())
+
+    def change(model, parts):
+        model["fitted"]["n_tokens_"] += 1
+        model["fitted"]["_boundary"] += 1
+        model["fitted"]["_sizes"]["outputs"] += 1
+        for name in ("weight", "bias"):
+            dtype, shape, body = parts[f"model.weights.head.{name}"]
+            shape[0] += 1
+            parts[f"model.weights.head.{name}"][2] = body + body[: len(body) // (shape[0] - 1)]
+
+    changed(path, change)
+    with pytest.raises(StorageError, match="n_tokens_"):
+        fastrnn.load(path)
+
+
+def test_errors_of_files(path, files):
+    with pytest.raises(FileNotFoundError):
+        fastrnn.load(path)
+    with pytest.raises(IsADirectoryError):
+        fastrnn.load(path.parent)
+    fields, parts = taken_apart(files["classifier"][0].read_bytes())
+    path.write_bytes(put_together({**fields, "format": 2, "version": "9.1"}, parts))
+    with pytest.raises(StorageError, match="fastrnn 9.1 wrote format 2"):
+        fastrnn.load(path)
+    path.write_text(json.dumps(fields))
+    with pytest.raises(StorageError, match="it is no model that fastrnn has saved"):
+        fastrnn.load(path)
+
+
+def test_mutated_files_are_refused_or_are_models(files, path):
+    good = {name: file.read_bytes() for name, (file, _) in files.items()}
+    others = [taken_apart(data) for data in good.values()]
+    rng, found = np.random.default_rng(0), []
+    for file, X in files.values():
+        outcome(file, X)  # imports and caches are no file's fault
+    for k in range(400):
+        name = list(files)[k % len(files)]
+        data, change = mutated(good[name], rng, others)
+        path.write_bytes(data)
+        answer, _, peak = outcome(path, files[name][1])
+        assert peak <= 10 * len(data) + SPARE, (name, change)
+        found.append(answer)
+    assert {"refused", "used"} <= set(found) <= {"refused", "used", "used, with an error", "long"}
+
+
+def test_a_generator_samples_the_same(path):
+    model = SequenceGenerator(**SMALL, embedding_dim=4).fit(tokens(20))
+    loaded = again(model, path)
+    assert_same_bits(loaded.sample(random_state=3), model.sample(random_state=3))
