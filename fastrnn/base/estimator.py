@@ -1,74 +1,26 @@
-"""What the estimators share: checks of what comes in, training, prediction."""
+"""What the estimators share: training and prediction."""
 
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
+from fastrnn.base.inputs import InputChecks
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import log_odds
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
-from fastrnn.sequences import Sequences, as_sequences
+from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
 from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs
-
-SHARED_CONSTRAINTS = {
-    "cell": [StrOptions({"lstm", "gru", "rnn"})],
-    "hidden_size": [Interval(Integral, 1, None, closed="left")],
-    "num_layers": [Interval(Integral, 1, None, closed="left")],
-    "bidirectional": ["boolean"],
-    "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})],
-    "bias": ["boolean"],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
-    "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
-    "embeddings": ["array-like", None],
-    "freeze_embeddings": ["boolean"],
-    "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})],
-    "momentum": [Interval(Real, 0, 1, closed="left")],
-    "nesterovs_momentum": ["boolean"],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "shuffle": ["boolean"],
-    "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-    "clip_value": [Interval(Real, 0, None, closed="neither"), None],
-    "bptt_steps": [Interval(Integral, 1, None, closed="left"), None],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left"), None],
-    "warm_start": ["boolean"],
-    "dtype": [StrOptions({"float32", "float64"})],
-    "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-    "callbacks": [list, tuple, None],
-}
-
-
-def is_panel(X):
-    """Whether X is a table (n, T): a 2-D array or frame, or a list of lists of numbers."""
-    if hasattr(X, "shape"):
-        return len(X.shape) == 2
-    if hasattr(X, "__array__"):
-        return np.asarray(X).ndim == 2
-    if not isinstance(X, (list, tuple)) or not all(isinstance(x, (list, tuple)) for x in X):
-        return False
-    same_length = len({len(x) for x in X}) == 1
-    return same_length and all(np.isscalar(v) or v is None for x in X for v in x)
 
 
 @dataclass
@@ -86,7 +38,7 @@ class Problem:
     """What a decoder reads."""
 
 
-class SequenceEstimator(BaseEstimator):
+class SequenceEstimator(InputChecks, BaseEstimator):
     """Base of the estimators that read sequences; they encode targets and decode outputs.
 
     A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and
@@ -104,153 +56,6 @@ class SequenceEstimator(BaseEstimator):
         """Set the attributes of a constructor's locals(), each under its own name, as scikit-learn wants them."""
         for name in self._get_param_names():
             setattr(self, name, parameters[name])
-
-    # -------------------------------------------------------------------------------------- input
-
-    def _check_sequences(self, X, *, reset):
-        """X as `Sequences`; with `reset` later ones must be like it, else it like the first."""
-        looks_like_panel = is_panel(X)
-        if self.embedding_dim is not None and isinstance(X, (list, tuple)):
-            looks_like_panel = False  # token lists that happen to be equally long
-        if reset:
-            self._is_panel = looks_like_panel
-            vars(self).pop("feature_names_in_", None)  # of an earlier fit
-        elif looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
-            self._refuse_one_sequence(X)
-        if looks_like_panel:
-            # What is no finite number is left to as_sequences, which names its place.
-            options = {"dtype": None, "ensure_all_finite": False}
-            if self._is_panel:
-                X = validate_data(self, X, reset=reset, **options)
-            else:
-                X = check_array(X, **options)
-        tokens, dtype, n_features = self.embedding_dim is not None, self.dtype, None
-        if not reset:  # parameters may have been set since the fit
-            tokens, dtype = self.network_.embedding is not None, self.network_.theta.dtype
-            n_features = 1 if self._is_panel else self.n_features_in_
-        form = self._token_form(tokens, reset)
-        sequences = as_sequences(X, dtype, tokens=form, n_features=n_features)
-        if self._is_panel:
-            self._check_panel(sequences)
-        elif reset:
-            self.n_features_in_ = 1 if sequences.values.ndim == 1 else sequences.values.shape[1]
-        if reset and self.embeddings is not None:
-            self._check_embeddings(sequences)
-        return sequences
-
-    def _token_form(self, is_tokens, reset):
-        """What `as_sequences` is told of tokens."""
-        return is_tokens
-
-    def _refuse_one_sequence(self, X):
-        """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
-        if len(X) > 1 and X.shape[1] == self.n_features_in_:
-            raise ValueError(
-                f"X is one array of shape {X.shape}, which would be {len(X)} univariate series of {X.shape[1]} steps, "
-                "but the fit was on a list of sequences: pass [X] for one sequence"
-            )
-
-    def _check_panel(self, sequences):
-        """Series for a model fitted on a panel, in whatever form, must have its length."""
-        for k in np.flatnonzero(sequences.lengths != self.n_features_in_):
-            raise ValueError(
-                f"X[{k}] has {sequences.lengths[k]} steps, but {type(self).__name__} was fitted on "
-                f"a 2-D X of series of {self.n_features_in_} steps; fit on a list of sequences to "
-                "predict other lengths"
-            )
-
-    def _check_weights(self, sample_weight, n):
-        """Weights (n,) with the mean 1."""
-        if sample_weight is None:
-            return np.ones(n)
-        weights = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
-        return self._normalised(weights)
-
-    @staticmethod
-    def _normalised(weights):
-        largest = weights.max()
-        if largest > 0:
-            weights = weights / largest  # their sum may be too large or too small a number
-        if weights.sum() == 0:
-            raise ValueError("all weights are zero; at least one sequence needs a positive weight")
-        return weights * (weights.size / weights.sum())
-
-    def _class_weights(self, labels):
-        """What `class_weight` gives each of the labels (n,), or each row of several (n, K)."""
-        weights = compute_sample_weight(self.class_weight, labels).astype(np.float64)
-        bad = ~(np.isfinite(weights) & (weights >= 0))
-        if bad.any():
-            raise ValueError(
-                f"class_weight gives class {labels[np.argmax(bad)]!r} the weight {weights[np.argmax(bad)]}; weights "
-                "must be finite numbers >= 0"
-            )
-        return weights
-
-    def _check_same_classes(self, classes):
-        """What a later partial_fit is told of classes must be what the first one was."""
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_}; leave classes out")
-
-    def _check_parameters(self):
-        """What can be said against the parameters before anything is known of the data."""
-        self._validate_params()
-        if not all(callable(callback) for callback in self.callbacks or ()):
-            raise ValueError(f"callbacks must hold callables only; got callbacks={self.callbacks}")
-        if self.freeze_embeddings and self.embeddings is None:
-            raise ValueError("freeze_embeddings=True needs embeddings; without them random vectors would stay so")
-        if self.embeddings is not None and self.embedding_dim is None:
-            raise ValueError(
-                "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers: set "
-                "embedding_dim to the length of a vector"
-            )
-        if self.bptt_steps is not None and self.bidirectional:
-            raise ValueError(
-                f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with "
-                "bidirectional=True the reverse direction would need the end of each sequence "
-                "first: set one of them"
-            )
-
-    def _check_shape(self):
-        """The parameters must be those of the network that is to be trained on."""
-        for name, value in self._shape.items():
-            if getattr(self, name) != value:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r}, but the network to go on with has {name}={value!r}: set it "
-                    "back, or fit anew with warm_start=False"
-                )
-
-    def _check_lengths(self, sequences, expected):
-        """All must have the `expected` number of steps, as readout="concat" needs it; None if it does not matter."""
-        if expected is not None and (sequences.lengths != expected).any():
-            k = int(np.argmax(sequences.lengths != expected))
-            raise ValueError(
-                f"readout='concat' needs sequences of one length: X[{k}] has "
-                f"{sequences.lengths[k]} steps, expected {expected}; use 'last', 'mean' or 'max' "
-                "for ragged data"
-            )
-
-    def _check_known(self, sequences):
-        """Lengths and tokens must be such as the network can read."""
-        self._check_lengths(sequences, self.network_.n_steps)
-        if self.network_.embedding is not None:
-            self._check_tokens(sequences, self._token_limits(), "the first fit has seen")
-
-    def _token_limits(self):
-        """What the tokens of each column of X must be below."""
-        return self.network_.embedding.limits
-
-    def _check_tokens(self, sequences, limits, whence):
-        """Tokens must be below the limit of the first column, those of others below the last."""
-        columns = sequences.values.reshape(len(sequences.values), -1)
-        too_large = columns >= np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
-        if too_large.any():
-            row, column = np.argwhere(too_large)[0]
-            k = sequences.number_of(row)
-            raise ValueError(
-                f"X[{k}] holds the token {columns[row, column]}, but {whence} tokens up to "
-                f"{limits[min(column, len(limits) - 1)] - 1}: put the Tokenizer first in a Pipeline, so that it gives "
-                "what it does not know the token 0, or fit on data with all tokens first"
-            )
 
     # ----------------------------------------------------------------------------------- training
 
@@ -376,16 +181,6 @@ class SequenceEstimator(BaseEstimator):
 
     def _new_embedding(self):
         return Embedding(self._sizes["inputs"], self.embedding_dim, self.dtype, self.freeze_embeddings)
-
-    def _check_embeddings(self, sequences):
-        """They must be numbers, embedding_dim for each token of X."""
-        vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
-        if vectors.shape[1] != self.embedding_dim:
-            raise ValueError(
-                f"embeddings has vectors of {vectors.shape[1]} numbers, but embedding_dim={self.embedding_dim}"
-            )
-        # Characters, of which other columns hold the tokens, have vectors of their own.
-        self._check_tokens(sequences, (len(vectors), np.inf), "embeddings has vectors for")
 
     def _readout(self):
         return self.readout
