@@ -46,8 +46,8 @@ class Parameters:
     def bind(self, values, gradients):
         """Live in these two flat vectors (size,) from now on; their contents stay."""
         self.values, self.gradients = values, gradients
-        self._stored = {name: self._stored_view(values, name) for name in self.shapes}
-        self.stored_gradients = {name: self._stored_view(gradients, name) for name in self.shapes}
+        self._stored = {name: self.stored_view(values, name) for name in self.shapes}
+        self.stored_gradients = {name: self.stored_view(gradients, name) for name in self.shapes}
         self.version = object()
 
     def __getstate__(self):
@@ -59,7 +59,8 @@ class Parameters:
         self.__dict__.update(state)
         self.bind(self.values, np.zeros_like(self.values))
 
-    def _stored_view(self, vector, name):
+    def stored_view(self, vector, name):
+        """The parameter's place in a flat vector (size,) laid out like `values`, as stored."""
         shape = self.shapes[name] if name in self._by_row else self.shapes[name][::-1]
         start = self._offsets[name]
         return vector[start : start + int(np.prod(shape))].reshape(shape)
