@@ -42,6 +42,7 @@ def zeros(state, size):
     """The derivatives (n H, size padded) of the first state (n, H), by so many parameters."""
     return zeros_aligned((state.size, padded(size, state.dtype, WIDTH)), state.dtype)
 
+
 @njit(**OPTIONS)
 def _apply(out, code, sums):
     """out = the nonlinearity of sums; they may be the same."""
