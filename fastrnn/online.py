@@ -1,6 +1,7 @@
 """One sample at a time: learners with River's protocol, for streams that never end and may drift."""
 
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from math import isfinite, sqrt
 from numbers import Integral, Real
 
@@ -19,25 +20,33 @@ from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.optimizers import Optimizer, clip, norm
 from fastrnn.sequences import regular_packing
 
+LARGEST = float(np.finfo(np.float32).max)
 _ONE, _FIRST = np.ones(1), np.zeros(1, np.int64)
-_SHARED = "cell", "hidden_size", "nonlinearity", "learning_rate_init", "clip_norm", "dtype", "random_state"
+
+
+def _is_number(value):
+    try:
+        return isinstance(value, (float, Real, np.bool_)) and abs(float(value)) <= LARGEST
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 class _OnlineLearner(BaseEstimator):
     """Steps, gradients and updates; a subclass encodes targets and decodes outputs.
 
-    Nothing that an attribute holds is written to before all checks are passed, but replaced: on an error the old
-    attributes come back.
+    Until a step has succeeded attributes are replaced, and what they hold is not written to.
     """
 
     _supervised = True  # River asks
     _parameter_constraints = {
-        **{name: SHARED_CONSTRAINTS[name] for name in _SHARED},
+        **SHARED_CONSTRAINTS,
         "gradient": [StrOptions({"rtrl", "bptt"})],
         "bptt_steps": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"adam", "sgd", "rmsprop"})],
+        "classes": ["array-like", None],
+        "normalize_y": ["boolean"],
     }
-    _store = SequenceEstimator._store
+    _store, _unchanged_on_error = SequenceEstimator._store, SequenceEstimator._unchanged_on_error
 
     def learn_one(self, x, y):
         """Take the step, learn from y, and keep the new state.
@@ -54,13 +63,22 @@ class _OnlineLearner(BaseEstimator):
             For other names or another width than the first x had, for what is no finite number, and if the gradient
             overflows; the learner is then as it was.
         """
-        before = vars(self).copy()
-        try:
-            self._learn(x, y)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
+        with self._unchanged_on_error(), np.errstate(over="ignore", invalid="ignore"):
+            if is_new := not self.__sklearn_is_fitted__():
+                self._validate_params()
+            values, (targets, n_outputs) = self._vector(x), self._targets(y)
+            if is_new:
+                self._build(n_outputs)
+                self.reset()
+            elif self.network_.head.output_size < n_outputs:
+                self._grow(n_outputs)
+            (self._forward_in_time if self.gradient == "rtrl" else self._through_window)(values, targets)
+            network = self.network_
+            if not isfinite(norm(network.gradient)):
+                raise ValueError(f"the gradient overflows at x = {x}, y = {y!r}: scale x to about 1")
+            clip(network.gradient, self.clip_norm, None)
+            self._optimizer.step(network.theta, network.gradient, self.learning_rate_init)
+            network.changed()
 
     def reset(self):
         """Begin a new sequence: the state is zero again, the weights stay."""
@@ -72,88 +90,64 @@ class _OnlineLearner(BaseEstimator):
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")
 
-    # -------------------------------------------------------------------------------------- input
-
     def _vector(self, x):
         """x as an array (I,)."""
         if not isinstance(x, (Mapping, list, tuple)) and np.ndim(x) != 1:
             raise ValueError(f"x must be a mapping of names to numbers, or a vector; got {type(x).__name__}")
         names = list(x) if isinstance(x, Mapping) else list(range(len(x)))
-        if not hasattr(self, "feature_names_in_"):
+        if not self.__sklearn_is_fitted__():
             self.feature_names_in_, self.n_features_in_ = names, len(names)
         known = self.feature_names_in_
-        if len(names) != len(known) or set(names) != set(known):
-            raise ValueError(f"x has the features {names}, but the first x had {known}; learn them with another model")
+        if not names or (names != known and set(names) != set(known)):
+            raise ValueError(f"x has the features {names}, but the first x had {known}; give the same ones each time")
         for name in known:
-            if not isinstance(x[name], (Real, np.bool_)):
-                raise ValueError(f"x[{name!r}] is {x[name]!r}; features must be numbers: encode it first")
-        with np.errstate(over="ignore"):  # what overflows float32 is reported below
-            values = np.array([x[name] for name in known], self.dtype)
-        if not np.isfinite(values).all():
-            name = known[int(np.argmin(np.isfinite(values)))]
-            raise ValueError(f"x[{name!r}] is {x[name]}, not finite as {self.dtype}; leave the sample out or impute it")
-        return values
+            if not _is_number(x[name]):
+                raise ValueError(f"x[{name!r}] is {x[name]!r}, no finite number: encode or impute it")
+        return np.array([x[name] for name in known], self.dtype)
 
-    # ------------------------------------------------------------------------------------ learning
-
-    def _learn(self, x, y):
-        is_new = not self.__sklearn_is_fitted__()
-        if is_new:
-            self._validate_params()
-        x, targets = self._vector(x), self._targets(y)
-        if is_new:
-            self._build()
-            self.reset()
-        elif self.network_.head.output_size < self._n_outputs():
-            self._grow()
-        network = self.network_
-        with np.errstate(over="ignore", invalid="ignore"):  # the error below says it better
-            (self._forward_in_time if self.gradient == "rtrl" else self._through_window)(x, targets)
-        if not isfinite(norm(network.gradient)):
-            raise ValueError(
-                f"the gradient overflows at x = {x}, y = {y!r}: scale x to about 1, or leave the sample out"
-            )
-        clip(network.gradient, self.clip_norm, None)
-        self._optimizer.step(network.theta, network.gradient, self.learning_rate_init)
-        network.changed()
-
-    def _build(self):
+    def _build(self, n_outputs):
+        """A network with its optimiser."""
         recurrent = {"hidden_size": self.hidden_size, "num_layers": 1, "bias": True, "bidirectional": False}
-        cell = make_cell(self.cell, self.nonlinearity)
+        cell, rng = make_cell(self.cell, self.nonlinearity), check_random_state(self.random_state)
         encoder = Encoder(None, self.n_features_in_, cell, recurrent, 0.0, self.dtype)
-        self.network_ = SequenceNetwork(encoder, self._n_outputs(), "last", None, check_random_state(self.random_state))
-        theta, parameters = self.network_.theta, encoder.recurrent.parameters
+        self.network_ = SequenceNetwork(encoder, n_outputs, "last", None, rng)
+        theta, (recurrent, head) = self.network_.theta, self.network_.parts.values()
         self._optimizer = Optimizer(self.solver, theta.size, theta.dtype, momentum=0.0, nesterov=False)
-        places = np.arange(parameters.size)
-        starts = np.array([parameters.stored_view(places, name).flat[0] for name in parameters])
-        self._kernel_arguments = parameters.values, starts, cell.n_gates, NONLINEARITIES[self.nonlinearity]
+        starts, self._head_starts = (np.array([*part.parameters.offsets.values()]) for part in (recurrent, head))
+        self._step_options = starts, cell.n_gates, NONLINEARITIES[self.nonlinearity]
 
-    def _grow(self):
+    def _grow(self, n_outputs):
         """Give the head more rows, zeros at first; all else goes on, the optimiser's memory too."""
         old, memory = self.network_, self._optimizer
-        before = [vector.copy() for vector in (old.theta, memory.first, memory.second)]
-        self._build()
-        self._optimizer.n_steps = memory.n_steps
-        start = old.theta.size - old.head.parameters.size
-        after = self.network_.theta, self._optimizer.first, self._optimizer.second
-        for source, target in zip(before, after, strict=True):
+        self._build(n_outputs)
+        start, K = old.theta.size - old.head.parameters.size, old.head.output_size
+        new = self._optimizer
+        new.n_steps = memory.n_steps
+        pairs = (old.theta, self.network_.theta), (memory.first, new.first), (memory.second, new.second)
+        for source, target in pairs:
             target[:start], target[start:] = source[:start], 0
             for name in old.head.parameters:
                 rows = old.head.parameters.stored_view(source[start:], name)
-                self.network_.head.parameters.stored_view(target[start:], name)[..., : old.head.output_size] = rows
+                self.network_.head.parameters.stored_view(target[start:], name)[..., :K] = rows
+
+    def _run(self, kernel, arrays, x):
+        """Take a step with a kernel, whose first array is the new state; the outputs (1, K) after it."""
+        recurrent, head = self.network_.encoder.recurrent.parameters, self.network_.head.parameters
+        kernel(*arrays, x, recurrent.values, *self._step_options)
+        outputs = np.zeros((1, self.network_.head.output_size), x.dtype)
+        rtrl.add_sums(outputs[0], arrays[0][0], head.values, *self._head_starts)
+        return outputs
 
     def _forward_in_time(self, x, targets):
-        network, new = self.network_, np.empty_like(self._state)
-        parameters = network.encoder.recurrent.parameters
-        if self._derivatives is None:
-            self._derivatives = [rtrl.zeros(new, parameters.size) for _ in range(2)]
-        now, after = self._derivatives
-        rtrl.step(new, after, self._state, now, x, *self._kernel_arguments)
+        network, old, new = self.network_, self._state, np.empty_like(self._state)
+        recurrent, head = network.encoder.recurrent.parameters, network.head.parameters
+        now, after = self._derivatives or (rtrl.zeros(old, recurrent.size), rtrl.zeros(old, recurrent.size))
+        outputs = self._run(rtrl.step, (new, after, old, now), x)
+        _, d_outputs = self._loss(outputs, targets, _ONE)
         self._state, self._derivatives = new, (after, now)
-        _, d_outputs = self._loss(network.head.forward(new[:1], keep=True), targets, _ONE)
         network.gradient[:] = 0
-        d_h = network.head.backward(d_outputs)
-        rtrl.add_gradient(parameters.gradients, d_h[0, : new.shape[1]], after)
+        d_head = head.stored_gradients["weight"], head.stored_gradients["bias"]
+        rtrl.add_gradient(recurrent.gradients, *d_head, d_outputs[0], new[0], head.stored("weight"), after)
 
     def _through_window(self, x, targets):
         self._window = [*self._window, (x, self._state)][-self.bptt_steps :]
@@ -163,21 +157,15 @@ class _OnlineLearner(BaseEstimator):
         self.network_.loss_and_gradient(batch, self._loss, targets, _ONE, state=state)
         self._state = np.concatenate([part[0] for part in self.network_.final_state])
 
-    # ---------------------------------------------------------------------------------- prediction
-
     def _outputs(self, x):
         """Outputs (K,) after a tentative step."""
-        new = np.empty_like(self._state)
-        rtrl.advance(new, self._state, self._vector(x), *self._kernel_arguments)
-        outputs = self.network_.head.forward(new[:1])[0]
+        outputs = self._run(rtrl.advance, (np.empty_like(self._state), self._state), self._vector(x))[0]
         if not np.isfinite(outputs).all():
             raise ValueError(f"x = {x} makes the outputs overflow: scale x to about 1")
         return outputs
 
 
 class OnlineClassifier(_OnlineLearner):
-    _multiclass = True  # River asks
-    _parameter_constraints = {**_OnlineLearner._parameter_constraints, "classes": ["array-like", None]}
     _loss = staticmethod(cross_entropy)
 
     def __init__(
@@ -187,16 +175,13 @@ class OnlineClassifier(_OnlineLearner):
         self._store(locals())
 
     def _targets(self, y):
-        if not isinstance(y, Hashable) or y is None or (isinstance(y, Real) and not isfinite(y)):
+        if not isinstance(y, Hashable) or y is None or (isinstance(y, Real) and not _is_number(y)):
             raise ValueError(f"y is {y!r}; a label must be a finite number, a string or the like")
         if not self.__sklearn_is_fitted__():
             self.classes_ = list(dict.fromkeys(() if self.classes is None else self.classes))
         if y not in self.classes_:
             self.classes_ = [*self.classes_, y]
-        return np.array([self.classes_.index(y)])
-
-    def _n_outputs(self):
-        return len(self.classes_)
+        return np.array([self.classes_.index(y)]), len(self.classes_)
 
     def predict_proba_one(self, x):
         """The probability of each label known so far, a dict; empty before anything was learned."""
@@ -210,7 +195,6 @@ class OnlineClassifier(_OnlineLearner):
 
 
 class OnlineRegressor(_OnlineLearner):
-    _parameter_constraints = {**_OnlineLearner._parameter_constraints, "normalize_y": ["boolean"]}
     _loss = staticmethod(squared)
 
     def __init__(
@@ -220,25 +204,14 @@ class OnlineRegressor(_OnlineLearner):
         self._store(locals())
 
     def _targets(self, y):
-        if not isinstance(y, (Real, np.bool_)) or not isfinite(y):
+        if not _is_number(y):
             raise ValueError(f"y is {y!r}; a target must be a finite number")
-        y = float(y)
-        if not self.__sklearn_is_fitted__():
-            self._y_sums, self._y_mean, self._y_scale = (0, 0.0), 0.0, 1.0
-        if self.normalize_y:
-            # Welford, Technometrics 1962.
-            n, squares = self._y_sums
-            difference, self._y_mean = y - self._y_mean, self._y_mean + (y - self._y_mean) / (n + 1)
-            self._y_sums = n + 1, squares + difference * (y - self._y_mean)
-            self._y_scale = sqrt(self._y_sums[1] / (n + 1)) or 1.0
-        with np.errstate(over="ignore", invalid="ignore"):
-            target = np.array([[(y - self._y_mean) / self._y_scale]]).astype(self.dtype)
-        if not isfinite(target[0, 0]) or not isfinite(self._y_scale):
-            raise ValueError(f"y is {y}, too large for {self.dtype}; scale it")
-        return target
-
-    def _n_outputs(self):
-        return 1
+        y, (n, mean, squares) = float(y), getattr(self, "_y_moments", (0, 0.0, 0.0))
+        middle = mean + (y - mean) / (n + 1)
+        self._y_moments = (n + 1, middle, squares + (y - mean) * (y - middle)) if self.normalize_y else (1, 0.0, 1.0)
+        n, self._y_mean, squares = self._y_moments
+        self._y_scale = sqrt(squares / n) or 1.0
+        return np.array([[(y - self._y_mean) / self._y_scale]], self.dtype), 1
 
     def predict_one(self, x):
         """The number expected after x, 0.0 before anything was learned; the state stays."""
@@ -247,10 +220,8 @@ class OnlineRegressor(_OnlineLearner):
         return self._y_mean + self._y_scale * float(self._outputs(x)[0])
 
 
-try:
-    from river import base as _river
-except ImportError:  # River is for whoever has it; its metrics look for these two classes
-    pass
-else:
-    _river.Classifier.register(OnlineClassifier)
-    _river.Regressor.register(OnlineRegressor)
+with suppress(ImportError):  # River's metrics accept no class that its own do not know
+    from river import base
+
+    base.Classifier.register(OnlineClassifier)
+    base.Regressor.register(OnlineRegressor)

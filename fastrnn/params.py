@@ -24,6 +24,8 @@ class Parameters:
     Attributes
     ----------
     values, gradients : ndarray (size,)
+    offsets : dict of name to int
+        Where each parameter begins in them.
     stored_gradients : dict of name to ndarray
         The gradients as stored.
     """
@@ -34,9 +36,9 @@ class Parameters:
         self._by_row, self._undecayed = frozenset(by_row), frozenset(undecayed)
         # Parameters start whole cache lines apart, so the vector has gaps of zeros that stay zero.
         line = CACHE_LINE // self.dtype.itemsize
-        self._offsets, size = {}, 0
+        self.offsets, size = {}, 0
         for name, shape in self.shapes.items():
-            self._offsets[name] = size
+            self.offsets[name] = size
             size += -(-int(np.prod(shape)) // line) * line
         self.size = size
         self.bind(empty_aligned((size,), self.dtype), empty_aligned((size,), self.dtype))
@@ -62,7 +64,7 @@ class Parameters:
     def stored_view(self, vector, name):
         """The parameter's place in a flat vector (size,) laid out like `values`, as stored."""
         shape = self.shapes[name] if name in self._by_row else self.shapes[name][::-1]
-        start = self._offsets[name]
+        start = self.offsets[name]
         return vector[start : start + int(np.prod(shape))].reshape(shape)
 
     def changed(self):
@@ -73,7 +75,7 @@ class Parameters:
         """For each element of the flat vector, whether weight decay holds for it: no bias, no gap, no table."""
         flags = np.zeros(self.size, bool)
         for name, shape in self.shapes.items():
-            start = self._offsets[name]
+            start = self.offsets[name]
             flags[start : start + int(np.prod(shape))] = len(shape) > 1 and name not in self._undecayed
         return flags
 

@@ -28,8 +28,7 @@ def drawn(cell, I, H, T, dtype):
 def forward_in_time(stack, cell, code, x, state, d_h):
     """The states (T, H), and the gradient (P,) summed over the steps."""
     parameters = stack.parameters
-    places = np.arange(parameters.size)
-    starts = np.array([parameters.stored_view(places, name).flat[0] for name in NAMES])
+    starts = np.array([parameters.offsets[name] for name in NAMES])
     s, total, states = rtrl.zeros(state, parameters.size), np.zeros_like(parameters.values), []
     for x_t, d_t in zip(x, d_h, strict=True):
         new, s_new, tentative = np.empty_like(state), np.empty_like(s), np.empty_like(state)
@@ -37,7 +36,10 @@ def forward_in_time(stack, cell, code, x, state, d_h):
         rtrl.step(new, s_new, state, s, x_t, parameters.values, starts, cell.n_gates, code)
         assert tentative.tobytes() == new.tobytes()
         state, s = new, s_new
-        rtrl.add_gradient(total, d_t, s)
+        d_weight, d_bias = np.zeros((d_t.size, d_t.size), x.dtype), np.zeros_like(d_t)
+        rtrl.add_gradient(total, d_weight, d_bias, d_t, state[0], np.eye(d_t.size, dtype=x.dtype), s)
+        assert_within(TOLERANCE[x.dtype.name], d_weight, np.outer(state[0], d_t))
+        assert d_bias.tobytes() == d_t.tobytes()
         states.append(state[0])
     return np.stack(states), total
 

@@ -102,7 +102,7 @@ def _gru(new, d_a, d_b, carry, old, sums, b_n):
 
 
 @njit(**OPTIONS)
-def _add_sums(sums, inputs, theta, weight, bias):
+def add_sums(sums, inputs, theta, weight, bias):
     """sums (N,) += W inputs + b, for the weight (K, N) and the bias (N,) that begin there in theta."""
     N = sums.size
     for j in range(N):
@@ -113,11 +113,14 @@ def _add_sums(sums, inputs, theta, weight, bias):
 
 
 @njit(**OPTIONS)
-def _advance(new, d_a, d_b, carry, old, x, theta, starts, nonlinearity):
-    G, H = d_a.shape[1:]
+def advance(new, old, x, theta, starts, n_gates, nonlinearity):
+    """The state after one step, x (I,); returns d_a, d_b (but for the GRU the same) and carry."""
+    (n, H), G = old.shape, n_gates
+    d_a, carry = np.zeros((n, G, H), old.dtype), np.zeros((n, n, H), old.dtype)
+    d_b = d_a.copy() if G == 3 else d_a
     a, b = np.zeros(G * H, old.dtype), np.zeros(G * H, old.dtype)
-    _add_sums(a, x, theta, starts[0], starts[2])
-    _add_sums(b, old[0], theta, starts[1], starts[3])
+    add_sums(a, x, theta, starts[0], starts[2])
+    add_sums(b, old[0], theta, starts[1], starts[3])
     for k in range(2 * H if G == 3 else G * H):
         a[k] += b[k]
     if G == 1:
@@ -126,21 +129,7 @@ def _advance(new, d_a, d_b, carry, old, x, theta, starts, nonlinearity):
         _gru(new, d_a, d_b, carry, old, a, b[2 * H :])
     else:
         _lstm(new, d_a, carry, old, a)
-
-
-@njit(**OPTIONS)
-def _derivatives(old, n_gates):
-    """Zeros for d_a, d_b (the same but for the GRU) and carry."""
-    n, H = old.shape
-    d_a = np.zeros((n, n_gates, H), old.dtype)
-    return d_a, (d_a.copy() if n_gates == 3 else d_a), np.zeros((n, n, H), old.dtype)
-
-
-@njit(**OPTIONS)
-def advance(new, old, x, theta, starts, n_gates, nonlinearity):
-    """The state after one step, x (I,)."""
-    d_a, d_b, carry = _derivatives(old, n_gates)
-    _advance(new, d_a, d_b, carry, old, x, theta, starts, nonlinearity)
+    return d_a, d_b, carry
 
 
 @njit(**OPTIONS)
@@ -187,8 +176,7 @@ def _add_immediate(s, d, inputs, start):
 @njit(**OPTIONS)
 def step(new, s_new, old, s_old, x, theta, starts, n_gates, nonlinearity):
     """The state after one step, x (I,), and its derivatives by theta."""
-    d_a, d_b, carry = _derivatives(old, n_gates)
-    _advance(new, d_a, d_b, carry, old, x, theta, starts, nonlinearity)
+    d_a, d_b, carry = advance(new, old, x, theta, starts, n_gates, nonlinearity)
     jacobian = _jacobian(d_b, carry, theta, starts[1])
     _product(s_new, jacobian, s_old)
     one = np.ones(1, old.dtype)
@@ -198,8 +186,14 @@ def step(new, s_new, old, s_old, x, theta, starts, n_gates, nonlinearity):
 
 
 @njit(**OPTIONS)
-def add_gradient(d_theta, d_h, s):
-    """d_theta (P,) += d_h (H,) times the derivatives of h."""
-    for k in range(d_h.size):
+def add_gradient(d_theta, d_weight, d_bias, d_outputs, h, weight, s):
+    """From d_outputs (K,) of a dense layer on h (H,), with weight (H, K), to its parameters' gradients and theta's."""
+    for j in range(d_outputs.size):
+        d_bias[j] += d_outputs[j]
+    for k in range(h.size):
+        d_h = h.dtype.type(0)
+        for j in range(d_outputs.size):
+            d_weight[k, j] += h[k] * d_outputs[j]
+            d_h += weight[k, j] * d_outputs[j]
         for p in range(d_theta.size):
-            d_theta[p] += d_h[k] * s[k, p]
+            d_theta[p] += d_h * s[k, p]
