@@ -196,8 +196,8 @@ class OnlineClassifier(_OnlineLearner):
         The window of gradient="bptt".
     solver : {"adam", "sgd", "rmsprop"}, default="adam"
     learning_rate_init : float, default=5e-3
-        This learned to recall a mark after ten steps from some hundred examples, and again when marks changed their
-        meaning; for a series with much noise, as the sunspots' numbers, 1e-3 to 2e-3 is better.
+        A rule to be found, and found anew when it changes, went best with 1e-2 where it is simple; the next number of
+        a series full of noise with 1e-3 to 2e-3.  This lies between, and did fairly at both.
     clip_norm : float or None, default=1.0
         The largest norm of a gradient; longer ones are shortened.
     classes : list or None, default=None
@@ -285,8 +285,8 @@ class OnlineRegressor(_OnlineLearner):
         The window of gradient="bptt".
     solver : {"adam", "sgd", "rmsprop"}, default="adam"
     learning_rate_init : float, default=5e-3
-        This learned to recall a mark after ten steps from some hundred examples, and again when marks changed their
-        meaning; for a series with much noise, as the sunspots' numbers, 1e-3 to 2e-3 is better.
+        A rule to be found, and found anew when it changes, went best with 1e-2 where it is simple; the next number of
+        a series full of noise with 1e-3 to 2e-3.  This lies between, and did fairly at both.
     clip_norm : float or None, default=1.0
         The largest norm of a gradient; longer ones are shortened.
     normalize_y : bool, default=True
