@@ -52,6 +52,7 @@ class _OnlineLearner(BaseEstimator):
         "normalize_y": ["boolean"],
     }
     _store, _unchanged_on_error = SequenceEstimator._store, SequenceEstimator._unchanged_on_error
+    __sklearn_is_fitted__ = SequenceEstimator.__sklearn_is_fitted__
 
     def learn_one(self, x, y):
         """Take the step, learn from y, and keep the new state.
@@ -80,10 +81,7 @@ class _OnlineLearner(BaseEstimator):
             (self._forward_in_time if self.gradient == "rtrl" else self._through_window)(values, targets)
             network, size = self.network_, norm(self.network_.gradient)
             if not isfinite(size):
-                raise ValueError(
-                    f"the gradient overflows at x = {x}, y = {y!r}: scale x to about 1, or lower learning_rate_init "
-                    f"(now {self.learning_rate_init})"
-                )
+                raise ValueError(f"the gradient overflows at x = {x}, y = {y!r}: scale x, or lower learning_rate_init")
             if size > EXPLODED:
                 self._derivatives = None
             clip(network.gradient, self.clip_norm, None)
@@ -96,9 +94,6 @@ class _OnlineLearner(BaseEstimator):
             stack = self.network_.encoder.recurrent
             self._state = np.zeros((stack.n_states, stack.hidden_size), stack.dtype)
             self._derivatives, self._window = None, []
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "network_")
 
     def _vector(self, x):
         """x as an array (I,)."""
@@ -186,7 +181,7 @@ class OnlineClassifier(_OnlineLearner):
     cell : {"lstm", "gru", "rnn"}, default="gru"
         One level, in one direction.
     hidden_size : int, default=16
-        Units.  By "rtrl" a step costs as their fourth power: 16 take a tenth of a millisecond, 64 several.
+        Units.  By "rtrl" a step costs as their fourth power: 16 take a tenth of a millisecond, 64 one to fifteen.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
         Of cell="rnn".
     gradient : {"rtrl", "bptt"}, default="rtrl"
@@ -275,7 +270,7 @@ class OnlineRegressor(_OnlineLearner):
     cell : {"lstm", "gru", "rnn"}, default="gru"
         One level, in one direction.
     hidden_size : int, default=16
-        Units.  By "rtrl" a step costs as their fourth power: 16 take a tenth of a millisecond, 64 several.
+        Units.  By "rtrl" a step costs as their fourth power: 16 take a tenth of a millisecond, 64 one to fifteen.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
         Of cell="rnn".
     gradient : {"rtrl", "bptt"}, default="rtrl"

@@ -207,7 +207,7 @@ def test_a_bad_first_sample_or_parameter_leaves_nothing(learner):
 def test_a_gradient_that_overflows_leaves_the_learner_as_it_was(gradient):
     model = taught(OnlineRegressor, *stream(), cell="rnn", nonlinearity="relu", gradient=gradient)
     before = memory(model)
-    with pytest.raises(ValueError, match="the gradient overflows at x = .*scale x to about 1, or lower"):
+    with pytest.raises(ValueError, match="the gradient overflows at x = .*scale x, or lower"):
         model.learn_one(dict.fromkeys("abc", 3e38), 1.0)
     assert_same(memory(model), before)
 
