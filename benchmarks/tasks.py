@@ -35,6 +35,7 @@ from benchmarks.corpora import (
     references,
 )
 from benchmarks.readers import Split, read_ts_split
+from benchmarks.streams import Progressive, bells_right, make_bells, read_sunspots
 from fastrnn import (
     SequenceClassifier,
     SequenceGenerator,
@@ -44,6 +45,7 @@ from fastrnn import (
     VectorToSequence,
 )
 from fastrnn.datasets import make_adding_problem, make_binary_addition
+from fastrnn.online import OnlineClassifier, OnlineRegressor
 from fastrnn.preprocessing import Tokenizer
 
 TRANSFORMS = {"log1p": np.log1p}
@@ -84,6 +86,7 @@ def restaurant_slot_error(known, predicted):
 
 
 ACCURACY = Metric("accuracy", accuracy_score)
+BELLS = Metric("bells right", bells_right)
 RMSE = Metric("RMSE", root_mean_squared_error, greater_is_better=False)
 MSE = Metric("MSE", mean_squared_error, greater_is_better=False)
 ALL_BITS = Metric("all bits right", exact_score)
@@ -118,6 +121,8 @@ class Task:
     """Options of the `Tokenizer` that makes ids of X; None if X holds numbers."""
     y_is_words: bool = False
     """Whether y holds lists of words, which become ids as well."""
+    is_stream: bool = False
+    """Whether each sample is predicted and then learned, in order; both parts are the same then."""
     seeds: int | None = None
     """The most fits that are worth their time."""
     seconds: float | None = None
@@ -169,7 +174,8 @@ def build(task, settings, seed):
     steps = [] if task.tokenizer is None else [Tokenizer(**task.tokenizer)]
     if (transform := settings.get("transform")) is not None:
         steps.append(FunctionTransformer(TRANSFORMS[transform]))
-    model = make_pipeline(*steps, task.estimator(**parameters, random_state=seed))
+    estimator = task.estimator(**parameters, random_state=seed)
+    model = make_pipeline(*steps, Progressive(estimator) if task.is_stream else estimator)
     return WordTargets(model, settings.get("beam_width", 1)) if task.y_is_words else model
 
 
@@ -361,7 +367,25 @@ SEQUENCES = (
     ),
 )
 
-TASKS = LABELS + NUMBERS + LABELS_OF_STEPS + NEXT_TOKENS + SEQUENCES
+# The floors are of `python -m benchmarks.streams`: linear models of the same inputs.
+STREAMS = (
+    Task(
+        "Sunspots, online",
+        read_sunspots,
+        OnlineRegressor,
+        (Bar(RMSE, 16.50, "last value 17.19, least squares 16.50, of 3 changes 16.11"),),
+        is_stream=True,
+    ),
+    Task(
+        "bells, online",
+        make_bells,
+        OnlineClassifier,
+        (Bar(BELLS, 0.80, "last label .516, logistic regression .515, of 12 steps .962"),),
+        is_stream=True,
+    ),
+)
+
+TASKS = LABELS + NUMBERS + LABELS_OF_STEPS + NEXT_TOKENS + SEQUENCES + STREAMS
 MEANS = (
     Mean(
         "G2P mean",

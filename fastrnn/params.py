@@ -27,6 +27,8 @@ class Parameters:
     Attributes
     ----------
     values, gradients : ndarray (size,)
+    offsets : dict of name to int
+        Where each parameter begins in them.
     stored_gradients : dict of name to ndarray
         The gradients as stored.
     """
@@ -37,9 +39,9 @@ class Parameters:
         self._by_row, self._undecayed = frozenset(by_row), frozenset(undecayed)
         # Parameters start whole cache lines apart, so the vector has gaps of zeros that stay zero.
         line = CACHE_LINE // self.dtype.itemsize
-        self._offsets, size = {}, 0
+        self.offsets, size = {}, 0
         for name, shape in self.shapes.items():
-            self._offsets[name] = size
+            self.offsets[name] = size
             size += -(-prod(shape) // line) * line
         self.size = size
 
@@ -52,8 +54,8 @@ class Parameters:
     def bind(self, values, gradients):
         """Live in these two flat vectors (size,) from now on; their contents stay."""
         self.values, self.gradients = values, gradients
-        self._stored = {name: self._stored_view(values, name) for name in self.shapes}
-        self.stored_gradients = {name: self._stored_view(gradients, name) for name in self.shapes}
+        self._stored = {name: self.stored_view(values, name) for name in self.shapes}
+        self.stored_gradients = {name: self.stored_view(gradients, name) for name in self.shapes}
         self.version = object()
 
     def __getstate__(self):
@@ -65,9 +67,10 @@ class Parameters:
         self.__dict__.update(state)
         self.bind(self.values, np.zeros_like(self.values))
 
-    def _stored_view(self, vector, name):
+    def stored_view(self, vector, name):
+        """The parameter's place in a flat vector (size,) laid out like `values`, as stored."""
         shape = self.shapes[name] if name in self._by_row else self.shapes[name][::-1]
-        start = self._offsets[name]
+        start = self.offsets[name]
         return vector[start : start + prod(shape)].reshape(shape)
 
     def changed(self):
@@ -78,7 +81,7 @@ class Parameters:
         """For each element of the flat vector, whether weight decay holds for it: no bias, no gap, no table."""
         flags = np.zeros(self.size, bool)
         for name, shape in self.shapes.items():
-            start = self._offsets[name]
+            start = self.offsets[name]
             flags[start : start + prod(shape)] = len(shape) > 1 and name not in self._undecayed
         return flags
 

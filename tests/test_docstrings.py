@@ -6,8 +6,10 @@ import re
 import pytest
 
 import fastrnn
+from fastrnn.online import OnlineClassifier, OnlineRegressor
 
 ESTIMATORS = [getattr(fastrnn, name) for name in fastrnn.__all__ if name.startswith(("Sequence", "Vector"))]
+ESTIMATORS += [OnlineClassifier, OnlineRegressor]
 
 
 def documented(estimator):

@@ -80,9 +80,9 @@ def n_lanes(dtype):
     return VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
-def padded(n, dtype):
-    """`n` rounded up to whole vectors."""
-    count = n_lanes(dtype)
+def padded(n, dtype, width=1):
+    """`n` rounded up to whole vectors, or to `width` of them."""
+    count = n_lanes(dtype) * width
     return -(-n // count) * count
 
 

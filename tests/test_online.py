@@ -1,0 +1,276 @@
+"""Learners of one sample at a time: River's protocol, gradients, bad input, and streams that are learned."""
+
+import copy
+import sys
+
+import numpy as np
+import pytest
+from reference import assert_within
+from samples import assert_same_bits, run_script
+from sklearn.base import clone
+
+from fastrnn.network.parts import Batch
+from fastrnn.online import OnlineClassifier, OnlineRegressor
+from fastrnn.sequences import regular_packing
+
+BOTH = [OnlineClassifier, OnlineRegressor]
+GRADIENTS = ["rtrl", "bptt"]
+every_learner = pytest.mark.parametrize("learner", BOTH)
+every_gradient = pytest.mark.parametrize("gradient", GRADIENTS)
+FROZEN = {"solver": "sgd", "learning_rate_init": 1e-300, "clip_norm": None, "dtype": "float64"}
+
+
+def stream(n=12, seed=0):
+    """Mappings, and targets that are labels as well as numbers."""
+    rng = np.random.RandomState(seed)
+    return [dict(zip("abc", row, strict=True)) for row in rng.normal(size=(n, 3)).tolist()], rng.randint(
+        0, 3, n
+    ).tolist()
+
+
+def taught(learner, xs, ys, **options):
+    model = learner(**{"random_state": 0, "hidden_size": 5, **options})
+    for x, y in zip(xs, ys, strict=True):
+        assert model.learn_one(x, y) is None
+    return model
+
+
+def memory(model):
+    """Copies of all that a learner has become."""
+    kept = {name: value for name, value in vars(model).items() if name not in ("network_", "_optimizer")}
+    kept["_derivatives"] = model._derivatives and model._derivatives[0]  # the other array is there to be filled
+    kept |= {"theta": model.network_.theta, **{f"of {name}": v for name, v in vars(model._optimizer).items()}}
+    return copy.deepcopy(kept)
+
+
+def assert_same(one, other):
+    """All that two learners have become has the same bits."""
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_equal(one[name], other[name])
+    assert_same_bits(one["theta"], other["theta"])
+
+
+@every_learner
+def test_before_anything_was_learned(learner):
+    model = learner()
+    assert model.predict_one({"a": 1.0}) == (None if learner is OnlineClassifier else 0.0)
+    model.reset()
+    if learner is OnlineClassifier:
+        assert model.predict_proba_one({"a": 1.0}) == {}
+    assert clone(model).get_params() == model.get_params()
+    assert repr(learner(cell="rnn")) == f"{learner.__name__}(cell='rnn')"
+
+
+@every_gradient
+@every_learner
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_prediction_changes_nothing_and_learning_takes_the_same_step(learner, cell, gradient):
+    xs, ys = stream()
+    model = taught(learner, xs, ys, cell=cell, gradient=gradient, **FROZEN)
+    before = memory(model)
+    predicted = model.predict_one(xs[0])
+    if learner is OnlineClassifier:
+        assert sum(model.predict_proba_one(xs[0]).values()) == pytest.approx(1)
+    assert_same(memory(model), before)
+    # The network itself reads the whole stream at once.
+    rows = np.array([[x[name] for name in "abc"] for x in [*xs, xs[0]]])
+    batch = Batch(regular_packing(len(rows), 1, 1), None, rows, np.zeros(1, int))
+    outputs = model.network_.forward(batch)[0]
+    if learner is OnlineClassifier:
+        assert predicted == model.classes_[outputs.argmax()]
+    else:
+        assert predicted == pytest.approx(np.mean(ys) + np.std(ys) * outputs[0])
+
+
+@every_learner
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_both_gradients_are_equal_in_a_window_as_long_as_the_sequence(learner, cell):
+    xs, ys = stream()
+    forward, window = (
+        learner(cell=cell, gradient=gradient, bptt_steps=len(xs), random_state=0, **FROZEN) for gradient in GRADIENTS
+    )
+    for _ in range(2):
+        for x, y in zip(xs, ys, strict=True):
+            forward.learn_one(x, y)
+            window.learn_one(x, y)
+            assert_within(1e-12, forward.network_.gradient, window.network_.gradient)
+            assert_within(1e-12, forward._state, window._state)
+        assert np.abs(forward.network_.gradient).max() > 1e-3
+        forward.reset()
+        window.reset()
+
+
+@every_gradient
+@every_learner
+def test_the_same_seed_gives_the_same_bits(learner, gradient):
+    xs, ys = stream()
+    one, other = (taught(learner, xs, ys, gradient=gradient) for _ in range(2))
+    assert_same(memory(one), memory(other))
+    assert not np.array_equal(one.network_.theta, taught(learner, xs, ys, random_state=1).network_.theta)
+
+
+@every_learner
+def test_vectors_and_mappings_in_any_order_are_the_same(learner):
+    xs, ys = stream()
+    mapped = taught(learner, xs, ys)
+    rows = [tuple(x.values()) for x in xs]
+    for form in (list, tuple, np.array):
+        vectors = taught(learner, [form(row) for row in rows], ys)
+        assert_same_bits(vectors.network_.theta, mapped.network_.theta)
+        assert vectors.feature_names_in_ == [0, 1, 2]
+    turned = taught(learner, [xs[0]] + [dict(reversed(x.items())) for x in xs[1:]], ys)
+    assert_same_bits(turned.network_.theta, mapped.network_.theta)
+    assert turned.feature_names_in_ == list("abc") and turned.n_features_in_ == 3
+
+
+@every_gradient
+def test_labels_may_come_late(gradient):
+    xs, ys = stream(30)
+    late = ["new" if y == 2 and k > 20 else y % 2 for k, y in enumerate(ys)]
+    model = taught(OnlineClassifier, xs[:20], late[:20], gradient=gradient)
+    weight, before = model.network_.head.parameters["weight"].copy(), memory(model)
+    model.learn_one(xs[20], "new")
+    after = model.network_.head.parameters["weight"]
+    assert model.classes_ == [*before["classes_"], "new"] and after.shape == (3, 5)
+    assert np.abs(after[:2] - weight).max() < 0.02 and 0 < np.abs(after[2]).max() < 0.02  # one step from zero
+    assert model._optimizer.n_steps == 21
+    recurrent = model.network_.encoder.recurrent.parameters.size
+    assert np.abs(before["of first"][:recurrent] * 0.9 - model._optimizer.first[:recurrent]).max() < 0.11
+    for x, y in zip(xs[21:], late[21:], strict=True):
+        model.learn_one(x, y)
+    assert set(model.predict_proba_one(xs[0])) == {0, 1, "new"}
+
+
+def test_labels_known_beforehand_are_there_from_the_start():
+    model = OnlineClassifier(classes=["x", "y", "x"], random_state=0)
+    model.learn_one([0.5], "y")
+    assert list(model.predict_proba_one([0.5])) == ["x", "y"]
+
+
+BAD_X = {
+    "other names": ({"a": 1.0, "b": 2.0, "d": 3.0}, r"x has the features \['a', 'b', 'd'\].* \['a', 'b', 'c'\]"),
+    "a name less": ({"a": 1.0, "b": 2.0}, "x has the features"),
+    "a vector": ([1.0, 2.0, 3.0], r"x has the features \[0, 1, 2\]"),
+    "NaN": ({"a": 1.0, "b": np.nan, "c": 3.0}, r"x\['b'\] is nan, no finite number"),
+    "infinity": ({"a": 1.0, "b": 3.0, "c": -np.inf}, r"x\['c'\] is -inf"),
+    "beyond float32": ({"a": 1e39, "b": 3.0, "c": 1.0}, r"x\['a'\] is 1e\+39"),
+    "beyond all": ({"a": 10**400, "b": 3.0, "c": 1.0}, r"x\['a'\] is 1000"),
+    "text": ({"a": "1", "b": 3.0, "c": 1.0}, r"x\['a'\] is '1', no finite number: encode"),
+    "None": ({"a": None, "b": 3.0, "c": 1.0}, r"x\['a'\] is None"),
+    "a number": (3.0, "x must be a mapping of names to numbers, or a vector; got float"),
+    "a string": ("abc", "got str"),
+    "a table": (np.ones((1, 3)), "got ndarray"),
+}
+BAD_Y = {
+    OnlineClassifier: [None, np.nan, np.inf, [1], np.ones(2), {}],
+    OnlineRegressor: [None, np.nan, -np.inf, "1", [1.0], np.ones(1), 1e39, 10**400],
+}
+
+
+@every_gradient
+@every_learner
+def test_bad_input_leaves_the_learner_as_it_was(learner, gradient):
+    xs, ys = stream()
+    model = taught(learner, xs, ys, gradient=gradient)
+    before = memory(model)
+    calls = [(x, 1, match) for x, match in BAD_X.values()] + [(xs[0], y, "y is") for y in BAD_Y[learner]]
+    for x, y, match in calls:
+        with pytest.raises(ValueError, match=match):
+            model.learn_one(x, y)
+        if match != "y is":
+            with pytest.raises(ValueError, match=match):
+                model.predict_one(x)
+        assert_same(memory(model), before)
+
+
+@every_learner
+def test_a_bad_first_sample_or_parameter_leaves_nothing(learner):
+    model = learner()
+    parameters = vars(model).copy()
+    for x, y in [({}, 1), ([], 1), ([np.nan], 1), ([1.0], None)]:
+        with pytest.raises(ValueError, match="x|y is"):
+            model.learn_one(x, y)
+        assert vars(model) == parameters
+    for name, value in {
+        "gradient": "exact",
+        "cell": "tcn",
+        "solver": "lbfgs",
+        "bptt_steps": 0,
+        "hidden_size": 0,
+    }.items():
+        with pytest.raises(ValueError, match=f"'{name}' parameter of {learner.__name__}"):
+            learner(**{name: value}).learn_one([1.0], 1)
+
+
+@every_gradient
+def test_a_gradient_that_overflows_leaves_the_learner_as_it_was(gradient):
+    model = taught(OnlineRegressor, *stream(), cell="rnn", nonlinearity="relu", gradient=gradient)
+    before = memory(model)
+    with pytest.raises(ValueError, match="the gradient overflows at x = .*scale x, or lower"):
+        model.learn_one(dict.fromkeys("abc", 3e38), 1.0)
+    assert_same(memory(model), before)
+
+
+def test_derivatives_that_explode_begin_anew():
+    model = taught(OnlineRegressor, *stream(), cell="rnn", nonlinearity="relu", learning_rate_init=1e-9)
+    model.network_.encoder.recurrent.parameters["weight_hh_l0"][...] += np.eye(5)
+    seen = []
+    for x, y in zip(*stream(100), strict=True):
+        model.learn_one({name: 1e-30 * value for name, value in x.items()}, y)
+        seen.append(model._derivatives is None)
+    assert any(seen) and np.isfinite(model.network_.theta).all()
+
+
+def test_running_mean_and_deviation_of_the_targets():
+    xs, ys = stream(50)
+    model = taught(OnlineRegressor, xs, [1000 + 10 * y for y in ys])
+    assert (model._y_mean, model._y_scale) == pytest.approx((1000 + 10 * np.mean(ys), 10 * np.std(ys)))
+    assert 900 < model.predict_one(xs[0]) < 1100
+    plain = taught(OnlineRegressor, xs, ys, normalize_y=False)
+    assert (plain._y_mean, plain._y_scale) == (0, 1)
+
+
+def test_forward_in_time_recalls_what_a_short_window_cannot():
+    rng = np.random.RandomState(0)
+    marks = rng.choice([-1.0, 1.0], 3000)
+    right = {}
+    for gradient, steps in (("rtrl", 1), ("bptt", 3), ("bptt", 6)):
+        model = OnlineClassifier(gradient=gradient, bptt_steps=steps, learning_rate_init=1e-2, random_state=0)
+        hits = []
+        for t in range(4, len(marks)):
+            hits.append(model.predict_one([marks[t]]) == (marks[t - 3] > 0))
+            model.learn_one([marks[t]], marks[t - 3] > 0)
+        right[gradient, steps] = np.mean(hits[-500:])
+    assert right["rtrl", 1] > 0.95 and right["bptt", 6] > 0.95 and right["bptt", 3] < 0.7
+
+
+def test_copies_go_on_alike():
+    xs, ys = stream()
+    model = taught(OnlineClassifier, xs, ys)
+    other = copy.deepcopy(model)
+    for learner in (model, other):
+        learner.learn_one(xs[0], ys[0])
+    assert_same(memory(model), memory(other))
+
+
+def test_river_is_not_needed():
+    script = "import sys; sys.modules['river'] = None; import fastrnn.online as o; print(o.OnlineClassifier())"
+    assert run_script(script) == "OnlineClassifier()\n"
+    assert "fastrnn.online" not in run_script("import sys, fastrnn; print(*sys.modules)")
+
+
+def test_in_rivers_progressive_validation():
+    # River is no dependency, not even of the tests: whoever has it learns whether its protocol is still this one.
+    pytest.importorskip("river", reason="River is not installed")
+    from river import evaluate, metrics, preprocessing
+
+    xs, ys = stream(300)
+    labels = [before["a"] > 0 for before in xs[:-1]]
+    model = preprocessing.StandardScaler() | OnlineClassifier(random_state=0)
+    score = evaluate.progressive_val_score(zip(xs[1:], labels, strict=True), model, metrics.Accuracy())
+    assert score.get() > 0.5 and "OnlineClassifier" in str(model)
+    evaluate.progressive_val_score(zip(xs, ys, strict=True), OnlineClassifier(random_state=0), metrics.LogLoss())
+    model = preprocessing.StandardScaler() | OnlineRegressor(random_state=0)
+    score = evaluate.progressive_val_score(zip(xs, ys, strict=True), model, metrics.RMSE())
+    assert 0 < score.get() < 2 and "river" in sys.modules
