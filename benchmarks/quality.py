@@ -73,7 +73,7 @@ SETTINGS = {
     },
     "makemore-names": {"dropout": 0.2, "max_iter": 20},
     "dinos": {"dropout": 0.2, "max_iter": 20},
-    "Sunspots, online": {"learning_rate_init": 1e-3, "hidden_size": 32},
+    "Sunspots, online": {"learning_rate_init": 2e-3},
     "bells, online": {"learning_rate_init": 1e-2},
     "SCAN simple": {"hidden_size": 128, "max_iter": 10},
     "RNNLG restaurant": {"hidden_size": 128, "dropout": 0.3, "max_iter": 30},

@@ -5,9 +5,9 @@ way it went.  Half way through the stream somebody rewires the lever: left is ri
 sample comes once, and is predicted before it is learned.
 
 What differs is how a learner finds out what to keep in its state.  A window of five steps ends before
-the lever moved: it should guess for ever.  A window of twenty sees it, learns fastest, and takes longest
-for every step.  Real-time recurrent learning carries all of the past along: it should have all bells
-right after a few hundred, and again after the change.
+the lever moved: it should do little better than guess.  A window of twenty sees it; real-time recurrent
+learning carries all of the past along.  Both should have all bells right after the first eighth of the
+stream, and again soon after the change, but the window takes several times as long for every step.
 """
 
 import argparse

@@ -30,8 +30,8 @@ def record(estimator):
     if parameters.get("embeddings") is not None:
         parameters["embeddings"] = np.asarray(estimator.embeddings)
     fitted = {name: getattr(estimator, name) for name in _rules(estimator)}
-    weights = {name: part.parameters.copies() for name, part in estimator.network_.parts.items()}
-    return {"class": type(estimator).__name__, "parameters": parameters, "fitted": fitted, "weights": weights}
+    known = {"parameters": parameters, "fitted": fitted, "weights": weights(estimator.network_)}
+    return {"class": type(estimator).__name__, **known}
 
 
 def _rules(estimator):
@@ -76,15 +76,25 @@ def restored(cls, tree):
     # Nothing is large before the weights are known to be there and right.
     n_weights = sum(map(len, tree["weights"].values()))
     expect(estimator.num_layers <= n_weights, f"its num_layers={estimator.num_layers} have {n_weights} weights")
-    network = estimator._new_network(None)
-    rules = {}
-    for name, part in network.parts.items():
-        rules[name] = {key: array(estimator.dtype, *shape) for key, shape in part.parameters.shapes.items()}
-    check(tree["weights"], rules, "weights")
-    network.load(tree["weights"])
-    estimator.network_, estimator.n_iter_ = network, len(estimator.loss_curve_)
+    estimator.network_ = with_weights(estimator._new_network(None), tree["weights"], estimator.dtype)
+    estimator.n_iter_ = len(estimator.loss_curve_)
     estimator.set_params(**tree["parameters"])._check_parameters()
     return estimator
+
+
+def with_weights(network, weights, dtype):
+    """A network that has only shapes so far, given weights if they are of these."""
+    rules = {}
+    for name, part in network.parts.items():
+        rules[name] = {key: array(dtype, *shape) for key, shape in part.parameters.shapes.items()}
+    check(weights, rules, "weights")
+    network.load(weights)
+    return network
+
+
+def weights(network):
+    """Copies of a network's weights, by its parts' names and their own."""
+    return {name: part.parameters.copies() for name, part in network.parts.items()}
 
 
 def read_model(path, restore):

@@ -18,14 +18,17 @@ KINDS = {cls.__name__: cls for cls in (
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
 
 
+ONLINE = ("OnlineClassifier", "OnlineRegressor")
+
+
 def save(model, path):
     """Save a fitted model as one safetensors file.
 
     Parameters
     ----------
     model : an estimator of fastrnn, a `preprocessing.Tokenizer`, or a Pipeline of them
-        Callbacks, a RandomState, the optimiser's memory and a Pipeline's own options are not saved; a tokenizer's
-        parameters are those it was fitted with.
+        Callbacks, a RandomState, the optimiser's memory and a Pipeline's own options are not saved, but of a learner of
+        `fastrnn.online` all that it needs to go on; a tokenizer's parameters are those it was fitted with.
     path : str or path-like
         The file is written under another name in the same folder first, and takes the place of an old one only when it
         is complete.
@@ -100,19 +103,29 @@ def load(path):
     return read_model(path, _restored)[0]
 
 
+def _kind(name):
+    """The class of this name, None if there is none."""
+    if name in ONLINE:
+        from fastrnn import online  # which imports River where that is installed
+
+        return getattr(online, name)
+    return KINDS.get(name)
+
+
 def _record(model):
     if type(model) is Pipeline:
         names, steps = zip(*model.steps, strict=True)
         return {"class": "Pipeline", "names": names, "steps": [_record(step) for step in steps]}
-    if KINDS.get(type(model).__name__) is not type(model):
-        raise StorageError(f"{model!r:.80} cannot be saved: expected {', '.join(KINDS)}, or a Pipeline of them")
+    if _kind(type(model).__name__) is not type(model):
+        known = ", ".join([*KINDS, *ONLINE])
+        raise StorageError(f"{model!r:.80} cannot be saved: expected {known}, or a Pipeline of them")
     return model._record()
 
 
 def _restored(tree):
     if tree["class"] != "Pipeline":
-        check(tree["class"], KINDS.__contains__, "class")
-        return KINDS[tree["class"]]._restored(tree)
+        check(tree["class"], _kind, "class")
+        return _kind(tree["class"])._restored(tree)
     check(tree, {"class": str, "names": strings, "steps": list}, "pipeline")
     pipeline = Pipeline([*zip(tree["names"], map(_restored, tree["steps"]), strict=True)])
     pipeline._validate_steps()

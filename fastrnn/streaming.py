@@ -83,8 +83,9 @@ class Stream:
             self._said, self._parts["chain"], more = network.chain.running(outputs, self._count)
         else:
             self._said, more = self._answer(outputs, K)
-        take, check = (_take, (x, given, self._count, status)), (_check, (outputs, status))
-        self._outputs, self._calls = outputs[:, :K], BoundCalls([take, *calls, check, *more], status)
+        calls = [(_take, (x, given, self._count, status)), *calls, (_check, (outputs, status))]
+        self._calls = BoundCalls([*calls, *more, (_check, (self._said, status))], status)
+        self._outputs = outputs[:, :K]
 
     @property
     def n_steps(self):

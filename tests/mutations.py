@@ -12,6 +12,7 @@ from samples import data_for, labelled, make_estimator, ragged
 from sklearn.pipeline import make_pipeline
 
 import fastrnn
+from fastrnn.online import OnlineClassifier, OnlineRegressor
 from fastrnn.preprocessing import Tokenizer
 from fastrnn.training import Checkpoint
 
@@ -46,6 +47,12 @@ def make_files(folder):
     models["tokenizer"] = tokenizer, texts
     words = make_pipeline(Tokenizer(), fastrnn.SequenceClassifier(**small, embedding_dim=8, embeddings=np.eye(4, 8)))
     models["pipeline"] = words.set_params(sequenceclassifier__embeddings=None).fit(texts, ["good", "bad"] * 10), texts
+    for name, learner in (("online_classifier", OnlineClassifier), ("online_regressor", OnlineRegressor)):
+        model = learner(random_state=0, gradient="bptt" if learner is OnlineRegressor else "rtrl", bptt_steps=4)
+        x = np.random.default_rng(0).standard_normal((20, 3))
+        for row in x:
+            model.learn_one(row, int(row[0] > 0))
+        models[name] = model, x
     files = {}
     for name, (model, X) in models.items():
         files[name] = folder / f"{name}.safetensors", X
@@ -271,6 +278,13 @@ def used(model, X):
 
 def answers(model, X):
     """All that a model of any kind says of X."""
+    if hasattr(model, "learn_one"):  # each sample is learned after it, too, by a copy
+        model = copy.deepcopy(model)
+        for x in X:
+            yield from model.predict_proba_one(x).values() if hasattr(model, "predict_proba_one") else ()
+            yield model.predict_one(x)
+            model.learn_one(x, 1)
+        return
     if isinstance(model, fastrnn.SequenceGenerator):
         yield model._log_probabilities(X)
         yield model.sample([1], length=5, random_state=0)

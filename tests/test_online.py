@@ -8,7 +8,9 @@ import pytest
 from reference import assert_within
 from samples import assert_same_bits, run_script
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
+import fastrnn
 from fastrnn.network.parts import Batch
 from fastrnn.online import OnlineClassifier, OnlineRegressor
 from fastrnn.sequences import regular_packing
@@ -49,6 +51,29 @@ def assert_same(one, other):
     for name in one:
         np.testing.assert_equal(one[name], other[name])
     assert_same_bits(one["theta"], other["theta"])
+
+
+@every_gradient
+@every_learner
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_saved_learner_goes_on_as_if_nothing_had_been(learner, cell, gradient, tmp_path):
+    xs, ys = stream(30)
+    model = taught(learner, xs[:20], ys[:20], cell=cell, gradient=gradient, bptt_steps=6)
+    fastrnn.save(model, tmp_path / "learner")
+    loaded = fastrnn.load(tmp_path / "learner")
+    assert loaded.get_params() == model.get_params()
+    assert_same(memory(loaded), memory(model))
+    for x, y in zip(xs[20:], ys[20:], strict=True):
+        assert loaded.predict_one(x) == model.predict_one(x)
+        loaded.learn_one(x, y)
+        model.learn_one(x, y)
+    assert_same(memory(loaded), memory(model))
+
+
+@every_learner
+def test_a_learner_that_knows_nothing_is_not_saved(learner, tmp_path):
+    with pytest.raises(NotFittedError, match="has not learned anything yet"):
+        fastrnn.save(learner(), tmp_path / "learner")
 
 
 @every_learner
@@ -128,7 +153,7 @@ def test_vectors_and_mappings_in_any_order_are_the_same(learner):
 def test_labels_may_come_late(gradient):
     xs, ys = stream(30)
     late = ["new" if y == 2 and k > 20 else y % 2 for k, y in enumerate(ys)]
-    model = taught(OnlineClassifier, xs[:20], late[:20], gradient=gradient)
+    model = taught(OnlineClassifier, xs[:20], late[:20], gradient=gradient, solver="adam")
     weight, before = model.network_.head.parameters["weight"].copy(), memory(model)
     model.learn_one(xs[20], "new")
     after = model.network_.head.parameters["weight"]

@@ -50,6 +50,8 @@ class LinearChain:
         nowhere = [np.empty_like(part) for part in self._scores()]
         rows = np.arange(len(scores))
         crf.marginals(out, *nowhere, np.empty(n), scores, *self._scores(), rows, offsets, np.ones(n))
+        if not np.isfinite(out).all():
+            raise ValueError("the labels' scores overflow: train with a lower learning_rate_init or clip_norm")
         return out
 
     def running(self, scores, n_steps):

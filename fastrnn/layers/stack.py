@@ -146,7 +146,7 @@ class Stack:
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.dtype = bias, np.dtype(dtype)
         self.n_directions = 2 if bidirectional else 1
-        self.n_states = cell.n_states
+        self.n_states, self.n_gates = cell.n_states, cell.n_gates
         self.parameters = Parameters(self._shapes(cell.n_gates), self.dtype)
         self._levels = [
             Level(cell, self.parameters, k, self._level_input(k), hidden_size, self.n_directions)
