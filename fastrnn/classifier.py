@@ -214,7 +214,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return filled(softmax_answer, outputs)
 
     def predict_log_proba(self, X):
-        """The logarithm of `predict_proba`, exact where that is zero."""
+        """The logarithm of `predict_proba`, exact where that is too small a number."""
         outputs = self._outputs(X)[0].astype(np.float64)
         if self.classes_.size == 2:
             return np.hstack([log_expit(-outputs), log_expit(outputs)])

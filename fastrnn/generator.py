@@ -13,6 +13,7 @@ from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
 from fastrnn.sequences import Sequences, as_sequences, count_shards, next_tokens, regular_packing
+from fastrnn.storage import expect
 from fastrnn.streaming import Stream
 
 STRETCH = 256
@@ -259,8 +260,10 @@ class SequenceGenerator(SequenceEstimator):
 
     def _rules(self, n_outputs):
         n_tokens = n_outputs - (not self._shape["stateful"])
-        is_table = self._sizes["inputs"] == n_outputs  # a row for each output
-        return {"n_tokens_": n_tokens if is_table else None, "_boundary": None if self._shape["stateful"] else n_tokens}
+        expect(
+            self._sizes["inputs"] == n_outputs, f"its table has {self._sizes['inputs']} rows for {n_outputs} outputs"
+        )
+        return {"n_tokens_": n_tokens, "_boundary": None if self._shape["stateful"] else n_tokens}
 
     def _prepare_network(self, problem, goes_on, rng):
         if not goes_on:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from fastrnn.kernels import softmax
+from fastrnn.kernels.rows import scale_rows
 
 LEAST_SHARE = 1e-4
 """Of a label among the targets, where a head starts; one that never comes keeps a chance."""
@@ -44,6 +45,12 @@ def logistic_answer(outputs, K):
     """Likewise, of K labels each by itself."""
     p = np.empty((len(outputs), K))
     return p, [(softmax.logistic_rows, (p, outputs, False))]
+
+
+def scaled_answer(outputs, K, scale, mean, is_flat):
+    """Likewise numbers in their own unit, (n, K), or (n,) if there is one a row."""
+    values = np.empty((len(outputs), K))
+    return values[:, 0] if is_flat else values, [(scale_rows, (values, outputs, scale, mean))]
 
 
 def filled(answer, outputs):

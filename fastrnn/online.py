@@ -1,19 +1,20 @@
 """One sample at a time: learners with River's protocol, for streams that never end and may drift."""
 
-from collections.abc import Hashable, Mapping
 from contextlib import suppress
-from math import isfinite, sqrt
+from copy import deepcopy
+from math import sqrt
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
 from fastrnn.kernels import rtrl
+from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import NONLINEARITIES
 from fastrnn.losses import cross_entropy, squared
 from fastrnn.network.parts import Batch, Encoder, make_cell
@@ -25,10 +26,12 @@ from fastrnn.storage import array, check, expect, integer
 
 LARGEST = float(np.finfo(np.float32).max)
 EXPLODED = 100.0
-"""Norm of a gradient from which derivatives begin at zero again.
+"""Norm of the network's gradient, to the outputs' if that is more than 1, from which derivatives begin at zero again.
 
 Those of a network that has become chaotic grow without end; learning that goes well stayed below in 999 steps of 1000.
 """
+MEMORY = 300
+"""Targets after which their mean and variance begin to forget."""
 _ONE, _FIRST = np.ones(1), np.zeros(1, np.int64)
 
 
@@ -39,9 +42,17 @@ def _is_number(value):
         return False
 
 
+def _is_label(value):
+    """Whether it can be found again among others, as what is missing cannot."""
+    try:
+        return value is not None and hash(value) is not None and bool(value == value)
+    except TypeError:
+        return False
+
+
 def _are_keys(value):
     """Whether a file's list can hold names or labels."""
-    return type(value) is list and len(value) > 0 and all(isinstance(v, Hashable) and v is not None for v in value)
+    return type(value) is list and len(value) > 0 and all(isinstance(v, (str, Real, np.generic)) for v in value)
 
 
 def _is_positive(value):
@@ -70,6 +81,11 @@ class _OnlineLearner(BaseEstimator):
     _store, _unchanged_on_error = SequenceEstimator._store, SequenceEstimator._unchanged_on_error
     __sklearn_is_fitted__ = SequenceEstimator.__sklearn_is_fitted__
 
+    def clone(self, new_params=None, include_attributes=False):
+        """A learner with these parameters that has learned nothing, as River asks for it; or a copy of all."""
+        other = deepcopy(self) if include_attributes else clone(self)
+        return other.set_params(**(new_params or {}))
+
     def learn_one(self, x, y):
         """Take the step, learn from y, and keep the new state.
 
@@ -86,8 +102,9 @@ class _OnlineLearner(BaseEstimator):
             overflows; the learner is then as it was.
         """
         with self._unchanged_on_error(), np.errstate(over="ignore", invalid="ignore"):
-            if is_new := not self.__sklearn_is_fitted__():
-                self._validate_params()
+            is_new = not self.__sklearn_is_fitted__()
+            if is_new or any(getattr(self, name) is not value for name, value in self._checked.items()):
+                self._check_parameters(is_new)
             values, (targets, n_outputs) = self._vector(x), self._targets(y)
             if is_new:
                 self._build(n_outputs)
@@ -96,10 +113,8 @@ class _OnlineLearner(BaseEstimator):
                 self._grow(n_outputs)
             (self._forward_in_time if self.gradient == "rtrl" else self._through_window)(values, targets)
             network, size = self.network_, norm(self.network_.gradient)
-            if not isfinite(size):
+            if not size < self._largest_norm:
                 raise ValueError(f"the gradient overflows at x = {x}, y = {y!r}: scale x, or lower learning_rate_init")
-            if size > EXPLODED:
-                self._derivatives = None
             clip(network.gradient, self.clip_norm, None)
             self._optimizer.step(network.theta, network.gradient, self.learning_rate_init)
             network.changed()
@@ -111,19 +126,36 @@ class _OnlineLearner(BaseEstimator):
             self._state = np.zeros((stack.n_states, stack.hidden_size), stack.dtype)
             self._derivatives, self._window = None, []
 
+    def _check_parameters(self, is_new):
+        """They must be allowed, and those that the network was made with as they were."""
+        self._validate_params()
+        for name in () if is_new else ("cell", "hidden_size", "nonlinearity", "gradient", "solver", "dtype"):
+            if getattr(self, name) != self._checked[name]:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}, but this learner has learned with {self._checked[name]!r}: set "
+                    "it back, or begin with a clone"
+                )
+        self._checked = {name: getattr(self, name) for name in self._get_param_names()}
+
     def _vector(self, x):
         """x as an array (I,)."""
-        if not isinstance(x, (Mapping, list, tuple)) and np.ndim(x) != 1:
+        if hasattr(x, "keys"):
+            x = dict(x)
+        elif not isinstance(x, (list, tuple)) and np.ndim(x) != 1:
             raise ValueError(f"x must be a mapping of names to numbers, or a vector; got {type(x).__name__}")
-        names = list(x) if isinstance(x, Mapping) else list(range(len(x)))
+        names = list(x) if isinstance(x, dict) else list(range(len(x)))
+        if not names:
+            raise ValueError("x has no features; it needs at least one")
         if not self.__sklearn_is_fitted__():
             self.feature_names_in_, self.n_features_in_ = names, len(names)
         known = self.feature_names_in_
-        if not names or (names != known and set(names) != set(known)):
+        if names != known and set(names) != set(known):
             raise ValueError(f"x has the features {names}, but the first x had {known}; give the same ones each time")
         for name in known:
             if not _is_number(x[name]):
-                raise ValueError(f"x[{name!r}] is {x[name]!r}, no finite number: encode or impute it")
+                raise ValueError(
+                    f"x[{name!r}] is {x[name]!r}; float32 holds no such number: encode, impute or scale it"
+                )
         return np.array([x[name] for name in known], self.dtype)
 
     def _build(self, n_outputs):
@@ -143,6 +175,7 @@ class _OnlineLearner(BaseEstimator):
         self._optimizer = Optimizer(self.solver, theta.size, theta.dtype, momentum=0.0, nesterov=False)
         starts, self._head_starts = (np.array([*part.parameters.offsets.values()]) for part in (recurrent, head))
         n_gates = self.network_.encoder.recurrent.n_gates
+        self._largest_norm = sqrt(np.finfo(theta.dtype).max)  # the optimisers square it
         self._step_options = starts, n_gates, NONLINEARITIES[self.nonlinearity]
 
     def _grow(self, n_outputs):
@@ -163,7 +196,7 @@ class _OnlineLearner(BaseEstimator):
         """The tree of a file; see `fastrnn.records`."""
         if not self.__sklearn_is_fitted__():
             raise NotFittedError(f"this {type(self).__name__} has not learned anything yet: call learn_one first")
-        parameters = self.get_params()
+        parameters = dict(self._checked)  # those it has learned with
         if isinstance(self.random_state, np.random.RandomState):
             parameters["random_state"] = None
         memory = {
@@ -171,7 +204,9 @@ class _OnlineLearner(BaseEstimator):
             "seen": [x for x, _ in self._window], "states": [state for _, state in self._window],
             **vars(self._optimizer),
         }  # fmt: skip
-        known = {"fitted": {name: getattr(self, name) for name in self._fitted_rules}, "memory": memory}
+        fitted = {name: getattr(self, name) for name in self._fitted_rules}
+        check({**fitted, **{k: [*v] for k, v in fitted.items() if type(v) is tuple}}, self._fitted_rules, "learner")
+        known = {"fitted": fitted, "memory": memory}
         return {"class": type(self).__name__, "parameters": parameters, "weights": weights(self.network_), **known}
 
     @classmethod
@@ -180,7 +215,7 @@ class _OnlineLearner(BaseEstimator):
         rules = {"class": str, "parameters": parameters, "weights": dict, "fitted": cls._fitted_rules, "memory": dict}
         check(tree, rules, "model")
         learner, memory = cls(**tree["parameters"]), tree["memory"]
-        learner._validate_params()
+        learner._check_parameters(True)
         vars(learner).update(tree["fitted"])
         learner.n_features_in_ = len(learner.feature_names_in_)
         network = learner._new_network(len(getattr(learner, "classes_", (0,))), None)
@@ -198,9 +233,10 @@ class _OnlineLearner(BaseEstimator):
         expect(is_right and len(seen) == len(states), "its states do not go with the rest")
         self._state, self._window = state, [*zip(seen, states, strict=True)]
         if derivatives is not None:
-            zeros = rtrl.zeros(own, self.network_.encoder.recurrent.parameters.size)
-            expect(array(dtype, *zeros.shape)(derivatives), "its derivatives do not go with the rest")
-            self._derivatives = (derivatives, zeros)
+            size = self.network_.encoder.recurrent.parameters.size
+            is_right = array(dtype, own.size, padded(size, dtype, rtrl.WIDTH))
+            expect(is_right(derivatives), "its derivatives do not go with the rest")
+            self._derivatives = (derivatives, np.zeros_like(derivatives))
         vector = array(dtype, theta.size)
         rules = {name: type(value) for name, value in vars(self._optimizer).items()}
         rules |= {"name": self.solver, "first": vector, "second": vector, "n_steps": integer(0, 2**62)}
@@ -225,6 +261,8 @@ class _OnlineLearner(BaseEstimator):
         network.gradient[:] = 0
         d_head = head.stored_gradients["weight"], head.stored_gradients["bias"]
         rtrl.add_gradient(recurrent.gradients, *d_head, d_outputs[0], new[0], head.stored("weight"), after)
+        if norm(recurrent.gradients) > EXPLODED * max(1.0, np.abs(d_outputs).max()):
+            self._derivatives = None
 
     def _through_window(self, x, targets):
         self._window = [*self._window, (x, self._state)][-self.bptt_steps :]
@@ -289,6 +327,8 @@ class OnlineClassifier(_OnlineLearner):
     Computation 1(2), 1989; with weights that change the gradient is exact up to their change.  Where it grows beyond
     all bounds, the past is left out of it from there on.  x should be about 1 in size:
     `river.preprocessing.StandardScaler() | model` makes it so.
+    What is predicted is the step that is learned next: with a delay between the two, as by River's
+    ``progressive_val_score(delay=...)``, the state is that of the last step learned.
 
     Examples
     --------
@@ -306,6 +346,7 @@ class OnlineClassifier(_OnlineLearner):
     """
 
     _loss = staticmethod(cross_entropy)
+    _multiclass = True  # River asks
     _fitted_rules = {"feature_names_in_": _are_keys, "classes_": _are_keys}
 
     def __init__(
@@ -315,10 +356,13 @@ class OnlineClassifier(_OnlineLearner):
         self._store(locals())
 
     def _targets(self, y):
-        if not isinstance(y, Hashable) or y is None or (isinstance(y, Real) and not _is_number(y)):
-            raise ValueError(f"y is {y!r}; a label must be a finite number, a string or the like")
+        known = [] if self.classes is None or self.__sklearn_is_fitted__() else [*self.classes]
+        for label in (*known, y):
+            if not _is_label(label) or (isinstance(label, Real) and not _is_number(label)):
+                whose = "y is" if label is y else "classes has"
+                raise ValueError(f"{whose} {label!r}; a label must be a finite number, a string or the like")
         if not self.__sklearn_is_fitted__():
-            self.classes_ = list(dict.fromkeys(() if self.classes is None else self.classes))
+            self.classes_ = list(dict.fromkeys(known))
         if y not in self.classes_:
             self.classes_ = [*self.classes_, y]
         return np.array([self.classes_.index(y)]), len(self.classes_)
@@ -362,7 +406,8 @@ class OnlineRegressor(_OnlineLearner):
     clip_norm : float or None, default=1.0
         The largest norm of a gradient; longer ones are shortened.
     normalize_y : bool, default=True
-        Learn targets standardised by the mean and the variance of those so far; predictions come in their own unit.
+        Learn targets standardised by the mean and the variance of those so far, of about the last 300 when there are
+        more; predictions come in their own unit.
     dtype : {"float32", "float64"}, default="float32"
     random_state : int, RandomState or None, default=None
         For the initial weights.
@@ -379,6 +424,8 @@ class OnlineRegressor(_OnlineLearner):
     Computation 1(2), 1989; with weights that change the gradient is exact up to their change.  Where it grows beyond
     all bounds, the past is left out of it from there on.  x should be about 1 in size:
     `river.preprocessing.StandardScaler() | model` makes it so.
+    What is predicted is the step that is learned next: with a delay between the two, as by River's
+    ``progressive_val_score(delay=...)``, the state is that of the last step learned.
 
     Examples
     --------
@@ -413,6 +460,8 @@ class OnlineRegressor(_OnlineLearner):
         if not _is_number(y):
             raise ValueError(f"y is {y!r}; a target must be a finite number")
         y, (n, mean, squares) = float(y), getattr(self, "_y_moments", (0, 0.0, 0.0))
+        if n >= MEMORY:
+            n, squares = MEMORY - 1, squares * (MEMORY - 1) / n
         middle = mean + (y - mean) / (n + 1)
         self._y_moments = (n + 1, middle, squares + (y - mean) * (y - middle)) if self.normalize_y else (1, 0.0, 1.0)
         n, self._y_mean, squares = self._y_moments
@@ -426,7 +475,7 @@ class OnlineRegressor(_OnlineLearner):
         return self._y_mean + self._y_scale * float(self._outputs(x)[0])
 
 
-with suppress(ImportError):  # River's metrics accept no class that its own do not know
+with suppress(Exception):  # River's metrics accept no class that its own do not know; a broken River is none
     from river import base
 
     base.Classifier.register(OnlineClassifier)

@@ -162,6 +162,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         rules = {"class": str, "parameters": dict, "vocabulary": strings, "characters": strings}
         check(tree, rules, "tokenizer")
         tokenizer = cls(**tree["parameters"])
+        expect(len(tokenizer.token_pattern) <= 200, "its token_pattern has more than 200 characters")
         special, split = tokenizer._special_tokens(), tokenizer._splitter()
         words, characters = tree["vocabulary"], tree["characters"]
         known = [{key: k for k, key in enumerate(keys, n)} for keys, n in ((words, len(special)), (characters, 2))]

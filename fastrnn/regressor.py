@@ -1,5 +1,6 @@
 """Sequence to number, vector, or a sequence of them."""
 
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -11,9 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records
 from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
-from fastrnn.kernels.rows import scale_rows
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.losses import filled, regression_loss
+from fastrnn.losses import filled, regression_loss, scaled_answer
 from fastrnn.sequences import as_sequences
 
 
@@ -224,10 +224,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             return values.reshape(len(sequences), -1, *values.shape[1:])
         return sequences.split(values)
 
-    def _answer(self, outputs, K):
-        values = np.empty((len(outputs), K))
-        calls = [(scale_rows, (values, outputs, self._y_scale, self._y_mean))]
-        return (values[:, 0] if self._y_is_flat else values), calls
+    @property
+    def _answer(self):
+        return partial(scaled_answer, scale=self._y_scale, mean=self._y_mean, is_flat=self._y_is_flat)
 
     def score(self, X, y, sample_weight=None):
         """R^2 of the predictions; with return_sequences over all steps of all sequences."""

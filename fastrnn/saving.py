@@ -65,8 +65,8 @@ def save(model, path):
 def load(path):
     """Load a model that `save` or a `fastrnn.training.Checkpoint` has written.
 
-    Every field is checked, and nothing in the file is run: a file from elsewhere may hold a bad model, but does no
-    harm.
+    Every field is checked, and nothing in the file is run.  A file from elsewhere may still hold a bad model, or one
+    that keeps a process busy: a decoder's longest output and a tokenizer's regular expression are what the file says.
 
     Parameters
     ----------

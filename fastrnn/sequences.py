@@ -144,7 +144,7 @@ def _as_steps(x, what, tokens):
     except ValueError as error:
         raise ValueError(f"{what} has steps of unequal lengths: {error}") from None
     if array.dtype == object:
-        array = _as_numbers(array, what)
+        array = as_numbers(array, what)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
     if array.dtype.kind not in "fiub":
@@ -167,7 +167,7 @@ def _as_steps(x, what, tokens):
     return array
 
 
-def _as_numbers(array, what):
+def as_numbers(array, what):
     """An array of objects as float64; NumPy would read strings as numbers."""
     for value in array.flat:
         if isinstance(value, (str, bytes, complex)):

@@ -18,6 +18,8 @@ VERSION = "0.1.0"
 """Of the library."""
 FORMAT = 1
 """Of the files; another one is another meaning of the fields."""
+LONGEST = 2**23
+"""Characters of a header; its values take up to fifty times as much memory."""
 KEY = "fastrnn"
 """Under which the JSON stands in the header."""
 
@@ -29,7 +31,7 @@ class StorageError(ValueError):
 def write(path, tree):
     """Write a tree to a file, which until it is complete stays as it was."""
     tensors, target = {}, os.path.realpath(os.fsdecode(path))
-    fields = {"format": FORMAT, "version": VERSION, "content": _encoded(tree, "", tensors)}
+    fields = {"format": FORMAT, "version": VERSION, "content": encoded(tree, "", tensors)}
     data = save(tensors, {KEY: json.dumps(fields)})
     unfinished = f"{target}.{token_hex(4)}.tmp"
     try:
@@ -45,10 +47,14 @@ def write(path, tree):
 @contextmanager
 def reading(path):
     """The tree in a file; whatever is wrong with it, then or while it is used, one error says so and names the file."""
+    path = os.fsdecode(path)
     open(path, "rb").close()  # what is not there, or may not be read, says so in Python's own way
     try:
-        with safe_open(os.fsdecode(path), "np") as file:
-            fields = json.loads(file.metadata()[KEY])
+        with safe_open(path, "np") as file:
+            expect(KEY in (file.metadata() or {}), "it is no model that fastrnn has saved, or its header is lost")
+            text = file.metadata()[KEY]
+            expect(len(text) < LONGEST, f"its header has {len(text)} characters, more than any model needs")
+            fields = json.loads(text)
             if fields["format"] != FORMAT:
                 writer, its = (str(fields[name])[:20] for name in ("version", "format"))
                 raise StorageError(f"fastrnn {writer} wrote format {its}; {VERSION} reads {FORMAT}: update the older")
@@ -61,21 +67,21 @@ def reading(path):
         raise StorageError(f"cannot read {path}: {what}{error}") from error
 
 
-def _encoded(value, place, tensors):
+def encoded(value, place, tensors):
     """JSON for a value; its arrays are added to `tensors` under their places in the tree."""
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
-        return [_encoded(v, f"{place}.{k}", tensors) for k, v in enumerate(value)]
+        return [encoded(v, f"{place}.{k}", tensors) for k, v in enumerate(value)]
     if isinstance(value, dict):
         if not all(type(key) is str and key[:1] != "$" for key in value):
             value, place = {"keys": list(value), "values": list(value.values())}, f"{place}.$"
-            return {f"${key}": _encoded(v, place, tensors) for key, v in value.items()}
-        return {key: _encoded(v, f"{place}.{key}".lstrip("."), tensors) for key, v in value.items()}
+            return {f"${key}": encoded(v, place, tensors) for key, v in value.items()}
+        return {key: encoded(v, f"{place}.{key}".lstrip("."), tensors) for key, v in value.items()}
     kind = value.dtype.kind if isinstance(value, np.ndarray) else "none"
     if kind == "O":
-        return {"$objects": _encoded(value.tolist(), place, tensors)}
+        return {"$objects": encoded(value.tolist(), place, tensors)}
     if kind not in "biufU" or value.dtype.itemsize > 8 and kind != "U":
         raise StorageError(f"{place} is {value!r:.60}, a {type(value).__name__} that no file can hold: set another")
     array = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
@@ -96,7 +102,10 @@ def _decoded(value, tensors, depth=50):
         return np.fromiter(_decoded(value["$objects"], tensors, depth - 1), object)
     if "$text" in value:
         codes = tensors.pop(value["$text"])
-        expect(codes.max(initial=0) <= 0x10FFFF, "its text is of what are no characters")  # NumPy does not look
+        is_text = codes.dtype == np.uint32 and codes.ndim == 2 and codes.shape[1] > 0
+        expect(
+            is_text and codes.max(initial=0) <= 0x10FFFF, "its text is of what are no characters"
+        )  # NumPy does not look
         return codes.view(f"U{codes.shape[1]}")[:, 0]
     if "$array" in value:
         array = tensors.pop(value["$array"])
@@ -131,7 +140,8 @@ def check(value, rule, name):
         # To write an array out takes more memory than to have it.
         form = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else None
         found = list(value) if isinstance(value, dict) else form or value
-        expected = f"the fields {list(rule)}" if isinstance(rule, dict) else "what goes with the rest"
+        expected = "what goes with the rest" if callable(rule) else repr(rule)
+        expected = f"the fields {list(rule)}" if isinstance(rule, dict) else expected
         raise StorageError(f"its {name} is {found!r:.200}; expected {expected}")
 
 

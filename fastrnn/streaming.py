@@ -5,6 +5,7 @@ from numba import njit
 
 from fastrnn.kernels.parallel import BoundCalls
 from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
+from fastrnn.sequences import as_numbers
 
 FAILED, BAD_INPUT, OVERFLOW = 1, 2, 3
 """What can come of a step, besides 0."""
@@ -15,7 +16,8 @@ class Stream:
 
     A step takes microseconds, however many came before, and its answer is to the bit what the estimator says of the
     whole sequence so far.  A stream goes on with the network it was made of: it follows `partial_fit`, but knows
-    nothing of another `fit`.  It is for one thread at a time.
+    nothing of another `fit`.  It is for one thread at a time.  Of a Pipeline take
+    ``pipe[-1].stream()``, and give it what ``pipe[:-1].transform`` makes of a step.
 
     Parameters
     ----------
@@ -56,6 +58,8 @@ class Stream:
     def __init__(self, network, batch, answer, n_tokens=None, beginning=None):
         self.batch, self._network, self._answer = batch, network, answer
         self._n_tokens, self._beginning = n_tokens, beginning
+        if beginning is not None and not 0 <= beginning < network.embedding.limits[0]:
+            raise ValueError(f"the beginning is token {beginning}, but the network knows {network.embedding.limits[0]}")
         self._prepare()
         self.reset()
 
@@ -108,15 +112,21 @@ class Stream:
         if not isinstance(state, dict) or state.keys() != own.keys():
             raise ValueError(f"a state of this stream is a dict of {', '.join(own)}, as `state` returns it")
         for name, expected in own.items():
-            value = np.asarray(state[name])
-            kinds = "i" if name == "n_steps" else "f"
-            if value.shape != np.shape(expected) or value.dtype.kind not in kinds or not np.isfinite(value).all():
+            value, expected = np.asarray(state[name]), np.asarray(expected)
+            is_alike = value.shape == expected.shape and value.dtype.kind == expected.dtype.kind
+            if not is_alike:
                 raise ValueError(
-                    f"state[{name!r}] has shape {value.shape} and holds {value.dtype} values; expected finite numbers "
-                    f"of shape {np.shape(expected)}, as `state` returns them for a batch of {self.batch}"
+                    f"state[{name!r}] has shape {value.shape} and holds {value.dtype} values; expected "
+                    f"{expected.dtype} of shape {expected.shape}, as `state` returns them for a batch of {self.batch}"
                 )
-        if state["n_steps"] < 0:
+            with np.errstate(over="ignore"):
+                if not np.isfinite(value.astype(expected.dtype)).all():
+                    raise ValueError(f"state[{name!r}] holds NaN or infinity: reset the stream that it is of")
+        if not 0 <= state["n_steps"] < 2**62:
             raise ValueError(f"state['n_steps'] is {state['n_steps']}; expected 0 or more")
+        self._set(state)
+
+    def _set(self, state):
         for name, parts in self._parts.items():
             for k, part in enumerate(parts):
                 part[...] = state[name][k]
@@ -124,6 +134,7 @@ class Stream:
 
     def reset(self):
         """Begin new sequences."""
+        self._keep_up()
         for parts in self._parts.values():
             for part in parts:
                 part[...] = 0
@@ -158,13 +169,17 @@ class Stream:
 
     def outputs(self, x):
         """As `step`; returns what the network puts out, (batch, K), which the next step overwrites."""
-        if self._version is not self._network.head.parameters.version:
-            state = self.state
-            self._prepare()
-            self.state = state
+        self._keep_up()
         if self._network.embedding is not None:
             x = self._network.embedding.forward(self._tokens(x))
         return self._advance(np.asarray(x))
+
+    def _keep_up(self):
+        """Go on with the network's weights if they have changed."""
+        if self._version is not self._network.head.parameters.version:
+            state = self.state
+            self._prepare()
+            self._set(state)
 
     def _tokens(self, x):
         """A step's tokens, (batch,) or (batch, 1 + L)."""
@@ -175,7 +190,8 @@ class Stream:
         if x.shape != shape[self.batch == 1 :]:
             raise ValueError(f"a step's tokens have shape {shape[self.batch == 1 :]}; got {x.shape}")
         bounds = limits[0] if not columns else np.r_[limits[0], np.full(columns[0] - 1, limits[1])]
-        if x.dtype.kind not in "iu" or (x < 0).any() or (x >= bounds).any():
+        is_integer = x.dtype.kind in "iu" or (x.dtype.kind == "f" and (x == np.floor(x)).all())
+        if not is_integer or (x < 0).any() or (x >= bounds).any():
             raise ValueError(
                 f"a step's tokens are integers from 0 on, below {limits[0]} as in the fit"
                 f"{f' (of characters {limits[1]})' if columns else ''}; got {x.tolist()}"
@@ -184,8 +200,10 @@ class Stream:
 
     def _advance(self, x):
         place = self._places.get(x.shape)
-        if place is None or x.dtype.kind not in "fiub":
-            raise ValueError(f"a step of this stream has shape {next(iter(self._places))}; got {x.dtype} {x.shape}")
+        if place is None:
+            raise ValueError(f"a step of this stream has shape {next(iter(self._places))}; got {x.shape}")
+        if x.dtype.kind not in "fiub":
+            x = as_numbers(x.astype(object), "a step")
         place[...] = x
         status = self._calls.run()
         if status:

@@ -308,8 +308,9 @@ class SequenceTagger(SequenceEstimator):
             return self.network_.chain.marginals(outputs, offsets)
         return filled(self._answer, outputs)
 
-    def _answer(self, outputs, K):
-        return (logistic_answer if self._is_multilabel else softmax_answer)(outputs, K)
+    @property
+    def _answer(self):
+        return logistic_answer if self._is_multilabel else softmax_answer
 
     def _decoded(self, outputs, offsets):
         """The labels of all steps, from the network's outputs."""
@@ -326,9 +327,7 @@ class SequenceTagger(SequenceEstimator):
             weights = np.full(len(goals), 1 / len(goals))
             return lambda: -problem.loss(network.forward(batch), goals, weights)[0]
         rows, offsets = batch.packing.by_sequence
-        expected = problem.targets[batch.rows][rows]
-        if not self._is_multilabel:
-            expected = self.classes_[expected]
+        expected = self.classes_[problem.targets[batch.rows][rows]]
 
         def score():
             return float(np.mean(self._decoded(network.forward(batch)[rows], offsets) == expected))

@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from math import cos, isfinite, pi
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
@@ -82,13 +83,14 @@ class Checkpoint:
     path : str or path-like
         Each checkpoint takes the place of the one before.
     every : int, default=1
-        Epochs from one to the next.
+        Epochs from one to the next; the last is written if they divide it.
 
     Notes
     -----
     ``fit(X, y, resume_from=path)``, with the same data and parameters, ends with the very weights of a fit that was
     never interrupted; `fastrnn.load` reads the file as any model's.  A fit with solver="lbfgs", or one that went on
-    from an earlier one (`warm_start`, `partial_fit`), leaves a model alone, with nothing to resume.  A process that is
+    from an earlier one (`warm_start`, `partial_fit`), leaves a model alone, with nothing to resume.  Within a Pipeline
+    the file holds the estimator, not the steps before it.  A process that is
     killed while it writes leaves an unfinished file with the ending ".tmp" beside the last checkpoint.
 
     Examples
@@ -112,6 +114,8 @@ class Checkpoint:
     def __init__(self, path, every=1):
         if not isinstance(every, Integral) or every < 1:
             raise ValueError(f"every must be an integer >= 1; got {every!r}")
+        if not Path(path).absolute().parent.is_dir():
+            raise FileNotFoundError(f"there is no folder for {path}: make it first")
         self.path, self.every = path, every
 
     def __call__(self, progress):
@@ -242,7 +246,7 @@ class Trainer:
                     bar.set_postfix(loss=f"{loss:.4g}", **shown)
                     best.update(loss if score is None else -validation, self.network.theta)
                     self._on_plateau(best)
-                    if _tell(callbacks, Progress(self.history.n_epochs, loss, validation, save)):
+                    if tell(callbacks, Progress(self.history.n_epochs, loss, validation, save)):
                         break
             except KeyboardInterrupt:
                 _warn_of_interrupt(self.history)
@@ -300,7 +304,7 @@ class Trainer:
             self.plateau_factor /= 10
 
 
-def _tell(callbacks, progress):
+def tell(callbacks, progress):
     """Call all of them; whether one wants to stop."""
     answers = [callback(progress) for callback in callbacks]
     progress.save = None  # it holds the data, and a callback may keep what it was told
@@ -357,7 +361,7 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
         bar.update()
         network.theta[:] = theta  # it was the last one that SciPy tried
         network.changed()
-        if _tell(callbacks, Progress(history.n_epochs, history.losses[-1], None, save)):
+        if tell(callbacks, Progress(history.n_epochs, history.losses[-1], None, save)):
             raise StopIteration  # SciPy's way to stop
 
     options = {"maxiter": settings.max_iter, "maxfun": 15 * settings.max_iter}

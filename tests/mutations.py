@@ -288,7 +288,12 @@ def answers(model, X):
     if isinstance(model, fastrnn.SequenceGenerator):
         yield model._log_probabilities(X)
         yield model.sample([1], length=5, random_state=0)
+        stream = model.stream()
+        yield np.array([stream.step(token) for token in X[0]])
         return
+    if hasattr(model, "stream") and model.network_.encoder.recurrent.n_directions == 1 and not model.network_.n_steps:
+        stream = model.stream()
+        yield np.array([stream.step(x) for x in X[0]])
     for method in ("transform", "predict", "predict_proba"):
         if hasattr(model, method):
             yield getattr(model, method)(X)

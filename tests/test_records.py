@@ -255,6 +255,19 @@ def test_a_checkpoint_can_be_copied_and_pickled(path):
 
 def test_a_checkpoint_that_cannot_be_written(path):
     X, y = labelled(30)
-    model = SequenceClassifier(**SMALL, callbacks=[Checkpoint(path / "nowhere" / "run")])
-    assert_refused(model, lambda: model.fit(X, y), "", FileNotFoundError)
+    with pytest.raises(FileNotFoundError, match="there is no folder for .*nowhere/run: make it first"):
+        Checkpoint(path / "nowhere" / "run")
+    model = SequenceClassifier(**SMALL, callbacks=[Checkpoint(path.parent)])
+    assert_refused(model, lambda: model.fit(X, y), "", OSError)
     assert os.listdir(path.parent) == []
+
+
+def test_numpy_scalars_are_the_parameters_they_stand_for(path):
+    X, y = labelled(30)
+    options = {**SMALL, "hidden_size": np.int64(4), "bidirectional": np.bool_(False)}
+    model = SequenceClassifier(**options, callbacks=[Checkpoint(path)]).fit(X, y)
+    again = SequenceClassifier(**{**SMALL, "hidden_size": 4, "bidirectional": False}).fit(X, y, resume_from=path)
+    assert_same_run(again, model)
+    other = SequenceClassifier(**options, learning_rate_init=np.float32(5e-3))  # no 0.005, though NumPy calls it equal
+    with pytest.raises(ValueError, match="learning_rate_init=.*but the checkpoint's run has 0.005"):
+        other.fit(X, y, resume_from=path)

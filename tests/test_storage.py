@@ -8,6 +8,7 @@ import pytest
 from mutations import put_together, taken_apart
 from samples import assert_same_bits
 
+import fastrnn
 from fastrnn import StorageError, storage
 
 TREE = {
@@ -200,3 +201,9 @@ def test_rules(rule, right, wrong):
     storage.check(right, rule, "field")
     with pytest.raises(StorageError, match="its field"):
         storage.check(wrong, rule, "field")
+
+
+def test_a_file_descriptor_is_no_path():
+    with pytest.raises(TypeError):
+        fastrnn.load(True)
+    print(end="")  # standard output is still open

@@ -20,7 +20,7 @@ from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
-from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs
+from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs, tell
 
 
 @dataclass
@@ -41,9 +41,9 @@ class Problem:
 class SequenceEstimator(InputChecks, BaseEstimator):
     """Base of the estimators that read sequences; they encode targets and decode outputs.
 
-    A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and
-    returns a `Problem`, and `_validation_score(network, problem, held_out)`, which returns a
-    callable.
+    A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and returns a `Problem`;
+    `_validation_score(network, problem, held_out)`, which returns a callable; `_rules(n_outputs)`, what the attributes
+    it adds to a file must be (`fastrnn.records`); and, if it has streams, `_answer` (`fastrnn.losses.softmax_answer`).
     """
 
     _shape_parameters = (
@@ -97,8 +97,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
                 self._trainer = Trainer(self.network_, settings, rng)
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
             self._set_history()
-            for callback in self.callbacks or ():
-                callback(Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
+            tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
         return self
 
     @cached_property
@@ -275,7 +274,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
             If the model needs steps that are still to come: with bidirectional=True or readout="concat".
         """
         check_is_fitted(self, "network_")
-        if not isinstance(batch, Integral) or batch < 1:
+        if not isinstance(batch, Integral) or isinstance(batch, bool) or batch < 1:
             raise ValueError(f"batch must be an integer >= 1; got {batch!r}")
         if self.network_.encoder.recurrent.n_directions == 2:
             raise ValueError(
@@ -287,7 +286,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
                 "this model was fitted with readout='concat', which needs all steps of a sequence; fit with 'last', "
                 "'mean' or 'max'"
             )
-        return Stream(self.network_, batch, self._answer, *self._beginning_of_streams())
+        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams())
 
     def _beginning_of_streams(self):
         """How many tokens may come, if the network knows more; and the one before the first."""

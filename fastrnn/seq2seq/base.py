@@ -121,8 +121,9 @@ class DecodingEstimator(SequenceEstimator):
         weights = np.full(len(goals), 1 / len(goals))
         return lambda: -problem.loss(network.forward(source, batch)[0], goals, weights)[0]
 
-    def stream(self, batch=1):
-        """There is none: raises AttributeError."""
+    @property
+    def stream(self):
+        """There is none."""
         raise AttributeError(
             f"{type(self).__name__} has no stream: its output begins when all of its input has been read"
         )
