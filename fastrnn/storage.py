@@ -103,9 +103,8 @@ def _decoded(value, tensors, depth=50):
     if "$text" in value:
         codes = tensors.pop(value["$text"])
         is_text = codes.dtype == np.uint32 and codes.ndim == 2 and codes.shape[1] > 0
-        expect(
-            is_text and codes.max(initial=0) <= 0x10FFFF, "its text is of what are no characters"
-        )  # NumPy does not look
+        # NumPy does not look at them.
+        expect(is_text and codes.max(initial=0) <= 0x10FFFF, "its text is of what are no characters")
         return codes.view(f"U{codes.shape[1]}")[:, 0]
     if "$array" in value:
         array = tensors.pop(value["$array"])

@@ -329,3 +329,38 @@ def test_a_generator_samples_the_same(path):
     model = SequenceGenerator(**SMALL, embedding_dim=4).fit(tokens(20))
     loaded = again(model, path)
     assert_same_bits(loaded.sample(random_state=3), model.sample(random_state=3))
+
+
+def test_a_generator_whose_beginning_is_no_row_of_its_table(path):
+    model = make_estimator("generator").fit(data_for("generator")[0])
+    fastrnn.save(model, path)
+    fields, tensors = taken_apart(path.read_bytes())
+    fitted = fields["content"]["model"]["fitted"]
+    fitted["n_tokens_"], fitted["_sizes"]["outputs"] = None, 10**6
+    fitted["_boundary"] = 10**6 - 1
+    path.write_bytes(put_together(fields, tensors))
+    with pytest.raises(StorageError, match="rows for 1000000 outputs"):
+        fastrnn.load(path)
+
+
+def test_text_that_is_no_text(path):
+    X, y = labelled(20, 2)
+    fastrnn.save(SequenceClassifier(**SMALL).fit(X, np.array(["a", "b"])[y]), path)
+    fields, tensors = taken_apart(path.read_bytes())
+    name = next(name for name in tensors if "classes_" in name)
+    tensors[name] = ["I32", tensors[name][1], np.int32([-2, -1]).tobytes()]
+    path.write_bytes(put_together(fields, tensors))
+    with pytest.raises(StorageError, match="no characters"):
+        fastrnn.load(path)
+
+
+def test_layers_that_have_no_weights(path):
+    X, y = labelled(20)
+    fastrnn.save(SequenceClassifier(**SMALL).fit(X, y), path)
+    fields, tensors = taken_apart(path.read_bytes())
+    model = fields["content"]["model"]
+    model["parameters"]["num_layers"] = model["fitted"]["_shape"]["num_layers"] = 10**5
+    model["weights"]["more"] = "x" * 10**5
+    path.write_bytes(put_together(fields, tensors))
+    with pytest.raises(StorageError, match="num_layers=100000 have"):
+        fastrnn.load(path)
