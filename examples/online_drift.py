@@ -1,12 +1,12 @@
 """Learn from a stream that changes its rules: real-time recurrent learning beside a truncated past.
 
-A lever moves left or right; six to ten steps later a bell rings, and the learner must say which way it
-went.  Half way through the stream left becomes right.  Each sample is predicted, then learned, once.
+A lever moves; six to ten steps later a bell rings, and the learner must say which way it went.  Half way
+through, left becomes right.  Each sample is predicted, then learned, once.
 
 A window of five steps ends before the lever moved: it should do little better than guess.  A window of
-twenty sees it; real-time recurrent learning carries all of the past along.  Both should have all bells
-right after an eighth of the stream, and again soon after the change.  With these 16 units the window
-takes several times as long for a step; the other's cost grows as the fourth power of the units.
+twenty, and real-time recurrent learning, which carries all of the past along, should have all bells right
+after an eighth of the stream, and again soon after the change.  With these 16 units the window takes
+several times as long for a step; the other's cost grows as the fourth power of the units.
 """
 
 import argparse
@@ -33,8 +33,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--short", action="store_true", help="half the stream")
     parser.add_argument("--plot", metavar="FILE", help="draw the shares with matplotlib, too")
-    options = parser.parse_args()
-    n, shares = 800 if options.short else 1600, {}
+    options, shares = parser.parse_args(), {}
+    n = 800 if options.short else 1600
     print(f"bells right, from{''.join(f'{first:6}' for first in range(0, n, n // 8))}   us a step")
     for name, (gradient, window) in LEARNERS.items():
         model = OnlineClassifier(gradient=gradient, bptt_steps=window, learning_rate_init=1e-2, random_state=0)
