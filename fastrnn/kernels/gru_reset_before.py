@@ -27,8 +27,7 @@ from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, 
 ORDER_RZ, ORDER_N = np.arange(2), np.array([2])
 FACTORS = np.ones(2)
 ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
-_tile_rz = gate_tile(2, range(2), range(2))
-_tile_n = gate_tile(1, range(1), range(1))
+_tile_rz, _tile_n = gate_tile((2,)), gate_tile((1,))
 
 
 @njit(**OPTIONS)
@@ -80,7 +79,7 @@ def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, h_r = at(x, (row + r0) * I), at(h, (before + r0) * H)
-                _tile_rz(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, bias)
+                _tile_rz(2, rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, bias)
                 for q in range(rows):
                     r = sigmoid(load(sums, q * 2 * L))
                     z = sigmoid(load(sums, q * 2 * L + L))
@@ -95,7 +94,7 @@ def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, reset_r = at(x, (row + r0) * I), at(reset, (slot + r0) * P)
-                _tile_n(rows, sums, bias, 0, x_r, I, I, w_x, reset_r, P, H, w_h, bias)
+                _tile_n(1, rows, sums, bias, 0, x_r, I, I, w_x, reset_r, P, H, w_h, bias)
                 for q in range(rows):
                     kept = (slot + r0 + q) * 3 * P + unit
                     n_new = tanh(load(sums, q * L))

@@ -32,7 +32,7 @@ from fastrnn.kernels.vectors import (
 )
 
 ORDER = np.arange(1)
-_tile_4, _tile_2, _tile_1 = (gate_tile(n, range(n), range(n)) for n in (4, 2, 1))
+_tile = gate_tile((4, 2, 1))
 
 
 @njit(**OPTIONS)
@@ -43,17 +43,6 @@ def pack(panels, bias, weight_ih, weight_hh):
     pack_panels(panels, depth, 0, bias.reshape(1, H))
     pack_panels(panels, depth, 1, weight_ih)
     pack_panels(panels, depth, 1 + I, weight_hh)
-
-
-@njit(**OPTIONS)
-def _sums(width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
-    """A tile of 4, 2 or 1 vectors; a function of its own, so that the tiles are compiled once."""
-    if width == 4:
-        _tile_4(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
-    elif width == 2:
-        _tile_2(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
-    else:
-        _tile_1(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
 
 
 @njit(**OPTIONS)
@@ -73,7 +62,7 @@ def _units(h, h_old, start, is_hoisted, x, panel, width, n, I, H, n_units, nonli
     while r < n:
         rows = min(rows_a_tile, n - r)
         begin, x_r, h_r = at(start, r * start_stride), at(x, r * I), at(h_old, r * H)
-        _sums(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
+        _tile(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
         for q in range(rows):
             for unit in range(0, line, L):
                 h_new = activate(nonlinearity, load(sums, q * line + unit))
