@@ -10,7 +10,7 @@ from numba import njit
 from fastrnn.kernels import gru, lstm
 from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import MAX_WIDTH, product
-from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS, aligned_start, at, lanes
+from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes
 
 GATES, THREE = np.intp(4), np.intp(3)  # no literals, for which the products would be compiled again
 _lstm_units, _gru_units = lstm.units, gru.units
@@ -49,8 +49,7 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
             hoisted_row = 0
             if is_hoisted:
                 if hoisted.size == 0:
-                    hoisted = np.empty(blocks * room * 4 * L + CACHE_LINE, h.dtype)
-                    base = aligned_start(hoisted)
+                    hoisted, base = aligned_scratch(blocks * room * 4 * L, h)
                 for p in range(blocks):
                     target = at(hoisted, base + p * room * 4 * L)
                     panel = at(panels_d, p * size)

@@ -18,18 +18,7 @@ from numba import njit
 from fastrnn.kernels.activations import activate, slope
 from fastrnn.kernels.steps import SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import gate_tile, pack_panels, panel_width, product, scratch, tile_rows
-from fastrnn.kernels.vectors import (
-    CACHE_LINE,
-    OPTIONS,
-    aligned_start,
-    at,
-    lanes,
-    load,
-    load_some,
-    store,
-    store_some,
-    zeros,
-)
+from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes, load, load_some, store, store_some, zeros
 
 ORDER = np.arange(1)
 _tile = gate_tile((4, 2, 1))
@@ -90,8 +79,7 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
             hoisted_row = 0
             if is_hoisted:
                 if hoisted.size == 0:
-                    hoisted = np.empty(n_vectors * room * L + CACHE_LINE, h.dtype)
-                    base = aligned_start(hoisted)
+                    hoisted, base = aligned_scratch(n_vectors * room * L, h)
                 v = 0
                 while v < n_vectors:
                     width = panel_width(n_vectors - v)

@@ -92,6 +92,13 @@ def aligned_start(buffer):
     return -buffer.ctypes.data % CACHE_LINE // buffer.itemsize
 
 
+@njit(**OPTIONS)
+def aligned_scratch(size, like):
+    """A flat buffer with room for `size` elements like an array's, and its first index on a cache line."""
+    buffer = np.empty(size + CACHE_LINE, like.dtype)
+    return buffer, aligned_start(buffer)
+
+
 def empty_aligned(shape, dtype):
     """An uninitialised C-contiguous array that starts on a cache line, unless it is so small that it hardly matters."""
     return _aligned(np.empty, shape, np.dtype(dtype))
@@ -243,7 +250,7 @@ def _reduction(combine):
 
 
 lane_sum = _reduction(lambda builder, a, b: builder.fadd(a, b))
-lane_maximum = _reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a))
+lane_max = _reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a))
 
 
 @intrinsic
