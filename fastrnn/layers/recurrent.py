@@ -10,7 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastrnn.kernels.rows import copy_rows, scatter_rows
+from fastrnn.kernels.rows import copy_rows, scatter_add_rows
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
@@ -177,7 +177,7 @@ class _Recurrent:
             array = rows.copy() if self.training else np.ascontiguousarray(rows)
         else:
             array = np.zeros((T * B, rows.shape[1]), self.dtype)
-            scatter_rows(array, np.ascontiguousarray(rows), packing.padded_rows, rows.shape[1])
+            scatter_add_rows(array, np.ascontiguousarray(rows), packing.padded_rows, rows.shape[1])
         array = array.reshape(T, B, -1)
         if is_single:
             return array[:, 0]

@@ -4,7 +4,7 @@ from math import sqrt
 
 import numpy as np
 
-from fastrnn.kernels.rows import add_rows, copy_rows, drop
+from fastrnn.kernels.rows import copy_rows, drop, scatter_add_rows
 from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
 from fastrnn.layers.cells import add_rows_product
 from fastrnn.params import Parameters, orthogonal, uniform
@@ -127,7 +127,7 @@ class Level:
         for d in range(D):
             add_rows_product(d_x[d], d_gates[d], panels[d], n_k)
         if D == 2:
-            add_rows(d_x[0], 0, d_x[1], 0, packing.mirror, I)
+            scatter_add_rows(d_x[0], d_x[1], packing.mirror, I)  # a row is its mirror's mirror
         return d_x[0]
 
 
