@@ -188,10 +188,9 @@ class Trainer:
         """A trainer that goes on from here with other settings; this one stays as it is."""
         # The generator's copy: should training on fail, this one is as it was.
         other = Trainer(self.network, settings, deepcopy(self.rng))
-        other.history = History(self.history.losses.copy(), self.history.scores.copy())
-        other.plateau_factor = self.plateau_factor
+        other.history, other.plateau_factor = deepcopy(self.history), self.plateau_factor
         if settings.solver == self.settings.solver:
-            other.optimizer.recall(self.optimizer)
+            vars(other.optimizer).update(deepcopy(self.memory()["optimizer"]))
         return other
 
     def memory(self):
