@@ -10,40 +10,23 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastrnn.sequences import as_sequences
 
+COUNT = Interval(Integral, 1, None, closed="left")
+NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
-    "cell": [StrOptions({"lstm", "gru", "rnn"})],
-    "hidden_size": [Interval(Integral, 1, None, closed="left")],
-    "num_layers": [Interval(Integral, 1, None, closed="left")],
-    "bidirectional": ["boolean"],
-    "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})],
-    "bias": ["boolean"],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
-    "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
-    "embeddings": ["array-like", None],
-    "freeze_embeddings": ["boolean"],
-    "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})],
-    "momentum": [Interval(Real, 0, 1, closed="left")],
-    "nesterovs_momentum": ["boolean"],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "shuffle": ["boolean"],
-    "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-    "clip_value": [Interval(Real, 0, None, closed="neither"), None],
-    "bptt_steps": [Interval(Integral, 1, None, closed="left"), None],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left"), None],
-    "warm_start": ["boolean"],
-    "dtype": [StrOptions({"float32", "float64"})],
-    "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-    "callbacks": [list, tuple, None],
-}
+    **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
+    **dict.fromkeys(("shuffle", "early_stopping", "warm_start"), ["boolean"]),
+    **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "max_iter", "n_iter_no_change"), [COUNT]),
+    **dict.fromkeys(("embedding_dim", "bptt_steps"), [COUNT, None]),
+    **dict.fromkeys(("dropout", "momentum"), [Interval(Real, 0, 1, closed="left")]),
+    **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
+    "cell": [StrOptions({"lstm", "gru", "rnn"})], "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})],
+    "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
+    "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")], "tol": [NOT_NEGATIVE, None],
+    "dtype": [StrOptions({"float32", "float64"})], "embeddings": ["array-like", None],
+    "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
+    "random_state": ["random_state"], "verbose": ["verbose"],
+}  # fmt: skip
 
 
 def is_panel(X):
