@@ -128,32 +128,6 @@ def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin,
 
 
 @njit(**OPTIONS)
-def label_scores(out, scores, transitions, begin, end, labels, rows, offsets):
-    """out (B,) = the score of the given labels (S,), one a row of scores."""
-    for b in range(out.size):
-        steps = rows[offsets[b] : offsets[b + 1]]
-        total = begin[labels[steps[0]]] + end[labels[steps[-1]]]
-        for t in range(steps.size):
-            total += scores[steps[t], labels[steps[t]]]
-            if t > 0:
-                total += transitions[labels[steps[t - 1]], labels[steps[t]]]
-        out[b] = total
-
-
-@njit(**OPTIONS)
-def count_labels(d_scores, d_moves, d_starts, d_ends, labels, rows, offsets, weights):
-    """Subtract each sequence's weight where its labels are."""
-    for b in range(weights.size):
-        steps, weight = rows[offsets[b] : offsets[b + 1]], weights[b]
-        d_starts[labels[steps[0]]] -= weight
-        d_ends[labels[steps[-1]]] -= weight
-        for t in range(steps.size):
-            d_scores[steps[t], labels[steps[t]]] -= weight
-            if t > 0:
-                d_moves[labels[steps[t - 1]], labels[steps[t]]] -= weight
-
-
-@njit(**OPTIONS)
 def viterbi(labels, scores, transitions, begin, end, rows, offsets):
     """labels (S,) = the most probable ones (Viterbi 1967); of equal ones the first."""
     K = begin.size
