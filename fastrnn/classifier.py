@@ -131,13 +131,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     }
 
     def __init__(
-        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
-        bias=True, dropout=0.0, readout="max", embedding_dim=None, embeddings=None,
-        freeze_embeddings=False, solver="adam", learning_rate_init=5e-3, learning_rate="constant",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=60, shuffle=True,
-        clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, warm_start=False,
-        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None,
+        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+        dropout=0.0, readout="max", embedding_dim=None, embeddings=None, freeze_embeddings=False, solver="adam",
+        learning_rate_init=5e-3, learning_rate="constant", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32",
+        n_jobs=None, random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 

@@ -79,18 +79,17 @@ class SequenceGenerator(SequenceEstimator):
     _shape_parameters = (
         *(n for n in SequenceEstimator._shape_parameters if n not in ("readout", "bidirectional")),
         "stateful",
-    )  # fmt: skip
+    )
 
     readout, bidirectional = None, False
     """A row of outputs for each step; a model of the next token must not see it."""
 
     def __init__(
-        self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True,
-        dropout=0.0, embedding_dim=64, embeddings=None, freeze_embeddings=False, stateful=False,
-        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
-        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,
-        clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
-        n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
+        self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0,
+        embedding_dim=64, embeddings=None, freeze_embeddings=False, stateful=False, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
         random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())

@@ -148,14 +148,13 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     _shape_parameters = (*SequenceEstimator._shape_parameters, "return_sequences")
 
     def __init__(
-        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh",
-        bias=True, dropout=0.0, readout="last", embedding_dim=None, embeddings=None,
-        freeze_embeddings=False, return_sequences=False, loss="squared_error", quantile=0.5,
-        normalize_y=True, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=60, shuffle=True,
-        clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32",
-        n_jobs=None, random_state=None, verbose=False, callbacks=None,
+        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
+        dropout=0.0, readout="last", embedding_dim=None, embeddings=None, freeze_embeddings=False,
+        return_sequences=False, loss="squared_error", quantile=0.5, normalize_y=True, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
+        random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 

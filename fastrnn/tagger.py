@@ -89,14 +89,13 @@ class SequenceTagger(SequenceEstimator):
     """A row of outputs for each step."""
 
     def __init__(
-        self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True,
-        nonlinearity="tanh", bias=True, dropout=0.0, embedding_dim=None, embeddings=None,
-        freeze_embeddings=False, character_embedding_dim=None, character_hidden_size=32, crf=False,
-        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
-        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0,
-        clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
-        n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32",
-        n_jobs=None, random_state=None, verbose=False, callbacks=None,
+        self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+        dropout=0.0, embedding_dim=None, embeddings=None, freeze_embeddings=False, character_embedding_dim=None,
+        character_hidden_size=32, crf=False, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
+        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0,
+        clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None,
+        class_weight=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 

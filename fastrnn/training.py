@@ -368,9 +368,8 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
         options["ftol"] = settings.tol
     try:
         result = minimize(
-            value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_iteration,
-            options=options,
-        )  # fmt: skip
+            value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_iteration, options=options
+        )
         if not isfinite(result.fun):
             raise DivergenceError(f"the loss became {result.fun}: raise alpha (now {settings.alpha}), or scale X")
         theta = result.x

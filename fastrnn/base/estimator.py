@@ -186,12 +186,11 @@ class SequenceEstimator(InputChecks, BaseEstimator):
 
     def _settings(self, n_sequences):
         return Settings(
-            solver=self.solver, learning_rate_init=self.learning_rate_init,
-            learning_rate=self.learning_rate, momentum=self.momentum,
-            nesterov=self.nesterovs_momentum, alpha=self.alpha, n_sequences=n_sequences,
-            batch_size=self.batch_size, max_iter=self.max_iter, shuffle=self.shuffle,
-            clip_norm=self.clip_norm, clip_value=self.clip_value,
-            n_iter_no_change=self.n_iter_no_change, tol=self.tol, verbose=bool(self.verbose),
+            solver=self.solver, learning_rate_init=self.learning_rate_init, learning_rate=self.learning_rate,
+            momentum=self.momentum, nesterov=self.nesterovs_momentum, alpha=self.alpha, n_sequences=n_sequences,
+            batch_size=self.batch_size, max_iter=self.max_iter, shuffle=self.shuffle, clip_norm=self.clip_norm,
+            clip_value=self.clip_value, n_iter_no_change=self.n_iter_no_change, tol=self.tol,
+            verbose=bool(self.verbose),
         )  # fmt: skip
 
     def _train(self, problem, run):
@@ -205,10 +204,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
             train, held_out = self._split(lengths.size, problem.strata, run.rng)
             score = self._validation_score(self.network_, problem, held_out)
         run.go_on(trainer)
-        trainer.fit(
-            lambda numbers, epoch: objective(train[numbers], epoch),
-            lengths[train], score, callbacks, run.save,
-        )  # fmt: skip
+        trainer.fit(lambda numbers, epoch: objective(train[numbers], epoch), lengths[train], score, callbacks, run.save)
 
     def _set_history(self):
         history = self._trainer.history

@@ -61,10 +61,7 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
             start = panel
             if is_hoisted:
                 start = at(hoisted, base + (p * room + hoisted_row) * 4 * L)
-            _units(
-                h_d, c, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), d, old, row, first, n,
-                p * L, keep,
-            )  # fmt: skip
+            _units(h_d, c, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), d, old, row, first, n, p * L, keep)
         hoisted_row += n
         t += 1
 
@@ -168,6 +165,5 @@ def backward_block(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, firs
         if t >= 0 and counts[s, t] > 0:
             old, cut = row_before(starts, firsts, s, t, B), is_cut(t, bptt_steps)
             _gradients(
-                d_h, d_c, gates, d_out, h, c, d, firsts[s], starts[s, t], old, counts[s, t], low, high,
-                width, cut,
-            )  # fmt: skip
+                d_h, d_c, gates, d_out, h, c, d, firsts[s], starts[s, t], old, counts[s, t], low, high, width, cut
+            )

@@ -108,10 +108,7 @@ def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
 def backward(d_h, d_reset, gates, d_out, h, hh_panels, starts, counts, firsts, bptt_steps, task):
     """One direction of one shard."""
     d, s = task // firsts.size, task % firsts.size
-    _backward(
-        d_h[d], d_reset[d], gates[d], d_out[d], h[d], hh_panels[d], starts[s], counts[s], firsts[s],
-        bptt_steps,
-    )  # fmt: skip
+    _backward(d_h[d], d_reset[d], gates[d], d_out[d], h[d], hh_panels[d], starts[s], counts[s], firsts[s], bptt_steps)
 
 
 @njit(**OPTIONS)

@@ -43,8 +43,7 @@ def _can_cache():
 
 
 OPTIONS = {
-    "nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": _can_cache(),
-    "no_cfunc_wrapper": True,
+    "nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": _can_cache(), "no_cfunc_wrapper": True,
 }  # fmt: skip
 """Options of every kernel."""
 

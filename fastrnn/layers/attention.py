@@ -65,9 +65,8 @@ class Attention:
         d_queries, d_keys, d_values = (np.zeros_like(a) for a in (queries, keys, values))
         d_v = np.zeros((places.n_sequences, self.score.v.size), values.dtype)
         places.run(
-            attend_backward, d_queries, d_keys, d_values, d_v, d_context, weights, queries, keys,
-            values, self.score.v,
-        )  # fmt: skip
+            attend_backward, d_queries, d_keys, d_values, d_v, d_context, weights, queries, keys, values, self.score.v
+        )
         d_values += self.key_layer.backward(d_keys)[:, :F]
         if self.query_layer is None:
             return d_rows + d_queries, d_values

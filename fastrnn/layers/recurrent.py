@@ -21,9 +21,8 @@ class _Recurrent:
     """What the three layers share; see `LSTM`."""
 
     def __init__(
-        self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-        dtype, random_state,
-    ):  # fmt: skip
+        self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, random_state
+    ):
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} must be an integer >= 1; got {value!r}")

@@ -50,9 +50,8 @@ class EncoderDecoder(Network):
     """
 
     def __init__(
-        self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention,
-        dropout, dtype, rng,
-    ):  # fmt: skip
+        self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention, dropout, dtype, rng
+    ):
         self.encoder, self.target_embedding, self.dropout = encoder, embedding, dropout
         self._input_width = n_values if embedding is None else embedding.output_size
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
