@@ -98,9 +98,7 @@ def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin,
     shift = _exp_shifted(starts, begin) + _exp_shifted(ends, end)
     largest = _exp_shifted(moves.reshape(K * K), transitions.reshape(K * K))
     moves_back[:] = moves.T
-    longest = 0
-    for b in range(weights.size):
-        longest = max(longest, offsets[b + 1] - offsets[b])
+    longest = np.diff(offsets).max()
     alpha, emitted, scales = np.empty((longest, K)), np.empty((longest, K)), np.empty(longest)
     beta, onward = np.empty(K), np.empty(K)
     pairs = np.zeros((K, K))
@@ -110,8 +108,7 @@ def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin,
         log_z[b] = _forward(alpha, emitted, scales, scores, steps, moves, starts, ends)
         log_z[b] += shift + (T - 1) * largest
         beta[:] = ends * (1.0 / (alpha[T - 1] * ends).sum())
-        for j in range(K):
-            d_ends[j] += weight * alpha[T - 1, j] * beta[j]
+        d_ends += weight * alpha[T - 1] * beta
         for t in range(T - 1, -1, -1):
             for j in range(K):
                 out[steps[t], j] = weight * alpha[t, j] * beta[j]
@@ -122,8 +119,7 @@ def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin,
                     for j in range(K):
                         pairs[i, j] += factor * onward[j]
                 _times_matrix(beta, onward, moves_back)
-        for j in range(K):
-            d_starts[j] += weight * starts[j] * onward[j]
+        d_starts += weight * starts * onward
     d_moves += pairs * moves
 
 
