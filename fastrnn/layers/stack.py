@@ -18,9 +18,7 @@ class Level:
         self.cell, self.parameters = cell, parameters
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
         suffixes = [f"_l{index}", f"_l{index}_reverse"][:n_directions]
-        self.names = [
-            [f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for suffix in suffixes
-        ]
+        self.names = [[f"{name}{s}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for s in suffixes]
         self.packed, self.packed_version = {}, None
         self.kept = None
 
@@ -294,15 +292,8 @@ class Stack:
 
 def _in_batch_order(levels, packing):
     """A tuple of states (num_layers * D, B, H), from those of each level, (D, B, H) by place."""
-    if len(levels) == 1:
-        by_place = [part.copy() for part in levels[0]]
-    else:
-        by_place = [np.concatenate(parts) for parts in zip(*levels, strict=True)]
+    by_place = [np.concatenate(parts) for parts in zip(*levels, strict=True)]
     if packing.is_regular:
         return tuple(by_place)
-    states = []
-    for placed in by_place:
-        state = np.empty_like(placed)
-        state[:, packing.order] = placed
-        states.append(state)
-    return tuple(states)
+    places = np.argsort(packing.order)
+    return tuple(states.take(places, axis=1) for states in by_place)
