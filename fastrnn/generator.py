@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
-from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
 from fastrnn.sequences import Sequences, as_sequences, count_shards, next_tokens, regular_packing
@@ -70,11 +70,7 @@ class SequenceGenerator(SequenceEstimator):
     ['acad']
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        "embedding_dim": SHARED_CONSTRAINTS["embedding_dim"][:1],
-        "stateful": ["boolean"],
-    }
+    _parameter_constraints = SHARED_CONSTRAINTS | {"embedding_dim": [COUNT], "stateful": ["boolean"]}
 
     _shape_parameters = (
         *(n for n in SequenceEstimator._shape_parameters if n not in ("readout", "bidirectional")),
@@ -163,9 +159,7 @@ class SequenceGenerator(SequenceEstimator):
         )  # fmt: skip
         return np.fromiter(tokens, np.int64)
 
-    def iter_sample(
-        self, prefix=None, length=None, *, temperature=1.0, top_k=None, top_p=None, random_state=None
-    ):  # fmt: skip
+    def iter_sample(self, prefix=None, length=None, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
         """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops.
 
         With a `Tokenizer`'s ``names = tokenizer.get_feature_names_out()``, ``print(names[token], end="")`` shows each.
@@ -237,9 +231,7 @@ class SequenceGenerator(SequenceEstimator):
     def _check_parameters(self):
         super()._check_parameters()
         if self.stateful and self.solver == "lbfgs":
-            raise ValueError(
-                "solver='lbfgs' reads all data at once, stateful=True a stretch at a time: set one of them"
-            )
+            raise ValueError("solver='lbfgs' reads all data at once, stateful=True a stretch at a time: set either")
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
@@ -259,9 +251,8 @@ class SequenceGenerator(SequenceEstimator):
 
     def _rules(self, n_outputs):
         n_tokens = n_outputs - (not self._shape["stateful"])
-        expect(
-            self._sizes["inputs"] == n_outputs, f"its table has {self._sizes['inputs']} rows for {n_outputs} outputs"
-        )
+        n_rows = self._sizes["inputs"]
+        expect(n_rows == n_outputs, f"its table has {n_rows} rows for {n_outputs} outputs")
         return {"n_tokens_": n_tokens, "_boundary": None if self._shape["stateful"] else n_tokens}
 
     def _prepare_network(self, problem, goes_on, rng):
@@ -306,9 +297,7 @@ class SequenceGenerator(SequenceEstimator):
             key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
             # Steps count alike, also in a last stretch that is shorter.
             weights = np.full(targets.size, len(problem.sequences) / problem.targets.size)
-            loss = network.loss_and_gradient(
-                batch, cross_entropy, targets, weights, key, state=state if k > 0 else None
-            )
+            loss = network.loss_and_gradient(batch, cross_entropy, targets, weights, key, state=state if k else None)
             state = network.final_state
             return loss
 

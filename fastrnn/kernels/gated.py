@@ -99,7 +99,7 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep,
 
 
 @njit(**OPTIONS)
-def _gradients(d_h, d_c, gates, d_out, h, c, d, first, row, old, n, low, high, width, cut):
+def _d_gates(d_h, d_c, gates, d_out, h, c, d, first, row, old, n, low, high, width, cut):
     """The units low to high of n rows of direction d's step from `row` on, which follow `old` among h and c.
 
     Turns gates into their gradients, and d_h and d_c into those of the step before but for the product.
@@ -114,9 +114,7 @@ def _gradients(d_h, d_c, gates, d_out, h, c, d, first, row, old, n, low, high, w
         _gru_gradients(at(d_h, place), d_gates, d_row, h_old, n, low, high, H, P, width, cut)
     else:
         c_new, c_old = at(c, (d * (B + S) + B + row) * P), at(c, (d * (B + S) + old) * P)
-        _lstm_gradients(
-            at(d_h, place), at(d_c, place), d_gates, d_row, c_new, c_old, n, low, high, H, P, width, cut
-        )  # fmt: skip
+        _lstm_gradients(at(d_h, place), at(d_c, place), d_gates, d_row, c_new, c_old, n, low, high, H, P, width, cut)
 
 
 @njit(**OPTIONS)
@@ -136,7 +134,7 @@ def backward(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, firsts, bp
         n, row = counts[s, t], starts[s, t]
         if n > 0:
             old, cut = row_before(starts, firsts, s, t, B), is_cut(t, bptt_steps)
-            _gradients(d_h, d_c, gates, d_out, h, c, d, firsts[s], row, old, n, 0, P, width, cut)
+            _d_gates(d_h, d_c, gates, d_out, h, c, d, firsts[s], row, old, n, 0, P, width, cut)
             if not cut:  # of a GRU's gates the first has no part in the product
                 d_gates = at(gates, (d * S + row + 1) * 4 * P - n_k)
                 product(d_state, P, d_gates, 4 * P, w_hh, n, P // lanes(h), n_k)
@@ -164,6 +162,4 @@ def backward_block(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, firs
             product(d_state, P, d_gates, 4 * P, w_hh, n, (high - low) // L, n_k)
         if t >= 0 and counts[s, t] > 0:
             old, cut = row_before(starts, firsts, s, t, B), is_cut(t, bptt_steps)
-            _gradients(
-                d_h, d_c, gates, d_out, h, c, d, firsts[s], starts[s, t], old, counts[s, t], low, high, width, cut
-            )
+            _d_gates(d_h, d_c, gates, d_out, h, c, d, firsts[s], starts[s, t], old, counts[s, t], low, high, width, cut)

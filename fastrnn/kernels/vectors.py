@@ -172,22 +172,15 @@ def _define_operator(function, instruction):
 
     def lower(context, builder, sig, args):
         vector = sig.return_type
-        operands = [
-            _as_vector(context, builder, value, kind, vector) for value, kind in zip(args, sig.args, strict=True)
-        ]
+        operands = [_as_vector(context, builder, v, kind, vector) for v, kind in zip(args, sig.args, strict=True)]
         return getattr(builder, instruction)(*operands, flags=FUSE)
 
     for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(function, *kinds)(lower)
 
 
-for _function, _instruction in (
-    (operator.add, "fadd"),
-    (operator.sub, "fsub"),
-    (operator.mul, "fmul"),
-    (operator.truediv, "fdiv"),
-):
-    _define_operator(_function, _instruction)
+for _instruction, _function in zip(("fadd", "fsub", "fmul", "fdiv"), ("add", "sub", "mul", "truediv"), strict=True):
+    _define_operator(getattr(operator, _function), _instruction)
 
 
 @intrinsic
@@ -235,10 +228,10 @@ def _reduction(combine):
         def lower(context, builder, sig, args):
             value = args[0]
             while value.type.count > 1:
-                half = value.type.count // 2
-                kind = ir.VectorType(INT32, half)
+                n = value.type.count // 2
+                kind = ir.VectorType(INT32, n)
                 low, high = (
-                    builder.shuffle_vector(value, value, ir.Constant(kind, list(range(k, k + half)))) for k in (0, half)
+                    builder.shuffle_vector(value, value, ir.Constant(kind, [*range(k, k + n)])) for k in (0, n)
                 )
                 value = combine(builder, low, high)
             return builder.extract_element(value, INT32(0))
