@@ -125,10 +125,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """
 
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        "readout": [StrOptions(set(READOUTS))],
+        **SHARED_CONSTRAINTS, "readout": [StrOptions(set(READOUTS))],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+    }  # fmt: skip
 
     def __init__(
         self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,

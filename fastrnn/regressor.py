@@ -138,11 +138,10 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     _parameter_constraints = {
         **SHARED_CONSTRAINTS,
+        **dict.fromkeys(("return_sequences", "normalize_y"), ["boolean"]),
         "readout": [StrOptions(set(READOUTS))],
-        "return_sequences": ["boolean"],
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")],
-        "normalize_y": ["boolean"],
     }
 
     _shape_parameters = (*SequenceEstimator._shape_parameters, "return_sequences")

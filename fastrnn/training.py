@@ -36,7 +36,7 @@ class Settings:
     learning_rate_init: float
     learning_rate: str
     momentum: float
-    nesterov: bool
+    nesterovs_momentum: bool
     alpha: float
     n_sequences: int
     batch_size: int
@@ -179,7 +179,7 @@ class Trainer:
         self.network, self.settings, self.rng = network, settings, rng
         s = settings
         theta = network.theta
-        self.optimizer = Optimizer(s.solver, theta.size, theta.dtype, s.momentum, s.nesterov)
+        self.optimizer = Optimizer(s.solver, theta.size, theta.dtype, s.momentum, s.nesterovs_momentum)
         self.history = History()
         self.plateau_factor = 1.0
         self.best = _Best(s.n_iter_no_change, s.tol)
@@ -352,7 +352,7 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
             loss += add_penalty(network.gradient, network.theta, strength, network.decays)
         return loss, network.gradient.astype(np.float64)
 
-    def after_iteration(intermediate_result):
+    def after_each(intermediate_result):
         nonlocal theta
         theta = intermediate_result.x.copy()
         history.losses.append(float(intermediate_result.fun))
@@ -367,9 +367,7 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
     if settings.tol is not None:
         options["ftol"] = settings.tol
     try:
-        result = minimize(
-            value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_iteration, options=options
-        )
+        result = minimize(value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_each, options=options)
         if not isfinite(result.fun):
             raise DivergenceError(f"the loss became {result.fun}: raise alpha (now {settings.alpha}), or scale X")
         theta = result.x

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from numbers import Integral
 
@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
-from fastrnn.base.inputs import InputChecks
+from fastrnn.base.inputs import InputChecks, check_finite
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import log_odds
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Encoder, make_cell
@@ -52,10 +52,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
     )  # fmt: skip
     """Those that a network keeps for life."""
 
-    def _store(self, parameters):
-        """Set the attributes of a constructor's locals(), each under its own name, as scikit-learn wants them."""
-        for name in self._get_param_names():
-            setattr(self, name, parameters[name])
+    _store = records.store
 
     # ----------------------------------------------------------------------------------- training
 
@@ -168,12 +165,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
         return SequenceNetwork(self._new_encoder(), sizes["outputs"], self._readout(), sizes["steps"] or None, rng)
 
     def _new_encoder(self):
-        recurrent = {
-            "hidden_size": self.hidden_size,
-            "num_layers": self.num_layers,
-            "bidirectional": self.bidirectional,
-            "bias": self.bias,
-        }
+        recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         embedding = None if self.embedding_dim is None else self._new_embedding()
         return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dropout, self.dtype)
@@ -185,13 +177,8 @@ class SequenceEstimator(InputChecks, BaseEstimator):
         return self.readout
 
     def _settings(self, n_sequences):
-        return Settings(
-            solver=self.solver, learning_rate_init=self.learning_rate_init, learning_rate=self.learning_rate,
-            momentum=self.momentum, nesterov=self.nesterovs_momentum, alpha=self.alpha, n_sequences=n_sequences,
-            batch_size=self.batch_size, max_iter=self.max_iter, shuffle=self.shuffle, clip_norm=self.clip_norm,
-            clip_value=self.clip_value, n_iter_no_change=self.n_iter_no_change, tol=self.tol,
-            verbose=bool(self.verbose),
-        )  # fmt: skip
+        own = {field.name: getattr(self, field.name) for field in fields(Settings) if field.name != "n_sequences"}
+        return Settings(n_sequences=n_sequences, **own)
 
     def _train(self, problem, run):
         trainer, lengths = self._trainer, problem.sequences.lengths
@@ -224,9 +211,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
             chosen = batch.rows if network.readout is None else batch.numbers
             # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
             share = problem.weights[chosen] * (len(sequences) / (len(numbers) * problem.weights.size))
-            return network.loss_and_gradient(
-                batch, problem.loss, problem.targets[chosen], share, key, self.bptt_steps or 0
-            )
+            return network.loss_and_gradient(batch, problem.loss, problem.targets[chosen], share, key, self.bptt_steps)
 
         return loss_and_gradient
 
@@ -295,15 +280,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
         self._check_known(sequences)
         with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             outputs = self.network_.predict(sequences)
-        finite = np.isfinite(outputs).all(axis=1)
-        if not finite.all():
-            row = int(np.argmin(finite))
-            if self.network_.readout is None:
-                row = sequences.number_of(row)
-            raise ValueError(
-                f"X[{row}] makes the network's outputs overflow: it is longer, or its values are larger, than what "
-                "the network was trained on"
-            )
+        check_finite(outputs, sequences.number_of if self.network_.readout is None else int)
         return outputs, sequences
 
     def __sklearn_is_fitted__(self):

@@ -41,6 +41,16 @@ def is_panel(X):
     return same_length and all(np.isscalar(v) or v is None for x in X for v in x)
 
 
+def check_finite(outputs, number_of):
+    """Each row of the outputs, or each of them, must be finite; `number_of(row)` says whose it is in X."""
+    finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"X[{number_of(int(np.argmin(finite)))}] makes the network's outputs overflow: it is longer, or its values "
+            "are larger, than what the network was trained on"
+        )
+
+
 class InputChecks:
     """The checks; each raises a ValueError that says what came, what was expected, and what to do."""
 
@@ -91,9 +101,8 @@ class InputChecks:
         """Series for a model fitted on a panel, in whatever form, must have its length."""
         for k in np.flatnonzero(sequences.lengths != self.n_features_in_):
             raise ValueError(
-                f"X[{k}] has {sequences.lengths[k]} steps, but {type(self).__name__} was fitted on "
-                f"a 2-D X of series of {self.n_features_in_} steps; fit on a list of sequences to "
-                "predict other lengths"
+                f"X[{k}] has {sequences.lengths[k]} steps, but {type(self).__name__} was fitted on a 2-D X of series "
+                f"of {self.n_features_in_} steps; fit on a list of sequences to predict other lengths"
             )
 
     def _check_weights(self, sample_weight, n):
@@ -142,9 +151,8 @@ class InputChecks:
             )
         if self.bptt_steps is not None and self.bidirectional:
             raise ValueError(
-                f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with "
-                "bidirectional=True the reverse direction would need the end of each sequence "
-                "first: set one of them"
+                f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with bidirectional=True the reverse "
+                "direction would need the end of each sequence first: set one of them"
             )
 
     def _check_shape(self):
@@ -161,9 +169,8 @@ class InputChecks:
         if expected is not None and (sequences.lengths != expected).any():
             k = int(np.argmax(sequences.lengths != expected))
             raise ValueError(
-                f"readout='concat' needs sequences of one length: X[{k}] has "
-                f"{sequences.lengths[k]} steps, expected {expected}; use 'last', 'mean' or 'max' "
-                "for ragged data"
+                f"readout='concat' needs sequences of one length: X[{k}] has {sequences.lengths[k]} steps, expected "
+                f"{expected}; use 'last', 'mean' or 'max' for ragged data"
             )
 
     def _check_known(self, sequences):
@@ -192,9 +199,7 @@ class InputChecks:
     def _check_embeddings(self, sequences):
         """They must be numbers, embedding_dim for each token of X."""
         vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
-        if vectors.shape[1] != self.embedding_dim:
-            raise ValueError(
-                f"embeddings has vectors of {vectors.shape[1]} numbers, but embedding_dim={self.embedding_dim}"
-            )
+        if (width := vectors.shape[1]) != self.embedding_dim:
+            raise ValueError(f"embeddings has vectors of {width} numbers, but embedding_dim={self.embedding_dim}")
         # Characters, of which other columns hold the tokens, have vectors of their own.
         self._check_tokens(sequences, (len(vectors), np.inf), "embeddings has vectors for")

@@ -3,8 +3,8 @@
 from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import threads
-from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
-from fastrnn.seq2seq.base import LENGTH, DecodingEstimator, portions
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator
+from fastrnn.seq2seq.base import DecodingEstimator, portions
 from fastrnn.sequences import as_objects
 
 
@@ -59,11 +59,9 @@ class SequenceToSequence(DecodingEstimator):
     """
 
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        "target_embedding_dim": [LENGTH],
-        "attention": [StrOptions({"dot", "additive"}), None],
-        "max_length": [LENGTH, None],
-    }
+        **SHARED_CONSTRAINTS, "attention": [StrOptions({"dot", "additive"}), None],
+        "target_embedding_dim": [COUNT], "max_length": [COUNT, None],
+    }  # fmt: skip
 
     _shape_parameters = (
         *(name for name in SequenceEstimator._shape_parameters if name != "readout"),

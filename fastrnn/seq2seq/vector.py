@@ -8,9 +8,9 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastrnn import records, threads
-from fastrnn.base import SHARED_CONSTRAINTS
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.losses import binary_cross_entropy, squared
-from fastrnn.seq2seq.base import LENGTH, DecodingEstimator, check_finite
+from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import Sequences, as_objects, as_sequences
 
 
@@ -52,13 +52,10 @@ class VectorToSequence(DecodingEstimator):
 
     _parameter_constraints = {
         **{k: v for k, v in SHARED_CONSTRAINTS.items() if "embedding" not in k},
-        "target_embedding_dim": [LENGTH, None],
-        "max_length": [LENGTH, None],
+        **dict.fromkeys(("target_embedding_dim", "max_length"), [COUNT, None]),
     }
 
-    _shape_parameters = (
-        "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "target_embedding_dim", "dtype"
-    )  # fmt: skip
+    _shape_parameters = ("cell", "hidden_size", "num_layers", "nonlinearity", "bias", "target_embedding_dim", "dtype")
 
     bidirectional, bptt_steps = False, None
     embedding_dim, embeddings, freeze_embeddings = None, None, False
@@ -203,7 +200,7 @@ class VectorToSequence(DecodingEstimator):
         if self._y_is_flat:
             values = values[..., 0]
         answers = [values[k, :length] for k, length in enumerate(lengths)]
-        check_finite(np.array([answer.sum() for answer in answers]), 0)
+        check_finite(np.array([answer.sum() for answer in answers]), int)
         return as_objects(answers)
 
 
