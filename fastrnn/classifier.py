@@ -270,11 +270,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     def _validation_score(self, network, problem, held_out):
         codes = problem.strata[held_out]
         batch = network.batch(problem.sequences, held_out)
-
-        def score():
-            return accuracy_score(codes, filled(softmax_answer, network.forward(batch)).argmax(axis=1))
-
-        return score
+        return lambda: accuracy_score(codes, filled(softmax_answer, network.forward(batch)).argmax(axis=1))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

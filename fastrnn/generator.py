@@ -274,9 +274,8 @@ class SequenceGenerator(SequenceEstimator):
         """A stream as batch_size parts side by side: each stretch of steps is a sequence (steps * parts,)."""
         n_parts = min(self.batch_size, inputs.size)
         n_steps = inputs.size // n_parts
-        inputs, targets = (
-            np.ascontiguousarray(a[: n_parts * n_steps].reshape(n_parts, n_steps).T).ravel() for a in (inputs, targets)
-        )
+        parts = (a[: n_parts * n_steps].reshape(n_parts, n_steps) for a in (inputs, targets))
+        inputs, targets = (np.ascontiguousarray(part.T).ravel() for part in parts)
         ends = np.append(np.arange(0, n_steps, self.bptt_steps or 64), n_steps)
         return Sequences(inputs, ends * n_parts), targets
 

@@ -149,9 +149,7 @@ class _OnlineLearner(BaseEstimator):
             raise ValueError(f"x has the features {names}, but the first x had {known}; give the same ones each time")
         for name in known:
             if not _is_number(x[name]):
-                raise ValueError(
-                    f"x[{name!r}] is {x[name]!r}; float32 holds no such number: encode, impute or scale it"
-                )
+                raise ValueError(f"x[{name!r}] is {x[name]!r}; float32 holds no such number: encode, impute or scale")
         return np.array([x[name] for name in known], self.dtype)
 
     def _build(self, n_outputs):

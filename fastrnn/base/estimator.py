@@ -227,9 +227,8 @@ class SequenceEstimator(InputChecks, BaseEstimator):
             counts = np.bincount(strata)
             if counts[counts > 0].min() < 2 or n_held_out < (counts > 0).sum():
                 strata = None
-        train, held_out = train_test_split(
-            np.arange(n), test_size=n_held_out, random_state=rng.randint(2**31), stratify=strata
-        )
+        seed = rng.randint(2**31)
+        train, held_out = train_test_split(np.arange(n), test_size=n_held_out, random_state=seed, stratify=strata)
         return np.sort(train), np.sort(held_out)
 
     _record, _restored = records.record, classmethod(records.restored)

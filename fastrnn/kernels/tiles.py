@@ -272,10 +272,8 @@ def _swapped(builder, upper, lower, distance):
     n = upper.type.count
     lanes_of_upper = [k if not k & distance else n + k - distance for k in range(n)]
     lanes_of_lower = [k + distance if not k & distance else n + k for k in range(n)]
-    return [
-        builder.shuffle_vector(upper, lower, ir.Constant(ir.VectorType(INT32, n), picked))
-        for picked in (lanes_of_upper, lanes_of_lower)
-    ]
+    masks = (ir.Constant(ir.VectorType(INT32, n), picked) for picked in (lanes_of_upper, lanes_of_lower))
+    return [builder.shuffle_vector(upper, lower, mask) for mask in masks]
 
 
 @njit(**OPTIONS)

@@ -230,10 +230,8 @@ def _reduction(combine):
             while value.type.count > 1:
                 n = value.type.count // 2
                 kind = ir.VectorType(INT32, n)
-                low, high = (
-                    builder.shuffle_vector(value, value, ir.Constant(kind, [*range(k, k + n)])) for k in (0, n)
-                )
-                value = combine(builder, low, high)
+                a, b = (builder.shuffle_vector(value, value, ir.Constant(kind, [*range(k, k + n)])) for k in (0, n))
+                value = combine(builder, a, b)
             return builder.extract_element(value, INT32(0))
 
         return x.dtype(x), lower
