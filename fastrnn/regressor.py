@@ -281,23 +281,6 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             return weights
         return self._normalised(np.repeat(weights, sequences.lengths))
 
-    def _set_scale(self, targets, weights):
-        n_outputs = targets.shape[1]
-        self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
-        if self.normalize_y:
-            with np.errstate(over="ignore", invalid="ignore"):  # `_scaled` reports an overflow
-                self._y_mean = np.average(targets, axis=0, weights=weights)
-                variance = np.average((targets - self._y_mean) ** 2, axis=0, weights=weights)
-            self._y_scale = np.where(variance > 0, np.sqrt(variance), 1.0)
-
-    def _scaled(self, targets):
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = ((targets - self._y_mean) / self._y_scale).astype(self.dtype)
-        if not np.isfinite(scaled).all() or not np.isfinite(self._y_scale).all():
-            largest = targets.flat[np.argmax(np.abs(targets))]
-            raise ValueError(f"y is too large for {self.dtype}: it holds {largest}; scale it")
-        return scaled
-
     def _readout(self):
         return None if self.return_sequences else self.readout
 

@@ -277,8 +277,7 @@ class Trainer:
         if not isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
         if s.alpha > 0 and s.solver != "adamw":
-            strength = s.alpha / s.n_sequences
-            loss += add_penalty(network.gradient, network.theta, strength, network.decays)
+            loss += add_penalty(network.gradient, network.theta, s.alpha / s.n_sequences, network.decays)
         clip(network.gradient, s.clip_norm, s.clip_value)
         if s.alpha > 0 and s.solver == "adamw":
             decay(network.theta, rate * s.alpha, network.decays)
@@ -296,10 +295,8 @@ class Trainer:
 
     def _on_plateau(self, best):
         """Under "plateau", a tenth of the learning rate when half the patience is used up."""
-        if self.settings.learning_rate != "plateau":
-            return
         patience = max(1, self.settings.n_iter_no_change // 2)
-        if best.n_stale and best.n_stale % patience == 0:
+        if self.settings.learning_rate == "plateau" and best.n_stale and best.n_stale % patience == 0:
             self.plateau_factor /= 10
 
 
@@ -348,8 +345,7 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
         network.changed()
         loss = loss_and_gradient(numbers, 0)
         if settings.alpha > 0:
-            strength = settings.alpha / n
-            loss += add_penalty(network.gradient, network.theta, strength, network.decays)
+            loss += add_penalty(network.gradient, network.theta, settings.alpha / n, network.decays)
         return loss, network.gradient.astype(np.float64)
 
     def after_each(intermediate_result):

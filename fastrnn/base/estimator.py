@@ -85,13 +85,9 @@ class SequenceEstimator(InputChecks, BaseEstimator):
                 self._check_shape()
             problem = self._problem(X, y, sample_weight, goes_on, **known)
             settings = replace(self._settings(len(problem.sequences)), learning_rate="constant")
-            if goes_on:
-                self._prepare_network(problem, goes_on, None)
-                self._trainer = self._trainer.successor(settings)
-            else:
-                rng = check_random_state(self.random_state)
-                self._prepare_network(problem, goes_on, rng)
-                self._trainer = Trainer(self.network_, settings, rng)
+            rng = None if goes_on else check_random_state(self.random_state)
+            self._prepare_network(problem, goes_on, rng)
+            self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))

@@ -132,6 +132,25 @@ class InputChecks:
             )
         return weights
 
+    def _set_scale(self, targets, weights):
+        """With what targets (n, K) that are numbers are standardised for training."""
+        n_outputs = targets.shape[1]
+        self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
+        if self.normalize_y:
+            with np.errstate(over="ignore", invalid="ignore"):  # `_scaled` reports an overflow
+                self._y_mean = np.average(targets, axis=0, weights=weights)
+                variance = np.average((targets - self._y_mean) ** 2, axis=0, weights=weights)
+            self._y_scale = np.where(variance > 0, np.sqrt(variance), 1.0)
+
+    def _scaled(self, targets):
+        """The targets, standardised."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = ((targets - self._y_mean) / self._y_scale).astype(self.dtype)
+        if not np.isfinite(scaled).all() or not np.isfinite(self._y_scale).all():
+            largest = targets.flat[np.argmax(np.abs(targets))]
+            raise ValueError(f"y is too large for {self.dtype}: it holds {largest}; scale it")
+        return scaled
+
     def _check_same_classes(self, classes):
         """What a later partial_fit is told of classes must be what the first one was."""
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):

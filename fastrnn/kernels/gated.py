@@ -58,9 +58,7 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
         old = row_before(starts, firsts, s, t, B)
         for p in range(blocks):
             panel = at(panels_d, p * size)
-            start = panel
-            if is_hoisted:
-                start = at(hoisted, base + (p * room + hoisted_row) * 4 * L)
+            start = at(hoisted, base + (p * room + hoisted_row) * 4 * L) if is_hoisted else panel
             _units(h_d, c, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), d, old, row, first, n, p * L, keep)
         hoisted_row += n
         t += 1

@@ -93,9 +93,7 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
         while v < n_vectors:
             width = panel_width(n_vectors - v)
             panel = at(panels_d, depth * v * L)
-            start = panel
-            if is_hoisted:
-                start = at(hoisted, base + (v * room + hoisted_row * width) * L)
+            start = at(hoisted, base + (v * room + hoisted_row * width) * L) if is_hoisted else panel
             _units(
                 at(h_d, (B + row) * H + v * L), at(h_d, old * H), start, is_hoisted,
                 at(x_d, row * I), panel, width, n, I, H, H - v * L, nonlinearity,

@@ -43,9 +43,7 @@ class Attention:
 
     def forward(self, rows, keys, values, places, keep=False):
         """Joined rows (S_q, H), and the weights, flat; `places` is a `Places`."""
-        queries = rows
-        if self.query_layer is not None:
-            queries = self.query_layer.forward(rows, keep)
+        queries = rows if self.query_layer is None else self.query_layer.forward(rows, keep)
         queries = np.ascontiguousarray(queries)
         context = empty_aligned((len(rows), values.shape[1]), rows.dtype)
         weights = empty_aligned((places.weight_offsets[-1],), rows.dtype)

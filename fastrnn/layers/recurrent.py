@@ -93,9 +93,7 @@ class _Recurrent:
         else:
             packing = Packing(lengths, n_shards)
             rows = self._packed(x, packing)
-        key = None
-        if self.training and self.dropout > 0:
-            key = int(self._rng.randint(2**31))
+        key = int(self._rng.randint(2**31)) if self.training and self.dropout > 0 else None
         numbers = None if key is None else np.arange(B)
         rows, final = self._stack.forward(rows, packing, state, numbers, key, self.dropout, keep=self.training)
         if self.training:

@@ -231,9 +231,7 @@ class Stack:
         rows : ndarray (S, D H)
         final : tuple of ndarray (num_layers * D, B, H)
         """
-        finals, row_numbers = [], None
-        if dropout_key is not None:
-            row_numbers = sequence_numbers[packing.numbers]
+        finals, row_numbers = [], None if dropout_key is None else sequence_numbers[packing.numbers]
         for k, level in enumerate(self._levels):
             if k > 0 and dropout_key is not None:
                 dropped = empty_aligned(x.shape, x.dtype)

@@ -57,9 +57,7 @@ class EncoderDecoder(Network):
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
         H, n_states = self.decoder.hidden_size, self.decoder.n_states * self.decoder.num_layers
         self.bridge = Dense(context_size, n_states * H, dtype)
-        self.attention = None
-        if attention is not None:
-            self.attention = Attention(attention, H, context_size, dtype)
+        self.attention = None if attention is None else Attention(attention, H, context_size, dtype)
         self.head = Dense(H, n_outputs, dtype)
         super().__init__(self._named_parts(), rng)
 

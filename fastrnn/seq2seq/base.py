@@ -100,9 +100,7 @@ class DecodingEstimator(SequenceEstimator):
             source = network.source(problem.sequences, numbers)
             batch = network.target(inputs, numbers)
             share = problem.weights[batch.rows] * (len(inputs) / (len(numbers) * problem.weights.size))
-            key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
-            if self.solver == "lbfgs":
-                key = None
+            key = None if self.solver == "lbfgs" else self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
             return network.loss_and_gradient(source, batch, problem.loss, problem.targets[batch.rows], share, key)
 
         return loss_and_gradient

@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import r2_score
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -57,7 +56,7 @@ class VectorToSequence(DecodingEstimator):
 
     _shape_parameters = ("cell", "hidden_size", "num_layers", "nonlinearity", "bias", "target_embedding_dim", "dtype")
 
-    bidirectional, bptt_steps = False, None
+    bidirectional, bptt_steps, normalize_y = False, None, True
     embedding_dim, embeddings, freeze_embeddings = None, None, False
     _is_panel = False
 
@@ -142,8 +141,7 @@ class VectorToSequence(DecodingEstimator):
         if reset:
             self._y_is_flat = np.ndim(y[0]) == 1
             weights = np.repeat(weights, targets.lengths)
-            scaler = StandardScaler().fit(targets.values, sample_weight=weights)
-            self._y_mean, self._y_scale = scaler.mean_, scaler.scale_
+            self._set_scale(targets.values, weights)
         elif targets.values.shape[1] != self._y_mean.size:
             raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
         return targets
@@ -156,10 +154,7 @@ class VectorToSequence(DecodingEstimator):
     def _shifted(self, targets):
         if self.target_embedding_dim is not None:
             return super()._shifted(targets)
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = ((targets.values - self._y_mean) / self._y_scale).astype(self.dtype)
-        if not np.isfinite(scaled).all():
-            raise ValueError(f"y is too large for {self.dtype}: its standardised values overflow; scale it")
+        scaled = self._scaled(targets.values)
         before = np.roll(scaled, 1, axis=0)
         before[targets.offsets[:-1]] = 0
         is_last = np.zeros((len(scaled), 1), self.dtype)
