@@ -129,6 +129,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }  # fmt: skip
 
+    _shape_parameters = *SequenceEstimator._shape_parameters, "readout"
+
     def __init__(
         self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout=0.0, readout="max", embedding_dim=None, embeddings=None, freeze_embeddings=False, solver="adam",

@@ -72,10 +72,7 @@ class SequenceGenerator(SequenceEstimator):
 
     _parameter_constraints = SHARED_CONSTRAINTS | {"embedding_dim": [COUNT], "stateful": ["boolean"]}
 
-    _shape_parameters = (
-        *(n for n in SequenceEstimator._shape_parameters if n not in ("readout", "bidirectional")),
-        "stateful",
-    )
+    _shape_parameters = *(name for name in SequenceEstimator._shape_parameters if name != "bidirectional"), "stateful"
 
     readout, bidirectional = None, False
     """A row of outputs for each step; a model of the next token must not see it."""

@@ -144,7 +144,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         "quantile": [Interval(Real, 0, 1, closed="neither")],
     }
 
-    _shape_parameters = (*SequenceEstimator._shape_parameters, "return_sequences")
+    _shape_parameters = *SequenceEstimator._shape_parameters, "readout", "return_sequences"
 
     def __init__(
         self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,

@@ -75,10 +75,7 @@ class SequenceTagger(SequenceEstimator):
         "character_embedding_dim": [COUNT, None], "character_hidden_size": [COUNT],
     }  # fmt: skip
 
-    _shape_parameters = (
-        *(name for name in SequenceEstimator._shape_parameters if name != "readout"),
-        "crf", "character_embedding_dim", "character_hidden_size",
-    )  # fmt: skip
+    _shape_parameters = *SequenceEstimator._shape_parameters, "crf", "character_embedding_dim", "character_hidden_size"
 
     readout = None
     """A row of outputs for each step."""

@@ -47,8 +47,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
     """
 
     _shape_parameters = (
-        "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "readout",
-        "embedding_dim", "dtype",
+        "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "embedding_dim", "dtype"
     )  # fmt: skip
     """Those that a network keeps for life."""
 

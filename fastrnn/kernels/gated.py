@@ -90,10 +90,8 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep,
             for k in range(t - t % HOISTED_STEPS, t):
                 room += counts[s, k]
             old = row_before(starts, firsts, s, t, B)
-            _units(
-                h_d, c, gates_d, x_d, panel, at(hoisted, room * 4 * L), True, (B, I, H, P), d, old,
-                row, first, n, p * L, keep,
-            )  # fmt: skip
+            start = at(hoisted, room * 4 * L)
+            _units(h_d, c, gates_d, x_d, panel, start, True, (B, I, H, P), d, old, row, first, n, p * L, keep)
 
 
 @njit(**OPTIONS)

@@ -320,9 +320,8 @@ def _bytes(scalar):
 
 def _masked(builder, name, vector_type, result, arguments):
     suffix = f"v{vector_type.count}f{8 * _bytes(vector_type.element)}.p0"
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(result, [a.type for a in arguments]), f"llvm.masked.{name}.{suffix}"
-    )
+    form = ir.FunctionType(result, [a.type for a in arguments])
+    function = cgutils.get_or_insert_function(builder.module, form, f"llvm.masked.{name}.{suffix}")
     return builder.call(function, arguments)
 
 

@@ -146,10 +146,8 @@ class Stack:
         self.n_directions = 2 if bidirectional else 1
         self.n_states, self.n_gates = cell.n_states, cell.n_gates
         self.parameters = Parameters(self._shapes(cell.n_gates), self.dtype)
-        self._levels = [
-            Level(cell, self.parameters, k, self._level_input(k), hidden_size, self.n_directions)
-            for k in range(num_layers)
-        ]
+        sizes = hidden_size, self.n_directions
+        self._levels = [Level(cell, self.parameters, k, self._level_input(k), *sizes) for k in range(num_layers)]
         self._tape = None
 
     def __getstate__(self):
@@ -278,9 +276,8 @@ class Stack:
         packing, row_numbers, dropout_key, dropout = self._tape
         d_initials = []
         for k in range(self.num_layers - 1, -1, -1):
-            d_rows, d_states = self._levels[k].backward(
-                d_rows, self._of_level(d_final, k, packing), packing, input_grad or k > 0, bptt_steps
-            )
+            d_last = self._of_level(d_final, k, packing)
+            d_rows, d_states = self._levels[k].backward(d_rows, d_last, packing, input_grad or k > 0, bptt_steps)
             if k > 0 and dropout_key is not None:
                 drop(d_rows, d_rows, dropout_key + k, row_numbers, packing.steps, dropout)
             d_initials.insert(0, d_states)

@@ -63,10 +63,7 @@ class SequenceToSequence(DecodingEstimator):
         "target_embedding_dim": [COUNT], "max_length": [COUNT, None],
     }  # fmt: skip
 
-    _shape_parameters = (
-        *(name for name in SequenceEstimator._shape_parameters if name != "readout"),
-        "target_embedding_dim", "attention",
-    )  # fmt: skip
+    _shape_parameters = *SequenceEstimator._shape_parameters, "target_embedding_dim", "attention"
 
     bptt_steps = None
 
