@@ -12,14 +12,6 @@ from fastrnn.training import DivergenceError
 __version__ = VERSION
 
 __all__ = [
-    "DivergenceError",
-    "SequenceClassifier",
-    "SequenceGenerator",
-    "SequenceRegressor",
-    "SequenceTagger",
-    "SequenceToSequence",
-    "StorageError",
-    "VectorToSequence",
-    "load",
-    "save",
-]
+    "DivergenceError", "SequenceClassifier", "SequenceGenerator", "SequenceRegressor", "SequenceTagger",
+    "SequenceToSequence", "StorageError", "VectorToSequence", "load", "save",
+]  # fmt: skip

@@ -125,19 +125,19 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """
 
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        "readout": [StrOptions(set(READOUTS))],
+        **SHARED_CONSTRAINTS, "readout": [StrOptions(set(READOUTS))],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+    }  # fmt: skip
+
+    _shape_parameters = *SequenceEstimator._shape_parameters, "readout"
 
     def __init__(
-        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
-        bias=True, dropout=0.0, readout="max", embedding_dim=None, embeddings=None,
-        freeze_embeddings=False, solver="adam", learning_rate_init=5e-3, learning_rate="constant",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=60, shuffle=True,
-        clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, warm_start=False,
-        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None,
+        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+        dropout=0.0, readout="max", embedding_dim=None, embeddings=None, freeze_embeddings=False, solver="adam",
+        learning_rate_init=5e-3, learning_rate="constant", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32",
+        n_jobs=None, random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 
@@ -272,11 +272,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     def _validation_score(self, network, problem, held_out):
         codes = problem.strata[held_out]
         batch = network.batch(problem.sequences, held_out)
-
-        def score():
-            return accuracy_score(codes, filled(softmax_answer, network.forward(batch)).argmax(axis=1))
-
-        return score
+        return lambda: accuracy_score(codes, filled(softmax_answer, network.forward(batch)).argmax(axis=1))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
-from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
 from fastrnn.sequences import Sequences, as_sequences, count_shards, next_tokens, regular_packing
@@ -70,27 +70,19 @@ class SequenceGenerator(SequenceEstimator):
     ['acad']
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        "embedding_dim": SHARED_CONSTRAINTS["embedding_dim"][:1],
-        "stateful": ["boolean"],
-    }
+    _parameter_constraints = SHARED_CONSTRAINTS | {"embedding_dim": [COUNT], "stateful": ["boolean"]}
 
-    _shape_parameters = (
-        *(n for n in SequenceEstimator._shape_parameters if n not in ("readout", "bidirectional")),
-        "stateful",
-    )  # fmt: skip
+    _shape_parameters = *(name for name in SequenceEstimator._shape_parameters if name != "bidirectional"), "stateful"
 
     readout, bidirectional = None, False
     """A row of outputs for each step; a model of the next token must not see it."""
 
     def __init__(
-        self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True,
-        dropout=0.0, embedding_dim=64, embeddings=None, freeze_embeddings=False, stateful=False,
-        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
-        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,
-        clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
-        n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
+        self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0,
+        embedding_dim=64, embeddings=None, freeze_embeddings=False, stateful=False, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
         random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())
@@ -164,9 +156,7 @@ class SequenceGenerator(SequenceEstimator):
         )  # fmt: skip
         return np.fromiter(tokens, np.int64)
 
-    def iter_sample(
-        self, prefix=None, length=None, *, temperature=1.0, top_k=None, top_p=None, random_state=None
-    ):  # fmt: skip
+    def iter_sample(self, prefix=None, length=None, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
         """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops.
 
         With a `Tokenizer`'s ``names = tokenizer.get_feature_names_out()``, ``print(names[token], end="")`` shows each.
@@ -238,9 +228,7 @@ class SequenceGenerator(SequenceEstimator):
     def _check_parameters(self):
         super()._check_parameters()
         if self.stateful and self.solver == "lbfgs":
-            raise ValueError(
-                "solver='lbfgs' reads all data at once, stateful=True a stretch at a time: set one of them"
-            )
+            raise ValueError("solver='lbfgs' reads all data at once, stateful=True a stretch at a time: set either")
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
@@ -260,9 +248,8 @@ class SequenceGenerator(SequenceEstimator):
 
     def _rules(self, n_outputs):
         n_tokens = n_outputs - (not self._shape["stateful"])
-        expect(
-            self._sizes["inputs"] == n_outputs, f"its table has {self._sizes['inputs']} rows for {n_outputs} outputs"
-        )
+        n_rows = self._sizes["inputs"]
+        expect(n_rows == n_outputs, f"its table has {n_rows} rows for {n_outputs} outputs")
         return {"n_tokens_": n_tokens, "_boundary": None if self._shape["stateful"] else n_tokens}
 
     def _prepare_network(self, problem, goes_on, rng):
@@ -284,9 +271,8 @@ class SequenceGenerator(SequenceEstimator):
         """A stream as batch_size parts side by side: each stretch of steps is a sequence (steps * parts,)."""
         n_parts = min(self.batch_size, inputs.size)
         n_steps = inputs.size // n_parts
-        inputs, targets = (
-            np.ascontiguousarray(a[: n_parts * n_steps].reshape(n_parts, n_steps).T).ravel() for a in (inputs, targets)
-        )
+        parts = (a[: n_parts * n_steps].reshape(n_parts, n_steps) for a in (inputs, targets))
+        inputs, targets = (np.ascontiguousarray(part.T).ravel() for part in parts)
         ends = np.append(np.arange(0, n_steps, self.bptt_steps or 64), n_steps)
         return Sequences(inputs, ends * n_parts), targets
 
@@ -307,9 +293,7 @@ class SequenceGenerator(SequenceEstimator):
             key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
             # Steps count alike, also in a last stretch that is shorter.
             weights = np.full(targets.size, len(problem.sequences) / problem.targets.size)
-            loss = network.loss_and_gradient(
-                batch, cross_entropy, targets, weights, key, state=state if k > 0 else None
-            )
+            loss = network.loss_and_gradient(batch, cross_entropy, targets, weights, key, state=state if k else None)
             state = network.final_state
             return loss
 

@@ -3,16 +3,16 @@
 from contextlib import suppress
 from copy import deepcopy
 from math import sqrt
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator
 from fastrnn.kernels import rtrl
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import NONLINEARITIES
@@ -71,13 +71,9 @@ class _OnlineLearner(BaseEstimator):
 
     _supervised = True  # River asks
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        "gradient": [StrOptions({"rtrl", "bptt"})],
-        "bptt_steps": [Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions({"adam", "sgd", "rmsprop"})],
-        "classes": ["array-like", None],
-        "normalize_y": ["boolean"],
-    }
+        **SHARED_CONSTRAINTS, "gradient": [StrOptions({"rtrl", "bptt"})], "bptt_steps": [COUNT],
+        "solver": [StrOptions({"adam", "sgd", "rmsprop"})], "classes": ["array-like", None], "normalize_y": ["boolean"],
+    }  # fmt: skip
     _store, _unchanged_on_error = SequenceEstimator._store, SequenceEstimator._unchanged_on_error
     __sklearn_is_fitted__ = SequenceEstimator.__sklearn_is_fitted__
 
@@ -153,9 +149,7 @@ class _OnlineLearner(BaseEstimator):
             raise ValueError(f"x has the features {names}, but the first x had {known}; give the same ones each time")
         for name in known:
             if not _is_number(x[name]):
-                raise ValueError(
-                    f"x[{name!r}] is {x[name]!r}; float32 holds no such number: encode, impute or scale it"
-                )
+                raise ValueError(f"x[{name!r}] is {x[name]!r}; float32 holds no such number: encode, impute or scale")
         return np.array([x[name] for name in known], self.dtype)
 
     def _build(self, n_outputs):
@@ -444,11 +438,8 @@ class OnlineRegressor(_OnlineLearner):
 
     _loss = staticmethod(squared)
     _fitted_rules = {
-        "feature_names_in_": _are_keys,
-        "_y_moments": _are_moments,
-        "_y_mean": _is_number,
-        "_y_scale": _is_positive,
-    }
+        "feature_names_in_": _are_keys, "_y_moments": _are_moments, "_y_mean": _is_number, "_y_scale": _is_positive
+    }  # fmt: skip
 
     def __init__(
         self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20, solver="rmsprop",

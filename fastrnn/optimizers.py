@@ -27,10 +27,6 @@ class Optimizer:
         self.first, self.second = np.zeros((2, size), dtype)
         self.n_steps = 0
 
-    def recall(self, other):
-        """Take over the memory of another of the same name and size."""
-        self.first[:], self.second[:], self.n_steps = other.first, other.second, other.n_steps
-
     def step(self, theta, gradient, rate):
         """Move theta against the gradient."""
         self.n_steps += 1
@@ -77,16 +73,14 @@ def sgd(theta, gradient, velocity, rate, momentum, nesterov):
 @njit(**OPTIONS)
 def decay(theta, share, decays):
     """theta -= share * theta where `decays`: decoupled decay (Loshchilov and Hutter 2019)."""
-    factor = theta.dtype.type(share)
     for k in range(theta.size):
-        theta[k] -= factor * theta[k] * decays[k]
+        theta[k] -= theta.dtype.type(share) * theta[k] * decays[k]
 
 
 @njit(**OPTIONS)
 def add_penalty(gradient, theta, alpha, decays):
     """gradient += alpha theta where `decays`; returns alpha / 2 times the sum of their squares."""
-    factor = theta.dtype.type(alpha)
-    total = 0.0
+    factor, total = theta.dtype.type(alpha), 0.0
     for k in range(theta.size):
         gradient[k] += factor * theta[k] * decays[k]
         total += theta[k] * theta[k] * decays[k]
@@ -100,18 +94,9 @@ def norm(vector):
     The sums are of float64: squares of float32 overflow from 2e19 on.
     """
     sums = np.zeros(8)
-    whole = vector.size - vector.size % 8
-    for first in range(0, whole, 8):
-        for k in range(8):
-            value = float64(vector[first + k])
-            sums[k] += value * value
-    for k in range(vector.size - whole):
-        value = float64(vector[whole + k])
-        sums[k] += value * value
-    total = 0.0
-    for k in range(8):
-        total += sums[k]
-    return sqrt(total)
+    for k in range(vector.size):
+        sums[k % 8] += float64(vector[k]) ** 2
+    return sqrt(sums.sum())
 
 
 def clip(gradient, clip_norm, clip_value):

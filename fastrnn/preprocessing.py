@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.records import store
 from fastrnn.storage import check, expect, strings
 
 
@@ -83,29 +84,18 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     _parameter_constraints = {
         "level": [StrOptions({"word", "char"})],
-        "lowercase": ["boolean"],
+        **dict.fromkeys(("lowercase", "start", "end"), ["boolean"]),
         "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None],
         "token_pattern": [str],
         "min_count": [Interval(Integral, 1, None, closed="left")],
-        "max_tokens": [Interval(Integral, 1, None, closed="left"), None],
-        "start": ["boolean"],
-        "end": ["boolean"],
-        "max_characters": [Interval(Integral, 1, None, closed="left"), None],
+        **dict.fromkeys(("max_tokens", "max_characters"), [Interval(Integral, 1, None, closed="left"), None]),
     }
 
     def __init__(
         self, *, level="word", lowercase=False, strip_accents=None, token_pattern=r"\w+|[^\w\s]",
         min_count=1, max_tokens=None, start=False, end=False, max_characters=None,
     ):  # fmt: skip
-        self.level = level
-        self.lowercase = lowercase
-        self.strip_accents = strip_accents
-        self.token_pattern = token_pattern
-        self.min_count = min_count
-        self.max_tokens = max_tokens
-        self.start = start
-        self.end = end
-        self.max_characters = max_characters
+        store(self, locals())
 
     def fit(self, X, y=None):
         """Learn which tokens there are.
@@ -294,9 +284,7 @@ def _split_all(X, split, may_be_empty):
     for k, text in enumerate(_check_texts(X)):
         pairs = split(text)
         if not pairs and not may_be_empty:
-            raise ValueError(
-                f"X[{k}] has no token, it is {text!r:.60}; leave it out, or fit with start=True or end=True"
-            )
+            raise ValueError(f"X[{k}] has no token, it is {text!r:.60}; leave it out, or set start=True or end=True")
         yield pairs
 
 
@@ -314,9 +302,7 @@ def _check_texts(X):
     for k, text in enumerate(texts):
         tokens = text if isinstance(text, (list, tuple, np.ndarray)) else [text]
         if not all(isinstance(token, str) for token in tokens):
-            raise ValueError(
-                f"X[{k}] is {text!r:.60}, but must be a str or a list of them: leave it out, or convert it"
-            )
+            raise ValueError(f"X[{k}] is {text!r:.60}, but must be a str or a list of them: leave it out or convert it")
         if isinstance(text, str) != isinstance(texts[0], str):
             raise ValueError(f"X[{k}] is {text!r:.60}, but X[0] is {texts[0]!r:.60}: split all into tokens, or none")
     return texts

@@ -21,6 +21,12 @@ IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start"}
 """Parameters that a run may go on with others of; draws are the checkpoint's."""
 
 
+def store(estimator, parameters):
+    """Set the attributes of a constructor's locals(), each under its own name, as scikit-learn wants them."""
+    for name in estimator._get_param_names():
+        setattr(estimator, name, parameters[name])
+
+
 def record(estimator):
     """The tree of a fitted estimator; callbacks, and a generator of random numbers, are left out."""
     check_is_fitted(estimator, "network_")

@@ -138,24 +138,22 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     _parameter_constraints = {
         **SHARED_CONSTRAINTS,
+        **dict.fromkeys(("return_sequences", "normalize_y"), ["boolean"]),
         "readout": [StrOptions(set(READOUTS))],
-        "return_sequences": ["boolean"],
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")],
-        "normalize_y": ["boolean"],
     }
 
-    _shape_parameters = (*SequenceEstimator._shape_parameters, "return_sequences")
+    _shape_parameters = *SequenceEstimator._shape_parameters, "readout", "return_sequences"
 
     def __init__(
-        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh",
-        bias=True, dropout=0.0, readout="last", embedding_dim=None, embeddings=None,
-        freeze_embeddings=False, return_sequences=False, loss="squared_error", quantile=0.5,
-        normalize_y=True, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=60, shuffle=True,
-        clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32",
-        n_jobs=None, random_state=None, verbose=False, callbacks=None,
+        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
+        dropout=0.0, readout="last", embedding_dim=None, embeddings=None, freeze_embeddings=False,
+        return_sequences=False, loss="squared_error", quantile=0.5, normalize_y=True, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
+        random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 
@@ -282,23 +280,6 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         if not self.return_sequences:
             return weights
         return self._normalised(np.repeat(weights, sequences.lengths))
-
-    def _set_scale(self, targets, weights):
-        n_outputs = targets.shape[1]
-        self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
-        if self.normalize_y:
-            with np.errstate(over="ignore", invalid="ignore"):  # `_scaled` reports an overflow
-                self._y_mean = np.average(targets, axis=0, weights=weights)
-                variance = np.average((targets - self._y_mean) ** 2, axis=0, weights=weights)
-            self._y_scale = np.where(variance > 0, np.sqrt(variance), 1.0)
-
-    def _scaled(self, targets):
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = ((targets - self._y_mean) / self._y_scale).astype(self.dtype)
-        if not np.isfinite(scaled).all() or not np.isfinite(self._y_scale).all():
-            largest = targets.flat[np.argmax(np.abs(targets))]
-            raise ValueError(f"y is too large for {self.dtype}: it holds {largest}; scale it")
-        return scaled
 
     def _readout(self):
         return None if self.return_sequences else self.readout

@@ -260,10 +260,8 @@ class Packing:
         rows[self.rows_of(offsets[:-1])] = self.all_rows
         return rows, offsets
 
-    @property
-    def is_regular(self):
-        """Whether packed row t * B + b is step t of sequence b."""
-        return False
+    is_regular = False
+    """Whether packed row t * B + b is step t of sequence b."""
 
 
 class RegularPacking(Packing):
@@ -288,9 +286,7 @@ class RegularPacking(Packing):
         self.first_rows = np.arange(B)
         self.last_rows = (T - 1) * B + np.arange(B)
 
-    @property
-    def is_regular(self):
-        return True
+    is_regular = True
 
 
 @lru_cache(maxsize=16)

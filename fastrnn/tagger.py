@@ -1,14 +1,12 @@
 """Sequence to a label, or several, at each step."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils import check_consistent_length
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn import storage
-from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
@@ -73,30 +71,23 @@ class SequenceTagger(SequenceEstimator):
     """
 
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        "crf": ["boolean"],
-        "character_embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
-        "character_hidden_size": [Interval(Integral, 1, None, closed="left")],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+        **SHARED_CONSTRAINTS, "crf": ["boolean"], "class_weight": [dict, StrOptions({"balanced"}), None],
+        "character_embedding_dim": [COUNT, None], "character_hidden_size": [COUNT],
+    }  # fmt: skip
 
-    _shape_parameters = (
-        *(name for name in SequenceEstimator._shape_parameters if name != "readout"),
-        "crf", "character_embedding_dim", "character_hidden_size",
-    )  # fmt: skip
+    _shape_parameters = *SequenceEstimator._shape_parameters, "crf", "character_embedding_dim", "character_hidden_size"
 
     readout = None
     """A row of outputs for each step."""
 
     def __init__(
-        self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True,
-        nonlinearity="tanh", bias=True, dropout=0.0, embedding_dim=None, embeddings=None,
-        freeze_embeddings=False, character_embedding_dim=None, character_hidden_size=32, crf=False,
-        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
-        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0,
-        clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
-        n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32",
-        n_jobs=None, random_state=None, verbose=False, callbacks=None,
+        self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+        dropout=0.0, embedding_dim=None, embeddings=None, freeze_embeddings=False, character_embedding_dim=None,
+        character_hidden_size=32, crf=False, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
+        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0,
+        clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None,
+        class_weight=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 
@@ -223,14 +214,10 @@ class SequenceTagger(SequenceEstimator):
 
     def _encode(self, labels, sequences):
         """Targets of the steps: numbers of classes (S,), or 0 and 1 (S, K)."""
-        if self._is_multilabel:
-            wrong = np.ones(len(labels), bool)
-            if labels.ndim == 2 and labels.shape[1] == len(self.classes_):
-                wrong = ~np.isin(labels, (0, 1)).all(axis=1)
-        elif labels.ndim == 2:
-            wrong = np.ones(len(labels), bool)
-        else:
-            wrong = ~np.isin(labels, self.classes_)
+        wrong = np.ones(len(labels), bool)
+        allowed, form = ((0, 1), (len(self.classes_),)) if self._is_multilabel else (self.classes_, ())
+        if labels.shape[1:] == form:
+            wrong = ~np.isin(labels, allowed).reshape(len(labels), -1).all(axis=1)
         if wrong.any():
             row = int(np.argmax(wrong))
             k = sequences.number_of(row)

@@ -36,7 +36,7 @@ class Settings:
     learning_rate_init: float
     learning_rate: str
     momentum: float
-    nesterov: bool
+    nesterovs_momentum: bool
     alpha: float
     n_sequences: int
     batch_size: int
@@ -179,7 +179,7 @@ class Trainer:
         self.network, self.settings, self.rng = network, settings, rng
         s = settings
         theta = network.theta
-        self.optimizer = Optimizer(s.solver, theta.size, theta.dtype, s.momentum, s.nesterov)
+        self.optimizer = Optimizer(s.solver, theta.size, theta.dtype, s.momentum, s.nesterovs_momentum)
         self.history = History()
         self.plateau_factor = 1.0
         self.best = _Best(s.n_iter_no_change, s.tol)
@@ -188,10 +188,9 @@ class Trainer:
         """A trainer that goes on from here with other settings; this one stays as it is."""
         # The generator's copy: should training on fail, this one is as it was.
         other = Trainer(self.network, settings, deepcopy(self.rng))
-        other.history = History(self.history.losses.copy(), self.history.scores.copy())
-        other.plateau_factor = self.plateau_factor
+        other.history, other.plateau_factor = deepcopy(self.history), self.plateau_factor
         if settings.solver == self.settings.solver:
-            other.optimizer.recall(self.optimizer)
+            vars(other.optimizer).update(deepcopy(self.memory()["optimizer"]))
         return other
 
     def memory(self):
@@ -278,8 +277,7 @@ class Trainer:
         if not isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
         if s.alpha > 0 and s.solver != "adamw":
-            strength = s.alpha / s.n_sequences
-            loss += add_penalty(network.gradient, network.theta, strength, network.decays)
+            loss += add_penalty(network.gradient, network.theta, s.alpha / s.n_sequences, network.decays)
         clip(network.gradient, s.clip_norm, s.clip_value)
         if s.alpha > 0 and s.solver == "adamw":
             decay(network.theta, rate * s.alpha, network.decays)
@@ -297,10 +295,8 @@ class Trainer:
 
     def _on_plateau(self, best):
         """Under "plateau", a tenth of the learning rate when half the patience is used up."""
-        if self.settings.learning_rate != "plateau":
-            return
         patience = max(1, self.settings.n_iter_no_change // 2)
-        if best.n_stale and best.n_stale % patience == 0:
+        if self.settings.learning_rate == "plateau" and best.n_stale and best.n_stale % patience == 0:
             self.plateau_factor /= 10
 
 
@@ -349,11 +345,10 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
         network.changed()
         loss = loss_and_gradient(numbers, 0)
         if settings.alpha > 0:
-            strength = settings.alpha / n
-            loss += add_penalty(network.gradient, network.theta, strength, network.decays)
+            loss += add_penalty(network.gradient, network.theta, settings.alpha / n, network.decays)
         return loss, network.gradient.astype(np.float64)
 
-    def after_iteration(intermediate_result):
+    def after_each(intermediate_result):
         nonlocal theta
         theta = intermediate_result.x.copy()
         history.losses.append(float(intermediate_result.fun))
@@ -368,10 +363,7 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
     if settings.tol is not None:
         options["ftol"] = settings.tol
     try:
-        result = minimize(
-            value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_iteration,
-            options=options,
-        )  # fmt: skip
+        result = minimize(value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_each, options=options)
         if not isfinite(result.fun):
             raise DivergenceError(f"the loss became {result.fun}: raise alpha (now {settings.alpha}), or scale X")
         theta = result.x

@@ -26,8 +26,8 @@ RANKS = [
         "kernels.crf",
         "kernels.attention",
     ]
-    + ["kernels.rtrl", "threads", "sequences", "params", "losses", "optimizers"],
-    ["kernels.gated"],
+    + ["kernels.rtrl", "threads", "sequences", "params", "optimizers"],
+    ["kernels.gated", "losses"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network", "records"],

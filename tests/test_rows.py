@@ -5,6 +5,7 @@ import pytest
 import reference as ref
 
 from fastrnn.kernels import rows as kernel
+from fastrnn.layers.readouts import Max, Mean
 from fastrnn.sequences import Packing
 
 WIDTHS = [1, 7, 16, 33]
@@ -19,33 +20,22 @@ def normal(*shape, dtype="float32", seed=0):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_copy_and_add(width):
+def test_copy(width):
     source, picked = normal(11, width + 5), np.array([3, 3, 0, 10, 7])
-    for move, start in ((kernel.copy_rows, 0), (kernel.add_rows, 1)):
-        out = normal(5, width + 4, seed=1)
-        expected = out.copy()
-        expected[:, 2 : 2 + width] *= start
-        expected[:, 2 : 2 + width] += source[picked, 3 : 3 + width]
-        move(out, 2, source, 3, picked, width)
-        assert (out == expected).all()
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_scatter(width):
-    source, picked = normal(4, width + 3), np.array([8, 0, 5, 2])
-    out = normal(9, width + 2, seed=1)
+    out = normal(5, width + 4, seed=1)
     expected = out.copy()
-    expected[picked, :width] = source[:, :width]
-    kernel.scatter_rows(out, source, picked, width)
+    expected[:, 2 : 2 + width] = source[picked, 3 : 3 + width]
+    kernel.copy_rows(out, 2, source, 3, picked, width)
     assert (out == expected).all()
 
 
-def test_scatter_add_adds_rows_that_come_again():
-    source, picked = normal(6, 7), np.array([1, 0, 1, 1, 4, 0])
-    out = normal(5, 5, seed=1)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_scatter_add_adds_rows_that_come_again(width):
+    source, picked = normal(6, width + 2), np.array([1, 0, 1, 1, 4, 0])
+    out = normal(5, width + 1, seed=1)
     expected = out.copy()
-    np.add.at(expected, picked, source[:, :5])
-    kernel.scatter_add_rows(out, source, picked, 5)
+    np.add.at(expected[:, :width], picked, source[:, :width])
+    kernel.scatter_add_rows(out, source, picked, width)
     assert (out == expected).all()
 
 
@@ -120,10 +110,9 @@ def test_mean(F):
     out = np.full((9, F), np.nan)
     kernel.pool_mean(out, x, *by_shard)
     ref.assert_within(1e-15, out, np.array([s.sum(axis=0) / len(s) for s in sequences]))
-    d_out, d_x = normal(9, F, dtype="float64", seed=1), np.full(x.shape, np.nan)
-    kernel.pool_mean_backward(d_x, d_out, *by_shard)
-    lengths = np.array(LENGTHS)[packing.order]
-    ref.assert_within(1e-15, d_x, (d_out / lengths[:, None])[packing.places])
+    d_out = normal(9, F + 2, dtype="float64", seed=1)
+    d_x = Mean.backward(d_out, None, packing, 1, F)
+    ref.assert_within(1e-15, d_x, (d_out / np.array(LENGTHS)[:, None])[packing.numbers, :F])
 
 
 @pytest.mark.parametrize("F", [1, 7, 33])
@@ -133,8 +122,8 @@ def test_max(F):
     x[packing.steps > 3] = np.round(x[packing.steps > 3])  # some ties
     out, where = np.full((9, F), np.nan), np.full((9, F), -1)
     kernel.pool_max(out, where, x, *by_shard)
-    d_out, d_x = normal(9, F, dtype="float64", seed=1), np.zeros(x.shape)
-    kernel.pool_max_backward(d_x, d_out, where)
+    d_out = normal(9, F + 2, dtype="float64", seed=1)
+    d_x, d_out = Max.backward(d_out, where, packing, 1, F), d_out[packing.order, :F]
     for b in range(9):
         rows = np.flatnonzero(packing.places == b)
         assert (out[b] == x[rows].max(axis=0)).all()

@@ -22,7 +22,7 @@ from fastrnn.training import (
 )
 
 SETTINGS = Settings(
-    solver="sgd", learning_rate_init=0.1, learning_rate="constant", momentum=0.0, nesterov=False,
+    solver="sgd", learning_rate_init=0.1, learning_rate="constant", momentum=0.0, nesterovs_momentum=False,
     alpha=0.0, n_sequences=10, batch_size=4, max_iter=5, shuffle=True, clip_norm=None,
     clip_value=None,    n_iter_no_change=2, tol=None, verbose=False,
 )  # fmt: skip

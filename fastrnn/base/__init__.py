@@ -1,6 +1,6 @@
 """The estimators' base."""
 
 from fastrnn.base.estimator import Problem, SequenceEstimator
-from fastrnn.base.inputs import SHARED_CONSTRAINTS
+from fastrnn.base.inputs import COUNT, SHARED_CONSTRAINTS, check_finite
 
-__all__ = ["SHARED_CONSTRAINTS", "Problem", "SequenceEstimator"]
+__all__ = ["COUNT", "SHARED_CONSTRAINTS", "Problem", "SequenceEstimator", "check_finite"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from numbers import Integral
 
@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
-from fastrnn.base.inputs import InputChecks
+from fastrnn.base.inputs import InputChecks, check_finite
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import log_odds
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Encoder, make_cell
@@ -47,15 +47,11 @@ class SequenceEstimator(InputChecks, BaseEstimator):
     """
 
     _shape_parameters = (
-        "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "readout",
-        "embedding_dim", "dtype",
+        "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "embedding_dim", "dtype"
     )  # fmt: skip
     """Those that a network keeps for life."""
 
-    def _store(self, parameters):
-        """Set the attributes of a constructor's locals(), each under its own name, as scikit-learn wants them."""
-        for name in self._get_param_names():
-            setattr(self, name, parameters[name])
+    _store = records.store
 
     # ----------------------------------------------------------------------------------- training
 
@@ -88,13 +84,9 @@ class SequenceEstimator(InputChecks, BaseEstimator):
                 self._check_shape()
             problem = self._problem(X, y, sample_weight, goes_on, **known)
             settings = replace(self._settings(len(problem.sequences)), learning_rate="constant")
-            if goes_on:
-                self._prepare_network(problem, goes_on, None)
-                self._trainer = self._trainer.successor(settings)
-            else:
-                rng = check_random_state(self.random_state)
-                self._prepare_network(problem, goes_on, rng)
-                self._trainer = Trainer(self.network_, settings, rng)
+            rng = None if goes_on else check_random_state(self.random_state)
+            self._prepare_network(problem, goes_on, rng)
+            self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
@@ -168,12 +160,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
         return SequenceNetwork(self._new_encoder(), sizes["outputs"], self._readout(), sizes["steps"] or None, rng)
 
     def _new_encoder(self):
-        recurrent = {
-            "hidden_size": self.hidden_size,
-            "num_layers": self.num_layers,
-            "bidirectional": self.bidirectional,
-            "bias": self.bias,
-        }
+        recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         embedding = None if self.embedding_dim is None else self._new_embedding()
         return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dropout, self.dtype)
@@ -185,14 +172,8 @@ class SequenceEstimator(InputChecks, BaseEstimator):
         return self.readout
 
     def _settings(self, n_sequences):
-        return Settings(
-            solver=self.solver, learning_rate_init=self.learning_rate_init,
-            learning_rate=self.learning_rate, momentum=self.momentum,
-            nesterov=self.nesterovs_momentum, alpha=self.alpha, n_sequences=n_sequences,
-            batch_size=self.batch_size, max_iter=self.max_iter, shuffle=self.shuffle,
-            clip_norm=self.clip_norm, clip_value=self.clip_value,
-            n_iter_no_change=self.n_iter_no_change, tol=self.tol, verbose=bool(self.verbose),
-        )  # fmt: skip
+        own = {field.name: getattr(self, field.name) for field in fields(Settings) if field.name != "n_sequences"}
+        return Settings(n_sequences=n_sequences, **own)
 
     def _train(self, problem, run):
         trainer, lengths = self._trainer, problem.sequences.lengths
@@ -205,10 +186,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
             train, held_out = self._split(lengths.size, problem.strata, run.rng)
             score = self._validation_score(self.network_, problem, held_out)
         run.go_on(trainer)
-        trainer.fit(
-            lambda numbers, epoch: objective(train[numbers], epoch),
-            lengths[train], score, callbacks, run.save,
-        )  # fmt: skip
+        trainer.fit(lambda numbers, epoch: objective(train[numbers], epoch), lengths[train], score, callbacks, run.save)
 
     def _set_history(self):
         history = self._trainer.history
@@ -228,9 +206,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
             chosen = batch.rows if network.readout is None else batch.numbers
             # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
             share = problem.weights[chosen] * (len(sequences) / (len(numbers) * problem.weights.size))
-            return network.loss_and_gradient(
-                batch, problem.loss, problem.targets[chosen], share, key, self.bptt_steps or 0
-            )
+            return network.loss_and_gradient(batch, problem.loss, problem.targets[chosen], share, key, self.bptt_steps)
 
         return loss_and_gradient
 
@@ -246,9 +222,8 @@ class SequenceEstimator(InputChecks, BaseEstimator):
             counts = np.bincount(strata)
             if counts[counts > 0].min() < 2 or n_held_out < (counts > 0).sum():
                 strata = None
-        train, held_out = train_test_split(
-            np.arange(n), test_size=n_held_out, random_state=rng.randint(2**31), stratify=strata
-        )
+        seed = rng.randint(2**31)
+        train, held_out = train_test_split(np.arange(n), test_size=n_held_out, random_state=seed, stratify=strata)
         return np.sort(train), np.sort(held_out)
 
     _record, _restored = records.record, classmethod(records.restored)
@@ -299,15 +274,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
         self._check_known(sequences)
         with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             outputs = self.network_.predict(sequences)
-        finite = np.isfinite(outputs).all(axis=1)
-        if not finite.all():
-            row = int(np.argmin(finite))
-            if self.network_.readout is None:
-                row = sequences.number_of(row)
-            raise ValueError(
-                f"X[{row}] makes the network's outputs overflow: it is longer, or its values are larger, than what "
-                "the network was trained on"
-            )
+        check_finite(outputs, sequences.number_of if self.network_.readout is None else int)
         return outputs, sequences
 
     def __sklearn_is_fitted__(self):

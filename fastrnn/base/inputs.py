@@ -10,40 +10,23 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastrnn.sequences import as_sequences
 
+COUNT = Interval(Integral, 1, None, closed="left")
+NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
-    "cell": [StrOptions({"lstm", "gru", "rnn"})],
-    "hidden_size": [Interval(Integral, 1, None, closed="left")],
-    "num_layers": [Interval(Integral, 1, None, closed="left")],
-    "bidirectional": ["boolean"],
-    "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})],
-    "bias": ["boolean"],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
-    "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
-    "embeddings": ["array-like", None],
-    "freeze_embeddings": ["boolean"],
-    "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})],
-    "momentum": [Interval(Real, 0, 1, closed="left")],
-    "nesterovs_momentum": ["boolean"],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "shuffle": ["boolean"],
-    "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-    "clip_value": [Interval(Real, 0, None, closed="neither"), None],
-    "bptt_steps": [Interval(Integral, 1, None, closed="left"), None],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left"), None],
-    "warm_start": ["boolean"],
-    "dtype": [StrOptions({"float32", "float64"})],
-    "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-    "callbacks": [list, tuple, None],
-}
+    **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
+    **dict.fromkeys(("shuffle", "early_stopping", "warm_start"), ["boolean"]),
+    **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "max_iter", "n_iter_no_change"), [COUNT]),
+    **dict.fromkeys(("embedding_dim", "bptt_steps"), [COUNT, None]),
+    **dict.fromkeys(("dropout", "momentum"), [Interval(Real, 0, 1, closed="left")]),
+    **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
+    "cell": [StrOptions({"lstm", "gru", "rnn"})], "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})],
+    "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
+    "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")], "tol": [NOT_NEGATIVE, None],
+    "dtype": [StrOptions({"float32", "float64"})], "embeddings": ["array-like", None],
+    "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
+    "random_state": ["random_state"], "verbose": ["verbose"],
+}  # fmt: skip
 
 
 def is_panel(X):
@@ -56,6 +39,16 @@ def is_panel(X):
         return False
     same_length = len({len(x) for x in X}) == 1
     return same_length and all(np.isscalar(v) or v is None for x in X for v in x)
+
+
+def check_finite(outputs, number_of):
+    """Each row of the outputs, or each of them, must be finite; `number_of(row)` says whose it is in X."""
+    finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"X[{number_of(int(np.argmin(finite)))}] makes the network's outputs overflow: it is longer, or its values "
+            "are larger, than what the network was trained on"
+        )
 
 
 class InputChecks:
@@ -108,9 +101,8 @@ class InputChecks:
         """Series for a model fitted on a panel, in whatever form, must have its length."""
         for k in np.flatnonzero(sequences.lengths != self.n_features_in_):
             raise ValueError(
-                f"X[{k}] has {sequences.lengths[k]} steps, but {type(self).__name__} was fitted on "
-                f"a 2-D X of series of {self.n_features_in_} steps; fit on a list of sequences to "
-                "predict other lengths"
+                f"X[{k}] has {sequences.lengths[k]} steps, but {type(self).__name__} was fitted on a 2-D X of series "
+                f"of {self.n_features_in_} steps; fit on a list of sequences to predict other lengths"
             )
 
     def _check_weights(self, sample_weight, n):
@@ -140,6 +132,25 @@ class InputChecks:
             )
         return weights
 
+    def _set_scale(self, targets, weights):
+        """With what targets (n, K) that are numbers are standardised for training."""
+        n_outputs = targets.shape[1]
+        self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
+        if self.normalize_y:
+            with np.errstate(over="ignore", invalid="ignore"):  # `_scaled` reports an overflow
+                self._y_mean = np.average(targets, axis=0, weights=weights)
+                variance = np.average((targets - self._y_mean) ** 2, axis=0, weights=weights)
+            self._y_scale = np.where(variance > 0, np.sqrt(variance), 1.0)
+
+    def _scaled(self, targets):
+        """The targets, standardised."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = ((targets - self._y_mean) / self._y_scale).astype(self.dtype)
+        if not np.isfinite(scaled).all() or not np.isfinite(self._y_scale).all():
+            largest = targets.flat[np.argmax(np.abs(targets))]
+            raise ValueError(f"y is too large for {self.dtype}: it holds {largest}; scale it")
+        return scaled
+
     def _check_same_classes(self, classes):
         """What a later partial_fit is told of classes must be what the first one was."""
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
@@ -159,9 +170,8 @@ class InputChecks:
             )
         if self.bptt_steps is not None and self.bidirectional:
             raise ValueError(
-                f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with "
-                "bidirectional=True the reverse direction would need the end of each sequence "
-                "first: set one of them"
+                f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with bidirectional=True the reverse "
+                "direction would need the end of each sequence first: set one of them"
             )
 
     def _check_shape(self):
@@ -178,9 +188,8 @@ class InputChecks:
         if expected is not None and (sequences.lengths != expected).any():
             k = int(np.argmax(sequences.lengths != expected))
             raise ValueError(
-                f"readout='concat' needs sequences of one length: X[{k}] has "
-                f"{sequences.lengths[k]} steps, expected {expected}; use 'last', 'mean' or 'max' "
-                "for ragged data"
+                f"readout='concat' needs sequences of one length: X[{k}] has {sequences.lengths[k]} steps, expected "
+                f"{expected}; use 'last', 'mean' or 'max' for ragged data"
             )
 
     def _check_known(self, sequences):
@@ -209,9 +218,7 @@ class InputChecks:
     def _check_embeddings(self, sequences):
         """They must be numbers, embedding_dim for each token of X."""
         vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
-        if vectors.shape[1] != self.embedding_dim:
-            raise ValueError(
-                f"embeddings has vectors of {vectors.shape[1]} numbers, but embedding_dim={self.embedding_dim}"
-            )
+        if (width := vectors.shape[1]) != self.embedding_dim:
+            raise ValueError(f"embeddings has vectors of {width} numbers, but embedding_dim={self.embedding_dim}")
         # Characters, of which other columns hold the tokens, have vectors of their own.
         self._check_tokens(sequences, (len(vectors), np.inf), "embeddings has vectors for")

@@ -23,35 +23,6 @@ from fastrnn.kernels.vectors import HAS_FMA, OPTIONS, clamp, maximum, power_of_t
 TANH, RELU, SIGMOID = 0, 1, 2
 """Codes by which a kernel knows the plain RNN's nonlinearity."""
 
-_INLINE = {"fastmath": {"contract"}}
-
-
-def tanh(x):
-    """tanh of a vector."""
-
-
-def exp(x):
-    """exp of a vector; beyond the range of normal numbers its value at the end of that range."""
-
-
-def sigmoid(x):
-    """1 / (1 + exp(-x)) of a vector; in float64 beyond +-87 its value there."""
-
-
-@overload(tanh, jit_options=_INLINE)
-def _tanh_for(x):
-    return _tanh_single if x.dtype == types.float32 else _tanh_double
-
-
-@overload(sigmoid, jit_options=_INLINE)
-def _sigmoid_for(x):
-    return _sigmoid_single if x.dtype == types.float32 else _sigmoid_double
-
-
-@overload(exp, jit_options=_INLINE)
-def _exp_for(x):
-    return _exp_single if x.dtype == types.float32 else _exp_double
-
 
 def _exp_single(x):
     x = clamp(x, -87.0, 88.0)
@@ -118,6 +89,23 @@ def _parts_of_exp(x):
     tail = _C7 + r * (_C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * (_C12 + r * _C13)))))
     tail = _C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * tail))))
     return power_of_two(shifted), r + r * r * tail
+
+
+def _by_precision(single, double):
+    """A function of a vector: the one of these that is for its precision."""
+
+    def function(x):
+        """Of a vector; kernels only."""
+
+    overload(function, jit_options={"fastmath": {"contract"}})(lambda x: single if x.dtype == types.float32 else double)
+    return function
+
+
+tanh = _by_precision(_tanh_single, _tanh_double)
+exp = _by_precision(_exp_single, _exp_double)
+"""Beyond the range of normal numbers its value at the end of that range."""
+sigmoid = _by_precision(_sigmoid_single, _sigmoid_double)
+"""1 / (1 + exp(-x)); in float64 beyond +-87 its value there."""
 
 
 @njit(**OPTIONS)

@@ -85,10 +85,7 @@ def _additive_energy_backward(d_q, d_k, d_v, d_e, q, k, v, A):
 
 
 @njit(**OPTIONS)
-def attend(
-    context, weights, queries, keys, values, v, q_rows, q_offsets, k_rows, k_offsets, w_offsets,
-    share, task,
-):  # fmt: skip
+def attend(context, weights, queries, keys, values, v, q_rows, q_offsets, k_rows, k_offsets, w_offsets, share, task):
     """Fill weights and context of some sequences."""
     A, F = queries.shape[1], values.shape[1]
     scale = queries.dtype.type(1 / np.sqrt(A))

@@ -98,9 +98,7 @@ def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin,
     shift = _exp_shifted(starts, begin) + _exp_shifted(ends, end)
     largest = _exp_shifted(moves.reshape(K * K), transitions.reshape(K * K))
     moves_back[:] = moves.T
-    longest = 0
-    for b in range(weights.size):
-        longest = max(longest, offsets[b + 1] - offsets[b])
+    longest = np.diff(offsets).max()
     alpha, emitted, scales = np.empty((longest, K)), np.empty((longest, K)), np.empty(longest)
     beta, onward = np.empty(K), np.empty(K)
     pairs = np.zeros((K, K))
@@ -110,8 +108,7 @@ def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin,
         log_z[b] = _forward(alpha, emitted, scales, scores, steps, moves, starts, ends)
         log_z[b] += shift + (T - 1) * largest
         beta[:] = ends * (1.0 / (alpha[T - 1] * ends).sum())
-        for j in range(K):
-            d_ends[j] += weight * alpha[T - 1, j] * beta[j]
+        d_ends += weight * alpha[T - 1] * beta
         for t in range(T - 1, -1, -1):
             for j in range(K):
                 out[steps[t], j] = weight * alpha[t, j] * beta[j]
@@ -122,35 +119,8 @@ def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin,
                     for j in range(K):
                         pairs[i, j] += factor * onward[j]
                 _times_matrix(beta, onward, moves_back)
-        for j in range(K):
-            d_starts[j] += weight * starts[j] * onward[j]
+        d_starts += weight * starts * onward
     d_moves += pairs * moves
-
-
-@njit(**OPTIONS)
-def label_scores(out, scores, transitions, begin, end, labels, rows, offsets):
-    """out (B,) = the score of the given labels (S,), one a row of scores."""
-    for b in range(out.size):
-        steps = rows[offsets[b] : offsets[b + 1]]
-        total = begin[labels[steps[0]]] + end[labels[steps[-1]]]
-        for t in range(steps.size):
-            total += scores[steps[t], labels[steps[t]]]
-            if t > 0:
-                total += transitions[labels[steps[t - 1]], labels[steps[t]]]
-        out[b] = total
-
-
-@njit(**OPTIONS)
-def count_labels(d_scores, d_moves, d_starts, d_ends, labels, rows, offsets, weights):
-    """Subtract each sequence's weight where its labels are."""
-    for b in range(weights.size):
-        steps, weight = rows[offsets[b] : offsets[b + 1]], weights[b]
-        d_starts[labels[steps[0]]] -= weight
-        d_ends[labels[steps[-1]]] -= weight
-        for t in range(steps.size):
-            d_scores[steps[t], labels[steps[t]]] -= weight
-            if t > 0:
-                d_moves[labels[steps[t - 1]], labels[steps[t]]] -= weight
 
 
 @njit(**OPTIONS)

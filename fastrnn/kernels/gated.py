@@ -10,7 +10,7 @@ from numba import njit
 from fastrnn.kernels import gru, lstm
 from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import MAX_WIDTH, product
-from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS, aligned_start, at, lanes
+from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes
 
 GATES, THREE = np.intp(4), np.intp(3)  # no literals, for which the products would be compiled again
 _lstm_units, _gru_units = lstm.units, gru.units
@@ -49,8 +49,7 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
             hoisted_row = 0
             if is_hoisted:
                 if hoisted.size == 0:
-                    hoisted = np.empty(blocks * room * 4 * L + CACHE_LINE, h.dtype)
-                    base = aligned_start(hoisted)
+                    hoisted, base = aligned_scratch(blocks * room * 4 * L, h)
                 for p in range(blocks):
                     target = at(hoisted, base + p * room * 4 * L)
                     panel = at(panels_d, p * size)
@@ -59,13 +58,8 @@ def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
         old = row_before(starts, firsts, s, t, B)
         for p in range(blocks):
             panel = at(panels_d, p * size)
-            start = panel
-            if is_hoisted:
-                start = at(hoisted, base + (p * room + hoisted_row) * 4 * L)
-            _units(
-                h_d, c, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), d, old, row, first, n,
-                p * L, keep,
-            )  # fmt: skip
+            start = at(hoisted, base + (p * room + hoisted_row) * 4 * L) if is_hoisted else panel
+            _units(h_d, c, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), d, old, row, first, n, p * L, keep)
         hoisted_row += n
         t += 1
 
@@ -96,14 +90,12 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep,
             for k in range(t - t % HOISTED_STEPS, t):
                 room += counts[s, k]
             old = row_before(starts, firsts, s, t, B)
-            _units(
-                h_d, c, gates_d, x_d, panel, at(hoisted, room * 4 * L), True, (B, I, H, P), d, old,
-                row, first, n, p * L, keep,
-            )  # fmt: skip
+            start = at(hoisted, room * 4 * L)
+            _units(h_d, c, gates_d, x_d, panel, start, True, (B, I, H, P), d, old, row, first, n, p * L, keep)
 
 
 @njit(**OPTIONS)
-def _gradients(d_h, d_c, gates, d_out, h, c, d, first, row, old, n, low, high, width, cut):
+def _d_gates(d_h, d_c, gates, d_out, h, c, d, first, row, old, n, low, high, width, cut):
     """The units low to high of n rows of direction d's step from `row` on, which follow `old` among h and c.
 
     Turns gates into their gradients, and d_h and d_c into those of the step before but for the product.
@@ -118,9 +110,7 @@ def _gradients(d_h, d_c, gates, d_out, h, c, d, first, row, old, n, low, high, w
         _gru_gradients(at(d_h, place), d_gates, d_row, h_old, n, low, high, H, P, width, cut)
     else:
         c_new, c_old = at(c, (d * (B + S) + B + row) * P), at(c, (d * (B + S) + old) * P)
-        _lstm_gradients(
-            at(d_h, place), at(d_c, place), d_gates, d_row, c_new, c_old, n, low, high, H, P, width, cut
-        )  # fmt: skip
+        _lstm_gradients(at(d_h, place), at(d_c, place), d_gates, d_row, c_new, c_old, n, low, high, H, P, width, cut)
 
 
 @njit(**OPTIONS)
@@ -140,7 +130,7 @@ def backward(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, firsts, bp
         n, row = counts[s, t], starts[s, t]
         if n > 0:
             old, cut = row_before(starts, firsts, s, t, B), is_cut(t, bptt_steps)
-            _gradients(d_h, d_c, gates, d_out, h, c, d, firsts[s], row, old, n, 0, P, width, cut)
+            _d_gates(d_h, d_c, gates, d_out, h, c, d, firsts[s], row, old, n, 0, P, width, cut)
             if not cut:  # of a GRU's gates the first has no part in the product
                 d_gates = at(gates, (d * S + row + 1) * 4 * P - n_k)
                 product(d_state, P, d_gates, 4 * P, w_hh, n, P // lanes(h), n_k)
@@ -168,7 +158,4 @@ def backward_block(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, firs
             product(d_state, P, d_gates, 4 * P, w_hh, n, (high - low) // L, n_k)
         if t >= 0 and counts[s, t] > 0:
             old, cut = row_before(starts, firsts, s, t, B), is_cut(t, bptt_steps)
-            _gradients(
-                d_h, d_c, gates, d_out, h, c, d, firsts[s], starts[s, t], old, counts[s, t], low, high,
-                width, cut,
-            )  # fmt: skip
+            _d_gates(d_h, d_c, gates, d_out, h, c, d, firsts[s], starts[s, t], old, counts[s, t], low, high, width, cut)

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.tiles import MAX_WIDTH, product, tile_rows, transposed_product
-from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS, aligned_start, at, lanes, load, load_some, store
+from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes, load, load_some, store
 
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
 
@@ -98,8 +98,7 @@ def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, 
     low, high = task * step, min(task * step + step, d_gates.shape[1])
     left_size = max(_left_size(I, count), _left_size(H, count))
     panels = (high - low + MAX_WIDTH * count - 1) // (MAX_WIDTH * count)
-    buffer = np.empty(left_size + CHUNK * panels * MAX_WIDTH * count + CACHE_LINE, d_gates.dtype)
-    left = aligned_start(buffer)
+    buffer, left = aligned_scratch(left_size + CHUNK * panels * MAX_WIDTH * count, d_gates)
     right = left + left_size
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)

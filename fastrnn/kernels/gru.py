@@ -29,7 +29,7 @@ ORDER_BIAS = np.arange(4)
 ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
 ORDER_HH = np.arange(3)
 FACTORS_BIAS, FACTORS_HH = np.array([1.0, 0.5, 0.5, 1.0]), np.array([0.5, 0.5, 1.0])
-_tile = gate_tile(4, range(0, 3), range(1, 4))
+_tile = gate_tile((4,), range(3), range(1, 4))
 
 
 @njit(**OPTIONS)
@@ -66,7 +66,7 @@ def units(h, gates, x, panel, start, is_hoisted, sizes, old, row, n, unit, keep)
         rows = min(rows_a_tile, n - k)
         begin = at(start, k * start_stride)
         x_k, h_k = at(x, k * I), at(h_old, k * H)
-        _tile(rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_k, H, H, w_h, ahead)
+        _tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_k, H, H, w_h, ahead)
         for q in range(rows):
             t_r, t_z = split(tanh(load_wide(sums, (4 * q + 1) * L, 2)))
             r, z, m = t_r * 0.5 + 0.5, t_z * 0.5 + 0.5, load(sums, (4 * q + 3) * L)

@@ -21,14 +21,14 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import sigmoid, tanh
+from fastrnn.kernels.steps import is_cut, row_before
 from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, store_some
 
 ORDER_RZ, ORDER_N = np.arange(2), np.array([2])
 FACTORS = np.ones(2)
 ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
-_tile_rz = gate_tile(2, range(2), range(2))
-_tile_n = gate_tile(1, range(1), range(1))
+_tile_rz, _tile_n = gate_tile((2,)), gate_tile((1,))
 
 
 @njit(**OPTIONS)
@@ -53,34 +53,26 @@ def pack(panels, bias, weight_ih, weight_hh):
 def forward(h, gates, reset, x, panels, starts, counts, firsts, keep, task):
     """Run one direction of one shard."""
     d, s = task // firsts.size, task % firsts.size
-    _forward(h[d], gates[d], reset[d], x[d], panels[d], starts[s], counts[s], firsts[s], keep)
-
-
-@njit(**OPTIONS)
-def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
-    """One shard, whose first sequence is the batch's number `first`."""
-    H, I = h.shape[1], x.shape[1]
+    h, gates, reset, x, panels = h[d], gates[d], reset[d], x[d], panels[d]
+    H, I, L = h.shape[1], x.shape[1], lanes(h)
     B = h.shape[0] - x.shape[0]
-    L = lanes(h)
     n_panels, size = panels.shape
-    P = n_panels * L
-    of_n = 2 * (1 + I + H) * L
+    P, of_n = n_panels * L, 2 * (1 + I + H) * L
     sums = scratch(h)
-    for t in range(starts.size):
-        n, row = counts[t], starts[t]
+    for t in range(counts.shape[1]):
+        n, row = counts[s, t], starts[s, t]
         if n == 0:
             break
         rows_a_tile = tile_rows(n)
-        now = B + row
-        before = B + starts[t - 1] if t > 0 else first
-        slot = row if keep else first
+        now, before = B + row, row_before(starts, firsts, s, t, B)
+        slot = row if keep else firsts[s]
         for p in range(n_panels):
             unit, panel = p * L, p * size
             bias, w_x, w_h = (at(panels, panel), at(panels, panel + 2 * L), at(panels, panel + 2 * (1 + I) * L))
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, h_r = at(x, (row + r0) * I), at(h, (before + r0) * H)
-                _tile_rz(rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, bias)
+                _tile_rz(2, rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, bias)
                 for q in range(rows):
                     r = sigmoid(load(sums, q * 2 * L))
                     z = sigmoid(load(sums, q * 2 * L + L))
@@ -95,7 +87,7 @@ def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, reset_r = at(x, (row + r0) * I), at(reset, (slot + r0) * P)
-                _tile_n(rows, sums, bias, 0, x_r, I, I, w_x, reset_r, P, H, w_h, bias)
+                _tile_n(1, rows, sums, bias, 0, x_r, I, I, w_x, reset_r, P, H, w_h, bias)
                 for q in range(rows):
                     kept = (slot + r0 + q) * 3 * P + unit
                     n_new = tanh(load(sums, q * L))
@@ -107,31 +99,22 @@ def _forward(h, gates, reset, x, panels, starts, counts, first, keep):
 
 @njit(**OPTIONS)
 def backward(d_h, d_reset, gates, d_out, h, hh_panels, starts, counts, firsts, bptt_steps, task):
-    """One direction of one shard."""
-    d, s = task // firsts.size, task % firsts.size
-    _backward(
-        d_h[d], d_reset[d], gates[d], d_out[d], h[d], hh_panels[d], starts[s], counts[s], firsts[s],
-        bptt_steps,
-    )  # fmt: skip
+    """One direction of one shard, last step first.
 
-
-@njit(**OPTIONS)
-def _backward(d_h, d_reset, gates, d_out, h, hh_panels, starts, counts, first, bptt_steps):
-    """One shard, last step first: turns gates into their gradients, d_h (B, P) from the final into the initial states'.
-
-    d_out (S, >= H) is the gradient of each row's h; d_reset (B, P) is scratch.  hh_panels are W_hn (P, H) and then
-    W_hr, W_hz (2P, H), packed for `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
+    Turns gates into their gradients, and d_h (D, B, P) from the final into the initial states' gradient.
+    d_out (D, S, >= H) is the gradient of each row's h; d_reset (D, B, P) is scratch.  hh_panels are W_hn (P, H) and
+    then W_hr, W_hz (2P, H), packed for `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
-    P = gates.shape[1] // 3
-    B, H = d_h.shape[0], h.shape[1]
-    L = lanes(h)
+    d, s = task // firsts.size, task % firsts.size
+    d_h, d_reset, gates, d_out, h, hh_panels = d_h[d], d_reset[d], gates[d], d_out[d], h[d], hh_panels[d]
+    (B, P), H, L, first = d_h.shape, h.shape[1], lanes(h), firsts[s]
     width = d_out.shape[1]
     hn_panels, rz_panels = hh_panels[: P * P], hh_panels[P * P :]
-    for t in range(starts.size - 1, -1, -1):
-        count, row = counts[t], starts[t]
+    for t in range(counts.shape[1] - 1, -1, -1):
+        count, row = counts[s, t], starts[s, t]
         if count == 0:
             continue
-        before = B + starts[t - 1] if t > 0 else first
+        before = row_before(starts, firsts, s, t, B)
         gate_row, state_row = row * 3 * P, first * P
         for q in range(count):
             for unit in range(0, H, L):
@@ -154,7 +137,7 @@ def _backward(d_h, d_reset, gates, d_out, h, hh_panels, starts, counts, first, b
                 d_rh = load(d_reset, state)
                 store(gates, kept + P, d_rh * h_old * r * (1.0 - r))
                 store(d_h, state, load(d_h, state) + d_rh * r)
-        if bptt_steps > 0 and t > 0 and t % bptt_steps == 0:
+        if is_cut(t, bptt_steps):
             d_h[first : first + count] = 0.0
         else:
             product(at(d_h, state_row), P, at(gates, gate_row + P), 3 * P, at(rz_panels, 0), count, P // L, 2 * P)

@@ -27,7 +27,7 @@ from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wi
 GATES = np.intp(4)
 ORDER = np.arange(4)
 FACTORS = np.array([0.5, 0.5, 1.0, 0.5])
-_tile = gate_tile(4, range(4), range(4))
+_tile = gate_tile((4,))
 
 
 @njit(**OPTIONS)
@@ -66,7 +66,7 @@ def units(h, c, gates, x, panel, start, is_hoisted, sizes, old, row, first, n, u
         rows = min(rows_a_tile, n - r)
         begin = at(start, r * start_stride)
         x_r, h_r = at(x, r * I), at(h_old, r * H)
-        _tile(rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
+        _tile(4, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
         for q in range(rows):
             t_i, t_f, g, t_o = split(tanh(load_wide(sums, q * 4 * L, 4)))
             i, f, o = t_i * 0.5 + 0.5, t_f * 0.5 + 0.5, t_o * 0.5 + 0.5

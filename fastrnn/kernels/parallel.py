@@ -157,12 +157,8 @@ def _caller(n_integers):
         kinds = *arguments.types, *[types.intp] * n_integers
 
         def lower(context, builder, sig, args):
-            values = [
-                _borrowed(context, builder, kind, value)
-                for kind, value in zip(
-                    (failed, *arguments.types), (args[1], *cgutils.unpack_tuple(builder, args[3])), strict=True
-                )
-            ]
+            given = zip((failed, *arguments.types), (args[1], *cgutils.unpack_tuple(builder, args[3])), strict=True)
+            values = [_borrowed(context, builder, kind, value) for kind, value in given]
             data = cgutils.pack_struct(builder, [args[0], *values])
             assert context.get_abi_sizeof(data.type) <= ROOM
             memory = context.make_array(room)(context, builder, args[2]).data
@@ -174,10 +170,8 @@ def _caller(n_integers):
             pointer = inner.inttoptr(function.args[0], place.type)
             kernel = context.call_conv.get_function_type(types.none, kinds).as_pointer()
             address, flags, *values = cgutils.unpack_tuple(inner, inner.load(pointer))
-            status, _ = context.call_conv.call_function(
-                inner, inner.inttoptr(address, kernel), types.none, kinds,
-                [*values, *function.args[1 : 1 + n_integers]],
-            )  # fmt: skip
+            address, values = inner.inttoptr(address, kernel), [*values, *function.args[1 : 1 + n_integers]]
+            status, _ = context.call_conv.call_function(inner, address, types.none, kinds, values)
             with inner.if_then(status.is_error, likely=False):
                 flag = context.make_array(failed)(context, inner, flags).data
                 inner.store(ir.Constant(flag.type.pointee, 1), flag)

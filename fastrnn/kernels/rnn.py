@@ -18,21 +18,10 @@ from numba import njit
 from fastrnn.kernels.activations import activate, slope
 from fastrnn.kernels.steps import SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import gate_tile, pack_panels, panel_width, product, scratch, tile_rows
-from fastrnn.kernels.vectors import (
-    CACHE_LINE,
-    OPTIONS,
-    aligned_start,
-    at,
-    lanes,
-    load,
-    load_some,
-    store,
-    store_some,
-    zeros,
-)
+from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes, load, load_some, store, store_some, zeros
 
 ORDER = np.arange(1)
-_tile_4, _tile_2, _tile_1 = (gate_tile(n, range(n), range(n)) for n in (4, 2, 1))
+_tile = gate_tile((4, 2, 1))
 
 
 @njit(**OPTIONS)
@@ -43,17 +32,6 @@ def pack(panels, bias, weight_ih, weight_hh):
     pack_panels(panels, depth, 0, bias.reshape(1, H))
     pack_panels(panels, depth, 1, weight_ih)
     pack_panels(panels, depth, 1 + I, weight_hh)
-
-
-@njit(**OPTIONS)
-def _sums(width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
-    """A tile of 4, 2 or 1 vectors; a function of its own, so that the tiles are compiled once."""
-    if width == 4:
-        _tile_4(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
-    elif width == 2:
-        _tile_2(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
-    else:
-        _tile_1(rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead)
 
 
 @njit(**OPTIONS)
@@ -73,7 +51,7 @@ def _units(h, h_old, start, is_hoisted, x, panel, width, n, I, H, n_units, nonli
     while r < n:
         rows = min(rows_a_tile, n - r)
         begin, x_r, h_r = at(start, r * start_stride), at(x, r * I), at(h_old, r * H)
-        _sums(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
+        _tile(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
         for q in range(rows):
             for unit in range(0, line, L):
                 h_new = activate(nonlinearity, load(sums, q * line + unit))
@@ -101,8 +79,7 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
             hoisted_row = 0
             if is_hoisted:
                 if hoisted.size == 0:
-                    hoisted = np.empty(n_vectors * room * L + CACHE_LINE, h.dtype)
-                    base = aligned_start(hoisted)
+                    hoisted, base = aligned_scratch(n_vectors * room * L, h)
                 v = 0
                 while v < n_vectors:
                     width = panel_width(n_vectors - v)
@@ -116,9 +93,7 @@ def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
         while v < n_vectors:
             width = panel_width(n_vectors - v)
             panel = at(panels_d, depth * v * L)
-            start = panel
-            if is_hoisted:
-                start = at(hoisted, base + (v * room + hoisted_row * width) * L)
+            start = at(hoisted, base + (v * room + hoisted_row * width) * L) if is_hoisted else panel
             _units(
                 at(h_d, (B + row) * H + v * L), at(h_d, old * H), start, is_hoisted,
                 at(x_d, row * I), panel, width, n, I, H, H - v * L, nonlinearity,

@@ -20,27 +20,6 @@ def copy_rows(out, out_column, source, source_column, picked, width):
 
 
 @njit(**OPTIONS)
-def add_rows(out, out_column, source, source_column, picked, width):
-    """out[k, out_column:][:width] += source[picked[k], source_column:][:width] for each k."""
-    out_stride, source_stride = out.shape[1], source.shape[1]
-    for k in range(picked.size):
-        target, start = k * out_stride + out_column, picked[k] * source_stride + source_column
-        for j in range(0, width, lanes(out)):
-            n = width - j
-            total = load_some(out, target + j, n) + load_some(source, start + j, n)
-            store_some(out, target + j, total, n)
-
-
-@njit(**OPTIONS)
-def scatter_rows(out, source, picked, width):
-    """out[picked[k], :width] = source[k, :width] for each k."""
-    for k in range(picked.size):
-        target, start = picked[k] * out.shape[1], k * source.shape[1]
-        for j in range(0, width, lanes(out)):
-            store_some(out, target + j, load_some(source, start + j, width - j), width - j)
-
-
-@njit(**OPTIONS)
 def scatter_add_rows(out, source, picked, width):
     """out[picked[k], :width] += source[k, :width] for each k, in order."""
     for k in range(picked.size):
@@ -120,19 +99,6 @@ def add_to_mean(out, total, x, n):
 
 
 @njit(**OPTIONS)
-def pool_mean_backward(d_x, d_out, starts, counts, firsts):
-    """d_x (S, F) from d_out (B, F)."""
-    for shard in range(firsts.size):
-        for q in range(counts[shard, 0]):
-            n = 0
-            for t in range(starts.shape[1]):
-                n += counts[shard, t] > q
-            for t in range(n):
-                for j in range(d_x.shape[1]):
-                    d_x[starts[shard, t] + q, j] = d_out[firsts[shard] + q, j] / d_x.dtype.type(n)
-
-
-@njit(**OPTIONS)
 def pool_max(out, where, x, starts, counts, firsts):
     """out (B, F) = each column's maximum over a sequence's rows of x (S, F), found in row `where`.
 
@@ -161,11 +127,3 @@ def add_to_max(out, x, n):
         for j in range(x.shape[1]):
             if n[0] == 1 or x[row, j] > out[row, j] or x[row, j] != x[row, j]:
                 out[row, j] = x[row, j]
-
-
-@njit(**OPTIONS)
-def pool_max_backward(d_x, d_out, where):
-    """d_x (S, F), zero before, from d_out (B, F)."""
-    for row in range(d_out.shape[0]):
-        for j in range(d_out.shape[1]):
-            d_x[where[row, j], j] += d_out[row, j]

@@ -4,18 +4,7 @@ import numpy as np
 from numba import njit
 
 from fastrnn.kernels.activations import exp
-from fastrnn.kernels.vectors import (
-    OPTIONS,
-    at,
-    lane_maximum,
-    lane_sum,
-    lanes,
-    load,
-    load_some,
-    maximum,
-    store_some,
-    zeros,
-)
+from fastrnn.kernels.vectors import OPTIONS, at, lane_max, lane_sum, lanes, load, load_some, maximum, store_some, zeros
 
 
 @njit(**OPTIONS)
@@ -41,7 +30,7 @@ def _largest(x, K):
     whole = K // lanes(x) * lanes(x)
     for k in range(0, whole, lanes(x)):
         best = maximum(best, load(x, k))
-    largest = lane_maximum(best)
+    largest = lane_max(best)
     for k in range(whole, K):
         largest = max(largest, x[k])
     return largest

@@ -13,27 +13,11 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fastrnn.kernels.vectors import (
-    CACHE_LINE,
-    FUSE,
-    INT,
-    INT32,
-    N_REGISTERS,
-    OPTIONS,
-    Vector,
-    at,
-    lanes,
-    llvm_load,
-    llvm_splat,
-    llvm_store,
-    llvm_vector,
-    load,
-    load_some,
-    store,
-)
+from fastrnn.kernels import vectors as vec
+from fastrnn.kernels.vectors import INT, INT32, OPTIONS, Vector, at, lanes, load, load_some, store
 
 MAX_WIDTH = 4  # vectors in a row of sums
-MAX_ROWS = 6 if N_REGISTERS == 32 else 3  # 6 x 4 sums, 4 of B, 1 of A: 29 registers
+MAX_ROWS = 6 if vec.N_REGISTERS == 32 else 3  # 6 x 4 sums, 4 of B, 1 of A: 29 registers
 
 
 @intrinsic
@@ -43,8 +27,8 @@ def scratch(typing, array):
     def lower(context, builder, sig, args):
         size = ir.Constant(INT32, MAX_ROWS * MAX_WIDTH)
         with builder.goto_entry_block():
-            place = builder.alloca(llvm_vector(Vector(array.dtype)), size)
-        place.align = CACHE_LINE
+            place = builder.alloca(vec.llvm_vector(Vector(array.dtype)), size)
+        place.align = vec.CACHE_LINE
         return builder.bitcast(place, context.get_value_type(array.dtype).as_pointer())
 
     return types.CPointer(array.dtype)(array), lower
@@ -55,7 +39,7 @@ class _Sums:
 
     def __init__(self, context, builder, dtype, rows, width):
         self.builder = builder
-        self.kind = llvm_vector(Vector(dtype))
+        self.kind = vec.llvm_vector(Vector(dtype))
         self.count = self.kind.count
         self.registers = [[cgutils.alloca_once(builder, self.kind) for _ in range(width)] for _ in range(rows)]
 
@@ -69,13 +53,13 @@ class _Sums:
     def read(self, pointer, stride):
         for row, start in zip(self.registers, self._rows_from(pointer, stride), strict=True):
             for v, register in enumerate(row):
-                value = llvm_load(self.builder, self._vector_at(start, v), self.kind)
+                value = vec.llvm_load(self.builder, self._vector_at(start, v), self.kind)
                 self.builder.store(value, register)
 
     def write(self, pointer, stride):
         for row, start in zip(self.registers, self._rows_from(pointer, stride), strict=True):
             for v, register in enumerate(row):
-                llvm_store(self.builder, self.builder.load(register), self._vector_at(start, v))
+                vec.llvm_store(self.builder, self.builder.load(register), self._vector_at(start, v))
 
     def add_products(self, steps, columns, a_of, b, b_stride, ahead=None):
         """Add sum over k of a(row, k) times B's row k to the sums of `columns` (a range).
@@ -86,15 +70,15 @@ class _Sums:
         with cgutils.for_range(builder, steps, intp=INT) as loop:
             k = loop.index
             b_row = builder.gep(b, [builder.mul(k, b_stride)])
-            loaded = [llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))]
+            loaded = [vec.llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))]
             if ahead is not None:
                 line = builder.gep(ahead, [builder.mul(k, INT(self.count))])
                 _prefetch(builder, line)
             for row, pointer in zip(self.registers, a_of(k), strict=True):
-                factor = llvm_splat(builder, builder.load(pointer), self.kind)
+                factor = vec.llvm_splat(builder, builder.load(pointer), self.kind)
                 for vector, column in zip(loaded, columns, strict=True):
-                    product = builder.fmul(factor, vector, flags=FUSE)
-                    total = builder.fadd(builder.load(row[column]), product, flags=FUSE)
+                    product = builder.fmul(factor, vector, flags=vec.FUSE)
+                    total = builder.fadd(builder.load(row[column]), product, flags=vec.FUSE)
                     builder.store(total, row[column])
 
 
@@ -106,54 +90,62 @@ def _prefetch(builder, pointer):
     builder.call(function, [builder.bitcast(pointer, byte_pointer), read, to_second_level, data])
 
 
-def _for_each_row_count(builder, rows, write_tile):
-    """`write_tile(n)` for the n that equals `rows`, 1 to MAX_ROWS."""
-    done = builder.append_basic_block("tile.done")
-    switch = builder.switch(rows, done)
-    for n in range(1, MAX_ROWS + 1):
-        block = builder.append_basic_block(f"tile.{n}")
-        switch.add_case(ir.Constant(rows.type, n), block)
+def _for_each(builder, value, choices, write):
+    """`write(n)` for the n of the choices that an integer equals."""
+    done = builder.append_basic_block("done")
+    switch = builder.switch(value, done)
+    for n in choices:
+        block = builder.append_basic_block(f"choice.{n}")
+        switch.add_case(ir.Constant(value.type, n), block)
         builder.position_at_end(block)
-        write_tile(n)
+        write(n)
         builder.branch(done)
     builder.position_at_end(done)
 
 
-def gate_tile(width, first, second):
+def _for_each_size(builder, width, widths, rows, write):
+    """`write(w, n)` for the w of the widths that equals `width`, and the n, 1 to MAX_ROWS, that equals `rows`."""
+
+    def write_width(w):
+        _for_each(builder, rows, range(1, MAX_ROWS + 1), lambda n: write(w, n))
+
+    _for_each(builder, width, widths, write_width)
+
+
+def _elements(builder, source, stride, n):
+    """For `_Sums.add_products`: where element k of each of n rows is."""
+    starts = [builder.gep(source, [builder.mul(stride, INT(r))]) for r in range(n)]
+    return lambda k: [builder.gep(p, [k]) for p in starts]
+
+
+def gate_tile(widths, first=range(MAX_WIDTH), second=range(MAX_WIDTH)):
     """A tile for the gates of one block of units, from the input and then from the hidden state.
 
-    Its sums (rows, `width` vectors) start from `start`; x (rows, I) times a panel of len(`first`) vectors is
-    added to the columns `first`, then h (rows, H) times a panel of len(`second`) vectors to the columns `second`.
+    Its sums (rows, `width` vectors, one of `widths`) start from `start`; x (rows, I) times a panel is added to the
+    columns `first`, then h (rows, H) times a panel to the columns `second`, those of them that there are.
     With each element of h one vector is prefetched from `ahead`.
-    Arguments: rows, sums, start, start_stride, x, x_stride, n_x, x_panel, h, h_stride, n_h, h_panel, ahead.
+    Arguments: width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead.
     """
 
     @intrinsic
-    def tile(
-        typing, rows, sums, start, start_stride, x, x_stride, n_x, x_panel, h, h_stride, n_h, h_panel, ahead
-    ):  # fmt: skip
-        dtype = sums.dtype
+    def tile(typing, width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
         index = types.intp
-        sig = types.void(index, sums, start, index, x, index, index, x_panel, h, index, index, h_panel, ahead)
+        sig = types.void(index, index, sums, start, index, x, index, index, w_x, h, index, index, w_h, ahead)
 
         def lower(context, builder, sig, args):
-            rows, sums, start, start_stride, x, x_stride, n_x, x_panel = args[:8]
-            h, h_stride, n_h, h_panel, ahead = args[8:]
+            width, rows, out, start, start_stride = args[:5]
+            products = (*args[5:9], None, first), (*args[9:], second)
 
-            def elements(source, stride, n):
-                starts = [builder.gep(source, [builder.mul(stride, INT(r))]) for r in range(n)]
-                return lambda k: [builder.gep(p, [k]) for p in starts]
-
-            def write_tile(n):
-                tile = _Sums(context, builder, dtype, n, width)
+            def write_tile(width, n):
+                tile = _Sums(context, builder, sums.dtype, n, width)
                 tile.read(start, start_stride)
-                stride = INT(len(first) * tile.count)
-                tile.add_products(n_x, first, elements(x, x_stride, n), x_panel, stride)
-                stride = INT(len(second) * tile.count)
-                tile.add_products(n_h, second, elements(h, h_stride, n), h_panel, stride, ahead)
-                tile.write(sums, INT(width * tile.count))
+                for a, stride, n_k, panel, ahead, columns in products:
+                    columns = columns[:width]
+                    line = INT(len(columns) * tile.count)
+                    tile.add_products(n_k, columns, _elements(builder, a, stride, n), panel, line, ahead)
+                tile.write(out, INT(width * tile.count))
 
-            _for_each_row_count(builder, rows, write_tile)
+            _for_each_size(builder, width, widths, rows, write_tile)
             return context.get_dummy_value()
 
         return sig, lower
@@ -161,27 +153,31 @@ def gate_tile(width, first, second):
     return tile
 
 
-def _product_tile(width):
-    """A tile of C (rows, `width` vectors) += A (rows, K) times a panel."""
+def _product_tile(widths, is_transposed):
+    """A tile of C (rows, `width` vectors) += A B, for A (rows, K); if transposed A^T B, for A (K, >= rows)."""
 
     @intrinsic
-    def tile(typing, rows, c, c_stride, a, a_stride, n_k, panel):
+    def tile(typing, width, rows, c, c_stride, a, a_stride, n_k, b, b_stride):
         index = types.intp
-        sig = types.void(index, c, index, a, index, index, panel)
+        sig = types.void(index, index, c, index, a, index, index, b, index)
 
         def lower(context, builder, sig, args):
-            rows, out, out_stride, a, a_stride, n_k, panel = args
+            width, rows, out, out_stride, a, a_stride, n_k, b, b_stride = args
 
-            def write_tile(n):
+            def of_column(k, n):
+                start = builder.gep(a, [builder.mul(k, a_stride)])
+                return [builder.gep(start, [INT(r)]) for r in range(n)]
+
+            def write_tile(width, n):
                 tile = _Sums(context, builder, c.dtype, n, width)
                 tile.read(out, out_stride)
-                starts = [builder.gep(a, [builder.mul(a_stride, INT(r))]) for r in range(n)]
-                tile.add_products(
-                    n_k, range(width), lambda k: [builder.gep(p, [k]) for p in starts], panel, INT(width * tile.count)
-                )
+                elements = (lambda k: of_column(k, n)) if is_transposed else _elements(builder, a, a_stride, n)
+                # A panel's stride is its width: known here, it is no multiplication at run time.
+                line = b_stride if is_transposed else INT(width * tile.count)
+                tile.add_products(n_k, range(width), elements, b, line)
                 tile.write(out, out_stride)
 
-            _for_each_row_count(builder, rows, write_tile)
+            _for_each_size(builder, width, widths, rows, write_tile)
             return context.get_dummy_value()
 
         return sig, lower
@@ -189,40 +185,7 @@ def _product_tile(width):
     return tile
 
 
-def _transposed_tile(width):
-    """A tile of C (rows, `width` vectors) += A^T B, for A (K, >= rows) and B (K, >= `width` vectors)."""
-
-    @intrinsic
-    def tile(typing, rows, c, c_stride, a, a_stride, n_k, b, b_stride):
-        index = types.intp
-        sig = types.void(index, c, index, a, index, index, b, index)
-
-        def lower(context, builder, sig, args):
-            rows, out, out_stride, a, a_stride, n_k, b, b_stride = args
-
-            def elements_of(n):
-                def elements(k):
-                    start = builder.gep(a, [builder.mul(k, a_stride)])
-                    return [builder.gep(start, [INT(r)]) for r in range(n)]
-
-                return elements
-
-            def write_tile(n):
-                tile = _Sums(context, builder, c.dtype, n, width)
-                tile.read(out, out_stride)
-                tile.add_products(n_k, range(width), elements_of(n), b, b_stride)
-                tile.write(out, out_stride)
-
-            _for_each_row_count(builder, rows, write_tile)
-            return context.get_dummy_value()
-
-        return sig, lower
-
-    return tile
-
-
-_product_4, _product_3, _product_2, _product_1 = (_product_tile(width) for width in (4, 3, 2, 1))
-_transposed_4, _transposed_2, _transposed_1 = (_transposed_tile(width) for width in (4, 2, 1))
+_product, _transposed = _product_tile((4, 3, 2, 1), False), _product_tile((4, 2, 1), True)
 
 
 # ------------------------------------------------------------------------------------------------ matrix products
@@ -285,11 +248,11 @@ def pack_panels(panels, depth, first, weight):
 @intrinsic
 def transpose(typing, square):
     """Transpose a square of one vector's lanes, rows one after the other at a pointer, in place."""
-    kind = llvm_vector(Vector(square.dtype))
+    kind = vec.llvm_vector(Vector(square.dtype))
 
     def lower(context, builder, sig, args):
         places = [builder.gep(args[0], [INT(r * kind.count)]) for r in range(kind.count)]
-        rows = [llvm_load(builder, place, kind) for place in places]
+        rows = [vec.llvm_load(builder, place, kind) for place in places]
         # Blocks off the diagonal change places, halves first, single elements last.
         distance = kind.count // 2
         while distance > 0:
@@ -298,7 +261,7 @@ def transpose(typing, square):
                     rows[r], rows[r + distance] = _swapped(builder, rows[r], rows[r + distance], distance)
             distance //= 2
         for row, place in zip(rows, places, strict=True):
-            llvm_store(builder, row, place)
+            vec.llvm_store(builder, row, place)
         return context.get_dummy_value()
 
     return types.void(square), lower
@@ -309,10 +272,8 @@ def _swapped(builder, upper, lower, distance):
     n = upper.type.count
     lanes_of_upper = [k if not k & distance else n + k - distance for k in range(n)]
     lanes_of_lower = [k + distance if not k & distance else n + k for k in range(n)]
-    return [
-        builder.shuffle_vector(upper, lower, ir.Constant(ir.VectorType(INT32, n), picked))
-        for picked in (lanes_of_upper, lanes_of_lower)
-    ]
+    masks = (ir.Constant(ir.VectorType(INT32, n), picked) for picked in (lanes_of_upper, lanes_of_lower))
+    return [builder.shuffle_vector(upper, lower, mask) for mask in masks]
 
 
 @njit(**OPTIONS)
@@ -371,14 +332,7 @@ def panel_product(width, c, c_stride, a, a_stride, panel, n_rows, n_k):
     while r < n_rows:
         rows = min(rows_a_tile, n_rows - r)
         out, left = at(c, r * c_stride), at(a, r * a_stride)
-        if width == 4:
-            _product_4(rows, out, c_stride, left, a_stride, n_k, panel)
-        elif width == 3:
-            _product_3(rows, out, c_stride, left, a_stride, n_k, panel)
-        elif width == 2:
-            _product_2(rows, out, c_stride, left, a_stride, n_k, panel)
-        else:
-            _product_1(rows, out, c_stride, left, a_stride, n_k, panel)
+        _product(width, rows, out, c_stride, left, a_stride, n_k, panel, 0)
         r += rows
 
 
@@ -397,11 +351,6 @@ def transposed_product(c, c0, c_stride, a, a0, rows_a_tile, block_size, b, b0, b
         for r in range(0, n_rows, rows_a_tile):
             rows = min(rows_a_tile, n_rows - r)
             out, left = at(c, c0 + r * c_stride + v * count), at(a, block)
-            if width == 4:
-                _transposed_4(rows, out, c_stride, left, rows_a_tile, n_k, right, b_stride)
-            elif width == 2:
-                _transposed_2(rows, out, c_stride, left, rows_a_tile, n_k, right, b_stride)
-            else:
-                _transposed_1(rows, out, c_stride, left, rows_a_tile, n_k, right, b_stride)
+            _transposed(width, rows, out, c_stride, left, rows_a_tile, n_k, right, b_stride)
             block += block_size
         v += width

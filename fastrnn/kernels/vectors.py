@@ -43,8 +43,7 @@ def _can_cache():
 
 
 OPTIONS = {
-    "nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": _can_cache(),
-    "no_cfunc_wrapper": True,
+    "nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": _can_cache(), "no_cfunc_wrapper": True,
 }  # fmt: skip
 """Options of every kernel."""
 
@@ -90,6 +89,13 @@ def padded(n, dtype, width=1):
 def aligned_start(buffer):
     """The first index of a flat buffer that lies on a cache line."""
     return -buffer.ctypes.data % CACHE_LINE // buffer.itemsize
+
+
+@njit(**OPTIONS)
+def aligned_scratch(size, like):
+    """A flat buffer with room for `size` elements like an array's, and its first index on a cache line."""
+    buffer = np.empty(size + CACHE_LINE, like.dtype)
+    return buffer, aligned_start(buffer)
 
 
 def empty_aligned(shape, dtype):
@@ -166,22 +172,15 @@ def _define_operator(function, instruction):
 
     def lower(context, builder, sig, args):
         vector = sig.return_type
-        operands = [
-            _as_vector(context, builder, value, kind, vector) for value, kind in zip(args, sig.args, strict=True)
-        ]
+        operands = [_as_vector(context, builder, v, kind, vector) for v, kind in zip(args, sig.args, strict=True)]
         return getattr(builder, instruction)(*operands, flags=FUSE)
 
     for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(function, *kinds)(lower)
 
 
-for _function, _instruction in (
-    (operator.add, "fadd"),
-    (operator.sub, "fsub"),
-    (operator.mul, "fmul"),
-    (operator.truediv, "fdiv"),
-):
-    _define_operator(_function, _instruction)
+for _instruction, _function in zip(("fadd", "fsub", "fmul", "fdiv"), ("add", "sub", "mul", "truediv"), strict=True):
+    _define_operator(getattr(operator, _function), _instruction)
 
 
 @intrinsic
@@ -229,12 +228,10 @@ def _reduction(combine):
         def lower(context, builder, sig, args):
             value = args[0]
             while value.type.count > 1:
-                half = value.type.count // 2
-                kind = ir.VectorType(INT32, half)
-                low, high = (
-                    builder.shuffle_vector(value, value, ir.Constant(kind, list(range(k, k + half)))) for k in (0, half)
-                )
-                value = combine(builder, low, high)
+                n = value.type.count // 2
+                kind = ir.VectorType(INT32, n)
+                a, b = (builder.shuffle_vector(value, value, ir.Constant(kind, [*range(k, k + n)])) for k in (0, n))
+                value = combine(builder, a, b)
             return builder.extract_element(value, INT32(0))
 
         return x.dtype(x), lower
@@ -243,7 +240,7 @@ def _reduction(combine):
 
 
 lane_sum = _reduction(lambda builder, a, b: builder.fadd(a, b))
-lane_maximum = _reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a))
+lane_max = _reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a))
 
 
 @intrinsic
@@ -323,9 +320,8 @@ def _bytes(scalar):
 
 def _masked(builder, name, vector_type, result, arguments):
     suffix = f"v{vector_type.count}f{8 * _bytes(vector_type.element)}.p0"
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(result, [a.type for a in arguments]), f"llvm.masked.{name}.{suffix}"
-    )
+    form = ir.FunctionType(result, [a.type for a in arguments])
+    function = cgutils.get_or_insert_function(builder.module, form, f"llvm.masked.{name}.{suffix}")
     return builder.call(function, arguments)
 
 

@@ -43,9 +43,7 @@ class Attention:
 
     def forward(self, rows, keys, values, places, keep=False):
         """Joined rows (S_q, H), and the weights, flat; `places` is a `Places`."""
-        queries = rows
-        if self.query_layer is not None:
-            queries = self.query_layer.forward(rows, keep)
+        queries = rows if self.query_layer is None else self.query_layer.forward(rows, keep)
         queries = np.ascontiguousarray(queries)
         context = empty_aligned((len(rows), values.shape[1]), rows.dtype)
         weights = empty_aligned((places.weight_offsets[-1],), rows.dtype)
@@ -63,11 +61,9 @@ class Attention:
         d_both = self.joined_layer.backward(d_joined[:, :H] * (1 - joined * joined))
         d_rows, d_context = d_both[:, :H], np.ascontiguousarray(d_both[:, H : H + F])
         d_queries, d_keys, d_values = (np.zeros_like(a) for a in (queries, keys, values))
-        d_v = np.zeros((places.n_sequences, self.score.v.size), values.dtype)
-        places.run(
-            attend_backward, d_queries, d_keys, d_values, d_v, d_context, weights, queries, keys,
-            values, self.score.v,
-        )  # fmt: skip
+        v = self.score.v
+        d_v = np.zeros((places.n_sequences, v.size), values.dtype)
+        places.run(attend_backward, d_queries, d_keys, d_values, d_v, d_context, weights, queries, keys, values, v)
         d_values += self.key_layer.backward(d_keys)[:, :F]
         if self.query_layer is None:
             return d_rows + d_queries, d_values

@@ -60,7 +60,19 @@ def column_runs(*runs):
     return np.array(runs, np.int64).reshape(-1, 3)
 
 
-class RNNCell:
+class _Cell:
+    """What the cells share; `order_ih` and `order_hh` say how gates lie in the products of `backward`."""
+
+    def pack_ih_transposed(self, panels, weight, H):
+        """One direction's W_ih (stored transposed), packed for the products in `backward`."""
+        pack_transposed(panels, weight, H, self.order_ih)
+
+    def pack_hh_transposed(self, panels, weight, H):
+        """Likewise W_hh."""
+        pack_transposed(panels, weight, H, self.order_hh)
+
+
+class RNNCell(_Cell):
     """h' = f(W_ih x + b_ih + W_hh h + b_hh)."""
 
     n_gates, n_states = 1, 1
@@ -76,11 +88,7 @@ class RNNCell:
         """One direction's weights (stored transposed), packed for `forward`."""
         rnn.pack(panels, b_ih + b_hh, w_ih, w_hh)
 
-    def pack_transposed(self, panels, weight, H):
-        """One direction's W_hh or W_ih (stored transposed), packed for the products in `backward`."""
-        pack_transposed(panels, weight, H, rnn.ORDER)
-
-    pack_ih_transposed = pack_hh_transposed = pack_transposed
+    order_ih = order_hh = rnn.ORDER
 
     def room(self, x, initial, H, packing, keep):
         """A dict of what `forward` reads and fills, with the states under "h" (and "c")."""
@@ -113,7 +121,7 @@ class RNNCell:
         _add_gradients(kept, gradients, packing, every, every, P)
 
 
-class _GatedCell:
+class _GatedCell(_Cell):
     """What LSTM and GRU share."""
 
     def room(self, x, initial, H, packing, keep):
@@ -173,10 +181,7 @@ class LSTMCell(_GatedCell):
     def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
         lstm.pack(panels, b_ih + b_hh, w_ih, w_hh)
 
-    def pack_transposed(self, panels, weight, H):
-        pack_transposed(panels, weight, H, lstm.ORDER)
-
-    pack_ih_transposed = pack_hh_transposed = pack_transposed
+    order_ih = order_hh = lstm.ORDER
 
     def ih_pieces(self, P):
         """Of the gates' gradients, as `_add_gradients` takes them."""
@@ -198,11 +203,7 @@ class GRUCell(_GatedCell):
         bias = np.concatenate([b_ih[rz:], b_ih[:rz] + b_hh[:rz], b_hh[rz:]])
         gru.pack(panels, bias, w_ih, w_hh)
 
-    def pack_ih_transposed(self, panels, weight, H):
-        pack_transposed(panels, weight, H, gru.ORDER_IH)
-
-    def pack_hh_transposed(self, panels, weight, H):
-        pack_transposed(panels, weight, H, gru.ORDER_HH)
+    order_ih, order_hh = gru.ORDER_IH, gru.ORDER_HH
 
     def ih_pieces(self, P):
         return ((0, P, 2 * P), (P, 3 * P, 0))
@@ -211,7 +212,7 @@ class GRUCell(_GatedCell):
         return ((P, 4 * P, 0),)
 
 
-class GRUResetBeforeCell:
+class GRUResetBeforeCell(_Cell):
     """Gates r, z, n, the reset gate before the product."""
 
     n_gates, n_states = 3, 1
@@ -222,8 +223,7 @@ class GRUResetBeforeCell:
     def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
         gru_reset_before.pack(panels, b_ih + b_hh, w_ih, w_hh)
 
-    def pack_ih_transposed(self, panels, weight, H):
-        pack_transposed(panels, weight, H, gru_reset_before.ORDER_IH)
+    order_ih = gru_reset_before.ORDER_IH
 
     def pack_hh_transposed(self, panels, weight, H):
         of_n = panels.size // 3

@@ -33,16 +33,22 @@ class LinearChain:
         Adds to the parameters' gradients.
         """
         rows, offsets = packing.by_sequence
-        weights = weights[rows[offsets[:-1]]]
-        d_scores = np.empty(scores.shape)
-        d_parts = [np.zeros(part.shape) for part in self._scores()]
-        log_z, of_labels = np.empty((2, weights.size))
-        crf.marginals(d_scores, *d_parts, log_z, scores, *self._scores(), rows, offsets, weights)
-        crf.label_scores(of_labels, scores, *self._scores(), labels, rows, offsets)
-        crf.count_labels(d_scores, *d_parts, labels, rows, offsets, weights)
-        for name, d_part in zip(self.parameters, d_parts, strict=True):
+        weights, parts = weights[rows[offsets[:-1]]], self._scores()
+        d_scores, log_z = np.empty(scores.shape), np.empty(weights.size)
+        d_parts = [np.zeros(part.shape) for part in parts]
+        crf.marginals(d_scores, *d_parts, log_z, scores, *parts, rows, offsets, weights)
+        y, of_steps = labels[rows], np.repeat(weights, packing.lengths)
+        later = np.delete(np.arange(rows.size), offsets[:-1])
+        places = (y[later - 1], y[later]), y[offsets[:-1]], y[offsets[1:] - 1]
+        value = (weights * log_z).sum() - (of_steps * scores[rows, y]).sum()
+        d_scores[rows, y] -= of_steps
+        for name, part, d_part, at, w in zip(
+            self.parameters, parts, d_parts, places, (of_steps[later], weights, weights), strict=True
+        ):
+            value -= (w * part[at]).sum()
+            np.subtract.at(d_part, at, w)
             self.parameters.stored_gradients[name][...] += d_part
-        return float((weights * (log_z - of_labels)).sum()), d_scores.astype(scores.dtype)
+        return float(value), d_scores.astype(scores.dtype)
 
     def marginals(self, scores, offsets):
         """Each label's probability at each step (S, K), of sequences stored one after the other."""

@@ -91,9 +91,7 @@ class Embedding:
 
     def __init__(self, n_tokens, dimension, dtype, is_frozen=False):
         self.output_size, self.limits, self.is_frozen = dimension, (n_tokens,), is_frozen
-        self.parameters = Parameters(
-            {"weight": (n_tokens, dimension)}, dtype, by_row=("weight",), undecayed=("weight",)
-        )
+        self.parameters = Parameters({"weight": (n_tokens, dimension)}, dtype, by_row=["weight"], undecayed=["weight"])
 
     @property
     def parts(self):

@@ -52,10 +52,8 @@ class Mean:
 
     @staticmethod
     def backward(d_features, memory, packing, n_directions, width):
-        d_rows = np.empty((packing.n_rows, width), d_features.dtype)
-        by_place = _by_place(d_features, packing, width)
-        kernel.pool_mean_backward(d_rows, by_place, packing.starts, packing.counts, packing.firsts)
-        return d_rows
+        lengths = packing.lengths.astype(d_features.dtype)[:, np.newaxis]
+        return (d_features[:, :width] / lengths)[packing.numbers]
 
     @staticmethod
     def running(rows, n_steps):
@@ -76,7 +74,7 @@ class Max:
     @staticmethod
     def backward(d_features, memory, packing, n_directions, width):
         d_rows = np.zeros((packing.n_rows, width), d_features.dtype)
-        kernel.pool_max_backward(d_rows, _by_place(d_features, packing, width), memory)
+        d_rows[memory, np.arange(width)] = d_features[packing.order, :width]
         return d_rows
 
     @staticmethod
@@ -111,10 +109,6 @@ def _in_batch_order(by_place, packing):
     features = np.empty_like(by_place)
     features[packing.order] = by_place
     return features
-
-
-def _by_place(features, packing, width):
-    return np.ascontiguousarray(features[packing.order, :width])
 
 
 READOUTS = {"last": Last, "mean": Mean, "max": Max, "concat": Concat}

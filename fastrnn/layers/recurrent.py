@@ -10,7 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastrnn.kernels.rows import copy_rows, scatter_rows
+from fastrnn.kernels.rows import copy_rows, scatter_add_rows
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
@@ -20,10 +20,11 @@ from fastrnn.sequences import Packing, count_shards, regular_packing
 class _Recurrent:
     """What the three layers share; see `LSTM`."""
 
-    def __init__(
-        self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-        dtype, random_state,
+    def _build(
+        self, cell, /, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
+        random_state, **_,
     ):  # fmt: skip
+        """Check and set what a constructor was given, of which these are the locals()."""
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} must be an integer >= 1; got {value!r}")
@@ -70,9 +71,7 @@ class _Recurrent:
         if is_single:
             x = x[:, np.newaxis]
         elif x.ndim != 3:
-            raise ValueError(
-                f"x has shape {x.shape}; expected {self._form(self.input_size)}, or (T, {self.input_size})"
-            )
+            raise ValueError(f"x has shape {x.shape}; expected {self._form(self.input_size)} or (T, {self.input_size})")
         elif self.batch_first:
             x = x.swapaxes(0, 1)
         self._call = None
@@ -94,9 +93,7 @@ class _Recurrent:
         else:
             packing = Packing(lengths, n_shards)
             rows = self._packed(x, packing)
-        key = None
-        if self.training and self.dropout > 0:
-            key = int(self._rng.randint(2**31))
+        key = int(self._rng.randint(2**31)) if self.training and self.dropout > 0 else None
         numbers = None if key is None else np.arange(B)
         rows, final = self._stack.forward(rows, packing, state, numbers, key, self.dropout, keep=self.training)
         if self.training:
@@ -177,7 +174,7 @@ class _Recurrent:
             array = rows.copy() if self.training else np.ascontiguousarray(rows)
         else:
             array = np.zeros((T * B, rows.shape[1]), self.dtype)
-            scatter_rows(array, np.ascontiguousarray(rows), packing.padded_rows, rows.shape[1])
+            scatter_add_rows(array, np.ascontiguousarray(rows), packing.padded_rows, rows.shape[1])
         array = array.reshape(T, B, -1)
         if is_single:
             return array[:, 0]
@@ -222,9 +219,7 @@ class _Recurrent:
             return None
         lengths = np.asarray(lengths)
         if lengths.shape != (B,) or lengths.dtype.kind not in "iu":
-            raise ValueError(
-                f"lengths must be {B} integers, one a sequence; got shape {lengths.shape} of {lengths.dtype}"
-            )
+            raise ValueError(f"lengths must be {B} integers, one a sequence; got {lengths.shape} of {lengths.dtype}")
         if lengths.min() < 1 or lengths.max() > T:
             b = int(np.argmax((lengths < 1) | (lengths > T)))
             raise ValueError(f"lengths[{b}] is {lengths[b]}; x has room for 1 to {T} steps")
@@ -309,10 +304,7 @@ class RNN(_Recurrent):
         if nonlinearity not in NONLINEARITIES:
             raise ValueError(f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
-        super().__init__(
-            RNNCell(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,
-            bidirectional, dtype, random_state,
-        )  # fmt: skip
+        self._build(RNNCell(nonlinearity), **locals())
 
 
 class LSTM(_Recurrent):
@@ -367,10 +359,7 @@ class LSTM(_Recurrent):
         self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
         bidirectional=False, dtype="float32", random_state=None,
     ):  # fmt: skip
-        super().__init__(
-            LSTMCell(), input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-            dtype, random_state,
-        )  # fmt: skip
+        self._build(LSTMCell(), **locals())
 
 
 class GRU(_Recurrent):
@@ -400,7 +389,4 @@ class GRU(_Recurrent):
         bidirectional=False, reset_after=True, dtype="float32", random_state=None,
     ):  # fmt: skip
         self.reset_after = reset_after
-        super().__init__(
-            GRUCell() if reset_after else GRUResetBeforeCell(), input_size, hidden_size, num_layers, bias,
-            batch_first, dropout, bidirectional, dtype, random_state,
-        )  # fmt: skip
+        self._build(GRUCell() if reset_after else GRUResetBeforeCell(), **locals())

@@ -4,7 +4,7 @@ from math import sqrt
 
 import numpy as np
 
-from fastrnn.kernels.rows import add_rows, copy_rows, drop
+from fastrnn.kernels.rows import copy_rows, drop, scatter_add_rows
 from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
 from fastrnn.layers.cells import add_rows_product
 from fastrnn.params import Parameters, orthogonal, uniform
@@ -18,9 +18,7 @@ class Level:
         self.cell, self.parameters = cell, parameters
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
         suffixes = [f"_l{index}", f"_l{index}_reverse"][:n_directions]
-        self.names = [
-            [f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for suffix in suffixes
-        ]
+        self.names = [[f"{name}{s}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for s in suffixes]
         self.packed, self.packed_version = {}, None
         self.kept = None
 
@@ -127,7 +125,7 @@ class Level:
         for d in range(D):
             add_rows_product(d_x[d], d_gates[d], panels[d], n_k)
         if D == 2:
-            add_rows(d_x[0], 0, d_x[1], 0, packing.mirror, I)
+            scatter_add_rows(d_x[0], d_x[1], packing.mirror, I)  # a row is its mirror's mirror
         return d_x[0]
 
 
@@ -148,10 +146,8 @@ class Stack:
         self.n_directions = 2 if bidirectional else 1
         self.n_states, self.n_gates = cell.n_states, cell.n_gates
         self.parameters = Parameters(self._shapes(cell.n_gates), self.dtype)
-        self._levels = [
-            Level(cell, self.parameters, k, self._level_input(k), hidden_size, self.n_directions)
-            for k in range(num_layers)
-        ]
+        sizes = hidden_size, self.n_directions
+        self._levels = [Level(cell, self.parameters, k, self._level_input(k), *sizes) for k in range(num_layers)]
         self._tape = None
 
     def __getstate__(self):
@@ -233,9 +229,7 @@ class Stack:
         rows : ndarray (S, D H)
         final : tuple of ndarray (num_layers * D, B, H)
         """
-        finals, row_numbers = [], None
-        if dropout_key is not None:
-            row_numbers = sequence_numbers[packing.numbers]
+        finals, row_numbers = [], None if dropout_key is None else sequence_numbers[packing.numbers]
         for k, level in enumerate(self._levels):
             if k > 0 and dropout_key is not None:
                 dropped = empty_aligned(x.shape, x.dtype)
@@ -282,9 +276,8 @@ class Stack:
         packing, row_numbers, dropout_key, dropout = self._tape
         d_initials = []
         for k in range(self.num_layers - 1, -1, -1):
-            d_rows, d_states = self._levels[k].backward(
-                d_rows, self._of_level(d_final, k, packing), packing, input_grad or k > 0, bptt_steps
-            )
+            d_last = self._of_level(d_final, k, packing)
+            d_rows, d_states = self._levels[k].backward(d_rows, d_last, packing, input_grad or k > 0, bptt_steps)
             if k > 0 and dropout_key is not None:
                 drop(d_rows, d_rows, dropout_key + k, row_numbers, packing.steps, dropout)
             d_initials.insert(0, d_states)
@@ -294,15 +287,8 @@ class Stack:
 
 def _in_batch_order(levels, packing):
     """A tuple of states (num_layers * D, B, H), from those of each level, (D, B, H) by place."""
-    if len(levels) == 1:
-        by_place = [part.copy() for part in levels[0]]
-    else:
-        by_place = [np.concatenate(parts) for parts in zip(*levels, strict=True)]
+    by_place = [np.concatenate(parts) for parts in zip(*levels, strict=True)]
     if packing.is_regular:
         return tuple(by_place)
-    states = []
-    for placed in by_place:
-        state = np.empty_like(placed)
-        state[:, packing.order] = placed
-        states.append(state)
-    return tuple(states)
+    places = np.argsort(packing.order)
+    return tuple(states.take(places, axis=1) for states in by_place)

@@ -50,17 +50,14 @@ class EncoderDecoder(Network):
     """
 
     def __init__(
-        self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention,
-        dropout, dtype, rng,
-    ):  # fmt: skip
+        self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention, dropout, dtype, rng
+    ):
         self.encoder, self.target_embedding, self.dropout = encoder, embedding, dropout
         self._input_width = n_values if embedding is None else embedding.output_size
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
         H, n_states = self.decoder.hidden_size, self.decoder.n_states * self.decoder.num_layers
         self.bridge = Dense(context_size, n_states * H, dtype)
-        self.attention = None
-        if attention is not None:
-            self.attention = Attention(attention, H, context_size, dtype)
+        self.attention = None if attention is None else Attention(attention, H, context_size, dtype)
         self.head = Dense(H, n_outputs, dtype)
         super().__init__(self._named_parts(), rng)
 

@@ -83,11 +83,9 @@ class SequenceNetwork(Network):
         if dropout_key is not None:
             self._drop(d_rows, batch, dropout_key)
         if self.readout is not None:
-            recurrent = self.encoder.recurrent
-            d_rows = self.readout.backward(
-                d_rows, self._memory, batch.packing, recurrent.n_directions, recurrent.output_size
-            )
-        self.encoder.backward(batch, d_rows, dropout_key, bptt_steps)
+            stack = self.encoder.recurrent
+            d_rows = self.readout.backward(d_rows, self._memory, batch.packing, stack.n_directions, stack.output_size)
+        self.encoder.backward(batch, d_rows, dropout_key, bptt_steps or 0)
 
     def loss_and_gradient(self, batch, loss, targets, weights, dropout_key=None, bptt_steps=0, state=None):
         """The loss of a batch; its gradient is left in `gradient`.

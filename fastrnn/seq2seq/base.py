@@ -5,11 +5,10 @@ from numbers import Integral
 import numpy as np
 from scipy.special import log_softmax
 from sklearn.utils import check_consistent_length
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
-from fastrnn.base import Problem, SequenceEstimator
+from fastrnn.base import Problem, SequenceEstimator, check_finite
 from fastrnn.decoding import beam_search
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
@@ -20,7 +19,6 @@ from fastrnn.storage import integer
 
 SOURCES = 256
 """Sequences decoded at once."""
-LENGTH = Interval(Integral, 1, None, closed="left")
 
 
 class DecodingEstimator(SequenceEstimator):
@@ -63,9 +61,7 @@ class DecodingEstimator(SequenceEstimator):
         """No target may be longer than `max_length`."""
         longest = int(targets.lengths.max())
         if self.max_length is not None and longest > self.max_length:
-            raise ValueError(
-                f"y[{int(targets.lengths.argmax())}] has {longest} steps, but max_length={self.max_length}"
-            )
+            raise ValueError(f"y[{targets.lengths.argmax()}] has {longest} steps, but max_length={self.max_length}")
 
     @property
     def _end(self):
@@ -84,9 +80,7 @@ class DecodingEstimator(SequenceEstimator):
         encoder, width = self._new_source()
         embedding, n_outputs = self._new_target_embedding(), self._sizes["outputs"]
         n_values = n_outputs - 1  # one more says that a step is the last
-        recurrent = {
-            "hidden_size": self.hidden_size, "num_layers": self.num_layers, "bias": self.bias
-        }  # fmt: skip
+        recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         return EncoderDecoder(
             encoder, width, embedding, n_values, n_outputs, cell, recurrent, self._attention(),
@@ -106,9 +100,7 @@ class DecodingEstimator(SequenceEstimator):
             source = network.source(problem.sequences, numbers)
             batch = network.target(inputs, numbers)
             share = problem.weights[batch.rows] * (len(inputs) / (len(numbers) * problem.weights.size))
-            key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
-            if self.solver == "lbfgs":
-                key = None
+            key = None if self.solver == "lbfgs" else self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
             return network.loss_and_gradient(source, batch, problem.loss, problem.targets[batch.rows], share, key)
 
         return loss_and_gradient
@@ -124,9 +116,7 @@ class DecodingEstimator(SequenceEstimator):
     @property
     def stream(self):
         """There is none."""
-        raise AttributeError(
-            f"{type(self).__name__} has no stream: its output begins when all of its input has been read"
-        )
+        raise AttributeError(f"{type(self).__name__} has no stream: its output begins when all its input has been read")
 
     def _checked(self, X):
         check_is_fitted(self, "network_")
@@ -143,7 +133,7 @@ class DecodingEstimator(SequenceEstimator):
             for numbers in portions(len(sequences)):
                 source = self.network_.source(sequences, numbers)
                 found, values = self._search(source, numbers.size, beam_width)
-                check_finite(values, numbers[0])
+                check_finite(values, lambda k, first=numbers[0]: first + k)
                 tokens += found
                 scores.append(values)
         return tokens, np.concatenate(scores)
@@ -175,12 +165,3 @@ class DecodingEstimator(SequenceEstimator):
 def portions(n):
     """Numbers of the sources that are worked on at once."""
     return np.split(np.arange(n), np.arange(SOURCES, n, SOURCES))
-
-
-def check_finite(values, first):
-    """Each must be finite; the first is that of X[first]."""
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"X[{first + int(np.argmin(np.isfinite(values)))}] makes the network's outputs overflow: it is longer, or "
-            "its values are larger, than what the network was trained on"
-        )

@@ -3,8 +3,8 @@
 from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import threads
-from fastrnn.base import SHARED_CONSTRAINTS, SequenceEstimator
-from fastrnn.seq2seq.base import LENGTH, DecodingEstimator, portions
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator
+from fastrnn.seq2seq.base import DecodingEstimator, portions
 from fastrnn.sequences import as_objects
 
 
@@ -59,28 +59,21 @@ class SequenceToSequence(DecodingEstimator):
     """
 
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        "target_embedding_dim": [LENGTH],
-        "attention": [StrOptions({"dot", "additive"}), None],
-        "max_length": [LENGTH, None],
-    }
+        **SHARED_CONSTRAINTS, "attention": [StrOptions({"dot", "additive"}), None],
+        "target_embedding_dim": [COUNT], "max_length": [COUNT, None],
+    }  # fmt: skip
 
-    _shape_parameters = (
-        *(name for name in SequenceEstimator._shape_parameters if name != "readout"),
-        "target_embedding_dim", "attention",
-    )  # fmt: skip
+    _shape_parameters = *SequenceEstimator._shape_parameters, "target_embedding_dim", "attention"
 
     bptt_steps = None
 
     def __init__(
-        self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
-        bias=True, dropout=0.0, embedding_dim=64, embeddings=None, freeze_embeddings=False,
-        target_embedding_dim=64, attention="dot", max_length=None, solver="adam",
-        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
-        alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None,
-        early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None,
-        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None,
+        self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+        dropout=0.0, embedding_dim=64, embeddings=None, freeze_embeddings=False, target_embedding_dim=64,
+        attention="dot", max_length=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
+        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None,
+        early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32",
+        n_jobs=None, random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 

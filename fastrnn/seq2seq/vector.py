@@ -3,14 +3,13 @@
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import r2_score
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastrnn import records, threads
-from fastrnn.base import SHARED_CONSTRAINTS
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.losses import binary_cross_entropy, squared
-from fastrnn.seq2seq.base import LENGTH, DecodingEstimator, check_finite
+from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import Sequences, as_objects, as_sequences
 
 
@@ -52,26 +51,21 @@ class VectorToSequence(DecodingEstimator):
 
     _parameter_constraints = {
         **{k: v for k, v in SHARED_CONSTRAINTS.items() if "embedding" not in k},
-        "target_embedding_dim": [LENGTH, None],
-        "max_length": [LENGTH, None],
+        **dict.fromkeys(("target_embedding_dim", "max_length"), [COUNT, None]),
     }
 
-    _shape_parameters = (
-        "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "target_embedding_dim", "dtype"
-    )  # fmt: skip
+    _shape_parameters = ("cell", "hidden_size", "num_layers", "nonlinearity", "bias", "target_embedding_dim", "dtype")
 
-    bidirectional, bptt_steps = False, None
+    bidirectional, bptt_steps, normalize_y = False, None, True
     embedding_dim, embeddings, freeze_embeddings = None, None, False
     _is_panel = False
 
     def __init__(
-        self, *, cell="lstm", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True,
-        dropout=0.0, target_embedding_dim=64, max_length=None, solver="adam",
-        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
-        alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None,
-        early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None,
-        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None,
+        self, *, cell="lstm", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0,
+        target_embedding_dim=64, max_length=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
+        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0,
+        clip_value=None, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False,
+        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 
@@ -147,8 +141,7 @@ class VectorToSequence(DecodingEstimator):
         if reset:
             self._y_is_flat = np.ndim(y[0]) == 1
             weights = np.repeat(weights, targets.lengths)
-            scaler = StandardScaler().fit(targets.values, sample_weight=weights)
-            self._y_mean, self._y_scale = scaler.mean_, scaler.scale_
+            self._set_scale(targets.values, weights)
         elif targets.values.shape[1] != self._y_mean.size:
             raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
         return targets
@@ -161,10 +154,7 @@ class VectorToSequence(DecodingEstimator):
     def _shifted(self, targets):
         if self.target_embedding_dim is not None:
             return super()._shifted(targets)
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = ((targets.values - self._y_mean) / self._y_scale).astype(self.dtype)
-        if not np.isfinite(scaled).all():
-            raise ValueError(f"y is too large for {self.dtype}: its standardised values overflow; scale it")
+        scaled = self._scaled(targets.values)
         before = np.roll(scaled, 1, axis=0)
         before[targets.offsets[:-1]] = 0
         is_last = np.zeros((len(scaled), 1), self.dtype)
@@ -205,7 +195,7 @@ class VectorToSequence(DecodingEstimator):
         if self._y_is_flat:
             values = values[..., 0]
         answers = [values[k, :length] for k, length in enumerate(lengths)]
-        check_finite(np.array([answer.sum() for answer in answers]), 0)
+        check_finite(np.array([answer.sum() for answer in answers]), int)
         return as_objects(answers)
 
 
