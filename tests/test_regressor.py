@@ -270,3 +270,11 @@ def test_with_return_sequences_all_steps_count_alike():
     ).fit(X, y)  # fmt: skip
     errors = np.concatenate(reg.predict(X)) - np.concatenate(y)
     np.testing.assert_allclose(reg.loss_curve_[0], np.mean(errors**2), rtol=1e-4)
+
+
+def test_a_target_that_only_rounding_moves_is_constant():
+    X = ragged(30)
+    y = np.full(30, 0.1) + np.arange(30) % 2 * 1e-17
+    y[::3] = 0.30000000000000004 - 0.2
+    reg = SequenceRegressor(hidden_size=4, max_iter=1, random_state=0).fit(X, y)
+    assert reg._y_scale == 1

@@ -140,7 +140,8 @@ class InputChecks:
             with np.errstate(over="ignore", invalid="ignore"):  # `_scaled` reports an overflow
                 self._y_mean = np.average(targets, axis=0, weights=weights)
                 variance = np.average((targets - self._y_mean) ** 2, axis=0, weights=weights)
-            self._y_scale = np.where(variance > 0, np.sqrt(variance), 1.0)
+            rounding = len(targets) * np.finfo(np.float64).eps * np.abs(self._y_mean)
+            self._y_scale = np.where(variance > rounding**2, np.sqrt(variance), 1.0)
 
     def _scaled(self, targets):
         """The targets, standardised."""
