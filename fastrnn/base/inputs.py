@@ -139,9 +139,9 @@ class InputChecks:
         if self.normalize_y:
             with np.errstate(over="ignore", invalid="ignore"):  # `_scaled` reports an overflow
                 self._y_mean = np.average(targets, axis=0, weights=weights)
-                variance = np.average((targets - self._y_mean) ** 2, axis=0, weights=weights)
+                deviation = np.sqrt(np.average((targets - self._y_mean) ** 2, axis=0, weights=weights))
             rounding = len(targets) * np.finfo(np.float64).eps * np.abs(self._y_mean)
-            self._y_scale = np.where(variance > rounding**2, np.sqrt(variance), 1.0)
+            self._y_scale = np.where(deviation > rounding, deviation, 1.0)
 
     def _scaled(self, targets):
         """The targets, standardised."""
