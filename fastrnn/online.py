@@ -14,7 +14,6 @@ from sklearn.utils._param_validation import StrOptions
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator
 from fastrnn.kernels import rtrl
-from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import NONLINEARITIES
 from fastrnn.losses import cross_entropy, squared
 from fastrnn.network.parts import Batch, Encoder, make_cell
@@ -150,7 +149,7 @@ class _OnlineLearner(BaseEstimator):
         for name in known:
             if not _is_number(x[name]):
                 raise ValueError(f"x[{name!r}] is {x[name]!r}; float32 holds no such number: encode, impute or scale")
-        return np.array([x[name] for name in known], self.dtype)
+        return np.array([x[name] for name in known], self._checked["dtype"])
 
     def _build(self, n_outputs):
         """A network with its optimiser."""
@@ -193,8 +192,9 @@ class _OnlineLearner(BaseEstimator):
         parameters = dict(self._checked)  # those it has learned with
         if isinstance(self.random_state, np.random.RandomState):
             parameters["random_state"] = None
+        size = self.network_.encoder.recurrent.parameters.size  # beyond it a row is as long as this CPU's vectors want
         memory = {
-            "state": self._state, "derivatives": self._derivatives and self._derivatives[0],
+            "state": self._state, "derivatives": self._derivatives and self._derivatives[0][:, :size],
             "seen": [x for x, _ in self._window], "states": [state for _, state in self._window],
             **vars(self._optimizer),
         }  # fmt: skip
@@ -228,9 +228,9 @@ class _OnlineLearner(BaseEstimator):
         self._state, self._window = state, [*zip(seen, states, strict=True)]
         if derivatives is not None:
             size = self.network_.encoder.recurrent.parameters.size
-            is_right = array(dtype, own.size, padded(size, dtype, rtrl.WIDTH))
-            expect(is_right(derivatives), "its derivatives do not go with the rest")
-            self._derivatives = (derivatives, np.zeros_like(derivatives))
+            expect(array(dtype, own.size, size)(derivatives), "its derivatives do not go with the rest")
+            self._derivatives = (rtrl.zeros(own, size), rtrl.zeros(own, size))
+            self._derivatives[0][:, :size] = derivatives
         vector = array(dtype, theta.size)
         rules = {name: type(value) for name, value in vars(self._optimizer).items()}
         rules |= {"name": self.solver, "first": vector, "second": vector, "n_steps": integer(0, 2**62)}

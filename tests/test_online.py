@@ -372,3 +372,18 @@ def test_clone_is_what_river_asks_for():
     assert model.clone({"hidden_size": 7}).get_params() == {**model.get_params(), "hidden_size": 7}
     assert not model.clone().__sklearn_is_fitted__()
     assert_same(memory(model.clone(include_attributes=True)), memory(model))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_file_does_not_depend_on_the_length_of_vectors(cell):
+    xs, ys = stream()
+    model = taught(OnlineRegressor, xs, ys, cell=cell)
+    recurrent = model.network_.encoder.recurrent.parameters
+    assert model._record()["memory"]["derivatives"].shape == (model._state.size, recurrent.size)
+
+
+def test_prediction_keeps_the_precision_of_what_was_learned():
+    xs, ys = stream()
+    model = taught(OnlineRegressor, xs, ys)
+    expected = model.predict_one(xs[0])
+    assert model.set_params(dtype="float64").predict_one(xs[0]) == expected
