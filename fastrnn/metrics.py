@@ -1,0 +1,403 @@
+"""Scores of forecasts that scikit-learn lacks, and the simplest forecasts to compare with.
+
+A y that is an array (T,) or (T, C), or a list of numbers, is one series, of C channels; a list, tuple or 1-D object
+array of such is many.  Of pandas objects the values are taken.  Lower is better, but for `coverage`.
+"""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from fastrnn.sequences import as_numbers
+
+# ------------------------------------------------------------------------------------------ baselines
+
+
+def naive(y, horizon):
+    """Forecast that the last value stays.
+
+    Parameters
+    ----------
+    y : array (T,) or (T, C), or list of such
+        One or many series.
+    horizon : int
+        How many steps ahead to forecast.
+
+    Returns
+    -------
+    ndarray (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C)
+
+    Raises
+    ------
+    ValueError
+        If `horizon` is below 1, or `y` holds NaN or what is no series of numbers; the message names the series.
+
+    Examples
+    --------
+    >>> from fastrnn.metrics import naive
+    >>> naive([2, 3, 5], horizon=2)
+    array([5., 5.])
+    >>> naive([[2, 3, 5], [7, 4]], horizon=2)
+    array([[5., 5.],
+           [4., 4.]])
+    """
+    return seasonal_naive(y, horizon, 1)
+
+
+def seasonal_naive(y, horizon, season):
+    """Forecast that the last season comes again and again.
+
+    Parameters
+    ----------
+    y : array (T,) or (T, C), or list of such
+        One or many series.
+    horizon : int
+        How many steps ahead to forecast.
+    season : int
+        Its number of steps: 12 of monthly series, 24 of hourly ones.
+
+    Returns
+    -------
+    ndarray (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C)
+
+    Raises
+    ------
+    ValueError
+        If `horizon` or `season` is below 1, a series is shorter than `season`, or `y` holds NaN or what is no series
+        of numbers; the message names the series.
+
+    References
+    ----------
+    Hyndman, R. J. and Athanasopoulos, G. (2021). Forecasting: principles and practice, 3rd edition, section 5.2.
+    (All three simple forecasts.)
+
+    Examples
+    --------
+    >>> from fastrnn.metrics import seasonal_naive
+    >>> seasonal_naive([8, 9, 1, 2, 3], horizon=4, season=3)
+    array([1., 2., 3., 1.])
+    """
+    check_scalar(horizon, "horizon", Integral, min_val=1)
+    check_scalar(season, "season", Integral, min_val=1)
+    rows = np.arange(horizon) % season - season
+    series, is_many = _read_series(y, "y", season, f"season={season}")
+    forecasts = np.stack([x[rows] for x in series.values()])
+    return forecasts if is_many else forecasts[0]
+
+
+def drift(y, horizon):
+    """Forecast that the line from the first to the last value goes on.
+
+    Parameters
+    ----------
+    y : array (T,) or (T, C), or list of such
+        One or many series.
+    horizon : int
+        How many steps ahead to forecast.
+
+    Returns
+    -------
+    ndarray (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C)
+
+    Raises
+    ------
+    ValueError
+        If `horizon` is below 1, a series has a single step, or `y` holds NaN or what is no series of numbers; the
+        message names the series.
+
+    Examples
+    --------
+    >>> from fastrnn.metrics import drift
+    >>> drift([1, 4, 2, 7], horizon=3)
+    array([ 9., 11., 13.])
+    """
+    check_scalar(horizon, "horizon", Integral, min_val=1)
+    series, is_many = _read_series(y, "y", 2, "a line")
+    ahead = np.arange(1, horizon + 1)
+    forecasts = np.stack([x[-1] + np.multiply.outer(ahead, (x[-1] - x[0]) / (len(x) - 1)) for x in series.values()])
+    return forecasts if is_many else forecasts[0]
+
+
+# ------------------------------------------------------------------------------------------ scores
+
+
+def mase(y_true, y_pred, *, y_train, season=1):
+    """Mean absolute scaled error: in units of the seasonal naive forecast's error on the past.
+
+    The mean absolute error of each series and channel is divided by the mean absolute difference of its past from
+    itself a season before; the mean of these is returned.
+
+    Parameters
+    ----------
+    y_true, y_pred : array (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C), or list of n
+        What came, and its forecast.
+    y_train : array (T,) or (T, C), or list of such
+        The past of the one series, or of each.
+    season : int, default=1
+        Its number of steps.  The M4 competition took 1 for yearly, weekly and daily series, 4, 12 and 24 for
+        quarterly, monthly and hourly ones.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, anything holds NaN, or a series in `y_train` has no more steps than `season`, or does
+        not change over a season; the message names the series.
+
+    Notes
+    -----
+    A past without change gives no scale.  The M4 competition's code divides by zero there; here it is an error, so that
+    the mean is always over the series that were asked for.  Leave such a series out of all three arguments, or use
+    `smape`.
+
+    References
+    ----------
+    Hyndman, R. J. and Koehler, A. B. (2006). Another look at measures of forecast accuracy. International Journal of
+    Forecasting 22(4), 679-688.
+
+    Examples
+    --------
+    The past moves by 2 a step, the forecasts miss by 1 and 2:
+
+    >>> from fastrnn.metrics import mase
+    >>> mase([6, 8], [5, 6], y_train=[1, 3, 5, 3, 5])
+    0.75
+    """
+    return float(_scaled_errors(y_true, y_pred, y_train, season, power=1).mean())
+
+
+def rmsse(y_true, y_pred, *, y_train, season=1):
+    """Root mean squared scaled error, the M5 competition's score of a series.
+
+    The mean squared error of each series and channel is divided by the mean squared difference of its past from itself
+    a season before; the mean of their roots is returned.
+
+    Parameters
+    ----------
+    y_true, y_pred : array (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C), or list of n
+        What came, and its forecast.
+    y_train : array (T,) or (T, C), or list of such
+        The past of the one series, or of each.
+    season : int, default=1
+        Its number of steps; 1 in the M5 competition.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As `mase` does.
+
+    Notes
+    -----
+    The M5 competition counted a product's past from its first sale on: leave leading zeros out of `y_train` for its
+    figures.  It weighted series by their sales in dollars, which is not done here.
+
+    References
+    ----------
+    Makridakis, S., Spiliotis, E. and Assimakopoulos, V. (2022). M5 accuracy competition: results, findings, and
+    conclusions. International Journal of Forecasting 38(4), 1346-1364.
+
+    Examples
+    --------
+    >>> from fastrnn.metrics import rmsse
+    >>> rmsse([6, 8], [5, 1], y_train=[1, 3, 5, 3, 5])
+    2.5
+    """
+    return float(np.sqrt(_scaled_errors(y_true, y_pred, y_train, season, power=2)).mean())
+
+
+def smape(y_true, y_pred):
+    """Symmetric mean absolute percentage error, from 0 to 200, as the M4 competition took it.
+
+    The mean of 200 |y_true - y_pred| / (|y_true| + |y_pred|), where 0 / 0 counts as 0.
+
+    Parameters
+    ----------
+    y_true, y_pred : array or list of arrays, of one shape
+        What came, and its forecast, of one or many series.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, or anything holds NaN.
+
+    References
+    ----------
+    Makridakis, S. (1993). Accuracy measures: theoretical and practical concerns. International Journal of Forecasting
+    9(4), 527-529.
+
+    Examples
+    --------
+    >>> from fastrnn.metrics import smape
+    >>> smape([3, 0], [1, 0])
+    50.0
+    """
+    y_true, y_pred = _read_pair(y_true, y_pred, "y_pred")
+    size = np.abs(y_true) + np.abs(y_pred)
+    return float(200 * (np.abs(y_true - y_pred) / np.where(size > 0, size, 1)).mean())
+
+
+def mean_quantile_loss(y_true, y_pred_quantiles, *, quantiles):
+    """Mean pinball loss over all quantiles.
+
+    For a quantile q it is q (y_true - y_pred) where the truth lies above, (1 - q) (y_pred - y_true) where below.
+
+    Parameters
+    ----------
+    y_true : array or list of arrays (...)
+        What came, of one or many series.
+    y_pred_quantiles : array or list of arrays (..., Q)
+        The forecast quantiles.
+    quantiles : array-like (Q,)
+        Which they are, between 0 and 1.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, anything holds NaN, or a quantile is not between 0 and 1.
+
+    Notes
+    -----
+    It is the mean of scikit-learn's `mean_pinball_loss` over the quantiles, and half the mean absolute error where 0.5
+    is the only one.  GluonTS's weighted quantile loss is twice this, divided by the mean of abs(y_true).
+
+    References
+    ----------
+    Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1), 33-50.
+
+    Examples
+    --------
+    >>> from fastrnn.metrics import mean_quantile_loss
+    >>> mean_quantile_loss([10, 20], [[8, 10], [20, 24]], quantiles=[0.25, 0.5])
+    0.625
+    """
+    q = _read_numbers(quantiles, "quantiles")
+    if q.ndim != 1 or not ((q > 0) & (q < 1)).all():
+        raise ValueError(f"quantiles={quantiles!r}, but must be a list of numbers between 0 and 1")
+    y_true, y_pred = _read_pair(y_true, y_pred_quantiles, "y_pred_quantiles", len(q))
+    above = y_true[..., np.newaxis] - y_pred
+    return float(np.maximum(q * above, (q - 1) * above).mean())
+
+
+def coverage(y_true, interval):
+    """Fraction of what came that lies in its forecast interval, ends included: best at the interval's nominal level.
+
+    Parameters
+    ----------
+    y_true : array or list of arrays (...)
+        What came, of one or many series.
+    interval : array or list of arrays (..., 2)
+        The lower and the upper ends.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, anything holds NaN, or a lower end is above its upper one.
+
+    Examples
+    --------
+    >>> from fastrnn.metrics import coverage
+    >>> coverage([1, 2, 3, 4], [[0, 1], [0, 1], [2, 5], [2, 5]])
+    0.75
+    """
+    y_true, interval = _read_pair(y_true, interval, "interval", 2)
+    lower, upper = interval[..., 0], interval[..., 1]
+    if (lower > upper).any():
+        place = np.argwhere(lower > upper)[0].tolist()
+        raise ValueError(f"interval{place} has its lower end above its upper one: pass (..., 2), the lower ends first")
+    return float(((lower <= y_true) & (y_true <= upper)).mean())
+
+
+def _scaled_errors(y_true, y_pred, y_train, season, power):
+    """Means of errors to a power over those of the past's differences, a series and channel: (n,) or (n, C)."""
+    check_scalar(season, "season", Integral, min_val=1)
+    past, is_many = _read_series(y_train, "y_train", season + 1, f"a difference over season={season}")
+    y_true, y_pred = _read_pair(y_true, y_pred, "y_pred")
+    expected = (len(past),) * is_many + ("horizon",) + next(iter(past.values())).shape[1:]
+    shape = (*y_true.shape[:is_many], "horizon", *y_true.shape[is_many + 1 :])
+    if shape != expected or y_true.ndim != len(expected):
+        many = f"{len(past)} series" if is_many else "one series (pass a list for many)"
+        expected = ", ".join(map(str, expected))
+        raise ValueError(f"y_true has shape {y_true.shape}; expected ({expected}), as y_train is {many}")
+    errors = (np.abs(y_true - y_pred) ** power).mean(axis=int(is_many))
+    scales = np.stack([_scale(x, what, season, power) for what, x in past.items()])
+    return errors / (scales if is_many else scales[0])
+
+
+def _scale(x, what, season, power):
+    """The mean of a series' differences over a season, to a power: a number, or (C,)."""
+    scale = (np.abs(x[season:] - x[:-season]) ** power).mean(axis=0)
+    # Values that repeat but for rounding would give scores of 1e15.
+    is_still = scale ** (1 / power) <= np.finfo(np.float64).eps * np.abs(x).max(axis=0)
+    if is_still.any():
+        whose = f"channel {int(np.argmax(is_still))} of {what}" if x.ndim == 2 else what
+        steps = "step" if season == 1 else f"season of {season} steps"
+        raise ValueError(f"{whose} does not change over a {steps}, so there is no scale; leave it out, or use smape")
+    return scale
+
+
+# ------------------------------------------------------------------------------------------ reading
+
+
+def _read_series(y, name, n_steps, who):
+    """One or many series as arrays by what messages call them, and if they are many."""
+    is_listed = isinstance(y, (list, tuple)) or isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1
+    is_many = is_listed and len(y) > 0 and hasattr(y[0], "__len__")
+    items = {f"{name}[{k}]": x for k, x in enumerate(y)} if is_many else {name: y}
+    series = {what: _read_numbers(x, what) for what, x in items.items()}
+    channels = next(iter(series.values())).shape[1:]
+    for what, x in series.items():
+        if x.ndim not in (1, 2):
+            raise ValueError(f"{what} has shape {x.shape}; expected (T,) or (T, C), or a list of such for many series")
+        if x.shape[1:] != channels:
+            raise ValueError(f"{what} has channels {x.shape[1:]}, but {name}[0] has {channels}; all must have the same")
+        if len(x) < n_steps:
+            raise ValueError(f"{what} has {len(x)} steps; {who} needs {n_steps} at least")
+    return series, is_many
+
+
+def _read_pair(y_true, y_pred, name, *last):
+    """What came and what goes with it, an array of its shape and the axis in `last`."""
+    y_true, y_pred = _read_numbers(y_true, "y_true"), _read_numbers(y_pred, name)
+    if y_pred.shape != y_true.shape + last:
+        raise ValueError(
+            f"{name} has shape {y_pred.shape}; expected {y_true.shape + last}, as y_true is {y_true.shape}"
+        )
+    return y_true, y_pred
+
+
+def _read_numbers(x, what):
+    """An array of finite float64, never a scalar; lists and object arrays may hold arrays of one shape."""
+    if np.ma.is_masked(x):
+        raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
+    try:
+        array = np.asarray(list(x) if isinstance(x, np.ndarray) and x.dtype == object and x.ndim else x)
+    except ValueError:
+        raise ValueError(f"{what} holds arrays of unequal shapes; expected numbers, or arrays of one shape") from None
+    array = as_numbers(array, what) if array.dtype == object else array
+    if array.dtype.kind not in "fiub" or array.ndim == 0 or array.size == 0:
+        raise ValueError(f"{what} is {array.dtype} of shape {array.shape}; expected an array of numbers, and not empty")
+    array = array.astype(np.float64, copy=False)
+    if not np.isfinite(array).all():
+        place = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise ValueError(f"{what}{place} is {array[tuple(place)]}; remove or impute it")
+    return array
