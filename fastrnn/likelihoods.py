@@ -64,8 +64,8 @@ class Quantiles:
         places = {round(level, 9): k for k, level in enumerate(self.levels.tolist())}
         missing = [float(level) for level in levels if round(float(level), 9) not in places]
         if missing:
-            fitted = ", ".join(f"{level:g}" for level in self.levels)
-            raise ValueError(f"levels {missing} were not fitted, but {fitted}; ask for those")
+            fitted = self.levels.tolist()
+            raise ValueError(f"levels {missing} were not fitted; ask for those of {fitted}, or fit with more quantiles")
         return np.sort(parameters, axis=-1)[..., [places[round(float(level), 9)] for level in levels]]
 
     def sample(self, parameters, rng):
@@ -163,6 +163,7 @@ class StudentT(_Terms):
         z = (targets - mean) / scale
         square = z**2
         t, bend, pull = 1 / df, np.log1p(square / df), (df + 1) / (df + square)
+        # The Gaussian's constant, less what finite degrees of freedom take from it.
         losses = np.log(scale) + 0.5 * log(2 * pi) - polyval(t, _of_df.astype(t.dtype)) + (df + 1) / 2 * bend
         of_df = polyval(t, _slope_of_df.astype(t.dtype)) * t**2 + 0.5 * (bend - pull * square * t)
         return losses, (-pull * z / scale, (1 - pull * square) / scale * d_scale, of_df * d_df)
@@ -205,7 +206,7 @@ class NegativeBinomial(_Terms):
         of_dispersion = r * (r * (d_more - d_few - growth) + of_log_mean)
         # Beyond the limit only the way back is open: with no slope at all an output would stay there for good.
         is_free = (np.abs(parameters[0]) <= LARGEST_LOG_RATIO) | (of_log_mean * parameters[0] > 0)
-        return losses, (np.where(is_free, of_log_mean, 0 * of_log_mean), of_dispersion * d_dispersion)
+        return losses, (is_free * of_log_mean, of_dispersion * d_dispersion)
 
     def point(self, parameters):
         return self.quantiles(parameters, [0.5])[..., 0]
