@@ -64,8 +64,7 @@ class Quantiles:
         places = {round(level, 9): k for k, level in enumerate(self.levels.tolist())}
         missing = [float(level) for level in levels if round(float(level), 9) not in places]
         if missing:
-            fitted = self.levels.tolist()
-            raise ValueError(f"levels {missing} were not fitted; ask for those of {fitted}, or fit with more quantiles")
+            raise ValueError(f"levels {missing} were not fitted; ask for those of {self.levels.tolist()}, or fit anew")
         return np.sort(parameters, axis=-1)[..., [places[round(float(level), 9)] for level in levels]]
 
     def sample(self, parameters, rng):
