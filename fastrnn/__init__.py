@@ -1,6 +1,7 @@
 """Recurrent networks for sequences of any lengths, as scikit-learn estimators on fast CPU kernels."""
 
 from fastrnn.classifier import SequenceClassifier
+from fastrnn.forecaster import SequenceForecaster
 from fastrnn.generator import SequenceGenerator
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.saving import load, save
@@ -12,6 +13,6 @@ from fastrnn.training import DivergenceError
 __version__ = VERSION
 
 __all__ = [
-    "DivergenceError", "SequenceClassifier", "SequenceGenerator", "SequenceRegressor", "SequenceTagger",
+    "DivergenceError", "SequenceClassifier", "SequenceForecaster", "SequenceGenerator", "SequenceRegressor", "SequenceTagger",
     "SequenceToSequence", "StorageError", "VectorToSequence", "load", "save",
 ]  # fmt: skip

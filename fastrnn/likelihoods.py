@@ -50,7 +50,8 @@ class Quantiles:
         return float((losses * weights).sum()), d_outputs
 
     def start(self):
-        return ndtri(self.levels)
+        """Half as wide: what a linear forecast misses is less than the scale."""
+        return 0.5 * ndtri(self.levels)
 
     def point(self, parameters):
         """The median; if it is not among the levels, between its neighbours, or the level nearest to it."""

@@ -3,6 +3,7 @@
 from sklearn.pipeline import Pipeline
 
 from fastrnn.classifier import SequenceClassifier
+from fastrnn.forecaster import SequenceForecaster
 from fastrnn.generator import SequenceGenerator
 from fastrnn.preprocessing import Tokenizer
 from fastrnn.records import read_model
@@ -12,7 +13,7 @@ from fastrnn.storage import StorageError, check, strings, write
 from fastrnn.tagger import SequenceTagger
 
 KINDS = {cls.__name__: cls for cls in (
-    SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, SequenceToSequence, Tokenizer,
+    SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceTagger, SequenceToSequence, Tokenizer,
     VectorToSequence,
 )}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastrnn.kernels.rows import drop
 from fastrnn.layers.feedforward import Dense
-from fastrnn.layers.readouts import READOUTS
+from fastrnn.layers.readouts import READOUTS, Last
 from fastrnn.network.parts import Batch, Network
 
 
@@ -108,7 +108,19 @@ class SequenceNetwork(Network):
         """Outputs (n, K), or without a readout (S, K), ordered as the steps are stored."""
         n = len(sequences) if self.readout is not None else len(sequences.values)
         out = np.empty((n, self.head.output_size), self.theta.dtype)
-        for first in range(0, len(sequences), batch_size):
-            batch = self.batch(sequences, np.arange(first, min(first + batch_size, len(sequences))))
+        for batch in self._batches(sequences, batch_size):
             out[batch.numbers if self.readout is not None else batch.rows] = self.forward(batch)
         return out
+
+    def predict_last(self, sequences, batch_size=256):
+        """Without a readout: the outputs (n, K) at each sequence's last step, and the recurrent states after it."""
+        outputs, states = [], []
+        for batch in self._batches(sequences, batch_size):
+            rows, state = self.encoder.forward(batch)
+            outputs.append(self.head.forward(Last.forward(rows, batch.packing, 1)[0]))
+            states.append(state)
+        return np.concatenate(outputs), tuple(np.concatenate(parts, axis=1) for parts in zip(*states, strict=True))
+
+    def _batches(self, sequences, size):
+        for first in range(0, len(sequences), size):
+            yield self.batch(sequences, np.arange(first, min(first + size, len(sequences))))

@@ -1,0 +1,173 @@
+"""Forecasts at many points of the past, and how good they were, beside the simplest ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+
+from fastrnn.forecaster.panel import Panel
+from fastrnn.metrics import coverage, mean_quantile_loss
+
+AT_ONCE = 2**24
+"""Numbers of the past, at most, that are looked at together."""
+
+
+@dataclass(eq=False, repr=False)
+class Backtest:
+    """What came of a backtest: `print` shows the scores.
+
+    Attributes
+    ----------
+    series, cutoffs : ndarray (m,)
+        Of each forecast the number of its series, and how many steps of that were known.
+    forecasts, actual : ndarray (m, horizon), or (m, horizon, C) of several channels
+        What was said, and what came.
+    scores : dict of str to dict of str to float
+        By who forecast ("SequenceForecaster", "seasonal naive", "naive", "drift") and the metric: means over all
+        forecasts, without those of a past that does not change where a metric needs its scale.  A metric of quantiles
+        is of the model alone.
+    """
+
+    series: np.ndarray
+    cutoffs: np.ndarray
+    forecasts: np.ndarray
+    actual: np.ndarray
+    scores: dict
+
+    def __str__(self):
+        names = list(next(iter(self.scores.values())))
+        horizon = self.actual.shape[1]
+        lines = [f"{len(self.cutoffs)} forecasts of {horizon} steps", " " * 20 + "".join(f"{n:>20}" for n in names)]
+        for who, row in self.scores.items():
+            lines.append(f"{who:<20}" + "".join(f"{row[n]:>20.4g}" if n in row else " " * 19 + "-" for n in names))
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+@dataclass
+class Cut:
+    """Many points of the past of a panel's series: m cut-offs, each with what is known and what came."""
+
+    panel: Panel
+    numbers: np.ndarray
+    ends: np.ndarray
+    turns: np.ndarray
+    horizon: int
+    season: int
+
+    @property
+    def _firsts(self):
+        return self.panel.series.offsets[self.numbers]
+
+    def values(self, steps):
+        """At steps (m,) or (m, k) of each forecast's series."""
+        return self.panel.series.values[(self._firsts if steps.ndim == 1 else self._firsts[:, np.newaxis]) + steps]
+
+    def actual(self):
+        return self.values(self.ends[:, np.newaxis] + np.arange(self.horizon))
+
+    def simplest(self):
+        """Forecasts (m, horizon, C) to compare with, by name."""
+        last, ahead, season = self.ends - 1, np.arange(1, self.horizon + 1), self.season
+        now = self.values(last)[:, np.newaxis]
+        slope = (now - self.values(np.zeros_like(last))[:, np.newaxis]) / np.maximum(last, 1)[:, np.newaxis, np.newaxis]
+        found = {"naive": np.repeat(now, self.horizon, axis=1), "drift": now + ahead[:, np.newaxis] * slope}
+        if season > 1:
+            steps = last[:, np.newaxis] + ahead - season * -(-ahead // season)
+            found = {"seasonal naive": self.values(steps), **found}
+        return found
+
+    def scale(self, power):
+        """The mean |y_t - y_(t - season)|**power of what is known, (m, 1, C); NaN if it does not change."""
+        series, season = self.panel.series, self.season
+        changes = np.zeros_like(series.values)
+        owner = np.repeat(np.arange(len(series)), series.lengths)
+        later = np.flatnonzero(np.arange(owner.size) - series.offsets[owner] >= season)
+        changes[later] = np.abs(series.values[later] - series.values[later - season]) ** power
+        total = np.cumsum(changes, axis=0)
+        before = total[self._firsts] - changes[self._firsts]
+        scale = (total[self._firsts + self.ends - 1] - before) / np.maximum(self.ends - season, 1)[:, np.newaxis]
+        return np.where(scale > 0, scale, np.nan)[:, np.newaxis]
+
+
+def _mase(cut, came, said):
+    return np.nanmean(np.abs(came - said) / cut.scale(1))
+
+
+def _rmsse(cut, came, said):
+    return np.nanmean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
+
+
+def _smape(cut, came, said):
+    size = np.abs(came) + np.abs(said)
+    return 200 * np.mean(np.abs(came - said) / np.where(size > 0, size, 1))
+
+
+POINT = {
+    "mase": _mase, "rmsse": _rmsse, "smape": _smape, "mae": lambda cut, came, said: np.abs(came - said).mean(),
+    "rmse": lambda cut, came, said: np.sqrt(((came - said) ** 2).mean()),
+}  # fmt: skip
+"""Metrics of forecasts (m, horizon, C)."""
+OF_QUANTILES = "mean_quantile_loss", "coverage"
+
+
+def cut_up(panel, firsts, step, horizon, season):
+    """The `Cut` of a panel at `firsts` (n,) known steps of each series, and at each `step` more."""
+    lengths = panel.series.lengths
+    counts = np.maximum((lengths - horizon - firsts) // step + 1, 0)
+    if counts.sum() == 0:
+        raise ValueError(
+            f"y has up to {lengths.max()} steps, which leaves nothing to judge a horizon of {horizon} by after the "
+            f"first {firsts.min()}: give more, or a smaller initial"
+        )
+    turns = np.concatenate([np.arange(n) for n in counts])
+    numbers = np.repeat(np.arange(lengths.size), counts)
+    return Cut(panel, numbers, firsts[numbers] + step * turns, turns, horizon, season)
+
+
+def in_portions(cut, forecast):
+    """`forecast(panel)` for what is known at the cut-offs, some of them at once."""
+    parts = np.flatnonzero(np.diff(np.cumsum(cut.ends) // AT_ONCE, prepend=0))
+    found = [
+        forecast(cut.panel.upto(cut.ends[some], cut.numbers[some]))
+        for some in np.split(np.arange(cut.ends.size), parts)
+        if some.size
+    ]
+    return np.concatenate(found)
+
+
+def refitted(cut, forecaster, every, forecast):
+    """Likewise by `forecast(model, panel)`, with a model fitted anew on what is known at each `every`-th cut-off."""
+    found, model = [None] * cut.ends.size, None
+    for turn in range(cut.turns.max() + 1):
+        some = np.flatnonzero(cut.turns == turn)
+        known = cut.panel.upto(cut.ends[some], cut.numbers[some])
+        if turn % every == 0:
+            model = clone(forecaster).fit(known)
+        for k, one in zip(some, forecast(model, known), strict=True):
+            found[k] = one
+    return np.stack(found)
+
+
+def judged(cut, forecasts, quantiles, levels, metrics):
+    """The scores of forecasts (m, horizon, C) by who made them; quantiles (m, horizon, C, Q) are the first one's."""
+    came = cut.actual()
+    scores = {}
+    for who, said in forecasts.items():
+        scores[who] = {}
+        for metric in metrics:
+            if metric in OF_QUANTILES:
+                if who == next(iter(forecasts)):
+                    scores[who][metric] = float(_of_quantiles(metric, came, quantiles, levels))
+            elif callable(metric):
+                scores[who][metric.__name__] = float(metric(came, said))
+            else:
+                scores[who][metric] = float(POINT[metric](cut, came, said))
+    return scores
+
+
+def _of_quantiles(metric, came, quantiles, levels):
+    if metric == "coverage":
+        return coverage(came, quantiles[..., [0, -1]])
+    return mean_quantile_loss(came, quantiles, quantiles=levels)

@@ -1,0 +1,45 @@
+"""Split-conformal intervals: Vovk et al. 2005; Lei et al., JASA 2018.
+
+From m errors of forecasts on steps that the fit has not seen, in units of each series' scale, the one of rank
+ceil((m + 1) c) is how far an interval of coverage c reaches to both sides.  If those errors and the one to come are
+exchangeable, it covers with a probability from c to c + 1 / (m + 1).  Cut-offs of one series overlap, and series may
+change: then it is an approximation.
+"""
+
+from math import ceil
+
+import numpy as np
+
+from fastrnn.forecaster.view import View
+
+
+def scores(points, lens, panel, horizon, n_cutoffs):
+    """Sorted errors (horizon, m) of `points(panel)` (n, horizon, C) at the last cut-offs of each series."""
+    found, every = [], np.arange(len(panel.series))
+    for back in range(n_cutoffs):
+        ends = panel.series.lengths - horizon - back
+        known = panel.upto(ends, every)
+        view, forecasts = View(known.series, lens), points(known)
+        rows = (panel.series.offsets[:-1] + ends)[:, np.newaxis] + np.arange(horizon)
+        scale = view.scale[:, np.newaxis]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            errors = np.abs(view.to_levels(panel.series.values[rows]) - view.to_levels(forecasts)) / scale
+        found.append(errors[np.broadcast_to(scale > 0, errors.shape).all(axis=(1, 2))])
+    return np.sort(np.concatenate(found).transpose(1, 0, 2).reshape(horizon, -1), axis=1)
+
+
+def interval(view, points, errors, coverage):
+    """Lower and upper ends (n, h, C, 2) round points (n, h, C), by sorted errors (horizon, m)."""
+    h, m = points.shape[1], errors.shape[1]
+    rank = ceil((m + 1) * coverage - 1e-9)
+    if h > len(errors):
+        raise ValueError(f"horizon={h}, but intervals were calibrated for {len(errors)} steps: fit with horizon={h}")
+    if rank > m:
+        needed = ceil(coverage / (1 - coverage) - 1e-9)
+        raise ValueError(
+            f"coverage={coverage} needs {needed} errors to calibrate it; there are {m}: raise calibration, or give "
+            "more series"
+        )
+    reach = errors[:h, rank - 1][:, np.newaxis] * view.scale[:, np.newaxis]
+    levels = view.to_levels(points)
+    return view.from_levels(np.stack([levels - reach, levels + reach], axis=-1))

@@ -1,0 +1,98 @@
+"""The linear part of a forecast: ridge regression on the last values, shared by all series.
+
+A recurrent network learns what a linear model misses far sooner than it learns to be one: the autoregressive component
+of Lai et al., SIGIR 2018, here in closed form.
+"""
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from fastrnn.layers.feedforward import Dense
+
+FOLDS = 5
+STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
+"""Of the penalty, in units of the mean square of the inputs."""
+ROWS = 2**15
+"""Read at once."""
+
+
+class Linear:
+    """For each number of a window (reach,) its share in each of the next `horizon` gaps.
+
+    `fit` leaves as many sets of weights as there are folds, each from the rows outside its fold: what the network is
+    trained on is what such a forecast misses where it has not been fitted; `whole` is from all rows.
+    """
+
+    def __init__(self, reach, horizon):
+        self.reach, self.horizon = reach, horizon
+        self.whole = Dense(reach, horizon, "float64")
+        self._folds = np.zeros((FOLDS, reach, horizon))
+
+    @classmethod
+    def of(cls, coefficients):
+        """With weights (horizon, reach) that were fitted before."""
+        horizon, reach = coefficients.shape
+        linear = cls(reach, horizon)
+        linear.whole.parameters["weight"][...] = coefficients
+        return linear
+
+    def fit(self, view, rows, folds):
+        """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
+        with threadpool_limits(1, "blas"):  # sums depend on the number of threads
+            moments = self._moments(view, rows, folds)
+            solutions = [self._solutions(moments, strength) for strength in STRENGTHS]
+            errors = [self._error(moments, found[:FOLDS]) for found in solutions]
+        nothing = self._error(moments, self._folds)
+        if min(errors) < nothing:
+            *self._folds[:], whole = solutions[int(np.argmin(errors))]
+            self.whole.parameters["weight"][...] = whole.T
+            self.whole.parameters.changed()
+        return self
+
+    def _moments(self, view, rows, folds):
+        """Products of inputs with inputs and gaps, and the gaps' squares, of each fold."""
+        products = np.zeros((FOLDS, self.reach, self.reach + self.horizon))
+        squares = np.zeros(FOLDS)
+        for k in range(FOLDS):
+            chosen = rows[folds == k]
+            for first in range(0, chosen.size, ROWS):
+                part = chosen[first : first + ROWS]
+                X = view.window(part).reshape(-1, self.reach)
+                Y = view.gaps(part, self.horizon).transpose(0, 2, 1).reshape(-1, self.horizon)
+                products[k] += X.T @ np.hstack([X, Y])
+                squares[k] += (Y * Y).sum()
+        return products, squares
+
+    def _solutions(self, moments, strength):
+        """Weights (reach, horizon) without each fold, and with all."""
+        products, total = moments[0], moments[0].sum(axis=0)
+        return np.stack([self._solved(part, strength) for part in (*(total - products), total)])
+
+    def _solved(self, product, strength):
+        square = product[:, : self.reach]
+        penalty = strength * max(np.trace(square) / self.reach, np.finfo(float).tiny)
+        penalties = np.full(self.reach, penalty)
+        penalties[0] = 1e-6 * penalty  # the drift is not shrunk
+        return np.linalg.solve(square + np.diag(penalties), product[:, self.reach :])
+
+    def _error(self, moments, weights):
+        """The sum of squares of what each fold's weights miss in it."""
+        (products, squares), total = moments, 0.0
+        for product, square, W in zip(products, squares, weights, strict=True):
+            total += square + (W * (product[:, : self.reach] @ W - 2 * product[:, self.reach :])).sum()
+        return total
+
+    def gaps(self, view, rows):
+        """The gaps (R, horizon, C) that follow rows."""
+        return self._shaped(self.whole.forward(view.window(rows).reshape(-1, self.reach)), len(rows))
+
+    def unseen(self, view, rows, folds):
+        """Likewise, each by the weights that were fitted without it."""
+        X, out = view.window(rows), np.empty((len(rows), self.horizon, view.levels.shape[1]))
+        for k in range(FOLDS):
+            chosen = np.flatnonzero(folds == k)
+            out[chosen] = self._shaped(X[chosen].reshape(-1, self.reach) @ self._folds[k], chosen.size)
+        return out
+
+    def _shaped(self, gaps, n):
+        return gaps.reshape(n, -1, self.horizon).transpose(0, 2, 1)

@@ -1,0 +1,132 @@
+"""From series to what a network reads, and from what it puts out to forecasts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastrnn.forecaster.linear import Linear
+from fastrnn.forecaster.view import Lens, View
+from fastrnn.likelihoods import NegativeBinomial
+from fastrnn.network.parts import Batch
+from fastrnn.network.sequence import SequenceNetwork
+from fastrnn.sequences import Sequences, count_shards, regular_packing
+
+LEAST_BASE = 0.1
+"""Of the scale: what counts are a multiple of is no smaller."""
+DRAWN_AT_ONCE = 2**22
+"""Numbers, at most, that sampled paths are held in at once."""
+
+
+class Targets:
+    """What is to come out at rows of a view, computed when a batch asks for it: all together may be many."""
+
+    def __init__(self, model, view, rows, folds):
+        self._model, self._view, self._rows, self._folds = model, view, rows, folds
+
+    def __len__(self):
+        return self._rows.size
+
+    def __getitem__(self, chosen):
+        model, view, rows = self._model, self._view, self._rows[chosen]
+        linear, horizon = model.linear.unseen(view, rows, self._folds[chosen]), model.horizon
+        if model.of_counts:
+            came = view.levels[rows[:, np.newaxis] + np.arange(1, horizon + 1)]
+            found = np.stack([came, model.base_of_counts(view, rows, linear)], axis=-1).reshape(rows.size, -1, 2)
+        else:
+            found = (view.gaps(rows, horizon) - linear).reshape(rows.size, -1)
+        return found.astype(model.dtype)
+
+    def __array__(self, dtype=None, copy=None):
+        return self[np.arange(self._rows.size)]
+
+
+@dataclass
+class Model:
+    """All that a forecast takes.
+
+    Attributes
+    ----------
+    lens : Lens
+    horizon : int
+        Steps that the network forecasts at once.
+    context : int or None
+        Steps that it reads; None for all.
+    linear : Linear
+    likelihood : one of `fastrnn.likelihoods`
+    features : pair of ndarray
+        Mean and scale of what is read beside the series.
+    dtype : str
+    network : SequenceNetwork
+    """
+
+    lens: Lens
+    horizon: int
+    context: int | None
+    linear: Linear
+    likelihood: object
+    features: tuple
+    dtype: str
+    network: SequenceNetwork | None = None
+
+    @property
+    def of_counts(self):
+        return isinstance(self.likelihood, NegativeBinomial)
+
+    def inputs(self, view, panel, rows, steps):
+        """What the network reads at rows of a view, which are at these steps of their series."""
+        mean, scale = self.features
+        beside = (panel.features(view.owner[rows], steps, self.horizon) - mean) / scale
+        return np.hstack([view.inputs(rows), beside]).astype(self.dtype)
+
+    def base_of_counts(self, view, rows, linear):
+        """What the mean of counts is a multiple of, (R, horizon, C)."""
+        unit = view.unit(rows)[:, np.newaxis]
+        return np.maximum(view.base(rows, linear.shape[1]) + unit * linear, LEAST_BASE * unit)
+
+    def gaps(self, view, rows, outputs, ask):
+        """What `ask` says of parameters, as gaps (R, horizon, C, K), from the network's outputs at rows."""
+        R, C = len(rows), view.levels.shape[1]
+        linear = self.linear.gaps(view, rows)
+        parameters = outputs.reshape(R, self.horizon, C, -1).astype(np.float64)
+        if not self.of_counts:
+            return linear[..., np.newaxis] + ask(parameters)
+        base = self.base_of_counts(view, rows, linear)[..., np.newaxis]
+        counts = ask(np.concatenate([parameters, base], axis=-1))
+        unit = view.unit(rows)[:, np.newaxis, :, np.newaxis]
+        return (counts - view.base(rows, self.horizon)[..., np.newaxis]) / unit
+
+    def read(self, panel):
+        """The view of a panel, its last rows, and the network's outputs and states there."""
+        view = View(panel.series, self.lens)
+        rows, counts = view.last_rows(self.context)
+        offsets = np.append(0, np.cumsum(counts))
+        values = self.inputs(view, panel, rows, rows - view.offsets[view.owner[rows]])
+        return view, rows[offsets[1:] - 1], *self.network.predict_last(Sequences(values, offsets))
+
+    def forecast(self, panel, ask):
+        """What `ask` says of the next `horizon` steps, (n, horizon, C, K), in the series' own unit."""
+        view, rows, outputs, _ = self.read(panel)
+        values = view.values(rows, self.gaps(view, rows, outputs, ask))
+        return np.rint(values) if self.of_counts else values
+
+    def paths(self, panel, n_paths, horizon, ask):
+        """Each step from those before: `ask` (n, n_paths, horizon, C) of a model with a horizon of 1."""
+        view, _, outputs, state = self.read(panel)
+        view, rows = view.unrolled(n_paths, horizon)
+        steps = np.repeat(panel.series.lengths - 1, n_paths)
+        outputs, state = np.repeat(outputs, n_paths, axis=0), tuple(np.repeat(h, n_paths, axis=1) for h in state)
+        every = np.arange(rows.size)
+        packing = regular_packing(1, rows.size, count_shards(rows.size, self.network.encoder.recurrent.hidden_size))
+        for step in range(horizon):
+            gaps = self.gaps(view, rows, outputs, ask)[:, 0, :, 0]
+            scale = view.scale[view.owner[rows]]
+            view.levels[rows + 1] = view.base(rows, 1)[:, 0] + scale * gaps
+            rows, steps = rows + 1, steps + 1
+            if step + 1 < horizon:
+                x = self.inputs(view, panel, rows, steps)
+                outputs, state = self.network.read(Batch(packing, every, x, every), state)
+        drawn = view.levels[rows[:, np.newaxis] - np.arange(horizon)[::-1]]
+        drawn = view.from_levels(drawn[..., np.newaxis], view.owner[rows])
+        if self.of_counts:
+            drawn = np.rint(drawn)
+        return drawn.reshape(len(panel.series), n_paths, horizon, -1)

@@ -1,0 +1,154 @@
+"""What a forecaster is given: series, and what is known beside them."""
+
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from fastrnn.forecaster.view import ranges
+from fastrnn.frames import Form, read_covariates, read_series
+from fastrnn.sequences import Sequences
+
+
+@dataclass
+class Panel:
+    """Series with their covariates.
+
+    Attributes
+    ----------
+    series : Sequences (N, C)
+    form : Form
+        Of the container that they came in.
+    past : Sequences (N, P) or None
+        Known up to each series' last step.
+    future : Sequences (.., F) or None
+        Known for all steps of each series, and as many more as there are.
+    static : ndarray (n, K) or None
+    calendar : Sequences or None
+        What the time of each step tells, as far as `future` goes.
+    """
+
+    series: Sequences
+    form: Form
+    past: Sequences | None = None
+    future: Sequences | None = None
+    static: np.ndarray | None = None
+    calendar: Sequences | None = None
+
+    @classmethod
+    def read(cls, y, past, future, static, *, missing, calendar, ahead=0, name="y", before=None):
+        """From what a caller passed; `future` goes on for `ahead` steps after y."""
+        series, form = read_series(y, name=name, missing=missing, form=before)
+        panel = cls(series, form)
+        if calendar:
+            panel.calendar = panel._calendar(ahead)
+        if past is not None:
+            panel.past = panel._covariates(past, "past", 0, missing)
+        if future is not None:
+            panel.future = panel._covariates(future, "future", ahead, missing)
+        if static is not None:
+            panel.static = read_static(static, form)
+        return panel
+
+    def tree(self):
+        """All of it but the calendar as plain fields, as a file can hold them."""
+        parts = {name: getattr(self, name) for name in ("series", "past", "future")}
+        parts = {name: x and {"values": x.values, "offsets": x.offsets} for name, x in parts.items()}
+        return {**parts, "static": self.static, "form": asdict(self.form)}
+
+    @classmethod
+    def of(cls, tree):
+        """The panel of a `tree`."""
+        parts = {name: tree[name] and Sequences(**tree[name]) for name in ("series", "past", "future")}
+        form = {name: tuple(x) if isinstance(x, list) else x for name, x in tree["form"].items()}
+        return cls(form=Form(**form), static=tree["static"], **parts)
+
+    def widths(self):
+        """Columns of each kind of covariates."""
+        of_steps = {name: 0 if x is None else x.values.shape[1] for name, x in (("past", self.past), ("future", self.future))}
+        return {**of_steps, "static": 0 if self.static is None else self.static.shape[1]}
+
+    def _covariates(self, x, name, ahead, missing):
+        found, _ = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
+        self._check_lengths(found, name, self.series.lengths + ahead)
+        return found
+
+    def _check_lengths(self, found, name, expected):
+        for k in np.flatnonzero(found.lengths != expected):
+            raise ValueError(
+                f"{self.form.who(name, k)} has {found.lengths[k]} steps; expected {expected[k]}, for "
+                f"{self.form.who('y', k)} has {self.series.lengths[k]}"
+            )
+
+    def _calendar(self, ahead):
+        lengths, more = self.series.lengths + ahead, np.full(len(self.series), ahead)
+        return Sequences(self.form.extended(more).calendar(lengths), np.append(0, np.cumsum(lengths)))
+
+    def extended(self, future, horizon, missing, calendar):
+        """With `future` (horizon steps a series) after what there was of it."""
+        self = replace(self, calendar=self._calendar(horizon) if calendar else None)
+        if self.future is None:
+            return self
+        more, _ = read_covariates(future, self.form, "future", ahead=horizon, missing=missing)
+        self._check_lengths(more, "future", np.full(len(self.series), horizon))
+        return replace(self, future=joined(self.future, more))
+
+    def continued(self, values):
+        """With forecasts (n, horizon, C) as if they had come."""
+        if self.past is not None:
+            raise ValueError("past= is not known beyond the fitted horizon: fit with a longer horizon")
+        n, h, C = values.shape
+        return replace(self, series=joined(self.series, Sequences(values.reshape(-1, C), np.arange(n + 1) * h)))
+
+    def followed(self, other):
+        """This panel with another after it, whose form must follow."""
+        self.form.follows(other.form, other.series.lengths, name="y_new")
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in ("series", "past", "future")}
+        parts = {name: None if mine is None else joined(mine, its) for name, (mine, its) in pairs.items()}
+        return replace(self, form=self.form.extended(other.series.lengths), **parts)
+
+    def upto(self, ends, numbers):
+        """Series `numbers` (m,), each up to its step `ends` (m,), as a panel of m; covariates to come stay."""
+        known = {name: getattr(self, name) for name in ("future", "calendar")}
+        known = {name: x and part(x, x.lengths[numbers], numbers) for name, x in known.items()}
+        return replace(
+            self, series=part(self.series, ends, numbers), past=self.past and part(self.past, ends, numbers),
+            static=None if self.static is None else self.static[numbers], **known,
+        )  # fmt: skip
+
+    def features(self, owner, steps, horizon):
+        """What is read beside the series at steps (R,) of series `owner` (R,), (R, all their columns)."""
+        parts = [x.values[x.offsets[owner] + steps] for x in (self.past, self.calendar) if x is not None]
+        if self.future is not None:
+            rows = (self.future.offsets[owner] + steps)[:, np.newaxis] + np.arange(1, horizon + 1)
+            parts.append(self.future.values[rows].reshape(owner.size, -1))
+        if self.static is not None:
+            parts.append(self.static[owner])
+        return np.hstack(parts) if parts else np.empty((owner.size, 0))
+
+
+def read_static(static, form):
+    """(n, K), in the order of a form's series."""
+    if form.kind == "long":
+        found, _ = read_covariates(static, form, "static")
+        return found.values
+    array = np.asarray(static, np.float64)
+    array = array.reshape(-1, 1) if array.ndim == 1 and form.is_many else np.atleast_2d(array)
+    if array.ndim != 2 or len(array) != form.n_series or not np.isfinite(array).all():
+        raise ValueError(
+            f"static has shape {np.shape(static)}; expected ({form.n_series}, K) finite numbers, a row for each series"
+        )
+    return array
+
+
+def joined(first, second):
+    """Each sequence of the first with that of the second after it."""
+    rows = np.concatenate([first.values, second.values])
+    starts = np.stack([first.offsets[:-1], second.offsets[:-1] + len(first.values)], axis=1).ravel()
+    counts = np.stack([first.lengths, second.lengths], axis=1).ravel()
+    return Sequences(rows[ranges(starts, counts)], np.append(0, np.cumsum(first.lengths + second.lengths)))
+
+
+def part(sequences, ends, numbers):
+    """Sequences `numbers`, each up to its end."""
+    rows = ranges(sequences.offsets[numbers], ends)
+    return Sequences(sequences.values[rows], np.append(0, np.cumsum(ends)))
