@@ -13,6 +13,6 @@ from fastrnn.training import DivergenceError
 __version__ = VERSION
 
 __all__ = [
-    "DivergenceError", "SequenceClassifier", "SequenceForecaster", "SequenceGenerator", "SequenceRegressor", "SequenceTagger",
-    "SequenceToSequence", "StorageError", "VectorToSequence", "load", "save",
+    "DivergenceError", "SequenceClassifier", "SequenceForecaster", "SequenceGenerator", "SequenceRegressor",
+    "SequenceTagger", "SequenceToSequence", "StorageError", "VectorToSequence", "load", "save",
 ]  # fmt: skip

@@ -13,8 +13,8 @@ from fastrnn.storage import StorageError, check, strings, write
 from fastrnn.tagger import SequenceTagger
 
 KINDS = {cls.__name__: cls for cls in (
-    SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceTagger, SequenceToSequence, Tokenizer,
-    VectorToSequence,
+    SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceTagger, SequenceToSequence,
+    Tokenizer, VectorToSequence,
 )}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
 

@@ -1,9 +1,12 @@
 """Forecasts at many points of the past, and how good they were, beside the simplest ones."""
 
+import warnings
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.validation import check_scalar
 
 from fastrnn.forecaster.panel import Panel
 from fastrnn.metrics import coverage, mean_quantile_loss
@@ -110,6 +113,29 @@ POINT = {
 }  # fmt: skip
 """Metrics of forecasts (m, horizon, C)."""
 OF_QUANTILES = "mean_quantile_loss", "coverage"
+
+
+def first_cut_offs(panel, fitted, seen, least, initial, refit):
+    """How many steps of each series are known at first (n,); of the `fitted` series a fit has seen so many (n,)."""
+    seen = seen if _goes_on(panel.series, fitted, seen) else np.zeros(len(panel.series), int)
+    if initial is None:
+        return np.maximum(panel.series.lengths // 2 if refit else seen, least)
+    check_scalar(initial, "initial", Integral, min_val=least)
+    if not refit and (initial < seen).any():
+        warnings.warn(
+            f"the fit has seen up to {seen.max()} steps, and is judged from step {initial} on: fit on less, begin "
+            "later, or set refit=True",
+            UserWarning,
+            stacklevel=3,
+        )
+    return np.full(len(panel.series), initial)
+
+
+def _goes_on(series, fitted, seen):
+    """Whether series begin with those of the fit."""
+    if len(series) != len(fitted) or (series.lengths < seen).any():
+        return False
+    return all(np.array_equal(series[k][:n], fitted[k][:n]) for k, n in enumerate(seen))
 
 
 def cut_up(panel, firsts, step, horizon, season):

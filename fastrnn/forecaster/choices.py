@@ -6,7 +6,8 @@ from numbers import Integral
 import numpy as np
 
 from fastrnn.forecaster.view import Lens, find_season
-from fastrnn.storage import array, integer, strings
+from fastrnn.likelihoods import likelihood
+from fastrnn.storage import array, expect, integer
 
 SHORTEST_CONTEXT = 128
 """Steps that context="auto" reads at least, where there are as many."""
@@ -63,4 +64,47 @@ def _log(forecaster):
 
 def fitted_rules(forecaster, n_outputs):
     """What the fitted attributes must be, as `fastrnn.records` has it."""
-    return {}
+    lens, horizon, C = forecaster._lens, forecaster.horizon_, forecaster.n_features_in_
+    block = 1 if forecaster._shape["strategy"] == "recursive" else horizon
+    widths, n_series = forecaster._n_covariates, len(forecaster._seen)
+    answers = likelihood(forecaster._shape["loss"], forecaster._shape["quantiles"])
+    expect(n_outputs == block * C * answers.n_parameters, f"its network has {n_outputs} outputs for {block} steps")
+    n_features = widths["past"] + block * widths["future"] + widths["static"] + forecaster._n_calendar
+    rest = forecaster._sizes["inputs"] - n_features
+    is_free = lens["difference"] or lens["seasonal_difference"]
+    expect(rest == C * (len(lens["lags"]) + (not is_free)), "its network reads another number of values")
+    beside = array("float64", n_features)
+    return {
+        "horizon_": integer(1), "n_features_in_": integer(1),
+        "context_": lambda value: value is None or integer(1)(value),
+        "_lens": {
+            "lags": lambda lags: lags and all(map(integer(1, 2**31), lags)), "difference": bool,
+            "seasonal_difference": bool, "log": lambda log: log in (True, False, "auto"),
+            "scaling": lambda how: how in ("mean", "standard", "robust", None), "reach": integer(1),
+        },
+        "linear_coef_": array("float64", block, lens["reach"]),
+        "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),
+        "_n_covariates": dict.fromkeys(("past", "future", "static"), integer(0)), "_n_calendar": integer(0, 7),
+        "_calibration": lambda x: x is None or array("float64", horizon, x.shape[1])(x) and (np.diff(x) >= 0).all(),
+        "_seen": array("int64", n_series), "_history": lambda tree: is_panel(tree, n_series, C, widths),
+    }  # fmt: skip
+
+
+def is_panel(tree, n_series, C, widths):
+    """Whether it is the `tree` of a `Panel` with these widths."""
+    series, static = tree["series"], tree["static"]
+    of_steps = {name: width for name, width in widths.items() if name != "static"}
+    return (
+        _are_sequences(series, n_series, C)
+        and all(_are_sequences(tree[name], n_series, w, series["offsets"]) for name, w in of_steps.items())
+        and (static is None if not widths["static"] else array("float64", n_series, widths["static"])(static))
+    )
+
+
+def _are_sequences(tree, n, width, offsets=None):
+    if tree is None or width == 0:
+        return tree is None and width == 0
+    values, found = tree["values"], tree["offsets"]
+    is_right = array("int64", n + 1)(found) and array("float64", int(found[-1]), width)(values)
+    is_right = is_right and found[0] == 0 and (np.diff(found) > 0).all()
+    return bool(is_right and (offsets is None or np.array_equal(found, offsets)))

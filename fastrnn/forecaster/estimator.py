@@ -1,35 +1,176 @@
 """Past to future of time series."""
 
-import warnings
-from functools import cached_property, partial
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
-from fastrnn import threads
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator, check_finite
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS
 from fastrnn.forecaster import conformal
-from fastrnn.forecaster.backtest import OF_QUANTILES, POINT, Backtest, cut_up, in_portions, judged, refitted
-from fastrnn.forecaster.choices import chosen, fitted_rules
-from fastrnn.forecaster.linear import FOLDS, Linear
-from fastrnn.forecaster.model import DRAWN_AT_ONCE, Model, Targets
+from fastrnn.forecaster.backtest import (
+    OF_QUANTILES,
+    POINT,
+    Backtest,
+    cut_up,
+    first_cut_offs,
+    in_portions,
+    judged,
+    refitted,
+)
+from fastrnn.forecaster.learning import Learning
 from fastrnn.forecaster.panel import Panel
-from fastrnn.forecaster.view import Lens, View, as_windows, distances
+from fastrnn.forecaster.view import View
 from fastrnn.frames import read_series
-from fastrnn.likelihoods import LIKELIHOODS, likelihood
+from fastrnn.likelihoods import LIKELIHOODS
 from fastrnn.metrics import mase
 
-AT_HAND = 2**27
-"""Targets up to so many are computed once; of more each batch's anew."""
-PATHS = 200
-"""From which a recursive model's quantiles are read."""
 
+class SequenceForecaster(Learning):
+    """Forecast time series, one or a million, with a recurrent network.
 
-class SequenceForecaster(SequenceEstimator):
-    """DOC"""
+    A forecast is the sum of three parts: a base, the last season or the last value; what a linear regression on the
+    last values adds to it (Lai et al. 2018); and what a recurrent network, which reads the scaled differences of the
+    series, finds that both have missed.  All series share one network and one regression.
+
+    Parameters
+    ----------
+    horizon : int or None, default=None
+        Steps to forecast.  None is two seasons, or 12 without one, at most a third of the shortest series.
+    context : int, "auto" or None, default="auto"
+        Steps that the network reads before a forecast, in training as well; None reads all.  "auto" is three times the
+        longest season, and 128 at least.
+    season : int, list of int, "auto" or None, default="auto"
+        Steps of a season, such as 12 for months of a year; of several the first is that of the base.  "auto" finds one
+        by the autocorrelation of the longest series' differences, if there is one.
+    difference : bool or "auto", default="auto"
+        Whether forecasts start from the last value; "auto" if not from the last season.
+    seasonal_difference : bool or "auto", default="auto"
+        Whether they start from the last season; "auto" if there is one.  With both they start from the last season
+        plus the change since; with neither from the series' mean (its median under scaling="robust", 0 under None).
+    log : bool or "auto", default="auto"
+        Forecast logarithms.  "auto" does for a series whose values are all positive, the least of them at least a
+        hundredth of their mean.
+    scaling : {"mean", "standard", "robust"} or None, default="mean"
+        What a series' differences from its base are divided by: the mean of their absolute values, their root mean
+        square, the median of their absolute values, or 1.
+    linear_lags : int or "auto", default="auto"
+        Last values that the linear regression reads; 0 for none.  "auto" is three times the longest season (up to 400,
+        or one season), 36 without a season, and at most half of what the shortest series has beside the horizon.
+    strategy : {"direct", "recursive"}, default="direct"
+        "direct" forecasts all steps at once (Wen et al. 2017), "recursive" each from those before, by which paths can
+        be drawn (Salinas et al. 2020).
+    loss : {"quantile", "squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial"}, \
+            default="quantile"
+        What is learned of each step: `quantiles`, the mean, the median, or a distribution by maximum likelihood; the
+        last is for counts.
+    quantiles : list of float, default=(0.025, 0.1, 0.5, 0.9, 0.975)
+        Of loss="quantile".
+    calibration : int, default=0
+        If above 0, the forecasts at the last so many cut-offs of each series, which the fit then does not learn from,
+        calibrate `predict_interval`.
+    calendar : bool, default=False
+        Read where in the day, week and year each step lies; for series with timestamps.
+    missing : {"error", "interpolate"}, default="error"
+        What is done about NaN inside a series.
+    cell : {"lstm", "gru", "rnn"}, default="gru"
+    hidden_size : int, default=64
+        Units of each level.
+    num_layers : int, default=1
+        Levels of the stack.
+    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
+        Of cell="rnn".
+    bias : bool, default=True
+        Whether the recurrent levels have bias vectors.
+    dropout : float, default=0.0
+        The fraction of elements set to zero in training: between levels, and before the output layer.
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+    learning_rate_init : float, default=1e-3
+    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+        The schedule; see `SequenceRegressor`.
+    momentum, nesterovs_momentum : float, default=0.9, and bool, default=True
+        Of solver="sgd".
+    alpha : float, default=0.0
+        Weight decay of the matrices.
+    batch_size : int, default=32
+        Stretches of up to `context` steps that are read side by side.
+    max_iter : int, default=20
+        Epochs.  The linear part is good from the start, and few series are easily learned by heart.
+    shuffle : bool, default=True
+        Whether each epoch takes the stretches in a new order.
+    clip_norm : float or None, default=1.0
+        The largest norm of a gradient; longer ones are shortened.
+    clip_value : float or None, default=None
+        The largest element of a gradient.
+    early_stopping : bool, default=False
+        Hold out validation_fraction of the stretches, those that come last in time, stop when their loss has not
+        improved by more than tol for n_iter_no_change epochs, and keep the weights of the best epoch.
+    validation_fraction : float, default=0.1
+    n_iter_no_change : int, default=10
+    tol : float or None, default=None
+        If set, training without early stopping ends too when its loss has not improved by more for n_iter_no_change
+        epochs.
+    warm_start : bool, default=False
+        Whether fit goes on from the weights of the fit before.
+    dtype : {"float32", "float64"}, default="float32"
+        Of the network.
+    n_jobs : int or None, default=None
+        Threads; results do not depend on it.
+    random_state : int, RandomState or None, default=None
+        For initial weights, order, dropout, and the paths that are drawn.
+    verbose : bool, default=False
+        Show a progress bar.
+    callbacks : list of callables or None, default=None
+        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the training.
+
+    Attributes
+    ----------
+    horizon_, context_ : int
+        As given or decided.
+    season_ : list of int
+        As given or found; [1] if there is none.
+    linear_coef_ : ndarray (horizon, linear_lags)
+        Of the linear regression: for each step ahead the share of each last value, the latest first, in differences
+        from the very last; in its own place the first is the drift a step has.  All 0 if it would not have helped
+        where it was not fitted.
+    n_features_in_ : int
+        Channels.
+    loss_curve_ : list of float
+        The mean training loss of each epoch.
+    validation_scores_ : list of float or None
+        With early_stopping, the negative loss on what was held out.
+    n_iter_ : int
+        Epochs run.
+
+    References
+    ----------
+    Lai, G., Chang, W.-C., Yang, Y. and Liu, H. (2018). Modeling long- and short-term temporal patterns with deep neural
+    networks. SIGIR.
+    Salinas, D., Flunkert, V., Gasthaus, J. and Januschowski, T. (2020). DeepAR: probabilistic forecasting with
+    autoregressive recurrent networks. International Journal of Forecasting 36(3), 1181-1191.
+    Wen, R., Torkkola, K., Narayanaswamy, B. and Madeka, D. (2017). A multi-horizon quantile recurrent forecaster.
+    arXiv:1711.11053.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import SequenceForecaster
+    >>> t = np.arange(120)
+    >>> y = 100 + t + 20 * np.sin(2 * np.pi * t / 12)
+    >>> forecaster = SequenceForecaster(season=12, random_state=0).fit(y[:96])
+    >>> bool(np.abs(forecaster.predict(24) - y[96:]).max() < 5)
+    True
+    >>> forecaster.predict_interval(coverage=0.8).shape
+    (24, 2)
+
+    A list is many series, for which there is one model:
+
+    >>> many = [y[:80], 3 * y[:96], 50 + 5 * y]
+    >>> forecaster = SequenceForecaster(horizon=6, season=12, random_state=0).fit(many)
+    >>> forecaster.predict().shape
+    (3, 6)
+    """
 
     _parameter_constraints = {
         **{name: c for name, c in SHARED_CONSTRAINTS.items() if "embedding" not in name},
@@ -46,9 +187,6 @@ class SequenceForecaster(SequenceEstimator):
         "calendar": ["boolean"],
         "missing": [StrOptions({"error", "interpolate"})],
     }
-
-    embedding_dim, embeddings, freeze_embeddings = None, None, False
-    readout, bidirectional, bptt_steps, _is_panel = None, False, None, False
 
     _shape_parameters = (
         "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "dtype", "horizon", "context", "season",
@@ -71,7 +209,34 @@ class SequenceForecaster(SequenceEstimator):
     # ----------------------------------------------------------------------------------- training
 
     def fit(self, y, past=None, future=None, static=None, *, resume_from=None):
-        """DOC"""
+        """Train.
+
+        Parameters
+        ----------
+        y : array (T,) or (T, C), pandas Series or DataFrame, or list of such
+            The past of one series, of C channels, or of many.  A DataFrame has a DatetimeIndex or PeriodIndex and a
+            column a channel, or it is long: the columns unique_id, ds and y, a row for each step of each series.
+        past : like y, optional
+            Covariates (T, P) that are known up to the last step: for each series as many steps as it has.
+        future : like y, optional
+            Covariates (T, F) that are known ahead, as holidays or prices: `predict` needs them for the steps to come.
+        static : array (n, K) or DataFrame, optional
+            What does not change: a row for each series; with unique_id for a long y.
+        resume_from : path, optional
+            A file of `fastrnn.training.Checkpoint`: go on with its run.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input of a wrong kind, NaN, series that are too short, and timestamps that are not in order, occur
+            twice or have gaps; before any training, and the message names the series.
+        DivergenceError
+            If the loss becomes NaN.
+        """
         self._fit(y if isinstance(y, Panel) else (y, past, future, static), None, None, resume_from)
         if self.calibration:
             points = partial(self._points, horizon=self.horizon_)
@@ -79,142 +244,156 @@ class SequenceForecaster(SequenceEstimator):
             self._calibration = conformal.scores(points, lens, panel, self.horizon_, self.calibration)
         return self
 
-    def _problem(self, given, _, sample_weight, goes_on):
-        answers = likelihood(self.loss, self.quantiles)
-        panel = given if isinstance(given, Panel) else Panel.read(*given, missing=self.missing, calendar=self.calendar)
-        if goes_on:
-            self._check_covariates(panel)
-            if panel.series.values.shape[1] != self.n_features_in_:
-                raise ValueError(f"y has {panel.series.values.shape[1]} channels, the first fit {self.n_features_in_}")
-        else:
-            self._take_up(panel)
-        self._history, self._calibration, self._seen = panel.tree(), None, panel.series.lengths
-        held_back = self.horizon_ + self.calibration - 1 if self.calibration else 0
-        self._check_lengths_of(panel, held_back)
-        if held_back:
-            panel = panel.upto(panel.series.lengths - held_back, np.arange(len(panel.series)))
-        return self._learnable(panel, answers)
-
-    def _take_up(self, panel):
-        """Note what was given, and decide what the parameters leave open."""
-        if self.strategy == "recursive" and panel.past is not None:
-            raise ValueError(
-                "strategy='recursive' feeds its own forecasts back, for which past= would have to be known: pass it as "
-                "future=, or use strategy='direct'"
-            )
-        self.n_features_in_ = panel.series.values.shape[1]
-        self._n_covariates = panel.widths()
-        self.horizon_, self.context_, self._lens = chosen(self, panel.series)
-
-    def _learnable(self, panel, answers):
-        """The `Problem` of a panel; the linear part is fitted on the way."""
-        lens, block = Lens(**self._lens), 1 if self.strategy == "recursive" else self.horizon_
-        view = View(panel.series, lens)
-        rows, counts = view.training_rows(block)
-        folds = np.concatenate([np.arange(n) * FOLDS // n for n in counts if n])
-        linear = Linear(lens.reach, block)
-        if self.linear_lags != 0:
-            linear.fit(view, rows, folds)
-        self.linear_coef_ = linear.whole.parameters["weight"].copy()
-        beside = panel.features(view.owner[rows], rows - view.offsets[view.owner[rows]], block)
-        self._features = [beside.mean(axis=0), np.where((scale := beside.std(axis=0)) > 0, scale, 1.0)]
-        model = Model(lens, block, self.context_, linear, answers, self._features, self.dtype)
-        values = model.inputs(view, panel, rows, rows - view.offsets[view.owner[rows]])
-        sequences = as_windows(values, counts[counts > 0], self.context_ or int(counts.max()))
-        self._distances = distances(sequences, counts[counts > 0])
-        targets, size = Targets(model, view, rows, folds), block * self.n_features_in_
-        if rows.size * size <= AT_HAND:
-            targets = np.asarray(targets)
-        weights = np.broadcast_to(1.0, rows.size)
-        vars(self).pop("_model", None)
-        return Problem(sequences, targets, weights, size * answers.n_parameters, answers.loss)
-
-    def _check_lengths_of(self, panel, held_back=0, name="y", to_learn=True):
-        """Each series must be long enough to forecast from, and one at least to learn from."""
-        lens, lengths = Lens(**self._lens), panel.series.lengths
-        needed = lens.first + 1 + held_back
-        why = f"lags={lens.lags} and linear_lags={lens.reach}" + (f" and calibration={self.calibration}" * (held_back > 0))
-        for k in np.flatnonzero(lengths < needed):
-            raise ValueError(
-                f"{panel.form.who(name, k)} has {lengths[k]} steps; {why} need {needed} to forecast from: give more, "
-                "leave it out, or lower season or linear_lags"
-            )
-        block = 1 if self.strategy == "recursive" else self.horizon_
-        if to_learn and lengths.max() < needed + block:
-            k = int(lengths.argmax())
-            raise ValueError(
-                f"{panel.form.who(name, k)} has {lengths[k]} steps; {why} and horizon={block} need {needed + block} to "
-                "learn from: give more, or lower horizon, season or linear_lags"
-            )
-
-    def _start_at_shares(self, problem):
-        """Let forecasts begin with the spread that the likelihood starts from."""
-        start = likelihood(self.loss, self.quantiles).start()
-        bias = self.network_.head.parameters["bias"]
-        bias[...] = np.tile(start, bias.size // start.size)
-        self.network_.changed()
-
-    def _split(self, n, strata, rng):
-        """Hold out what comes last in time: pieces that are the nearest to their series' ends."""
-        n_held_out = max(1, int(np.ceil(n * self.validation_fraction)))
-        if n_held_out >= n:
-            raise ValueError(
-                f"early_stopping holds out {n_held_out} of {n} stretches of up to {self.context_} steps and leaves "
-                "none to train on: lower context, or give more"
-            )
-        nearest = np.lexsort([rng.random_sample(n), self._distances])
-        return np.sort(nearest[n_held_out:]), np.sort(nearest[:n_held_out])
-
-    def _validation_score(self, network, problem, held_out):
-        def score():
-            total = 0.0
-            for numbers in np.array_split(held_out, -(-held_out.size // 64)):
-                batch = network.batch(problem.sequences, numbers)
-                total -= problem.loss(network.forward(batch), problem.targets[batch.rows], np.ones(batch.rows.size))[0]
-            return float(total / problem.sequences.lengths[held_out].sum())
-
-        return score
-
     # --------------------------------------------------------------------------------- forecasts
 
     def predict(self, horizon=None, history=None, future=None, *, past=None, static=None):
-        """DOC"""
+        """Forecast the next steps: medians, or means under loss="squared_error".
+
+        Parameters
+        ----------
+        horizon : int, optional
+            Steps; `horizon_` by default.  More than the fit was for are forecast in blocks of as many, each from the
+            one before, which `past=` does not allow.
+        history : like y of `fit`, optional
+            The series to go on from; by default those of the fit, with what `update` has added.
+        future : like y of `fit`, needed if the fit had it
+            Known covariates of the steps to come, for direct models a multiple of `horizon_`; with `history`, of its
+            steps and of those to come.
+        past, static : as for `fit`
+            Of `history`, if the fit had them.
+
+        Returns
+        -------
+        array (horizon,), of channels (horizon, C), of many series (n, horizon) or (n, horizon, C)
+            Of pandas objects the same kind, with the timestamps that come next.  A series that has never changed goes
+            on unchanged.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For input of a wrong kind, or with too few steps.
+        """
         panel, horizon = self._given(horizon, history, past, future, static)
         return panel.form.container(self._points(panel, horizon)[..., np.newaxis])
 
+    def _points(self, panel, horizon):
+        with self._computing():
+            return self._model.points(panel, horizon)
+
     def predict_quantiles(self, quantiles=None, horizon=None, history=None, future=None, *, past=None, static=None):
-        """DOC"""
+        """Forecast quantiles.
+
+        Parameters
+        ----------
+        quantiles : list of Q floats, optional
+            By default those of the parameter.  loss="quantile" knows only the ones that it was fitted with.
+        horizon, history, future, past, static
+            As for `predict`; direct models know no steps beyond `horizon_`.
+
+        Returns
+        -------
+        As `predict`, with a last axis (Q,); of a pandas Series a DataFrame with a column a quantile
+            They never cross.  Of a recursive model they are read from 200 drawn paths.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As for `predict`; if quantiles were not fitted; or under losses that know none.
+        """
         panel, horizon = self._given(horizon, history, past, future, static)
         levels = np.atleast_1d(self._shape["quantiles"] if quantiles is None else quantiles).astype(np.float64)
-        return panel.form.container(self._quantiles(panel, horizon, levels), levels.tolist())
+        with self._computing():
+            values = self._model.quantiles(panel, horizon, levels, self._rng())
+        return panel.form.container(values, levels.tolist())
 
     def predict_interval(self, coverage=0.8, horizon=None, history=None, future=None, *, past=None, static=None):
-        """DOC"""
+        """Forecast intervals that hold what comes with the probability `coverage`.
+
+        Parameters
+        ----------
+        coverage : float, default=0.8
+        horizon, history, future, past, static
+            As for `predict_quantiles`.
+
+        Returns
+        -------
+        As `predict`, with a last axis (lower, upper); of a pandas Series a DataFrame with these columns
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As for `predict_quantiles`; or if there are too few calibration errors for the coverage.
+
+        Notes
+        -----
+        Without `calibration` they go from the quantile (1 - coverage) / 2 to 1 minus it.  With it they are
+        split-conformal (Vovk et al. 2005; Lei et al. 2018) round the point forecast, for any loss: from m errors of
+        forecasts that the fit has not seen, the probability to cover is from coverage to coverage + 1 / (m + 1), if
+        those errors and the one to come are exchangeable.  Cut-offs that overlap, and series that change, make it an
+        approximation.
+        """
         check_scalar(coverage, "coverage", Real, min_val=0, max_val=1, include_boundaries="neither")
         panel, horizon = self._given(horizon, history, past, future, static)
-        if self._calibration is None:
-            tail = (1 - coverage) / 2
-            values = self._quantiles(panel, horizon, np.array([tail, 1 - tail]))
-        else:
-            points = self._points(panel, horizon)
-            values = conformal.interval(View(panel.series, self._model.lens), points, self._calibration, coverage)
+        with self._computing():
+            if self._calibration is None:
+                tail = (1 - coverage) / 2
+                values = self._model.quantiles(panel, horizon, np.array([tail, 1 - tail]), self._rng())
+            else:
+                points = self._model.points(panel, horizon)
+                values = conformal.interval(View(panel.series, self._model.lens), points, self._calibration, coverage)
         return panel.form.container(values, ["lower", "upper"])
 
-    def sample_paths(
-        self, n_paths=100, horizon=None, history=None, future=None, *, static=None, random_state=None
-    ):
-        """DOC"""
+    def sample_paths(self, n_paths=100, horizon=None, history=None, future=None, *, static=None, random_state=None):
+        """Draw what may come: each step from those drawn before it.
+
+        Parameters
+        ----------
+        n_paths : int, default=100
+        horizon, history, future, static
+            As for `predict`; any horizon.
+        random_state : int, RandomState or None
+            By default the parameter's.
+
+        Returns
+        -------
+        array (n_paths, horizon), (n_paths, horizon, C), (n, n_paths, horizon) or (n, n_paths, horizon, C)
+            Of pandas objects as `predict_quantiles`, with a column a path.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As for `predict`; or if the model is not recursive, or has no distribution.
+        """
         check_scalar(n_paths, "n_paths", Integral, min_val=1)
         panel, horizon = self._given(horizon, history, None, future, static)
-        seed = self.random_state if random_state is None else random_state
-        paths = self._paths(panel, n_paths, horizon, seed)
+        with self._computing():
+            paths = self._model.paths(panel, n_paths, horizon, self._rng(random_state))
         values = panel.form.container(paths.transpose(0, 2, 3, 1), list(range(n_paths)))
         if panel.form.kind not in ("array", "list"):
             return values
         return np.moveaxis(values, -1, int(panel.form.is_many))
 
     def score(self, y, future=None):
-        """DOC"""
+        """The negative mean absolute scaled error of the forecast against what came, so that larger is better.
+
+        Parameters
+        ----------
+        y : like y of `fit`
+            What came after the series of the fit (and of `update`).
+        future : as for `predict`
+
+        Returns
+        -------
+        float
+            See `fastrnn.metrics.mase`; its scale is that of the season.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            Before `fit`; if y does not follow, has NaN or another number of series; or if a past that does not change gives no scale.
+        """
         check_is_fitted(self, "network_")
         before = self._stored()
         came, form = read_series(y, missing=self.missing, form=before.form)
@@ -228,7 +407,23 @@ class SequenceForecaster(SequenceEstimator):
         return -mase(actual, forecasts, y_train=list(before.series), season=self._lens["lags"][0])
 
     def update(self, y_new, past=None, future=None):
-        """DOC"""
+        """Take in what has come since: the next forecasts go on from there.  The weights stay as they are.
+
+        Parameters
+        ----------
+        y_new : like y of `fit`
+            New steps of each series.
+        past, future : like y_new, if the fit had them
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            Before `fit`; if y_new does not follow what there is.
+        """
         check_is_fitted(self, "network_")
         before = self._stored()
         new = Panel.read(
@@ -242,7 +437,43 @@ class SequenceForecaster(SequenceEstimator):
         self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
         future=None, static=None,
     ):  # fmt: skip
-        """DOC"""
+        """Forecast at many points of the past, and compare with what came and with the simplest forecasts.
+
+        Parameters
+        ----------
+        y : like y of `fit`, optional
+            By default the series of the fit with what `update` has added.
+        initial : int, optional
+            Steps known at the first cut-off.  By default as many as the fit has seen, if y goes on from there; with
+            `refit` half of each series.
+        step : int, default=1
+            From one cut-off to the next.
+        horizon : int, optional
+            As for `predict`.
+        metrics : list of str or callables
+            Of "mase", "rmsse", "smape", "mae", "rmse", "mean_quantile_loss" and "coverage" (between the outermost
+            quantiles); or functions of (y_true, y_pred), both (m, horizon, C).
+        refit : bool or int, default=False
+            False forecasts at all cut-offs at once with the model as it is; True fits a clone anew at each cut-off, a
+            number at each so many.
+        past, future, static : as for `fit`
+            Covering all of y.
+
+        Returns
+        -------
+        Backtest
+            With `scores`, `forecasts`, `actual`, `series` and `cutoffs`; printed, it is a table.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            Before `fit`; for input of a wrong kind, or if nothing is left to judge by.
+
+        Warns
+        -----
+        UserWarning
+            If without `refit` forecasts are judged by what the fit has seen.
+        """
         check_is_fitted(self, "network_")
         check_scalar(step, "step", Integral, min_val=1)
         horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
@@ -251,171 +482,19 @@ class SequenceForecaster(SequenceEstimator):
             known = ", ".join((*POINT, *OF_QUANTILES))
             raise ValueError(f"metrics holds {unknown[0]!r}; expected some of {known}, or functions (y_true, y_pred)")
         panel = self._past(y, past, future, static)
-        firsts = self._first_cut_offs(panel, initial, refit)
-        cut = cut_up(panel, firsts, step, horizon, self._lens["lags"][0])
+        firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
+        cut = cut_up(panel, firsts, step, horizon, self._model.lens.lags[0])
         levels = np.asarray(self._shape["quantiles"], np.float64)
 
         def of(forecast):
             if refit:
-                return refitted(cut, self, int(refit), forecast)
-            return in_portions(cut, partial(forecast, self))
+                return refitted(cut, self, int(refit), lambda fitted, known: forecast(fitted._model, known))
+            with self._computing():
+                return in_portions(cut, partial(forecast, self._model))
 
-        points = of(lambda model, known: model._points(known, horizon))
-        quantiles = None
+        points, quantiles = of(lambda model, known: model.points(known, horizon)), None
         if set(metrics) & set(OF_QUANTILES):
-            quantiles = of(lambda model, known: model._quantiles(known, horizon, levels))
+            quantiles = of(lambda model, known: model.quantiles(known, horizon, levels, self._rng()))
         scores = judged(cut, {type(self).__name__: points, **cut.simplest()}, quantiles, levels, metrics)
         flat = (slice(None), slice(None), *[0] * panel.form.is_flat)
         return Backtest(cut.numbers, cut.ends, points[flat], cut.actual()[flat], scores)
-
-    def _past(self, y, past, future, static):
-        """The `Panel` that a backtest is on; what is read beside it must reach as far as the model looks ahead."""
-        if y is None:
-            self._check_stored(past, None, static)
-            return self._stored().extended(None, 0, self.missing, self._shape["calendar"])
-        before = None if isinstance(y, (list, tuple, np.ndarray)) else self._stored().form
-        calendar = self._shape["calendar"]
-        panel = Panel.read(y, past, future, static, missing=self.missing, calendar=calendar, before=before)
-        self._check_covariates(panel)
-        return panel
-
-    def _first_cut_offs(self, panel, initial, refit):
-        """Of each series (n,)."""
-        seen = self._seen if self._is_continued(panel) else np.zeros(len(panel.series), int)
-        least = Lens(**self._lens).first + 1
-        if initial is None:
-            return np.maximum(panel.series.lengths // 2 if refit else seen, least)
-        check_scalar(initial, "initial", Integral, min_val=least)
-        if not refit and (initial < seen).any():
-            warnings.warn(
-                f"the fit has seen up to {seen.max()} steps, and is judged from step {initial} on: fit on less, begin "
-                "later, or set refit=True",
-                UserWarning,
-                stacklevel=3,
-            )
-        return np.full(len(panel.series), initial)
-
-    def _is_continued(self, panel):
-        """Whether its series begin with those of the fit."""
-        seen, mine, its = self._seen, self._stored().series, panel.series
-        if len(mine) != len(its) or (its.lengths < seen).any():
-            return False
-        return all(np.array_equal(mine[k][: seen[k]], its[k][: seen[k]]) for k in range(len(mine)))
-
-    @property
-    def stream(self):
-        """There is none."""
-        raise AttributeError("SequenceForecaster has no stream: give new values to update, and predict")
-
-    @cached_property
-    def _model(self):
-        """What forecasts take; made when first needed after a fit."""
-        answers = likelihood(self._shape["loss"], self._shape["quantiles"])
-        linear = Linear.of(self.linear_coef_)
-        lens, dtype = Lens(**self._lens), self._shape["dtype"]
-        return Model(lens, linear.horizon, self.context_, linear, answers, self._features, dtype, self.network_)
-
-    def _stored(self):
-        """The series of the fit, with what update has added."""
-        return Panel.of(self._history)
-
-    def _given(self, horizon, history, past, future, static):
-        """The `Panel` to forecast from, and for how many steps."""
-        check_is_fitted(self, "network_")
-        horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
-        block = self._model.horizon
-        ahead = -(-horizon // block) * block
-        if history is None:
-            self._check_stored(past, future, static)
-            return self._stored().extended(future, ahead, self.missing, self._shape["calendar"]), horizon
-        before = None if isinstance(history, (list, tuple, np.ndarray)) else self._stored().form
-        panel = Panel.read(
-            history, past, future, static, missing=self.missing, calendar=self._shape["calendar"], ahead=ahead,
-            name="history", before=before,
-        )  # fmt: skip
-        self._check_covariates(panel)
-        self._check_lengths_of(panel, name="history", to_learn=False)
-        if panel.series.values.shape[1] != self.n_features_in_:
-            raise ValueError(f"history has {panel.series.values.shape[1]} channels; the fit was on {self.n_features_in_}")
-        return panel, horizon
-
-    def _check_stored(self, past, future, static):
-        """Beside the series of the fit only what is to come can be given."""
-        if past is not None or static is not None:
-            raise ValueError("past= and static= of the series that were fitted are known: leave them out, or give history=")
-        if (future is None) != (self._n_covariates["future"] == 0):
-            known = self._n_covariates["future"]
-            raise ValueError(
-                f"the fit had future= with {known} columns: pass what is known of the steps to forecast"
-                if known
-                else "future= was not given to fit: leave it out"
-            )
-
-    def _check_covariates(self, panel, names=("past", "future", "static")):
-        for name, width in panel.widths().items():
-            expected = self._n_covariates[name]
-            if name in names and width != expected:
-                raise ValueError(f"{name}= has {width} columns; the fit had {expected}: pass the same")
-
-    def _points(self, panel, horizon):
-        """(n, horizon, C), each block of steps from those before."""
-        model = self._model
-        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
-            if self._is_recursive:
-                values = model.paths(panel, 1, horizon, lambda p: model.likelihood.point(p)[..., np.newaxis])[:, 0]
-            else:
-                values = self._blocks(panel, horizon)
-        check_finite(values, int)
-        return values
-
-    def _blocks(self, panel, horizon):
-        model, values = self._model, []
-        for _ in range(0, horizon, model.horizon):
-            block = model.forecast(panel, lambda p: model.likelihood.point(p)[..., np.newaxis])[..., 0]
-            values.append(block)
-            if model.horizon * len(values) < horizon:
-                panel = panel.continued(block)
-        return np.concatenate(values, axis=1)[:, :horizon]
-
-    def _quantiles(self, panel, horizon, levels):
-        """(n, horizon, C, L)."""
-        model = self._model
-        if self._is_recursive:
-            paths = self._paths(panel, PATHS, horizon, self.random_state)
-            return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)
-        if horizon > model.horizon:
-            raise ValueError(
-                f"horizon={horizon}, but quantiles are known for the {model.horizon} steps of the fit: fit with "
-                f"horizon={horizon}, or with strategy='recursive'"
-            )
-        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
-            values = model.forecast(panel, lambda p: model.likelihood.quantiles(p, levels))
-        check_finite(values, int)
-        return values[:, :horizon]
-
-    def _paths(self, panel, n_paths, horizon, seed):
-        """(n, n_paths, horizon, C), a few series at once."""
-        if not self._is_recursive:
-            raise ValueError(
-                "paths are drawn step by step: fit with strategy='recursive' and loss='gaussian', 'student_t' or "
-                "'negative_binomial'"
-            )
-        model, n = self._model, len(panel.series)
-        rng = np.random.default_rng(check_random_state(seed).randint(2**32, dtype=np.uint64))
-        at_once = max(1, DRAWN_AT_ONCE // (n_paths * (model.lens.first + 1 + horizon)))
-        paths = []
-        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
-            for first in range(0, n, at_once):
-                numbers = np.arange(first, min(first + at_once, n))
-                some = panel.upto(panel.series.lengths[numbers], numbers)
-                paths.append(model.paths(some, n_paths, horizon, lambda p: model.likelihood.sample(p, rng)[..., np.newaxis]))
-        paths = np.concatenate(paths)
-        check_finite(paths, int)
-        return paths
-
-    @property
-    def _is_recursive(self):
-        return self._shape["strategy"] == "recursive"
-
-    def _rules(self, n_outputs):
-        return fitted_rules(self, n_outputs)

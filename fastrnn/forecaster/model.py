@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.base import check_finite
 from fastrnn.forecaster.linear import Linear
 from fastrnn.forecaster.view import Lens, View
 from fastrnn.likelihoods import NegativeBinomial
@@ -13,6 +14,8 @@ from fastrnn.sequences import Sequences, count_shards, regular_packing
 
 LEAST_BASE = 0.1
 """Of the scale: what counts are a multiple of is no smaller."""
+PATHS = 200
+"""From which a recursive model's quantiles are read."""
 DRAWN_AT_ONCE = 2**22
 """Numbers, at most, that sampled paths are held in at once."""
 
@@ -56,6 +59,7 @@ class Model:
     features : pair of ndarray
         Mean and scale of what is read beside the series.
     dtype : str
+    is_recursive : bool
     network : SequenceNetwork
     """
 
@@ -66,6 +70,7 @@ class Model:
     likelihood: object
     features: tuple
     dtype: str
+    is_recursive: bool
     network: SequenceNetwork | None = None
 
     @property
@@ -109,7 +114,58 @@ class Model:
         values = view.values(rows, self.gaps(view, rows, outputs, ask))
         return np.rint(values) if self.of_counts else values
 
-    def paths(self, panel, n_paths, horizon, ask):
+    def points(self, panel, horizon):
+        """Point forecasts (n, horizon, C), each block of steps from those before."""
+        if self.is_recursive:
+            return self._checked(self._unrolled(panel, 1, horizon, self._point)[:, 0])
+        blocks = []
+        for _ in range(0, horizon, self.horizon):
+            blocks.append(self.forecast(panel, self._point)[..., 0])
+            if self.horizon * len(blocks) < horizon:
+                panel = panel.continued(blocks[-1])
+        return self._checked(np.concatenate(blocks, axis=1)[:, :horizon])
+
+    def _point(self, parameters):
+        return self.likelihood.point(parameters)[..., np.newaxis]
+
+    def quantiles(self, panel, horizon, levels, rng):
+        """(n, horizon, C, L) for levels (L,)."""
+        if self.is_recursive:
+            paths = self.paths(panel, PATHS, horizon, rng)
+            return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)
+        if horizon > self.horizon:
+            raise ValueError(
+                f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit: fit with "
+                f"horizon={horizon}, or with strategy='recursive'"
+            )
+        return self._checked(self.forecast(panel, lambda p: self.likelihood.quantiles(p, levels))[:, :horizon])
+
+    def paths(self, panel, n_paths, horizon, rng):
+        """Drawn paths (n, n_paths, horizon, C), those of a few series at once."""
+        if not self.is_recursive:
+            raise ValueError(
+                "paths are drawn step by step: fit with strategy='recursive' and loss='gaussian', 'student_t' or "
+                "'negative_binomial'"
+            )
+
+        def draw(parameters):
+            return self.likelihood.sample(parameters, rng)[..., np.newaxis]
+
+        every = np.arange(len(panel.series))
+        at_once = max(1, DRAWN_AT_ONCE // (n_paths * (self.lens.first + 1 + horizon)))
+        drawn = []
+        for numbers in np.split(every, every[at_once::at_once]):
+            some = panel.upto(panel.series.lengths[numbers], numbers)
+            drawn.append(
+                self._unrolled(some, n_paths, horizon, lambda p: self.likelihood.sample(p, rng)[..., np.newaxis])
+            )
+        return self._checked(np.concatenate(drawn))
+
+    def _checked(self, values):
+        check_finite(values, int)
+        return values
+
+    def _unrolled(self, panel, n_paths, horizon, ask):
         """Each step from those before: `ask` (n, n_paths, horizon, C) of a model with a horizon of 1."""
         view, _, outputs, state = self.read(panel)
         view, rows = view.unrolled(n_paths, horizon)

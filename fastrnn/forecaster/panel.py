@@ -64,7 +64,9 @@ class Panel:
 
     def widths(self):
         """Columns of each kind of covariates."""
-        of_steps = {name: 0 if x is None else x.values.shape[1] for name, x in (("past", self.past), ("future", self.future))}
+        of_steps = {
+            name: 0 if x is None else x.values.shape[1] for name, x in (("past", self.past), ("future", self.future))
+        }
         return {**of_steps, "static": 0 if self.static is None else self.static.shape[1]}
 
     def _covariates(self, x, name, ahead, missing):

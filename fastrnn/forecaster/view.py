@@ -18,9 +18,10 @@ LONGEST_SEASON = 400
 
 
 def find_season(series):
-    """The lag, from 2 on, at which the differences of the longest series are most alike; 1 if they hardly are.
+    """The lag, from 2 on, at which the differences of the longest series are most alike; 1 if there is none.
 
-    Their autocorrelation there must be a local maximum, and beyond what noise has in 999 cases of 1000.
+    Their autocorrelation there must be a local maximum, and beyond what noise has in 999 cases of 1000; and the values
+    must be more alike than they are half as far apart.
     """
     values = series[int(np.argmax(series.lengths))][:, 0]
     change = np.diff(values)
@@ -29,13 +30,14 @@ def find_season(series):
         return 1
     change = change - change.mean()
     correlation = np.fft.irfft(np.abs(np.fft.rfft(change, 2 * n)) ** 2)[: min(LONGEST_SEASON, n // 3) + 2]
-    if correlation[0] <= 0:
-        return 1
-    correlation = correlation / correlation[0]
     before, inner, after = correlation[:-2], correlation[1:-1], correlation[2:]
-    is_peak = (inner > before) & (inner >= after) & (np.arange(1, inner.size + 1) > 1)
-    best = int(np.argmax(np.where(is_peak, inner, -1))) + 1
-    return best if is_peak.any() and correlation[best] > 3.3 / np.sqrt(n) else 1
+    is_peak = (inner > before) & (inner >= after) & (inner > 3.3 / np.sqrt(n) * correlation[0])
+    peaks = [lag for lag in np.flatnonzero(is_peak) + 1 if lag > 1 and _apart(values, lag) < _apart(values, lag // 2)]
+    return int(max(peaks, key=lambda lag: correlation[lag], default=1))
+
+
+def _apart(values, lag):
+    return np.abs(values[lag:] - values[:-lag]).mean()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,215 @@
+"""What stands behind a forecaster: from series to a problem that a network can learn, and to the model it becomes."""
+
+from contextlib import ExitStack
+from functools import cached_property
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, check_scalar
+
+from fastrnn import threads
+from fastrnn.base import Problem, SequenceEstimator
+from fastrnn.forecaster.choices import chosen, fitted_rules
+from fastrnn.forecaster.linear import FOLDS, Linear
+from fastrnn.forecaster.model import Model, Targets
+from fastrnn.forecaster.panel import Panel
+from fastrnn.forecaster.view import Lens, View, as_windows, distances
+from fastrnn.likelihoods import likelihood
+
+AT_HAND = 2**27
+"""Targets up to so many are computed once; of more each batch's anew."""
+
+
+class Learning(SequenceEstimator):
+    """What a `SequenceForecaster` does to fit, and before it forecasts."""
+
+    embedding_dim, embeddings, freeze_embeddings = None, None, False
+    readout, bidirectional, bptt_steps, _is_panel = None, False, None, False
+
+    def _problem(self, given, _, sample_weight, goes_on):
+        answers = likelihood(self.loss, self.quantiles)
+        panel = given if isinstance(given, Panel) else Panel.read(*given, missing=self.missing, calendar=self.calendar)
+        if goes_on:
+            self._check_covariates(panel)
+            if panel.series.values.shape[1] != self.n_features_in_:
+                raise ValueError(f"y has {panel.series.values.shape[1]} channels, the first fit {self.n_features_in_}")
+        else:
+            self._take_up(panel)
+        self._history, self._calibration, self._seen = panel.tree(), None, panel.series.lengths
+        held_back = self.horizon_ + self.calibration - 1 if self.calibration else 0
+        self._check_lengths_of(panel, held_back)
+        if held_back:
+            panel = panel.upto(panel.series.lengths - held_back, np.arange(len(panel.series)))
+        return self._learnable(panel, answers)
+
+    def _take_up(self, panel):
+        """Note what was given, and decide what the parameters leave open."""
+        if self.strategy == "recursive" and panel.past is not None:
+            raise ValueError(
+                "strategy='recursive' feeds its own forecasts back, for which past= would have to be known: pass it as "
+                "future=, or use strategy='direct'"
+            )
+        self.n_features_in_ = panel.series.values.shape[1]
+        self._n_covariates = panel.widths()
+        self._n_calendar = 0 if panel.calendar is None else panel.calendar.values.shape[1]
+        self.horizon_, self.context_, self._lens = chosen(self, panel.series)
+
+    def _learnable(self, panel, answers):
+        """The `Problem` of a panel; the linear part is fitted on the way."""
+        lens, block = Lens(**self._lens), 1 if self.strategy == "recursive" else self.horizon_
+        view = View(panel.series, lens)
+        rows, counts = view.training_rows(block)
+        folds = np.concatenate([np.arange(n) * FOLDS // n for n in counts if n])
+        linear = Linear(lens.reach, block)
+        if self.linear_lags != 0:
+            linear.fit(view, rows, folds)
+        self.linear_coef_ = linear.whole.parameters["weight"].copy()
+        beside = panel.features(view.owner[rows], rows - view.offsets[view.owner[rows]], block)
+        self._features = [beside.mean(axis=0), np.where((scale := beside.std(axis=0)) > 0, scale, 1.0)]
+        model = Model(
+            lens, block, self.context_, linear, answers, self._features, self.dtype, self.strategy == "recursive"
+        )
+        values = model.inputs(view, panel, rows, rows - view.offsets[view.owner[rows]])
+        sequences = as_windows(values, counts[counts > 0], self.context_ or int(counts.max()))
+        self._distances = distances(sequences, counts[counts > 0])
+        targets, size = Targets(model, view, rows, folds), block * self.n_features_in_
+        if rows.size * size <= AT_HAND:
+            targets = np.asarray(targets)
+        weights = np.broadcast_to(1.0, rows.size)
+        vars(self).pop("_model", None)
+        return Problem(sequences, targets, weights, size * answers.n_parameters, answers.loss)
+
+    def _check_lengths_of(self, panel, held_back=0, name="y", to_learn=True):
+        """Each series must be long enough to forecast from, and one at least to learn from."""
+        lens, lengths = Lens(**self._lens), panel.series.lengths
+        needed = lens.first + 1 + held_back
+        why = f"lags={lens.lags} and linear_lags={lens.reach}" + (
+            f" and calibration={self.calibration}" * (held_back > 0)
+        )
+        for k in np.flatnonzero(lengths < needed):
+            raise ValueError(
+                f"{panel.form.who(name, k)} has {lengths[k]} steps; {why} need {needed} to forecast from: give more, "
+                "leave it out, or lower season or linear_lags"
+            )
+        block = 1 if self.strategy == "recursive" else self.horizon_
+        if to_learn and lengths.max() < needed + block:
+            k = int(lengths.argmax())
+            raise ValueError(
+                f"{panel.form.who(name, k)} has {lengths[k]} steps; {why} and horizon={block} need {needed + block} to "
+                "learn from: give more, or lower horizon, season or linear_lags"
+            )
+
+    def _start_at_shares(self, problem):
+        """Let forecasts begin with the spread that the likelihood starts from."""
+        start = likelihood(self.loss, self.quantiles).start()
+        bias = self.network_.head.parameters["bias"]
+        bias[...] = np.tile(start, bias.size // start.size)
+        self.network_.changed()
+
+    def _split(self, n, strata, rng):
+        """Hold out what comes last in time: pieces that are the nearest to their series' ends."""
+        n_held_out = max(1, int(np.ceil(n * self.validation_fraction)))
+        if n_held_out >= n:
+            raise ValueError(
+                f"early_stopping holds out {n_held_out} of {n} stretches of up to {self.context_} steps and leaves "
+                "none to train on: lower context, or give more"
+            )
+        nearest = np.lexsort([rng.random_sample(n), self._distances])
+        return np.sort(nearest[n_held_out:]), np.sort(nearest[:n_held_out])
+
+    def _validation_score(self, network, problem, held_out):
+        def score():
+            total = 0.0
+            for numbers in np.array_split(held_out, -(-held_out.size // 64)):
+                batch = network.batch(problem.sequences, numbers)
+                total -= problem.loss(network.forward(batch), problem.targets[batch.rows], np.ones(batch.rows.size))[0]
+            return float(total / problem.sequences.lengths[held_out].sum())
+
+        return score
+
+    @cached_property
+    def _model(self):
+        """What forecasts take; made when first needed after a fit."""
+        answers = likelihood(self._shape["loss"], self._shape["quantiles"])
+        linear = Linear.of(self.linear_coef_)
+        return Model(
+            Lens(**self._lens), linear.horizon, self.context_, linear, answers, self._features, self._shape["dtype"],
+            self._shape["strategy"] == "recursive", self.network_,
+        )  # fmt: skip
+
+    def _stored(self):
+        """The series of the fit, with what update has added."""
+        return Panel.of(self._history)
+
+    def _past(self, y, past, future, static):
+        """The `Panel` that a backtest is on; what is read beside it must reach as far as the model looks ahead."""
+        if y is None:
+            self._check_stored(past, None, static)
+            return self._stored().extended(None, 0, self.missing, self._shape["calendar"])
+        before = None if isinstance(y, (list, tuple, np.ndarray)) else self._stored().form
+        calendar = self._shape["calendar"]
+        panel = Panel.read(y, past, future, static, missing=self.missing, calendar=calendar, before=before)
+        self._check_covariates(panel)
+        return panel
+
+    def _computing(self):
+        """Within, threads are limited, and what overflows is left to a check."""
+        stack = ExitStack()
+        stack.enter_context(threads.limit(self.n_jobs))
+        stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
+        return stack
+
+    def _rng(self, random_state=None):
+        seed = self.random_state if random_state is None else random_state
+        return np.random.default_rng(check_random_state(seed).randint(2**32, dtype=np.uint64))
+
+    def _given(self, horizon, history, past, future, static):
+        """The `Panel` to forecast from, and for how many steps."""
+        check_is_fitted(self, "network_")
+        horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
+        block = self._model.horizon
+        ahead = -(-horizon // block) * block
+        if history is None:
+            self._check_stored(past, future, static)
+            return self._stored().extended(future, ahead, self.missing, self._shape["calendar"]), horizon
+        before = None if isinstance(history, (list, tuple, np.ndarray)) else self._stored().form
+        panel = Panel.read(
+            history, past, future, static, missing=self.missing, calendar=self._shape["calendar"], ahead=ahead,
+            name="history", before=before,
+        )  # fmt: skip
+        self._check_covariates(panel)
+        self._check_lengths_of(panel, name="history", to_learn=False)
+        if panel.series.values.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"history has {panel.series.values.shape[1]} channels; the fit was on {self.n_features_in_}"
+            )
+        return panel, horizon
+
+    def _check_stored(self, past, future, static):
+        """Beside the series of the fit only what is to come can be given."""
+        if past is not None or static is not None:
+            raise ValueError(
+                "past= and static= of the series that were fitted are known: leave them out, or give history="
+            )
+        if (future is None) != (self._n_covariates["future"] == 0):
+            known = self._n_covariates["future"]
+            raise ValueError(
+                f"the fit had future= with {known} columns: pass what is known of the steps to forecast"
+                if known
+                else "future= was not given to fit: leave it out"
+            )
+
+    def _check_covariates(self, panel, names=("past", "future", "static")):
+        for name, width in panel.widths().items():
+            expected = self._n_covariates[name]
+            if name in names and width != expected:
+                raise ValueError(f"{name}= has {width} columns; the fit had {expected}: pass the same")
+
+    @property
+    def season_(self):
+        """As given or found; [1] if there is none."""
+        return [lag for lag in self._lens["lags"] if lag > 1] or [1]
+
+    def _rules(self, n_outputs):
+        return fitted_rules(self, n_outputs)
