@@ -27,7 +27,7 @@ RANKS = [
         "kernels.attention",
     ]
     + ["kernels.rtrl", "threads", "sequences", "params", "optimizers"],
-    ["kernels.gated", "losses"],
+    ["kernels.gated", "losses", "frames"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network", "records"],
