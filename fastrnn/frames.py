@@ -1,7 +1,4 @@
-"""Time series as people have them, in arrays or pandas objects: read once, and forecasts given back in kind.
-
-pandas is imported only where one of its objects came in.
-"""
+"""Time series as people have them, in arrays or pandas objects: read once, and forecasts given back in kind."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -10,6 +7,7 @@ import numpy as np
 
 from fastrnn.sequences import Sequences, _as_steps
 
+# pandas is optional, and imported only where one of its objects came in.
 CYCLES = ("hour_of_day", "day_of_week", "day_of_year")
 DAY = np.timedelta64(1, "D")
 ADVICE = "reindex with asfreq and missing='interpolate'"
@@ -22,16 +20,12 @@ class Form:
     Attributes
     ----------
     kind : {"array", "list", "series", "frame", "long"}
-        Of one array, of many; of pandas Series or wide DataFrames; of one DataFrame in long form.
+        Of one array, a list of them, pandas Series, wide DataFrames, or one DataFrame in long form.
     n_series, n_channels : int
-    is_many : bool
-        Whether there may be many series: a list of them, or a long DataFrame.
-    is_flat : bool
-        Whether the series have no axis for channels.
-    columns : tuple of str or int
-        The channels of DataFrames, the names (or None) of Series.
-    ids : tuple of str or int
-        The series of a long DataFrame, in order of their first rows.
+    is_many, is_flat : bool
+        Whether there may be many series, a list or a long DataFrame; whether they have no axis for channels.
+    columns, ids : tuple of str or int
+        The channels of DataFrames, or the names (or None) of Series; the series of a long DataFrame.
     dtype, freq : str or None
         Of the timestamps, as pandas writes them; freq is None for integers, both are for arrays.
     step : int
@@ -58,10 +52,6 @@ class Form:
             return f"{name} of unique_id {self.ids[k]!r}"
         return f"{name}[{k}]" if self.is_many else name
 
-    def when(self, k, count):
-        """The timestamp that is `count` steps after the end of series k, for messages."""
-        return _text(_index(self._stamps(np.array([k]), np.array([count])), self.dtype)[0])
-
     def ahead(self, horizon):
         """The next timestamps of all series, one series after the other: a pandas Index (n_series * horizon,)."""
         series = np.repeat(np.arange(self.n_series), horizon)
@@ -76,11 +66,12 @@ class Form:
     def follows(self, other, lengths, *, name="y"):
         """Check that series of another form, which have `lengths` (n_series,) steps, go on where these end.
 
+        Of arrays only the numbers of series and channels can be compared.
+
         Raises
         ------
         ValueError
-            If they are others, or begin earlier or later than one step after these.  Of arrays only
-            the numbers of series and channels can be compared.
+            If they are others, or begin earlier or later than one step after these.
         """
         what = ["n_series", "n_channels"]
         if not {self.kind, other.kind} <= {"array", "list"}:
@@ -95,10 +86,10 @@ class Form:
 
     def check_ends(self, expected, name, verb="ends"):
         """Check that the last timestamps are those of another form."""
-        wrong = np.asarray(_index(self.ends, self.dtype) != _index(expected.ends, expected.dtype))
-        if wrong.any():
-            k = int(wrong.argmax())
-            raise ValueError(f"{self.who(name, k)} {verb} at {self.when(k, 0)}; expected {expected.when(k, 0)}")
+        mine, its = _index(self.ends, self.dtype), _index(expected.ends, expected.dtype)
+        if (mine != its).any():
+            k = int(np.argmax(mine != its))
+            raise ValueError(f"{self.who(name, k)} {verb} at {_text(mine[k])}; expected {_text(its[k])}")
 
     def container(self, values, columns=None):
         """Forecasts in the kind of container that the series came in, with the timestamps that come next.
@@ -107,15 +98,13 @@ class Form:
         ----------
         values : ndarray (n_series, h, n_channels, K)
         columns : list of K labels, optional
-            Of what there is for each step: quantile levels, "lower" and "upper", numbers of paths.
-            Without it K is 1, and forecasts are points.
+            Quantile levels, "lower" and "upper", numbers of paths.  Without it K is 1: points.
 
         Returns
         -------
         ndarray, Series, DataFrame or list of them
-            Arrays have the axes of `values` without that of series for one, that of channels for flat
-            ones, and the last for points.  Labels become columns: of a Series' DataFrame, below each
-            channel of a DataFrame, and of a long one beside unique_id and ds.
+            Arrays have the axes of `values`, without that of series for one, that of channels for flat
+            ones, and the last for points.  Labels become columns, below each channel of a DataFrame.
 
         Examples
         --------
@@ -145,7 +134,8 @@ class Form:
         """A Series or wide DataFrame of the values (h, C, K) for series k."""
         import pandas as pd
 
-        if self.freq and self.dtype.startswith("datetime"):
+        # Of many series that would take longer than all else.
+        if self.freq and self.dtype.startswith("datetime") and not self.is_many:
             index.freq = self.freq
         if self.kind == "series" and columns is None:
             return pd.Series(values[:, 0, 0], index, name=self.columns[k])
@@ -164,31 +154,29 @@ class Form:
         Returns
         -------
         ndarray (sum of lengths, len(calendar_names))
-
-        Raises
-        ------
-        ValueError
-            If there are no timestamps.
         """
-        cycles, lengths = self._cycles(), np.asarray(lengths)
+        import pandas as pd
+
+        first, lengths = self._first_cycle(), np.asarray(lengths)
         series = np.repeat(np.arange(self.n_series), lengths)
         counts = np.arange(series.size) + 1 - np.repeat(np.cumsum(lengths), lengths)
-        parts = _parts_of_cycles(_wall(self._stamps(series, counts), self.dtype))
-        angles = 2 * np.pi * np.column_stack([parts[cycle] for cycle in cycles])
-        return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(series.size, -1)
+        # Many series share their timestamps.
+        numbers, stamps = pd.factorize(self._stamps(series, counts))
+        angles = 2 * np.pi * _cycles(_wall(stamps, self.dtype))[:, first:]
+        return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(angles), -1)[numbers]
 
     @property
     def calendar_names(self):
         """The columns of `calendar`."""
-        return [f"{cycle}_{wave}" for cycle in self._cycles() for wave in ("sin", "cos")]
+        return [f"{cycle}_{wave}" for cycle in CYCLES[self._first_cycle() :] for wave in ("sin", "cos")]
 
-    def _cycles(self):
-        """Those longer than a step, and always the year."""
+    def _first_cycle(self):
+        """Cycles no longer than a step are left out, but for the year."""
         if self.freq is None:
             raise ValueError("calendar=True needs a DatetimeIndex or PeriodIndex (or ds as timestamps)")
         # The shortest of some steps: those of business days and hours vary.
         step = np.diff(_wall(self._stamps(np.zeros(9, int), np.arange(9)), self.dtype)).min()
-        return CYCLES[int(step >= DAY) + int(step >= 7 * DAY) :]
+        return int(step >= DAY) + int(step >= 7 * DAY)
 
     def _stamps(self, series, counts):
         """The timestamps `counts` (m,) steps after the ends of `series` (m,), as integers."""
@@ -209,18 +197,15 @@ def read_series(y, *, name="y", missing="error", form=None):
     Parameters
     ----------
     y : array, pandas Series or DataFrame, or list of them
-        An array (T,) or (T, C), a Series, or a DataFrame with a DatetimeIndex or PeriodIndex and a
-        column a channel is one series; a list of such is many, and so is a DataFrame with the columns
-        unique_id, ds and y.  Timestamps follow one another at one frequency; a Series and ds may have
-        consecutive integers instead.
+        One series is an array (T,) or (T, C), a Series, or a DataFrame with a DatetimeIndex or PeriodIndex
+        and a column a channel; many are a list of such, or a DataFrame with the columns unique_id, ds and
+        y.  Timestamps are regular; those of a Series and ds may be consecutive integers.
     name : str
         What the caller calls y, for messages.
     missing : {"error", "interpolate"}
-        What is done about NaN: with "interpolate" it is filled linearly between its neighbours, and
-        at the ends with the nearest value.
+        With "interpolate" NaN is filled linearly between its neighbours, and at the ends with the nearest.
     form : Form, optional
-        Of what came before y: its frequency is taken, and series of a long DataFrame get its order.
-        Without it, two rows would be too few to tell the frequency.
+        Of what came before y, for its frequency, which two rows do not tell, and order of unique_id.
 
     Returns
     -------
@@ -231,26 +216,23 @@ def read_series(y, *, name="y", missing="error", form=None):
     Raises
     ------
     ValueError
-        If y is none of these or empty, its values are no numbers, NaN or infinite, or its timestamps
-        are not sorted, occur twice or have gaps; the message names series and step.
-    TypeError
-        If it holds objects that no number can be made of.
+        If y is none of these or empty, its values are no finite numbers, or its timestamps are not
+        sorted, occur twice or have gaps; the message names series and step.  (Objects of which no
+        number can be made are a TypeError.)
 
     Examples
     --------
     >>> from fastrnn.frames import read_series
     >>> sequences, form = read_series([[1, 2, 3], [4, float("nan"), 6, 7]], missing="interpolate")
-    >>> sequences[1].ravel()
-    array([4., 5., 6., 7.])
-    >>> form.n_series, form.n_channels
-    (2, 1)
+    >>> form.n_series, sequences[1].ravel()
+    (2, array([4., 5., 6., 7.]))
     """
     if missing not in ("error", "interpolate"):
         raise ValueError(f"missing is {missing!r}; expected 'error' or 'interpolate'")
     is_long = _kind(y) == "frame" and ("unique_id" in y.columns or not _has_times(y.index))
     if is_long:
         _check_columns(y, name)
-    return _read(y, name, missing, form, is_long)
+    return _read(y, name, missing, is_long, form)
 
 
 def read_covariates(x, form, name, *, ahead=None, missing="error"):
@@ -261,11 +243,11 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
     x : as y of `read_series`
         A DataFrame with unique_id, ds and any others if the series were in such a one.
     form : Form
-        Of the series.
+        That of the series.
     name : str
     ahead : int, optional
-        How many steps after the series x ends, if both have timestamps.  Without it the end is not
-        checked, and a long DataFrame may have no ds: then it has one row a series.
+        How many steps after the series x must end, if both have timestamps.  Without it the end is
+        not checked, and a long DataFrame may have one row a series and no ds.
     missing : {"error", "interpolate"}
 
     Returns
@@ -273,17 +255,17 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
     sequences : Sequences
         The values (S, P).
     form : Form
-        Of x: its columns, ids and ends.
+        That of x, with its columns and ends.
 
     Raises
     ------
     ValueError
-        As `read_series`; and if series are missing, unknown, or end elsewhere.
+        As `read_series`, and if series are missing, unknown or end elsewhere.
     """
     is_long, columns = form.kind == "long", getattr(x, "columns", ())
     if is_long and not ("unique_id" in columns and (ahead is None or "ds" in columns)):
         raise ValueError(f"{name} must be a DataFrame with unique_id and ds, as y was; got {type(x).__name__}")
-    sequences, found = _read(x, name, missing, form, is_long)
+    sequences, found = _read(x, name, missing, is_long, form)
     if found.n_series != form.n_series:
         raise ValueError(f"{name} has {found.n_series} series, but y has {form.n_series}")
     if ahead is not None and found.ends is not None and form.ends is not None:
@@ -291,23 +273,18 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
     return sequences, found
 
 
-def _read(y, name, missing, before, is_long):
-    if is_long:
-        arrays, lengths, indexes, form = _from_long(y, name, before.ids if before else None)
-    else:
-        arrays, lengths, indexes, form = _from_items(y, name)
+def _read(y, name, missing, is_long, before):
+    arrays, lengths, indexes, form = _from_long(y, name, before and before.ids) if is_long else _from_items(y, name)
     # Concatenating copies one array, too: nothing later writes to the caller's.
     values = np.concatenate(arrays, dtype=np.float64, casting="unsafe")
     sequences = Sequences(values, np.concatenate([[0], np.cumsum(lengths)]))
+    index = indexes[0].append(list(indexes[1:])) if indexes else None
+    rows = _Rows(form, sequences, index, name)
     if indexes:
         known = [before.freq] if before else [getattr(index, "freq", None) for index in indexes]
-        index = indexes[0].append(list(indexes[1:])) if len(indexes) > 1 else indexes[0]
-        _Times(form, sequences, index, name).read(next(filter(None, known), None))
-    _check_values(form, sequences, name, missing)
+        rows.read_times(next(filter(None, known), None))
+    rows.check_values(missing)
     return sequences, form
-
-
-# ------------------------------------------------------------------------------------------ containers
 
 
 def _kind(y):
@@ -324,17 +301,13 @@ def _from_items(y, name):
     form.n_channels, form.is_flat = arrays[0].shape[1], np.ndim(items[0]) == 1
     for k, x in enumerate(items):
         if np.shape(x)[1:] != np.shape(items[0])[1:]:
-            shapes = f"the shapes are {np.shape(x)} and {np.shape(items[0])}"
-            raise ValueError(
-                f"{name}[{k}] has {arrays[k].shape[1]} channels, but {name}[0] has {form.n_channels}: {shapes}"
-            )
+            what = f"{name}[{k}] has {arrays[k].shape[1]} channels, but {name}[0] has {form.n_channels}"
+            raise ValueError(f"{what}: the shapes are {np.shape(x)} and {np.shape(items[0])}")
         if kind == "frame" and list(x.columns) != list(items[0].columns):
             raise ValueError(f"{name}[{k}] and {name}[0] have other columns: {list(x.columns)!r:.80}")
-    lengths = [len(x) for x in arrays]
-    if kind == "array":
-        return arrays, lengths, [], form
-    form.columns = tuple(items[0].columns) if kind == "frame" else tuple(x.name for x in items)
-    return arrays, lengths, [x.index for x in items], form
+    if kind != "array":
+        form.columns = tuple(items[0].columns) if kind == "frame" else tuple(x.name for x in items)
+    return arrays, [len(x) for x in arrays], [x.index for x in items if kind != "array"], form
 
 
 def _items(y, name):
@@ -344,8 +317,8 @@ def _items(y, name):
             raise ValueError(f"{name} is empty: it needs at least one series")
         if getattr(y[0], "ndim", hasattr(y[0], "__len__")):
             return y, True
-    if np.ndim(y) == 3:
-        raise ValueError(f"{name} is an array of shape {np.shape(y)}: pass a list of (T, C) arrays")
+    if getattr(y, "ndim", 0) == 3:
+        raise ValueError(f"{name} is an array of shape {y.shape}: pass a list of (T, C) arrays")
     return [y], False
 
 
@@ -360,31 +333,23 @@ def _as_array(x, kind, who):
 
 
 def _check_columns(frame, name):
-    expected = ["unique_id", "ds", "y"]
-    if not set(expected) <= set(frame.columns):
-        raise ValueError(
-            f"{name} has the columns {list(frame.columns)!r:.80} and an index of {frame.index.dtype}: expected the "
-            "columns unique_id, ds and y, or a DatetimeIndex or PeriodIndex and a column a channel"
-        )
-    extra = ", ".join(str(column) for column in frame.columns if column not in expected)
+    accepted = "a DatetimeIndex or PeriodIndex and a column a channel, or the columns unique_id, ds and y"
+    if not {"unique_id", "ds", "y"} <= set(frame.columns):
+        raise ValueError(f"{name} must have {accepted}; got {list(frame.columns)!r:.80} and {frame.index.dtype}")
+    extra = ", ".join(str(column) for column in frame.columns if column not in ("unique_id", "ds", "y"))
     if extra:
-        raise ValueError(
-            f"{name} has the columns {extra} beside unique_id, ds and y: pass covariates as past=, future= or static=, "
-            "frames with unique_id and ds"
-        )
+        advice = "pass covariates as past=, future= or static=, frames with unique_id and ds"
+        raise ValueError(f"{name} has the columns {extra} beside unique_id, ds and y: {advice}")
 
 
 def _from_long(frame, name, ids):
     """As `_from_items`, of a DataFrame in long form; with the order of the series that ids give, if there are any."""
     import pandas as pd
 
-    if ids is None:
-        numbers, ids = pd.factorize(frame["unique_id"])
-    else:
-        numbers = pd.Index(ids).get_indexer(frame["unique_id"])
+    labels = frame["unique_id"]
+    numbers, ids = (pd.Index(ids).get_indexer(labels), ids) if ids else pd.factorize(labels)
     if (numbers < 0).any():
-        wrong = frame["unique_id"].iloc[int(numbers.argmin())]
-        raise ValueError(f"{name} has the unknown unique_id {wrong!r}; known are {list(ids)!r:.80}")
+        raise ValueError(f"{name} has the unique_id {labels[numbers < 0].iloc[0]!r}; known are {list(ids)!r:.80}")
     lengths = np.bincount(numbers, minlength=len(ids))
     if (lengths == 0).any():
         raise ValueError(f"{name} has no rows of unique_id {ids[int(lengths.argmin())]!r}")
@@ -396,36 +361,6 @@ def _from_long(frame, name, ids):
     if not indexes and lengths.max() > 1:
         raise ValueError(f"{form.who(name, int(lengths.argmax()))} has several rows; expected one, or a column ds")
     return [_as_array(frame[columns], "frame", name)], lengths, indexes, form
-
-
-# ------------------------------------------------------------------------------------------ values
-
-
-def _check_values(form, sequences, name, missing):
-    values, offsets = sequences.values, sequences.offsets
-    wrong = np.isinf(values) if missing == "interpolate" else ~np.isfinite(values)
-    if wrong.any():
-        row, channel = np.unravel_index(wrong.argmax(), wrong.shape)
-        k = sequences.number_of(row)
-        when = "" if form.ends is None else f" ({form.when(k, row + 1 - offsets[k + 1])})"
-        where = f" in channel {channel}" * (form.n_channels > 1)
-        what, advice = ("NaN", " or set missing='interpolate'") if np.isnan(values[row, channel]) else ("infinite", "")
-        raise ValueError(f"{form.who(name, k)} is {what} at step {row - offsets[k]}{when}{where}: remove it{advice}")
-    holed = np.flatnonzero(np.isnan(values).any(axis=1))
-    for k in np.unique(np.searchsorted(offsets, holed, side="right")) - 1:
-        for series in sequences[k].T:
-            _interpolate(series, form.who(name, k))
-
-
-def _interpolate(series, who):
-    """Fill NaN in an array (T,)."""
-    is_hole = np.isnan(series)
-    if is_hole.all():
-        raise ValueError(f"{who} is NaN at all steps: leave the series out")
-    series[is_hole] = np.interp(np.flatnonzero(is_hole), np.flatnonzero(~is_hole), series[~is_hole])
-
-
-# ------------------------------------------------------------------------------------------ times
 
 
 def _has_times(index):
@@ -450,44 +385,38 @@ def _index(stamps, dtype):
 def _wall(stamps, dtype):
     """What clock and calendar show, as datetime64."""
     index = _index(stamps, dtype)
-    index = index.to_timestamp() if dtype.startswith("period") else index
-    return index.tz_localize(None).to_numpy()
+    return (index.to_timestamp() if dtype.startswith("period") else index).tz_localize(None).to_numpy()
 
 
-def _parts_of_cycles(times):
-    """How far of each day, week and year has passed, from 0 to 1."""
+def _cycles(times):
+    """How far of each day, week and year has passed, from 0 to 1: (m, 3)."""
     days, years = times.astype("M8[D]"), times.astype("M8[Y]")
     begins, ends = years.astype("M8[D]"), (years + 1).astype("M8[D]")
-    return {
-        "hour_of_day": (times - days) / DAY,
-        "day_of_week": (days.astype(np.int64) + 3) % 7 / 7,  # 1970 began on a Thursday
-        "day_of_year": (days - begins) / (ends - begins),
-    }
+    weekdays = (days.astype(np.int64) + 3) % 7  # 1970 began on a Thursday
+    return np.column_stack([(times - days) / DAY, weekdays / 7, (days - begins) / (ends - begins)])
 
 
 @dataclass
-class _Times:
-    """The timestamps `index` of all series, one series after the other, while they are checked."""
+class _Rows:
+    """The rows of all series, one series after the other, while they are checked; index is that of pandas, or None."""
 
     form: Form
     sequences: Sequences
     index: object
     name: str
 
-    def read(self, freq):
+    def read_times(self, freq):
         """Check that the steps of each series are regular, and store in the form how they go on."""
         form, index, is_dated = self.form, self.index, _has_times(self.index)
         if not is_dated and index.dtype.kind not in "iu":
-            raise ValueError(
-                f"{self.name} has {'a column ds' if form.ids else 'an index'} of {index.dtype}: expected timestamps, "
-                "periods or integers, alike in all series; pandas.to_datetime makes timestamps of text"
-            )
-        self.refuse(index.isna(), "has no timestamp at step {step}")
+            expected = "datetimes (see pandas.to_datetime), periods or integers, alike in all series"
+            raise ValueError(f"{self.name} has timestamps of {index.dtype}; expected {expected}")
+        self.refuse(index.isna(), "has no timestamp at {place}")
         form.dtype, form.step = (str(index.dtype) if is_dated else "int64"), 1
         if "(" in form.dtype:
             raise ValueError(f"{self.name} has the time zone {index.tz}: tz_convert it to one with a name")
         form.ends = index.asi8 if is_dated else index.to_numpy(np.int64)
-        self.refuse(self.gaps(form.ends, 1) <= 0, "has {this} after {last} (at step {step}): sort it, each time once")
+        self.refuse(self.gaps(form.ends, 1) <= 0, "has {last} before {place}: sort it by time, and keep each time once")
         if is_dated:
             form.freq, form.step = self.frequency(freq)
         self.check_gaps()
@@ -502,9 +431,7 @@ class _Times:
             return index.freqstr, index.freq.n
         freq = _inferred(index[offsets[k] : offsets[k + 1]]) if freq is None else freq
         if freq is None:
-            raise ValueError(
-                f"{self.form.who(self.name, k)} shows no frequency: {ADVICE}, or give an index with a freq"
-            )
+            raise ValueError(f"{self.form.who(self.name, k)} shows no frequency: give its index a freq, or {ADVICE}")
         offset = pd.tseries.frequencies.to_offset(freq)
         # A day is no fixed step: in a time zone some have 23 hours.
         is_fixed = isinstance(offset, pd.offsets.Tick) and not isinstance(offset, pd.offsets.Day)
@@ -514,14 +441,19 @@ class _Times:
         """Check that each timestamp is one step after the one before."""
         import pandas as pd
 
-        freq, step, index, numbers = self.form.freq, self.form.step, self.index, self.form.ends
-        off = f"has {{this}} at step {{step}}, which is not at the frequency {freq}: {ADVICE}"
-        if not step:
-            numbers = pd.date_range(index.min(), index.max(), freq=freq, unit=index.unit).get_indexer(index)
-            self.refuse(numbers < 0, off)
-        gaps = self.gaps(numbers, step or 1)
-        self.refuse(gaps % (step or 1) != 0, off)
-        self.refuse(gaps > (step or 1), f"has a gap: {{next}} is missing after {{last}}; {ADVICE}")
+        form, index = self.form, self.index
+        if form.step:
+            numbers, phases = np.divmod(form.ends, form.step)
+            is_off = self.gaps(phases, 0) != 0
+        else:
+            numbers = pd.date_range(index.min(), index.max(), freq=form.freq, unit=index.unit).get_indexer(index)
+            is_off = numbers < 0
+        self.refuse(is_off, f"is not at the frequency {form.freq} at {{place}}: {ADVICE}")
+        is_late = self.gaps(numbers, 1) > 1
+        if is_late.any():
+            before = form.ends[[int(is_late.argmax()) - 1]]
+            after = replace(form, n_series=1, ends=before).ahead(1)[0]
+            self.refuse(is_late, f"has a gap: {_text(after)} is missing after {{last}}; {ADVICE}")
 
     def gaps(self, numbers, first):
         """How far each row is from the one before, and `first` where a series begins."""
@@ -529,23 +461,38 @@ class _Times:
         gaps[self.sequences.offsets[:-1]] = first
         return gaps
 
+    def check_values(self, missing):
+        """Refuse values that are not finite, or fill NaN in."""
+        values, offsets = self.sequences.values, self.sequences.offsets
+        self.refuse(np.isinf(values).any(axis=1), "is infinite at {place}: remove it")
+        is_nan = np.isnan(values).any(axis=1)
+        if missing == "error":
+            self.refuse(is_nan, "is NaN at {place}: remove it or set missing='interpolate'")
+        for k in np.unique(np.searchsorted(offsets, np.flatnonzero(is_nan), side="right")) - 1:
+            for series in self.sequences[k].T:
+                _interpolate(series, self.form.who(self.name, k))
+
     def refuse(self, wrong, text):
         """Raise an error that names the first row which is wrong, if there is any."""
         if wrong.any():
             row = int(wrong.argmax())
             k = self.sequences.number_of(row)
-            this, last = (_text(stamp) for stamp in self.index[[row, row - 1]])
-            # `ends` are those of all rows until the check is over.
-            after = self.form.when(row - 1, 1) if "{next}" in text else ""
-            text = text.format(this=this, last=last, step=row - self.sequences.offsets[k], next=after)
-            raise ValueError(f"{self.form.who(self.name, k)} {text}")
+            last, this = ("", "") if self.index is None else map(_text, self.index[[row - 1, row]])
+            place = f"step {row - self.sequences.offsets[k]}" + f" ({this})" * bool(this)
+            raise ValueError(f"{self.form.who(self.name, k)} {text.format(last=last, place=place)}")
+
+
+def _interpolate(series, who):
+    """Fill NaN in an array (T,)."""
+    is_hole = np.isnan(series)
+    if is_hole.all():
+        raise ValueError(f"{who} is NaN at all steps: leave the series out")
+    series[is_hole] = np.interp(np.flatnonzero(is_hole), np.flatnonzero(~is_hole), series[~is_hole])
 
 
 def _inferred(index):
     """The frequency of a regular index, or else of a part of it, so that errors can tell what is missing."""
-    import pandas as pd
-
     edges = [np.arange(n + 1) * len(index) // n for n in (1, 2, 4, 8)]
     parts = [index[a:b] for some in edges for a, b in pairwise(some) if b - a >= 3]
     # `infer_freq` itself warns that in pandas 4 it returns something else.
-    return next(filter(None, (pd.DatetimeIndex(part, freq="infer").freq for part in parts)), None)
+    return next(filter(None, (type(part)(part, freq="infer").freq for part in parts)), None)

@@ -110,10 +110,11 @@ WRONG = {
     "many_texts": ([FLAT, ["a"]], "y[1] holds"),
     "nothing": (None, "y has shape ()"),
     "masked": ([np.ma.masked_less(FLAT, 1)], "y[0] has masked values"),
+    "not_a_number": ([1, [2, 3]], "y has steps of unequal lengths"),
     "unequal": ([[[1, 2], [3]]], "y[0] has steps of unequal lengths"),
     "nan": ([FLAT, [1.0, NAN]], "y[1] is NaN at step 1: remove it or set missing='interpolate'"),
     "inf": ([1.0, np.inf], "y is infinite at step 1: remove it"),
-    "nan_in_channel": (np.array([[1, 2], [3, NAN]]), "y is NaN at step 1 in channel 1"),
+    "nan_in_channel": (np.array([[1, 2], [3, NAN]]), "y is NaN at step 1: remove it"),
 }
 
 
@@ -234,7 +235,7 @@ def test_a_long_frame_goes_on(how):
 def test_columns_of_any_numbers():
     y = wide(4).assign(a=pd.array([1, None, 3, 4], "Int64"), b=[1, 2, 3, 4])
     assert read_series(y, missing="interpolate")[0].values[:, 0].tolist() == [1, 2, 3, 4]
-    refused("y is NaN at step 1 (2020-01-02) in channel 0", y)
+    refused("y is NaN at step 1 (2020-01-02): remove it", y)
     refused("no numbers: 'x'", wide(2).assign(b=["x", "y"]))
     with pytest.raises(TypeError, match="y holds values that are no numbers"):
         read_series(wide(2).assign(b=dates("2020", 2)))
@@ -244,6 +245,12 @@ def test_columns_of_any_numbers():
 
 def no_ds(frame, row):
     return frame.assign(ds=frame["ds"].where(np.arange(len(frame)) != row))
+
+
+def moved(freq):
+    """A series whose ninth timestamp is another than that of the frequency."""
+    index = dates("2020", 9, freq)
+    return series(periods=9).set_axis([*index[:8], index[8].normalize() + pd.Timedelta("7h10min")])
 
 
 ROWS = np.arange(10)
@@ -256,30 +263,30 @@ WRONG_FRAMES = {
     "gap": (series().drop(dates("2020-01-05", 1)), "y " + GAP),
     "gap_in_one": ([series(), series().drop(dates("2020-01-05", 1))], "y[1] " + GAP),
     "gap_in_long": (long([10, 10]).drop([14]), "y of unique_id 'B' " + GAP),
-    "gap_of_months": (series(freq="MS", periods=24).drop(dates("2020-05-01", 1)), "2020-05-01 is missing after 2020-04-01"),
+    "gap_of_months": (series(freq="MS", periods=24).drop(dates("2020-05-01", 1)), "2020-05-01 is missing after"),
     "gap_of_hours": (series(freq="h", periods=24).drop(dates("2020-01-01 05:00", 2, "h")), "05:00:00 is missing after"),
     "gap_of_integers": (pd.Series([1.0, 2, 3], [4, 5, 7]), "6 is missing after 5"),
-    "twice": (series().iloc[[0, 1, 2, 2, 3]], "y has 2020-01-03 after 2020-01-03 (at step 3)"),
-    "twice_in_long": (long([10, 9]).iloc[[*ROWS, *ROWS]], "y of unique_id 'A' has 2020-01-01 after 2020-01-10 (at step 10)"),
-    "unsorted": (series().iloc[[0, 2, 1, 3]], "y has 2020-01-02 after 2020-01-03 (at step 2): sort it"),
-    "reversed": (series()[::-1], "y has 2020-01-09 after 2020-01-10"),
-    "irregular": (series(periods=9).set_axis(dates("2020", 8).append(dates("2020-01-09 07:00", 1))), "07:00:00 at step 8, which is not at the frequency D"),
-    "irregular_hours": (series(periods=9).set_axis(dates("2020", 8, "h").append(dates("2020-01-09 07:10", 1))), "at step 8, which is not at the frequency h"),
-    "random": (series(periods=5).set_axis(pd.to_datetime(["2020-01-01", "2020-01-04", "2020-01-05", "2020-03-01", "2021-01-01"])), "y shows no frequency"),
+    "twice": (series().iloc[[0, 1, 2, 2, 3]], "y has 2020-01-03 before step 3 (2020-01-03): sort it"),
+    "twice_in_long": (long([10, 9]).iloc[[*ROWS, *ROWS]], "'A' has 2020-01-10 before step 10 (2020-01-01)"),
+    "unsorted": (series().iloc[[0, 2, 1, 3]], "y has 2020-01-03 before step 2 (2020-01-02)"),
+    "reversed": (series()[::-1], "y has 2020-01-10 before step 1 (2020-01-09)"),
+    "irregular": (moved("D"), "y is not at the frequency D at step 8 (2020-01-09 07:10:00)"),
+    "irregular_hours": (moved("h"), "y is not at the frequency h at step 8 (2020-01-01 07:10:00)"),
+    "random": (pd.Series(1.0, dates("2020", 5) + pd.to_timedelta([0, 1, 3, 4, 4], "D")), "y shows no frequency"),
     "short": (long([2, 1]).iloc[:3], "y of unique_id 'A' shows no frequency"),
     "no_time": (series().set_axis([NAN, *series().index[1:]]), "y has no timestamp at step 0"),
     "no_ds": (no_ds(long([4, 4]), 6), "y of unique_id 'B' has no timestamp at step 2"),
-    "text_index": (series().set_axis(list("abcdefghij")), "y has an index of"),
-    "text_ds": (long([4]).assign(ds="2020"), "y has a column ds of"),
+    "text_index": (series().set_axis(list("abcdefghij")), "y has timestamps of"),
+    "text_ds": (long([4]).assign(ds="2020"), "y has timestamps of"),
     "kinds": ([series(), FLAT], "y[1] is a ndarray, but the first series is of the kind 'series'"),
     "kinds_of_pandas": ([series(), wide()], "y[1] is a DataFrame"),
     "zones": ([series(), series(tz="UTC")], "alike in all series"),
     "columns": ([wide(), wide().rename(columns={"a": "z"})], "y[1] and y[0] have other columns: ['z', 'b']"),
     "channels": ([wide(), wide()[["a"]]], "y[1] has 1 channels, but y[0] has 2"),
-    "no_form": (wide().reset_index(drop=True), "unique_id, ds and y, or a DatetimeIndex or PeriodIndex and a column a channel"),
-    "no_y": (long([4])[["unique_id", "ds"]], "expected the columns unique_id, ds and y"),
-    "extra": (long([4]).assign(price=1, promo=2), "y has the columns price, promo beside unique_id, ds and y: pass covariates"),
-    "no_id": (long([4, 4], ids=["A", None]), "y has the unknown unique_id"),
+    "no_form": (wide().reset_index(drop=True), "y must have a DatetimeIndex or PeriodIndex and a column a channel, or"),
+    "no_y": (long([4])[["unique_id", "ds"]], "or the columns unique_id, ds and y; got ['unique_id', 'ds'] and int64"),
+    "extra": (long([4]).assign(price=1, promo=2), "the columns price, promo beside unique_id, ds and y: pass"),
+    "no_id": (long([4, 4], ids=["A", None]), "y has the unique_id"),
     "empty": (series()[:0], "y is empty"),
     "empty_long": (long([4])[:0], "y is empty"),
     "empty_in_list": ([wide(), wide()[:0]], "y[1] is empty"),
@@ -357,7 +364,7 @@ def test_new_rows_of_a_long_frame_come_in_any_order():
     sequences, other = read_series(new, form=form)
     assert other.ids == ("B", "A") and sequences.values.ravel().tolist() == [100, 0]
     form.follows(other, sequences.lengths)
-    refused("y has the unknown unique_id 'C'; known are ['B', 'A']", long([4, 4, 4]), form=form)
+    refused("y has the unique_id 'C'; known are ['B', 'A']", long([4, 4, 4]), form=form)
     refused("y has no rows of unique_id 'A'", long([4], ids="B"), form=form)
 
 
@@ -370,10 +377,19 @@ def test_covariates_of_a_long_frame():
     sequences, found = read_covariates(x, form, "future", ahead=2)
     assert found.columns == ("price", "promo") and found.ids == ("B", "A")
     assert sequences.lengths.tolist() == [8, 6] and sequences[1][:2].tolist() == [[0, 1], [1, 1]]
-    refused("future of unique_id 'B' ends at 2020-01-08; expected 2020-01-06", x, form, "future", ahead=0, reader=read_covariates)
-    refused("past has the unknown unique_id 'C'", long([6, 4], ids="BC"), form, "past", reader=read_covariates)
+    refused(
+        "future of unique_id 'B' ends at 2020-01-08; expected 2020-01-06",
+        x,
+        form,
+        "future",
+        ahead=0,
+        reader=read_covariates,
+    )
+    refused("past has the unique_id 'C'", long([6, 4], ids="BC"), form, "past", reader=read_covariates)
     refused("past has no rows of unique_id 'A'", long([6], ids="B"), form, "past", reader=read_covariates)
-    refused("past of unique_id 'A' is NaN", long([6, 4], ids="BA").replace(102, NAN), form, "past", reader=read_covariates)
+    refused(
+        "past of unique_id 'A' is NaN", long([6, 4], ids="BA").replace(102, NAN), form, "past", reader=read_covariates
+    )
     refused("unique_id and ds", wide(), form, "past", reader=read_covariates)
     refused("unique_id and ds", np.zeros((2, 3)), form, "past", reader=read_covariates)
     refused("unique_id and ds", x.drop(columns="ds"), form, "past", ahead=0, reader=read_covariates)
@@ -418,20 +434,21 @@ def test_calendar(tz):
     stamps = [stamp for x in y for stamp in x.index]
     for stamp, row in zip(stamps, found, strict=True):
         day = (stamp.hour + stamp.minute / 60) / 24
-        assert np.allclose(row, waves([day, stamp.dayofweek / 7, (stamp.dayofyear - 1) / 366]))
+        assert np.allclose(row, waves([day, stamp.day_of_week / 7, (stamp.day_of_year - 1) / 366]))
     assert np.array_equal(form.extended([2, 2]).calendar([2, 2])[:1], read_series(
         series(periods=41, freq="15min", tz=tz, day="2020-03-28 20:00"))[1].calendar([1]))  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "freq, n_names", [("h", 6), ("D", 4), ("B", 4), ("3D", 4), ("W-SUN", 2), ("MS", 2), ("bh", 6), ("36h", 4), ("YE", 2)]
+    "freq, n_names",
+    [("h", 6), ("D", 4), ("B", 4), ("3D", 4), ("W-SUN", 2), ("MS", 2), ("bh", 6), ("36h", 4), ("YE", 2)],
 )
 def test_a_calendar_has_what_varies_within_a_step(freq, n_names):
     y = series(periods=30, freq=freq)
     form = read_series(y)[1]
     assert len(form.calendar_names) == n_names
     found = form.calendar([30])
-    assert np.allclose(found[:, -2:].T, waves([(y.index.dayofyear - 1) / (365 + y.index.is_leap_year)]))
+    assert np.allclose(found[:, -2:].T, waves([(y.index.day_of_year - 1) / (365 + y.index.is_leap_year)]))
 
 
 def test_calendar_of_periods():
