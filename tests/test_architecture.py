@@ -28,7 +28,7 @@ RANKS = [
         "kernels.attention",
     ]
     + ["kernels.rtrl", "threads", "sequences", "params", "optimizers"],
-    ["kernels.gated", "losses", "likelihoods"],
+    ["kernels.gated", "losses", "likelihoods", "frames"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network", "records"],

@@ -82,7 +82,7 @@ class SequenceForecaster(Learning):
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
         Of cell="rnn".
     bias : bool, default=True
-        Whether the recurrent levels have bias vectors.
+        Of the recurrent levels.
     dropout : float, default=0.0
         The fraction of elements set to zero in training: between levels, and before the output layer.
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
@@ -104,13 +104,12 @@ class SequenceForecaster(Learning):
     clip_value : float or None, default=None
         The largest element of a gradient.
     early_stopping : bool, default=False
-        Hold out validation_fraction of the stretches, those that come last in time, stop when their loss has not
-        improved by more than tol for n_iter_no_change epochs, and keep the weights of the best epoch.
+        Hold out the validation_fraction of the stretches that come last in time, stop when their loss has not improved
+        by more than tol for n_iter_no_change epochs, and keep the weights of the best epoch.
     validation_fraction : float, default=0.1
     n_iter_no_change : int, default=10
     tol : float or None, default=None
-        If set, training without early stopping ends too when its loss has not improved by more for n_iter_no_change
-        epochs.
+        If set, training without early stopping ends likewise, by its own loss.
     warm_start : bool, default=False
         Whether fit goes on from the weights of the fit before.
     dtype : {"float32", "float64"}, default="float32"
@@ -122,7 +121,7 @@ class SequenceForecaster(Learning):
     verbose : bool, default=False
         Show a progress bar.
     callbacks : list of callables or None, default=None
-        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the training.
+        Called after each epoch with a `fastrnn.training.Progress`; True ends the training.
 
     Attributes
     ----------
