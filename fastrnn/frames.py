@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastrnn.sequences import Sequences, _as_steps
+from fastrnn.sequences import Sequences, as_steps
 
 # pandas is optional, and imported only where one of its objects came in.
 CYCLES = ("hour_of_day", "day_of_week", "day_of_year")
@@ -326,7 +326,7 @@ def _as_array(x, kind, who):
     """The numbers (T, C) of one series."""
     if _kind(x) != kind:
         raise ValueError(f"{who} is a {type(x).__name__}, but the first series is of the kind {kind!r}")
-    array = _as_steps(x if kind == "array" else x.to_numpy(na_value=np.nan), who, False)
+    array = as_steps(x if kind == "array" else x.to_numpy(na_value=np.nan), who, False)
     if array.size == 0:
         raise ValueError(f"{who} is empty (shape {np.shape(x)}): it needs at least one step and channel")
     return array

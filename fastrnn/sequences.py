@@ -87,7 +87,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     TypeError
         If a sequence holds objects that no number can be made of.
     """
-    arrays = [_as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
+    arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
     for k, x in enumerate(arrays):
         if len(x) == 0 and not may_be_empty:
             raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
@@ -133,7 +133,7 @@ def _items(X, name):
     return X
 
 
-def _as_steps(x, what, tokens):
+def as_steps(x, what, tokens):
     """One sequence as an array (T, I) of real numbers."""
     if hasattr(x, "todense"):
         raise ValueError(f"{what} is a sparse matrix; sequences must be dense arrays")
