@@ -8,7 +8,7 @@ from fastrnn.kernels.rows import copy_rows, drop
 from fastrnn.kernels.vectors import empty_aligned, zeros_aligned
 from fastrnn.layers.cells import GRUCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
-from fastrnn.sequences import Packing, count_shards
+from fastrnn.sequences import Packing, count_shards, regular_packing
 
 KEYS_OF_AN_EPOCH = 2**20
 """The distance of two epochs' dropout keys; in between each level of a stack has its own."""
@@ -36,7 +36,11 @@ class Batch:
     @classmethod
     def of(cls, sequences, numbers, hidden_size):
         """The sequences of these numbers."""
-        packing = Packing(sequences.lengths[numbers], count_shards(numbers.size, hidden_size))
+        lengths = sequences.lengths[numbers]
+        if lengths.size == 1:
+            packing = regular_packing(int(lengths[0]), 1, 1)  # laid out before
+        else:
+            packing = Packing(lengths, count_shards(numbers.size, hidden_size))
         rows, values = packing.rows_of(sequences.offsets[numbers]), sequences.values
         if values.dtype.kind == "i":
             return cls(packing, rows, values[rows], numbers)
