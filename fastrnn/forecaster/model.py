@@ -16,6 +16,8 @@ LEAST_BASE = 0.1
 """Of the scale: what counts are a multiple of is no smaller."""
 PATHS = 200
 """From which a recursive model's quantiles are read."""
+AT_ONCE = 2**14
+"""Rows whose targets are computed together."""
 DRAWN_AT_ONCE = 2**22
 """Numbers, at most, that sampled paths are held in at once."""
 
@@ -40,7 +42,8 @@ class Targets:
         return found.astype(model.dtype)
 
     def __array__(self, dtype=None, copy=None):
-        return self[np.arange(self._rows.size)]
+        every = np.arange(self._rows.size)
+        return np.concatenate([self[some] for some in np.split(every, every[AT_ONCE::AT_ONCE])])
 
 
 @dataclass
