@@ -85,7 +85,6 @@ GRIDS |= {
     "ETTh1": {"horizon": [24], "season": ["auto", 24, None], "learning_rate_init": [1e-3, 3e-3]},
     "Sunspots": {
         "horizon": [1],
-        "season": ["auto", None],
         "linear_lags": [24, 36, 72, 132],
         "learning_rate_init": [3e-4, 1e-3],
         "max_iter": [10, 20, 50],
