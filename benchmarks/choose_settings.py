@@ -1,5 +1,5 @@
-"""Choose settings on the validation part, where a set has one, else by cross-validation on the training part.
-The test parts are never read.
+"""Choose settings on the validation part, where a set has one, else by cross-validation on the training part; of
+forecasts on what comes before the test part, as many steps as that has. The test parts are never read.
 
     python -m benchmarks.choose_settings --data DIR [--only NAME,...] [--defaults] [--repeats N]
                                          [--jobs N]
@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.model_selection import ParameterGrid, RepeatedKFold, RepeatedStratifiedKFold, cross_val_score
 
-from benchmarks.quality import chosen, parser, settings_text
+from benchmarks.forecasts import ForecastTask
+from benchmarks.quality import EVERY_TASK, chosen, parser, settings_text
 from benchmarks.report import markdown_table, significant
 from benchmarks.tasks import ACCURACY, TASKS, build
 
@@ -77,8 +78,22 @@ GRIDS |= {
         "beam_width": [5],
     },
 }
+GRIDS |= {
+    "M4-Hourly": {"horizon": [48], "season": [24, [24, 168]], "learning_rate_init": [1e-3, 3e-3], "max_iter": [10, 20]},
+    "Hospital": {"horizon": [12], "season": [12], "learning_rate_init": [1e-3, 3e-3], "max_iter": [20, 50]},
+    "ExchangeRate": {"horizon": [24], "season": ["auto", None], "linear_lags": [0, 1, "auto"]},
+    "ETTh1": {"horizon": [24], "season": ["auto", 24, None], "learning_rate_init": [1e-3, 3e-3]},
+    "Sunspots": {
+        "horizon": [1],
+        "linear_lags": [24, 36, 72, 132],
+        "learning_rate_init": [3e-4, 1e-3],
+        "max_iter": [10, 20, 50],
+    },
+}
 # Without an embedding, tokens are numbers: the defaults mean nothing there.
 NO_DEFAULTS = ("SNIPS intents", "names18", "JSB chorales", "RNNLG restaurant", "G2P rum")
+SEEDS = 3
+"""Of a forecaster, whose test part is always the same."""
 DEFAULTS = SHAPES | RATES | {"learning_rate": ["constant", "cosine"]}
 DEFAULTS_FOR = ("JapaneseVowels", "BasicMotions", "ItalyPowerDemand", "GunPoint", "ECG200", "SyntheticControl")
 
@@ -119,6 +134,10 @@ def evaluate(task, split, settings, repeats, jobs):
 
 
 def _scores(task, split, settings, repeats, jobs):
+    if isinstance(task, ForecastTask):
+        before = split.without_test()
+        models = [build(task, settings, seed).fit(before.X_train, None) for seed in range(repeats or SEEDS)]
+        return np.array([-task.scores(model, before)[0] for model in models])
     if hasattr(split, "X_valid"):
         model = build(task, settings, 0).fit(split.X_train, split.y_train)
         validation = replace(split, X_test=split.X_valid, y_test=split.y_valid)
@@ -169,14 +188,14 @@ def main(arguments=None):
     """Rank the settings of the sets asked for, or the candidate defaults."""
     options = parser("choose_settings")
     options.add_argument("--defaults", action="store_true", help="rank defaults over all sets")
-    options.add_argument("--repeats", type=int, help="of the folds (default: 3 if small, else 1)")
+    options.add_argument("--repeats", type=int, help="of the folds (default: 3 if small, else 1), or seeds (3)")
     options.add_argument("--jobs", type=int, metavar="N", help="processes")
     options = options.parse_args(arguments)
     how = options.data, options.repeats, options.jobs
     if options.defaults:
         print(defaults_table(choose_defaults(*how)))
         return
-    for task in chosen(options.only, [task for task in TASKS if task.name in GRIDS]):
+    for task in chosen(options.only, [task for task in EVERY_TASK if task.name in GRIDS]):
         print(f"## {task.name}\n\n{table(task, choose(task, *how))}\n", flush=True)
 
 

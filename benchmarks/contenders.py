@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from benchmarks import networks, steps, whole_fit
+from benchmarks import forecast_fit, networks, steps, whole_fit
 from benchmarks.machine import GATES
 from benchmarks.measure import Contender
 
@@ -128,6 +128,10 @@ class FastRNN:
         """Fit a `SequenceClassifier`."""
         return [whole_fit.contender(self.name, whole_fit.fastrnn_fit, split)]
 
+    def forecast(self, case):
+        """Fit a `SequenceForecaster`."""
+        return [forecast_fit.fastrnn_contender(self.name, case)]
+
 
 class Torch:
     """PyTorch; a ragged batch is packed, or padded with the last valid step gathered."""
@@ -195,6 +199,10 @@ class Torch:
     def whole_fit(self, split):
         """Fit a loop over packed sequences."""
         return [whole_fit.contender(self.name, whole_fit.torch_fit, split)]
+
+    def forecast(self, case):
+        """Fit a loop over stretches of series."""
+        return forecast_fit.torch_contenders(self.name, case)
 
     @staticmethod
     def _training(name, layer, forward):
@@ -264,6 +272,10 @@ class OnnxRuntime:
         return []
 
     def whole_fit(self, split):
+        """Nothing: it does not train."""
+        return []
+
+    def forecast(self, case):
         """Nothing: it does not train."""
         return []
 

@@ -1,6 +1,6 @@
 """fastrnn against PyTorch and ONNX Runtime, in one run, alternating.
 
-    python -m benchmarks.peers [--only infer,train,ragged,models,ragged-models,step,fit] [--cells lstm,gru,rnn]
+    python -m benchmarks.peers [--only infer,train,ragged,models,ragged-models,step,fit,forecast] [--cells lstm,gru,rnn]
                                [--repeats 5] [--threads 2] [--json FILE] [--markdown FILE]
 
 Each library works in a process of its own, in turn. All get the same weights and the same batch,
@@ -15,6 +15,7 @@ models  a training step of a tagger, a generator and an encoder-decoder with att
         sequences to gradients, no optimiser; ragged-models likewise (`benchmarks.networks`)
 step    one step of one sequence, states carried along, median and 99th percentile (`benchmarks.steps`)
 fit     JapaneseVowels, bidirectional GRU of 64, 60 epochs; PyTorch with packed sequences
+forecast  a forecaster's fit on 64 series of 400 steps, three epochs (`benchmarks.forecast_fit`)
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ import numpy as np
 
 from benchmarks import machine, whole_fit
 from benchmarks.contenders import LIBRARIES, Case, ragged_lengths
-from benchmarks.measure import alternate, check_agreement, geometric_mean, medians
+from benchmarks.forecast_fit import ForecastCase
+from benchmarks.measure import BLOCK_SECONDS, alternate, check_agreement, geometric_mean, medians
 from benchmarks.networks import NetworkCase
 from benchmarks.report import markdown_table, milliseconds, significant, write_json
 from benchmarks.steps import StepCase
@@ -56,7 +58,7 @@ RAGGED = (
 )
 MODELS = ("tagger", "generator", "seq2seq")
 STEP_SIZES = ((8, 32), (64, 128))  # I, H
-MODEL_SECTIONS = ("models", "ragged-models")
+MODEL_SECTIONS = ("models", "ragged-models", "forecast")
 MODEL_CELLS = ("lstm", "gru")
 MODEL_SIZES = (32, 64)
 TOLERANCE = 1e-4
@@ -73,6 +75,7 @@ TARGETS = {
     "ragged-models": {"lstm": (3.0, 3.0), "gru": (4.0, 4.0)},
     "step": dict.fromkeys(CELLS, (0.0, 2.0)),
     "fit": {"gru": (10.0, 10.0)},
+    "forecast": {"lstm": (1.8, 1.8), "gru": (5.0, 5.0)},
 }
 TITLES = {
     "infer": "Inference, one layer",
@@ -82,6 +85,7 @@ TITLES = {
     "ragged-models": "Training step, whole network, ragged batch (lengths uniform in [T/4, T])",
     "step": "A step of one sequence, answered",
     "fit": "A whole fit: JapaneseVowels, bidirectional GRU of 64, 60 epochs",
+    "forecast": "A forecaster's fit: 64 series of 400 steps, three epochs",
 }
 
 
@@ -102,6 +106,8 @@ def cases(section, cells):
 
 def network_cases(section, cells):
     """Return the cases of a section of whole networks."""
+    if section == "forecast":
+        return [ForecastCase.of(cell, H) for cell in MODEL_CELLS if cell in cells for H in MODEL_SIZES]
     return [
         NetworkCase(model, cell, H, ragged=section == "ragged-models")
         for cell in MODEL_CELLS
@@ -121,12 +127,13 @@ def layer_row(section, case, workers, repeats, facts):
     return row | floors(section, case, row["seconds"].get(OURS), facts)
 
 
-def network_row(case, workers, repeats):
+def network_row(section, case, workers, repeats):
     """Check and time one network; return its row."""
-    contenders = [c for worker in workers for c in worker.contenders("network", case)]
+    build, block_seconds = ("forecast", 0) if section == "forecast" else ("network", BLOCK_SECONDS)
+    contenders = [c for worker in workers for c in worker.contenders(build, case)]
     check_agreement(contenders, TOLERANCE)
     row = {"model": case.model, "cell": case.cell, "B": case.B, "T": case.T, "H": case.H}
-    return row | timing(contenders, workers, repeats)
+    return row | timing(contenders, workers, repeats, block_seconds=block_seconds)
 
 
 def step_rows(cells, workers, repeats):
@@ -151,11 +158,11 @@ def step_rows(cells, workers, repeats):
     return rows
 
 
-def timing(contenders, workers, repeats):
+def timing(contenders, workers, repeats, **options):
     """Time contenders, and up to `TRIES` times again if disturbed; return the quietest try."""
     rows = []
     while not rows or (disturbed(rows[-1]) and len(rows) <= TRIES):
-        rows.append(timing_once(contenders, workers, repeats))
+        rows.append(timing_once(contenders, workers, repeats, **options))
     return min(rows, key=lambda row: row["cores_busy_elsewhere"] or 0)
 
 
@@ -221,7 +228,7 @@ def network_rows(section, cells, workers, repeats):
     """Return the rows of a section of whole networks, announcing each as it is done."""
     rows = []
     for case in network_cases(section, cells):
-        rows.append(network_row(case, workers, repeats))
+        rows.append(network_row(section, case, workers, repeats))
         sizes = case.model, case.cell, case.H
         print(section, *sizes, ratio_text(rows[-1]), file=sys.stderr, flush=True)
     return rows

@@ -12,8 +12,8 @@ from fastrnn.layers.feedforward import Dense
 FOLDS = 5
 STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
 """Of the penalty, in units of the mean square of the inputs."""
-ROWS = 2**15
-"""Read at once."""
+ROWS = 2**12
+"""Read at once: what is computed from so many stays in the cache."""
 
 
 class Linear:
@@ -25,8 +25,7 @@ class Linear:
 
     def __init__(self, reach, horizon):
         self.reach, self.horizon = reach, horizon
-        self.whole = Dense(reach, horizon, "float64")
-        self._folds = np.zeros((FOLDS, reach, horizon))
+        self.whole, *self._folds = (Dense(reach, horizon, "float64") for _ in range(1 + FOLDS))
 
     @classmethod
     def of(cls, coefficients):
@@ -42,11 +41,10 @@ class Linear:
             moments = self._moments(view, rows, folds)
             solutions = [self._solutions(moments, strength) for strength in STRENGTHS]
             errors = [self._error(moments, found[:FOLDS]) for found in solutions]
-        nothing = self._error(moments, self._folds)
-        if min(errors) < nothing:
-            *self._folds[:], whole = solutions[int(np.argmin(errors))]
-            self.whole.parameters["weight"][...] = whole.T
-            self.whole.parameters.changed()
+        if min(errors) < moments[1].sum():
+            for layer, found in zip((*self._folds, self.whole), solutions[int(np.argmin(errors))], strict=True):
+                layer.parameters["weight"][...] = found.T
+                layer.parameters.changed()
         return self
 
     def _moments(self, view, rows, folds):
@@ -84,15 +82,16 @@ class Linear:
 
     def gaps(self, view, rows):
         """The gaps (R, horizon, C) that follow rows."""
-        return self._shaped(self.whole.forward(view.window(rows).reshape(-1, self.reach)), len(rows))
+        X = view.window(rows)
+        return self._shaped(self.whole.forward(X.reshape(-1, self.reach)), X.shape[1])
 
     def unseen(self, view, rows, folds):
         """Likewise, each by the weights that were fitted without it."""
         X, out = view.window(rows), np.empty((len(rows), self.horizon, view.levels.shape[1]))
-        for k in range(FOLDS):
+        for k in np.unique(folds):
             chosen = np.flatnonzero(folds == k)
-            out[chosen] = self._shaped(X[chosen].reshape(-1, self.reach) @ self._folds[k], chosen.size)
+            out[chosen] = self._shaped(self._folds[k].forward(X[chosen].reshape(-1, self.reach)), X.shape[1])
         return out
 
-    def _shaped(self, gaps, n):
-        return gaps.reshape(n, -1, self.horizon).transpose(0, 2, 1)
+    def _shaped(self, gaps, n_channels):
+        return gaps.reshape(-1, n_channels, self.horizon).transpose(0, 2, 1)

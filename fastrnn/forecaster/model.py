@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.base import check_finite
-from fastrnn.forecaster.linear import Linear
+from fastrnn.forecaster.linear import ROWS, Linear
 from fastrnn.forecaster.view import Lens, View
 from fastrnn.likelihoods import NegativeBinomial
 from fastrnn.network.parts import Batch
@@ -16,8 +16,6 @@ LEAST_BASE = 0.1
 """Of the scale: what counts are a multiple of is no smaller."""
 PATHS = 200
 """From which a recursive model's quantiles are read."""
-AT_ONCE = 2**14
-"""Rows whose targets are computed together."""
 DRAWN_AT_ONCE = 2**22
 """Numbers, at most, that sampled paths are held in at once."""
 
@@ -42,8 +40,11 @@ class Targets:
         return found.astype(model.dtype)
 
     def __array__(self, dtype=None, copy=None):
-        every = np.arange(self._rows.size)
-        return np.concatenate([self[some] for some in np.split(every, every[AT_ONCE::AT_ONCE])])
+        out = np.empty((len(self), *self[:1].shape[1:]), self._model.dtype)
+        for first in range(0, len(self), ROWS):
+            some = slice(first, first + ROWS)
+            out[some] = self[some]
+        return out
 
 
 @dataclass

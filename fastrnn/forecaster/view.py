@@ -156,8 +156,9 @@ class View:
         """Where the forecasts made at rows start from, (R, horizon, C)."""
         u, season, lens = self.levels, self.lens.lags[0], self.lens
         if lens.seasonal_difference:
-            steps = np.arange(1, horizon + 1)
-            base = u[rows[:, np.newaxis] + steps - season * -(-steps // season)]
+            base = stretches(u, min(season, horizon))[rows + 1 - season]
+            if horizon > season:
+                base = base[:, np.arange(horizon) % season]
             return base + (u[rows] - u[rows - season])[:, np.newaxis] if lens.difference else base
         start = u[rows] if lens.difference else self.centre[self.owner[rows]]
         return np.repeat(start[:, np.newaxis], horizon, axis=1)
@@ -166,16 +167,20 @@ class View:
         """What the linear part reads: the last values, less the very last, and 1 in its place, (R, C, reach)."""
         u = self.levels
         start = u[rows] if self._starts_anywhere else self.centre[self.owner[rows]]
-        window = u[rows[:, np.newaxis] - np.arange(self.lens.reach)] - start[:, np.newaxis]
-        window /= self.unit(rows)[:, np.newaxis]
+        latest_first = stretches(u, self.lens.reach)[:, ::-1].transpose(0, 2, 1)
+        window = latest_first[rows + 1 - self.lens.reach]
+        window -= start[..., np.newaxis]
+        window /= self.unit(rows)[..., np.newaxis]
         if self._starts_anywhere:
-            window[:, 0] = 1
-        return np.ascontiguousarray(window.transpose(0, 2, 1))
+            window[..., 0] = 1
+        return window
 
     def gaps(self, rows, horizon):
         """What came, less the base, (R, horizon, C) in units of the scale."""
-        came = self.levels[rows[:, np.newaxis] + np.arange(1, horizon + 1)]
-        return (came - self.base(rows, horizon)) / self.unit(rows)[:, np.newaxis]
+        gaps = stretches(self.levels, horizon)[rows + 1]
+        gaps -= self.base(rows, horizon)
+        gaps /= self.unit(rows)[:, np.newaxis]
+        return gaps
 
     def values(self, rows, gaps):
         """Forecasts (R, horizon, C, K) in the series' own unit from gaps at rows."""
@@ -226,6 +231,15 @@ def ranges(starts, counts):
     """starts[0], starts[0] + 1, ... of each range, one range after the other."""
     before = np.cumsum(counts) - counts
     return np.repeat(starts - before, counts) + np.arange(counts.sum())
+
+
+def stretches(values, length):
+    """All stretches (N - length + 1, length, C) of rows (N, C), not copied.
+
+    A third of the time of indexing each row; NumPy's `sliding_window_view` takes 20 us.
+    """
+    (N, C), (row, item) = values.shape, values.strides
+    return np.ndarray((N - length + 1, length, C), values.dtype, values, strides=(row, row, item))
 
 
 def pieces(counts, longest):
