@@ -391,7 +391,7 @@ class SequenceForecaster(Learning):
         Raises
         ------
         NotFittedError, ValueError
-            Before `fit`; if y does not follow, has NaN or another number of series; or if a past that does not change gives no scale.
+            Before `fit`; if y does not follow, or holds NaN; or if a past that does not change gives no scale.
         """
         check_is_fitted(self, "network_")
         before = self._stored()
