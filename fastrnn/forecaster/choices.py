@@ -33,7 +33,8 @@ def chosen(forecaster, series):
     if reach == "auto":
         wanted = SEASONS * max(seasons) if max(seasons) > 1 else REACH
         wanted = min(wanted, max(LONGEST_REACH, max(seasons) + 1))
-        reach = max(1, min(wanted, (shortest - block) // 2))
+        held_back = horizon + forecaster.calibration - 1 if forecaster.calibration else 0
+        reach = max(1, min(wanted, (shortest - held_back - block) // 2))
     lags = tuple(dict.fromkeys([*seasons, 1]))
     context = forecaster.context
     if context == "auto":
@@ -48,7 +49,7 @@ def _seasons(season, series):
         found, shortest = find_season(series), int(series.lengths.min())
         return [found if 2 * found < shortest else 1]
     seasons = [] if season is None else np.atleast_1d(season).tolist()
-    if not all(isinstance(s, Integral) and s >= 1 for s in seasons):
+    if (season is not None and not seasons) or not all(isinstance(s, Integral) and s >= 1 for s in seasons):
         raise ValueError(f"season={season!r}; expected a number of steps, several, 'auto' or None")
     return seasons or [1]
 

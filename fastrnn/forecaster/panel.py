@@ -8,6 +8,9 @@ from fastrnn.forecaster.view import ranges
 from fastrnn.frames import Form, read_covariates, read_series
 from fastrnn.sequences import Sequences
 
+LARGEST = 1e150
+"""Value of a series; the squares of larger ones overflow."""
+
 
 @dataclass
 class Panel:
@@ -88,10 +91,13 @@ class Panel:
     def extended(self, future, horizon, missing, calendar):
         """With `future` (horizon steps a series) after what there was of it."""
         self = replace(self, calendar=self._calendar(horizon) if calendar else None)
-        if self.future is None:
+        if self.future is None or horizon == 0:
             return self
         more, _ = read_covariates(future, self.form, "future", ahead=horizon, missing=missing)
         self._check_lengths(more, "future", np.full(len(self.series), horizon))
+        known, found = self.future.values.shape[1], more.values.shape[1]
+        if known != found:
+            raise ValueError(f"future= has {found} columns; the fit had {known}: pass the same")
         return replace(self, future=joined(self.future, more))
 
     def continued(self, values):
@@ -126,6 +132,25 @@ class Panel:
         if self.static is not None:
             parts.append(self.static[owner])
         return np.hstack(parts) if parts else np.empty((owner.size, 0))
+
+
+def check_values(panel, name, is_log, is_count):
+    """Series must be what numbers, logarithms or counts can be made of."""
+    values, series = panel.series.values, panel.series
+    faults = [(np.abs(values) > LARGEST, "too large: divide the series by a power of 10")]
+    if is_log:
+        faults.append((values <= 0, "expected numbers above 0 under log=True: set log='auto'"))
+    if is_count:
+        faults.append((
+            (values < 0) | (values != np.rint(values)),
+            "expected counts 0, 1, 2, .. under loss='negative_binomial': use another loss",
+        ))  # fmt: skip
+    for wrong, text in faults:
+        if wrong.any():
+            row, channel = np.argwhere(wrong)[0]
+            k = series.number_of(row)
+            place = f"at step {row - series.offsets[k]}"
+            raise ValueError(f"{panel.form.who(name, k)} is {values[row, channel]} {place}; {text}")
 
 
 def read_static(static, form):
