@@ -209,6 +209,7 @@ class Learning(SequenceEstimator):
     def _check_like_fit(self, panel, name, covariates=("past", "future", "static")):
         """It must have the channels and covariates of the fit, and values that can be forecast likewise."""
         channels, form, mine = panel.series.values.shape[1], panel.form, self._stored().form
+        self._stored().check_columns(panel.columns)
         if channels != self.n_features_in_:
             raise ValueError(f"{name} has {channels} channels; the fit was on {self.n_features_in_}")
         if form.kind == mine.kind == "frame" and form.columns != mine.columns:

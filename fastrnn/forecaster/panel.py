@@ -1,6 +1,6 @@
 """What a forecaster is given: series, and what is known beside them."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class Panel:
     static : ndarray (n, K) or None
     calendar : Sequences or None
         What the time of each step tells, as far as `future` goes.
+    columns : dict of str to list of str
+        Of covariates that came in DataFrames, by "past", "future" and "static".
     """
 
     series: Sequences
@@ -36,6 +38,7 @@ class Panel:
     future: Sequences | None = None
     static: np.ndarray | None = None
     calendar: Sequences | None = None
+    columns: dict = field(default_factory=dict)
 
     @classmethod
     def read(cls, y, past, future, static, *, missing, calendar, ahead=0, name="y", before=None):
@@ -49,21 +52,21 @@ class Panel:
         if future is not None:
             panel.future = panel._covariates(future, "future", ahead, missing)
         if static is not None:
-            panel.static = read_static(static, form)
+            panel.static = panel._static(static)
         return panel
 
     def tree(self):
         """All of it but the calendar as plain fields, as a file can hold them."""
         parts = {name: getattr(self, name) for name in ("series", "past", "future")}
         parts = {name: x and {"values": x.values, "offsets": x.offsets} for name, x in parts.items()}
-        return {**parts, "static": self.static, "form": asdict(self.form)}
+        return {**parts, "static": self.static, "form": asdict(self.form), "columns": self.columns}
 
     @classmethod
     def of(cls, tree):
         """The panel of a `tree`."""
         parts = {name: tree[name] and Sequences(**tree[name]) for name in ("series", "past", "future")}
         form = {name: tuple(x) if isinstance(x, list) else x for name, x in tree["form"].items()}
-        return cls(form=Form(**form), static=tree["static"], **parts)
+        return cls(form=Form(**form), static=tree["static"], columns=tree["columns"], **parts)
 
     def widths(self):
         """Columns of each kind of covariates."""
@@ -73,9 +76,34 @@ class Panel:
         return {**of_steps, "static": 0 if self.static is None else self.static.shape[1]}
 
     def _covariates(self, x, name, ahead, missing):
-        found, _ = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
+        found, form = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
         self._check_lengths(found, name, self.series.lengths + ahead)
+        self.columns.update(labelled(name, form))
         return found
+
+    def _static(self, static):
+        """(n, K), in the order of the form's series."""
+        if self.form.kind == "long":
+            found, form = read_covariates(static, self.form, "static")
+            self.columns.update(labelled("static", form))
+            return found.values
+        array = np.asarray(static, np.float64)
+        array = array.reshape(-1, 1) if array.ndim == 1 and self.form.is_many else np.atleast_2d(array)
+        if array.ndim != 2 or len(array) != self.form.n_series or not np.isfinite(array).all():
+            raise ValueError(
+                f"static has shape {np.shape(static)}; expected ({self.form.n_series}, K) finite numbers, a row for "
+                "each series"
+            )
+        return array
+
+    def check_columns(self, columns):
+        """Those of other covariates must be in the same order."""
+        for name in self.columns.keys() & columns.keys():
+            expected, found = self.columns[name], columns[name]
+            if found != expected:
+                raise ValueError(
+                    f"{name}= has the columns {found}; the fit had {expected}: pass the same, in that order"
+                )
 
     def _check_lengths(self, found, name, expected):
         for k in np.flatnonzero(found.lengths != expected):
@@ -93,8 +121,9 @@ class Panel:
         self = replace(self, calendar=self._calendar(horizon) if calendar else None)
         if self.future is None or horizon == 0:
             return self
-        more, _ = read_covariates(future, self.form, "future", ahead=horizon, missing=missing)
+        more, form = read_covariates(future, self.form, "future", ahead=horizon, missing=missing)
         self._check_lengths(more, "future", np.full(len(self.series), horizon))
+        self.check_columns(labelled("future", form))
         known, found = self.future.values.shape[1], more.values.shape[1]
         if known != found:
             raise ValueError(f"future= has {found} columns; the fit had {known}: pass the same")
@@ -153,18 +182,9 @@ def check_values(panel, name, is_log, is_count):
             raise ValueError(f"{panel.form.who(name, k)} is {values[row, channel]} {place}; {text}")
 
 
-def read_static(static, form):
-    """(n, K), in the order of a form's series."""
-    if form.kind == "long":
-        found, _ = read_covariates(static, form, "static")
-        return found.values
-    array = np.asarray(static, np.float64)
-    array = array.reshape(-1, 1) if array.ndim == 1 and form.is_many else np.atleast_2d(array)
-    if array.ndim != 2 or len(array) != form.n_series or not np.isfinite(array).all():
-        raise ValueError(
-            f"static has shape {np.shape(static)}; expected ({form.n_series}, K) finite numbers, a row for each series"
-        )
-    return array
+def labelled(name, form):
+    """The columns of covariates by their name, if they came in DataFrames."""
+    return {name: [str(column) for column in form.columns]} if form.kind in ("frame", "long") else {}
 
 
 def joined(first, second):
