@@ -39,7 +39,7 @@ class Quantiles:
     def __init__(self, levels):
         self.levels = np.sort(np.asarray(levels, np.float64).ravel())
         inside = (self.levels > 0) & (self.levels < 1)
-        if not (inside.size and inside.all() and np.diff(self.levels).all()):
+        if not (np.ndim(levels) == 1 and inside.size and inside.all() and np.diff(self.levels).all()):
             raise ValueError(f"quantiles={levels!r}; expected one or more different numbers between 0 and 1")
         self.n_parameters = len(self.levels)
 

@@ -41,13 +41,13 @@ def is_panel(X):
     return same_length and all(np.isscalar(v) or v is None for x in X for v in x)
 
 
-def check_finite(outputs, number_of):
-    """Each row of the outputs, or each of them, must be finite; `number_of(row)` says whose it is in X."""
+def check_finite(outputs, number_of, name="X"):
+    """Each row of the outputs, or each of them, must be finite; `number_of(row)` says whose it is in `name`."""
     finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
     if not finite.all():
         raise ValueError(
-            f"X[{number_of(int(np.argmin(finite)))}] makes the network's outputs overflow: it is longer, or its values "
-            "are larger, than what the network was trained on"
+            f"{name}[{number_of(int(np.argmin(finite)))}] makes the network's outputs overflow: it is longer, or its "
+            "values are larger, than what the network was trained on"
         )
 
 
@@ -178,7 +178,7 @@ class InputChecks:
     def _check_shape(self):
         """The parameters must be those of the network that is to be trained on."""
         for name, value in self._shape.items():
-            if getattr(self, name) != value:
+            if not np.array_equal(getattr(self, name), value):  # lists come back from a file where tuples went
                 raise ValueError(
                     f"{name}={getattr(self, name)!r}, but the network to go on with has {name}={value!r}: set it "
                     "back, or fit anew with warm_start=False"

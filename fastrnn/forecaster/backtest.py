@@ -138,18 +138,20 @@ def _goes_on(series, fitted, seen):
     return all(np.array_equal(series[k][:n], fitted[k][:n]) for k, n in enumerate(seen))
 
 
-def cut_up(panel, firsts, step, horizon, season):
+def cut_up(panel, firsts, step, horizon, model):
     """The `Cut` of a panel at `firsts` (n,) known steps of each series, and at each `step` more."""
-    lengths = panel.series.lengths
-    counts = np.maximum((lengths - horizon - firsts) // step + 1, 0)
+    lengths, ahead = panel.series.lengths, horizon
+    if panel.future is not None:  # known as far as y goes, and read for whole blocks
+        ahead = -(-horizon // model.horizon) * model.horizon
+    counts = np.maximum((lengths - ahead - firsts) // step + 1, 0)
     if counts.sum() == 0:
         raise ValueError(
-            f"y has up to {lengths.max()} steps, which leaves nothing to judge a horizon of {horizon} by after the "
+            f"y has up to {lengths.max()} steps, which leaves nothing to judge a horizon of {ahead} by after the "
             f"first {firsts.min()}: give more, or a smaller initial"
         )
     turns = np.concatenate([np.arange(n) for n in counts])
     numbers = np.repeat(np.arange(lengths.size), counts)
-    return Cut(panel, numbers, firsts[numbers] + step * turns, turns, horizon, season)
+    return Cut(panel, numbers, firsts[numbers] + step * turns, turns, horizon, model.lens.lags[0])
 
 
 def in_portions(cut, forecast):
@@ -165,12 +167,14 @@ def in_portions(cut, forecast):
 
 def refitted(cut, forecaster, every, forecast):
     """Likewise by `forecast(model, panel)`, with a model fitted anew on what is known at each `every`-th cut-off."""
+    check_scalar(every, "refit", Integral, min_val=1)
     found, model = [None] * cut.ends.size, None
     for turn in range(cut.turns.max() + 1):
         some = np.flatnonzero(cut.turns == turn)
         known = cut.panel.upto(cut.ends[some], cut.numbers[some])
         if turn % every == 0:
-            model = clone(forecaster).fit(known)
+            # Left open, the horizon would depend on how much is known.
+            model = clone(forecaster).set_params(horizon=forecaster.horizon_).fit(known)
         for k, one in zip(some, forecast(model, known), strict=True):
             found[k] = one
     return np.stack(found)

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastrnn.forecaster.view import Lens, find_season
 from fastrnn.likelihoods import likelihood
-from fastrnn.storage import array, expect, integer
+from fastrnn.storage import array, check, expect, integer, strings
 
 SHORTEST_CONTEXT = 128
 """Steps that context="auto" reads at least, where there are as many."""
@@ -33,7 +33,8 @@ def chosen(forecaster, series):
     if reach == "auto":
         wanted = SEASONS * max(seasons) if max(seasons) > 1 else REACH
         wanted = min(wanted, max(LONGEST_REACH, max(seasons) + 1))
-        reach = max(1, min(wanted, (shortest - block) // 2))
+        held_back = horizon + forecaster.calibration - 1 if forecaster.calibration else 0
+        reach = max(1, min(wanted, (shortest - held_back - block) // 2))
     lags = tuple(dict.fromkeys([*seasons, 1]))
     context = forecaster.context
     if context == "auto":
@@ -48,7 +49,7 @@ def _seasons(season, series):
         found, shortest = find_season(series), int(series.lengths.min())
         return [found if 2 * found < shortest else 1]
     seasons = [] if season is None else np.atleast_1d(season).tolist()
-    if not all(isinstance(s, Integral) and s >= 1 for s in seasons):
+    if (season is not None and not seasons) or not all(isinstance(s, Integral) and s >= 1 for s in seasons):
         raise ValueError(f"season={season!r}; expected a number of steps, several, 'auto' or None")
     return seasons or [1]
 
@@ -86,19 +87,37 @@ def fitted_rules(forecaster, n_outputs):
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),
         "_n_covariates": dict.fromkeys(("past", "future", "static"), integer(0)), "_n_calendar": integer(0, 7),
         "_calibration": lambda x: x is None or array("float64", horizon, x.shape[1])(x) and (np.diff(x) >= 0).all(),
-        "_seen": array("int64", n_series), "_history": lambda tree: is_panel(tree, n_series, C, widths),
+        "_seen": array("int64", n_series), "_history": lambda tree: is_panel(tree, n_series, C, widths, lens),
     }  # fmt: skip
 
 
-def is_panel(tree, n_series, C, widths):
-    """Whether it is the `tree` of a `Panel` with these widths."""
-    series, static = tree["series"], tree["static"]
+def is_panel(tree, n_series, C, widths, lens):
+    """Whether it is the `tree` of a `Panel` with these widths, long enough for the fields of a `Lens`."""
+    check(tree["form"], _form(n_series, C), "form")
+    series, static, columns = tree["series"], tree["static"], tree["columns"]
     of_steps = {name: width for name, width in widths.items() if name != "static"}
     return (
         _are_sequences(series, n_series, C)
+        and np.diff(series["offsets"]).min() > max(*lens["lags"], lens["reach"] - 1)
+        and all(strings(labels) and len(labels) == widths[name] for name, labels in columns.items())
         and all(_are_sequences(tree[name], n_series, w, series["offsets"]) for name, w in of_steps.items())
         and (static is None if not widths["static"] else array("float64", n_series, widths["static"])(static))
     )
+
+
+def _form(n_series, C):
+    """What the fields of a `Form` must be."""
+
+    def are_labels(value):
+        return isinstance(value, list) and len(value) in (0, C, n_series)
+
+    return {
+        "kind": lambda kind: kind in ("array", "list", "series", "frame", "long"), "n_series": n_series,
+        "n_channels": C, "is_many": bool, "is_flat": bool, "columns": are_labels, "ids": are_labels,
+        "dtype": lambda x: x is None or isinstance(x, str) and x.startswith(("int64", "datetime64[", "period[")),
+        "freq": lambda x: x is None or isinstance(x, str), "step": integer(0, 2**62),
+        "ends": lambda ends: ends is None or array("int64", n_series)(ends),
+    }  # fmt: skip
 
 
 def _are_sequences(tree, n, width, offsets=None):

@@ -391,7 +391,7 @@ class SequenceForecaster(Learning):
         Raises
         ------
         NotFittedError, ValueError
-            Before `fit`; if y does not follow, has NaN or another number of series; or if a past that does not change gives no scale.
+            Before `fit`; if y does not follow, or holds NaN; or if a past that does not change gives no scale.
         """
         check_is_fitted(self, "network_")
         before = self._stored()
@@ -428,7 +428,7 @@ class SequenceForecaster(Learning):
         new = Panel.read(
             y_new, past, future, None, missing=self.missing, calendar=False, name="y_new", before=before.form
         )
-        self._check_covariates(new, ("past", "future"))
+        self._check_like_fit(new, "y_new", ("past", "future"))
         self._history = before.followed(new).tree()
         return self
 
@@ -482,12 +482,12 @@ class SequenceForecaster(Learning):
             raise ValueError(f"metrics holds {unknown[0]!r}; expected some of {known}, or functions (y_true, y_pred)")
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
-        cut = cut_up(panel, firsts, step, horizon, self._model.lens.lags[0])
-        levels = np.asarray(self._shape["quantiles"], np.float64)
+        cut = cut_up(panel, firsts, step, horizon, self._model)
+        levels = np.sort(np.asarray(self._shape["quantiles"], np.float64))
 
         def of(forecast):
             if refit:
-                return refitted(cut, self, int(refit), lambda fitted, known: forecast(fitted._model, known))
+                return refitted(cut, self, refit, lambda fitted, known: forecast(fitted._model, known))
             with self._computing():
                 return in_portions(cut, partial(forecast, self._model))
 

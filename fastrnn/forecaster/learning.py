@@ -1,6 +1,7 @@
 """What stands behind a forecaster: from series to a problem that a network can learn, and to the model it becomes."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from numbers import Integral
 
@@ -13,7 +14,7 @@ from fastrnn.base import Problem, SequenceEstimator
 from fastrnn.forecaster.choices import chosen, fitted_rules
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
-from fastrnn.forecaster.panel import Panel
+from fastrnn.forecaster.panel import Panel, check_values
 from fastrnn.forecaster.view import Lens, View, as_windows, distances
 from fastrnn.likelihoods import likelihood
 
@@ -28,12 +29,11 @@ class Learning(SequenceEstimator):
     readout, bidirectional, bptt_steps, _is_panel = None, False, None, False
 
     def _problem(self, given, _, sample_weight, goes_on):
+        likelihood("quantile", self.quantiles)  # which any loss may be asked for
         answers = likelihood(self.loss, self.quantiles)
         panel = given if isinstance(given, Panel) else Panel.read(*given, missing=self.missing, calendar=self.calendar)
         if goes_on:
-            self._check_covariates(panel)
-            if panel.series.values.shape[1] != self.n_features_in_:
-                raise ValueError(f"y has {panel.series.values.shape[1]} channels, the first fit {self.n_features_in_}")
+            self._check_like_fit(panel, "y")
         else:
             self._take_up(panel)
         self._history, self._calibration, self._seen = panel.tree(), None, panel.series.lengths
@@ -53,6 +53,7 @@ class Learning(SequenceEstimator):
         self.n_features_in_ = panel.series.values.shape[1]
         self._n_covariates = panel.widths()
         self._n_calendar = 0 if panel.calendar is None else panel.calendar.values.shape[1]
+        check_values(panel, "y", self.log is True, self.loss == "negative_binomial")
         self.horizon_, self.context_, self._lens = chosen(self, panel.series)
 
     def _learnable(self, panel, answers):
@@ -72,13 +73,13 @@ class Learning(SequenceEstimator):
         )
         values = model.inputs(view, panel, rows, rows - view.offsets[view.owner[rows]])
         sequences = as_windows(values, counts[counts > 0], self.context_ or int(counts.max()))
-        self._distances = distances(sequences, counts[counts > 0])
         targets, size = Targets(model, view, rows, folds), block * self.n_features_in_
         if rows.size * size <= AT_HAND:
             targets = np.asarray(targets)
         weights = np.broadcast_to(1.0, rows.size)
         vars(self).pop("_model", None)
-        return Problem(sequences, targets, weights, size * answers.n_parameters, answers.loss)
+        apart = distances(sequences, counts[counts > 0])
+        return Problem(sequences, targets, weights, size * answers.n_parameters, answers.loss, apart)
 
     def _check_lengths_of(self, panel, held_back=0, name="y", to_learn=True):
         """Each series must be long enough to forecast from, and one at least to learn from."""
@@ -107,15 +108,15 @@ class Learning(SequenceEstimator):
         bias[...] = np.tile(start, bias.size // start.size)
         self.network_.changed()
 
-    def _split(self, n, strata, rng):
-        """Hold out what comes last in time: pieces that are the nearest to their series' ends."""
+    def _split(self, n, distances, rng):
+        """Hold out what comes last in time: pieces at the least distances from their series' ends."""
         n_held_out = max(1, int(np.ceil(n * self.validation_fraction)))
         if n_held_out >= n:
             raise ValueError(
                 f"early_stopping holds out {n_held_out} of {n} stretches of up to {self.context_} steps and leaves "
                 "none to train on: lower context, or give more"
             )
-        nearest = np.lexsort([rng.random_sample(n), self._distances])
+        nearest = np.lexsort([rng.random_sample(n), distances])
         return np.sort(nearest[n_held_out:]), np.sort(nearest[:n_held_out])
 
     def _validation_score(self, network, problem, held_out):
@@ -144,14 +145,24 @@ class Learning(SequenceEstimator):
 
     def _past(self, y, past, future, static):
         """The `Panel` that a backtest is on; what is read beside it must reach as far as the model looks ahead."""
-        if y is None:
-            self._check_stored(past, None, static)
-            return self._stored().extended(None, 0, self.missing, self._shape["calendar"])
-        before = None if isinstance(y, (list, tuple, np.ndarray)) else self._stored().form
         calendar = self._shape["calendar"]
-        panel = Panel.read(y, past, future, static, missing=self.missing, calendar=calendar, before=before)
-        self._check_covariates(panel)
+        if y is None:
+            if not (past is future is static is None):
+                raise ValueError(
+                    "past=, future= and static= of the series that were fitted are known: leave them out, or give y="
+                )
+            return self._stored().extended(None, 0, self.missing, calendar)
+        panel = Panel.read(y, past, future, static, missing=self.missing, calendar=calendar, before=self._before(y))
+        self._check_like_fit(panel, "y")
         return panel
+
+    def _before(self, y):
+        """The form of the fit, of which y has the frequency, and the order of unique_id if it has the same ones."""
+        if isinstance(y, (list, tuple, np.ndarray)):
+            return None
+        form = self._stored().form
+        is_known = "unique_id" in getattr(y, "columns", ()) and set(y["unique_id"]) == set(form.ids)
+        return form if is_known else replace(form, ids=())
 
     def _computing(self):
         """Within, threads are limited, and what overflows is left to a check."""
@@ -173,17 +184,12 @@ class Learning(SequenceEstimator):
         if history is None:
             self._check_stored(past, future, static)
             return self._stored().extended(future, ahead, self.missing, self._shape["calendar"]), horizon
-        before = None if isinstance(history, (list, tuple, np.ndarray)) else self._stored().form
         panel = Panel.read(
             history, past, future, static, missing=self.missing, calendar=self._shape["calendar"], ahead=ahead,
-            name="history", before=before,
+            name="history", before=self._before(history),
         )  # fmt: skip
-        self._check_covariates(panel)
+        self._check_like_fit(panel, "history")
         self._check_lengths_of(panel, name="history", to_learn=False)
-        if panel.series.values.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"history has {panel.series.values.shape[1]} channels; the fit was on {self.n_features_in_}"
-            )
         return panel, horizon
 
     def _check_stored(self, past, future, static):
@@ -200,11 +206,24 @@ class Learning(SequenceEstimator):
                 else "future= was not given to fit: leave it out"
             )
 
-    def _check_covariates(self, panel, names=("past", "future", "static")):
-        for name, width in panel.widths().items():
-            expected = self._n_covariates[name]
-            if name in names and width != expected:
-                raise ValueError(f"{name}= has {width} columns; the fit had {expected}: pass the same")
+    def _check_like_fit(self, panel, name, covariates=("past", "future", "static")):
+        """It must have the channels and covariates of the fit, and values that can be forecast likewise."""
+        channels, form, mine = panel.series.values.shape[1], panel.form, self._stored().form
+        self._stored().check_columns(panel.columns)
+        if channels != self.n_features_in_:
+            raise ValueError(f"{name} has {channels} channels; the fit was on {self.n_features_in_}")
+        if form.kind == mine.kind == "frame" and form.columns != mine.columns:
+            raise ValueError(f"{name} has the columns {[*form.columns]}; expected {[*mine.columns]}, as in the fit")
+        for which, width in panel.widths().items():
+            expected = self._n_covariates[which]
+            if which in covariates and width != expected:
+                raise ValueError(f"{which}= has {width} columns; the fit had {expected}: pass the same")
+        check_values(panel, name, self._lens["log"] is True, self._shape["loss"] == "negative_binomial")
+
+    @property
+    def stream(self):
+        """There is none."""
+        raise AttributeError(f"{type(self).__name__} has no stream: `update` it with what has come, and predict")
 
     @property
     def season_(self):

@@ -134,6 +134,8 @@ class Model:
 
     def quantiles(self, panel, horizon, levels, rng):
         """(n, horizon, C, L) for levels (L,)."""
+        if not ((levels > 0) & (levels < 1)).all():
+            raise ValueError(f"quantiles={levels.tolist()}; expected numbers between 0 and 1")
         if self.is_recursive:
             paths = self.paths(panel, PATHS, horizon, rng)
             return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)
@@ -166,7 +168,7 @@ class Model:
         return self._checked(np.concatenate(drawn))
 
     def _checked(self, values):
-        check_finite(values, int)
+        check_finite(values, int, "y")
         return values
 
     def _unrolled(self, panel, n_paths, horizon, ask):

@@ -1,12 +1,15 @@
 """What a forecaster is given: series, and what is known beside them."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 from fastrnn.forecaster.view import ranges
 from fastrnn.frames import Form, read_covariates, read_series
 from fastrnn.sequences import Sequences
+
+LARGEST = 1e150
+"""Value of a series; the squares of larger ones overflow."""
 
 
 @dataclass
@@ -25,6 +28,8 @@ class Panel:
     static : ndarray (n, K) or None
     calendar : Sequences or None
         What the time of each step tells, as far as `future` goes.
+    columns : dict of str to list of str
+        Of covariates that came in DataFrames, by "past", "future" and "static".
     """
 
     series: Sequences
@@ -33,6 +38,7 @@ class Panel:
     future: Sequences | None = None
     static: np.ndarray | None = None
     calendar: Sequences | None = None
+    columns: dict = field(default_factory=dict)
 
     @classmethod
     def read(cls, y, past, future, static, *, missing, calendar, ahead=0, name="y", before=None):
@@ -46,21 +52,21 @@ class Panel:
         if future is not None:
             panel.future = panel._covariates(future, "future", ahead, missing)
         if static is not None:
-            panel.static = read_static(static, form)
+            panel.static = panel._static(static)
         return panel
 
     def tree(self):
         """All of it but the calendar as plain fields, as a file can hold them."""
         parts = {name: getattr(self, name) for name in ("series", "past", "future")}
         parts = {name: x and {"values": x.values, "offsets": x.offsets} for name, x in parts.items()}
-        return {**parts, "static": self.static, "form": asdict(self.form)}
+        return {**parts, "static": self.static, "form": asdict(self.form), "columns": self.columns}
 
     @classmethod
     def of(cls, tree):
         """The panel of a `tree`."""
         parts = {name: tree[name] and Sequences(**tree[name]) for name in ("series", "past", "future")}
         form = {name: tuple(x) if isinstance(x, list) else x for name, x in tree["form"].items()}
-        return cls(form=Form(**form), static=tree["static"], **parts)
+        return cls(form=Form(**form), static=tree["static"], columns=tree["columns"], **parts)
 
     def widths(self):
         """Columns of each kind of covariates."""
@@ -70,9 +76,34 @@ class Panel:
         return {**of_steps, "static": 0 if self.static is None else self.static.shape[1]}
 
     def _covariates(self, x, name, ahead, missing):
-        found, _ = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
+        found, form = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
         self._check_lengths(found, name, self.series.lengths + ahead)
+        self.columns.update(labelled(name, form))
         return found
+
+    def _static(self, static):
+        """(n, K), in the order of the form's series."""
+        if self.form.kind == "long":
+            found, form = read_covariates(static, self.form, "static")
+            self.columns.update(labelled("static", form))
+            return found.values
+        array = np.asarray(static, np.float64)
+        array = array.reshape(-1, 1) if array.ndim == 1 and self.form.is_many else np.atleast_2d(array)
+        if array.ndim != 2 or len(array) != self.form.n_series or not np.isfinite(array).all():
+            raise ValueError(
+                f"static has shape {np.shape(static)}; expected ({self.form.n_series}, K) finite numbers, a row for "
+                "each series"
+            )
+        return array
+
+    def check_columns(self, columns):
+        """Those of other covariates must be in the same order."""
+        for name in self.columns.keys() & columns.keys():
+            expected, found = self.columns[name], columns[name]
+            if found != expected:
+                raise ValueError(
+                    f"{name}= has the columns {found}; the fit had {expected}: pass the same, in that order"
+                )
 
     def _check_lengths(self, found, name, expected):
         for k in np.flatnonzero(found.lengths != expected):
@@ -88,10 +119,14 @@ class Panel:
     def extended(self, future, horizon, missing, calendar):
         """With `future` (horizon steps a series) after what there was of it."""
         self = replace(self, calendar=self._calendar(horizon) if calendar else None)
-        if self.future is None:
+        if self.future is None or horizon == 0:
             return self
-        more, _ = read_covariates(future, self.form, "future", ahead=horizon, missing=missing)
+        more, form = read_covariates(future, self.form, "future", ahead=horizon, missing=missing)
         self._check_lengths(more, "future", np.full(len(self.series), horizon))
+        self.check_columns(labelled("future", form))
+        known, found = self.future.values.shape[1], more.values.shape[1]
+        if known != found:
+            raise ValueError(f"future= has {found} columns; the fit had {known}: pass the same")
         return replace(self, future=joined(self.future, more))
 
     def continued(self, values):
@@ -128,18 +163,28 @@ class Panel:
         return np.hstack(parts) if parts else np.empty((owner.size, 0))
 
 
-def read_static(static, form):
-    """(n, K), in the order of a form's series."""
-    if form.kind == "long":
-        found, _ = read_covariates(static, form, "static")
-        return found.values
-    array = np.asarray(static, np.float64)
-    array = array.reshape(-1, 1) if array.ndim == 1 and form.is_many else np.atleast_2d(array)
-    if array.ndim != 2 or len(array) != form.n_series or not np.isfinite(array).all():
-        raise ValueError(
-            f"static has shape {np.shape(static)}; expected ({form.n_series}, K) finite numbers, a row for each series"
-        )
-    return array
+def check_values(panel, name, is_log, is_count):
+    """Series must be what numbers, logarithms or counts can be made of."""
+    values, series = panel.series.values, panel.series
+    faults = [(np.abs(values) > LARGEST, "too large: divide the series by a power of 10")]
+    if is_log:
+        faults.append((values <= 0, "expected numbers above 0 under log=True: set log='auto'"))
+    if is_count:
+        faults.append((
+            (values < 0) | (values != np.rint(values)),
+            "expected counts 0, 1, 2, .. under loss='negative_binomial': use another loss",
+        ))  # fmt: skip
+    for wrong, text in faults:
+        if wrong.any():
+            row, channel = np.argwhere(wrong)[0]
+            k = series.number_of(row)
+            place = f"at step {row - series.offsets[k]}"
+            raise ValueError(f"{panel.form.who(name, k)} is {values[row, channel]} {place}; {text}")
+
+
+def labelled(name, form):
+    """The columns of covariates by their name, if they came in DataFrames."""
+    return {name: [str(column) for column in form.columns]} if form.kind in ("frame", "long") else {}
 
 
 def joined(first, second):

@@ -92,7 +92,9 @@ class View:
         smallest = np.minimum.reduceat(values, starts)
         if self.lens.log == "auto":
             mean = np.add.reduceat(values, starts) / self.lengths[:, np.newaxis]
-            is_log = (smallest > 0) & (smallest >= SMALLEST * mean)
+            # What never changes would come back from a logarithm with other last digits.
+            changes = np.maximum.reduceat(values, starts) > smallest
+            is_log = changes & (smallest > 0) & (smallest >= SMALLEST * mean)
         else:
             is_log = np.full(smallest.shape, self.lens.log)
         levels = values.copy()
