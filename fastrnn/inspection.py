@@ -55,9 +55,8 @@ class ForecastDisplay:
     """
 
     def __init__(self, *, history, median, intervals=None, actual=None, history_times=None, times=None):
-        self.history, self.median = history, median
+        self.history, self.median, self.actual = history, median, actual
         self.intervals = {} if intervals is None else intervals
-        self.actual = actual
         self.history_times, self.times = history_times, times
 
     @classmethod
@@ -120,12 +119,16 @@ class ForecastDisplay:
         places = len(values) - shown + np.arange(n)
         if form.ends is not None:
             places = _axis(form.extended(np.full(form.n_series, -shown)).ahead(n)[k * n : (k + 1) * n])
-        came = None if y is None else _came(y, panel, forecaster.missing, k, channel)[:horizon]
+        came = None
+        if y is not None:
+            came, its = read_series(y, missing=forecaster.missing, form=form)
+            form.follows(its, came.lengths)
+            came = came[k][:horizon, channel]
         display = cls(
             history=values[len(values) - shown :], median=median, intervals=intervals, actual=came,
             history_times=places[:shown], times=places[shown:],
-        ).plot(ax)  # fmt: skip
-        display.ax_.set_ylabel(_label(form, k, channel))
+        )  # fmt: skip
+        display.plot(ax).ax_.set_ylabel(_label(form, k, channel))
         return display
 
     @classmethod
@@ -172,6 +175,7 @@ class ForecastDisplay:
         _check_matplotlib()
         import matplotlib.pyplot as plt
         from matplotlib.colors import to_rgb
+        from matplotlib.dates import ConciseDateFormatter
 
         known, ahead = self._places()
         self._check_lengths(len(ahead))
@@ -181,14 +185,15 @@ class ForecastDisplay:
         if self.actual is not None:
             came = np.asarray(self.actual)
             (self.actual_line_,) = ax.plot(ahead[: len(came)], came, "k:o", lw=1, ms=3, label="what came", zorder=4)
-        # A line of one point would show nothing.
-        marker = "D" if len(ahead) == 1 else None
-        dark = 0.7 * np.array(to_rgb("C0"))
-        (self.line_,) = ax.plot(
-            ahead, np.asarray(self.median), color=dark, lw=2, marker=marker, label="forecast", zorder=3
-        )
-        self._draw_fan(ax, ahead, to_rgb("C0"))
-        _name_times(ax, known)
+        blue = np.array(to_rgb("C0"))
+        (self.line_,) = ax.plot(ahead, np.asarray(self.median), color=0.7 * blue, lw=2, label="forecast", zorder=3)
+        self._draw_fan(ax, ahead, blue)
+        if len(ahead) == 1:  # a line of one point would show nothing
+            self.line_.set_marker("D")
+        if np.asarray(known).dtype.kind == "M":
+            ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+        else:
+            ax.set_xlabel("step")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -211,14 +216,12 @@ class ForecastDisplay:
 
     def _draw_fan(self, ax, ahead, colour):
         """From the narrowest, for the legend, which lies on top; opaque, so that it shows the shades as they are."""
-        self.bands_, away = {}, 1 - np.array(colour)
-        coverages = sorted(self.intervals)
+        self.bands_, coverages = {}, sorted(self.intervals)
         for coverage, shade in zip(coverages, np.linspace(0.5, 0.2, len(coverages)), strict=True):
             lower, upper = np.asarray(self.intervals[coverage]).T
-            self.bands_[coverage] = ax.fill_between(
-                ahead, lower, upper, color=1 - shade * away, lw=8 if len(ahead) == 1 else 0, zorder=2 - coverage,
-                label=f"{100 * coverage:.4g} % interval",
-            )  # fmt: skip
+            style = {"color": 1 - shade * (1 - colour), "lw": 8 if len(ahead) == 1 else 0, "zorder": 2 - coverage}
+            label = f"{100 * coverage:.4g} % interval"
+            self.bands_[coverage] = ax.fill_between(ahead, lower, upper, label=label, **style)
 
 
 def _check_matplotlib():
@@ -249,13 +252,6 @@ def _known(forecaster):
     return [] if loss in ("squared_error", "absolute_error") else COVERAGES
 
 
-def _came(y, panel, missing, k, channel):
-    """What is given as coming after a panel's series, of series k."""
-    series, form = read_series(y, missing=missing, form=panel.form)
-    panel.form.follows(form, series.lengths)
-    return series[k][:, channel]
-
-
 def _label(form, k, channel):
     """What the y axis shows."""
     names = {"long": form.ids[k : k + 1], "series": form.columns[k : k + 1], "frame": form.columns[channel:][:1]}
@@ -266,15 +262,3 @@ def _axis(index):
     """A pandas Index as matplotlib can draw it: periods as their first moment, times as a clock on the wall shows."""
     index = index.to_timestamp() if hasattr(index, "to_timestamp") else index
     return (index.tz_localize(None) if getattr(index, "tz", None) else index).to_numpy()
-
-
-def _name_times(ax, known):
-    """Steps have a name for their axis, dates tell by themselves."""
-    if np.asarray(known).dtype.kind == "M":
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        locator = AutoDateLocator()
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    else:
-        ax.set_xlabel("step")
