@@ -30,15 +30,22 @@ class StorageError(ValueError):
 
 def write(path, tree):
     """Write a tree to a file, which until it is complete stays as it was."""
-    tensors, target = {}, os.path.realpath(os.fsdecode(path))
+    tensors = {}
     fields = {"format": FORMAT, "version": VERSION, "content": encoded(tree, "", tensors)}
     data = save(tensors, {KEY: json.dumps(fields)})
+    with replacing(path) as unfinished, open(unfinished, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path):
+    """A name to write under; the file takes the place of `path` when it is complete."""
+    target = os.path.realpath(os.fsdecode(path))
     unfinished = f"{target}.{token_hex(4)}.tmp"
     try:
-        with open(unfinished, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield unfinished
         os.replace(unfinished, target)
     finally:
         Path(unfinished).unlink(missing_ok=True)  # there only if something failed

@@ -1,0 +1,264 @@
+"""Pictures of what models say, in the form of scikit-learn's displays."""
+
+from math import ceil
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils.validation import check_scalar
+
+from fastrnn.frames import read_series
+
+# matplotlib is optional, and imported only where something is drawn.
+COVERAGES = 0.5, 0.8, 0.95
+"""Shown of a forecaster that knows any interval."""
+
+
+class ForecastDisplay:
+    """A forecast: history, median, a fan of intervals, and what came.
+
+    Use `from_estimator`, or `from_predictions` for the forecasts of anything else.
+
+    Parameters
+    ----------
+    history : array (T,) or pandas Series
+        What is known.
+    median : array (h,) or pandas Series
+        The next steps, as forecast.
+    intervals : dict of float to array (h, 2) or DataFrame, optional
+        By coverage the lower and upper ends.
+    actual : array (up to h,) or pandas Series, optional
+        What came.
+    history_times, times : array (T,) and (h,), optional
+        Where on the x axis they are; by default the index of a pandas Series, or the number of the step.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    history_line_, line_ : Line2D
+        Of the history and of the median.
+    actual_line_ : Line2D or None
+    bands_ : dict of float to PolyCollection
+        The intervals, by coverage.
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceForecaster
+    >>> from fastrnn.datasets import load_air_passengers
+    >>> from fastrnn.inspection import ForecastDisplay
+    >>> y, _ = load_air_passengers()
+    >>> forecaster = SequenceForecaster(season=12, max_iter=2, random_state=0).fit(y[:-24])
+    >>> display = ForecastDisplay.from_estimator(forecaster, y[-24:])
+    >>> display.line_.get_xdata()[[0, -1]].tolist(), sorted(display.bands_)
+    ([120, 143], [0.8, 0.95])
+
+    In a notebook it is shown; a script saves it: ``display.figure_.savefig("passengers.png")``.
+    """
+
+    def __init__(self, *, history, median, intervals=None, actual=None, history_times=None, times=None):
+        self.history, self.median, self.actual = history, median, actual
+        self.intervals = {} if intervals is None else intervals
+        self.history_times, self.times = history_times, times
+
+    @classmethod
+    def from_estimator(
+        cls, forecaster, y=None, *, horizon=None, history=None, future=None, past=None, static=None, series=0,
+        channel=0, coverages=None, n_history=None, ax=None,
+    ):  # fmt: skip
+        """Draw the forecast of a fitted `SequenceForecaster`.
+
+        Parameters
+        ----------
+        forecaster : SequenceForecaster
+        y : like y of its `fit`, optional
+            What came after the history.
+        horizon, history, future, past, static
+            As for its `predict`.
+        series : int or unique_id, default=0
+            Which of many.
+        channel : int, default=0
+            Which of several.
+        coverages : list of float, optional
+            Of the intervals.  By default those that loss="quantile" was fitted for, and otherwise 0.5, 0.8 and 0.95 if
+            the forecaster knows them.  An empty list leaves them out.
+        n_history : int, optional
+            Steps of the history that are shown; by default three times the horizon, and 50 at least.
+        ax : matplotlib Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        ForecastDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        NotFittedError, ValueError
+            As from its `predict` and `predict_interval`; if there is no such series or channel; or if y does not follow
+            the history.
+        """
+        _check_matplotlib()
+        given = {"history": history, "future": future, "past": past, "static": static}
+        panel, horizon = forecaster._given(horizon, history, past, future, static)
+        form = panel.form
+        k = _number(series, form)
+        check_scalar(channel, "channel", Integral, min_val=0, max_val=form.n_channels - 1)
+        n_history = max(3 * horizon, 50) if n_history is None else n_history
+        check_scalar(n_history, "n_history", Integral, min_val=1)
+
+        def numbers(found):
+            found = found.drop(columns=["unique_id", "ds"]) if form.kind == "long" else found
+            return np.asarray(found, np.float64).reshape(form.n_series, horizon, form.n_channels, -1)[k, :, channel]
+
+        coverages = _known(forecaster) if coverages is None else coverages
+        intervals = {c: numbers(forecaster.predict_interval(c, horizon, **given)) for c in sorted(coverages)}
+        median = numbers(forecaster.predict(horizon, **given))[:, 0]
+        values = panel.series[k][:, channel]
+        shown = min(len(values), n_history)
+        n = shown + horizon
+        places = len(values) - shown + np.arange(n)
+        if form.ends is not None:
+            places = _axis(form.extended(np.full(form.n_series, -shown)).ahead(n)[k * n : (k + 1) * n])
+        came = None
+        if y is not None:
+            came, its = read_series(y, missing=forecaster.missing, form=form)
+            form.follows(its, came.lengths)
+            came = came[k][:horizon, channel]
+        display = cls(
+            history=values[len(values) - shown :], median=median, intervals=intervals, actual=came,
+            history_times=places[:shown], times=places[shown:],
+        )  # fmt: skip
+        display.plot(ax).ax_.set_ylabel(_label(form, k, channel))
+        return display
+
+    @classmethod
+    def from_predictions(cls, history, median, intervals=None, actual=None, *, ax=None):
+        """Draw a forecast that anything has made.
+
+        Parameters
+        ----------
+        history, median, intervals, actual
+            As for the class.
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        ForecastDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If lengths do not match.
+        """
+        return cls(history=history, median=median, intervals=intervals, actual=actual).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If lengths do not match.
+        """
+        _check_matplotlib()
+        import matplotlib.pyplot as plt
+        from matplotlib.colors import to_rgb
+        from matplotlib.dates import ConciseDateFormatter
+
+        known, ahead = self._places()
+        self._check_lengths(len(ahead))
+        ax = plt.subplots()[1] if ax is None else ax
+        (self.history_line_,) = ax.plot(known, np.asarray(self.history), color="black", lw=1, label="history")
+        self.actual_line_ = None
+        if self.actual is not None:
+            came = np.asarray(self.actual)
+            (self.actual_line_,) = ax.plot(ahead[: len(came)], came, "k:o", lw=1, ms=3, label="what came", zorder=4)
+        blue = np.array(to_rgb("C0"))
+        (self.line_,) = ax.plot(ahead, np.asarray(self.median), color=0.7 * blue, lw=2, label="forecast", zorder=3)
+        self._draw_fan(ax, ahead, blue)
+        if len(ahead) == 1:  # a line of one point would show nothing
+            self.line_.set_marker("D")
+        if np.asarray(known).dtype.kind == "M":
+            ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+        else:
+            ax.set_xlabel("step")
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _places(self):
+        """Of history and forecast on the x axis."""
+        n, h = len(self.history), len(self.median)
+        if self.history_times is not None:
+            return self.history_times, self.times
+        if hasattr(self.history, "iloc") and hasattr(self.median, "iloc"):
+            return _axis(self.history.index), _axis(self.median.index)
+        return np.arange(n), n + np.arange(h)
+
+    def _check_lengths(self, h):
+        for coverage, ends in self.intervals.items():
+            if np.shape(ends) != (h, 2):
+                raise ValueError(f"intervals[{coverage}] has shape {np.shape(ends)}; expected ({h}, 2), as median has")
+        if self.actual is not None and not 1 <= len(self.actual) <= h:
+            raise ValueError(f"actual has {len(self.actual)} steps; expected up to {h}, as median has")
+
+    def _draw_fan(self, ax, ahead, colour):
+        """From the narrowest, for the legend, which lies on top; opaque, so that it shows the shades as they are."""
+        self.bands_, coverages = {}, sorted(self.intervals)
+        for coverage, shade in zip(coverages, np.linspace(0.5, 0.2, len(coverages)), strict=True):
+            lower, upper = np.asarray(self.intervals[coverage]).T
+            style = {"color": 1 - shade * (1 - colour), "lw": 8 if len(ahead) == 1 else 0, "zorder": 2 - coverage}
+            label = f"{100 * coverage:.4g} % interval"
+            self.bands_[coverage] = ax.fill_between(ahead, lower, upper, label=label, **style)
+
+
+def _check_matplotlib():
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ImportError('ForecastDisplay draws with matplotlib: pip install "fastrnn[plot]"') from None
+
+
+def _number(series, form):
+    """Of a series that was named by its number or, in a long DataFrame, its unique_id."""
+    if form.kind == "long" and series in form.ids:
+        return form.ids.index(series)
+    if not (isinstance(series, Integral) and 0 <= series < form.n_series):
+        known = f"numbers from 0 to {form.n_series - 1}" + f", or of {list(form.ids)!r:.80}" * bool(form.ids)
+        raise ValueError(f"series={series!r}; expected one of the {known}")
+    return int(series)
+
+
+def _known(forecaster):
+    """Coverages that a forecaster has intervals for."""
+    if forecaster._calibration is not None:
+        m = forecaster._calibration.shape[1]
+        return [c for c in COVERAGES if ceil((m + 1) * c - 1e-9) <= m]
+    loss, levels = forecaster._shape["loss"], np.round(forecaster._shape["quantiles"], 9).tolist()
+    if loss == "quantile":
+        return [round(1 - 2 * level, 9) for level in levels if level < 0.5 and round(1 - level, 9) in levels]
+    return [] if loss in ("squared_error", "absolute_error") else COVERAGES
+
+
+def _label(form, k, channel):
+    """What the y axis shows."""
+    names = {"long": form.ids[k : k + 1], "series": form.columns[k : k + 1], "frame": form.columns[channel:][:1]}
+    return next((name for name in names.get(form.kind, ()) if name is not None), "")
+
+
+def _axis(index):
+    """A pandas Index as matplotlib can draw it: periods as their first moment, times as a clock on the wall shows."""
+    index = index.to_timestamp() if hasattr(index, "to_timestamp") else index
+    return (index.tz_localize(None) if getattr(index, "tz", None) else index).to_numpy()
