@@ -84,13 +84,13 @@ class Cut:
     def scale(self, power):
         """The mean |y_t - y_(t - season)|**power of what is known, (m, 1, C); NaN if it does not change."""
         series, season = self.panel.series, self.season
-        changes = np.zeros_like(series.values)
-        owner = np.repeat(np.arange(len(series)), series.lengths)
-        later = np.flatnonzero(np.arange(owner.size) - series.offsets[owner] >= season)
-        changes[later] = np.abs(series.values[later] - series.values[later - season]) ** power
-        total = np.cumsum(changes, axis=0)
-        before = total[self._firsts] - changes[self._firsts]
-        scale = (total[self._firsts + self.ends - 1] - before) / np.maximum(self.ends - season, 1)[:, np.newaxis]
+        scale = np.empty((self.ends.size, series.values.shape[1]))
+        # One running sum over all series would lose the digits of the small ones.
+        for some in np.split(np.arange(self.ends.size), np.flatnonzero(np.diff(self.numbers)) + 1):
+            values = series[self.numbers[some[0]]]
+            total = np.cumsum(np.abs(values[season:] - values[:-season]) ** power, axis=0)
+            counts = self.ends[some] - season
+            scale[some] = total[counts - 1] / counts[:, np.newaxis]
         return np.where(scale > 0, scale, np.nan)[:, np.newaxis]
 
 
