@@ -1,5 +1,7 @@
 """Forecasts of the past are those of the time, in any company; scores, backtests, searches, updates."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from samples import assert_same_bits, watch_parallel
@@ -274,6 +276,15 @@ def test_all_at_once_or_in_portions(monkeypatch):
     monkeypatch.setattr("fastrnn.forecaster.model.DRAWN_AT_ONCE", 1)
     assert_same_bits(model.backtest([Y, SHORT]).forecasts, expected.forecasts)
     assert model.sample_paths(5).shape == drawn.shape
+
+
+def test_forecasts_in_several_python_threads():
+    model = forecaster().fit([Y, SHORT])
+    expected = model.predict(5)
+    vars(model).pop("_model")
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: (model.predict(5), forecaster().fit([Y, SHORT]).predict(5)), range(12)):
+            assert_same_bits(np.stack(found), np.stack([expected, expected]))
 
 
 def test_targets_too_many_to_keep_are_computed_batch_by_batch(monkeypatch):

@@ -281,6 +281,8 @@ def test_models_come_back_from_files_and_pickles(name, options, tmp_path):
         assert (numbers(other.predict(5)) == numbers(model.predict(5))).all()
         assert (numbers(other.predict_interval(0.8)) == numbers(model.predict_interval(0.8))).all()
         assert (numbers(other.predict(history=y)) == numbers(model.predict())).all()
+        fastrnn.save(other, tmp_path / "again")
+        assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()
         assert other.season_ == model.season_ and type(other.predict()) is type(model.predict())
         assert other.get_params() == {**model.get_params(), "quantiles": other.quantiles}
 
