@@ -242,6 +242,14 @@ def test_a_backtest_with_refits_is_by_clones(every):
     assert model.backtest(Y, refit=True, step=9).cutoffs[0] == 30
 
 
+def test_a_refit_calibrates_with_the_calendar():
+    y = CONTAINERS["list_of_series"]
+    model = forecaster(calendar=True, calibration=4).fit(y)
+    found = model.backtest(initial=40, step=9, refit=True)
+    again = clone(model).fit([x[:40] for x in y])
+    assert_same_bits(np.stack([x.to_numpy() for x in again.predict()]), found.forecasts[found.cutoffs == 40])
+
+
 def test_a_refit_keeps_the_horizon():
     model = SequenceForecaster(hidden_size=3, max_iter=1, season=None, random_state=0).fit(Y)
     assert model.horizon_ == 12
