@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 from samples import data_for, labelled, make_estimator, ragged
+from series import CONTAINERS, columns_of, forecaster
 from sklearn.pipeline import make_pipeline
 
 import fastrnn
@@ -53,6 +54,12 @@ def make_files(folder):
         for row in x:
             model.learn_one(row, int(row[0] > 0))
         models[name] = model, x
+    y, x = CONTAINERS["list"], columns_of(60)
+    told = {"past": [x, x[:45]], "static": [[1.0], [2.0]]}
+    models["forecaster"] = forecaster(calibration=4, loss="gaussian").fit(y, **told), {"history": y, **told}
+    frame = CONTAINERS["long"]
+    of_paths = forecaster(strategy="recursive", loss="student_t", calendar=True, season=[3, 5], quantiles=(0.2, 0.5))
+    models["forecaster_of_frames"] = of_paths.fit(frame), {"history": frame}
     files = {}
     for name, (model, X) in models.items():
         files[name] = folder / f"{name}.safetensors", X
@@ -263,7 +270,7 @@ def outcome(path, X):
 def used(model, X):
     """Have a model predict; ValueError is its right."""
     parts = [part for _, part in getattr(model, "steps", [(None, model)])]
-    if max(getattr(part, name, 0) for part in parts for name in ("max_length_", "_L")) > LONGEST:
+    if max(getattr(part, name, 0) for part in parts for name in ("max_length_", "_L", "horizon_")) > LONGEST:
         return "long"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -284,6 +291,11 @@ def answers(model, X):
             yield from model.predict_proba_one(x).values() if hasattr(model, "predict_proba_one") else ()
             yield model.predict_one(x)
             model.learn_one(x, 1)
+        return
+    if isinstance(model, fastrnn.SequenceForecaster):
+        for given in ({}, X):
+            forecasts = [model.predict(**given), model.predict_interval(0.8, **given)]
+            yield from (np.asarray(getattr(f, "select_dtypes", lambda _, f=f: f)("number"), float) for f in forecasts)
         return
     if isinstance(model, fastrnn.SequenceGenerator):
         yield model._log_probabilities(X)

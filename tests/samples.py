@@ -229,6 +229,7 @@ KINDS = {
     "vector_to_tokens": (VectorToSequence, {"target_embedding_dim": 4, "cell": "rnn"}, counted),
     "vector_to_numbers": (VectorToSequence, {"target_embedding_dim": None}, slopes),
 }
+"""SequenceForecaster, which reads series and no y, is not among them: see `series`."""
 
 
 def make_estimator(kind, **options):

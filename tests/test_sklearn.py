@@ -6,6 +6,8 @@ from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_de
 
 from fastrnn import SequenceClassifier, SequenceRegressor
 
+# A SequenceForecaster fits on series, not on X and y, as no check does: that it can be cloned, pickled and searched
+# over a TimeSeriesSplit is in test_forecaster and test_backtest.
 # Small, for the sake of time; the checks fit some hundreds of times.
 ESTIMATORS = [SequenceClassifier(hidden_size=16), SequenceRegressor(hidden_size=32)]
 EXPECTED_FAILURES = {

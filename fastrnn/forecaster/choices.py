@@ -108,12 +108,12 @@ def is_panel(tree, n_series, C, widths, lens):
 def _form(n_series, C):
     """What the fields of a `Form` must be."""
 
-    def are_labels(value):
-        return isinstance(value, list) and len(value) in (0, C, n_series)
+    def labels(*numbers):
+        return lambda value: isinstance(value, list) and len(value) in (0, *numbers)
 
     return {
         "kind": lambda kind: kind in ("array", "list", "series", "frame", "long"), "n_series": n_series,
-        "n_channels": C, "is_many": bool, "is_flat": bool, "columns": are_labels, "ids": are_labels,
+        "n_channels": C, "is_many": bool, "is_flat": bool, "columns": labels(C, n_series), "ids": labels(n_series),
         "dtype": lambda x: x is None or isinstance(x, str) and x.startswith(("int64", "datetime64[", "period[")),
         "freq": lambda x: x is None or isinstance(x, str), "step": integer(0, 2**62),
         "ends": lambda ends: ends is None or array("int64", n_series)(ends),

@@ -239,8 +239,8 @@ class SequenceForecaster(Learning):
         self._fit(y if isinstance(y, Panel) else (y, past, future, static), None, None, resume_from)
         if self.calibration:
             points = partial(self._points, horizon=self.horizon_)
-            lens, panel = self._model.lens, self._stored().extended(None, 0, "error", self.calendar)
-            self._calibration = conformal.scores(points, lens, panel, self.horizon_, self.calibration)
+            panel = y if isinstance(y, Panel) else self._stored().extended(None, 0, "error", self.calendar)
+            self._calibration = conformal.scores(points, self._model.lens, panel, self.horizon_, self.calibration)
         return self
 
     # --------------------------------------------------------------------------------- forecasts

@@ -1,0 +1,144 @@
+"""Uncertainty: paths that are drawn, and conformal intervals."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from samples import assert_same_bits
+from series import SHORT, TWO, Y, columns_of, counts, forecaster
+
+from fastrnn.forecaster import conformal
+from fastrnn.forecaster.view import Lens, View
+from fastrnn.sequences import as_sequences
+
+# ------------------------------------------------------------------------------------------ paths
+
+
+@pytest.fixture(scope="module")
+def reverting():
+    """An AR(1) series of coefficient 0.7."""
+    rng, y = np.random.default_rng(0), [0.0]
+    while len(y) < 600:
+        y.append(0.7 * y[-1] + rng.standard_normal())
+    return np.array(y)
+
+
+def test_paths_have_the_spread_of_the_process(reverting):
+    options = {"difference": False, "loss": "gaussian", "max_iter": 20, "context": 30, "learning_rate_init": 1e-2,
+               "horizon": 5, "batch_size": 4}  # fmt: skip
+    recursive = forecaster(strategy="recursive", **options).fit(reverting)
+    paths = recursive.sample_paths(4000, random_state=1)
+    assert paths.shape == (4000, 5)
+    steps = np.arange(1, 6)
+    spread = np.sqrt((1 - 0.49**steps) / (1 - 0.49))
+    assert np.abs(paths.mean(axis=0) - 0.7**steps * reverting[-1]).max() < 0.3
+    assert np.abs(paths.std(axis=0) / spread - 1).max() < 0.15
+    direct = forecaster(**options).fit(reverting).predict_quantiles([0.1, 0.5, 0.9])
+    assert np.abs(np.quantile(paths, [0.1, 0.5, 0.9], axis=0).T - direct).max() < 0.35
+    assert np.abs(recursive.predict_quantiles([0.1, 0.5, 0.9]) - direct).max() < 0.5
+    assert np.corrcoef(paths[:, 3], paths[:, 4])[0, 1] > 0.4  # each goes on from itself
+
+
+def test_paths_are_drawn_again_alike():
+    model = forecaster(strategy="recursive", loss="student_t").fit([Y, SHORT])
+    paths = model.sample_paths(6, horizon=7)
+    assert paths.shape == (2, 6, 7)
+    assert_same_bits(model.sample_paths(6, horizon=7), paths)
+    assert_same_bits(model.sample_paths(6, horizon=7, random_state=0), paths)
+    assert (model.sample_paths(6, horizon=7, random_state=1) != paths).all()
+    state = np.random.RandomState(3)
+    assert (model.sample_paths(6, random_state=state) != model.sample_paths(6, random_state=state)).all()
+    assert_same_bits(model.predict_quantiles(), model.predict_quantiles())
+    assert len(np.unique(paths[..., 0])) == 12
+
+
+def test_paths_of_counts_are_counts():
+    model = forecaster(strategy="recursive", loss="negative_binomial").fit([counts(60), 100 + counts(40, 1)])
+    paths = model.sample_paths(50)
+    assert (paths == np.rint(paths)).all() and (paths >= 0).all()
+    assert 2 < paths[0].mean() < 8 and 80 < paths[1].mean() < 130
+
+
+def test_paths_of_channels_with_covariates():
+    x = columns_of(65)
+    model = forecaster(strategy="recursive", loss="gaussian").fit(TWO, future=x[:60], static=[2.0])
+    paths = model.sample_paths(4, horizon=5, future=x[60:])
+    assert paths.shape == (4, 5, 2)
+    assert_same_bits(model.sample_paths(4, horizon=5, history=TWO, future=x, static=[2.0]), paths)
+
+
+# -------------------------------------------------------------------------------------- intervals
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+@pytest.mark.parametrize("log", [False, True])
+def test_intervals_by_hand(log, strategy):
+    model = forecaster(calibration=9, log=log, strategy=strategy, loss="squared_error").fit(Y)
+    u, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
+    errors = []
+    for t in range(60 - 3 - 8, 58):
+        scale = np.abs(np.diff(u(Y[:t]))).mean()
+        errors.append(np.abs(u(Y[t : t + 3]) - u(model.predict(3, history=Y[:t]))) / scale)
+    errors = np.sort(errors, axis=0)
+    np.testing.assert_allclose(model._calibration, errors.T, rtol=1e-9)
+    points, scale = model.predict(3), np.abs(np.diff(u(Y))).mean()
+    for coverage, rank in ((0.5, 5), (0.8, 8), (0.9, 9), (0.41, 5), (0.1, 1)):
+        reach = scale * errors[rank - 1]
+        expected = np.column_stack([back(u(points) - reach), back(u(points) + reach)])
+        np.testing.assert_allclose(model.predict_interval(coverage), expected, rtol=1e-9)
+    assert_same_bits(model.predict_interval(0.8, horizon=2), model.predict_interval(0.8)[:2])
+
+
+def test_the_fit_does_not_learn_from_what_calibrates():
+    model = forecaster(calibration=6).fit([Y, SHORT])
+    other = forecaster().fit([Y[:-8], SHORT[:-8]])
+    assert_same_bits(model.network_.theta, other.network_.theta)
+    assert_same_bits(model.predict(), other.predict(history=[Y, SHORT]))
+    assert model._calibration.shape == (3, 12)
+
+
+def test_calibration_with_covariates():
+    x = columns_of(63)
+    model = forecaster(calibration=5).fit(Y, past=x[:60], future=x[:60], static=[1.0])
+    model.predict_interval(0.8, future=x[60:])
+    assert model._calibration.shape == (3, 5)
+
+
+def test_exchangeable_errors_are_covered_as_often_as_promised():
+    rng = np.random.default_rng(0)
+    view = SimpleNamespace(scale=np.ones((1, 1)), to_levels=lambda x: x, from_levels=lambda x: x)
+    for m, coverage in ((19, 0.9), (20, 0.9), (4, 0.5)):
+        errors = np.sort(rng.exponential(size=(20_000, m)), axis=1)
+        reach = conformal.interval(view, np.zeros((1, 20_000, 1)), errors, coverage)[0, :, 0, 1]
+        covered = (rng.exponential(size=20_000) <= reach).mean()
+        assert coverage - 0.008 < covered < coverage + 1 / (m + 1) + 0.008
+
+
+def test_noise_is_covered():
+    y = 20 + np.random.default_rng(0).standard_normal((400, 32))
+    model = forecaster(horizon=2, calibration=1, log=False).fit(list(y[:, :30]))
+    for coverage in (0.8, 0.95):
+        low, high = np.moveaxis(model.predict_interval(coverage), -1, 0)
+        covered = ((y[:, 30:] >= low) & (y[:, 30:] <= high)).mean(axis=0)
+        assert np.abs(covered - coverage).max() < 3 * np.sqrt(2 * coverage * (1 - coverage) / 400)
+
+
+def test_constant_series_have_no_errors():
+    flat = np.full(40, 5.0)
+    model = forecaster(calibration=8).fit([Y, flat])
+    assert model._calibration.shape == (3, 8)
+    assert (model.predict_interval(0.8)[1] == 5).all()
+    lens = Lens((1,), True, False, False, "mean", 2)
+    assert View(as_sequences([flat], float), lens).scale == 0
+
+
+def test_too_few_errors():
+    model = forecaster(calibration=4).fit([Y, SHORT])
+    model.predict_interval(0.8)
+    with pytest.raises(ValueError, match="coverage=0.95 needs 19 errors to calibrate it; there are 8: raise"):
+        model.predict_interval(0.95)
+    with pytest.raises(ValueError, match="horizon=4, but intervals were calibrated for 3 steps: fit with horizon=4"):
+        model.predict_interval(0.5, horizon=4)
+    for coverage in (0, 1, -0.5, 80):
+        with pytest.raises(ValueError, match="coverage == "):
+            model.predict_interval(coverage)
