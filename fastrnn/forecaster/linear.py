@@ -63,14 +63,16 @@ class Linear:
 
     def _solutions(self, moments, strength):
         """Weights (reach, horizon) without each fold, and with all."""
-        products, total = moments[0], moments[0].sum(axis=0)
-        return np.stack([self._solved(part, strength) for part in (*(total - products), total)])
+        products = moments[0]
+        # Summed, not taken from the whole: after one huge fold the difference would hold no digit of the others.
+        parts = [np.delete(products, k, axis=0).sum(axis=0) for k in range(FOLDS)]
+        return np.stack([self._solved(part, strength) for part in (*parts, products.sum(axis=0))])
 
     def _solved(self, product, strength):
         square = product[:, : self.reach]
         penalty = strength * max(np.trace(square) / self.reach, np.finfo(float).tiny)
         penalties = np.full(self.reach, penalty)
-        penalties[0] = 1e-6 * penalty  # the drift is not shrunk
+        penalties[0] = 1e-6 * penalty  # the drift, or from a centre the last value, is hardly shrunk
         return np.linalg.solve(square + np.diag(penalties), product[:, self.reach :])
 
     def _error(self, moments, weights):
