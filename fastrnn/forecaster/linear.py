@@ -5,8 +5,8 @@ of Lai et al., SIGIR 2018, here in closed form.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from fastrnn import threads
 from fastrnn.layers.feedforward import Dense
 
 FOLDS = 5
@@ -37,7 +37,7 @@ class Linear:
 
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
-        with threadpool_limits(1, "blas"):  # sums depend on the number of threads
+        with threads.one_in_blas():
             moments = self._moments(view, rows, folds)
             solutions = [self._solutions(moments, strength) for strength in STRENGTHS]
             errors = [self._error(moments, found[:FOLDS]) for found in solutions]
