@@ -90,16 +90,25 @@ class Cut:
             values = series[self.numbers[some[0]]]
             total = np.cumsum(np.abs(values[season:] - values[:-season]) ** power, axis=0)
             counts = self.ends[some] - season
-            scale[some] = total[counts - 1] / counts[:, np.newaxis]
-        return np.where(scale > 0, scale, np.nan)[:, np.newaxis]
+            found = total[counts - 1] / counts[:, np.newaxis]
+            size = np.maximum.accumulate(np.abs(values), axis=0)[self.ends[some] - 1]
+            # As `fastrnn.metrics` has it: values that repeat but for rounding give no scale.
+            scale[some] = np.where(found ** (1 / power) > np.finfo(float).eps * size, found, np.nan)
+        return scale[:, np.newaxis]
+
+
+def _mean(scores):
+    """Of those that are known; NaN, and no warning, if none is."""
+    known = scores[~np.isnan(scores)]
+    return known.mean() if known.size else np.nan
 
 
 def _mase(cut, came, said):
-    return np.nanmean(np.abs(came - said) / cut.scale(1))
+    return _mean(np.abs(came - said) / cut.scale(1))
 
 
 def _rmsse(cut, came, said):
-    return np.nanmean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
+    return _mean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
 
 
 def _smape(cut, came, said):
