@@ -163,6 +163,14 @@ def cut_up(panel, firsts, step, horizon, model):
     return Cut(panel, numbers, firsts[numbers] + step * turns, turns, horizon, model.lens.lags[0])
 
 
+def answers(model, panel, *, horizon, levels, rng):
+    """Points, and the quantiles of `levels` (Q,) if there are any, (m, horizon, C, 1 + Q); `rng()` is to draw by."""
+    points = model.points(panel, horizon)[..., np.newaxis]
+    if levels is None:
+        return points
+    return np.concatenate([points, model.quantiles(panel, horizon, levels, rng())], axis=-1)
+
+
 def in_portions(cut, forecast):
     """`forecast(panel)` for what is known at the cut-offs, some of them at once."""
     parts = np.flatnonzero(np.diff(np.cumsum(cut.ends) // AT_ONCE, prepend=0))
@@ -175,7 +183,7 @@ def in_portions(cut, forecast):
 
 
 def refitted(cut, forecaster, every, forecast):
-    """Likewise by `forecast(model, panel)`, with a model fitted anew on what is known at each `every`-th cut-off."""
+    """`forecast(model, panel)` likewise, with a model fitted anew on what is known at each `every`-th cut-off."""
     check_scalar(every, "refit", Integral, min_val=1)
     found, model = [None] * cut.ends.size, None
     for turn in range(cut.turns.max() + 1):
@@ -184,7 +192,7 @@ def refitted(cut, forecaster, every, forecast):
         if turn % every == 0:
             # Left open, the horizon would depend on how much is known.
             model = clone(forecaster).set_params(horizon=forecaster.horizon_).fit(known)
-        for k, one in zip(some, forecast(model, known), strict=True):
+        for k, one in zip(some, forecast(model._model, known), strict=True):
             found[k] = one
     return np.stack(found)
 

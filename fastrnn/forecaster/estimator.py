@@ -13,6 +13,7 @@ from fastrnn.forecaster.backtest import (
     OF_QUANTILES,
     POINT,
     Backtest,
+    answers,
     cut_up,
     first_cut_offs,
     in_portions,
@@ -483,17 +484,11 @@ class SequenceForecaster(Learning):
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)
-        levels = np.sort(np.asarray(self._shape["quantiles"], np.float64))
-
-        def of(forecast):
-            if refit:
-                return refitted(cut, self, refit, lambda fitted, known: forecast(fitted._model, known))
-            with self._computing():
-                return in_portions(cut, partial(forecast, self._model))
-
-        points, quantiles = of(lambda model, known: model.points(known, horizon)), None
-        if set(metrics) & set(OF_QUANTILES):
-            quantiles = of(lambda model, known: model.quantiles(known, horizon, levels, self._rng()))
+        levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
+        forecast = partial(answers, horizon=horizon, levels=levels, rng=self._rng)
+        with self._computing():
+            found = refitted(cut, self, refit, forecast) if refit else in_portions(cut, partial(forecast, self._model))
+        points, quantiles = found[..., 0], found[..., 1:]
         scores = judged(cut, {type(self).__name__: points, **cut.simplest()}, quantiles, levels, metrics)
         flat = (slice(None), slice(None), *[0] * panel.form.is_flat)
         return Backtest(cut.numbers, cut.ends, points[flat], cut.actual()[flat], scores)
