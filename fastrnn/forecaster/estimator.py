@@ -342,7 +342,8 @@ class SequenceForecaster(Learning):
                 values = self._model.quantiles(panel, horizon, np.array([tail, 1 - tail]), self._rng())
             else:
                 points = self._model.points(panel, horizon)
-                values = conformal.interval(View(panel.series, self._model.lens), points, self._calibration, coverage)
+                view = View(panel.series, self._model.lens)
+                values = self._model.checked(conformal.interval(view, points, self._calibration, coverage))
         return panel.form.container(values, ["lower", "upper"])
 
     def sample_paths(self, n_paths=100, horizon=None, history=None, future=None, *, static=None, random_state=None):
