@@ -52,7 +52,7 @@ class SequenceForecaster(Learning):
         plus the change since; with neither from the series' mean (its median under scaling="robust", 0 under None).
     log : bool or "auto", default="auto"
         Forecast logarithms.  "auto" does for a series whose values are all positive, the least of them at least a
-        hundredth of their mean.
+        hundredth of their mean, and more than a millionth of it apart.
     scaling : {"mean", "standard", "robust"} or None, default="mean"
         What a series' differences from its base are divided by: the mean of their absolute values, their root mean
         square, the median of their absolute values, or 1.
