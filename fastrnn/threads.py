@@ -6,7 +6,8 @@ Numba's parallel loops have hazards that `run` keeps away from:
   faster way to share cores;
 - a forked child that enters a parallel loop after its parent did is killed: children run serially;
 - `numba.set_num_threads` refuses more than NUMBA_NUM_THREADS and lasts: the count is capped and
-  restored.
+  restored;
+- a limit on BLAS is the process's: two Python threads that set it at once would leave it behind.
 """
 
 import os
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 import numba
 from joblib import parallel as joblib_parallel
 from numba import config
+from threadpoolctl import threadpool_limits
 
 from fastrnn.kernels import parallel
 
@@ -23,13 +25,14 @@ SMALL = 1_000_000
 """Multiply-adds that one core does in less time than waking another takes to pay (about 20 us)."""
 
 _turn = threading.Lock()
+_blas = threading.Lock()
 _is_forked = False
 _local = threading.local()
 
 
 def _after_fork():
-    global _turn, _is_forked
-    _turn = threading.Lock()
+    global _turn, _blas, _is_forked
+    _turn, _blas = threading.Lock(), threading.Lock()
     _is_forked = True
 
 
@@ -79,6 +82,13 @@ def limit(n_jobs):
         yield
     finally:
         _local.limit = before
+
+
+@contextmanager
+def one_in_blas():
+    """Within, BLAS uses one thread: the bits of its sums depend on their number."""
+    with _blas, threadpool_limits(1, "blas"):
+        yield
 
 
 def available(work):

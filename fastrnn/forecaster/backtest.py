@@ -90,16 +90,25 @@ class Cut:
             values = series[self.numbers[some[0]]]
             total = np.cumsum(np.abs(values[season:] - values[:-season]) ** power, axis=0)
             counts = self.ends[some] - season
-            scale[some] = total[counts - 1] / counts[:, np.newaxis]
-        return np.where(scale > 0, scale, np.nan)[:, np.newaxis]
+            found = total[counts - 1] / counts[:, np.newaxis]
+            size = np.maximum.accumulate(np.abs(values), axis=0)[self.ends[some] - 1]
+            # As `fastrnn.metrics` has it: values that repeat but for rounding give no scale.
+            scale[some] = np.where(found ** (1 / power) > np.finfo(float).eps * size, found, np.nan)
+        return scale[:, np.newaxis]
+
+
+def _mean(scores):
+    """Of those that are known; NaN, and no warning, if none is."""
+    known = scores[~np.isnan(scores)]
+    return known.mean() if known.size else np.nan
 
 
 def _mase(cut, came, said):
-    return np.nanmean(np.abs(came - said) / cut.scale(1))
+    return _mean(np.abs(came - said) / cut.scale(1))
 
 
 def _rmsse(cut, came, said):
-    return np.nanmean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
+    return _mean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
 
 
 def _smape(cut, came, said):
@@ -154,6 +163,14 @@ def cut_up(panel, firsts, step, horizon, model):
     return Cut(panel, numbers, firsts[numbers] + step * turns, turns, horizon, model.lens.lags[0])
 
 
+def answers(model, panel, *, horizon, levels, rng):
+    """Points, and the quantiles of `levels` (Q,) if there are any, (m, horizon, C, 1 + Q); `rng()` is to draw by."""
+    points = model.points(panel, horizon)[..., np.newaxis]
+    if levels is None:
+        return points
+    return np.concatenate([points, model.quantiles(panel, horizon, levels, rng())], axis=-1)
+
+
 def in_portions(cut, forecast):
     """`forecast(panel)` for what is known at the cut-offs, some of them at once."""
     parts = np.flatnonzero(np.diff(np.cumsum(cut.ends) // AT_ONCE, prepend=0))
@@ -166,7 +183,7 @@ def in_portions(cut, forecast):
 
 
 def refitted(cut, forecaster, every, forecast):
-    """Likewise by `forecast(model, panel)`, with a model fitted anew on what is known at each `every`-th cut-off."""
+    """`forecast(model, panel)` likewise, with a model fitted anew on what is known at each `every`-th cut-off."""
     check_scalar(every, "refit", Integral, min_val=1)
     found, model = [None] * cut.ends.size, None
     for turn in range(cut.turns.max() + 1):
@@ -175,7 +192,7 @@ def refitted(cut, forecaster, every, forecast):
         if turn % every == 0:
             # Left open, the horizon would depend on how much is known.
             model = clone(forecaster).set_params(horizon=forecaster.horizon_).fit(known)
-        for k, one in zip(some, forecast(model, known), strict=True):
+        for k, one in zip(some, forecast(model._model, known), strict=True):
             found[k] = one
     return np.stack(found)
 

@@ -31,7 +31,7 @@ def scores(points, lens, panel, horizon, n_cutoffs):
 def interval(view, points, errors, coverage):
     """Lower and upper ends (n, h, C, 2) round points (n, h, C), by sorted errors (horizon, m)."""
     h, m = points.shape[1], errors.shape[1]
-    rank = ceil((m + 1) * coverage - 1e-9)
+    rank = max(1, ceil((m + 1) * coverage - 1e-9))
     if h > len(errors):
         raise ValueError(f"horizon={h}, but intervals were calibrated for {len(errors)} steps: fit with horizon={h}")
     if rank > m:

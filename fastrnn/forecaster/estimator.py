@@ -13,6 +13,7 @@ from fastrnn.forecaster.backtest import (
     OF_QUANTILES,
     POINT,
     Backtest,
+    answers,
     cut_up,
     first_cut_offs,
     in_portions,
@@ -51,7 +52,7 @@ class SequenceForecaster(Learning):
         plus the change since; with neither from the series' mean (its median under scaling="robust", 0 under None).
     log : bool or "auto", default="auto"
         Forecast logarithms.  "auto" does for a series whose values are all positive, the least of them at least a
-        hundredth of their mean.
+        hundredth of their mean, and more than a millionth of it apart.
     scaling : {"mean", "standard", "robust"} or None, default="mean"
         What a series' differences from its base are divided by: the mean of their absolute values, their root mean
         square, the median of their absolute values, or 1.
@@ -341,7 +342,8 @@ class SequenceForecaster(Learning):
                 values = self._model.quantiles(panel, horizon, np.array([tail, 1 - tail]), self._rng())
             else:
                 points = self._model.points(panel, horizon)
-                values = conformal.interval(View(panel.series, self._model.lens), points, self._calibration, coverage)
+                view = View(panel.series, self._model.lens)
+                values = self._model.checked(conformal.interval(view, points, self._calibration, coverage))
         return panel.form.container(values, ["lower", "upper"])
 
     def sample_paths(self, n_paths=100, horizon=None, history=None, future=None, *, static=None, random_state=None):
@@ -483,17 +485,11 @@ class SequenceForecaster(Learning):
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)
-        levels = np.sort(np.asarray(self._shape["quantiles"], np.float64))
-
-        def of(forecast):
-            if refit:
-                return refitted(cut, self, refit, lambda fitted, known: forecast(fitted._model, known))
-            with self._computing():
-                return in_portions(cut, partial(forecast, self._model))
-
-        points, quantiles = of(lambda model, known: model.points(known, horizon)), None
-        if set(metrics) & set(OF_QUANTILES):
-            quantiles = of(lambda model, known: model.quantiles(known, horizon, levels, self._rng()))
+        levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
+        forecast = partial(answers, horizon=horizon, levels=levels, rng=self._rng)
+        with self._computing():
+            found = refitted(cut, self, refit, forecast) if refit else in_portions(cut, partial(forecast, self._model))
+        points, quantiles = found[..., 0], found[..., 1:]
         scores = judged(cut, {type(self).__name__: points, **cut.simplest()}, quantiles, levels, metrics)
         flat = (slice(None), slice(None), *[0] * panel.form.is_flat)
         return Backtest(cut.numbers, cut.ends, points[flat], cut.actual()[flat], scores)

@@ -5,8 +5,8 @@ of Lai et al., SIGIR 2018, here in closed form.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from fastrnn import threads
 from fastrnn.layers.feedforward import Dense
 
 FOLDS = 5
@@ -37,7 +37,7 @@ class Linear:
 
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
-        with threadpool_limits(1, "blas"):  # sums depend on the number of threads
+        with threads.one_in_blas():
             moments = self._moments(view, rows, folds)
             solutions = [self._solutions(moments, strength) for strength in STRENGTHS]
             errors = [self._error(moments, found[:FOLDS]) for found in solutions]
@@ -63,14 +63,16 @@ class Linear:
 
     def _solutions(self, moments, strength):
         """Weights (reach, horizon) without each fold, and with all."""
-        products, total = moments[0], moments[0].sum(axis=0)
-        return np.stack([self._solved(part, strength) for part in (*(total - products), total)])
+        products = moments[0]
+        # Summed, not taken from the whole: after one huge fold the difference would hold no digit of the others.
+        parts = [np.delete(products, k, axis=0).sum(axis=0) for k in range(FOLDS)]
+        return np.stack([self._solved(part, strength) for part in (*parts, products.sum(axis=0))])
 
     def _solved(self, product, strength):
         square = product[:, : self.reach]
         penalty = strength * max(np.trace(square) / self.reach, np.finfo(float).tiny)
         penalties = np.full(self.reach, penalty)
-        penalties[0] = 1e-6 * penalty  # the drift is not shrunk
+        penalties[0] = 1e-6 * penalty  # the drift, or from a centre the last value, is hardly shrunk
         return np.linalg.solve(square + np.diag(penalties), product[:, self.reach :])
 
     def _error(self, moments, weights):

@@ -121,13 +121,13 @@ class Model:
     def points(self, panel, horizon):
         """Point forecasts (n, horizon, C), each block of steps from those before."""
         if self.is_recursive:
-            return self._checked(self._unrolled(panel, 1, horizon, self._point)[:, 0])
+            return self.checked(self._unrolled(panel, 1, horizon, self._point)[:, 0])
         blocks = []
         for _ in range(0, horizon, self.horizon):
             blocks.append(self.forecast(panel, self._point)[..., 0])
             if self.horizon * len(blocks) < horizon:
                 panel = panel.continued(blocks[-1])
-        return self._checked(np.concatenate(blocks, axis=1)[:, :horizon])
+        return self.checked(np.concatenate(blocks, axis=1)[:, :horizon])
 
     def _point(self, parameters):
         return self.likelihood.point(parameters)[..., np.newaxis]
@@ -144,7 +144,7 @@ class Model:
                 f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit: fit with "
                 f"horizon={horizon}, or with strategy='recursive'"
             )
-        return self._checked(self.forecast(panel, lambda p: self.likelihood.quantiles(p, levels))[:, :horizon])
+        return self.checked(self.forecast(panel, lambda p: self.likelihood.quantiles(p, levels))[:, :horizon])
 
     def paths(self, panel, n_paths, horizon, rng):
         """Drawn paths (n, n_paths, horizon, C), those of a few series at once."""
@@ -162,12 +162,11 @@ class Model:
         drawn = []
         for numbers in np.split(every, every[at_once::at_once]):
             some = panel.upto(panel.series.lengths[numbers], numbers)
-            drawn.append(
-                self._unrolled(some, n_paths, horizon, lambda p: self.likelihood.sample(p, rng)[..., np.newaxis])
-            )
-        return self._checked(np.concatenate(drawn))
+            drawn.append(self._unrolled(some, n_paths, horizon, draw))
+        return self.checked(np.concatenate(drawn))
 
-    def _checked(self, values):
+    def checked(self, values):
+        """Values (n, ...), which must be finite."""
         check_finite(values, int, "y")
         return values
 

@@ -13,6 +13,8 @@ from fastrnn.sequences import Sequences
 
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
+FLATTEST = 1e-6
+"""Of its mean, how far such a channel's values are apart at least: else a logarithm is a straight line and takes digits."""
 LONGEST_SEASON = 400
 """That season="auto" looks for."""
 
@@ -92,8 +94,7 @@ class View:
         smallest = np.minimum.reduceat(values, starts)
         if self.lens.log == "auto":
             mean = np.add.reduceat(values, starts) / self.lengths[:, np.newaxis]
-            # What never changes would come back from a logarithm with other last digits.
-            changes = np.maximum.reduceat(values, starts) > smallest
+            changes = np.maximum.reduceat(values, starts) - smallest > FLATTEST * mean
             is_log = changes & (smallest > 0) & (smallest >= SMALLEST * mean)
         else:
             is_log = np.full(smallest.shape, self.lens.log)
