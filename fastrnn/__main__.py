@@ -53,7 +53,7 @@ def main(argv=None):
         text = str(error)
         for old, new in AS_OPTIONS.items():
             text = text.replace(old, new)
-        print(f"error: {text}", file=sys.stderr)
+        print("error:", *text.split(), file=sys.stderr)
         return 2
     return 0
 
@@ -223,11 +223,14 @@ def _read(args):
     names = {args.id: "unique_id", args.time: "ds", args.target: "y"}
     if len(names) < 3 - (args.id is args.time is None):
         raise ValueError("--id, --time and --target must name different columns")
+    if table.empty:
+        raise ValueError(f"{args.data} has no rows")
     names.pop(None, None)
     for name in names:
         if name not in table.columns:
-            near = "".join(f"; did you mean {other!r}?" for other in get_close_matches(name, table.columns, 1))
-            raise ValueError(f"{args.data} has no column {name!r}{near} It has: {', '.join(table.columns)}")
+            known = {column.lower(): column for column in table.columns}
+            near = "".join(f" (is it {known[other]!r}?)" for other in get_close_matches(name.lower(), known, 1))
+            raise ValueError(f"{args.data} has no column {name!r}{near}; it has: {', '.join(table.columns)}")
     y = table[list(names)].rename(columns=names)
     if args.id is None:
         y["unique_id"] = args.target
@@ -258,17 +261,18 @@ def _times(text, args):
     _refuse(text.isna(), f"there is no {args.time}")
     if args.date_format is None and text.str.fullmatch(r"-?\d{1,9}").all():
         return text.astype(np.int64), str
-    found = {}
-    for form in [args.date_format] if args.date_format else _date_formats(text.iloc[0]):
-        try:
-            found[form] = pd.to_datetime(text, format=form, errors="coerce")
-        except ValueError as error:
-            raise ValueError(f"{args.time} cannot be read: {error}") from None
+    forms = [args.date_format] if args.date_format else _date_formats(text.iloc[0])
+    # Offsets change with the season: what has one is read, and written, as UTC.
+    options = {"errors": "coerce", "utc": "%z" in "".join(forms)}
+    try:
+        found = {form: pd.to_datetime(text, format=form, **options) for form in forms}
+    except ValueError as error:
+        raise ValueError(f"{args.time} cannot be read, pass another --date-format: {error}") from None
     form, dates = min(found.items(), key=lambda pair: pair[1].isna().sum())
     _refuse(dates.isna(), f"{args.time} is {{}}, no date like the others: correct it, or pass --date-format", text)
     for other, its in found.items():
         if its.notna().all() and (its != dates).any():
-            raise ValueError(f"{args.time} may be read as {form} or as {other}: pass one of them as --date-format")
+            raise ValueError(f"{args.time} may be read as {form} or {other}: pass one of them as --date-format")
     return dates, lambda date: date.isoformat() if form == "ISO8601" else date.strftime(form)
 
 
@@ -277,8 +281,8 @@ def _date_formats(text):
     from pandas.tseries.api import guess_datetime_format
 
     with warnings.catch_warnings(action="ignore"):
-        guesses = [guess_datetime_format(text, dayfirst=first) for first in (False, True)]
-    return dict.fromkeys([*filter(None, guesses), "ISO8601"])
+        guesses = [guess_datetime_format(text, dayfirst=first) for first in {False, not text[:4].isdigit()}]
+    return sorted({*filter(None, guesses), "ISO8601"})
 
 
 def _in_order(y, args):
