@@ -95,11 +95,16 @@ class Cut:
 
 
 def _mase(cut, came, said):
-    return np.nanmean(np.abs(came - said) / cut.scale(1))
+    return _mean_of_known(np.abs(came - said) / cut.scale(1))
 
 
 def _rmsse(cut, came, said):
-    return np.nanmean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
+    return _mean_of_known(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
+
+
+def _mean_of_known(errors):
+    known = errors[~np.isnan(errors)]
+    return known.mean() if known.size else np.nan
 
 
 def _smape(cut, came, said):
