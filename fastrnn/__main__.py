@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from difflib import get_close_matches
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,12 @@ from fastrnn.frames import ADVICE, _inferred
 from fastrnn.inspection import ForecastDisplay, _check_matplotlib
 from fastrnn.storage import replacing
 
-# pandas is optional, and imported where a file is read.
+try:
+    import pandas as pd
+    from pandas.tseries.api import guess_datetime_format
+except ImportError:
+    pd = None
+
 DRAWN = 6
 """Series, at most, in a picture."""
 HELD_OUT = 3
@@ -50,10 +56,10 @@ def main(argv=None):
             warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
             _forecast(args)
     except (ValueError, ArithmeticError, ImportError, OSError) as error:
-        text = str(error)
+        text = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
         for old, new in AS_OPTIONS.items():
             text = text.replace(old, new)
-        print(f"error: {text}", file=sys.stderr)
+        print("error:", *text.split(), file=sys.stderr)
         return 2
     return 0
 
@@ -84,25 +90,23 @@ def _parser():
     parser = argparse.ArgumentParser(prog="fastrnn", description="Recurrent networks on the CPU.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="command")
-    add = commands.add_parser(
-        "forecast", help=FORECAST.split(".")[0], description=FORECAST, epilog=EXAMPLE,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    ).add_argument  # fmt: skip
+    what = FORECAST.split(".")[0].lower()
+    add = commands.add_parser("forecast", help=what, description=FORECAST, epilog=EXAMPLE).add_argument
     add("data", help="CSV file with a row for each step of each series")
     add("--target", metavar="COLUMN", required=True, help="column of the numbers to forecast")
     add("--horizon", metavar="STEPS", type=steps, required=True, help="how many steps to forecast")
     add("--time", metavar="COLUMN", help="column of dates or whole numbers; without it rows are in order")
     add("--id", metavar="COLUMN", help="column that names the series, if there are many")
     add("--season", metavar="STEPS", type=season, nargs="+", default=["auto"],
-        help="steps of a season, such as 12 of months; several; 'none'; or 'auto' to find one")  # fmt: skip
+        help="steps of a season, such as 12 of months, or several; none; or auto (default) to find one")  # fmt: skip
     add("--coverage", metavar="SHARE", type=share, nargs="+", default=[0.8, 0.95],
-        help="which share of what comes intervals shall hold")  # fmt: skip
-    add("--missing", choices=["error", "interpolate"], default="error", help="what to do about gaps")
+        help="which share of what comes intervals shall hold; by default 0.8 0.95")  # fmt: skip
+    add("--missing", choices=["error", "interpolate"], default="error", help="of empty numbers and missing dates")
     add("--freq", help="of the dates, as pandas writes it: h, D, MS; without it they tell themselves")
     add("--date-format", metavar="FORMAT", help="of the dates, such as %%d.%%m.%%Y; without it they tell themselves")
-    add("--sep", default=",", help="what separates columns")
-    add("--epochs", metavar="N", type=steps, default=20, help="passes over the data")
-    add("--seed", metavar="N", type=int, default=0, help="the same one gives the same forecast")
+    add("--sep", default=",", help="what separates columns, by default a comma")
+    add("--epochs", metavar="N", type=steps, default=20, help="passes over the data, by default 20")
+    add("--seed", metavar="N", type=int, default=0, help="of the random numbers, by default 0")
     add("--no-backtest", action="store_true", help="do not show how good forecasts have been")
     add("--out", metavar="FILE", help="CSV file for forecast and intervals; without it they are printed")
     add("--plot", metavar="FILE", help="picture, such as forecast.png")
@@ -122,8 +126,8 @@ def _forecast(args):
     needed = args.horizon + 1 + (1 if seasons == "auto" else max(seasons))
     if sizes.max() < needed:
         raise ValueError(
-            f"{args.data} has {sizes.max()} rows for the longest series; --horizon {args.horizon} with this season "
-            f"needs {needed}: give more, or forecast fewer steps"
+            f"the longest series has {sizes.max()} rows; --horizon {args.horizon} with this season needs {needed}: "
+            "give more, or forecast fewer steps"
         )
     tails = sorted({(1 - coverage) / 2 for coverage in args.coverage})
     forecaster = SequenceForecaster(
@@ -133,10 +137,8 @@ def _forecast(args):
     if not args.no_backtest:
         _backtest(forecaster, y, sizes, needed)
     forecaster.fit(y)
-    freq, found = forecaster._stored().form.freq, " and ".join(map(str, forecaster.season_))
-    print(
-        "fitted to all rows;", f"frequency {freq}," * (freq is not None), f"season {found}", "(none)" * (found == "1")
-    )
+    freq = forecaster._stored().form.freq
+    print("fitted to all rows;", f"frequency {freq};" * (freq is not None), "steps of a season:", *forecaster.season_)
     _write(args, forecaster, written)
 
 
@@ -158,20 +160,17 @@ def _backtest(forecaster, y, sizes, needed):
 def _write(args, forecaster, written):
     """The forecast as a table and as a picture."""
     table = forecaster.predict()
-    id_name, time_name = args.id or "unique_id", args.time or "step"
-    table = table.rename(columns={"unique_id": id_name, "ds": time_name, "y": "forecast"})
-    table[time_name] = [written(time) for time in table[time_name]]
+    table["ds"] = table["ds"].map(written)
+    table = table.rename(columns={"unique_id": args.id, "ds": args.time or "step", "y": "forecast"})
     for coverage in sorted(set(args.coverage)):
-        ends = forecaster.predict_interval(coverage)
-        for end in ("lower", "upper"):
-            table[f"{end}_{100 * coverage:.4g}"] = ends[end]
-    table = table if args.id else table.drop(columns=id_name)
+        names = [f"{end}_{100 * coverage:.4g}" for end in ("lower", "upper")]
+        table[names] = forecaster.predict_interval(coverage)[["lower", "upper"]]
+    table = table if args.id else table.iloc[:, 1:]
     if args.out is None:
         print(table.to_string(index=False))
     else:
         with replacing(args.out) as unfinished:
             table.to_csv(unfinished, index=False, float_format="%.10g")
-        print(f"written: {args.out}")
     if args.plot is not None:
         _draw(forecaster, args.plot)
 
@@ -179,25 +178,23 @@ def _write(args, forecaster, written):
 def _draw(forecaster, path):
     from matplotlib.figure import Figure
 
-    n_series = forecaster._stored().form.n_series
-    n = min(DRAWN, n_series)
+    n = min(DRAWN, n_series := forecaster._stored().form.n_series)
     axes = Figure(figsize=(8, 1 + 3 * n), layout="constrained").subplots(n, squeeze=False).ravel()
     for k, ax in enumerate(axes):
-        ForecastDisplay.from_estimator(forecaster, series=k, ax=ax)
+        ForecastDisplay.from_estimator(forecaster, series=k, ax=ax).ax_.get_legend().set_visible(k == 0)
     with replacing(path) as unfinished:
         ax.figure.savefig(unfinished, format=Path(path).suffix[1:])
-    print(f"written: {path}" + f", the first {n} of {n_series} series" * (n < n_series))
+    if n < n_series:
+        print(f"{path} shows the first {n} of {n_series} series")
 
 
 def _check_outputs(args):
     """What cannot be written shall not be found out after the fit."""
     if args.plot is not None:
         _check_matplotlib()
-        from matplotlib.backend_bases import FigureCanvasBase
+        from matplotlib.figure import Figure
 
-        known = FigureCanvasBase.get_supported_filetypes()
-        if Path(args.plot).suffix[1:] not in known:
-            raise ValueError(f"--plot {args.plot}: the name must end in one of .{', .'.join(sorted(known))}")
+        Figure().savefig(BytesIO(), format=Path(args.plot).suffix[1:] or "nothing")  # an error names what there is
     for path in map(Path, filter(None, (args.out, args.plot))):
         folder = path.resolve().parent
         if path.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
@@ -211,98 +208,81 @@ def _check_outputs(args):
 
 def _read(args):
     """The file as a long DataFrame, and a function that writes its times as they were."""
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
-
+    if pd is None:
+        raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"')
     try:
         table = pd.read_csv(args.data, sep=args.sep, dtype=str, skipinitialspace=True)
     except ValueError as error:
         raise ValueError(f"{args.data} is no table that can be read: {error}") from None
-    names = {args.id: "unique_id", args.time: "ds", args.target: "y"}
-    if len(names) < 3 - (args.id is args.time is None):
-        raise ValueError("--id, --time and --target must name different columns")
-    names.pop(None, None)
+    given = {"unique_id": args.id, "ds": args.time, "y": args.target}
+    names = {name: column for column, name in given.items() if name is not None}
+    if table.empty or len(names) < 3 - list(given.values()).count(None):
+        raise ValueError(f"{args.data} has no rows, or --id, --time and --target do not name different columns")
     for name in names:
         if name not in table.columns:
-            near = "".join(f"; did you mean {other!r}?" for other in get_close_matches(name, table.columns, 1))
-            raise ValueError(f"{args.data} has no column {name!r}{near} It has: {', '.join(table.columns)}")
+            known = {column.lower(): column for column in table.columns}
+            near = "".join(f" (is it {known[other]!r}?)" for other in get_close_matches(name.lower(), known, 1))
+            raise ValueError(f"{args.data} has no column {name!r}{near}; it has: {', '.join(table.columns)}")
     y = table[list(names)].rename(columns=names)
-    if args.id is None:
-        y["unique_id"] = args.target
-    _refuse(y["unique_id"].isna(), f"there is no {args.id}")
-    text = y["y"]
-    y["y"] = pd.to_numeric(text, errors="coerce")
+    y = y if args.id else y.assign(unique_id=args.target)
+    for name, column in names.items():
+        if column != "y" or args.missing == "error":
+            _refuse(y[column].isna(), f"there is no {name}: fill it in, or see --missing of --help", y[column])
+    text, y["y"] = y["y"], pd.to_numeric(y["y"], errors="coerce")
     _refuse(y["y"].isna() & text.notna(), f"{args.target} is {{}}: write a number such as 1234.5", text)
-    if args.missing == "error":
-        _refuse(y["y"].isna(), f"there is no {args.target}: fill it in, remove the row, or pass --missing interpolate")
     if args.time is None:
-        y["ds"], written = y.groupby("unique_id", sort=False).cumcount(), str
-    else:
-        y["ds"], written = _times(y["ds"], args)
+        return y.assign(ds=y.groupby("unique_id", sort=False).cumcount()), str
+    y["ds"], written = _times(y["ds"], args)
     return _in_order(y, args), written
 
 
-def _refuse(wrong, what, text=None):
+def _refuse(wrong, what, text):
     """An error that names the first line of the file that is wrong, if there is any."""
     if wrong.any():
         row = wrong.idxmax()
-        raise ValueError(f"line {row + 2}: {what.format(repr(text[row]) if text is not None else '')}")
+        raise ValueError(f"line {row + 2}: {what.format(repr(str(text[row])))}")
 
 
 def _times(text, args):
     """Numbers or dates, and a function that writes them."""
-    import pandas as pd
-
-    _refuse(text.isna(), f"there is no {args.time}")
     if args.date_format is None and text.str.fullmatch(r"-?\d{1,9}").all():
         return text.astype(np.int64), str
-    found = {}
-    for form in [args.date_format] if args.date_format else _date_formats(text.iloc[0]):
-        try:
-            found[form] = pd.to_datetime(text, format=form, errors="coerce")
-        except ValueError as error:
-            raise ValueError(f"{args.time} cannot be read: {error}") from None
+    orders = {False, not text.iloc[0][:4].isdigit()}
+    with warnings.catch_warnings(action="ignore"):  # that the day comes first
+        guesses = {guess_datetime_format(text.iloc[0], dayfirst=order) for order in orders}
+    forms = [args.date_format] if args.date_format else sorted({"ISO8601", *guesses} - {None})
+    # Offsets change with the season: what has one is read, and written, as UTC.
+    options = {"errors": "coerce", "utc": "%z" in "".join(forms)}
+    try:
+        found = {form: pd.to_datetime(text, format=form, **options) for form in forms}
+    except ValueError as error:
+        raise ValueError(f"{args.time} cannot be read, pass another --date-format: {error}") from None
     form, dates = min(found.items(), key=lambda pair: pair[1].isna().sum())
     _refuse(dates.isna(), f"{args.time} is {{}}, no date like the others: correct it, or pass --date-format", text)
     for other, its in found.items():
         if its.notna().all() and (its != dates).any():
-            raise ValueError(f"{args.time} may be read as {form} or as {other}: pass one of them as --date-format")
+            raise ValueError(f"{args.time} may be read as {form} or {other}: pass one of them as --date-format")
     return dates, lambda date: date.isoformat() if form == "ISO8601" else date.strftime(form)
-
-
-def _date_formats(text):
-    """That a date may be meant in."""
-    from pandas.tseries.api import guess_datetime_format
-
-    with warnings.catch_warnings(action="ignore"):
-        guesses = [guess_datetime_format(text, dayfirst=first) for first in (False, True)]
-    return dict.fromkeys([*filter(None, guesses), "ISO8601"])
 
 
 def _in_order(y, args):
     """Sorted by time, each time once; on the grid of a frequency if that is asked for."""
-    import pandas as pd
-
     same = y.duplicated(["unique_id", "ds"])
     _refuse(same, f"there was a row of {{}} before: keep one{' a series, or pass --id' * (not args.id)}", y["ds"])
     y = y.iloc[np.lexsort([y["ds"], pd.factorize(y["unique_id"])[0]])]
-    if args.missing == "error" and args.freq is None:
+    if args.missing == "error" and args.freq is None or y["ds"].dtype.kind != "M":
         return y
-    groups, is_dated = y.groupby("unique_id", sort=False), y["ds"].dtype.kind == "M"
-    freq = args.freq or is_dated and _inferred(pd.DatetimeIndex(groups.get_group(groups.size().idxmax())["ds"]))
+    groups = y.groupby("unique_id", sort=False)
+    freq = args.freq or _inferred(pd.DatetimeIndex(groups.get_group(groups.size().idxmax())["ds"]))
     if freq is None:
         raise ValueError("the dates show no frequency: pass --freq, such as D or MS")
-    return pd.concat([_on_grid(part, freq, is_dated) for _, part in groups], ignore_index=True)
+    return pd.concat([_on_grid(part, freq) for _, part in groups], ignore_index=True)
 
 
-def _on_grid(part, freq, is_dated):
-    """The rows of a series, with empty ones for the times left out."""
-    import pandas as pd
-
+def _on_grid(part, freq):
+    """The rows of a series, with empty ones for the dates left out."""
     ds = part["ds"]
-    grid = pd.date_range(*ds.iloc[[0, -1]], freq=freq) if is_dated else pd.RangeIndex(ds.iloc[0], ds.iloc[-1] + 1)
+    grid = pd.date_range(*ds.iloc[[0, -1]], freq=freq)
     _refuse(~ds.isin(grid), f"{{}} is not at the frequency {freq}: correct it, or pass another --freq", ds)
     return part.set_index("ds").reindex(grid).assign(unique_id=part["unique_id"].iloc[0], ds=grid)
 

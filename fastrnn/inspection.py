@@ -235,10 +235,11 @@ def _number(series, form):
     """Of a series that was named by its number or, in a long DataFrame, its unique_id."""
     if form.kind == "long" and series in form.ids:
         return form.ids.index(series)
-    if not (isinstance(series, Integral) and 0 <= series < form.n_series):
-        known = f"numbers from 0 to {form.n_series - 1}" + f", or of {list(form.ids)!r:.80}" * bool(form.ids)
-        raise ValueError(f"series={series!r}; expected one of the {known}")
-    return int(series)
+    if isinstance(series, Integral) and 0 <= series < form.n_series:
+        return int(series)
+    raise ValueError(
+        f"series={series!r}; expected a number below {form.n_series}" + ", or a unique_id" * bool(form.ids)
+    )
 
 
 def _known(forecaster):

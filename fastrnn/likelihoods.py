@@ -69,7 +69,15 @@ class Quantiles:
         return np.sort(parameters, axis=-1)[..., [places[round(float(level), 9)] for level in levels]]
 
     def sample(self, parameters, rng):
-        raise _no_samples("quantile")
+        """From between the quantiles, as a normal distribution lies there; beyond the outermost it goes on alike."""
+        if self.n_parameters < 2:
+            raise ValueError("one quantile is no distribution to draw from: fit with quantiles=[0.1, 0.5, 0.9] or more")
+        values, places = np.sort(parameters, axis=-1), ndtri(self.levels)
+        drawn = rng.standard_normal(parameters.shape[:-1])
+        below = np.clip(np.searchsorted(places, drawn) - 1, 0, self.n_parameters - 2)
+        part = (drawn - places[below]) / (places[below + 1] - places[below])
+        low, high = (np.take_along_axis(values, (below + k)[..., np.newaxis], -1)[..., 0] for k in (0, 1))
+        return low + part * (high - low)
 
 
 class _Terms:

@@ -148,7 +148,7 @@ def test_one_step_is_seen():
 
 
 WRONG = {
-    "series": ({"series": 1}, "series=1; expected one of the numbers from 0 to 0"),
+    "series": ({"series": 1}, "series=1; expected a number below 1"),
     "channel": ({"channel": 2}, "channel == 2"),
     "history": ({"n_history": 0}, "n_history == 0"),
     "coverage": ({"coverages": [0.7]}, "were not fitted"),

@@ -1,0 +1,226 @@
+"""The command line, as somebody who has never used it would type it."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fastrnn import SequenceForecaster, __version__
+from fastrnn.__main__ import main
+from fastrnn.datasets import load_air_passengers
+
+pd = pytest.importorskip("pandas")
+pytest.importorskip("matplotlib").use("Agg")
+
+Y, MONTHS = load_air_passengers()
+QUICK = ["--horizon", "6", "--season", "12", "--epochs", "1"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lines(n=60, header="ds,y", dates=None):
+    dates = MONTHS[:n] if dates is None else dates
+    return [header, *(f"{date},{value:g}" for date, value in zip(dates, Y, strict=False))]
+
+
+def write(rows, name="data.csv"):
+    with open(name, "w", encoding="utf-8") as file:
+        file.write("\n".join(rows) + "\n")
+    return name
+
+
+def run(rows, *options, target="y", time="ds"):
+    return main(["forecast", write(rows), "--target", target, *(["--time", time] if time else []), *QUICK, *options])
+
+
+def test_a_file_becomes_a_forecast_and_a_picture(capsys, folder):
+    assert run(lines(), "--out", "next.csv", "--plot", "next.png") == 0
+    said, bar = capsys.readouterr()
+    assert "data.csv: 1 series of 60 steps, 1949-01 to 1953-12" in said
+    assert "Backtest on the last 18 steps" in said and "seasonal naive" in said
+    assert "frequency MS; steps of a season: 12" in said and "epoch" in bar
+    table = pd.read_csv("next.csv")
+    assert list(table) == ["ds", "forecast", "lower_80", "upper_80", "lower_95", "upper_95"]
+    assert table["ds"].tolist() == [f"1954-{month:02}" for month in range(1, 7)]
+    forecaster = SequenceForecaster(horizon=6, season=12, max_iter=1, random_state=0).fit(Y[:60])
+    np.testing.assert_allclose(table["forecast"], forecaster.predict(), rtol=1e-9)
+    np.testing.assert_allclose(table[["lower_95", "upper_95"]], forecaster.predict_interval(0.95), rtol=1e-9)
+    assert (folder / "next.png").read_bytes()[:4] == b"\x89PNG"
+    assert {path.name for path in folder.iterdir()} == {"data.csv", "next.csv", "next.png"}
+    before = (folder / "next.csv").read_bytes()
+    assert run(lines(), "--out", "next.csv", "--no-backtest") == 0
+    assert (folder / "next.csv").read_bytes() == before
+    assert "Backtest" not in capsys.readouterr().out
+
+
+def test_many_series_in_a_file(capsys):
+    rows = ["shop,day,sold"]
+    rows += [f"{shop},{day:%d.%m.%Y},{k * Y[i]:g}" for i, day in enumerate(pd.date_range("2020", periods=70))
+             for k, shop in ((1, "north"), (2, "01")) if k < 2 or i >= 20]  # fmt: skip
+    options = ["--id", "shop", "--out", "next.csv", "--plot", "next.svg", "--coverage", "0.5"]
+    assert run(rows, *options, target="sold", time="day") == 0
+    assert "2 series of 50-70 steps, 01.01.2020 to 10.03.2020" in capsys.readouterr().out
+    table = pd.read_csv("next.csv", dtype={"shop": str})
+    assert list(table) == ["shop", "day", "forecast", "lower_50", "upper_50"]
+    assert table["shop"].tolist() == ["north"] * 6 + ["01"] * 6 and table["day"][0] == "11.03.2020"
+    assert (table["upper_50"] >= table["lower_50"]).all()
+
+
+TIMES = {
+    "none": (None, "60"),
+    "years": (np.arange(1900, 1960), "1960"),
+    "hours": ([f"2020-01-0{1 + k // 24}T{k % 24:02}:00:00Z" for k in range(60)], "2020-01-03T12:00:00+0000"),
+    "summer": (
+        [f"2020-03-{29 + k // 24:02}T{k % 24:02}:00+0{1 + (k > 1)}:00" for k in [0, 1, *range(3, 61)]],
+        "2020-03-31T11:00+0000",
+    ),
+    "americans": ([f"{d:%m/%d/%Y}" for d in pd.date_range("2020", periods=60)], "03/01/2020"),
+    "backwards": (MONTHS[:60], "1954-01"),
+}
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_times_are_written_as_they_were_read(name, capsys):
+    dates, following = TIMES[name]
+    rows = lines(dates=dates) if dates is not None else lines()
+    rows = rows[:1] + rows[:0:-1] if name == "backwards" else rows
+    assert run(rows, "--out", "next.csv", "--no-backtest", time="ds" if dates is not None else None) == 0
+    table = pd.read_csv("next.csv", dtype=str)
+    assert table.iloc[0, 0] == following, capsys.readouterr().out
+
+
+def test_gaps_are_filled_on_request(capsys):
+    rows = lines(dates=pd.date_range("2020", periods=60).astype(str))
+    rows[30] = rows[30].split(",")[0] + ","
+    del rows[20:22]
+    for options in ([], ["--freq", "D"]):
+        assert run(rows, "--missing", "interpolate", "--out", "next.csv", *options) == 0
+        assert "season: 12" in capsys.readouterr().out
+    y = Y[:60].copy()
+    y[[19, 20, 29]] = np.interp([19, 20, 29], *[np.delete(x, [19, 20, 29]) for x in (np.arange(60), y)])
+    forecaster = SequenceForecaster(horizon=6, season=12, max_iter=1, random_state=0).fit(y)
+    np.testing.assert_allclose(pd.read_csv("next.csv")["forecast"], forecaster.predict(), rtol=1e-9)
+
+
+def test_without_a_file_to_write_it_is_printed(capsys):
+    assert run(lines(24), "--season", "none") == 0
+    said = capsys.readouterr().out
+    assert "1951-06" in said and "season: 1\n" in said
+
+
+def test_a_series_that_never_changes(capsys):
+    rows = ["y", *["5"] * 60]
+    assert run(rows, "--season", "auto", "--out", "next.csv", time=None) == 0
+    np.testing.assert_allclose(pd.read_csv("next.csv").iloc[:, 1:], 5)
+    assert "nan" in capsys.readouterr().out
+
+
+def test_a_short_file_has_no_backtest(capsys):
+    assert run(lines(20)) == 0
+    assert "no backtest: it needs 25 rows" in capsys.readouterr().out
+
+
+def changed(place, line):
+    rows = lines()
+    rows[place] = line
+    return rows
+
+
+WRONG = {
+    "column": (lines(), ["--target", "Y"], r"no column 'Y' \(is it 'y'\?\); it has: ds, y"),
+    "columns": (lines(), ["--time", "y"], "do not name different columns"),
+    "separator": (lines(header="ds;y"), [], "no column 'ds'.*; it has: ds;y"),
+    "date": (changed(7, "1949-31,1"), [], "line 8: ds is '1949-31', no date like the others"),
+    "no_date": (changed(7, ",1"), [], "line 8: there is no ds"),
+    "mixed": (lines(dates=[f"{d:%d/%m/%Y}" for d in pd.date_range("2020", periods=12)]), [], "may be read as"),
+    "zones": (changed(7, "1949-07-01T00:00+02:00,1"), [], "ds cannot be read, pass another --date-format"),
+    "number": (changed(9, '1949-09,"1,5"'), [], "line 10: y is '1,5': write a number such as 1234.5"),
+    "nan": (changed(9, "1949-09,"), [], "line 10: there is no y: fill it in, or see --missing"),
+    "twice": (changed(9, "1949-08,1"), [], "line 10: there was a row of '1949-08-01 00:00:00' before: keep one.* --id"),
+    "gap": (lines()[:30] + lines()[32:], [], "gap: 1951-06-01 is missing.*pass --missing interpolate"),
+    "off": (lines(), ["--freq", "QS"], "line 3: .*1949-02-01.* is not at the frequency QS"),
+    "frequency": (lines(), ["--freq", "fortnight"], "fortnight"),
+    "short": (lines(18), [], "the longest series has 18 rows; .* needs 19"),
+    "empty": ([""], [], "data.csv is no table"),
+    "no_rows": (["ds,y"], [], "data.csv has no rows"),
+    "ragged": (changed(9, "1949-09,1,2,3"), [], "data.csv is no table.* line 10"),
+    "out": (lines(), ["--out", "nowhere/next.csv"], "nowhere/next.csv cannot be written"),
+    "folder": (lines(), ["--plot", "folder.png"], "folder.png cannot be written"),
+    "picture": (lines(), ["--plot", "next.jpeg2"], "Format 'jpeg2' is not supported .*png"),
+    "itself": (lines(), ["--out", "./data.csv"], "is the file to read"),
+    "infinite": (changed(9, "1949-09,inf"), [], "is infinite at step 8"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_told_in_a_line(name, folder, capsys):
+    rows, options, text = WRONG[name]
+    (folder / "folder.png").mkdir()
+    assert run(rows, *options) == 2
+    said, error = capsys.readouterr()
+    assert re.match(f"error: .*{text}", error) and error.count("\n") == 1 and "epoch" not in error, error
+    assert {path.name for path in folder.iterdir()} == {"data.csv", "folder.png"}
+
+
+def test_a_file_that_is_not_there_or_is_no_text(folder, capsys):
+    assert main(["forecast", "none.csv", "--target", "y", *QUICK]) == 2
+    assert capsys.readouterr().err == "error: none.csv: No such file or directory\n"
+    (folder / "data.csv").write_bytes(b"ds,y\n\xff\xfe,1\n")
+    assert main(["forecast", "data.csv", "--target", "y", *QUICK]) == 2
+    assert "data.csv is no table" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--horizon", "0"], ["--coverage", "80"], ["--season", "month"], ["--epochs", "many"], ["--hidden", "3"]],
+)
+def test_options_that_are_none(options, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run(lines(), *options)
+    assert stopped.value.code == 2 and options[0] in capsys.readouterr().err
+
+
+def test_help_tells_what_there_is(capsys):
+    for words in ([], ["forecast"]):
+        with pytest.raises(SystemExit) as stopped:
+            main([*words, "--help"])
+        assert stopped.value.code == 0 and "forecast" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("package, extra", [("pandas", "pandas"), ("matplotlib", "plot")])
+def test_what_is_not_installed_is_named(package, extra):
+    code = f"import sys; sys.modules[{package!r}] = None; from fastrnn.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "forecast", write(lines()), "--target", "y", *QUICK, "--plot", "next.png"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and f'pip install "fastrnn[{extra}]"' in done.stderr, done.stderr
+
+
+def test_no_half_file_is_left(monkeypatch, folder):
+    write(["old"], "next.csv")
+
+    def fail(self, path, **options):
+        write(["half"], path)
+        raise OSError("no space left")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
+    assert run(lines(), "--no-backtest", "--out", "next.csv") == 2
+    assert (folder / "next.csv").read_text() == "old\n"
+    assert {path.name for path in folder.iterdir()} == {"data.csv", "next.csv"}
+
+
+def test_as_a_process():
+    command = [sys.executable, "-m", "fastrnn", "forecast", write(lines()), "--target", "x", *QUICK]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+    command[command.index("x")] = "y"
+    done = subprocess.run([*command, "--time", "ds"], capture_output=True, text=True)
+    assert done.returncode == 0 and "1954-06" in done.stdout
