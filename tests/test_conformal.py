@@ -35,7 +35,7 @@ def test_paths_have_the_spread_of_the_process(reverting):
     assert np.abs(paths.std(axis=0) / spread - 1).max() < 0.15
     direct = forecaster(**options).fit(reverting).predict_quantiles([0.1, 0.5, 0.9])
     assert np.abs(np.quantile(paths, [0.1, 0.5, 0.9], axis=0).T - direct).max() < 0.35
-    assert np.abs(recursive.predict_quantiles([0.1, 0.5, 0.9]) - direct).max() < 0.5
+    assert np.abs(recursive.predict_quantiles([0.1, 0.5, 0.9]) - direct).max() < 0.7  # of 200 paths
     assert np.corrcoef(paths[:, 3], paths[:, 4])[0, 1] > 0.4  # each goes on from itself
 
 
@@ -142,3 +142,10 @@ def test_too_few_errors():
     for coverage in (0, 1, -0.5, 80):
         with pytest.raises(ValueError, match="coverage == "):
             model.predict_interval(coverage)
+
+
+def test_what_is_read_from_paths_does_not_depend_on_the_company():
+    model = forecaster(strategy="recursive", random_state=None).fit([Y, SHORT])
+    found = model.predict_quantiles()
+    assert_same_bits(model.predict_quantiles(history=SHORT), found[1])
+    assert_same_bits(model.predict_quantiles(history=[SHORT, Y]), found[::-1])

@@ -252,11 +252,21 @@ def test_levels_that_were_not_fitted():
         Quantiles(LEVELS).quantiles(np.zeros(4), [0.5, 0.3])
 
 
-@pytest.mark.parametrize("name", ["squared_error", "absolute_error", "quantile"])
+@pytest.mark.parametrize("name", ["squared_error", "absolute_error"])
 def test_no_distribution(name):
     model = likelihood(name, LEVELS)
     with pytest.raises(ValueError, match=f"loss='{name}' knows no distribution to draw from: fit with 'gaussian'"):
-        model.sample(np.zeros((2, model.n_parameters)), np.random.default_rng(0))
-    if name != "quantile":
-        with pytest.raises(ValueError, match=f"loss='{name}' knows no quantiles: fit with loss='quantile'"):
-            model.quantiles(np.zeros((2, 1)), [0.5])
+        model.sample(np.zeros((2, 1)), np.random.default_rng(0))
+    with pytest.raises(ValueError, match=f"loss='{name}' knows no quantiles: fit with loss='quantile'"):
+        model.quantiles(np.zeros((2, 1)), [0.5])
+
+
+def test_draws_between_quantiles_have_them():
+    levels = np.array([0.05, 0.3, 0.5, 0.9])
+    values = np.array([[3.0, -1.0, 0.5, 7.0], [0.0, 1.0, 2.0, 3.0]])
+    draws = Quantiles(levels).sample(np.repeat(values[:, np.newaxis], 100_000, axis=1), np.random.default_rng(0))
+    assert_within(0.05, np.sort(values), np.quantile(draws, levels, axis=1).T)
+    normal = Quantiles(levels).sample(np.tile(ndtri(levels), (100_000, 1)), np.random.default_rng(0))
+    assert_within(0.02, ndtri([0.01, 0.99]), np.quantile(normal, [0.01, 0.99]))  # beyond the outermost as well
+    with pytest.raises(ValueError, match="one quantile is no distribution to draw from"):
+        Quantiles([0.5]).sample(np.zeros((2, 1)), np.random.default_rng(0))

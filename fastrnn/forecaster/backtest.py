@@ -163,12 +163,12 @@ def cut_up(panel, firsts, step, horizon, model):
     return Cut(panel, numbers, firsts[numbers] + step * turns, turns, horizon, model.lens.lags[0])
 
 
-def answers(model, panel, *, horizon, levels, rng):
-    """Points, and the quantiles of `levels` (Q,) if there are any, (m, horizon, C, 1 + Q); `rng()` is to draw by."""
+def answers(model, panel, *, horizon, levels, seed):
+    """Points, and the quantiles of `levels` (Q,) if there are any, (m, horizon, C, 1 + Q)."""
     points = model.points(panel, horizon)[..., np.newaxis]
     if levels is None:
         return points
-    return np.concatenate([points, model.quantiles(panel, horizon, levels, rng())], axis=-1)
+    return np.concatenate([points, model.quantiles(panel, horizon, levels, seed)], axis=-1)
 
 
 def in_portions(cut, forecast):

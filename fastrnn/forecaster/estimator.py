@@ -4,6 +4,7 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
@@ -295,7 +296,8 @@ class SequenceForecaster(Learning):
         Returns
         -------
         As `predict`, with a last axis (Q,); of a pandas Series a DataFrame with a column a quantile
-            They never cross.  Of a recursive model they are read from 200 drawn paths.
+            They never cross.  Of a recursive model they are read from 200 drawn paths, for which
+            random_state=None is 0.
 
         Raises
         ------
@@ -305,7 +307,7 @@ class SequenceForecaster(Learning):
         panel, horizon = self._given(horizon, history, past, future, static)
         levels = np.atleast_1d(self._shape["quantiles"] if quantiles is None else quantiles).astype(np.float64)
         with self._computing():
-            values = self._model.quantiles(panel, horizon, levels, self._rng())
+            values = self._model.quantiles(panel, horizon, levels, self._seed)
         return panel.form.container(values, levels.tolist())
 
     def predict_interval(self, coverage=0.8, horizon=None, history=None, future=None, *, past=None, static=None):
@@ -339,7 +341,7 @@ class SequenceForecaster(Learning):
         with self._computing():
             if self._calibration is None:
                 tail = (1 - coverage) / 2
-                values = self._model.quantiles(panel, horizon, np.array([tail, 1 - tail]), self._rng())
+                values = self._model.quantiles(panel, horizon, np.array([tail, 1 - tail]), self._seed)
             else:
                 points = self._model.points(panel, horizon)
                 view = View(panel.series, self._model.lens)
@@ -369,8 +371,10 @@ class SequenceForecaster(Learning):
         """
         check_scalar(n_paths, "n_paths", Integral, min_val=1)
         panel, horizon = self._given(horizon, history, None, future, static)
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        seeds = rng.randint(2**32, size=len(panel.series), dtype=np.uint64)
         with self._computing():
-            paths = self._model.paths(panel, n_paths, horizon, self._rng(random_state))
+            paths = self._model.paths(panel, n_paths, horizon, seeds)
         values = panel.form.container(paths.transpose(0, 2, 3, 1), list(range(n_paths)))
         if panel.form.kind not in ("array", "list"):
             return values
@@ -486,7 +490,7 @@ class SequenceForecaster(Learning):
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)
         levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
-        forecast = partial(answers, horizon=horizon, levels=levels, rng=self._rng)
+        forecast = partial(answers, horizon=horizon, levels=levels, seed=self._seed)
         with self._computing():
             found = refitted(cut, self, refit, forecast) if refit else in_portions(cut, partial(forecast, self._model))
         points, quantiles = found[..., 0], found[..., 1:]

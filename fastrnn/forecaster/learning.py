@@ -6,7 +6,6 @@ from functools import cached_property
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn import threads
@@ -171,9 +170,10 @@ class Learning(SequenceEstimator):
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
         return stack
 
-    def _rng(self, random_state=None):
-        seed = self.random_state if random_state is None else random_state
-        return np.random.default_rng(check_random_state(seed).randint(2**32, dtype=np.uint64))
+    @property
+    def _seed(self):
+        """Of what quantiles are read from: one model says one thing."""
+        return self.random_state if isinstance(self.random_state, Integral) else 0
 
     def _given(self, horizon, history, past, future, static):
         """The `Panel` to forecast from, and for how many steps."""

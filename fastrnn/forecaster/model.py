@@ -132,12 +132,12 @@ class Model:
     def _point(self, parameters):
         return self.likelihood.point(parameters)[..., np.newaxis]
 
-    def quantiles(self, panel, horizon, levels, rng):
-        """(n, horizon, C, L) for levels (L,)."""
+    def quantiles(self, panel, horizon, levels, seed):
+        """(n, horizon, C, L) for levels (L,); where they are read from paths, all series draw alike."""
         if not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"quantiles={levels.tolist()}; expected numbers between 0 and 1")
         if self.is_recursive:
-            paths = self.paths(panel, PATHS, horizon, rng)
+            paths = self.paths(panel, PATHS, horizon, [seed] * len(panel.series))
             return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)
         if horizon > self.horizon:
             raise ValueError(
@@ -146,24 +146,27 @@ class Model:
             )
         return self.checked(self.forecast(panel, lambda p: self.likelihood.quantiles(p, levels))[:, :horizon])
 
-    def paths(self, panel, n_paths, horizon, rng):
-        """Drawn paths (n, n_paths, horizon, C), those of a few series at once."""
+    def paths(self, panel, n_paths, horizon, seeds):
+        """Drawn paths (n, n_paths, horizon, C), those of a few series at once, each by its own seed."""
         if not self.is_recursive:
-            raise ValueError(
-                "paths are drawn step by step: fit with strategy='recursive' and loss='gaussian', 'student_t' or "
-                "'negative_binomial'"
-            )
-
-        def draw(parameters):
-            return self.likelihood.sample(parameters, rng)[..., np.newaxis]
-
+            raise ValueError("paths are drawn step by step: fit with strategy='recursive'")
         every = np.arange(len(panel.series))
         at_once = max(1, DRAWN_AT_ONCE // (n_paths * (self.lens.first + 1 + horizon)))
         drawn = []
         for numbers in np.split(every, every[at_once::at_once]):
             some = panel.upto(panel.series.lengths[numbers], numbers)
-            drawn.append(self._unrolled(some, n_paths, horizon, draw))
+            drawn.append(self._unrolled(some, n_paths, horizon, self._drawing([seeds[k] for k in numbers])))
         return self.checked(np.concatenate(drawn))
+
+    def _drawing(self, seeds):
+        """What draws one number a parameter: what a series draws does not depend on those beside it."""
+        generators = [np.random.default_rng(seed) for seed in seeds]
+
+        def draw(parameters):
+            parts = zip(np.split(parameters, len(seeds)), generators, strict=True)
+            return np.concatenate([self.likelihood.sample(part, rng) for part, rng in parts])[..., np.newaxis]
+
+        return draw
 
     def checked(self, values):
         """Values (n, ...), which must be finite."""
