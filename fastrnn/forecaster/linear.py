@@ -89,7 +89,7 @@ class Linear:
     def unseen(self, view, rows, folds):
         """Likewise, each by the weights that were fitted without it."""
         X, out = view.window(rows), np.empty((len(rows), self.horizon, view.levels.shape[1]))
-        for k in np.unique(folds):  # few rows leave folds empty
+        for k in np.unique(folds):
             chosen = np.flatnonzero(folds == k)
             out[chosen] = self._shaped(X[chosen].reshape(-1, self.reach) @ self._folds[k], chosen.size)
         return out
