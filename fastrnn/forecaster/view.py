@@ -14,7 +14,7 @@ from fastrnn.sequences import Sequences
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
 FLATTEST = 1e-6
-"""Of its mean, how far such a channel's values are apart at least: else a logarithm is a straight line and takes digits."""
+"""Of its mean, how far its values are apart at least: else a logarithm is a straight line, and takes digits."""
 LONGEST_SEASON = 400
 """That season="auto" looks for."""
 
