@@ -132,8 +132,8 @@ class SequenceForecaster(Learning):
         As given or found; [1] if there is none.
     linear_coef_ : ndarray (horizon, linear_lags)
         Of the linear regression: for each step ahead the share of each last value, the latest first, in differences
-        from the very last; in its own place the first is the drift a step has.  All 0 if it would not have helped
-        where it was not fitted.
+        from the very last; in its own place the first is the drift a step has.  With neither difference they are from
+        the centre, and there is no drift.  All 0 if it would not have helped where it was not fitted.
     n_features_in_ : int
         Channels.
     loss_curve_ : list of float
