@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import reference as ref
+from reference import assert_within
 from samples import assert_slope
 from scipy import stats
+from scipy.special import ndtri
 from sklearn.metrics import mean_pinball_loss
 
 from fastrnn.likelihoods import LIKELIHOODS, Absolute, NegativeBinomial, Quantiles, StudentT, likelihood

@@ -23,7 +23,6 @@ from fastrnn.forecaster.backtest import (
 )
 from fastrnn.forecaster.learning import Learning
 from fastrnn.forecaster.panel import Panel
-from fastrnn.forecaster.view import View
 from fastrnn.frames import read_series
 from fastrnn.likelihoods import LIKELIHOODS
 from fastrnn.metrics import mase
@@ -133,8 +132,8 @@ class SequenceForecaster(Learning):
         As given or found; [1] if there is none.
     linear_coef_ : ndarray (horizon, linear_lags)
         Of the linear regression: for each step ahead the share of each last value, the latest first, in differences
-        from the very last; in its own place the first is the drift a step has.  All 0 if it would not have helped
-        where it was not fitted.
+        from the very last; in its own place the first is the drift a step has.  With neither difference they are from
+        the centre, and there is no drift.  All 0 if it would not have helped where it was not fitted.
     n_features_in_ : int
         Channels.
     loss_curve_ : list of float
@@ -339,13 +338,7 @@ class SequenceForecaster(Learning):
         check_scalar(coverage, "coverage", Real, min_val=0, max_val=1, include_boundaries="neither")
         panel, horizon = self._given(horizon, history, past, future, static)
         with self._computing():
-            if self._calibration is None:
-                tail = (1 - coverage) / 2
-                values = self._model.quantiles(panel, horizon, np.array([tail, 1 - tail]), self._seed)
-            else:
-                points = self._model.points(panel, horizon)
-                view = View(panel.series, self._model.lens)
-                values = self._model.checked(conformal.interval(view, points, self._calibration, coverage))
+            values = self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)
         return panel.form.container(values, ["lower", "upper"])
 
     def sample_paths(self, n_paths=100, horizon=None, history=None, future=None, *, static=None, random_state=None):

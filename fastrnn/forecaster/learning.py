@@ -66,7 +66,8 @@ class Learning(SequenceEstimator):
             linear.fit(view, rows, folds)
         self.linear_coef_ = linear.whole.parameters["weight"].copy()
         beside = panel.features(view.owner[rows], rows - view.offsets[view.owner[rows]], block)
-        self._features = [beside.mean(axis=0), np.where((scale := beside.std(axis=0)) > 0, scale, 1.0)]
+        mean, scale = beside.mean(axis=0), beside.std(axis=0)
+        self._features = [mean, np.where(scale > 1e-14 * np.abs(mean), scale, 1.0)]  # a mean is rounded
         model = Model(
             lens, block, self.context_, linear, answers, self._features, self.dtype, self.strategy == "recursive"
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.base import check_finite
+from fastrnn.forecaster import conformal
 from fastrnn.forecaster.linear import ROWS, Linear
 from fastrnn.forecaster.view import Lens, View
 from fastrnn.likelihoods import NegativeBinomial
@@ -145,6 +146,15 @@ class Model:
                 f"horizon={horizon}, or with strategy='recursive'"
             )
         return self.checked(self.forecast(panel, lambda p: self.likelihood.quantiles(p, levels))[:, :horizon])
+
+    def intervals(self, panel, horizon, coverage, errors, seed):
+        """(n, horizon, C, 2), round the points by what forecasts have missed, if there are such errors (horizon, m)."""
+        if errors is None:
+            tail = (1 - coverage) / 2
+            return self.quantiles(panel, horizon, np.array([tail, 1 - tail]), seed)
+        view = View(panel.series, self.lens)
+        values = self.checked(conformal.interval(view, self.points(panel, horizon), errors, coverage))
+        return np.maximum(np.rint(values), 0) if self.of_counts else values
 
     def paths(self, panel, n_paths, horizon, seeds):
         """Drawn paths (n, n_paths, horizon, C), those of a few series at once, each by its own seed."""

@@ -8,13 +8,14 @@ from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from fastrnn.sequences import Sequences
 
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
 FLATTEST = 1e-6
-"""Of its mean, how far such a channel's values are apart at least: else a logarithm only takes digits."""
+"""Of its mean, how far its values are apart at least: else a logarithm is a straight line, and takes digits."""
 LONGEST_SEASON = 400
 """That season="auto" looks for."""
 
@@ -22,8 +23,9 @@ LONGEST_SEASON = 400
 def find_season(series):
     """The lag, from 2 on, at which the differences of the longest series are most alike; 1 if there is none.
 
-    Their autocorrelation there must be a local maximum, and beyond what noise has in 999 cases of 1000; and the values
-    must be more alike than they are half as far apart.
+    Their autocorrelation there must be a local maximum, and beyond what noise reaches at any lag in 19 cases of 20; and
+    the values must be more alike than they are half as far apart.  Of lags as good but for noise, as the multiples of a
+    season, the shortest is meant.
     """
     values = series[int(np.argmax(series.lengths))][:, 0]
     change = np.diff(values)
@@ -31,11 +33,15 @@ def find_season(series):
     if n < 6:
         return 1
     change = change - change.mean()
-    correlation = np.fft.irfft(np.abs(np.fft.rfft(change, 2 * n)) ** 2)[: min(LONGEST_SEASON, n // 3) + 2]
+    change /= max(np.abs(change).max(), np.finfo(float).tiny)  # whose squares would vanish
+    longest = min(LONGEST_SEASON, n // 3)
+    correlation = np.fft.irfft(np.abs(np.fft.rfft(change, 2 * n)) ** 2)[: longest + 2]
     before, inner, after = correlation[:-2], correlation[1:-1], correlation[2:]
-    is_peak = (inner > before) & (inner >= after) & (inner > 3.3 / np.sqrt(n) * correlation[0])
+    noise = np.sqrt(1.5 / n) * correlation[0]  # Bartlett 1946, for differences of what is independent
+    is_peak = (inner > before) & (inner >= after) & (inner > ndtri(1 - 0.05 / longest) * noise)
     peaks = [lag for lag in np.flatnonzero(is_peak) + 1 if lag > 1 and _apart(values, lag) < _apart(values, lag // 2)]
-    return int(max(peaks, key=lambda lag: correlation[lag], default=1))
+    best = max(correlation[peaks], default=0)
+    return int(min((lag for lag in peaks if correlation[lag] >= best - 2 * noise), default=1))
 
 
 def _apart(values, lag):
