@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn.forecaster.view import ranges
 from fastrnn.frames import Form, read_covariates, read_series
-from fastrnn.sequences import Sequences
+from fastrnn.sequences import Sequences, as_steps
 
 LARGEST = 1e150
 """Value of a series; the squares of larger ones overflow."""
@@ -87,9 +87,9 @@ class Panel:
             found, form = read_covariates(static, self.form, "static")
             self.columns.update(labelled("static", form))
             return found.values
-        array = np.asarray(static, np.float64)
-        array = array.reshape(-1, 1) if array.ndim == 1 and self.form.is_many else np.atleast_2d(array)
-        if array.ndim != 2 or len(array) != self.form.n_series or not np.isfinite(array).all():
+        array = as_steps(np.atleast_1d(static), "static", False).astype(np.float64)
+        array = array.T if np.ndim(static) < 2 and not self.form.is_many else array
+        if len(array) != self.form.n_series or not np.isfinite(array).all():
             raise ValueError(
                 f"static has shape {np.shape(static)}; expected ({self.form.n_series}, K) finite numbers, a row for "
                 "each series"
