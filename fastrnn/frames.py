@@ -264,7 +264,8 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
     """
     is_long, columns = form.kind == "long", getattr(x, "columns", ())
     if is_long and not ("unique_id" in columns and (ahead is None or "ds" in columns)):
-        raise ValueError(f"{name} must be a DataFrame with unique_id and ds, as y was; got {type(x).__name__}")
+        times = "and ds" + " (unless it has a row a series)" * (ahead is None)
+        raise ValueError(f"{name} must be a DataFrame with unique_id {times}, as y was; got {type(x).__name__}")
     sequences, found = _read(x, name, missing, is_long, form)
     if found.n_series != form.n_series:
         raise ValueError(f"{name} has {found.n_series} series, but y has {form.n_series}")

@@ -63,9 +63,12 @@ class Quantiles:
     def quantiles(self, parameters, levels):
         """Those of levels that were fitted; sorted, so that they never cross (Chernozhukov et al. 2010)."""
         places = {round(level, 9): k for k, level in enumerate(self.levels.tolist())}
-        missing = [float(level) for level in levels if round(float(level), 9) not in places]
+        missing = [level for level in (round(float(level), 9) for level in levels) if level not in places]
         if missing:
-            raise ValueError(f"levels {missing} were not fitted; ask for those of {self.levels.tolist()}, or fit anew")
+            raise ValueError(
+                f"the quantiles {missing} were not fitted; ask for those of {self.levels.tolist()}, or fit with "
+                "quantiles= that hold them (intervals of any coverage: with calibration=)"
+            )
         return np.sort(parameters, axis=-1)[..., [places[round(float(level), 9)] for level in levels]]
 
     def sample(self, parameters, rng):

@@ -448,7 +448,7 @@ class SequenceForecaster(Learning):
             From one cut-off to the next.
         horizon : int, optional
             As for `predict`.
-        metrics : list of str or callables
+        metrics : str, callable, or list of such
             Of "mase", "rmsse", "smape", "mae", "rmse", "mean_quantile_loss" and "coverage" (between the outermost
             quantiles); or functions of (y_true, y_pred), both (m, horizon, C).
         refit : bool or int, default=False
@@ -475,10 +475,9 @@ class SequenceForecaster(Learning):
         check_is_fitted(self, "network_")
         check_scalar(step, "step", Integral, min_val=1)
         horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
-        unknown = [name for name in metrics if not (callable(name) or name in (*POINT, *OF_QUANTILES))]
-        if unknown:
-            known = ", ".join((*POINT, *OF_QUANTILES))
-            raise ValueError(f"metrics holds {unknown[0]!r}; expected some of {known}, or functions (y_true, y_pred)")
+        known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
+        for unknown in (name for name in metrics if not (callable(name) or name in known)):
+            raise ValueError(f"metrics holds {unknown!r}; expected some of {known}, or functions (y_true, y_pred)")
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)

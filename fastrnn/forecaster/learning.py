@@ -88,10 +88,12 @@ class Learning(SequenceEstimator):
         why = f"lags={lens.lags} and linear_lags={lens.reach}" + (
             f" and calibration={self.calibration}" * (held_back > 0)
         )
+        C = panel.series.values.shape[1]
+        of = f" of {C} channels (many series come as a list)" if C > 1 and not panel.form.is_many else ""
         for k in np.flatnonzero(lengths < needed):
             raise ValueError(
-                f"{panel.form.who(name, k)} has {lengths[k]} steps; {why} need {needed} to forecast from: give more, "
-                "leave it out, or lower season or linear_lags"
+                f"{panel.form.who(name, k)} has {lengths[k]} steps{of}; {why} need {needed} to forecast from: give "
+                "more, leave it out, or lower season or linear_lags"
             )
         block = 1 if self.strategy == "recursive" else self.horizon_
         if to_learn and lengths.max() < needed + block:

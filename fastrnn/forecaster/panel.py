@@ -6,10 +6,10 @@ import numpy as np
 
 from fastrnn.forecaster.view import ranges
 from fastrnn.frames import Form, read_covariates, read_series
-from fastrnn.sequences import Sequences
+from fastrnn.sequences import Sequences, as_steps
 
 LARGEST = 1e150
-"""Value of a series; the squares of larger ones overflow."""
+"""Value of a series or covariate; the squares of larger ones overflow."""
 
 
 @dataclass
@@ -78,6 +78,7 @@ class Panel:
     def _covariates(self, x, name, ahead, missing):
         found, form = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
         self._check_lengths(found, name, self.series.lengths + ahead)
+        check_size(found, form, name)
         self.columns.update(labelled(name, form))
         return found
 
@@ -85,14 +86,15 @@ class Panel:
         """(n, K), in the order of the form's series."""
         if self.form.kind == "long":
             found, form = read_covariates(static, self.form, "static")
+            check_size(found, form, "static")
             self.columns.update(labelled("static", form))
             return found.values
-        array = np.asarray(static, np.float64)
-        array = array.reshape(-1, 1) if array.ndim == 1 and self.form.is_many else np.atleast_2d(array)
-        if array.ndim != 2 or len(array) != self.form.n_series or not np.isfinite(array).all():
+        array = as_steps(np.atleast_1d(static), "static", False).astype(np.float64)
+        array = array.T if np.ndim(static) < 2 and not self.form.is_many else array
+        if len(array) != self.form.n_series or not (np.abs(array) <= LARGEST).all():
             raise ValueError(
-                f"static has shape {np.shape(static)}; expected ({self.form.n_series}, K) finite numbers, a row for "
-                "each series"
+                f"static has shape {np.shape(static)}; expected ({self.form.n_series}, K) finite numbers up to "
+                f"{LARGEST}, a row for each series"
             )
         return array
 
@@ -123,6 +125,7 @@ class Panel:
             return self
         more, form = read_covariates(future, self.form, "future", ahead=horizon, missing=missing)
         self._check_lengths(more, "future", np.full(len(self.series), horizon))
+        check_size(more, form, "future")
         self.check_columns(labelled("future", form))
         known, found = self.future.values.shape[1], more.values.shape[1]
         if known != found:
@@ -165,8 +168,8 @@ class Panel:
 
 def check_values(panel, name, is_log, is_count):
     """Series must be what numbers, logarithms or counts can be made of."""
-    values, series = panel.series.values, panel.series
-    faults = [(np.abs(values) > LARGEST, "too large: divide the series by a power of 10")]
+    check_size(panel.series, panel.form, name)
+    values, faults = panel.series.values, []
     if is_log:
         faults.append((values <= 0, "expected numbers above 0 under log=True: set log='auto'"))
     if is_count:
@@ -175,11 +178,21 @@ def check_values(panel, name, is_log, is_count):
             "expected counts 0, 1, 2, .. under loss='negative_binomial': use another loss",
         ))  # fmt: skip
     for wrong, text in faults:
-        if wrong.any():
-            row, channel = np.argwhere(wrong)[0]
-            k = series.number_of(row)
-            place = f"at step {row - series.offsets[k]}"
-            raise ValueError(f"{panel.form.who(name, k)} is {values[row, channel]} {place}; {text}")
+        refuse(wrong, text, panel.series, panel.form, name)
+
+
+def check_size(series, form, name):
+    """Squares of larger numbers would overflow."""
+    refuse(np.abs(series.values) > LARGEST, "too large: divide by a power of 10", series, form, name)
+
+
+def refuse(wrong, text, series, form, name):
+    """An error that names the first value which is wrong, if there is any."""
+    if wrong.any():
+        row, channel = np.argwhere(wrong)[0]
+        k = series.number_of(row)
+        place = f"at step {row - series.offsets[k]}"
+        raise ValueError(f"{form.who(name, k)} is {series.values[row, channel]} {place}; {text}")
 
 
 def labelled(name, form):
