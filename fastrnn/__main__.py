@@ -31,10 +31,8 @@ AS_OPTIONS = {
     "give its index a freq": "pass --freq, such as D or MS",
 }
 """What the library's errors advise, for somebody at a command line."""
-FORECAST = """Forecast the series in a CSV file. A backtest on its last rows shows first how good the forecasts are
-beside the simplest ones; then the model is fitted to all rows."""
-EXAMPLE = """Example: python -m fastrnn forecast sales.csv --time day --target sold --id shop --horizon 28 --season 7
---out forecast.csv --plot forecast.png"""
+EXAMPLE = "Example: fastrnn forecast sales.csv --time day --target sold --horizon 28 --out next.csv --plot next.png"
+WHAT = "Forecast the series in a CSV file; a backtest on its last rows, beside the simplest forecasts, comes first."
 
 
 def main(argv=None):
@@ -90,8 +88,7 @@ def _parser():
     parser = argparse.ArgumentParser(prog="fastrnn", description="Recurrent networks on the CPU.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="command")
-    what = FORECAST.split(".")[0].lower()
-    add = commands.add_parser("forecast", help=what, description=FORECAST, epilog=EXAMPLE).add_argument
+    add = commands.add_parser("forecast", help=WHAT, description=WHAT, epilog=EXAMPLE).add_argument
     add("data", help="CSV file with a row for each step of each series")
     add("--target", metavar="COLUMN", required=True, help="column of the numbers to forecast")
     add("--horizon", metavar="STEPS", type=steps, required=True, help="how many steps to forecast")
@@ -153,8 +150,9 @@ def _backtest(forecaster, y, sizes, needed):
     groups = y.groupby("unique_id", sort=False)
     forecaster.fit(y[groups.cumcount(ascending=False) >= k * horizon])
     tested = forecaster.backtest(y, step=horizon, metrics=("mase", "smape", "mae", "coverage"))
-    print(f"\nBacktest on the last {k * horizon} steps, which its fit has not seen (coverage: of the widest interval)")
-    print(f"{tested}\n")
+    print(
+        f"\nBacktest on the last {k * horizon} steps, unseen by its fit (coverage: of the widest interval)\n{tested}\n"
+    )
 
 
 def _write(args, forecaster, written):

@@ -26,8 +26,8 @@ class ForecastDisplay:
         The next steps, as forecast.
     intervals : dict of float to array (h, 2) or DataFrame, optional
         By coverage the lower and upper ends.
-    actual : array (up to h,) or pandas Series, optional
-        What came.
+    actual : array or pandas Series, optional
+        What came; drawn as far as the forecast goes.
     history_times, times : array (T,) and (h,), optional
         Where on the x axis they are; by default the index of a pandas Series, or the number of the step.
 
@@ -123,7 +123,7 @@ class ForecastDisplay:
         if y is not None:
             came, its = read_series(y, missing=forecaster.missing, form=form)
             form.follows(its, came.lengths)
-            came = came[k][:horizon, channel]
+            came = came[k][:, channel]
         display = cls(
             history=values[len(values) - shown :], median=median, intervals=intervals, actual=came,
             history_times=places[:shown], times=places[shown:],
@@ -150,7 +150,7 @@ class ForecastDisplay:
         ImportError
             Without matplotlib.
         ValueError
-            If lengths do not match.
+            If an interval's shape does not match.
         """
         return cls(history=history, median=median, intervals=intervals, actual=actual).plot(ax)
 
@@ -170,7 +170,7 @@ class ForecastDisplay:
         ImportError
             Without matplotlib.
         ValueError
-            If lengths do not match.
+            If an interval's shape does not match.
         """
         _check_matplotlib()
         import matplotlib.pyplot as plt
@@ -178,12 +178,11 @@ class ForecastDisplay:
         from matplotlib.dates import ConciseDateFormatter
 
         known, ahead = self._places()
-        self._check_lengths(len(ahead))
         ax = plt.subplots()[1] if ax is None else ax
         (self.history_line_,) = ax.plot(known, np.asarray(self.history), color="black", lw=1, label="history")
         self.actual_line_ = None
         if self.actual is not None:
-            came = np.asarray(self.actual)
+            came = np.asarray(self.actual)[: len(ahead)]
             (self.actual_line_,) = ax.plot(ahead[: len(came)], came, "k:o", lw=1, ms=3, label="what came", zorder=4)
         blue = np.array(to_rgb("C0"))
         (self.line_,) = ax.plot(ahead, np.asarray(self.median), color=0.7 * blue, lw=2, label="forecast", zorder=3)
@@ -207,21 +206,16 @@ class ForecastDisplay:
             return _axis(self.history.index), _axis(self.median.index)
         return np.arange(n), n + np.arange(h)
 
-    def _check_lengths(self, h):
-        for coverage, ends in self.intervals.items():
-            if np.shape(ends) != (h, 2):
-                raise ValueError(f"intervals[{coverage}] has shape {np.shape(ends)}; expected ({h}, 2), as median has")
-        if self.actual is not None and not 1 <= len(self.actual) <= h:
-            raise ValueError(f"actual has {len(self.actual)} steps; expected up to {h}, as median has")
-
     def _draw_fan(self, ax, ahead, colour):
         """From the narrowest, for the legend, which lies on top; opaque, so that it shows the shades as they are."""
         self.bands_, coverages = {}, sorted(self.intervals)
         for coverage, shade in zip(coverages, np.linspace(0.5, 0.2, len(coverages)), strict=True):
-            lower, upper = np.asarray(self.intervals[coverage]).T
+            ends = np.asarray(self.intervals[coverage])
+            if ends.shape != (len(ahead), 2):
+                raise ValueError(f"intervals[{coverage}] has shape {ends.shape}; expected ({len(ahead)}, 2), as median")
             style = {"color": 1 - shade * (1 - colour), "lw": 8 if len(ahead) == 1 else 0, "zorder": 2 - coverage}
             label = f"{100 * coverage:.4g} % interval"
-            self.bands_[coverage] = ax.fill_between(ahead, lower, upper, label=label, **style)
+            self.bands_[coverage] = ax.fill_between(ahead, *ends.T, label=label, **style)
 
 
 def _check_matplotlib():

@@ -167,8 +167,8 @@ def test_what_cannot_be_drawn(name):
 def test_lengths_that_do_not_match():
     with pytest.raises(ValueError, match=r"intervals\[0.5\] has shape \(1, 2\); expected \(2, 2\)"):
         ForecastDisplay.from_predictions([1, 2], [3, 4], {0.5: [[2, 4]]})
-    with pytest.raises(ValueError, match="actual has 3 steps; expected up to 2"):
-        ForecastDisplay.from_predictions([1, 2], [3, 4], actual=[1, 2, 3])
+    display = ForecastDisplay.from_predictions([1, 2], [3, 4], actual=[1, 2, 3])
+    same(display.actual_line_.get_ydata(), [1, 2])
 
 
 def test_matplotlib_is_asked_for_only_to_draw():
