@@ -5,7 +5,8 @@ side, in scaled units.
 
 - ``loss(outputs, targets, weights)``, for targets (S, D) and weights (S,), is the sum over rows of weight times the
   mean loss of the D numbers, with its gradient (S, D P) in the outputs' dtype, as those of `fastrnn.losses`.
-- ``start()`` (P,) is the bias for the head to begin with: that of a standard normal, or near it.
+- ``start(targets)`` (D, P), for some of the targets, is the bias for the head to begin with: that of a normal
+  distribution about 0 as wide as they are.
 - ``point(parameters)``, for parameters (..., P) in float64, is one number each, the median or, of `Squared`, the mean.
 - ``quantiles(parameters, levels)`` (..., L) and ``sample(parameters, rng)``, one draw each, are for those that know a
   distribution; ValueError from others.
@@ -49,9 +50,8 @@ class Quantiles:
         pinball(d_outputs, losses, outputs, targets, weights, self.levels)
         return float((losses * weights).sum()), d_outputs
 
-    def start(self):
-        """Half as wide: what a linear forecast misses is less than the scale."""
-        return 0.5 * ndtri(self.levels)
+    def start(self, targets):
+        return _spread(targets)[:, np.newaxis] * ndtri(self.levels)
 
     def point(self, parameters):
         """The median; if it is not among the levels, between its neighbours, or the level nearest to it."""
@@ -104,8 +104,8 @@ class _Terms:
                 d_outputs[rows, :, k] = slope * factor
         return float((losses * weights).sum()), d_outputs.reshape(S, D * P)
 
-    def start(self):
-        return np.zeros(self.n_parameters)
+    def start(self, targets):
+        return np.zeros((targets.shape[1], self.n_parameters))
 
     def point(self, parameters):
         return parameters[..., 0]
@@ -152,8 +152,9 @@ class Gaussian(_Terms):
         losses = 0.5 * z**2 + np.log(scale) + 0.5 * log(2 * pi)
         return losses, (-z / scale, (1 - z**2) / scale * d_scale)
 
-    def start(self):
-        return np.array([0.0, _inverse_softplus(1 - LEAST_SCALE)])
+    def start(self, targets):
+        spread = np.maximum(_spread(targets), 2 * LEAST_SCALE)
+        return np.stack([np.zeros_like(spread), _inverse_softplus(spread - LEAST_SCALE)], axis=1)
 
     def quantiles(self, parameters, levels):
         return _located(parameters, ndtri(levels))
@@ -179,9 +180,10 @@ class StudentT(_Terms):
         of_df = polyval(t, _slope_of_df.astype(t.dtype)) * t**2 + 0.5 * (bend - pull * square * t)
         return losses, (-pull * z / scale, (1 - pull * square) / scale * d_scale, of_df * d_df)
 
-    def start(self):
+    def start(self, targets):
         """With ten degrees of freedom."""
-        return np.array([0.0, _inverse_softplus(1 - LEAST_SCALE), _inverse_softplus(8)])
+        of_normal = Gaussian.start(self, targets)
+        return np.column_stack([of_normal, np.full(len(of_normal), _inverse_softplus(8))])
 
     def quantiles(self, parameters, levels):
         return _located(parameters, stdtrit(self._df(parameters), levels))
@@ -255,6 +257,12 @@ def _no_samples(loss):
     )
 
 
+def _spread(targets):
+    """Of targets (n, D) as that of a normal distribution of whose ends a tenth is cut off, (D,)."""
+    low, high = np.quantile(targets, [0.1, 0.9], axis=0)
+    return (high - low) / (2 * ndtri(0.9))
+
+
 def _located(parameters, standard):
     """Standard quantiles or draws (..., L) about the mean, or median, with the scale of parameters (..., P)."""
     return parameters[..., :1] + _softplus(parameters[..., 1:2], LEAST_SCALE)[0] * standard
@@ -267,7 +275,7 @@ def _softplus(x, least):
 
 
 def _inverse_softplus(y):
-    return np.log(np.expm1(y))
+    return y + np.log(-np.expm1(-y))
 
 
 def _fit_of_df():

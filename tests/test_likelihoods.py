@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import reference as ref
-from reference import assert_within
 from samples import assert_slope
 from scipy import stats
 from scipy.special import ndtri
@@ -182,18 +181,21 @@ def test_a_ratio_beyond_its_limit_finds_the_way_back():
 
 @every_likelihood
 def test_forecasts_begin_as_a_normal(name):
-    model = likelihood(name, LEVELS)
-    start = model.start()
-    assert start.shape == (model.n_parameters,) and start.dtype == np.float64
+    model, spreads = likelihood(name, LEVELS), np.array([0.5, 3.0])
+    sample = spreads * stats.norm.ppf(np.linspace(0.0005, 0.9995, 1000))[:, np.newaxis]
     if name == "negative_binomial":
         _, outputs, targets, _ = draw(name)
-        outputs[:] = np.tile(start, 5)
+        start = model.start(targets)
+        assert start.shape == (5, 2)
+        outputs[:] = start.ravel()
         assert np.allclose(frozen(name, parameters_of(name, outputs, targets)).mean(), targets[..., 1])
         return
-    assert abs(model.point(start)) < 1e-12
+    start = model.start(sample)
+    assert start.shape == (2, model.n_parameters) and start.dtype == np.float64
+    assert np.abs(model.point(start)).max() < 1e-12
     if name in ("quantile", "gaussian", "student_t"):
-        tolerance, scale = 0.1 if name == "student_t" else 1e-12, 0.5 if name == "quantile" else 1
-        ref.assert_within(tolerance, model.quantiles(start, LEVELS), scale * stats.norm.ppf(LEVELS))
+        expected = spreads[:, np.newaxis] * stats.norm.ppf(LEVELS)
+        ref.assert_within(0.12 if name == "student_t" else 5e-3, expected, model.quantiles(start, LEVELS))
 
 
 @every_distribution
@@ -250,7 +252,7 @@ def test_levels_lie_between_0_and_1(levels):
 
 
 def test_levels_that_were_not_fitted():
-    with pytest.raises(ValueError, match=r"levels \[0.3\] were not fitted; ask for those of \[0.1, 0.25, 0.5, 0.9\]"):
+    with pytest.raises(ValueError, match=r"the quantiles \[0.3\] were not fitted; ask for those of \[0.1, 0.25, 0.5, 0.9\]"):
         Quantiles(LEVELS).quantiles(np.zeros(4), [0.5, 0.3])
 
 
@@ -267,8 +269,8 @@ def test_draws_between_quantiles_have_them():
     levels = np.array([0.05, 0.3, 0.5, 0.9])
     values = np.array([[3.0, -1.0, 0.5, 7.0], [0.0, 1.0, 2.0, 3.0]])
     draws = Quantiles(levels).sample(np.repeat(values[:, np.newaxis], 100_000, axis=1), np.random.default_rng(0))
-    assert_within(0.05, np.sort(values), np.quantile(draws, levels, axis=1).T)
+    ref.assert_within(0.05, np.sort(values), np.quantile(draws, levels, axis=1).T)
     normal = Quantiles(levels).sample(np.tile(ndtri(levels), (100_000, 1)), np.random.default_rng(0))
-    assert_within(0.02, ndtri([0.01, 0.99]), np.quantile(normal, [0.01, 0.99]))  # beyond the outermost as well
+    ref.assert_within(0.02, ndtri([0.01, 0.99]), np.quantile(normal, [0.01, 0.99]))  # beyond the outermost as well
     with pytest.raises(ValueError, match="one quantile is no distribution to draw from"):
         Quantiles([0.5]).sample(np.zeros((2, 1)), np.random.default_rng(0))

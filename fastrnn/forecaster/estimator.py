@@ -477,7 +477,7 @@ class SequenceForecaster(Learning):
         horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
         known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
         for unknown in (name for name in metrics if not (callable(name) or name in known)):
-            raise ValueError(f"metrics holds {unknown!r}; expected some of {known}, or functions (y_true, y_pred)")
+            raise ValueError(f"metrics holds {unknown!r}; expected some of {str(known)[1:-1]}, or functions (y_true, y_pred)")
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)

@@ -21,6 +21,10 @@ AT_HAND = 2**27
 """Targets up to so many are computed once; of more each batch's anew."""
 
 
+SAMPLE = 4096
+"""Rows by whose targets the network's first answers go."""
+
+
 class Learning(SequenceEstimator):
     """What a `SequenceForecaster` does to fit, and before it forecasts."""
 
@@ -104,10 +108,11 @@ class Learning(SequenceEstimator):
             )
 
     def _start_at_shares(self, problem):
-        """Let forecasts begin with the spread that the likelihood starts from."""
-        start = likelihood(self.loss, self.quantiles).start()
-        bias = self.network_.head.parameters["bias"]
-        bias[...] = np.tile(start, bias.size // start.size)
+        """Let forecasts begin as those of the linear part, with the spread that its misses have."""
+        answers = likelihood(self.loss, self.quantiles)
+        some = problem.targets[np.unique(np.linspace(0, len(problem.targets) - 1, SAMPLE).astype(int))]
+        self.network_.head.parameters["weight"][...] = 0
+        self.network_.head.parameters["bias"][...] = answers.start(some).ravel()
         self.network_.changed()
 
     def _split(self, n, distances, rng):
