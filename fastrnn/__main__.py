@@ -243,7 +243,8 @@ def _refuse(wrong, what, text):
 
 def _times(text, args):
     """Numbers or dates, and a function that writes them."""
-    if args.date_format is None and text.str.fullmatch(r"-?\d{1,9}").all():
+    days = pd.to_datetime(text.where(text.str.fullmatch(r"(19|20)\d{6}")), format="%Y%m%d", errors="coerce")
+    if args.date_format is None and text.str.fullmatch(r"-?\d{1,9}").all() and days.isna().any():
         return text.astype(np.int64), str
     orders = {False, not text.iloc[0][:4].isdigit()}
     with warnings.catch_warnings(action="ignore"):  # that the day comes first

@@ -55,7 +55,7 @@ class SequenceForecaster(Learning):
         hundredth of their mean, and more than a millionth of it apart.
     scaling : {"mean", "standard", "robust"} or None, default="mean"
         What a series' differences from its base are divided by: the mean of their absolute values, their root mean
-        square, the median of their absolute values, or 1.
+        square, the median of their absolute values, or 1 (for series that are scaled already).
     linear_lags : int or "auto", default="auto"
         Last values that the linear regression reads; 0 for none.  "auto" is three times the longest season (up to 400,
         or one season), 36 without a season, and at most half of what the shortest series has beside the horizon.
@@ -379,7 +379,8 @@ class SequenceForecaster(Learning):
         Parameters
         ----------
         y : like y of `fit`
-            What came after the series of the fit (and of `update`).
+            What came after the series of the fit (and of `update`): as scikit-learn's searches split one series by
+            TimeSeriesSplit.  A list they would split by its series.
         future : as for `predict`
 
         Returns
@@ -477,7 +478,8 @@ class SequenceForecaster(Learning):
         horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
         known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
         for unknown in (name for name in metrics if not (callable(name) or name in known)):
-            raise ValueError(f"metrics holds {unknown!r}; expected some of {str(known)[1:-1]}, or functions (y_true, y_pred)")
+            names = ", ".join(known)
+            raise ValueError(f"metrics holds {unknown!r}; expected some of {names}, or functions (y_true, y_pred)")
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)
