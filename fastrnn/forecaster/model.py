@@ -160,9 +160,7 @@ class Model:
         drawn = []
         for numbers in np.split(every, every[at_once::at_once]):
             some = panel.upto(panel.series.lengths[numbers], numbers)
-            drawn.append(
-                self._unrolled(some, n_paths, horizon, lambda p: self.likelihood.sample(p, rng)[..., np.newaxis])
-            )
+            drawn.append(self._unrolled(some, n_paths, horizon, draw))
         return self._checked(np.concatenate(drawn))
 
     def _checked(self, values):
