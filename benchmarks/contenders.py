@@ -202,7 +202,7 @@ class Torch:
 
     def forecast(self, case):
         """Fit a loop over stretches of series."""
-        return forecast_fit.torch_contenders(self.name, case)
+        return [forecast_fit.torch_contender(self.name, case)]
 
     @staticmethod
     def _training(name, layer, forward):

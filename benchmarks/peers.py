@@ -15,7 +15,7 @@ models  a training step of a tagger, a generator and an encoder-decoder with att
         sequences to gradients, no optimiser; ragged-models likewise (`benchmarks.networks`)
 step    one step of one sequence, states carried along, median and 99th percentile (`benchmarks.steps`)
 fit     JapaneseVowels, bidirectional GRU of 64, 60 epochs; PyTorch with packed sequences
-forecast  a forecaster's fit on 64 series of 400 steps, three epochs (`benchmarks.forecast_fit`)
+forecast  a forecaster's fit on 64 series of 400 steps, ten epochs (`benchmarks.forecast_fit`)
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ TITLES = {
     "ragged-models": "Training step, whole network, ragged batch (lengths uniform in [T/4, T])",
     "step": "A step of one sequence, answered",
     "fit": "A whole fit: JapaneseVowels, bidirectional GRU of 64, 60 epochs",
-    "forecast": "A forecaster's fit: 64 series of 400 steps, three epochs",
+    "forecast": "A forecaster's fit: 64 series of 400 steps, ten epochs",
 }
 
 

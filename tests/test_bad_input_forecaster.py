@@ -229,7 +229,7 @@ def test_nothing_before_the_fit(call):
         (lambda m: m.predict(history=TWO), "history has 2 channels; the fit was on 1"),
         (lambda m: m.predict(history=with_nan(Y, 3)), "history is NaN at step 3"),
         (lambda m: m.predict(history=Y * 1e200), "history is .* at step 0; too large"),
-        (lambda m: m.predict_quantiles([0.3, 0.5]), r"the quantiles \[0.3\] were not fitted; ask for those of \[0.025, "),
+        (lambda m: m.predict_quantiles([0.3, 0.5]), r"quantiles \[0.3\] were not fitted; ask for those of \[0.025, "),
         (lambda m: m.predict_quantiles([2]), r"quantiles=\[2.0\]; expected numbers between 0 and 1"),
         (lambda m: m.predict_quantiles(horizon=4), "horizon=4, but quantiles are known for the 3 steps"),
         (lambda m: m.predict_interval(0.5), r"the quantiles \[0.25, 0.75\] were not fitted"),
