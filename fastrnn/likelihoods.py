@@ -66,7 +66,7 @@ class Quantiles:
         missing = [level for level in (round(float(level), 9) for level in levels) if level not in places]
         if missing:
             raise ValueError(
-                f"the quantiles {missing} were not fitted; ask for those of {self.levels.tolist()}, or fit with "
+                f"levels {missing} were not fitted; ask for those of {self.levels.tolist()}, or fit with "
                 "quantiles= that hold them (intervals of any coverage: with calibration=)"
             )
         return np.sort(parameters, axis=-1)[..., [places[round(float(level), 9)] for level in levels]]
