@@ -80,7 +80,7 @@ GRIDS |= {
 }
 GRIDS |= {
     "M4-Hourly": {"horizon": [48], "season": [24, [24, 168]], "learning_rate_init": [1e-3, 3e-3], "max_iter": [10, 20]},
-    "Hospital": {"horizon": [12], "season": [12], "learning_rate_init": [1e-3, 3e-3], "max_iter": [20, 50]},
+    "Hospital": {"horizon": [12], "season": [12], "learning_rate_init": [1e-4, 3e-4, 1e-3, 3e-3], "max_iter": [5, 20]},
     "ExchangeRate": {"horizon": [24], "season": ["auto", None], "linear_lags": [0, 1, "auto"]},
     "ETTh1": {"horizon": [24], "season": ["auto", 24, None], "learning_rate_init": [1e-3, 3e-3]},
     "Sunspots": {
