@@ -31,9 +31,9 @@ EVERY_TASK = TASKS + FORECASTS
 # SNIPS intents and JSB chorales (validation part). By trial on the validation part: G2P (Romanian's). First
 # guesses that met their bars there: EWT, SNIPS slots, RNNLG. First guesses: FloodModeling1, Covid3Month, SCAN,
 # tinyshakespeare, the names. Those of the generated tasks were found by trial, on other draws than the ones
-# reported; the bells' too. By `choose_settings`, before the test part: M4-Hourly, Hospital and Sunspots; the other forecasts are
-# by defaults, with the season that the set has and the horizon that is asked for. Those of the sunspots' stream, all
-# of which is test, by two seeds on the stream itself.
+# reported; the bells' too. By `choose_settings`, before the test part: M4-Hourly, Hospital and Sunspots; the other
+# forecasts are by defaults, with the season that the set has and the horizon that is asked for. Those of the sunspots'
+# stream, all of which is test, by two seeds on the stream itself.
 SETTINGS = {
     "JapaneseVowels": {"readout": "last"},
     "GunPoint": {"learning_rate_init": 1e-2, "max_iter": 200},
