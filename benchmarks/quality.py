@@ -92,7 +92,7 @@ SETTINGS |= {
     "AirPassengers, season alone": {"season": 12},
     "M4-Hourly": {"horizon": 48, "season": [24, 168], "learning_rate_init": 3e-3},
     "M4-Hourly, season alone": {"season": 24},
-    "Hospital": {"horizon": 12, "season": 12, "learning_rate_init": 1e-4, "max_iter": 5},
+    "Hospital": {"horizon": 12, "season": 12, "log": False, "learning_rate_init": 1e-4, "max_iter": 5},
     "Hospital, season alone": {"season": 12},
     "ExchangeRate": {"horizon": 24},
     "ETTh1": {"horizon": 24, "season": 24},
