@@ -252,9 +252,7 @@ def test_levels_lie_between_0_and_1(levels):
 
 
 def test_levels_that_were_not_fitted():
-    with pytest.raises(
-        ValueError, match=r"quantiles \[0.3\] were not fitted; ask for those of \[0.1, 0.25, 0.5, 0.9\]"
-    ):
+    with pytest.raises(ValueError, match=r"levels \[0.3\] were not fitted; ask for those of \[0.1, 0.25, 0.5, 0.9\]"):
         Quantiles(LEVELS).quantiles(np.zeros(4), [0.5, 0.3])
 
 
