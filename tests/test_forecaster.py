@@ -88,7 +88,7 @@ def test_every_loss(loss, strategy):
         assert (np.diff(found, axis=-1) >= 0).all()
         np.testing.assert_allclose(model.predict_interval(0.8), found[..., [0, 2]], rtol=1e-12)
         if strategy == "direct":
-                np.testing.assert_allclose(found[..., 1], model.predict(), rtol=1e-12)
+            np.testing.assert_allclose(found[..., 1], model.predict(), rtol=1e-12)
     else:
         with pytest.raises(ValueError, match=f"loss='{loss}' knows no"):
             model.predict_quantiles([0.1])
