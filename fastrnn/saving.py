@@ -5,7 +5,7 @@ from sklearn.pipeline import Pipeline
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.forecaster import SequenceForecaster
 from fastrnn.generator import SequenceGenerator
-from fastrnn.preprocessing import Tokenizer
+from fastrnn.preprocessing import SequenceScaler, Tokenizer
 from fastrnn.records import read_model
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
@@ -13,8 +13,8 @@ from fastrnn.storage import StorageError, check, strings, write
 from fastrnn.tagger import SequenceTagger
 
 KINDS = {cls.__name__: cls for cls in (
-    SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceTagger, SequenceToSequence,
-    Tokenizer, VectorToSequence,
+    SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceScaler, SequenceTagger,
+    SequenceToSequence, Tokenizer, VectorToSequence,
 )}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
 
@@ -27,7 +27,7 @@ def save(model, path):
 
     Parameters
     ----------
-    model : an estimator of fastrnn, a `preprocessing.Tokenizer`, or a Pipeline of them
+    model : an estimator of fastrnn, a Tokenizer or SequenceScaler of `preprocessing`, or a Pipeline of them
         Callbacks, a RandomState, the optimiser's memory and a Pipeline's own options are not saved, but of a learner of
         `fastrnn.online` all that it needs to go on; a tokenizer's parameters are those it was fitted with.
     path : str or path-like

@@ -1,0 +1,187 @@
+"""Scaling of sequences of any lengths."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from fastrnn.records import store
+from fastrnn.sequences import Sequences, as_sequences
+from fastrnn.storage import array, check, integer
+
+
+# Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
+class SequenceScaler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Bring the channels of sequences to a common scale.
+
+    Parameters
+    ----------
+    method : {"standard", "minmax", "robust"}, default="standard"
+        "standard" takes each channel's mean off and divides by its standard deviation, "minmax" maps its least value to
+        0 and its largest to 1, "robust" takes the median off and divides by the distance of the quartiles.
+    by : {"channel", "sequence"}, default="channel"
+        Whether these are of all steps of all sequences that `fit` was given, or of each sequence by itself: then levels
+        are lost, and shapes remain.
+
+    Attributes
+    ----------
+    center_, scale_ : ndarray (I,) or None
+        With by="channel", what is taken off and divided by; a channel that does not change is divided by 1.
+    n_features_in_ : int
+        Channels of a step.
+
+    Notes
+    -----
+    Sequences are taken as by the estimators: a list or 1-D object array of arrays (T_i, I) or (T_i,), or an array
+    (n, T, I) or (n, T); a 2-D one is n univariate sequences.  What comes back has the same form, in float64, or in
+    float32 if all of X is.
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceClassifier
+    >>> from fastrnn.datasets import load_japanese_vowels
+    >>> from fastrnn.preprocessing import SequenceScaler
+    >>> from sklearn.pipeline import make_pipeline
+    >>> X, y = load_japanese_vowels(split="train")
+    >>> scaled = SequenceScaler().fit_transform(X)
+    >>> scaled[0].shape == X[0].shape
+    True
+    >>> model = make_pipeline(SequenceScaler(), SequenceClassifier(max_iter=2, random_state=0)).fit(X, y)
+    """
+
+    _parameter_constraints = {
+        "method": [StrOptions({"standard", "minmax", "robust"})],
+        "by": [StrOptions({"channel", "sequence"})],
+    }
+
+    def __init__(self, *, method="standard", by="channel"):
+        store(self, locals())
+
+    def fit(self, X, y=None):
+        """Learn centre and scale.
+
+        Parameters
+        ----------
+        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X is no sequences of finite numbers; the message names the sequence.
+        """
+        self._validate_params()
+        sequences = as_sequences(X, "float64")
+        self.n_features_in_ = sequences.values.shape[1]
+        self.center_, self.scale_ = None, None
+        if self.by == "channel":
+            self.center_, self.scale_ = _center_and_scale(sequences.values, self.method)
+        return self
+
+    def transform(self, X):
+        """Scale.
+
+        Parameters
+        ----------
+        X : as for `fit`
+
+        Returns
+        -------
+        1-D object array of n arrays, or array (n, T, I) or (n, T) as X
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As `fit`; or for another number of channels.
+        """
+        return self._mapped(X, lambda values, center, scale: (values - center) / scale)
+
+    def inverse_transform(self, X):
+        """Undo `transform`; with by="sequence" there is no way back.
+
+        Parameters
+        ----------
+        X : as for `fit`
+
+        Returns
+        -------
+        As `transform`
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As `transform`; or with by="sequence".
+        """
+        check_is_fitted(self, "n_features_in_")
+        if self.center_ is None:
+            raise ValueError("by='sequence' keeps no sequence's own scale: there is no way back; fit with by='channel'")
+        return self._mapped(X, lambda values, center, scale: values * scale + center)
+
+    def _mapped(self, X, function):
+        check_is_fitted(self, "n_features_in_")
+        sequences = as_sequences(X, "float64", n_features=self.n_features_in_)
+        if self.center_ is not None:
+            rows = function(sequences.values, self.center_, self.scale_)
+        else:
+            parts = [sequences[k] for k in range(len(sequences))]
+            rows = np.concatenate([function(part, *_center_and_scale(part, self.method)) for part in parts])
+        return in_form_of(X, Sequences(rows, sequences.offsets))
+
+    def _record(self):
+        """The tree of a file."""
+        check_is_fitted(self, "n_features_in_")
+        fitted = {name: getattr(self, name) for name in ("n_features_in_", "center_", "scale_")}
+        return {"class": type(self).__name__, "parameters": self.get_params(), "fitted": fitted}
+
+    @classmethod
+    def _restored(cls, tree):
+        """The scaler of a tree; an error if there is none that fitting could have made."""
+        check(tree, {"class": cls.__name__, "parameters": dict, "fitted": dict}, "scaler")
+        check(tree["parameters"], {"method": str, "by": str}, "parameters")
+        scaler = cls(**tree["parameters"])
+        scaler._validate_params()
+        numbers = None
+        if scaler.by == "channel":
+            numbers = array("float64", tree["fitted"]["n_features_in_"])
+        rule = {"n_features_in_": integer(1), "center_": numbers, "scale_": numbers}
+        check(tree["fitted"], rule, "fitted")
+        vars(scaler).update(tree["fitted"])
+        return scaler
+
+
+def _center_and_scale(values, method):
+    """Of each column of values (S, I)."""
+    if method == "standard":
+        center, scale = values.mean(axis=0), values.std(axis=0)
+    elif method == "minmax":
+        center = values.min(axis=0)
+        scale = values.max(axis=0) - center
+    else:
+        low, center, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
+        scale = high - low
+    # A column that only rounding moves has no scale.
+    rounding = len(values) * np.finfo(np.float64).eps * np.abs(center)
+    return center, np.where(scale > rounding, scale, 1.0)
+
+
+def in_form_of(X, sequences):
+    """Sequences with the axes of the X that they were made of, and in float32 if all of that is."""
+    is_array = isinstance(X, np.ndarray) and X.dtype != object
+    parts = [X] if is_array else X
+    if all(getattr(part, "dtype", None) == np.float32 for part in parts):
+        sequences = Sequences(sequences.values.astype(np.float32), sequences.offsets)
+    if is_array:
+        return sequences.values.reshape(X.shape)
+    flat = [np.ndim(part) == 1 for part in X]
+    rows = sequences.split(sequences.values)
+    for k in np.flatnonzero(flat):
+        rows[k] = rows[k][:, 0]
+    return rows

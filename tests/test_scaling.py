@@ -1,0 +1,94 @@
+"""SequenceScaler: against scikit-learn's scalers on all steps, and each sequence by itself."""
+
+import numpy as np
+import pytest
+from samples import assert_same_bits, labelled, ragged, read_only
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+
+import fastrnn
+from fastrnn import SequenceClassifier
+from fastrnn.preprocessing import SequenceScaler
+
+OTHERS = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}
+X = [3 + 5 * x for x in ragged(12, I=2)]
+every_method = pytest.mark.parametrize("method", OTHERS)
+
+
+@every_method
+def test_by_channel_it_is_scikit_learns_of_all_steps(method):
+    scaler, rows = SequenceScaler(method=method).fit(X), np.concatenate(X)
+    expected = OTHERS[method]().fit(rows)
+    found = scaler.transform(X)
+    np.testing.assert_allclose(np.concatenate(found), expected.transform(rows), rtol=1e-12, atol=1e-12)
+    assert [len(x) for x in found] == [len(x) for x in X] and found.dtype == object
+    new = ragged(3, I=2, seed=5)
+    np.testing.assert_allclose(np.concatenate(scaler.transform(new)), expected.transform(np.concatenate(new)))
+    for a, b in zip(scaler.inverse_transform(found), X, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@every_method
+def test_by_sequence_each_is_scaled_by_itself(method):
+    scaler = SequenceScaler(method=method, by="sequence").fit(X)
+    for x, found in zip(X, scaler.transform(X), strict=True):
+        np.testing.assert_allclose(found, OTHERS[method]().fit_transform(x), rtol=1e-9, atol=1e-12)
+    assert_same_bits(scaler.transform(X[2:4]), scaler.transform(X)[2:4])
+    with pytest.raises(ValueError, match="by='sequence' keeps no sequence's own scale"):
+        scaler.inverse_transform(X)
+
+
+def test_what_comes_back_has_the_form_of_x():
+    cube = np.random.default_rng(0).standard_normal((4, 5, 2))
+    assert SequenceScaler().fit_transform(cube).shape == (4, 5, 2)
+    table = cube[..., 0]
+    scaled = SequenceScaler().fit_transform(table)
+    assert scaled.shape == (4, 5) and abs(scaled.mean()) < 1e-12
+    flat = SequenceScaler().fit_transform([x[:, 0] for x in X])
+    assert all(x.ndim == 1 for x in flat)
+    assert SequenceScaler().fit_transform(cube.astype(np.float32)).dtype == np.float32
+    assert SequenceScaler().fit_transform([x.astype(np.float32) for x in X])[0].dtype == np.float32
+
+
+def test_nothing_is_written_to():
+    frozen = [read_only(x) for x in X]
+    assert_same_bits(SequenceScaler().fit_transform(frozen), SequenceScaler().fit_transform(X))
+    strided = [np.asfortranarray(x) for x in X]
+    assert_same_bits(SequenceScaler().fit_transform(strided), SequenceScaler().fit_transform(X))
+
+
+@every_method
+def test_a_channel_that_does_not_change_is_only_shifted(method):
+    same = [np.column_stack([x[:, 0], np.full(len(x), 0.1)]) for x in X]
+    found = np.concatenate(SequenceScaler(method=method).fit_transform(same))
+    assert np.abs(found[:, 1]).max() < 1e-12
+
+
+def test_in_searches_and_files(tmp_path):
+    Z, y = labelled(24, n_classes=2)
+    model = make_pipeline(SequenceScaler(), SequenceClassifier(hidden_size=4, max_iter=3, random_state=0))
+    assert cross_val_score(model, Z, y, cv=2).shape == (2,)
+    search = GridSearchCV(model, {"sequencescaler__by": ["channel", "sequence"]}, cv=2).fit(Z, y)
+    best = search.best_estimator_
+    fastrnn.save(best, tmp_path / "model")
+    assert_same_bits(fastrnn.load(tmp_path / "model").predict_proba(Z), best.predict_proba(Z))
+    for by in ("channel", "sequence"):
+        scaler = SequenceScaler(by=by, method="robust").fit(X)
+        fastrnn.save(scaler, tmp_path / "scaler")
+        again = fastrnn.load(tmp_path / "scaler")
+        assert again.get_params() == scaler.get_params() == clone(scaler).get_params()
+        assert_same_bits(again.transform(X), scaler.transform(X))
+
+
+def test_bad_input():
+    with pytest.raises(NotFittedError):
+        SequenceScaler().transform(X)
+    with pytest.raises(ValueError, match=r"X\[1\] contains NaN or infinity \(at step 0"):
+        SequenceScaler().fit([[1.0], [np.nan]])
+    with pytest.raises(ValueError, match=r"X\[0\] has 3 features, but the fit was on 2"):
+        SequenceScaler().fit(X).transform(ragged(2, I=3))
+    with pytest.raises(ValueError, match="The 'method' parameter of SequenceScaler must be"):
+        SequenceScaler(method="mean").fit(X)
