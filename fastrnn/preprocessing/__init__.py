@@ -1,7 +1,19 @@
 """What is done to sequences before an estimator reads them."""
 
+from fastrnn.preprocessing.containers import (
+    from_channels_first,
+    from_concatenated,
+    from_long,
+    from_nan_padded,
+    to_channels_first,
+    to_concatenated,
+    to_long,
+)
 from fastrnn.preprocessing.scaling import SequenceScaler
 from fastrnn.preprocessing.tokenizer import Tokenizer
 from fastrnn.preprocessing.windows import SlidingWindow, pad_sequences, unpad_sequences
 
-__all__ = ["SequenceScaler", "SlidingWindow", "Tokenizer", "pad_sequences", "unpad_sequences"]
+__all__ = [
+    "SequenceScaler", "SlidingWindow", "Tokenizer", "from_channels_first", "from_concatenated", "from_long",
+    "from_nan_padded", "pad_sequences", "to_channels_first", "to_concatenated", "to_long", "unpad_sequences",
+]  # fmt: skip

@@ -1,0 +1,245 @@
+"""Sequences from and to the containers of other libraries; which axis is time is never guessed."""
+
+import warnings
+
+import numpy as np
+
+from fastrnn.preprocessing.windows import unpad_sequences
+from fastrnn.sequences import Sequences, as_objects, as_sequences
+
+
+def from_channels_first(X):
+    """Sequences of aeon's and sktime's arrays, whose last axis is time.
+
+    Parameters
+    ----------
+    X : array (n, I, T), or list of n arrays (I, T_i)
+        aeon's "numpy3D" and "np-list".
+
+    Returns
+    -------
+    1-D object array of n arrays (T_i, I)
+
+    Raises
+    ------
+    ValueError
+        If an item is no array of two axes; the message names it.
+
+    Warns
+    -----
+    UserWarning
+        If every sequence has more channels than steps, as if the axes were those of this library.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn.preprocessing import from_channels_first
+    >>> from_channels_first(np.zeros((5, 2, 30)))[0].shape
+    (30, 2)
+    """
+    items = [np.asarray(x) for x in X]
+    for k, x in enumerate(items):
+        if x.ndim != 2:
+            raise ValueError(f"X[{k}] has shape {x.shape}; expected (channels, steps)")
+    if items and all(x.shape[0] > x.shape[1] for x in items):
+        warnings.warn(
+            f"X[0] has shape {items[0].shape}, more channels than steps: in this form the last axis is time; if yours "
+            "is the first, the estimators take X as it is",
+            UserWarning,
+            stacklevel=2,
+        )
+    return as_objects([np.ascontiguousarray(x.T) for x in items])
+
+
+def to_channels_first(X):
+    """The way back: aeon's and sktime's arrays of sequences.
+
+    Parameters
+    ----------
+    X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+
+    Returns
+    -------
+    ndarray (n, I, T), or list of n arrays (I, T_i) if lengths differ
+
+    Raises
+    ------
+    ValueError
+        If X is no sequences of finite numbers; the message names the sequence.
+    """
+    sequences = as_sequences(X, "float64")
+    items = [np.ascontiguousarray(sequences[k].T) for k in range(len(sequences))]
+    return np.stack(items) if (sequences.lengths == sequences.lengths[0]).all() else items
+
+
+def from_concatenated(X, lengths):
+    """Sequences of hmmlearn's form: all steps in one array, and how many each sequence has.
+
+    Parameters
+    ----------
+    X : array (S, I) or (S,)
+    lengths : array (n,) of int
+
+    Returns
+    -------
+    1-D object array of n arrays (T_i, I) or (T_i,)
+
+    Raises
+    ------
+    ValueError
+        If lengths are no positive integers, or do not add up to S.
+
+    Examples
+    --------
+    >>> from fastrnn.preprocessing import from_concatenated
+    >>> [x.tolist() for x in from_concatenated([1, 2, 3, 4], [3, 1])]
+    [[1, 2, 3], [4]]
+    """
+    X, lengths = np.asarray(X), np.asarray(lengths)
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 1).any():
+        raise ValueError(f"lengths is {lengths.dtype} of shape {lengths.shape}; expected positive integers (n,)")
+    if lengths.sum() != len(X):
+        raise ValueError(f"lengths add up to {lengths.sum()}, but X has {len(X)} steps")
+    return Sequences(X, np.append(0, np.cumsum(lengths))).split(X.copy())
+
+
+def to_concatenated(X):
+    """The way back.
+
+    Parameters
+    ----------
+    X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+
+    Returns
+    -------
+    values : ndarray (S, I)
+    lengths : ndarray (n,)
+
+    Raises
+    ------
+    ValueError
+        If X is no sequences of finite numbers; the message names the sequence.
+    """
+    sequences = as_sequences(X, "float64")
+    return np.array(sequences.values), sequences.lengths
+
+
+def from_nan_padded(X):
+    """Sequences of tslearn's form: an array with NaN after the end of each.
+
+    Parameters
+    ----------
+    X : array (n, T, I) or (n, T)
+
+    Returns
+    -------
+    1-D object array of n arrays (T_i, I) or (T_i,)
+
+    Raises
+    ------
+    ValueError
+        If a sequence has NaN before its end, or nothing else; the message names it.
+
+    See Also
+    --------
+    pad_sequences : The way back, with value=numpy.nan.
+    unpad_sequences : For Keras' and PyTorch's padded arrays with masks or lengths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn.preprocessing import from_nan_padded
+    >>> [x.tolist() for x in from_nan_padded([[1.0, 2.0], [3.0, np.nan]])]
+    [[1.0, 2.0], [3.0]]
+    """
+    X = np.asarray(X, np.float64)
+    if X.ndim not in (2, 3):
+        raise ValueError(f"X has shape {X.shape}; expected (n, T, I) or (n, T)")
+    is_padding = np.isnan(X.reshape(*X.shape[:2], -1)).all(axis=2)
+    sequences = unpad_sequences(X, ~is_padding)
+    for k, x in enumerate(sequences):
+        if np.isnan(x).any():
+            raise ValueError(f"X[{k}] has NaN before its end: remove or interpolate it")
+    return sequences
+
+
+def from_long(frame, ids="unique_id", time="ds", columns=None):
+    """Sequences of a long pandas DataFrame: a row for each step of each sequence.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With a column of ids and one of times; or, as sktime's "pd-multiindex", both as levels of its index.
+    ids, time : str
+        The names of that column and that of the times, or of the index' levels; rows of a sequence are put in order.
+    columns : list of str, optional
+        The channels; by default all others.
+
+    Returns
+    -------
+    X : 1-D object array of n arrays (T_i, I)
+        In float64, ordered as the ids first appear.
+    ids : ndarray (n,)
+
+    Raises
+    ------
+    ValueError
+        If there are no such columns, or a sequence has a time twice; the message names it.
+    """
+    frame = frame.reset_index() if frame.index.nlevels > 1 else frame
+    columns = [name for name in frame.columns if name not in (ids, time)] if columns is None else list(columns)
+    for name in (ids, time, *columns):
+        if name not in frame.columns:
+            raise ValueError(f"the frame has no column {name!r}, but {', '.join(map(str, frame.columns))}")
+    numbers, found = _factorized(frame[ids])
+    order = np.lexsort([frame[time].to_numpy(), numbers])
+    numbers, times = numbers[order], frame[time].to_numpy()[order]
+    again = (np.diff(numbers) == 0) & (times[1:] == times[:-1])
+    if again.any():
+        k = int(again.argmax())
+        raise ValueError(f"{ids} {found[numbers[k]]} has the {time} {times[k]!s} twice: keep one row")
+    values = frame[columns].to_numpy(np.float64)[order]
+    return Sequences(values, np.append(0, np.cumsum(np.bincount(numbers)))).split(values), found
+
+
+def to_long(X, names=None, *, ids="unique_id", time="ds", columns=None):
+    """The way back, with times counted from 0; for sktime, ``to_long(X).set_index(["unique_id", "ds"])``.
+
+    Parameters
+    ----------
+    X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+    names : list of n, optional
+        The ids; by default numbers from 0.
+    ids, time : str
+    columns : list of I str, optional
+        The channels' names; by default "y", or "y0", "y1" ...
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    ValueError
+        If X is no sequences of finite numbers, or names or columns are not as many.
+    """
+    import pandas as pd
+
+    sequences = as_sequences(X, "float64")
+    n, I = len(sequences), sequences.values.shape[1]
+    names = np.arange(n) if names is None else names
+    columns = (["y"] if I == 1 else [f"y{k}" for k in range(I)]) if columns is None else columns
+    for what, given, expected in (("names", names, n), ("columns", columns, I)):
+        if len(given) != expected:
+            raise ValueError(f"{what} has {len(given)} entries; expected {expected}")
+    steps = np.concatenate([np.arange(length) for length in sequences.lengths])
+    index = {ids: pd.Index(names).repeat(sequences.lengths), time: steps}
+    return pd.DataFrame({**index, **dict(zip(columns, sequences.values.T, strict=True))})
+
+
+def _factorized(column):
+    """Numbers of the values in order of their first appearance, and the values."""
+    values = column.to_numpy()
+    found, first, numbers = np.unique(values, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return np.argsort(order)[numbers], found[order]
