@@ -19,7 +19,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"}, default="gru"
+    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="gru"
+        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
     hidden_size : int, default=64
         Units of each level and direction.
     num_layers : int, default=1

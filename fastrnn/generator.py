@@ -29,7 +29,8 @@ class SequenceGenerator(SequenceEstimator):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"}, default="lstm"
+    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
+        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
     hidden_size : int, default=128
     stateful : bool, default=False
         False: X holds separate sequences, and the model learns too how they begin and end.  True: X is a stream, or

@@ -70,7 +70,8 @@ class _OnlineLearner(BaseEstimator):
 
     _supervised = True  # River asks
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS, "gradient": [StrOptions({"rtrl", "bptt"})], "bptt_steps": [COUNT],
+        **SHARED_CONSTRAINTS, "cell": [StrOptions({"lstm", "gru", "rnn"})], "bptt_steps": [COUNT],
+        "gradient": [StrOptions({"rtrl", "bptt"})],
         "solver": [StrOptions({"adam", "sgd", "rmsprop"})], "classes": ["array-like", None], "normalize_y": ["boolean"],
     }  # fmt: skip
     _store, _unchanged_on_error = SequenceEstimator._store, SequenceEstimator._unchanged_on_error

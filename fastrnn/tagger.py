@@ -23,7 +23,8 @@ class SequenceTagger(SequenceEstimator):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"}, default="lstm"
+    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
+        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
     embedding_dim : int or None, default=None
         If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of this length; None
         if X holds numbers.

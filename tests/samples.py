@@ -226,7 +226,7 @@ KINDS = {
         {"embedding_dim": None, "attention": "additive", "num_layers": 2, "cell": "gru"},
         signs,
     ),
-    "vector_to_tokens": (VectorToSequence, {"target_embedding_dim": 4, "cell": "rnn"}, counted),
+    "vector_to_tokens": (VectorToSequence, {"target_embedding_dim": 4, "cell": "gru_reset_before"}, counted),
     "vector_to_numbers": (VectorToSequence, {"target_embedding_dim": None}, slopes),
 }
 """SequenceForecaster, which reads series and no y, is not among them: see `series`."""

@@ -16,7 +16,8 @@ from fastrnn.sequences import as_sequences
 
 N_TOKENS, H = 4, 7
 every_form = pytest.mark.parametrize(
-    ("cell", "attention", "num_layers"), list(product(["lstm", "gru", "rnn"], [None, "dot", "additive"], [1, 2]))
+    ("cell", "attention", "num_layers"),
+    list(product(["lstm", "gru", "gru_reset_before", "rnn"], [None, "dot", "additive"], [1, 2])),
 )
 
 

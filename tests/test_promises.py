@@ -17,6 +17,7 @@ TWO_THREADS = pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="num
 # H is no multiple of the vector width, and work is enough to be shared between threads.
 FORMS = {
     "lstm_last": {"cell": "lstm", "readout": "last", "bidirectional": True},
+    "gru_cho": {"cell": "gru_reset_before", "readout": "max", "num_layers": 2},
     "gru_mean": {"cell": "gru", "readout": "mean", "num_layers": 2},
     "rnn_max": {"cell": "rnn", "readout": "max", "bidirectional": True, "num_layers": 2},
     "gru_concat": {"cell": "gru", "readout": "concat"},

@@ -19,7 +19,7 @@ SHARED_CONSTRAINTS = {
     **dict.fromkeys(("embedding_dim", "bptt_steps"), [COUNT, None]),
     **dict.fromkeys(("dropout", "momentum"), [Interval(Real, 0, 1, closed="left")]),
     **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
-    "cell": [StrOptions({"lstm", "gru", "rnn"})], "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})],
+    "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
     "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")], "tol": [NOT_NEGATIVE, None],

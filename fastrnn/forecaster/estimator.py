@@ -75,7 +75,8 @@ class SequenceForecaster(Learning):
         Read where in the day, week and year each step lies; for series with timestamps.
     missing : {"error", "interpolate"}, default="error"
         What is done about NaN inside a series.
-    cell : {"lstm", "gru", "rnn"}, default="gru"
+    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="gru"
+        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
     hidden_size : int, default=64
         Units of each level.
     num_layers : int, default=1

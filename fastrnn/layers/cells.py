@@ -71,6 +71,13 @@ class _Cell:
         """Likewise W_hh."""
         pack_transposed(panels, weight, H, self.order_hh)
 
+    def forward(self, x, initial, H, panels, packing, keep):
+        """Make room, and fill it."""
+        room = self.room(x, initial, H, packing, keep)
+        kernel, arguments = self.call(room, panels, packing, keep)
+        threads.run_tasks(kernel, len(x) * packing.firsts.size, arguments, _work(self, x, room["h"]))
+        return room
+
 
 class RNNCell(_Cell):
     """h' = f(W_ih x + b_ih + W_hh h + b_hh)."""
@@ -98,13 +105,6 @@ class RNNCell(_Cell):
         """The kernel that fills it, and its arguments but for the task."""
         arrays = (room["h"], room["x"], panels)
         return rnn.forward, (*arrays, packing.starts, packing.counts, packing.firsts, self.code)
-
-    def forward(self, x, initial, H, panels, packing, keep):
-        """Make room, and fill it."""
-        room = self.room(x, initial, H, packing, keep)
-        kernel, arguments = self.call(room, panels, packing, keep)
-        threads.run_tasks(kernel, len(x) * packing.firsts.size, arguments, _work(self, x, room["h"]))
-        return room
 
     def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
         """Fill kept["d_gates"]; d_states become those of the initial states."""
@@ -230,15 +230,16 @@ class GRUResetBeforeCell(_Cell):
         pack_transposed(panels[:of_n], weight, H, gru_reset_before.ORDER_N)
         pack_transposed(panels[of_n:], weight, H, gru_reset_before.ORDER_RZ)
 
-    def forward(self, x, initial, H, panels, packing, keep):
+    def room(self, x, initial, H, packing, keep):
         h = _hidden(initial, x, H, packing)
-        D, S = x.shape[:2]
-        P = padded(H, h.dtype)
+        (D, S), P = x.shape[:2], padded(H, h.dtype)
         n_rows = S if keep else packing.n_sequences
         gates, reset = (empty_aligned((D, n_rows, n * P), h.dtype) for n in (3, 1))
-        arrays = (h, gates, reset, x, panels)
-        _run(gru_reset_before.forward, _work(self, x, h), arrays, packing, (keep,))
         return {"x": x, "h": h, "d_gates": gates, "reset": reset}
+
+    def call(self, room, panels, packing, keep):
+        arrays = (room["h"], room["d_gates"], room["reset"], room["x"], panels)
+        return gru_reset_before.forward, (*arrays, packing.starts, packing.counts, packing.firsts, keep)
 
     def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
         d_reset = empty_aligned(d_states[0].shape, d_out.dtype)

@@ -6,10 +6,11 @@ import numpy as np
 
 from fastrnn.kernels.rows import copy_rows, drop
 from fastrnn.kernels.vectors import empty_aligned, zeros_aligned
-from fastrnn.layers.cells import GRUCell, LSTMCell, RNNCell
+from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
 from fastrnn.sequences import Packing, count_shards, regular_packing
 
+CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
 KEYS_OF_AN_EPOCH = 2**20
 """The distance of two epochs' dropout keys; in between each level of a stack has its own."""
 KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
@@ -18,7 +19,7 @@ KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
 
 def make_cell(name, nonlinearity):
     """The cell an estimator's parameters name."""
-    return RNNCell(nonlinearity) if name == "rnn" else {"lstm": LSTMCell, "gru": GRUCell}[name]()
+    return RNNCell(nonlinearity) if name == "rnn" else CELLS[name]()
 
 
 @dataclass

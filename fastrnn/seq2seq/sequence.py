@@ -20,8 +20,9 @@ class SequenceToSequence(DecodingEstimator):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"}, default="lstm"
-        Of encoder and decoder, as are hidden_size, num_layers and dropout.
+    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
+        Of encoder and decoder, as are hidden_size, num_layers and dropout.  "gru_reset_before" is the GRU of Cho et al.
+        2014, and of Keras with reset_after=False.
     bidirectional : bool, default=True
         The encoder reads in both directions.
     embedding_dim : int or None, default=64

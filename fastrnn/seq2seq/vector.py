@@ -22,7 +22,8 @@ class VectorToSequence(DecodingEstimator):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"}, default="lstm"
+    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
+        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
     target_embedding_dim : int or None, default=64
         The length of a trained vector for each token of y; None if y holds numbers, which are standardised within.
     max_length : int or None, default=None
