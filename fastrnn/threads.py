@@ -44,7 +44,7 @@ def resolve(n_jobs):
     """The number of threads that scikit-learn's `n_jobs` asks for.
 
     None takes what Numba has, or fewer where joblib's context says so; negative numbers count from
-    the cores.
+    the cores.  In a pool of joblib's no worker has more than its share, whatever is asked for.
 
     >>> resolve(1)
     1
@@ -52,22 +52,31 @@ def resolve(n_jobs):
     if n_jobs == 0:
         raise ValueError("n_jobs=0 has no meaning: give 1 or more, -1 for all cores, or None")
     if n_jobs is None:
-        return min(config.NUMBA_NUM_THREADS, _joblib_limit())
-    if n_jobs < 0:
+        n_jobs = _joblib_limit()
+    elif n_jobs < 0:
         n_jobs = max(1, config.NUMBA_DEFAULT_NUM_THREADS + 1 + n_jobs)
-    return min(n_jobs, config.NUMBA_NUM_THREADS)
+    return min(n_jobs, config.NUMBA_NUM_THREADS, _share())
+
+
+def _share():
+    """What a worker of joblib's pools may use: a thread one core, a process what joblib has left it of them."""
+    backend, _ = joblib_parallel.get_active_backend()
+    if not getattr(backend, "nesting_level", 0):
+        return config.NUMBA_NUM_THREADS
+    if threading.current_thread() is not threading.main_thread():
+        return 1
+    # joblib does not touch a NUMBA_NUM_THREADS that it finds; its share is in the variables of the other libraries.
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(share)) if share.isdecimal() else config.NUMBA_NUM_THREADS
 
 
 def _joblib_limit():
-    """What joblib's context allows: a pool's worker thread 1, `parallel_config(n_jobs=k)` k."""
+    """What joblib's context allows: `parallel_config(n_jobs=k)` k."""
     # joblib has no public way to tell "no context" from "n_jobs=1".
     context = getattr(joblib_parallel._backend, "config", None)
     if context is None:
         return config.NUMBA_NUM_THREADS
-    backend, n_jobs = joblib_parallel.get_active_backend()
-    in_pool = getattr(backend, "nesting_level", 0) or 0
-    if in_pool and threading.current_thread() is not threading.main_thread():
-        return 1
+    n_jobs = joblib_parallel.get_active_backend()[1]
     if context.get("n_jobs") is joblib_parallel.default_parallel_config["n_jobs"] or n_jobs is None:
         return config.NUMBA_NUM_THREADS
     return max(1, joblib_parallel.effective_n_jobs(n_jobs))

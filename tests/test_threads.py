@@ -46,7 +46,7 @@ def test_resolve_none_heeds_joblibs_context():
 
 
 def test_a_worker_of_joblibs_threads_runs_serially():
-    seen = Parallel(n_jobs=2, backend="threading")(delayed(threads.resolve)(None) for _ in range(4))
+    seen = Parallel(n_jobs=2, backend="threading")(delayed(threads.resolve)(n) for n in (None, 1, 2, -1))
     assert seen == [1] * 4
     assert threads.resolve(None) == ALL
 
