@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from samples import assert_same_bits, labelled, ragged
+from samples import assert_same_bits, ragged
+from sklearn.base import clone
 
 from fastrnn import SequenceClassifier
+from fastrnn.datasets import load_japanese_vowels
 from fastrnn.preprocessing import (
     from_channels_first,
     from_concatenated,
@@ -15,9 +17,10 @@ from fastrnn.preprocessing import (
     to_concatenated,
     to_long,
 )
+from fastrnn.sequences import as_objects
 
 X = ragged(7, I=3, shortest=4)
-RAGGED = np.array([*X, None], object)[:-1]
+RAGGED = as_objects(X)
 
 
 def test_every_form_and_back():
@@ -28,6 +31,8 @@ def test_every_form_and_back():
     found, ids = from_long(to_long(X, names=list("gfedcba")))
     assert_same_bits(found, RAGGED)
     assert ids.tolist() == list("gfedcba")
+    nameless = to_long(X).set_index(["unique_id", "ds"]).rename_axis([None, None])
+    assert_same_bits(from_long(nameless)[0], RAGGED)
     assert_same_bits(from_long(to_long(X).set_index(["unique_id", "ds"]))[0], RAGGED)
 
 
@@ -79,23 +84,50 @@ def test_what_does_not_go_together(call, match):
         call()
 
 
-Z, Y = labelled(12, n_classes=2, shortest=5)
+# ------------------------------------------------------------------------------------ the libraries' own
+
+WHY = "it holds Numba and NumPy to its versions: CI runs this in an environment of its own"
 
 
-@pytest.mark.parametrize("name, mtype", [("aeon", "np-list"), ("sktime", "pd-multiindex")])
-def test_a_model_from_the_libraries_own_containers(name, mtype):
-    pytest.importorskip(name, reason="the library is large, and not needed beside this test")
+@pytest.mark.parametrize("name", ["aeon", "sktime"])
+def test_a_model_of_sequences_of_other_lengths_from_the_libraries_own_data(name):
+    X, y = load_japanese_vowels(split="train")
+    datasets = pytest.importorskip(f"{name}.datasets", reason=WHY)
     if name == "aeon":
-        from aeon.utils.validation.collection import get_type
-
-        theirs = to_channels_first(Z)
-        assert get_type(theirs) == mtype
+        theirs, labels = datasets.load_japanese_vowels(split="train")
         ours = from_channels_first(theirs)
     else:
-        from sktime.datatypes import check_raise
-
-        theirs = to_long(Z).set_index(["unique_id", "ds"])
-        assert check_raise(theirs, mtype=mtype)
+        theirs, labels = datasets.load_japanese_vowels(split="train", return_type="pd-multiindex")
         ours, _ = from_long(theirs)
-    model = SequenceClassifier(hidden_size=4, max_iter=2, random_state=0).fit(ours, Y)
-    assert_same_bits(model.predict_proba(ours), model.predict_proba(Z))
+    assert_same_bits(ours, as_objects(list(X)))
+    model = SequenceClassifier(hidden_size=8, max_iter=10, random_state=0).fit(ours, labels)
+    same = clone(model).fit(X, y)
+    assert_same_bits(model.predict_proba(ours), same.predict_proba(X))
+    assert (model.predict(ours) == same.predict(X).astype(str)).all() and model.score(ours, labels) > 0.8
+
+
+@pytest.mark.parametrize("name", ["aeon", "sktime"])
+def test_a_model_of_a_panel_from_the_libraries_own_data(name):
+    datasets = pytest.importorskip(f"{name}.datasets", reason=WHY)
+    options = {"return_type": "numpy3D"} if name == "sktime" else {}
+    theirs, labels = datasets.load_basic_motions(split="train", **options)
+    ours = from_channels_first(theirs)
+    assert ours[0].shape == (100, 6)
+    np.testing.assert_array_equal(to_channels_first(ours), theirs)
+    model = SequenceClassifier(hidden_size=8, max_iter=20, learning_rate_init=0.02, random_state=0).fit(ours, labels)
+    assert model.score(ours, labels) > 0.9
+
+
+def test_the_libraries_take_ours():
+    collection = pytest.importorskip("aeon.utils.validation.collection", reason=WHY)
+    datatypes = pytest.importorskip("sktime.datatypes", reason=WHY)
+    tslearn = pytest.importorskip("tslearn.utils", reason=WHY)
+    hmm = pytest.importorskip("hmmlearn.hmm", reason=WHY)
+    Z = ragged(9, shortest=2)
+    assert collection.get_type(to_channels_first(Z)) == "np-list"
+    assert datatypes.check_raise(to_long(Z).set_index(["unique_id", "ds"]), mtype="pd-multiindex")
+    padded = tslearn.to_time_series_dataset(Z)
+    np.testing.assert_array_equal(pad_sequences(Z, value=np.nan)[0], padded)
+    assert_same_bits(from_nan_padded(padded), as_objects(Z))
+    model = hmm.GaussianHMM(2, n_iter=2, random_state=0).fit(*to_concatenated(Z))
+    assert np.isfinite(model.score(*to_concatenated(Z)))

@@ -169,9 +169,10 @@ def from_long(frame, ids="unique_id", time="ds", columns=None):
     Parameters
     ----------
     frame : DataFrame
-        With a column of ids and one of times; or, as sktime's "pd-multiindex", both as levels of its index.
+        With a column of ids and one of times; or, as sktime's "pd-multiindex", both as levels of its index, which need
+        no names then.
     ids, time : str
-        The names of that column and that of the times, or of the index' levels; rows of a sequence are put in order.
+        The names of that column and that of the times; rows of a sequence are put in order.
     columns : list of str, optional
         The channels; by default all others.
 
@@ -186,7 +187,7 @@ def from_long(frame, ids="unique_id", time="ds", columns=None):
     ValueError
         If there are no such columns, or a sequence has a time twice; the message names it.
     """
-    frame = frame.reset_index() if frame.index.nlevels > 1 else frame
+    frame = _with_index_as_columns(frame, ids, time)
     columns = [name for name in frame.columns if name not in (ids, time)] if columns is None else list(columns)
     for name in (ids, time, *columns):
         if name not in frame.columns:
@@ -200,6 +201,13 @@ def from_long(frame, ids="unique_id", time="ds", columns=None):
         raise ValueError(f"{ids} {found[numbers[k]]} has the {time} {times[k]!s} twice: keep one row")
     values = frame[columns].to_numpy(np.float64)[order]
     return Sequences(values, np.append(0, np.cumsum(np.bincount(numbers)))).split(values), found
+
+
+def _with_index_as_columns(frame, ids, time):
+    """The levels of a MultiIndex as columns; of two that are not named so, the first is sktime's instances."""
+    if frame.index.nlevels == 2 and {ids, time} != set(frame.index.names):
+        frame = frame.rename_axis([ids, time])
+    return frame.reset_index() if frame.index.nlevels > 1 else frame
 
 
 def to_long(X, names=None, *, ids="unique_id", time="ds", columns=None):
