@@ -1,0 +1,189 @@
+"""Graphs of ONNX: vectors of tokens, recurrent stacks, readouts, and chains of labels.
+
+Arrays are (time, batch, features).  Of the recurrent operators see https://onnx.ai/onnx/operators: they know where each
+sequence ends, a reverse direction begins there, and final states are those at the ends.
+"""
+
+import numpy as np
+
+OPERATORS = {
+    "rnn": ("RNN", [0]), "lstm": ("LSTM", [0, 3, 1, 2]),
+    "gru": ("GRU", [1, 0, 2]), "gru_reset_before": ("GRU", [1, 0, 2]),
+}  # fmt: skip
+"""Of each cell, with the order of our gates there: i, o, f, c for i, f, g, o, and z, r, h for r, z, n."""
+
+
+class Graph:
+    """Nodes, and their constants; a node and what it puts out (first) have one name.
+
+    It stands for a part of `outer` if that is given, whose outputs it may read.
+    """
+
+    def __init__(self, prefix="", outer=None):
+        from onnx import helper, numpy_helper  # optional
+
+        self.helper, self._from_array = helper, numpy_helper.from_array
+        self.nodes, self.constants = [], [] if outer is None else outer.constants
+        self._prefix = prefix
+
+    def add(self, operator, *inputs, name=None, more=(), **attributes):
+        """Add a node: inputs are names, or arrays that become constants.  Returns its name, with `more` a list."""
+        name = name or f"{self._prefix}{operator}_{len(self.nodes)}"
+        inputs = [v if isinstance(v, str) else self._constant(f"{name}.{k}", v) for k, v in enumerate(inputs)]
+        self.nodes.append(self.helper.make_node(operator, inputs, [name, *more], name, **attributes))
+        return [name, *more] if more else name
+
+    def _constant(self, name, value):
+        self.constants.append(self._from_array(np.array(value), name))
+        return name
+
+    def value(self, name, dtype, *shape):
+        """What comes in or out under a name; a dimension is a number, or the name of an unknown one."""
+        kind = self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.helper.make_tensor_value_info(name, kind, shape)
+
+    def finished(self, name, inputs, outputs, text):
+        """The graph as ONNX has it."""
+        return self.helper.make_graph(self.nodes, name, inputs, outputs, self.constants, text)
+
+    def scan(self, name, step, state, rows, flags=None, emits=("float32", "batch", "labels"), backwards=False):
+        """What `step(part, state, row, flag)` emits at each time, beside the next state (batch, labels) it returns."""
+        part, sequences = Graph(f"{name}.", self), [rows, flags][: 2 - (flags is None)]
+        inputs = [
+            self.value(f"{name}.state", "float32", "batch", "labels"),
+            self.value(f"{name}.row", "float32", "batch", "labels"),
+            self.value(f"{name}.flag", "bool", "batch", 1),
+        ][: 1 + len(sequences)]  # fmt: skip
+        following, emitted = step(part, *(v.name for v in inputs))
+        outputs = [self.value(following, "float32", "batch", "labels"), self.value(emitted, *emits)]
+        body = self.helper.make_graph(part.nodes, name, inputs, outputs)
+        way = [int(backwards)]
+        directions = {"scan_input_directions": way * len(sequences), "scan_output_directions": way}
+        return self.add(
+            "Scan", state, *sequences, name=f"{name}.last", more=[name], body=body, num_scan_inputs=len(sequences),
+            **directions,
+        )[1]  # fmt: skip
+
+
+def float32(value):
+    """As the graphs hold numbers."""
+    return np.asarray(value, np.float32)
+
+
+def add_steps_inside(graph):
+    """Whether a step of X is one of its sequence, (time, batch, 1)."""
+    n_steps = graph.add("Squeeze", graph.add("Shape", "X", end=1), [0])
+    steps = graph.add("Unsqueeze", graph.add("Range", 0, n_steps, 1), [1])
+    return graph.add("Unsqueeze", graph.add("Less", steps, graph.add("Cast", "lengths", to=7)), [2], name="inside")
+
+
+def add_vectors(graph, embedding, cell):
+    """Those of the tokens X; with characters X (time, batch, 1 + L)."""
+    if embedding.parts.keys() == {"embedding"}:
+        return graph.add("Gather", float32(embedding.parameters["weight"]), "X", name="vectors")
+    parts, width = embedding.parts, embedding.recurrent.output_size
+    words = graph.add("Gather", float32(parts["embedding"].parameters["weight"]), graph.add("Gather", "X", 0, axis=2))
+    letters = graph.add("Flatten", graph.add("Slice", "X", [1], [2**31], [2]), axis=2)
+    is_letter = graph.add("Cast", graph.add("Greater", letters, 0), to=7)
+    n_letters = graph.add("Max", graph.add("ReduceSum", is_letter, [1], keepdims=0), 1)
+    letters = graph.add("Transpose", letters, perm=[1, 0])
+    vectors = graph.add("Gather", float32(parts["character_embedding"].parameters["weight"]), letters)
+    lengths = graph.add("Cast", n_letters, to=6)
+    _, (final,) = add_stack(graph, "character_recurrent", embedding.recurrent, cell, vectors, lengths)
+    shape = graph.add("Concat", graph.add("Shape", "X", end=2), [width], axis=0)
+    spelt = graph.add("Reshape", add_last(graph, final[0]), shape)
+    return graph.add("Concat", words, spelt, axis=2, name="vectors")
+
+
+def add_stack(graph, name, stack, cell, x, lengths, initial=()):
+    """The last level's rows (time, batch, D H); and the final states of each level, (D, batch, H) by place.
+
+    A cell is its name and nonlinearity; initial states are (num_layers D, batch, H), or there are none.
+    """
+    D, H = stack.n_directions, stack.hidden_size
+    attributes = {"hidden_size": H, "direction": "bidirectional" if D == 2 else "forward", "layout": 0}
+    operator, order = OPERATORS[cell[0]]
+    if operator == "RNN":
+        attributes["activations"] = [cell[1].capitalize()] * D
+    if operator == "GRU":
+        attributes["linear_before_reset"] = int(cell[0] == "gru")
+    finals = []
+    for k in range(stack.num_layers):
+        states = [graph.add("Slice", s, [k * D], [(k + 1) * D]) for s in initial]
+        level, weights = f"{name}_l{k}", _weights(stack, k, order)
+        more = [f"{level}.h", f"{level}.c"][: stack.n_states]
+        y, *final = graph.add(operator, x, *weights, lengths, *states, name=level, more=more, **attributes)
+        x = graph.add("Reshape", graph.add("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, D * H])
+        finals.append(final)
+    return x, finals
+
+
+def _weights(stack, k, order):
+    """W (D, G H, I), R (D, G H, H) and B (D, 2 G H), or "" without biases, of level k."""
+    suffixes = [f"_l{k}", f"_l{k}_reverse"][: stack.n_directions]
+
+    def ordered(name):
+        value = stack.parameters[name]
+        return float32(value.reshape(len(order), stack.hidden_size, -1)[order].reshape(value.shape))
+
+    weights = [np.stack([ordered(f"weight_{of}{s}") for s in suffixes]) for of in ("ih", "hh")]
+    if not stack.bias:
+        return *weights, ""
+    return *weights, np.stack([np.concatenate([ordered(f"bias_{of}{s}") for of in ("ih", "hh")]) for s in suffixes])
+
+
+def add_last(graph, final):
+    """From final states (D, batch, H) to features (batch, D H)."""
+    return graph.add("Flatten", graph.add("Transpose", final, perm=[1, 0, 2]))
+
+
+def add_readout(graph, readout, rows, final):
+    """Features (batch, .) of the last level's rows and its final state."""
+    if readout == "last":
+        return add_last(graph, final)
+    if readout == "concat":
+        return graph.add("Flatten", graph.add("Transpose", rows, perm=[1, 0, 2]))
+    inside = add_steps_inside(graph)
+    if readout == "max":
+        return graph.add("ReduceMax", graph.add("Where", inside, rows, float32(-np.inf)), [0], keepdims=0)
+    n_steps = graph.add("Unsqueeze", graph.add("Cast", "lengths", to=1), [1])
+    total = graph.add("ReduceSum", graph.add("Where", inside, rows, float32(0)), [0], keepdims=0)
+    return graph.add("Div", total, n_steps)
+
+
+def add_chain(graph, chain, scores, inside):
+    """From scores (time, batch, K) each label's probability (time, batch, K), and the best labels (time, batch).
+
+    As in `fastrnn.kernels.crf`, but with logarithms, whose largest is kept near 0: float32 has few exponents.  What comes
+    to a step from those before, and from those after, goes on as a state; the latter is that of the end till a sequence
+    has begun to be read backwards.
+    """
+    transitions, begin, end = (float32(chain.parameters[name]) for name in ("transitions", "begin", "end"))
+    shape = graph.add("Concat", graph.add("Shape", "X", start=1, end=2), [1], axis=0)
+    begin, end = graph.add("Expand", begin, shape), graph.add("Expand", end, shape)
+
+    def passed_on(part, pool, here, moves):
+        return part.add(pool, part.add("Add", part.add("Unsqueeze", here, [2]), moves), [1], keepdims=0)
+
+    def forward(pool):
+        def step(part, before, scores):
+            here = part.add("LogSoftmax", part.add("Add", before, scores))
+            return passed_on(part, pool, here, transitions), here
+
+        return step
+
+    def back(part, after, scores, is_inside):
+        here = part.add("LogSoftmax", part.add("Add", after, scores))
+        before = passed_on(part, "ReduceLogSumExp", here, transitions.T)
+        return part.add("Where", is_inside, before, after), part.add("Identity", after)
+
+    def trace(part, after, so_far, is_inside):
+        label = part.add("ArgMax", part.add("Add", so_far, after), axis=1, keepdims=0)
+        before = part.add("Gather", transitions.T, label)
+        return part.add("Where", is_inside, before, after), label
+
+    so_far = graph.scan("forward", forward("ReduceLogSumExp"), begin, scores)
+    after = graph.scan("backward", back, end, scores, inside, backwards=True)
+    best = graph.scan("best", forward("ReduceMax"), begin, scores)
+    labels = graph.scan("trace", trace, end, best, inside, ("int64", "batch"), backwards=True)
+    return graph.add("Softmax", graph.add("Add", so_far, after)), labels
