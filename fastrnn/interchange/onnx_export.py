@@ -7,15 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
-from fastrnn.interchange.onnx_graph import (
-    Graph,
-    add_chain,
-    add_readout,
-    add_stack,
-    add_steps_inside,
-    add_vectors,
-    float32,
-)
+from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores, float32
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import VERSION, replacing
 from fastrnn.tagger import SequenceTagger
@@ -56,8 +48,8 @@ def to_onnx(estimator, path=None, *, opset=22):
     -----
     Numbers are float32, of a float64 model too, and dropout has no part.  Inputs of the model:
 
-    - "X" (time, batch, I) float32, or tokens (time, batch) or of words with their characters (time, batch, 1 + L) int64:
-      sequences side by side, whatever is past their ends;
+    - "X" (time, batch, I) float32, or int64 tokens (time, batch), of words with characters (time, batch, 1 + L):
+      sequences side by side, with anything past their ends that is a number, or a known token;
     - "lengths" (batch,) int32, each 1 to time;
     - "h_0", and for an LSTM "c_0", (num_layers D, batch, H) float32: the initial states, for D directions; zeros
       (num_layers D, 1, H) begin sequences.
@@ -112,136 +104,105 @@ def _check(estimator, opset):
         raise ImportError('to_onnx needs onnx: pip install "fastrnn[onnx]"') from None
 
 
-def _model(estimator, opset):
-    from onnx import helper
-
-    graph, network = Graph(), estimator.network_
-    states = "hc"[: network.encoder.recurrent.n_states]
-    inputs = _inputs(graph, estimator, states)
-    rows, final = _add_encoder(graph, estimator, states)
-    if network.readout is None:
-        inside, lead = add_steps_inside(graph), ("time", "batch")
-    else:
-        inside, lead = None, ("batch",)
-        rows = add_readout(graph, estimator._shape["readout"], rows, final)
-    weight, bias = (float32(network.head.parameters[name].T) for name in ("weight", "bias"))
-    scores = graph.add("Add", graph.add("MatMul", rows, weight), bias)
-    answers = ANSWERS[_kind(estimator)](graph, estimator, scores, inside)
-    outputs = [graph.value(name, dtype, *lead, *shape) for name, dtype, *shape in answers]
-    L, H = _sizes_of_states(network)
-    outputs += [graph.value(f"{s}_n", "float32", L, "batch", H) for s in states]
-    model = helper.make_model(
-        graph.finished(_kind(estimator).__name__, inputs, outputs, "See fastrnn.interchange.to_onnx."),
-        opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="fastrnn",
-        producer_version=VERSION,
-    )  # fmt: skip
-    helper.set_model_props(model, _properties(estimator))
-    return model
-
-
 def _kind(estimator):
     """The class among those that can be exported; None for others."""
     return next((kind for kind in ANSWERS if isinstance(estimator, kind)), None)
 
 
-def _sizes_of_states(network):
-    """Of an array of states the first dimension and the last."""
-    stack = network.encoder.recurrent
-    return stack.num_layers * stack.n_directions, stack.hidden_size
+def _model(estimator, opset):
+    from onnx import helper
+
+    graph, network, kind = Graph(), estimator.network_, _kind(estimator)
+    scores, inside = add_scores(graph, network, estimator._shape)
+    answers, lead = ANSWERS[kind](graph, estimator, scores, inside), ("time", "batch")[inside is None :]
+    outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
+    outputs += _states(graph, network, "n", "batch")
+    text = f"A fastrnn.{kind.__name__}; inputs and outputs are described at fastrnn.interchange.to_onnx."
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, kind.__name__, _inputs(graph, estimator), outputs, graph.constants, text),
+        opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="fastrnn",
+        producer_version=VERSION, doc_string=text,
+    )  # fmt: skip
+    helper.set_model_props(model, _properties(estimator))
+    return model
 
 
-def _inputs(graph, estimator, states):
+def _inputs(graph, estimator):
     network = estimator.network_
-    L, H = _sizes_of_states(network)
-    columns, dtype = [network.encoder.recurrent.input_size], "float32"
+    dtype, columns = "float32", [network.encoder.recurrent.input_size]
     if network.embedding is not None:
-        dtype, columns = "int64", [estimator.n_features_in_] if len(network.embedding.limits) == 2 else []
+        dtype, columns = "int64", [estimator.n_features_in_] * (len(network.embedding.limits) - 1)
     x = graph.value("X", dtype, network.n_steps or "time", "batch", *columns)
-    initial = [graph.value(f"{s}_0", "float32", L, "batch_or_1", H) for s in states]
-    return [x, graph.value("lengths", "int32", "batch"), *initial]
+    return [x, graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
 
 
-def _add_encoder(graph, estimator, states):
-    """Rows (time, batch, D H) of X and the last level's final h (D, batch, H); and the outputs "h_n" and "c_n"."""
-    encoder = estimator.network_.encoder
-    cell = estimator._shape["cell"], estimator._shape["nonlinearity"]
-    x = "X" if encoder.embedding is None else add_vectors(graph, encoder.embedding, cell)
-    shape = graph.add("Concat", [1], graph.add("Shape", "X", start=1, end=2), [1], axis=0)
-    initial = [graph.add("Expand", f"{s}_0", shape) for s in states]
-    rows, finals = add_stack(graph, "recurrent", encoder.recurrent, cell, x, "lengths", initial)
-    for s, levels in zip(states, zip(*finals, strict=True), strict=True):
-        graph.add("Concat", *levels, axis=0, name=f"{s}_n")
-    return rows, finals[-1][0]
+def _states(graph, network, when, batch):
+    stack = network.encoder.recurrent
+    shape = stack.num_layers * stack.n_directions, batch, stack.hidden_size
+    return [graph.value(f"{s}_{when}", "float32", *shape) for s in "hc"[: stack.n_states]]
 
 
 def _properties(estimator):
-    if isinstance(estimator, SequenceGenerator):
-        return {} if estimator._boundary is None else {"begin_and_end_token": str(estimator._boundary)}
-    return {"classes": json.dumps(estimator.classes_.tolist())} if hasattr(estimator, "classes_") else {}
+    """JSON of what the outputs' columns are, and of the token that sequences begin with."""
+    known = {"classes": "classes_", "begin_and_end_token": "_boundary"}
+    values = {name: getattr(estimator, attribute, None) for name, attribute in known.items()}
+    return {name: json.dumps(np.asarray(value).tolist()) for name, value in values.items() if value is not None}
 
 
-# --------------------------------------------------------------------------------------------- answers
-# Each makes of scores (batch, K), or (time, batch, K) and what is inside a sequence, outputs: the name, the type and the
-# dimensions past batch or time and batch.
-
-
-def _add_named(graph, name, values, inside, zero):
-    """Name the values; past each end they become zero."""
-    if inside is None:
-        return graph.add("Identity", values, name=name)
-    return graph.add("Where", inside, values, zero, name=name)
+# Each of these makes outputs of scores (batch, K), or of (time, batch, K) and what is inside a sequence: the name, the
+# type, and the dimensions past those of time and batch.
 
 
 def _classes(graph, estimator, scores, inside):
-    K, operator = estimator.classes_.size, "Softmax"
+    operator = "Softmax"
     if estimator.network_.head.output_size == 1:
         scores, operator = graph.add("Concat", graph.add("Neg", scores), scores, axis=-1), "Sigmoid"
-    _add_named(graph, "probabilities", graph.add(operator, scores), inside, float32(0))
     best = graph.add("ArgMax", scores, axis=-1, keepdims=0)
-    return [("probabilities", "float32", K), _add_labels(graph, estimator, best)]
-
-
-def _add_labels(graph, estimator, numbers):
-    """The output of the classes of these numbers."""
-    classes = estimator.classes_
-    if classes.dtype == object:
-        classes = np.array(classes.tolist())
-    if classes.dtype.kind not in "biufU" or classes.dtype.itemsize > 8 and classes.dtype.kind != "U":
-        raise ValueError(
-            f"classes_ holds {classes.dtype} labels, for which ONNX has no type: fit on strings or integers"
-        )
-    graph.add("Gather", classes, numbers, name="labels")
-    return "labels", object if classes.dtype.kind == "U" else classes.dtype
+    return [_probabilities(graph, estimator.classes_.size, graph.add(operator, scores), inside),
+            _labels(graph, estimator, best)]  # fmt: skip
 
 
 def _tags(graph, estimator, scores, inside):
     K, chain = estimator.classes_.size, estimator.network_.chain
     if estimator._is_multilabel:
-        _add_named(graph, "probabilities", graph.add("Sigmoid", scores), inside, float32(0))
         graph.add("Cast", graph.add("Greater", scores, float32(0)), to=7, name="labels")
-        return [("probabilities", "float32", K), ("labels", "int64", K)]
+        return [_probabilities(graph, K, graph.add("Sigmoid", scores), inside), ("labels", "int64", K)]
     if chain is None:
         return _classes(graph, estimator, scores, inside)
-    probabilities, best = add_chain(graph, chain, scores, inside)
-    _add_named(graph, "probabilities", probabilities, inside, float32(0))
-    return [("probabilities", "float32", K), _add_labels(graph, estimator, best)]
+    marginals, best = add_chain(graph, chain, scores, inside)
+    return [_probabilities(graph, K, marginals, inside), _labels(graph, estimator, best)]
 
 
 def _next_tokens(graph, estimator, scores, inside):
-    _add_named(graph, "probabilities", graph.add("Softmax", scores), inside, float32(0))
-    return [("probabilities", "float32", estimator.network_.head.output_size)]
+    return [_probabilities(graph, estimator.network_.head.output_size, graph.add("Softmax", scores), inside)]
+
+
+def _probabilities(graph, K, values, inside):
+    graph.add("Identity", _zero_past_ends(graph, values, inside, float32(0)), name="probabilities")
+    return "probabilities", "float32", K
+
+
+def _zero_past_ends(graph, values, inside, zero):
+    return values if inside is None else graph.add("Where", inside, values, zero)
+
+
+def _labels(graph, estimator, numbers):
+    classes = np.array(estimator.classes_.tolist())  # of objects the strings or numbers that they are
+    if classes.dtype.kind not in "biufU":
+        raise ValueError(f"classes_ is {classes!r:.80}, for which ONNX has no type: fit on strings or numbers")
+    graph.add("Gather", classes, numbers, name="labels")
+    return "labels", object if classes.dtype.kind == "U" else classes.dtype
 
 
 def _numbers(graph, estimator, scores, inside):
-    values = graph.add("Cast", scores, to=11)  # in float32 a large mean would take the digits
+    values = graph.add("Cast", scores, to=11)  # as float32 loses the digits of what varies little about a large mean
     values = graph.add("Add", graph.add("Mul", values, estimator._y_scale), estimator._y_mean)
-    if not estimator._y_is_flat:
-        _add_named(graph, "predictions", values, inside, 0.0)
-        return [("predictions", "float64", estimator._y_mean.size)]
-    if inside is not None:
-        inside = graph.add("Squeeze", inside, [-1])
-    _add_named(graph, "predictions", graph.add("Squeeze", values, [-1]), inside, 0.0)
-    return [("predictions", "float64")]
+    values = _zero_past_ends(graph, values, inside, 0.0)
+    if estimator._y_is_flat:
+        graph.add("Squeeze", values, [-1], name="predictions")
+        return [("predictions", "float64")]
+    graph.add("Identity", values, name="predictions")
+    return [("predictions", "float64", estimator._y_mean.size)]
 
 
 ANSWERS = {

@@ -42,32 +42,43 @@ class Graph:
         kind = self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return self.helper.make_tensor_value_info(name, kind, shape)
 
-    def finished(self, name, inputs, outputs, text):
-        """The graph as ONNX has it."""
-        return self.helper.make_graph(self.nodes, name, inputs, outputs, self.constants, text)
-
-    def scan(self, name, step, state, rows, flags=None, emits=("float32", "batch", "labels"), backwards=False):
+    def scan(self, name, step, state, rows, flags, emits=("float32", "batch", "labels"), backwards=False):
         """What `step(part, state, row, flag)` emits at each time, beside the next state (batch, labels) it returns."""
-        part, sequences = Graph(f"{name}.", self), [rows, flags][: 2 - (flags is None)]
-        inputs = [
-            self.value(f"{name}.state", "float32", "batch", "labels"),
-            self.value(f"{name}.row", "float32", "batch", "labels"),
-            self.value(f"{name}.flag", "bool", "batch", 1),
-        ][: 1 + len(sequences)]  # fmt: skip
-        following, emitted = step(part, *(v.name for v in inputs))
+        part, way = Graph(f"{name}.", self), [int(backwards)]
+        kinds = ("state", "float32", "labels"), ("row", "float32", "labels"), ("flag", "bool", 1)
+        inputs = [self.value(f"{name}.{kind}", dtype, "batch", width) for kind, dtype, width in kinds]
+        following, emitted = step(part, *(value.name for value in inputs))
         outputs = [self.value(following, "float32", "batch", "labels"), self.value(emitted, *emits)]
         body = self.helper.make_graph(part.nodes, name, inputs, outputs)
-        way = [int(backwards)]
-        directions = {"scan_input_directions": way * len(sequences), "scan_output_directions": way}
-        return self.add(
-            "Scan", state, *sequences, name=f"{name}.last", more=[name], body=body, num_scan_inputs=len(sequences),
-            **directions,
-        )[1]  # fmt: skip
+        attributes = {"num_scan_inputs": 2, "scan_input_directions": way * 2, "scan_output_directions": way}
+        return self.add("Scan", state, rows, flags, name=f"{name}.last", more=[name], body=body, **attributes)[1]
 
 
 def float32(value):
     """As the graphs hold numbers."""
     return np.asarray(value, np.float32)
+
+
+def add_scores(graph, network, shape):
+    """Those of the head, (time, batch, K) with what is inside a sequence, or (batch, K) and None; and "h_n" and "c_n".
+
+    `shape` has the names of cell, nonlinearity and readout.
+    """
+    encoder, cell = network.encoder, (shape["cell"], shape["nonlinearity"])
+    stack, states = encoder.recurrent, "hc"[: encoder.recurrent.n_states]
+    x = "X" if encoder.embedding is None else add_vectors(graph, encoder.embedding, cell)
+    shape_of_state = graph.add("Concat", [1], graph.add("Shape", "X", start=1, end=2), [1], axis=0)
+    initial = [graph.add("Expand", f"{s}_0", shape_of_state) for s in states]
+    rows, finals = add_stack(graph, "recurrent", stack, cell, x, "lengths", initial)
+    for s, levels in zip(states, zip(*finals, strict=True), strict=True):
+        graph.add("Concat", *levels, axis=0, name=f"{s}_n")
+    inside = None
+    if network.readout is None:
+        inside = add_steps_inside(graph)
+    else:
+        rows = add_readout(graph, shape["readout"], rows, finals[-1][0])
+    weight, bias = (float32(network.head.parameters[name].T) for name in ("weight", "bias"))
+    return graph.add("Add", graph.add("MatMul", rows, weight), bias), inside
 
 
 def add_steps_inside(graph):
@@ -154,9 +165,8 @@ def add_readout(graph, readout, rows, final):
 def add_chain(graph, chain, scores, inside):
     """From scores (time, batch, K) each label's probability (time, batch, K), and the best labels (time, batch).
 
-    As in `fastrnn.kernels.crf`, but with logarithms, whose largest is kept near 0: float32 has few exponents.  What comes
-    to a step from those before, and from those after, goes on as a state; the latter is that of the end till a sequence
-    has begun to be read backwards.
+    As in `fastrnn.kernels.crf`, but of logarithms, for float32 has few exponents; they are normalised at each step.  What
+    is passed on is what a step hears from its neighbour, at first `begin`, or backwards `end` until a sequence's last.
     """
     transitions, begin, end = (float32(chain.parameters[name]) for name in ("transitions", "begin", "end"))
     shape = graph.add("Concat", graph.add("Shape", "X", start=1, end=2), [1], axis=0)
@@ -166,7 +176,7 @@ def add_chain(graph, chain, scores, inside):
         return part.add(pool, part.add("Add", part.add("Unsqueeze", here, [2]), moves), [1], keepdims=0)
 
     def forward(pool):
-        def step(part, before, scores):
+        def step(part, before, scores, is_inside):
             here = part.add("LogSoftmax", part.add("Add", before, scores))
             return passed_on(part, pool, here, transitions), here
 
@@ -182,8 +192,8 @@ def add_chain(graph, chain, scores, inside):
         before = part.add("Gather", transitions.T, label)
         return part.add("Where", is_inside, before, after), label
 
-    so_far = graph.scan("forward", forward("ReduceLogSumExp"), begin, scores)
+    so_far = graph.scan("forward", forward("ReduceLogSumExp"), begin, scores, inside)
     after = graph.scan("backward", back, end, scores, inside, backwards=True)
-    best = graph.scan("best", forward("ReduceMax"), begin, scores)
+    best = graph.scan("best", forward("ReduceMax"), begin, scores, inside)
     labels = graph.scan("trace", trace, end, best, inside, ("int64", "batch"), backwards=True)
     return graph.add("Softmax", graph.add("Add", so_far, after)), labels
