@@ -286,7 +286,7 @@ def test_files_and_what_models_say_of_themselves(tmp_path):
         to_onnx(estimator, tmp_path / "nowhere" / "model.onnx")
 
 
-@pytest.mark.parametrize("opset", [18, 19, 20, 21, 23])
+@pytest.mark.parametrize("opset", [18, 19, 20, 21])
 def test_other_opsets(opset):
     X, y = tagged(12)
     assert_exported(fitted(SequenceTagger, X, y, crf=True), X, opset=opset)
@@ -303,11 +303,11 @@ def test_what_cannot_be_exported_is_said_before_anything_is_written(tmp_path):
             to_onnx(other, path)
     with pytest.raises(NotFittedError, match="not fitted"):
         to_onnx(SequenceTagger(), path)
-    for opset in (13, 17, 24, "22", 22.5, None):
-        with pytest.raises(ValueError, match=f"opset must be an integer from 18 to 23; got {opset!r}"):
+    for opset in (13, 17, 23, "22", 22.5, None):
+        with pytest.raises(ValueError, match=f"opset must be an integer from 18 to 22; got {opset!r}"):
             to_onnx(estimator, path, opset=opset)
     odd = fitted(SequenceClassifier, X, np.array(["2020", "2021", "2022"], "datetime64[D]")[y])
-    with pytest.raises(ValueError, match="classes_ is .*for which ONNX has no type: fit on strings or numbers"):
+    with pytest.raises(ValueError, match="no type for labels of datetime64.*: fit on strings or integers"):
         to_onnx(odd, path)
     assert not list(tmp_path.iterdir())
 

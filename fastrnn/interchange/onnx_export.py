@@ -12,10 +12,10 @@ from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import VERSION, replacing
 from fastrnn.tagger import SequenceTagger
 
-OPSETS = range(18, 24)
-"""From the first whose reductions take axes as an input."""
+OPSETS = range(18, 23)
+"""In 17 reductions take their axes in another way; ONNX Runtime 1.20 reads up to 21, 1.21 reads 22."""
 IR_VERSION = 10
-"""That of opset 22; ONNX Runtime reads it from 1.18 on."""
+"""That of opset 22, and the largest that ONNX Runtime 1.20 reads."""
 
 
 def to_onnx(estimator, path=None, *, opset=22):
@@ -27,7 +27,7 @@ def to_onnx(estimator, path=None, *, opset=22):
     path : str or path-like, optional
         Where to write the model too; a file there is replaced when the new one is complete.
     opset : int, default=22
-        The version of ONNX's operators, 18 to 23; ONNX Runtime before 1.21 takes 21 at most.
+        The version of ONNX's operators, 18 to 22; ONNX Runtime before 1.21 takes 21 at most.
 
     Returns
     -------
@@ -46,26 +46,26 @@ def to_onnx(estimator, path=None, *, opset=22):
 
     Notes
     -----
-    Numbers are float32, of a float64 model too, and dropout has no part.  Inputs of the model:
+    All is float32, of a float64 model too; dropout has no part.  The model's inputs, for sequences side by side:
 
-    - "X" (time, batch, I) float32, or int64 tokens (time, batch), of words with characters (time, batch, 1 + L):
-      sequences side by side, with anything past their ends that is a number, or a known token;
-    - "lengths" (batch,) int32, each 1 to time;
-    - "h_0", and for an LSTM "c_0", (num_layers D, batch, H) float32: the initial states, for D directions; zeros
-      (num_layers D, 1, H) begin sequences.
+    - "X" (time, batch, I) float32; or tokens (time, batch) int64, or with characters (time, batch, 1 + L).  Past the
+      end of a sequence there may be any number, or any token that the model knows.
+    - "lengths" (batch,) int32, of the sequences: from 1 to time.
+    - "h_0", and of an LSTM "c_0", (num_layers D, batch, H) float32, or (num_layers D, 1, H) for all: the initial
+      states, where D is 2 if bidirectional, else 1.  Sequences begin with zeros.
 
     Outputs:
 
-    - "probabilities" (batch, K) float32 as of `predict_proba`; of a tagger (time, batch, K).  Of a generator each next
-      token's (time, batch, K), of which the last is that the sequence ends; with this token, ``n_tokens_``, each
-      sequence is to begin.  A stateful one has none.
-    - "labels" (batch,) of a classifier, (time, batch) of a tagger, or (time, batch, K) of 0 and 1: as of `predict`;
-    - "predictions" of a regressor, float64: as of `predict`, with return_sequences (time, batch) or (time, batch, K);
-    - "h_n" and "c_n", the states at each sequence's end.
+    - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger (time, batch, K).  Of a
+      generator those of the next token (time, batch, K); unless it is stateful, each sequence must begin with the
+      token ``n_tokens_``, and the last probability is that it ends.
+    - "labels", as of `predict`: of a classifier (batch,), of a tagger (time, batch), or (time, batch, K) of 0 and 1.
+    - "predictions" of a regressor, float64, as of `predict`; with return_sequences (time, batch) or (time, batch, K).
+    - "h_n" and "c_n" like "h_0": the states after each sequence's last step.
 
-    Past the end of a sequence, probabilities and predictions are 0, and labels mean nothing.  A model that reads in one
-    direction goes on with a sequence if it is given "h_n" as the next "h_0", unless its readout is over all steps
-    ("mean", "max", "concat"), or `crf`.  "metadata_props" has the classes.
+    Past the end of a sequence probabilities and predictions are 0, and labels mean nothing.  Sequences can be read in
+    pieces, with "h_n" of one as "h_0" of the next, by models of one direction that answer at each step (without `crf`)
+    or with readout="last".  ``metadata_props`` has, as JSON, the classes, and the token a generator begins with.
 
     Examples
     --------
@@ -76,54 +76,45 @@ def to_onnx(estimator, path=None, *, opset=22):
     >>> X = [np.sin(np.arange(20) * rate)[:, np.newaxis] for rate in (0.3, 0.9) * 20]
     >>> clf = SequenceClassifier(max_iter=5, random_state=0).fit(X, ["slow", "fast"] * 20)
     >>> session = onnxruntime.InferenceSession(to_onnx(clf).SerializeToString())
-    >>> begin = {"X": np.stack(X, axis=1).astype("float32"), "lengths": np.full(40, 20, "int32")}
-    >>> labels, p = session.run(["labels", "probabilities"], begin | {"h_0": np.zeros((2, 1, 64), "float32")})
+    >>> known = {"X": np.stack(X, axis=1).astype("float32"), "lengths": np.full(40, 20, "int32")}
+    >>> labels, p = session.run(["labels", "probabilities"], known | {"h_0": np.zeros((2, 1, 64), "float32")})
     >>> bool((labels == clf.predict(X)).all()), bool(np.allclose(p, clf.predict_proba(X), atol=1e-5))
     (True, True)
     """
-    _check(estimator, opset)
-    model = _model(estimator, opset)
+    kind = _kind(estimator)
+    check_is_fitted(estimator, "network_")
+    if opset not in OPSETS:
+        raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {opset!r}")
+    model = _model(estimator, kind, opset)
     if path is not None:
         with replacing(path) as unfinished, open(unfinished, "xb") as file:
             file.write(model.SerializeToString())
     return model
 
 
-def _check(estimator, opset):
-    if _kind(estimator) is None:
-        raise TypeError(
-            f"{estimator!r:.80} cannot be exported: expected a {', '.join(kind.__name__ for kind in ANSWERS)}; of a "
-            "Pipeline give the last step, pipe[-1]"
-        )
-    check_is_fitted(estimator, "network_")
-    if opset not in OPSETS:
-        raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {opset!r}")
-    try:
-        import onnx  # noqa: F401
-    except ImportError:
-        raise ImportError('to_onnx needs onnx: pip install "fastrnn[onnx]"') from None
-
-
 def _kind(estimator):
-    """The class among those that can be exported; None for others."""
-    return next((kind for kind in ANSWERS if isinstance(estimator, kind)), None)
+    """The class among those that can be exported."""
+    for kind in ANSWERS:
+        if isinstance(estimator, kind):
+            return kind
+    raise TypeError(
+        f"{estimator!r:.80} cannot be exported: expected a {', '.join(kind.__name__ for kind in ANSWERS)}; of a "
+        "Pipeline give the last step, pipe[-1]"
+    )
 
 
-def _model(estimator, opset):
-    from onnx import helper
-
-    graph, network, kind = Graph(), estimator.network_, _kind(estimator)
+def _model(estimator, kind, opset):
+    graph, network = Graph(), estimator.network_
     scores, inside = add_scores(graph, network, estimator._shape)
     answers, lead = ANSWERS[kind](graph, estimator, scores, inside), ("time", "batch")[inside is None :]
     outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
     outputs += _states(graph, network, "n", "batch")
-    text = f"A fastrnn.{kind.__name__}; inputs and outputs are described at fastrnn.interchange.to_onnx."
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, kind.__name__, _inputs(graph, estimator), outputs, graph.constants, text),
-        opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="fastrnn",
-        producer_version=VERSION, doc_string=text,
+    model = graph.helper.make_model(
+        graph.helper.make_graph(graph.nodes, kind.__name__, _inputs(graph, estimator), outputs, graph.constants),
+        opset_imports=[graph.helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="fastrnn",
+        producer_version=VERSION, doc_string=f"A {kind.__name__}: fastrnn.interchange.to_onnx has inputs and outputs.",
     )  # fmt: skip
-    helper.set_model_props(model, _properties(estimator))
+    graph.helper.set_model_props(model, _properties(estimator))
     return model
 
 
@@ -165,7 +156,7 @@ def _classes(graph, estimator, scores, inside):
 def _tags(graph, estimator, scores, inside):
     K, chain = estimator.classes_.size, estimator.network_.chain
     if estimator._is_multilabel:
-        graph.add("Cast", graph.add("Greater", scores, float32(0)), to=7, name="labels")
+        graph.add("Where", graph.add("Greater", scores, float32(0)), 1, 0, name="labels")
         return [_probabilities(graph, K, graph.add("Sigmoid", scores), inside), ("labels", "int64", K)]
     if chain is None:
         return _classes(graph, estimator, scores, inside)
@@ -189,13 +180,13 @@ def _zero_past_ends(graph, values, inside, zero):
 def _labels(graph, estimator, numbers):
     classes = np.array(estimator.classes_.tolist())  # of objects the strings or numbers that they are
     if classes.dtype.kind not in "biufU":
-        raise ValueError(f"classes_ is {classes!r:.80}, for which ONNX has no type: fit on strings or numbers")
+        raise ValueError(f"ONNX has no type for labels of {estimator.classes_.dtype}: fit on strings or integers")
     graph.add("Gather", classes, numbers, name="labels")
     return "labels", object if classes.dtype.kind == "U" else classes.dtype
 
 
 def _numbers(graph, estimator, scores, inside):
-    values = graph.add("Cast", scores, to=11)  # as float32 loses the digits of what varies little about a large mean
+    values = graph.cast(scores, "float64")  # as float32 loses the digits of what varies little about a large mean
     values = graph.add("Add", graph.add("Mul", values, estimator._y_scale), estimator._y_mean)
     values = _zero_past_ends(graph, values, inside, 0.0)
     if estimator._y_is_flat:

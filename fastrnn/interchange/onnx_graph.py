@@ -4,13 +4,13 @@ Arrays are (time, batch, features).  Of the recurrent operators see https://onnx
 sequence ends, a reverse direction begins there, and final states are those at the ends.
 """
 
+from functools import partial
+
 import numpy as np
 
-OPERATORS = {
-    "rnn": ("RNN", [0]), "lstm": ("LSTM", [0, 3, 1, 2]),
-    "gru": ("GRU", [1, 0, 2]), "gru_reset_before": ("GRU", [1, 0, 2]),
-}  # fmt: skip
+OPERATORS = {"rnn": ("RNN", [0]), "lstm": ("LSTM", [0, 3, 1, 2]), "gru": ("GRU", [1, 0, 2])}
 """Of each cell, with the order of our gates there: i, o, f, c for i, f, g, o, and z, r, h for r, z, n."""
+OPERATORS["gru_reset_before"] = OPERATORS["gru"]
 
 
 class Graph:
@@ -20,8 +20,10 @@ class Graph:
     """
 
     def __init__(self, prefix="", outer=None):
-        from onnx import helper, numpy_helper  # optional
-
+        try:
+            from onnx import helper, numpy_helper
+        except ImportError:
+            raise ImportError('an ONNX model is made with onnx: pip install "fastrnn[onnx]"') from None
         self.helper, self._from_array = helper, numpy_helper.from_array
         self.nodes, self.constants = [], [] if outer is None else outer.constants
         self._prefix = prefix
@@ -37,10 +39,16 @@ class Graph:
         self.constants.append(self._from_array(np.array(value), name))
         return name
 
+    def cast(self, value, dtype):
+        """Values as others of this type."""
+        return self.add("Cast", value, to=self._kind(dtype))
+
+    def _kind(self, dtype):
+        return self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+
     def value(self, name, dtype, *shape):
         """What comes in or out under a name; a dimension is a number, or the name of an unknown one."""
-        kind = self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        return self.helper.make_tensor_value_info(name, kind, shape)
+        return self.helper.make_tensor_value_info(name, self._kind(dtype), shape)
 
     def scan(self, name, step, state, rows, flags, emits=("float32", "batch", "labels"), backwards=False):
         """What `step(part, state, row, flag)` emits at each time, beside the next state (batch, labels) it returns."""
@@ -72,10 +80,8 @@ def add_scores(graph, network, shape):
     rows, finals = add_stack(graph, "recurrent", stack, cell, x, "lengths", initial)
     for s, levels in zip(states, zip(*finals, strict=True), strict=True):
         graph.add("Concat", *levels, axis=0, name=f"{s}_n")
-    inside = None
-    if network.readout is None:
-        inside = add_steps_inside(graph)
-    else:
+    inside = add_steps_inside(graph) if network.readout is None else None
+    if inside is None:
         rows = add_readout(graph, shape["readout"], rows, finals[-1][0])
     weight, bias = (float32(network.head.parameters[name].T) for name in ("weight", "bias"))
     return graph.add("Add", graph.add("MatMul", rows, weight), bias), inside
@@ -85,25 +91,22 @@ def add_steps_inside(graph):
     """Whether a step of X is one of its sequence, (time, batch, 1)."""
     n_steps = graph.add("Squeeze", graph.add("Shape", "X", end=1), [0])
     steps = graph.add("Unsqueeze", graph.add("Range", 0, n_steps, 1), [1])
-    return graph.add("Unsqueeze", graph.add("Less", steps, graph.add("Cast", "lengths", to=7)), [2], name="inside")
+    return graph.add("Unsqueeze", graph.add("Less", steps, graph.cast("lengths", "int64")), [2], name="inside")
 
 
 def add_vectors(graph, embedding, cell):
     """Those of the tokens X; with characters X (time, batch, 1 + L)."""
-    if embedding.parts.keys() == {"embedding"}:
+    if len(embedding.limits) == 1:
         return graph.add("Gather", float32(embedding.parameters["weight"]), "X", name="vectors")
-    parts, width = embedding.parts, embedding.recurrent.output_size
-    words = graph.add("Gather", float32(parts["embedding"].parameters["weight"]), graph.add("Gather", "X", 0, axis=2))
+    tables = [float32(part.parameters["weight"]) for part in (embedding.words, embedding.characters)]
+    words = graph.add("Gather", tables[0], graph.add("Gather", "X", 0, axis=2))
     letters = graph.add("Flatten", graph.add("Slice", "X", [1], [2**31], [2]), axis=2)
-    is_letter = graph.add("Cast", graph.add("Greater", letters, 0), to=7)
-    n_letters = graph.add("Max", graph.add("ReduceSum", is_letter, [1], keepdims=0), 1)
-    letters = graph.add("Transpose", letters, perm=[1, 0])
-    vectors = graph.add("Gather", float32(parts["character_embedding"].parameters["weight"]), letters)
-    lengths = graph.add("Cast", n_letters, to=6)
-    _, (final,) = add_stack(graph, "character_recurrent", embedding.recurrent, cell, vectors, lengths)
-    shape = graph.add("Concat", graph.add("Shape", "X", end=2), [width], axis=0)
-    spelt = graph.add("Reshape", add_last(graph, final[0]), shape)
-    return graph.add("Concat", words, spelt, axis=2, name="vectors")
+    n_letters = graph.add("ReduceSum", graph.cast(graph.add("Greater", letters, 0), "int64"), [1], keepdims=0)
+    lengths = graph.cast(graph.add("Max", n_letters, 1), "int32")
+    x = graph.add("Gather", tables[1], graph.add("Transpose", letters, perm=[1, 0]))
+    _, (final,) = add_stack(graph, "character_recurrent", embedding.recurrent, cell, x, lengths)
+    shape = graph.add("Concat", graph.add("Shape", "X", end=2), [embedding.recurrent.output_size], axis=0)
+    return graph.add("Concat", words, graph.add("Reshape", add_last(graph, final[0]), shape), axis=2, name="vectors")
 
 
 def add_stack(graph, name, stack, cell, x, lengths, initial=()):
@@ -157,7 +160,7 @@ def add_readout(graph, readout, rows, final):
     inside = add_steps_inside(graph)
     if readout == "max":
         return graph.add("ReduceMax", graph.add("Where", inside, rows, float32(-np.inf)), [0], keepdims=0)
-    n_steps = graph.add("Unsqueeze", graph.add("Cast", "lengths", to=1), [1])
+    n_steps = graph.add("Unsqueeze", graph.cast("lengths", "float32"), [1])
     total = graph.add("ReduceSum", graph.add("Where", inside, rows, float32(0)), [0], keepdims=0)
     return graph.add("Div", total, n_steps)
 
@@ -165,26 +168,23 @@ def add_readout(graph, readout, rows, final):
 def add_chain(graph, chain, scores, inside):
     """From scores (time, batch, K) each label's probability (time, batch, K), and the best labels (time, batch).
 
-    As in `fastrnn.kernels.crf`, but of logarithms, for float32 has few exponents; they are normalised at each step.  What
-    is passed on is what a step hears from its neighbour, at first `begin`, or backwards `end` until a sequence's last.
+    As `fastrnn.kernels.crf`, but of logarithms, normalised at each step: float32 has few exponents.  A scan's state is
+    what a step is told by its neighbour: the first is told `begin`, and backwards each sequence's last is told `end`.
     """
     transitions, begin, end = (float32(chain.parameters[name]) for name in ("transitions", "begin", "end"))
     shape = graph.add("Concat", graph.add("Shape", "X", start=1, end=2), [1], axis=0)
     begin, end = graph.add("Expand", begin, shape), graph.add("Expand", end, shape)
 
-    def passed_on(part, pool, here, moves):
+    def told(part, pool, here, moves):
         return part.add(pool, part.add("Add", part.add("Unsqueeze", here, [2]), moves), [1], keepdims=0)
 
-    def forward(pool):
-        def step(part, before, scores, is_inside):
-            here = part.add("LogSoftmax", part.add("Add", before, scores))
-            return passed_on(part, pool, here, transitions), here
+    def forward(pool, part, before, scores, is_inside):
+        here = part.add("LogSoftmax", part.add("Add", before, scores))
+        return told(part, pool, here, transitions), here
 
-        return step
-
-    def back(part, after, scores, is_inside):
+    def backward(part, after, scores, is_inside):
         here = part.add("LogSoftmax", part.add("Add", after, scores))
-        before = passed_on(part, "ReduceLogSumExp", here, transitions.T)
+        before = told(part, "ReduceLogSumExp", here, transitions.T)
         return part.add("Where", is_inside, before, after), part.add("Identity", after)
 
     def trace(part, after, so_far, is_inside):
@@ -192,8 +192,8 @@ def add_chain(graph, chain, scores, inside):
         before = part.add("Gather", transitions.T, label)
         return part.add("Where", is_inside, before, after), label
 
-    so_far = graph.scan("forward", forward("ReduceLogSumExp"), begin, scores, inside)
-    after = graph.scan("backward", back, end, scores, inside, backwards=True)
-    best = graph.scan("best", forward("ReduceMax"), begin, scores, inside)
+    so_far = graph.scan("forward", partial(forward, "ReduceLogSumExp"), begin, scores, inside)
+    to_come = graph.scan("backward", backward, end, scores, inside, backwards=True)
+    best = graph.scan("best", partial(forward, "ReduceMax"), begin, scores, inside)
     labels = graph.scan("trace", trace, end, best, inside, ("int64", "batch"), backwards=True)
-    return graph.add("Softmax", graph.add("Add", so_far, after)), labels
+    return graph.add("Softmax", graph.add("Add", so_far, to_come)), labels
