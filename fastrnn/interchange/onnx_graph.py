@@ -157,7 +157,7 @@ def add_readout(graph, readout, rows, final):
         return add_last(graph, final)
     if readout == "concat":
         return graph.add("Flatten", graph.add("Transpose", rows, perm=[1, 0, 2]))
-    inside = add_steps_inside(graph)
+    inside = add_steps_inside(graph)  # ONNX Runtime has zeros past each end, but the format promises nothing
     if readout == "max":
         return graph.add("ReduceMax", graph.add("Where", inside, rows, float32(-np.inf)), [0], keepdims=0)
     n_steps = graph.add("Unsqueeze", graph.cast("lengths", "float32"), [1])
