@@ -7,9 +7,13 @@ changed would be taken from the cache as it was.
 import hashlib
 import os
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 _PACKAGE = Path(__file__).parent.parent / "fastrnn"
+OPTIONAL = "onnx", "onnxruntime", "torch", "keras"
 
 
 def _kernel_sources():
@@ -26,3 +30,13 @@ if "NUMBA_CACHE_DIR" not in os.environ:
     # Numba unpickles what it finds there, so nobody else may write to it.
     cache.mkdir(mode=0o700, exist_ok=True)
     os.environ["NUMBA_CACHE_DIR"] = str(cache)
+
+
+def pytest_collection_modifyitems(items):
+    """Skip the docstrings' examples that import an optional library which is not here."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem):
+            source = "".join(example.source for example in item.dtest.examples)
+            missing = [name for name in OPTIONAL if f"import {name}\n" in source and find_spec(name) is None]
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=f"{missing[0]} is not installed"))

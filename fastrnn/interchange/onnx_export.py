@@ -1,0 +1,201 @@
+"""Fitted estimators as ONNX models."""
+
+import json
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from fastrnn.classifier import SequenceClassifier
+from fastrnn.generator import SequenceGenerator
+from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores, float32
+from fastrnn.regressor import SequenceRegressor
+from fastrnn.storage import VERSION, replacing
+from fastrnn.tagger import SequenceTagger
+
+OPSETS = range(18, 23)
+"""In 17 reductions take their axes in another way; ONNX Runtime 1.20 reads up to 21, 1.21 reads 22."""
+IR_VERSION = 10
+"""That of opset 22, and the largest that ONNX Runtime 1.20 reads."""
+
+
+def to_onnx(estimator, path=None, *, opset=22):
+    """Write a fitted estimator as an ONNX model, for ONNX Runtime and others that read the format.
+
+    Parameters
+    ----------
+    estimator : SequenceClassifier, SequenceRegressor, SequenceTagger or SequenceGenerator
+    path : str or path-like, optional
+        Where to write the model too; a file there is replaced when the new one is complete.
+    opset : int, default=22
+        The version of ONNX's operators, 18 to 22; ONNX Runtime before 1.21 takes 21 at most.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    ImportError
+        Without onnx, which is an extra.
+    NotFittedError
+        Before `fit`.
+    TypeError
+        If the estimator is another.
+    ValueError
+        If the opset is another, or labels are such as ONNX has no type for.
+
+    Notes
+    -----
+    All is float32, of a float64 model too; dropout has no part.  The model's inputs, for sequences side by side:
+
+    - "X" (time, batch, I) float32; or tokens (time, batch) int64, or with characters (time, batch, 1 + L).  Past the
+      end of a sequence there may be any number, or any token that the model knows.
+    - "lengths" (batch,) int32, of the sequences: from 1 to time.
+    - "h_0", and of an LSTM "c_0", (num_layers D, batch, H) float32, or (num_layers D, 1, H) for all: the initial
+      states, where D is 2 if bidirectional, else 1.  Sequences begin with zeros.
+
+    Outputs:
+
+    - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger (time, batch, K).  Of a
+      generator those of the next token (time, batch, K); unless it is stateful, each sequence must begin with the
+      token ``n_tokens_``, and the last probability is that it ends.
+    - "labels", as of `predict`: of a classifier (batch,), of a tagger (time, batch), or (time, batch, K) of 0 and 1.
+    - "predictions" of a regressor, float64, as of `predict`; with return_sequences (time, batch) or (time, batch, K).
+    - "h_n" and "c_n" like "h_0": the states after each sequence's last step.
+
+    Past the end of a sequence probabilities and predictions are 0, and labels mean nothing.  Sequences can be read in
+    pieces, with "h_n" of one as "h_0" of the next, by models of one direction that answer at each step (without `crf`)
+    or with readout="last".  ``metadata_props`` has, as JSON, the classes, and the token a generator begins with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import onnxruntime
+    >>> from fastrnn import SequenceClassifier
+    >>> from fastrnn.interchange import to_onnx
+    >>> X = [np.sin(np.arange(20) * rate)[:, np.newaxis] for rate in (0.3, 0.9) * 20]
+    >>> clf = SequenceClassifier(max_iter=5, random_state=0).fit(X, ["slow", "fast"] * 20)
+    >>> session = onnxruntime.InferenceSession(to_onnx(clf).SerializeToString())
+    >>> known = {"X": np.stack(X, axis=1).astype("float32"), "lengths": np.full(40, 20, "int32")}
+    >>> labels, p = session.run(["labels", "probabilities"], known | {"h_0": np.zeros((2, 1, 64), "float32")})
+    >>> bool((labels == clf.predict(X)).all()), bool(np.allclose(p, clf.predict_proba(X), atol=1e-5))
+    (True, True)
+    """
+    kind = _kind(estimator)
+    check_is_fitted(estimator, "network_")
+    if opset not in OPSETS:
+        raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {opset!r}")
+    model = _model(estimator, kind, opset)
+    if path is not None:
+        with replacing(path) as unfinished, open(unfinished, "xb") as file:
+            file.write(model.SerializeToString())
+    return model
+
+
+def _kind(estimator):
+    """The class among those that can be exported."""
+    for kind in ANSWERS:
+        if isinstance(estimator, kind):
+            return kind
+    raise TypeError(
+        f"{estimator!r:.80} cannot be exported: expected a {', '.join(kind.__name__ for kind in ANSWERS)}; of a "
+        "Pipeline give the last step, pipe[-1]"
+    )
+
+
+def _model(estimator, kind, opset):
+    graph, network = Graph(), estimator.network_
+    scores, inside = add_scores(graph, network, estimator._shape)
+    answers, lead = ANSWERS[kind](graph, estimator, scores, inside), ("time", "batch")[inside is None :]
+    outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
+    outputs += _states(graph, network, "n", "batch")
+    model = graph.helper.make_model(
+        graph.helper.make_graph(graph.nodes, kind.__name__, _inputs(graph, estimator), outputs, graph.constants),
+        opset_imports=[graph.helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="fastrnn",
+        producer_version=VERSION, doc_string=f"A {kind.__name__}: fastrnn.interchange.to_onnx has inputs and outputs.",
+    )  # fmt: skip
+    graph.helper.set_model_props(model, _properties(estimator))
+    return model
+
+
+def _inputs(graph, estimator):
+    network = estimator.network_
+    dtype, columns = "float32", [network.encoder.recurrent.input_size]
+    if network.embedding is not None:
+        dtype, columns = "int64", [estimator.n_features_in_] * (len(network.embedding.limits) - 1)
+    x = graph.value("X", dtype, network.n_steps or "time", "batch", *columns)
+    return [x, graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
+
+
+def _states(graph, network, when, batch):
+    stack = network.encoder.recurrent
+    shape = stack.num_layers * stack.n_directions, batch, stack.hidden_size
+    return [graph.value(f"{s}_{when}", "float32", *shape) for s in "hc"[: stack.n_states]]
+
+
+def _properties(estimator):
+    """JSON of what the outputs' columns are, and of the token that sequences begin with."""
+    known = {"classes": "classes_", "begin_and_end_token": "_boundary"}
+    values = {name: getattr(estimator, attribute, None) for name, attribute in known.items()}
+    return {name: json.dumps(np.asarray(value).tolist()) for name, value in values.items() if value is not None}
+
+
+# Each of these makes outputs of scores (batch, K), or of (time, batch, K) and what is inside a sequence: the name, the
+# type, and the dimensions past those of time and batch.
+
+
+def _classes(graph, estimator, scores, inside):
+    operator = "Softmax"
+    if estimator.network_.head.output_size == 1:
+        scores, operator = graph.add("Concat", graph.add("Neg", scores), scores, axis=-1), "Sigmoid"
+    best = graph.add("ArgMax", scores, axis=-1, keepdims=0)
+    return [_probabilities(graph, estimator.classes_.size, graph.add(operator, scores), inside),
+            _labels(graph, estimator, best)]  # fmt: skip
+
+
+def _tags(graph, estimator, scores, inside):
+    K, chain = estimator.classes_.size, estimator.network_.chain
+    if estimator._is_multilabel:
+        graph.add("Where", graph.add("Greater", scores, float32(0)), 1, 0, name="labels")
+        return [_probabilities(graph, K, graph.add("Sigmoid", scores), inside), ("labels", "int64", K)]
+    if chain is None:
+        return _classes(graph, estimator, scores, inside)
+    marginals, best = add_chain(graph, chain, scores, inside)
+    return [_probabilities(graph, K, marginals, inside), _labels(graph, estimator, best)]
+
+
+def _next_tokens(graph, estimator, scores, inside):
+    return [_probabilities(graph, estimator.network_.head.output_size, graph.add("Softmax", scores), inside)]
+
+
+def _probabilities(graph, K, values, inside):
+    graph.add("Identity", _zero_past_ends(graph, values, inside, float32(0)), name="probabilities")
+    return "probabilities", "float32", K
+
+
+def _zero_past_ends(graph, values, inside, zero):
+    return values if inside is None else graph.add("Where", inside, values, zero)
+
+
+def _labels(graph, estimator, numbers):
+    classes = np.array(estimator.classes_.tolist())  # of objects the strings or numbers that they are
+    if classes.dtype.kind not in "biufU":
+        raise ValueError(f"ONNX has no type for labels of {estimator.classes_.dtype}: fit on strings or integers")
+    graph.add("Gather", classes, numbers, name="labels")
+    return "labels", object if classes.dtype.kind == "U" else classes.dtype
+
+
+def _numbers(graph, estimator, scores, inside):
+    values = graph.cast(scores, "float64")  # as float32 loses the digits of what varies little about a large mean
+    values = graph.add("Add", graph.add("Mul", values, estimator._y_scale), estimator._y_mean)
+    values = _zero_past_ends(graph, values, inside, 0.0)
+    if estimator._y_is_flat:
+        graph.add("Squeeze", values, [-1], name="predictions")
+        return [("predictions", "float64")]
+    graph.add("Identity", values, name="predictions")
+    return [("predictions", "float64", estimator._y_mean.size)]
+
+
+ANSWERS = {
+    SequenceClassifier: _classes, SequenceRegressor: _numbers, SequenceTagger: _tags, SequenceGenerator: _next_tokens
+}  # fmt: skip

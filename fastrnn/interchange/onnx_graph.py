@@ -1,0 +1,199 @@
+"""Graphs of ONNX: vectors of tokens, recurrent stacks, readouts, and chains of labels.
+
+Arrays are (time, batch, features).  Of the recurrent operators see https://onnx.ai/onnx/operators: they know where each
+sequence ends, a reverse direction begins there, and final states are those at the ends.
+"""
+
+from functools import partial
+
+import numpy as np
+
+OPERATORS = {"rnn": ("RNN", [0]), "lstm": ("LSTM", [0, 3, 1, 2]), "gru": ("GRU", [1, 0, 2])}
+"""Of each cell, with the order of our gates there: i, o, f, c for i, f, g, o, and z, r, h for r, z, n."""
+OPERATORS["gru_reset_before"] = OPERATORS["gru"]
+
+
+class Graph:
+    """Nodes, and their constants; a node and what it puts out (first) have one name.
+
+    It stands for a part of `outer` if that is given, whose outputs it may read.
+    """
+
+    def __init__(self, prefix="", outer=None):
+        try:
+            from onnx import helper, numpy_helper
+        except ImportError:
+            raise ImportError('an ONNX model is made with onnx: pip install "fastrnn[onnx]"') from None
+        self.helper, self._from_array = helper, numpy_helper.from_array
+        self.nodes, self.constants = [], [] if outer is None else outer.constants
+        self._prefix = prefix
+
+    def add(self, operator, *inputs, name=None, more=(), **attributes):
+        """Add a node: inputs are names, or arrays that become constants.  Returns its name, with `more` a list."""
+        name = name or f"{self._prefix}{operator}_{len(self.nodes)}"
+        inputs = [v if isinstance(v, str) else self._constant(f"{name}.{k}", v) for k, v in enumerate(inputs)]
+        self.nodes.append(self.helper.make_node(operator, inputs, [name, *more], name, **attributes))
+        return [name, *more] if more else name
+
+    def _constant(self, name, value):
+        self.constants.append(self._from_array(np.array(value), name))
+        return name
+
+    def cast(self, value, dtype):
+        """Values as others of this type."""
+        return self.add("Cast", value, to=self._kind(dtype))
+
+    def _kind(self, dtype):
+        return self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+
+    def value(self, name, dtype, *shape):
+        """What comes in or out under a name; a dimension is a number, or the name of an unknown one."""
+        return self.helper.make_tensor_value_info(name, self._kind(dtype), shape)
+
+    def scan(self, name, step, state, rows, flags, emits=("float32", "batch", "labels"), backwards=False):
+        """What `step(part, state, row, flag)` emits at each time, beside the next state (batch, labels) it returns."""
+        part, way = Graph(f"{name}.", self), [int(backwards)]
+        kinds = ("state", "float32", "labels"), ("row", "float32", "labels"), ("flag", "bool", 1)
+        inputs = [self.value(f"{name}.{kind}", dtype, "batch", width) for kind, dtype, width in kinds]
+        following, emitted = step(part, *(value.name for value in inputs))
+        outputs = [self.value(following, "float32", "batch", "labels"), self.value(emitted, *emits)]
+        body = self.helper.make_graph(part.nodes, name, inputs, outputs)
+        attributes = {"num_scan_inputs": 2, "scan_input_directions": way * 2, "scan_output_directions": way}
+        return self.add("Scan", state, rows, flags, name=f"{name}.last", more=[name], body=body, **attributes)[1]
+
+
+def float32(value):
+    """As the graphs hold numbers."""
+    return np.asarray(value, np.float32)
+
+
+def add_scores(graph, network, shape):
+    """Those of the head, (time, batch, K) with what is inside a sequence, or (batch, K) and None; and "h_n" and "c_n".
+
+    `shape` has the names of cell, nonlinearity and readout.
+    """
+    encoder, cell = network.encoder, (shape["cell"], shape["nonlinearity"])
+    stack, states = encoder.recurrent, "hc"[: encoder.recurrent.n_states]
+    x = "X" if encoder.embedding is None else add_vectors(graph, encoder.embedding, cell)
+    shape_of_state = graph.add("Concat", [1], graph.add("Shape", "X", start=1, end=2), [1], axis=0)
+    initial = [graph.add("Expand", f"{s}_0", shape_of_state) for s in states]
+    rows, finals = add_stack(graph, "recurrent", stack, cell, x, "lengths", initial)
+    for s, levels in zip(states, zip(*finals, strict=True), strict=True):
+        graph.add("Concat", *levels, axis=0, name=f"{s}_n")
+    inside = add_steps_inside(graph) if network.readout is None else None
+    if inside is None:
+        rows = add_readout(graph, shape["readout"], rows, finals[-1][0])
+    weight, bias = (float32(network.head.parameters[name].T) for name in ("weight", "bias"))
+    return graph.add("Add", graph.add("MatMul", rows, weight), bias), inside
+
+
+def add_steps_inside(graph):
+    """Whether a step of X is one of its sequence, (time, batch, 1)."""
+    n_steps = graph.add("Squeeze", graph.add("Shape", "X", end=1), [0])
+    steps = graph.add("Unsqueeze", graph.add("Range", 0, n_steps, 1), [1])
+    return graph.add("Unsqueeze", graph.add("Less", steps, graph.cast("lengths", "int64")), [2], name="inside")
+
+
+def add_vectors(graph, embedding, cell):
+    """Those of the tokens X; with characters X (time, batch, 1 + L)."""
+    if len(embedding.limits) == 1:
+        return graph.add("Gather", float32(embedding.parameters["weight"]), "X", name="vectors")
+    tables = [float32(part.parameters["weight"]) for part in (embedding.words, embedding.characters)]
+    words = graph.add("Gather", tables[0], graph.add("Gather", "X", 0, axis=2))
+    letters = graph.add("Flatten", graph.add("Slice", "X", [1], [2**31], [2]), axis=2)
+    n_letters = graph.add("ReduceSum", graph.cast(graph.add("Greater", letters, 0), "int64"), [1], keepdims=0)
+    lengths = graph.cast(graph.add("Max", n_letters, 1), "int32")
+    x = graph.add("Gather", tables[1], graph.add("Transpose", letters, perm=[1, 0]))
+    _, (final,) = add_stack(graph, "character_recurrent", embedding.recurrent, cell, x, lengths)
+    shape = graph.add("Concat", graph.add("Shape", "X", end=2), [embedding.recurrent.output_size], axis=0)
+    return graph.add("Concat", words, graph.add("Reshape", add_last(graph, final[0]), shape), axis=2, name="vectors")
+
+
+def add_stack(graph, name, stack, cell, x, lengths, initial=()):
+    """The last level's rows (time, batch, D H); and the final states of each level, (D, batch, H) by place.
+
+    A cell is its name and nonlinearity; initial states are (num_layers D, batch, H), or there are none.
+    """
+    D, H = stack.n_directions, stack.hidden_size
+    attributes = {"hidden_size": H, "direction": "bidirectional" if D == 2 else "forward", "layout": 0}
+    operator, order = OPERATORS[cell[0]]
+    if operator == "RNN":
+        attributes["activations"] = [cell[1].capitalize()] * D
+    if operator == "GRU":
+        attributes["linear_before_reset"] = int(cell[0] == "gru")
+    finals = []
+    for k in range(stack.num_layers):
+        states = [graph.add("Slice", s, [k * D], [(k + 1) * D]) for s in initial]
+        level, weights = f"{name}_l{k}", _weights(stack, k, order)
+        more = [f"{level}.h", f"{level}.c"][: stack.n_states]
+        y, *final = graph.add(operator, x, *weights, lengths, *states, name=level, more=more, **attributes)
+        x = graph.add("Reshape", graph.add("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, D * H])
+        finals.append(final)
+    return x, finals
+
+
+def _weights(stack, k, order):
+    """W (D, G H, I), R (D, G H, H) and B (D, 2 G H), or "" without biases, of level k."""
+    suffixes = [f"_l{k}", f"_l{k}_reverse"][: stack.n_directions]
+
+    def ordered(name):
+        value = stack.parameters[name]
+        return float32(value.reshape(len(order), stack.hidden_size, -1)[order].reshape(value.shape))
+
+    weights = [np.stack([ordered(f"weight_{of}{s}") for s in suffixes]) for of in ("ih", "hh")]
+    if not stack.bias:
+        return *weights, ""
+    return *weights, np.stack([np.concatenate([ordered(f"bias_{of}{s}") for of in ("ih", "hh")]) for s in suffixes])
+
+
+def add_last(graph, final):
+    """From final states (D, batch, H) to features (batch, D H)."""
+    return graph.add("Flatten", graph.add("Transpose", final, perm=[1, 0, 2]))
+
+
+def add_readout(graph, readout, rows, final):
+    """Features (batch, .) of the last level's rows and its final state."""
+    if readout == "last":
+        return add_last(graph, final)
+    if readout == "concat":
+        return graph.add("Flatten", graph.add("Transpose", rows, perm=[1, 0, 2]))
+    inside = add_steps_inside(graph)  # ONNX Runtime has zeros past each end, but the format promises nothing
+    if readout == "max":
+        return graph.add("ReduceMax", graph.add("Where", inside, rows, float32(-np.inf)), [0], keepdims=0)
+    n_steps = graph.add("Unsqueeze", graph.cast("lengths", "float32"), [1])
+    total = graph.add("ReduceSum", graph.add("Where", inside, rows, float32(0)), [0], keepdims=0)
+    return graph.add("Div", total, n_steps)
+
+
+def add_chain(graph, chain, scores, inside):
+    """From scores (time, batch, K) each label's probability (time, batch, K), and the best labels (time, batch).
+
+    As `fastrnn.kernels.crf`, but of logarithms, normalised at each step: float32 has few exponents.  A scan's state is
+    what a step is told by its neighbour: the first is told `begin`, and backwards each sequence's last is told `end`.
+    """
+    transitions, begin, end = (float32(chain.parameters[name]) for name in ("transitions", "begin", "end"))
+    shape = graph.add("Concat", graph.add("Shape", "X", start=1, end=2), [1], axis=0)
+    begin, end = graph.add("Expand", begin, shape), graph.add("Expand", end, shape)
+
+    def told(part, pool, here, moves):
+        return part.add(pool, part.add("Add", part.add("Unsqueeze", here, [2]), moves), [1], keepdims=0)
+
+    def forward(pool, part, before, scores, is_inside):
+        here = part.add("LogSoftmax", part.add("Add", before, scores))
+        return told(part, pool, here, transitions), here
+
+    def backward(part, after, scores, is_inside):
+        here = part.add("LogSoftmax", part.add("Add", after, scores))
+        before = told(part, "ReduceLogSumExp", here, transitions.T)
+        return part.add("Where", is_inside, before, after), part.add("Identity", after)
+
+    def trace(part, after, so_far, is_inside):
+        label = part.add("ArgMax", part.add("Add", so_far, after), axis=1, keepdims=0)
+        before = part.add("Gather", transitions.T, label)
+        return part.add("Where", is_inside, before, after), label
+
+    so_far = graph.scan("forward", partial(forward, "ReduceLogSumExp"), begin, scores, inside)
+    to_come = graph.scan("backward", backward, end, scores, inside, backwards=True)
+    best = graph.scan("best", partial(forward, "ReduceMax"), begin, scores, inside)
+    labels = graph.scan("trace", trace, end, best, inside, ("int64", "batch"), backwards=True)
+    return graph.add("Softmax", graph.add("Add", so_far, to_come)), labels
