@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_scalar
 
 from fastrnn.frames import read_series
-from fastrnn.inspection.drawing import axes_for, check_matplotlib
+from fastrnn.inspection.drawing import check_matplotlib, new_axes
 
 COVERAGES = 0.5, 0.8, 0.95
 """Shown of a forecaster that knows any interval."""
@@ -172,7 +172,7 @@ class ForecastDisplay:
         ValueError
             If an interval's shape does not match.
         """
-        ax = axes_for(self, ax)
+        ax = new_axes(self, ax)
         from matplotlib.colors import to_rgb
         from matplotlib.dates import ConciseDateFormatter
 
