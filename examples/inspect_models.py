@@ -1,8 +1,9 @@
 """Pictures of models: how they were trained, what goes on inside, where they look, and what they believe.
 
-Six files.  On the way back through a plain RNN the gradient should shrink faster than through an LSTM
-whose forget gates were opened; the LSTM that reads a sentence should believe "plural" from its subject
-on, whatever nouns come between, and some of its units should hold that to the end; and for each figure
+Six files.  On the way back through a plain RNN the gradient should shrink by the same factor at every
+step, and hardly at all through an LSTM whose forget gates were opened.  Of a sentence most units of a
+trained LSTM should hold to the end what its subject was, singular or plural, whatever nouns come
+between.  A classifier of speakers should change its mind in the course of a vowel.  And for each figure
 of a date its translator should look where that part of the date is written.
 """
 
@@ -60,15 +61,25 @@ def gradient_flow(epochs):
     return display
 
 
-def agreement(epochs):
-    """A network that is to find the number of a verb, and a sentence with its label."""
+def gates(epochs):
+    """Of a network that is to find the number of a verb, after the beginning of its sentence."""
     X, y = make_number_agreement(4000, max_intervening=4, random_state=0)
     clf = SequenceClassifier(
         cell="lstm", hidden_size=16, bidirectional=False, readout="last", embedding_dim=16, max_iter=epochs,
         learning_rate="cosine", random_state=0,
     ).fit(X[:-500], y[:-500])  # fmt: skip
-    chosen = next(k for k in range(-500, 0) if len(X[k]) > 16 and y[k] == "plural")
-    return clf, X[chosen], y[chosen]
+    x = next(x for x in X[-500:] if len(x) > 16)
+    return GateActivationsDisplay.from_estimator(clf, x, labels=[WORDS[token] for token in x])
+
+
+def probabilities(epochs):
+    """Of the utterance that has the model least sure among those it gets right."""
+    X, y = load_japanese_vowels(split="train")
+    clf = SequenceClassifier(bidirectional=False, readout="last", max_iter=epochs, random_state=0).fit(X, y)
+    X, y = load_japanese_vowels(split="test")
+    said = clf.predict_proba(X)
+    k = np.argmin(np.where(clf.classes_[said.argmax(axis=1)] == y, said.max(axis=1), 1))
+    return ProbabilitiesDisplay.from_estimator(clf, X[k], y[k])
 
 
 def attention(epochs):
@@ -85,29 +96,22 @@ def attention(epochs):
 
 
 def forecast(epochs):
+    """Two years of airline passengers."""
     y, _ = load_air_passengers()
-    forecaster = SequenceForecaster(season=12, max_iter=epochs, random_state=0).fit(y[:-24])
+    forecaster = SequenceForecaster(season=12, random_state=0).fit(y[:-24])
     return ForecastDisplay.from_estimator(forecaster, y[-24:])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--short", action="store_true", help="fewer epochs")
-    parser.add_argument("--folder", default=tempfile.gettempdir(), help="for the pictures; by default %(default)s")
+    parser.add_argument("--folder", help="for the pictures; by default a new one among temporary files")
     options = parser.parse_args()
-    factor = 1 if options.short else 3
-    clf, x, number = agreement(5 * factor)
-    sentence = [WORDS[token] for token in x]
-    displays = {
-        "training": training_curve(10 * factor),
-        "gradients": gradient_flow(1),
-        "gates": GateActivationsDisplay.from_estimator(clf, x, labels=sentence),
-        "probabilities": ProbabilitiesDisplay.from_estimator(clf, x, number, labels=sentence),
-        "attention": attention(3 * factor),
-        "forecast": forecast(20 * factor),
-    }
-    for name, display in displays.items():
-        file = Path(options.folder, f"fastrnn_{name}.png")
+    folder = options.folder or tempfile.mkdtemp(prefix="fastrnn-")
+    drawn = {training_curve: 30, gradient_flow: 1, gates: 15, probabilities: 40, attention: 9, forecast: 60}
+    for draw, epochs in drawn.items():
+        display = draw(epochs // 3 if options.short else epochs)
+        file = Path(folder, f"{draw.__name__}.png")
         display.figure_.savefig(file)
         print(f"{file}   {type(display).__name__}")
 

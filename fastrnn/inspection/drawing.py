@@ -42,7 +42,8 @@ def opened(display, estimator):
 
 def one_sequence(x):
     """x as an array, if it is one sequence."""
-    if len({np.shape(step) for step in x}) > 1 or np.ndim(x[0]) > 1:
+    shapes = {np.shape(step) for step in x}
+    if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):
         raise ValueError(f"x holds {len(x)} sequences, but the picture is of one: pass x[0]")
     return np.asarray(x)
 

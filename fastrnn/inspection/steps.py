@@ -7,8 +7,8 @@ from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
 from fastrnn.network.parts import Batch
 
-KEPT = {LSTMCell: "ifgo", GRUCell: "nrzm", GRUResetBeforeCell: "nrz"}
-"""What each cell's forward pass leaves, in its order."""
+KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
+"""What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
 TITLES = {
     "r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "forget gate f", "o": "output gate o",
     "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h",
@@ -354,7 +354,7 @@ class ProbabilitiesDisplay:
         self.ax_ = ax = new_axes(self, ax, figsize=(8, 4))
         self.figure_, self.lines_, self.other_line_ = ax.figure, {}, None
         for n, k in enumerate(shown):
-            true, name = np.flatnonzero(truth[:, k]), str(self.classes[k]) + " (dots: true)" * truth[:, k].any()
+            true, name = np.flatnonzero(truth[:, k]), str(self.classes[k]) + " (dots: true)" * int(truth[:, k].any())
             style = {"color": COLOURS[n % 7], "ls": ["-", "--", ":"][n // 7 % 3], "ms": 5, "label": name}
             marked = {"marker": "o" if true.size else "", "markevery": true.tolist()}
             (self.lines_[self.classes[k]],) = ax.plot(steps, said[:, k], **style, **marked)

@@ -104,7 +104,7 @@ class TrainingCurveDisplay:
         self.ax_ = ax = new_axes(self, ax)
         self.figure_, self.score_ax_, self.score_line_, self.best_ = ax.figure, score_ax, None, None
         colour, whose = COLOURS[len(ax.lines) % len(COLOURS)], f"{self.label}: " if self.label else ""
-        epochs, scores = np.arange(1, len(self.losses) + 1), self.scores or []
+        epochs, scores = np.arange(1, len(self.losses) + 1), [] if self.scores is None else self.scores
         (self.line_,) = ax.plot(epochs, self.losses, color=colour, label=f"{whose}training loss")
         every = np.concatenate([line.get_ydata() for line in ax.lines])
         ax.set(xlabel="epoch", ylabel="training loss", yscale="log" if 0 < 10 * min(every) <= max(every) else "linear")
