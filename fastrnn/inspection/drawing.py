@@ -13,6 +13,7 @@ COLOURS = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#00
 
 
 def check_matplotlib(display):
+    """Raise an ImportError that names the extra."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -30,10 +31,9 @@ def check_subject(display, estimator, is_right, expected):
 
 def opened(display, estimator):
     """A copy of an estimator that reads sequences, with a network of its own to be looked into."""
-    is_reader = "embedding_dim" in getattr(estimator, "get_params", dict)() and not getattr(
-        estimator, "stateful", False
-    )
-    expected = "a model that reads sequences, such as a SequenceClassifier (and no stateful generator)"
+    parameters = getattr(estimator, "get_params", dict)()
+    is_reader = "embedding_dim" in parameters and not parameters.get("stateful")
+    expected = "a model that reads sequences, such as a SequenceClassifier (but of no stateful generator)"
     check_subject(display, estimator, is_reader, expected)
     model = copy(estimator)
     model.network_, model.dropout = deepcopy(estimator.network_), 0.0

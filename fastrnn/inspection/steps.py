@@ -120,7 +120,8 @@ class GateActivationsDisplay:
                 drawn = np.tanh(shown[name]) if name == "c" else shown[name]
                 style = {
                     "cmap": cmap,
-                    "clim": (low * largest, -low * largest or 1),
+                    "vmin": low * largest,
+                    "vmax": -low * largest or 1,
                     "aspect": "auto",
                     "interpolation": "nearest",
                 }
@@ -297,8 +298,9 @@ class ProbabilitiesDisplay:
         ----------
         estimator : classifier or SequenceTagger
             Of a classifier what it says of each beginning of the sequence by itself, so that nothing is known of later
-            steps.  Of a tagger what it says of each step, given all that it reads.  Also a Pipeline, or any classifier
-            of sequences with `predict_proba`.
+            steps: by its `stream` or, if it has none, with a number of steps that grows as the square.  Of a tagger
+            what it says of each step, given all that it reads.  Also a Pipeline, or any classifier of sequences with
+            `predict_proba`.
         x : array (T, I) or (T,)
             One sequence.
         y : label, or array (T,) or (T, K), optional
@@ -371,7 +373,11 @@ def _said(estimator, x):
     whole = estimator.predict_proba([x])[0]
     if np.ndim(whole) == 2:
         return whole
-    return estimator.predict_proba([x[: t + 1] for t in range(len(x))])
+    try:
+        stream = estimator.stream()
+    except (AttributeError, ValueError):  # it has none, or reads ahead
+        return estimator.predict_proba([x[: t + 1] for t in range(len(x))])
+    return np.stack([stream.step(x_t) for x_t in x])
 
 
 def _truth(y, classes, shape):

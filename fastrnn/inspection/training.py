@@ -164,11 +164,11 @@ class GradientFlowDisplay:
     def from_estimator(cls, estimator, X, y=None, *, ax=None):
         """Draw the gradients that a fitted estimator's loss sends back.
 
-        The gradient of the loss of each sequence is taken in h after each step, all that follows from it counted: later
-        steps, higher levels and the readout; of an LSTM also in c as it is handed to the next step, h held fixed.
-        It is exact, without dropout, and goes back all the way whatever `bptt_steps` is.  Norms are averaged over the
-        sequences that are so long.  It takes about a quarter of a millisecond a step, level and direction: some tens of
-        sequences say enough.
+        The gradient of each sequence's part of the loss is taken in h after each step, all that follows from it
+        counted: later steps, higher levels and the readout; of an LSTM also in c as it is handed to the next step, h
+        held fixed.  It is exact, without dropout, and goes back all the way whatever `bptt_steps` is.  Norms are
+        averaged over the sequences that are so long.  It takes about a fifth of a millisecond a step, level and
+        direction: some tens of sequences say enough.
 
         Parameters
         ----------
@@ -219,8 +219,8 @@ class GradientFlowDisplay:
         places = sorted({name[1:] for name in self.norms})
         for name, norms in self.norms.items():
             style = {"color": COLOURS[places.index(name[1:]) % len(COLOURS)], "ls": {"h": "-", "c": "--"}[name[0]]}
-            # The logarithm of zero would warn.
-            (self.lines_[name],) = ax.semilogy(np.where(np.array(norms) > 0, norms, np.nan), label=name, **style)
+            seen = np.where(np.array(norms) > 0, norms, np.nan)  # zero has no place on this axis
+            (self.lines_[name],) = ax.semilogy(seen, label=name, **style)
         ax.set(xlabel="steps before the end", ylabel="mean norm of d loss / d state")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend()
@@ -244,8 +244,7 @@ def _norms(stack, d_rows):
 
     Level by level, each step a sequence of its own: the gradient of its initial states is that of the states before.
     """
-    H, n, T, packing = stack.hidden_size, stack.n_states, len(d_rows), regular_packing(1, 1, 1)
-    norms = {}
+    H, n, T, packing, norms = stack.hidden_size, stack.n_states, len(d_rows), regular_packing(1, 1, 1), {}
     for level in reversed(stack._levels):
         d_out, d_rows, kept = d_rows, np.zeros((T, level.input_size), d_rows.dtype), level.kept
         for d, names in enumerate(level.names):
@@ -254,9 +253,10 @@ def _norms(stack, d_rows):
             for t in reversed(range(T)):
                 row = T - 1 - t if d else t
                 d_h = np.ascontiguousarray(d_out[row : row + 1, d * H : (d + 1) * H])
-                for letter, d_state, above in zip("hc"[:n], d_states, (d_h, 0)[:n], strict=True):  # h goes up, too
-                    norm = np.linalg.norm((d_state[0] + above).astype(np.float64))
-                    norms.setdefault(names[0].replace("weight_ih", letter), []).append(norm)
+                gradients = np.array(d_states, np.float64)[:, 0, 0]
+                gradients[0] += d_h[0]  # h is also read by what is above
+                for letter, gradient in zip("hc"[:n], gradients, strict=True):
+                    norms.setdefault(names[0].replace("weight_ih", letter), []).append(np.linalg.norm(gradient))
                 initial = [kept[s][d : d + 1, t : t + 1, :H] for s in "hc"[:n]]
                 one.forward(kept["x"][d, t : t + 1], initial, packing, True)
                 d_x, d_states = one.backward(d_h, d_states, packing, True, 0)
