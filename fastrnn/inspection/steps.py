@@ -118,14 +118,8 @@ class GateActivationsDisplay:
         for group, cmap, low, label in (("rzifo", "Blues", 0, "0 closed, 1 open"), ("ngch", "RdBu_r", -1, "value")):
             for name in filter(group.__contains__, shown):
                 drawn = np.tanh(shown[name]) if name == "c" else shown[name]
-                style = {
-                    "cmap": cmap,
-                    "vmin": low * largest,
-                    "vmax": -low * largest or 1,
-                    "aspect": "auto",
-                    "interpolation": "nearest",
-                }
-                self.images_[name] = self.axes_[name].imshow(drawn.T, **style)
+                scale = {"cmap": cmap, "vmin": low * largest, "vmax": -low * largest or 1}
+                self.images_[name] = self.axes_[name].imshow(drawn.T, aspect="auto", interpolation="nearest", **scale)
                 self.axes_[name].set_title(TITLES[name], loc="left", fontsize="medium")
                 self.axes_[name].set_ylabel("unit")
             if of_group := [ax for name, ax in self.axes_.items() if name in group]:
@@ -282,8 +276,8 @@ class ProbabilitiesDisplay:
     >>> display = ProbabilitiesDisplay.from_estimator(clf, X[0], y[0], max_classes=3)
     >>> len(display.lines_), bool(y[0] in display.lines_)
     (3, True)
-    >>> display.lines_[y[0]].get_ydata()[-1] == clf.predict_proba(X[:1])[0, 0]
-    np.True_
+    >>> bool(display.lines_[y[0]].get_ydata()[-1] == clf.predict_proba(X[:1])[0, 0])
+    True
     """
 
     def __init__(self, *, probabilities, classes, truth=None, max_classes=6, labels=None):
