@@ -12,7 +12,8 @@ import numpy as np
 
 from fastrnn import SequenceForecaster, __version__
 from fastrnn.frames import ADVICE, _inferred
-from fastrnn.inspection import ForecastDisplay, _check_matplotlib
+from fastrnn.inspection import ForecastDisplay
+from fastrnn.inspection.drawing import check_matplotlib
 from fastrnn.storage import replacing
 
 try:
@@ -189,7 +190,7 @@ def _draw(forecaster, path):
 def _check_outputs(args):
     """What cannot be written shall not be found out after the fit."""
     if args.plot is not None:
-        _check_matplotlib()
+        check_matplotlib("--plot")
         from matplotlib.figure import Figure
 
         Figure().savefig(BytesIO(), format=Path(args.plot).suffix[1:] or "nothing")  # an error names what there is

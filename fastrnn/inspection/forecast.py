@@ -1,4 +1,4 @@
-"""Pictures of what models say, in the form of scikit-learn's displays."""
+"""A forecast, drawn."""
 
 from math import ceil
 from numbers import Integral
@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.utils.validation import check_scalar
 
 from fastrnn.frames import read_series
+from fastrnn.inspection.drawing import check_matplotlib, new_axes
 
-# matplotlib is optional, and imported only where something is drawn.
 COVERAGES = 0.5, 0.8, 0.95
 """Shown of a forecaster that knows any interval."""
 
@@ -97,7 +97,7 @@ class ForecastDisplay:
             As from its `predict` and `predict_interval`; if there is no such series or channel; or if y does not follow
             the history.
         """
-        _check_matplotlib()
+        check_matplotlib(cls.__name__)
         given = {"history": history, "future": future, "past": past, "static": static}
         panel, horizon = forecaster._given(horizon, history, past, future, static)
         form = panel.form
@@ -172,13 +172,11 @@ class ForecastDisplay:
         ValueError
             If an interval's shape does not match.
         """
-        _check_matplotlib()
-        import matplotlib.pyplot as plt
+        ax = new_axes(self, ax)
         from matplotlib.colors import to_rgb
         from matplotlib.dates import ConciseDateFormatter
 
         known, ahead = self._places()
-        ax = plt.subplots()[1] if ax is None else ax
         (self.history_line_,) = ax.plot(known, np.asarray(self.history), color="black", lw=1, label="history")
         self.actual_line_ = None
         if self.actual is not None:
@@ -216,13 +214,6 @@ class ForecastDisplay:
             style = {"color": 1 - shade * (1 - colour), "lw": 8 if len(ahead) == 1 else 0, "zorder": 2 - coverage}
             label = f"{100 * coverage:.4g} % interval"
             self.bands_[coverage] = ax.fill_between(ahead, *ends.T, label=label, **style)
-
-
-def _check_matplotlib():
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ImportError('ForecastDisplay draws with matplotlib: pip install "fastrnn[plot]"') from None
 
 
 def _number(series, form):

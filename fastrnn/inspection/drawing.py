@@ -1,0 +1,67 @@
+"""What the displays share: checks of what they are given, and axes.
+
+matplotlib is optional, and imported only where something is drawn.
+"""
+
+from copy import copy, deepcopy
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+COLOURS = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"
+"""Told apart by the colour-blind too: Okabe and Ito, "Color universal design", 2008."""
+
+
+def check_matplotlib(display):
+    """Raise an ImportError that names the extra."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ImportError(f'{display} draws with matplotlib: pip install "fastrnn[plot]"') from None
+
+
+def check_subject(display, estimator, is_right, expected):
+    """The estimator must be fitted, and of the expected kind."""
+    check_matplotlib(display)
+    check_is_fitted(estimator)
+    if not is_right:
+        kind = type(estimator).__name__
+        raise TypeError(f"{display} is of {expected}; got a {kind}: of a Pipeline pass the last step, pipe[-1]")
+
+
+def opened(display, estimator):
+    """A copy of an estimator that reads sequences, with a network of its own to be looked into."""
+    parameters = getattr(estimator, "get_params", dict)()
+    is_reader = "embedding_dim" in parameters and not parameters.get("stateful")
+    expected = "a model that reads sequences, such as a SequenceClassifier (but of no stateful generator)"
+    check_subject(display, estimator, is_reader, expected)
+    model = copy(estimator)
+    model.network_, model.dropout = deepcopy(estimator.network_), 0.0
+    return model
+
+
+def one_sequence(x):
+    """x as an array, if it is one sequence."""
+    shapes = {np.shape(step) for step in x}
+    if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):
+        raise ValueError(f"x holds {len(x)} sequences, but the picture is of one: pass x[0]")
+    return np.asarray(x)
+
+
+def new_axes(display, ax=None, **options):
+    """The axes given, or those of a new figure."""
+    check_matplotlib(type(display).__name__)
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(layout="constrained", **options)[1] if ax is None else ax
+
+
+def name_steps(axis, n, names, what="labels"):
+    """Ticks of n steps: all of them with names, or some with their numbers."""
+    if names is None:
+        axis.get_major_locator().set_params(integer=True)
+    elif len(names) != n:
+        raise ValueError(f"{what} has {len(names)} names, but there are {n} steps: give a name for each")
+    else:
+        is_crowded = axis.axis_name == "x" and n * max(len(str(name)) for name in names) > 50
+        axis.set_ticks(range(n), names, rotation=90 * is_crowded)

@@ -1,0 +1,383 @@
+"""What a model does step by step of one sequence: gates, attention, and what it believes."""
+
+import numpy as np
+
+from fastrnn.inspection.drawing import COLOURS, check_subject, name_steps, new_axes, one_sequence, opened
+from fastrnn.kernels.vectors import padded
+from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
+from fastrnn.network.parts import Batch
+
+KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
+"""What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
+TITLES = {
+    "r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "forget gate f", "o": "output gate o",
+    "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h",
+}  # fmt: skip
+
+
+class GateActivationsDisplay:
+    """Heat maps, units by steps, of gates and states along one sequence.
+
+    What lies between 0 and 1, closed and open, has one scale of colours; what has a sign has another.  Steps are those
+    of the sequence for either direction: the reverse one was read from right to left.
+
+    Parameters
+    ----------
+    activations : dict of str to array (T, H)
+        Of an LSTM "i", "f", "g", "o", "c" and "h", of a GRU "r", "z", "n" and "h", of a plain RNN "h".  A cell state c
+        is drawn as its tanh, which is what the output gate multiplies.
+    labels : list of T names, optional
+        Of the steps; by default their numbers.
+
+    Attributes
+    ----------
+    axes_ : dict of str to Axes
+        By the names of the activations.
+    images_ : dict of str to AxesImage
+    figure_ : Figure
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceClassifier
+    >>> from fastrnn.datasets import load_japanese_vowels
+    >>> from fastrnn.inspection import GateActivationsDisplay
+    >>> X, y = load_japanese_vowels(split="train")
+    >>> clf = SequenceClassifier(max_iter=2, random_state=0).fit(X, y)
+    >>> display = GateActivationsDisplay.from_estimator(clf, X[0], layer="l0_reverse")
+    >>> list(display.images_), display.activations["z"].shape == (len(X[0]), 64)
+    (['r', 'z', 'n', 'h'], True)
+    """
+
+    def __init__(self, *, activations, labels=None):
+        self.activations, self.labels = activations, labels
+
+    @classmethod
+    def from_estimator(cls, estimator, x, *, layer="l0", labels=None):
+        """Draw what a fitted network does with a sequence.
+
+        Parameters
+        ----------
+        estimator : SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator or SequenceToSequence
+            Of the last its encoder.  A generator reads the beginning first, which is a step more; a stateful one is
+            not shown.
+        x : array (T, I) or (T,)
+            One sequence, such as X[0] of its `fit`.
+        layer : str, default="l0"
+            With PyTorch's ending of its parameters' names: "l0" reads x, "l0_reverse" reads it backwards, "l1" reads
+            what these make of it.
+        labels
+            As for the class.
+
+        Returns
+        -------
+        GateActivationsDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        NotFittedError
+            Before its `fit`.
+        TypeError
+            For an estimator of another kind.
+        ValueError
+            For more than one sequence, or one that the network does not know; if there is no such layer; or if labels
+            are not one a step.
+        """
+        model = opened(cls.__name__, estimator)
+        stack = model.network_.encoder.recurrent
+        places = {n[0][10:]: (level, d) for level in stack._levels for d, n in enumerate(level.names)}
+        if layer not in places:
+            raise ValueError(f"layer={layer!r}; this model has {', '.join(places)}")
+        sequences = model._check_sequences([one_sequence(x)], reset=False)
+        model._check_known(sequences)
+        if hasattr(model, "n_tokens_"):  # a generator
+            sequences, _ = model._shifted(sequences)
+        model.network_.encoder.forward(Batch.of(sequences, np.array([0]), stack.hidden_size), keep=True)
+        return cls(activations=_activations(*places[layer]), labels=labels).plot()
+
+    def plot(self):
+        """Draw it, in a new figure.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If labels are not one a step.
+        """
+        shown = {name: a for name in TITLES if (a := self.activations.get(name)) is not None}
+        size = {"figsize": (7.5, 0.8 + 1.5 * len(shown)), "nrows": len(shown)}
+        axes = new_axes(self, sharex=True, squeeze=False, **size)[:, 0]
+        self.figure_, self.axes_, self.images_ = axes[0].figure, dict(zip(shown, axes, strict=True)), {}
+        largest = max(1.0, np.abs(shown["h"]).max())  # more than 1 after relu
+        for group, cmap, low, label in (("rzifo", "Blues", 0, "0 closed, 1 open"), ("ngch", "RdBu_r", -1, "value")):
+            for name in filter(group.__contains__, shown):
+                drawn = np.tanh(shown[name]) if name == "c" else shown[name]
+                scale = {"cmap": cmap, "vmin": low * largest, "vmax": -low * largest or 1}
+                self.images_[name] = self.axes_[name].imshow(drawn.T, aspect="auto", interpolation="nearest", **scale)
+                self.axes_[name].set_title(TITLES[name], loc="left", fontsize="medium")
+                self.axes_[name].set_ylabel("unit")
+            if of_group := [ax for name, ax in self.axes_.items() if name in group]:
+                self.figure_.colorbar(of_group[0].images[0], ax=of_group, label=label, aspect=12 * len(of_group))
+        name_steps(axes[-1].xaxis, len(shown["h"]), self.labels)
+        axes[-1].set_xlabel("step")
+        return self
+
+
+def _activations(level, d):
+    """One direction's, each (T, H), in the order of the steps."""
+    H, kept, P = level.hidden_size, level.kept, padded(level.hidden_size, level.parameters.dtype)
+    found = {name: kept[name][d, 1:, :H] for name in "hc" if kept.get(name) is not None}
+    for k, name in enumerate(KEPT.get(type(level.cell), "")):
+        found[name] = kept["d_gates"][d, :, k * P : k * P + H]
+    return {name: rows[:: -1 if d else 1].copy() for name, rows in found.items()}
+
+
+class AttentionDisplay:
+    """A map of attention: for each token of the output (a row) the weights of the source's steps (columns).
+
+    After Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015,
+    figure 3.
+
+    Parameters
+    ----------
+    weights : array (M + 1, T)
+        Rows that sum to 1; the last is that of the output's end.
+    source_labels : list of T names, optional
+        By default the steps' numbers.
+    target_labels : list of M names, optional
+        Likewise, of the output.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    image_ : AxesImage
+    colorbar_ : Colorbar
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import SequenceToSequence
+    >>> from fastrnn.inspection import AttentionDisplay
+    >>> rng = np.random.RandomState(0)
+    >>> X = [rng.randint(0, 5, n) for n in rng.randint(2, 6, 100)]
+    >>> y = [x[::-1] for x in X]
+    >>> model = SequenceToSequence(hidden_size=8, max_iter=2, random_state=0).fit(X, y)
+    >>> names = np.array(["a", "b", "c", "d", "e"])
+    >>> display = AttentionDisplay.from_estimator(
+    ...     model, X[0], y[0], source_labels=names[X[0]], target_labels=names[y[0]]
+    ... )
+    >>> [label.get_text() for label in display.ax_.get_yticklabels()] == [*names[y[0]], "end"]
+    True
+    """
+
+    def __init__(self, *, weights, source_labels=None, target_labels=None):
+        self.weights, self.source_labels, self.target_labels = weights, source_labels, target_labels
+
+    @classmethod
+    def from_estimator(cls, estimator, x, y=None, *, source_labels=None, target_labels=None, ax=None):
+        """Draw where a fitted model looks for each token that it writes.
+
+        Parameters
+        ----------
+        estimator : SequenceToSequence
+            With attention.
+        x : array (T,) or (T, I)
+            One sequence.
+        y : array (M,), optional
+            The tokens written; by default those that it predicts.
+        source_labels, target_labels : list of names, optional
+            Of the steps of x and of the tokens of y: ``tokenizer.get_feature_names_out()[x]``.
+        ax : matplotlib Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        AttentionDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        NotFittedError
+            Before its `fit`.
+        TypeError
+            For an estimator of another kind.
+        ValueError
+            If the model has no attention, there is more than one sequence, or labels are not as many as steps.
+        """
+        is_right = hasattr(estimator, "attention_weights")
+        check_subject(cls.__name__, estimator, is_right, "a SequenceToSequence with attention")
+        weights = estimator.attention_weights([one_sequence(x)], None if y is None else [y])[0]
+        return cls(weights=weights, source_labels=source_labels, target_labels=target_labels).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If labels are not as many as steps.
+        """
+        n, m = np.shape(self.weights)
+        self.ax_ = ax = new_axes(self, ax, figsize=(np.clip(2 + m / 5, 5, 12), np.clip(1.2 + n / 5, 3, 12)))
+        self.figure_, self.image_ = ax.figure, ax.imshow(self.weights, cmap="Blues", vmin=0, aspect="auto")
+        name_steps(ax.xaxis, m, self.source_labels, "source_labels")
+        targets = range(n - 1) if self.target_labels is None else self.target_labels
+        name_steps(ax.yaxis, n, [*targets, "end"], "target_labels, with the end,")
+        ax.set(xlabel="source", ylabel="output")
+        self.colorbar_ = self.figure_.colorbar(self.image_, ax=ax, label="attention weight")
+        return self
+
+
+class ProbabilitiesDisplay:
+    """The probability of each class after each step of a sequence.
+
+    Parameters
+    ----------
+    probabilities : array (T, K)
+    classes : array (K,)
+    truth : array (T, K) of bool, optional
+        Which classes, or labels, each step has.
+    max_classes : int, default=6
+        Lines, at most: the classes that are true or become most probable.  The sum of all others is one more.
+    labels : list of T names, optional
+        Of the steps; by default their numbers.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : dict of class to Line2D
+        Those drawn, with dots at the steps where the class is true.
+    other_line_ : Line2D or None
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceClassifier
+    >>> from fastrnn.datasets import load_japanese_vowels
+    >>> from fastrnn.inspection import ProbabilitiesDisplay
+    >>> X, y = load_japanese_vowels(split="train")
+    >>> clf = SequenceClassifier(max_iter=5, random_state=0).fit(X, y)
+    >>> display = ProbabilitiesDisplay.from_estimator(clf, X[0], y[0], max_classes=3)
+    >>> len(display.lines_), bool(y[0] in display.lines_)
+    (3, True)
+    >>> bool(display.lines_[y[0]].get_ydata()[-1] == clf.predict_proba(X[:1])[0, 0])
+    True
+    """
+
+    def __init__(self, *, probabilities, classes, truth=None, max_classes=6, labels=None):
+        self.probabilities, self.classes, self.truth = probabilities, classes, truth
+        self.max_classes, self.labels = max_classes, labels
+
+    @classmethod
+    def from_estimator(cls, estimator, x, y=None, *, max_classes=6, labels=None, ax=None):
+        """Draw what a fitted model says of a sequence.
+
+        Parameters
+        ----------
+        estimator : classifier or SequenceTagger
+            Of a classifier what it says of each beginning of the sequence by itself, so that nothing is known of later
+            steps: by its `stream` or, if it has none, with a number of steps that grows as the square.  Of a tagger
+            what it says of each step, given all that it reads.  Also a Pipeline, or any classifier of sequences with
+            `predict_proba`.
+        x : array (T, I) or (T,)
+            One sequence.
+        y : label, or array (T,) or (T, K), optional
+            The true label of the sequence, or of each step.
+        max_classes, labels
+            As for the class.
+        ax : matplotlib Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        ProbabilitiesDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        NotFittedError
+            Before its `fit`.
+        TypeError
+            If the estimator has no probabilities of classes.
+        ValueError
+            For more than one sequence, one that the model does not know, or labels that are none of its classes.
+        """
+        is_right = hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_")
+        check_subject(cls.__name__, estimator, is_right, "a classifier or a tagger with predict_proba")
+        said = _said(estimator, one_sequence(x))
+        shown = {"truth": None if y is None else _truth(y, estimator.classes_, said.shape), "labels": labels}
+        return cls(probabilities=said, classes=estimator.classes_, max_classes=max_classes, **shown).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If labels are not one a step.
+        """
+        said, steps = np.asarray(self.probabilities), np.arange(len(self.probabilities))
+        truth = np.zeros(said.shape, bool) if self.truth is None else np.asarray(self.truth)
+        ranks = np.argsort(-said.max(axis=0) - truth.any(axis=0), kind="stable")
+        shown, others = np.sort(ranks[: self.max_classes]), ranks[self.max_classes :]
+        self.ax_ = ax = new_axes(self, ax, figsize=(8, 4))
+        self.figure_, self.lines_, self.other_line_ = ax.figure, {}, None
+        for n, k in enumerate(shown):
+            true, name = np.flatnonzero(truth[:, k]), str(self.classes[k]) + " (dots: true)" * int(truth[:, k].any())
+            style = {"color": COLOURS[n % 7], "ls": ["-", "--", ":"][n // 7 % 3], "ms": 5, "label": name}
+            marked = {"marker": "o" if true.size else "", "markevery": true.tolist()}
+            (self.lines_[self.classes[k]],) = ax.plot(steps, said[:, k], **style, **marked)
+        if others.size and np.allclose(said.sum(axis=1), 1):  # several labels a step have no sum to speak of
+            (self.other_line_,) = ax.plot(steps, said[:, others].sum(axis=1), color="0.6", label="all others")
+        name_steps(ax.xaxis, len(steps), self.labels)
+        ax.set(xlabel="step", ylabel="probability", ylim=(-0.03, 1.03))
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        return self
+
+
+def _said(estimator, x):
+    """Probabilities (T, K)."""
+    whole = estimator.predict_proba([x])[0]
+    if np.ndim(whole) == 2:
+        return whole
+    try:
+        stream = estimator.stream()
+    except (AttributeError, ValueError):  # it has none, or reads ahead
+        return estimator.predict_proba([x[: t + 1] for t in range(len(x))])
+    return np.stack([stream.step(x_t) for x_t in x])
+
+
+def _truth(y, classes, shape):
+    """Which classes are true, (T, K)."""
+    y = np.asarray(y)
+    truth = y.astype(bool) if y.ndim == 2 else y[..., np.newaxis] == classes
+    if truth.shape not in (shape, shape[1:]) or (y.ndim < 2 and not truth.any(axis=-1).all()):
+        raise ValueError(f"y={y!r}; expected one of {classes}, or one for each of the {shape[0]} steps")
+    return np.broadcast_to(truth, shape)

@@ -1,0 +1,264 @@
+"""How training goes: the loss by epoch, and gradients on their way back through time."""
+
+from itertools import zip_longest
+
+import numpy as np
+
+from fastrnn.inspection.drawing import COLOURS, check_subject, new_axes, opened
+from fastrnn.layers.stack import Level
+from fastrnn.sequences import regular_packing
+
+
+class TrainingCurveDisplay:
+    """The training loss by epoch and, where there are some, the scores on the held-out part.
+
+    The loss is on a logarithmic axis if its largest value is ten times the least; the scores have an axis of their own
+    on the right, and a star marks the epoch whose weights were kept.
+
+    Parameters
+    ----------
+    losses : array (n_epochs,)
+    scores : array (n_epochs,), optional
+        Higher is better.
+    label : str, optional
+        The model's name, for the legend.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    score_ax_ : Axes or None
+        That of the scores.
+    line_ : Line2D
+        The losses.
+    score_line_, best_ : Line2D or None
+        The scores, and the star.
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceClassifier
+    >>> from fastrnn.datasets import load_japanese_vowels
+    >>> from fastrnn.inspection import TrainingCurveDisplay
+    >>> X, y = load_japanese_vowels(split="train")
+    >>> clf = SequenceClassifier(max_iter=5, early_stopping=True, random_state=0).fit(X, y)
+    >>> display = TrainingCurveDisplay.from_estimator(clf)
+    >>> display.line_.get_xdata().tolist(), display.score_ax_.get_ylabel()
+    ([1, 2, 3, 4, 5], 'validation score')
+
+    Another beside it, in the same axes:
+
+    >>> rnn = SequenceClassifier(cell="rnn", max_iter=5, early_stopping=True, random_state=0).fit(X, y)
+    >>> display = TrainingCurveDisplay.from_estimator(rnn, label="RNN", ax=display.ax_, score_ax=display.score_ax_)
+    """
+
+    def __init__(self, *, losses, scores=None, label=None):
+        self.losses, self.scores, self.label = losses, scores, label
+
+    @classmethod
+    def from_estimator(cls, estimator, *, label=None, ax=None, score_ax=None):
+        """Draw the training of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator
+            With `loss_curve_`, and perhaps `validation_scores_`.
+        label, ax, score_ax
+            As for the class, and for `plot`.
+
+        Returns
+        -------
+        TrainingCurveDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        NotFittedError
+            Before its `fit`.
+        TypeError
+            If it has no loss curve.
+        """
+        losses = getattr(estimator, "loss_curve_", None)
+        check_subject(cls.__name__, estimator, losses is not None, "an estimator with a loss_curve_")
+        scores = getattr(estimator, "validation_scores_", None)
+        return cls(losses=losses, scores=scores, label=label).plot(ax, score_ax)
+
+    def plot(self, ax=None, score_ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; by default in a new figure.
+        score_ax : Axes, optional
+            Where to draw the scores; by default a new one on `ax`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        self.ax_ = ax = new_axes(self, ax)
+        self.figure_, self.score_ax_, self.score_line_, self.best_ = ax.figure, score_ax, None, None
+        colour, whose = COLOURS[len(ax.lines) % len(COLOURS)], f"{self.label}: " if self.label else ""
+        epochs, scores = np.arange(1, len(self.losses) + 1), [] if self.scores is None else self.scores
+        (self.line_,) = ax.plot(epochs, self.losses, color=colour, label=f"{whose}training loss")
+        every = np.concatenate([line.get_ydata() for line in ax.lines])
+        ax.set(xlabel="epoch", ylabel="training loss", yscale="log" if 0 < 10 * min(every) <= max(every) else "linear")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        if len(scores):
+            self.score_ax_, best = score_ax or ax.twinx(), int(np.argmax(scores))
+            style = {"color": colour, "label": f"{whose}score, best in epoch {best + 1}"}
+            (self.score_line_,) = self.score_ax_.plot(epochs, scores, "--", **style)
+            (self.best_,) = self.score_ax_.plot(best + 1, scores[best], "*", color=colour, ms=12, clip_on=False)
+            self.score_ax_.set_ylabel("validation score")
+        # Above, where it hides nothing: each axes knows of its own lines only.
+        handles = [line for each in (ax, self.score_ax_) if each for line in each.get_legend_handles_labels()[0]]
+        ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+        return self
+
+
+class GradientFlowDisplay:
+    """The norm of the loss's gradient in the states, by steps before the end.
+
+    Where a line falls by orders of magnitude, what came so many steps earlier teaches the network nothing (Hochreiter
+    1991; Bengio, Simard and Frasconi 1994, "Learning long-term dependencies with gradient descent is difficult"); where
+    it rises, training diverges unless gradients are clipped.
+
+    Parameters
+    ----------
+    norms : dict of str to array (T,)
+        By the name of a state, with PyTorch's suffix for level and direction, "h_l0" or "c_l1_reverse": the norm so
+        many steps before the last one that the direction reads.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : dict of str to Line2D
+        Likewise by name.
+
+    Examples
+    --------
+    An LSTM before it is trained; the last number is what is left of the gradient after 40 steps:
+
+    >>> from fastrnn import SequenceRegressor
+    >>> from fastrnn.datasets import make_adding_problem
+    >>> from fastrnn.inspection import GradientFlowDisplay
+    >>> X, y = make_adding_problem(n_samples=20, n_steps=41, random_state=0)
+    >>> reg = SequenceRegressor(cell="lstm", learning_rate_init=1e-9, max_iter=1, random_state=0).fit(X, y)
+    >>> display = GradientFlowDisplay.from_estimator(reg, X, y)
+    >>> sorted(display.lines_)
+    ['c_l0', 'h_l0']
+    >>> norms = display.norms["h_l0"]
+    >>> bool(norms[40] < 1e-6 * norms[0])
+    True
+    """
+
+    def __init__(self, *, norms):
+        self.norms = norms
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y=None, *, ax=None):
+        """Draw the gradients that a fitted estimator's loss sends back.
+
+        The gradient of each sequence's part of the loss is taken in h after each step, all that follows from it
+        counted: later steps, higher levels and the readout; of an LSTM also in c as it is handed to the next step, h
+        held fixed.  It is exact, without dropout, and goes back all the way whatever `bptt_steps` is.  Norms are
+        averaged over the sequences that are so long.  It takes about a fifth of a millisecond a step, level and
+        direction: some tens of sequences say enough.
+
+        Parameters
+        ----------
+        estimator : SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator or SequenceToSequence
+            Of the last its encoder; a generator must not be stateful.  To see a network before training, fit it with a
+            learning rate of almost nothing.
+        X, y : as for its `fit`
+        ax : matplotlib Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        GradientFlowDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        NotFittedError, ValueError
+            As from its `fit`, for X and y that the network does not know.
+        TypeError
+            For an estimator of another kind.
+        """
+        found, norms = _found(opened(cls.__name__, estimator), X, y), {}
+        for name in sorted(found[0], key=lambda name: name[1:]):
+            padded = [*zip_longest(*(of_one[name] for of_one in found), fillvalue=np.nan)]
+            norms[name] = np.nanmean(padded, axis=1)
+        return cls(norms=norms).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        self.ax_ = ax = new_axes(self, ax)
+        self.figure_, self.lines_ = ax.figure, {}
+        places = sorted({name[1:] for name in self.norms})
+        for name, norms in self.norms.items():
+            style = {"color": COLOURS[places.index(name[1:]) % len(COLOURS)], "ls": {"h": "-", "c": "--"}[name[0]]}
+            seen = np.where(np.array(norms) > 0, norms, np.nan)  # zero has no place on this axis
+            (self.lines_[name],) = ax.semilogy(seen, label=name, **style)
+        ax.set(xlabel="steps before the end", ylabel="mean norm of d loss / d state")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend()
+        return self
+
+
+def _found(model, X, y):
+    """For each sequence the norms of its states' gradients."""
+    model.solver, encoder, found = "adam", model.network_.encoder, []  # lbfgs would take all sequences at once
+    problem = model._problem(X, y, None, True)
+    model._prepare_network(problem, True, None)
+    encoder.backward = lambda batch, d_rows, *_: found.append(_norms(encoder.recurrent, d_rows))
+    objective = model._objective(problem)
+    for k in range(len(problem.sequences)):
+        objective(np.array([k]), 0)
+    return found
+
+
+def _norms(stack, d_rows):
+    """Of one sequence, from d_rows (T, >= D H): by a state's name its gradients' norms, from the end on.
+
+    Level by level, each step a sequence of its own: the gradient of its initial states is that of the states before.
+    """
+    H, n, T, packing, norms = stack.hidden_size, stack.n_states, len(d_rows), regular_packing(1, 1, 1), {}
+    for level in reversed(stack._levels):
+        d_out, d_rows, kept = d_rows, np.zeros((T, level.input_size), d_rows.dtype), level.kept
+        for d, names in enumerate(level.names):
+            one = Level(level.cell, level.parameters, 0, level.input_size, H, 1)
+            one.names, d_states = [names], np.zeros((n, 1, 1, H), d_rows.dtype)
+            for t in reversed(range(T)):
+                row = T - 1 - t if d else t
+                d_h = np.ascontiguousarray(d_out[row : row + 1, d * H : (d + 1) * H])
+                gradients = np.array(d_states, np.float64)[:, 0, 0]
+                gradients[0] += d_h[0]  # h is also read by what is above
+                for letter, gradient in zip("hc"[:n], gradients, strict=True):
+                    norms.setdefault(names[0].replace("weight_ih", letter), []).append(np.linalg.norm(gradient))
+                initial = [kept[s][d : d + 1, t : t + 1, :H] for s in "hc"[:n]]
+                one.forward(kept["x"][d, t : t + 1], initial, packing, True)
+                d_x, d_states = one.backward(d_h, d_states, packing, True, 0)
+                d_rows[row] += d_x[0, : level.input_size]
+    return norms
