@@ -269,13 +269,22 @@ class SequenceEstimator(InputChecks, BaseEstimator):
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""
+        sequences = self._checked(X)
+        return self._computed(self.network_.predict, sequences), sequences
+
+    def _checked(self, X):
+        """X as `Sequences` that the fitted network can read."""
         check_is_fitted(self, "network_")
         sequences = self._check_sequences(X, reset=False)
         self._check_known(sequences)
+        return sequences
+
+    def _computed(self, function, sequences):
+        """What `function` makes of sequences, a finite row each, or one for each step."""
         with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
-            outputs = self.network_.predict(sequences)
-        check_finite(outputs, sequences.number_of if self.network_.readout is None else int)
-        return outputs, sequences
+            rows = function(sequences)
+        check_finite(rows, int if len(rows) == len(sequences) else sequences.number_of)
+        return rows
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")

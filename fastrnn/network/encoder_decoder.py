@@ -98,12 +98,28 @@ class EncoderDecoder(Network):
 
     # ------------------------------------------------------------------------------------- passes
 
+    def context(self, source, keep=False, dropout_key=None):
+        """The context (B, C) of sources that are sequences, and the encoder's rows."""
+        rows, _ = self.encoder.forward(source, None, keep, dropout_key)
+        context, _ = Last.forward(rows, source.packing, self.encoder.recurrent.n_directions)
+        return context, rows
+
+    def extract(self, sequences, batch_size=256):
+        """The contexts (n, C) of all sequences."""
+        n = len(sequences)
+        portions = np.split(np.arange(n), np.arange(batch_size, n, batch_size))
+        return np.concatenate([self.context(self.source(sequences, numbers))[0] for numbers in portions])
+
+    @property
+    def n_features(self):
+        """Columns of `extract`."""
+        return self.bridge.input_size
+
     def encode(self, source, keep=False, dropout_key=None):
         """The `Encoded` of sources."""
         if self.encoder is None:
             return Encoded(source)
-        rows, _ = self.encoder.forward(source, None, keep, dropout_key)
-        context, _ = Last.forward(rows, source.packing, self.encoder.recurrent.n_directions)
+        context, rows = self.context(source, keep, dropout_key)
         if self.attention is None:
             return Encoded(context, packing=source.packing)
         rows = np.ascontiguousarray(rows)
