@@ -15,7 +15,7 @@ except ImportError:
         return method
 
 
-# What it is said to do after a method it can do after anything: no frame of its own stands between a fit and its caller.
+# What it does after a method it can do after anything, with no frame of its own between a fit and its caller.
 _tear_down = with_callbacks(lambda estimator: None)
 
 

@@ -26,6 +26,8 @@ class SequenceNetwork(Network):
 
     Attributes
     ----------
+    n_features : int
+        What the head reads of a sequence, or step.
     final_state : tuple of ndarray
         The recurrent states after the last training pass.
     """
@@ -33,8 +35,8 @@ class SequenceNetwork(Network):
     def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None):
         self.encoder, self.n_steps, self.chain = encoder, n_steps, chain
         self.readout = None if readout is None else READOUTS[readout]
-        features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
-        self.head = Dense(features, n_outputs, encoder.recurrent.dtype)
+        self.n_features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
+        self.head = Dense(self.n_features, n_outputs, encoder.recurrent.dtype)
         chains = {} if chain is None else {"chain": chain}
         super().__init__({**encoder.parts, "head": self.head, **chains}, rng)
 
@@ -116,11 +118,6 @@ class SequenceNetwork(Network):
     def extract(self, sequences, batch_size=256):
         """What the head reads, (n, F), or without a readout (S, F), ordered as the steps are stored."""
         return self._all_rows(sequences, batch_size, self.n_features, lambda batch: self.features(batch)[0])
-
-    @property
-    def n_features(self):
-        """Columns of `extract`."""
-        return self.head.input_size
 
     def _all_rows(self, sequences, batch_size, width, rows_of):
         n = len(sequences) if self.readout is not None else len(sequences.values)
