@@ -351,10 +351,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     def _log_probabilities(self, X):
         """Of each token that is to be predicted."""
-        check_is_fitted(self, "network_")
-        sequences = self._check_sequences(X, reset=False)
-        self._check_known(sequences)
-        inputs, targets = self._shifted(sequences)
+        inputs, targets = self._shifted(self._checked(X))
         out = np.empty(targets.size)
         with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             for rows, outputs in self._all_outputs(inputs):

@@ -4,19 +4,11 @@ from contextlib import contextmanager
 from copy import deepcopy
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
 except ImportError:
 
     class CallbackSupportMixin:
         """Nothing, with a scikit-learn that has no callbacks."""
-
-    def with_callbacks(method):
-        """As it is."""
-        return method
-
-
-# What it does after a method it can do after anything, with no frame of its own between a fit and its caller.
-_tear_down = with_callbacks(lambda estimator: None)
 
 
 @contextmanager
@@ -25,12 +17,16 @@ def watched(estimator, X, y, sample_weight):
     if not getattr(estimator, "_skl_callbacks", None):
         yield ()
         return
+    from sklearn.callback import with_callbacks
+
+    # What it does after a method it can do after anything, with no frame of its own between a fit and its caller.
+    tear_down = with_callbacks(lambda estimator: None)
     try:
         hooks = _Hooks(estimator, X, y, sample_weight)
         yield (hooks,)
         hooks.close()
     finally:
-        _tear_down(estimator)
+        tear_down(estimator)
 
 
 class _Hooks:

@@ -54,6 +54,12 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     _store = records.store
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # scikit-learn's checks want constraints of its parameters and of nothing else.
+        names, table = cls._get_param_names(), getattr(cls, "_parameter_constraints", {})
+        cls._parameter_constraints = {name: table[name] for name in table if name in names}
+
     # ----------------------------------------------------------------------------------- training
 
     def _fit(self, X, y, sample_weight, resume_from=None):

@@ -55,8 +55,7 @@ class FeatureExtractor(TransformerMixin):
     def get_feature_names_out(self, input_features=None):
         """The names of the columns of `transform`, (F,): the class's, and a number."""
         check_is_fitted(self, "network_")
-        name = type(self).__name__.lower()
-        return np.array([f"{name}{k}" for k in range(self.network_.n_features)], object)
+        return np.array([f"{type(self).__name__.lower()}{k}" for k in range(self.network_.n_features)], object)
 
     def set_output(self, *, transform=None):
         """Have `transform` return frames ("pandas", "polars"), where it has one row for each sequence.
