@@ -26,3 +26,13 @@ if "NUMBA_CACHE_DIR" not in os.environ:
     # Numba unpickles what it finds there, so nobody else may write to it.
     cache.mkdir(mode=0o700, exist_ok=True)
     os.environ["NUMBA_CACHE_DIR"] = str(cache)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """List which of scikit-learn's checks are expected to fail, and why."""
+    failed = [report for report in terminalreporter.stats.get("xfailed", []) if "test_sklearn.py" in report.nodeid]
+    if failed:
+        terminalreporter.section("expected failures of scikit-learn's checks")
+    for report in failed:
+        estimator, check = report.nodeid.partition("[")[2].rstrip("]").rsplit("-", 1)
+        terminalreporter.line(f"{estimator.partition('(')[0]}: {check}: {report.wasxfail.removeprefix('reason: ')}")
