@@ -8,13 +8,13 @@ from sklearn.utils import assert_all_finite, check_consistent_length, column_or_
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
-from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, softmax_answer
 from fastrnn.storage import labels
 
 
-class SequenceClassifier(ClassifierMixin, SequenceEstimator):
+class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     """Classify sequences of any lengths with a recurrent network (N to 1).
 
     Parameters
@@ -274,8 +274,3 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         codes = problem.strata[held_out]
         batch = network.batch(problem.sequences, held_out)
         return lambda: accuracy_score(codes, filled(softmax_answer, network.forward(batch)).argmax(axis=1))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags

@@ -9,10 +9,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
-from fastrnn.sequences import Sequences, as_sequences, count_shards, next_tokens, regular_packing
+from fastrnn.sequences import Sequences, as_objects, as_sequences, count_shards, next_tokens, regular_packing
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
 
@@ -22,7 +22,7 @@ AT_ONCE = 32
 """Sequences likewise."""
 
 
-class SequenceGenerator(SequenceEstimator):
+class SequenceGenerator(FeatureExtractor, SequenceEstimator):
     """A language model: learn to predict each next token, and generate (Mikolov et al. 2010; Graves 2013).
 
     Parameters that are not listed are those of `SequenceClassifier`, defaults included.
@@ -206,6 +206,17 @@ class SequenceGenerator(SequenceEstimator):
         start = [] if self._boundary is None else [self._boundary]
         return np.concatenate([start, prefix.values]).astype(np.int64)
 
+    def transform(self, X):
+        """The states after each token, a 1-D object array of n arrays (T_i, F); each sequence is read by itself.
+
+        Of a stateful model too, which then begins each with a state of zeros.
+        """
+        rows = super().transform(X)
+        return rows if self._boundary is None else as_objects([states[1:] for states in rows])
+
+    def _inputs(self, sequences):
+        return sequences if self._boundary is None else next_tokens(sequences, self._boundary)[0]
+
     _answer = staticmethod(softmax_answer)
 
     def _beginning_of_streams(self):
@@ -340,10 +351,7 @@ class SequenceGenerator(SequenceEstimator):
 
     def _log_probabilities(self, X):
         """Of each token that is to be predicted."""
-        check_is_fitted(self, "network_")
-        sequences = self._check_sequences(X, reset=False)
-        self._check_known(sequences)
-        inputs, targets = self._shifted(sequences)
+        inputs, targets = self._shifted(self._checked(X))
         out = np.empty(targets.size)
         with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             for rows, outputs in self._all_outputs(inputs):

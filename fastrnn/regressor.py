@@ -11,13 +11,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records
-from fastrnn.base import SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import filled, regression_loss, scaled_answer
 from fastrnn.sequences import as_sequences
 
 
-class SequenceRegressor(RegressorMixin, SequenceEstimator):
+class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     """Predict numbers from sequences of any lengths with a recurrent network (N to 1, or N to N).
 
     Parameters
@@ -295,6 +295,5 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         return tags

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 from numba import njit
+from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
 
@@ -56,6 +57,25 @@ def as_objects(arrays):
     for k, array in enumerate(arrays):
         out[k] = array
     return out
+
+
+def is_panel(X):
+    """Whether X is a table (n, T): a 2-D array or frame, or a list of lists of numbers."""
+    if hasattr(X, "shape"):
+        return len(X.shape) == 2
+    if hasattr(X, "__array__"):
+        return np.asarray(X).ndim == 2
+    if not isinstance(X, (list, tuple)) or not all(isinstance(x, (list, tuple)) for x in X):
+        return False
+    same_length = len({len(x) for x in X}) == 1
+    return same_length and all(np.isscalar(v) or v is None for x in X for v in x)
+
+
+def as_table(estimator, X, *, reset):
+    """A panel as an array; one for an estimator that was fitted on a panel must have the columns of that."""
+    # What is no finite number is left to as_sequences, which names its place.
+    options = {"dtype": None, "ensure_all_finite": False}
+    return validate_data(estimator, X, reset=reset, **options) if estimator._is_panel else check_array(X, **options)
 
 
 def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_empty=False):

@@ -6,7 +6,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn import storage
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
@@ -16,7 +16,7 @@ from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import as_sequences
 
 
-class SequenceTagger(SequenceEstimator):
+class SequenceTagger(FeatureExtractor, SequenceEstimator):
     """Label every step of sequences of any lengths with a recurrent network (N to N).
 
     Parameters that are not listed are those of `SequenceClassifier`, defaults included.
@@ -321,3 +321,8 @@ class SequenceTagger(SequenceEstimator):
             return float(np.mean(self._decoded(network.forward(batch)[rows], offsets) == expected))
 
         return score
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

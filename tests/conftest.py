@@ -40,3 +40,13 @@ def pytest_collection_modifyitems(items):
             missing = [name for name in OPTIONAL if f"import {name}\n" in source and find_spec(name) is None]
             if missing:
                 item.add_marker(pytest.mark.skip(reason=f"{missing[0]} is not installed"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """List which of scikit-learn's checks are expected to fail, and why."""
+    failed = [report for report in terminalreporter.stats.get("xfailed", []) if "test_sklearn.py" in report.nodeid]
+    if failed:
+        terminalreporter.section("expected failures of scikit-learn's checks")
+    for report in failed:
+        estimator, check = report.nodeid.partition("[")[2].rstrip("]").rsplit("-", 1)
+        terminalreporter.line(f"{estimator.partition('(')[0]}: {check}: {report.wasxfail.removeprefix('reason: ')}")

@@ -323,7 +323,8 @@ def test_sequences_are_never_made_a_frame():
     with config_context(transform_output="pandas"):
         X = make_pipeline(Tokenizer()).fit_transform(TEXTS)
     assert isinstance(X, np.ndarray) and X.dtype == object
-    assert not hasattr(Tokenizer(), "set_output")
+    X = make_pipeline(Tokenizer()).set_output(transform="pandas").fit_transform(TEXTS)
+    assert isinstance(X, np.ndarray) and X.dtype == object
 
 
 def test_feature_names_and_tags():

@@ -281,7 +281,7 @@ def of_shape(**values):
         ("tokenizer", lambda m, p: m.update(vocabulary=["a", "a"]), "vocabulary"),
         ("tokenizer", lambda m, p: m.update(vocabulary=[]), "vocabulary"),
         ("tokenizer", lambda m, p: m["parameters"].update(token_pattern="("), "damaged"),
-        ("pipeline", lambda m, p: m["steps"].reverse(), "pipeline|transform"),
+        ("pipeline", lambda m, p: m["names"].append("c"), "zip|shorter|damaged"),
         ("pipeline", lambda m, p: m["names"].__setitem__(0, "a__b"), "a__b"),
     ],
 )

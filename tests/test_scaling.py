@@ -1,6 +1,7 @@
 """SequenceScaler: against scikit-learn's scalers on all steps, and each sequence by itself."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import assert_same_bits, labelled, ragged, read_only
 from sklearn.base import clone
@@ -81,6 +82,22 @@ def test_in_searches_and_files(tmp_path):
         again = fastrnn.load(tmp_path / "scaler")
         assert again.get_params() == scaler.get_params() == clone(scaler).get_params()
         assert_same_bits(again.transform(X), scaler.transform(X))
+
+
+def test_columns_of_a_table_share_one_scale_and_are_kept_in_files(tmp_path):
+    table = pd.DataFrame(np.random.default_rng(0).standard_normal((8, 3)), columns=["a", "b", "c"])
+    scaler = SequenceScaler().set_output(transform="pandas").fit(table)
+    assert scaler.n_features_in_ == 3 and scaler.center_.shape == (1,)
+    fastrnn.save(scaler, tmp_path / "scaler")
+    again = fastrnn.load(tmp_path / "scaler")
+    assert again.get_feature_names_out().tolist() == ["a", "b", "c"]
+    assert_same_bits(again.transform(table), scaler.transform(table).to_numpy())
+    with pytest.raises(ValueError, match="feature names should match"):
+        again.transform(table[["a", "b"]])
+    assert_same_bits(SequenceScaler().fit_transform(table.to_numpy().tolist()), scaler.transform(table).to_numpy())
+    by_sequence = SequenceScaler(by="sequence").fit(table)
+    fastrnn.save(by_sequence, tmp_path / "scaler")
+    assert_same_bits(fastrnn.load(tmp_path / "scaler").transform(table), by_sequence.transform(table))
 
 
 def test_bad_input():

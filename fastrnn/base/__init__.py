@@ -1,6 +1,7 @@
 """The estimators' base."""
 
 from fastrnn.base.estimator import Problem, SequenceEstimator
+from fastrnn.base.features import FeatureExtractor
 from fastrnn.base.inputs import COUNT, SHARED_CONSTRAINTS, check_finite
 
-__all__ = ["COUNT", "SHARED_CONSTRAINTS", "Problem", "SequenceEstimator", "check_finite"]
+__all__ = ["COUNT", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator", "check_finite"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Integral
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
+from fastrnn.base.callbacks import CallbackSupportMixin, watched
 from fastrnn.base.inputs import InputChecks, check_finite
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import log_odds
@@ -38,7 +39,7 @@ class Problem:
     """What a decoder reads."""
 
 
-class SequenceEstimator(InputChecks, BaseEstimator):
+class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that read sequences; they encode targets and decode outputs.
 
     A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and returns a `Problem`;
@@ -52,6 +53,12 @@ class SequenceEstimator(InputChecks, BaseEstimator):
     """Those that a network keeps for life."""
 
     _store = records.store
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # scikit-learn's checks want constraints of its parameters and of nothing else.
+        names, table = cls._get_param_names(), getattr(cls, "_parameter_constraints", {})
+        cls._parameter_constraints = {name: table[name] for name in table if name in names}
 
     # ----------------------------------------------------------------------------------- training
 
@@ -69,8 +76,7 @@ class SequenceEstimator(InputChecks, BaseEstimator):
                 self._start_at_shares(problem)
             settings = self._settings(len(problem.sequences))
             self._trainer = Trainer(self.network_, settings, run.rng)
-            self._train(problem, run)
-            self._set_history()
+            self._train(problem, run, X, y, sample_weight)
         return self
 
     def _partial_fit(self, X, y, sample_weight, **known):
@@ -175,23 +181,31 @@ class SequenceEstimator(InputChecks, BaseEstimator):
         own = {field.name: getattr(self, field.name) for field in fields(Settings) if field.name != "n_sequences"}
         return Settings(n_sequences=n_sequences, **own)
 
-    def _train(self, problem, run):
-        trainer, lengths = self._trainer, problem.sequences.lengths
-        objective, callbacks = self._objective(problem), self.callbacks or ()
-        train, score = np.arange(lengths.size), None
+    def _train(self, problem, run, *given):
+        training = self._training(problem, run)
+        with watched(self, *given) as hooks:
+            training(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
+            self._set_history()
+
+    def _training(self, problem, run):
+        """What is to be called with callbacks and `save`: the training, from the start or where a checkpoint was."""
+        trainer, lengths, objective = self._trainer, problem.sequences.lengths, self._objective(problem)
         if self.solver == "lbfgs":
-            fit_lbfgs(self.network_, objective, trainer.settings, lengths.size, callbacks, trainer.history, run.save)
-            return
+            n, history = lengths.size, trainer.history
+            return partial(fit_lbfgs, self.network_, objective, trainer.settings, n, history=history)
+        train, score = np.arange(lengths.size), None
         if self.early_stopping:
             train, held_out = self._split(lengths.size, problem.strata, run.rng)
             score = self._validation_score(self.network_, problem, held_out)
         run.go_on(trainer)
-        trainer.fit(lambda numbers, epoch: objective(train[numbers], epoch), lengths[train], score, callbacks, run.save)
+        return partial(trainer.fit, lambda numbers, epoch: objective(train[numbers], epoch), lengths[train], score)
 
     def _set_history(self):
-        history = self._trainer.history
-        self.loss_curve_, self.n_iter_ = history.losses, history.n_epochs
-        self.validation_scores_ = history.scores if self.early_stopping else None
+        vars(self).update(self._history_of(self._trainer))
+
+    def _history_of(self, trainer):
+        losses, scores = trainer.history.losses, trainer.history.scores if self.early_stopping else None
+        return {"loss_curve_": losses, "n_iter_": len(losses), "validation_scores_": scores}
 
     def _objective(self, problem):
         """The loss of some of the sequences, its gradient left in the network."""
@@ -269,13 +283,22 @@ class SequenceEstimator(InputChecks, BaseEstimator):
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""
+        sequences = self._checked(X)
+        return self._computed(self.network_.predict, sequences), sequences
+
+    def _checked(self, X):
+        """X as `Sequences` that the fitted network can read."""
         check_is_fitted(self, "network_")
         sequences = self._check_sequences(X, reset=False)
         self._check_known(sequences)
+        return sequences
+
+    def _computed(self, function, sequences):
+        """What `function` makes of sequences, a finite row each, or one for each step."""
         with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
-            outputs = self.network_.predict(sequences)
-        check_finite(outputs, sequences.number_of if self.network_.readout is None else int)
-        return outputs, sequences
+            rows = function(sequences)
+        check_finite(rows, int if len(rows) == len(sequences) else sequences.number_of)
+        return rows
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")

@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
-from fastrnn.sequences import as_sequences
+from fastrnn.sequences import as_sequences, as_table, is_panel
 
 COUNT = Interval(Integral, 1, None, closed="left")
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
@@ -28,18 +28,6 @@ SHARED_CONSTRAINTS = {
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
     "random_state": ["random_state"], "verbose": ["verbose"],
 }  # fmt: skip
-
-
-def is_panel(X):
-    """Whether X is a table (n, T): a 2-D array or frame, or a list of lists of numbers."""
-    if hasattr(X, "shape"):
-        return len(X.shape) == 2
-    if hasattr(X, "__array__"):
-        return np.asarray(X).ndim == 2
-    if not isinstance(X, (list, tuple)) or not all(isinstance(x, (list, tuple)) for x in X):
-        return False
-    same_length = len({len(x) for x in X}) == 1
-    return same_length and all(np.isscalar(v) or v is None for x in X for v in x)
 
 
 def check_finite(outputs, number_of, name="X"):
@@ -66,12 +54,7 @@ class InputChecks:
         elif looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
             self._refuse_one_sequence(X)
         if looks_like_panel:
-            # What is no finite number is left to as_sequences, which names its place.
-            options = {"dtype": None, "ensure_all_finite": False}
-            if self._is_panel:
-                X = validate_data(self, X, reset=reset, **options)
-            else:
-                X = check_array(X, **options)
+            X = as_table(self, X, reset=reset)
         tokens, dtype, n_features = self.embedding_dim is not None, self.dtype, None
         if not reset:  # parameters may have been set since the fit
             tokens, dtype = self.network_.embedding is not None, self.network_.theta.dtype

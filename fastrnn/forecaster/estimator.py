@@ -174,7 +174,7 @@ class SequenceForecaster(Learning):
     """
 
     _parameter_constraints = {
-        **{name: c for name, c in SHARED_CONSTRAINTS.items() if "embedding" not in name},
+        **SHARED_CONSTRAINTS,
         "horizon": [COUNT, None],
         "context": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), None],
         "season": [COUNT, "array-like", StrOptions({"auto"}), None],

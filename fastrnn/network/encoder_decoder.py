@@ -53,6 +53,7 @@ class EncoderDecoder(Network):
         self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention, dropout, dtype, rng
     ):
         self.encoder, self.target_embedding, self.dropout = encoder, embedding, dropout
+        self.n_features = context_size  # columns of `extract`
         self._input_width = n_values if embedding is None else embedding.output_size
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
         H, n_states = self.decoder.hidden_size, self.decoder.n_states * self.decoder.num_layers
@@ -97,6 +98,12 @@ class EncoderDecoder(Network):
         return Batch.of(inputs, numbers, self.decoder.hidden_size)
 
     # ------------------------------------------------------------------------------------- passes
+
+    def extract(self, sequences, batch_size=256):
+        """The contexts (n, C) of all sequences."""
+        n = len(sequences)
+        portions = np.split(np.arange(n), np.arange(batch_size, n, batch_size))
+        return np.concatenate([self.encode(self.source(sequences, numbers)).context for numbers in portions])
 
     def encode(self, source, keep=False, dropout_key=None):
         """The `Encoded` of sources."""

@@ -26,6 +26,8 @@ class SequenceNetwork(Network):
 
     Attributes
     ----------
+    n_features : int
+        What the head reads of a sequence, or step.
     final_state : tuple of ndarray
         The recurrent states after the last training pass.
     """
@@ -33,8 +35,8 @@ class SequenceNetwork(Network):
     def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None):
         self.encoder, self.n_steps, self.chain = encoder, n_steps, chain
         self.readout = None if readout is None else READOUTS[readout]
-        features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
-        self.head = Dense(features, n_outputs, encoder.recurrent.dtype)
+        self.n_features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
+        self.head = Dense(self.n_features, n_outputs, encoder.recurrent.dtype)
         chains = {} if chain is None else {"chain": chain}
         super().__init__({**encoder.parts, "head": self.head, **chains}, rng)
 
@@ -60,15 +62,20 @@ class SequenceNetwork(Network):
 
     def read(self, batch, state, keep=False, dropout_key=None):
         """The outputs, and the recurrent states (num_layers * D, B, H) after the last steps, from those before."""
+        features, final_state = self.features(batch, state, keep, dropout_key)
+        if dropout_key is not None:
+            features = features.copy()
+            self._drop(features, batch, dropout_key)
+        return self.head.forward(features, keep), final_state
+
+    def features(self, batch, state=None, keep=False, dropout_key=None):
+        """What the head reads, (B, F) in the batch's order or (S, F), and the states as `read` has them."""
         features, final_state = self.encoder.forward(batch, state, keep, dropout_key)
         if self.readout is not None:
             n_directions = self.encoder.recurrent.n_directions
             features, memory = self.readout.forward(features, batch.packing, n_directions)
             self._memory = memory if keep else None
-        if dropout_key is not None:
-            features = features.copy()
-            self._drop(features, batch, dropout_key)
-        return self.head.forward(features, keep), final_state
+        return features, final_state
 
     def _drop(self, features, batch, dropout_key):
         if self.readout is None:
@@ -106,10 +113,17 @@ class SequenceNetwork(Network):
 
     def predict(self, sequences, batch_size=256):
         """Outputs (n, K), or without a readout (S, K), ordered as the steps are stored."""
+        return self._all_rows(sequences, batch_size, self.head.output_size, self.forward)
+
+    def extract(self, sequences, batch_size=256):
+        """What the head reads, (n, F), or without a readout (S, F), ordered as the steps are stored."""
+        return self._all_rows(sequences, batch_size, self.n_features, lambda batch: self.features(batch)[0])
+
+    def _all_rows(self, sequences, batch_size, width, rows_of):
         n = len(sequences) if self.readout is not None else len(sequences.values)
-        out = np.empty((n, self.head.output_size), self.theta.dtype)
+        out = np.empty((n, width), self.theta.dtype)
         for batch in self._batches(sequences, batch_size):
-            out[batch.numbers if self.readout is not None else batch.rows] = self.forward(batch)
+            out[batch.numbers if self.readout is not None else batch.rows] = rows_of(batch)
         return out
 
     def predict_last(self, sequences, batch_size=256):

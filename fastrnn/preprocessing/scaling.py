@@ -1,17 +1,17 @@
 """Scaling of sequences of any lengths."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.records import store
-from fastrnn.sequences import Sequences, as_sequences
-from fastrnn.storage import array, check, integer
+from fastrnn.sequences import Sequences, as_sequences, as_table, is_panel
+from fastrnn.storage import array, check, integer, strings
 
 
-# Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
-class SequenceScaler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Bring the channels of sequences to a common scale.
 
     Parameters
@@ -28,13 +28,16 @@ class SequenceScaler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     center_, scale_ : ndarray (I,) or None
         With by="channel", what is taken off and divided by; a channel that does not change is divided by 1.
     n_features_in_ : int
-        Channels of a step.
+        Channels of a step; for a 2-D X its number of columns, which share one centre and scale.
+    feature_names_in_ : ndarray
+        The columns of X if that is a frame.
 
     Notes
     -----
     Sequences are taken as by the estimators: a list or 1-D object array of arrays (T_i, I) or (T_i,), or an array
-    (n, T, I) or (n, T); a 2-D one is n univariate sequences.  What comes back has the same form, in float64, or in
-    float32 if all of X is.
+    (n, T, I) or (n, T); a 2-D one, or a frame, is n univariate sequences.  What comes back has the same form, in
+    float64, or in float32 if all of X is.  After ``set_output(transform="pandas")`` what is 2-D comes as a frame, and
+    anything else as it does without.
 
     Examples
     --------
@@ -75,8 +78,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             If X is no sequences of finite numbers; the message names the sequence.
         """
         self._validate_params()
-        sequences = as_sequences(X, "float64")
-        self.n_features_in_ = sequences.values.shape[1]
+        _, sequences = read(self, X, reset=True)
         self.center_, self.scale_ = None, None
         if self.by == "channel":
             self.center_, self.scale_ = _center_and_scale(sequences.values, self.method)
@@ -98,7 +100,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         NotFittedError
             Before `fit`.
         ValueError
-            As `fit`; or for another number of channels.
+            As `fit`; or for another number of channels, or columns.
         """
         return self._mapped(X, lambda values, center, scale: (values - center) / scale)
 
@@ -127,7 +129,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 
     def _mapped(self, X, function):
         check_is_fitted(self, "n_features_in_")
-        sequences = as_sequences(X, "float64", n_features=self.n_features_in_)
+        X, sequences = read(self, X, reset=False)
         if self.center_ is not None:
             rows = function(sequences.values, self.center_, self.scale_)
         else:
@@ -135,10 +137,31 @@ class SequenceScaler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             rows = np.concatenate([function(part, *_center_and_scale(part, self.method)) for part in parts])
         return in_form_of(X, Sequences(rows, sequences.offsets))
 
+    @available_if(lambda self: getattr(self, "_is_panel", True))  # before `fit` X may come to be 2-D
+    def get_feature_names_out(self, input_features=None):
+        """The names of the columns (n_features_in_,) of a 2-D X."""
+        return super().get_feature_names_out(input_features)
+
+    def set_output(self, *, transform=None):
+        """Have `transform` return frames ("pandas", "polars") of what is 2-D.
+
+        Returns
+        -------
+        self
+        """
+        return super().set_output(transform=transform) if hasattr(self, "get_feature_names_out") else self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
     def _record(self):
         """The tree of a file."""
         check_is_fitted(self, "n_features_in_")
-        fitted = {name: getattr(self, name) for name in ("n_features_in_", "center_", "scale_")}
+        names = "n_features_in_", "center_", "scale_", "_is_panel", "feature_names_in_"
+        fitted = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return {"class": type(self).__name__, "parameters": self.get_params(), "fitted": fitted}
 
     @classmethod
@@ -148,13 +171,30 @@ class SequenceScaler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         check(tree["parameters"], {"method": str, "by": str}, "parameters")
         scaler = cls(**tree["parameters"])
         scaler._validate_params()
-        numbers = None
+        numbers, n = None, tree["fitted"]["n_features_in_"]
         if scaler.by == "channel":
-            numbers = array("float64", tree["fitted"]["n_features_in_"])
-        rule = {"n_features_in_": integer(1), "center_": numbers, "scale_": numbers}
+            numbers = array("float64", 1 if tree["fitted"].get("_is_panel") else n)
+        rule = {"n_features_in_": integer(1), "center_": numbers, "scale_": numbers, "_is_panel": bool}
+        if "feature_names_in_" in tree["fitted"]:
+            rule["feature_names_in_"] = lambda value: strings(value) and len(value) == n
         check(tree["fitted"], rule, "fitted")
         vars(scaler).update(tree["fitted"])
         return scaler
+
+
+def read(transformer, X, *, reset):
+    """X, a table of it as an array, and its `Sequences`; with `reset` later ones must be like it."""
+    is_table = is_panel(X)
+    if reset:
+        transformer._is_panel = is_table
+        vars(transformer).pop("feature_names_in_", None)  # of an earlier fit
+    if is_table:
+        X = as_table(transformer, X, reset=reset)
+    n_channels = None if reset else 1 if transformer._is_panel else transformer.n_features_in_
+    sequences = as_sequences(X, "float64", n_features=n_channels)
+    if reset and not is_table:
+        transformer.n_features_in_ = sequences.values.shape[1]
+    return X, sequences
 
 
 def _center_and_scale(values, method):

@@ -215,6 +215,10 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         check_is_fitted(self, "vocabulary_")
         return np.array([*self._special, *self.vocabulary_], object)
 
+    def set_output(self, *, transform=None):
+        """Accepted, for a Pipeline asks all of its steps; sequences are no columns, and stay an array of arrays."""
+        return self
+
     def _special_tokens(self):
         """The names of the ids before the first token's; checks the parameters."""
         self._validate_params()

@@ -8,6 +8,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.preprocessing.scaling import read
 from fastrnn.records import store
 from fastrnn.sequences import as_objects, as_sequences
 
@@ -28,7 +29,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     Attributes
     ----------
     n_features_in_ : int
-        Channels of a step.
+        Channels of a step; for a 2-D X its number of columns.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             If X is no sequences of finite numbers; the message names the sequence.
         """
         self._validate_params()
-        self.n_features_in_ = as_sequences(X, "float64").values.shape[1]
+        read(self, X, reset=True)
         return self
 
     def transform(self, X):
@@ -115,13 +116,22 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def _cut(self, X):
         check_is_fitted(self, "n_features_in_")
-        sequences = as_sequences(X, "float64", n_features=self.n_features_in_)
+        _, sequences = read(self, X, reset=False)
         counts = np.maximum((sequences.lengths - self.size) // self.step + 1, 0)
         if not counts.any():
             raise ValueError(f"X has up to {sequences.lengths.max()} steps; a window of size={self.size} needs more")
         numbers = np.repeat(np.arange(len(sequences)), counts)
         turns = np.concatenate([np.arange(n) for n in counts])
         return sequences, np.stack([numbers, turns * self.step], axis=1)
+
+    def set_output(self, *, transform=None):
+        """Accepted, for a Pipeline asks all of its steps; windows are no columns, and stay arrays."""
+        return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
 
 
 def pad_sequences(X, length=None, *, value=0.0, truncate=None):

@@ -5,7 +5,6 @@ from numbers import Integral
 import numpy as np
 from scipy.special import log_softmax
 from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import threads
 from fastrnn.base import Problem, SequenceEstimator, check_finite
@@ -113,16 +112,15 @@ class DecodingEstimator(SequenceEstimator):
         weights = np.full(len(goals), 1 / len(goals))
         return lambda: -problem.loss(network.forward(source, batch)[0], goals, weights)[0]
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
     @property
     def stream(self):
         """There is none."""
         raise AttributeError(f"{type(self).__name__} has no stream: its output begins when all its input has been read")
-
-    def _checked(self, X):
-        check_is_fitted(self, "network_")
-        sequences = self._check_sequences(X, reset=False)
-        self._check_known(sequences)
-        return sequences
 
     def _decoded(self, X, beam_width):
         """A list of token arrays, and their scores."""

@@ -3,12 +3,12 @@
 from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import threads
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, SequenceEstimator
 from fastrnn.seq2seq.base import DecodingEstimator, portions
 from fastrnn.sequences import as_objects
 
 
-class SequenceToSequence(DecodingEstimator):
+class SequenceToSequence(FeatureExtractor, DecodingEstimator):
     """Translate sequences into token sequences of other lengths (N to M): encoder, attention, decoder.
 
     The encoder's last states are the context, which the decoder is given for its first states and at every step (Cho
@@ -115,6 +115,9 @@ class SequenceToSequence(DecodingEstimator):
             mean log probability wins.
         """
         return as_objects(self._decoded(X, beam_width)[0])
+
+    def _has_columns(self):
+        return True
 
     def score(self, X, y, sample_weight=None):
         """The fraction of sequences predicted without any mistake."""

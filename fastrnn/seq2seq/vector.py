@@ -51,7 +51,7 @@ class VectorToSequence(DecodingEstimator):
     """
 
     _parameter_constraints = {
-        **{k: v for k, v in SHARED_CONSTRAINTS.items() if "embedding" not in k},
+        **SHARED_CONSTRAINTS,
         **dict.fromkeys(("target_embedding_dim", "max_length"), [COUNT, None]),
     }
 
