@@ -126,7 +126,7 @@ class Parameters:
 
     def _checked(self, name, value):
         """A value for the parameter, in its shape and dtype."""
-        array = np.asarray(value)
+        array = as_array(value)
         if array.shape != self.shapes[name]:
             raise ValueError(f"{name} has shape {array.shape}, but these layers need {self.shapes[name]}")
         if array.dtype.kind not in "fiu":
@@ -136,6 +136,14 @@ class Parameters:
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has values that are not finite in {self.dtype}")
         return array
+
+
+def as_array(value):
+    """The array that a value of a state dict is: an array itself, or a tensor on any device."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.double() if value.is_floating_point() else value  # NumPy has no bfloat16
+    return np.asarray(value)
 
 
 def uniform(view, bound, rng):

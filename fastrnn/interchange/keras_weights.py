@@ -1,0 +1,157 @@
+"""Weights as Keras 3 lists them."""
+
+from functools import partial
+
+import numpy as np
+
+from fastrnn.interchange.weights import Filling, parameters_of, weights_of
+
+PARTS = {"embedding", "recurrent", "head"}
+"""Of networks that a Sequential model can be."""
+SETS_NUMBER = "num_layers", "bidirectional", "bias", "embedding_dim"
+"""By which there are more arrays or fewer."""
+ADVICE = "; a bias (2, 3H) is of reset_after=True, which is cell='gru'; (3H,) of False, cell='gru_reset_before'"
+
+
+def to_keras(estimator):
+    """A fitted estimator's weights as those of a Keras Sequential model.
+
+    Its layers with weights must be an `Embedding` (for a model of tokens), `LSTM`, `GRU` or `SimpleRNN` for each level,
+    inside `Bidirectional` if there are two directions, and `Dense`; those without, as pooling, `Dropout` or
+    `Activation`, may stand between.
+
+    Parameters
+    ----------
+    estimator : a fitted estimator of fastrnn
+        Without `crf`, characters or decoder, for which Keras has no layers.
+
+    Returns
+    -------
+    list of ndarray
+        For ``model.set_weights``.
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        If the network has parts that Keras has no layer for.
+
+    See Also
+    --------
+    from_keras
+
+    Notes
+    -----
+    Keras's GRU has reset_after=True by default: cell="gru"; cell="gru_reset_before" is its reset_after=False.  What the
+    last layer puts out is as for `to_torch`; a softmax or sigmoid is the model's own.
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceClassifier
+    >>> from fastrnn.datasets import load_japanese_vowels
+    >>> from fastrnn.interchange import from_keras, to_keras
+    >>> X, y = load_japanese_vowels(split="train")
+    >>> clf = SequenceClassifier(hidden_size=8, bidirectional=False, max_iter=5, random_state=0).fit(X, y)
+    >>> weights = to_keras(clf)  # of [Input((None, 12)), GRU(8, return_sequences=True), GlobalMaxPooling1D(), Dense(9)]
+    >>> [weight.shape for weight in weights]
+    [(12, 24), (8, 24), (2, 24), (8, 9), (9,)]
+    >>> new = from_keras(SequenceClassifier(hidden_size=8, bidirectional=False), weights, classes=clf.classes_)
+    >>> bool((new.predict_proba(X) == clf.predict_proba(X)).all())
+    True
+    """
+    listed = _to_list(parameters_of(estimator).get("cell"), weights_of(estimator))
+    return [np.ascontiguousarray(array) for array in listed.values()]
+
+
+def from_keras(estimator, weights, *, classes=None):
+    """Give an estimator the weights of a Keras Sequential model, as `from_torch` those of a PyTorch module.
+
+    Parameters
+    ----------
+    estimator : an estimator of fastrnn
+        With the model's parameters: cell="gru_reset_before" for reset_after=False, bias=False for use_bias=False.
+    weights : list of arrays
+        ``model.get_weights()`` of a model as for `to_keras`.  The activations are not among them: those of the layers
+        must be the defaults, but for the `nonlinearity` of a SimpleRNN.
+    classes : array (n_classes,), optional
+        As for `from_torch`; the columns of the last kernel take the place of rows.
+
+    Returns
+    -------
+    The estimator
+
+    Raises
+    ------
+    ValueError
+        If there are more arrays or fewer, shapes are others than the parameters say, or values are not finite or no
+        floating-point numbers; then nothing has changed.
+
+    See Also
+    --------
+    to_keras
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import SequenceRegressor
+    >>> from fastrnn.interchange import from_keras
+    >>> rng = np.random.default_rng(0)
+    >>> weights = [rng.normal(size=shape) for shape in [(3, 16), (4, 16), (16,), (4, 1), (1,)]]  # LSTM(4), Dense(1)
+    >>> reg = from_keras(SequenceRegressor(cell="lstm", hidden_size=4), weights)
+    >>> reg.predict([np.ones((5, 3)), np.ones((2, 3))]).shape
+    (2,)
+    """
+    cell = parameters_of(estimator).get("cell")
+    filling = Filling(estimator, ".".join, partial(_to_list, cell), partial(_from_list, cell))
+    keys = list(filling.shapes())
+    if not isinstance(weights, (list, tuple)) or len(weights) != len(keys):
+        came = f"{len(weights)} arrays" if isinstance(weights, (list, tuple)) else f"{weights!r:.80}"
+        raise ValueError(
+            f"weights must be a list of {len(keys)} arrays, {', '.join(map(filling.show, keys))}, as model.get_weights() "
+            f"returns it; got {came}: set {filling.described(SETS_NUMBER)} as in the model"
+        )
+    return filling.fill(dict(zip(keys, weights, strict=True)), classes, ADVICE if cell.startswith("gru") else "")
+
+
+def _to_list(cell, weights):
+    """By Keras's names, in its order: kernels are transposed, biases joined, a GRU's gates in the order z, r, h."""
+    if strange := sorted({part for part, _ in weights} - PARTS):
+        raise ValueError(f"Keras has no layers for {strange}, which this network has: use to_torch and from_torch")
+    listed = {}
+    for (part, name), array in weights.items():
+        if part == "embedding":
+            listed[part, "embeddings"] = array
+        elif part == "head":
+            listed[part, "kernel" if name == "weight" else name] = array.T
+        elif name.startswith("weight"):
+            own = name.replace("weight_ih", "kernel").replace("weight_hh", "recurrent_kernel")
+            listed[part, own] = _reordered(cell, array).T
+        elif name.startswith("bias_ih"):
+            pair = [_reordered(cell, bias) for bias in (array, weights[part, name.replace("ih", "hh")])]
+            listed[part, name.replace("_ih", "")] = np.stack(pair) if cell == "gru" else pair[0] + pair[1]
+    return listed
+
+
+def _from_list(cell, listed):
+    """The other way; a joined bias goes to the inputs."""
+    weights = {}
+    for (part, name), array in listed.items():
+        if part == "embedding":
+            weights[part, "weight"] = array
+        elif part == "head":
+            weights[part, "weight" if name == "kernel" else name] = array.T
+        elif name.startswith("bias"):
+            for k, own in enumerate(("bias_ih", "bias_hh")):
+                bias = array[k] if cell == "gru" else array * (1 - k)
+                weights[part, name.replace("bias", own)] = _reordered(cell, bias)
+        else:
+            own = name.replace("recurrent_kernel", "weight_hh").replace("kernel", "weight_ih")
+            weights[part, own] = _reordered(cell, array.T)
+    return weights
+
+
+def _reordered(cell, rows):
+    """A GRU's gates r, z, n as z, r, n, or the other way; of other cells as they are."""
+    if not cell.startswith("gru"):
+        return rows
+    return rows.reshape(3, -1, *rows.shape[1:])[[1, 0, 2]].reshape(rows.shape)

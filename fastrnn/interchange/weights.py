@@ -1,0 +1,181 @@
+"""The one place where weights leave an estimator, or enter it, by (part, PyTorch's name).
+
+Another library's layout is two functions: `out` makes of a dict by these keys one by that library's, in its order, and
+`back` goes the other way.
+"""
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from fastrnn import records
+from fastrnn.base import SequenceEstimator
+from fastrnn.classifier import SequenceClassifier
+from fastrnn.generator import SequenceGenerator
+from fastrnn.params import as_array
+from fastrnn.regressor import SequenceRegressor
+from fastrnn.tagger import SequenceTagger
+
+KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
+"""Of these the weights' shapes say all that data would."""
+
+
+def parameters_of(estimator):
+    """An estimator's parameters; those of its network, if there is one, as they were when it was made."""
+    return {**estimator.get_params(deep=False), **getattr(estimator, "_shape", {})}
+
+
+def weights_of(estimator):
+    """A fitted estimator's weights; of a regressor such that the head puts out what it predicts."""
+    check_is_fitted(estimator, "network_")
+    parts = records.weights(estimator.network_)
+    weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
+    if isinstance(estimator, SequenceRegressor):
+        scale, dtype = estimator._y_scale, estimator.network_.theta.dtype
+        with np.errstate(over="raise"):
+            weights["head", "weight"] = (weights["head", "weight"] * scale[:, np.newaxis]).astype(dtype)
+            weights["head", "bias"] = (weights["head", "bias"] * scale + estimator._y_mean).astype(dtype)
+    return weights
+
+
+class Filling:
+    """Weights on their way into an estimator, which stays as it is until they are all known to fit.
+
+    Parameters
+    ----------
+    estimator : SequenceEstimator
+    show : callable
+        What users call an array, by its key.
+    out, back : callable
+        The layout.
+    """
+
+    def __init__(self, estimator, show, out=dict, back=dict):
+        self.is_fitted, name = hasattr(estimator, "network_"), type(estimator).__name__
+        is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
+        if not is_known or not self.is_fitted and getattr(estimator, "character_embedding_dim", None) is not None:
+            raise ValueError(
+                f"weights do not say all that a new {name} must know of its data: fit it first, with max_iter=1; "
+                f"expected a fitted estimator of fastrnn, or a new {', '.join(c.__name__ for c in KNOWN_BY_WEIGHTS)}"
+            )
+        estimator._check_parameters()
+        self.estimator, self.show, self._out, self._back = estimator, show, out, back
+        self._twin = type(estimator)(**parameters_of(estimator))
+        is_multilabel = self.is_fitted and getattr(estimator, "_is_multilabel", False)
+        self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
+
+    def shapes(self, **sizes):
+        """The arrays' shapes by the layout's keys, for data of these sizes."""
+        self._twin._sizes = {"inputs": 1, "outputs": 1, "steps": 1, "characters": 1, **sizes}
+        parts = {name: part.parameters.shapes for name, part in self._twin._new_network(None).parts.items()}
+        nothing = {(p, n): np.broadcast_to(np.int8(0), s) for p, shapes in parts.items() for n, s in shapes.items()}
+        return {key: array.shape for key, array in self._out(nothing).items()}
+
+    def described(self, names):
+        """These parameters, as far as the network goes by them."""
+        return ", ".join(f"{n}={getattr(self._twin, n)!r}" for n in names if n in self._twin._shape_parameters)
+
+    def fill(self, given, classes=None, advice=""):
+        """The estimator, with what is given by the layout's keys; classes are those of the head's rows, in order."""
+        arrays = {key: as_array(value) for key, value in given.items()}
+        sizes = self._sizes(arrays)
+        faults = [self._fault(key, arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
+        if any(faults):
+            of_fit = "; it was fitted on data of these sizes: for others take a clone" if self.is_fitted else ""
+            raise ValueError("; ".join(filter(None, faults)) + of_fit + advice)
+        weights, found = self._back(arrays), self._found(sizes["outputs"])
+        if self._has_classes:
+            found["classes_"] = self._in_order(weights, classes)
+        elif classes is not None:
+            raise ValueError(f"this {type(self.estimator).__name__} has no classes: leave classes={classes!r:.80} out")
+        sizes["outputs"] = len(weights["head", "bias"])
+        parts = {part: {} for part, _ in weights}
+        for (part, name), array in weights.items():
+            parts[part][name] = array.astype(self._twin.dtype)
+        (self._replace if self.is_fitted else self._build)(parts, sizes, found)
+        return self.estimator
+
+    def _sizes(self, arrays):
+        """The sizes of the data: those of the fit, else as the arrays that grow with them say."""
+        sizes = {"inputs": 1, "outputs": 1, "steps": 1, "characters": 0}
+        for name in ("inputs", "outputs", "steps"):
+            small, large = (self.shapes(**{**sizes, name: size}) for size in (1, 2))
+            told = [
+                (arrays[key].shape[axis] - low) // (high - low) + 1
+                for key, shape in small.items()
+                for axis, (low, high) in enumerate(zip(shape, large[key], strict=True))
+                if low != high and arrays[key].ndim == len(shape)
+            ]
+            sizes[name] = max(1, told[0]) if told else 0
+        if not self.is_fitted:
+            return sizes
+        # Of two classes there may be one row or two.
+        is_free = self._has_classes and len(self.estimator.classes_) == max(2, sizes["outputs"])
+        return {**self.estimator._sizes, **({"outputs": sizes["outputs"]} if is_free else {})}
+
+    def _fault(self, key, array, shape):
+        """What is wrong with an array, or None."""
+        name, dtype = self.show(key), self._twin.dtype
+        if array.dtype.kind != "f":
+            return f"{name} holds {array.dtype} values, not floating-point numbers"
+        if array.shape != shape:
+            by = [f"{key[0]}_dim"] if "embedding" in key[0] else ["cell", "hidden_size", "bidirectional", "readout"]
+            return f"{name} has shape {array.shape}, expected {shape} ({self.described(by)})"
+        with np.errstate(over="ignore"):
+            is_finite = np.isfinite(array.astype(dtype)).all()
+        return None if is_finite else f"{name} has values that are not finite in {dtype}"
+
+    def _in_order(self, weights, classes):
+        """Sort the rows of the head, and of a chain, by their classes, which are returned."""
+        n_rows = len(weights["head", "bias"])
+        n = max(2, n_rows)
+        if classes is None:
+            classes = self.estimator.classes_ if self.is_fitted else np.arange(n)
+        known, order = np.unique(classes, return_index=True)
+        if np.shape(classes) != (n,) or known.size != n:
+            raise ValueError(f"classes={classes!r:.80}; expected {n} different labels, in the order of the head's rows")
+        for key, array in weights.items():
+            if key[0] == "head":
+                rows = np.concatenate([np.zeros_like(array)[: n - n_rows], array]).astype(np.float64)[order]
+                # A softmax over two rows is the logistic function of their difference.
+                is_difference = n == 2 and isinstance(self.estimator, SequenceClassifier)
+                weights[key] = rows[1:] - rows[:1] if is_difference else rows
+            elif key[0] == "chain":
+                weights[key] = array[np.ix_(*[order] * array.ndim)]
+        if self.is_fitted:
+            self.estimator._check_same_classes(known)
+        return self.estimator.classes_ if self.is_fitted else known
+
+    def _found(self, n_outputs):
+        """What a fit would have found out, beside classes."""
+        if isinstance(self.estimator, SequenceRegressor):
+            is_flat = getattr(self.estimator, "_y_is_flat", n_outputs == 1)
+            return {"_y_mean": np.zeros(n_outputs), "_y_scale": np.ones(n_outputs), "_y_is_flat": is_flat}
+        if isinstance(self.estimator, SequenceGenerator):
+            boundary = None if self._twin.stateful else n_outputs - 1
+            return {"n_tokens_": n_outputs - (boundary is not None), "_boundary": boundary}
+        is_new_tagger = isinstance(self.estimator, SequenceTagger) and not self.is_fitted
+        return {"_is_multilabel": False} if is_new_tagger else {}
+
+    def _replace(self, parts, sizes, found):
+        """Give a fitted network other weights; who goes on with it, as a stream, sees them."""
+        estimator = self.estimator
+        with estimator._unchanged_on_error():
+            for name, part in estimator.network_.parts.items():
+                part.parameters.load(parts[name])
+            vars(estimator).pop("_trainer", None)  # its optimiser remembers other weights
+            vars(estimator).update(found, loss_curve_=[], validation_scores_=None, n_iter_=0)
+            if getattr(estimator, "_calibration", None) is not None:
+                estimator._calibrate(estimator._calibration.shape[1])
+
+    def _build(self, parts, sizes, found):
+        """The network that a fit would have made, by way of what a file would hold."""
+        estimator = self.estimator
+        seed = int(check_random_state(estimator.random_state).randint(2**31)) if estimator.dropout else 0
+        fitted = {
+            "loss_curve_": [], "validation_scores_": None, "_dropout_seed": seed, "_is_panel": False, "_sizes": sizes,
+            "_shape": {name: getattr(estimator, name) for name in estimator._shape_parameters},
+            "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1, **found,
+        }  # fmt: skip
+        tree = {"class": type(estimator).__name__, "parameters": estimator.get_params(deep=False), "fitted": fitted}
+        vars(estimator).update(vars(records.restored(type(estimator), {**tree, "weights": parts})))
