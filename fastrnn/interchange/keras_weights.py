@@ -8,8 +8,6 @@ from fastrnn.interchange.weights import Filling, parameters_of, weights_of
 
 PARTS = {"embedding", "recurrent", "head"}
 """Of networks that a Sequential model can be."""
-SETS_NUMBER = "num_layers", "bidirectional", "bias", "embedding_dim"
-"""By which there are more arrays or fewer."""
 ADVICE = "; a bias (2, 3H) is of reset_after=True, which is cell='gru'; (3H,) of False, cell='gru_reset_before'"
 
 
@@ -102,33 +100,33 @@ def from_keras(estimator, weights, *, classes=None):
     (2,)
     """
     cell = parameters_of(estimator).get("cell")
-    filling = Filling(estimator, ".".join, partial(_to_list, cell), partial(_from_list, cell))
-    keys = list(filling.shapes())
+    filling = Filling(estimator, partial(_to_list, cell), partial(_from_list, cell))
+    keys = filling.shapes()
     if not isinstance(weights, (list, tuple)) or len(weights) != len(keys):
         came = f"{len(weights)} arrays" if isinstance(weights, (list, tuple)) else f"{weights!r:.80}"
         raise ValueError(
-            f"weights must be a list of {len(keys)} arrays, {', '.join(map(filling.show, keys))}, as model.get_weights() "
-            f"returns it; got {came}: set {filling.described(SETS_NUMBER)} as in the model"
+            f"weights must be a list of {len(keys)} arrays, as model.get_weights() returns it; got {came}; "
+            f"{filling.described}: set these as in the model"
         )
-    return filling.fill(dict(zip(keys, weights, strict=True)), classes, ADVICE if cell.startswith("gru") else "")
+    shown = {key: f"weights[{k}]" for k, key in enumerate(keys)}
+    advice = ADVICE if cell in ("gru", "gru_reset_before") else ""
+    return filling.fill(dict(zip(keys, weights, strict=True)), shown, classes, advice)
 
 
 def _to_list(cell, weights):
-    """By Keras's names, in its order: kernels are transposed, biases joined, a GRU's gates in the order z, r, h."""
+    """In Keras's order: kernels are transposed, a recurrent level's biases joined, and a GRU's gates z, r, h."""
     if strange := sorted({part for part, _ in weights} - PARTS):
         raise ValueError(f"Keras has no layers for {strange}, which this network has: use to_torch and from_torch")
     listed = {}
     for (part, name), array in weights.items():
-        if part == "embedding":
-            listed[part, "embeddings"] = array
-        elif part == "head":
-            listed[part, "kernel" if name == "weight" else name] = array.T
-        elif name.startswith("weight"):
-            own = name.replace("weight_ih", "kernel").replace("weight_hh", "recurrent_kernel")
-            listed[part, own] = _reordered(cell, array).T
-        elif name.startswith("bias_ih"):
-            pair = [_reordered(cell, bias) for bias in (array, weights[part, name.replace("ih", "hh")])]
-            listed[part, name.replace("_ih", "")] = np.stack(pair) if cell == "gru" else pair[0] + pair[1]
+        array = _reordered(cell, array) if part == "recurrent" else array
+        if name.startswith("bias_ih"):
+            other = _reordered(cell, weights[part, name.replace("ih", "hh")])
+            array = np.stack([array, other]) if cell == "gru" else array + other
+        elif part != "embedding":
+            array = array.T
+        if not name.startswith("bias_hh"):
+            listed[part, name] = array
     return listed
 
 
@@ -136,22 +134,17 @@ def _from_list(cell, listed):
     """The other way; a joined bias goes to the inputs."""
     weights = {}
     for (part, name), array in listed.items():
-        if part == "embedding":
-            weights[part, "weight"] = array
-        elif part == "head":
-            weights[part, "weight" if name == "kernel" else name] = array.T
-        elif name.startswith("bias"):
-            for k, own in enumerate(("bias_ih", "bias_hh")):
-                bias = array[k] if cell == "gru" else array * (1 - k)
-                weights[part, name.replace("bias", own)] = _reordered(cell, bias)
-        else:
-            own = name.replace("recurrent_kernel", "weight_hh").replace("kernel", "weight_ih")
-            weights[part, own] = _reordered(cell, array.T)
+        if name.startswith("bias_ih"):
+            array, other = array if cell == "gru" else (array, np.zeros_like(array))
+            weights[part, name.replace("ih", "hh")] = _reordered(cell, other)
+        elif part != "embedding":
+            array = array.T
+        weights[part, name] = _reordered(cell, array) if part == "recurrent" else array
     return weights
 
 
 def _reordered(cell, rows):
     """A GRU's gates r, z, n as z, r, n, or the other way; of other cells as they are."""
-    if not cell.startswith("gru"):
+    if cell not in ("gru", "gru_reset_before"):
         return rows
     return rows.reshape(3, -1, *rows.shape[1:])[[1, 0, 2]].reshape(rows.shape)

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 
 from fastrnn.interchange.weights import Filling, parameters_of, weights_of
 
-SETS_NAMES = "cell", "num_layers", "bidirectional", "bias", "embedding_dim"
-"""By which a module's arrays have their names."""
-
 
 def to_torch(estimator, *, names=None):
     """A fitted estimator's weights as the state dict of a PyTorch module.
@@ -15,10 +12,10 @@ def to_torch(estimator, *, names=None):
     ----------
     estimator : a fitted estimator of fastrnn
     names : dict of str to str, optional
-        What the module calls the network's parts, as ``{"recurrent": "lstm", "head": "fc"}``; "" is the module itself,
-        as for a bare LSTM.  Parts that are not named keep their names: "embedding" (an `nn.Embedding`), "recurrent" (an
-        `nn.RNN`, `nn.LSTM` or `nn.GRU`), "head" (an `nn.Linear`); those of decoders, of words' characters, attention and
-        `crf` are what ``to_torch(estimator)`` lists.
+        What the module calls the network's parts, as ``{"recurrent": "lstm", "head": "fc"}``; "" is the module itself.
+        Parts that are not named keep their names: "embedding" (an `nn.Embedding`), "recurrent" (an `nn.RNN`, `nn.LSTM`
+        or `nn.GRU`), "head" (an `nn.Linear`); for decoders, words' characters, attention and `crf` see what
+        ``to_torch(estimator)`` lists.
 
     Returns
     -------
@@ -57,8 +54,8 @@ def to_torch(estimator, *, names=None):
     True
     """
     weights = weights_of(estimator)
-    show = _naming(estimator, names, weights)
-    return {show(key): array for key, array in weights.items()}
+    shown = _named(estimator, names, weights)
+    return {shown[key]: array for key, array in weights.items()}
 
 
 def from_torch(estimator, state_dict, *, names=None, classes=None):
@@ -110,21 +107,21 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     >>> reg.predict([[0.5, 1.0, 0.2], [0.1]]).shape
     (2,)
     """
-    filling = Filling(estimator, None)
-    filling.show = _naming(estimator, names, filling.shapes())
-    keys = {filling.show(key): key for key in filling.shapes()}
+    filling = Filling(estimator)
+    shown = _named(estimator, names, filling.shapes())
     if not isinstance(state_dict, Mapping):
         raise ValueError(f"state_dict must be a dict, as module.state_dict() returns it; got {state_dict!r:.80}")
-    missing, unknown = ([name for name in a if name not in b] for a, b in ((keys, state_dict), (state_dict, keys)))
+    missing = [name for name in shown.values() if name not in state_dict]
+    unknown = [name for name in state_dict if name not in shown.values()]
     if missing or unknown:
         raise ValueError(
-            f"the state dict has not the names of this {type(estimator).__name__}: missing {missing}, unknown {unknown}; "
-            f"set {filling.described(SETS_NAMES)} as in the module, and names= to what it calls its parts"
+            f"the state dict has other names: missing {missing}, unknown {unknown}; {filling.described}: set these as "
+            "in the module, and names= to what it calls its parts"
         )
-    return filling.fill({key: state_dict[name] for name, key in keys.items()}, classes)
+    return filling.fill({key: state_dict[name] for key, name in shown.items()}, shown, classes)
 
 
-def _naming(estimator, names, keys):
+def _named(estimator, names, keys):
     """What a module calls each array, by its key."""
     cell, nonlinearity = (parameters_of(estimator).get(name) for name in ("cell", "nonlinearity"))
     if cell == "gru_reset_before" or (cell == "rnn" and nonlinearity == "sigmoid"):
@@ -132,7 +129,7 @@ def _naming(estimator, names, keys):
         raise ValueError(f"PyTorch has no layer for {which}: it has the cells 'gru', 'lstm', and 'rnn' of tanh or relu")
     parts = {part: part for part, _ in keys}
     prefixes = {**parts, **(names or {})}
-    show = {key: ".".join(filter(None, [prefixes[key[0]], key[1]])) for key in keys}
-    if prefixes.keys() != parts.keys() or len(set(show.values())) < len(show):
+    shown = {key: ".".join(filter(None, [prefixes[key[0]], key[1]])) for key in keys}
+    if prefixes.keys() != parts.keys() or len(set(shown.values())) < len(shown):
         raise ValueError(f"names={names}: expected a name of its own for each, or some, of {', '.join(parts)}")
-    return show.get
+    return shown

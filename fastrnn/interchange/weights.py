@@ -18,6 +18,10 @@ from fastrnn.tagger import SequenceTagger
 
 KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
 """Of these the weights' shapes say all that data would."""
+SHAPING = (
+    "cell", "hidden_size", "num_layers", "bidirectional", "bias", "embedding_dim", "target_embedding_dim",
+    "character_embedding_dim", "character_hidden_size", "attention", "crf", "readout",
+)  # fmt: skip
 
 
 def parameters_of(estimator):
@@ -44,22 +48,21 @@ class Filling:
     Parameters
     ----------
     estimator : SequenceEstimator
-    show : callable
-        What users call an array, by its key.
     out, back : callable
         The layout.
     """
 
-    def __init__(self, estimator, show, out=dict, back=dict):
+    def __init__(self, estimator, out=dict, back=dict):
         self.is_fitted, name = hasattr(estimator, "network_"), type(estimator).__name__
         is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
-        if not is_known or not self.is_fitted and getattr(estimator, "character_embedding_dim", None) is not None:
+        has_characters = getattr(estimator, "character_embedding_dim", None) is not None
+        if not is_known or has_characters and not self.is_fitted:
             raise ValueError(
                 f"weights do not say all that a new {name} must know of its data: fit it first, with max_iter=1; "
                 f"expected a fitted estimator of fastrnn, or a new {', '.join(c.__name__ for c in KNOWN_BY_WEIGHTS)}"
             )
         estimator._check_parameters()
-        self.estimator, self.show, self._out, self._back = estimator, show, out, back
+        self.estimator, self._out, self._back = estimator, out, back
         self._twin = type(estimator)(**parameters_of(estimator))
         is_multilabel = self.is_fitted and getattr(estimator, "_is_multilabel", False)
         self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
@@ -71,28 +74,35 @@ class Filling:
         nothing = {(p, n): np.broadcast_to(np.int8(0), s) for p, shapes in parts.items() for n, s in shapes.items()}
         return {key: array.shape for key, array in self._out(nothing).items()}
 
-    def described(self, names):
-        """These parameters, as far as the network goes by them."""
-        return ", ".join(f"{n}={getattr(self._twin, n)!r}" for n in names if n in self._twin._shape_parameters)
+    @property
+    def described(self):
+        """What shapes and names go by."""
+        known = ", ".join(f"{n}={getattr(self._twin, n)!r}" for n in SHAPING if n in self._twin._shape_parameters)
+        of_fit = ", and was fitted on data of its own sizes (a clone is not)" if self.is_fitted else ""
+        return f"this {type(self.estimator).__name__} has {known}{of_fit}"
 
-    def fill(self, given, classes=None, advice=""):
-        """The estimator, with what is given by the layout's keys; classes are those of the head's rows, in order."""
+    def fill(self, given, shown, classes=None, advice=""):
+        """The estimator, with what is `given` by the layout's keys, and `shown` to users under the values of these.
+
+        classes are those of the head's rows, in order.
+        """
+        if classes is not None and not self._has_classes:
+            raise ValueError(f"this {type(self.estimator).__name__} has no classes: leave classes={classes!r:.80} out")
         arrays = {key: as_array(value) for key, value in given.items()}
         sizes = self._sizes(arrays)
-        faults = [self._fault(key, arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
-        if any(faults):
-            of_fit = "; it was fitted on data of these sizes: for others take a clone" if self.is_fitted else ""
-            raise ValueError("; ".join(filter(None, faults)) + of_fit + advice)
+        faults = {shown[key]: self._fault(arrays[key], shape) for key, shape in self.shapes(**sizes).items()}
+        if faults := [f"{name} {fault}" for name, fault in faults.items() if fault]:
+            raise ValueError(f"{'; '.join(faults)}; {self.described}{advice}")
         weights, found = self._back(arrays), self._found(sizes["outputs"])
         if self._has_classes:
             found["classes_"] = self._in_order(weights, classes)
-        elif classes is not None:
-            raise ValueError(f"this {type(self.estimator).__name__} has no classes: leave classes={classes!r:.80} out")
-        sizes["outputs"] = len(weights["head", "bias"])
         parts = {part: {} for part, _ in weights}
         for (part, name), array in weights.items():
             parts[part][name] = array.astype(self._twin.dtype)
-        (self._replace if self.is_fitted else self._build)(parts, sizes, found)
+        if self.is_fitted:
+            self._replace(parts, found)
+        else:
+            self._build(parts, {**sizes, "outputs": len(weights["head", "bias"])}, found)
         return self.estimator
 
     def _sizes(self, arrays):
@@ -113,17 +123,15 @@ class Filling:
         is_free = self._has_classes and len(self.estimator.classes_) == max(2, sizes["outputs"])
         return {**self.estimator._sizes, **({"outputs": sizes["outputs"]} if is_free else {})}
 
-    def _fault(self, key, array, shape):
+    def _fault(self, array, shape):
         """What is wrong with an array, or None."""
-        name, dtype = self.show(key), self._twin.dtype
         if array.dtype.kind != "f":
-            return f"{name} holds {array.dtype} values, not floating-point numbers"
+            return f"holds {array.dtype} values, not floating-point numbers"
         if array.shape != shape:
-            by = [f"{key[0]}_dim"] if "embedding" in key[0] else ["cell", "hidden_size", "bidirectional", "readout"]
-            return f"{name} has shape {array.shape}, expected {shape} ({self.described(by)})"
+            return f"has shape {array.shape}, expected {shape}"
         with np.errstate(over="ignore"):
-            is_finite = np.isfinite(array.astype(dtype)).all()
-        return None if is_finite else f"{name} has values that are not finite in {dtype}"
+            is_finite = np.isfinite(array.astype(self._twin.dtype)).all()
+        return None if is_finite else f"has values that are not finite in {self._twin.dtype}"
 
     def _in_order(self, weights, classes):
         """Sort the rows of the head, and of a chain, by their classes, which are returned."""
@@ -157,7 +165,7 @@ class Filling:
         is_new_tagger = isinstance(self.estimator, SequenceTagger) and not self.is_fitted
         return {"_is_multilabel": False} if is_new_tagger else {}
 
-    def _replace(self, parts, sizes, found):
+    def _replace(self, parts, found):
         """Give a fitted network other weights; who goes on with it, as a stream, sees them."""
         estimator = self.estimator
         with estimator._unchanged_on_error():
