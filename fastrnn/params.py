@@ -140,10 +140,7 @@ class Parameters:
 
 def as_array(value):
     """The array that a value of a state dict is: an array itself, or a tensor on any device."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.double() if value.is_floating_point() else value  # NumPy has no bfloat16
-    return np.asarray(value)
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
 
 
 def uniform(view, bound, rng):

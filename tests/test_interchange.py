@@ -266,7 +266,7 @@ def test_layers_that_others_have_not():
     before = fitted(cell="gru_reset_before")
     with pytest.raises(ValueError, match="PyTorch has no layer for cell='gru_reset_before'"):
         to_torch(before)
-    with pytest.raises(ValueError, match="no layer for nonlinearity='sigmoid'"):
+    with pytest.raises(ValueError, match="nor for nonlinearity='sigmoid'"):
         from_torch(SequenceRegressor(cell="rnn", nonlinearity="sigmoid"), {})
     assert_same_bits(from_keras(classifier(cell="gru_reset_before"), to_keras(before)).predict(X), before.predict(X))
     for cell, other in (("gru", "gru_reset_before"), ("gru_reset_before", "gru")):
@@ -289,6 +289,7 @@ def test_numbers_too_large_for_the_head():
 # ------------------------------------------------------------------------------------- PyTorch
 
 TORCH_NAMES = {"embedding": "words", "recurrent": "rnn", "head": "out"}
+TOLERANCE = {"float32": 1e-6, "float64": 1e-13}
 CELLS = {
     "lstm": {"cell": "lstm"}, "gru": {"cell": "gru"}, "rnn_tanh": {"cell": "rnn", "nonlinearity": "tanh"},
     "rnn_relu": {"cell": "rnn", "nonlinearity": "relu"}, "gru_reset_before": {"cell": "gru_reset_before"},
@@ -300,8 +301,8 @@ STACKS = {
 }
 
 
-def assert_predicts(model, X, outputs, dtype):
-    """The model says of X what follows from these outputs (n, K), or (S, K) of all steps, to 1e-6 or rounding."""
+def assert_predicts(model, X, outputs, tolerance):
+    """The model says of X what follows from these outputs (n, K), or (S, K) of all steps."""
     outputs = np.asarray(outputs, np.float64)
     if isinstance(model, SequenceRegressor):
         found, expected = model.predict(X), outputs
@@ -310,7 +311,7 @@ def assert_predicts(model, X, outputs, dtype):
     else:
         found, expected = model.predict_proba(X), softmax(outputs, axis=1)
     found = np.concatenate(found) if found.dtype == object else found
-    assert_within(1e-6 if dtype == "float32" else 1e-13, found.reshape(expected.shape), expected)
+    assert_within(tolerance, found.reshape(expected.shape), expected)
 
 
 def new_models(readout, **options):
@@ -339,7 +340,7 @@ def test_pytorchs_figures(readout, dtype):
     shape = {"cell": "lstm", "hidden_size": 4, "num_layers": 2, "bidirectional": True, "embedding_dim": 3}
     for model in new_models(readout, **shape, dtype=dtype):
         from_torch(model, state, names=TORCH_NAMES)
-        assert_predicts(model, X, figures[f"outputs.{readout}"], dtype)
+        assert_predicts(model, X, figures[f"outputs.{readout}"], TOLERANCE[dtype])
         back = to_torch(model, names=TORCH_NAMES)
         assert back.keys() == state.keys()
         for name, array in state.items():
@@ -374,12 +375,12 @@ def test_pytorch_modules_in_and_out(kind, stack, n_tokens, dtype):
             for K in (1, 2, 3):
                 module = make(K, steps)
                 new = from_torch(clone(model), module.state_dict(), names=names)
-                assert_predicts(new, X, np.concatenate(module(X, readout)), dtype)
+                assert_predicts(new, X, np.concatenate(module(X, readout)), TOLERANCE[dtype])
         for model in fitted_models(readout, X, **options):
             state = to_torch(model, names=names)
             module = make(len(state["out.bias"]), steps)
             module.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
-            assert_predicts(model, X, np.concatenate(module(X, readout)), dtype)
+            assert_predicts(model, X, np.concatenate(module(X, readout)), TOLERANCE[dtype])
 
 
 def test_layers_take_tensors():
@@ -389,8 +390,6 @@ def test_layers_take_tensors():
     for state in (module.state_dict(), dict(module.named_parameters())):
         lstm.load_state_dict(state)
         assert_within(1e-6, lstm(x.numpy())[0], module(x)[0].detach().numpy())
-    lstm.load_state_dict(module.bfloat16().state_dict())
-    assert_within(0, lstm.state_dict()["weight_ih_l0"], module.float().weight_ih_l0.detach().numpy())
 
 
 # ------------------------------------------------------------------------------------- Keras
@@ -413,7 +412,11 @@ def keras_model(keras, kind, readout, n_tokens, K, dtype, num_layers=1, bidirect
         options["activation"] = kind.split("_")[1]
     steps = 6 if readout == "concat" else None
     model = keras.Sequential([keras.Input((steps,) if n_tokens else (steps, I), dtype=None if n_tokens else dtype)])
-    model.add(L.Embedding(n_tokens, I, mask_zero=True, **of) if n_tokens else L.Masking(0.0, **of))
+    is_ragged = readout not in ("max", "concat")  # whose layers know no mask
+    if n_tokens:
+        model.add(L.Embedding(n_tokens, I, mask_zero=is_ragged, **of))
+    elif is_ragged:
+        model.add(L.Masking(0.0, **of))
     for level in range(num_layers):
         layer = make(5, return_sequences=readout != "last" or level + 1 < num_layers, **options)
         model.add(L.Bidirectional(layer, **of) if bidirectional else layer)
@@ -431,25 +434,28 @@ def keras_outputs(model, X, readout, dtype):
     padded = np.zeros((len(X), max(map(len, X)), X[0].shape[1]), X[0].dtype if X[0].dtype.kind == "i" else dtype)
     for row, x in zip(padded, X, strict=True):
         row[: len(x)] = x
-    outputs = np.asarray(model.predict(padded[..., 0] if padded.dtype.kind == "i" else padded, verbose=0))
+    outputs = model(padded[..., 0] if padded.dtype.kind == "i" else padded, training=False).detach().numpy()
     return np.concatenate([row[: len(x)] for row, x in zip(outputs, X, strict=True)]) if readout == "all" else outputs
 
 
-@pytest.mark.parametrize(("dtype", "n_tokens"), [("float32", 7), ("float32", 0), ("float64", 7)])
+# Keras 3.15 turns its variables into arrays in NumPy 1's way.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+@pytest.mark.parametrize(("dtype", "n_tokens"), [("float32", 7), ("float64", 0)])
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("kind", CELLS)
 def test_keras_models_in_and_out(keras, kind, stack, n_tokens, dtype):
+    # Within, Keras rounds to float32 even where all its layers have float64.
     keras.utils.set_random_seed(3)
     shape = {"bidirectional": False, **STACKS[stack]}
     options = {**CELLS[kind], **shape, "hidden_size": 5, "dtype": dtype, "embedding_dim": 3 if n_tokens else None}
     for readout in (*READOUTS, "concat"):
-        X = sequences("concat" if readout == "max" else readout, n_tokens, first=1)  # GlobalMaxPooling1D knows no mask
+        X = sequences("concat" if readout == "max" else readout, n_tokens, first=1)
         for model, K in zip(new_models(readout, **options), (3, 1), strict=True):
             module = keras_model(keras, kind, readout, n_tokens, K, dtype, **shape)
             from_keras(model, module.get_weights())
-            assert_predicts(model, X, keras_outputs(module, X, readout, dtype), dtype)
+            assert_predicts(model, X, keras_outputs(module, X, readout, dtype), 1e-6)
         for model in fitted_models(readout, X, **options):
             weights = to_keras(model)
             module = keras_model(keras, kind, readout, n_tokens, len(weights[-1]), dtype, **shape)
             module.set_weights(weights)
-            assert_predicts(model, X, keras_outputs(module, X, readout, dtype), dtype)
+            assert_predicts(model, X, keras_outputs(module, X, readout, dtype), 1e-6)

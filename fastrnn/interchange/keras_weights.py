@@ -8,7 +8,7 @@ from fastrnn.interchange.weights import Filling, parameters_of, weights_of
 
 PARTS = {"embedding", "recurrent", "head"}
 """Of networks that a Sequential model can be."""
-ADVICE = "; a bias (2, 3H) is of reset_after=True, which is cell='gru'; (3H,) of False, cell='gru_reset_before'"
+ADVICE = "; a GRU's bias (2, 3H) is of reset_after=True, which is cell='gru'; (3H,) of False, cell='gru_reset_before'"
 
 
 def to_keras(estimator):
@@ -101,16 +101,14 @@ def from_keras(estimator, weights, *, classes=None):
     """
     cell = parameters_of(estimator).get("cell")
     filling = Filling(estimator, partial(_to_list, cell), partial(_from_list, cell))
-    keys = filling.shapes()
-    if not isinstance(weights, (list, tuple)) or len(weights) != len(keys):
-        came = f"{len(weights)} arrays" if isinstance(weights, (list, tuple)) else f"{weights!r:.80}"
+    keys, weights = filling.shapes(), list(weights)
+    if len(weights) != len(keys):
         raise ValueError(
-            f"weights must be a list of {len(keys)} arrays, as model.get_weights() returns it; got {came}; "
+            f"weights must be a list of {len(keys)} arrays, as model.get_weights() returns it; got {len(weights)}; "
             f"{filling.described}: set these as in the model"
         )
     shown = {key: f"weights[{k}]" for k, key in enumerate(keys)}
-    advice = ADVICE if cell in ("gru", "gru_reset_before") else ""
-    return filling.fill(dict(zip(keys, weights, strict=True)), shown, classes, advice)
+    return filling.fill(dict(zip(keys, weights, strict=True)), shown, classes, ADVICE)
 
 
 def _to_list(cell, weights):

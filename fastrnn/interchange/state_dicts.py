@@ -123,10 +123,9 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
 
 def _named(estimator, names, keys):
     """What a module calls each array, by its key."""
-    cell, nonlinearity = (parameters_of(estimator).get(name) for name in ("cell", "nonlinearity"))
-    if cell == "gru_reset_before" or (cell == "rnn" and nonlinearity == "sigmoid"):
-        which = "cell='gru_reset_before'" if cell != "rnn" else "nonlinearity='sigmoid'"
-        raise ValueError(f"PyTorch has no layer for {which}: it has the cells 'gru', 'lstm', and 'rnn' of tanh or relu")
+    shape = parameters_of(estimator)
+    if shape["cell"] == "gru_reset_before" or (shape["cell"], shape["nonlinearity"]) == ("rnn", "sigmoid"):
+        raise ValueError("PyTorch has no layer for cell='gru_reset_before', nor for nonlinearity='sigmoid'")
     parts = {part: part for part, _ in keys}
     prefixes = {**parts, **(names or {})}
     shown = {key: ".".join(filter(None, [prefixes[key[0]], key[1]])) for key in keys}

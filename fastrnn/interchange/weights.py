@@ -5,7 +5,6 @@ Another library's layout is two functions: `out` makes of a dict by these keys o
 """
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records
@@ -18,10 +17,6 @@ from fastrnn.tagger import SequenceTagger
 
 KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
 """Of these the weights' shapes say all that data would."""
-SHAPING = (
-    "cell", "hidden_size", "num_layers", "bidirectional", "bias", "embedding_dim", "target_embedding_dim",
-    "character_embedding_dim", "character_hidden_size", "attention", "crf", "readout",
-)  # fmt: skip
 
 
 def parameters_of(estimator):
@@ -53,18 +48,17 @@ class Filling:
     """
 
     def __init__(self, estimator, out=dict, back=dict):
-        self.is_fitted, name = hasattr(estimator, "network_"), type(estimator).__name__
+        self.is_fitted, self.estimator, self._out, self._back = hasattr(estimator, "network_"), estimator, out, back
         is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
         has_characters = getattr(estimator, "character_embedding_dim", None) is not None
         if not is_known or has_characters and not self.is_fitted:
             raise ValueError(
-                f"weights do not say all that a new {name} must know of its data: fit it first, with max_iter=1; "
+                f"weights do not say all that {estimator!r:.60} must know of its data: fit it first, with max_iter=1; "
                 f"expected a fitted estimator of fastrnn, or a new {', '.join(c.__name__ for c in KNOWN_BY_WEIGHTS)}"
             )
         estimator._check_parameters()
-        self.estimator, self._out, self._back = estimator, out, back
         self._twin = type(estimator)(**parameters_of(estimator))
-        is_multilabel = self.is_fitted and getattr(estimator, "_is_multilabel", False)
+        is_multilabel = getattr(estimator, "_is_multilabel", False)
         self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
 
     def shapes(self, **sizes):
@@ -76,10 +70,10 @@ class Filling:
 
     @property
     def described(self):
-        """What shapes and names go by."""
-        known = ", ".join(f"{n}={getattr(self._twin, n)!r}" for n in SHAPING if n in self._twin._shape_parameters)
-        of_fit = ", and was fitted on data of its own sizes (a clone is not)" if self.is_fitted else ""
-        return f"this {type(self.estimator).__name__} has {known}{of_fit}"
+        """What names and shapes go by."""
+        of_fit = " and the sizes of its fit (a clone has none)" if self.is_fitted else ""
+        shaping = ", ".join(f"{name}={getattr(self._twin, name)!r}" for name in self._twin._shape_parameters)
+        return f"this {type(self.estimator).__name__} has {shaping}{of_fit}"
 
     def fill(self, given, shown, classes=None, advice=""):
         """The estimator, with what is `given` by the layout's keys, and `shown` to users under the values of these.
@@ -90,19 +84,13 @@ class Filling:
             raise ValueError(f"this {type(self.estimator).__name__} has no classes: leave classes={classes!r:.80} out")
         arrays = {key: as_array(value) for key, value in given.items()}
         sizes = self._sizes(arrays)
-        faults = {shown[key]: self._fault(arrays[key], shape) for key, shape in self.shapes(**sizes).items()}
-        if faults := [f"{name} {fault}" for name, fault in faults.items() if fault]:
-            raise ValueError(f"{'; '.join(faults)}; {self.described}{advice}")
-        weights, found = self._back(arrays), self._found(sizes["outputs"])
+        faults = [self._fault(shown[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
+        if any(faults):
+            raise ValueError(f"{'; '.join(filter(None, faults))}; {self.described}{advice}")
+        weights, found = self._back(arrays), {}
         if self._has_classes:
             found["classes_"] = self._in_order(weights, classes)
-        parts = {part: {} for part, _ in weights}
-        for (part, name), array in weights.items():
-            parts[part][name] = array.astype(self._twin.dtype)
-        if self.is_fitted:
-            self._replace(parts, found)
-        else:
-            self._build(parts, {**sizes, "outputs": len(weights["head", "bias"])}, found)
+        self._take(weights, {**self._found({**sizes, "outputs": len(weights["head", "bias"])}), **found})
         return self.estimator
 
     def _sizes(self, arrays):
@@ -111,10 +99,10 @@ class Filling:
         for name in ("inputs", "outputs", "steps"):
             small, large = (self.shapes(**{**sizes, name: size}) for size in (1, 2))
             told = [
-                (arrays[key].shape[axis] - low) // (high - low) + 1
-                for key, shape in small.items()
-                for axis, (low, high) in enumerate(zip(shape, large[key], strict=True))
-                if low != high and arrays[key].ndim == len(shape)
+                (n - low) // (high - low) + 1
+                for key, array in arrays.items()
+                for n, low, high in zip(array.shape, small[key], large[key], strict=False)  # checked later
+                if low != high
             ]
             sizes[name] = max(1, told[0]) if told else 0
         if not self.is_fitted:
@@ -123,67 +111,64 @@ class Filling:
         is_free = self._has_classes and len(self.estimator.classes_) == max(2, sizes["outputs"])
         return {**self.estimator._sizes, **({"outputs": sizes["outputs"]} if is_free else {})}
 
-    def _fault(self, array, shape):
+    def _fault(self, name, array, shape):
         """What is wrong with an array, or None."""
         if array.dtype.kind != "f":
-            return f"holds {array.dtype} values, not floating-point numbers"
+            return f"{name} holds {array.dtype} values, not floating-point numbers"
         if array.shape != shape:
-            return f"has shape {array.shape}, expected {shape}"
+            return f"{name} has shape {array.shape}, expected {shape}"
         with np.errstate(over="ignore"):
             is_finite = np.isfinite(array.astype(self._twin.dtype)).all()
-        return None if is_finite else f"has values that are not finite in {self._twin.dtype}"
+        return None if is_finite else f"{name} has values that are not finite in {self._twin.dtype}"
 
     def _in_order(self, weights, classes):
         """Sort the rows of the head, and of a chain, by their classes, which are returned."""
         n_rows = len(weights["head", "bias"])
         n = max(2, n_rows)
         if classes is None:
-            classes = self.estimator.classes_ if self.is_fitted else np.arange(n)
+            classes = getattr(self.estimator, "classes_", np.arange(n))
         known, order = np.unique(classes, return_index=True)
         if np.shape(classes) != (n,) or known.size != n:
             raise ValueError(f"classes={classes!r:.80}; expected {n} different labels, in the order of the head's rows")
-        for key, array in weights.items():
-            if key[0] == "head":
-                rows = np.concatenate([np.zeros_like(array)[: n - n_rows], array]).astype(np.float64)[order]
-                # A softmax over two rows is the logistic function of their difference.
-                is_difference = n == 2 and isinstance(self.estimator, SequenceClassifier)
-                weights[key] = rows[1:] - rows[:1] if is_difference else rows
-            elif key[0] == "chain":
-                weights[key] = array[np.ix_(*[order] * array.ndim)]
         if self.is_fitted:
             self.estimator._check_same_classes(known)
-        return self.estimator.classes_ if self.is_fitted else known
+        # A softmax over two rows is the logistic function of their difference.
+        is_difference = n == 2 and isinstance(self.estimator, SequenceClassifier)
+        for (part, name), array in weights.items():
+            if part == "head":
+                rows = np.concatenate([np.zeros_like(array)[: n - n_rows], array]).astype(np.float64)[order]
+                weights[part, name] = rows[1:] - rows[:1] if is_difference else rows
+            elif part == "chain":
+                weights[part, name] = array[np.ix_(*[order] * array.ndim)]
+        return getattr(self.estimator, "classes_", known)
 
-    def _found(self, n_outputs):
-        """What a fit would have found out, beside classes."""
-        if isinstance(self.estimator, SequenceRegressor):
-            is_flat = getattr(self.estimator, "_y_is_flat", n_outputs == 1)
-            return {"_y_mean": np.zeros(n_outputs), "_y_scale": np.ones(n_outputs), "_y_is_flat": is_flat}
-        if isinstance(self.estimator, SequenceGenerator):
-            boundary = None if self._twin.stateful else n_outputs - 1
-            return {"n_tokens_": n_outputs - (boundary is not None), "_boundary": boundary}
-        is_new_tagger = isinstance(self.estimator, SequenceTagger) and not self.is_fitted
-        return {"_is_multilabel": False} if is_new_tagger else {}
+    def _found(self, sizes):
+        """What a fit would have found out, beside classes; of one that there was, what is to change of it."""
+        estimator, n_outputs, found = self.estimator, sizes["outputs"], {}
+        if isinstance(estimator, SequenceRegressor):
+            found = {"_y_mean": np.zeros(n_outputs), "_y_scale": np.ones(n_outputs)}
+        if self.is_fitted:
+            return found
+        if isinstance(estimator, SequenceGenerator):
+            boundary = None if estimator.stateful else n_outputs - 1
+            found = {"n_tokens_": n_outputs - (not estimator.stateful), "_boundary": boundary}
+        return {
+            "_sizes": sizes, "_shape": {name: getattr(estimator, name) for name in estimator._shape_parameters},
+            "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1, "_is_panel": False,
+            "_dropout_seed": 0, "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found,
+        }  # fmt: skip
 
-    def _replace(self, parts, found):
-        """Give a fitted network other weights; who goes on with it, as a stream, sees them."""
-        estimator = self.estimator
+    def _take(self, weights, found):
+        """Give the network its weights; who goes on with it, as a stream, sees them."""
+        estimator, parts = self.estimator, {part: {} for part, _ in weights}
+        for (part, name), array in weights.items():
+            parts[part][name] = array
         with estimator._unchanged_on_error():
-            for name, part in estimator.network_.parts.items():
-                part.parameters.load(parts[name])
             vars(estimator).pop("_trainer", None)  # its optimiser remembers other weights
             vars(estimator).update(found, loss_curve_=[], validation_scores_=None, n_iter_=0)
+            estimator._rules(estimator._sizes["outputs"])  # what goes by the shapes alone
+            if not self.is_fitted:
+                estimator.network_ = estimator._new_network(None)
+            estimator.network_.load(parts)
             if getattr(estimator, "_calibration", None) is not None:
                 estimator._calibrate(estimator._calibration.shape[1])
-
-    def _build(self, parts, sizes, found):
-        """The network that a fit would have made, by way of what a file would hold."""
-        estimator = self.estimator
-        seed = int(check_random_state(estimator.random_state).randint(2**31)) if estimator.dropout else 0
-        fitted = {
-            "loss_curve_": [], "validation_scores_": None, "_dropout_seed": seed, "_is_panel": False, "_sizes": sizes,
-            "_shape": {name: getattr(estimator, name) for name in estimator._shape_parameters},
-            "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1, **found,
-        }  # fmt: skip
-        tree = {"class": type(estimator).__name__, "parameters": estimator.get_params(deep=False), "fitted": fitted}
-        vars(estimator).update(vars(records.restored(type(estimator), {**tree, "weights": parts})))
