@@ -200,11 +200,11 @@ def wrong_states():
     """Changes of a GRU's state dict, and what the error says."""
     ih, fc = "recurrent.weight_ih_l0", "head.weight"
     return {
-        "missing": ({ih: None, fc: None}, "missing .*weight_ih_l0.*head.weight.*num_layers=1"),
+        "missing": ({ih: None, fc: None}, "missing .*weight_ih_l0.*head.weight.*'num_layers': 1"),
         "unknown": ({"recurrent.weight_hr_l0": np.ones(3)}, r"missing \[\], unknown \['recurrent.weight_hr_l0'\]"),
         "misshapen": (
             {ih: np.ones((20, 3))},
-            r"l0 has shape \(20, 3\), expected \(15, 3\); .*cell='gru', hidden_size=5",
+            r"l0 has shape \(20, 3\), expected \(15, 3\); .*'cell': 'gru', 'hidden_size': 5",
         ),
         "two": ({ih: np.ones((20, 3)), fc: np.ones((3, 4))}, r"weight_ih_l0 has .*; head.weight has shape \(3, 4\)"),
         "flat": ({ih: np.ones(15)}, r"has shape \(15,\)"),
@@ -249,7 +249,7 @@ def test_what_is_no_state_and_no_estimator():
     clf, tree = classifier(), make_estimator("translator")
     assert_refused(clf, lambda: from_torch(clf, [1]), "module.state_dict")
     for weights in (to_torch(fitted()), None, to_keras(fitted())[1:]):
-        assert_refused(clf, lambda weights=weights: from_keras(clf, weights), "list of 5 arrays, .*num_layers=1")
+        assert_refused(clf, lambda weights=weights: from_keras(clf, weights), "list of 5 arrays, .*'num_layers': 1")
     assert_refused(tree, lambda: from_torch(tree, {}), "translator|SequenceToSequence must know")
     for thing in (5, "lstm", SequenceClassifier):
         with pytest.raises(ValueError, match="expected a fitted estimator"):
@@ -278,12 +278,6 @@ def test_layers_that_others_have_not():
     for model in (make_estimator("tagger_of_words").fit(words, labels),):
         with pytest.raises(ValueError, match="Keras has no layers for .*'chain'.*'character_embedding'"):
             to_keras(model)
-
-
-def test_numbers_too_large_for_the_head():
-    reg = SequenceRegressor(**SMALL).fit(X[:9], np.linspace(0, 1e100, 9))
-    with pytest.raises(FloatingPointError):
-        to_torch(reg)
 
 
 # ------------------------------------------------------------------------------------- PyTorch

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from fastrnn.interchange.weights import Filling, parameters_of, weights_of
+from fastrnn.interchange.weights import Filling, weights_of
 
 PARTS = {"embedding", "recurrent", "head"}
 """Of networks that a Sequential model can be."""
@@ -57,8 +57,8 @@ def to_keras(estimator):
     >>> bool((new.predict_proba(X) == clf.predict_proba(X)).all())
     True
     """
-    listed = _to_list(parameters_of(estimator).get("cell"), weights_of(estimator))
-    return [np.ascontiguousarray(array) for array in listed.values()]
+    weights = weights_of(estimator)
+    return [np.ascontiguousarray(array) for array in _to_list(estimator._shape["cell"], weights).values()]
 
 
 def from_keras(estimator, weights, *, classes=None):
@@ -99,12 +99,12 @@ def from_keras(estimator, weights, *, classes=None):
     >>> reg.predict([np.ones((5, 3)), np.ones((2, 3))]).shape
     (2,)
     """
-    cell = parameters_of(estimator).get("cell")
-    filling = Filling(estimator, partial(_to_list, cell), partial(_from_list, cell))
-    keys, weights = filling.shapes(), list(weights)
-    if len(weights) != len(keys):
+    filling = Filling(estimator)
+    filling.out, filling.back = (partial(change, filling.shape["cell"]) for change in (_to_list, _from_list))
+    keys, came = filling.shapes(), len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
+    if came != len(keys):
         raise ValueError(
-            f"weights must be a list of {len(keys)} arrays, as model.get_weights() returns it; got {len(weights)}; "
+            f"weights must be a list of {len(keys)} arrays, as model.get_weights() returns it; got {came}; "
             f"{filling.described}: set these as in the model"
         )
     shown = {key: f"weights[{k}]" for k, key in enumerate(keys)}
@@ -145,4 +145,4 @@ def _reordered(cell, rows):
     """A GRU's gates r, z, n as z, r, n, or the other way; of other cells as they are."""
     if cell not in ("gru", "gru_reset_before"):
         return rows
-    return rows.reshape(3, -1, *rows.shape[1:])[[1, 0, 2]].reshape(rows.shape)
+    return np.concatenate([np.split(rows, 3)[gate] for gate in (1, 0, 2)])

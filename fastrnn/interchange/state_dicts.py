@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fastrnn.interchange.weights import Filling, parameters_of, weights_of
+from fastrnn.interchange.weights import Filling, weights_of
 
 
 def to_torch(estimator, *, names=None):
@@ -54,7 +54,7 @@ def to_torch(estimator, *, names=None):
     True
     """
     weights = weights_of(estimator)
-    shown = _named(estimator, names, weights)
+    shown = _named(estimator._shape, names, weights)
     return {shown[key]: array for key, array in weights.items()}
 
 
@@ -108,7 +108,7 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     (2,)
     """
     filling = Filling(estimator)
-    shown = _named(estimator, names, filling.shapes())
+    shown = _named(filling.shape, names, filling.shapes())
     if not isinstance(state_dict, Mapping):
         raise ValueError(f"state_dict must be a dict, as module.state_dict() returns it; got {state_dict!r:.80}")
     missing = [name for name in shown.values() if name not in state_dict]
@@ -121,9 +121,8 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     return filling.fill({key: state_dict[name] for key, name in shown.items()}, shown, classes)
 
 
-def _named(estimator, names, keys):
+def _named(shape, names, keys):
     """What a module calls each array, by its key."""
-    shape = parameters_of(estimator)
     if shape["cell"] == "gru_reset_before" or (shape["cell"], shape["nonlinearity"]) == ("rnn", "sigmoid"):
         raise ValueError("PyTorch has no layer for cell='gru_reset_before', nor for nonlinearity='sigmoid'")
     parts = {part: part for part, _ in keys}

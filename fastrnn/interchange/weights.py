@@ -19,11 +19,6 @@ KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, Seq
 """Of these the weights' shapes say all that data would."""
 
 
-def parameters_of(estimator):
-    """An estimator's parameters; those of its network, if there is one, as they were when it was made."""
-    return {**estimator.get_params(deep=False), **getattr(estimator, "_shape", {})}
-
-
 def weights_of(estimator):
     """A fitted estimator's weights; of a regressor such that the head puts out what it predicts."""
     check_is_fitted(estimator, "network_")
@@ -31,9 +26,8 @@ def weights_of(estimator):
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
     if isinstance(estimator, SequenceRegressor):
         scale, dtype = estimator._y_scale, estimator.network_.theta.dtype
-        with np.errstate(over="raise"):
-            weights["head", "weight"] = (weights["head", "weight"] * scale[:, np.newaxis]).astype(dtype)
-            weights["head", "bias"] = (weights["head", "bias"] * scale + estimator._y_mean).astype(dtype)
+        weights["head", "weight"] = (weights["head", "weight"] * scale[:, np.newaxis]).astype(dtype)
+        weights["head", "bias"] = (weights["head", "bias"] * scale + estimator._y_mean).astype(dtype)
     return weights
 
 
@@ -43,12 +37,19 @@ class Filling:
     Parameters
     ----------
     estimator : SequenceEstimator
+
+    Attributes
+    ----------
     out, back : callable
-        The layout.
+        The layout; at first PyTorch's.
+    shape : dict
+        What names and shapes go by: parameters, those of a network that is there as they were when it was made.
     """
 
-    def __init__(self, estimator, out=dict, back=dict):
-        self.is_fitted, self.estimator, self._out, self._back = hasattr(estimator, "network_"), estimator, out, back
+    out = back = dict
+
+    def __init__(self, estimator):
+        self.estimator, self.is_fitted = estimator, hasattr(estimator, "network_")
         is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
         has_characters = getattr(estimator, "character_embedding_dim", None) is not None
         if not is_known or has_characters and not self.is_fitted:
@@ -57,7 +58,9 @@ class Filling:
                 f"expected a fitted estimator of fastrnn, or a new {', '.join(c.__name__ for c in KNOWN_BY_WEIGHTS)}"
             )
         estimator._check_parameters()
-        self._twin = type(estimator)(**parameters_of(estimator))
+        self.shape = {name: getattr(estimator, name) for name in estimator._shape_parameters}
+        self.shape |= getattr(estimator, "_shape", {})
+        self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
         is_multilabel = getattr(estimator, "_is_multilabel", False)
         self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
 
@@ -66,14 +69,13 @@ class Filling:
         self._twin._sizes = {"inputs": 1, "outputs": 1, "steps": 1, "characters": 1, **sizes}
         parts = {name: part.parameters.shapes for name, part in self._twin._new_network(None).parts.items()}
         nothing = {(p, n): np.broadcast_to(np.int8(0), s) for p, shapes in parts.items() for n, s in shapes.items()}
-        return {key: array.shape for key, array in self._out(nothing).items()}
+        return {key: array.shape for key, array in self.out(nothing).items()}
 
     @property
     def described(self):
-        """What names and shapes go by."""
+        """Of a message, what should be otherwise."""
         of_fit = " and the sizes of its fit (a clone has none)" if self.is_fitted else ""
-        shaping = ", ".join(f"{name}={getattr(self._twin, name)!r}" for name in self._twin._shape_parameters)
-        return f"this {type(self.estimator).__name__} has {shaping}{of_fit}"
+        return f"this {type(self.estimator).__name__} has {self.shape}{of_fit}"
 
     def fill(self, given, shown, classes=None, advice=""):
         """The estimator, with what is `given` by the layout's keys, and `shown` to users under the values of these.
@@ -87,29 +89,25 @@ class Filling:
         faults = [self._fault(shown[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
         if any(faults):
             raise ValueError(f"{'; '.join(filter(None, faults))}; {self.described}{advice}")
-        weights, found = self._back(arrays), {}
-        if self._has_classes:
-            found["classes_"] = self._in_order(weights, classes)
+        weights = self.back(arrays)
+        found = {"classes_": self._in_order(weights, classes)} if self._has_classes else {}
         self._take(weights, {**self._found({**sizes, "outputs": len(weights["head", "bias"])}), **found})
         return self.estimator
 
     def _sizes(self, arrays):
-        """The sizes of the data: those of the fit, else as the arrays that grow with them say."""
-        sizes = {"inputs": 1, "outputs": 1, "steps": 1, "characters": 0}
-        for name in ("inputs", "outputs", "steps"):
-            small, large = (self.shapes(**{**sizes, name: size}) for size in (1, 2))
-            told = [
-                (n - low) // (high - low) + 1
-                for key, array in arrays.items()
-                for n, low, high in zip(array.shape, small[key], large[key], strict=False)  # checked later
-                if low != high
-            ]
-            sizes[name] = max(1, told[0]) if told else 0
-        if not self.is_fitted:
-            return sizes
-        # Of two classes there may be one row or two.
-        is_free = self._has_classes and len(self.estimator.classes_) == max(2, sizes["outputs"])
-        return {**self.estimator._sizes, **({"outputs": sizes["outputs"]} if is_free else {})}
+        """The sizes of the data: those of the fit, else what the arrays say."""
+        if self.is_fitted and not self._has_classes:
+            return self.estimator._sizes
+        # The axis that has no length now is the one that grows with the data.
+        shapes = self.shapes(inputs=0, outputs=0)
+        told = {key: dict(zip(shape, arrays[key].shape, strict=False)).get(0) or 1 for key, shape in shapes.items()}
+        outputs = told["head", "weight"]
+        if self.is_fitted:  # of two classes there may be one row or two
+            is_free = len(self.estimator.classes_) == max(2, outputs)
+            return {**self.estimator._sizes, **({"outputs": outputs} if is_free else {})}
+        steps = arrays["head", "weight"].size // (outputs * max(shapes["head", "weight"])) or 1
+        is_concat = self._twin._readout() == "concat"
+        return {"inputs": next(iter(told.values())), "outputs": outputs, "steps": steps * is_concat, "characters": 0}
 
     def _fault(self, name, array, shape):
         """What is wrong with an array, or None."""
@@ -117,8 +115,7 @@ class Filling:
             return f"{name} holds {array.dtype} values, not floating-point numbers"
         if array.shape != shape:
             return f"{name} has shape {array.shape}, expected {shape}"
-        with np.errstate(over="ignore"):
-            is_finite = np.isfinite(array.astype(self._twin.dtype)).all()
+        is_finite = (np.abs(array) <= np.finfo(self._twin.dtype).max).all()
         return None if is_finite else f"{name} has values that are not finite in {self._twin.dtype}"
 
     def _in_order(self, weights, classes):
@@ -153,16 +150,15 @@ class Filling:
             boundary = None if estimator.stateful else n_outputs - 1
             found = {"n_tokens_": n_outputs - (not estimator.stateful), "_boundary": boundary}
         return {
-            "_sizes": sizes, "_shape": {name: getattr(estimator, name) for name in estimator._shape_parameters},
-            "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1, "_is_panel": False,
-            "_dropout_seed": 0, "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found,
+            "_sizes": sizes, "_shape": self.shape, "_is_panel": False, "_dropout_seed": 0,
+            "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1,
+            "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found,
         }  # fmt: skip
 
     def _take(self, weights, found):
         """Give the network its weights; who goes on with it, as a stream, sees them."""
-        estimator, parts = self.estimator, {part: {} for part, _ in weights}
-        for (part, name), array in weights.items():
-            parts[part][name] = array
+        estimator = self.estimator
+        parts = {part: {name: a for (of, name), a in weights.items() if of == part} for part, _ in weights}
         with estimator._unchanged_on_error():
             vars(estimator).pop("_trainer", None)  # its optimiser remembers other weights
             vars(estimator).update(found, loss_curve_=[], validation_scores_=None, n_iter_=0)
