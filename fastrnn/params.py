@@ -126,7 +126,7 @@ class Parameters:
 
     def _checked(self, name, value):
         """A value for the parameter, in its shape and dtype."""
-        array = as_array(value)
+        array = np.asarray(value)
         if array.shape != self.shapes[name]:
             raise ValueError(f"{name} has shape {array.shape}, but these layers need {self.shapes[name]}")
         if array.dtype.kind not in "fiu":
@@ -136,11 +136,6 @@ class Parameters:
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has values that are not finite in {self.dtype}")
         return array
-
-
-def as_array(value):
-    """The array that a value of a state dict is: an array itself, or a tensor on any device."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
 
 
 def uniform(view, bound, rng):

@@ -6,8 +6,6 @@ import numpy as np
 
 from fastrnn.interchange.weights import Filling, weights_of
 
-PARTS = {"embedding", "recurrent", "head"}
-"""Of networks that a Sequential model can be."""
 ADVICE = "; a GRU's bias (2, 3H) is of reset_after=True, which is cell='gru'; (3H,) of False, cell='gru_reset_before'"
 
 
@@ -104,16 +102,16 @@ def from_keras(estimator, weights, *, classes=None):
     keys, came = filling.shapes(), len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
     if came != len(keys):
         raise ValueError(
-            f"weights must be a list of {len(keys)} arrays, as model.get_weights() returns it; got {came}; "
-            f"{filling.described}: set these as in the model"
+            f"weights must be a list of {len(keys)} arrays, as of model.get_weights(); got {came}{filling.advice}"
         )
     shown = {key: f"weights[{k}]" for k, key in enumerate(keys)}
-    return filling.fill(dict(zip(keys, weights, strict=True)), shown, classes, ADVICE)
+    filling.advice += ADVICE
+    return filling.fill(dict(zip(keys, weights, strict=True)), shown, classes)
 
 
 def _to_list(cell, weights):
     """In Keras's order: kernels are transposed, a recurrent level's biases joined, and a GRU's gates z, r, h."""
-    if strange := sorted({part for part, _ in weights} - PARTS):
+    if strange := sorted({part for part, _ in weights} - {"embedding", "recurrent", "head"}):
         raise ValueError(f"Keras has no layers for {strange}, which this network has: use to_torch and from_torch")
     listed = {}
     for (part, name), array in weights.items():

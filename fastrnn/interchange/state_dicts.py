@@ -115,8 +115,8 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     unknown = [name for name in state_dict if name not in shown.values()]
     if missing or unknown:
         raise ValueError(
-            f"the state dict has other names: missing {missing}, unknown {unknown}; {filling.described}: set these as "
-            "in the module, and names= to what it calls its parts"
+            f"the state dict has other names: missing {missing}, unknown {unknown}{filling.advice}, and names= to what "
+            "the module calls its parts"
         )
     return filling.fill({key: state_dict[name] for key, name in shown.items()}, shown, classes)
 

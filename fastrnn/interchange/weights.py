@@ -11,7 +11,6 @@ from fastrnn import records
 from fastrnn.base import SequenceEstimator
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
-from fastrnn.params import as_array
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.tagger import SequenceTagger
 
@@ -44,6 +43,8 @@ class Filling:
         The layout; at first PyTorch's.
     shape : dict
         What names and shapes go by: parameters, those of a network that is there as they were when it was made.
+    advice : str
+        What to do where they do not go together.
     """
 
     out = back = dict
@@ -54,12 +55,12 @@ class Filling:
         has_characters = getattr(estimator, "character_embedding_dim", None) is not None
         if not is_known or has_characters and not self.is_fitted:
             raise ValueError(
-                f"weights do not say all that {estimator!r:.60} must know of its data: fit it first, with max_iter=1; "
-                f"expected a fitted estimator of fastrnn, or a new {', '.join(c.__name__ for c in KNOWN_BY_WEIGHTS)}"
+                f"weights alone do not make {estimator!r:.40} a fitted estimator: fit it first, max_iter=1"
             )
         estimator._check_parameters()
-        self.shape = {name: getattr(estimator, name) for name in estimator._shape_parameters}
-        self.shape |= getattr(estimator, "_shape", {})
+        self.shape = getattr(estimator, "_shape", {n: getattr(estimator, n) for n in estimator._shape_parameters})
+        remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
+        self.advice = f"; this {type(estimator).__name__} has {self.shape}: {remedy}"
         self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
         is_multilabel = getattr(estimator, "_is_multilabel", False)
         self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
@@ -71,24 +72,18 @@ class Filling:
         nothing = {(p, n): np.broadcast_to(np.int8(0), s) for p, shapes in parts.items() for n, s in shapes.items()}
         return {key: array.shape for key, array in self.out(nothing).items()}
 
-    @property
-    def described(self):
-        """Of a message, what should be otherwise."""
-        of_fit = " and the sizes of its fit (a clone has none)" if self.is_fitted else ""
-        return f"this {type(self.estimator).__name__} has {self.shape}{of_fit}"
-
-    def fill(self, given, shown, classes=None, advice=""):
+    def fill(self, given, shown, classes):
         """The estimator, with what is `given` by the layout's keys, and `shown` to users under the values of these.
 
         classes are those of the head's rows, in order.
         """
         if classes is not None and not self._has_classes:
             raise ValueError(f"this {type(self.estimator).__name__} has no classes: leave classes={classes!r:.80} out")
-        arrays = {key: as_array(value) for key, value in given.items()}
+        arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
         sizes = self._sizes(arrays)
         faults = [self._fault(shown[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
         if any(faults):
-            raise ValueError(f"{'; '.join(filter(None, faults))}; {self.described}{advice}")
+            raise ValueError(f"{'; '.join(filter(None, faults))}{self.advice}")
         weights = self.back(arrays)
         found = {"classes_": self._in_order(weights, classes)} if self._has_classes else {}
         self._take(weights, {**self._found({**sizes, "outputs": len(weights["head", "bias"])}), **found})
@@ -104,7 +99,7 @@ class Filling:
         outputs = told["head", "weight"]
         if self.is_fitted:  # of two classes there may be one row or two
             is_free = len(self.estimator.classes_) == max(2, outputs)
-            return {**self.estimator._sizes, **({"outputs": outputs} if is_free else {})}
+            return {**self.estimator._sizes, "outputs": outputs} if is_free else self.estimator._sizes
         steps = arrays["head", "weight"].size // (outputs * max(shapes["head", "weight"])) or 1
         is_concat = self._twin._readout() == "concat"
         return {"inputs": next(iter(told.values())), "outputs": outputs, "steps": steps * is_concat, "characters": 0}
@@ -147,8 +142,9 @@ class Filling:
         if self.is_fitted:
             return found
         if isinstance(estimator, SequenceGenerator):
-            boundary = None if estimator.stateful else n_outputs - 1
-            found = {"n_tokens_": n_outputs - (not estimator.stateful), "_boundary": boundary}
+            n_tokens = n_outputs - (not estimator.stateful)
+            found = {"n_tokens_": n_tokens, "_boundary": None if estimator.stateful else n_tokens}
+        # A kind looks only at those that are its own.
         return {
             "_sizes": sizes, "_shape": self.shape, "_is_panel": False, "_dropout_seed": 0,
             "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1,
