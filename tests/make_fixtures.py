@@ -9,6 +9,10 @@ The figures are those of loss = sum(output * d_output) + sum(h_n * d_h_n)
 Cases of one module share them; x and d_output are not zero past a sequence's end.
 A file of many small arrays would be mostly headers, so each case is one vector,
 cut by the shapes that `input_shapes` and `result_shapes` name, in their order.
+
+tests/fixtures/torch_model.safetensors holds a whole module: under "state." its
+state dict, tokens (B, T) padded with -1, and its outputs in float64 for each of
+READOUTS, one row after the other.
 """
 
 from dataclasses import astuple, dataclass
@@ -19,6 +23,8 @@ from pathlib import Path
 import numpy as np
 
 PATH = Path(__file__).parent / "fixtures" / "torch_layers.npz"
+MODEL = PATH.with_name("torch_model.safetensors")
+READOUTS = ("last", "mean", "max", "all")
 EQUAL, RAGGED, ONE = (7, 7, 7, 7, 7), (4, 7, 1, 6, 3), (1,)
 KINDS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
 
@@ -187,10 +193,62 @@ def run_torch(case, flat, dtype):
     return np.concatenate([r.detach().numpy().ravel() for r in results])
 
 
+def torch_model(kind, embedding, I, H, num_layers, bidirectional, K, steps=1, bias=True):
+    """A module of `words`, if `embedding` tokens have vectors, `rnn` and `out`; called with sequences and a readout."""
+    import torch
+    from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            if embedding:
+                self.words = torch.nn.Embedding(embedding, I)
+            name, _, nonlinearity = kind.partition("_")
+            options = {"num_layers": num_layers, "bidirectional": bidirectional, "bias": bias}
+            options |= {"nonlinearity": nonlinearity} if nonlinearity else {}
+            self.rnn = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[name](I, H, **options)
+            self.out = torch.nn.Linear(H * (1 + bidirectional) * steps, K)
+
+        def forward(self, sequences, readout):
+            x = [torch.as_tensor(s) for s in sequences]
+            x = [self.words(s) for s in x] if embedding else [s.to(self.out.weight.dtype) for s in x]
+            packed, state = self.rnn(pack_sequence(x, enforce_sorted=False))
+            rows, lengths = pad_packed_sequence(packed, batch_first=True)
+            rows = [row[:n] for row, n in zip(rows, lengths, strict=True)]
+            if readout == "last":
+                h = state[0] if isinstance(state, tuple) else state
+                features = torch.cat(list(h[-2:] if bidirectional else h[-1:]), dim=1)
+            elif readout == "all":
+                return [self.out(row).detach().numpy() for row in rows]
+            else:
+                pool = {"mean": lambda r: r.mean(0), "max": lambda r: r.amax(0), "concat": torch.ravel}[readout]
+                features = torch.stack([pool(row) for row in rows])
+            return [row.detach().numpy() for row in self.out(features)[:, None]]
+
+    return Model()
+
+
+def make_model():
+    import torch
+    from safetensors.numpy import save_file
+
+    torch.manual_seed(0)
+    model = torch_model("lstm", embedding=7, I=3, H=4, num_layers=2, bidirectional=True, K=3).double()
+    lengths = np.array(RAGGED)
+    tokens = np.random.default_rng(0).integers(0, 7, (lengths.size, lengths.max()))
+    sequences = [row[:n] for row, n in zip(tokens, lengths, strict=True)]
+    arrays = {f"state.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
+    arrays |= {f"outputs.{readout}": np.concatenate(model(sequences, readout)) for readout in READOUTS}
+    arrays["tokens"] = np.where(np.arange(lengths.max()) < lengths[:, np.newaxis], tokens, -1)
+    save_file(arrays, MODEL)
+    print(f"a module's weights and outputs, {MODEL.stat().st_size / 1e3:.1f} kB, in {MODEL}")
+
+
 def main():
     import torch
 
     torch.set_num_threads(1)
+    make_model()
     rng = np.random.default_rng(0)
     arrays = {}
     for case in CASES:

@@ -240,10 +240,13 @@ class SequenceForecaster(Learning):
         """
         self._fit(y if isinstance(y, Panel) else (y, past, future, static), None, None, resume_from)
         if self.calibration:
-            points = partial(self._points, horizon=self.horizon_)
-            panel = y if isinstance(y, Panel) else self._stored().extended(None, 0, "error", self.calendar)
-            self._calibration = conformal.scores(points, self._model.lens, panel, self.horizon_, self.calibration)
+            self._calibrate(self.calibration, y if isinstance(y, Panel) else None)
         return self
+
+    def _calibrate(self, n_errors, panel=None):
+        points = partial(self._points, horizon=self.horizon_)
+        panel = panel or self._stored().extended(None, 0, "error", self._shape["calendar"])
+        self._calibration = conformal.scores(points, self._model.lens, panel, self.horizon_, n_errors)
 
     # --------------------------------------------------------------------------------- forecasts
 

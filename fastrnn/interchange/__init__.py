@@ -1,5 +1,7 @@
-"""Models for other libraries."""
+"""Models from and for other libraries: weights of PyTorch and Keras, ONNX files.  None of them is imported before use."""
 
+from fastrnn.interchange.keras_weights import from_keras, to_keras
 from fastrnn.interchange.onnx_export import to_onnx
+from fastrnn.interchange.state_dicts import from_torch, to_torch
 
-__all__ = ["to_onnx"]
+__all__ = ["from_keras", "from_torch", "to_keras", "to_onnx", "to_torch"]

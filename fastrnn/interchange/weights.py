@@ -1,0 +1,166 @@
+"""The one place where weights leave an estimator, or enter it, by (part, PyTorch's name).
+
+Another library's layout is two functions: `out` makes of a dict by these keys one by that library's, in its order, and
+`back` goes the other way.
+"""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from fastrnn import records
+from fastrnn.base import SequenceEstimator
+from fastrnn.classifier import SequenceClassifier
+from fastrnn.generator import SequenceGenerator
+from fastrnn.regressor import SequenceRegressor
+from fastrnn.tagger import SequenceTagger
+
+KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
+"""Of these the weights' shapes say all that data would."""
+
+
+def weights_of(estimator):
+    """A fitted estimator's weights; of a regressor such that the head puts out what it predicts."""
+    check_is_fitted(estimator, "network_")
+    parts = records.weights(estimator.network_)
+    weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
+    if isinstance(estimator, SequenceRegressor):
+        scale, dtype = estimator._y_scale, estimator.network_.theta.dtype
+        weights["head", "weight"] = (weights["head", "weight"] * scale[:, np.newaxis]).astype(dtype)
+        weights["head", "bias"] = (weights["head", "bias"] * scale + estimator._y_mean).astype(dtype)
+    return weights
+
+
+class Filling:
+    """Weights on their way into an estimator, which stays as it is until they are all known to fit.
+
+    Parameters
+    ----------
+    estimator : SequenceEstimator
+
+    Attributes
+    ----------
+    out, back : callable
+        The layout; at first PyTorch's.
+    shape : dict
+        What names and shapes go by: parameters, those of a network that is there as they were when it was made.
+    advice : str
+        What to do where they do not go together.
+    """
+
+    out = back = dict
+
+    def __init__(self, estimator):
+        self.estimator, self.is_fitted = estimator, hasattr(estimator, "network_")
+        is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
+        has_characters = getattr(estimator, "character_embedding_dim", None) is not None
+        if not is_known or has_characters and not self.is_fitted:
+            raise ValueError(
+                f"weights alone do not make {estimator!r:.40} a fitted estimator: fit it first, max_iter=1"
+            )
+        estimator._check_parameters()
+        self.shape = getattr(estimator, "_shape", {n: getattr(estimator, n) for n in estimator._shape_parameters})
+        remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
+        self.advice = f"; this {type(estimator).__name__} has {self.shape}: {remedy}"
+        self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
+        is_multilabel = getattr(estimator, "_is_multilabel", False)
+        self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
+
+    def shapes(self, **sizes):
+        """The arrays' shapes by the layout's keys, for data of these sizes."""
+        self._twin._sizes = {"inputs": 1, "outputs": 1, "steps": 1, "characters": 1, **sizes}
+        parts = {name: part.parameters.shapes for name, part in self._twin._new_network(None).parts.items()}
+        nothing = {(p, n): np.broadcast_to(np.int8(0), s) for p, shapes in parts.items() for n, s in shapes.items()}
+        return {key: array.shape for key, array in self.out(nothing).items()}
+
+    def fill(self, given, shown, classes):
+        """The estimator, with what is `given` by the layout's keys, and `shown` to users under the values of these.
+
+        classes are those of the head's rows, in order.
+        """
+        if classes is not None and not self._has_classes:
+            raise ValueError(f"this {type(self.estimator).__name__} has no classes: leave classes={classes!r:.80} out")
+        arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
+        sizes = self._sizes(arrays)
+        faults = [self._fault(shown[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
+        if any(faults):
+            raise ValueError(f"{'; '.join(filter(None, faults))}{self.advice}")
+        weights = self.back(arrays)
+        found = {"classes_": self._in_order(weights, classes)} if self._has_classes else {}
+        self._take(weights, {**self._found({**sizes, "outputs": len(weights["head", "bias"])}), **found})
+        return self.estimator
+
+    def _sizes(self, arrays):
+        """The sizes of the data: those of the fit, else what the arrays say."""
+        if self.is_fitted and not self._has_classes:
+            return self.estimator._sizes
+        # The axis that has no length now is the one that grows with the data.
+        shapes = self.shapes(inputs=0, outputs=0)
+        told = {key: dict(zip(shape, arrays[key].shape, strict=False)).get(0) or 1 for key, shape in shapes.items()}
+        outputs = told["head", "weight"]
+        if self.is_fitted:  # of two classes there may be one row or two
+            is_free = len(self.estimator.classes_) == max(2, outputs)
+            return {**self.estimator._sizes, "outputs": outputs} if is_free else self.estimator._sizes
+        steps = arrays["head", "weight"].size // (outputs * max(shapes["head", "weight"])) or 1
+        is_concat = self._twin._readout() == "concat"
+        return {"inputs": next(iter(told.values())), "outputs": outputs, "steps": steps * is_concat, "characters": 0}
+
+    def _fault(self, name, array, shape):
+        """What is wrong with an array, or None."""
+        if array.dtype.kind != "f":
+            return f"{name} holds {array.dtype} values, not floating-point numbers"
+        if array.shape != shape:
+            return f"{name} has shape {array.shape}, expected {shape}"
+        is_finite = (np.abs(array) <= np.finfo(self._twin.dtype).max).all()
+        return None if is_finite else f"{name} has values that are not finite in {self._twin.dtype}"
+
+    def _in_order(self, weights, classes):
+        """Sort the rows of the head, and of a chain, by their classes, which are returned."""
+        n_rows = len(weights["head", "bias"])
+        n = max(2, n_rows)
+        if classes is None:
+            classes = getattr(self.estimator, "classes_", np.arange(n))
+        known, order = np.unique(classes, return_index=True)
+        if np.shape(classes) != (n,) or known.size != n:
+            raise ValueError(f"classes={classes!r:.80}; expected {n} different labels, in the order of the head's rows")
+        if self.is_fitted:
+            self.estimator._check_same_classes(known)
+        # A softmax over two rows is the logistic function of their difference.
+        is_difference = n == 2 and isinstance(self.estimator, SequenceClassifier)
+        for (part, name), array in weights.items():
+            if part == "head":
+                rows = np.concatenate([np.zeros_like(array)[: n - n_rows], array]).astype(np.float64)[order]
+                weights[part, name] = rows[1:] - rows[:1] if is_difference else rows
+            elif part == "chain":
+                weights[part, name] = array[np.ix_(*[order] * array.ndim)]
+        return getattr(self.estimator, "classes_", known)
+
+    def _found(self, sizes):
+        """What a fit would have found out, beside classes; of one that there was, what is to change of it."""
+        estimator, n_outputs, found = self.estimator, sizes["outputs"], {}
+        if isinstance(estimator, SequenceRegressor):
+            found = {"_y_mean": np.zeros(n_outputs), "_y_scale": np.ones(n_outputs)}
+        if self.is_fitted:
+            return found
+        if isinstance(estimator, SequenceGenerator):
+            n_tokens = n_outputs - (not estimator.stateful)
+            found = {"n_tokens_": n_tokens, "_boundary": None if estimator.stateful else n_tokens}
+        # A kind looks only at those that are its own.
+        return {
+            "_sizes": sizes, "_shape": self.shape, "_is_panel": False, "_dropout_seed": 0,
+            "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1,
+            "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found,
+        }  # fmt: skip
+
+    def _take(self, weights, found):
+        """Give the network its weights; who goes on with it, as a stream, sees them."""
+        estimator = self.estimator
+        parts = {part: {name: a for (of, name), a in weights.items() if of == part} for part, _ in weights}
+        with estimator._unchanged_on_error():
+            vars(estimator).pop("_trainer", None)  # its optimiser remembers other weights
+            vars(estimator).update(found, loss_curve_=[], validation_scores_=None, n_iter_=0)
+            estimator._rules(estimator._sizes["outputs"])  # what goes by the shapes alone
+            if not self.is_fitted:
+                estimator.network_ = estimator._new_network(None)
+            estimator.network_.load(parts)
+            if getattr(estimator, "_calibration", None) is not None:
+                estimator._calibrate(estimator._calibration.shape[1])

@@ -1,0 +1,459 @@
+"""Weights to and from PyTorch and Keras: against PyTorch's figures, frozen, and both libraries where installed."""
+
+import os
+from functools import cache
+
+import numpy as np
+import pytest
+from make_fixtures import MODEL, READOUTS, torch_model
+from reference import assert_within
+from safetensors.numpy import load_file
+from samples import KINDS, answers, assert_refused, assert_same_bits, data_for, labelled, make_estimator, ragged, tokens
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import fastrnn
+from fastrnn import SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceTagger
+from fastrnn.interchange import from_keras, from_torch, to_keras, to_torch
+from fastrnn.layers import LSTM
+
+SMALL = {"hidden_size": 5, "max_iter": 2, "random_state": 0}
+X, Y = labelled(30)
+SHAPES = {
+    "plain": {},
+    "stacked": {"num_layers": 2, "bidirectional": True, "cell": "lstm"},
+    "rnn": {"cell": "rnn", "nonlinearity": "relu", "bias": False, "readout": "mean"},
+    "f64": {"cell": "lstm", "dtype": "float64", "readout": "last"},
+}
+
+
+def classifier(**options):
+    return SequenceClassifier(**{**SMALL, "bidirectional": False, **options})
+
+
+@cache
+def fitted(**options):
+    return classifier(**options).fit(X, Y)
+
+
+def changed(state, **others):
+    """A copy of a state dict; None leaves a name out."""
+    return {name: array for name, array in {**state, **others}.items() if array is not None}
+
+
+# ------------------------------------------------------------------------------------- there and back
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("out", "back"), [(to_torch, from_torch), (to_keras, from_keras)])
+def test_there_and_back(shape, out, back):
+    clf = fitted(**SHAPES[shape])
+    new = back(classifier(**SHAPES[shape]), out(clf))
+    other = back(classifier(**SHAPES[shape]).set_params(random_state=1).fit(X, Y), out(clf))
+    for model in (new, other):
+        assert_same_bits(model.predict_proba(X), clf.predict_proba(X))
+        assert model.loss_curve_ == [] and model.n_iter_ == 0 and model.validation_scores_ is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_estimator_takes_the_weights_of_its_like(kind):
+    X, y = data_for(kind)
+    options = {"cell": "gru"} if kind == "vector_to_tokens" else {}
+    model = make_estimator(kind, **options).fit(X, y)
+    other = make_estimator(kind, **options, random_state=1).fit(X, y)
+    from_torch(other, to_torch(model))
+    for a, b in zip(answers(other, X), answers(model, X), strict=True):
+        for mine, its in zip(a, b, strict=True):
+            assert_same_bits(mine, its)
+
+
+def test_a_forecaster_finds_its_errors_anew():
+    y = 10 + np.sin(np.arange(60) / 3) + np.arange(60) / 30
+    make = {"season": 6, "horizon": 3, "hidden_size": 4, "max_iter": 2, "calibration": 9}
+    model, other = (SequenceForecaster(**make, random_state=seed).fit(y) for seed in (0, 1))
+    assert not np.array_equal(other.predict_interval(), model.predict_interval())
+    from_torch(other, to_torch(model))
+    assert_same_bits(other.predict_interval(), model.predict_interval())
+    assert_refused(SequenceForecaster(), lambda: from_torch(SequenceForecaster(), to_torch(model)), "fit it first")
+
+
+@pytest.mark.parametrize("normalize_y", [True, False])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_regressors_scale_is_in_the_head(normalize_y, columns):
+    y = 5 + 100 * np.array([x.mean(axis=0)[:columns] for x in X])
+    y = y.ravel() if columns == 1 else y
+    make = {**SMALL, "normalize_y": normalize_y, "dtype": "float64"}
+    model = SequenceRegressor(**make).fit(X, y)
+    for new in (SequenceRegressor(**make), SequenceRegressor(**make).set_params(random_state=1).fit(X, y)):
+        for out, back in ((to_torch, from_torch), (to_keras, from_keras)):
+            expected = model.predict(X)
+            found = back(new, out(model)).predict(X)
+            assert found.shape == expected.shape
+            np.testing.assert_allclose(found, expected, rtol=1e-13 if normalize_y else 0)
+
+
+def test_new_models_of_other_kinds():
+    words, labels = tokens(30), [x % 3 for x in tokens(30)]
+    model = SequenceTagger(**SMALL, embedding_dim=3).fit(words, labels)
+    new = from_torch(SequenceTagger(**SMALL, embedding_dim=3), to_torch(model))
+    assert_same_bits(new.predict_proba(words), model.predict_proba(words))
+    for stateful in (False, True):
+        make = {**SMALL, "embedding_dim": 3, "stateful": stateful}
+        model = SequenceGenerator(**make).fit(words)
+        new = from_torch(SequenceGenerator(**make), to_torch(model))
+        assert new.score(words) == model.score(words)
+        assert_same_bits(new.sample([1], 9, random_state=0), model.sample([1], 9, random_state=0))
+
+
+def test_a_new_model_is_a_fitted_one_in_every_way(tmp_path):
+    new = from_torch(classifier(dropout=0.1, warm_start=True), to_torch(fitted()))
+    stream = new.stream()
+    fastrnn.save(new, tmp_path / "new")
+    again = fastrnn.load(tmp_path / "new")
+    assert_same_bits(again.predict_proba(X), new.predict_proba(X))
+    assert_same_bits([stream.step(x_t) for x_t in X[0]][-1], new.predict_proba(X[:1])[0])
+    before = new.predict_proba(X)
+    new.partial_fit(X, Y)
+    assert new.n_iter_ == 1 and not np.array_equal(new.predict_proba(X), before)
+    assert new.fit(X, Y).n_iter_ == 2
+    assert new.n_features_in_ == 3 and new.set_params(warm_start=False).fit(X, Y).score(X, Y) > 0
+    with pytest.raises(ValueError, match="X\\[0\\] has 2 features"):
+        from_torch(classifier(), to_torch(fitted())).predict([X[0][:, :2]])
+
+
+def test_streams_go_on_with_other_weights():
+    clf = classifier(random_state=1).fit(X, Y)
+    stream = clf.stream()
+    stream.step(X[0][0])
+    from_torch(clf, to_torch(fitted()))
+    stream.reset()
+    assert_same_bits(stream.step(X[0][0]), fitted().predict_proba([X[0][:1]])[0])
+    assert clf.partial_fit(X, Y).n_iter_ == 1
+
+
+def test_concat_knows_its_steps():
+    rows = np.random.default_rng(0).normal(size=(20, 4, 2))
+    clf = classifier(readout="concat").fit(rows, np.arange(20) % 2)
+    new = from_keras(classifier(readout="concat"), to_keras(clf))
+    assert_same_bits(new.predict_proba(rows), clf.predict_proba(rows))
+    assert_refused(new, lambda: new.predict(rows[:, :3]), "expected 4")
+
+
+# ------------------------------------------------------------------------------------- classes
+
+
+def test_classes_are_those_of_the_heads_rows():
+    state, order = to_torch(fitted()), [2, 0, 1]
+    names = np.array(["c", "a", "b"])
+    turned = changed(state, **{f"head.{n}": state[f"head.{n}"][order] for n in ("weight", "bias")})
+    new = from_torch(classifier(), turned, classes=names[order])
+    assert new.classes_.tolist() == ["a", "b", "c"]
+    # A softmax adds up its parts in their order.
+    np.testing.assert_allclose(new.predict_proba(X), fitted().predict_proba(X)[:, [1, 2, 0]], rtol=1e-6)
+    clf = clone(fitted()).fit(X, Y)
+    assert_same_bits(from_torch(clf, turned, classes=order).predict_proba(X), fitted().predict_proba(X))
+    for wrong in ([0, 1], [0, 1, 1], [[0, 1, 2]]):
+        assert_refused(clf, lambda wrong=wrong: from_torch(clf, turned, classes=wrong), "expected 3 different labels")
+    assert_refused(clf, lambda: from_torch(clf, turned, classes=[1, 2, 3]), "not those of the first call")
+    reg = SequenceRegressor()
+    assert_refused(reg, lambda: from_torch(reg, turned, classes=order), "has no classes")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_two_classes_are_one_row_or_two(dtype):
+    y = Y > 0
+    clf = classifier(dtype=dtype).fit(X, y)
+    state = to_torch(clf)
+    rng = np.random.default_rng(0)
+    two = {f"head.{n}": rng.normal(size=(2, *state[f"head.{n}"].shape[1:])).astype(dtype) for n in ("weight", "bias")}
+    three = from_torch(
+        classifier(dtype=dtype), changed(state, **{n: np.concatenate([a, a[:1]]) for n, a in two.items()})
+    )
+    logits = three.predict_log_proba(X)[:, :2]
+    for new in (classifier(dtype=dtype), clone(clf).fit(X, y)):
+        expected = softmax(logits, axis=1)
+        found = from_torch(new, changed(state, **two)).predict_proba(X)
+        np.testing.assert_allclose(found, expected, atol=1e-6 if dtype == "float32" else 1e-14)
+        assert_same_bits(from_torch(new, state).predict_proba(X), clf.predict_proba(X))
+    turned = from_torch(classifier(dtype=dtype), state, classes=["yes", "no"])
+    assert_same_bits(turned.classes_[turned.predict_proba(X).argmax(axis=1)], np.where(clf.predict(X), "no", "yes"))
+
+
+def test_a_tagger_takes_one_row_for_two_labels():
+    labels = [np.arange(len(x)) % 2 for x in X]
+    tagger = SequenceTagger(**SMALL).fit(X, labels)
+    state = to_torch(tagger)
+    one = {f"head.{n}": state[f"head.{n}"][1:] - state[f"head.{n}"][:1] for n in ("weight", "bias")}
+    for new in (SequenceTagger(**SMALL), clone(tagger).fit(X, labels)):
+        found = from_torch(new, changed(state, **one)).predict_proba(X)
+        for mine, its in zip(found, tagger.predict_proba(X), strict=True):
+            np.testing.assert_allclose(mine, its, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------- what does not fit
+
+NAMES = {"recurrent": "lstm", "head": "fc"}
+
+
+def wrong_states():
+    """Changes of a GRU's state dict, and what the error says."""
+    ih, fc = "recurrent.weight_ih_l0", "head.weight"
+    return {
+        "missing": ({ih: None, fc: None}, "missing .*weight_ih_l0.*head.weight.*'num_layers': 1"),
+        "unknown": ({"recurrent.weight_hr_l0": np.ones(3)}, r"missing \[\], unknown \['recurrent.weight_hr_l0'\]"),
+        "misshapen": (
+            {ih: np.ones((20, 3))},
+            r"l0 has shape \(20, 3\), expected \(15, 3\); .*'cell': 'gru', 'hidden_size': 5",
+        ),
+        "two": ({ih: np.ones((20, 3)), fc: np.ones((3, 4))}, r"weight_ih_l0 has .*; head.weight has shape \(3, 4\)"),
+        "flat": ({ih: np.ones(15)}, r"has shape \(15,\)"),
+        "bias": ({"head.bias": np.ones(4)}, r"head.bias has shape \(4,\), expected \(3,\)"),
+        "empty": ({ih: np.ones((15, 0))}, r"has shape \(15, 0\), expected \(15, [13]\)"),
+        "nan": ({ih: np.full((15, 3), np.nan)}, "recurrent.weight_ih_l0 has values that are not finite in float32"),
+        "large": ({ih: np.full((15, 3), 1e39)}, "not finite in float32"),
+        "integer": ({ih: np.ones((15, 3), int)}, "weight_ih_l0 holds int64 values"),
+        "complex": ({ih: np.ones((15, 3), complex)}, "complex128"),
+        "object": ({ih: np.ones((15, 3), object)}, "object"),
+        "none": ({ih: "a"}, "holds <U1 values"),
+    }
+
+
+@pytest.mark.parametrize("is_fitted", [True, False])
+@pytest.mark.parametrize("which", wrong_states())
+def test_a_state_dict_that_does_not_fit(which, is_fitted):
+    changes, message = wrong_states()[which]
+    clf = clone(fitted()).fit(X, Y) if is_fitted else classifier()
+    assert_refused(clf, lambda: from_torch(clf, changed(to_torch(fitted()), **changes)), message)
+    if is_fitted:
+        assert clf.n_iter_ == 2
+
+
+def test_names():
+    state = to_torch(fitted(), names=NAMES)
+    assert [*state][0] == "lstm.weight_ih_l0" and [*state][-1] == "fc.bias"
+    assert_same_bits(from_torch(classifier(), state, names=NAMES).predict_proba(X), fitted().predict_proba(X))
+    assert "weight_ih_l0" in to_torch(fitted(), names={"recurrent": ""})
+    for names in ({"lstm": "recurrent"}, {"recurrent": "", "head": ""}, {"recurrent": "head.a", "head": "head.a"}):
+        if names == {"recurrent": "", "head": ""} or names.get("head") == "head.a":
+            assert to_torch(fitted(), names=names)  # no two names are alike
+        else:
+            with pytest.raises(ValueError, match="expected a name of its own for .*recurrent, head"):
+                to_torch(fitted(), names=names)
+    words = SequenceTagger(**SMALL, embedding_dim=3).fit(tokens(9), tokens(9))
+    with pytest.raises(ValueError, match="expected a name of its own"):
+        to_torch(words, names={"embedding": "", "head": ""})
+
+
+def test_what_is_no_state_and_no_estimator():
+    clf, tree = classifier(), make_estimator("translator")
+    assert_refused(clf, lambda: from_torch(clf, [1]), "module.state_dict")
+    for weights in (to_torch(fitted()), None, to_keras(fitted())[1:]):
+        assert_refused(clf, lambda weights=weights: from_keras(clf, weights), "list of 5 arrays, .*'num_layers': 1")
+    assert_refused(tree, lambda: from_torch(tree, {}), "SequenceToSequence.* fit it first")
+    for thing in (5, "lstm", SequenceClassifier):
+        with pytest.raises(ValueError, match="do not make .* a fitted estimator"):
+            from_torch(thing, {})
+    with pytest.raises(NotFittedError):
+        to_torch(clf)
+    characters = SequenceTagger(embedding_dim=3, character_embedding_dim=3)
+    assert_refused(characters, lambda: from_torch(characters, {}), "fit it first")
+    wrong = SequenceClassifier(hidden_size=0)
+    assert_refused(wrong, lambda: from_torch(wrong, {}), "hidden_size")
+
+
+def test_layers_that_others_have_not():
+    before = fitted(cell="gru_reset_before")
+    with pytest.raises(ValueError, match="PyTorch has no layer for cell='gru_reset_before'"):
+        to_torch(before)
+    with pytest.raises(ValueError, match="nor for nonlinearity='sigmoid'"):
+        from_torch(SequenceRegressor(cell="rnn", nonlinearity="sigmoid"), {})
+    assert_same_bits(from_keras(classifier(cell="gru_reset_before"), to_keras(before)).predict(X), before.predict(X))
+    for cell, other in (("gru", "gru_reset_before"), ("gru_reset_before", "gru")):
+        clf = classifier(cell=cell)
+        assert_refused(
+            clf, lambda clf=clf, o=other: from_keras(clf, to_keras(fitted(cell=o))), "reset_after=True, which"
+        )
+    words, labels = data_for("tagger_of_words")
+    for model in (make_estimator("tagger_of_words").fit(words, labels),):
+        with pytest.raises(ValueError, match="Keras has no layers for .*'chain'.*'character_embedding'"):
+            to_keras(model)
+
+
+# ------------------------------------------------------------------------------------- PyTorch
+
+TORCH_NAMES = {"embedding": "words", "recurrent": "rnn", "head": "out"}
+TOLERANCE = {"float32": 1e-6, "float64": 1e-13}
+CELLS = {
+    "lstm": {"cell": "lstm"}, "gru": {"cell": "gru"}, "rnn_tanh": {"cell": "rnn", "nonlinearity": "tanh"},
+    "rnn_relu": {"cell": "rnn", "nonlinearity": "relu"}, "gru_reset_before": {"cell": "gru_reset_before"},
+}  # fmt: skip
+STACKS = {
+    "plain": {},
+    "stacked": {"num_layers": 2, "bidirectional": True},
+    "unbiased": {"bias": False, "bidirectional": True},
+}
+
+
+def assert_predicts(model, X, outputs, tolerance):
+    """The model says of X what follows from these outputs (n, K), or (S, K) of all steps."""
+    outputs = np.asarray(outputs, np.float64)
+    if isinstance(model, SequenceRegressor):
+        found, expected = model.predict(X), outputs
+    elif outputs.shape[1] == 1:
+        found, expected = model.predict_proba(X), softmax(np.hstack([0 * outputs, outputs]), axis=1)
+    else:
+        found, expected = model.predict_proba(X), softmax(outputs, axis=1)
+    found = np.concatenate(found) if found.dtype == object else found
+    assert_within(tolerance, found.reshape(expected.shape), expected)
+
+
+def new_models(readout, **options):
+    """Of one readout, or for all steps."""
+    if readout == "all":
+        return SequenceTagger(**options), SequenceRegressor(return_sequences=True, **options)
+    return SequenceClassifier(readout=readout, **options), SequenceRegressor(readout=readout, **options)
+
+
+def fitted_models(readout, X, **options):
+    """The same, the classifier also of two classes."""
+    model, reg = (model.set_params(max_iter=1) for model in new_models(readout, **options))
+    rng = np.random.default_rng(1)
+    if readout == "all":
+        return model.fit(X, [np.arange(len(x)) % 3 for x in X]), reg.fit(X, [rng.normal(3, 2, (len(x), 2)) for x in X])
+    models = [clone(model).fit(X, np.arange(len(X)) % n) for n in (2, 3)]
+    return *models, reg.fit(X, rng.normal(3, 2, (len(X), 2)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("readout", READOUTS)
+def test_pytorchs_figures(readout, dtype):
+    figures = load_file(MODEL)
+    state = {name[6:]: array for name, array in figures.items() if name.startswith("state.")}
+    X = [row[row >= 0] for row in figures["tokens"]]
+    shape = {"cell": "lstm", "hidden_size": 4, "num_layers": 2, "bidirectional": True, "embedding_dim": 3}
+    for model in new_models(readout, **shape, dtype=dtype):
+        from_torch(model, state, names=TORCH_NAMES)
+        assert_predicts(model, X, figures[f"outputs.{readout}"], TOLERANCE[dtype])
+        back = to_torch(model, names=TORCH_NAMES)
+        assert back.keys() == state.keys()
+        for name, array in state.items():
+            np.testing.assert_array_equal(back[name], array.astype(dtype))
+
+
+def readouts(stack):
+    """All of the plain stack; of others those that treat the directions in a way of their own."""
+    return (*READOUTS, "concat") if stack == "plain" else ("last", "all")
+
+
+def sequences(readout, n_tokens, first=0):
+    """Ragged, or for concat of one length; of tokens if there are any, the largest among them."""
+    length = {"shortest": 6, "longest": 6} if readout == "concat" else {}
+    if not n_tokens:
+        return ragged(12, **length)
+    return [x + first for x in tokens(12, n_tokens - first, **length)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_tokens", [0, 7])
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
+def test_pytorch_modules_in_and_out(kind, stack, n_tokens, dtype):
+    torch = pytest.importorskip("torch", reason="interchange with PyTorch itself needs it")
+    shape = {"num_layers": 1, "bidirectional": False, "bias": True, **STACKS[stack]}
+    options = {**CELLS[kind], **shape, "hidden_size": 5, "dtype": dtype, "embedding_dim": 3 if n_tokens else None}
+    names = {part: name for part, name in TORCH_NAMES.items() if n_tokens or part != "embedding"}
+    torch.manual_seed(2)
+
+    def make(K, steps):
+        return torch_model(kind, n_tokens, 3, 5, K=K, steps=steps, **shape).to(getattr(torch, dtype))
+
+    for readout in readouts(stack):
+        X, steps = sequences(readout, n_tokens), 6 if readout == "concat" else 1
+        for model in new_models(readout, **options):
+            for K in (1, 2, 3):
+                module = make(K, steps)
+                new = from_torch(clone(model), module.state_dict(), names=names)
+                assert_predicts(new, X, np.concatenate(module(X, readout)), TOLERANCE[dtype])
+        for model in fitted_models(readout, X, **options):
+            state = to_torch(model, names=names)
+            module = make(len(state["out.bias"]), steps)
+            module.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+            assert_predicts(model, X, np.concatenate(module(X, readout)), TOLERANCE[dtype])
+
+
+def test_layers_take_tensors():
+    torch = pytest.importorskip("torch", reason="interchange with PyTorch itself needs it")
+    module, lstm = torch.nn.LSTM(3, 4, 2), LSTM(3, 4, 2)
+    x = torch.randn(6, 2, 3)
+    lstm.load_state_dict(module.state_dict())
+    assert_within(1e-6, lstm(x.numpy())[0], module(x)[0].detach().numpy())
+
+
+# ------------------------------------------------------------------------------------- Keras
+
+
+@pytest.fixture
+def keras():
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    return pytest.importorskip("keras", reason="interchange with Keras itself needs it")
+
+
+def keras_model(keras, kind, readout, n_tokens, K, dtype, num_layers=1, bidirectional=False, bias=True, I=3):
+    """A Sequential model; sequences are padded with zeros, which it masks."""
+    L, of = keras.layers, {"dtype": dtype}
+    make = {"lstm": L.LSTM, "gru": L.GRU, "gru_reset_before": L.GRU}.get(kind, L.SimpleRNN)
+    options = {"use_bias": bias, "bias_initializer": "glorot_normal" if kind != "gru" else "uniform", **of}
+    if "gru" in kind:
+        options["reset_after"] = kind == "gru"
+    if "rnn" in kind:
+        options["activation"] = kind.split("_")[1]
+    steps = 6 if readout == "concat" else None
+    model = keras.Sequential([keras.Input((steps,) if n_tokens else (steps, I), dtype=None if n_tokens else dtype)])
+    is_ragged = readout not in ("max", "concat")  # whose layers know no mask
+    if n_tokens:
+        model.add(L.Embedding(n_tokens, I, mask_zero=is_ragged, **of))
+    elif is_ragged:
+        model.add(L.Masking(0.0, **of))
+    for level in range(num_layers):
+        layer = make(5, return_sequences=readout != "last" or level + 1 < num_layers, **options)
+        model.add(L.Bidirectional(layer, **of) if bidirectional else layer)
+        model.add(L.Dropout(0.1))
+    pool = {"mean": L.GlobalAveragePooling1D, "max": L.GlobalMaxPooling1D, "concat": L.Flatten}.get(readout)
+    if pool:
+        model.add(pool(**of))
+    model.add(L.Dense(K, **of))
+    return model
+
+
+def keras_outputs(model, X, readout, dtype):
+    """What a model puts out of sequences, padded, (n, K) or (S, K)."""
+    X = [x[:, np.newaxis] if x.ndim == 1 else x for x in X]
+    padded = np.zeros((len(X), max(map(len, X)), X[0].shape[1]), X[0].dtype if X[0].dtype.kind == "i" else dtype)
+    for row, x in zip(padded, X, strict=True):
+        row[: len(x)] = x
+    outputs = model(padded[..., 0] if padded.dtype.kind == "i" else padded, training=False).detach().numpy()
+    return np.concatenate([row[: len(x)] for row, x in zip(outputs, X, strict=True)]) if readout == "all" else outputs
+
+
+# Keras 3.15 turns its variables into arrays in NumPy 1's way.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+@pytest.mark.parametrize(("dtype", "n_tokens"), [("float32", 7), ("float64", 0)])
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("kind", CELLS)
+def test_keras_models_in_and_out(keras, kind, stack, n_tokens, dtype):
+    # Within, Keras rounds to float32 even where all its layers have float64.
+    keras.utils.set_random_seed(3)
+    shape = {"bidirectional": False, **STACKS[stack]}
+    options = {**CELLS[kind], **shape, "hidden_size": 5, "dtype": dtype, "embedding_dim": 3 if n_tokens else None}
+    for readout in readouts(stack):
+        X = sequences("concat" if readout == "max" else readout, n_tokens, first=1)
+        for model, K in zip(new_models(readout, **options), (3, 1), strict=True):
+            module = keras_model(keras, kind, readout, n_tokens, K, dtype, **shape)
+            from_keras(model, module.get_weights())
+            assert_predicts(model, X, keras_outputs(module, X, readout, dtype), 1e-6)
+        for model in fitted_models(readout, X, **options):
+            weights = to_keras(model)
+            module = keras_model(keras, kind, readout, n_tokens, len(weights[-1]), dtype, **shape)
+            module.set_weights(weights)
+            assert_predicts(model, X, keras_outputs(module, X, readout, dtype), 1e-6)
