@@ -200,16 +200,17 @@ def wrong_states():
     """Changes of a GRU's state dict, and what the error says."""
     ih, fc = "recurrent.weight_ih_l0", "head.weight"
     return {
-        "missing": ({ih: None, fc: None}, "missing .*weight_ih_l0.*head.weight.*'num_layers': 1"),
-        "unknown": ({"recurrent.weight_hr_l0": np.ones(3)}, r"missing \[\], unknown \['recurrent.weight_hr_l0'\]"),
+        "missing": ({ih: None, fc: None}, "missing .*weight_ih_l0; head.weight, unknown none; .*num_layers=1"),
+        "unknown": ({"recurrent.weight_hr_l0": np.ones(3)}, "missing none, unknown recurrent.weight_hr_l0; "),
         "misshapen": (
             {ih: np.ones((20, 3))},
-            r"l0 has shape \(20, 3\), expected \(15, 3\); .*'cell': 'gru', 'hidden_size': 5",
+            r"l0 has shape \(20, 3\), expected \(15, 3\); .*cell='gru', hidden_size=5",
         ),
         "two": ({ih: np.ones((20, 3)), fc: np.ones((3, 4))}, r"weight_ih_l0 has .*; head.weight has shape \(3, 4\)"),
         "flat": ({ih: np.ones(15)}, r"has shape \(15,\)"),
         "bias": ({"head.bias": np.ones(4)}, r"head.bias has shape \(4,\), expected \(3,\)"),
         "empty": ({ih: np.ones((15, 0))}, r"has shape \(15, 0\), expected \(15, [13]\)"),
+        "many": (dict.fromkeys(to_torch(fitted())), "missing .*weight_ih_l0; .*; .*; and 3 more, unknown none; "),
         "nan": ({ih: np.full((15, 3), np.nan)}, "recurrent.weight_ih_l0 has values that are not finite in float32"),
         "large": ({ih: np.full((15, 3), 1e39)}, "not finite in float32"),
         "integer": ({ih: np.ones((15, 3), int)}, "weight_ih_l0 holds int64 values"),
@@ -249,7 +250,7 @@ def test_what_is_no_state_and_no_estimator():
     clf, tree = classifier(), make_estimator("translator")
     assert_refused(clf, lambda: from_torch(clf, [1]), "module.state_dict")
     for weights in (to_torch(fitted()), None, to_keras(fitted())[1:]):
-        assert_refused(clf, lambda weights=weights: from_keras(clf, weights), "list of 5 arrays, .*'num_layers': 1")
+        assert_refused(clf, lambda weights=weights: from_keras(clf, weights), "list of 5 arrays, .*num_layers=1")
     assert_refused(tree, lambda: from_torch(tree, {}), "SequenceToSequence.* fit it first")
     for thing in (5, "lstm", SequenceClassifier):
         with pytest.raises(ValueError, match="do not make .* a fitted estimator"):

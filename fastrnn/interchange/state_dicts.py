@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fastrnn.interchange.weights import Filling, weights_of
+from fastrnn.interchange.weights import Filling, few, weights_of
 
 
 def to_torch(estimator, *, names=None):
@@ -115,8 +115,8 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     unknown = [name for name in state_dict if name not in shown.values()]
     if missing or unknown:
         raise ValueError(
-            f"the state dict has other names: missing {missing}, unknown {unknown}{filling.advice}, and names= to what "
-            "the module calls its parts"
+            f"the state dict has other names: missing {few(missing)}, unknown {few(unknown)}{filling.advice}, and "
+            "names= to what the module calls its parts"
         )
     return filling.fill({key: state_dict[name] for key, name in shown.items()}, shown, classes)
 

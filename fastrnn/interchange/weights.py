@@ -30,6 +30,11 @@ def weights_of(estimator):
     return weights
 
 
+def few(items):
+    """The first of them, and how many more there are."""
+    return "; ".join(items[:3]) + f"; and {len(items) - 3} more" * (len(items) > 3) or "none"
+
+
 class Filling:
     """Weights on their way into an estimator, which stays as it is until they are all known to fit.
 
@@ -60,7 +65,8 @@ class Filling:
         estimator._check_parameters()
         self.shape = getattr(estimator, "_shape", {n: getattr(estimator, n) for n in estimator._shape_parameters})
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
-        self.advice = f"; this {type(estimator).__name__} has {self.shape}: {remedy}"
+        known = ", ".join(f"{name}={value!r}" for name, value in self.shape.items())
+        self.advice = f"; this {type(estimator).__name__} has {known}: {remedy}"
         self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
         is_multilabel = getattr(estimator, "_is_multilabel", False)
         self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
@@ -83,7 +89,7 @@ class Filling:
         sizes = self._sizes(arrays)
         faults = [self._fault(shown[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
         if any(faults):
-            raise ValueError(f"{'; '.join(filter(None, faults))}{self.advice}")
+            raise ValueError(f"{few([fault for fault in faults if fault])}{self.advice}")
         weights = self.back(arrays)
         found = {"classes_": self._in_order(weights, classes)} if self._has_classes else {}
         self._take(weights, {**self._found({**sizes, "outputs": len(weights["head", "bias"])}), **found})
