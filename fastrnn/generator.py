@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn import threads
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
+from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch, portions
 from fastrnn.sequences import Sequences, as_objects, as_sequences, count_shards, next_tokens, regular_packing
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
@@ -330,22 +330,15 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         return np.arange(n - n_held_out), np.arange(n - n_held_out, n)
 
     def _validation_score(self, network, problem, held_out):
-        sequences, targets = problem.sequences, problem.targets
-
         def score():
-            total, state, rows = 0.0, None, 0
-            for batch in self._held_out(network, sequences, held_out):
-                outputs, state = network.read(batch, state if self.stateful else None)
-                total += log_probabilities(outputs, targets[batch.rows]).sum()
-                rows += batch.rows.size
-            return total / rows
+            total, n = 0.0, 0
+            stretches = (self._stretch(problem.sequences, k) for k in held_out)
+            batches = stretches if self.stateful else network.batches(problem.sequences, held_out, AT_ONCE)
+            for rows, outputs in self._read(batches):
+                total, n = total + log_probabilities(outputs, problem.targets[rows]).sum(), n + rows.size
+            return total / n
 
         return score
-
-    def _held_out(self, network, sequences, held_out):
-        if self.stateful:
-            return (self._stretch(sequences, k) for k in held_out)
-        return _batches(network, sequences, held_out)
 
     # -------------------------------------------------------------------------------------- prediction
 
@@ -354,34 +347,24 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         inputs, targets = self._shifted(self._checked(X))
         out = np.empty(targets.size)
         with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
-            for rows, outputs in self._all_outputs(inputs):
+            for rows, outputs in self._read(self._batches(inputs)):
                 _check_finite(outputs)
                 out[rows] = log_probabilities(outputs, targets[rows])
         return out
 
-    def _all_outputs(self, inputs):
-        """Rows of the inputs, and the outputs (n, K) after them, piece by piece."""
+    def _batches(self, inputs):
+        """All inputs, few at a time: each step has as many outputs as there are tokens."""
         if self._boundary is not None:
-            for batch in _batches(self.network_, inputs, np.arange(len(inputs))):
-                yield batch.rows, self.network_.forward(batch)
-            return
+            return self.network_.batches(inputs, np.arange(len(inputs)), AT_ONCE)
+        pieces, one = portions(inputs.values.size, STRETCH), np.zeros(1, np.int64)
+        return (Batch(regular_packing(rows.size, 1, 1), rows, inputs.values[rows], one) for rows in pieces)
+
+    def _read(self, batches):
+        """The rows of batches, and the outputs (n, K) after them; those of a stream go on from each other."""
         state = None
-        for first in range(0, inputs.values.size, STRETCH):
-            rows = slice(first, first + STRETCH)
-            outputs, state = self._read(inputs.values[rows], state)
-            yield rows, outputs
-
-    def _read(self, tokens, state):
-        """Outputs (T, K) of one sequence's tokens, and the states after it."""
-        T = tokens.size
-        batch = Batch(regular_packing(T, 1, 1), np.arange(T), tokens, np.zeros(1, np.int64))
-        with threads.limit(self.n_jobs):
-            return self.network_.read(batch, state)
-
-
-def _batches(network, sequences, numbers):
-    """The sequences of these numbers, few at a time: each step has as many outputs as there are tokens."""
-    return (network.batch(sequences, numbers[k : k + AT_ONCE]) for k in range(0, numbers.size, AT_ONCE))
+        for batch in batches:
+            outputs, state = self.network_.read(batch, state if self._boundary is None else None)
+            yield batch.rows, outputs
 
 
 def _check_finite(outputs):

@@ -12,12 +12,9 @@ from fastrnn.decoding import beam_search
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell
+from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell, portions
 from fastrnn.sequences import as_sequences, next_tokens
 from fastrnn.storage import integer
-
-SOURCES = 256
-"""Sequences decoded at once."""
 
 
 class DecodingEstimator(SequenceEstimator):
@@ -158,8 +155,3 @@ class DecodingEstimator(SequenceEstimator):
         check_consistent_length(predicted, y)
         right = [np.array_equal(a, b) for a, b in zip(predicted, y, strict=True)]
         return float(np.average(right, weights=self._check_weights(sample_weight, len(right))))
-
-
-def portions(n):
-    """Numbers of the sources that are worked on at once."""
-    return np.split(np.arange(n), np.arange(SOURCES, n, SOURCES))

@@ -4,7 +4,8 @@ from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import threads
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, SequenceEstimator
-from fastrnn.seq2seq.base import DecodingEstimator, portions
+from fastrnn.network.parts import portions
+from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import as_objects
 
 
