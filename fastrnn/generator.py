@@ -1,6 +1,5 @@
 """Next token of a sequence: language models that generate."""
 
-from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -290,7 +289,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     def _settings(self, n_sequences):
         settings = super()._settings(n_sequences)
-        return replace(settings, batch_size=1, shuffle=False) if self.stateful else settings
+        return settings._replace(batch_size=1, shuffle=False) if self.stateful else settings
 
     def _objective(self, problem):
         if not self.stateful:
