@@ -7,7 +7,6 @@ from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn import threads
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch, portions
@@ -165,9 +164,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         is_wrong_k = top_k is not None and not (isinstance(top_k, Integral) and top_k >= 1)
         is_wrong_p = top_p is not None and not 0 < top_p <= 1
         if not temperature >= 0 or is_wrong_k or is_wrong_p:
-            raise ValueError(
-                f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {temperature}, {top_k}, {top_p}"
-            )
+            given = f"{temperature}, {top_k}, {top_p}"
+            raise ValueError(f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {given}")
         if length is not None and not (isinstance(length, Integral) and length >= 0):
             raise ValueError(f"length must be an integer >= 0; got {length!r}")
         tokens = self._beginning(prefix)
@@ -323,9 +321,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
             return super()._split(n, strata, rng)
         n_held_out = max(1, int(n * self.validation_fraction))
         if n_held_out >= n:
-            raise ValueError(
-                f"early_stopping leaves nothing of a stream of {n} stretches: lower bptt_steps or batch_size"
-            )
+            raise ValueError(f"early_stopping leaves none of a stream's {n} stretches: lower bptt_steps or batch_size")
         return np.arange(n - n_held_out), np.arange(n - n_held_out, n)
 
     def _validation_score(self, network, problem, held_out):
@@ -345,7 +341,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         """Of each token that is to be predicted."""
         inputs, targets = self._shifted(self._checked(X))
         out = np.empty(targets.size)
-        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+        with self._computing():
             for rows, outputs in self._read(self._batches(inputs)):
                 _check_finite(outputs)
                 out[rows] = log_probabilities(outputs, targets[rows])

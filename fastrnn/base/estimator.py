@@ -295,10 +295,16 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     def _computed(self, function, sequences):
         """What `function` makes of sequences, a finite row each, or one for each step."""
-        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+        with self._computing():
             rows = function(sequences)
         check_finite(rows, int if len(rows) == len(sequences) else sequences.number_of)
         return rows
+
+    @contextmanager
+    def _computing(self):
+        """Within, threads are limited, and what overflows is left to a check."""
+        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+            yield
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")
