@@ -189,10 +189,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
                 raise ValueError("a stateful model knows no beginning: give a prefix of at least one token")
             return np.array([self._boundary])
         if np.size(prefix) == 0:
-            raise ValueError(
-                "prefix is empty: give at least one token"
-                + ("" if self._boundary is None else ", or None to begin a sequence")
-            )
+            otherwise = "" if self._boundary is None else ", or None to begin a sequence"
+            raise ValueError(f"prefix is empty: give at least one token{otherwise}")
         if np.ndim(prefix) != 1 or np.asarray(prefix).dtype.kind not in "iuf":
             raise ValueError(
                 f"prefix must be one 1-D array of tokens; got {prefix!r}. A Tokenizer makes it of a text: "
@@ -343,7 +341,9 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         out = np.empty(targets.size)
         with self._computing():
             for rows, outputs in self._read(self._batches(inputs)):
-                _check_finite(outputs)
+                if not np.isfinite(outputs).all():
+                    what = "X makes the network's outputs overflow"
+                    raise ValueError(f"{what}; train with a lower learning_rate_init or clip_norm")
                 out[rows] = log_probabilities(outputs, targets[rows])
         return out
 
@@ -360,11 +360,6 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         for batch in batches:
             outputs, state = self.network_.read(batch, state if self._boundary is None else None)
             yield batch.rows, outputs
-
-
-def _check_finite(outputs):
-    if not np.isfinite(outputs).all():
-        raise ValueError("X makes the network's outputs overflow; train with a lower learning_rate_init or clip_norm")
 
 
 def _draw(logits, temperature, top_k, top_p, rng):

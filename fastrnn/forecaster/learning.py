@@ -60,8 +60,8 @@ class Learning(SequenceEstimator):
 
     def _learnable(self, panel, answers):
         """The `Problem` of a panel; the linear part is fitted on the way."""
-        lens, block = Lens(**self._lens), 1 if self.strategy == "recursive" else self.horizon_
-        view = View(panel.series, lens)
+        lens, is_recursive = Lens(**self._lens), self.strategy == "recursive"
+        view, block = View(panel.series, lens), 1 if is_recursive else self.horizon_
         rows, counts = view.training_rows(block)
         folds = np.concatenate([np.arange(n) * FOLDS // n for n in counts if n])
         linear = Linear(lens.reach, block)
@@ -71,9 +71,7 @@ class Learning(SequenceEstimator):
         beside = panel.features(view.owner[rows], rows - view.offsets[view.owner[rows]], block)
         mean, scale = beside.mean(axis=0), beside.std(axis=0)
         self._features = [mean, np.where(scale > 1e-14 * np.abs(mean), scale, 1.0)]  # a mean is rounded
-        model = Model(
-            lens, block, self.context_, linear, answers, self._features, self.dtype, self.strategy == "recursive"
-        )
+        model = Model(lens, block, self.context_, linear, answers, self._features, self.dtype, is_recursive)
         values = model.inputs(view, panel, rows, rows - view.offsets[view.owner[rows]])
         sequences = Sequences(values, pieces(counts[counts > 0], self.context_ or int(counts.max())))
         targets, size = Targets(model, view, rows, folds), block * self.n_features_in_
@@ -195,11 +193,8 @@ class Learning(SequenceEstimator):
             raise ValueError("past= and static= of the fitted series are known: leave them out, or give history=")
         if (future is None) != (self._n_covariates["future"] == 0):
             known = self._n_covariates["future"]
-            raise ValueError(
-                f"the fit had future= with {known} columns: pass what is known of the steps to forecast"
-                if known
-                else "future= was not given to fit: leave it out"
-            )
+            needed = f"the fit had future= with {known} columns: pass what is known of the steps to forecast"
+            raise ValueError(needed if known else "future= was not given to fit: leave it out")
 
     def _check_like_fit(self, panel, name, covariates=("past", "future", "static")):
         """It must have the channels and covariates of the fit, and values that can be forecast likewise."""
