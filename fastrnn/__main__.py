@@ -151,9 +151,8 @@ def _backtest(forecaster, y, sizes, needed):
     groups = y.groupby("unique_id", sort=False)
     forecaster.fit(y[groups.cumcount(ascending=False) >= k * horizon])
     tested = forecaster.backtest(y, step=horizon, metrics=("mase", "smape", "mae", "coverage"))
-    print(
-        f"\nBacktest on the last {k * horizon} steps, unseen by its fit (coverage: of the widest interval)\n{tested}\n"
-    )
+    print(f"\nBacktest on the last {k * horizon} steps, unseen by its fit (coverage: of the widest interval)")
+    print(f"{tested}\n")
 
 
 def _write(args, forecaster, written):

@@ -1,6 +1,5 @@
 """Next token of a sequence: language models that generate."""
 
-from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -8,10 +7,9 @@ from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn import threads
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch
+from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch, portions
 from fastrnn.sequences import Sequences, as_objects, as_sequences, count_shards, next_tokens, regular_packing
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
@@ -166,9 +164,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         is_wrong_k = top_k is not None and not (isinstance(top_k, Integral) and top_k >= 1)
         is_wrong_p = top_p is not None and not 0 < top_p <= 1
         if not temperature >= 0 or is_wrong_k or is_wrong_p:
-            raise ValueError(
-                f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {temperature}, {top_k}, {top_p}"
-            )
+            given = f"{temperature}, {top_k}, {top_p}"
+            raise ValueError(f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {given}")
         if length is not None and not (isinstance(length, Integral) and length >= 0):
             raise ValueError(f"length must be an integer >= 0; got {length!r}")
         tokens = self._beginning(prefix)
@@ -192,10 +189,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
                 raise ValueError("a stateful model knows no beginning: give a prefix of at least one token")
             return np.array([self._boundary])
         if np.size(prefix) == 0:
-            raise ValueError(
-                "prefix is empty: give at least one token"
-                + ("" if self._boundary is None else ", or None to begin a sequence")
-            )
+            otherwise = "" if self._boundary is None else ", or None to begin a sequence"
+            raise ValueError(f"prefix is empty: give at least one token{otherwise}")
         if np.ndim(prefix) != 1 or np.asarray(prefix).dtype.kind not in "iuf":
             raise ValueError(
                 f"prefix must be one 1-D array of tokens; got {prefix!r}. A Tokenizer makes it of a text: "
@@ -290,7 +285,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     def _settings(self, n_sequences):
         settings = super()._settings(n_sequences)
-        return replace(settings, batch_size=1, shuffle=False) if self.stateful else settings
+        return settings._replace(batch_size=1, shuffle=False) if self.stateful else settings
 
     def _objective(self, problem):
         if not self.stateful:
@@ -324,28 +319,19 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
             return super()._split(n, strata, rng)
         n_held_out = max(1, int(n * self.validation_fraction))
         if n_held_out >= n:
-            raise ValueError(
-                f"early_stopping leaves nothing of a stream of {n} stretches: lower bptt_steps or batch_size"
-            )
+            raise ValueError(f"early_stopping leaves none of a stream's {n} stretches: lower bptt_steps or batch_size")
         return np.arange(n - n_held_out), np.arange(n - n_held_out, n)
 
     def _validation_score(self, network, problem, held_out):
-        sequences, targets = problem.sequences, problem.targets
-
         def score():
-            total, state, rows = 0.0, None, 0
-            for batch in self._held_out(network, sequences, held_out):
-                outputs, state = network.read(batch, state if self.stateful else None)
-                total += log_probabilities(outputs, targets[batch.rows]).sum()
-                rows += batch.rows.size
-            return total / rows
+            total, n = 0.0, 0
+            stretches = (self._stretch(problem.sequences, k) for k in held_out)
+            batches = stretches if self.stateful else network.batches(problem.sequences, held_out, AT_ONCE)
+            for rows, outputs in self._read(batches):
+                total, n = total + log_probabilities(outputs, problem.targets[rows]).sum(), n + rows.size
+            return total / n
 
         return score
-
-    def _held_out(self, network, sequences, held_out):
-        if self.stateful:
-            return (self._stretch(sequences, k) for k in held_out)
-        return _batches(network, sequences, held_out)
 
     # -------------------------------------------------------------------------------------- prediction
 
@@ -353,40 +339,27 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         """Of each token that is to be predicted."""
         inputs, targets = self._shifted(self._checked(X))
         out = np.empty(targets.size)
-        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
-            for rows, outputs in self._all_outputs(inputs):
-                _check_finite(outputs)
+        with self._computing():
+            for rows, outputs in self._read(self._batches(inputs)):
+                if not np.isfinite(outputs).all():
+                    what = "X makes the network's outputs overflow"
+                    raise ValueError(f"{what}; train with a lower learning_rate_init or clip_norm")
                 out[rows] = log_probabilities(outputs, targets[rows])
         return out
 
-    def _all_outputs(self, inputs):
-        """Rows of the inputs, and the outputs (n, K) after them, piece by piece."""
+    def _batches(self, inputs):
+        """All inputs, few at a time: each step has as many outputs as there are tokens."""
         if self._boundary is not None:
-            for batch in _batches(self.network_, inputs, np.arange(len(inputs))):
-                yield batch.rows, self.network_.forward(batch)
-            return
+            return self.network_.batches(inputs, np.arange(len(inputs)), AT_ONCE)
+        pieces, one = portions(inputs.values.size, STRETCH), np.zeros(1, np.int64)
+        return (Batch(regular_packing(rows.size, 1, 1), rows, inputs.values[rows], one) for rows in pieces)
+
+    def _read(self, batches):
+        """The rows of batches, and the outputs (n, K) after them; those of a stream go on from each other."""
         state = None
-        for first in range(0, inputs.values.size, STRETCH):
-            rows = slice(first, first + STRETCH)
-            outputs, state = self._read(inputs.values[rows], state)
-            yield rows, outputs
-
-    def _read(self, tokens, state):
-        """Outputs (T, K) of one sequence's tokens, and the states after it."""
-        T = tokens.size
-        batch = Batch(regular_packing(T, 1, 1), np.arange(T), tokens, np.zeros(1, np.int64))
-        with threads.limit(self.n_jobs):
-            return self.network_.read(batch, state)
-
-
-def _batches(network, sequences, numbers):
-    """The sequences of these numbers, few at a time: each step has as many outputs as there are tokens."""
-    return (network.batch(sequences, numbers[k : k + AT_ONCE]) for k in range(0, numbers.size, AT_ONCE))
-
-
-def _check_finite(outputs):
-    if not np.isfinite(outputs).all():
-        raise ValueError("X makes the network's outputs overflow; train with a lower learning_rate_init or clip_norm")
+        for batch in batches:
+            outputs, state = self.network_.read(batch, state if self._boundary is None else None)
+            yield batch.rows, outputs
 
 
 def _draw(logits, temperature, top_k, top_p, rng):

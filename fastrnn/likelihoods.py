@@ -127,7 +127,10 @@ class Squared(_Terms):
         )
 
     def sample(self, parameters, rng):
-        raise _no_samples(self.name)
+        raise ValueError(
+            f"loss={self.name!r} knows no distribution to draw from: fit with 'gaussian', 'student_t' or "
+            "'negative_binomial'"
+        )
 
 
 class Absolute(Squared):
@@ -249,12 +252,6 @@ LIKELIHOODS = {
 def likelihood(loss, quantiles):
     """That of a loss; the levels `quantiles` are for "quantile" alone."""
     return LIKELIHOODS[loss](quantiles) if loss == "quantile" else LIKELIHOODS[loss]()
-
-
-def _no_samples(loss):
-    return ValueError(
-        f"loss={loss!r} knows no distribution to draw from: fit with 'gaussian', 'student_t' or 'negative_binomial'"
-    )
 
 
 def _spread(targets):

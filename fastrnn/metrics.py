@@ -379,9 +379,8 @@ def _read_pair(y_true, y_pred, name, *last):
     """What came and what goes with it, an array of its shape and the axis in `last`."""
     y_true, y_pred = _read_numbers(y_true, "y_true"), _read_numbers(y_pred, name)
     if y_pred.shape != y_true.shape + last:
-        raise ValueError(
-            f"{name} has shape {y_pred.shape}; expected {y_true.shape + last}, as y_true is {y_true.shape}"
-        )
+        expected = f"{y_true.shape + last}, as y_true is {y_true.shape}"
+        raise ValueError(f"{name} has shape {y_pred.shape}; expected {expected}")
     return y_true, y_pred
 
 

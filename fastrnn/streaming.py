@@ -64,7 +64,10 @@ class Stream:
         self.reset()
 
     def __reduce__(self):
-        return _restored, (self._network, self.batch, self._answer, self._n_tokens, self._beginning, self.state)
+        return Stream, (self._network, self.batch, self._answer, self._n_tokens, self._beginning), self.state
+
+    def __setstate__(self, state):
+        self.state = state
 
     def _prepare(self):
         """Bind the kernels of a step to arrays that stay where they are."""
@@ -214,9 +217,7 @@ class Stream:
         if status == FAILED:
             raise MemoryError("there is no memory for a step: reset the stream")
         if status == BAD_INPUT:
-            raise ValueError(
-                f"a step holds NaN or infinity (as {self._outputs.dtype}), and was not taken: {x.tolist()}"
-            )
+            raise ValueError(f"a step holds NaN or infinity as {self._outputs.dtype}, and was not taken: {x.tolist()}")
         raise ValueError("the network's outputs overflow: reset the stream, and see that steps are as in the fit")
 
 
@@ -238,9 +239,3 @@ def _check(outputs, status):
     for value in outputs.flat:
         if not np.isfinite(value):
             status[0] = OVERFLOW
-
-
-def _restored(network, batch, answer, n_tokens, beginning, state):
-    stream = Stream(network, batch, answer, n_tokens, beginning)
-    stream.state = state
-    return stream

@@ -238,9 +238,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
             weights = as_sequences(sample_weight, "float64", name="sample_weight", n_features=1)
             check_consistent_length(sequences, weights)
             for k in np.flatnonzero(weights.lengths != sequences.lengths):
-                raise ValueError(
-                    f"sample_weight[{k}] has {weights.lengths[k]} weights, but X[{k}] has {sequences.lengths[k]} steps"
-                )
+                n, expected = weights.lengths[k], sequences.lengths[k]
+                raise ValueError(f"sample_weight[{k}] has {n} weights, but X[{k}] has {expected} steps")
             return self._check_weights(weights.values[:, 0], len(sequences.values))
         weights = self._check_weights(sample_weight, len(sequences))
         return self._normalised(np.repeat(weights, sequences.lengths))

@@ -13,6 +13,7 @@ Numba's parallel loops have hazards that `run` keeps away from:
 import os
 import threading
 from contextlib import contextmanager
+from multiprocessing import current_process
 
 import numba
 from joblib import parallel as joblib_parallel
@@ -59,11 +60,14 @@ def resolve(n_jobs):
 
 
 def _share():
-    """What a worker of joblib's pools may use: a thread one core, a process what joblib has left it of them."""
+    """What a worker of joblib's pools may use: a thread one core, a process what joblib has left it of them.
+
+    It leaves nothing to multiprocessing's processes, which are daemons; loky's are none.
+    """
     backend, _ = joblib_parallel.get_active_backend()
     if not getattr(backend, "nesting_level", 0):
         return config.NUMBA_NUM_THREADS
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or current_process().daemon:
         return 1
     # joblib does not touch a NUMBA_NUM_THREADS that it finds; its share is in the variables of the other libraries.
     share = os.environ.get("OMP_NUM_THREADS", "")

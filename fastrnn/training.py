@@ -5,6 +5,7 @@ gradient, and a stream of batches.
 """
 
 import warnings
+from collections import namedtuple
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -28,25 +29,12 @@ BUCKETS = 16
 """Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
 
 
-@dataclass
-class Settings:
-    """How to train, as the estimators' parameters say, and on how many sequences."""
-
-    solver: str
-    learning_rate_init: float
-    learning_rate: str
-    momentum: float
-    nesterovs_momentum: bool
-    alpha: float
-    n_sequences: int
-    batch_size: int
-    max_iter: int
-    shuffle: bool
-    clip_norm: float | None
-    clip_value: float | None
-    n_iter_no_change: int
-    tol: float | None
-    verbose: bool
+Settings = namedtuple(
+    "Settings",
+    "solver learning_rate_init learning_rate momentum nesterovs_momentum alpha n_sequences batch_size max_iter "
+    "shuffle clip_norm clip_value n_iter_no_change tol verbose",
+)
+"""How to train, as the estimators' parameters of these names say, and on how many sequences."""
 
 
 @dataclass

@@ -178,7 +178,7 @@ def test_covariates_in_frames_end_where_they_should(train):
         (lambda m: m.predict(5, future=X[60:65]), "future has 5 steps; expected 6"),
         (lambda m: m.predict(future=X[60:63, :1]), "future= has 1 columns; the fit had 2: pass the same"),
         (lambda m: m.predict(future=with_nan(X[60:63], 1)), "future is NaN at step 1"),
-        (lambda m: m.predict(future=X[60:63], past=X[:60]), "past= and static= of the series that were fitted are kno"),
+        (lambda m: m.predict(future=X[60:63], past=X[:60]), "past= and static= of the fitted series are kno"),
         (lambda m: m.predict(history=Y), "past= has 0 columns; the fit had 2: pass the same"),
         (lambda m: m.predict(history=Y, past=X[:60], future=X[:60]), "future has 60 steps; expected 63, for history|y"),
         (lambda m: m.predict(history=Y, past=X[:60], future=X[:63]), "static= has 0 columns; the fit had 1"),
@@ -188,7 +188,7 @@ def test_covariates_in_frames_end_where_they_should(train):
         (lambda m: m.update(Y[:3]), "past= has 0 columns; the fit had 2"),
         (lambda m: m.update(Y[:3], past=X[:3], future=X[:2]), "future has 2 steps; expected 3, for y_new|y has 3"),
         (lambda m: m.backtest(Y), "past= has 0 columns; the fit had 2"),
-        (lambda m: m.backtest(future=X[:60]), "of the series that were fitted are known: leave them out, or give y="),
+        (lambda m: m.backtest(future=X[:60]), "of the fitted series are known: leave them out or give y="),
     ],
     ids=range(16),
 )

@@ -173,7 +173,7 @@ def test_streams_that_are_too_short(train):
     assert_refused_by_new("generator_of_streams", [np.array([3])], None, "stream of one token")
     stream = np.arange(60) % 3
     options = {"early_stopping": True, "batch_size": 60}
-    match = "early_stopping leaves nothing of a stream of 1 stretches"
+    match = "early_stopping leaves none of a stream's 1 stretches"
     estimator = make("generator_of_streams", **options)  # partial_fit holds nothing out
     assert_refused(estimator, lambda: estimator.fit(stream), match)
     fitted = train(make("generator_of_streams"), stream, None)

@@ -12,8 +12,9 @@ from sklearn.pipeline import make_pipeline
 from fastrnn import SequenceGenerator, generator
 from fastrnn.generator import _draw
 from fastrnn.losses import cross_entropy, log_probabilities
+from fastrnn.network.parts import Batch
 from fastrnn.preprocessing import Tokenizer
-from fastrnn.sequences import Sequences
+from fastrnn.sequences import Sequences, regular_packing
 from fastrnn.streaming import Stream
 
 
@@ -77,16 +78,22 @@ def test_lbfgs_and_truncated_gradients():
         assert small(learning_rate_init=0.03, **options).fit(X).score(X) > -0.5
 
 
+def read(model, tokens, state=None):
+    """Outputs (T, K) of one sequence's tokens, and the states after it."""
+    batch = Batch(regular_packing(len(tokens), 1, 1), None, np.asarray(tokens), np.zeros(1, int))
+    return model.network_.read(batch, state)
+
+
 # ---------------------------------------------------------------------------- scores
 
 
 def test_scores_are_those_of_one_step_after_the_other(model, endless):
     x = tokens(1, 5, 20, 20)[0]
     # 5 is what stands before and after a sequence.
-    for fitted, read, expected in ((model, [5, *x], [*x, 5]), (endless, x[:-1], x[1:])):
+    for fitted, given, expected in ((model, [5, *x], [*x, 5]), (endless, x[:-1], x[1:])):
         state, found = None, []
-        for token, wanted in zip(read, expected, strict=True):
-            outputs, state = fitted._read(np.array([token]), state)
+        for token, wanted in zip(given, expected, strict=True):
+            outputs, state = read(fitted, [token], state)
             found.append(log_probabilities(outputs, np.array([wanted]))[0])
         assert_same_bits(fitted._log_probabilities([x]), np.array(found))
         score = np.mean(found)
@@ -146,7 +153,7 @@ def test_early_stopping_reads_the_end_of_a_stream():
     inputs, targets = (a[:396].reshape(4, 99) for a in (X[:-1], X[1:]))
     found = []
     for part, wanted in zip(inputs[:, 70:], targets[:, 70:], strict=True):
-        outputs, _ = model._read(part, None)
+        outputs, _ = read(model, part)
         found.append(log_softmax(outputs, axis=1)[np.arange(29), wanted])
     np.testing.assert_allclose(model.validation_scores_, [np.mean(found)], rtol=1e-10)
 
@@ -167,7 +174,7 @@ def greedy(model, prefix, length):
     start = [] if model.stateful else [model.n_tokens_]
     made = []
     while len(made) < length:
-        outputs, _ = model._read(np.array([*start, *prefix, *made], int), None)
+        outputs, _ = read(model, np.array([*start, *prefix, *made], int))
         token = int(outputs[-1].argmax())
         if token == model.n_tokens_:
             break
@@ -251,7 +258,7 @@ def test_steps_of_a_last_shorter_stretch_count_like_others():
     X, options = stream(83), {"batch_size": 2, "bptt_steps": 16, "max_iter": 1, "learning_rate_init": 1e-9}
     model = small(stateful=True, **options).fit(X)  # 41 steps of two parts: 16, 16 and 9
     parts = X[:-1].reshape(2, 41), X[1:].reshape(2, 41)
-    found = [log_probabilities(model._read(x, None)[0], y) for x, y in zip(*parts, strict=True)]
+    found = [log_probabilities(read(model, x)[0], y) for x, y in zip(*parts, strict=True)]
     np.testing.assert_allclose(model.loss_curve_[0], -np.mean(found), rtol=1e-5)
 
 

@@ -6,8 +6,8 @@ from samples import assert_same_bits
 from series import Y, forecaster, walk
 
 from fastrnn.forecaster.linear import FOLDS, STRENGTHS, Linear
-from fastrnn.forecaster.view import Lens, View, as_windows, distances, find_season, pieces
-from fastrnn.sequences import as_sequences
+from fastrnn.forecaster.view import Lens, View, distances, find_season, pieces
+from fastrnn.sequences import Sequences, as_sequences
 
 T = np.arange(120)
 SEASONAL = 100 + 0.5 * T + 20 * np.sin(2 * np.pi * T / 12)
@@ -113,7 +113,7 @@ def test_logarithms_where_they_are_sensible():
 
 
 def test_pieces_are_nearly_equal_and_know_how_far_the_end_is():
-    windows = as_windows(np.arange(23.0)[:, None], np.array([10, 13]), 4)
+    windows = Sequences(np.arange(23.0)[:, None], pieces(np.array([10, 13]), 4))
     assert windows.lengths.max() <= 4 and windows.lengths.min() >= 3
     assert {10, 23} <= set(windows.offsets.tolist())
     assert distances(windows, np.array([10, 13])).tolist() == [

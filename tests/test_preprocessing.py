@@ -423,7 +423,7 @@ def test_characters_have_no_characters():
 
 
 def test_no_token_left():
-    with pytest.raises(ValueError, match="min_count=4 times, the most frequent 3: lower min_count"):
+    with pytest.raises(ValueError, match="min_count=4 times, the most frequent 3: lower it"):
         Tokenizer(min_count=4).fit(TEXTS)
     with pytest.raises(ValueError, match="most frequent 0"):
         Tokenizer(start=True).fit([""])

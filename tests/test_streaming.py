@@ -192,7 +192,7 @@ def test_steps_are_what_numpy_makes_of_them():
         (5.0, r"shape \(3,\)"),
         ([0.0, np.nan, 0.0], "NaN or infinity"),
         ([0.0, -np.inf, 0.0], "NaN or infinity"),
-        ([0.0, 1e300, 0.0], "NaN or infinity .as float32"),
+        ([0.0, 1e300, 0.0], "NaN or infinity as float32"),
         (["a", "b", "c"], "a step holds values that are no numbers: 'a'"),
         ([1j, 0, 0], "a step holds values that are no numbers"),
         ([1.0, None, 0.0], "NaN or infinity"),

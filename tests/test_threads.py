@@ -1,5 +1,6 @@
 """How many threads run, and when work is shared at all."""
 
+import multiprocessing
 import os
 import threading
 
@@ -7,6 +8,7 @@ import joblib
 import numba
 import pytest
 from joblib import Parallel, delayed, parallel_config
+from joblib._parallel_backends import SequentialBackend
 
 from fastrnn import threads
 
@@ -48,6 +50,16 @@ def test_resolve_none_heeds_joblibs_context():
 def test_a_worker_of_joblibs_threads_runs_serially():
     seen = Parallel(n_jobs=2, backend="threading")(delayed(threads.resolve)(n) for n in (None, 1, 2, -1))
     assert seen == [1] * 4
+    assert threads.resolve(None) == ALL
+
+
+def test_a_worker_of_multiprocessing_runs_serially(monkeypatch):
+    """Also one that is not forked, to which joblib leaves no share of the cores in the environment."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with parallel_config(SequentialBackend(nesting_level=1)):  # as in a worker
+        assert threads.resolve(ALL) == ALL
+        monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+        assert [threads.resolve(n) for n in (None, 1, 2, -1)] == [1] * 4
     assert threads.resolve(None) == ALL
 
 

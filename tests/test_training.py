@@ -1,7 +1,6 @@
 """The loop: batches, schedules, stopping, what is kept when something goes wrong."""
 
 import copy
-from dataclasses import replace
 from math import cos, pi
 
 import numpy as np
@@ -48,7 +47,7 @@ class Toy:
 
 
 def train(toy, score=None, callbacks=(), lengths=(1,) * 10, **changes):
-    trainer = Trainer(toy, replace(SETTINGS, **changes), np.random.RandomState(0))
+    trainer = Trainer(toy, SETTINGS._replace(**changes), np.random.RandomState(0))
     return trainer.fit(toy, np.array(lengths), score, callbacks)
 
 
@@ -144,7 +143,7 @@ def test_plateau_lowers_the_rate_when_nothing_improves():
 def test_the_penalty_is_of_matrices_only_and_shared_by_the_sequences():
     toy = Toy()
     toy.theta[:] = 3
-    trainer = Trainer(toy, replace(SETTINGS, alpha=5.0, learning_rate_init=0.25), np.random.RandomState(0))
+    trainer = Trainer(toy, SETTINGS._replace(alpha=5.0, learning_rate_init=0.25), np.random.RandomState(0))
     loss = trainer.step(toy, np.arange(4), 0.25)
     assert loss == 0.5 * 3 * 4 + 0.5 * (5 / 10) * 2 * 9
     np.testing.assert_allclose(toy.theta, 3 - 0.25 * (2 + 0.5 * 3 * toy.decays))
@@ -154,7 +153,7 @@ def test_adamw_decays_apart_from_the_gradient():
     plain, decayed = Toy(), Toy()
     for toy, alpha in ((plain, 0.0), (decayed, 0.5)):
         toy.theta[:] = 3
-        settings = replace(SETTINGS, solver="adamw", alpha=alpha)
+        settings = SETTINGS._replace(solver="adamw", alpha=alpha)
         assert Trainer(toy, settings, np.random.RandomState(0)).step(toy, np.arange(4), 0.1) == 6.0
     np.testing.assert_allclose(plain.theta - decayed.theta, 0.1 * 0.5 * 3 * plain.decays)
 
@@ -322,7 +321,7 @@ def test_a_diverged_partial_fit_leaves_weights_and_optimizer_as_they_were():
 def test_lbfgs_reaches_the_minimum_in_few_iterations():
     toy = Toy(size=50)
     toy.theta = toy.theta.astype(np.float32)
-    history = fit_lbfgs(toy, toy, replace(SETTINGS, max_iter=20), 10)
+    history = fit_lbfgs(toy, toy, SETTINGS._replace(max_iter=20), 10)
     np.testing.assert_allclose(toy.theta, 1, atol=1e-5)
     assert history.n_epochs == len(history.losses) <= 5
     assert (np.concatenate([numbers for _, numbers in toy.numbers]).reshape(-1, 10) == np.arange(10)).all()
@@ -330,7 +329,7 @@ def test_lbfgs_reaches_the_minimum_in_few_iterations():
 
 def test_lbfgs_adds_the_penalty():
     toy = Toy(size=3, target=2.0)
-    fit_lbfgs(toy, toy, replace(SETTINGS, alpha=10.0), 10)
+    fit_lbfgs(toy, toy, SETTINGS._replace(alpha=10.0), 10)
     np.testing.assert_allclose(toy.theta, [1, 1, 2], atol=1e-5)
 
 
@@ -355,7 +354,7 @@ def test_an_interrupt_of_lbfgs_keeps_the_model_and_warns():
 
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         try:
-            fit_lbfgs(toy, interrupted, replace(SETTINGS, max_iter=50), 10)
+            fit_lbfgs(toy, interrupted, SETTINGS._replace(max_iter=50), 10)
         except KeyboardInterrupt:  # would end the tests
             pytest.fail("the interrupt went on to the caller")
     assert np.isfinite(toy.theta).all() and (toy.theta != 0).any()

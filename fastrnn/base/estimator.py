@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from numbers import Integral
 
@@ -89,7 +89,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             if goes_on:
                 self._check_shape()
             problem = self._problem(X, y, sample_weight, goes_on, **known)
-            settings = replace(self._settings(len(problem.sequences)), learning_rate="constant")
+            settings = self._settings(len(problem.sequences))._replace(learning_rate="constant")
             rng = None if goes_on else check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
@@ -178,7 +178,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         return self.readout
 
     def _settings(self, n_sequences):
-        own = {field.name: getattr(self, field.name) for field in fields(Settings) if field.name != "n_sequences"}
+        own = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}
         return Settings(n_sequences=n_sequences, **own)
 
     def _train(self, problem, run, *given):
@@ -295,10 +295,16 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     def _computed(self, function, sequences):
         """What `function` makes of sequences, a finite row each, or one for each step."""
-        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+        with self._computing():
             rows = function(sequences)
         check_finite(rows, int if len(rows) == len(sequences) else sequences.number_of)
         return rows
+
+    @contextmanager
+    def _computing(self):
+        """Within, threads are limited, and what overflows is left to a check."""
+        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+            yield
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")

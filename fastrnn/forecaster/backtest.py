@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_scalar
 
 from fastrnn.forecaster.panel import Panel
-from fastrnn.metrics import coverage, mean_quantile_loss
+from fastrnn.metrics import coverage, mean_quantile_loss, smape
 
 AT_ONCE = 2**20
 """Numbers of the past, at most, that are looked at together: 64 MiB with what is made of them, no faster with more."""
@@ -111,17 +111,17 @@ def _rmsse(cut, came, said):
     return _mean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
 
 
-def _smape(cut, came, said):
-    size = np.abs(came) + np.abs(said)
-    return 200 * np.mean(np.abs(came - said) / np.where(size > 0, size, 1))
-
-
 POINT = {
-    "mase": _mase, "rmsse": _rmsse, "smape": _smape, "mae": lambda cut, came, said: np.abs(came - said).mean(),
+    "mase": _mase, "rmsse": _rmsse, "smape": lambda cut, came, said: smape(came, said),
+    "mae": lambda cut, came, said: np.abs(came - said).mean(),
     "rmse": lambda cut, came, said: np.sqrt(((came - said) ** 2).mean()),
 }  # fmt: skip
 """Metrics of forecasts (m, horizon, C)."""
-OF_QUANTILES = "mean_quantile_loss", "coverage"
+OF_QUANTILES = {
+    "mean_quantile_loss": lambda came, said, levels: mean_quantile_loss(came, said, quantiles=levels),
+    "coverage": lambda came, said, levels: coverage(came, said[..., [0, -1]]),
+}
+"""Likewise of quantiles (m, horizon, C, Q)."""
 
 
 def first_cut_offs(panel, fitted, seen, least, initial, refit):
@@ -206,15 +206,9 @@ def judged(cut, forecasts, quantiles, levels, metrics):
         for metric in metrics:
             if metric in OF_QUANTILES:
                 if who == next(iter(forecasts)):
-                    scores[who][metric] = float(_of_quantiles(metric, came, quantiles, levels))
+                    scores[who][metric] = float(OF_QUANTILES[metric](came, quantiles, levels))
             elif callable(metric):
                 scores[who][metric.__name__] = float(metric(came, said))
             else:
                 scores[who][metric] = float(POINT[metric](cut, came, said))
     return scores
-
-
-def _of_quantiles(metric, came, quantiles, levels):
-    if metric == "coverage":
-        return coverage(came, quantiles[..., [0, -1]])
-    return mean_quantile_loss(came, quantiles, quantiles=levels)

@@ -1,6 +1,5 @@
 """What stands behind a forecaster: from series to a problem that a network can learn, and to the model it becomes."""
 
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from numbers import Integral
@@ -8,14 +7,14 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
-from fastrnn import threads
 from fastrnn.base import Problem, SequenceEstimator
 from fastrnn.forecaster.choices import chosen, fitted_rules
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
 from fastrnn.forecaster.panel import Panel, check_values
-from fastrnn.forecaster.view import Lens, View, as_windows, distances
+from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.likelihoods import likelihood
+from fastrnn.sequences import Sequences
 
 AT_HAND = 2**27
 """Targets up to so many are computed once; of more each batch's anew."""
@@ -61,8 +60,8 @@ class Learning(SequenceEstimator):
 
     def _learnable(self, panel, answers):
         """The `Problem` of a panel; the linear part is fitted on the way."""
-        lens, block = Lens(**self._lens), 1 if self.strategy == "recursive" else self.horizon_
-        view = View(panel.series, lens)
+        lens, is_recursive = Lens(**self._lens), self.strategy == "recursive"
+        view, block = View(panel.series, lens), 1 if is_recursive else self.horizon_
         rows, counts = view.training_rows(block)
         folds = np.concatenate([np.arange(n) * FOLDS // n for n in counts if n])
         linear = Linear(lens.reach, block)
@@ -72,11 +71,9 @@ class Learning(SequenceEstimator):
         beside = panel.features(view.owner[rows], rows - view.offsets[view.owner[rows]], block)
         mean, scale = beside.mean(axis=0), beside.std(axis=0)
         self._features = [mean, np.where(scale > 1e-14 * np.abs(mean), scale, 1.0)]  # a mean is rounded
-        model = Model(
-            lens, block, self.context_, linear, answers, self._features, self.dtype, self.strategy == "recursive"
-        )
+        model = Model(lens, block, self.context_, linear, answers, self._features, self.dtype, is_recursive)
         values = model.inputs(view, panel, rows, rows - view.offsets[view.owner[rows]])
-        sequences = as_windows(values, counts[counts > 0], self.context_ or int(counts.max()))
+        sequences = Sequences(values, pieces(counts[counts > 0], self.context_ or int(counts.max())))
         targets, size = Targets(model, view, rows, folds), block * self.n_features_in_
         if rows.size * size <= AT_HAND:
             targets = np.asarray(targets)
@@ -89,9 +86,8 @@ class Learning(SequenceEstimator):
         """Each series must be long enough to forecast from, and one at least to learn from."""
         lens, lengths = Lens(**self._lens), panel.series.lengths
         needed = lens.first + 1 + held_back
-        why = f"lags={lens.lags} and linear_lags={lens.reach}" + (
-            f" and calibration={self.calibration}" * (held_back > 0)
-        )
+        why = f"lags={lens.lags} and linear_lags={lens.reach}"
+        why += f" and calibration={self.calibration}" if held_back else ""
         C = panel.series.values.shape[1]
         of = f" of {C} channels (many series come as a list)" if C > 1 and not panel.form.is_many else ""
         for k in np.flatnonzero(lengths < needed):
@@ -155,9 +151,7 @@ class Learning(SequenceEstimator):
         calendar = self._shape["calendar"]
         if y is None:
             if not (past is future is static is None):
-                raise ValueError(
-                    "past=, future= and static= of the series that were fitted are known: leave them out, or give y="
-                )
+                raise ValueError("past=, future= and static= of the fitted series are known: leave them out or give y=")
             return self._stored().extended(None, 0, self.missing, calendar)
         panel = Panel.read(y, past, future, static, missing=self.missing, calendar=calendar, before=self._before(y))
         self._check_like_fit(panel, "y")
@@ -170,13 +164,6 @@ class Learning(SequenceEstimator):
         form = self._stored().form
         is_known = "unique_id" in getattr(y, "columns", ()) and set(y["unique_id"]) == set(form.ids)
         return form if is_known else replace(form, ids=())
-
-    def _computing(self):
-        """Within, threads are limited, and what overflows is left to a check."""
-        stack = ExitStack()
-        stack.enter_context(threads.limit(self.n_jobs))
-        stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
-        return stack
 
     @property
     def _seed(self):
@@ -203,16 +190,11 @@ class Learning(SequenceEstimator):
     def _check_stored(self, past, future, static):
         """Beside the series of the fit only what is to come can be given."""
         if past is not None or static is not None:
-            raise ValueError(
-                "past= and static= of the series that were fitted are known: leave them out, or give history="
-            )
+            raise ValueError("past= and static= of the fitted series are known: leave them out, or give history=")
         if (future is None) != (self._n_covariates["future"] == 0):
             known = self._n_covariates["future"]
-            raise ValueError(
-                f"the fit had future= with {known} columns: pass what is known of the steps to forecast"
-                if known
-                else "future= was not given to fit: leave it out"
-            )
+            needed = f"the fit had future= with {known} columns: pass what is known of the steps to forecast"
+            raise ValueError(needed if known else "future= was not given to fit: leave it out")
 
     def _check_like_fit(self, panel, name, covariates=("past", "future", "static")):
         """It must have the channels and covariates of the fit, and values that can be forecast likewise."""

@@ -70,10 +70,8 @@ class Panel:
 
     def widths(self):
         """Columns of each kind of covariates."""
-        of_steps = {
-            name: 0 if x is None else x.values.shape[1] for name, x in (("past", self.past), ("future", self.future))
-        }
-        return {**of_steps, "static": 0 if self.static is None else self.static.shape[1]}
+        parts = {"past": self.past and self.past.values, "future": self.future and self.future.values}
+        return {name: 0 if x is None else x.shape[1] for name, x in {**parts, "static": self.static}.items()}
 
     def _covariates(self, x, name, ahead, missing):
         found, form = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
@@ -103,9 +101,7 @@ class Panel:
         for name in self.columns.keys() & columns.keys():
             expected, found = self.columns[name], columns[name]
             if found != expected:
-                raise ValueError(
-                    f"{name}= has the columns {found}; the fit had {expected}: pass the same, in that order"
-                )
+                raise ValueError(f"{name}= has the columns {found}; the fit had {expected}: pass them in that order")
 
     def _check_lengths(self, found, name, expected):
         for k in np.flatnonzero(found.lengths != expected):

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from fastrnn.sequences import Sequences
-
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
 FLATTEST = 1e-6
@@ -258,11 +256,6 @@ def pieces(counts, longest):
     k = ranges(np.zeros_like(parts), parts)
     starts = (np.cumsum(counts) - counts)[which]
     return np.append(starts + k * counts[which] // parts[which], counts.sum())
-
-
-def as_windows(values, counts, longest):
-    """Rows (S, I), counts of each series, as sequences of up to `longest` steps."""
-    return Sequences(values, pieces(counts, longest))
 
 
 def distances(windows, counts):

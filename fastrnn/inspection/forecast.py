@@ -222,9 +222,8 @@ def _number(series, form):
         return form.ids.index(series)
     if isinstance(series, Integral) and 0 <= series < form.n_series:
         return int(series)
-    raise ValueError(
-        f"series={series!r}; expected a number below {form.n_series}" + ", or a unique_id" * bool(form.ids)
-    )
+    expected = f"a number below {form.n_series}" + ", or a unique_id" * bool(form.ids)
+    raise ValueError(f"series={series!r}; expected {expected}")
 
 
 def _known(forecaster):

@@ -116,12 +116,8 @@ def attend_backward(
     for b in range(task * share, min((task + 1) * share, q_offsets.size - 1)):
         of_queries, steps = q_rows[q_offsets[b] : q_offsets[b + 1]], k_rows[k_offsets[b] : k_offsets[b + 1]]
         M, N = of_queries.size, steps.size
-        own_queries, d_out, own_keys, own_values = (
-            queries[of_queries],
-            d_context[of_queries],
-            keys[steps],
-            values[steps],
-        )
+        own_queries, d_out = queries[of_queries], d_context[of_queries]
+        own_keys, own_values = keys[steps], values[steps]
         p, d_e = weights[w_offsets[b] : w_offsets[b + 1]].reshape(M, N), np.empty((M, N), weights.dtype)
         for m in range(M):
             _dots(at(d_e, m * N), at(d_out, m * F), at(own_values, 0), N, F, one)

@@ -22,16 +22,19 @@ ROOM = 2048
 
 def run_tasks(kernel, n_tasks, arguments):
     """Call kernel(*arguments, task) for each task, in any order."""
-    failed, room = np.zeros(1, bool), np.empty(ROOM, np.uint8)
-    _run_tasks(_address(kernel, arguments, 1), n_tasks, failed, room, arguments)
-    _raise_if(failed)
+    _run(_run_tasks, _address(kernel, arguments, 1), 1, n_tasks, arguments)
 
 
 def run_steps(kernel, n_steps, n_tasks, arguments):
     """Call kernel(*arguments, task, step) for each task, in any order, one step after the other."""
-    failed, room = np.zeros(1, bool), np.empty(ROOM, np.uint8)
-    _run_steps(_address(kernel, arguments, 2), n_steps, n_tasks, failed, room, arguments)
-    _raise_if(failed)
+    _run(_run_steps, _address(kernel, arguments, 2), n_steps, n_tasks, arguments)
+
+
+def _run(loop, address, n_steps, n_tasks, arguments):
+    failed = np.zeros(1, bool)
+    loop(address, n_steps, n_tasks, failed, np.empty(ROOM, np.uint8), arguments)
+    if failed[0]:
+        raise MemoryError("there is no memory for what a kernel needs to work in")
 
 
 class BoundCalls:
@@ -57,11 +60,6 @@ class BoundCalls:
     def run(self):
         """Make the calls; returns the status."""
         return _call_all(*self._addresses)
-
-
-def _raise_if(failed):
-    if failed[0]:
-        raise MemoryError("there is no memory for what a kernel needs to work in")
 
 
 _addresses = {}
@@ -95,15 +93,13 @@ def _call_all(table, n, status):
 
 
 @njit(**OPTIONS)
-def _run_tasks(address, n_tasks, failed, room, arguments):
-    code, data = _call_of_task(address, failed, room, arguments)
-    _loop(code, data, 1, n_tasks)
+def _run_tasks(address, n_steps, n_tasks, failed, room, arguments):
+    _loop(*_call_of_task(address, failed, room, arguments), n_steps, n_tasks)
 
 
 @njit(**OPTIONS)
 def _run_steps(address, n_steps, n_tasks, failed, room, arguments):
-    code, data = _call_of_step(address, failed, room, arguments)
-    _loop(code, data, n_steps, n_tasks)
+    _loop(*_call_of_step(address, failed, room, arguments), n_steps, n_tasks)
 
 
 @njit(**OPTIONS, parallel=True)

@@ -330,28 +330,26 @@ def _first_lanes(builder, count, n):
     return builder.icmp_signed("<", numbers, llvm_splat(builder, n, numbers.type))
 
 
-@intrinsic
-def load(typing, array, index):
-    """The vector that starts at flat `index` of an array or pointer."""
-    vector = Vector(array.dtype)
+def _loading(vector, array, *more):
+    """What an intrinsic is that loads a vector: its signature, and its code."""
 
     def lower(context, builder, sig, args):
         pointer = _pointer(context, builder, array, args[0], args[1])
         return llvm_load(builder, pointer, llvm_vector(vector))
 
-    return vector(array, types.intp), lower
+    return vector(array, types.intp, *more), lower
+
+
+@intrinsic
+def load(typing, array, index):
+    """The vector that starts at flat `index` of an array or pointer."""
+    return _loading(Vector(array.dtype), array)
 
 
 @intrinsic(prefer_literal=True)
 def load_wide(typing, array, index, registers):
     """As `load`, a vector of so many registers (a literal)."""
-    vector = Vector(array.dtype, registers.literal_value)
-
-    def lower(context, builder, sig, args):
-        pointer = _pointer(context, builder, array, args[0], args[1])
-        return llvm_load(builder, pointer, llvm_vector(vector))
-
-    return vector(array, types.intp, registers), lower
+    return _loading(Vector(array.dtype, registers.literal_value), array, registers)
 
 
 @intrinsic

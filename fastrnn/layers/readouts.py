@@ -87,21 +87,13 @@ class Concat:
     """All steps side by side; the sequences must be equally long."""
 
     @staticmethod
-    def _rows(packing):
-        """The packed row of each sequence and step, (B, T)."""
-        rows = np.empty((packing.n_sequences, packing.lengths.max()), np.int64)
-        rows[packing.numbers, packing.steps] = packing.all_rows
-        return rows
+    def forward(rows, packing, n_directions):
+        return rows[packing.by_sequence[0]].reshape(packing.n_sequences, -1), None
 
-    @classmethod
-    def forward(cls, rows, packing, n_directions):
-        return rows[cls._rows(packing)].reshape(packing.n_sequences, -1), None
-
-    @classmethod
-    def backward(cls, d_features, memory, packing, n_directions, width):
-        picked = cls._rows(packing)
+    @staticmethod
+    def backward(d_features, memory, packing, n_directions, width):
         d_rows = np.empty((packing.n_rows, width), d_features.dtype)
-        d_rows[picked] = d_features[:, : picked.shape[1] * width].reshape(*picked.shape, width)
+        d_rows[packing.by_sequence[0]] = d_features[:, : packing.lengths[0] * width].reshape(-1, width)
         return d_rows
 
 

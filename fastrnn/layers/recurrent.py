@@ -71,7 +71,8 @@ class _Recurrent:
         if is_single:
             x = x[:, np.newaxis]
         elif x.ndim != 3:
-            raise ValueError(f"x has shape {x.shape}; expected {self._form(self.input_size)} or (T, {self.input_size})")
+            axes = "B, T" if self.batch_first else "T, B"
+            raise ValueError(f"x has shape {x.shape}; expected ({axes}, {self.input_size}) or (T, {self.input_size})")
         elif self.batch_first:
             x = x.swapaxes(0, 1)
         self._call = None
@@ -96,9 +97,9 @@ class _Recurrent:
         key = int(self._rng.randint(2**31)) if self.training and self.dropout > 0 else None
         numbers = None if key is None else np.arange(B)
         rows, final = self._stack.forward(rows, packing, state, numbers, key, self.dropout, keep=self.training)
-        if self.training:
-            self._call = packing, T, is_single
         output = self._to_padded(rows, packing, T, is_single)
+        if self.training:
+            self._call = packing, T, is_single, output.shape
         if is_single:
             final = tuple(s[:, 0] for s in final)
         return output, (final if self._stack.n_states > 1 else final[0])
@@ -135,20 +136,18 @@ class _Recurrent:
                 "backward needs a call in training mode before it, one for each backward: after eval(), or a "
                 "second time, there is nothing kept; use train()"
             )
-        packing, T, is_single = self._call
-        B = packing.n_sequences
+        packing, T, is_single, shape = self._call
         d_output = self._checked_array(d_output, "d_output")
-        shape = self._output_shape(T, B, is_single)
         if d_output.shape != shape:
             raise ValueError(f"d_output has shape {d_output.shape}; the output's is {shape}")
-        d_state = self._checked_state(d_state, B, is_single, "gradient of the final state")
+        d_state = self._checked_state(d_state, packing.n_sequences, is_single, "gradient of the final state")
         if is_single:
             d_output = d_output[:, np.newaxis]
         elif self.batch_first:
             d_output = d_output.swapaxes(0, 1)
         self._check_finite(d_output, None if packing.is_regular else packing.lengths, "d_output")
         if packing.is_regular:
-            d_rows = np.ascontiguousarray(d_output).reshape(T * B, -1)
+            d_rows = np.ascontiguousarray(d_output).reshape(packing.n_rows, -1)
         else:
             d_rows = self._packed(d_output, packing)
         d_x, d_initial = self._stack.backward(d_rows, d_state, input_grad)
@@ -180,15 +179,7 @@ class _Recurrent:
             return array[:, 0]
         return array.swapaxes(0, 1) if self.batch_first else array
 
-    def _output_shape(self, T, B, is_single):
-        if is_single:
-            return T, self._stack.output_size
-        return (B, T, self._stack.output_size) if self.batch_first else (T, B, self._stack.output_size)
-
     # ----------------------------------------------------------------------------------------------- checks
-
-    def _form(self, width):
-        return f"(B, T, {width})" if self.batch_first else f"(T, B, {width})"
 
     def _checked_array(self, array, name):
         try:

@@ -145,9 +145,10 @@ class Stack:
         self.bias, self.dtype = bias, np.dtype(dtype)
         self.n_directions = 2 if bidirectional else 1
         self.n_states, self.n_gates = cell.n_states, cell.n_gates
-        self.parameters = Parameters(self._shapes(cell.n_gates), self.dtype)
+        widths = [input_size, *[self.output_size] * (num_layers - 1)]
+        self.parameters = Parameters(self._shapes(widths), self.dtype)
         sizes = hidden_size, self.n_directions
-        self._levels = [Level(cell, self.parameters, k, self._level_input(k), *sizes) for k in range(num_layers)]
+        self._levels = [Level(cell, self.parameters, k, width, *sizes) for k, width in enumerate(widths)]
         self._tape = None
 
     def __getstate__(self):
@@ -169,15 +170,11 @@ class Stack:
         """Features of an output row: hidden_size, twice that if bidirectional."""
         return self.n_directions * self.hidden_size
 
-    def _level_input(self, level):
-        return self.input_size if level == 0 else self.output_size
-
-    def _shapes(self, n_gates):
-        G, H = n_gates * self.hidden_size, self.hidden_size
-        shapes = {}
-        for level in range(self.num_layers):
+    def _shapes(self, widths):
+        G, H, shapes = self.n_gates * self.hidden_size, self.hidden_size, {}
+        for level, width in enumerate(widths):
             for suffix in ("", "_reverse")[: self.n_directions]:
-                shapes[f"weight_ih_l{level}{suffix}"] = (G, self._level_input(level))
+                shapes[f"weight_ih_l{level}{suffix}"] = (G, width)
                 shapes[f"weight_hh_l{level}{suffix}"] = (G, H)
                 if self.bias:
                     shapes[f"bias_ih_l{level}{suffix}"] = (G,)

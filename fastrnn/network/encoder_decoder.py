@@ -10,7 +10,7 @@ from fastrnn.layers.attention import Attention, Places
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import Last
 from fastrnn.layers.stack import Stack
-from fastrnn.network.parts import KEYS_OF_DECODER, Batch, Network
+from fastrnn.network.parts import KEYS_OF_DECODER, Batch, Network, portions
 from fastrnn.sequences import Packing, count_shards, regular_packing
 
 
@@ -99,11 +99,10 @@ class EncoderDecoder(Network):
 
     # ------------------------------------------------------------------------------------- passes
 
-    def extract(self, sequences, batch_size=256):
+    def extract(self, sequences):
         """The contexts (n, C) of all sequences."""
-        n = len(sequences)
-        portions = np.split(np.arange(n), np.arange(batch_size, n, batch_size))
-        return np.concatenate([self.encode(self.source(sequences, numbers)).context for numbers in portions])
+        every = portions(len(sequences))
+        return np.concatenate([self.encode(self.source(sequences, numbers)).context for numbers in every])
 
     def encode(self, source, keep=False, dropout_key=None):
         """The `Encoded` of sources."""

@@ -22,6 +22,11 @@ def make_cell(name, nonlinearity):
     return RNNCell(nonlinearity) if name == "rnn" else CELLS[name]()
 
 
+def portions(n, size=256):
+    """The numbers 0 to n - 1 in parts: what a network makes of so many sequences is in memory at once."""
+    return np.split(np.arange(n), np.arange(size, n, size))
+
+
 @dataclass
 class Batch:
     """Some of the sequences, packed."""

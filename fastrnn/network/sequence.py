@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.kernels.rows import drop
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import READOUTS, Last
-from fastrnn.network.parts import Batch, Network
+from fastrnn.network.parts import Batch, Network, portions
 
 
 class SequenceNetwork(Network):
@@ -55,6 +55,10 @@ class SequenceNetwork(Network):
     def batch(self, sequences, numbers):
         """The sequences of these numbers as a `Batch`."""
         return Batch.of(sequences, numbers, self.encoder.recurrent.hidden_size)
+
+    def batches(self, sequences, numbers, at_once=256):
+        """Likewise, some of them at once."""
+        return (self.batch(sequences, numbers[some]) for some in portions(numbers.size, at_once))
 
     def forward(self, batch, keep=False, dropout_key=None):
         """Outputs (B, K) in the batch's order; without a readout (S, K), one a packed row."""
@@ -111,30 +115,26 @@ class SequenceNetwork(Network):
         self.backward(batch, d_outputs, dropout_key, bptt_steps)
         return value
 
-    def predict(self, sequences, batch_size=256):
+    def predict(self, sequences):
         """Outputs (n, K), or without a readout (S, K), ordered as the steps are stored."""
-        return self._all_rows(sequences, batch_size, self.head.output_size, self.forward)
+        return self._all_rows(sequences, self.head.output_size, self.forward)
 
-    def extract(self, sequences, batch_size=256):
+    def extract(self, sequences):
         """What the head reads, (n, F), or without a readout (S, F), ordered as the steps are stored."""
-        return self._all_rows(sequences, batch_size, self.n_features, lambda batch: self.features(batch)[0])
+        return self._all_rows(sequences, self.n_features, lambda batch: self.features(batch)[0])
 
-    def _all_rows(self, sequences, batch_size, width, rows_of):
+    def _all_rows(self, sequences, width, rows_of):
         n = len(sequences) if self.readout is not None else len(sequences.values)
         out = np.empty((n, width), self.theta.dtype)
-        for batch in self._batches(sequences, batch_size):
+        for batch in self.batches(sequences, np.arange(len(sequences))):
             out[batch.numbers if self.readout is not None else batch.rows] = rows_of(batch)
         return out
 
-    def predict_last(self, sequences, batch_size=256):
+    def predict_last(self, sequences):
         """Without a readout: the outputs (n, K) at each sequence's last step, and the recurrent states after it."""
         outputs, states = [], []
-        for batch in self._batches(sequences, batch_size):
+        for batch in self.batches(sequences, np.arange(len(sequences))):
             rows, state = self.encoder.forward(batch)
             outputs.append(self.head.forward(Last.forward(rows, batch.packing, 1)[0]))
             states.append(state)
         return np.concatenate(outputs), tuple(np.concatenate(parts, axis=1) for parts in zip(*states, strict=True))
-
-    def _batches(self, sequences, size):
-        for first in range(0, len(sequences), size):
-            yield self.batch(sequences, np.arange(first, min(first + size, len(sequences))))

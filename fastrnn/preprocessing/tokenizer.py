@@ -125,9 +125,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         vocabulary = _numbered(tokens, self.min_count, len(special), self.max_tokens)
         if not vocabulary:
             most = max(tokens.values(), default=0)
-            raise ValueError(
-                f"no token of X occurs min_count={self.min_count} times, the most frequent {most}: lower min_count"
-            )
+            raise ValueError(f"no token occurs min_count={self.min_count} times, the most frequent {most}: lower it")
         # A character seen once stands for those never seen, so that their id is trained.
         return self._know(special, split, vocabulary, _numbered(characters, 2, 2))
 
@@ -252,9 +250,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         """The ids of tokens in one sequence, as a list."""
         ids = ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 + self._L else ids
         if ids.ndim != 1 or ids.size and ids.dtype.kind not in "iu":
-            raise ValueError(
-                f"sequences[{k}] is {ids.dtype} of shape {ids.shape}, not integers (T,): pass [sequence] for one"
-            )
+            what = f"{ids.dtype} of shape {ids.shape}"
+            raise ValueError(f"sequences[{k}] is {what}, not integers (T,): pass [sequence] for one")
         for i in ids[(ids < 0) | (ids >= self.n_tokens_)]:
             raise ValueError(f"sequences[{k}] holds the id {i}; ids are 0 to {self.n_tokens_ - 1}")
         return ids.tolist()
@@ -297,9 +294,8 @@ def _check_texts(X):
     shape = getattr(X, "shape", None)
     is_listed = hasattr(X, "__len__") and not isinstance(X, (str, bytes, dict, set))
     if not is_listed or shape is not None and len(shape) != 1:
-        raise ValueError(
-            f"X is {type(X).__name__}{shape or ''}, but must be a list or 1-D array: pass [text], or one column of it"
-        )
+        what = f"{type(X).__name__}{shape or ''}"
+        raise ValueError(f"X is {what}, but must be a list or 1-D array: pass [text], or one column of it")
     texts = list(X)
     if not texts:
         raise ValueError("X is empty: it needs at least one text")

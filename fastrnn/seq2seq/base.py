@@ -6,24 +6,24 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.utils import check_consistent_length
 
-from fastrnn import threads
 from fastrnn.base import Problem, SequenceEstimator, check_finite
 from fastrnn.decoding import beam_search
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell
+from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell, portions
 from fastrnn.sequences import as_sequences, next_tokens
 from fastrnn.storage import integer
-
-SOURCES = 256
-"""Sequences decoded at once."""
 
 
 class DecodingEstimator(SequenceEstimator):
     """What estimators with a decoder share; targets are tokens unless a subclass says otherwise."""
 
     readout = None
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
+        return self._partial_fit(X, y, sample_weight)
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
@@ -77,20 +77,19 @@ class DecodingEstimator(SequenceEstimator):
 
     def _new_network(self, rng):
         encoder, width = self._new_source()
-        embedding, n_outputs = self._new_target_embedding(), self._sizes["outputs"]
+        n_outputs, embedding = self._sizes["outputs"], None
+        if self.target_embedding_dim is not None:
+            embedding = Embedding(n_outputs, self.target_embedding_dim, self.dtype)
         n_values = n_outputs - 1  # one more says that a step is the last
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         return EncoderDecoder(
-            encoder, width, embedding, n_values, n_outputs, cell, recurrent, self._attention(),
+            encoder, width, embedding, n_values, n_outputs, cell, recurrent, self.attention,
             self.dropout, self.dtype, rng,
         )  # fmt: skip
 
     def _rules(self, n_outputs):
         return {"n_target_tokens_": n_outputs - 1, "max_length_": integer(1)}
-
-    def _new_target_embedding(self):
-        return Embedding(self._sizes["outputs"], self.target_embedding_dim, self.dtype)
 
     def _objective(self, problem):
         network, inputs = self.network_, problem.inputs
@@ -127,7 +126,7 @@ class DecodingEstimator(SequenceEstimator):
         sequences, tokens, scores = self._checked(X), [], []
         if not isinstance(beam_width, Integral) or beam_width < 1:
             raise ValueError(f"beam_width must be an integer >= 1; got {beam_width!r}")
-        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+        with self._computing():
             for numbers in portions(len(sequences)):
                 source = self.network_.source(sequences, numbers)
                 found, values = self._search(source, numbers.size, beam_width)
@@ -158,8 +157,3 @@ class DecodingEstimator(SequenceEstimator):
         check_consistent_length(predicted, y)
         right = [np.array_equal(a, b) for a, b in zip(predicted, y, strict=True)]
         return float(np.average(right, weights=self._check_weights(sample_weight, len(right))))
-
-
-def portions(n):
-    """Numbers of the sources that are worked on at once."""
-    return np.split(np.arange(n), np.arange(SOURCES, n, SOURCES))

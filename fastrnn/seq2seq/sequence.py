@@ -4,7 +4,8 @@ from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import threads
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, SequenceEstimator
-from fastrnn.seq2seq.base import DecodingEstimator, portions
+from fastrnn.network.parts import portions
+from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import as_objects
 
 
@@ -103,10 +104,6 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
         """
         return self._fit(X, y, sample_weight, resume_from)
 
-    def partial_fit(self, X, y, sample_weight=None):
-        """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
-        return self._partial_fit(X, y, sample_weight)
-
     def predict(self, X, beam_width=1):
         """The target of each sequence, a 1-D object array of n arrays (M_i,) of tokens.
 
@@ -149,9 +146,6 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
                 places = self.network_.places(source, batch)
                 weights += places.split(self.network_.forward(source, batch)[1])
         return as_objects(weights)
-
-    def _attention(self):
-        return self.attention
 
     def _new_source(self):
         encoder = self._new_encoder()

@@ -6,7 +6,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastrnn import records, threads
+from fastrnn import records
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.losses import binary_cross_entropy, squared
 from fastrnn.seq2seq.base import DecodingEstimator
@@ -50,14 +50,11 @@ class VectorToSequence(DecodingEstimator):
     array([3, 2, 1])
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        **dict.fromkeys(("target_embedding_dim", "max_length"), [COUNT, None]),
-    }
+    _parameter_constraints = SHARED_CONSTRAINTS | dict.fromkeys(("target_embedding_dim", "max_length"), [COUNT, None])
 
     _shape_parameters = ("cell", "hidden_size", "num_layers", "nonlinearity", "bias", "target_embedding_dim", "dtype")
 
-    bidirectional, bptt_steps, normalize_y = False, None, True
+    bidirectional, bptt_steps, attention, normalize_y = False, None, None, True
     embedding_dim, embeddings, freeze_embeddings = None, None, False
     _is_panel = False
 
@@ -95,10 +92,6 @@ class VectorToSequence(DecodingEstimator):
             If the loss becomes NaN.
         """
         return self._fit(X, y, sample_weight, resume_from)
-
-    def partial_fit(self, X, y, sample_weight=None):
-        """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
-        return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X, beam_width=1):
         """The sequence of each vector, a 1-D object array of n arrays: (M_i,) tokens, or (M_i, K) or (M_i,) numbers.
@@ -168,19 +161,13 @@ class VectorToSequence(DecodingEstimator):
             rules = {"max_length_": rules["max_length_"], **records.scale(n_outputs - 1)}
         return {**rules, "_is_panel": False}
 
-    def _attention(self):
-        return None
-
     def _new_source(self):
         return None, self._sizes["inputs"]
-
-    def _new_target_embedding(self):
-        return None if self.target_embedding_dim is None else super()._new_target_embedding()
 
     def _numbers(self, X):
         """Each step is what the next one reads, until one of them says that it is the last."""
         n, K = len(X), self._y_mean.size
-        with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
+        with self._computing():
             step = self.network_.stepper(self.network_.encode(X))
             x, every, steps = np.zeros((n, K), X.dtype), np.arange(n), []
             lengths = np.zeros(n, np.int64)
