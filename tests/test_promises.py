@@ -282,6 +282,7 @@ print("good")
 )
 
 
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba may start one thread only, and has no layer")
 @pytest.mark.parametrize("layer", ["default", "workqueue"])
 def test_several_python_threads_at_once(layer):
     assert run_script(SEVERAL_THREADS, NUMBA_THREADING_LAYER=layer).strip() in (

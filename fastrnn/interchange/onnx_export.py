@@ -85,7 +85,7 @@ def to_onnx(estimator, path=None, *, opset=22):
     check_is_fitted(estimator, "network_")
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {opset!r}")
-    model = _model(estimator, kind, opset)
+    model = _model(estimator, kind, int(opset))
     if path is not None:
         with replacing(path) as unfinished, open(unfinished, "xb") as file:
             file.write(model.SerializeToString())
