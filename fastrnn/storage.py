@@ -115,6 +115,8 @@ def _decoded(value, tensors, depth=50):
         return codes.view(f"U{codes.shape[1]}")[:, 0]
     if "$array" in value:
         array = tensors.pop(value["$array"])
+        # bfloat16 and the like can be read where ml_dtypes has been imported, as ONNX does.
+        expect(array.dtype.kind in "biuf", f"it holds {array.dtype} numbers")
         expect(array.dtype != bool or max(array.tobytes(), default=0) < 2, "its truth values are neither 0 nor 1")
         return array
     return {key: _decoded(v, tensors, depth - 1) for key, v in value.items()}

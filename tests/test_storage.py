@@ -140,7 +140,7 @@ def changed(path, change):
         (lambda f, t: f["content"].update(again={"$array": "numbers"}), "damaged: 'numbers'"),
         (lambda f, t: t.update(text=["U32", [1, 1], b"\0\0\x11\0"]), "no characters"),
         (lambda f, t: t.update({"others.1": ["BOOL", [2], b"\1\2"]}), "neither 0 nor 1"),
-        (lambda f, t: t.update(numbers=["BF16", [2, 3], b"a" * 12]), "damaged"),
+        (lambda f, t: t.update(numbers=["BF16", [2, 3], b"a" * 12]), "damaged|it holds bfloat16 numbers"),
         (lambda f, t: f["content"]["keys"].update({"$keys": [[]] * 4}), "unhashable"),
     ],
 )
