@@ -29,6 +29,8 @@ def to_keras(estimator):
     Raises
     ------
     NotFittedError
+    TypeError
+        If it is no estimator of fastrnn.
     ValueError
         If the network has parts that Keras has no layer for.
 
@@ -65,7 +67,9 @@ def from_keras(estimator, weights, *, classes=None):
     Parameters
     ----------
     estimator : an estimator of fastrnn
-        With the model's parameters: cell="gru_reset_before" for reset_after=False, bias=False for use_bias=False.
+        With the model's parameters: cell="gru_reset_before" for reset_after=False, bias=False for use_bias=False; and
+        readout="last" if its last recurrent layer has no return_sequences=True, "max" or "mean" for global pooling,
+        which no shape tells.
     weights : list of arrays
         ``model.get_weights()`` of a model as for `to_keras`.  The activations are not among them: those of the layers
         must be the defaults, but for the `nonlinearity` of a SimpleRNN.

@@ -25,6 +25,8 @@ def to_torch(estimator, *, names=None):
     Raises
     ------
     NotFittedError
+    TypeError
+        If it is no estimator of fastrnn.
     ValueError
         If PyTorch has no such layer: cell="gru_reset_before", or nonlinearity="sigmoid".
 
@@ -63,7 +65,9 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
 
     A new estimator takes the number of features or tokens and of outputs from the weights' shapes; its parameters must
     be those of the module (cell, hidden_size, num_layers, bidirectional, bias, nonlinearity, embedding_dim, readout).
-    It is a fitted one then in every way; `partial_fit` and `warm_start` go on from these weights.
+    It is a fitted one then in every way; `partial_fit` and `warm_start` go on from these weights.  No shape tells
+    readout and nonlinearity, and others than the module's predict other things without an error: a head that reads
+    `h_n` is readout="last", which is not a classifier's default.
 
     Parameters
     ----------
@@ -126,8 +130,9 @@ def _named(shape, names, keys):
     if shape["cell"] == "gru_reset_before" or (shape["cell"], shape["nonlinearity"]) == ("rnn", "sigmoid"):
         raise ValueError("PyTorch has no layer for cell='gru_reset_before', nor for nonlinearity='sigmoid'")
     parts = {part: part for part, _ in keys}
-    prefixes = {**parts, **(names or {})}
+    is_dict = isinstance(names or {}, Mapping)
+    prefixes = {**parts, **(names or {} if is_dict else {})}
     shown = {key: ".".join(filter(None, [prefixes[key[0]], key[1]])) for key in keys}
-    if prefixes.keys() != parts.keys() or len(set(shown.values())) < len(shown):
-        raise ValueError(f"names={names}: expected a name of its own for each, or some, of {', '.join(parts)}")
+    if not is_dict or prefixes.keys() != parts.keys() or len(set(shown.values())) < len(shown):
+        raise ValueError(f"names={names!r}: expected a dict, with a name of its own for any of {', '.join(parts)}")
     return shown

@@ -20,6 +20,8 @@ KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, Seq
 
 def weights_of(estimator):
     """A fitted estimator's weights; of a regressor such that the head puts out what it predicts."""
+    if not isinstance(estimator, SequenceEstimator):
+        raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
     check_is_fitted(estimator, "network_")
     parts = records.weights(estimator.network_)
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
@@ -60,7 +62,8 @@ class Filling:
         has_characters = getattr(estimator, "character_embedding_dim", None) is not None
         if not is_known or has_characters and not self.is_fitted:
             raise ValueError(
-                f"weights alone do not make {estimator!r:.40} a fitted estimator: fit it first, max_iter=1"
+                f"weights alone do not make {estimator!r:.60} a fitted estimator: pass an instance; if it decodes, "
+                "forecasts or reads characters, fit it first, max_iter=1"
             )
         estimator._check_parameters()
         self.shape = getattr(estimator, "_shape", {n: getattr(estimator, n) for n in estimator._shape_parameters})
@@ -85,6 +88,8 @@ class Filling:
         """
         if classes is not None and not self._has_classes:
             raise ValueError(f"this {type(self.estimator).__name__} has no classes: leave classes={classes!r:.80} out")
+        # NumPy has no bfloat16.
+        given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
         arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
         sizes = self._sizes(arrays)
         faults = [self._fault(shown[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
