@@ -72,7 +72,7 @@ def test_bad_options(kind, name):
         ("tagger", {"crf": True, "class_weight": "balanced"}, "class_weight.*crf=True"),
         ("tagger_of_several", {"crf": True}, "several labels.*crf=True"),
         ("generator_of_streams", {"solver": "lbfgs"}, "solver='lbfgs'.*stateful=True"),
-        ("tagger", {"callbacks": [3]}, "callbacks must hold callables"),
+        ("tagger", {"callbacks": [3]}, "callbacks must hold callables.*set_callbacks"),
     ],
 )
 def test_options_that_exclude_each_other(kind, options, match):

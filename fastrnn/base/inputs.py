@@ -145,7 +145,7 @@ class InputChecks:
         """What can be said against the parameters before anything is known of the data."""
         self._validate_params()
         if not all(callable(callback) for callback in self.callbacks or ()):
-            raise ValueError(f"callbacks must hold callables only; got callbacks={self.callbacks}")
+            raise ValueError(f"callbacks must hold callables, scikit-learn's go to set_callbacks; got {self.callbacks}")
         if self.freeze_embeddings and self.embeddings is None:
             raise ValueError("freeze_embeddings=True needs embeddings; without them random vectors would stay so")
         if self.embeddings is not None and self.embedding_dim is None:
