@@ -54,6 +54,7 @@ def test_long_rows_in_any_order():
         assert (x == X[k][:, [2, 0]]).all()
     dates = frame.assign(t=pd.Timestamp("2020-01-01") + pd.to_timedelta(frame["t"], unit="D"))
     assert_same_bits(from_long(dates, "id", "t")[0], RAGGED)
+    assert from_long(to_long(X[:2], names=["b", 1]))[1].tolist() == ["b", 1]
 
 
 def test_nothing_of_the_caller_is_shared():
@@ -68,14 +69,19 @@ def test_nothing_of_the_caller_is_shared():
         (lambda: from_channels_first([np.zeros(3)]), r"X\[0\] has shape \(3,\); expected \(channels, steps\)"),
         (lambda: from_concatenated(np.zeros(5), [3, 3]), "lengths add up to 6, but X has 5 steps"),
         (lambda: from_concatenated(np.zeros(5), [5.0]), "lengths is float64"),
-        (lambda: from_concatenated(np.zeros(5), [5, 0]), "expected positive integers"),
-        (lambda: from_nan_padded(np.array([[1.0, np.nan, 2.0]])), r"the mask of padded\[0\] is not true first"),
+        (lambda: from_concatenated(np.zeros(5), [5, 0]), r"lengths\[1\] is 0; expected positive integers"),
+        (lambda: from_nan_padded(np.array([[1.0, np.nan, 2.0]])), r"X\[0\] has NaN before its end"),
         (lambda: from_nan_padded(np.array([[[1.0, np.nan]]])), r"X\[0\] has NaN before its end"),
-        (lambda: from_nan_padded(np.full((2, 3), np.nan)), r"lengths\[0\] is 0"),
+        (lambda: from_nan_padded(np.full((2, 3), np.nan)), r"X\[0\] has NaN .* or nothing else"),
         (lambda: from_nan_padded(np.zeros(3)), r"X has shape \(3,\)"),
+        (lambda: from_nan_padded(np.zeros((2, 0))), r"X has shape \(2, 0\)"),
         (lambda: to_long(X, names=["a"]), "names has 1 entries; expected 7"),
         (lambda: from_long(to_long(X), "id"), "the frame has no column 'id', but unique_id, ds, y0"),
+        (lambda: to_long(X[:1], columns=["y", "ds", "z"]), "columns must differ: ids='unique_id', time='ds'"),
         (lambda: from_long(to_long(X).assign(ds=0)), "unique_id 0 has the ds 0 twice"),
+        (lambda: from_long(to_long(X).assign(ds=np.nan)), "unique_id and ds must be filled"),
+        (lambda: from_long(to_long(X).replace({"unique_id": {0: None}})), "unique_id and ds must be filled"),
+        (lambda: from_long(to_long(X).assign(y1="a")), "channels .*'y1'.* must be numbers: .*columns= .*'a'"),
     ],
 )
 def test_what_does_not_go_together(call, match):

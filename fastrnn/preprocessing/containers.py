@@ -96,8 +96,10 @@ def from_concatenated(X, lengths):
     [[1, 2, 3], [4]]
     """
     X, lengths = np.asarray(X), np.asarray(lengths)
-    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 1).any():
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
         raise ValueError(f"lengths is {lengths.dtype} of shape {lengths.shape}; expected positive integers (n,)")
+    for k in np.flatnonzero(lengths < 1):
+        raise ValueError(f"lengths[{k}] is {lengths[k]}; expected positive integers")
     if lengths.sum() != len(X):
         raise ValueError(f"lengths add up to {lengths.sum()}, but X has {len(X)} steps")
     return Sequences(X, np.append(0, np.cumsum(lengths))).split(X.copy())
@@ -153,13 +155,13 @@ def from_nan_padded(X):
     [[1.0, 2.0], [3.0]]
     """
     X = np.asarray(X, np.float64)
-    if X.ndim not in (2, 3):
+    if X.ndim not in (2, 3) or not X.size:
         raise ValueError(f"X has shape {X.shape}; expected (n, T, I) or (n, T)")
-    is_padding = np.isnan(X.reshape(*X.shape[:2], -1)).all(axis=2)
-    sequences = unpad_sequences(X, ~is_padding)
+    is_step = ~np.isnan(X.reshape(*X.shape[:2], -1)).all(axis=2)
+    sequences = unpad_sequences(X, X.shape[1] - is_step[:, ::-1].argmax(axis=1))  # T of what has no step
     for k, x in enumerate(sequences):
         if np.isnan(x).any():
-            raise ValueError(f"X[{k}] has NaN before its end: remove or interpolate it")
+            raise ValueError(f"X[{k}] has NaN before its end, or nothing else: remove or interpolate it")
     return sequences
 
 
@@ -185,22 +187,28 @@ def from_long(frame, ids="unique_id", time="ds", columns=None):
     Raises
     ------
     ValueError
-        If there are no such columns, or a sequence has a time twice; the message names it.
+        If there are no such columns, ids or times are missing, channels are no numbers, or a sequence has a time twice;
+        the message names it.
     """
     frame = _with_index_as_columns(frame, ids, time)
     columns = [name for name in frame.columns if name not in (ids, time)] if columns is None else list(columns)
     for name in (ids, time, *columns):
         if name not in frame.columns:
             raise ValueError(f"the frame has no column {name!r}, but {', '.join(map(str, frame.columns))}")
-    numbers, found = _factorized(frame[ids])
+    if frame[[ids, time]].isna().to_numpy().any():
+        raise ValueError(f"the columns {ids} and {time} must be filled in every row: leave the others out")
+    numbers, found = frame[ids].factorize()
     order = np.lexsort([frame[time].to_numpy(), numbers])
     numbers, times = numbers[order], frame[time].to_numpy()[order]
     again = (np.diff(numbers) == 0) & (times[1:] == times[:-1])
     if again.any():
         k = int(again.argmax())
         raise ValueError(f"{ids} {found[numbers[k]]} has the {time} {times[k]!s} twice: keep one row")
-    values = frame[columns].to_numpy(np.float64)[order]
-    return Sequences(values, np.append(0, np.cumsum(np.bincount(numbers)))).split(values), found
+    try:
+        values = frame[columns].to_numpy(np.float64)[order]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the channels {columns} must be numbers: give those that are as columns= ({error})") from None
+    return Sequences(values, np.append(0, np.cumsum(np.bincount(numbers)))).split(values), found.to_numpy()
 
 
 def _with_index_as_columns(frame, ids, time):
@@ -229,7 +237,7 @@ def to_long(X, names=None, *, ids="unique_id", time="ds", columns=None):
     Raises
     ------
     ValueError
-        If X is no sequences of finite numbers, or names or columns are not as many.
+        If X is no sequences of finite numbers, names or columns are not as many, or two columns are named alike.
     """
     import pandas as pd
 
@@ -240,14 +248,8 @@ def to_long(X, names=None, *, ids="unique_id", time="ds", columns=None):
     for what, given, expected in (("names", names, n), ("columns", columns, I)):
         if len(given) != expected:
             raise ValueError(f"{what} has {len(given)} entries; expected {expected}")
+    if len({ids, time, *columns}) < 2 + I:
+        raise ValueError(f"the frame's columns must differ: ids={ids!r}, time={time!r}, columns={list(columns)}")
     steps = np.concatenate([np.arange(length) for length in sequences.lengths])
     index = {ids: pd.Index(names).repeat(sequences.lengths), time: steps}
     return pd.DataFrame({**index, **dict(zip(columns, sequences.values.T, strict=True))})
-
-
-def _factorized(column):
-    """Numbers of the values in order of their first appearance, and the values."""
-    values = column.to_numpy()
-    found, first, numbers = np.unique(values, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return np.argsort(order)[numbers], found[order]

@@ -220,7 +220,7 @@ def unpad_sequences(padded, lengths):
     if lengths.shape != padded.shape[:1] or lengths.dtype.kind not in "iu":
         raise ValueError(
             f"lengths is {lengths.dtype} of shape {lengths.shape}; expected integers ({len(padded)},), or a mask "
-            f"{padded.shape[:2]}, as padded is {padded.shape}"
+            f"{padded.shape[:2]} of bool, as padded is {padded.shape}"
         )
     for k in np.flatnonzero((lengths < 1) | (lengths > padded.shape[1])):
         raise ValueError(f"lengths[{k}] is {lengths[k]}; expected 1 to {padded.shape[1]}, the steps of padded")
