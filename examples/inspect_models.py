@@ -37,8 +37,7 @@ def training_curve(epochs):
     display = None
     for cell in ("rnn", "gru"):
         clf = SequenceClassifier(cell=cell, early_stopping=True, max_iter=epochs, random_state=0).fit(X, y)
-        axes = {} if display is None else {"ax": display.ax_, "score_ax": display.score_ax_}
-        display = TrainingCurveDisplay.from_estimator(clf, label=cell.upper(), **axes)
+        display = TrainingCurveDisplay.from_estimator(clf, label=cell.upper(), ax=display and display.ax_)
     return display
 
 

@@ -94,7 +94,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         Show a progress bar.
     callbacks : list of callables or None, default=None
         Called after each epoch with a `fastrnn.training.Progress`; returning True ends the
-        training.
+        training.  scikit-learn's own callbacks, which `fit` tells of a task "epoch" each, are for `set_callbacks`.
 
     Attributes
     ----------

@@ -48,9 +48,8 @@ def test_the_curve_is_that_of_the_training():
     assert display.score_line_.get_ydata().tolist() == clf.validation_scores_
     best = int(np.argmax(clf.validation_scores_))
     assert (display.best_.get_xdata(), display.best_.get_ydata()) == ([best + 1], [clf.validation_scores_[best]])
-    both = {"ax": display.ax_, "score_ax": display.score_ax_}
-    again = TrainingCurveDisplay.from_estimator(clf, label="RNN", **both)
-    assert (again.ax_, again.score_ax_, again.figure_) == (*both.values(), display.figure_)
+    again = TrainingCurveDisplay.from_estimator(clf, label="RNN", ax=display.ax_)
+    assert (again.ax_, again.score_ax_, again.figure_) == (display.ax_, display.score_ax_, display.figure_)
     assert again.line_.get_color() != display.line_.get_color()
     texts = [text.get_text() for text in again.ax_.get_legend().get_texts()]
     assert texts[:2] == ["GRU: training loss", "RNN: training loss"]

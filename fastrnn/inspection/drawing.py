@@ -10,6 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 COLOURS = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"
 """Told apart by the colour-blind too: Okabe and Ito, "Color universal design", 2008."""
+BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False}
+"""A legend that hides nothing."""
 
 
 def check_matplotlib(display):
@@ -56,12 +58,13 @@ def new_axes(display, ax=None, **options):
     return plt.subplots(layout="constrained", **options)[1] if ax is None else ax
 
 
-def name_steps(axis, n, names, what="labels"):
-    """Ticks of n steps: all of them with names, or some with their numbers."""
+def name_steps(axis, n, names=None, what="labels"):
+    """Ticks of n steps: with names, of which there may be too many for all, or some with their numbers."""
     if names is None:
-        axis.get_major_locator().set_params(integer=True)
+        axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     elif len(names) != n:
         raise ValueError(f"{what} has {len(names)} names, but there are {n} steps: give a name for each")
     else:
-        is_crowded = axis.axis_name == "x" and n * max(len(str(name)) for name in names) > 50
-        axis.set_ticks(range(n), names, rotation=90 * is_crowded)
+        is_crowded = axis.axis_name == "x" and n * max(len(str(name)) for name in names) > 35
+        shown = slice(None, None, -(-n // 40))
+        axis.set_ticks(range(n)[shown], names[shown], rotation=90 * is_crowded)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_scalar
 
 from fastrnn.frames import read_series
-from fastrnn.inspection.drawing import check_matplotlib, new_axes
+from fastrnn.inspection.drawing import check_subject, new_axes
 
 COVERAGES = 0.5, 0.8, 0.95
 """Shown of a forecaster that knows any interval."""
@@ -97,7 +97,7 @@ class ForecastDisplay:
             As from its `predict` and `predict_interval`; if there is no such series or channel; or if y does not follow
             the history.
         """
-        check_matplotlib(cls.__name__)
+        check_subject(cls.__name__, forecaster, hasattr(forecaster, "predict_interval"), "a SequenceForecaster")
         given = {"history": history, "future": future, "past": past, "static": static}
         panel, horizon = forecaster._given(horizon, history, past, future, static)
         form = panel.form

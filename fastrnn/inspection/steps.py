@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.inspection.drawing import COLOURS, check_subject, name_steps, new_axes, one_sequence, opened
+from fastrnn.inspection.drawing import BESIDE, COLOURS, check_subject, name_steps, new_axes, one_sequence, opened
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
 from fastrnn.network.parts import Batch
@@ -122,6 +122,7 @@ class GateActivationsDisplay:
                 self.images_[name] = self.axes_[name].imshow(drawn.T, aspect="auto", interpolation="nearest", **scale)
                 self.axes_[name].set_title(TITLES[name], loc="left", fontsize="medium")
                 self.axes_[name].set_ylabel("unit")
+                name_steps(self.axes_[name].yaxis, drawn.shape[1])
             if of_group := [ax for name, ax in self.axes_.items() if name in group]:
                 self.figure_.colorbar(of_group[0].images[0], ax=of_group, label=label, aspect=12 * len(of_group))
         name_steps(axes[-1].xaxis, len(shown["h"]), self.labels)
@@ -351,14 +352,15 @@ class ProbabilitiesDisplay:
         self.figure_, self.lines_, self.other_line_ = ax.figure, {}, None
         for n, k in enumerate(shown):
             true, name = np.flatnonzero(truth[:, k]), str(self.classes[k]) + " (dots: true)" * int(truth[:, k].any())
-            style = {"color": COLOURS[n % 7], "ls": ["-", "--", ":"][n // 7 % 3], "ms": 5, "label": name}
-            marked = {"marker": "o" if true.size else "", "markevery": true.tolist()}
+            style = {"color": COLOURS[n % 7], "ls": ["-", "--", ":"][n // 7 % 3], "ms": 5 if len(steps) < 100 else 2}
+            marked = {"marker": "o" if true.size else "." if len(steps) == 1 else "", "label": name}
+            marked["markevery"] = true.tolist() or None
             (self.lines_[self.classes[k]],) = ax.plot(steps, said[:, k], **style, **marked)
         if others.size and np.allclose(said.sum(axis=1), 1):  # several labels a step have no sum to speak of
             (self.other_line_,) = ax.plot(steps, said[:, others].sum(axis=1), color="0.6", label="all others")
         name_steps(ax.xaxis, len(steps), self.labels)
         ax.set(xlabel="step", ylabel="probability", ylim=(-0.03, 1.03))
-        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        ax.legend(ncols=1 + len(shown) // 15, **BESIDE)
         return self
 
 

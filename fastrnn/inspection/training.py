@@ -4,9 +4,11 @@ from itertools import zip_longest
 
 import numpy as np
 
-from fastrnn.inspection.drawing import COLOURS, check_subject, new_axes, opened
+from fastrnn.inspection.drawing import BESIDE, COLOURS, check_subject, name_steps, new_axes, opened
 from fastrnn.layers.stack import Level
 from fastrnn.sequences import regular_packing
+
+SCORES = "validation score"
 
 
 class TrainingCurveDisplay:
@@ -44,24 +46,24 @@ class TrainingCurveDisplay:
     >>> display.line_.get_xdata().tolist(), display.score_ax_.get_ylabel()
     ([1, 2, 3, 4, 5], 'validation score')
 
-    Another beside it, in the same axes:
+    Another beside it:
 
     >>> rnn = SequenceClassifier(cell="rnn", max_iter=5, early_stopping=True, random_state=0).fit(X, y)
-    >>> display = TrainingCurveDisplay.from_estimator(rnn, label="RNN", ax=display.ax_, score_ax=display.score_ax_)
+    >>> display = TrainingCurveDisplay.from_estimator(rnn, label="RNN", ax=display.ax_)
     """
 
     def __init__(self, *, losses, scores=None, label=None):
         self.losses, self.scores, self.label = losses, scores, label
 
     @classmethod
-    def from_estimator(cls, estimator, *, label=None, ax=None, score_ax=None):
+    def from_estimator(cls, estimator, *, label=None, ax=None):
         """Draw the training of a fitted estimator.
 
         Parameters
         ----------
         estimator
             With `loss_curve_`, and perhaps `validation_scores_`.
-        label, ax, score_ax
+        label, ax
             As for the class, and for `plot`.
 
         Returns
@@ -80,17 +82,15 @@ class TrainingCurveDisplay:
         losses = getattr(estimator, "loss_curve_", None)
         check_subject(cls.__name__, estimator, losses is not None, "an estimator with a loss_curve_")
         scores = getattr(estimator, "validation_scores_", None)
-        return cls(losses=losses, scores=scores, label=label).plot(ax, score_ax)
+        return cls(losses=losses, scores=scores, label=label).plot(ax)
 
-    def plot(self, ax=None, score_ax=None):
+    def plot(self, ax=None):
         """Draw it.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to draw; by default in a new figure.
-        score_ax : Axes, optional
-            Where to draw the scores; by default a new one on `ax`.
+            Where to draw; by default in a new figure.  Other models may be there.
 
         Returns
         -------
@@ -102,23 +102,30 @@ class TrainingCurveDisplay:
             Without matplotlib.
         """
         self.ax_ = ax = new_axes(self, ax)
-        self.figure_, self.score_ax_, self.score_line_, self.best_ = ax.figure, score_ax, None, None
+        self.figure_, self.score_ax_, self.score_line_, self.best_ = ax.figure, _score_axes(ax), None, None
         colour, whose = COLOURS[len(ax.lines) % len(COLOURS)], f"{self.label}: " if self.label else ""
         epochs, scores = np.arange(1, len(self.losses) + 1), [] if self.scores is None else self.scores
-        (self.line_,) = ax.plot(epochs, self.losses, color=colour, label=f"{whose}training loss")
+        style = {"color": colour, "marker": "." if len(epochs) == 1 else ""}
+        (self.line_,) = ax.plot(epochs, self.losses, label=f"{whose}training loss", **style)
         every = np.concatenate([line.get_ydata() for line in ax.lines])
         ax.set(xlabel="epoch", ylabel="training loss", yscale="log" if 0 < 10 * min(every) <= max(every) else "linear")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        name_steps(ax.xaxis, len(epochs))
         if len(scores):
-            self.score_ax_, best = score_ax or ax.twinx(), int(np.argmax(scores))
+            self.score_ax_, best = self.score_ax_ or ax.twinx(), int(np.argmax(scores))
             style = {"color": colour, "label": f"{whose}score, best in epoch {best + 1}"}
             (self.score_line_,) = self.score_ax_.plot(epochs, scores, "--", **style)
             (self.best_,) = self.score_ax_.plot(best + 1, scores[best], "*", color=colour, ms=12, clip_on=False)
-            self.score_ax_.set_ylabel("validation score")
+            self.score_ax_.set_ylabel(SCORES)
         # Above, where it hides nothing: each axes knows of its own lines only.
         handles = [line for each in (ax, self.score_ax_) if each for line in each.get_legend_handles_labels()[0]]
         ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
         return self
+
+
+def _score_axes(ax):
+    """Those that an earlier model has on the right of `ax`, or None."""
+    places = {other.get_position().bounds: other for other in ax.figure.axes if other.get_ylabel() == SCORES}
+    return places.get(ax.get_position().bounds)
 
 
 class GradientFlowDisplay:
@@ -133,6 +140,8 @@ class GradientFlowDisplay:
     norms : dict of str to array (T,)
         By the name of a state, with PyTorch's suffix for level and direction, "h_l0" or "c_l1_reverse": the norm so
         many steps before the last one that the direction reads.
+    label : str, optional
+        The model's name, for the legend.
 
     Attributes
     ----------
@@ -157,11 +166,11 @@ class GradientFlowDisplay:
     True
     """
 
-    def __init__(self, *, norms):
-        self.norms = norms
+    def __init__(self, *, norms, label=None):
+        self.norms, self.label = norms, label
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, ax=None):
+    def from_estimator(cls, estimator, X, y=None, *, label=None, ax=None):
         """Draw the gradients that a fitted estimator's loss sends back.
 
         The gradient of each sequence's part of the loss is taken in h after each step, all that follows from it
@@ -176,8 +185,8 @@ class GradientFlowDisplay:
             Of the last its encoder; a generator must not be stateful.  To see a network before training, fit it with a
             learning rate of almost nothing.
         X, y : as for its `fit`
-        ax : matplotlib Axes, optional
-            Where to draw; by default in a new figure.
+        label, ax
+            As for the class, and for `plot`.
 
         Returns
         -------
@@ -196,7 +205,7 @@ class GradientFlowDisplay:
         for name in sorted(found[0], key=lambda name: name[1:]):
             padded = [*zip_longest(*(of_one[name] for of_one in found), fillvalue=np.nan)]
             norms[name] = np.nanmean(padded, axis=1)
-        return cls(norms=norms).plot(ax)
+        return cls(norms=norms, label=label).plot(ax)
 
     def plot(self, ax=None):
         """Draw it.
@@ -216,14 +225,16 @@ class GradientFlowDisplay:
         """
         self.ax_ = ax = new_axes(self, ax)
         self.figure_, self.lines_ = ax.figure, {}
-        places = sorted({name[1:] for name in self.norms})
+        places, whose = sorted({name[1:] for name in self.norms}), f"{self.label}: " if self.label else ""
+        before = len({line.get_color() for line in ax.lines})
         for name, norms in self.norms.items():
-            style = {"color": COLOURS[places.index(name[1:]) % len(COLOURS)], "ls": {"h": "-", "c": "--"}[name[0]]}
+            colour = COLOURS[(before + places.index(name[1:])) % len(COLOURS)]
+            style = {"color": colour, "ls": {"h": "-", "c": "--"}[name[0]], "marker": "." if len(norms) == 1 else ""}
             seen = np.where(np.array(norms) > 0, norms, np.nan)  # zero has no place on this axis
-            (self.lines_[name],) = ax.semilogy(seen, label=name, **style)
+            (self.lines_[name],) = ax.semilogy(seen, label=whose + name, **style)
         ax.set(xlabel="steps before the end", ylabel="mean norm of d loss / d state")
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.legend()
+        name_steps(ax.xaxis, len(norms))
+        ax.legend(**({} if len(ax.lines) <= 4 else BESIDE))
         return self
 
 
