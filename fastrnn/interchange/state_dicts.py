@@ -38,8 +38,8 @@ def to_torch(estimator, *, names=None):
     -----
     The module puts out what the head does: of a `SequenceRegressor` the prediction, its target's mean and scale being
     folded into the head; of a classifier of two classes the log-odds of the second, of more classes logits.  Readouts
-    have no weights, and are for the module to compute: "last" is the last state of both directions, `h_n`.  Of a `SequenceForecaster` it is the network
-    alone, without trend, season and scale.
+    have no weights, and are for the module to compute: "last" is the last state of both directions, `h_n`.  Of a
+    `SequenceForecaster` it is the network alone, without trend, season and scale.
 
     Examples
     --------
