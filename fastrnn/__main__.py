@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from fastrnn import SequenceForecaster, __version__
-from fastrnn.frames import ADVICE, _inferred
+from fastrnn.frames import ADVICE
+from fastrnn.frames.calendar import inferred
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.inspection.drawing import check_matplotlib
 from fastrnn.storage import replacing
@@ -272,7 +273,7 @@ def _in_order(y, args):
     if args.missing == "error" and args.freq is None or y["ds"].dtype.kind != "M":
         return y
     groups = y.groupby("unique_id", sort=False)
-    freq = args.freq or _inferred(pd.DatetimeIndex(groups.get_group(groups.size().idxmax())["ds"]))
+    freq = args.freq or inferred(pd.DatetimeIndex(groups.get_group(groups.size().idxmax())["ds"]))
     if freq is None:
         raise ValueError("the dates show no frequency: pass --freq, such as D or MS")
     return pd.concat([_on_grid(part, freq) for _, part in groups], ignore_index=True)

@@ -114,7 +114,7 @@ def test_a_file_is_read_in_one_sitting(path):
 
 
 def test_the_package_stays_small():
-    assert sum(map(code_lines, FILES)) < 9000
+    assert sum(map(code_lines, FILES)) < 12000
 
 
 def test_no_file_is_a_place_for_leftovers():

@@ -1,0 +1,10 @@
+"""Time series as people have them, in arrays or pandas objects: read once, and forecasts given back in kind.
+
+pandas is optional, and imported only where one of its objects came in.
+"""
+
+from fastrnn.frames.calendar import ADVICE
+from fastrnn.frames.form import Form
+from fastrnn.frames.reading import read_covariates, read_series
+
+__all__ = ["ADVICE", "Form", "read_covariates", "read_series"]

@@ -1,0 +1,185 @@
+"""What came in as time series, and how forecasts are given back in kind."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fastrnn.frames.calendar import CYCLES, DAY, as_index, cycles, stamp_text, wall
+
+
+@dataclass(eq=False)
+class Form:
+    """What series came in, and when they end: all that it takes to give forecasts back in the same kind of container.
+
+    Attributes
+    ----------
+    kind : {"array", "list", "series", "frame", "long"}
+        Of one array, a list of them, pandas Series, wide DataFrames, or one DataFrame in long form.
+    n_series, n_channels : int
+    is_many, is_flat : bool
+        Whether there may be many series, a list or a long DataFrame; whether they have no axis for channels.
+    columns, ids : tuple of str or int
+        The channels of DataFrames, or the names (or None) of Series; the series of a long DataFrame.
+    dtype, freq : str or None
+        Of the timestamps, as pandas writes them; freq is None for integers, both are for arrays.
+    step : int
+        How far apart timestamps are in units of their dtype; 0 if that varies, as for months.
+    ends : ndarray (n_series,) of int64, or None
+        The last timestamps.
+    """
+
+    kind: str
+    n_series: int = 1
+    n_channels: int = 1
+    is_many: bool = False
+    is_flat: bool = True
+    columns: tuple = ()
+    ids: tuple = ()
+    dtype: str | None = None
+    freq: str | None = None
+    step: int = 0
+    ends: np.ndarray | None = None
+
+    def who(self, name, k):
+        """What messages call series k of `name`."""
+        if self.ids:
+            return f"{name} of unique_id {self.ids[k]!r}"
+        return f"{name}[{k}]" if self.is_many else name
+
+    def ahead(self, horizon):
+        """The next timestamps of all series, one series after the other: a pandas Index (n_series * horizon,)."""
+        series = np.repeat(np.arange(self.n_series), horizon)
+        return as_index(self._stamps(series, np.tile(np.arange(horizon) + 1, self.n_series)), self.dtype)
+
+    def extended(self, lengths):
+        """The form of the same series `lengths` (n_series,) steps later."""
+        if self.ends is None:
+            return self
+        return replace(self, ends=self._stamps(np.arange(self.n_series), np.asarray(lengths)))
+
+    def follows(self, other, lengths, *, name="y"):
+        """Check that series of another form, which have `lengths` (n_series,) steps, go on where these end.
+
+        Of arrays only the numbers of series and channels can be compared.
+
+        Raises
+        ------
+        ValueError
+            If they are others, or begin earlier or later than one step after these.
+        """
+        what = ["n_series", "n_channels"]
+        if not {self.kind, other.kind} <= {"array", "list"}:
+            what += ["kind", "ids", "freq"] + ["columns"] * (self.kind == "frame")
+        for key in what:
+            mine, its = getattr(self, key), getattr(other, key)
+            if mine != its:
+                raise ValueError(f"{name} has {key} {its!r:.80}; expected {mine!r:.80}, as in what it goes on from")
+        if self.ends is not None:
+            first = other.extended(1 - np.asarray(lengths))
+            first.check_ends(self.extended(np.ones(self.n_series, int)), name, "begins")
+
+    def check_ends(self, expected, name, verb="ends"):
+        """Check that the last timestamps are those of another form."""
+        mine, its = as_index(self.ends, self.dtype), as_index(expected.ends, expected.dtype)
+        if (mine != its).any():
+            k = int(np.argmax(mine != its))
+            raise ValueError(f"{self.who(name, k)} {verb} at {stamp_text(mine[k])}; expected {stamp_text(its[k])}")
+
+    def container(self, values, columns=None):
+        """Forecasts in the kind of container that the series came in, with the timestamps that come next.
+
+        Parameters
+        ----------
+        values : ndarray (n_series, h, n_channels, K)
+        columns : list of K labels, optional
+            Quantile levels, "lower" and "upper", numbers of paths.  Without it K is 1: points.
+
+        Returns
+        -------
+        ndarray, Series, DataFrame or list of them
+            Arrays have the axes of `values`, without that of series for one, that of channels for flat
+            ones, and the last for points.  Labels become columns, below each channel of a DataFrame.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastrnn.frames import read_series
+        >>> series, form = read_series([5, 6, 7, 8])
+        >>> form.container(np.array([9.0, 10.0]).reshape(1, 2, 1, 1))
+        array([ 9., 10.])
+        >>> form.container(np.zeros((1, 2, 1, 3)), columns=[0.1, 0.5, 0.9]).shape
+        (2, 3)
+        """
+        n, h, C, K = values.shape
+        if self.kind in ("array", "list"):
+            shape = (n,) * self.is_many + (h,) + (C,) * (not self.is_flat) + (K,) * (columns is not None)
+            return values.reshape(shape)
+        import pandas as pd
+
+        index = self.ahead(h)
+        if self.kind == "long":
+            frame = pd.DataFrame({"unique_id": pd.Index(self.ids).repeat(h), "ds": index})
+            frame[["y"] if columns is None else list(columns)] = values.reshape(n * h, K)
+            return frame
+        found = [self._frame(k, values[k], index[k * h : (k + 1) * h], columns) for k in range(n)]
+        return found if self.is_many else found[0]
+
+    def _frame(self, k, values, index, columns):
+        """A Series or wide DataFrame of the values (h, C, K) for series k."""
+        import pandas as pd
+
+        # Of many series that would take longer than all else.
+        if self.freq and self.dtype.startswith("datetime") and not self.is_many:
+            index.freq = self.freq
+        if self.kind == "series" and columns is None:
+            return pd.Series(values[:, 0, 0], index, name=self.columns[k])
+        if self.kind == "frame":
+            columns = self.columns if columns is None else pd.MultiIndex.from_product([self.columns, columns])
+        return pd.DataFrame(values.reshape(len(index), -1), index, columns)
+
+    def calendar(self, lengths):
+        """Sine and cosine of where in the day, week and year each step lies.
+
+        Parameters
+        ----------
+        lengths : array (n_series,)
+            How many steps up to its end each series has.
+
+        Returns
+        -------
+        ndarray (sum of lengths, len(calendar_names))
+        """
+        import pandas as pd
+
+        first, lengths = self._first_cycle(), np.asarray(lengths)
+        series = np.repeat(np.arange(self.n_series), lengths)
+        counts = np.arange(series.size) + 1 - np.repeat(np.cumsum(lengths), lengths)
+        # Many series share their timestamps.
+        numbers, stamps = pd.factorize(self._stamps(series, counts))
+        angles = 2 * np.pi * cycles(wall(stamps, self.dtype))[:, first:]
+        return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(angles), -1)[numbers]
+
+    @property
+    def calendar_names(self):
+        """The columns of `calendar`."""
+        return [f"{cycle}_{wave}" for cycle in CYCLES[self._first_cycle() :] for wave in ("sin", "cos")]
+
+    def _first_cycle(self):
+        """Cycles no longer than a step are left out, but for the year."""
+        if self.freq is None:
+            raise ValueError("calendar=True needs a DatetimeIndex or PeriodIndex (or ds as timestamps)")
+        # The shortest of some steps: those of business days and hours vary.
+        step = np.diff(wall(self._stamps(np.zeros(9, int), np.arange(9)), self.dtype)).min()
+        return int(step >= DAY) + int(step >= 7 * DAY)
+
+    def _stamps(self, series, counts):
+        """The timestamps `counts` (m,) steps after the ends of `series` (m,), as integers."""
+        if self.step:
+            return self.ends[series] + self.step * counts
+        import pandas as pd
+
+        ends = as_index(self.ends, self.dtype)
+        reach, options = int(np.abs(counts).max()) + 1, {"freq": self.freq, "unit": ends.unit}
+        first = pd.date_range(end=ends.min(), periods=reach, **options)[0]
+        grid = pd.date_range(first, pd.date_range(ends.max(), periods=reach, **options)[-1], **options)
+        return grid.asi8[grid.get_indexer(ends)[series] + counts]
