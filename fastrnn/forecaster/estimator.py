@@ -10,25 +10,13 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS
 from fastrnn.forecaster import conformal
-from fastrnn.forecaster.backtest import (
-    OF_QUANTILES,
-    POINT,
-    Backtest,
-    answers,
-    cut_up,
-    first_cut_offs,
-    in_portions,
-    judged,
-    refitted,
-)
-from fastrnn.forecaster.learning import Learning
+from fastrnn.forecaster.backtest import Judged
+from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
-from fastrnn.frames import read_series
 from fastrnn.likelihoods import LIKELIHOODS
-from fastrnn.metrics import mase
 
 
-class SequenceForecaster(Learning):
+class SequenceForecaster(Judged):
     """Forecast time series, one or a million, with a recurrent network.
 
     A forecast is the sum of three parts: a base, the last season or the last value; what a linear regression on the
@@ -209,7 +197,7 @@ class SequenceForecaster(Learning):
 
     # ----------------------------------------------------------------------------------- training
 
-    def fit(self, y, past=None, future=None, static=None, *, resume_from=None):
+    def fit(self, y, *by_place, past=None, future=None, static=None, resume_from=None):
         """Train.
 
         Parameters
@@ -217,6 +205,8 @@ class SequenceForecaster(Learning):
         y : array (T,) or (T, C), pandas Series or DataFrame, or list of such
             The past of one series, of C channels, or of many.  A DataFrame has a DatetimeIndex or PeriodIndex and a
             column a channel, or it is long: the columns unique_id, ds and y, a row for each step of each series.
+        *by_place : None
+            Covariates go by keyword.
         past : like y, optional
             Covariates (T, P) that are known up to the last step: for each series as many steps as it has.
         future : like y, optional
@@ -232,12 +222,21 @@ class SequenceForecaster(Learning):
 
         Raises
         ------
+        TypeError
+            If more than y comes by place, as by the habit of ``fit(X, y)``.
         ValueError
             For input of a wrong kind, NaN, series that are too short, and timestamps that are not in order, occur
             twice or have gaps; before any training, and the message names the series.
         DivergenceError
             If the loss becomes NaN.
+
+        Warns
+        -----
+        UserWarning
+            If series are too short for the season and lags that were chosen for most: they are forecast as if their
+            past had been like their first season, and nothing is learned from them.
         """
+        check_by_place("fit", by_place)
         self._fit(y if isinstance(y, Panel) else (y, past, future, static), None, None, resume_from)
         if self.calibration:
             self._calibrate(self.calibration, y if isinstance(y, Panel) else None)
@@ -250,7 +249,7 @@ class SequenceForecaster(Learning):
 
     # --------------------------------------------------------------------------------- forecasts
 
-    def predict(self, horizon=None, history=None, future=None, *, past=None, static=None):
+    def predict(self, horizon=None, history=None, *, future=None, past=None, static=None):
         """Forecast the next steps: medians, or means under loss="squared_error".
 
         Parameters
@@ -282,11 +281,7 @@ class SequenceForecaster(Learning):
         panel, horizon = self._given(horizon, history, past, future, static)
         return panel.form.container(self._points(panel, horizon)[..., np.newaxis])
 
-    def _points(self, panel, horizon):
-        with self._computing():
-            return self._model.points(panel, horizon)
-
-    def predict_quantiles(self, quantiles=None, horizon=None, history=None, future=None, *, past=None, static=None):
+    def predict_quantiles(self, quantiles=None, horizon=None, history=None, *, future=None, past=None, static=None):
         """Forecast quantiles.
 
         Parameters
@@ -313,7 +308,7 @@ class SequenceForecaster(Learning):
             values = self._model.quantiles(panel, horizon, levels, self._seed)
         return panel.form.container(values, levels.tolist())
 
-    def predict_interval(self, coverage=0.8, horizon=None, history=None, future=None, *, past=None, static=None):
+    def predict_interval(self, coverage=0.8, horizon=None, history=None, *, future=None, past=None, static=None):
         """Forecast intervals that hold what comes with the probability `coverage`.
 
         Parameters
@@ -345,7 +340,7 @@ class SequenceForecaster(Learning):
             values = self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)
         return panel.form.container(values, ["lower", "upper"])
 
-    def sample_paths(self, n_paths=100, horizon=None, history=None, future=None, *, static=None, random_state=None):
+    def sample_paths(self, n_paths=100, horizon=None, history=None, *, future=None, static=None, random_state=None):
         """Draw what may come: each step from those drawn before it.
 
         Parameters
@@ -377,45 +372,15 @@ class SequenceForecaster(Learning):
             return values
         return np.moveaxis(values, -1, int(panel.form.is_many))
 
-    def score(self, y, future=None):
-        """The negative mean absolute scaled error of the forecast against what came, so that larger is better.
-
-        Parameters
-        ----------
-        y : like y of `fit`
-            What came after the series of the fit (and of `update`): as scikit-learn's searches split one series by
-            TimeSeriesSplit.  A list they would split by its series.
-        future : as for `predict`
-
-        Returns
-        -------
-        float
-            See `fastrnn.metrics.mase`; its scale is that of the season.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            Before `fit`; if y does not follow, or holds NaN; or if a past that does not change gives no scale.
-        """
-        check_is_fitted(self, "network_")
-        before = self._stored()
-        came, form = read_series(y, missing=self.missing, form=before.form)
-        before.form.follows(form, came.lengths)
-        horizon = int(came.lengths[0])
-        if (came.lengths != horizon).any():
-            raise ValueError(f"y has series of {np.unique(came.lengths).tolist()} steps; expected one number of them")
-        panel, _ = self._given(horizon, None, None, future, None)
-        forecasts = self._points(panel, horizon)
-        actual = came.values.reshape(forecasts.shape)
-        return -mase(actual, forecasts, y_train=list(before.series), season=self._lens["lags"][0])
-
-    def update(self, y_new, past=None, future=None):
+    def update(self, y_new, *by_place, past=None, future=None):
         """Take in what has come since: the next forecasts go on from there.  The weights stay as they are.
 
         Parameters
         ----------
         y_new : like y of `fit`
             New steps of each series.
+        *by_place : None
+            Covariates go by keyword.
         past, future : like y_new, if the fit had them
 
         Returns
@@ -426,7 +391,10 @@ class SequenceForecaster(Learning):
         ------
         NotFittedError, ValueError
             Before `fit`; if y_new does not follow what there is.
+        TypeError
+            If more than y_new comes by place.
         """
+        check_by_place("update", by_place)
         check_is_fitted(self, "network_")
         before = self._stored()
         new = Panel.read(
@@ -435,63 +403,3 @@ class SequenceForecaster(Learning):
         self._check_like_fit(new, "y_new", ("past", "future"))
         self._history = before.followed(new).tree()
         return self
-
-    def backtest(
-        self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
-        future=None, static=None,
-    ):  # fmt: skip
-        """Forecast at many points of the past, and compare with what came and with the simplest forecasts.
-
-        Parameters
-        ----------
-        y : like y of `fit`, optional
-            By default the series of the fit with what `update` has added.
-        initial : int, optional
-            Steps known at the first cut-off.  By default as many as the fit has seen, if y goes on from there; with
-            `refit` half of each series.
-        step : int, default=1
-            From one cut-off to the next.
-        horizon : int, optional
-            As for `predict`.
-        metrics : str, callable, or list of such
-            Of "mase", "rmsse", "smape", "mae", "rmse", "mean_quantile_loss" and "coverage" (between the outermost
-            quantiles); or functions of (y_true, y_pred), both (m, horizon, C).
-        refit : bool or int, default=False
-            False forecasts at all cut-offs at once with the model as it is; True fits a clone anew at each cut-off, a
-            number at each so many.
-        past, future, static : as for `fit`
-            Covering all of y.
-
-        Returns
-        -------
-        Backtest
-            With `scores`, `forecasts`, `actual`, `series` and `cutoffs`; printed, it is a table.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            Before `fit`; for input of a wrong kind, or if nothing is left to judge by.
-
-        Warns
-        -----
-        UserWarning
-            If without `refit` forecasts are judged by what the fit has seen.
-        """
-        check_is_fitted(self, "network_")
-        check_scalar(step, "step", Integral, min_val=1)
-        horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
-        known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
-        for unknown in (name for name in metrics if not (callable(name) or name in known)):
-            names = ", ".join(known)
-            raise ValueError(f"metrics holds {unknown!r}; expected some of {names}, or functions (y_true, y_pred)")
-        panel = self._past(y, past, future, static)
-        firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
-        cut = cut_up(panel, firsts, step, horizon, self._model)
-        levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
-        forecast = partial(answers, horizon=horizon, levels=levels, seed=self._seed)
-        with self._computing():
-            found = refitted(cut, self, refit, forecast) if refit else in_portions(cut, partial(forecast, self._model))
-        points, quantiles = found[..., 0], found[..., 1:]
-        scores = judged(cut, {type(self).__name__: points, **cut.simplest()}, quantiles, levels, metrics)
-        flat = (slice(None), slice(None), *[0] * panel.form.is_flat)
-        return Backtest(cut.numbers, cut.ends, points[flat], cut.actual()[flat], scores)

@@ -1,10 +1,10 @@
 """Seasons that series show: of what clocks and calendars have, if they have timestamps, or of any length.
 
-What is looked at are changes: of the means of k steps from those of the k steps before, for k = 1, 2, 4, ...  Trends and
-the levels of random walks are gone from them, and a season that is long and smooth, of which single steps show nothing
-but noise, stands out where k is about a quarter of it.  A season is seen by analysis of variance: a profile of so many
-steps says more of the changes than one of noise would (Buys Ballot 1847; the F test of Fisher 1925, with the degrees of
-freedom that changes over k steps leave, n / (k + 1/2)).
+What is looked at are changes: of the means of k steps from those of the k before, for k = 1, 2, 4, ...  Trends and the
+levels of random walks are gone from them, and a season that is long and smooth, of which single steps show nothing but
+noise, stands out where k is about a quarter of it.  A season is seen by analysis of variance (Buys Ballot 1847; Fisher
+1925): a profile of so many steps says more of the changes than it would of noise, with the degrees of freedom that
+changes over k steps leave of n, n / (k + 1/2).
 """
 
 import numpy as np

@@ -42,6 +42,15 @@ def cycles(times):
     return np.column_stack([(times - days) / DAY, weekdays / 7, (days - begins) / (ends - begins)])
 
 
+def cycle_lengths(times):
+    """How many of consecutive times (m,) a minute, an hour, a day, a week and a year hold, where that is more than one.
+
+    Counted, not computed: a day of opening hours or a week of business days has fewer.
+    """
+    groups = [np.unique(times.astype(f"M8[{unit}]"), return_counts=True)[1][1:-1] for unit in "mhDWY"]
+    return tuple(dict.fromkeys(n for n in (int(np.median(counts)) for counts in groups if counts.size) if n > 1))
+
+
 def inferred(index):
     """The frequency of a regular index, or else of a part of it, so that errors can tell what is missing."""
     edges = [np.arange(n + 1) * len(index) // n for n in (1, 2, 4, 8)]
