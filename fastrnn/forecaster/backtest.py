@@ -245,7 +245,7 @@ class Judged(Learning):
         TypeError
             If more than y comes by place.
         """
-        check_by_place("score", by_place)
+        check_by_place("score", by_place, "future=")
         check_is_fitted(self, "network_")
         before = self._stored()
         came, form = read_series(y, missing=self.missing, form=before.form)

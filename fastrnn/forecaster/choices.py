@@ -69,7 +69,7 @@ def _seasons(forecaster, panel, most):
 
 def asked_for(lens, parameters):
     """The part of a `Lens` that parameters, by name, have asked for: every series must be long enough for it."""
-    lags = (1,) if isinstance(parameters["season"], str) else lens.lags
+    lags = [1] if isinstance(parameters["season"], str) else lens.lags
     return replace(lens, lags=lags, reach=1 if parameters["linear_lags"] == "auto" else lens.reach)
 
 

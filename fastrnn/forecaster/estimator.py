@@ -26,13 +26,14 @@ class SequenceForecaster(Judged):
     Parameters
     ----------
     horizon : int or None, default=None
-        Steps to forecast.  None is two seasons, or 12 without one, at most a third of the shortest series.
+        Steps to forecast.  None is two seasons, or 12 without one, at most a third of what most series have.
     context : int, "auto" or None, default="auto"
         Steps that the network reads before a forecast, in training as well; None reads all.  "auto" is three times the
         longest season, and 128 at least.
     season : int, list of int, "auto" or None, default="auto"
-        Steps of a season, such as 12 for months of a year; of several the first is that of the base.  "auto" finds one
-        by the autocorrelation of the longest series' differences, if there is one.
+        Steps of a season, such as 12 for months of a year; of several the first is that of the base.  "auto" takes
+        those that half of the series show, the longer ones: by timestamps an hour, a day, a week or a year of them (24
+        and 168 hours, 7 days, 52 weeks), or else one of 2 to 400 steps, of which there are three.
     difference : bool or "auto", default="auto"
         Whether forecasts start from the last value; "auto" if not from the last season.
     seasonal_difference : bool or "auto", default="auto"
@@ -46,7 +47,7 @@ class SequenceForecaster(Judged):
         square, the median of their absolute values, or 1 (for series that are scaled already).
     linear_lags : int or "auto", default="auto"
         Last values that the linear regression reads; 0 for none.  "auto" is three times the longest season (up to 400,
-        or one season), 36 without a season, and at most half of what the shortest series has beside the horizon.
+        or one season), 36 without a season, and at most half of what most series have beside the horizon.
     strategy : {"direct", "recursive"}, default="direct"
         "direct" forecasts all steps at once (Wen et al. 2017), "recursive" each from those before, by which paths can
         be drawn (Salinas et al. 2020).
@@ -236,7 +237,7 @@ class SequenceForecaster(Judged):
             If series are too short for the season and lags that were chosen for most: they are forecast as if their
             past had been like their first season, and nothing is learned from them.
         """
-        check_by_place("fit", by_place)
+        check_by_place("fit", by_place, "past=, future= (what is known ahead) or static=")
         self._fit(y if isinstance(y, Panel) else (y, past, future, static), None, None, resume_from)
         if self.calibration:
             self._calibrate(self.calibration, y if isinstance(y, Panel) else None)
@@ -294,7 +295,8 @@ class SequenceForecaster(Judged):
         Returns
         -------
         As `predict`, with a last axis (Q,); of a pandas Series a DataFrame with a column a quantile
-            They never cross.  Of a recursive model they are read from 200 drawn paths, for which
+            They never cross, nor come nearer to the median than a season before (see `predict_interval`).  Of a
+            recursive model they are read from 200 drawn paths, for which
             random_state=None is 0.
 
         Raises
@@ -328,6 +330,11 @@ class SequenceForecaster(Judged):
 
         Notes
         -----
+        Intervals never get narrower from a step to that a season later; without a season, from a step to the next.  (Of
+        series whose logarithms are forecast that is meant of these.)  Steps of one season are left as they are: it may
+        say that some are surer than others.  For that, quantiles that come nearer to the median than a season before
+        keep the distance they had there, and calibration takes the larger error.  Point forecasts are not changed.
+
         Without `calibration` they go from the quantile (1 - coverage) / 2 to 1 minus it.  With it they are
         split-conformal (Vovk et al. 2005; Lei et al. 2018) round the point forecast, for any loss: from m errors of
         forecasts that the fit has not seen, the probability to cover is from coverage to coverage + 1 / (m + 1), if
@@ -394,7 +401,7 @@ class SequenceForecaster(Judged):
         TypeError
             If more than y_new comes by place.
         """
-        check_by_place("update", by_place)
+        check_by_place("update", by_place, "past= or future=")
         check_is_fitted(self, "network_")
         before = self._stored()
         new = Panel.read(

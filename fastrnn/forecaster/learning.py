@@ -23,12 +23,12 @@ SAMPLE = 4096
 """Rows by whose targets the network's first answers go."""
 
 
-def check_by_place(verb, given):
-    """What is not y goes by keyword: by scikit-learn's habit a second thing would be taken for what it is not."""
+def check_by_place(verb, given, keywords):
+    """Of scikit-learn's X and y, X would be forecast; its tools pass None."""
     if any(x is not None for x in given):
         raise TypeError(
-            f"{verb} takes the series alone by place, and covariates by keyword: {verb}(y, past=..., future=...).  If "
-            "these were X and y, what is to be forecast is y; X is future= if it is known ahead, and else past="
+            f"{verb} takes by place what is to be forecast and nothing else: of X and y that is y.  Pass what is known "
+            f"beside it by keyword, as {keywords}"
         )
 
 

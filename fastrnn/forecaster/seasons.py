@@ -57,11 +57,13 @@ def _typical(series):
 
 
 def _likely(values, seasons, horizon):
-    """Those of the likely seasons that show."""
+    """Those of the likely seasons that show, and not only because a fraction of them does."""
     found, T = [], values.shape[1]
     for m in seasons:
-        within = max((s for s in found if m % s == 0), default=None)
-        if (3 if found else 2) * m < T and _logs([m], values, within).min() < np.log(CHANCE / len(seasons)):
+        fractions = [d for d in range(2, m // 2 + 1) if m % d == 0]
+        if (3 if found else 2) * m < T and all(
+            _logs([m], values, within).min() < np.log(CHANCE / len(seasons)) for within in (None, *fractions)
+        ):
             found += [m] if found or _is_nearer(values, m, horizon) else []
     return found
 
