@@ -32,11 +32,9 @@ def test_a_season_is_found(season):
     assert forecaster(season="auto", horizon=None, linear_lags="auto").fit(y).horizon_ == 2 * season
 
 
-@pytest.mark.parametrize("y", [walk(200), T * 2.0, np.full(90, 3.0), Y[:5], Y[:1], T**2.0, Y * 1e150, T % 2], ids=str)
+@pytest.mark.parametrize("y", [walk(200), T * 2.0, np.full(90, 3.0), Y[:5], Y[:1], T**2.0, Y * 1e150], ids=str)
 def test_no_season_is_found_where_there_is_none(y):
-    assert found(y) in ([], [2])
-    assert found(y, likely=(7, 12)) in ([], [2])
-    assert (found(y) == [2]) == (y.max() == 1)
+    assert found(y) == found(y, likely=(7, 12)) == []
 
 
 @pytest.mark.parametrize(
@@ -45,7 +43,7 @@ def test_no_season_is_found_where_there_is_none(y):
 )
 def test_smooth_seasons_in_noise(season, n, noise):
     """Of which single steps show little: in 52 weeks a year changes by a tenth of its height, noise by three."""
-    right = [found(wave(season, n, noise, seed)) == [season] for seed in range(10)]
+    right = [found(wave(season, n, noise, seed)) == [season] for seed in range(10 if n < 1000 else 3)]
     assert np.mean(right) >= 0.9
     trend = np.linspace(0, 5, n)
     assert found(wave(season, n, 0.1) + trend) == [season]
@@ -59,10 +57,10 @@ def test_sharp_peaks():
 
 
 @pytest.mark.parametrize("integrated", [0, 1], ids=["noise", "walk"])
-@pytest.mark.parametrize("n", [24, 60, 200])
+@pytest.mark.parametrize("n", [24, 60, 150])
 def test_noise_and_walks_show_none(n, integrated):
     rng = np.random.default_rng(n)
-    rows = rng.standard_normal((60, n))
+    rows = rng.standard_normal((40, n))
     rows = rows.cumsum(axis=1) if integrated else rows
     assert np.mean([found(y) != [] for y in rows]) <= 0.1
     assert np.mean([found(y, likely=(7, 52)) != [] for y in rows]) <= 0.1
@@ -96,8 +94,8 @@ def hours(n, seed=0):
     ("freq", "n", "held"),
     [
         ("h", 400, (24, 168)), ("D", 800, (7, 365)), ("W-TUE", 160, (52,)), ("MS", 40, (12,)), ("ME", 40, (12,)),
-        ("QS", 20, (4,)), ("B", 600, (5, 260)), ("min", 3000, (60, 1440)), ("15min", 2000, (4, 96, 672)), ("YS", 30, ()),
-        ("2MS", 20, (6,)), ("30min", 800, (2, 48, 336)),
+        ("QS", 20, (4,)), ("B", 600, (5, 260)), ("min", 3000, (60, 1440)), ("15min", 2000, (4, 96, 672)),
+        ("YS", 30, ()), ("2MS", 20, (6,)), ("30min", 800, (2, 48, 336)),
     ],
 )  # fmt: skip
 def test_what_clocks_and_calendars_hold(freq, n, held):

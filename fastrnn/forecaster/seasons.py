@@ -61,10 +61,10 @@ def _likely(values, seasons, horizon):
     found, T = [], values.shape[1]
     for m in seasons:
         fractions = [d for d in range(2, m // 2 + 1) if m % d == 0]
-        if (3 if found else 2) * m < T and all(
-            _logs([m], values, within).min() < np.log(CHANCE / len(seasons)) for within in (None, *fractions)
-        ):
-            found += [m] if found or _is_nearer(values, m, horizon) else []
+        parts = (None, *fractions) if (3 if found else 2) * m < T else ()
+        chances = [np.exp(logs.min()) * len(logs) for logs in (_logs([m], values, part) for part in parts)]
+        if parts and max(chances) < CHANCE / len(seasons) and (found or _is_nearer(values, m, horizon)):
+            found.append(m)
     return found
 
 
@@ -96,7 +96,7 @@ def _logs(lengths, values, within=None):
         for j, m in enumerate(lengths):
             if m >= 3 * k - (k == 1) and m < n:
                 share = (_share(changes, m) - known) / max(1 - known, 1e-12)
-                freedom = _freedom(m, k) - used
+                freedom = max(_freedom(m, k) - used, 2)
                 rest = max(n / (k + 0.5) - used - freedom - 1, 0.5)
                 found[j] = np.log(max(betaincc(freedom / 2, rest / 2, np.clip(share, 0, 1)), 1e-300))
     return logs
