@@ -108,6 +108,13 @@ def test_what_clocks_and_calendars_hold(freq, n, held):
         assert form.cycle_lengths([n]) == held
 
 
+@pytest.mark.parametrize(("season", "times"), [(12, 2), (7, 3), (6, 4)])
+def test_a_likely_season_is_not_found_for_a_fraction(season, times):
+    n = 9 * season * times + 5
+    right = [found(wave(season, n, 0.3, seed), likely=(season * times,)) == [season] for seed in range(20)]
+    assert np.mean(right) >= 0.9
+
+
 def test_integers_and_arrays_hold_nothing():
     assert read_series(pd.Series(Y))[1].cycle_lengths([60]) == () == read_series(Y)[1].cycle_lengths([60])
 
@@ -122,7 +129,7 @@ def test_integers_and_arrays_hold_nothing():
         ("W", wave(52, 150, 0.3), [52]),
         ("MS", wave(12, 30, 0.3), [12]),
         ("QS", wave(4, 18, 0.3), [4]),
-        ("h", wave(12, 200, 0.3), [12]),  # none of the likely ones
+        ("h", wave(12, 200, 0.3, 1), [12]),  # none of the likely ones
         ("D", walk(100), [1]),
     ],
 )  # fmt: skip
