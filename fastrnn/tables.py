@@ -1,0 +1,216 @@
+"""Tables of pandas and of other libraries: what is one, and what its columns hold.
+
+No library is imported before one of its objects has come in; those of others than pandas are read through narwhals.
+"""
+
+import ast
+from functools import lru_cache
+
+import numpy as np
+
+LONG = ("unique_id", "ds", "y")
+"""What the columns of a long table are called: ids, times and values."""
+KINDS = {"String", "Categorical", "Date", "Boolean", *(f"{u}Int{bits}" for u in ("", "U") for bits in (8, 16, 32, 64))}
+"""Of columns, which their values alone do not tell."""
+PROTOCOLS = ("__dataframe__", "__arrow_c_stream__", "__narwhals_dataframe__", "__narwhals_series__", "collect")
+"""By one of which a table or column of a library that is not known here shows what it is."""
+
+
+def library(x):
+    """Whose table, or column of one, x is: "pandas", the name of another library, or None if it is neither."""
+    return _library(type(x))
+
+
+@lru_cache(maxsize=256)
+def _library(cls):
+    tops = [base.__module__.partition(".")[0] for base in cls.__mro__]
+    if hasattr(cls, "iloc"):
+        return next((top for top in ("pandas", "modin", "cudf") if top in tops), None)
+    is_known = any(hasattr(cls, protocol) for protocol in PROTOCOLS)
+    return tops[0] if is_known else None
+
+
+def opened(x, what):
+    """A table or column of another library than pandas as narwhals has it."""
+    which = f"{what} is a {type(x).__name__} of {library(x)}"
+    try:
+        import narwhals
+    except ImportError:
+        raise ValueError(
+            f"{which}, which takes narwhals to read: pip install narwhals, or pass {what}.to_pandas()"
+        ) from None
+    try:
+        found = narwhals.from_native(x, allow_series=True, pass_through=True)
+    except narwhals.exceptions.DuplicateError:
+        refuse_twice(x.column_names, what)
+        raise
+    if not isinstance(found, (narwhals.DataFrame, narwhals.Series)):
+        way = "collect" if hasattr(x, "collect") else "to_pandas"
+        raise ValueError(f"{which}, whose rows cannot be read: pass {what}.{way}()")
+    return found
+
+
+def labels(x, what="X"):
+    """What the columns of a table are called, in order; None for all else."""
+    if library(x) is None or getattr(x, "ndim", 2) == 1:
+        return None
+    columns = getattr(x if library(x) == "pandas" else opened(x, what), "columns", None)
+    return None if columns is None else list(columns)
+
+
+def refuse_twice(names, what):
+    """Two columns of one name are an error."""
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{what} has the column {name!r} twice: rename or leave out one")
+        seen.add(name)
+
+
+def refuse_long(x, what):
+    """A table with a row for each step is neither a sequence nor a table of them."""
+    names = labels(x, what)
+    is_stacked = library(x) == "pandas" and x.index.nlevels > 1
+    if is_stacked or names and not {*LONG[:2]}.isdisjoint(names):
+        why = "a MultiIndex" if is_stacked else f"the column {next(name for name in names if name in LONG[:2])!r}"
+        raise ValueError(
+            f"{what} has {why}, as a long table with a row for each step: fastrnn.preprocessing.from_long makes "
+            "sequences of the whole table; or leave out what is no feature"
+        )
+
+
+def columns(table, what):
+    """What the columns of a table hold, arrays (n,) by their names: NaN or NaT where nothing is."""
+    refuse_twice(labels(table, what), what)
+    if library(table) == "pandas":
+        return {name: _values(table.iloc[:, j]) for j, name in enumerate(table.columns)}
+    found = opened(table, what)
+    return {name: found[name].to_numpy() for name in found.columns}
+
+
+def _values(column):
+    """Of a pandas Series."""
+    if column.dtype == "category":
+        column = column.astype(column.cat.categories.dtype)
+    return column.to_numpy() if column.dtype.kind in "mM" else column.to_numpy(na_value=np.nan)
+
+
+def numbers(x, what):
+    """The numbers (n, C) of a table, or (n,) of a column: NaN where there is none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a column holds anything else, which the message names, or has the name of another.
+    """
+    if labels(x, what) is None:
+        return _numbers(_values(x) if library(x) == "pandas" else opened(x, what).to_numpy(), what)
+    found = [_numbers(column, f"{what}, column {name!r},") for name, column in columns(x, what).items()]
+    return np.column_stack(found) if found else np.empty((len(x), 0))
+
+
+def _numbers(column, what):
+    refuse_nested(column, what)
+    if column.dtype.kind in "OUS":
+        return as_numbers(column.astype(object), what)
+    if column.dtype.kind in "mM":
+        advice = "divide it by a unit of time" if column.dtype.kind == "m" else "leave it out"
+        if column.dtype.kind == "M":
+            advice += ", or make sequences of a table with a row for each step by fastrnn.preprocessing.from_long"
+        raise ValueError(f"{what} holds {column.dtype} values, which are no numbers: {advice}")
+    return column
+
+
+def refuse_nested(cells, what):
+    """Cells must hold one value each."""
+    many = (cell for cell in cells if hasattr(cell, "__len__") and not isinstance(cell, (str, bytes)))
+    if (cells.dtype == object or cells.ndim > 1) and (cell := next(many, None)) is not None:
+        raise ValueError(
+            f"{what} has a {type(cell).__name__} in a cell, as a nested table with a row for each sequence: "
+            "fastrnn.preprocessing.from_nested makes sequences of it"
+        )
+
+
+def advice(x, name, *, groups="give fastrnn.preprocessing.from_long the table that it groups"):
+    """What to do with a container whose items are not there in the order of a list; "" for all else."""
+    if isinstance(x, dict):
+        return f"pass list({name}.values()), whose order is that of list({name})"
+    if "groupby" in type(x).__name__.lower():
+        return groups
+    if hasattr(x, "__iter__") and not hasattr(x, "__getitem__") and not isinstance(x, (set, frozenset)):
+        return f"pass list({name})"
+    ways = [way for way in ("to_pandas", "to_dataframe") if hasattr(x, way)]
+    return f"pass {name}.{ways[0]}()" if ways and library(x) is None and not hasattr(x, "__array__") else ""
+
+
+def as_numbers(array, what):
+    """An array of objects as float64; NumPy would read strings as numbers."""
+    for value in array.flat:
+        if isinstance(value, (str, bytes, complex)):
+            raise ValueError(f"{what} holds values that are no numbers: {value!r}")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{what} holds values that are no numbers: {error}") from None
+
+
+# ------------------------------------------------------------------------------ to pandas, and back
+
+
+def to_pandas(x, what):
+    """The pandas DataFrame or Series of another library's table or column; that library, and the columns' types by name.
+
+    Read column by column: the libraries' own ways take pyarrow.
+    """
+    found = opened(x, what)
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ImportError(f'time series in a {type(x).__name__} take pandas: pip install "fastrnn[pandas]"') from None
+    backend = found.implementation.value
+    if labels(x, what) is None:
+        return pd.Series(found.to_numpy(), name=found.name or None), backend, {}
+    read = {name: _zoned(pd, found[name]) for name in found.columns}
+    return pd.DataFrame(read), backend, {name: repr(dtype) for name, dtype in found.schema.items()}
+
+
+def _zoned(pd, column):
+    """The values of a narwhals column, times with their zone."""
+    zone, values = getattr(column.dtype, "time_zone", None), column.to_numpy()
+    return pd.DatetimeIndex(values, tz="UTC").tz_convert(zone) if zone else values
+
+
+def from_pandas(found, backend, types):
+    """A pandas DataFrame or Series as another library has it, in columns of these types where they are known."""
+    try:
+        import narwhals
+
+        if found.ndim == 1:
+            return narwhals.new_series(found.name or "", found.to_numpy(), backend=backend).to_native()
+        made = {str(name): _made(narwhals, found[name], types.get(name, ""), backend) for name in found.columns}
+        return narwhals.from_dict(made).to_native()
+    except ImportError as error:
+        raise ImportError(f"forecasts come as a table of {backend}, as the series did: {error}") from None
+
+
+def _made(narwhals, column, kind, backend):
+    """A narwhals column of a pandas one."""
+    name, dtype = str(column.name), _dtype(narwhals, kind)
+    if column.dtype.kind != "M":
+        values = column.to_numpy()
+        fits = values.dtype.kind != "i" or kind == "" or values.max() <= np.iinfo(kind.lower()).max
+        return narwhals.new_series(name, values, dtype if fits else None, backend=backend)
+    zone = column.dt.tz
+    values = (column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)).to_numpy()
+    if dtype is not None:
+        return narwhals.new_series(name, values.astype("M8[us]"), backend=backend).cast(dtype)
+    made = narwhals.new_series(name, values, backend=backend)
+    return made if zone is None else made.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
+
+
+def _dtype(narwhals, kind):
+    """The type of a column that narwhals writes so, if its values alone do not tell."""
+    name, _, categories = kind.partition("(categories=")
+    if name == "Enum":
+        return narwhals.Enum(ast.literal_eval(categories.removesuffix(")")))
+    return getattr(narwhals, name) if name in KINDS else None
