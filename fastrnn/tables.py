@@ -139,6 +139,8 @@ def advice(x, name, *, groups="give fastrnn.preprocessing.from_long the table th
         return groups
     if hasattr(x, "__iter__") and not hasattr(x, "__getitem__") and not isinstance(x, (set, frozenset)):
         return f"pass list({name})"
+    if getattr(getattr(x, "dtype", None), "names", None):
+        return f"pass pandas.DataFrame({name}), a table of its fields"
     ways = [way for way in ("to_pandas", "to_dataframe") if hasattr(x, way)]
     return f"pass {name}.{ways[0]}()" if ways and library(x) is None and not hasattr(x, "__array__") else ""
 
@@ -158,7 +160,7 @@ def as_numbers(array, what):
 
 
 def to_pandas(x, what):
-    """The pandas DataFrame or Series of another library's table or column; that library, and the columns' types by name.
+    """Another library's table or column as a pandas DataFrame or Series; that library, and the columns' types by name.
 
     Read column by column: the libraries' own ways take pyarrow.
     """

@@ -117,6 +117,8 @@ def _form(n_series, C):
         "dtype": lambda x: x is None or isinstance(x, str) and x.startswith(("int64", "datetime64[", "period[")),
         "freq": lambda x: x is None or isinstance(x, str), "step": integer(0, 2**62),
         "ends": lambda ends: ends is None or array("int64", n_series)(ends),
+        "names": lambda names: isinstance(names, list) and len(names) == 3, "is_timed": bool, "library": str,
+        "types": lambda types: strings(types) and len(types) in (0, 2),
     }  # fmt: skip
 
 

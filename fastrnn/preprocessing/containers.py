@@ -233,11 +233,11 @@ def _with_index_as_columns(frame, id_col, time_col):
 
 
 def from_nested(frame):
-    """Sequences of sktime's nested form: a row for each sequence, a column for each channel, a series in each cell.
+    """Sequences of sktime's nested form: a row for each sequence, a column for each channel, a series or list in a cell.
 
     Parameters
     ----------
-    frame : DataFrame of pandas, or of another library with lists in its cells; or array (n, I) of objects
+    frame : DataFrame of pandas or another library, or a column of one; or array (n, I) of objects
 
     Returns
     -------
@@ -260,7 +260,8 @@ def from_nested(frame):
     if tables.labels(frame, "frame") is not None:
         columns = tables.columns(frame, "the frame")
     else:
-        columns = dict(enumerate(np.asarray(frame, object).T)) if np.ndim(frame) == 2 else {}
+        array = np.asarray(frame, object)
+        columns = dict(enumerate(array.T)) if array.ndim == 2 else {0: array} if array.ndim == 1 else {}
     if not columns:
         raise ValueError(f"frame has shape {np.shape(frame)}; expected a row for each sequence, a column a channel")
     rows = []
@@ -273,7 +274,7 @@ def from_nested(frame):
 
 
 def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
-    """The way back, a pandas DataFrame with times counted from 0; for sktime, ``to_long(X).set_index(["unique_id", "ds"])``.
+    """The way back, with times counted from 0; for sktime, ``to_long(X).set_index(["unique_id", "ds"])``.
 
     Parameters
     ----------
@@ -286,7 +287,7 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
 
     Returns
     -------
-    DataFrame
+    pandas DataFrame
 
     Raises
     ------
