@@ -64,7 +64,7 @@ def is_panel(X):
     """Whether X is a table (n, T): a 2-D array or frame, or a list of lists of numbers."""
     if hasattr(X, "shape"):
         return len(X.shape) == 2
-    if hasattr(X, "__array__"):
+    if hasattr(X, "__array__") and not tables.advice(X, "X"):
         return np.asarray(X).ndim == 2
     if not isinstance(X, (list, tuple)) or not all(isinstance(x, (list, tuple)) for x in X):
         return False

@@ -5,6 +5,7 @@ No library is imported before one of its objects has come in; those of others th
 
 import ast
 from functools import lru_cache
+from importlib import import_module
 
 import numpy as np
 
@@ -12,8 +13,17 @@ LONG = ("unique_id", "ds", "y")
 """What the columns of a long table are called: ids, times and values."""
 KINDS = {"String", "Categorical", "Date", "Boolean", *(f"{u}Int{bits}" for u in ("", "U") for bits in (8, 16, 32, 64))}
 """Of columns, which their values alone do not tell."""
-PROTOCOLS = ("__dataframe__", "__arrow_c_stream__", "__narwhals_dataframe__", "__narwhals_series__", "collect")
-"""By one of which a table or column of a library that is not known here shows what it is."""
+LARGE = "large_string"
+SHOWN_BY = ("columns", "column_names", "__dataframe__", "__narwhals_dataframe__", "__narwhals_series__")
+"""Of which a table of any library has some."""
+WITH_INDEX = {"modin": "modin.pandas", "cudf": "cudf"}
+"""Libraries whose tables have an index, as pandas has it, and their modules with a DataFrame and a Series."""
+WAYS = ("to_pandas", "toPandas", "to_dataframe", "compute", "df", "collect")
+"""Out of what has no rows yet, by its methods."""
+
+
+NUMBERS = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQfd"}
+"""NumPy's types of columns that are numbers, and none of them missing."""
 
 
 def library(x):
@@ -24,10 +34,10 @@ def library(x):
 @lru_cache(maxsize=256)
 def _library(cls):
     tops = [base.__module__.partition(".")[0] for base in cls.__mro__]
-    if hasattr(cls, "iloc"):
-        return next((top for top in ("pandas", "modin", "cudf") if top in tops), None)
-    is_known = any(hasattr(cls, protocol) for protocol in PROTOCOLS)
-    return tops[0] if is_known else None
+    if hasattr(cls, "iloc") and (known := [top for top in tops if top in ("pandas", *WITH_INDEX)]):
+        return known[0]
+    is_column = hasattr(cls, "__arrow_c_stream__") and tops[0] in ("polars", "pyarrow")
+    return tops[0] if is_column or any(hasattr(cls, shown) for shown in SHOWN_BY) else None
 
 
 def opened(x, what):
@@ -45,17 +55,20 @@ def opened(x, what):
         refuse_twice(x.column_names, what)
         raise
     if not isinstance(found, (narwhals.DataFrame, narwhals.Series)):
-        way = "collect" if hasattr(x, "collect") else "to_pandas"
-        raise ValueError(f"{which}, whose rows cannot be read: pass {what}.{way}()")
+        way = next((way for way in WAYS if hasattr(x, way)), "to_pandas")
+        raise ValueError(f"{which}, which is not read as it is: pass {what}.{way}()")
     return found
 
 
 def labels(x, what="X"):
     """What the columns of a table are called, in order; None for all else."""
-    if library(x) is None or getattr(x, "ndim", 2) == 1:
+    whose, cls = library(x), type(x)
+    if whose is None or getattr(x, "ndim", 2) == 1 or not (hasattr(cls, "columns") or hasattr(cls, "column_names")):
         return None
-    columns = getattr(x if library(x) == "pandas" else opened(x, what), "columns", None)
-    return None if columns is None else list(columns)
+    if not hasattr(x, "shape"):
+        opened(x, what)  # an error: it has no rows yet
+    # pyarrow's `columns` are the values.
+    return list(x.column_names if hasattr(cls, "column_names") else x.columns)
 
 
 def refuse_twice(names, what):
@@ -90,6 +103,8 @@ def columns(table, what):
 
 def _values(column):
     """Of a pandas Series."""
+    if type(column.dtype) in NUMBERS:
+        return column.to_numpy()
     if column.dtype == "category":
         column = column.astype(column.cat.categories.dtype)
     return column.to_numpy() if column.dtype.kind in "mM" else column.to_numpy(na_value=np.nan)
@@ -103,8 +118,12 @@ def numbers(x, what):
     ValueError, TypeError
         If a column holds anything else, which the message names, or has the name of another.
     """
-    if labels(x, what) is None:
+    names = labels(x, what)
+    if names is None:
         return _numbers(_values(x) if library(x) == "pandas" else opened(x, what).to_numpy(), what)
+    if library(x) == "pandas" and all(type(dtype) in NUMBERS for dtype in x.dtypes):
+        refuse_twice(names, what)
+        return x.to_numpy()
     found = [_numbers(column, f"{what}, column {name!r},") for name, column in columns(x, what).items()]
     return np.column_stack(found) if found else np.empty((len(x), 0))
 
@@ -141,8 +160,9 @@ def advice(x, name, *, groups="give fastrnn.preprocessing.from_long the table th
         return f"pass list({name})"
     if getattr(getattr(x, "dtype", None), "names", None):
         return f"pass pandas.DataFrame({name}), a table of its fields"
-    ways = [way for way in ("to_pandas", "to_dataframe") if hasattr(x, way)]
-    return f"pass {name}.{ways[0]}()" if ways and library(x) is None and not hasattr(x, "__array__") else ""
+    way = next((way for way in WAYS if hasattr(x, way)), None)
+    is_array = hasattr(x, "shape") or hasattr(x, "__arrow_c_array__")
+    return f"pass {name}.{way}()" if way and library(x) is None and not is_array else ""
 
 
 def as_numbers(array, what):
@@ -162,7 +182,7 @@ def as_numbers(array, what):
 def to_pandas(x, what):
     """Another library's table or column as a pandas DataFrame or Series; that library, and the columns' types by name.
 
-    Read column by column: the libraries' own ways take pyarrow.
+    Those without an index are read column by column: their own ways take pyarrow.
     """
     found = opened(x, what)
     try:
@@ -170,10 +190,15 @@ def to_pandas(x, what):
     except ImportError:
         raise ImportError(f'time series in a {type(x).__name__} take pandas: pip install "fastrnn[pandas]"') from None
     backend = found.implementation.value
+    if backend in WITH_INDEX:
+        return found.to_pandas(), backend, {}
     if labels(x, what) is None:
         return pd.Series(found.to_numpy(), name=found.name or None), backend, {}
     read = {name: _zoned(pd, found[name]) for name in found.columns}
-    return pd.DataFrame(read), backend, {name: repr(dtype) for name, dtype in found.schema.items()}
+    types = {name: repr(dtype) for name, dtype in found.schema.items()}
+    if backend == "pyarrow":  # of which narwhals has one type of strings
+        types |= {field.name: LARGE for field in found.to_native().schema if field.type == LARGE}
+    return pd.DataFrame(read), backend, types
 
 
 def _zoned(pd, column):
@@ -185,6 +210,8 @@ def _zoned(pd, column):
 def from_pandas(found, backend, types):
     """A pandas DataFrame or Series as another library has it, in columns of these types where they are known."""
     try:
+        if backend in WITH_INDEX:
+            return getattr(import_module(WITH_INDEX[backend]), type(found).__name__)(found)
         import narwhals
 
         if found.ndim == 1:
@@ -198,6 +225,9 @@ def from_pandas(found, backend, types):
 def _made(narwhals, column, kind, backend):
     """A narwhals column of a pandas one."""
     name, dtype = str(column.name), _dtype(narwhals, kind)
+    if kind == LARGE:
+        made = _made(narwhals, column, "String", backend)
+        return narwhals.from_native(made.to_native().cast(LARGE), series_only=True)
     if column.dtype.kind != "M":
         values = column.to_numpy()
         fits = values.dtype.kind != "i" or kind == "" or values.max() <= np.iinfo(kind.lower()).max

@@ -146,17 +146,19 @@ def _item(x, who, names):
     library, origin = tables.library(x), {}
     if library is None:
         return Item(x, "array")
+    has_index = True
     if library != "pandas":
         x, backend, types = tables.to_pandas(x, who)
+        has_index = backend in tables.WITH_INDEX
         origin = {"library": backend, "types": tuple(types.get(name, "") for name in names[:2])}
         if origin["types"][1] == "String":
             raise ValueError(
                 f"{who} has texts in the column {names[1]!r}; expected times or integers: parse them first"
             )
-    elif x.index.nlevels > 1:
+    if x.index.nlevels > 1:
         raise ValueError(f"{who} has a MultiIndex: {_way_out(x, who)}")
     if x.ndim == 1:
-        return _dated(Item(x, "series", not origin, origin))
+        return _dated(Item(x, "series", has_index, origin))
     tables.refuse_twice(x.columns, who)
     if names[0] in x.columns:
         return Item(x, "long", names[1] in x.columns, origin)
@@ -166,7 +168,7 @@ def _item(x, who, names):
         if x[names[1]].duplicated().any():
             raise ValueError(f"{who} has times twice in {names[1]!r}: if it is many series, id_col= names their column")
         return _dated(Item(x.set_index(names[1]), "frame", True, {**origin, "is_timed": True}))
-    return _dated(Item(x, "frame", not origin, origin))
+    return _dated(Item(x, "frame", has_index, origin))
 
 
 def _way_out(x, who):
@@ -181,7 +183,7 @@ def _way_out(x, who):
 
 def _dated(item):
     """An item whose index has times as pandas itself has them, not pyarrow."""
-    if item.has_times and str(item.x.index.dtype).endswith("[pyarrow]"):
+    if item.has_times and type(item.x.index.dtype).__name__ == "ArrowDtype":
         index, kind = _times(item.x.index)
         return Item(item.x.set_axis(index), item.kind, True, {**item.origin, "types": ("", kind)})
     return item
@@ -235,18 +237,19 @@ def _filled(array, x, who):
 def _check_columns(item, name, names, is_many):
     """A table must have what the names say, and nothing beside ids, times and a target."""
     columns, index = list(item.x.columns), item.x.index
-    is_long, is_timed, is_pandas = item.kind == "long", "is_timed" in item.origin, "library" not in item.origin
-    is_wide = is_timed or is_pandas and (is_many or has_times(index))
+    is_long, is_timed = item.kind == "long", "is_timed" in item.origin
+    is_wide = is_timed or item.has_times and (is_many or has_times(index))
     found = {*columns, names[1]} if is_timed or index.name == names[1] else {*columns}
     # A wide table needs none of them, but what the caller has named must be there.
     needed = {label for label, usual in zip(names, tables.LONG, strict=True) if is_long or label != usual}
     id_col, time_col, target_col = names
     if not (needed <= found and (is_long or is_wide)):
         accepted = f"the columns {id_col}, {time_col} and {target_col}"
-        wide = "a DatetimeIndex or PeriodIndex" if is_pandas else f"the column {time_col}"
-        got = f"{columns!r:.80}" + f" and {index.dtype}" * is_pandas
+        has_index = item.origin.get("library") in (None, *tables.WITH_INDEX)
+        wide = "a DatetimeIndex or PeriodIndex" if has_index else f"the column {time_col}"
+        got = f"{columns!r:.80}" + f" and {index.dtype}" * has_index
         advice = "id_col=, time_col= and target_col= of fit name others"
-        if not is_pandas:
+        if not has_index:
             advice += f"; numpy.asarray({name}) has no need of times"
         raise ValueError(f"{name} must have {wide} and a column a channel, or {accepted}; got {got}: {advice}")
     extra = ", ".join(str(column) for column in columns if column not in names)

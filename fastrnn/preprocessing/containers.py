@@ -233,7 +233,7 @@ def _with_index_as_columns(frame, id_col, time_col):
 
 
 def from_nested(frame):
-    """Sequences of sktime's nested form: a row for each sequence, a column for each channel, a series or list in a cell.
+    """Sequences of sktime's nested form: a row a sequence, a column a channel, a series or list in each cell.
 
     Parameters
     ----------
