@@ -4,6 +4,7 @@ No library is imported before one of its objects has come in; those of others th
 """
 
 import ast
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 
@@ -142,7 +143,7 @@ def _numbers(column, what):
 
 def refuse_nested(cells, what):
     """Cells must hold one value each."""
-    many = (cell for cell in cells if hasattr(cell, "__len__") and not isinstance(cell, (str, bytes)))
+    many = (cell for cell in cells if hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, dict)))
     if (cells.dtype == object or cells.ndim > 1) and (cell := next(many, None)) is not None:
         raise ValueError(
             f"{what} has a {type(cell).__name__} in a cell, as a nested table with a row for each sequence: "
@@ -229,20 +230,27 @@ def _made(narwhals, column, kind, backend):
         made = _made(narwhals, column, "String", backend)
         return narwhals.from_native(made.to_native().cast(LARGE), series_only=True)
     if column.dtype.kind != "M":
-        values = column.to_numpy()
-        fits = values.dtype.kind != "i" or kind == "" or values.max() <= np.iinfo(kind.lower()).max
-        return narwhals.new_series(name, values, dtype if fits else None, backend=backend)
+        return _typed(narwhals, name, column.to_numpy(), dtype, backend)
     zone = column.dt.tz
     values = (column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)).to_numpy()
-    if dtype is not None:
+    if dtype == narwhals.Date:
         return narwhals.new_series(name, values.astype("M8[us]"), backend=backend).cast(dtype)
     made = narwhals.new_series(name, values, backend=backend)
     return made if zone is None else made.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
+
+
+def _typed(narwhals, name, values, dtype, backend):
+    """A column of this type, or of another if its values do not fit in: steps beyond 255, say."""
+    try:
+        return narwhals.new_series(name, values, dtype, backend=backend)
+    except Exception:  # each library has errors of its own
+        return narwhals.new_series(name, values, backend=backend)
 
 
 def _dtype(narwhals, kind):
     """The type of a column that narwhals writes so, if its values alone do not tell."""
     name, _, categories = kind.partition("(categories=")
     if name == "Enum":
-        return narwhals.Enum(ast.literal_eval(categories.removesuffix(")")))
+        with suppress(SyntaxError, TypeError, ValueError):  # of a file that was tampered with
+            return narwhals.Enum(ast.literal_eval(categories.removesuffix(")")))
     return getattr(narwhals, name) if name in KINDS else None

@@ -1,5 +1,6 @@
 """What came in as time series, and how forecasts are given back in kind."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -169,9 +170,11 @@ class Form:
         if self.library:
             return tables.from_pandas(found, self.library, types)
         kind = types.get(self.names[1])
-        if kind and self.names[1] in getattr(found, "columns", ()):
-            return found.astype({self.names[1]: kind})
-        return found.set_axis(found.index.astype(kind)) if kind else found
+        with suppress(ImportError, TypeError):  # where pyarrow is gone, dates are pandas' own
+            if kind and self.names[1] in getattr(found, "columns", ()):
+                return found.astype({self.names[1]: kind})
+            return found.set_axis(found.index.astype(kind)) if kind else found
+        return found
 
     def numbers(self, answer):
         """Those of one `container`, without the columns of ids and times."""
