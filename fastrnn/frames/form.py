@@ -113,7 +113,8 @@ class Form:
         -------
         ndarray, Series, DataFrame or list of them
             Arrays have the axes of `values`, without that of series for one, that of channels for flat
-            ones, and the last for points.  Labels become columns, below each channel of a DataFrame.
+            ones, and the last for points.  Labels become columns, below each channel of a DataFrame
+            (in its name, as "sales_lower", where times are a column).  Other libraries' tables come as theirs.
 
         Examples
         --------
