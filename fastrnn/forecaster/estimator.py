@@ -1,6 +1,5 @@
 """Past to future of time series."""
 
-from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,7 +8,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS
-from fastrnn.forecaster import conformal
 from fastrnn.forecaster.backtest import Judged
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
@@ -198,14 +196,18 @@ class SequenceForecaster(Judged):
 
     # ----------------------------------------------------------------------------------- training
 
-    def fit(self, y, *by_place, past=None, future=None, static=None, resume_from=None):
+    def fit(
+        self, y, *by_place, past=None, future=None, static=None, id_col="unique_id", time_col="ds", target_col="y",
+        resume_from=None,
+    ):  # fmt: skip
         """Train.
 
         Parameters
         ----------
         y : array (T,) or (T, C), pandas Series or DataFrame, or list of such
-            The past of one series, of C channels, or of many.  A DataFrame has a DatetimeIndex or PeriodIndex and a
-            column a channel, or it is long: the columns unique_id, ds and y, a row for each step of each series.
+            The past of one series, of C channels, or of many.  A DataFrame (of pandas, polars or another library that
+            narwhals reads) has a column a channel, and a DatetimeIndex, a PeriodIndex or the column ds; or it is long:
+            the columns unique_id, ds and y, a row for each step of each series.
         *by_place : None
             Covariates go by keyword.
         past : like y, optional
@@ -214,6 +216,8 @@ class SequenceForecaster(Judged):
             Covariates (T, F) that are known ahead, as holidays or prices: `predict` needs them for the steps to come.
         static : array (n, K) or DataFrame, optional
             What does not change: a row for each series; with unique_id for a long y.
+        id_col, time_col, target_col : str
+            What unique_id, ds and y are called, in all later tables as well.
         resume_from : path, optional
             A file of `fastrnn.training.Checkpoint`: go on with its run.
 
@@ -238,15 +242,11 @@ class SequenceForecaster(Judged):
             past had been like their first season, and nothing is learned from them.
         """
         check_by_place("fit", by_place, "past=, future= (what is known ahead) or static=")
-        self._fit(y if isinstance(y, Panel) else (y, past, future, static), None, None, resume_from)
+        given = y if isinstance(y, Panel) else (y, past, future, static, (id_col, time_col, target_col))
+        self._fit(given, None, None, resume_from)
         if self.calibration:
             self._calibrate(self.calibration, y if isinstance(y, Panel) else None)
         return self
-
-    def _calibrate(self, n_errors, panel=None):
-        points = partial(self._points, horizon=self.horizon_)
-        panel = panel or self._stored().extended(None, 0, "error", self._shape["calendar"])
-        self._calibration = conformal.scores(points, self._model.lens, panel, self.horizon_, n_errors)
 
     # --------------------------------------------------------------------------------- forecasts
 
@@ -269,7 +269,7 @@ class SequenceForecaster(Judged):
         Returns
         -------
         array (horizon,), of channels (horizon, C), of many series (n, horizon) or (n, horizon, C)
-            Of pandas objects the same kind, with the timestamps that come next.  A series that has never changed goes
+            Of tables the same kind, with the timestamps that come next.  A series that has never changed goes
             on unchanged.
 
         Raises
@@ -294,7 +294,7 @@ class SequenceForecaster(Judged):
 
         Returns
         -------
-        As `predict`, with a last axis (Q,); of a pandas Series a DataFrame with a column a quantile
+        As `predict`, with a last axis (Q,); of a Series a DataFrame with a column a quantile
             They never cross, nor come nearer to the median than a season before (see `predict_interval`).  Of a
             recursive model they are read from 200 drawn paths, for which
             random_state=None is 0.
@@ -321,7 +321,7 @@ class SequenceForecaster(Judged):
 
         Returns
         -------
-        As `predict`, with a last axis (lower, upper); of a pandas Series a DataFrame with these columns
+        As `predict`, with a last axis (lower, upper); of a Series a DataFrame with these columns
 
         Raises
         ------
@@ -361,7 +361,7 @@ class SequenceForecaster(Judged):
         Returns
         -------
         array (n_paths, horizon), (n_paths, horizon, C), (n, n_paths, horizon) or (n, n_paths, horizon, C)
-            Of pandas objects as `predict_quantiles`, with a column a path.
+            Of tables as `predict_quantiles`, with a column a path.
 
         Raises
         ------
