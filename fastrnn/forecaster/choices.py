@@ -107,18 +107,21 @@ def fitted_rules(forecaster, n_outputs):
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),
         "_n_covariates": dict.fromkeys(("past", "future", "static"), integer(0)), "_n_calendar": integer(0, 7),
         "_calibration": lambda x: x is None or array("float64", horizon, x.shape[1])(x) and (np.diff(x) >= 0).all(),
-        "_seen": array("int64", n_series), "_history": lambda tree: is_panel(tree, n_series, C, widths, lens),
+        "_seen": array("int64", n_series), "_history": lambda tree: is_panel(tree, n_series, C, widths, forecaster),
     }  # fmt: skip
 
 
-def is_panel(tree, n_series, C, widths, lens):
-    """Whether it is the `tree` of a `Panel` with these widths, one series long enough for the fields of a `Lens`."""
+def is_panel(tree, n_series, C, widths, forecaster):
+    """Whether it is the `tree` of a `Panel` with these widths, long enough for the `Lens` of a forecaster."""
+    lens = Lens(**forecaster._lens)
+    least = asked_for(lens, forecaster._shape)
     check(tree["form"], _form(n_series, C), "form")
     series, static, columns = tree["series"], tree["static"], tree["columns"]
     of_steps = {name: width for name, width in widths.items() if name != "static"}
     return (
         _are_sequences(series, n_series, C)
-        and np.diff(series["offsets"]).max() > max(*lens["lags"], lens["reach"] - 1)
+        and np.diff(series["offsets"]).min() > least.first
+        and np.diff(series["offsets"]).max() > lens.first
         and all(strings(labels) and len(labels) == widths[name] for name, labels in columns.items())
         and all(_are_sequences(tree[name], n_series, w, series["offsets"]) for name, w in of_steps.items())
         and (static is None if not widths["static"] else array("float64", n_series, widths["static"])(static))

@@ -241,6 +241,7 @@ class SequenceForecaster(Judged):
             If series are too short for the season and lags that were chosen for most: they are forecast as if their
             past had been like their first season, and nothing is learned from them.
         """
+        self._check_parameters()  # before all else, as scikit-learn has it
         check_by_place("fit", by_place, "past=, future= (what is known ahead) or static=")
         given = y if isinstance(y, Panel) else (y, past, future, static, (id_col, time_col, target_col))
         self._fit(given, None, None, resume_from)
