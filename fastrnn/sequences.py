@@ -4,9 +4,9 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 from sklearn.utils.validation import check_array, validate_data
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
 
 N_TOKENS = 2**31

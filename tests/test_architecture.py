@@ -13,7 +13,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lowest first. A unit is a module, or a folder with all that is in it; it imports units of lower
 # ranks only, and so never its neighbours. Imports inside functions count as well.
 RANKS = [
-    ["kernels.__init__", "kernels.vectors"],
+    ["kernels.__init__", "kernels.caching"],
+    ["kernels.vectors"],
     ["kernels.tiles", "kernels.activations", "kernels.parallel"],
     ["kernels.steps", "kernels.softmax"],
     [
@@ -27,7 +28,7 @@ RANKS = [
         "kernels.crf",
         "kernels.attention",
     ]
-    + ["kernels.rtrl", "threads", "sequences", "params", "optimizers"],
+    + ["kernels.rtrl", "threads", "progress", "sequences", "params", "optimizers"],
     ["kernels.gated", "losses", "likelihoods", "frames"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],

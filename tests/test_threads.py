@@ -6,11 +6,14 @@ import threading
 
 import joblib
 import numba
+import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
 from joblib._parallel_backends import SequentialBackend
+from numba import njit
 
 from fastrnn import threads
+from fastrnn.kernels import parallel
 
 ALL = numba.config.NUMBA_NUM_THREADS
 LARGE = threads.SMALL + 1
@@ -19,7 +22,7 @@ TWO_THREADS = pytest.mark.skipif(ALL < 2, reason="numba may start one thread onl
 
 def run(work=LARGE):
     """What `threads.run` chose, and the number of threads it had."""
-    return threads.run(work, lambda: ("parallel", numba.get_num_threads()), lambda: ("serial", 1))
+    return threads.run(work, lambda n_threads: ("parallel", n_threads), lambda: ("serial", 1))
 
 
 # ------------------------------------------------------------------------------ resolve
@@ -103,20 +106,25 @@ def test_only_large_work_is_shared():
         assert run() == ("parallel", 2)
 
 
+@njit(nogil=True)
+def note_thread(seen, task):
+    seen[task] = numba.get_thread_id()
+
+
 @TWO_THREADS
 def test_the_number_of_threads_is_never_raised_and_always_restored():
+    seen = np.empty(64, np.int64)
     for before in (1, 2):
         numba.set_num_threads(before)
         try:
-            run()
-            assert numba.get_num_threads() == before
-            with threads.limit(2):
-                assert run()[1] <= before
-            with pytest.raises(KeyError):
-                threads.run(LARGE, lambda: {}["no"], lambda: {}["no"])
-            assert numba.get_num_threads() == before
+            for n in (1, 2):
+                parallel.run_tasks(note_thread, 64, (seen,), n)
+                assert set(seen) <= set(range(min(n, before)))
+                assert numba.get_num_threads() == before
         finally:
             numba.set_num_threads(ALL)
+    with pytest.raises(KeyError):
+        threads.run(LARGE, lambda n_threads: {}["no"], lambda: {}["no"])
     assert run() == ("parallel", ALL)  # the turn was given back
 
 
@@ -124,7 +132,7 @@ def test_the_number_of_threads_is_never_raised_and_always_restored():
 def test_one_thread_at_a_time_gets_a_parallel_loop():
     inside, over = threading.Event(), threading.Event()
 
-    def long():
+    def long(n_threads):
         inside.set()
         assert over.wait(30)
         return "parallel"
@@ -142,7 +150,7 @@ def test_one_thread_at_a_time_gets_a_parallel_loop():
 
 @TWO_THREADS
 def test_a_loop_within_a_loop_is_serial():
-    assert threads.run(LARGE, run, lambda: None) == ("serial", 1)
+    assert threads.run(LARGE, lambda n_threads: run(), lambda: None) == ("serial", 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -159,5 +167,5 @@ def test_a_forked_child_runs_serially():
 
     assert child(is_serial) == 0
     # Also when the parent was within a loop, whose turn nobody in the child will give back.
-    assert threads.run(LARGE, lambda: child(is_serial), lambda: child(is_serial)) == 0
+    assert threads.run(LARGE, lambda n_threads: child(is_serial), lambda: child(is_serial)) == 0
     assert threads.available(LARGE) == ALL  # the parent is as before
