@@ -36,17 +36,13 @@ class Quiet:
         except Exception:
             raise AttributeError(name) from None
 
-    def __eq__(self, other):  # tqdm asks whether it is sys.stderr, whose width it knows
-        return other is self._stream
-
-    __hash__ = None
-
 
 class Bar(tqdm):
     """How far a training is, on stderr; while it waits for kernels to be compiled, that word."""
 
     def __init__(self, shows, total, unit, initial=0):
-        super().__init__(file=Quiet(sys.stderr), disable=not shows, total=total, unit=unit, initial=initial)
+        known = {"total": total, "unit": unit, "initial": initial}
+        super().__init__(file=Quiet(sys.stderr), disable=not shows, dynamic_ncols=True, **known)
         _bars[get_ident()] = self
 
     def advance(self, **numbers):

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 
 import joblib
@@ -11,7 +12,10 @@ import pytest
 from joblib import Parallel, delayed, parallel_config
 from joblib._parallel_backends import SequentialBackend
 from numba import njit
+from numba.core.compiler_lock import global_compiler_lock
+from threadpoolctl import threadpool_info
 
+from benchmarks import interrupts
 from fastrnn import threads
 from fastrnn.kernels import parallel
 
@@ -151,6 +155,61 @@ def test_one_thread_at_a_time_gets_a_parallel_loop():
 @TWO_THREADS
 def test_a_loop_within_a_loop_is_serial():
     assert threads.run(LARGE, lambda n_threads: run(), lambda: None) == ("serial", 1)
+
+
+@TWO_THREADS
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system")
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a thread may be interrupted at its start
+def test_whatever_a_handler_of_signals_interrupts_is_given_back():
+    assert interrupts.main(["--n", "300"]) == 0
+
+
+def test_a_turn_whose_holder_was_never_told_to_give_it_back_is_free():
+    lost = threading.Lock()
+    threads._line[lost] = None
+    assert run()[0] == ("parallel" if ALL > 1 else "serial")
+    assert lost not in threads._line
+
+
+def test_blas_has_one_thread_within_and_all_after():
+    def count():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before = count()
+    assert set(threads.with_one_in_blas(count)) <= {1}
+    with pytest.raises(KeyError):
+        threads.with_one_in_blas(lambda: {}["no"])
+    assert count() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("has_waited", [True, False])
+def test_a_child_can_compile_though_another_thread_did_when_it_was_forked(monkeypatch, has_waited):
+    """Also where the parent's patience was at its end."""
+    monkeypatch.setattr(threads, "PATIENCE", 60 if has_waited else 0.01)
+    inside, over = threading.Event(), threading.Event()
+
+    def compile_for_long():
+        with global_compiler_lock:
+            inside.set()
+            over.wait(0.5 if has_waited else 30)
+
+    other = threading.Thread(target=compile_for_long)
+    other.start()
+    assert inside.wait(30)
+    number = os.fork()
+    if number == 0:
+        signal.alarm(20)  # it would wait for ever
+        global_compiler_lock.acquire()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 0
+    over.set()
+    other.join()
+    with global_compiler_lock:
+        pass
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

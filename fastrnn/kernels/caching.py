@@ -88,7 +88,7 @@ class Cache(FunctionCache):
                 raise ValueError("it is of other arguments")
         except Exception as error:
             found = None
-            _warn(f"{self.cache_path} holds damaged files of compiled code ({_what(error)}): they are compiled anew")
+            self._warn_of(error)
             with suppress(Exception):
                 self.flush()  # or what is compiled could not be added to a damaged index
         if found is None:
@@ -102,14 +102,15 @@ class Cache(FunctionCache):
         try:
             super().save_overload(signature, result)
         except Exception as error:
-            _warn(
-                f"compiled code cannot be kept in {self.cache_path} ({_what(error)}), so that every process compiles "
-                f"anew: make room there, or {ELSEWHERE}"
-            )
+            self._warn_of(error)
 
-
-def _what(error):
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    def _warn_of(self, error):
+        what = f"{type(error).__name__}: {error}"
+        if isinstance(error, OSError):
+            what = f"cannot be used ({what}), so that every process compiles anew: make room there, or {ELSEWHERE}"
+        else:
+            what = f"holds damaged files ({what}): what they held is compiled anew"
+        _warn(f"{self.cache_path}, where Numba keeps compiled code, {what}")
 
 
 _has_warned = False
