@@ -7,6 +7,8 @@ raise is a MemoryError.
 A kernel's arguments are packed into `ROOM` bytes of memory, from which a function of its own hands them over.
 """
 
+from functools import cache
+
 import numba
 import numpy as np
 from llvmlite import ir
@@ -31,7 +33,14 @@ def run_steps(kernel, n_steps, n_tasks, arguments, n_threads):
     _run(_run_steps, _address(kernel, arguments, 2), (n_threads, n_steps, n_tasks), arguments)
 
 
+@cache
+def _start_threads():
+    """The linker knows their functions from then on; once, as Numba takes locks that a signal may leave behind."""
+    numba.get_num_threads()
+
+
 def _run(loop, address, sizes, arguments):
+    _start_threads()
     failed = np.zeros(1, bool)
     loop(address, *sizes, failed, np.empty(ROOM, np.uint8), arguments)
     if failed[0]:
