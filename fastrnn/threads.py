@@ -18,8 +18,9 @@ steps that cannot be interrupted, and what a thread has, it has while its own lo
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from _thread import start_new_thread
 from multiprocessing import current_process
+from queue import SimpleQueue
 
 from joblib import parallel as joblib_parallel
 from llvmlite.binding import ffi
@@ -129,15 +130,24 @@ def _limits():
 def with_one_in_blas(function):
     """Call it while BLAS uses one thread: the bits of its sums depend on their number.
 
-    In a thread of its own, which no handler of signals can interrupt before the limit is taken back.
+    In a thread of its own, which no handler of signals can interrupt before the limit is taken back; `threading` would
+    be interrupted while it starts one.
     """
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_with_one_in_blas, function).result()
+    answers = SimpleQueue()
 
+    def call():
+        try:
+            with _blas, threadpool_limits(1, "blas"):
+                answer = function(), None
+        except BaseException as error:
+            answer = None, error
+        answers.put(answer)
 
-def _with_one_in_blas(function):
-    with _blas, threadpool_limits(1, "blas"):
-        return function()
+    start_new_thread(call, ())
+    result, error = answers.get()
+    if error is not None:
+        raise error
+    return result
 
 
 def available(work):
