@@ -59,5 +59,5 @@ _bars = WeakValueDictionary()
 @on_compiling.append
 def _tell():
     bar = _bars.get(get_ident())
-    if bar is not None and not bar.disable:
+    if bar is not None and not bar.disable and not bar.desc:
         bar.set_description("compiling")

@@ -184,7 +184,7 @@ def test_the_first_compilation_is_logged_once(process, caplog):
     with caplog.at_level(logging.INFO, "fastrnn"):
         process(), process(2.5)
     assert [record.name for record in caplog.records] == ["fastrnn"]
-    assert "compiling kernels" in caplog.text and "seconds" in caplog.text and str(process.folder) in caplog.text
+    assert "compiling kernels" in caplog.text and "seconds" in caplog.text
 
 
 SWITCHED_OFF = """

@@ -92,7 +92,7 @@ class Cache(FunctionCache):
             with suppress(Exception):
                 self.flush()  # or what is compiled could not be added to a damaged index
         if found is None:
-            _announce(self.cache_path)
+            _announce()
             for call in on_compiling:
                 call()
         return found
@@ -125,8 +125,7 @@ def _warn(message):
 
 
 @cache
-def _announce(folder):
-    """Once for each folder."""
+def _announce():
     logging.getLogger("fastrnn").info(
-        "compiling kernels, which takes some ten seconds for the first model of a kind; they are kept in %s", folder
+        "compiling kernels, which takes some ten seconds for the first model of a kind; they are kept on disk"
     )
