@@ -36,6 +36,7 @@ RANKS = [
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
     ["inspection", "interchange", "saving", "datasets"],
     ["__init__"],
+    ["command"],
     ["__main__"],
 ]
 RANK_OF = {unit: rank for rank, units in enumerate(RANKS) for unit in units}
