@@ -52,10 +52,8 @@ def _run(argv):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # names that a terminal cannot show end no forecast
-    parser = _parser()
-    args = parser.parse_args(argv)
+    args = arguments(argv)
     if args.command is None:
-        parser.print_help()
         return 0
     told = str
     try:
@@ -114,7 +112,8 @@ def separator(text):
     return text
 
 
-def _parser():
+def arguments(argv=None):
+    """What was typed; without a command that is the help."""
     parser = argparse.ArgumentParser(prog="fastrnn", description="Recurrent networks on the CPU.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="command")
@@ -146,7 +145,10 @@ def _parser():
     add("--date-format", metavar="FORMAT",
         help="such as %%d.%%m.%%Y; offsets from UTC (%%z) that change as clocks do somewhere go on changing, others "
         "stay as in the last row")  # fmt: skip
-    return parser
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+    return args
 
 
 def _check_outputs(args):

@@ -22,8 +22,8 @@ ORDERS = {
     "nbY": ["dbY"], "nbn": ["dby"], "bnY": ["bdY"], "Ybn": ["Ybd"], "bY": ["bY"], "bn": ["by"], "Yb": ["Yb"],
 }  # fmt: skip
 """What years of four digits, names of months and other numbers, in an order, may be: letters of strptime."""
-PART = re.compile(r"(?P<year>\d{4})[ ./-]?(?P<kind>[QWM])-?(?P<part>\d\d?)", re.IGNORECASE)
-PART_FIRST = re.compile(r"(?P<kind>[QWM])-?(?P<part>\d\d?)[ ./-]?(?P<year>\d{4})", re.IGNORECASE)
+PART = r"(?P<year>\d{4})[ ./-]?(?P<kind>[QWM])-?(?P<part>\d\d?)"
+PART_FIRST = r"(?P<kind>[QWM])-?(?P<part>\d\d?)[ ./-]?(?P<year>\d{4})"
 PARTS = {
     "Q": (lambda year, k: date(year, 3 * k - 2, 1), lambda day: (day.year, day.quarter)),
     "W": (lambda year, k: date.fromisocalendar(year, k, 1), lambda day: day.isocalendar()[:2]),
@@ -72,10 +72,11 @@ def read_times(text, column, form=None):
     >>> times.form, times.write(times.values[1])
     ('%d.%m.%Y', '1.2.2024')
     """
-    if form is None and text.str.fullmatch(r"[-+]?\d{1,18}").all():
-        return _whole_numbers(text)
-    if form is None and (PART.fullmatch(text.iloc[0]) or PART_FIRST.fullmatch(text.iloc[0])):
-        return _parts(text, column)
+    for pattern, reader in READERS.items():
+        fits = text.str.fullmatch(pattern)
+        if form is None and fits.mean() > 0.5:
+            _refuse(~fits, f"{column} is {{}}, unlike others, such as {text[fits.idxmax()]}: correct it", text)
+            return reader(text, column)
     local, offsets = (text, None) if form and "%z" not in form else without_offsets(text, column)
     found, dates = _agreed(local, column, [form.replace("%z", "").rstrip()] if form else _forms(local))
     write = _writer(found, dates, local)
@@ -96,7 +97,7 @@ def _refuse(wrong, what, text):
 # ------------------------------------------------------------------------------------------ numbers
 
 
-def _whole_numbers(text):
+def _whole_numbers(text, column):
     """Days as 20240131, months as 202401, what has passed since 1970, or just numbers."""
     for pattern, form in ((r"(19|20)\d{6}", "%Y%m%d"), (r"(19|20)\d{4}", "%Y%m")):
         dates = pd.to_datetime(text.where(text.str.fullmatch(pattern)), format=form, errors="coerce")
@@ -112,33 +113,35 @@ def _whole_numbers(text):
 
 def _parts(text, column):
     """Quarters, weeks or months of a year."""
-    pattern = PART if PART.fullmatch(text.iloc[0]) else PART_FIRST
-    first = pattern.fullmatch(text.iloc[0])
-    kind = first["kind"].upper()
-    matches = [pattern.fullmatch(each) for each in text]
+    pattern = next(pattern for pattern in (PART, PART_FIRST) if re.fullmatch(pattern, text.iloc[0], re.IGNORECASE))
+    matches = [re.fullmatch(pattern, each, re.IGNORECASE) for each in text]
+    first, kind = matches[0], matches[0]["kind"].upper()
     days = pd.to_datetime(pd.Series([_first_day(match, kind) for match in matches], text.index))
     _refuse(days.isna(), f"{column} is {{}}, but the first is {first.string}: correct it", text)
     width = min(len(match["part"]) for match in matches)
     (a, b), (c, d) = sorted((first.span("year"), first.span("part")))
-    is_year_first = first.start("year") == a
 
     def write(day):
         year, part = PARTS[kind][1](day)
-        numbers = (str(year), f"{part:0{width}}")
-        former, latter = numbers if is_year_first else numbers[::-1]
+        numbers = (f"{year}", f"{part:0{width}}")
+        former, latter = numbers if pattern == PART else numbers[::-1]
         return first.string[:a] + former + first.string[b:c] + latter + first.string[d:]
 
     return Times(pd.DatetimeIndex(days), write)
 
 
 def _first_day(match, kind):
-    """None if there is no such part of a year."""
+    """None if there is no such part of a year, or it is of another kind."""
     if match is None or match["kind"].upper() != kind:
         return None
     try:
         return PARTS[kind][0](int(match["year"]), int(match["part"]))
     except ValueError:
         return None
+
+
+READERS = {r"[-+]?\d{1,18}": _whole_numbers, f"(?i:{PART})": _parts, f"(?i:{PART_FIRST})": _parts}
+"""What is no date of the calendar, by how it looks."""
 
 
 # ------------------------------------------------------------------------------------------ dates
