@@ -6,8 +6,6 @@ What is named here is imported when it is first asked for: the command line answ
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from fastrnn.storage import VERSION, StorageError
-
 if TYPE_CHECKING:  # for editors, which do not run `__getattr__`
     from fastrnn.classifier import SequenceClassifier
     from fastrnn.forecaster import SequenceForecaster
@@ -15,41 +13,41 @@ if TYPE_CHECKING:  # for editors, which do not run `__getattr__`
     from fastrnn.regressor import SequenceRegressor
     from fastrnn.saving import load, save
     from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
+    from fastrnn.storage import StorageError
     from fastrnn.tagger import SequenceTagger
     from fastrnn.training import DivergenceError
-
-__version__ = VERSION
 
 __all__ = [
     "DivergenceError", "SequenceClassifier", "SequenceForecaster", "SequenceGenerator", "SequenceRegressor",
     "SequenceTagger", "SequenceToSequence", "StorageError", "VectorToSequence", "load", "save",
 ]  # fmt: skip
 
-_HOMES = {
-    "classifier": ["SequenceClassifier"],
-    "forecaster": ["SequenceForecaster"],
-    "generator": ["SequenceGenerator"],
-    "regressor": ["SequenceRegressor"],
-    "saving": ["load", "save"],
-    "seq2seq": ["SequenceToSequence", "VectorToSequence"],
-    "tagger": ["SequenceTagger"],
-    "training": ["DivergenceError"],
+_PLACES = {
+    "DivergenceError": "training.DivergenceError",
+    "SequenceClassifier": "classifier.SequenceClassifier",
+    "SequenceForecaster": "forecaster.SequenceForecaster",
+    "SequenceGenerator": "generator.SequenceGenerator",
+    "SequenceRegressor": "regressor.SequenceRegressor",
+    "SequenceTagger": "tagger.SequenceTagger",
+    "SequenceToSequence": "seq2seq.SequenceToSequence",
+    "StorageError": "storage.StorageError",
+    "VectorToSequence": "seq2seq.VectorToSequence",
+    "load": "saving.load",
+    "save": "saving.save",
+    "__version__": "storage.VERSION",
 }
-"""Where the names are that are not imported yet."""
+"""What is imported when it is asked for; anything else is a module, if there is such a one."""
 
 
 def __getattr__(name):
-    home = next((home for home, names in _HOMES.items() if name in names), name)
-    if home.startswith("_"):
-        raise AttributeError(f"module 'fastrnn' has no attribute {name!r}")
+    module, _, attribute = _PLACES.get(name, name).partition(".")
     try:
-        module = import_module(f"fastrnn.{home}")
+        found = import_module(f"fastrnn.{module}")
     except ModuleNotFoundError as error:
-        if error.name != f"fastrnn.{home}":
+        if error.name != f"fastrnn.{module}":
             raise
         raise AttributeError(f"module 'fastrnn' has no attribute {name!r}") from None
-    found = module if home == name else getattr(module, name)
-    return globals().setdefault(name, found)
+    return globals().setdefault(name, getattr(found, attribute) if attribute else found)
 
 
 def __dir__():

@@ -1,4 +1,4 @@
-"""CSV files as people export them, generated, with what is in them: for tests/test_command.py and benchmarks.fuzz_csv."""
+"""CSV files as people export them, generated, with what is in them: for the tests and benchmarks.fuzz_csv."""
 
 import csv
 import gzip
@@ -9,23 +9,28 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 
-from fastrnn.__main__ import arguments
+from fastrnn.command.options import arguments
 from fastrnn.command.reading import read
 
 WORDS = ["", "NA", "nan", "NaN", "null", "None", "N/A", "#N/A"]
-IDS = ["NA", "null", "None", "nan", "007", "7", "North", "Müller", "a;b", "a,b", 'x "y"', "1e3", "2024-01-01", "True", "ñ|x"]
+IDS = [
+    "NA", "null", "None", "nan", "007", "7", "North", "Müller", "a;b", "a,b", 'x "y"', "1e3", "2024-01-01", "True",
+    "ñ|x",
+]  # fmt: skip
 STARTS = ["2019-01-01", "2020-02-27", "2021-12-29", "2023-03-20", "2024-10-20", "1999-06-06"]
 ISO = "%Y-%m-%d"
 DATES = {  # how often, and in which form
-    "iso": ("D", ISO), "iso slashes": ("D", "%Y/%m/%d"), "iso time": ("h", f"{ISO} %H:%M:%S"), "iso T": ("h", f"{ISO}T%H:%M"),
-    "fractions": ("250ms", f"{ISO}T%H:%M:%S.%f"), "points": ("D", "%d.%m.%Y"), "points time": ("15min", "%d.%m.%Y %H:%M"),
-    "day first": ("D", "%d/%m/%Y"), "month first": ("D", "%m/%d/%Y"), "hours, day first": ("h", "%d/%m/%Y %H:%M"),
-    "am pm": ("h", "%m/%d/%Y %I:%M %p"), "am pm iso": ("h", f"{ISO} %I:%M:%S %p"), "short years": ("D", "%d.%m.%y"),
-    "named": ("D", "%d %b %Y"), "american": ("D", "%b %d, %Y"), "weekday": ("D", "%a, %d %b %Y"), "weeks": ("W-MON", ISO),
-    "months": ("MS", "%Y-%m"), "named months": ("MS", "%b %Y"), "long months": ("MS", "%B %Y"), "month/year": ("MS", "%m/%Y"),
-    "month starts": ("MS", "%d/%m/%Y"), "American month starts": ("MS", "%m/%d/%Y"), "month ends": ("ME", "%d.%m.%Y"),
-    "yyyymmdd": ("D", "%Y%m%d"), "yyyymm": ("MS", "%Y%m"), "years": ("YS", "%Y"),
-    "quarters": ("QS", "{year}Q{quarter}"), "quarters 2": ("QS", "Q{quarter} {year}"), "quarters 3": ("QS", "{year}-Q{quarter}"),
+    "iso": ("D", ISO), "iso slashes": ("D", "%Y/%m/%d"), "iso time": ("h", f"{ISO} %H:%M:%S"),
+    "iso T": ("h", f"{ISO}T%H:%M"), "fractions": ("250ms", f"{ISO}T%H:%M:%S.%f"), "points": ("D", "%d.%m.%Y"),
+    "points time": ("15min", "%d.%m.%Y %H:%M"), "day first": ("D", "%d/%m/%Y"), "month first": ("D", "%m/%d/%Y"),
+    "day first time": ("h", "%d/%m/%Y %H:%M"), "am pm": ("h", "%m/%d/%Y %I:%M %p"),
+    "am pm iso": ("h", f"{ISO} %I:%M:%S %p"), "short years": ("D", "%d.%m.%y"), "named": ("D", "%d %b %Y"),
+    "american": ("D", "%b %d, %Y"), "weekday": ("D", "%a, %d %b %Y"), "weeks": ("W-MON", ISO),
+    "months": ("MS", "%Y-%m"), "named months": ("MS", "%b %Y"), "long months": ("MS", "%B %Y"),
+    "month/year": ("MS", "%m/%Y"), "month starts": ("MS", "%d/%m/%Y"), "american starts": ("MS", "%m/%d/%Y"),
+    "month ends": ("ME", "%d.%m.%Y"), "yyyymmdd": ("D", "%Y%m%d"), "yyyymm": ("MS", "%Y%m"),
+    "yyyymmddhh": ("h", "%Y%m%d%H"), "years": ("YS", "%Y"), "quarters": ("QS", "{year}Q{quarter}"),
+    "quarters first": ("QS", "Q{quarter} {year}"), "quarters dash": ("QS", "{year}-Q{quarter}"),
     "iso weeks": ("W-MON", "{iso[0]}-W{iso[1]:02}"), "eurostat": ("MS", "{year}M{month:02}"),
     "unpadded": ("D", "{month}/{day}/{year}"), "unpadded time": ("h", "{month}/{day}/{year} {hour}:{minute:02}"),
     "seconds": ("h", "s"), "milliseconds": ("min", "ms"), "numbers": (None, ""), "none": (None, None),
@@ -34,7 +39,19 @@ DATES = {  # how often, and in which form
 }  # fmt: skip
 ZONES = {"utc": "UTC", "Berlin": "Europe/Berlin", "New York": "America/New_York", "Sydney": "Australia/Sydney",
          "fixed": "Etc/GMT-5"}  # fmt: skip
-FAULTS = ["longer", "shorter", "word", "currency", "no id", "no time", "bad time", "twice", "missing", "encoding", "quote"]
+FAULTS = [
+    "longer",
+    "shorter",
+    "word",
+    "currency",
+    "no id",
+    "no time",
+    "bad time",
+    "twice",
+    "missing",
+    "encoding",
+    "quote",
+]
 
 
 @dataclass
@@ -79,7 +96,7 @@ def generated(seed):
     thousands = pick(["", "", {".": ",", ",": "."}[decimal], " ", "\u00a0", "'"], 0.5)
     fault = pick([None, *FAULTS], 0.6)
     n = int(rng.integers(26, 60))
-    texts, times = _times(dates, n, pick)
+    texts, times = times_of(dates, n, pick)
     names = list(rng.permutation(IDS)[:n_series]) if n_series > 1 or fault == "no id" else ["y"]
     interpolate = rng.random() < 0.3 and fault != "missing"
     rows = []
@@ -91,7 +108,11 @@ def generated(seed):
         rows += [[name, texts[k], written[k], times[k], numbers[k]] for k in range(n)]
     if dates != "none" and rng.random() < 0.3:
         rows = [rows[k] for k in rng.permutation(len(rows))]
-    header = {"id": "region", "time": pick(["ds", "Datum", "day, time", "Tag der Messung"]), "y": pick(["y", "Umsatz in T€", "sold"])}
+    header = {
+        "id": "region",
+        "time": pick(["ds", "Datum", "day, time", "Tag der Messung"]),
+        "y": pick(["y", "Umsatz in T€", "sold"]),
+    }
     columns = ["id"] * (len(names) > 1 or fault == "no id") + ["time"] * (dates != "none") + ["y"]
     columns = [columns[k] for k in rng.permutation(len(columns))]
     for name in ("price", "note", "price", "")[: int(rng.integers(0, 5))]:
@@ -110,14 +131,16 @@ def generated(seed):
     return file
 
 
-def _times(kind, n, pick):
+def times_of(kind, n, pick):
     """As written, and what they are."""
     freq, form = DATES[kind]
     if freq is None:
         first = pick([0, 1, 100])
         times = list(range(first if form is not None else 0, n + (first if form is not None else 0)))
         return [str(time) for time in times], times
-    start = {"YS": "1950", "250ms": "2024-01-05T03:00:00.5"}.get(freq, pick(STARTS if form not in ("s", "ms") else STARTS[:-1]))
+    start = {"YS": "1950", "250ms": "2024-01-05T03:00:00.5"}.get(
+        freq, pick(STARTS if form not in ("s", "ms") else STARTS[:-1])
+    )
     times = pd.date_range(start, periods=n, freq=freq, tz=ZONES.get(kind))
     if form in ("s", "ms"):
         scale = {"s": 1, "ms": 1000}[form]
@@ -145,7 +168,11 @@ def _numbers(rng, n, decimal, thousands, pick):
 
 def _number(number, digits, decimal, thousands, style):
     if style == "e":
-        return repr(float(number)).replace(".", decimal) if abs(number) < 1e-4 else f"{float(number)!r}e0".replace(".", decimal)
+        return (
+            repr(float(number)).replace(".", decimal)
+            if abs(number) < 1e-4
+            else f"{float(number)!r}e0".replace(".", decimal)
+        )
     text = f"{number:,.{digits}f}".replace(",", "T").replace(".", decimal).replace("T", thousands)
     if style == "plus" and number >= 0:
         text = "+" + text
@@ -176,6 +203,9 @@ def _write(file, rng, pick, rows, columns, header, separator):
     end, quoting = pick(["\n", "\r\n", "\r"], 0.5), pick([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
     trailing = pick(["", "rows", "all", "header"], 0.6) if len(columns) > 1 else ""
     faulty = int(rng.integers(1, len(rows))) if file.fault else None
+    needs = {"no time": "time", "bad time": "time", "other time": "time", "twice": "time", "no id": "id"}
+    if needs.get(file.fault, "y") not in columns or (file.fault in ("shorter", "row names") and len(columns) < 2):
+        file.fault = "word"
 
     def line_of(fields):
         text = StringIO()
@@ -194,42 +224,40 @@ def _write(file, rng, pick, rows, columns, header, separator):
         fields = [values.get(column, extra[j]) for j, column in enumerate(columns)]
         at = sum(line.count("\n") + 1 for line in lines) + 1
         if k == faulty:
-            at = _spoil(file, fields, columns, rows, k, at)
-        if trailing in ("rows", "all"):
-            fields.append("")
+            _spoil(file, fields, columns, rows, k)
+            file.line = at
+        fields = ["1"] * (file.fault == "row names") + fields + [""] * (trailing in ("rows", "all"))
         lines.append(line_of(fields))
         if k == faulty and file.fault == "quote":
-            lines[-1] = '"ab"c' + separator + lines[-1].split(separator, 1)[-1] if separator in lines[-1] else '"ab"c'
+            lines[-1] = '"ab"c' + lines[-1]
         file.rows.append((at, name, written, time, number))
         lines += [""] * (rng.random() < blank)
     lines += pick([[], [""], [separator * len(columns)] * 3], 0.7) if len(columns) > 1 else []
     _encode(file, pick, "\n".join(lines).replace("\n", end) + end * int(rng.random() < 0.9))
 
 
-def _spoil(file, fields, columns, rows, k, at):
-    """Put the fault into the fields of row k on line `at`; the line that is to be named."""
+def _spoil(file, fields, columns, rows, k):
+    """Put the fault into the fields of row k."""
     y, fault = columns.index("y"), file.fault
     time = columns.index("time") if "time" in columns else None
-    if (fault in ("no time", "bad time", "twice") and time is None) or (fault == "shorter" and len(columns) < 2):
-        fault = file.fault = "word"
     if fault == "longer":
         fields.append("5")
     elif fault == "shorter":
         fields.pop(0)
+    elif fault == "unquoted":
+        fields.insert(y + 1, "5")
     elif fault in ("word", "currency", "missing"):
         fields[y] = {"word": "abc", "currency": "$ 5", "missing": "NA"}[fault]
     elif fault == "no id":
         fields[columns.index("id")] = ""
-    elif fault in ("no time", "bad time"):
-        fields[time] = "" if fault == "no time" else "Total"
+    elif fault in ("no time", "bad time", "other time"):
+        fields[time] = {"no time": "", "bad time": "Total", "other time": "31. Januar 2024"}[fault]
     elif fault == "twice":
         fields[time] = rows[k - 1][1]
         if "id" in columns:
             fields[columns.index("id")] = rows[k - 1][0]
     elif fault == "encoding":
         fields[y] = "5\u00e9"
-    file.line = at
-    return at
 
 
 def _encode(file, pick, text):
@@ -257,14 +285,15 @@ def _encode(file, pick, text):
 
 
 def outcome(file, path):
-    """ "read", "named" or "asked", if that is right; else an AssertionError, or whatever a fault of the reader raises."""
+    """What was right: "read", "named" or "asked"; else an AssertionError, or whatever a fault of the reader raises."""
     path.write_bytes(file.data)
     try:
         contents = read(arguments(["forecast", str(path), "--horizon=1", *file.options]))
     except ValueError as error:
         assert type(error) is ValueError and "\n" not in str(error), repr(error)
         if file.fault and not (file.may_be_asked and "may be" in str(error)):
-            assert f"line {file.line}:" in str(error) or f"line {file.line} " in str(error), (file.line, str(error))
+            lines = [row[0] for row in file.rows] if file.fault == "row names" else [file.line]
+            assert any(f"line {line}:" in str(error) or f"line {line} " in str(error) for line in lines), str(error)
             return "named"
         assert file.may_be_asked and "may be" in str(error), str(error)
         return "asked"

@@ -22,16 +22,18 @@ ORDERS = {
     "nbY": ["dbY"], "nbn": ["dby"], "bnY": ["bdY"], "Ybn": ["Ybd"], "bY": ["bY"], "bn": ["by"], "Yb": ["Yb"],
 }  # fmt: skip
 """What years of four digits, names of months and other numbers, in an order, may be: letters of strptime."""
-PART = r"(?P<year>\d{4})[ ./-]?(?P<kind>[QWM])-?(?P<part>\d\d?)"
-PART_FIRST = r"(?P<kind>[QWM])-?(?P<part>\d\d?)[ ./-]?(?P<year>\d{4})"
+PART = r"(?P<year>\d{4})[ ./-]?(?P<kind>[QWMqwm])-?(?P<part>\d\d?)"
+PART_FIRST = r"(?P<kind>[QWMqwm])-?(?P<part>\d\d?)[ ./-]?(?P<year>\d{4})"
 PARTS = {
     "Q": (lambda year, k: date(year, 3 * k - 2, 1), lambda day: (day.year, day.quarter)),
     "W": (lambda year, k: date.fromisocalendar(year, k, 1), lambda day: day.isocalendar()[:2]),
     "M": (lambda year, k: date(year, k, 1), lambda day: (day.year, day.month)),
 }
 """The first day of a quarter, week or month of a year, and which one a day is in."""
+DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+"""Of whole numbers that are dates."""
 EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
-"""Digits of whole numbers since 1970, in these units."""
+"""Of whole numbers that count these units since 1970, if they are no such dates."""
 SHORT_DAY, SHORT_HOUR = r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
 """A zero that some leave out."""
 
@@ -98,12 +100,13 @@ def _refuse(wrong, what, text):
 
 
 def _whole_numbers(text, column):
-    """Days as 20240131, months as 202401, what has passed since 1970, or just numbers."""
-    for pattern, form in ((r"(19|20)\d{6}", "%Y%m%d"), (r"(19|20)\d{4}", "%Y%m")):
-        dates = pd.to_datetime(text.where(text.str.fullmatch(pattern)), format=form, errors="coerce")
-        if dates.notna().all():
-            return Times(pd.DatetimeIndex(dates), partial(pd.Timestamp.strftime, format=form), form)
+    """Dates without anything between, what has passed since 1970, or just numbers."""
     numbers, digits = text.astype(np.int64), len(text.iloc[0])
+    if digits in DIGITS:
+        years = text.where(text.str.fullmatch(rf"(19|20)\d{{{digits - 2}}}"))
+        dates = pd.to_datetime(years, format=DIGITS[digits], errors="coerce")
+        if dates.notna().all():
+            return Times(pd.DatetimeIndex(dates), partial(pd.Timestamp.strftime, format=DIGITS[digits]), DIGITS[digits])
     if digits in EPOCHS and text.str.fullmatch(rf"[1-9]\d{{{digits - 1}}}").all():
         one = pd.Timedelta(1, EPOCHS[digits])
         times = pd.DatetimeIndex(pd.to_datetime(numbers, unit=EPOCHS[digits]))
@@ -111,10 +114,9 @@ def _whole_numbers(text, column):
     return Times(numbers.to_numpy())
 
 
-def _parts(text, column):
+def _parts(text, column, pattern):
     """Quarters, weeks or months of a year."""
-    pattern = next(pattern for pattern in (PART, PART_FIRST) if re.fullmatch(pattern, text.iloc[0], re.IGNORECASE))
-    matches = [re.fullmatch(pattern, each, re.IGNORECASE) for each in text]
+    matches = [re.fullmatch(pattern, each) for each in text]
     first, kind = matches[0], matches[0]["kind"].upper()
     days = pd.to_datetime(pd.Series([_first_day(match, kind) for match in matches], text.index))
     _refuse(days.isna(), f"{column} is {{}}, but the first is {first.string}: correct it", text)
@@ -132,15 +134,17 @@ def _parts(text, column):
 
 def _first_day(match, kind):
     """None if there is no such part of a year, or it is of another kind."""
-    if match is None or match["kind"].upper() != kind:
-        return None
     try:
-        return PARTS[kind][0](int(match["year"]), int(match["part"]))
+        return PARTS[kind][0](int(match["year"]), int(match["part"])) if match["kind"].upper() == kind else None
     except ValueError:
         return None
 
 
-READERS = {r"[-+]?\d{1,18}": _whole_numbers, f"(?i:{PART})": _parts, f"(?i:{PART_FIRST})": _parts}
+READERS = {
+    r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers,
+    PART: partial(_parts, pattern=PART),
+    PART_FIRST: partial(_parts, pattern=PART_FIRST),
+}
 """What is no date of the calendar, by how it looks."""
 
 
@@ -162,7 +166,8 @@ def _agreed(text, column, forms):
     if len(others) > 1:  # nobody writes the month first before a point
         others = [form for form in others if "%m.%d" not in form]
     if len(others) > 1:
-        raise ValueError(f"{column} may be read as {' or '.join(others)}: pass one of them as --date-format")
+        what = f"{column}, such as {text.iloc[0]!r}, may be read as {' or '.join(others)}"
+        raise ValueError(f"{what}: pass one of them as --date-format")
     return others[0], whole[others[0]]
 
 

@@ -16,16 +16,10 @@ HELD_OUT = 3
 
 
 def forecast(contents: Contents, args):
-    """Print what was read, how good forecasts have been, and the next steps, or write those."""
-    y, write = contents.y, contents.write
+    """Print what was read and how good forecasts have been; then print or write the next steps."""
+    y = contents.y
     sizes = y.groupby("unique_id", sort=False).size()
-    span = f"{write(y['ds'].min())} to {write(y['ds'].max())}"
-    steps = "-".join(map(str, sorted({sizes.min(), sizes.max()})))
-    print(f"{contents.table.name}: {len(sizes)} series of {steps} steps, {span}")
-    if contents.table.header > 1:
-        print(f"the header is line {contents.table.header}")
-    if contents.options:
-        print("read with", contents.options)
+    _describe(contents, sizes)
     seasons = "auto" if "auto" in args.season else args.season
     needed = args.horizon + 1 + (1 if seasons == "auto" else max(seasons))
     if sizes.max() < needed:
@@ -45,6 +39,17 @@ def forecast(contents: Contents, args):
     freq = forecaster._stored().form.freq
     print("fitted to all rows;", f"frequency {freq};" * (freq is not None), "steps of a season:", *forecaster.season_)
     _write(args, forecaster, contents)
+
+
+def _describe(contents, sizes):
+    """What was read, and how: nothing that was found out by itself stays unsaid."""
+    table, ds, write = contents.table, contents.y["ds"], contents.write
+    steps = "-".join(map(str, sorted({sizes.min(), sizes.max()})))
+    print(f"{table.name}: {len(sizes)} series of {steps} steps, {write(ds.min())} to {write(ds.max())}")
+    if table.header > 1:
+        print(f"the header is line {table.header}")
+    if contents.options:
+        print("read with", contents.options)
 
 
 def _backtest(forecaster, y, sizes, needed):

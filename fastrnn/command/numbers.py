@@ -22,8 +22,9 @@ class Style:
     def pattern(self):
         """Of the text of a number."""
         group, whole, mark = GROUPS[self.thousands], "[0-9]+", re.escape(self.decimal)
-        if group:  # of two digits in India
-            whole += f"|[1-9][0-9]{{0,2}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}"
+        if group:
+            digits = "[0-9]{2,3}" if group == "," else "[0-9]{3}"  # in India 12,34,567
+            whole += f"|[1-9][0-9]{{0,2}}(?:{group}{digits})*{group}[0-9]{{3}}"
         return re.compile(f"[-+]?(?:(?:{whole})(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
     def number(self, text):

@@ -1,7 +1,7 @@
 """Offsets from UTC, as +01:00, that times of a file have; and the time zone whose clocks change as they do."""
 
 import re
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pandas as pd
@@ -83,11 +83,12 @@ def _zone(instants, offsets):
     instants, offsets = instants[order].tz_localize("UTC"), offsets[order]
     is_change = offsets[1:] != offsets[:-1]
     edges = np.flatnonzero(np.append(True, is_change) | np.append(is_change, True))
-
-    def fits(zone, rows):
-        there = instants[rows].tz_convert(zone).tz_localize(None)
-        return (there - instants[rows].tz_localize(None) == offsets[rows]).all()
-
+    changes = list(zip(instants[edges].to_pydatetime(), offsets[edges].to_pytimedelta(), strict=True))
     known = available_timezones()
-    zones = [zone for zone in dict.fromkeys([*ZONES, *sorted(known)]) if zone in known]
-    return next((zone for zone in zones if fits(zone, edges) and fits(zone, slice(None))), None)
+    for name in dict.fromkeys([*ZONES, *sorted(known)]):
+        zone = ZoneInfo(name) if name in known else None
+        if zone and all(time.astimezone(zone).utcoffset() == offset for time, offset in changes):
+            there = instants.tz_convert(name).tz_localize(None)
+            if (there - instants.tz_localize(None) == offsets).all():
+                return name
+    return None

@@ -90,28 +90,25 @@ def read(args):
     """
     given = {"unique_id": args.id, "ds": args.time, "y": args.target}
     names = {name: column for name, column in given.items() if column is not None}
-    if len(set(names.values())) < len(names):
+    columns = list(names.values())
+    if len(set(columns)) < len(columns):
         raise ValueError("--id, --time and --target do not name different columns: name each once")
-    table = read_table(
-        args.data, list(names.values()), separator=args.sep, decimal=args.decimal, encoding=args.encoding
-    )
-    columns = {name: table.columns[column] for name, column in names.items()}
-    for name in names.keys() - {"y"}:
-        _refuse_empty(columns[name], table.lines, names[name])
-    numbers, style = read_numbers(
-        columns["y"], table.lines, args.target, decimal=args.decimal, thousands=args.thousands
-    )
+    table = read_table(args.data, columns, separator=args.sep, decimal=args.decimal, encoding=args.encoding)
+    _refuse_empty(table, columns[:-1])
+    texts, lines = table.columns[args.target], table.lines
+    numbers, style = read_numbers(texts, lines, args.target, decimal=args.decimal, thousands=args.thousands)
     if args.missing == "error":
-        _refuse_missing(numbers, columns["y"], table.lines, args.target)
-    y, times = _frame(columns, numbers, names, table.lines, args)
-    return Contents(
-        _in_order(y, names, args, times.write), times.write, names, style, _options(table, style, times), table
-    )
+        _refuse_missing(numbers, texts, lines, args.target)
+    y, times = _frame(table, numbers, args)
+    y = _in_order(y, args, times.write)
+    return Contents(y, times.write, names, style, _options(table, style, times), table)
 
 
-def _refuse_empty(texts, lines, column):
-    if "" in texts:
-        raise ValueError(f"line {lines[texts.index('')]}: there is no {column}: fill it in, or remove the line")
+def _refuse_empty(table, columns):
+    for column in columns:
+        if "" in table.columns[column]:
+            line = table.lines[table.columns[column].index("")]
+            raise ValueError(f"line {line}: there is no {column}: fill it in, or remove the line")
 
 
 def _refuse_missing(numbers, texts, lines, column):
@@ -121,7 +118,7 @@ def _refuse_missing(numbers, texts, lines, column):
             raise ValueError(f"line {line}: {what}: fill it in, or pass --missing interpolate")
 
 
-def _frame(columns, numbers, names, lines, args):
+def _frame(table, numbers, args):
     """The long DataFrame as the file has it, and its times."""
     try:
         import pandas as pd
@@ -129,31 +126,30 @@ def _frame(columns, numbers, names, lines, args):
         raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
     from fastrnn.command.dates import Times, read_times
 
-    y = pd.DataFrame({"unique_id": columns.get("unique_id", args.target), "y": numbers}, index=lines)
-    y["unique_id"] = y["unique_id"].astype(object)
+    lines = table.lines
+    ids = pd.Series(table.columns[args.id] if args.id else args.target, lines, dtype=object)
+    y = pd.DataFrame({"unique_id": ids, "y": numbers})
     if args.time is None:
         y["ds"] = y.groupby("unique_id", sort=False).cumcount()
         return y, Times(None)
-    times = read_times(pd.Series(columns["ds"], lines, dtype=object), args.time, args.date_format)
+    times = read_times(pd.Series(table.columns[args.time], lines, dtype=object), args.time, args.date_format)
     y["ds"] = times.values
     return y, times
 
 
 def _options(table, style, times):
-    """What says at the command line what was found out."""
-    found = [
-        f'--sep "{table.separator}"' if table.separator not in ",\t" else "--sep tab" * (table.separator == "\t"),
-        f"--encoding {table.encoding}" * (not table.encoding.lower().replace("_", "-").startswith("utf-8")),
-        style.options() * (style != Style()),
-        f'--date-format "{times.form}"' if times.form and not times.form.startswith("%Y-%m") else "",
-    ]
-    return " ".join(filter(None, found))
+    """What would say at the command line what was found out."""
+    separator = {",": "", "\t": "--sep tab"}.get(table.separator, f'--sep "{table.separator}"')
+    encoding = "" if table.encoding in ("utf-8", "utf-8-sig") else f"--encoding {table.encoding}"
+    is_plain = times.form is None or times.form.startswith("%Y-%m")
+    dates = "" if is_plain else f'--date-format "{times.form}"'
+    return " ".join(filter(None, [separator, encoding, style.options() * (style != Style()), dates]))
 
 
 # ------------------------------------------------------------------------------------------ order
 
 
-def _in_order(y, names, args, write):
+def _in_order(y, args, write):
     """Sorted by series, as they come, and time; on the grid of a frequency if that is asked for."""
     import pandas as pd
 
@@ -183,7 +179,10 @@ def _grid(part, freq):
         gaps = part["ds"].diff().dropna()
         step = int(gaps.mode().iloc[0]) if len(gaps) else 1
         return lambda first, last: range(first, last + 1, step)
-    freq = freq or inferred(pd.DatetimeIndex(part["ds"]))
+    try:
+        freq = pd.tseries.frequencies.to_offset(freq) or inferred(pd.DatetimeIndex(part["ds"]))
+    except ValueError:
+        raise ValueError(f"--freq {freq} is not known: pass one of pandas', such as h, D, W-MON or MS") from None
     if freq is None:
         raise ValueError("the dates show no frequency: pass --freq, such as D or MS")
     return lambda first, last: pd.date_range(first, last, freq=freq)

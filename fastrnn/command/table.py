@@ -128,16 +128,17 @@ def _decoded(data, name, encoding):
         if data.startswith(magic):
             raise ValueError(f"{name} is no CSV file but {what}")
     encoding = next((its for mark, its in MARKS.items() if data.startswith(mark)), encoding or "utf-8")
+    no_text = f"{name} is no text, or in UTF-16: save it as CSV, or pass --encoding utf-16-le"
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = len(re.split(b"\r\n|\r|\n", data[: error.start]))
         advice = "pass another --encoding, such as cp1252 (exports of Windows programs)"
-        raise ValueError(f"line {line}: {name} is not in {encoding}: {advice}") from None
+        raise ValueError(no_text if b"\0" in data else f"line {line}: {name} is not in {encoding}: {advice}") from None
     except (LookupError, UnicodeError):
         raise ValueError(f"--encoding {encoding} is not known: pass one such as utf-8, utf-16 or cp1252") from None
     if "\0" in text:
-        raise ValueError(f"{name} is no text, or in UTF-16: save it as CSV, or pass --encoding utf-16-le")
+        raise ValueError(no_text)
     return text, encoding
 
 
@@ -161,20 +162,29 @@ def _records(text, separator):
 def _header(text, names, separators, decimal, name):
     """The separator, and line and fields of the first row that has all names."""
     tops = {separator: _top(text, separator) for separator in separators}
-    found = [
-        (len(fields), separator != decimal, max(map(len, dict(top).values())), separator, line, fields)
-        for separator, top in tops.items()
-        for line, fields in top
-        if set(names) <= set(fields)
-    ]
+    found = {}
+    for separator, top in tops.items():
+        row = _first_with(names, top)
+        if row is not None:  # of a single column the separator is what the rows below seem to have, but no decimal mark
+            found[len(row[1]), separator != decimal, max(len(fields) for _, fields in top)] = separator, *row
     if not found:
-        raise ValueError(_no_column(tops, names, name))
-    # Where there is one column only: what the rows below seem to be separated by.
-    *_, separator, line, labels = max(found, key=lambda candidate: candidate[:3])
+        raise ValueError(_no_column(list(filter(None, tops.values())), names, name))
+    separator, line, labels = found[max(found)]
     for column in names:
         if labels.count(column) > 1:
             raise ValueError(f"line {line}: {labels.count(column)} columns are named {column!r}: rename all but one")
     return separator, line, labels
+
+
+def _first_with(names, rows):
+    """The first row that has all names, if only titles, of fewer fields, stand above it; or None."""
+    widest = 0
+    for line, fields in rows:
+        width = sum(map(bool, fields))
+        if set(names) <= set(fields):
+            return (line, fields) if width > widest else None
+        widest = max(widest, width)
+    return None
 
 
 def _top(text, separator):
@@ -187,12 +197,13 @@ def _top(text, separator):
 
 
 def _no_column(tops, names, name):
-    if not any(tops.values()):
+    """What to say if no row has the names; `tops` are the first rows as separators have them."""
+    if not tops:
         return f"{name} is no table: the quotation marks of its first lines do not match"
-    # Of each separator the first row that it separates.
-    tops = [next((row for row in top if len(row[1]) > 1), top[0]) for top in tops.values() if top]
-    line, labels = max(tops, key=lambda row: (len(row[1]), -row[0]))
-    if 2 * sum(label[:1].isdigit() or label[:1] in "+-." for label in labels) >= len(labels):
+    separated = [next((row for row in top if len(row[1]) > 1), top[0]) for top in tops]
+    line, labels = max(separated, key=lambda row: (len(row[1]), -row[0]))
+    n_numbers = sum(label[:1].isdigit() or label[:1] in "+-." for label in labels)
+    if 2 * n_numbers >= len(labels) and not set(names) & set(labels):
         return f"{name} has no header: write the columns' names above line {line}, {','.join(labels):.60}"
     missing = next(column for column in names if column not in labels)
     known = {label.lower(): label for label in labels}
@@ -204,28 +215,31 @@ def _no_column(tops, names, name):
 def _rows(text, separator, header, labels):
     """The fields of the rows below the header, and the lines that they begin on."""
     width = max(k for k, label in enumerate(labels, 1) if label)
-    rows, lines = [], []
+    rows, lines, before = [], [], None
     for line, fields in _records(text, separator):
         if line <= header or (not fields and width > 1):
             continue
-        fields = fields or [""]
-        # More fields may only be empty: separators at the end of a line.
-        if len(fields) < width or any(fields[width:]):
-            raise ValueError(_ragged(line, fields, separator, header, labels[:width]))
-        rows.append(fields)
+        if any(fields):
+            # More fields than names must be empty, and as many in all rows: separators at the end of each line.
+            before = before or len(fields)
+            if len(fields) < width or any(fields[width:]) or len(fields) != before:
+                raise ValueError(_ragged(line, fields, separator, header, labels[:width], before))
+        rows.append(fields or [""])
         lines.append(line)
-    while rows and not any(rows[-1]):
-        rows.pop()
-        lines.pop()
-    if width == 1 and all(bool(a[0]) != bool(b[0]) for a, b in pairwise(rows)):
-        kept = [k for k, row in enumerate(rows) if row[0]]  # blank lines between all others tell of no gap
-        return [rows[k] for k in kept], [lines[k] for k in kept]
-    return rows, lines
+    kept = [k for k, row in enumerate(rows) if any(row)]
+    if width > 1 or any(
+        bool(a[0]) == bool(b[0]) for a, b in pairwise(rows)
+    ):  # else blank lines stand between all others
+        kept = range(kept[-1] + 1 if kept else 0)
+    return [rows[k] + [""] * width for k in kept], [lines[k] for k in kept]
 
 
-def _ragged(line, fields, separator, header, labels):
+def _ragged(line, fields, separator, header, labels, before):
+    """What to say of a row whose fields are not as many as the names."""
     mark = repr(separator) if separator != "\t" else "tab"
     n = f"{len(fields)} field{'s' * (len(fields) != 1)}"
+    if len(fields) >= len(labels) and not any(fields[len(labels) :]):
+        return f"line {line} has {n}, separated by {mark}, but the rows above have {before}: correct the line"
     names = f"{len(labels)} name{'s' * (len(labels) != 1)}"
     text = f"line {line} has {n}, but the header (line {header}) has {names}, separated by {mark}"
     advice = f"quote fields that hold {mark}, or correct the line"
