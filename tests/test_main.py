@@ -1,8 +1,11 @@
 """The command line, as somebody who has never used it would type it."""
 
+import os
 import re
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,7 +197,95 @@ def test_options_that_are_none(options, capsys):
     assert stopped.value.code == 2 and options[0] in capsys.readouterr().err
 
 
+def test_the_output_has_the_form_of_the_file(capsys, folder):
+    days = [f"{day:%d.%m.%Y}" for day in pd.date_range("2024-01-01", periods=40)]
+    rows = [f"{name};{day};1.00{k % 7},5;" for name in ("NA", "ü") for k, day in enumerate(days)]
+    rows = ["Größe;Tag;Umsatz (T€);", *rows]
+    (folder / "data.csv").write_bytes("\r\n".join(rows).encode("cp1252"))
+    options = ["--id", "Größe", "--time", "Tag", "--target", "Umsatz (T€)", "--encoding", "cp1252", "--no-backtest"]
+    assert main(["forecast", "data.csv", *options, *QUICK, "--season", "7", "--out", "next.csv"]) == 0
+    said = capsys.readouterr().out
+    assert 'read with --sep ";" --encoding cp1252 --decimal "," --thousands "." --date-format "%d.%m.%Y"' in said
+    header, first, *others = (folder / "next.csv").read_text(encoding="cp1252").splitlines()
+    assert header == "Größe;Tag;Umsatz (T€);lower_80;upper_80;lower_95;upper_95"
+    assert re.fullmatch(r"NA;10.02.2024(;100\d(,\d+)?){5}", first) and others[-1].startswith("ü;15.02.2024;")
+    # Where the separator is a comma as well, numbers are quoted, and read again.
+    assert run(["ds,y", *(f'{k},"{k % 12},5"' for k in range(60))], "--no-backtest", "--out", "next.csv") == 0
+    table = pd.read_csv("next.csv", decimal=",")
+    assert table["ds"].tolist() == list(range(60, 66)) and table["y"].between(-1, 13).all()
+
+
+@pytest.mark.parametrize("options", [["--target", "x"], ["--time", "date"], ["--out", "none/next.csv"], []])
+def test_what_is_wrong_is_told_before_the_heavy_imports(options):
+    write(changed(30, "1951-06,x"))
+    code = (
+        "import sys; from fastrnn.__main__ import main; print(main(), {'numba', 'sklearn', 'pandas'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", code, "forecast", "data.csv", "--target", "y", "--time", "ds", *QUICK, *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "2 set()\n" and done.stderr.startswith("error: ")
+
+
+def test_names_are_imported_when_they_are_asked_for():
+    import fastrnn
+
+    assert all(hasattr(fastrnn, name) for name in fastrnn.__all__) and {*fastrnn.__all__} <= {*dir(fastrnn)}
+    assert fastrnn.inspection.ForecastDisplay and fastrnn.__version__ == fastrnn.storage.VERSION
+    with pytest.raises(AttributeError, match="module 'fastrnn' has no attribute 'SequenceClasifier'"):
+        fastrnn.SequenceClasifier  # noqa: B018
+
+
+def test_a_file_to_write_must_be_one(folder, capsys):
+    for path in ("data.csv", "./data.csv", ".", "/dev/null", "none/next.csv"):
+        assert run(lines(), "--out", path) == 2
+        assert re.match("error: .* (is the file to read|cannot be written): name ", capsys.readouterr().err), path
+    (folder / "twin.csv").hardlink_to("data.csv")
+    assert run(lines(), "--out", "twin.csv") == 2 and "is the file to read" in capsys.readouterr().err
+    assert run(lines(), "--out", "next.png", "--plot", "next.png") == 2 and "named twice" in capsys.readouterr().err
+
+
+def test_standard_input_is_read(monkeypatch, capsys):
+    with open(write(lines()), encoding="utf-8") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert main(["forecast", "-", "--target", "y", "--time", "ds", *QUICK, "--no-backtest"]) == 0
+    assert capsys.readouterr().out.startswith("standard input: 1 series")
+
+
+def test_an_interrupt_is_quiet(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastrnn.command.reading.read", interrupted)
+    assert run(lines()) == 130 and capsys.readouterr() == ("", "")
+
+
+def test_a_fit_that_is_interrupted_gives_no_forecast(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastrnn.optimizers.Optimizer.step", interrupted)
+    assert run(lines(), "--out", "next.csv") == 130
+    assert "interrupted" not in capsys.readouterr().err and not Path("next.csv").exists()
+
+
+def test_a_broken_pipe_is_quiet(monkeypatch, capsys):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert run(lines(), "--no-backtest") == 141
+    assert "rror" not in capsys.readouterr().err
+
+
+def test_names_that_a_terminal_cannot_show_end_nothing(monkeypatch):
+    terminal = TextIOWrapper(BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert run(lines(header="ds,größe"), "--no-backtest", target="größe") == 0
+    assert b"gr??e" in terminal.buffer.getvalue()
+
+
 def test_help_tells_what_there_is(capsys):
+    assert main([]) == 0 and "forecast" in capsys.readouterr().out
     for words in ([], ["forecast"]):
         with pytest.raises(SystemExit) as stopped:
             main([*words, "--help"])
