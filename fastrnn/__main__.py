@@ -3,11 +3,13 @@
 import os
 import sys
 import warnings
+from contextlib import suppress
 
 AS_OPTIONS = {
     "reindex with asfreq and missing='interpolate'": "add the missing rows, or pass --missing interpolate",
     "set missing='interpolate'": "pass --missing interpolate",
     "give its index a freq": "pass --freq, such as D or MS",
+    " (or, for holidays, give its index a freq as pandas.offsets.CustomBusinessDay(holidays=...))": "",
 }
 """What the library's errors advise, for somebody at a command line."""
 INTERRUPTION = "training was interrupted"
@@ -57,7 +59,7 @@ def _run(argv):
     told = str
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: print("warning:", _one_line(told(str(message))), file=sys.stderr)
+            warnings.showwarning = lambda message, *_: _say("warning:", told(str(message)))
             warnings.filterwarnings("error", INTERRUPTION)
             check_outputs(args)
             contents = read(args)
@@ -75,15 +77,18 @@ def _run(argv):
         return INTERRUPTED
     except (ValueError, ArithmeticError, ImportError, OSError) as error:
         text = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
-        print("error:", _one_line(told(text)), file=sys.stderr)
+        _say("error:", told(text))
         return 2
     return 0
 
 
-def _one_line(text):
+def _say(kind, text):
+    """A line on the standard error stream, if anything can be written there."""
     for old, new in AS_OPTIONS.items():
         text = text.replace(old, new)
-    return " ".join(text.split())
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(kind, *text.split(), file=sys.stderr)
 
 
 if __name__ == "__main__":
