@@ -6,10 +6,10 @@ import warnings
 from contextlib import suppress
 
 AS_OPTIONS = {
+    " (or, for holidays, give its index a freq as pandas.offsets.CustomBusinessDay(holidays=...))": "",
     "reindex with asfreq and missing='interpolate'": "add the missing rows, or pass --missing interpolate",
     "set missing='interpolate'": "pass --missing interpolate",
     "give its index a freq": "pass --freq, such as D or MS",
-    " (or, for holidays, give its index a freq as pandas.offsets.CustomBusinessDay(holidays=...))": "",
 }
 """What the library's errors advise, for somebody at a command line."""
 INTERRUPTION = "training was interrupted"
@@ -76,8 +76,8 @@ def _run(argv):
             raise
         return INTERRUPTED
     except (ValueError, ArithmeticError, ImportError, OSError) as error:
-        text = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
-        _say("error:", told(text))
+        is_of_file = getattr(error, "filename", None)
+        _say("error:", f"{error.filename}: {error.strerror}" if is_of_file else told(str(error)))
         return 2
     return 0
 
