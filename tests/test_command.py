@@ -63,6 +63,7 @@ def test_rows_know_their_lines():
     assert table("y\n5\n\n7\n8\n\n").columns["y"] == ["5", "", "7", "8"]  # a hole of the only column
     assert table("x;y\n5\n;\n7;8\n".replace("5\n", "5;6\n"), ["y"]).columns["y"] == ["6", "", "8"]
     assert table("y\n1,5\n2,5\n", decimal=",").columns["y"] == ["1,5", "2,5"]
+    assert table("y\n5\n").separator == "," and table("y\n5\n", decimal=",").separator == ";"
     assert table('y,x\n"1,5",2\n', decimal=",").columns["y"] == ["1,5"]
 
 

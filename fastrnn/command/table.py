@@ -166,7 +166,8 @@ def _header(text, names, separators, decimal, name):
     for separator, top in tops.items():
         row = _first_with(names, top)
         if row is not None:  # of a single column the separator is what the rows below seem to have, but no decimal mark
-            found[len(row[1]), separator != decimal, max(len(fields) for _, fields in top)] = separator, *row
+            key = len(row[1]), separator != decimal, max(len(fields) for _, fields in top)
+            found.setdefault(key, (separator, *row))
     if not found:
         raise ValueError(_no_column(list(filter(None, tops.values())), names, name))
     separator, line, labels = found[max(found)]
