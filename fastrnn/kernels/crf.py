@@ -12,8 +12,8 @@ All loops run along one row of a matrix, so that they are vectors; a sequence's 
 """
 
 import numpy as np
-from numba import njit
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
 
 
