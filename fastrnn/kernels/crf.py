@@ -22,6 +22,8 @@ from fastrnn.kernels.vectors import OPTIONS
 WIDE = 200.0
 """Forward variables are at least exp(-WIDE) of what they were summed from, backward ones within exp(+-WIDE): products
 of three such are float64."""
+TINY = 1e-200
+"""What a sum of float64 leaves out is still much less."""
 
 
 @njit(**OPTIONS)
@@ -59,12 +61,26 @@ def _emit(alpha, emitted, scores):
 
 
 @njit(**OPTIONS)
-def _log_sums(out, shares, x, matrix):
-    """out[i] = log sum over j of exp(x[j] + matrix[i, j]), of which j has the share shares[i, j]."""
-    for i in range(out.size):
-        shares[i] = x + matrix[i]
-        largest = _exp_shifted(shares[i], shares[i])
-        out[i] = largest + np.log(_scaled(shares[i]))
+def _log_sum(x, y):
+    """log sum of exp(x + y), both (K,)."""
+    largest, total = -np.inf, 0.0
+    for k in range(x.size):
+        largest = max(largest, x[k] + y[k])
+    for k in range(x.size):
+        total += np.exp(x[k] + y[k] - largest)
+    return largest + np.log(total)
+
+
+@njit(**OPTIONS)
+def _log_sums(out, near, totals, x, matrix, factors, largest):
+    """out[j] = log sum over i of exp(x[i] + matrix[j, i]), where factors (K, K) = exp(matrix.T - largest).
+
+    near (K,) = exp(x - max), totals = near factors; where these are too small all is done in logarithms.
+    """
+    shift = _exp_shifted(near, x) + largest
+    _times_matrix(totals, near, factors)
+    for j in range(out.size):
+        out[j] = _log_sum(x, matrix[j]) if totals[j] < TINY else shift + np.log(totals[j])
 
 
 @njit(**OPTIONS)
@@ -102,7 +118,9 @@ def filtered(out, alpha, scores, transitions, begin, end, n):
 def filtered_in_logs(out, alpha, scores, transitions, begin, end, n):
     """As `filtered`; alpha goes on as logarithms of which the largest is 0."""
     B, K = alpha.shape
-    shares, moves_back = np.empty((K, K)), transitions.T.copy()
+    moves, moves_back = np.empty((K, K)), transitions.T.copy()
+    near, totals = np.empty(K), np.empty(K)
+    largest = _exp_shifted(moves.reshape(K * K), transitions.reshape(K * K))
     for b in range(B):
         before = alpha[b].copy()
         if before.max() > 0.0:  # the chain was not wide
@@ -110,7 +128,7 @@ def filtered_in_logs(out, alpha, scores, transitions, begin, end, n):
         if n[0] == 1:
             alpha[b] = begin
         else:
-            _log_sums(alpha[b], shares, before, moves_back)
+            _log_sums(alpha[b], near, totals, before, moves_back, moves, largest)
         alpha[b] += scores[b, :K]
         _from_zero(alpha[b])
         _exp_shifted(out[b], alpha[b] + end)
@@ -169,14 +187,14 @@ def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin,
 
 
 @njit(**OPTIONS)
-def _forward_in_logs(alpha, shares, scores, rows, moves_back, begin):
+def _forward_in_logs(alpha, scores, rows, transitions, moves, largest, begin):
     """alpha (T, K), logarithms with the maximum 0; returns what they were shifted by, all together."""
-    shift = 0.0
+    near, totals, moves_back, shift = np.empty(begin.size), np.empty(begin.size), transitions.T.copy(), 0.0
     for t in range(rows.size):
         if t == 0:
             alpha[0] = begin
         else:
-            _log_sums(alpha[t], shares, alpha[t - 1], moves_back)
+            _log_sums(alpha[t], near, totals, alpha[t - 1], moves_back, moves, largest)
         alpha[t] += scores[rows[t]]
         shift += _from_zero(alpha[t])
     return shift
@@ -186,29 +204,44 @@ def _forward_in_logs(alpha, shares, scores, rows, moves_back, begin):
 def marginals_in_logs(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin, end, rows, offsets, weights):
     """As `marginals`."""
     K = begin.size
-    moves_back, shares = transitions.T.copy(), np.empty((K, K))
+    moves = np.empty((K, K))
+    largest = _exp_shifted(moves.reshape(K * K), transitions.reshape(K * K))
+    moves_back, pairs = moves.T.copy(), np.zeros((K, K))
     alpha = np.empty((np.diff(offsets).max(), K))
-    beta, onward, here = np.empty(K), np.empty(K), np.empty(K)
+    beta, onward, here, near, totals = np.empty(K), np.empty(K), np.empty(K), np.empty(K), np.empty(K)
     for b in range(weights.size):
         steps, weight = rows[offsets[b] : offsets[b + 1]], weights[b]
         T = steps.size
-        log_z[b] = _forward_in_logs(alpha, shares, scores, steps, moves_back, begin)
+        log_z[b] = _forward_in_logs(alpha, scores, steps, transitions, moves, largest, begin)
+        log_z[b] += _log_sum(alpha[T - 1], end)
         beta[:] = end
         for t in range(T - 1, -1, -1):
-            largest = _exp_shifted(here, alpha[t] + beta)
-            total = _scaled(here)
+            _exp_shifted(here, alpha[t] + beta)
+            here *= weight / here.sum()
+            out[steps[t]] = here
             if t == T - 1:
-                log_z[b] += largest + np.log(total)
-                d_ends += weight * here
+                d_ends += here
             else:
-                for i in range(K):
-                    d_moves[i] += weight * here[i] * shares[i]
-            out[steps[t]] = weight * here
+                _add_pairs(pairs, d_moves, here, near, totals, beta, onward, transitions)
             onward[:] = beta + scores[steps[t]]
             if t > 0:
                 _from_zero(onward)
-                _log_sums(beta, shares, onward, transitions)
-        d_starts += weight * here
+                _log_sums(beta, near, totals, onward, transitions, moves_back, largest)
+        d_starts += here
+    d_moves += pairs * moves
+
+
+@njit(**OPTIONS)
+def _add_pairs(pairs, d_moves, here, near, totals, beta, onward, transitions):
+    """Share each label's probability `here` among what comes next, as `_log_sums` made beta of onward."""
+    for i in range(here.size):
+        if totals[i] < TINY:
+            for j in range(here.size):
+                d_moves[i, j] += here[i] * np.exp(onward[j] + transitions[i, j] - beta[i])
+        else:
+            factor = here[i] / totals[i]
+            for j in range(here.size):
+                pairs[i, j] += factor * near[j]
 
 
 @njit(**OPTIONS)

@@ -28,7 +28,7 @@ class LinearChain:
 
     @staticmethod
     def _is_wide(parts):
-        """Whether to take the kernels that are exact however far apart the scores are, and some ten times slower."""
+        """Whether to take the kernels that are exact however far apart the scores are, for twice the time or more."""
         return max(np.ptp(part) for part in parts) > crf.WIDE
 
     def _add_marginals(self, out, d_parts, log_z, scores, parts, *where):
