@@ -11,6 +11,14 @@ from fastrnn.kernels.vectors import OPTIONS, empty_aligned
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
+FREE_ROWS, FREE_OUTPUTS = 2**20, 2**17
+"""A table of so many vectors, or a model of so many outputs, may have any gaps: hashed tokens, another's vocabulary."""
+USED = 8
+"""Of more at least one in so many must be there."""
+NUMBER_THEM = (
+    "number them from 0 on: np.unique(tokens, return_inverse=True)[1] does so for all of them in one array, and a "
+    "Tokenizer, given each as a str, for what is still to come as well"
+)
 
 
 class Sequences:
@@ -209,7 +217,24 @@ def _check_tokens(arrays, name):
             )
         if x.min() < 0 or x.max() >= N_TOKENS:
             wrong = x.min() if x.min() < 0 else x.max()
-            raise ValueError(f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}")
+            raise ValueError(
+                f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}"
+            )
+
+
+def check_gaps(sequences, name, free, column=0):
+    """Refuse tokens, or those of the columns from `column` on, of which a table would be almost all for nothing."""
+    tokens = sequences.values.reshape(len(sequences.values), -1)
+    tokens = tokens[:, column:] if column else tokens[:, 0]
+    n_rows = int(tokens.max(initial=0)) + 1
+    if n_rows <= free or n_rows <= USED * (n_different := np.unique(tokens).size):
+        return
+    k = sequences.number_of(int(tokens.argmax()) // (tokens.size // len(tokens)))
+    advice = "a Tokenizer with max_characters numbers characters" if column else NUMBER_THEM
+    raise ValueError(
+        f"{name}[{k}] holds the token {n_rows - 1}, for which a table would have {n_rows} rows, but {name} has "
+        f"{n_different} different ones: {advice}"
+    )
 
 
 # ------------------------------------------------------------------------------------------ packing

@@ -12,7 +12,7 @@ from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell, portions
-from fastrnn.sequences import as_sequences, next_tokens
+from fastrnn.sequences import FREE_OUTPUTS, as_sequences, check_gaps, next_tokens
 from fastrnn.storage import integer
 
 
@@ -47,6 +47,7 @@ class DecodingEstimator(SequenceEstimator):
         self._check_longest(targets)
         n_tokens = int(targets.values.max(initial=0)) + 1
         if reset:
+            check_gaps(targets, "y", FREE_OUTPUTS)
             self.n_target_tokens_ = n_tokens
         elif n_tokens > self.n_target_tokens_:
             k = targets.number_of(int(targets.values.argmax()))
