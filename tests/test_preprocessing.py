@@ -270,7 +270,7 @@ def test_rows_have_room_for_the_longest_word(most):
 
 @pytest.mark.parametrize(
     ("texts", "k"),
-    [(["a b c d e"] * 4 + ["x" * 40], 4), ([["y" * 50, *"abc" * 5]], 0), (["a b"] * 20 + ["z" * 30], 20)],
+    [(["a b c d e"] * 4 + ["x" * 40], 4), ([["y" * 50, *("abc" * 5)]], 0), (["a b"] * 20 + ["z" * 30], 20)],
 )
 def test_a_word_that_all_rows_would_have_room_for(texts, k, monkeypatch):
     monkeypatch.setattr("fastrnn.preprocessing.tokenizer.FREE_ROOM", 100)
