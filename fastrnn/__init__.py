@@ -3,6 +3,7 @@
 What is named here is imported when it is first asked for: the command line answers before Numba is there.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,10 @@ _PLACES = {
     "__version__": "storage.VERSION",
 }
 """What is imported when it is asked for; anything else is a module, if there is such a one."""
+
+
+if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+    import_module("fastrnn.kernels.caching")  # says so at once, where nothing can be compiled
 
 
 def __getattr__(name):

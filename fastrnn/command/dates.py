@@ -9,9 +9,13 @@ from functools import partial
 from itertools import product
 
 import numpy as np
-import pandas as pd
 
 from fastrnn.command.offsets import located, without_offsets
+
+try:
+    import pandas as pd
+except ImportError:
+    raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
 
 SAMPLE = 50
 """Rows that show in which forms a column may be."""

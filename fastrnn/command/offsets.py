@@ -4,7 +4,6 @@ import re
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
-import pandas as pd
 
 PATTERN = r"^(?P<local>.*\d:\d\d(?::\d\d)?(?:\.\d+)?(?: ?[AP]M)?)(?P<offset> ?(?:Z|UTC|GMT|[-+]\d\d(?::?\d\d)?))$"
 ZONES = ["Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", "America/Chicago", "America/Denver",
@@ -15,6 +14,7 @@ ZONES = ["Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", 
 def without_offsets(text, column):
     """The local times of a Series of str, and their offsets as they are written: Series, or None if there are none.
 
+    >>> import pandas as pd
     >>> local, offsets = without_offsets(pd.Series(["2024-01-01 00:00+01:00"]), "day")
     >>> local[0], offsets[0]
     ('2024-01-01 00:00', '+01:00')
@@ -49,6 +49,8 @@ def located(local, offsets):
     write : callable
         Of a time.
     """
+    import pandas as pd
+
     found = {text: pd.Timedelta(minutes=_minutes(text)) for text in offsets.unique()}
     ahead = pd.TimedeltaIndex(offsets.map(found))
     instants = local - ahead

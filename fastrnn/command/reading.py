@@ -120,11 +120,7 @@ def _refuse_missing(numbers, texts, lines, column):
 
 def _frame(table, numbers, args):
     """The long DataFrame as the file has it, and its times."""
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
-    from fastrnn.command.dates import Times, read_times
+    from fastrnn.command.dates import Times, pd, read_times
 
     lines = table.lines
     ids = pd.Series(table.columns[args.id] if args.id else args.target, lines, dtype=object)
