@@ -19,7 +19,7 @@ RANKS = [
     ["kernels.__init__", "kernels.caching"],
     ["kernels.vectors"],
     ["kernels.tiles", "kernels.activations", "kernels.parallel"],
-    ["kernels.steps", "kernels.softmax"],
+    ["kernels.steps", "kernels.softmax", "tables"],
     [
         "kernels.rnn",
         "kernels.lstm",
@@ -40,6 +40,7 @@ RANKS = [
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
     ["inspection", "interchange", "saving", "datasets"],
     ["__init__"],
+    ["command"],
     ["__main__"],
 ]
 RANK_OF = {unit: rank for rank, units in enumerate(RANKS) for unit in units}

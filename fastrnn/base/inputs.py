@@ -8,7 +8,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from fastrnn.sequences import as_sequences, as_table, is_panel
+from fastrnn.sequences import FREE_ROWS, as_sequences, as_table, check_gaps, is_panel
+from fastrnn.tables import labels, refuse_long
 
 COUNT = Interval(Integral, 1, None, closed="left")
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
@@ -65,9 +66,19 @@ class InputChecks:
             self._check_panel(sequences)
         elif reset:
             self.n_features_in_ = 1 if sequences.values.ndim == 1 else sequences.values.shape[1]
-        if reset and self.embeddings is not None:
-            self._check_embeddings(sequences)
+        if reset and tokens:
+            self._check_table(sequences)
         return sequences
+
+    @staticmethod
+    def _check_rows(X, y):
+        """A table has a row for each sequence, not one for each step."""
+        if hasattr(y, "__len__") and labels(X) is not None and len(y) < len(X):
+            refuse_long(X, "X")
+            raise ValueError(
+                f"X is a table of {len(X)} rows, each a sequence, but y has {len(y)} entries: if a row is a step, "
+                "fastrnn.preprocessing.from_long(X, id_col=, time_col=) makes sequences of it"
+            )
 
     def _token_form(self, is_tokens, reset):
         """What `as_sequences` is told of tokens."""
@@ -199,6 +210,17 @@ class InputChecks:
                 f"{limits[min(column, len(limits) - 1)] - 1}: put the Tokenizer first in a Pipeline, so that it gives "
                 "what it does not know the token 0, or fit on data with all tokens first"
             )
+
+    _free_rows = FREE_ROWS
+
+    def _check_table(self, sequences):
+        """The tokens must be such as a table can be made for, or has been given for."""
+        if self.embeddings is not None:
+            self._check_embeddings(sequences)
+        else:
+            check_gaps(sequences, "X", self._free_rows)
+        if sequences.values.ndim == 2:
+            check_gaps(sequences, "X", self._free_rows, column=1)
 
     def _check_embeddings(self, sequences):
         """They must be numbers, embedding_dim for each token of X."""
