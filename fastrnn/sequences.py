@@ -4,10 +4,10 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
 
 N_TOKENS = 2**31

@@ -15,8 +15,9 @@ All loops run along one row of a matrix, so that they are vectors; a sequence's 
 """
 
 import numpy as np
-from numba import float64, njit
+from numba import float64
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
 
 WIDE = 200.0

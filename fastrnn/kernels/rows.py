@@ -4,8 +4,9 @@ Rows are those of `fastrnn.sequences.Packing`: sums over time run in the order o
 at a time, so that a sequence's result does not depend on its neighbours.
 """
 
-from numba import njit, uint64
+from numba import uint64
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load_some, store_some
 
 
