@@ -295,7 +295,8 @@ class Trainer:
             raise self._diverged(f"the loss became {loss}")
         if s.alpha > 0 and s.solver != "adamw":
             loss += add_penalty(network.gradient, network.theta, s.alpha / s.n_sequences, network.decays)
-        clip(network.gradient, s.clip_norm, s.clip_value)
+        with np.errstate(invalid="ignore"):
+            clip(network.gradient, s.clip_norm, s.clip_value)
         if s.alpha > 0 and s.solver == "adamw":
             decay(network.theta, rate * s.alpha, network.decays)
         self.optimizer.step(network.theta, network.gradient, rate)
@@ -305,8 +306,9 @@ class Trainer:
     def _diverged(self, what):
         s = self.settings
         clipping = "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
+        weaker = f"lower alpha (now {s.alpha}), " if _overshoots(s) else ""
         return DivergenceError(
-            f"{what} in epoch {self.history.n_epochs + 1}: lower learning_rate_init (now "
+            f"{what} in epoch {self.history.n_epochs + 1}: {weaker}lower learning_rate_init (now "
             f"{s.learning_rate_init}), {clipping}, or scale X and y"
         )
 
@@ -315,6 +317,13 @@ class Trainer:
         patience = max(1, self.settings.n_iter_no_change // 2)
         if self.settings.learning_rate == "plateau" and best.n_stale and best.n_stale % patience == 0:
             self.plateau_factor /= 10
+
+
+def _overshoots(settings):
+    """Whether weight decay alone takes more than a weight off it in a step; below that it does not diverge."""
+    s = settings
+    strength = s.alpha if s.solver == "adamw" else s.alpha / s.n_sequences
+    return strength * (s.learning_rate_init if s.solver in ("sgd", "adamw") else 1.0) > 1
 
 
 def tell(callbacks, progress):
@@ -382,7 +391,8 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
     try:
         result = minimize(value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_each, options=options)
         if not isfinite(result.fun):
-            raise DivergenceError(f"the loss became {result.fun}: raise alpha (now {settings.alpha}), or scale X")
+            change = "lower" if _overshoots(settings) else "raise"
+            raise DivergenceError(f"the loss became {result.fun}: {change} alpha (now {settings.alpha}), or scale X")
         theta = result.x
     except KeyboardInterrupt:
         _warn_of_interrupt(history)

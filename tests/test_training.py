@@ -1,6 +1,7 @@
 """The loop: batches, schedules, stopping, what is kept when something goes wrong."""
 
 import copy
+import re
 import sys
 import warnings
 from functools import partial
@@ -342,6 +343,30 @@ def test_divergence_says_what_to_lower():
             reg.fit(X, y)
         assert "epoch" in str(error.value)
         assert not hasattr(reg, "network_") and not hasattr(reg, "loss_curve_")
+
+
+@pytest.mark.parametrize(
+    ("solver", "alpha", "rate", "clip_norm"),
+    [("adamw", 500.0, 5e-3, 1.0), ("adamw", 1e30, 1.0, None), ("sgd", 1e6, 5e-3, None), ("sgd", 80.0, 1.0, None),
+     ("sgd", 1e60, 5e-3, 1.0), ("adam", 1e60, 5e-3, 1.0), ("rmsprop", 1e300, 1.0, None), ("lbfgs", 1e60, 5e-3, 1.0)],
+)  # fmt: skip
+def test_divergence_by_weight_decay_names_alpha(solver, alpha, rate, clip_norm):
+    X, y = labelled(20)
+    options = {"solver": solver, "learning_rate_init": rate, "clip_norm": clip_norm, "random_state": 0}
+    clf = SequenceClassifier(**options, alpha=alpha, hidden_size=5, max_iter=400, learning_rate="constant")
+    with pytest.raises(DivergenceError, match=f": lower alpha \\(now {re.escape(str(alpha))}\\)"):
+        clf.fit(X, y)
+    clf.set_params(alpha=min(1 / rate, 20) / 20, max_iter=2).fit(X, y)
+
+
+def test_divergence_beside_weight_decay_does_not_name_alpha():
+    X, y = labelled(20)
+    for solver, alpha in (("sgd", 1e-35), ("adamw", 1e-35), ("adam", 1e-3)):
+        options = {"solver": solver, "alpha": alpha, "learning_rate_init": 1e30, "clip_norm": None}
+        clf = SequenceClassifier(**options, cell="rnn", nonlinearity="relu", hidden_size=5, random_state=0)
+        with pytest.raises(DivergenceError) as error:
+            clf.fit(X, y)
+        assert "alpha" not in str(error.value)
 
 
 def test_divergence_in_the_last_step_does_not_pass():

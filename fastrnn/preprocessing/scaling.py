@@ -200,7 +200,9 @@ def read(transformer, X, *, reset):
 def _center_and_scale(values, method):
     """Of each column of values (S, I)."""
     if method == "standard":
-        center, scale = values.mean(axis=0), values.std(axis=0)
+        # A power of two, by which dividing is exact: squares of 1e-170 would vanish, those of 1e170 be infinite.
+        unit = np.ldexp(1.0, np.frexp(np.abs(values).max(axis=0))[1] - 1)
+        center, scale = (values / unit).mean(axis=0) * unit, (values / unit).std(axis=0) * unit
     elif method == "minmax":
         center = values.min(axis=0)
         scale = values.max(axis=0) - center
