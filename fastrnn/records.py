@@ -9,7 +9,7 @@ from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.storage import StorageError, array, check, encoded, expect, floats, integer, reading, strings, write
+from fastrnn.storage import StorageError, array, check, encoded, expect, floats, integer, names, reading, write
 from fastrnn.training import History
 
 GENERATOR = {
@@ -58,7 +58,7 @@ def _rules(estimator):
         rules["n_features_in_"] = sizes["steps"] or integer(1)
         sized["inputs"] = sized["inputs"] if has_tokens else 1
     if hasattr(estimator, "feature_names_in_"):
-        rules["feature_names_in_"] = lambda value: strings(value) and len(value) == estimator.n_features_in_
+        rules["feature_names_in_"] = names(estimator.n_features_in_)
     return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
 
 

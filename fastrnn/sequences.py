@@ -1,13 +1,19 @@
 """Ragged sequences: what a caller may pass, how it is stored, and how a batch is packed."""
 
+from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from numbers import Number
+from os import PathLike
+from types import NoneType
 
 import numpy as np
 from numba import njit
 from sklearn.utils.validation import check_array, validate_data
 
+from fastrnn.columns import check_unique, columns_of
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
+from fastrnn.wording import shown
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
@@ -73,9 +79,16 @@ def is_panel(X):
 
 def as_table(estimator, X, *, reset):
     """A panel as an array; one for an estimator that was fitted on a panel must have the columns of that."""
+    check_unique(columns_of(X), "X")
     # What is no finite number is left to as_sequences, which names its place.
     options = {"dtype": None, "ensure_all_finite": False}
-    return validate_data(estimator, X, reset=reset, **options) if estimator._is_panel else check_array(X, **options)
+    try:
+        return validate_data(estimator, X, reset=reset, **options) if estimator._is_panel else check_array(X, **options)
+    except np.exceptions.DTypePromotionError:
+        raise ValueError(
+            "X has columns that are no numbers, dates or the like, beside those that are: pass "
+            "X.select_dtypes('number'); fastrnn.preprocessing.from_long reads frames with a row for each step"
+        ) from None
 
 
 def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_empty=False):
@@ -107,6 +120,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     TypeError
         If a sequence holds objects that no number can be made of.
     """
+    _refuse_pair(X, name)
     arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
     for k, x in enumerate(arrays):
         if len(x) == 0 and not may_be_empty:
@@ -141,16 +155,59 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
 
 def _items(X, name):
     """The sequences in X, one by one."""
-    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
-    is_number = isinstance(X, np.ndarray) and X.ndim == 0
-    if not is_listed or is_number or isinstance(X, (str, bytes, dict, set)):
-        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}")
-    if isinstance(X, np.ndarray) and X.dtype != object and X.ndim not in (2, 3):
+    check_listed(X, name, "a list of sequences, or a 2-D or 3-D array")
+    if columns_of(X) is not None:
+        check_unique(columns_of(X), name)
+        X = np.asarray(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
         raise ValueError(
             f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
             f"Reshape your data: [{name}] if it is one sequence"
         )
     return X
+
+
+def check_listed(X, name, expected):
+    """X must have items in an order; else the error says how to make a list of it."""
+    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
+    is_wrong = isinstance(X, (str, bytes, dict, set, frozenset, type)) or isinstance(X, np.ndarray) and X.ndim == 0
+    if is_listed and not is_wrong:
+        return
+    advice = ""
+    if isinstance(X, (set, frozenset)):
+        advice = ", which has no order: pass a list"
+    elif isinstance(X, PathLike):
+        advice = ": read the file first, for example with pandas.read_csv"
+    elif isinstance(X, str):
+        advice = (
+            f" {shown(X)}: read a file first, as with pandas.read_csv; texts a Tokenizer makes sequences of, [text]"
+        )
+    elif isinstance(X, Mapping):
+        advice = f": pass list({name}.values())"
+    elif isinstance(X, Iterable) and not isinstance(X, (bytes, np.ndarray)):
+        advice = f": pass list({name})"
+    raise ValueError(f"{name} must be {expected}; got {type(X).__name__}{advice}")
+
+
+def is_sequence(value):
+    """Whether a value is a list, an array or the like, of items in an order."""
+    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, (str, bytes, Mapping))
+
+
+def _depth(value):
+    """How many axes a nest of lists and arrays has at its beginning."""
+    if isinstance(value, np.ndarray) and value.dtype != object or columns_of(value) is not None:
+        return len(value.shape)
+    return 1 + _depth(next(iter(value))) if is_sequence(value) and len(value) else 0
+
+
+def _refuse_pair(X, name):
+    """No (X, y) or (X, static): what is read is X alone."""
+    if isinstance(X, (list, tuple)) and len(X) in (2, 3) and _depth(X[0]) > 2:
+        raise ValueError(
+            f"{name}[0] holds {len(X[0])} sequences, as if {name} were a pair of them and something else: pass "
+            f"{name}[0]; what is constant over a sequence can be a channel of it, alike at each step"
+        )
 
 
 def as_steps(x, what, tokens):
@@ -161,8 +218,14 @@ def as_steps(x, what, tokens):
         raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
     try:
         array = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"{what} has steps of unequal lengths: {error}") from None
+    except ValueError:
+        if isinstance(x, tuple) and len(set(map(_depth, x))) > 1:
+            parts = ", ".join(type(part).__name__ for part in x)
+            raise ValueError(f"{what} is a tuple ({parts}): pass the sequences alone, a list of arrays") from None
+        raise ValueError(
+            f"{what} has steps of unequal lengths; a step is a row of numbers, (I,), and sequences of several lengths "
+            "are items of one list"
+        ) from None
     if array.dtype == object:
         array = as_numbers(array, what)
     if array.dtype.kind == "c":
@@ -191,11 +254,12 @@ def as_numbers(array, what):
     """An array of objects as float64; NumPy would read strings as numbers."""
     for value in array.flat:
         if isinstance(value, (str, bytes, complex)):
-            raise ValueError(f"{what} holds values that are no numbers: {value!r}")
+            raise ValueError(f"{what} holds values that are no numbers: {shown(value)}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{what} holds values that are no numbers: {error}") from None
+        wrong = next((value for value in array.flat if not isinstance(value, (Number, NoneType))), None)
+        raise type(error)(f"{what} holds values that are no numbers: {shown(wrong)} ({error})") from None
 
 
 def _check_tokens(arrays, name):

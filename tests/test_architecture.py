@@ -14,8 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # ranks only, and so never its neighbours. Imports inside functions count as well.
 RANKS = [
     ["kernels.__init__", "kernels.vectors"],
-    ["kernels.tiles", "kernels.activations", "kernels.parallel"],
-    ["kernels.steps", "kernels.softmax"],
+    ["kernels.tiles", "kernels.activations", "kernels.parallel", "wording"],
+    ["kernels.steps", "kernels.softmax", "columns"],
     [
         "kernels.rnn",
         "kernels.lstm",
