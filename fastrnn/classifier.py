@@ -102,6 +102,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     classes_ : ndarray (n_classes,)
     n_features_in_ : int
         Features of a step; for a 2-D X its number of columns.
+    feature_names_in_ : ndarray
+        The names of the columns, if X is a frame or a list of frames of one sequence each: later ones must have the
+        same, in the same order.
     loss_curve_ : list of float
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
@@ -148,7 +151,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
         Parameters
         ----------
-        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+        X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
             The sequences.  A 2-D array, or a list of equally long lists of numbers, is a panel of n
             univariate series of T steps.  X is taken as it is: scale features to about 1.
         y : array (n,)

@@ -35,23 +35,25 @@ def check_names(estimator, X, *, reset):
     UserWarning
         If only the fit was on frames, or only X has them.
     """
-    frame = _common(X) if not isinstance(X, np.ndarray) or X.dtype == object else None
+    frame = common(X)
     _check_feature_names(estimator, np.empty((0, 0)) if frame is None else frame, reset=reset)
 
 
-def _common(X):
+def common(X, name="X"):
     """The first of the sequences, if it is a frame as all others are, with columns as all others have."""
     first = columns = None
-    for k, x in enumerate(X):
+    for k, x in enumerate(X if not isinstance(X, np.ndarray) or X.dtype == object else ()):
         its = columns_of(x)
         if k and (its is columns or _are_alike(its, columns)):
             continue
-        check_unique(its, f"X[{k}]")
+        check_unique(its, f"{name}[{k}]")
         if k and (_has_names(its) or _has_names(columns)):
             found, expected = (
                 "no column names" if c is None else f"the columns {shown(list(c))}" for c in (its, columns)
             )
-            raise ValueError(f"X[{k}] has {found}, but X[0] has {expected}: give all the same, in the same order")
+            raise ValueError(
+                f"{name}[{k}] has {found}, but {name}[0] has {expected}: give all the same, in the same order"
+            )
         if not k:
             first, columns = x, its
     return first if columns is not None else None

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.storage import StorageError, array, check, encoded, expect, floats, integer, names, reading, write
 from fastrnn.training import History
+from fastrnn.wording import shown
 
 GENERATOR = {
     "bit_generator": "MT19937", "state": {"key": array("uint32", 624), "pos": integer(0, 625)},
@@ -153,7 +154,7 @@ class Run:
         for name in sorted(set(model._get_param_names()) - IRRELEVANT):
             value, was = getattr(self._estimator, name), getattr(model, name)
             if _bytes_of(value) != _bytes_of(was):
-                which = f"{name}={value!r:.60}, but the checkpoint's run has {was!r:.60}"
+                which = f"{name}={shown(value)}, but the checkpoint's run has {shown(was)}"
                 raise ValueError(f"{which}: set it back to go on with that run, or fit without resume_from")
         return model, run
 

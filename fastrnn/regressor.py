@@ -112,6 +112,9 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     ----------
     n_features_in_ : int
         Features of a step; for a 2-D X its number of columns.
+    feature_names_in_ : ndarray
+        The names of the columns, if X is a frame or a list of frames of one sequence each: later ones must have the
+        same, in the same order.
     loss_curve_ : list of float
         The mean training loss of each epoch, of the standardised targets.
     validation_scores_ : list of float or None
@@ -165,7 +168,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
         Parameters
         ----------
-        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+        X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
             The sequences.  A 2-D array, or a list of equally long lists of numbers, is a panel of n
             univariate series of T steps.  X is taken as it is: scale features to about 1.
         y : array (n,) or (n, K); with return_sequences a list of n arrays (T_i,) or (T_i, K)
@@ -260,8 +263,9 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         y = as_values(y)
         refuse_steps(y, "set return_sequences=True to predict at every step")
         check_there(y, "y")
+        # NumPy would read "1" as a number, and a date as nanoseconds.
         for k, value in enumerate(y.flat if y.dtype.kind not in "biufc" else ()):
-            if not isinstance(value, (Number, np.bool_)) or isinstance(value, np.timedelta64):  # NumPy would read "1" as a number, a date as nanoseconds
+            if not isinstance(value, (Number, np.bool_)) or isinstance(value, np.timedelta64):
                 raise ValueError(f"y[{k}] is {shown(value)}; targets must be numbers")
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
         check_as_many(y, sequences)

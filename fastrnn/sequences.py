@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from sklearn.utils.validation import check_array, validate_data
 
-from fastrnn.columns import check_unique, columns_of
+from fastrnn.columns import check_unique, columns_of, common
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
 from fastrnn.wording import shown
 
@@ -79,16 +79,9 @@ def is_panel(X):
 
 def as_table(estimator, X, *, reset):
     """A panel as an array; one for an estimator that was fitted on a panel must have the columns of that."""
-    check_unique(columns_of(X), "X")
     # What is no finite number is left to as_sequences, which names its place.
     options = {"dtype": None, "ensure_all_finite": False}
-    try:
-        return validate_data(estimator, X, reset=reset, **options) if estimator._is_panel else check_array(X, **options)
-    except np.exceptions.DTypePromotionError:
-        raise ValueError(
-            "X has columns that are no numbers, dates or the like, beside those that are: pass "
-            "X.select_dtypes('number'); fastrnn.preprocessing.from_long reads frames with a row for each step"
-        ) from None
+    return validate_data(estimator, X, reset=reset, **options) if estimator._is_panel else check_array(X, **options)
 
 
 def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_empty=False):
@@ -120,8 +113,9 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     TypeError
         If a sequence holds objects that no number can be made of.
     """
-    _refuse_pair(X, name)
-    arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
+    items = _items(X, name)
+    common(items, name)
+    arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(items)]
     for k, x in enumerate(arrays):
         if len(x) == 0 and not may_be_empty:
             raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
@@ -156,6 +150,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
 def _items(X, name):
     """The sequences in X, one by one."""
     check_listed(X, name, "a list of sequences, or a 2-D or 3-D array")
+    _refuse_pair(X, name)
     if columns_of(X) is not None:
         check_unique(columns_of(X), name)
         X = np.asarray(X)
@@ -210,14 +205,10 @@ def _refuse_pair(X, name):
         )
 
 
-def as_steps(x, what, tokens):
-    """One sequence as an array (T, I) of real numbers."""
-    if hasattr(x, "todense"):
-        raise ValueError(f"{what} is a sparse matrix; sequences must be dense arrays")
-    if np.ma.is_masked(x):
-        raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
+def as_array(x, what):
+    """One sequence, or several of one length, as an array; those of several lengths are none."""
     try:
-        array = np.asarray(x)
+        return np.asarray(x)
     except ValueError:
         if isinstance(x, tuple) and len(set(map(_depth, x))) > 1:
             parts = ", ".join(type(part).__name__ for part in x)
@@ -226,6 +217,15 @@ def as_steps(x, what, tokens):
             f"{what} has steps of unequal lengths; a step is a row of numbers, (I,), and sequences of several lengths "
             "are items of one list"
         ) from None
+
+
+def as_steps(x, what, tokens):
+    """One sequence as an array (T, I) of real numbers."""
+    if hasattr(x, "todense"):
+        raise ValueError(f"{what} is a sparse matrix; sequences must be dense arrays")
+    if np.ma.is_masked(x):
+        raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
+    array = as_array(x, what)
     if array.dtype == object:
         array = as_numbers(array, what)
     if array.dtype.kind == "c":

@@ -13,7 +13,7 @@ def shown(value, width=60):
 
 def _plain(value):
     """Python's own values in place of NumPy's."""
-    if isinstance(value, (np.generic, np.ndarray)):
+    if isinstance(value, np.generic) or isinstance(value, np.ndarray) and value.ndim:
         # Nanoseconds since 1970 would come of dates otherwise.
         return (value.astype(str) if value.dtype.kind in "mM" else value).tolist()
     if type(value) in (list, tuple, set):
@@ -24,8 +24,7 @@ def _plain(value):
 def meant_as_share(value):
     """What to add to a message where a percentage may have been given for a share."""
     values = np.ravel(value)
-    is_percentage = all(isinstance(v, Real) and 1 < v < 100 for v in values.tolist())
-    if not is_percentage:
+    if not values.size or not all(isinstance(v, Real) and 1 < v < 100 for v in values.tolist()):
         return ""
     shares = [round(v / 100, 10) for v in values.tolist()]
     return f" (did you mean {shown(shares if np.ndim(value) else shares[0])}?)"

@@ -357,14 +357,14 @@ def test_bad_targets_of_steps(train):
     reg = make("regressor", return_sequences=True)
     for bad, match in (
         ([*y[:2], y[2][:-1], *y[3:]], rf"y\[2\] has {len(y[2]) - 1} steps.*X\[2\] has {len(y[2])}"),
-        (y[:-1], "12, 11"),
+        (y[:-1], "11 for 12"),
         ([*y[:2], y[2] * np.nan, *y[3:]], r"y\[2\].*NaN"),
         ([*y[:2], np.ones((len(y[2]), 2)), *y[3:]], r"y\[2\] has 2"),
-        (np.arange(12.0), r"y.*\(12,\)"),
+        (np.arange(12.0), r"y\[0\] is 0.0, one value.*return_sequences=False"),
         (None, "y.*None"),
         (["abc"] * 12, r"y\[0\]"),
     ):
         assert_refused(reg, lambda y=bad: reg.fit(X, y), match)
     fitted = train(reg, X, y)
-    with pytest.raises(ValueError, match="12, 11"):
+    with pytest.raises(ValueError, match="11 for 12"):
         fitted.score(X, y[:-1])

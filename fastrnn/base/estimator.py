@@ -292,7 +292,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
                 "this model was fitted with readout='concat', which needs all steps of a sequence; fit with 'last', "
                 "'mean' or 'max'"
             )
-        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams())
+        names = getattr(self, "feature_names_in_", None) if not self._is_panel else None
+        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams(), names)
 
     def _beginning_of_streams(self):
         """How many tokens may come, if the network knows more; and the one before the first."""

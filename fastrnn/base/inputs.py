@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.base.labels import as_values, refuse_steps
-from fastrnn.columns import check_names
+from fastrnn.columns import check_names, check_unique, columns_of
 from fastrnn.sequences import as_numbers, as_sequences, as_table, check_listed, is_panel
 from fastrnn.wording import shown
 
@@ -33,6 +33,13 @@ SHARED_CONSTRAINTS = {
 }  # fmt: skip
 
 
+def check_counts(estimator):
+    """Truth values are integers to Python, and no numbers of anything."""
+    for name, rule in SHARED_CONSTRAINTS.items():
+        if COUNT in rule and isinstance(value := getattr(estimator, name, None), (bool, np.bool_)):
+            raise ValueError(f"{name} must be an integer >= 1; got {value}")
+
+
 def check_finite(outputs, number_of, name="X"):
     """Each row of the outputs, or each of them, must be finite; `number_of(row)` says whose it is in `name`."""
     finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
@@ -49,6 +56,7 @@ class InputChecks:
     def _check_sequences(self, X, *, reset):
         """X as `Sequences`; with `reset` later ones must be like it, else it like the first."""
         check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
+        check_unique(columns_of(X), "X")
         looks_like_panel = is_panel(X)
         if self.embedding_dim is not None and isinstance(X, (list, tuple)):
             looks_like_panel = False  # token lists that happen to be equally long
@@ -162,9 +170,7 @@ class InputChecks:
     def _check_parameters(self):
         """What can be said against the parameters before anything is known of the data."""
         self._validate_params()
-        for name, rule in SHARED_CONSTRAINTS.items():
-            if COUNT in rule and isinstance(getattr(self, name, None), (bool, np.bool_)):
-                raise ValueError(f"{name} must be an integer >= 1; got {getattr(self, name)}")
+        check_counts(self)
         if not all(callable(callback) for callback in self.callbacks or ()):
             raise ValueError(f"callbacks must hold callables, scikit-learn's go to set_callbacks; got {self.callbacks}")
         if self.freeze_embeddings and self.embeddings is None:
