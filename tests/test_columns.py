@@ -122,15 +122,11 @@ def test_frames_that_differ(item, match, fitted):
 def test_two_columns_of_one_name(columns):
     twice = framed(X, pd.Index(columns, tupleize_cols=False))
     panel = pd.DataFrame(np.random.default_rng(0).random((12, 3)), columns=pd.Index(columns, tupleize_cols=False))
-    for make in (
-        lambda: SequenceClassifier(**SMALL),
-        lambda: SequenceRegressor(**SMALL),
-        SequenceScaler,
-        SlidingWindow,
-    ):
+    models = SequenceClassifier(**SMALL), SequenceRegressor(**SMALL), SequenceScaler(), SlidingWindow()
+    for model in models:
         for X_, where in ((twice, r"X\[0\]"), (panel, "X")):
             with pytest.raises(ValueError, match=f"{where} has two columns"):
-                make().fit(X_, Y)
+                model.fit(X_, Y)
     for function in (pad_sequences, to_concatenated):
         with pytest.raises(ValueError, match=r"X\[0\] has two columns"):
             function(twice)

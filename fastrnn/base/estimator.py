@@ -246,11 +246,12 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     def _check_held_out(self, n, n_held_out, n_several, n_classes):
         """Both parts must have room for each class that has several sequences."""
-        if n_classes <= n_held_out <= n_several - n_classes:
+        fewest, most = max(2, n_classes), n_several - n_classes
+        if fewest <= n_held_out <= most:
             return
         advice = "set early_stopping=False, or give more sequences"
-        if 2 * n_classes <= n_several and n_classes:
-            nearest = n_classes if n_held_out < n_classes else n_several - n_classes
+        if fewest <= most:
+            nearest = fewest if n_held_out < fewest else most
             advice = f"set it to {(nearest - 0.5) / n:.4g}, or early_stopping=False"
         raise ValueError(
             f"early_stopping holds out {n_held_out} of {n} sequences, by validation_fraction="
