@@ -186,7 +186,10 @@ def check_listed(X, name, expected):
 
 def is_sequence(value):
     """Whether a value is a list, an array or the like, of items in an order."""
-    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, (str, bytes, Mapping))
+    has_items = (
+        hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, (str, bytes, Mapping))
+    )
+    return has_items and getattr(value, "shape", None) != ()
 
 
 def _depth(value):

@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import KINDS, assert_refused, assert_refused_by_new, data_for, guard_training, make_estimator, read_only
 
@@ -62,6 +63,11 @@ BAD_TOKENS = {
     "strings": (lambda X: with_item(X, X[2].astype(str)), r"X\[2\] holds <U\d+ values"),
     "axes": (lambda X: with_item(X, X[2][None, None]), r"X\[2\] has shape \(1, 1"),
     "none": (lambda X: None, "X must be a list.*NoneType"),
+    "text": (lambda X: "the cat", "str 'the cat'.*Tokenizer"),
+    "mapping": (lambda X: {"a": X[0]}, r"dict: pass list\(X.values\(\)\)"),
+    "generator": (lambda X: iter(X), r"list_iterator: pass list\(X\)"),
+    "zero_axes": (lambda X: np.array(3), "got ndarray"),
+    "set": (lambda X: {1, 2}, "set, which has no order"),
 }
 
 
@@ -114,6 +120,12 @@ def test_bad_vectors(kind, train):
         (np.where(np.arange(36).reshape(12, 3) == 7, np.nan, X), "X contains NaN"),
         (np.empty((0, 3)), "0 sample"),
         (X[0], "2D array"),
+        (None, r"X must be an array \(n, F\); got NoneType"),
+        ("train.csv", "got str 'train.csv': read a file first"),
+        (dict(enumerate(X)), r"got dict: pass list\(X.values\(\)\)"),
+        ([*X[:-1], X[-1][:2]], "X has rows of unequal lengths"),
+        (X.astype("M8[s]"), r"X holds datetime64\[s\] values"),
+        (pd.DataFrame(X).astype(str), "X holds values that are no numbers: '"),
         (X.astype(str).astype(object) + "a", "no numbers: '"),
     ):
         assert_all_refuse(kind, train, bad, y, match)

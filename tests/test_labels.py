@@ -185,7 +185,7 @@ MIXED = {
 @pytest.mark.parametrize("name", MIXED)
 def test_labels_of_several_kinds_and_what_to_do(name, train):
     y = MIXED[name]
-    assert_all_refuse("classifier", y, r"y holds labels of several kinds, 'a' at 0 and .* at 1: .*\[str\(label\)")
+    assert_all_refuse("classifier", y, r"y holds labels of several kinds, as 'a' at 0 and .* at 1: .*\[str\(label\)")
     X, _ = data("classifier")
     assert train(make("classifier"), X, [str(label) for label in y]).classes_.size > 1
 
@@ -194,7 +194,7 @@ def test_labels_of_several_kinds_and_what_to_do(name, train):
 def test_labels_of_several_kinds_in_steps(name):
     X, tagger = [np.ones((12, 3))] * N, make("tagger")
     y = [MIXED[name]] + [["a", "b"] * 6] * (N - 1)
-    assert_refused(tagger, lambda: tagger.fit(X, y), r"y\[0\] holds labels of several kinds, 'a' at 0")
+    assert_refused(tagger, lambda: tagger.fit(X, y), r"y\[0\] holds labels of several kinds, as 'a' at 0")
     across = [["a", "b"] * 6, [1, 2] * 6] * (N // 2)
     assert_refused(tagger, lambda: tagger.fit(X, across), r"y\[1\] holds labels as 1, but y\[0\] as 'a'")
 

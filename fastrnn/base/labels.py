@@ -112,6 +112,6 @@ def rows_of(y, advice):
     """The sequences in y; where there is one value in place of a sequence, the advice is what reads it."""
     rows = np.asarray(y) if columns_of(y) is not None else y
     first = next(iter(rows), ())
-    if not is_sequence(first) or isinstance(first, np.ndarray) and first.ndim == 0:
+    if not is_sequence(first):
         raise ValueError(f"y[0] is {shown(first)}, one value, but one for each step is expected: {advice}")
     return rows
