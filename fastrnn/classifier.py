@@ -6,6 +6,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
@@ -224,6 +225,13 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         if self.classes_.size == 2:
             return np.hstack([log_expit(-outputs), log_expit(outputs)])
         return log_softmax(outputs, axis=1)
+
+    def score(self, X, y, sample_weight=None):
+        """The fraction of sequences that are labelled rightly."""
+        check_is_fitted(self, "network_")
+        y, predicted = self._check_y(y), self.predict(X)
+        check_as_many(y, predicted)
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
         y = self._check_y(y)

@@ -236,9 +236,11 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         """R^2 of the predictions; with return_sequences over all steps of all sequences."""
         check_is_fitted(self)
         if self.network_.readout is not None:
-            return super().score(X, y, sample_weight)
+            predicted = self.predict(X)
+            targets = self._check_columns(self._targets_of_sequences(y, predicted))
+            return r2_score(targets, predicted, sample_weight=sample_weight)
         outputs, sequences = self._outputs(X)
-        targets, _ = self._targets_of_steps(y, sequences)
+        targets = self._check_columns(self._targets_of_steps(y, sequences)[0])
         weights = self._weights(sample_weight, sequences)
         return r2_score(targets, filled(self._answer, outputs), sample_weight=weights)
 
@@ -250,8 +252,8 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         if not goes_on:
             self._y_is_flat = is_flat
             self._set_scale(targets, weights)
-        elif n_outputs != self._y_mean.size:
-            raise ValueError(f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}")
+        else:
+            self._check_columns(targets)
         loss = regression_loss(self.loss, self.quantile)
         return Problem(sequences, self._scaled(targets), weights, n_outputs, loss)
 
@@ -259,6 +261,19 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         """Targets (n, K) or (S, K) in float64; and whether y has one number a sequence or step."""
         if self.return_sequences:
             return self._targets_of_steps(y, sequences)
+        y = self._targets_of_sequences(y, sequences)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return y.reshape(len(y), -1), y.ndim == 1
+
+    def _check_columns(self, targets):
+        """Targets (n,) or (n, K), as many a row as in the first fit."""
+        if (n_outputs := targets.size // len(targets)) != self._y_mean.size:
+            raise ValueError(f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}")
+        return targets
+
+    def _targets_of_sequences(self, y, sequences):
+        """Targets (n,) or (n, K) in float64."""
         check_given(self, y, "a list of numbers, one for each sequence")
         y = as_values(y)
         refuse_steps(y, "set return_sequences=True to predict at every step")
@@ -271,9 +286,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         check_as_many(y, sequences)
         if y.ndim > 2:
             raise ValueError(f"y has shape {y.shape}; expected (n,) or (n, K)")
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return y.reshape(len(y), -1), y.ndim == 1
+        return y
 
     def _targets_of_steps(self, y, sequences):
         """Targets (S, K); and whether y has one number a step."""

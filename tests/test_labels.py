@@ -389,3 +389,37 @@ def test_tokens_as_targets_of_a_classifier_that_reads_tokens(train):
     X = tokens(N)
     clf = make("classifier", embedding_dim=2)
     assert_refused(clf, lambda: clf.fit(X, X), r"y\[0\] holds \d+ values.*SequenceTagger")
+
+
+# ------------------------------------------------------------------------------------------------- scores
+
+SCORED = {
+    "dict": (lambda y: dict(enumerate(y)), r"got dict: pass list\(y.values\(\)\)"),
+    "generator": (lambda y: iter(list(y)), r"got list_iterator: pass list\(y\)"),
+    "shorter": (lambda y: y[:-1], "y has fewer entries than X has sequences, 11 for 12"),
+    "None": (lambda y: None, "requires y to be passed"),
+}
+OF_SEQUENCES = {
+    "steps": ([[0, 1], [1]] * 6, r"y\[0\] holds 2 values, but one for each sequence"),
+    "missing": ([None, 1, 2] * 4, r"y\[0\] is None: y has missing values"),
+    "rows": (np.arange(24).reshape(12, 2), r"y has (shape \(12, 2\)|2 columns, but the first fit was on 1)"),
+    "kinds": (["a", 1] * 6, r"y holds labels of several kinds|y\[0\] is 'a'; targets must be numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_scores_check_y_as_fits_do(kind, train):
+    X, y = data(kind)
+    model = train(make(kind), X, y)
+    cases = [(wrap(y), match) for wrap, match in SCORED.values()]
+    cases += OF_SEQUENCES.values() if kind in ONE_EACH else [(LETTERS, r"y\[0\] is 'a', one value")]
+    for bad, match in cases:
+        assert_refused(model, lambda bad=bad: model.score(X, bad), match)
+
+
+def test_scores_of_other_columns(train):
+    for kind in ("regressor of steps", "vector_to_numbers"):
+        X, y = data(kind)
+        model = train(make(kind), X, y)
+        wider = [np.ones((len(v), 3)) for v in y]
+        assert_refused(model, lambda model=model, X=X, y=wider: model.score(X, y), "y has 3 columns, but the first fit")

@@ -157,8 +157,7 @@ class DecodingEstimator(SequenceEstimator):
         return found, scores
 
     def _exact(self, X, y, sample_weight):
-        check_given(self, y, "a list of sequences, or a 2-D or 3-D array")
         predicted = self.predict(X)
-        check_as_many(y, predicted)
-        right = [np.array_equal(a, b) for a, b in zip(predicted, y, strict=True)]
+        targets = self._read_targets(y, predicted, self.dtype, tokens=True, may_be_empty=True)
+        right = [np.array_equal(answer, targets[k]) for k, answer in enumerate(predicted)]
         return float(np.average(right, weights=self._check_weights(sample_weight, len(right))))

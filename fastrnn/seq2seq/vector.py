@@ -118,6 +118,7 @@ class VectorToSequence(DecodingEstimator):
             return self._exact(X, y, sample_weight)
         answers = self.predict(X)
         expected = self._read_targets(y, answers, np.float64)
+        self._check_width(expected)
         rows = [p[np.minimum(np.arange(n), len(p) - 1)].reshape(n, -1)
                 for p, n in zip(answers, expected.lengths, strict=True)]  # fmt: skip
         weights = np.repeat(self._check_weights(sample_weight, len(expected)), expected.lengths)
@@ -154,9 +155,14 @@ class VectorToSequence(DecodingEstimator):
             self._y_is_flat = np.ndim(next(iter(rows_of(y, "")))) == 1
             weights = np.repeat(weights, targets.lengths)
             self._set_scale(targets.values, weights)
-        elif targets.values.shape[1] != self._y_mean.size:
-            raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
+        else:
+            self._check_width(targets)
         return targets
+
+    def _check_width(self, targets):
+        """As many columns as in the first fit."""
+        if targets.values.shape[1] != self._y_mean.size:
+            raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
 
     def _head(self):
         if self.target_embedding_dim is not None:
