@@ -301,11 +301,11 @@ def _check_texts(X):
     """X as a list of texts, or as one of sequences of tokens."""
     if isinstance(X, str):
         raise ValueError(f"X is one text, {shown(X)}, but must be a list of them: pass [text]")
-    check_listed(X, "X", "a list or 1-D array of texts")
-    if (shape := getattr(X, "shape", None)) is not None and len(shape) != 1:
-        raise ValueError(
-            f"X is {type(X).__name__}{shape}, but must be a list or 1-D array of texts: pass one column of it"
-        )
+    shape = getattr(X, "shape", None)
+    if not shape:
+        check_listed(X, "X", "a list or 1-D array of texts")
+    elif len(shape) != 1:
+        raise ValueError(f"X is {type(X).__name__}{shape}, but must be a list or 1-D array of texts: pass one column")
     texts = list(X)
     if not texts:
         raise ValueError("X is empty: it needs at least one text")
