@@ -164,9 +164,11 @@ def _items(X, name):
 
 def check_listed(X, name, expected):
     """X must have items in an order; else the error says how to make a list of it."""
-    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
     is_wrong = isinstance(X, (str, bytes, dict, set, frozenset, type)) or isinstance(X, np.ndarray) and X.ndim == 0
-    if is_listed and not is_wrong:
+    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
+    if not is_wrong and (is_listed or hasattr(X, "__array__") and np.asarray(X).ndim > 0):
+        return
+    if hasattr(X, "todense"):  # some are dicts; what is said of all stands elsewhere
         return
     advice = ""
     if isinstance(X, (set, frozenset)):
