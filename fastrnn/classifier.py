@@ -258,8 +258,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         refuse_steps(values, "SequenceTagger takes a label for each step", name)
         if values.ndim == 2 and values.shape[1] > 1:
             _refuse_rows(values, name)
-        y = as_labels(values, name)
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(as_labels(y, name), warn=True)
         assert_all_finite(y, input_name=name)
         check_classes(y, "SequenceRegressor")
         return y

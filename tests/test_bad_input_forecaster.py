@@ -236,7 +236,7 @@ def test_nothing_before_the_fit(call):
         (lambda m: m.predict_quantiles([2]), r"quantiles=\[2.0\]; expected numbers between 0 and 1"),
         (lambda m: m.predict_quantiles(horizon=4), "horizon=4, but quantiles are known for the 3 steps"),
         (lambda m: m.predict_interval(0.5), r"levels \[0.25, 0.75\] were not fitted"),
-        (lambda m: m.predict_interval(1.0), "coverage == 1.0, must be < 1"),
+        (lambda m: m.predict_interval(1.0), "coverage=1.0; expected a number between 0 and 1"),
         (lambda m: m.sample_paths(), "paths are drawn step by step: fit with strategy='recursive'"),
         (lambda m: m.sample_paths(0), "n_paths == 0, must be >= 1"),
         (lambda m: m.score([Y[:3], Y[:3]]), "y has n_series 2; expected 1"),

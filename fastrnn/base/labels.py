@@ -59,6 +59,8 @@ def as_labels(y, name="y"):
         raise ValueError(
             f"{name}[{k}] is {shown(one)}, a {type(one).__name__}; labels are strings, integers or bools: {alike}"
         )
+    if kinds.keys() == {str} and hasattr(y, "__array__"):
+        return labels  # as what was given holds them
     return np.array(labels.tolist())
 
 

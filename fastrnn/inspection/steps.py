@@ -382,5 +382,7 @@ def _truth(y, classes, shape):
     y = np.asarray(y)
     truth = y.astype(bool) if y.ndim == 2 else y[..., np.newaxis] == classes
     if truth.shape not in (shape, shape[1:]) or (y.ndim < 2 and not truth.any(axis=-1).all()):
-        raise ValueError(f"y={shown(y.tolist())}; expected one of {shown(classes)}, or one for each of the {shape[0]} steps")
+        raise ValueError(
+            f"y={shown(y.tolist())}; expected one of {shown(classes)}, or one for each of the {shape[0]} steps"
+        )
     return np.broadcast_to(truth, shape)
