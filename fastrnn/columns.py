@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import _check_feature_names
 
+from fastrnn.tables import refuse_twice
 from fastrnn.wording import shown
 
 
@@ -10,14 +11,6 @@ def columns_of(x):
     """The names of a table's columns, None if x has none; no library of tables is imported."""
     # A Table of pyarrow has its data under `columns`; a pandas column may be called "column_names".
     return getattr(x, "column_names" if hasattr(type(x), "column_names") else "columns", None)
-
-
-def check_unique(columns, what):
-    """Two columns of one name are an error."""
-    if columns is not None and len(set(columns)) < len(columns):
-        columns = list(columns)
-        twice = next(name for k, name in enumerate(columns) if name in columns[:k])
-        raise ValueError(f"{what} has two columns {shown(twice)}: rename one, or leave it out")
 
 
 def check_names(estimator, X, *, reset):
@@ -46,7 +39,7 @@ def common(X, name="X"):
         its = columns_of(x)
         if k and (its is columns or _are_alike(its, columns)):
             continue
-        check_unique(its, f"{name}[{k}]")
+        refuse_twice(() if its is None else its, f"{name}[{k}]")
         if k and (_has_names(its) or _has_names(columns)):
             found, expected = (
                 "no column names" if c is None else f"the columns {shown(list(c))}" for c in (its, columns)

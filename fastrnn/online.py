@@ -13,7 +13,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator, check_counts
-from fastrnn.columns import check_unique
 from fastrnn.kernels import rtrl
 from fastrnn.layers.cells import NONLINEARITIES
 from fastrnn.losses import cross_entropy, squared
@@ -23,6 +22,7 @@ from fastrnn.optimizers import Optimizer, clip, norm
 from fastrnn.records import weights, with_weights
 from fastrnn.sequences import regular_packing
 from fastrnn.storage import array, check, expect, integer
+from fastrnn.tables import refuse_twice
 from fastrnn.wording import shown
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -143,7 +143,7 @@ class _OnlineLearner(BaseEstimator):
         if hasattr(x, "columns"):
             raise ValueError(f"x is a {type(x).__name__}, but must be one step of it: of a pandas frame, x.iloc[0]")
         if hasattr(x, "keys"):
-            check_unique(list(x.keys()), "x")
+            refuse_twice(x.keys(), "x")
             x = dict(x)
         elif not isinstance(x, (list, tuple)) and np.ndim(x) != 1:
             raise ValueError(f"x must be a mapping of names to numbers, or a vector; got {type(x).__name__}")

@@ -1,22 +1,27 @@
 """Ragged sequences: what a caller may pass, how it is stored, and how a batch is packed."""
 
-from collections.abc import Iterable, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
-from numbers import Number
-from os import PathLike
-from types import NoneType
 
 import numpy as np
-from numba import njit
 from sklearn.utils.validation import check_array, validate_data
 
-from fastrnn.columns import check_unique, columns_of, common
+from fastrnn import tables
+from fastrnn.columns import common
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
-from fastrnn.wording import shown
+from fastrnn.lists import as_array, check_listed, refuse_pair
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
+FREE_ROWS, FREE_OUTPUTS = 2**20, 2**17
+"""A table of so many vectors, or a model of so many outputs, may have any gaps: hashed tokens, another's vocabulary."""
+USED = 8
+"""Of more at least one in so many must be there."""
+NUMBER_THEM = (
+    "number them from 0 on: np.unique(tokens, return_inverse=True)[1] does so for all of them in one array, and a "
+    "Tokenizer, given each as a str, for what is still to come as well"
+)
 
 
 class Sequences:
@@ -69,7 +74,7 @@ def is_panel(X):
     """Whether X is a table (n, T): a 2-D array or frame, or a list of lists of numbers."""
     if hasattr(X, "shape"):
         return len(X.shape) == 2
-    if hasattr(X, "__array__"):
+    if hasattr(X, "__array__") and not tables.advice(X, "X"):
         return np.asarray(X).ndim == 2
     if not isinstance(X, (list, tuple)) or not all(isinstance(x, (list, tuple)) for x in X):
         return False
@@ -81,7 +86,13 @@ def as_table(estimator, X, *, reset):
     """A panel as an array; one for an estimator that was fitted on a panel must have the columns of that."""
     # What is no finite number is left to as_sequences, which names its place.
     options = {"dtype": None, "ensure_all_finite": False}
-    return validate_data(estimator, X, reset=reset, **options) if estimator._is_panel else check_array(X, **options)
+    if tables.library(X) is None:
+        return validate_data(estimator, X, reset=reset, **options) if estimator._is_panel else check_array(X, **options)
+    tables.refuse_long(X, "X")
+    array = tables.numbers(X, "X")
+    if estimator._is_panel:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)  # the columns' names
+    return check_array(array, **options)
 
 
 def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_empty=False):
@@ -97,7 +108,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     tokens : bool or "characters"
         If X holds sequences of integers from 0 on; "characters" for rows of a word's and its characters'.
     n_features : int, optional
-        The number of features that X must have.
+        The number of features that X must have; not of words with their characters, which may be longer or shorter.
     may_be_empty : bool
         Whether a sequence may have no steps.
 
@@ -116,6 +127,8 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     items = _items(X, name)
     common(items, name)
     arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(items)]
+    if tokens == "characters":
+        arrays, n_features = _as_wide(arrays), None
     for k, x in enumerate(arrays):
         if len(x) == 0 and not may_be_empty:
             raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
@@ -150,10 +163,15 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
 def _items(X, name):
     """The sequences in X, one by one."""
     check_listed(X, name, "a list of sequences, or a 2-D or 3-D array")
-    _refuse_pair(X, name)
-    if columns_of(X) is not None:
-        check_unique(columns_of(X), name)
-        X = np.asarray(X)
+    refuse_pair(X, name)
+    if tables.library(X) == "pandas":
+        tables.refuse_long(X, name)
+    if tables.labels(X, name) is not None:
+        X = tables.numbers(X, name)
+    if getattr(getattr(X, "dtype", None), "names", None):
+        raise ValueError(
+            f"{name} is an array with the fields {', '.join(X.dtype.names)}: pass pandas.DataFrame({name})"
+        )
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
         raise ValueError(
             f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
@@ -162,77 +180,21 @@ def _items(X, name):
     return X
 
 
-def check_listed(X, name, expected):
-    """X must have items in an order; else the error says how to make a list of it."""
-    is_wrong = isinstance(X, (str, bytes, dict, set, frozenset, type)) or isinstance(X, np.ndarray) and X.ndim == 0
-    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
-    if not is_wrong and (is_listed or hasattr(X, "__array__") and np.asarray(X).ndim > 0):
-        return
-    if hasattr(X, "todense"):  # some are dicts; what is said of all stands elsewhere
-        return
-    advice = ""
-    if isinstance(X, (set, frozenset)):
-        advice = ", which has no order: pass a list"
-    elif isinstance(X, PathLike):
-        advice = ": read the file first, for example with pandas.read_csv"
-    elif isinstance(X, str):
-        advice = (
-            f" {shown(X)}: read a file first, as with pandas.read_csv; texts a Tokenizer makes sequences of, [text]"
-        )
-    elif isinstance(X, Mapping):
-        advice = f": pass list({name}.values())"
-    elif isinstance(X, Iterable) and not isinstance(X, (bytes, np.ndarray)):
-        advice = f": pass list({name})"
-    raise ValueError(f"{name} must be {expected}; got {type(X).__name__}{advice}")
-
-
-def is_sequence(value):
-    """Whether a value is a list, an array or the like, of items in an order."""
-    has_items = (
-        hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, (str, bytes, Mapping))
-    )
-    return has_items and getattr(value, "shape", None) != ()
-
-
-def _depth(value):
-    """How many axes a nest of lists and arrays has at its beginning."""
-    if isinstance(value, np.ndarray) and value.dtype != object or columns_of(value) is not None:
-        return len(value.shape)
-    return 1 + _depth(next(iter(value))) if is_sequence(value) and len(value) else 0
-
-
-def _refuse_pair(X, name):
-    """No (X, y) or (X, static): what is read is X alone."""
-    if isinstance(X, (list, tuple)) and len(X) in (2, 3) and _depth(X[0]) > 2:
-        raise ValueError(
-            f"{name}[0] holds {len(X[0])} sequences, as if {name} were a pair of them and something else: pass "
-            f"{name}[0]; what is constant over a sequence can be a channel of it, alike at each step"
-        )
-
-
-def as_array(x, what):
-    """One sequence, or several of one length, as an array; those of several lengths are none."""
-    try:
-        return np.asarray(x)
-    except ValueError:
-        if isinstance(x, tuple) and len(set(map(_depth, x))) > 1:
-            parts = ", ".join(type(part).__name__ for part in x)
-            raise ValueError(f"{what} is a tuple ({parts}): pass the sequences alone, a list of arrays") from None
-        raise ValueError(
-            f"{what} has steps of unequal lengths; a step is a row of numbers, (I,), and sequences of several lengths "
-            "are items of one list"
-        ) from None
-
-
 def as_steps(x, what, tokens):
     """One sequence as an array (T, I) of real numbers."""
+    if isinstance(x, dict):
+        raise ValueError(f"{what} is a dict; expected an array: pass its values, or a pandas.DataFrame of all")
     if hasattr(x, "todense"):
         raise ValueError(f"{what} is a sparse matrix; sequences must be dense arrays")
     if np.ma.is_masked(x):
         raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
+    if tables.library(x) is not None:
+        tables.refuse_long(x, what)
+        x = tables.numbers(x, what)
     array = as_array(x, what)
     if array.dtype == object:
-        array = as_numbers(array, what)
+        tables.refuse_nested(array.ravel(), what)
+        array = tables.as_numbers(array, what)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
     if array.dtype.kind not in "fiub":
@@ -255,16 +217,10 @@ def as_steps(x, what, tokens):
     return array
 
 
-def as_numbers(array, what):
-    """An array of objects as float64; NumPy would read strings as numbers."""
-    for value in array.flat:
-        if isinstance(value, (str, bytes, complex)):
-            raise ValueError(f"{what} holds values that are no numbers: {shown(value)}")
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        wrong = next((value for value in array.flat if not isinstance(value, (Number, NoneType))), None)
-        raise type(error)(f"{what} holds values that are no numbers: {shown(wrong)} ({error})") from None
+def _as_wide(arrays):
+    """Rows of words (T, 1 + L), all with the L of the longest word: 0 is past a word's end."""
+    width = max((x.shape[1] for x in arrays), default=0)
+    return [np.pad(x, ((0, 0), (0, width - x.shape[1]))) for x in arrays]
 
 
 def _check_tokens(arrays, name):
@@ -278,7 +234,24 @@ def _check_tokens(arrays, name):
             )
         if x.min() < 0 or x.max() >= N_TOKENS:
             wrong = x.min() if x.min() < 0 else x.max()
-            raise ValueError(f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}")
+            raise ValueError(
+                f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}"
+            )
+
+
+def check_gaps(sequences, name, free, column=0):
+    """Refuse tokens, or those of the columns from `column` on, of which a table would be almost all for nothing."""
+    tokens = sequences.values.reshape(len(sequences.values), -1)
+    tokens = tokens[:, column:] if column else tokens[:, 0]
+    n_rows = int(tokens.max(initial=0)) + 1
+    if n_rows <= free or n_rows <= USED * (n_different := np.unique(tokens).size):
+        return
+    k = sequences.number_of(int(tokens.argmax()) // (tokens.size // len(tokens)))
+    advice = "a Tokenizer with max_characters numbers characters" if column else NUMBER_THEM
+    raise ValueError(
+        f"{name}[{k}] holds the token {n_rows - 1}, for which a table would have {n_rows} rows, but {name} has "
+        f"{n_different} different ones: {advice}"
+    )
 
 
 # ------------------------------------------------------------------------------------------ packing
@@ -377,11 +350,40 @@ class RegularPacking(Packing):
 
     is_regular = True
 
+    @property
+    def most_bytes(self):
+        """What it takes at most: its arrays of 64 bits, those that are made when they are asked for among them."""
+        return 8 * (6 * self.n_rows + 2 * self.starts.size + 5 * self.n_sequences)
 
-@lru_cache(maxsize=16)
+
+KEPT, KEPT_BYTES = 64, 2**25
+"""Regular packings that are kept, at most, and what they may take together."""
+_kept = {}
+
+
 def regular_packing(n_steps, n_sequences, n_shards):
     """A `RegularPacking`; loops over batches of one shape get the same one."""
-    return RegularPacking(n_steps, n_sequences, n_shards)
+    shape = n_steps, n_sequences, n_shards
+    # Each operation is one of the dict's own, whatever other threads do: a lock would be copied, locked, by a fork.
+    packing = _kept.pop(shape, None)
+    if packing is None:
+        packing = RegularPacking(*shape)
+        if packing.most_bytes > KEPT_BYTES:
+            return packing
+        _make_room(packing.most_bytes)
+    _kept[shape] = packing  # comes last, and goes last
+    return packing
+
+
+def _make_room(n_bytes):
+    """Let those go that were not asked for the longest, until there is room for one more of so many bytes."""
+    others = list(_kept.items())
+    n_bytes += sum(packing.most_bytes for _, packing in others)
+    for k, (shape, packing) in enumerate(others):
+        if n_bytes <= KEPT_BYTES and len(others) - k < KEPT:
+            return
+        n_bytes -= packing.most_bytes
+        _kept.pop(shape, None)
 
 
 def count_shards(n_sequences, hidden_size):

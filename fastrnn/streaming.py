@@ -1,12 +1,12 @@
 """One step at a time through a trained network."""
 
 import numpy as np
-from numba import njit
 
 from fastrnn.columns import check_names
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.parallel import BoundCalls
 from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
-from fastrnn.sequences import as_numbers
+from fastrnn.tables import as_numbers
 
 FAILED, BAD_INPUT, OVERFLOW = 1, 2, 3
 """What can come of a step, besides 0."""

@@ -9,10 +9,11 @@ from fastrnn.base.labels import as_labels, check_as_many, check_classes, check_g
 from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
+from fastrnn.lists import is_sequence
 from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, logistic_answer, softmax_answer
 from fastrnn.network.parts import make_cell
 from fastrnn.network.sequence import SequenceNetwork
-from fastrnn.sequences import as_sequences, is_sequence
+from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
 

@@ -189,7 +189,7 @@ BAD_X = {
     "a string": ("abc", "got str"),
     "a table": (np.ones((1, 3)), "got ndarray"),
     "a frame": (pd.DataFrame(np.ones((1, 3)), columns=list("abc")), "x is a DataFrame.*x.iloc"),
-    "twice": (pd.Series([1.0, 2.0, 3.0], index=["a", "b", "a"]), "x has two columns 'a'"),
+    "twice": (pd.Series([1.0, 2.0, 3.0], index=["a", "b", "a"]), "x has the column 'a' twice"),
     "NumPy's NaN": ({"a": 1.0, "b": np.float64(np.nan), "c": 3.0}, r"x\['b'\] is nan; float32"),
     "NumPy's names": ({np.str_("a"): 1.0, np.str_("z"): 2.0}, r"x has the features \['a', 'z'\]"),
 }

@@ -70,6 +70,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             if goes_on:
                 self._check_shape()
+            self._check_rows(X, y)
             problem = self._problem(X, y, sample_weight, goes_on)
             run = records.Run(self, problem, goes_on, resume_from)
             self._prepare_network(problem, goes_on, run.rng)
@@ -95,6 +96,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             self._prepare_network(problem, goes_on, rng)
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
+            self._trainer.history.epochs.append((loss, None))
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
         return self
@@ -103,7 +105,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _trainer(self):
         """That of the last fit; of a loaded model a new one, with the history there is."""
         trainer = Trainer(self.network_, self._settings(1), check_random_state(self.random_state))
-        trainer.history = History(self.loss_curve_, self.validation_scores_ or [])
+        trainer.history = History.of(self.loss_curve_, self.validation_scores_ or [])
         return trainer
 
     @contextmanager

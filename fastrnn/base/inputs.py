@@ -9,8 +9,10 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.base.labels import as_values, refuse_steps
-from fastrnn.columns import check_names, check_unique, columns_of
-from fastrnn.sequences import as_numbers, as_sequences, as_table, check_listed, is_panel
+from fastrnn.columns import check_names
+from fastrnn.lists import check_listed
+from fastrnn.sequences import FREE_ROWS, as_sequences, as_table, check_gaps, is_panel
+from fastrnn.tables import as_numbers, labels, refuse_long
 from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
@@ -56,7 +58,6 @@ class InputChecks:
     def _check_sequences(self, X, *, reset):
         """X as `Sequences`; with `reset` later ones must be like it, else it like the first."""
         check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
-        check_unique(columns_of(X), "X")
         looks_like_panel = is_panel(X)
         if self.embedding_dim is not None and isinstance(X, (list, tuple)):
             looks_like_panel = False  # token lists that happen to be equally long
@@ -79,9 +80,19 @@ class InputChecks:
             self._check_panel(sequences)
         elif reset:
             self.n_features_in_ = 1 if sequences.values.ndim == 1 else sequences.values.shape[1]
-        if reset and self.embeddings is not None:
-            self._check_embeddings(sequences)
+        if reset and tokens:
+            self._check_table(sequences)
         return sequences
+
+    @staticmethod
+    def _check_rows(X, y):
+        """A table has a row for each sequence, not one for each step."""
+        if hasattr(y, "__len__") and labels(X) is not None and len(y) < len(X):
+            refuse_long(X, "X")
+            raise ValueError(
+                f"X is a table of {len(X)} rows, each a sequence, but y has {len(y)} entries: if a row is a step, "
+                "fastrnn.preprocessing.from_long(X, id_col=, time_col=) makes sequences of it"
+            )
 
     def _token_form(self, is_tokens, reset):
         """What `as_sequences` is told of tokens."""
@@ -226,6 +237,17 @@ class InputChecks:
                 f"{limits[min(column, len(limits) - 1)] - 1}: put the Tokenizer first in a Pipeline, so that it gives "
                 "what it does not know the token 0, or fit on data with all tokens first"
             )
+
+    _free_rows = FREE_ROWS
+
+    def _check_table(self, sequences):
+        """The tokens must be such as a table can be made for, or has been given for."""
+        if self.embeddings is not None:
+            self._check_embeddings(sequences)
+        else:
+            check_gaps(sequences, "X", self._free_rows)
+        if sequences.values.ndim == 2:
+            check_gaps(sequences, "X", self._free_rows, column=1)
 
     def _check_embeddings(self, sequences):
         """They must be numbers, embedding_dim for each token of X."""

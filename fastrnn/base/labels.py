@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn.columns import columns_of
-from fastrnn.sequences import as_objects, check_listed, is_sequence
+from fastrnn.lists import check_listed, is_sequence
+from fastrnn.sequences import as_objects
 from fastrnn.wording import shown
 
 

@@ -6,9 +6,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.columns import check_names, check_unique, columns_of
+from fastrnn.columns import check_names
+from fastrnn.lists import check_listed
 from fastrnn.records import store
-from fastrnn.sequences import Sequences, as_sequences, as_table, check_listed, is_panel
+from fastrnn.sequences import Sequences, as_sequences, as_table, is_panel
 from fastrnn.storage import array, check, integer, names
 
 
@@ -187,7 +188,6 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 def read(transformer, X, *, reset):
     """X, a table of it as an array, and its `Sequences`; with `reset` later ones must be like it."""
     check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
-    check_unique(columns_of(X), "X")
     is_table = is_panel(X)
     if reset:
         transformer._is_panel = is_table

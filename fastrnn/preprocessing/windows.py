@@ -8,9 +8,10 @@ from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.lists import as_array
 from fastrnn.preprocessing.scaling import read
 from fastrnn.records import store
-from fastrnn.sequences import as_array, as_objects, as_sequences
+from fastrnn.sequences import as_objects, as_sequences
 from fastrnn.wording import shown
 
 

@@ -8,10 +8,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastrnn import records
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.base.labels import rows_of
-from fastrnn.columns import check_unique, columns_of
+from fastrnn.columns import columns_of
+from fastrnn.lists import check_listed
 from fastrnn.losses import binary_cross_entropy, squared
 from fastrnn.seq2seq.base import DecodingEstimator
-from fastrnn.sequences import Sequences, as_numbers, as_objects, check_listed
+from fastrnn.sequences import Sequences, as_objects
+from fastrnn.tables import as_numbers, refuse_twice
 from fastrnn.wording import shown
 
 
@@ -134,7 +136,7 @@ class VectorToSequence(DecodingEstimator):
     def _check_vectors(X):
         """What scikit-learn does not say of X, or not as what X is."""
         check_listed(X, "X", "an array (n, F)")
-        check_unique(columns_of(X), "X")
+        refuse_twice(columns_of(X) if columns_of(X) is not None else (), "X")
         if hasattr(X, "todense"):
             return
         try:
