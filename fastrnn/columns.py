@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import _check_feature_names
 
-from fastrnn.tables import refuse_twice
+from fastrnn.tables import refuse_long, refuse_twice
 from fastrnn.wording import shown
 
 
@@ -41,6 +41,7 @@ def common(X, name="X"):
             continue
         refuse_twice(() if its is None else its, f"{name}[{k}]")
         if k and (_has_names(its) or _has_names(columns)):
+            refuse_long(x, f"{name}[{k}]")
             found, expected = (
                 "no column names" if c is None else f"the columns {shown(list(c))}" for c in (its, columns)
             )

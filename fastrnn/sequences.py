@@ -241,6 +241,8 @@ def _check_tokens(arrays, name):
 
 def check_gaps(sequences, name, free, column=0):
     """Refuse tokens, or those of the columns from `column` on, of which a table would be almost all for nothing."""
+    if not sequences.values.size:
+        return
     tokens = sequences.values.reshape(len(sequences.values), -1)
     tokens = tokens[:, column:] if column else tokens[:, 0]
     n_rows = int(tokens.max(initial=0)) + 1
