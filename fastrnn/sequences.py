@@ -7,8 +7,10 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
+from fastrnn.columns import common
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
+from fastrnn.lists import as_array, check_listed, refuse_pair
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
@@ -122,7 +124,9 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     TypeError
         If a sequence holds objects that no number can be made of.
     """
-    arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
+    items = _items(X, name)
+    common(items, name)
+    arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(items)]
     if tokens == "characters":
         arrays, n_features = _as_wide(arrays), None
     for k, x in enumerate(arrays):
@@ -158,21 +162,17 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
 
 def _items(X, name):
     """The sequences in X, one by one."""
-    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
-    is_number = isinstance(X, np.ndarray) and X.ndim == 0
-    if tables.library(X) not in (None, "pandas"):
-        tables.opened(X, name)  # an error, if its rows are not there yet
-    elif tables.library(X):
+    check_listed(X, name, "a list of sequences, or a 2-D or 3-D array")
+    refuse_pair(X, name)
+    if tables.library(X) == "pandas":
         tables.refuse_long(X, name)
-    way = tables.advice(X, name)
-    if not is_listed or is_number or isinstance(X, (str, bytes, dict, set)) or way:
-        way = f": {way}" if way else ""
-        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}{way}")
+    if tables.labels(X, name) is not None:
+        X = tables.numbers(X, name)
     if getattr(getattr(X, "dtype", None), "names", None):
         raise ValueError(
             f"{name} is an array with the fields {', '.join(X.dtype.names)}: pass pandas.DataFrame({name})"
         )
-    if isinstance(X, np.ndarray) and X.dtype != object and X.ndim not in (2, 3):
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
         raise ValueError(
             f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
             f"Reshape your data: [{name}] if it is one sequence"
@@ -191,10 +191,7 @@ def as_steps(x, what, tokens):
     if tables.library(x) is not None:
         tables.refuse_long(x, what)
         x = tables.numbers(x, what)
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"{what} has steps of unequal lengths: {error}") from None
+    array = as_array(x, what)
     if array.dtype == object:
         tables.refuse_nested(array.ravel(), what)
         array = tables.as_numbers(array, what)
@@ -244,6 +241,8 @@ def _check_tokens(arrays, name):
 
 def check_gaps(sequences, name, free, column=0):
     """Refuse tokens, or those of the columns from `column` on, of which a table would be almost all for nothing."""
+    if not sequences.values.size:
+        return
     tokens = sequences.values.reshape(len(sequences.values), -1)
     tokens = tokens[:, column:] if column else tokens[:, 0]
     n_rows = int(tokens.max(initial=0)) + 1

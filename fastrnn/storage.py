@@ -194,6 +194,11 @@ def strings(value):
     return isinstance(value, (list, np.ndarray)) and all(type(text) is str for text in value)
 
 
+def names(n):
+    """n strings, each once."""
+    return lambda value: strings(value) and len(set(value)) == len(value) == n
+
+
 def labels(n):
     """An array (n,) of two labels or more, in order and each once."""
 

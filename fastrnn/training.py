@@ -19,6 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastrnn.optimizers import Optimizer, add_penalty, clip, decay
 from fastrnn.progress import Bar
+from fastrnn.wording import shown
 
 WARM_UP = 0.05
 """The fraction of all steps over which "warmup" raises the learning rate."""
@@ -120,7 +121,7 @@ class Checkpoint:
 
     def __init__(self, path, every=1):
         if not isinstance(every, Integral) or every < 1:
-            raise ValueError(f"every must be an integer >= 1; got {every!r}")
+            raise ValueError(f"every must be an integer >= 1; got {shown(every)}")
         if not Path(path).absolute().parent.is_dir():
             raise FileNotFoundError(f"there is no folder for {path}: make it first")
         if Path(path).is_dir():

@@ -17,9 +17,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # ranks only, and so never its neighbours. Imports inside functions count as well.
 RANKS = [
     ["kernels.__init__", "kernels.caching"],
-    ["kernels.vectors"],
-    ["kernels.tiles", "kernels.activations", "kernels.parallel"],
-    ["kernels.steps", "kernels.softmax", "tables"],
+    ["kernels.vectors", "wording"],
+    ["kernels.tiles", "kernels.activations", "kernels.parallel", "tables"],
+    ["kernels.steps", "kernels.softmax", "columns", "lists"],
     [
         "kernels.rnn",
         "kernels.lstm",

@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import KINDS, assert_refused, assert_refused_by_new, data_for, guard_training, make_estimator, read_only
 
@@ -65,6 +66,11 @@ BAD_TOKENS = {
     "strings": (lambda X: with_item(X, X[2].astype(str)), r"X\[2\] holds <U\d+ values"),
     "axes": (lambda X: with_item(X, X[2][None, None]), r"X\[2\] has shape \(1, 1"),
     "none": (lambda X: None, "X must be a list.*NoneType"),
+    "text": (lambda X: "the cat", "str: it is 'the cat'.*Tokenizer"),
+    "mapping": (lambda X: {"a": X[0]}, r"dict: pass list\(X.values\(\)\)"),
+    "generator": (lambda X: iter(X), r"list_iterator: pass list\(X\)"),
+    "zero_axes": (lambda X: np.array(3), "got ndarray"),
+    "set": (lambda X: {1, 2}, "set: it has no order"),
 }
 
 
@@ -175,7 +181,13 @@ def test_bad_vectors(kind, train):
         (np.where(np.arange(36).reshape(12, 3) == 7, np.nan, X), "X contains NaN"),
         (np.empty((0, 3)), "0 sample"),
         (X[0], "2D array"),
-        (X.astype(str).astype(object) + "a", "string|float"),
+        (None, r"X must be an array \(n, F\); got NoneType"),
+        ("train.csv", "got str: it is 'train.csv'; read a file first"),
+        (dict(enumerate(X)), r"got dict: pass list\(X.values\(\)\)"),
+        ([*X[:-1], X[-1][:2]], "X has rows of unequal lengths"),
+        (X.astype("M8[s]"), r"X holds datetime64\[s\] values"),
+        (pd.DataFrame(X).astype(str), "X holds values that are no numbers: '"),
+        (X.astype(str).astype(object) + "a", "no numbers: '"),
     ):
         assert_all_refuse(kind, train, bad, y, match)
     fitted = train(make(kind), X, y)
@@ -196,8 +208,8 @@ def test_bad_targets(kind, train):
     X, y = data(kind)
     for bad, match in (
         (None, "y.*None"),
-        (y[:-1], "12, 11"),
-        ([], r"12, 0|y is empty"),
+        (y[:-1], "11 for 12"),
+        ([], r"0 for 12|y is empty"),
         (3, "list of (sequences|label arrays)"),
     ):
         assert_all_refuse(kind, train, X, bad, match, asks=False)
@@ -216,21 +228,21 @@ def test_labels_of_steps(kind, train):
     T = len(X[2])
     for bad, match in (
         (with_item(y, np.concatenate([y[2], y[2]])), rf"y\[2\] has {2 * T} labels.* {T} steps"),
-        (with_item(y, np.full(y[2].shape, np.nan)), r"y\[2\] contains NaN"),
+        (with_item(y, np.full(y[2].shape, np.nan)), r"y\[2\]\[0\] is nan"),
         (with_item(y, y[2][None, None]), r"y\[2\] has shape \(1, 1.*y\[0\]"),
         (with_item(y, y[2][0, ..., 0] if y[2].ndim > 1 else y[2][0]), r"y\[2\] is .*expected an array of labels"),
         (with_item(y, np.stack([y[2]] * 3, axis=-1)), r"y\[2\] has shape"),
     ):
         assert_all_refuse(kind, train, X, bad, match, asks=False)
     fitted = train(make(kind), X, y)
-    assert_refused(fitted, lambda: fitted.score(X, y[:-1]), "12, 11")
+    assert_refused(fitted, lambda: fitted.score(X, y[:-1]), "11 for 12")
 
 
 def test_labels_that_are_no_classes(train):
     X, y = data("tagger")
     fitted = train(make("tagger"), X, y)
     unknown = with_item(y, np.full(len(y[2]), "sideways"))
-    match = r"y\[2\] holds .*sideways.* at step 0.*'down' 'up'"
+    match = r"y\[2\] holds .*sideways.* at step 0.*'down', 'up'"
     assert_refused(fitted, lambda: fitted.partial_fit(X, unknown), match)
     new = make("tagger")
     assert_refused(new, lambda: new.partial_fit(X, unknown, classes=["up", "down"]), match)
@@ -272,7 +284,7 @@ def test_tokens_of_targets(kind, train):
     assert_refused(fitted, lambda: fitted.partial_fit(X, beyond), match)
     if kind != "vector_to_tokens":
         assert_refused(fitted, lambda: fitted.attention_weights(X, beyond), match)
-        assert_refused(fitted, lambda: fitted.attention_weights(X, y[:-1]), "12, 11")
+        assert_refused(fitted, lambda: fitted.attention_weights(X, y[:-1]), "11 for 12")
 
 
 @pytest.mark.parametrize("kind", DECODERS)
@@ -296,7 +308,7 @@ def test_numbers_of_targets(train):
     fitted = train(make("vector_to_numbers"), X, y)
     flat = [labels[:, 0] for labels in y]
     assert_refused(fitted, lambda: fitted.partial_fit(X, flat), "y has 1 columns.*2")
-    assert_refused(fitted, lambda: fitted.score(X, y[:-1]), "12, 11")
+    assert_refused(fitted, lambda: fitted.score(X, y[:-1]), "11 for 12")
 
 
 # ------------------------------------------------------------------------------------ weights
@@ -326,7 +338,7 @@ def test_bad_weights_of_steps(train):
     n = len(X[2])
     fitted = train(make("tagger"), X, y)
     for bad, match in (
-        (weights[:-1], "12, 11"),
+        (weights[:-1], "11 for 12"),
         (with_item(weights, np.ones(n + 1)), rf"sample_weight\[2\] has {n + 1} weights.* {n} steps"),
         (with_item(weights, 1.0), r"sample_weight\[2\] has shape \(\)"),
         (with_item(weights, np.full(n, np.nan)), r"sample_weight\[2\] contains NaN"),
@@ -336,7 +348,7 @@ def test_bad_weights_of_steps(train):
     ):
         for estimator in (make("tagger"), fitted):
             assert_refused(estimator, lambda e=estimator, w=bad: e.fit(X, y, sample_weight=w), match)
-    assert_refused(fitted, lambda: fitted.score(X, y, weights[:-1]), "12, 11")
+    assert_refused(fitted, lambda: fitted.score(X, y, weights[:-1]), "11 for 12")
 
 
 def test_class_weights():

@@ -1,7 +1,7 @@
 """Past to future of time series."""
 
 from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -20,11 +20,13 @@ from fastrnn.forecaster.backtest import (
     judged,
     refitted,
 )
+from fastrnn.forecaster.conformal import check_coverage
 from fastrnn.forecaster.learning import Learning
 from fastrnn.forecaster.panel import Panel
 from fastrnn.frames import read_series
 from fastrnn.likelihoods import LIKELIHOODS
 from fastrnn.metrics import mase
+from fastrnn.wording import shown
 
 
 class SequenceForecaster(Learning):
@@ -336,7 +338,7 @@ class SequenceForecaster(Learning):
         those errors and the one to come are exchangeable.  Cut-offs that overlap, and series that change, make it an
         approximation.
         """
-        check_scalar(coverage, "coverage", Real, min_val=0, max_val=1, include_boundaries="neither")
+        check_coverage(coverage)
         panel, horizon = self._given(horizon, history, past, future, static)
         with self._computing():
             values = self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)
@@ -480,7 +482,7 @@ class SequenceForecaster(Learning):
         known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
         for unknown in (name for name in metrics if not (callable(name) or name in known)):
             names = ", ".join(known)
-            raise ValueError(f"metrics holds {unknown!r}; expected some of {names}, or functions (y_true, y_pred)")
+            raise ValueError(f"metrics holds {shown(unknown)}; expected some of {names}, or functions (y_true, y_pred)")
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)

@@ -1,8 +1,9 @@
 """From text to what the estimators read: sequences of integers."""
 
+import re
 from collections import Counter
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -10,8 +11,10 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.lists import check_listed
 from fastrnn.records import store
 from fastrnn.storage import check, expect, strings
+from fastrnn.wording import shown
 
 
 # Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
@@ -207,6 +210,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         ValueError
             If a sequence holds anything but ids of this tokenizer; the message names both.
         """
+        check_listed(sequences, "sequences", "a list of integer arrays")
         names = self.get_feature_names_out()
         between, names[0] = ("", "\ufffd") if self._level == "char" else (" ", names[0])
         edges = {self.start_token_, self.end_token_}
@@ -236,7 +240,11 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         """What makes tokens of a text, with the parameters as they are now."""
         options = {name: getattr(self, name) for name in ("lowercase", "strip_accents")}
         vectorizer = CountVectorizer(token_pattern=self.token_pattern, **options)
-        split = list if self.level == "char" else vectorizer.build_tokenizer()
+        try:
+            split = list if self.level == "char" else vectorizer.build_tokenizer()
+        except (re.error, ValueError) as error:
+            what = f"token_pattern={shown(self.token_pattern)} is no regular expression of a word"
+            raise ValueError(f"{what}: {error}") from None
         as_written = self.max_characters is not None
         return partial(_pairs, vectorizer.build_preprocessor(), split, as_written)
 
@@ -308,24 +316,36 @@ def _split_all(X, split, may_be_empty):
     for k, text in enumerate(_check_texts(X)):
         pairs = split(text)
         if not pairs and not may_be_empty:
-            raise ValueError(f"X[{k}] has no token, it is {text!r:.60}; leave it out, or set start=True or end=True")
+            raise ValueError(f"X[{k}] has no token, it is {shown(text)}; leave it out, or set start=True or end=True")
         yield pairs
 
 
 def _check_texts(X):
     """X as a list of texts, or as one of sequences of tokens."""
+    if isinstance(X, str):
+        raise ValueError(f"X is one text, {shown(X)}, but must be a list of them: pass [text]")
     shape = getattr(X, "shape", None)
-    is_listed = hasattr(X, "__len__") and not isinstance(X, (str, bytes, dict, set))
-    if not is_listed or shape is not None and len(shape) != 1:
-        what = f"{type(X).__name__}{shape or ''}"
-        raise ValueError(f"X is {what}, but must be a list or 1-D array: pass [text], or one column of it")
+    if not shape:
+        check_listed(X, "X", "a list or 1-D array of texts")
+    elif len(shape) != 1:
+        raise ValueError(f"X is {type(X).__name__}{shape}, but must be a list or 1-D array of texts: pass one column")
     texts = list(X)
     if not texts:
         raise ValueError("X is empty: it needs at least one text")
     for k, text in enumerate(texts):
         tokens = text if isinstance(text, (list, tuple, np.ndarray)) else [text]
         if not all(isinstance(token, str) for token in tokens):
-            raise ValueError(f"X[{k}] is {text!r:.60}, but must be a str or a list of them: leave it out or convert it")
+            wrong = next(token for token in tokens if not isinstance(token, str))
+            raise ValueError(f"X[{k}] is {shown(text)}, but must be a str or a list of them: {_advice(wrong)}")
         if isinstance(text, str) != isinstance(texts[0], str):
-            raise ValueError(f"X[{k}] is {text!r:.60}, but X[0] is {texts[0]!r:.60}: split all into tokens, or none")
+            raise ValueError(f"X[{k}] is {shown(text)}, but X[0] is {shown(texts[0])}: split all into tokens, or none")
     return texts
+
+
+def _advice(token):
+    """What to do with a token that is no text."""
+    if isinstance(token, Number) and token == token:
+        return (
+            "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
+        )
+    return "leave it out or convert it"
