@@ -12,7 +12,7 @@ import numpy as np
 
 from fastrnn import SequenceForecaster, __version__
 from fastrnn.frames import ADVICE
-from fastrnn.frames.calendar import inferred
+from fastrnn.frames.inference import inferred
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.inspection.drawing import check_matplotlib
 from fastrnn.storage import replacing

@@ -99,10 +99,9 @@ def _read(y, name, missing, is_long, before):
     index = indexes[0].append(list(indexes[1:])) if indexes else None
     rows = Rows(form, sequences, index, name)
     if indexes:
-        known = [before.freq] if before else [getattr(index, "freq", None) for index in indexes]
-        rows.read_times(next(filter(None, known), None))
+        rows.read_times(before, [getattr(index, "freq", None) for index in indexes], missing)
     rows.check_values(missing)
-    return sequences, form
+    return rows.sequences, form
 
 
 def _kind(y):
