@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from fastrnn import SequenceForecaster, __version__
-from fastrnn.frames import ADVICE
+from fastrnn.frames.calendar import IRREGULAR
 from fastrnn.frames.inference import inferred
+from fastrnn.frames.offsets import text_of
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.inspection.drawing import check_matplotlib
 from fastrnn.storage import replacing
@@ -28,7 +29,8 @@ DRAWN = 6
 HELD_OUT = 3
 """Horizons, at most, that the backtest is on."""
 AS_OPTIONS = {
-    ADVICE: "add the missing rows, or pass --missing interpolate",
+    IRREGULAR: "correct it, or leave out --time, for rows in order",
+    "read them with pandas.to_datetime(y['ds'].astype(str), format=": "pass --date-format (",
     "set missing='interpolate'": "pass --missing interpolate",
     "give its index a freq": "pass --freq, such as D or MS",
 }
@@ -276,6 +278,7 @@ def _in_order(y, args):
     freq = args.freq or inferred(pd.DatetimeIndex(groups.get_group(groups.size().idxmax())["ds"]))
     if freq is None:
         raise ValueError("the dates show no frequency: pass --freq, such as D or MS")
+    freq = pd.tseries.frequencies.to_offset(freq)
     return pd.concat([_on_grid(part, freq) for _, part in groups], ignore_index=True)
 
 
@@ -283,7 +286,7 @@ def _on_grid(part, freq):
     """The rows of a series, with empty ones for the dates left out."""
     ds = part["ds"]
     grid = pd.date_range(*ds.iloc[[0, -1]], freq=freq)
-    _refuse(~ds.isin(grid), f"{{}} is not at the frequency {freq}: correct it, or pass another --freq", ds)
+    _refuse(~ds.isin(grid), f"{{}} is not at the frequency {text_of(freq)}: correct it, or pass another --freq", ds)
     return part.set_index("ds").reindex(grid).assign(unique_id=part["unique_id"].iloc[0], ds=grid)
 
 

@@ -80,7 +80,7 @@ def _of_months(times):
 
     n = int(most_common(np.diff(times.year * 12 + times.month)))
     day, span = times.day, {"months": n} if n % 12 else {"years": n // 12}
-    if n == 0 and len(np.unique(day)) < 6:  # 15 and 28 to 31
+    if n < 2 and len(np.unique(day)) < 6:  # 15 and 28 to 31
         low, high = int(day.min()), int(day.max())
         yield from [pd.offsets.SemiMonthBegin(day_of_month=high)] if low == 1 < high < 28 else []
         yield from [pd.offsets.SemiMonthEnd(day_of_month=low)] if low < 28 <= high else []
@@ -95,25 +95,23 @@ def _of_months(times):
 
 
 def _of_days(times):
-    """Offsets for which days of the week count, or hours of opening: those that several weeks leave out."""
+    """Offsets for which days of the week count, or hours of opening: those that several weeks, or days, leave out."""
     import pandas as pd
 
-    if times[-1] - times[0] < pd.Timedelta("14D"):
-        return
-    days = np.unique(times.day_of_week)
-    mask, is_usual = " ".join(WEEK[day] for day in days), days.tolist() == [0, 1, 2, 3, 4]
-    clock = times - times.normalize()
+    days, span, clock = np.unique(times.day_of_week), times[-1] - times[0], times - times.normalize()
+    mask = " ".join(WEEK[day] for day in (days if span >= pd.Timedelta("14D") else range(7)))
+    is_usual = days.tolist() == [0, 1, 2, 3, 4]
     if clock.min() == clock.max():
-        if len(days) == 1:
-            weeks = most_common(np.diff(times)) // np.timedelta64(7, "D")
-            yield from [pd.offsets.Week(int(weeks), weekday=int(days[0]))] if weeks else []
-        elif len(days) < 7:
-            yield pd.offsets.BusinessDay() if is_usual else pd.offsets.CustomBusinessDay(weekmask=mask)
-    elif most_common(np.diff(times)) == np.timedelta64(1, "h"):
-        opens, closes = (f"{(times[0].normalize() + time):%H:%M}" for time in (clock.min(), clock.max() + pd.Timedelta("1h")))
-        hours = {"start": opens, "end": closes}
-        if opens != closes:
-            yield pd.offsets.BusinessHour(**hours) if is_usual else pd.offsets.CustomBusinessHour(**hours, weekmask=mask)
+        weeks = int(most_common(np.diff(times)) // np.timedelta64(7, "D"))
+        yield from [pd.offsets.Week(weeks, weekday=int(days[0]))] if weeks else []
+        yield pd.offsets.BusinessDay() if is_usual else pd.offsets.CustomBusinessDay(weekmask=mask)
+    elif most_common(np.diff(times)) == np.timedelta64(1, "h") and span >= pd.Timedelta("2D"):
+        start, end = (
+            f"{times[0].normalize() + time:%H:%M}" for time in (clock.min(), clock.max() + pd.Timedelta("1h"))
+        )
+        if start != end:
+            yield pd.offsets.BusinessHour(start=start, end=end)
+            yield pd.offsets.CustomBusinessHour(start=start, end=end, weekmask=mask)
 
 
 def _of_lengths(index):

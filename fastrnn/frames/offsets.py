@@ -1,4 +1,4 @@
-"""Frequencies: what tells a pandas offset whole, how far its steps go, and walks along it, by pandas' own arithmetic."""
+"""Frequencies: what tells a pandas offset whole, how far its steps go, and walks by pandas' own arithmetic."""
 
 import json
 import re
@@ -21,9 +21,10 @@ FEW = 8
 
 def told(offset):
     """JSON that tells an offset of pandas' own whole; one of another class, which no file can hold, as it is."""
-    kind, fields = type(offset), {key: value for key, value in offset.kwds.items() if key != "calendar"}
-    if "calendar" in offset.kwds and not _same(np.busdaycalendar(fields["weekmask"], fields["holidays"]), offset.calendar):
-        fields.update(weekmask=offset.calendar.weekmask, holidays=offset.calendar.holidays)
+    kind, fields = type(offset), dict(offset.kwds)
+    days = fields.pop("calendar", None)
+    if days is not None and not _is_told(days, **fields):
+        fields.update(weekmask="".join(map(str, days.weekmask.astype(int))), holidays=days.holidays)
     try:
         fields = {"class": kind.__name__, "n": offset.n, "normalize": offset.normalize, **fields}
         text = json.dumps(fields, default=_plain)
@@ -32,8 +33,11 @@ def told(offset):
         return offset
 
 
-def _same(one, other):
-    return (one.weekmask == other.weekmask).all() and np.array_equal(one.holidays, other.holidays)
+def _is_told(days, weekmask, holidays, **_):
+    """Whether a NumPy calendar is that of the keywords beside it, which calendar= goes before."""
+    its = np.busdaycalendar(weekmask, holidays)
+    is_same = (its.weekmask == days.weekmask).all() and np.array_equal(its.holidays, days.holidays)
+    return isinstance(weekmask, str) and is_same
 
 
 def _plain(value):
@@ -96,7 +100,7 @@ def text_of(offset):
     try:
         if pd.tseries.frequencies.to_offset(offset.freqstr) == offset:
             return offset.freqstr
-    except ValueError:
+    except (ValueError, TypeError):  # offsets of lists cannot be compared
         pass
     text = told(offset)
     if not isinstance(text, str):
