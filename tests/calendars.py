@@ -10,6 +10,7 @@ import pandas as pd
 
 import fastrnn
 from fastrnn import SequenceForecaster
+from fastrnn.frames import read_series
 from fastrnn.frames.offsets import rebuilt
 
 PACKAGE = str(Path(fastrnn.__file__).parent)
@@ -120,7 +121,7 @@ def drawn(seed):
         start += pd.Timedelta(minutes=30 if rng.random() < 0.1 and "bh" not in name else 0)
         index = whole_index(rng, kind, freq, zone, start, length + HORIZON + NEW)
         if kind == "dates" and n_series == 1:
-            index = index.as_unit(str(rng.choice(["s", "us", "ns"])))
+            index = index.as_unit(str(rng.choice(["s", "us", "ns"] if index[-1].year < 2262 else ["s", "us"])))
         indexes.append(index)
         cuts.append(len(index) - HORIZON - NEW)  # of some offsets date_range makes a date too few
     is_told = container != "long" and rng.random() < 0.5 and all(getattr(x, "freq", None) is not None for x in indexes)
@@ -129,7 +130,7 @@ def drawn(seed):
     known = [_holed(rng, x[:cut]) if holes != "none" and not (k and rng.random() < 0.5) else x[:cut]
              for k, (x, cut) in enumerate(zip(indexes, cuts, strict=True))]  # fmt: skip
     if not is_told:
-        known = [pd.DatetimeIndex(list(x), dtype=x.dtype) for x in known]
+        known = [bare(x) for x in known]
     more = [x[cut : cut + NEW] for x, cut in zip(indexes, cuts, strict=True)]
     after = [x[cut:] for x, cut in zip(indexes, cuts, strict=True)]
     options = {"missing": "interpolate"} if holes == "interpolated" else {}
@@ -229,3 +230,15 @@ def _compared(found, given, first):
         if not (list(one) == list(other) and one.dtype == other.dtype):
             return f"WRONG: {list(one)}, expected {list(other)}"
     return "right"
+
+
+def continued(y, n):
+    """The next n dates of one series, or of several."""
+    form = read_series(y)[1]
+    found = list(form.ahead(n))
+    return [found[k : k + n] for k in range(0, len(found), n)] if form.is_many else found
+
+
+def bare(index):
+    """Without its frequency, as in a column of dates."""
+    return pd.DatetimeIndex(list(index), dtype=index.dtype)

@@ -4,6 +4,7 @@ import json
 import re
 from functools import cache, lru_cache
 from itertools import accumulate, chain
+from reprlib import repr as shortened
 
 import numpy as np
 
@@ -107,7 +108,7 @@ def text_of(offset):
         return repr(offset)
     fields, defaults = (json.loads(x) for x in (text, told(type(offset)())))
     shown = {key: value for key, value in fields.items() if value != defaults.get(key)}
-    return f"{type(offset).__name__}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+    return f"{type(offset).__name__}({', '.join(f'{key}={shortened(value)}' for key, value in shown.items())})"
 
 
 def stride(offset):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastrnn.frames.calendar import ADVICE, IRREGULAR, Clock, has_times, stamp_text, zoned
+from fastrnn.frames.calendar import ADVICE, HOLIDAYS, IRREGULAR, Clock, has_times, stamp_text, zoned
 from fastrnn.frames.form import Form
 from fastrnn.frames.inference import inferred, most_common, written_dates
 from fastrnn.frames.offsets import looser, rebuilt
@@ -110,7 +110,7 @@ class Rows:
         counts = self.steps_since(clock, stamps, is_uneven)
         freq = clock.freq or f"of steps of {clock.step}"
         self.refuse(counts < 1, f"is not at the frequency {freq} at {{place}}: {IRREGULAR}")
-        advice = ADVICE
+        advice = ADVICE + HOLIDAYS * (freq == "B" and not self.form.ids)
         if missing == "interpolate":
             if counts.sum() <= 2 * len(counts):
                 self.counts = counts
