@@ -23,6 +23,9 @@ LONGEST = 2**23
 KEY = "fastrnn"
 """Under which the JSON stands in the header."""
 
+CONSTANTS = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+"""A label that is NaN equals itself alone: that one."""
+
 
 class StorageError(ValueError):
     """A file holds no model that this version can read, or a model what no file can hold."""
@@ -61,7 +64,7 @@ def reading(path):
             expect(KEY in (file.metadata() or {}), "it is no model that fastrnn has saved, or its header is lost")
             text = file.metadata()[KEY]
             expect(len(text) < LONGEST, f"its header has {len(text)} characters, more than any model needs")
-            fields = json.loads(text)
+            fields = json.loads(text, parse_constant=CONSTANTS.get)
             if fields["format"] != FORMAT:
                 writer, its = (str(fields[name])[:20] for name in ("version", "format"))
                 raise StorageError(f"fastrnn {writer} wrote format {its}; {VERSION} reads {FORMAT}: update the older")

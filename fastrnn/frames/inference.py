@@ -98,13 +98,15 @@ def _of_days(times):
     """Offsets for which days of the week count, or hours of opening: those that several weeks, or days, leave out."""
     import pandas as pd
 
-    days, span, clock = np.unique(times.day_of_week), times[-1] - times[0], times - times.normalize()
+    days, counts = np.unique(times.day_of_week, return_counts=True)
+    span, clock = times[-1] - times[0], times - times.normalize()
     mask = " ".join(WEEK[day] for day in (days if span >= pd.Timedelta("14D") else range(7)))
     is_usual = days.tolist() == [0, 1, 2, 3, 4]
     if clock.min() == clock.max():
         weeks = int(most_common(np.diff(times)) // np.timedelta64(7, "D"))
         yield from [pd.offsets.Week(weeks, weekday=int(days[0]))] if weeks else []
-        yield pd.offsets.BusinessDay() if is_usual else pd.offsets.CustomBusinessDay(weekmask=mask)
+        if counts.min() > 1:
+            yield pd.offsets.BusinessDay() if is_usual else pd.offsets.CustomBusinessDay(weekmask=mask)
     elif most_common(np.diff(times)) == np.timedelta64(1, "h") and span >= pd.Timedelta("2D"):
         start, end = (
             f"{times[0].normalize() + time:%H:%M}" for time in (clock.min(), clock.max() + pd.Timedelta("1h"))

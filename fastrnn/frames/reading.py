@@ -16,11 +16,14 @@ def read_series(y, *, name="y", missing="error", form=None):
     y : array, pandas Series or DataFrame, or list of them
         One series is an array (T,) or (T, C), a Series, or a DataFrame with a DatetimeIndex or PeriodIndex
         and a column a channel; many are a list of such, or a DataFrame with the columns unique_id, ds and
-        y.  Timestamps are regular; those of a Series and ds may be consecutive integers.
+        y.  Timestamps are regular; those of a Series and ds may be integers.  They go on as the index's own freq
+        does, of the first that has one, or else as the longest series shows; of a time zone in local time, unless its
+        freq is in hours or they show that clocks have changed between them.
     name : str
         What the caller calls y, for messages.
     missing : {"error", "interpolate"}
-        With "interpolate" NaN is filled linearly between its neighbours, and at the ends with the nearest.
+        With "interpolate" NaN, and rows that are left out, are filled linearly between their neighbours, and at the
+        ends with the nearest.
     form : Form, optional
         Of what came before y, for its frequency, which two rows do not tell, and order of unique_id.
 
@@ -34,8 +37,8 @@ def read_series(y, *, name="y", missing="error", form=None):
     ------
     ValueError
         If y is none of these or empty, its values are no finite numbers, or its timestamps are not
-        sorted, occur twice or have gaps; the message names series and step.  (Objects of which no
-        number can be made are a TypeError.)
+        sorted, occur twice, have gaps or are dates written as integers; the message names series and
+        step.  (Objects of which no number can be made are a TypeError.)
 
     Examples
     --------
