@@ -9,7 +9,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_scalar
 
-from fastrnn.sequences import as_numbers
+from fastrnn.tables import as_numbers
 
 # ------------------------------------------------------------------------------------------ baselines
 

@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 from sklearn.utils.validation import check_array, validate_data
 
+from fastrnn import tables
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
 
 N_TOKENS = 2**31
@@ -63,7 +64,7 @@ def is_panel(X):
     """Whether X is a table (n, T): a 2-D array or frame, or a list of lists of numbers."""
     if hasattr(X, "shape"):
         return len(X.shape) == 2
-    if hasattr(X, "__array__"):
+    if hasattr(X, "__array__") and not tables.advice(X, "X"):
         return np.asarray(X).ndim == 2
     if not isinstance(X, (list, tuple)) or not all(isinstance(x, (list, tuple)) for x in X):
         return False
@@ -75,7 +76,13 @@ def as_table(estimator, X, *, reset):
     """A panel as an array; one for an estimator that was fitted on a panel must have the columns of that."""
     # What is no finite number is left to as_sequences, which names its place.
     options = {"dtype": None, "ensure_all_finite": False}
-    return validate_data(estimator, X, reset=reset, **options) if estimator._is_panel else check_array(X, **options)
+    if tables.library(X) is None:
+        return validate_data(estimator, X, reset=reset, **options) if estimator._is_panel else check_array(X, **options)
+    tables.refuse_long(X, "X")
+    array = tables.numbers(X, "X")
+    if estimator._is_panel:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)  # the columns' names
+    return check_array(array, **options)
 
 
 def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_empty=False):
@@ -143,8 +150,18 @@ def _items(X, name):
     """The sequences in X, one by one."""
     is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
     is_number = isinstance(X, np.ndarray) and X.ndim == 0
-    if not is_listed or is_number or isinstance(X, (str, bytes, dict, set)):
-        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}")
+    if tables.library(X) not in (None, "pandas"):
+        tables.opened(X, name)  # an error, if its rows are not there yet
+    elif tables.library(X):
+        tables.refuse_long(X, name)
+    way = tables.advice(X, name)
+    if not is_listed or is_number or isinstance(X, (str, bytes, dict, set)) or way:
+        way = f": {way}" if way else ""
+        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}{way}")
+    if getattr(getattr(X, "dtype", None), "names", None):
+        raise ValueError(
+            f"{name} is an array with the fields {', '.join(X.dtype.names)}: pass pandas.DataFrame({name})"
+        )
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim not in (2, 3):
         raise ValueError(
             f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
@@ -155,16 +172,22 @@ def _items(X, name):
 
 def as_steps(x, what, tokens):
     """One sequence as an array (T, I) of real numbers."""
+    if isinstance(x, dict):
+        raise ValueError(f"{what} is a dict; expected an array: pass its values, or a pandas.DataFrame of all")
     if hasattr(x, "todense"):
         raise ValueError(f"{what} is a sparse matrix; sequences must be dense arrays")
     if np.ma.is_masked(x):
         raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
+    if tables.library(x) is not None:
+        tables.refuse_long(x, what)
+        x = tables.numbers(x, what)
     try:
         array = np.asarray(x)
     except ValueError as error:
         raise ValueError(f"{what} has steps of unequal lengths: {error}") from None
     if array.dtype == object:
-        array = as_numbers(array, what)
+        tables.refuse_nested(array.ravel(), what)
+        array = tables.as_numbers(array, what)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
     if array.dtype.kind not in "fiub":
@@ -185,17 +208,6 @@ def as_steps(x, what, tokens):
         }[tokens]
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
     return array
-
-
-def as_numbers(array, what):
-    """An array of objects as float64; NumPy would read strings as numbers."""
-    for value in array.flat:
-        if isinstance(value, (str, bytes, complex)):
-            raise ValueError(f"{what} holds values that are no numbers: {value!r}")
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{what} holds values that are no numbers: {error}") from None
 
 
 def _check_tokens(arrays, name):

@@ -5,7 +5,7 @@ from numba import njit
 
 from fastrnn.kernels.parallel import BoundCalls
 from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
-from fastrnn.sequences import as_numbers
+from fastrnn.tables import as_numbers
 
 FAILED, BAD_INPUT, OVERFLOW = 1, 2, 3
 """What can come of a step, besides 0."""

@@ -14,6 +14,7 @@ import pytest
 
 _PACKAGE = Path(__file__).parent.parent / "fastrnn"
 OPTIONAL = "onnx", "onnxruntime", "torch", "keras"
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 def _kernel_sources():

@@ -276,7 +276,7 @@ def used(model, X):
         warnings.simplefilter("ignore")
         try:
             for answer in answers(model, X):
-                for part in answer if np.asarray(answer).dtype.kind == "O" else [answer]:
+                for part in answer if np.ndim(answer) and np.asarray(answer).dtype.kind == "O" else [answer]:
                     assert np.asarray(part).dtype.kind != "f" or np.isfinite(part).all()
         except ValueError:
             return "used, with an error"

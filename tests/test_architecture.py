@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 RANKS = [
     ["kernels.__init__", "kernels.vectors"],
     ["kernels.tiles", "kernels.activations", "kernels.parallel"],
-    ["kernels.steps", "kernels.softmax"],
+    ["kernels.steps", "kernels.softmax", "tables"],
     [
         "kernels.rnn",
         "kernels.lstm",

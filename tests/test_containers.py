@@ -47,7 +47,7 @@ def test_axes():
 
 def test_long_rows_in_any_order():
     pd = pytest.importorskip("pandas")
-    frame = to_long(X, ids="id", time="t", columns=["a", "b", "c"])
+    frame = to_long(X, id_col="id", time_col="t", columns=["a", "b", "c"])
     mixed = frame.sample(frac=1, random_state=0)
     found, ids = from_long(mixed, "id", "t", ["c", "a"])
     for x, k in zip(found, ids, strict=True):
@@ -77,7 +77,7 @@ def test_nothing_of_the_caller_is_shared():
         (lambda: from_nan_padded(np.zeros((2, 0))), r"X has shape \(2, 0\)"),
         (lambda: to_long(X, names=["a"]), "names has 1 entries; expected 7"),
         (lambda: from_long(to_long(X), "id"), "the frame has no column 'id', but unique_id, ds, y0"),
-        (lambda: to_long(X[:1], columns=["y", "ds", "z"]), "columns must differ: ids='unique_id', time='ds'"),
+        (lambda: to_long(X[:1], columns=["y", "ds", "z"]), "columns must differ: id_col='unique_id', time_col='ds'"),
         (lambda: from_long(to_long(X).assign(ds=0)), "unique_id 0 has the ds 0 twice"),
         (lambda: from_long(to_long(X).assign(ds=np.nan)), "unique_id and ds must be filled"),
         (lambda: from_long(to_long(X).replace({"unique_id": {0: None}})), "unique_id and ds must be filled"),

@@ -1,6 +1,5 @@
 """Weights to and from PyTorch and Keras: against PyTorch's figures, frozen, and both libraries where installed."""
 
-import os
 from functools import cache
 
 import numpy as np
@@ -413,8 +412,22 @@ def test_layers_take_tensors():
 
 @pytest.fixture
 def keras():
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     return pytest.importorskip("keras", reason="interchange with Keras itself needs it")
+
+
+def masked_max(keras):
+    """The layer of the example of `to_keras`: GlobalMaxPooling1D reads what Bidirectional writes past each end."""
+
+    class MaskedMax(keras.layers.Layer):
+        supports_masking = True
+
+        def call(self, x, mask=None):
+            return keras.ops.max(x if mask is None else keras.ops.where(mask[..., None], x, -np.inf), axis=1)
+
+        def compute_mask(self, x, mask=None):
+            return None
+
+    return MaskedMax
 
 
 def keras_model(keras, kind, readout, n_tokens, K, dtype, num_layers=1, bidirectional=False, bias=True, I=3):
@@ -428,7 +441,7 @@ def keras_model(keras, kind, readout, n_tokens, K, dtype, num_layers=1, bidirect
         options["activation"] = kind.split("_")[1]
     steps = 6 if readout == "concat" else None
     model = keras.Sequential([keras.Input((steps,) if n_tokens else (steps, I), dtype=None if n_tokens else dtype)])
-    is_ragged = readout not in ("max", "concat")  # whose layers know no mask
+    is_ragged = readout != "concat"  # whose layer knows no mask
     if n_tokens:
         model.add(L.Embedding(n_tokens, I, mask_zero=is_ragged, **of))
     elif is_ragged:
@@ -437,7 +450,7 @@ def keras_model(keras, kind, readout, n_tokens, K, dtype, num_layers=1, bidirect
         layer = make(5, return_sequences=readout != "last" or level + 1 < num_layers, **options)
         model.add(L.Bidirectional(layer, **of) if bidirectional else layer)
         model.add(L.Dropout(0.1))
-    pool = {"mean": L.GlobalAveragePooling1D, "max": L.GlobalMaxPooling1D, "concat": L.Flatten}.get(readout)
+    pool = {"mean": L.GlobalAveragePooling1D, "max": masked_max(keras), "concat": L.Flatten}.get(readout)
     if pool:
         model.add(pool(**of))
     model.add(L.Dense(K, **of))
@@ -464,8 +477,8 @@ def test_keras_models_in_and_out(keras, kind, stack, n_tokens, dtype):
     keras.utils.set_random_seed(3)
     shape = {"bidirectional": False, **STACKS[stack]}
     options = {**CELLS[kind], **shape, "hidden_size": 5, "dtype": dtype, "embedding_dim": 3 if n_tokens else None}
-    for readout in readouts(stack):
-        X = sequences("concat" if readout == "max" else readout, n_tokens, first=1)
+    for readout in dict.fromkeys([*readouts(stack), *["max"] * shape["bidirectional"]]):
+        X = sequences(readout, n_tokens, first=1)
         for model, K in zip(new_models(readout, **options), (3, 1), strict=True):
             module = keras_model(keras, kind, readout, n_tokens, K, dtype, **shape)
             from_keras(model, module.get_weights())

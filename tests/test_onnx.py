@@ -314,6 +314,110 @@ def test_what_cannot_be_exported_is_said_before_anything_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+# ------------------------------------------------------------------------------- whole sequences, and other runtimes
+
+WHOLE = {"shortest": 5, "longest": 5}
+
+
+def whole_models():
+    """By name: an estimator fitted on sequences of 5 steps, and these."""
+    X, y = labelled(12, **WHOLE)
+    for name, options in CELLS.items():
+        yield name, fitted(SequenceClassifier, X, y, num_layers=2, **options), X
+    for readout in ("last", "mean", "concat"):
+        yield readout, fitted(SequenceClassifier, X, y == 0, readout=readout, bidirectional=False, bias=False), X
+    yield "regressor", fitted(SequenceRegressor, X, [x[-1, 0] for x in X]), X
+    yield "of steps", fitted(SequenceRegressor, X, [x[:, 0] for x in X], return_sequences=True), X
+    y = [np.where(x[:, 0] > 0, 2, 7) for x in X]
+    yield "tagger", fitted(SequenceTagger, X, y), X
+    yield "chain", fitted(SequenceTagger, X, y, crf=True), X
+    yield "several labels", fitted(SequenceTagger, X, [(x > 0).astype(int) for x in X]), X
+    X = tokens(12, **WHOLE)
+    yield "tokens", fitted(SequenceClassifier, X, np.arange(12) % 3, embedding_dim=3), X
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return [(name, estimator, X, to_onnx(estimator, lengths=False)) for name, estimator, X in whole_models()]
+
+
+def expected_of(estimator, X):
+    """What the model's first output is to be."""
+    answer = getattr(estimator, "predict_proba", estimator.predict)(X)
+    return answer if estimator.network_.readout is not None else np.stack([*answer], axis=1)
+
+
+def test_models_of_whole_sequences_read_nothing_but_them(whole):
+    for _, estimator, X, model in whole:
+        session = session_of(model)
+        assert [given.name for given in session.get_inputs()] == ["X"]
+        assert not {"h_n", "c_n"} & {output.name for output in session.get_outputs()}
+        assert not any("lengths" in node.input for node in model.graph.node)
+        for some in (X, X[:1]):
+            found = session.run(None, {"X": padded(some)[0]})[0]
+            assert_close(found, expected_of(estimator, some))
+        if estimator.network_.n_steps is None:
+            longer = [np.concatenate([x, x]) for x in X]
+            assert_close(session.run(None, {"X": padded(longer)[0]})[0], expected_of(estimator, longer))
+
+
+def test_openvino_answers_alike(whole):
+    openvino = pytest.importorskip("openvino", reason="runs models in OpenVINO")
+    exactly = {"INFERENCE_PRECISION_HINT": "f32"}  # else in bfloat16 where the CPU has it
+
+    def answers(model, known, fix=False):
+        network = openvino.Core().read_model(model.SerializeToString())
+        if fix:
+            network.reshape({name: value.shape for name, value in known.items()})
+        compiled = openvino.compile_model(network, "CPU", exactly)
+        return compiled(known)[model.graph.output[0].name]
+
+    for _, estimator, X, model in whole:
+        assert_close(answers(model, {"X": padded(X)[0]}), expected_of(estimator, X))
+    X, y = labelled(12)
+    for options in ({}, {"cell": "lstm", "readout": "last"}, {"cell": "rnn", "readout": "mean"}):
+        estimator = fitted(SequenceClassifier, X, y, **options)
+        known = dict(zip(("X", "lengths"), padded(X), strict=True))
+        known |= {
+            f"{s}_0": np.zeros((2, 1, 7), "float32") for s in "hc"[: estimator.network_.encoder.recurrent.n_states]
+        }
+        assert_close(answers(to_onnx(estimator), known, fix=True), expected_of(estimator, X))
+
+
+def test_tract_answers_alike(whole, tmp_path):
+    tract = pytest.importorskip("tract", reason="runs models in tract")
+    # It takes other activations for tanh, and no Scan whose parts read constants of the model.
+    cannot = {"rnn_relu", "rnn_sigmoid", "chain"}
+    for name, estimator, X, model in whole:
+        if name not in cannot:
+            x = padded(X)[0]
+            onnx.save(model, tmp_path / "model.onnx")
+            read = tract.onnx().load(tmp_path / "model.onnx")
+            read.set_input_fact(0, ",".join(map(str, x.shape)) + (",i64" if x.dtype.kind == "i" else ",f32"))
+            for k in range(len(model.graph.output)):
+                read.set_output_fact(k, None)
+            found = read.into_model().into_runnable().run([x])[0].to_numpy()
+            assert_close(found, expected_of(estimator, X))
+
+
+def test_the_reference_evaluator_answers_alike(whole):
+    from onnx.reference import ReferenceEvaluator
+
+    for name, estimator, X, model in whole:
+        if name not in ("rnn_relu", "rnn_sigmoid", "chain"):
+            assert_close(ReferenceEvaluator(model).run(None, {"X": padded(X)[0]})[0], expected_of(estimator, X))
+
+
+def test_words_of_characters_have_lengths(tmp_path):
+    X, y = spelt(12)
+    estimator = fitted(SequenceTagger, X, y, embedding_dim=3, character_embedding_dim=4)
+    with pytest.raises(ValueError, match="lengths=False, but words with characters have lengths of their own"):
+        to_onnx(estimator, tmp_path / "m.onnx", lengths=False)
+    with pytest.raises(ValueError, match="lengths must be True or False; got .*they are an input of the model"):
+        to_onnx(estimator, tmp_path / "m.onnx", lengths=np.array([3, 4]))
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_onnx_the_error_says_what_to_install(monkeypatch):
     X, y = labelled(12)
     monkeypatch.setitem(sys.modules, "onnx", None)

@@ -69,6 +69,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             if goes_on:
                 self._check_shape()
+            self._check_rows(X, y)
             problem = self._problem(X, y, sample_weight, goes_on)
             run = records.Run(self, problem, goes_on, resume_from)
             self._prepare_network(problem, goes_on, run.rng)

@@ -9,6 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.sequences import as_sequences, as_table, is_panel
+from fastrnn.tables import labels, refuse_long
 
 COUNT = Interval(Integral, 1, None, closed="left")
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
@@ -68,6 +69,16 @@ class InputChecks:
         if reset and self.embeddings is not None:
             self._check_embeddings(sequences)
         return sequences
+
+    @staticmethod
+    def _check_rows(X, y):
+        """A table has a row for each sequence, not one for each step."""
+        if hasattr(y, "__len__") and labels(X) is not None and len(y) < len(X):
+            refuse_long(X, "X")
+            raise ValueError(
+                f"X is a table of {len(X)} rows, each a sequence, but y has {len(y)} entries: if a row is a step, "
+                "fastrnn.preprocessing.from_long(X, id_col=, time_col=) makes sequences of it"
+            )
 
     def _token_form(self, is_tokens, reset):
         """What `as_sequences` is told of tokens."""

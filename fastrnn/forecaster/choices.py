@@ -9,6 +9,7 @@ from fastrnn.forecaster.view import Lens, find_season
 from fastrnn.frames import is_offset
 from fastrnn.likelihoods import likelihood
 from fastrnn.storage import array, check, expect, integer, strings
+from fastrnn.tables import WITH_INDEX
 
 SHORTEST_CONTEXT = 128
 """Steps that context="auto" reads at least, where there are as many."""
@@ -118,6 +119,9 @@ def _form(n_series, C):
         "dtype": lambda x: x is None or isinstance(x, str) and x.startswith(("int64", "datetime64[", "period[")),
         "offset": lambda x: x is None or isinstance(x, str) and is_offset(x), "step": integer(0, 2**62),
         "ends": lambda ends: ends is None or array("int64", n_series)(ends),
+        "names": lambda names: len(names) == 3 and all(isinstance(name, (str, int)) for name in names),
+        "is_timed": bool, "library": lambda name: name in ("", "polars", "pyarrow", *WITH_INDEX),
+        "types": lambda types: strings(types) and len(types) in (0, 2),
     }  # fmt: skip
 
 

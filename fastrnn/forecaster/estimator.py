@@ -9,7 +9,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS
-from fastrnn.forecaster import conformal
 from fastrnn.forecaster.backtest import (
     OF_QUANTILES,
     POINT,
@@ -209,20 +208,26 @@ class SequenceForecaster(Learning):
 
     # ----------------------------------------------------------------------------------- training
 
-    def fit(self, y, past=None, future=None, static=None, *, resume_from=None):
+    def fit(
+        self, y, past=None, future=None, static=None, *, id_col="unique_id", time_col="ds", target_col="y",
+        resume_from=None,
+    ):  # fmt: skip
         """Train.
 
         Parameters
         ----------
         y : array (T,) or (T, C), pandas Series or DataFrame, or list of such
-            The past of one series, of C channels, or of many.  A DataFrame has a DatetimeIndex or PeriodIndex and a
-            column a channel, or it is long: the columns unique_id, ds and y, a row for each step of each series.
+            The past of one series, of C channels, or of many.  A DataFrame (of pandas, polars or another library that
+            narwhals reads) has a column a channel, and a DatetimeIndex, a PeriodIndex or the column ds; or it is long:
+            the columns unique_id, ds and y, a row for each step of each series.
         past : like y, optional
             Covariates (T, P) that are known up to the last step: for each series as many steps as it has.
         future : like y, optional
             Covariates (T, F) that are known ahead, as holidays or prices: `predict` needs them for the steps to come.
         static : array (n, K) or DataFrame, optional
             What does not change: a row for each series; with unique_id for a long y.
+        id_col, time_col, target_col : str
+            What unique_id, ds and y are called, in all later tables as well.
         resume_from : path, optional
             A file of `fastrnn.training.Checkpoint`: go on with its run.
 
@@ -238,15 +243,11 @@ class SequenceForecaster(Learning):
         DivergenceError
             If the loss becomes NaN.
         """
-        self._fit(y if isinstance(y, Panel) else (y, past, future, static), None, None, resume_from)
+        given = y if isinstance(y, Panel) else (y, past, future, static, (id_col, time_col, target_col))
+        self._fit(given, None, None, resume_from)
         if self.calibration:
             self._calibrate(self.calibration, y if isinstance(y, Panel) else None)
         return self
-
-    def _calibrate(self, n_errors, panel=None):
-        points = partial(self._points, horizon=self.horizon_)
-        panel = panel or self._stored().extended(None, 0, "error", self._shape["calendar"])
-        self._calibration = conformal.scores(points, self._model.lens, panel, self.horizon_, n_errors)
 
     # --------------------------------------------------------------------------------- forecasts
 
@@ -269,7 +270,7 @@ class SequenceForecaster(Learning):
         Returns
         -------
         array (horizon,), of channels (horizon, C), of many series (n, horizon) or (n, horizon, C)
-            Of pandas objects the same kind, with the timestamps that come next.  A series that has never changed goes
+            Of tables the same kind, with the timestamps that come next.  A series that has never changed goes
             on unchanged.
 
         Raises
@@ -281,10 +282,6 @@ class SequenceForecaster(Learning):
         """
         panel, horizon = self._given(horizon, history, past, future, static)
         return panel.form.container(self._points(panel, horizon)[..., np.newaxis])
-
-    def _points(self, panel, horizon):
-        with self._computing():
-            return self._model.points(panel, horizon)
 
     def predict_quantiles(self, quantiles=None, horizon=None, history=None, future=None, *, past=None, static=None):
         """Forecast quantiles.
@@ -298,7 +295,7 @@ class SequenceForecaster(Learning):
 
         Returns
         -------
-        As `predict`, with a last axis (Q,); of a pandas Series a DataFrame with a column a quantile
+        As `predict`, with a last axis (Q,); of a Series a DataFrame with a column a quantile
             They never cross.  Of a recursive model they are read from 200 drawn paths, for which
             random_state=None is 0.
 
@@ -324,7 +321,7 @@ class SequenceForecaster(Learning):
 
         Returns
         -------
-        As `predict`, with a last axis (lower, upper); of a pandas Series a DataFrame with these columns
+        As `predict`, with a last axis (lower, upper); of a Series a DataFrame with these columns
 
         Raises
         ------
@@ -359,7 +356,7 @@ class SequenceForecaster(Learning):
         Returns
         -------
         array (n_paths, horizon), (n_paths, horizon, C), (n, n_paths, horizon) or (n, n_paths, horizon, C)
-            Of pandas objects as `predict_quantiles`, with a column a path.
+            Of tables as `predict_quantiles`, with a column a path.
 
         Raises
         ------

@@ -1,13 +1,14 @@
 """What stands behind a forecaster: from series to a problem that a network can learn, and to the model it becomes."""
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import Problem, SequenceEstimator
+from fastrnn.forecaster import conformal
 from fastrnn.forecaster.choices import chosen, fitted_rules
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
@@ -15,6 +16,7 @@ from fastrnn.forecaster.panel import Panel, check_values
 from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.likelihoods import likelihood
 from fastrnn.sequences import Sequences
+from fastrnn.tables import labels
 
 AT_HAND = 2**27
 """Targets up to so many are computed once; of more each batch's anew."""
@@ -153,7 +155,8 @@ class Learning(SequenceEstimator):
             if not (past is future is static is None):
                 raise ValueError("past=, future= and static= of the fitted series are known: leave them out or give y=")
             return self._stored().extended(None, 0, self.missing, calendar)
-        panel = Panel.read(y, past, future, static, missing=self.missing, calendar=calendar, before=self._before(y))
+        names, before = self._stored().form.names, self._before(y)
+        panel = Panel.read(y, past, future, static, names, missing=self.missing, calendar=calendar, before=before)
         self._check_like_fit(panel, "y")
         return panel
 
@@ -162,8 +165,18 @@ class Learning(SequenceEstimator):
         if isinstance(y, (list, tuple, np.ndarray)):
             return None
         form = self._stored().form
-        is_known = "unique_id" in getattr(y, "columns", ()) and set(y["unique_id"]) == set(form.ids)
+        id_col = form.names[0]
+        is_known = id_col in (labels(y, "y") or ()) and {*np.asarray(y[id_col]).tolist()} == {*form.ids}
         return form if is_known else replace(form, ids=())
+
+    def _calibrate(self, n_errors, panel=None):
+        points = partial(self._points, horizon=self.horizon_)
+        panel = panel or self._stored().extended(None, 0, "error", self._shape["calendar"])
+        self._calibration = conformal.scores(points, self._model.lens, panel, self.horizon_, n_errors)
+
+    def _points(self, panel, horizon):
+        with self._computing():
+            return self._model.points(panel, horizon)
 
     @property
     def _seed(self):
@@ -180,8 +193,8 @@ class Learning(SequenceEstimator):
             self._check_stored(past, future, static)
             return self._stored().extended(future, ahead, self.missing, self._shape["calendar"]), horizon
         panel = Panel.read(
-            history, past, future, static, missing=self.missing, calendar=self._shape["calendar"], ahead=ahead,
-            name="history", before=self._before(history),
+            history, past, future, static, self._stored().form.names, missing=self.missing,
+            calendar=self._shape["calendar"], ahead=ahead, name="history", before=self._before(history),
         )  # fmt: skip
         self._check_like_fit(panel, "history")
         self._check_lengths_of(panel, name="history", to_learn=False)

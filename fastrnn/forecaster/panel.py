@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from fastrnn import tables
 from fastrnn.forecaster.view import ranges
 from fastrnn.frames import Form, read_covariates, read_series
 from fastrnn.sequences import Sequences, as_steps
@@ -41,9 +42,9 @@ class Panel:
     columns: dict = field(default_factory=dict)
 
     @classmethod
-    def read(cls, y, past, future, static, *, missing, calendar, ahead=0, name="y", before=None):
-        """From what a caller passed; `future` goes on for `ahead` steps after y."""
-        series, form = read_series(y, name=name, missing=missing, form=before)
+    def read(cls, y, past, future, static, names=tables.LONG, *, missing, calendar, ahead=0, name="y", before=None):
+        """From what a caller passed, in tables with these names; `future` goes on for `ahead` steps after y."""
+        series, form = read_series(y, name=name, missing=missing, form=before, names=names)
         panel = cls(series, form)
         if calendar:
             panel.calendar = panel._calendar(ahead)
@@ -87,6 +88,10 @@ class Panel:
             check_size(found, form, "static")
             self.columns.update(labelled("static", form))
             return found.values
+        if tables.library(static) is not None:
+            tables.refuse_long(static, "static")  # its rows go with the series by their order
+            self.columns.update({"static": [*map(str, tables.labels(static) or ())]})
+            static = tables.numbers(static, "static")
         array = as_steps(np.atleast_1d(static), "static", False).astype(np.float64)
         array = array.T if np.ndim(static) < 2 and not self.form.is_many else array
         if len(array) != self.form.n_series or not (np.abs(array) <= LARGEST).all():
@@ -192,8 +197,9 @@ def refuse(wrong, text, series, form, name):
 
 
 def labelled(name, form):
-    """The columns of covariates by their name, if they came in DataFrames."""
-    return {name: [str(column) for column in form.columns]} if form.kind in ("frame", "long") else {}
+    """The columns of covariates by their name, if they came in DataFrames or one Series."""
+    is_named = form.kind in ("frame", "long") or form.kind == "series" and not form.is_many and form.columns != (None,)
+    return {name: [str(column) for column in form.columns]} if is_named else {}
 
 
 def joined(first, second):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fastrnn import tables
 from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycles, stamp_text
 from fastrnn.frames.offsets import rebuilt
 
@@ -30,6 +31,14 @@ class Form:
         How far apart timestamps are in units of their dtype; 0 if that varies, as for months.
     ends : ndarray (n_series,) of int64, or None
         The last timestamps, as a `Clock` stores them.
+    names : tuple of three
+        What a table's columns of ids, times and values are called.
+    is_timed : bool
+        Whether wide DataFrames have their times in a column, not in the index.
+    library : str
+        Whose tables they are; "" for pandas.
+    types : tuple of two str, or ()
+        Of the ids and times of tables, as narwhals writes them, or pandas those of pyarrow.
     """
 
     kind: str
@@ -43,11 +52,15 @@ class Form:
     offset: object = None
     step: int = 0
     ends: np.ndarray | None = None
+    names: tuple = tables.LONG
+    is_timed: bool = False
+    library: str = ""
+    types: tuple = ()
 
     def who(self, name, k):
         """What messages call series k of `name`."""
         if self.ids:
-            return f"{name} of unique_id {self.ids[k]!r}"
+            return f"{name} of {self.names[0]} {self.ids[k]!r}"
         return f"{name}[{k}]" if self.is_many else name
 
     @property
@@ -82,7 +95,8 @@ class Form:
         """
         what = ["n_series", "n_channels"]
         if not {self.kind, other.kind} <= {"array", "list"}:
-            what += ["kind", "ids", "freq"] + ["columns"] * (self.kind == "frame")
+            is_named = self.kind == "series" and self.is_many and None not in self.columns + other.columns
+            what += ["kind", "ids", "freq"] + ["columns"] * (self.kind == "frame" or is_named)
         for key in what:
             mine, its = getattr(self, key), getattr(other, key)
             if mine != its:
@@ -119,7 +133,8 @@ class Form:
         -------
         ndarray, Series, DataFrame or list of them
             Arrays have the axes of `values`, without that of series for one, that of channels for flat
-            ones, and the last for points.  Labels become columns, below each channel of a DataFrame.
+            ones, and the last for points.  Labels become columns, below each channel of a DataFrame
+            (in its name, as "sales_lower", where times are a column).  Other libraries' tables come as theirs.
 
         Examples
         --------
@@ -137,11 +152,11 @@ class Form:
             return values.reshape(shape)
         import pandas as pd
 
-        index = self.ahead(h)
+        index = pd.RangeIndex(n * h) if self.ends is None else self.ahead(h)
         if self.kind == "long":
-            frame = pd.DataFrame({"unique_id": pd.Index(self.ids).repeat(h), "ds": index})
-            frame[["y"] if columns is None else list(columns)] = values.reshape(n * h, K)
-            return frame
+            frame = pd.DataFrame({self.names[0]: pd.Index(self.ids).repeat(h), self.names[1]: index})
+            frame[[self.names[2]] if columns is None else list(columns)] = values.reshape(n * h, K)
+            return self._native(frame)
         found = [self._frame(k, values[k], index[k * h : (k + 1) * h], columns) for k in range(n)]
         return found if self.is_many else found[0]
 
@@ -154,10 +169,41 @@ class Form:
             with suppress(ValueError):  # a midnight that is left out
                 index.freq = rebuilt(self.offset)
         if self.kind == "series" and columns is None:
-            return pd.Series(values[:, 0, 0], index, name=self.columns[k])
+            return self._native(pd.Series(values[:, 0, 0], index, name=self.columns[k]))
         if self.kind == "frame":
-            columns = self.columns if columns is None else pd.MultiIndex.from_product([self.columns, columns])
-        return pd.DataFrame(values.reshape(len(index), -1), index, columns)
+            columns = self._labels(columns)
+        frame = pd.DataFrame(values.reshape(len(index), -1), index, columns)
+        return self._native(frame.reset_index(names=self.names[1]) if self.is_timed else frame)
+
+    def _labels(self, columns):
+        """Of channels, with what is below each."""
+        import pandas as pd
+
+        if columns is None:
+            return self.columns
+        if not self.is_timed:
+            return pd.MultiIndex.from_product([self.columns, columns])
+        # Below a column of times there are no two rows of names.
+        return list(columns) if self.n_channels == 1 else [f"{c}_{label}" for c in self.columns for label in columns]
+
+    def _native(self, found):
+        """What pandas has, as a table of the library and with times of the type that came in."""
+        types = dict(zip(self.names, self.types, strict=False))
+        if self.library:
+            return tables.from_pandas(found, self.library, types)
+        kind = types.get(self.names[1])
+        with suppress(ImportError, TypeError):  # where pyarrow is gone, dates are pandas' own
+            if kind and self.names[1] in getattr(found, "columns", ()):
+                return found.astype({self.names[1]: kind})
+            return found.set_axis(found.index.astype(kind)) if kind else found
+        return found
+
+    def numbers(self, answer):
+        """Those of one `container`, without the columns of ids and times."""
+        if tables.labels(answer) is None:
+            return np.asarray(answer)
+        columns, beside = tables.columns(answer, "y"), self.names[:2] if self.kind == "long" or self.is_timed else ()
+        return np.column_stack([columns[label] for label in columns if label not in beside])
 
     def calendar(self, lengths):
         """Sine and cosine of where in the day, week and year each step lies.

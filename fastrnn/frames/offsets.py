@@ -27,7 +27,8 @@ def told(offset):
     if days is not None and not _is_told(days, **fields):
         fields.update(weekmask="".join(map(str, days.weekmask.astype(int))), holidays=days.holidays)
     try:
-        fields = {"class": kind.__name__, "n": offset.n, "normalize": offset.normalize, **fields}
+        # Those of DateOffset come in another order in each process.
+        fields = {"class": kind.__name__, "n": offset.n, "normalize": offset.normalize, **dict(sorted(fields.items()))}
         text = json.dumps(fields, default=_plain)
         return text if type(rebuilt(text)) is kind else offset
     except TypeError:

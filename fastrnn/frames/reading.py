@@ -1,24 +1,38 @@
 """Time series in any container, read once."""
 
+from dataclasses import dataclass, field, replace
+
 import numpy as np
 
+from fastrnn import tables
 from fastrnn.frames.calendar import has_times
 from fastrnn.frames.form import Form
 from fastrnn.frames.rows import Rows
 from fastrnn.sequences import Sequences, as_steps
 
 
-def read_series(y, *, name="y", missing="error", form=None):
+@dataclass
+class Item:
+    """One thing that came in: an array, or a pandas object whose index has the times, if it has some."""
+
+    x: object
+    kind: str
+    has_times: bool = False
+    origin: dict = field(default_factory=dict)
+    """Fields of a `Form` that tell what else than a pandas object with such an index it was."""
+
+
+def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
     """Check time series in any container, and store them contiguously.
 
     Parameters
     ----------
-    y : array, pandas Series or DataFrame, or list of them
-        One series is an array (T,) or (T, C), a Series, or a DataFrame with a DatetimeIndex or PeriodIndex
-        and a column a channel; many are a list of such, or a DataFrame with the columns unique_id, ds and
-        y.  Timestamps are regular; those of a Series and ds may be integers.  They go on as the index's own freq
-        does, of the first that has one, or else as the longest series shows; of a time zone in local time, unless its
-        freq is in hours or they show that clocks have changed between them.
+    y : array, Series or DataFrame of pandas or another library, pyarrow Table or ChunkedArray, or list of them
+        One series is an array (T,) or (T, C), a Series, or a DataFrame with a column a channel and times: a
+        DatetimeIndex or PeriodIndex, or the column ds.  Many are a list of such, or a DataFrame with the columns
+        unique_id, ds and y.  Timestamps are regular; those of a Series and ds may be integers.  They go on as the
+        index's own freq does, of the first that has one, or else as the longest series shows; of a time zone in local
+        time, unless its freq is in hours or they show that clocks have changed between them.
     name : str
         What the caller calls y, for messages.
     missing : {"error", "interpolate"}
@@ -26,6 +40,8 @@ def read_series(y, *, name="y", missing="error", form=None):
         ends with the nearest.
     form : Form, optional
         Of what came before y, for its frequency, which two rows do not tell, and order of unique_id.
+    names : tuple of three
+        What is called unique_id, ds and y; a form has its own.
 
     Returns
     -------
@@ -36,9 +52,9 @@ def read_series(y, *, name="y", missing="error", form=None):
     Raises
     ------
     ValueError
-        If y is none of these or empty, its values are no finite numbers, or its timestamps are not
-        sorted, occur twice, have gaps or are dates written as integers; the message names series and
-        step.  (Objects of which no number can be made are a TypeError.)
+        If y is none of these or empty, has two columns of one name, its values are no finite numbers, or its
+        timestamps are not sorted, occur twice, have gaps or are dates written as integers; the message names series
+        and step.  (Objects of which no number can be made are a TypeError.)
 
     Examples
     --------
@@ -49,10 +65,11 @@ def read_series(y, *, name="y", missing="error", form=None):
     """
     if missing not in ("error", "interpolate"):
         raise ValueError(f"missing is {missing!r}; expected 'error' or 'interpolate'")
-    is_long = _kind(y) == "frame" and ("unique_id" in y.columns or not has_times(y.index))
-    if is_long:
-        _check_columns(y, name)
-    return _read(y, name, missing, is_long, form)
+    names = names if form is None else form.names
+    items, is_many = _items(y, name, names)
+    if items[0].kind in ("frame", "long"):
+        _check_columns(items[0], name, names, is_many)
+    return _read(items, is_many, name, missing, names, form)
 
 
 def read_covariates(x, form, name, *, ahead=None, missing="error"):
@@ -82,11 +99,14 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
     ValueError
         As `read_series`, and if series are missing, unknown or end elsewhere.
     """
-    is_long, columns = form.kind == "long", getattr(x, "columns", ())
-    if is_long and not ("unique_id" in columns and (ahead is None or "ds" in columns)):
-        times = "and ds" + " (unless it has a row a series)" * (ahead is None)
-        raise ValueError(f"{name} must be a DataFrame with unique_id {times}, as y was; got {type(x).__name__}")
-    sequences, found = _read(x, name, missing, is_long, form)
+    items, is_many = _items(x, name, form.names)
+    (id_col, time_col, _), is_long = form.names, items[0].kind == "long"
+    if form.kind == "long" and not (is_long and (ahead is None or time_col in items[0].x.columns)):
+        times = f"and {time_col}" + " (unless it has a row a series)" * (ahead is None)
+        raise ValueError(f"{name} must be a DataFrame with {id_col} {times}, as y was; got {type(x).__name__}")
+    if is_long and form.kind != "long":
+        raise ValueError(f"{name} has the column {id_col!r}, which y had not: leave it out")
+    sequences, found = _read(items, is_many, name, missing, form.names, form)
     if found.n_series != form.n_series:
         raise ValueError(f"{name} has {found.n_series} series, but y has {form.n_series}")
     if ahead is not None and found.ends is not None and form.ends is not None:
@@ -94,8 +114,11 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
     return sequences, found
 
 
-def _read(y, name, missing, is_long, before):
-    arrays, lengths, indexes, form = _from_long(y, name, before and before.ids) if is_long else _from_items(y, name)
+def _read(items, is_many, name, missing, names, before):
+    if items[0].kind == "long" and not is_many:
+        arrays, lengths, indexes, form = _from_long(items[0], name, names, before and before.ids)
+    else:
+        arrays, lengths, indexes, form = _from_items(items, is_many, name, names)
     # Concatenating copies one array, too: nothing later writes to the caller's.
     values = np.concatenate(arrays, dtype=np.float64, casting="unsafe")
     sequences = Sequences(values, np.concatenate([[0], np.cumsum(lengths)]))
@@ -107,77 +130,159 @@ def _read(y, name, missing, is_long, before):
     return rows.sequences, form
 
 
-def _kind(y):
-    is_pandas = hasattr(y, "iloc") and any(c.__module__.split(".")[0] == "pandas" for c in type(y).__mro__)
-    return ("series", "frame")[y.ndim - 1] if is_pandas else "array"
-
-
-def _from_items(y, name):
-    """The arrays (T, C) of one series or a list of them, their lengths, indexes if they have some, and form."""
-    items, is_many = _items(y, name)
-    kind = _kind(items[0])
-    form = Form("list" if is_many and kind == "array" else kind, len(items), is_many=is_many)
-    arrays = [_as_array(x, kind, form.who(name, k)) for k, x in enumerate(items)]
-    form.n_channels, form.is_flat = arrays[0].shape[1], np.ndim(items[0]) == 1
-    for k, x in enumerate(items):
-        if np.shape(x)[1:] != np.shape(items[0])[1:]:
-            what = f"{name}[{k}] has {arrays[k].shape[1]} channels, but {name}[0] has {form.n_channels}"
-            raise ValueError(f"{what}: the shapes are {np.shape(x)} and {np.shape(items[0])}")
-        if kind == "frame" and list(x.columns) != list(items[0].columns):
-            raise ValueError(f"{name}[{k}] and {name}[0] have other columns: {list(x.columns)!r:.80}")
-    if kind != "array":
-        form.columns = tuple(items[0].columns) if kind == "frame" else tuple(x.name for x in items)
-    return arrays, [len(x) for x in arrays], [x.index for x in items if kind != "array"], form
-
-
-def _items(y, name):
-    """The series in y, and whether y is a list of them."""
+def _items(y, name, names):
+    """The series in y, each as an `Item`, and whether y is a list of them."""
+    if way := tables.advice(y, name, groups="pass the table that it groups; id_col= names its column of series"):
+        raise ValueError(f"{name} is a {type(y).__name__}: {way}")
     if isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1):
         if len(y) == 0:
             raise ValueError(f"{name} is empty: it needs at least one series")
         if getattr(y[0], "ndim", hasattr(y[0], "__len__")):
-            return y, True
+            return [_item(x, f"{name}[{k}]", names) for k, x in enumerate(y)], True
     if getattr(y, "ndim", 0) == 3:
         raise ValueError(f"{name} is an array of shape {y.shape}: pass a list of (T, C) arrays")
-    return [y], False
+    return [_item(y, name, names)], False
 
 
-def _as_array(x, kind, who):
+def _item(x, who, names):
+    library, origin = tables.library(x), {}
+    if library is None:
+        return Item(x, "array")
+    has_index = True
+    if library != "pandas":
+        x, backend, types = tables.to_pandas(x, who)
+        has_index = backend in tables.WITH_INDEX
+        origin = {"library": backend, "types": tuple(types.get(name, "") for name in names[:2])}
+        if origin["types"][1] == "String":
+            raise ValueError(
+                f"{who} has texts in the column {names[1]!r}; expected times or integers: parse them first"
+            )
+    if x.index.nlevels > 1:
+        raise ValueError(f"{who} has a MultiIndex: {_way_out(x, who)}")
+    if x.ndim == 1:
+        return _dated(Item(x, "series", has_index, origin))
+    tables.refuse_twice(x.columns, who)
+    if names[0] in x.columns:
+        return Item(x, "long", names[1] in x.columns, origin)
+    if names[0] in x.index.names:
+        raise ValueError(f"{who} has {names[0]} as its index: pass {who}.reset_index()")
+    if names[1] in x.columns and not has_times(x.index):
+        if x[names[1]].duplicated().any():
+            raise ValueError(f"{who} has times twice in {names[1]!r}: if it is many series, id_col= names their column")
+        return _dated(Item(x.set_index(names[1]), "frame", True, {**origin, "is_timed": True}))
+    return _dated(Item(x, "frame", has_index, origin))
+
+
+def _way_out(x, who):
+    """From a MultiIndex of ids and times."""
+    frame = x.to_frame("y" if x.name is None else x.name) if x.ndim == 1 else x
+    id_col, time_col, *rest = frame.iloc[:0].reset_index().columns
+    options = {"id_col": id_col, "time_col": time_col, "target_col": rest[-1]}
+    given = ", ".join(f"{option}={label!r}" for option, label in options.items())
+    start = f"{who}.to_frame({rest[-1]!r})" if x.ndim == 1 else who
+    return f"pass {start}.reset_index(), with {given}; or what fastrnn.preprocessing.from_long makes of it"
+
+
+def _dated(item):
+    """An item whose index has times as pandas itself has them, not pyarrow."""
+    if item.has_times and type(item.x.index.dtype).__name__ == "ArrowDtype":
+        index, kind = _times(item.x.index)
+        return Item(item.x.set_axis(index), item.kind, True, {**item.origin, "types": ("", kind)})
+    return item
+
+
+def _times(values):
+    """Times as a pandas Index, and their type if that is one of pyarrow's."""
+    import pandas as pd
+
+    index = pd.Index(values)
+    kind = str(index.dtype)
+    if kind.startswith(("timestamp", "date")) and kind.endswith("[pyarrow]"):
+        return pd.DatetimeIndex(index), kind
+    return index, ""
+
+
+def _from_items(items, is_many, name, names):
+    """The arrays (T, C) of one series or a list of them, their lengths, indexes if they have some, and form."""
+    first = items[0]
+    kind, is_pandas = first.kind, first.kind != "array"
+    form = Form(kind if is_pandas or not is_many else "list", len(items), is_many=is_many, names=names, **first.origin)
+    arrays = [_as_array(item, first, form.who(name, k)) for k, item in enumerate(items)]
+    form.n_channels, form.is_flat = arrays[0].shape[1], np.ndim(first.x) == 1
+    for k, item in enumerate(items):
+        if np.shape(item.x)[1:] != np.shape(first.x)[1:]:
+            what = f"{name}[{k}] has {arrays[k].shape[1]} channels, but {name}[0] has {form.n_channels}"
+            raise ValueError(f"{what}: the shapes are {np.shape(item.x)} and {np.shape(first.x)}")
+        if kind == "frame" and list(item.x.columns) != list(first.x.columns):
+            raise ValueError(f"{name}[{k}] and {name}[0] have other columns: {list(item.x.columns)!r:.80}")
+    if is_pandas:
+        form.columns = tuple(first.x.columns if kind == "frame" else (item.x.name for item in items))
+    return arrays, [len(x) for x in arrays], [item.x.index for item in items if item.has_times], form
+
+
+def _as_array(item, first, who):
     """The numbers (T, C) of one series."""
-    if _kind(x) != kind:
-        raise ValueError(f"{who} is a {type(x).__name__}, but the first series is of the kind {kind!r}")
-    array = as_steps(x if kind == "array" else x.to_numpy(na_value=np.nan), who, False)
+    if item.kind == "long":
+        raise ValueError(f"{who} is a long DataFrame among others: pass one of all series, as pandas.concat makes it")
+    if (item.kind, item.has_times) != (first.kind, first.has_times):
+        how = f" with{'' if first.has_times else 'out'} times" * (item.kind == first.kind)
+        raise ValueError(f"{who} is a {type(item.x).__name__}, but the first series is of the kind {first.kind!r}{how}")
+    return _filled(as_steps(item.x if item.kind == "array" else tables.numbers(item.x, who), who, False), item.x, who)
+
+
+def _filled(array, x, who):
     if array.size == 0:
         raise ValueError(f"{who} is empty (shape {np.shape(x)}): it needs at least one step and channel")
     return array
 
 
-def _check_columns(frame, name):
-    accepted = "a DatetimeIndex or PeriodIndex and a column a channel, or the columns unique_id, ds and y"
-    if not {"unique_id", "ds", "y"} <= set(frame.columns):
-        raise ValueError(f"{name} must have {accepted}; got {list(frame.columns)!r:.80} and {frame.index.dtype}")
-    extra = ", ".join(str(column) for column in frame.columns if column not in ("unique_id", "ds", "y"))
-    if extra:
-        advice = "pass covariates as past=, future= or static=, frames with unique_id and ds"
-        raise ValueError(f"{name} has the columns {extra} beside unique_id, ds and y: {advice}")
+def _check_columns(item, name, names, is_many):
+    """A table must have what the names say, and nothing beside ids, times and a target."""
+    columns, index = list(item.x.columns), item.x.index
+    is_long, is_timed = item.kind == "long", "is_timed" in item.origin
+    is_wide = is_timed or item.has_times and (is_many or has_times(index))
+    found = {*columns, names[1]} if is_timed or index.name == names[1] else {*columns}
+    # A wide table needs none of them, but what the caller has named must be there.
+    needed = {label for label, usual in zip(names, tables.LONG, strict=True) if is_long or label != usual}
+    id_col, time_col, target_col = names
+    if not (needed <= found and (is_long or is_wide)):
+        accepted = f"the columns {id_col}, {time_col} and {target_col}"
+        has_index = item.origin.get("library") in (None, *tables.WITH_INDEX)
+        wide = "a DatetimeIndex or PeriodIndex" if has_index else f"the column {time_col}"
+        got = f"{columns!r:.80}" + f" and {index.dtype}" * has_index
+        advice = "id_col=, time_col= and target_col= of fit name others"
+        if not has_index:
+            advice += f"; numpy.asarray({name}) has no need of times"
+        raise ValueError(f"{name} must have {wide} and a column a channel, or {accepted}; got {got}: {advice}")
+    extra = ", ".join(str(column) for column in columns if column not in names)
+    if extra and (is_long or is_timed and target_col in columns):
+        advice = f"pass covariates as past=, future= or static=, frames with {id_col} and {time_col}"
+        raise ValueError(f"{name} has the columns {extra} beside {id_col}, {time_col} and {target_col}: {advice}")
 
 
-def _from_long(frame, name, ids):
-    """As `_from_items`, of a DataFrame in long form; with the order of the series that ids give, if there are any."""
+def _from_long(item, name, names, ids):
+    """As `_from_items`, of a long table; with the order of the series that ids give, if there are any."""
     import pandas as pd
 
-    labels = frame["unique_id"]
+    frame, (id_col, time_col, _) = item.x, names
+    labels = frame[id_col]
     numbers, ids = (pd.Index(ids).get_indexer(labels), ids) if ids else pd.factorize(labels)
     if (numbers < 0).any():
-        raise ValueError(f"{name} has the unique_id {labels[numbers < 0].iloc[0]!r}; known are {list(ids)!r:.80}")
+        raise ValueError(f"{name} has the {id_col} {labels[numbers < 0].iloc[0]!r}; known are {list(ids)!r:.80}")
     lengths = np.bincount(numbers, minlength=len(ids))
     if (lengths == 0).any():
-        raise ValueError(f"{name} has no rows of unique_id {ids[int(lengths.argmin())]!r}")
+        raise ValueError(f"{name} has no rows of {id_col} {ids[int(lengths.argmin())]!r}")
     if (np.diff(numbers) < 0).any():
         frame = frame.iloc[np.argsort(numbers, kind="stable")]
-    columns = [column for column in frame.columns if column not in ("unique_id", "ds")]
-    form = Form("long", len(ids), len(columns), is_many=True, columns=tuple(columns), ids=tuple(ids))
-    indexes = [pd.Index(frame["ds"])] if "ds" in frame.columns else []
-    if not indexes and lengths.max() > 1:
-        raise ValueError(f"{form.who(name, int(lengths.argmax()))} has several rows; expected one, or a column ds")
-    return [_as_array(frame[columns], "frame", name)], lengths, indexes, form
+    columns = [column for column in frame.columns if column not in (id_col, time_col)]
+    form = Form("long", len(ids), len(columns), is_many=True, columns=tuple(columns), ids=tuple(ids), names=names)
+    form = replace(form, **item.origin)
+    indexes = []
+    if item.has_times:
+        index, kind = _times(frame[time_col])
+        indexes, form.types = [index], form.types or ("", kind)
+    elif lengths.max() > 1:
+        raise ValueError(
+            f"{form.who(name, int(lengths.argmax()))} has several rows; expected one, or a column {time_col}"
+        )
+    return [_filled(tables.numbers(frame[columns], name), frame, name)], lengths, indexes, form

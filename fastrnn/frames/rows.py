@@ -71,7 +71,8 @@ class Rows:
         if form.dtype[0] != "d":
             if before is not None and before.step and before.offset is None:
                 return [Clock(form.dtype, None, before.step)]
-            how = None if form.dtype[0] == "p" else written_dates(stamps[part], "y['ds']" if form.ids else "y.index")
+            times = f"y[{form.names[1]!r}]" if form.ids or form.is_timed else "y.index"
+            how = None if form.dtype[0] == "p" else written_dates(stamps[part], times)
             if how:
                 what = f"the times {stamps[part][0]}, .., {stamps[part][-1]}, which are dates written as integers"
                 raise ValueError(f"{form.who(self.name, k)} has {what}: read them with {how}")
@@ -110,7 +111,7 @@ class Rows:
         counts = self.steps_since(clock, stamps, is_uneven)
         freq = clock.freq or f"of steps of {clock.step}"
         self.refuse(counts < 1, f"is not at the frequency {freq} at {{place}}: {IRREGULAR}")
-        advice = ADVICE + HOLIDAYS * (freq == "B" and not self.form.ids)
+        advice = ADVICE + HOLIDAYS * (freq == "B" and not (self.form.ids or self.form.is_timed))
         if missing == "interpolate":
             if counts.sum() <= 2 * len(counts):
                 self.counts = counts

@@ -107,8 +107,8 @@ class ForecastDisplay:
         check_scalar(n_history, "n_history", Integral, min_val=1)
 
         def numbers(found):
-            found = found.drop(columns=["unique_id", "ds"]) if form.kind == "long" else found
-            return np.asarray(found, np.float64).reshape(form.n_series, horizon, form.n_channels, -1)[k, :, channel]
+            parts = [form.numbers(part) for part in found] if isinstance(found, list) else form.numbers(found)
+            return np.asarray(parts, np.float64).reshape(form.n_series, horizon, form.n_channels, -1)[k, :, channel]
 
         coverages = _known(forecaster) if coverages is None else coverages
         intervals = {c: numbers(forecaster.predict_interval(c, horizon, **given)) for c in sorted(coverages)}

@@ -43,6 +43,10 @@ def to_keras(estimator):
     Keras's GRU has reset_after=True by default: cell="gru"; cell="gru_reset_before" is its reset_after=False.  What the
     last layer puts out is as for `to_torch`; a softmax or sigmoid is the model's own.
 
+    Padded sequences need a mask (`Masking`, or `Embedding` with mask_zero=True), which `GlobalMaxPooling1D` does not
+    read: `Bidirectional` writes zeros at masked steps, and they win over what is negative.  For readout="max" of
+    sequences of several lengths take a layer that does read it, as `MaskedMax` below.
+
     Examples
     --------
     >>> from fastrnn import SequenceClassifier
@@ -55,6 +59,28 @@ def to_keras(estimator):
     [(12, 24), (8, 24), (2, 24), (8, 9), (9,)]
     >>> new = from_keras(SequenceClassifier(hidden_size=8, bidirectional=False), weights, classes=clf.classes_)
     >>> bool((new.predict_proba(X) == clf.predict_proba(X)).all())
+    True
+
+    In Keras itself, for sequences of several lengths and the default readout:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from fastrnn.preprocessing import pad_sequences
+    >>> class MaskedMax(keras.layers.Layer):
+    ...     supports_masking = True
+    ...     def call(self, x, mask=None):
+    ...         return keras.ops.max(x if mask is None else keras.ops.where(mask[..., None], x, -np.inf), axis=1)
+    ...     def compute_mask(self, x, mask=None):
+    ...         return None
+    >>> layers = keras.layers
+    >>> clf = SequenceClassifier(hidden_size=8, max_iter=5, random_state=0).fit(X, y)  # bidirectional
+    >>> gru = layers.Bidirectional(layers.GRU(8, return_sequences=True))
+    >>> model = keras.Sequential(
+    ...     [keras.Input((None, 12)), layers.Masking(0.0), gru, MaskedMax(), layers.Dense(9, activation="softmax")]
+    ... )
+    >>> model.set_weights(to_keras(clf))
+    >>> padded, _ = pad_sequences(X)
+    >>> bool(keras.ops.all(keras.ops.isclose(model(padded), clf.predict_proba(X), atol=1e-5)))
     True
     """
     weights = weights_of(estimator)
@@ -72,7 +98,8 @@ def from_keras(estimator, weights, *, classes=None):
         which no shape tells.
     weights : list of arrays
         ``model.get_weights()`` of a model as for `to_keras`.  The activations are not among them: those of the layers
-        must be the defaults, but for the `nonlinearity` of a SimpleRNN.
+        must be the defaults, but for the `nonlinearity` of a SimpleRNN.  A model with `GlobalMaxPooling1D`
+        trained on padded sequences has learned from the padding too (see the notes of `to_keras`), which is not here.
     classes : array (n_classes,), optional
         As for `from_torch`; the columns of the last kernel take the place of rows.
 

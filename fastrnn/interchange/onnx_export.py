@@ -18,7 +18,7 @@ IR_VERSION = 10
 """That of opset 22, and the largest that ONNX Runtime 1.20 reads."""
 
 
-def to_onnx(estimator, path=None, *, opset=22):
+def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     """Write a fitted estimator as an ONNX model, for ONNX Runtime and others that read the format.
 
     Parameters
@@ -28,6 +28,9 @@ def to_onnx(estimator, path=None, *, opset=22):
         Where to write the model too; a file there is replaced when the new one is complete.
     opset : int, default=22
         The version of ONNX's operators, 18 to 22; ONNX Runtime before 1.21 takes 21 at most.
+    lengths : bool, default=True
+        False for a model of whole sequences, of any length but one in a batch, with "X" as its only input and no states
+        put out: for runtimes that do not follow lengths (see Notes).
 
     Returns
     -------
@@ -42,7 +45,8 @@ def to_onnx(estimator, path=None, *, opset=22):
     TypeError
         If the estimator is another.
     ValueError
-        If the opset is another, or labels are such as ONNX has no type for.
+        If the opset is another, labels are such as ONNX has no type for, or lengths=False for a model that reads
+        characters, whose words have lengths of their own.
 
     Notes
     -----
@@ -67,6 +71,28 @@ def to_onnx(estimator, path=None, *, opset=22):
     pieces, with "h_n" of one as "h_0" of the next, by models of one direction that answer at each step (without `crf`)
     or with readout="last".  ``metadata_props`` has, as JSON, the classes, and the token a generator begins with.
 
+    Not every runtime reads all of the format, and some answer with other numbers instead of an error:
+
+    ====================================  ============  =================================  ============================
+    runtime                               lengths=True  lengths=False                      otherwise than the format
+    ====================================  ============  =================================  ============================
+    ONNX Runtime 1.32                     all models    all models                         nothing
+    OpenVINO 2026.4                       fixed shapes  all models                         lengths, peepholes,
+                                                                                           `input_forget` dropped
+    tract 0.23                            refused       all but ``crf`` and, of            `activations`, `clip`, a lone
+                                                        cell="rnn", other nonlinearities   reverse direction dropped
+                                                        than "tanh"; labels must be
+                                                        numbers
+    `onnx.reference.ReferenceEvaluator`   one length    all but ``crf`` and, of            lengths, `clip`,
+                                                        cell="rnn", other nonlinearities   `input_forget` dropped
+    ====================================  ============  =================================  ============================
+
+    OpenVINO follows lengths where all shapes are fixed (``model.reshape({"X": ..., "lengths": ..., "h_0": ...})``
+    before it is compiled), and drops them where one is open, as in the file.  It computes in bfloat16 where the CPU has
+    it, 1e-3 off: ask for ``{"INFERENCE_PRECISION_HINT": "f32"}``.  tract takes a model once the shape of "X" is set,
+    and answers cell="rnn" with "relu" or "sigmoid" as if it were "tanh".  What these drop of peepholes, `clip`,
+    `input_forget` and reverse directions is in no model of fastrnn.
+
     Examples
     --------
     >>> import numpy as np
@@ -85,7 +111,11 @@ def to_onnx(estimator, path=None, *, opset=22):
     check_is_fitted(estimator, "network_")
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {opset!r}")
-    model = _model(estimator, kind, int(opset))
+    if not isinstance(lengths, (bool, np.bool_)):
+        raise ValueError(f"lengths must be True or False; got {lengths!r:.80}: they are an input of the model")
+    if not lengths and len(getattr(estimator.network_.embedding, "limits", ())) > 1:
+        raise ValueError("lengths=False, but words with characters have lengths of their own: leave it True")
+    model = _model(estimator, kind, int(opset), lengths)
     if path is not None:
         with replacing(path) as unfinished, open(unfinished, "xb") as file:
             file.write(model.SerializeToString())
@@ -103,14 +133,18 @@ def _kind(estimator):
     )
 
 
-def _model(estimator, kind, opset):
+def _model(estimator, kind, opset, lengths):
     graph, network = Graph(), estimator.network_
-    scores, inside = add_scores(graph, network, estimator._shape)
-    answers, lead = ANSWERS[kind](graph, estimator, scores, inside), ("time", "batch")[inside is None :]
+    scores, inside = add_scores(graph, network, estimator._shape, lengths)
+    answers = ANSWERS[kind](graph, estimator, scores, inside)
+    lead = ("time", "batch")[network.readout is not None :]
     outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
-    outputs += _states(graph, network, "n", "batch")
+    inputs = [_input(graph, estimator)]
+    if lengths:
+        inputs += [graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
+        outputs += _states(graph, network, "n", "batch")
     model = graph.helper.make_model(
-        graph.helper.make_graph(graph.nodes, kind.__name__, _inputs(graph, estimator), outputs, graph.constants),
+        graph.helper.make_graph(graph.nodes, kind.__name__, inputs, outputs, graph.constants),
         opset_imports=[graph.helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="fastrnn",
         producer_version=VERSION, doc_string=f"A {kind.__name__}: fastrnn.interchange.to_onnx has inputs and outputs.",
     )  # fmt: skip
@@ -118,13 +152,12 @@ def _model(estimator, kind, opset):
     return model
 
 
-def _inputs(graph, estimator):
+def _input(graph, estimator):
     network = estimator.network_
     dtype, columns = "float32", [network.encoder.recurrent.input_size]
     if network.embedding is not None:
         dtype, columns = "int64", [estimator.n_features_in_] * (len(network.embedding.limits) - 1)
-    x = graph.value("X", dtype, network.n_steps or "time", "batch", *columns)
-    return [x, graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
+    return graph.value("X", dtype, network.n_steps or "time", "batch", *columns)
 
 
 def _states(graph, network, when, batch):
@@ -169,12 +202,8 @@ def _next_tokens(graph, estimator, scores, inside):
 
 
 def _probabilities(graph, K, values, inside):
-    graph.add("Identity", _zero_past_ends(graph, values, inside, float32(0)), name="probabilities")
+    graph.add("Identity", graph.where(inside, values, float32(0)), name="probabilities")
     return "probabilities", "float32", K
-
-
-def _zero_past_ends(graph, values, inside, zero):
-    return values if inside is None else graph.add("Where", inside, values, zero)
 
 
 def _labels(graph, estimator, numbers):
@@ -188,7 +217,7 @@ def _labels(graph, estimator, numbers):
 def _numbers(graph, estimator, scores, inside):
     values = graph.cast(scores, "float64")  # as float32 loses the digits of what varies little about a large mean
     values = graph.add("Add", graph.add("Mul", values, estimator._y_scale), estimator._y_mean)
-    values = _zero_past_ends(graph, values, inside, 0.0)
+    values = graph.where(inside, values, 0.0)
     if estimator._y_is_flat:
         graph.add("Squeeze", values, [-1], name="predictions")
         return [("predictions", "float64")]

@@ -51,15 +51,26 @@ class Graph:
         return self.helper.make_tensor_value_info(name, self._kind(dtype), shape)
 
     def scan(self, name, step, state, rows, flags, emits=("float32", "batch", "labels"), backwards=False):
-        """What `step(part, state, row, flag)` emits at each time, beside the next state (batch, labels) it returns."""
+        """What `step(part, state, row, flag)` emits at each time, beside the next state (batch, labels) it returns.
+
+        Without `flags` each flag is None.
+        """
         part, way = Graph(f"{name}.", self), [int(backwards)]
+        over = [rows] if flags is None else [rows, flags]
         kinds = ("state", "float32", "labels"), ("row", "float32", "labels"), ("flag", "bool", 1)
+        kinds = kinds[: 1 + len(over)]
         inputs = [self.value(f"{name}.{kind}", dtype, "batch", width) for kind, dtype, width in kinds]
-        following, emitted = step(part, *(value.name for value in inputs))
+        names = [value.name for value in inputs]
+        following, emitted = step(part, *names, *[None] * (3 - len(names)))
         outputs = [self.value(following, "float32", "batch", "labels"), self.value(emitted, *emits)]
         body = self.helper.make_graph(part.nodes, name, inputs, outputs)
-        attributes = {"num_scan_inputs": 2, "scan_input_directions": way * 2, "scan_output_directions": way}
-        return self.add("Scan", state, rows, flags, name=f"{name}.last", more=[name], body=body, **attributes)[1]
+        attributes = {"num_scan_inputs": len(over), "scan_input_directions": way * len(over)}
+        attributes |= {"scan_output_directions": way, "body": body}
+        return self.add("Scan", state, *over, name=f"{name}.last", more=[name], **attributes)[1]
+
+    def where(self, inside, values, others):
+        """The values where it is inside a sequence, else the others; without `inside` all values."""
+        return values if inside is None else self.add("Where", inside, values, others)
 
 
 def float32(value):
@@ -67,22 +78,27 @@ def float32(value):
     return np.asarray(value, np.float32)
 
 
-def add_scores(graph, network, shape):
-    """Those of the head, (time, batch, K) with what is inside a sequence, or (batch, K) and None; and "h_n" and "c_n".
+def add_scores(graph, network, shape, lengths):
+    """Those of the head, (batch, K) and None, or (time, batch, K) and which steps are inside a sequence, None for all.
 
-    `shape` has the names of cell, nonlinearity and readout.
+    `shape` has the names of cell, nonlinearity and readout.  With `lengths` "lengths", "h_0" and "c_0" are read, and
+    "h_n" and "c_n" put out; without, all sequences have all steps and begin with zeros.
     """
     encoder, cell = network.encoder, (shape["cell"], shape["nonlinearity"])
     stack, states = encoder.recurrent, "hc"[: encoder.recurrent.n_states]
     x = "X" if encoder.embedding is None else add_vectors(graph, encoder.embedding, cell)
-    shape_of_state = graph.add("Concat", [1], graph.add("Shape", "X", start=1, end=2), [1], axis=0)
-    initial = [graph.add("Expand", f"{s}_0", shape_of_state) for s in states]
-    rows, finals = add_stack(graph, "recurrent", stack, cell, x, "lengths", initial)
-    for s, levels in zip(states, zip(*finals, strict=True), strict=True):
-        graph.add("Concat", *levels, axis=0, name=f"{s}_n")
-    inside = add_steps_inside(graph) if network.readout is None else None
-    if inside is None:
-        rows = add_readout(graph, shape["readout"], rows, finals[-1][0])
+    if not lengths:
+        rows, finals = add_stack(graph, "recurrent", stack, cell, x, "")
+    else:
+        shape_of_state = graph.add("Concat", [1], graph.add("Shape", "X", start=1, end=2), [1], axis=0)
+        initial = [graph.add("Expand", f"{s}_0", shape_of_state) for s in states]
+        rows, finals = add_stack(graph, "recurrent", stack, cell, x, "lengths", initial)
+        for s, levels in zip(states, zip(*finals, strict=True), strict=True):
+            graph.add("Concat", *levels, axis=0, name=f"{s}_n")
+    knows_ends = lengths and (network.readout is None or shape["readout"] in ("max", "mean"))
+    inside = add_steps_inside(graph) if knows_ends else None
+    if network.readout is not None:
+        rows, inside = add_readout(graph, shape["readout"], rows, finals[-1][0], inside), None
     weight, bias = (float32(network.head.parameters[name].T) for name in ("weight", "bias"))
     return graph.add("Add", graph.add("MatMul", rows, weight), bias), inside
 
@@ -151,17 +167,19 @@ def add_last(graph, final):
     return graph.add("Flatten", graph.add("Transpose", final, perm=[1, 0, 2]))
 
 
-def add_readout(graph, readout, rows, final):
+def add_readout(graph, readout, rows, final, inside):
     """Features (batch, .) of the last level's rows and its final state."""
     if readout == "last":
         return add_last(graph, final)
     if readout == "concat":
         return graph.add("Flatten", graph.add("Transpose", rows, perm=[1, 0, 2]))
-    inside = add_steps_inside(graph)  # ONNX Runtime has zeros past each end, but the format promises nothing
+    # ONNX Runtime has zeros past each end, but the format promises nothing.
     if readout == "max":
-        return graph.add("ReduceMax", graph.add("Where", inside, rows, float32(-np.inf)), [0], keepdims=0)
+        return graph.add("ReduceMax", graph.where(inside, rows, float32(-np.inf)), [0], keepdims=0)
+    if inside is None:
+        return graph.add("ReduceMean", rows, [0], keepdims=0)
     n_steps = graph.add("Unsqueeze", graph.cast("lengths", "float32"), [1])
-    total = graph.add("ReduceSum", graph.add("Where", inside, rows, float32(0)), [0], keepdims=0)
+    total = graph.add("ReduceSum", graph.where(inside, rows, float32(0)), [0], keepdims=0)
     return graph.add("Div", total, n_steps)
 
 
@@ -185,12 +203,12 @@ def add_chain(graph, chain, scores, inside):
     def backward(part, after, scores, is_inside):
         here = part.add("LogSoftmax", part.add("Add", after, scores))
         before = told(part, "ReduceLogSumExp", here, transitions.T)
-        return part.add("Where", is_inside, before, after), part.add("Identity", after)
+        return part.where(is_inside, before, after), part.add("Identity", after)
 
     def trace(part, after, so_far, is_inside):
         label = part.add("ArgMax", part.add("Add", so_far, after), axis=1, keepdims=0)
         before = part.add("Gather", transitions.T, label)
-        return part.add("Where", is_inside, before, after), label
+        return part.where(is_inside, before, after), label
 
     so_far = graph.scan("forward", partial(forward, "ReduceLogSumExp"), begin, scores, inside)
     to_come = graph.scan("backward", backward, end, scores, inside, backwards=True)

@@ -5,6 +5,7 @@ from fastrnn.preprocessing.containers import (
     from_concatenated,
     from_long,
     from_nan_padded,
+    from_nested,
     to_channels_first,
     to_concatenated,
     to_long,
@@ -15,5 +16,6 @@ from fastrnn.preprocessing.windows import SlidingWindow, pad_sequences, unpad_se
 
 __all__ = [
     "SequenceScaler", "SlidingWindow", "Tokenizer", "from_channels_first", "from_concatenated", "from_long",
-    "from_nan_padded", "pad_sequences", "to_channels_first", "to_concatenated", "to_long", "unpad_sequences",
+    "from_nan_padded", "from_nested", "pad_sequences", "to_channels_first", "to_concatenated", "to_long",
+    "unpad_sequences",
 ]  # fmt: skip

@@ -4,8 +4,9 @@ import warnings
 
 import numpy as np
 
+from fastrnn import tables
 from fastrnn.preprocessing.windows import unpad_sequences
-from fastrnn.sequences import Sequences, as_objects, as_sequences
+from fastrnn.sequences import Sequences, as_objects, as_sequences, as_steps
 
 
 def from_channels_first(X):
@@ -165,15 +166,15 @@ def from_nan_padded(X):
     return sequences
 
 
-def from_long(frame, ids="unique_id", time="ds", columns=None):
-    """Sequences of a long pandas DataFrame: a row for each step of each sequence.
+def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
+    """Sequences of a long table: a row for each step of each sequence.
 
     Parameters
     ----------
-    frame : DataFrame
-        With a column of ids and one of times; or, as sktime's "pd-multiindex", both as levels of its index, which need
-        no names then.
-    ids, time : str
+    frame : DataFrame of pandas, polars or another library, or pyarrow Table
+        With a column of ids and one of times; or, as sktime's "pd-multiindex", both as levels of a pandas index, which
+        need no names then.
+    id_col, time_col : str
         The names of that column and that of the times; rows of a sequence are put in order.
     columns : list of str, optional
         The channels; by default all others.
@@ -187,38 +188,92 @@ def from_long(frame, ids="unique_id", time="ds", columns=None):
     Raises
     ------
     ValueError
-        If there are no such columns, ids or times are missing, channels are no numbers, or a sequence has a time twice;
-        the message names it.
+        If there are no such columns, or two of one name, ids or times are missing, channels are no numbers, or a
+        sequence has a time twice; the message names it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fastrnn.preprocessing import from_long
+    >>> frame = pd.DataFrame({"who": ["a", "b", "a"], "when": [1, 1, 2], "x": [5, 6, 7]})
+    >>> X, ids = from_long(frame, id_col="who", time_col="when")
+    >>> [x.ravel().tolist() for x in X], ids.tolist()
+    ([[5.0, 7.0], [6.0]], ['a', 'b'])
     """
-    frame = _with_index_as_columns(frame, ids, time)
-    columns = [name for name in frame.columns if name not in (ids, time)] if columns is None else list(columns)
-    for name in (ids, time, *columns):
+    if tables.library(frame) is None:
+        raise ValueError(f"frame is a {type(frame).__name__}; expected a table: pandas.DataFrame(frame) may make one")
+    frame = tables.to_pandas(frame, "frame")[0] if tables.library(frame) != "pandas" else frame
+    frame = _with_index_as_columns(frame.to_frame() if frame.ndim == 1 else frame, id_col, time_col)
+    tables.refuse_twice(frame.columns, "the frame")
+    columns = [name for name in frame.columns if name not in (id_col, time_col)] if columns is None else list(columns)
+    for name in (id_col, time_col, *columns):
         if name not in frame.columns:
             raise ValueError(f"the frame has no column {name!r}, but {', '.join(map(str, frame.columns))}")
-    if frame[[ids, time]].isna().to_numpy().any():
-        raise ValueError(f"the columns {ids} and {time} must be filled in every row: leave the others out")
-    numbers, found = frame[ids].factorize()
-    order = np.lexsort([frame[time].to_numpy(), numbers])
-    numbers, times = numbers[order], frame[time].to_numpy()[order]
+    if frame[[id_col, time_col]].isna().to_numpy().any():
+        raise ValueError(f"the columns {id_col} and {time_col} must be filled in every row: leave the others out")
+    numbers, found = frame[id_col].factorize()
+    order = np.lexsort([frame[time_col].to_numpy(), numbers])
+    numbers, times = numbers[order], frame[time_col].to_numpy()[order]
     again = (np.diff(numbers) == 0) & (times[1:] == times[:-1])
     if again.any():
         k = int(again.argmax())
-        raise ValueError(f"{ids} {found[numbers[k]]} has the {time} {times[k]!s} twice: keep one row")
+        raise ValueError(f"{id_col} {found[numbers[k]]} has the {time_col} {times[k]!s} twice: keep one row")
     try:
-        values = frame[columns].to_numpy(np.float64)[order]
+        values = tables.numbers(frame[columns], "the frame").astype(np.float64)[order]
     except (TypeError, ValueError) as error:
         raise ValueError(f"the channels {columns} must be numbers: give those that are as columns= ({error})") from None
     return Sequences(values, np.append(0, np.cumsum(np.bincount(numbers)))).split(values), found.to_numpy()
 
 
-def _with_index_as_columns(frame, ids, time):
+def _with_index_as_columns(frame, id_col, time_col):
     """The levels of a MultiIndex as columns; of two that are not named so, the first is sktime's instances."""
-    if frame.index.nlevels == 2 and {ids, time} != set(frame.index.names):
-        frame = frame.rename_axis([ids, time])
+    if frame.index.nlevels == 2 and {id_col, time_col} != set(frame.index.names):
+        frame = frame.rename_axis([id_col, time_col])
     return frame.reset_index() if frame.index.nlevels > 1 else frame
 
 
-def to_long(X, names=None, *, ids="unique_id", time="ds", columns=None):
+def from_nested(frame):
+    """Sequences of sktime's nested form: a row a sequence, a column a channel, a series or list in each cell.
+
+    Parameters
+    ----------
+    frame : DataFrame of pandas or another library, or a column of one; or array (n, I) of objects
+
+    Returns
+    -------
+    1-D object array of n arrays (T_i, I)
+        In float64.
+
+    Raises
+    ------
+    ValueError
+        If a cell holds no numbers, or those of a row are not equally many; the message names it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fastrnn.preprocessing import from_nested
+    >>> nested = pd.DataFrame({"x": [pd.Series([1, 2]), pd.Series([3])], "y": [pd.Series([4, 5]), pd.Series([6])]})
+    >>> [x.tolist() for x in from_nested(nested)]
+    [[[1.0, 4.0], [2.0, 5.0]], [[3.0, 6.0]]]
+    """
+    if tables.labels(frame, "frame") is not None:
+        columns = tables.columns(frame, "the frame")
+    else:
+        array = np.asarray(frame, object)
+        columns = dict(enumerate(array.T)) if array.ndim == 2 else {0: array} if array.ndim == 1 else {}
+    if not columns:
+        raise ValueError(f"frame has shape {np.shape(frame)}; expected a row for each sequence, a column a channel")
+    rows = []
+    for k in range(len(frame)):
+        cells = [as_steps(column[k], f"row {k} of column {name!r}", False) for name, column in columns.items()]
+        if len({cell.shape for cell in cells}) > 1 or cells[0].shape[1] > 1:
+            raise ValueError(f"row {k} has cells of shapes {[np.shape(cell) for cell in cells]}; expected equal (T,)")
+        rows.append(np.hstack(cells).astype(np.float64))
+    return as_objects(rows)
+
+
+def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
     """The way back, with times counted from 0; for sktime, ``to_long(X).set_index(["unique_id", "ds"])``.
 
     Parameters
@@ -226,13 +281,13 @@ def to_long(X, names=None, *, ids="unique_id", time="ds", columns=None):
     X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
     names : list of n, optional
         The ids; by default numbers from 0.
-    ids, time : str
+    id_col, time_col : str
     columns : list of I str, optional
         The channels' names; by default "y", or "y0", "y1" ...
 
     Returns
     -------
-    DataFrame
+    pandas DataFrame
 
     Raises
     ------
@@ -248,8 +303,10 @@ def to_long(X, names=None, *, ids="unique_id", time="ds", columns=None):
     for what, given, expected in (("names", names, n), ("columns", columns, I)):
         if len(given) != expected:
             raise ValueError(f"{what} has {len(given)} entries; expected {expected}")
-    if len({ids, time, *columns}) < 2 + I:
-        raise ValueError(f"the frame's columns must differ: ids={ids!r}, time={time!r}, columns={list(columns)}")
+    if len({id_col, time_col, *columns}) < 2 + I:
+        raise ValueError(
+            f"the frame's columns must differ: id_col={id_col!r}, time_col={time_col!r}, columns={list(columns)}"
+        )
     steps = np.concatenate([np.arange(length) for length in sequences.lengths])
-    index = {ids: pd.Index(names).repeat(sequences.lengths), time: steps}
+    index = {id_col: pd.Index(names).repeat(sequences.lengths), time_col: steps}
     return pd.DataFrame({**index, **dict(zip(columns, sequences.values.T, strict=True))})
