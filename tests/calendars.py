@@ -129,6 +129,8 @@ def drawn(seed):
     holes = str(rng.choice(["none", "missing", "interpolated"], p=[0.8, 0.1, 0.1] if is_shown else [1, 0, 0]))
     known = [_holed(rng, x[:cut]) if holes != "none" and not (k and rng.random() < 0.5) else x[:cut]
              for k, (x, cut) in enumerate(zip(indexes, cuts, strict=True))]  # fmt: skip
+    if name == "24h" and zone:  # days, where no clock has changed
+        is_shown = any(len({stamp.utcoffset() for stamp in x}) > 1 for x in known)
     if not is_told:
         known = [bare(x) for x in known]
     more = [x[cut : cut + NEW] for x, cut in zip(indexes, cuts, strict=True)]
@@ -212,14 +214,17 @@ def _answers(model, given, folder):
 
 
 def _as_inferred(model, given):
-    """What holidays there are, timestamps do not show; but what is inferred goes through all of them."""
-    form, answers = model._stored().form, dates(model.predict())
-    for known, found in zip(dates(given.y), answers, strict=True):
-        local = known.tz_localize(None) if form.clock.is_local else known
-        whole = pd.date_range(local[0], periods=len(known) + HORIZON, freq=rebuilt(form.offset))
-        whole = whole.tz_localize(known.tz, nonexistent="shift_forward", ambiguous=np.ones(len(whole), bool)) if (
-            form.clock.is_local) else whole  # fmt: skip
-        if list(whole) != [*known, *found]:
+    """What holidays there are, timestamps do not show; but the offset that is inferred goes through all of them."""
+    form = model._stored().form
+    offset, is_local = rebuilt(form.offset), form.clock.is_local
+    for known, found in zip(dates(given.y), dates(model.predict()), strict=True):
+        local = known.tz_localize(None) if is_local else known
+        past, after = (pd.date_range(local[k], freq=offset, **end) for k, end in (
+            (0, {"end": local[-1]}), (-1, {"periods": HORIZON + 1})))  # fmt: skip
+        whole = past.append(after[1:])
+        if is_local:
+            whole = whole.tz_localize(known.tz, nonexistent="shift_forward", ambiguous=np.ones(len(whole), bool))
+        if not set(known) <= set(whole) or list(whole[-HORIZON:]) != list(found):
             return f"WRONG: {list(found)} at {form.freq}, which is not what came"
     return "as inferred"
 

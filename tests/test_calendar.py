@@ -125,6 +125,7 @@ PHASES = {
     "QE": [("QE-DEC", "2000"), ("QE-NOV", "2000"), ("QE-OCT", "2001")], "YS": [("YS-JAN", "1900"), ("YS-APR", "1900")],
     "BYE": [("BYE-DEC", "1900"), ("BYE-JUN", "1900")], "hours": [("D", "2020-01-01"), ("D", "2020-01-01 07:00")],
     "months": [(pd.DateOffset(months=1), "2020-01-15"), (pd.DateOffset(months=1), "2020-01-20"), ("MS", "2020-01-01")],
+    "30ths": [(pd.DateOffset(years=1), "1950-08-30"), (pd.DateOffset(years=1), "1950-03-15")],
     "quarters": [(pd.DateOffset(months=3), "2020-02-15"), ("QS", "2020-01-01")],
     "holidays": [(pd.offsets.CustomBusinessDay(2, holidays=["2020-03-03"]), f"2020-01-0{k}") for k in (6, 7)],
 }  # fmt: skip

@@ -10,11 +10,14 @@ WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 ENOUGH = 0.5
 """Of the timestamps, and more, must be one step after the one before; where fewer are, there is no frequency."""
 
-
+READ = "pandas.to_datetime({times}.astype(str), format='%s')"
 WRITTEN = {
-    "%Y%m%d%H": (10, 10**6), "%Y%m%d": (8, 10**4), "%Y%m": (6, 100), "%YQ%q": (5, None), "%G%V": (6, None),
+    "%Y%m%d%H": (10, None, 10**6, READ % "%Y%m%d%H"), "%Y%m%d": (8, None, 10**4, READ % "%Y%m%d"),
+    "%Y%m": (6, 12, 100, READ % "%Y%m"),
+    "quarters": (5, 4, 10, "pandas.PeriodIndex([f'{{t // 10}}Q{{t % 10}}' for t in {times}], freq='Q')"),
+    "weeks": (6, 53, 100, "pandas.to_datetime({times}.astype(str) + '1', format='%G%V%u')"),
 }  # fmt: skip
-"""Dates as integers: their digits, and a year, which is the one step that goes on as integers do."""
+"""Dates as integers: their digits; the last in a year; a year, which goes on as integers do; and what reads them."""
 
 
 def inferred(index):
@@ -54,23 +57,20 @@ def most_common(numbers):
     return values[counts.argmax()]
 
 
-def written_dates(stamps, what):
+def written_dates(stamps, times):
     """What reads integers that are dates such as 202012, of which the next is 202101; None if they are none."""
     import pandas as pd
 
     some, gaps = stamps[:50], np.unique(np.diff(stamps))
-    for form, (digits, year) in WRITTEN.items():
+    for form, (digits, last, year, reader) in WRITTEN.items():
         years, rest = np.divmod(some, 10 ** (digits - 4))
-        is_regular = gaps.size < 2 and (year is None or (gaps % year == 0).all())
-        if is_regular or not (years // 200 == 9).all() and not (years // 100 == 20).all():
+        goes_on = gaps.size < 2 and ((gaps % year == 0).all() or digits == 5 or last == 53)
+        if goes_on or not ((years >= 1800) & (years < 2200)).all():
             continue
-        text = pd.Index(some).astype(str)
-        if form == "%YQ%q" and (0 < rest).all() and (rest < 5).all():
-            return f"pandas.PeriodIndex([f'{{t // 10}}Q{{t % 10}}' for t in {what}], freq='Q')"
-        if form == "%G%V" and (0 < rest).all() and (rest < 54).all():
-            return f"pandas.to_datetime({what}.astype(str) + '1', format='%G%V%u')"
-        if form[1] == "Y" and "Q" not in form and pd.to_datetime(text, format=form, errors="coerce").notna().all():
-            return f"pandas.to_datetime({what}.astype(str), format={form!r})"
+        is_date = (0 < rest) & (rest <= last) if last else (
+            pd.to_datetime(pd.Index(some).astype(str), format=form, errors="coerce").notna())  # fmt: skip
+        if is_date.all():
+            return reader.format(times=times)
     return None
 
 
@@ -102,7 +102,7 @@ def _of_days(times):
     span, clock = times[-1] - times[0], times - times.normalize()
     mask = " ".join(WEEK[day] for day in (days if span >= pd.Timedelta("14D") else range(7)))
     is_usual = days.tolist() == [0, 1, 2, 3, 4]
-    if clock.min() == clock.max():
+    if (clock == most_common(clock)).mean() > ENOUGH:  # not all, where a clock has left one out
         weeks = int(most_common(np.diff(times)) // np.timedelta64(7, "D"))
         yield from [pd.offsets.Week(weeks, weekday=int(days[0]))] if weeks else []
         if counts.min() > 1:

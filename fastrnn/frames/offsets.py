@@ -135,6 +135,8 @@ def looser(offset, zone):
         return [pd.offsets.Week(offset.n)]
     if isinstance(offset, pd.offsets.Day):
         return [pd.offsets.Hour(24 * offset.n)] if zone else []
+    if type(offset) is pd.DateOffset and "day" in offset.kwds and len(offset.kwds) > 1:
+        return [pd.DateOffset(offset.n, **{key: value for key, value in offset.kwds.items() if key != "day"})]
     if found is None:
         return []
     n, is_end = MONTHS[found[2]] * offset.n, found[3] == "End"

@@ -44,16 +44,7 @@ class Rows:
             What rows that are left out are.
         """
         form, index, offsets = self.form, self.index, self.sequences.offsets
-        if not has_times(index) and index.dtype.kind not in "iu":
-            expected = "datetimes (see pandas.to_datetime), periods or integers, alike in all series"
-            raise ValueError(f"{self.name} has timestamps of {index.dtype}; expected {expected}")
-        self.refuse(index.isna(), "has no timestamp at {place}")
-        form.dtype = zoned(index) if has_times(index) else "int64"
-        if "(" in form.dtype:
-            raise ValueError(f"{self.name} has the time zone {index.tz}: tz_convert it to one with a name")
-        stamps = index.asi8 if has_times(index) else index.to_numpy(np.int64)
-        self.refuse(self.gaps(stamps, 1) <= 0, "has {last} before {place}: sort it by time, and keep each time once")
-        tried = []
+        stamps, tried = self.in_order(), []
         for clock in self.clocks(before, freqs, stamps):
             tried.append((clock, *clock.uneven(index, offsets[:-1])))
             if not tried[-1][2].any():
@@ -64,19 +55,27 @@ class Rows:
             self.check_gaps(clock, stamps, is_uneven, missing)
         form.offset, form.step, form.ends = clock.offset, clock.step, stamps[offsets[1:] - 1]
 
+    def in_order(self):
+        """The timestamps as integers, once it is sure that they are timestamps in order."""
+        form, index = self.form, self.index
+        if not has_times(index) and index.dtype.kind not in "iu":
+            expected = "datetimes (see pandas.to_datetime), periods or integers, alike in all series"
+            raise ValueError(f"{self.name} has timestamps of {index.dtype}; expected {expected}")
+        self.refuse(index.isna(), "has no timestamp at {place}")
+        form.dtype = zoned(index) if has_times(index) else "int64"
+        if "(" in form.dtype:
+            raise ValueError(f"{self.name} has the time zone {index.tz}: tz_convert it to one with a name")
+        stamps = index.asi8 if has_times(index) else index.to_numpy(np.int64)
+        self.refuse(self.gaps(stamps, 1) <= 0, "has {last} before {place}: sort it by time, and keep each time once")
+        return stamps
+
     def clocks(self, before, freqs, stamps):
         """How the timestamps may go on: as it is told, or as the longest series shows."""
         form, k = self.form, int(self.sequences.lengths.argmax())
         part = slice(*self.sequences.offsets[k : k + 2])
-        if form.dtype[0] != "d":
-            if before is not None and before.step and before.offset is None:
-                return [Clock(form.dtype, None, before.step)]
-            times = f"y[{form.names[1]!r}]" if form.ids or form.is_timed else "y.index"
-            how = None if form.dtype[0] == "p" else written_dates(stamps[part], times)
-            if how:
-                what = f"the times {stamps[part][0]}, .., {stamps[part][-1]}, which are dates written as integers"
-                raise ValueError(f"{form.who(self.name, k)} has {what}: read them with {how}")
-            return [Clock(form.dtype, None, self.spacing(stamps[part]))]
+        if not form.dtype.startswith("datetime"):
+            is_told = before is not None and before.offset is None and before.step
+            return [Clock(form.dtype, None, before.step if is_told else self.spacing(stamps[part], k))]
         if before is not None and before.offset is not None:
             return [Clock.of(form.dtype, rebuilt(before.offset))]
         offset = next(filter(None, freqs), None)
@@ -85,19 +84,23 @@ class Rows:
             raise ValueError(f"{form.who(self.name, k)} shows no frequency: give its index a freq, or {IRREGULAR}")
         return [Clock.of(form.dtype, x) for x in (offset, *looser(offset, self.index.tz))]
 
-    def spacing(self, stamps):
-        """The step of integers, or of periods, which may be several of their own length."""
-        gaps, own = np.diff(stamps), 1 if self.form.dtype == "int64" else self.index.freq.n
-        if gaps.size == 0 or own > 0 and self.form.dtype != "int64" and gaps.min() < gaps.max():
-            return own
-        return int(most_common(gaps))
+    def spacing(self, stamps, k):
+        """The step of integers, or of periods, which may be several of their own length, that series k shows."""
+        gaps, form = np.diff(stamps), self.form
+        if form.dtype != "int64":
+            return int(gaps[0]) if gaps.size and gaps.min() == gaps.max() else self.index.freq.n
+        how = written_dates(stamps, f"y[{form.names[1]!r}]" if form.ids or form.is_timed else "y.index")
+        if how:
+            what = f"the times {stamps[0]}, .., {stamps[-1]}, which are dates written as integers"
+            raise ValueError(f"{form.who(self.name, k)} has {what}: read them with {how}")
+        return int(most_common(gaps)) if gaps.size else 1
 
     def check_frequencies(self, clock, is_uneven, before):
         """Refuse a series that is regular in itself, but not as the others."""
         row = int(is_uneven.argmax())
         k, longest = self.sequences.number_of(row), int(self.sequences.lengths.argmax())
         part = slice(*self.sequences.offsets[k : k + 2])
-        if self.form.dtype[0] != "d" or before is None and k == longest or part.stop - part.start < 3:
+        if not self.form.dtype.startswith("datetime") or before is None and k == longest or part.stop - part.start < 3:
             return
         own = inferred(self.index[part])
         own = own and Clock.of(self.form.dtype, own)
