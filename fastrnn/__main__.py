@@ -16,6 +16,7 @@ from fastrnn.frames.inference import inferred
 from fastrnn.frames.offsets import text_of
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.inspection.drawing import check_matplotlib
+from fastrnn.progress import Quiet
 from fastrnn.storage import replacing
 
 try:
@@ -55,13 +56,13 @@ def main(argv=None):
     args = _parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+            warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=Quiet(sys.stderr))
             _forecast(args)
     except (ValueError, ArithmeticError, ImportError, OSError) as error:
         text = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
         for old, new in AS_OPTIONS.items():
             text = text.replace(old, new)
-        print("error:", *text.split(), file=sys.stderr)
+        print("error:", *text.split(), file=Quiet(sys.stderr))
         return 2
     return 0
 

@@ -10,7 +10,15 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch, portions
-from fastrnn.sequences import Sequences, as_objects, as_sequences, count_shards, next_tokens, regular_packing
+from fastrnn.sequences import (
+    FREE_OUTPUTS,
+    Sequences,
+    as_objects,
+    as_sequences,
+    count_shards,
+    next_tokens,
+    regular_packing,
+)
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
 
@@ -75,6 +83,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     readout, bidirectional = None, False
     """A row of outputs for each step; a model of the next token must not see it."""
+    _free_rows = FREE_OUTPUTS
 
     def __init__(
         self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0,

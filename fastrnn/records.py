@@ -174,7 +174,7 @@ class Run:
             model, run = self._checkpoint
             if run["data"] != self._data:
                 raise ValueError("X or y are not the data of the checkpoint's run, or in another order: give the same")
-            history = History(model.loss_curve_, model.validation_scores_ or [])
+            history = History.of(model.loss_curve_, model.validation_scores_ or [])
             trainer.recall(run["memory"], model.network_.theta, history)
 
     def save(self, path):

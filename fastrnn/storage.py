@@ -6,7 +6,8 @@ What a tree must be is said by rules, which `check` compares it with.
 
 import json
 import os
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -36,7 +37,7 @@ def write(path, tree):
     tensors = {}
     fields = {"format": FORMAT, "version": VERSION, "content": encoded(tree, "", tensors)}
     data = save(tensors, {KEY: json.dumps(fields)})
-    with replacing(path) as unfinished, open(unfinished, "xb") as file:
+    with replacing(path) as unfinished, open(unfinished, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -44,14 +45,33 @@ def write(path, tree):
 
 @contextmanager
 def replacing(path):
-    """A name to write under; the file takes the place of `path` when it is complete."""
+    """A name to write under; the file takes the place of `path`, with its mode, when it is complete.
+
+    A new one has the mode that any new file has.  What is no file, such as /dev/null, is written to as it is.
+    """
     target = os.path.realpath(os.fsdecode(path))
+    if os.path.exists(target) and not os.path.isfile(target):
+        yield target
+        return
     unfinished = f"{target}.{token_hex(4)}.tmp"
     try:
+        open(unfinished, "xb").close()
+        kept = os.stat(target if os.path.exists(target) else unfinished)
+        with suppress(OSError):  # some file systems have no modes
+            os.chmod(unfinished, 0o600)  # until it is complete, nobody else's
         yield unfinished
+        _give(unfinished, kept)
         os.replace(unfinished, target)
     finally:
         Path(unfinished).unlink(missing_ok=True)  # there only if something failed
+
+
+def _give(path, kept):
+    """To whom a file belonged, and with its mode, as far as the system allows."""
+    with suppress(OSError, AttributeError):  # Windows has no owners
+        os.chown(path, kept.st_uid, kept.st_gid)
+    with suppress(OSError):
+        os.chmod(path, stat.S_IMODE(kept.st_mode))
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """One step at a time through a trained network."""
 
 import numpy as np
-from numba import njit
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.parallel import BoundCalls
 from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
 from fastrnn.tables import as_numbers

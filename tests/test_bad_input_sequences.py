@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from samples import KINDS, assert_refused, assert_refused_by_new, data_for, guard_training, make_estimator, read_only
 
+from fastrnn import SequenceGenerator, SequenceTagger
+from fastrnn.preprocessing import Tokenizer
+
 TAGGERS = [kind for kind in KINDS if kind.startswith("tagger")]
 GENERATORS = [kind for kind in KINDS if kind.startswith("generator")]
 DECODERS = [kind for kind in KINDS if kind not in (*TAGGERS, *GENERATORS)]
@@ -71,6 +74,64 @@ def test_bad_tokens(kind, name, train):
     spoil, match = BAD_TOKENS[name]
     X, y = data(kind)
     assert_all_refuse(kind, train, spoil(X), y, match)
+
+
+def spread(X, factor):
+    """The same tokens of words or characters, further apart."""
+    return [x * factor for x in X]
+
+
+@pytest.mark.parametrize("factor", [2**18, 10**8, 2**28, 2**40])
+@pytest.mark.parametrize("kind", OF_TOKENS)
+def test_a_table_for_gaps(kind, factor, train):
+    X, y = data(kind)
+    match = r"X\[\d+\] holds the token \d{6,}.*(rows, but X has \d+ different ones|below 2147483648).*np.unique"
+    assert_refused_by_new(kind, spread(X, factor), y, match)
+    beyond = X[2].copy()
+    beyond.ravel()[0] = 5 * factor
+    assert_refused_by_new(kind, with_item(X, beyond), y, match.replace(r"\d+\]", r"2\]"))
+
+
+@pytest.mark.parametrize("factor", [2**18, 10**8, 2**28, 2**40])
+@pytest.mark.parametrize("kind", TO_TOKENS)
+def test_outputs_for_gaps(kind, factor, train):
+    X, y = data(kind)
+    match = r"y\[\d+\] holds the token \d{6,}.*(rows, but y has \d different ones|below 2147483648).*np.unique"
+    assert_refused_by_new(kind, X, spread(y, factor), match)
+
+
+def test_characters_with_gaps(train):
+    X, y = data("tagger_of_words")
+    X = [x * np.array([1, *[10**8] * (x.shape[1] - 1)]) for x in X]
+    assert_refused_by_new(
+        "tagger_of_words", X, y, r"X\[\d+\] holds the token \d00000000,.*Tokenizer with max_characters"
+    )
+
+
+def test_what_is_advised_of_gaps(train):
+    X = [[1, 10**9], [7, 10**9, 5], [1, 5]]
+    model = make("generator", embedding_dim=3)
+    assert_refused(model, lambda: model.fit(X), r"X\[0\] holds the token 1000000000,.* 1000000001 rows.* 4 different")
+    joined = np.unique(np.concatenate(X), return_inverse=True)[1]
+    assert train(model, np.split(joined, np.cumsum([len(x) for x in X])[:-1]), None).n_tokens_ == 4
+    tokenizer = Tokenizer()
+    ids = tokenizer.fit_transform([[str(token) for token in x] for x in X])
+    assert train(model, ids, None).n_tokens_ == 5
+    model.score(tokenizer.transform([["1", "12345678901"]]))
+
+
+def test_tables_that_the_data_justify():
+    """Up to a size any gaps, beyond it some; and any that a given table has vectors for."""
+    tagger = SequenceTagger(embedding_dim=1)
+    tagger._check_sequences([[3, 2**20 - 1]], reset=True)
+    tagger._check_sequences([np.arange(0, 2**20 + 8, 8), [2**20 + 7]], reset=True)
+    with pytest.raises(ValueError, match=r"X\[1\] holds the token 1048576, .* 1048577 rows, .* 2 different"):
+        tagger._check_sequences([[3], [2**20]], reset=True)
+    tagger.set_params(embeddings=np.zeros((2**20 + 1, 1), np.float32))._check_sequences([[3], [2**20]], reset=True)
+    generator = SequenceGenerator()
+    generator._check_sequences([[3, 2**17 - 1]], reset=True)
+    with pytest.raises(ValueError, match=r"X\[0\] holds the token 131072"):
+        generator._check_sequences([[3, 2**17]], reset=True)
 
 
 @pytest.mark.parametrize("kind", OF_TOKENS)

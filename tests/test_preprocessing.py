@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import unicodedata
 
 import numpy as np
@@ -122,7 +123,7 @@ def test_with_a_start_or_an_end_a_text_may_be_empty():
     assert ids_of(Tokenizer(end=True).fit([["a"]]), []) == [1]
     assert tokenizer.inverse_transform([[1, 2]]) == [""]
     with_characters = Tokenizer(end=True, max_characters=2).fit(["a"])
-    assert ids_of(with_characters, "") == [[1, 0, 0]]
+    assert ids_of(with_characters, "") == [[1, 0]]
 
 
 # --------------------------------------------------------------------------- splitting
@@ -253,6 +254,33 @@ def test_start_and_end_have_no_characters():
     tokenizer = Tokenizer(start=True, end=True, max_characters=2).fit(["aa bb"])
     assert ids_of(tokenizer, "aa b") == [[1, 0, 0], [3, 2, 2], [0, 3, 0], [2, 0, 0]]
     assert tokenizer.inverse_transform(tokenizer.transform(["aa bb"])) == ["aa bb"]
+
+
+@pytest.mark.parametrize("most", [4, 7, 10**8, 2**62])
+def test_rows_have_room_for_the_longest_word(most):
+    texts = ["a bcde", "fghijk", ""]
+    tokenizer = Tokenizer(max_characters=most, end=True).fit(texts * 2)
+    X, alone = tokenizer.transform(texts), tokenizer.transform(["a a"])[0]
+    width = min(most, 6)
+    assert [x.shape for x in X] == [(3, 1 + width), (2, 1 + width), (1, 1 + width)]
+    assert alone.shape == (3, 2) and (alone[0] == X[0][0, :2]).all() and not X[0][0, 2:].any()
+    assert tokenizer.inverse_transform(X) == [" ".join(text.split()) for text in texts]
+    assert tokenizer.inverse_transform([alone]) == ["a a"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "k"),
+    [(["a b c d e"] * 4 + ["x" * 40], 4), ([["y" * 50, *("abc" * 5)]], 0), (["a b"] * 20 + ["z" * 30], 20)],
+)
+def test_a_word_that_all_rows_would_have_room_for(texts, k, monkeypatch):
+    monkeypatch.setattr("fastrnn.preprocessing.tokenizer.FREE_ROOM", 100)
+    tokenizer = Tokenizer(max_characters=10**6).fit(["a b"])
+    match = rf"X\[{k}\] has a word of \d0 characters, .*lower max_characters \(now 1000000\) to (\d+)"
+    with pytest.raises(ValueError, match=match) as error:
+        tokenizer.transform(texts)
+    most = int(re.search(match, str(error.value)).group(1))
+    Tokenizer(max_characters=most).fit(["a b"]).transform(texts)
+    tokenizer.transform(["x" * 5000])  # which fills its room
 
 
 # -------------------------------------------------------------------------- way back

@@ -95,6 +95,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             self._prepare_network(problem, goes_on, rng)
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
+            self._trainer.history.epochs.append((loss, None))
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
         return self
@@ -103,7 +104,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _trainer(self):
         """That of the last fit; of a loaded model a new one, with the history there is."""
         trainer = Trainer(self.network_, self._settings(1), check_random_state(self.random_state))
-        trainer.history = History(self.loss_curve_, self.validation_scores_ or [])
+        trainer.history = History.of(self.loss_curve_, self.validation_scores_ or [])
         return trainer
 
     @contextmanager

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from fastrnn.sequences import as_sequences, as_table, is_panel
+from fastrnn.sequences import FREE_ROWS, as_sequences, as_table, check_gaps, is_panel
 from fastrnn.tables import labels, refuse_long
 
 COUNT = Interval(Integral, 1, None, closed="left")
@@ -66,8 +66,8 @@ class InputChecks:
             self._check_panel(sequences)
         elif reset:
             self.n_features_in_ = 1 if sequences.values.ndim == 1 else sequences.values.shape[1]
-        if reset and self.embeddings is not None:
-            self._check_embeddings(sequences)
+        if reset and tokens:
+            self._check_table(sequences)
         return sequences
 
     @staticmethod
@@ -210,6 +210,17 @@ class InputChecks:
                 f"{limits[min(column, len(limits) - 1)] - 1}: put the Tokenizer first in a Pipeline, so that it gives "
                 "what it does not know the token 0, or fit on data with all tokens first"
             )
+
+    _free_rows = FREE_ROWS
+
+    def _check_table(self, sequences):
+        """The tokens must be such as a table can be made for, or has been given for."""
+        if self.embeddings is not None:
+            self._check_embeddings(sequences)
+        else:
+            check_gaps(sequences, "X", self._free_rows)
+        if sequences.values.ndim == 2:
+            check_gaps(sequences, "X", self._free_rows, column=1)
 
     def _check_embeddings(self, sequences):
         """They must be numbers, embedding_dim for each token of X."""

@@ -43,7 +43,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     max_characters : int or None, default=None
         If set, each step has the ids of the word's first so many characters beside the word's own
         id: as they were written, capitals and accents included.  Texts are then split before they
-        are lower-cased and stripped.  For words only.
+        are lower-cased and stripped.  For words only.  All rows have room for the longest word, so
+        that a large number costs what that one does.
 
     Attributes
     ----------
@@ -168,26 +169,30 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Returns
         -------
         ndarray (n,) of objects
-            Integer arrays (T_i,); with max_characters (T_i, 1 + max_characters), a word's own id
-            first.
+            Integer arrays (T_i,); with max_characters (T_i, 1 + L), a word's own id first, where L
+            is the length of the longest word of X, or max_characters if that is less.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ValueError
-            If X is empty, or holds what `fit` refuses.
+            If X is empty, or holds what `fit` refuses; or a word with characters so long that the rows of all others
+            would fill the memory with its room.
         """
         check_is_fitted(self, "vocabulary_")
-        texts = _split_all(X, self._split, len(self._special) > 1)
-        return np.fromiter(map(self._ids, texts), object)
+        texts, L = _split_all(X, self._split, len(self._special) > 1), 0
+        if self._L:
+            texts = list(texts)
+            L = _room(texts, self._L)
+        return np.fromiter((self._ids(pairs, L) for pairs in texts), object)
 
     def inverse_transform(self, sequences):
         """The texts that sequences of ids stand for, without start and end token.
 
         Parameters
         ----------
-        sequences : list or array of n integer arrays (T_i,), or (T_i, 1 + max_characters)
+        sequences : list or array of n integer arrays (T_i,), or (T_i, 1 + L) with max_characters
 
         Returns
         -------
@@ -235,12 +240,12 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         as_written = self.max_characters is not None
         return partial(_pairs, vectorizer.build_preprocessor(), split, as_written)
 
-    def _ids(self, pairs):
+    def _ids(self, pairs, L):
         """The ids of a text's tokens (T,), or with those of their characters (T, 1 + L)."""
         edges = self.start_token_, self.end_token_
         first, last = ([] if i is None else [(i, "")] for i in edges)
         steps = [*first, *((self.vocabulary_.get(token, 0), word) for token, word in pairs), *last]
-        known, L = self.character_vocabulary_, self._L
+        known = self.character_vocabulary_
         if not L:
             return np.array([i for i, _ in steps], np.int64)
         rows = [[i, *(known.get(c, 1) for c in w[:L]), *[0] * (L - len(w))] for i, w in steps]
@@ -248,7 +253,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     def _check_ids(self, ids, k):
         """The ids of tokens in one sequence, as a list."""
-        ids = ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 + self._L else ids
+        ids = ids[:, 0] if ids.ndim == 2 and self._L and 2 <= ids.shape[1] <= 1 + self._L else ids
         if ids.ndim != 1 or ids.size and ids.dtype.kind not in "iu":
             what = f"{ids.dtype} of shape {ids.shape}"
             raise ValueError(f"sequences[{k}] is {what}, not integers (T,): pass [sequence] for one")
@@ -278,6 +283,24 @@ def _pairs(preprocess, split, as_written, text):
     elif isinstance(text, str):
         text, preprocess = split(preprocess(text)), str
     return [(preprocess(str(word)), str(word)) for word in text]
+
+
+FREE_ROOM, USED = 2**26, 8
+"""Rows of so many numbers in all may be mostly empty; of more at least one number in so many must be a character's."""
+
+
+def _room(texts, most):
+    """Characters of the longest word of the texts' pairs, at least 1 and at most `most`."""
+    lengths = [min(len(word), most) for pairs in texts for _, word in pairs]
+    L = max(lengths, default=1) or 1
+    if len(lengths) * L > max(FREE_ROOM, USED * sum(lengths)):
+        k, word = next((k, word) for k, pairs in enumerate(texts) for _, word in pairs if len(word) >= L)
+        raise ValueError(
+            f"X[{k}] has a word of {len(word)} characters, {word!r:.30}..., and the rows of {len(lengths)} words would "
+            f"have room for as many: lower max_characters (now {most}) to {FREE_ROOM // len(lengths)} or less, or "
+            "leave the word out"
+        )
+    return L
 
 
 def _split_all(X, split, may_be_empty):

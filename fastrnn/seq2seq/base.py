@@ -7,13 +7,16 @@ from scipy.special import log_softmax
 from sklearn.utils import check_consistent_length
 
 from fastrnn.base import Problem, SequenceEstimator, check_finite
-from fastrnn.decoding import beam_search
+from fastrnn.decoding import beam_search, useful_width
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell, portions
-from fastrnn.sequences import as_sequences, next_tokens
+from fastrnn.sequences import FREE_OUTPUTS, as_sequences, check_gaps, next_tokens
 from fastrnn.storage import integer
+
+ROWS_AT_ONCE = 2**13
+"""Sequences times continuations of each that are decoded side by side, unless one sequence alone has more."""
 
 
 class DecodingEstimator(SequenceEstimator):
@@ -47,6 +50,7 @@ class DecodingEstimator(SequenceEstimator):
         self._check_longest(targets)
         n_tokens = int(targets.values.max(initial=0)) + 1
         if reset:
+            check_gaps(targets, "y", FREE_OUTPUTS)
             self.n_target_tokens_ = n_tokens
         elif n_tokens > self.n_target_tokens_:
             k = targets.number_of(int(targets.values.argmax()))
@@ -126,10 +130,11 @@ class DecodingEstimator(SequenceEstimator):
         sequences, tokens, scores = self._checked(X), [], []
         if not isinstance(beam_width, Integral) or beam_width < 1:
             raise ValueError(f"beam_width must be an integer >= 1; got {beam_width!r}")
+        width = useful_width(beam_width, self.n_target_tokens_, self.max_length_)
         with self._computing():
-            for numbers in portions(len(sequences)):
+            for numbers in portions(len(sequences), min(256, max(1, ROWS_AT_ONCE // width))):
                 source = self.network_.source(sequences, numbers)
-                found, values = self._search(source, numbers.size, beam_width)
+                found, values = self._search(source, numbers.size, width)
                 check_finite(values, lambda k, first=numbers[0]: first + k)
                 tokens += found
                 scores.append(values)
