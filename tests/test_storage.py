@@ -58,7 +58,8 @@ def test_a_tree_comes_back_with_every_type(path):
 
 def test_what_numpy_makes_of_values_comes_back_as_pythons(path):
     tree = [np.float32(0.1), np.int64(3), np.str_("a"), np.bool_(True), (1, 2)]
-    assert_same([float(np.float32(0.1)), 3, "a", True, [1, 2]], written(path, tree))
+    assert_same([float(np.float32(0.1)), 3, "a", True, (1, 2)], written(path, tree))
+    assert_same([1, [2], (("a", 3), "b"), {("c", 4): 0.5}], written(path, (1, [2], (("a", 3), "b"), {("c", 4): 0.5})))
     swapped = {"order": np.arange(3).astype(">i4"), "strided": np.arange(6)[::2], "text": np.array(["a"], ">U1")}
     for name, value in written(path, swapped).items():
         assert value.dtype.isnative and np.array_equal(value, swapped[name])

@@ -169,7 +169,7 @@ def _grid(part, freq):
     """A function that gives the steps from a first to a last one, as the longest series shows or the caller says."""
     import pandas as pd
 
-    from fastrnn.frames.calendar import inferred
+    from fastrnn.frames.inference import inferred
 
     if part["ds"].dtype.kind != "M":
         gaps = part["ds"].diff().dropna()

@@ -75,7 +75,7 @@ class SequenceForecaster(Learning):
     calendar : bool, default=False
         Read where in the day, week and year each step lies; for series with timestamps.
     missing : {"error", "interpolate"}, default="error"
-        What is done about NaN inside a series.
+        What is done about NaN inside a series, and about rows that its timestamps leave out.
     cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="gru"
         "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
     hidden_size : int, default=64
