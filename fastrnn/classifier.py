@@ -4,14 +4,16 @@ import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, softmax_answer
 from fastrnn.storage import labels
+from fastrnn.wording import shown
 
 
 class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
@@ -101,6 +103,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     classes_ : ndarray (n_classes,)
     n_features_in_ : int
         Features of a step; for a 2-D X its number of columns.
+    feature_names_in_ : ndarray
+        The names of the columns, if X is a frame or a list of frames of one sequence each: later ones must have the
+        same, in the same order.
     loss_curve_ : list of float
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
@@ -147,7 +152,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
         Parameters
         ----------
-        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+        X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
             The sequences.  A 2-D array, or a list of equally long lists of numbers, is a panel of n
             univariate series of T steps.  X is taken as it is: scale features to about 1.
         y : array (n,)
@@ -221,18 +226,26 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             return np.hstack([log_expit(-outputs), log_expit(outputs)])
         return log_softmax(outputs, axis=1)
 
+    def score(self, X, y, sample_weight=None):
+        """The fraction of sequences that are labelled rightly."""
+        check_is_fitted(self, "network_")
+        y, predicted = self._check_y(y), self.predict(X)
+        check_as_many(y, predicted)
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
         y = self._check_y(y)
         sequences = self._check_sequences(X, reset=not goes_on)
-        check_consistent_length(sequences, y)
+        check_as_many(y, sequences)
         if goes_on:
             self._check_same_classes(classes)
         else:
             self.classes_ = np.unique(y if classes is None else self._check_y(classes, "classes"))
             if self.classes_.size < 2:
+                name = "y" if classes is None else "classes"
                 raise ValueError(
-                    f"{'y' if classes is None else 'classes'} has {self.classes_.size} class, {self.classes_}: a "
-                    "classifier needs at least two; for partial_fit give all that will come as classes="
+                    f"{name} has {self.classes_.size} class, {shown(self.classes_)}: a classifier needs at least two; "
+                    "for partial_fit give all that will come as classes="
                 )
         codes = self._encode(y)
         weights = self._weights(sample_weight, y)
@@ -240,17 +253,20 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         return Problem(sequences, targets, weights, n_outputs, loss, strata=codes)
 
     def _check_y(self, y, name="y"):
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None")
-        y = column_or_1d(y, warn=True)
+        check_given(self, y, "a list of labels, one for each sequence", name)
+        values = as_values(y)
+        refuse_steps(values, "SequenceTagger takes a label for each step", name)
+        if values.ndim == 2 and values.shape[1] > 1:
+            _refuse_rows(values, name)
+        y = column_or_1d(as_labels(y, name), warn=True)
         assert_all_finite(y, input_name=name)
-        check_classification_targets(y)
+        check_classes(y, "SequenceRegressor")
         return y
 
     def _encode(self, y):
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
-            raise ValueError(f"y has the labels {unknown}, but the classes are {self.classes_}")
+            raise ValueError(f"y has the labels {shown(unknown)}, but the classes are {shown(self.classes_, 200)}")
         return np.searchsorted(self.classes_, y)
 
     def _weights(self, sample_weight, y):
@@ -274,3 +290,15 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         codes = problem.strata[held_out]
         batch = network.batch(problem.sequences, held_out)
         return lambda: accuracy_score(codes, filled(softmax_answer, network.forward(batch)).argmax(axis=1))
+
+
+def _refuse_rows(y, name):
+    """Rows of labels are no labels."""
+    if np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+        raise ValueError(
+            f"{name} has shape {y.shape}, rows with a single 1: pass np.argmax({name}, axis=1), their numbers"
+        )
+    raise ValueError(
+        f"{name} has shape {y.shape}, but one label for each sequence is expected, (n,): SequenceTagger takes a label "
+        "for each step, sklearn.multioutput.MultiOutputClassifier fits a classifier to each of several columns"
+    )

@@ -50,6 +50,21 @@ def beam_search(step, n_sequences, width, start, end, max_length):
     return [_traced(steps, k, *best_ends[k]) for k in range(n)], best_scores
 
 
+def useful_width(width, n_tokens, max_length):
+    """The width of a beam, or how many sequences there are of up to max_length of n_tokens tokens: no more are found.
+
+    >>> useful_width(1000, 2, 3), useful_width(1000, 50, 10**9)
+    (15, 1000)
+    """
+    n, total = 1, 1
+    for _ in range(max_length):
+        if total >= width:
+            return width
+        n *= n_tokens
+        total += n
+    return min(width, total)
+
+
 def _largest(candidates, n):
     """The places of each row's n largest, largest first; of equal ones the first comes first."""
     if n == 1:

@@ -8,11 +8,21 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.lists import check_listed
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch, portions
-from fastrnn.sequences import Sequences, as_objects, as_sequences, count_shards, next_tokens, regular_packing
+from fastrnn.sequences import (
+    FREE_OUTPUTS,
+    Sequences,
+    as_objects,
+    as_sequences,
+    count_shards,
+    next_tokens,
+    regular_packing,
+)
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
+from fastrnn.wording import shown
 
 STRETCH = 256
 """Steps of a stream read at once where no gradient is needed."""
@@ -75,6 +85,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     readout, bidirectional = None, False
     """A row of outputs for each step; a model of the next token must not see it."""
+    _free_rows = FREE_OUTPUTS
 
     def __init__(
         self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0,
@@ -167,7 +178,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
             given = f"{temperature}, {top_k}, {top_p}"
             raise ValueError(f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {given}")
         if length is not None and not (isinstance(length, Integral) and length >= 0):
-            raise ValueError(f"length must be an integer >= 0; got {length!r}")
+            raise ValueError(f"length must be an integer >= 0; got {shown(length)}")
         tokens = self._beginning(prefix)
         return self._generated(tokens, length, temperature, top_k, top_p, check_random_state(random_state))
 
@@ -193,7 +204,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
             raise ValueError(f"prefix is empty: give at least one token{otherwise}")
         if np.ndim(prefix) != 1 or np.asarray(prefix).dtype.kind not in "iuf":
             raise ValueError(
-                f"prefix must be one 1-D array of tokens; got {prefix!r}. A Tokenizer makes it of a text: "
+                f"prefix must be one 1-D array of tokens; got {shown(prefix)}. A Tokenizer makes it of a text: "
                 "tokenizer.transform([text])[0]"
             )
         prefix = as_sequences([prefix], self.dtype, tokens=True)
@@ -220,8 +231,9 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
     # -------------------------------------------------------------------------------------- training
 
     def _check_sequences(self, X, *, reset):
+        check_listed(X, "X", "a list of token sequences")
         is_stream = self.stateful if reset else self._boundary is None
-        if is_stream and hasattr(X, "__len__") and np.isscalar(next(iter(X), None)):
+        if is_stream and np.isscalar(next(iter(X), None)):
             X = [np.asarray(X)]
         return super()._check_sequences(X, reset=reset)
 

@@ -20,6 +20,7 @@ from scipy.special import gammaln, ndtri, stdtrit
 from scipy.stats import nbinom
 
 from fastrnn.kernels.quantiles import pinball
+from fastrnn.wording import meant_as_share, shown
 
 LEAST_SCALE = 1e-3
 """Of a distribution; without one, numbers that repeat would make the density infinite."""
@@ -38,10 +39,15 @@ class Quantiles:
     """Quantiles for levels between 0 and 1, with the pinball loss, the mean over them (Koenker & Bassett 1978)."""
 
     def __init__(self, levels):
-        self.levels = np.sort(np.asarray(levels, np.float64).ravel())
+        try:
+            given = np.asarray(levels, np.float64)
+        except (TypeError, ValueError):  # texts, or rows of several lengths
+            given = np.empty((0, 0))
+        self.levels = np.sort(given.ravel())
         inside = (self.levels > 0) & (self.levels < 1)
-        if not (np.ndim(levels) == 1 and inside.size and inside.all() and np.diff(self.levels).all()):
-            raise ValueError(f"quantiles={levels!r}; expected one or more different numbers between 0 and 1")
+        if not (given.ndim == 1 and inside.size and inside.all() and np.diff(self.levels).all()):
+            expected = f"expected one or more different numbers between 0 and 1{meant_as_share(self.levels)}"
+            raise ValueError(f"quantiles={shown(levels)}; {expected}")
         self.n_parameters = len(self.levels)
 
     def loss(self, outputs, targets, weights):

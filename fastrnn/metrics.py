@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from fastrnn.tables import as_numbers
+from fastrnn.wording import meant_as_share, shown
 
 # ------------------------------------------------------------------------------------------ baselines
 
@@ -288,7 +289,9 @@ def mean_quantile_loss(y_true, y_pred_quantiles, *, quantiles):
     """
     q = _read_numbers(quantiles, "quantiles")
     if q.ndim != 1 or not ((q > 0) & (q < 1)).all():
-        raise ValueError(f"quantiles={quantiles!r}, but must be a list of numbers between 0 and 1")
+        raise ValueError(
+            f"quantiles={shown(quantiles)}, but must be a list of numbers between 0 and 1{meant_as_share(quantiles)}"
+        )
     y_true, y_pred = _read_pair(y_true, y_pred_quantiles, "y_pred_quantiles", len(q))
     above = y_true[..., np.newaxis] - y_pred
     return float(np.maximum(q * above, (q - 1) * above).mean())

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator, check_counts
 from fastrnn.kernels import rtrl
 from fastrnn.layers.cells import NONLINEARITIES
 from fastrnn.losses import cross_entropy, squared
@@ -22,6 +22,8 @@ from fastrnn.optimizers import Optimizer, clip, norm
 from fastrnn.records import weights, with_weights
 from fastrnn.sequences import regular_packing
 from fastrnn.storage import array, check, expect, integer
+from fastrnn.tables import refuse_twice
+from fastrnn.wording import shown
 
 LARGEST = float(np.finfo(np.float32).max)
 EXPLODED = 100.0
@@ -110,7 +112,9 @@ class _OnlineLearner(BaseEstimator):
             (self._forward_in_time if self.gradient == "rtrl" else self._through_window)(values, targets)
             network, size = self.network_, norm(self.network_.gradient)
             if not size < self._largest_norm:
-                raise ValueError(f"the gradient overflows at x = {x}, y = {y!r}: scale x, or lower learning_rate_init")
+                raise ValueError(
+                    f"the gradient overflows at x = {shown(x)}, y = {shown(y)}: scale x, or lower learning_rate_init"
+                )
             clip(network.gradient, self.clip_norm, None)
             self._optimizer.step(network.theta, network.gradient, self.learning_rate_init)
             network.changed()
@@ -125,17 +129,21 @@ class _OnlineLearner(BaseEstimator):
     def _check_parameters(self, is_new):
         """They must be allowed, and those that the network was made with as they were."""
         self._validate_params()
+        check_counts(self)
         for name in () if is_new else ("cell", "hidden_size", "nonlinearity", "gradient", "solver", "dtype"):
             if getattr(self, name) != self._checked[name]:
                 raise ValueError(
-                    f"{name}={getattr(self, name)!r}, but this learner has learned with {self._checked[name]!r}: set "
-                    "it back, or begin with a clone"
+                    f"{name}={shown(getattr(self, name))}, but this learner has learned with "
+                    f"{shown(self._checked[name])}: set it back, or begin with a clone"
                 )
         self._checked = {name: getattr(self, name) for name in self._get_param_names()}
 
     def _vector(self, x):
         """x as an array (I,)."""
+        if hasattr(x, "columns"):
+            raise ValueError(f"x is a {type(x).__name__}, but must be one step of it: of a pandas frame, x.iloc[0]")
         if hasattr(x, "keys"):
+            refuse_twice(x.keys(), "x")
             x = dict(x)
         elif not isinstance(x, (list, tuple)) and np.ndim(x) != 1:
             raise ValueError(f"x must be a mapping of names to numbers, or a vector; got {type(x).__name__}")
@@ -146,10 +154,13 @@ class _OnlineLearner(BaseEstimator):
             self.feature_names_in_, self.n_features_in_ = names, len(names)
         known = self.feature_names_in_
         if names != known and set(names) != set(known):
-            raise ValueError(f"x has the features {names}, but the first x had {known}; give the same ones each time")
+            came, expected = shown(names, 200), shown(known, 200)
+            raise ValueError(f"x has the features {came}, but the first x had {expected}; give the same ones each time")
         for name in known:
             if not _is_number(x[name]):
-                raise ValueError(f"x[{name!r}] is {x[name]!r}; float32 holds no such number: encode, impute or scale")
+                raise ValueError(
+                    f"x[{shown(name)}] is {shown(x[name])}; float32 holds no such number: encode, impute or scale"
+                )
         return np.array([x[name] for name in known], self._checked["dtype"])
 
     def _build(self, n_outputs):
@@ -271,7 +282,7 @@ class _OnlineLearner(BaseEstimator):
         """Outputs (K,) after a tentative step."""
         outputs = self._run(rtrl.advance, (np.empty_like(self._state), self._state), self._vector(x))[0]
         if not np.isfinite(outputs).all():
-            raise ValueError(f"x = {x} makes the outputs overflow: scale x to about 1")
+            raise ValueError(f"x = {shown(x)} makes the outputs overflow: scale x to about 1")
         return outputs
 
 
@@ -355,7 +366,7 @@ class OnlineClassifier(_OnlineLearner):
         for label in (*known, y):
             if not _is_label(label) or (isinstance(label, Real) and not _is_number(label)):
                 whose = "y is" if label is y else "classes has"
-                raise ValueError(f"{whose} {label!r}; a label must be a finite number, a string or the like")
+                raise ValueError(f"{whose} {shown(label)}; a label must be a finite number, a string or the like")
         if not self.__sklearn_is_fitted__():
             self.classes_ = list(dict.fromkeys(known))
         if y not in self.classes_:
@@ -450,7 +461,7 @@ class OnlineRegressor(_OnlineLearner):
 
     def _targets(self, y):
         if not _is_number(y):
-            raise ValueError(f"y is {y!r}; a target must be a finite number")
+            raise ValueError(f"y is {shown(y)}; a target must be a finite number")
         y, (n, mean, squares) = float(y), getattr(self, "_y_moments", (0, 0.0, 0.0))
         if n >= MEMORY:
             n, squares = MEMORY - 1, squares * (MEMORY - 1) / n

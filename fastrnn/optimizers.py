@@ -3,8 +3,9 @@
 from math import sqrt
 
 import numpy as np
-from numba import float64, njit
+from numba import float64
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
 
 

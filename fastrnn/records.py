@@ -9,8 +9,9 @@ from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.storage import StorageError, array, check, encoded, expect, floats, integer, reading, strings, write
+from fastrnn.storage import StorageError, array, check, encoded, expect, floats, integer, names, reading, write
 from fastrnn.training import History
+from fastrnn.wording import shown
 
 GENERATOR = {
     "bit_generator": "MT19937", "state": {"key": array("uint32", 624), "pos": integer(0, 625)},
@@ -58,7 +59,7 @@ def _rules(estimator):
         rules["n_features_in_"] = sizes["steps"] or integer(1)
         sized["inputs"] = sized["inputs"] if has_tokens else 1
     if hasattr(estimator, "feature_names_in_"):
-        rules["feature_names_in_"] = lambda value: strings(value) and len(value) == estimator.n_features_in_
+        rules["feature_names_in_"] = names(estimator.n_features_in_)
     return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
 
 
@@ -153,7 +154,7 @@ class Run:
         for name in sorted(set(model._get_param_names()) - IRRELEVANT):
             value, was = getattr(self._estimator, name), getattr(model, name)
             if _bytes_of(value) != _bytes_of(was):
-                which = f"{name}={value!r:.60}, but the checkpoint's run has {was!r:.60}"
+                which = f"{name}={shown(value)}, but the checkpoint's run has {shown(was)}"
                 raise ValueError(f"{which}: set it back to go on with that run, or fit without resume_from")
         return model, run
 
@@ -174,7 +175,7 @@ class Run:
             model, run = self._checkpoint
             if run["data"] != self._data:
                 raise ValueError("X or y are not the data of the checkpoint's run, or in another order: give the same")
-            history = History(model.loss_curve_, model.validation_scores_ or [])
+            history = History.of(model.loss_curve_, model.validation_scores_ or [])
             trainer.recall(run["memory"], model.network_.theta, history)
 
     def save(self, path):

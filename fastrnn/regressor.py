@@ -1,20 +1,22 @@
 """Sequence to number, vector, or a sequence of them."""
 
 from functools import partial
-from numbers import Real
+from numbers import Number, Real
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.labels import as_values, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import filled, regression_loss, scaled_answer
 from fastrnn.sequences import as_sequences
+from fastrnn.wording import shown
 
 
 class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
@@ -110,6 +112,9 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     ----------
     n_features_in_ : int
         Features of a step; for a 2-D X its number of columns.
+    feature_names_in_ : ndarray
+        The names of the columns, if X is a frame or a list of frames of one sequence each: later ones must have the
+        same, in the same order.
     loss_curve_ : list of float
         The mean training loss of each epoch, of the standardised targets.
     validation_scores_ : list of float or None
@@ -163,7 +168,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
         Parameters
         ----------
-        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+        X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
             The sequences.  A 2-D array, or a list of equally long lists of numbers, is a panel of n
             univariate series of T steps.  X is taken as it is: scale features to about 1.
         y : array (n,) or (n, K); with return_sequences a list of n arrays (T_i,) or (T_i, K)
@@ -231,9 +236,11 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         """R^2 of the predictions; with return_sequences over all steps of all sequences."""
         check_is_fitted(self)
         if self.network_.readout is not None:
-            return super().score(X, y, sample_weight)
+            predicted = self.predict(X)
+            targets = self._check_columns(self._targets_of_sequences(y, predicted))
+            return r2_score(targets, predicted, sample_weight=sample_weight)
         outputs, sequences = self._outputs(X)
-        targets = self._targets_of_steps(y, sequences)
+        targets = self._check_columns(self._targets_of_steps(y, sequences)[0])
         weights = self._weights(sample_weight, sequences)
         return r2_score(targets, filled(self._answer, outputs), sample_weight=weights)
 
@@ -245,35 +252,51 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         if not goes_on:
             self._y_is_flat = is_flat
             self._set_scale(targets, weights)
-        elif n_outputs != self._y_mean.size:
-            raise ValueError(f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}")
+        else:
+            self._check_columns(targets)
         loss = regression_loss(self.loss, self.quantile)
         return Problem(sequences, self._scaled(targets), weights, n_outputs, loss)
 
     def _check_y(self, y, sequences):
         """Targets (n, K) or (S, K) in float64; and whether y has one number a sequence or step."""
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None")
         if self.return_sequences:
-            return self._targets_of_steps(y, sequences), np.ndim(next(iter(y))) == 1
-        if getattr(y, "dtype", np.dtype(object)).kind in "OSU":
-            for k, value in enumerate(np.asarray(y, object).flat):
-                if isinstance(value, (str, bytes)):  # NumPy would read "1" as a number
-                    raise ValueError(f"y[{k}] is {value!r}; targets must be numbers")
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=1)
-        check_consistent_length(sequences, y)
-        if y.ndim > 2:
-            raise ValueError(f"y has shape {y.shape}; expected (n,) or (n, K)")
+            return self._targets_of_steps(y, sequences)
+        y = self._targets_of_sequences(y, sequences)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return y.reshape(len(y), -1), y.ndim == 1
 
+    def _check_columns(self, targets):
+        """Targets (n,) or (n, K), as many a row as in the first fit."""
+        if (n_outputs := targets.size // len(targets)) != self._y_mean.size:
+            raise ValueError(f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}")
+        return targets
+
+    def _targets_of_sequences(self, y, sequences):
+        """Targets (n,) or (n, K) in float64."""
+        check_given(self, y, "a list of numbers, one for each sequence")
+        y = as_values(y)
+        refuse_steps(y, "set return_sequences=True to predict at every step")
+        check_there(y, "y")
+        # NumPy would read "1" as a number, and a date as nanoseconds.
+        for k, value in enumerate(y.flat if y.dtype.kind not in "biufc" else ()):
+            if not isinstance(value, (Number, np.bool_)) or isinstance(value, np.timedelta64):
+                raise ValueError(f"y[{k}] is {shown(value)}; targets must be numbers")
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", ensure_min_samples=0)
+        check_as_many(y, sequences)
+        if y.ndim > 2:
+            raise ValueError(f"y has shape {y.shape}; expected (n,) or (n, K)")
+        return y
+
     def _targets_of_steps(self, y, sequences):
-        targets = as_sequences(y, np.float64, name="y")
-        check_consistent_length(sequences, targets)
+        """Targets (S, K); and whether y has one number a step."""
+        check_given(self, y, "a list of sequences, or a 2-D or 3-D array")
+        rows = rows_of(y, "set return_sequences=False to predict one for each sequence")
+        targets = as_sequences(rows, np.float64, name="y")
+        check_as_many(targets, sequences)
         for k in np.flatnonzero(targets.lengths != sequences.lengths):
             raise ValueError(f"y[{k}] has {targets.lengths[k]} steps, but X[{k}] has {sequences.lengths[k]}")
-        return targets.values
+        return targets.values, np.ndim(next(iter(rows))) == 1
 
     def _weights(self, sample_weight, sequences):
         """One weight a sequence, or a step."""

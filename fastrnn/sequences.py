@@ -1,17 +1,27 @@
 """Ragged sequences: what a caller may pass, how it is stored, and how a batch is packed."""
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
+from fastrnn.columns import common
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, empty_aligned
+from fastrnn.lists import as_array, check_listed, refuse_pair
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
+FREE_ROWS, FREE_OUTPUTS = 2**20, 2**17
+"""A table of so many vectors, or a model of so many outputs, may have any gaps: hashed tokens, another's vocabulary."""
+USED = 8
+"""Of more at least one in so many must be there."""
+NUMBER_THEM = (
+    "number them from 0 on: np.unique(tokens, return_inverse=True)[1] does so for all of them in one array, and a "
+    "Tokenizer, given each as a str, for what is still to come as well"
+)
 
 
 class Sequences:
@@ -98,7 +108,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     tokens : bool or "characters"
         If X holds sequences of integers from 0 on; "characters" for rows of a word's and its characters'.
     n_features : int, optional
-        The number of features that X must have.
+        The number of features that X must have; not of words with their characters, which may be longer or shorter.
     may_be_empty : bool
         Whether a sequence may have no steps.
 
@@ -114,7 +124,11 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     TypeError
         If a sequence holds objects that no number can be made of.
     """
-    arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
+    items = _items(X, name)
+    common(items, name)
+    arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(items)]
+    if tokens == "characters":
+        arrays, n_features = _as_wide(arrays), None
     for k, x in enumerate(arrays):
         if len(x) == 0 and not may_be_empty:
             raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
@@ -148,21 +162,17 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
 
 def _items(X, name):
     """The sequences in X, one by one."""
-    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
-    is_number = isinstance(X, np.ndarray) and X.ndim == 0
-    if tables.library(X) not in (None, "pandas"):
-        tables.opened(X, name)  # an error, if its rows are not there yet
-    elif tables.library(X):
+    check_listed(X, name, "a list of sequences, or a 2-D or 3-D array")
+    refuse_pair(X, name)
+    if tables.library(X) == "pandas":
         tables.refuse_long(X, name)
-    way = tables.advice(X, name)
-    if not is_listed or is_number or isinstance(X, (str, bytes, dict, set)) or way:
-        way = f": {way}" if way else ""
-        raise ValueError(f"{name} must be a list of sequences, or a 2-D or 3-D array; got {type(X).__name__}{way}")
+    if tables.labels(X, name) is not None:
+        X = tables.numbers(X, name)
     if getattr(getattr(X, "dtype", None), "names", None):
         raise ValueError(
             f"{name} is an array with the fields {', '.join(X.dtype.names)}: pass pandas.DataFrame({name})"
         )
-    if isinstance(X, np.ndarray) and X.dtype != object and X.ndim not in (2, 3):
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
         raise ValueError(
             f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
             f"Reshape your data: [{name}] if it is one sequence"
@@ -181,10 +191,7 @@ def as_steps(x, what, tokens):
     if tables.library(x) is not None:
         tables.refuse_long(x, what)
         x = tables.numbers(x, what)
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"{what} has steps of unequal lengths: {error}") from None
+    array = as_array(x, what)
     if array.dtype == object:
         tables.refuse_nested(array.ravel(), what)
         array = tables.as_numbers(array, what)
@@ -210,6 +217,12 @@ def as_steps(x, what, tokens):
     return array
 
 
+def _as_wide(arrays):
+    """Rows of words (T, 1 + L), all with the L of the longest word: 0 is past a word's end."""
+    width = max((x.shape[1] for x in arrays), default=0)
+    return [np.pad(x, ((0, 0), (0, width - x.shape[1]))) for x in arrays]
+
+
 def _check_tokens(arrays, name):
     for k, x in enumerate(arrays):
         if x.size == 0:
@@ -221,7 +234,26 @@ def _check_tokens(arrays, name):
             )
         if x.min() < 0 or x.max() >= N_TOKENS:
             wrong = x.min() if x.min() < 0 else x.max()
-            raise ValueError(f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}")
+            raise ValueError(
+                f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}"
+            )
+
+
+def check_gaps(sequences, name, free, column=0):
+    """Refuse tokens, or those of the columns from `column` on, of which a table would be almost all for nothing."""
+    if not sequences.values.size:
+        return
+    tokens = sequences.values.reshape(len(sequences.values), -1)
+    tokens = tokens[:, column:] if column else tokens[:, 0]
+    n_rows = int(tokens.max(initial=0)) + 1
+    if n_rows <= free or n_rows <= USED * (n_different := np.unique(tokens).size):
+        return
+    k = sequences.number_of(int(tokens.argmax()) // (tokens.size // len(tokens)))
+    advice = "a Tokenizer with max_characters numbers characters" if column else NUMBER_THEM
+    raise ValueError(
+        f"{name}[{k}] holds the token {n_rows - 1}, for which a table would have {n_rows} rows, but {name} has "
+        f"{n_different} different ones: {advice}"
+    )
 
 
 # ------------------------------------------------------------------------------------------ packing
@@ -320,11 +352,40 @@ class RegularPacking(Packing):
 
     is_regular = True
 
+    @property
+    def most_bytes(self):
+        """What it takes at most: its arrays of 64 bits, those that are made when they are asked for among them."""
+        return 8 * (6 * self.n_rows + 2 * self.starts.size + 5 * self.n_sequences)
 
-@lru_cache(maxsize=16)
+
+KEPT, KEPT_BYTES = 64, 2**25
+"""Regular packings that are kept, at most, and what they may take together."""
+_kept = {}
+
+
 def regular_packing(n_steps, n_sequences, n_shards):
     """A `RegularPacking`; loops over batches of one shape get the same one."""
-    return RegularPacking(n_steps, n_sequences, n_shards)
+    shape = n_steps, n_sequences, n_shards
+    # Each operation is one of the dict's own, whatever other threads do: a lock would be copied, locked, by a fork.
+    packing = _kept.pop(shape, None)
+    if packing is None:
+        packing = RegularPacking(*shape)
+        if packing.most_bytes > KEPT_BYTES:
+            return packing
+        _make_room(packing.most_bytes)
+    _kept[shape] = packing  # comes last, and goes last
+    return packing
+
+
+def _make_room(n_bytes):
+    """Let those go that were not asked for the longest, until there is room for one more of so many bytes."""
+    others = list(_kept.items())
+    n_bytes += sum(packing.most_bytes for _, packing in others)
+    for k, (shape, packing) in enumerate(others):
+        if n_bytes <= KEPT_BYTES and len(others) - k < KEPT:
+            return
+        n_bytes -= packing.most_bytes
+        _kept.pop(shape, None)
 
 
 def count_shards(n_sequences, hidden_size):

@@ -6,7 +6,8 @@ What a tree must be is said by rules, which `check` compares it with.
 
 import json
 import os
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -23,6 +24,9 @@ LONGEST = 2**23
 KEY = "fastrnn"
 """Under which the JSON stands in the header."""
 
+CONSTANTS = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+"""A label that is NaN equals itself alone: that one."""
+
 
 class StorageError(ValueError):
     """A file holds no model that this version can read, or a model what no file can hold."""
@@ -33,7 +37,7 @@ def write(path, tree):
     tensors = {}
     fields = {"format": FORMAT, "version": VERSION, "content": encoded(tree, "", tensors)}
     data = save(tensors, {KEY: json.dumps(fields)})
-    with replacing(path) as unfinished, open(unfinished, "xb") as file:
+    with replacing(path) as unfinished, open(unfinished, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -41,14 +45,33 @@ def write(path, tree):
 
 @contextmanager
 def replacing(path):
-    """A name to write under; the file takes the place of `path` when it is complete."""
+    """A name to write under; the file takes the place of `path`, with its mode, when it is complete.
+
+    A new one has the mode that any new file has.  What is no file, such as /dev/null, is written to as it is.
+    """
     target = os.path.realpath(os.fsdecode(path))
+    if os.path.exists(target) and not os.path.isfile(target):
+        yield target
+        return
     unfinished = f"{target}.{token_hex(4)}.tmp"
     try:
+        open(unfinished, "xb").close()
+        kept = os.stat(target if os.path.exists(target) else unfinished)
+        with suppress(OSError):  # some file systems have no modes
+            os.chmod(unfinished, 0o600)  # until it is complete, nobody else's
         yield unfinished
+        _give(unfinished, kept)
         os.replace(unfinished, target)
     finally:
         Path(unfinished).unlink(missing_ok=True)  # there only if something failed
+
+
+def _give(path, kept):
+    """To whom a file belonged, and with its mode, as far as the system allows."""
+    with suppress(OSError, AttributeError):  # Windows has no owners
+        os.chown(path, kept.st_uid, kept.st_gid)
+    with suppress(OSError):
+        os.chmod(path, stat.S_IMODE(kept.st_mode))
 
 
 @contextmanager
@@ -61,7 +84,7 @@ def reading(path):
             expect(KEY in (file.metadata() or {}), "it is no model that fastrnn has saved, or its header is lost")
             text = file.metadata()[KEY]
             expect(len(text) < LONGEST, f"its header has {len(text)} characters, more than any model needs")
-            fields = json.loads(text)
+            fields = json.loads(text, parse_constant=CONSTANTS.get)
             if fields["format"] != FORMAT:
                 writer, its = (str(fields[name])[:20] for name in ("version", "format"))
                 raise StorageError(f"fastrnn {writer} wrote format {its}; {VERSION} reads {FORMAT}: update the older")
@@ -76,11 +99,13 @@ def reading(path):
 
 def encoded(value, place, tensors):
     """JSON for a value; its arrays are added to `tensors` under their places in the tree."""
-    value = value.item() if isinstance(value, np.generic) else value
+    value = value.item() if isinstance(value, np.generic) and value.dtype.kind in "biufU" else value
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
-        return [encoded(v, f"{place}.{k}", tensors) for k, v in enumerate(value)]
+        parts = [encoded(v, f"{place}.{k}", tensors) for k, v in enumerate(value)]
+        # Labels of several parts: lists could be no keys.
+        return [{"$tuple": part} if isinstance(v, tuple) else part for v, part in zip(value, parts, strict=True)]
     if isinstance(value, dict):
         if not all(type(key) is str and key[:1] != "$" for key in value):
             value, place = {"keys": list(value), "values": list(value.values())}, f"{place}.$"
@@ -90,7 +115,8 @@ def encoded(value, place, tensors):
     if kind == "O":
         return {"$objects": encoded(value.tolist(), place, tensors)}
     if kind not in "biufU" or value.dtype.itemsize > 8 and kind != "U":
-        raise StorageError(f"{place} is {value!r:.60}, a {type(value).__name__} that no file can hold: set another")
+        what = f"a {type(value).__name__} that no file can hold: set another, such as text or a number"
+        raise StorageError(f"{place} is {value!r:.60}, {what}")
     array = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
     tensors[place] = array if kind != "U" else array.view(np.uint32).reshape(len(array), -1)
     return {"$text" if kind == "U" else "$array": place}
@@ -105,6 +131,8 @@ def _decoded(value, tensors, depth=50):
         return value
     if "$keys" in value:
         return dict(zip(*(_decoded(value[name], tensors, depth - 1) for name in ("$keys", "$values")), strict=True))
+    if "$tuple" in value:
+        return tuple(_decoded(value["$tuple"], tensors, depth - 1))
     if "$objects" in value:
         return np.fromiter(_decoded(value["$objects"], tensors, depth - 1), object)
     if "$text" in value:
@@ -172,6 +200,11 @@ def floats(value):
 def strings(value):
     """A list, or an array of objects, which are all strings."""
     return isinstance(value, (list, np.ndarray)) and all(type(text) is str for text in value)
+
+
+def names(n):
+    """n strings, each once."""
+    return lambda value: strings(value) and len(set(value)) == len(value) == n
 
 
 def labels(n):

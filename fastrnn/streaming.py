@@ -1,8 +1,9 @@
 """One step at a time through a trained network."""
 
 import numpy as np
-from numba import njit
 
+from fastrnn.columns import check_names
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.parallel import BoundCalls
 from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
 from fastrnn.tables import as_numbers
@@ -31,6 +32,8 @@ class Stream:
         What a step's tokens must be below, if the network knows more.
     beginning : int, optional
         A token that each sequence begins with.
+    names : array of str, optional
+        The columns' names in the fit: a step that is a pandas Series or a frame must have the same.
 
     Examples
     --------
@@ -55,16 +58,17 @@ class Stream:
     True
     """
 
-    def __init__(self, network, batch, answer, n_tokens=None, beginning=None):
+    def __init__(self, network, batch, answer, n_tokens=None, beginning=None, names=None):
         self.batch, self._network, self._answer = batch, network, answer
-        self._n_tokens, self._beginning = n_tokens, beginning
+        self._n_tokens, self._beginning, self.feature_names_in_ = n_tokens, beginning, names
         if beginning is not None and not 0 <= beginning < network.embedding.limits[0]:
             raise ValueError(f"the beginning is token {beginning}, but the network knows {network.embedding.limits[0]}")
         self._prepare()
         self.reset()
 
     def __reduce__(self):
-        return Stream, (self._network, self.batch, self._answer, self._n_tokens, self._beginning), self.state
+        known = self._n_tokens, self._beginning, self.feature_names_in_
+        return Stream, (self._network, self.batch, self._answer, *known), self.state
 
     def __setstate__(self, state):
         self.state = state
@@ -173,6 +177,8 @@ class Stream:
     def outputs(self, x):
         """As `step`; returns what the network puts out, (batch, K), which the next step overwrites."""
         self._keep_up()
+        if self.feature_names_in_ is not None and hasattr(x, "iloc"):
+            self._check_names(x)
         if self._network.embedding is not None:
             x = self._network.embedding.forward(self._tokens(x))
         return self._advance(np.asarray(x))
@@ -183,6 +189,14 @@ class Stream:
             state = self.state
             self._prepare()
             self._set(state)
+
+    def _check_names(self, x):
+        """A step of pandas has its features' names as those of the fit; sequences side by side are a frame's rows."""
+        is_row = x.ndim == 1 and self.batch == 1
+        if is_row and list(x.index) != list(self.feature_names_in_):
+            check_names(self, [x.to_frame().T], reset=False)
+        elif x.ndim == 2:
+            check_names(self, [x], reset=False)
 
     def _tokens(self, x):
         """A step's tokens, (batch,) or (batch, 1 + L)."""

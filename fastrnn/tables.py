@@ -7,8 +7,12 @@ import ast
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
+from numbers import Number
+from types import NoneType
 
 import numpy as np
+
+from fastrnn.wording import shown
 
 LONG = ("unique_id", "ds", "y")
 """What the columns of a long table are called: ids, times and values."""
@@ -170,11 +174,12 @@ def as_numbers(array, what):
     """An array of objects as float64; NumPy would read strings as numbers."""
     for value in array.flat:
         if isinstance(value, (str, bytes, complex)):
-            raise ValueError(f"{what} holds values that are no numbers: {value!r}")
+            raise ValueError(f"{what} holds values that are no numbers: {shown(value)}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{what} holds values that are no numbers: {error}") from None
+        wrong = next((value for value in array.flat if not isinstance(value, (Number, NoneType))), None)
+        raise type(error)(f"{what} holds values that are no numbers: {shown(wrong)} ({error})") from None
 
 
 # ------------------------------------------------------------------------------ to pandas, and back

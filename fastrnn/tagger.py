@@ -1,19 +1,20 @@
 """Sequence to a label, or several, at each step."""
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 
 from fastrnn import storage
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.labels import as_labels, check_as_many, check_classes, check_given, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
+from fastrnn.lists import is_sequence
 from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, logistic_answer, softmax_answer
 from fastrnn.network.parts import make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import as_sequences
+from fastrnn.wording import shown
 
 
 class SequenceTagger(FeatureExtractor, SequenceEstimator):
@@ -178,15 +179,11 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     def _label_rows(self, y, sequences):
         """Labels (S,), or (S, K), of all steps."""
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None")
-        if not np.iterable(y):
-            raise ValueError(f"y must be a list of label arrays, one for each of X; got {y!r}")
-        arrays = [np.asarray(labels) for labels in (np.asarray(y) if hasattr(y, "columns") else y)]
-        check_consistent_length(sequences, arrays)
+        check_given(self, y, "a list of label arrays, one for each of X")
+        rows = rows_of(y, "SequenceClassifier takes one for each sequence")
+        check_as_many(rows, sequences)
+        arrays = [self._labels_of(labels, f"y[{k}]") for k, labels in enumerate(rows)]
         for k, labels in enumerate(arrays):
-            if labels.ndim == 0:
-                raise ValueError(f"y[{k}] is {labels.item()!r}; expected an array of labels, one for each step")
             if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
                 raise ValueError(
                     f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected a label for each step, "
@@ -194,24 +191,35 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
                 )
             if len(labels) != sequences.lengths[k]:
                 raise ValueError(f"y[{k}] has {len(labels)} labels, but X[{k}] has {sequences.lengths[k]} steps")
-            if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-                raise ValueError(f"y[{k}] contains NaN or infinity")
             if (labels.dtype.kind in "OSU") != (arrays[0].dtype.kind in "OSU"):
-                raise ValueError(f"y[{k}] holds {labels.dtype} labels, but y[0] {arrays[0].dtype}; make them alike")
+                one, other = (shown(part.flat[0]) for part in (labels, arrays[0]))
+                raise ValueError(
+                    f"y[{k}] holds labels as {one}, but y[0] as {other}: make them alike, all str or all int"
+                )
         return np.concatenate(arrays)
+
+    @staticmethod
+    def _labels_of(labels, name):
+        """The labels of a sequence's steps as an array."""
+        if not is_sequence(labels):
+            raise ValueError(f"{name} is {shown(labels)}; expected an array of labels, one for each step")
+        labels = as_labels(labels, name)
+        if labels.dtype.kind == "f" and np.isinf(labels).any():
+            raise ValueError(f"{name} contains infinity")
+        return labels
 
     def _set_classes(self, labels, classes):
         if self._is_multilabel:
             self._refuse_with_crf("y with several labels a step")
             for name, value in (("class_weight", self.class_weight), ("classes", classes)):
                 if value is not None:
-                    raise ValueError(f"{name}={value!r} is for one label a step; y holds rows of 0 and 1")
+                    raise ValueError(f"{name}={shown(value)} is for one label a step; y holds rows of 0 and 1")
             self.classes_ = np.arange(labels.shape[1])
             return
-        check_classification_targets(labels)
-        self.classes_ = np.unique(labels if classes is None else classes)
+        check_classes(labels, "SequenceRegressor with return_sequences=True")
+        self.classes_ = np.unique(labels if classes is None else as_labels(classes, "classes"))
         if self.classes_.size < 2:
-            raise ValueError(f"y has {self.classes_.size} class, {self.classes_}: a tagger needs at least two")
+            raise ValueError(f"y has {self.classes_.size} class, {shown(self.classes_)}: a tagger needs at least two")
 
     def _encode(self, labels, sequences):
         """Targets of the steps: numbers of classes (S,), or 0 and 1 (S, K)."""
@@ -224,8 +232,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
             k = sequences.number_of(row)
             expected = f"rows of {len(self.classes_)} times 0 or 1" if self._is_multilabel else "labels"
             raise ValueError(
-                f"y[{k}] holds {labels[row]!r} at step {row - sequences.offsets[k]}; expected {expected}, as in the "
-                f"first fit (classes {self.classes_})"
+                f"y[{k}] holds {shown(labels[row])} at step {row - sequences.offsets[k]}; expected {expected}, as in "
+                f"the first fit (classes {shown(self.classes_, 200)})"
             )
         if self._is_multilabel:
             return labels.astype(self.dtype)
@@ -236,7 +244,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         if np.iterable(sample_weight) and any(np.ndim(w) == 1 for w in sample_weight):
             self._refuse_with_crf("sample_weight for each step")
             weights = as_sequences(sample_weight, "float64", name="sample_weight", n_features=1)
-            check_consistent_length(sequences, weights)
+            check_as_many(weights, sequences, "sample_weight")
             for k in np.flatnonzero(weights.lengths != sequences.lengths):
                 n, expected = weights.lengths[k], sequences.lengths[k]
                 raise ValueError(f"sample_weight[{k}] has {n} weights, but X[{k}] has {expected} steps")

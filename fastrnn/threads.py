@@ -5,19 +5,27 @@ Numba's parallel loops have hazards that `run` keeps away from:
   one thread at a time gets a parallel loop here, the others run theirs serially, which is also the
   faster way to share cores;
 - a forked child that enters a parallel loop after its parent did is killed: children run serially;
-- `numba.set_num_threads` refuses more than NUMBA_NUM_THREADS and lasts: the count is capped and
-  restored;
+- a child forked while another thread compiles has the compiler's locks as they are then, for ever: a fork waits until
+  nothing is compiled;
+- `numba.set_num_threads` refuses more than NUMBA_NUM_THREADS and lasts: the count is capped, and set and restored by
+  the loop itself;
 - a limit on BLAS is the process's: two Python threads that set it at once would leave it behind.
+
+A handler of signals may raise between any two steps of Python, even just after a lock was taken and before the `try`
+that gives it back.  So nothing here is given back by a step of Python: a `with` over a lock takes and leaves it in
+steps that cannot be interrupted, and what a thread has, it has while its own lock is held.
 """
 
 import os
 import threading
-from contextlib import contextmanager
+from _thread import start_new_thread
 from multiprocessing import current_process
+from queue import SimpleQueue
 
-import numba
 from joblib import parallel as joblib_parallel
+from llvmlite.binding import ffi
 from numba import config
+from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import threadpool_limits
 
 from fastrnn.kernels import parallel
@@ -25,20 +33,41 @@ from fastrnn.kernels import parallel
 SMALL = 1_000_000
 """Multiply-adds that one core does in less time than waking another takes to pay (about 20 us)."""
 
-_turn = threading.Lock()
+PATIENCE = 60
+"""Seconds that a fork waits for what is being compiled."""
+
+_compilers = global_compiler_lock._lock, ffi.lib._lock._lock
+"""The locks of Numba and of LLVM."""
+
+_line = {}
+"""The locks, in order, of all who have asked for the parallel loop: the first that is held has the turn."""
 _blas = threading.Lock()
 _is_forked = False
 _local = threading.local()
 
 
-def _after_fork():
-    global _turn, _blas, _is_forked
-    _turn, _blas = threading.Lock(), threading.Lock()
+def _before_fork():
+    _local.held = [lock for lock in _compilers if lock.acquire(timeout=PATIENCE)]
+
+
+def _after_fork_in_parent():
+    for lock in _local.held:
+        lock.release()
+
+
+def _after_fork_in_child():
+    global _line, _blas, _is_forked
+    _line, _blas = {}, threading.Lock()
     _is_forked = True
+    for lock in _compilers:
+        if lock in _local.held:
+            lock.release()
+        else:
+            lock._at_fork_reinit()  # as Python does with its own
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def resolve(n_jobs):
@@ -86,51 +115,76 @@ def _joblib_limit():
     return max(1, joblib_parallel.effective_n_jobs(n_jobs))
 
 
-@contextmanager
 def limit(n_jobs):
-    """Within, `run` uses no more threads than `n_jobs` asks for."""
-    before = getattr(_local, "limit", None)
-    _local.limit = resolve(n_jobs)
-    try:
-        yield
-    finally:
-        _local.limit = before
+    """To enter by `with`: within, `run` uses no more threads than `n_jobs` asks for."""
+    held = threading.Lock()
+    _local.limits = [*((lock, n) for lock, n in _limits() if lock.locked()), (held, resolve(n_jobs))]
+    return held
 
 
-@contextmanager
-def one_in_blas():
-    """Within, BLAS uses one thread: the bits of its sums depend on their number."""
-    with _blas, threadpool_limits(1, "blas"):
-        yield
+def _limits():
+    """Of this thread, those within the others last."""
+    return getattr(_local, "limits", [])
+
+
+def with_one_in_blas(function):
+    """Call it while BLAS uses one thread: the bits of its sums depend on their number.
+
+    In a thread of its own, which no handler of signals can interrupt before the limit is taken back; `threading` would
+    be interrupted while it starts one.
+    """
+    answers = SimpleQueue()
+
+    def call():
+        try:
+            with _blas, threadpool_limits(1, "blas"):
+                answer = function(), None
+        except BaseException as error:
+            answer = None, error
+        answers.put(answer)
+
+    start_new_thread(call, ())
+    result, error = answers.get()
+    if error is not None:
+        raise error
+    return result
 
 
 def available(work):
     """Threads that `run` would use now for so many multiply-adds."""
     if work <= SMALL or _is_forked:
         return 1
-    allowed = getattr(_local, "limit", None)
-    return resolve(None) if allowed is None else allowed
+    for lock, n in reversed(_limits()):
+        if lock.locked():
+            return n
+    return resolve(None)
 
 
 def run(work, at_once, serial):
-    """Call `at_once()`, or `serial()` where sharing does not pay or is not safe.
+    """Call `at_once(threads)`, or `serial()` where sharing does not pay or is not safe.
 
     It pays for more than `SMALL` multiply-adds of `work`.  Both must give the same bits.
     """
     threads = available(work)
-    if threads == 1 or not _turn.acquire(blocking=False):
-        return serial()
-    try:
-        before = numba.get_num_threads()
-        if threads >= before:
-            return at_once()
-        numba.set_num_threads(threads)
-        try:
-            return at_once()
-        finally:
-            numba.set_num_threads(before)
-    finally:
-        _turn.release()
+    if threads > 1:
+        turn = threading.Lock()
+        with turn:
+            if _is_first(turn):
+                return at_once(threads)
+    return serial()
+
+
+def _is_first(turn):
+    """Get into line; whether nobody is ahead who is still there."""
+    _line[turn] = None
+    for other in [*_line]:
+        if other is turn:
+            return True
+        if other.locked():
+            break
+        _line.pop(other, None)
+    _line.pop(turn, None)
+    return False
 
 
 def run_tasks(kernel, n_tasks, arguments, work):
@@ -140,4 +194,7 @@ def run_tasks(kernel, n_tasks, arguments, work):
         for task in range(n_tasks):
             kernel(*arguments, task)
 
-    run(work if n_tasks > 1 else 0, lambda: parallel.run_tasks(kernel, n_tasks, arguments), one_after_the_other)
+    def at_once(n_threads):
+        parallel.run_tasks(kernel, n_tasks, arguments, n_threads)
+
+    run(work if n_tasks > 1 else 0, at_once, one_after_the_other)

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
-from tqdm import tqdm
 
 from fastrnn.optimizers import Optimizer, add_penalty, clip, decay
+from fastrnn.progress import Bar
+from fastrnn.wording import shown
 
 WARM_UP = 0.05
 """The fraction of all steps over which "warmup" raises the learning rate."""
@@ -41,13 +42,26 @@ Settings = namedtuple(
 class History:
     """What an estimator shows of its training."""
 
-    losses: list = field(default_factory=list)
-    scores: list = field(default_factory=list)
+    epochs: list = field(default_factory=list)
+    """The loss and the validation score, or None, of each epoch run to its end: noted in one step, as an interrupt may
+    come between two."""
+
+    @classmethod
+    def of(cls, losses, scores):
+        """From what an estimator shows; scores are of the last epochs."""
+        return cls([*zip(losses, [*[None] * (len(losses) - len(scores)), *scores], strict=True)])
+
+    @property
+    def losses(self):
+        return [loss for loss, _ in self.epochs]
+
+    @property
+    def scores(self):
+        return [score for _, score in self.epochs if score is not None]
 
     @property
     def n_epochs(self):
-        """Epochs run to their end."""
-        return len(self.losses)
+        return len(self.epochs)
 
 
 @dataclass
@@ -72,6 +86,12 @@ class Checkpoint:
         Each checkpoint takes the place of the one before.
     every : int, default=1
         Epochs from one to the next; the last is written if they divide it.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a checkpoint cannot be written: the folder is gone, say, or the disk full.  Training goes on, and the next
+        one is tried again.
 
     Notes
     -----
@@ -101,14 +121,28 @@ class Checkpoint:
 
     def __init__(self, path, every=1):
         if not isinstance(every, Integral) or every < 1:
-            raise ValueError(f"every must be an integer >= 1; got {every!r}")
+            raise ValueError(f"every must be an integer >= 1; got {shown(every)}")
         if not Path(path).absolute().parent.is_dir():
             raise FileNotFoundError(f"there is no folder for {path}: make it first")
+        if Path(path).is_dir():
+            raise IsADirectoryError(f"{path} is a folder: name a file in it")
         self.path, self.every = path, every
 
+    _has_failed = False
+    """The last time it was to write."""
+
     def __call__(self, progress):
-        if progress.epoch % self.every == 0:
+        if progress.epoch % self.every:
+            return
+        try:
             progress.save(self.path)
+        except OSError as error:
+            if not self._has_failed:
+                which = f"the checkpoint of epoch {progress.epoch} cannot be written to {self.path} ({error})"
+                warnings.warn(f"{which}: training goes on, and tries again with the next", RuntimeWarning, stacklevel=2)
+            self._has_failed = True
+        else:
+            self._has_failed = False
 
 
 class DivergenceError(ArithmeticError):
@@ -219,20 +253,17 @@ class Trainer:
         """
         best, first, end = self.best, self.history.n_epochs, self.settings.max_iter
         best.keeps_theta = score is not None
-        options = {"initial": first, "total": end, "unit": "epoch", "disable": not self.settings.verbose}
-        with tqdm(range(first, end), **options) as bar:
+        with Bar(self.settings.verbose, end, "epoch", first) as bar:
             try:
-                for epoch in bar:
+                for epoch in range(first, end):
                     if best.is_over():
                         break
-                    loss = self.epoch(loss_and_gradient, lengths, epoch, self.settings.max_iter)
+                    loss = self.epoch(loss_and_gradient, lengths, epoch, end)
                     validation = score() if score is not None else None
-                    if validation is not None:
-                        self.history.scores.append(validation)
-                    shown = {} if validation is None else {"score": f"{validation:.4g}"}
-                    bar.set_postfix(loss=f"{loss:.4g}", **shown)
                     best.update(loss if score is None else -validation, self.network.theta)
                     self._on_plateau(best)
+                    self.history.epochs.append((loss, validation))
+                    bar.advance(loss=loss, **({} if validation is None else {"score": validation}))
                     if tell(callbacks, Progress(self.history.n_epochs, loss, validation, save)):
                         break
             except KeyboardInterrupt:
@@ -243,7 +274,7 @@ class Trainer:
         return self
 
     def epoch(self, loss_and_gradient, lengths, epoch, n_epochs):
-        """One pass over the data; returns the mean loss, and notes it in the history."""
+        """One pass over the data; returns the mean loss."""
         s = self.settings
         batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
         total = 0.0
@@ -254,8 +285,7 @@ class Trainer:
             total += self.step(loss_and_gradient, numbers, rate) * len(numbers)
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
-        self.history.losses.append(total / len(lengths))
-        return self.history.losses[-1]
+        return total / len(lengths)
 
     def step(self, loss_and_gradient, numbers, rate):
         """One batch; returns its loss."""
@@ -266,7 +296,8 @@ class Trainer:
             raise self._diverged(f"the loss became {loss}")
         if s.alpha > 0 and s.solver != "adamw":
             loss += add_penalty(network.gradient, network.theta, s.alpha / s.n_sequences, network.decays)
-        clip(network.gradient, s.clip_norm, s.clip_value)
+        with np.errstate(invalid="ignore"):
+            clip(network.gradient, s.clip_norm, s.clip_value)
         if s.alpha > 0 and s.solver == "adamw":
             decay(network.theta, rate * s.alpha, network.decays)
         self.optimizer.step(network.theta, network.gradient, rate)
@@ -276,8 +307,9 @@ class Trainer:
     def _diverged(self, what):
         s = self.settings
         clipping = "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
+        weaker = f"lower alpha (now {s.alpha}), " if _overshoots(s) else ""
         return DivergenceError(
-            f"{what} in epoch {self.history.n_epochs + 1}: lower learning_rate_init (now "
+            f"{what} in epoch {self.history.n_epochs + 1}: {weaker}lower learning_rate_init (now "
             f"{s.learning_rate_init}), {clipping}, or scale X and y"
         )
 
@@ -286,6 +318,13 @@ class Trainer:
         patience = max(1, self.settings.n_iter_no_change // 2)
         if self.settings.learning_rate == "plateau" and best.n_stale and best.n_stale % patience == 0:
             self.plateau_factor /= 10
+
+
+def _overshoots(settings):
+    """Whether weight decay alone takes more than a weight off it in a step; below that it does not diverge."""
+    s = settings
+    strength = s.alpha if s.solver == "adamw" else s.alpha / s.n_sequences
+    return strength * (s.learning_rate_init if s.solver in ("sgd", "adamw") else 1.0) > 1
 
 
 def tell(callbacks, progress):
@@ -313,9 +352,9 @@ class _Best:
     def update(self, value, theta):
         self.n_stale = 0 if value < self.value - (self.tol or 0.0) else self.n_stale + 1
         if value < self.value:
-            self.value = value
             if self.keeps_theta:
                 self.theta = theta.copy()
+            self.value = value
 
     def is_over(self):
         """Whether patience is at its end; without validation only a given `tol` makes it end."""
@@ -326,7 +365,7 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
     """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns the History of its iterations."""
     history, numbers = history or History(), np.arange(n)
     theta = network.theta.astype(np.float64)
-    bar = tqdm(total=settings.max_iter, disable=not settings.verbose, unit="iteration")
+    bar = Bar(settings.verbose, settings.max_iter, "iteration")
 
     def value_and_gradient(theta):
         network.theta[:] = theta
@@ -339,12 +378,12 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
     def after_each(intermediate_result):
         nonlocal theta
         theta = intermediate_result.x.copy()
-        history.losses.append(float(intermediate_result.fun))
-        bar.set_postfix(loss=f"{history.losses[-1]:.4g}")
-        bar.update()
+        loss = float(intermediate_result.fun)
+        history.epochs.append((loss, None))
+        bar.advance(loss=loss)
         network.theta[:] = theta  # it was the last one that SciPy tried
         network.changed()
-        if tell(callbacks, Progress(history.n_epochs, history.losses[-1], None, save)):
+        if tell(callbacks, Progress(history.n_epochs, loss, None, save)):
             raise StopIteration  # SciPy's way to stop
 
     options = {"maxiter": settings.max_iter, "maxfun": 15 * settings.max_iter}
@@ -353,7 +392,8 @@ def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=Non
     try:
         result = minimize(value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_each, options=options)
         if not isfinite(result.fun):
-            raise DivergenceError(f"the loss became {result.fun}: raise alpha (now {settings.alpha}), or scale X")
+            change = "lower" if _overshoots(settings) else "raise"
+            raise DivergenceError(f"the loss became {result.fun}: {change} alpha (now {settings.alpha}), or scale X")
         theta = result.x
     except KeyboardInterrupt:
         _warn_of_interrupt(history)

@@ -122,9 +122,9 @@ def watch_parallel(patch=setattr):
     seen, run = [], threads.run
 
     def watched(work, parallel, serial):
-        def noted():
+        def noted(n_threads):
             seen.append(work)
-            return parallel()
+            return parallel(n_threads)
 
         return run(work, noted, serial)
 

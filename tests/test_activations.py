@@ -11,7 +11,7 @@ DTYPES = ["float32", "float64"]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
-@njit(**{**OPTIONS, "cache": False})
+@njit(**OPTIONS)
 def apply(out, d_out, x, code):
     for i in range(0, x.size, lanes(x)):
         y = activate(code, load(x, i))
@@ -133,7 +133,7 @@ def test_bits_do_not_depend_on_the_lane(code, dtype):
         assert both(x[k : k + 1], code)[0].tobytes() == whole[k : k + 1].tobytes()
 
 
-@njit(**{**OPTIONS, "cache": False})
+@njit(**OPTIONS)
 def apply_exp(out, x):
     for i in range(0, x.size, lanes(x)):
         store(out, i, exp(load(x, i)))

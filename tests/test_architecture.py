@@ -2,7 +2,10 @@
 
 import ast
 import io
+import re
+import sys
 import tokenize
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lowest first. A unit is a module, or a folder with all that is in it; it imports units of lower
 # ranks only, and so never its neighbours. Imports inside functions count as well.
 RANKS = [
-    ["kernels.__init__", "kernels.vectors"],
-    ["kernels.tiles", "kernels.activations", "kernels.parallel"],
-    ["kernels.steps", "kernels.softmax", "tables"],
+    ["kernels.__init__", "kernels.caching"],
+    ["kernels.vectors", "wording"],
+    ["kernels.tiles", "kernels.activations", "kernels.parallel", "tables"],
+    ["kernels.steps", "kernels.softmax", "columns", "lists"],
     [
         "kernels.rnn",
         "kernels.lstm",
@@ -27,7 +31,7 @@ RANKS = [
         "kernels.crf",
         "kernels.attention",
     ]
-    + ["kernels.rtrl", "threads", "sequences", "params", "optimizers"],
+    + ["kernels.rtrl", "threads", "progress", "sequences", "params", "optimizers"],
     ["kernels.gated", "losses", "likelihoods", "frames"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
@@ -36,6 +40,7 @@ RANKS = [
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
     ["inspection", "interchange", "saving", "datasets"],
     ["__init__"],
+    ["command"],
     ["__main__"],
 ]
 RANK_OF = {unit: rank for rank, units in enumerate(RANKS) for unit in units}
@@ -55,10 +60,11 @@ def unit_of(module):
     return ranked[0]
 
 
-def imported_names(path):
-    """Absolute dotted names that a file imports, `from a import b` as 'a.b'."""
+def imported_names(path, top_only=False):
+    """Absolute dotted names that a file imports, `from a import b` as 'a.b'; or only those without which it fails."""
     package = ("fastrnn", *path.relative_to(PACKAGE).parent.parts)
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    tree = ast.parse(path.read_bytes())
+    for node in tree.body if top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -127,6 +133,24 @@ def test_nothing_is_pickled(path):
     tops = {name.split(".")[0] for name in imported_names(path)}
     assert not tops & {"pickle", "cloudpickle", "dill"}
     assert "allow_pickle" not in path.read_text(encoding="utf-8")
+
+
+GIVEN = {"river"}
+"""Imported only where one of its objects, or its own tests, came in."""
+
+
+def test_what_is_imported_is_declared():
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    extras = sum(project["optional-dependencies"].values(), [])
+    needed, optional = ({re.match(r"[\w-]+", line)[0] for line in lines} for lines in (project["dependencies"], extras))
+    for path in FILES:
+        always = set(imported_names(path, top_only=True))
+        for name in imported_names(path):
+            package = {"sklearn": "scikit-learn"}.get(top := name.split(".")[0], top)
+            known = needed if name in always else needed | optional | GIVEN
+            assert top in sys.stdlib_module_names or package in {*known, "fastrnn"}, (
+                f"{module_name(path)} imports {top}, which pyproject.toml does not ask for"
+            )
 
 
 def test_the_reader_of_imports_sees_every_form(tmp_path, monkeypatch):

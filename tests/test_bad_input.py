@@ -1,8 +1,10 @@
 """Promise 7: bad input is one clear error with value and place, before any work."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import assert_refused, guard_training, labelled, ragged
 from sklearn.exceptions import NotFittedError
@@ -55,10 +57,27 @@ BAD_X = {
     "number": (lambda: with_item(3.0), r"X\[2\].*\(\)"),
     "ragged_steps": (lambda: with_item([[1.0, 2.0, 3.0], [1.0]]), r"X\[2\].*unequal"),
     "one_series": (lambda: np.ones(12), r"\(12,\)"),
-    "string": (lambda: "abc", "list of sequences.*str"),
+    "string": (lambda: "abc", "list of sequences.*str: it is 'abc'.*Tokenizer"),
+    "file_name": (lambda: "train.csv", "str: it is 'train.csv'; read a file first"),
+    "path": (lambda: Path("train.csv"), "Path: read the file first"),
     "none": (lambda: None, "NoneType"),
-    "generator": (lambda: (x for x in good()[0]), "generator"),
-    "mapping": (lambda: {0: np.ones((2, 3))}, "dict"),
+    "type": (lambda: np.ndarray, "got type"),
+    "generator": (lambda: (x for x in good()[0]), r"generator: pass list\(X\)"),
+    "map": (lambda: map(np.asarray, good()[0]), r"map: pass list\(X\)"),
+    "values": (lambda: dict(enumerate(good()[0])).values(), r"dict_values: pass list\(X\)"),
+    "mapping": (lambda: {0: np.ones((2, 3))}, r"dict: pass list\(X.values\(\)\)"),
+    "set": (lambda: {1.0, 2.0}, "set: it has no order"),
+    "frozen_set": (lambda: frozenset("ab"), "frozenset: it has no order"),
+    "zero_axes": (lambda: np.array(3.0), "got ndarray"),
+    "zero_axes_of_objects": (lambda: np.array(None), "got ndarray"),
+    "texts": (lambda: ["the cat"] * 12, r"X\[0\].*Tokenizer"),
+    "array_of_texts": (lambda: np.array(["the cat"] * 12), r"X\[0\].*Tokenizer"),
+    "pair": (lambda: (good()[0], np.ones((12, 2))), r"X\[0\] holds 12 sequences.*pass X\[0\]"),
+    "pair_in_a_list": (lambda: list(good()), r"X\[0\] holds 12 sequences.*pass X\[0\]"),
+    "pair_of_arrays": (lambda: (np.ones((12, 5, 3)), np.ones((12, 2))), r"X\[0\] holds 12 sequences"),
+    "pair_of_frames": (lambda: ([pd.DataFrame(x) for x in good()[0]], None), r"X\[0\] holds 12 sequences"),
+    "pairs": (lambda: list(zip(*good(), strict=True)), r"X\[0\] is a tuple \(ndarray, int\w*\): pass the sequences"),
+    "groups": (lambda: list(pd.DataFrame({"k": [1, 2], "v": [1.0, 2]}).groupby("k")), r"X\[0\] is a tuple .*DataFrame"),
     "panel_nan": (lambda: np.where(np.arange(60).reshape(12, 5) == 11, np.nan, 1.0), r"X\[2\].*NaN.*step 1"),
     "panel_strings": (lambda: np.array([["a", "b"]] * 12), "string|number"),
     "panel_numeric_strings": (lambda: [["1", "2"]] * 12, "string|number|U1"),
@@ -357,14 +376,14 @@ def test_bad_targets_of_steps(train):
     reg = make("regressor", return_sequences=True)
     for bad, match in (
         ([*y[:2], y[2][:-1], *y[3:]], rf"y\[2\] has {len(y[2]) - 1} steps.*X\[2\] has {len(y[2])}"),
-        (y[:-1], "12, 11"),
+        (y[:-1], "11 for 12"),
         ([*y[:2], y[2] * np.nan, *y[3:]], r"y\[2\].*NaN"),
         ([*y[:2], np.ones((len(y[2]), 2)), *y[3:]], r"y\[2\] has 2"),
-        (np.arange(12.0), r"y.*\(12,\)"),
+        (np.arange(12.0), r"y\[0\] is 0.0, one value.*return_sequences=False"),
         (None, "y.*None"),
         (["abc"] * 12, r"y\[0\]"),
     ):
         assert_refused(reg, lambda y=bad: reg.fit(X, y), match)
     fitted = train(reg, X, y)
-    with pytest.raises(ValueError, match="12, 11"):
+    with pytest.raises(ValueError, match="11 for 12"):
         fitted.score(X, y[:-1])

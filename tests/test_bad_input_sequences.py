@@ -3,8 +3,12 @@
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import KINDS, assert_refused, assert_refused_by_new, data_for, guard_training, make_estimator, read_only
+
+from fastrnn import SequenceGenerator, SequenceTagger
+from fastrnn.preprocessing import Tokenizer
 
 TAGGERS = [kind for kind in KINDS if kind.startswith("tagger")]
 GENERATORS = [kind for kind in KINDS if kind.startswith("generator")]
@@ -62,6 +66,11 @@ BAD_TOKENS = {
     "strings": (lambda X: with_item(X, X[2].astype(str)), r"X\[2\] holds <U\d+ values"),
     "axes": (lambda X: with_item(X, X[2][None, None]), r"X\[2\] has shape \(1, 1"),
     "none": (lambda X: None, "X must be a list.*NoneType"),
+    "text": (lambda X: "the cat", "str: it is 'the cat'.*Tokenizer"),
+    "mapping": (lambda X: {"a": X[0]}, r"dict: pass list\(X.values\(\)\)"),
+    "generator": (lambda X: iter(X), r"list_iterator: pass list\(X\)"),
+    "zero_axes": (lambda X: np.array(3), "got ndarray"),
+    "set": (lambda X: {1, 2}, "set: it has no order"),
 }
 
 
@@ -71,6 +80,64 @@ def test_bad_tokens(kind, name, train):
     spoil, match = BAD_TOKENS[name]
     X, y = data(kind)
     assert_all_refuse(kind, train, spoil(X), y, match)
+
+
+def spread(X, factor):
+    """The same tokens of words or characters, further apart."""
+    return [x * factor for x in X]
+
+
+@pytest.mark.parametrize("factor", [2**18, 10**8, 2**28, 2**40])
+@pytest.mark.parametrize("kind", OF_TOKENS)
+def test_a_table_for_gaps(kind, factor, train):
+    X, y = data(kind)
+    match = r"X\[\d+\] holds the token \d{6,}.*(rows, but X has \d+ different ones|below 2147483648).*np.unique"
+    assert_refused_by_new(kind, spread(X, factor), y, match)
+    beyond = X[2].copy()
+    beyond.ravel()[0] = 5 * factor
+    assert_refused_by_new(kind, with_item(X, beyond), y, match.replace(r"\d+\]", r"2\]"))
+
+
+@pytest.mark.parametrize("factor", [2**18, 10**8, 2**28, 2**40])
+@pytest.mark.parametrize("kind", TO_TOKENS)
+def test_outputs_for_gaps(kind, factor, train):
+    X, y = data(kind)
+    match = r"y\[\d+\] holds the token \d{6,}.*(rows, but y has \d different ones|below 2147483648).*np.unique"
+    assert_refused_by_new(kind, X, spread(y, factor), match)
+
+
+def test_characters_with_gaps(train):
+    X, y = data("tagger_of_words")
+    X = [x * np.array([1, *[10**8] * (x.shape[1] - 1)]) for x in X]
+    assert_refused_by_new(
+        "tagger_of_words", X, y, r"X\[\d+\] holds the token \d00000000,.*Tokenizer with max_characters"
+    )
+
+
+def test_what_is_advised_of_gaps(train):
+    X = [[1, 10**9], [7, 10**9, 5], [1, 5]]
+    model = make("generator", embedding_dim=3)
+    assert_refused(model, lambda: model.fit(X), r"X\[0\] holds the token 1000000000,.* 1000000001 rows.* 4 different")
+    joined = np.unique(np.concatenate(X), return_inverse=True)[1]
+    assert train(model, np.split(joined, np.cumsum([len(x) for x in X])[:-1]), None).n_tokens_ == 4
+    tokenizer = Tokenizer()
+    ids = tokenizer.fit_transform([[str(token) for token in x] for x in X])
+    assert train(model, ids, None).n_tokens_ == 5
+    model.score(tokenizer.transform([["1", "12345678901"]]))
+
+
+def test_tables_that_the_data_justify():
+    """Up to a size any gaps, beyond it some; and any that a given table has vectors for."""
+    tagger = SequenceTagger(embedding_dim=1)
+    tagger._check_sequences([[3, 2**20 - 1]], reset=True)
+    tagger._check_sequences([np.arange(0, 2**20 + 8, 8), [2**20 + 7]], reset=True)
+    with pytest.raises(ValueError, match=r"X\[1\] holds the token 1048576, .* 1048577 rows, .* 2 different"):
+        tagger._check_sequences([[3], [2**20]], reset=True)
+    tagger.set_params(embeddings=np.zeros((2**20 + 1, 1), np.float32))._check_sequences([[3], [2**20]], reset=True)
+    generator = SequenceGenerator()
+    generator._check_sequences([[3, 2**17 - 1]], reset=True)
+    with pytest.raises(ValueError, match=r"X\[0\] holds the token 131072"):
+        generator._check_sequences([[3, 2**17]], reset=True)
 
 
 @pytest.mark.parametrize("kind", OF_TOKENS)
@@ -114,7 +181,13 @@ def test_bad_vectors(kind, train):
         (np.where(np.arange(36).reshape(12, 3) == 7, np.nan, X), "X contains NaN"),
         (np.empty((0, 3)), "0 sample"),
         (X[0], "2D array"),
-        (X.astype(str).astype(object) + "a", "string|float"),
+        (None, r"X must be an array \(n, F\); got NoneType"),
+        ("train.csv", "got str: it is 'train.csv'; read a file first"),
+        (dict(enumerate(X)), r"got dict: pass list\(X.values\(\)\)"),
+        ([*X[:-1], X[-1][:2]], "X has rows of unequal lengths"),
+        (X.astype("M8[s]"), r"X holds datetime64\[s\] values"),
+        (pd.DataFrame(X).astype(str), "X holds values that are no numbers: '"),
+        (X.astype(str).astype(object) + "a", "no numbers: '"),
     ):
         assert_all_refuse(kind, train, bad, y, match)
     fitted = train(make(kind), X, y)
@@ -135,8 +208,8 @@ def test_bad_targets(kind, train):
     X, y = data(kind)
     for bad, match in (
         (None, "y.*None"),
-        (y[:-1], "12, 11"),
-        ([], r"12, 0|y is empty"),
+        (y[:-1], "11 for 12"),
+        ([], r"0 for 12|y is empty"),
         (3, "list of (sequences|label arrays)"),
     ):
         assert_all_refuse(kind, train, X, bad, match, asks=False)
@@ -155,21 +228,21 @@ def test_labels_of_steps(kind, train):
     T = len(X[2])
     for bad, match in (
         (with_item(y, np.concatenate([y[2], y[2]])), rf"y\[2\] has {2 * T} labels.* {T} steps"),
-        (with_item(y, np.full(y[2].shape, np.nan)), r"y\[2\] contains NaN"),
+        (with_item(y, np.full(y[2].shape, np.nan)), r"y\[2\]\[0\] is nan"),
         (with_item(y, y[2][None, None]), r"y\[2\] has shape \(1, 1.*y\[0\]"),
         (with_item(y, y[2][0, ..., 0] if y[2].ndim > 1 else y[2][0]), r"y\[2\] is .*expected an array of labels"),
         (with_item(y, np.stack([y[2]] * 3, axis=-1)), r"y\[2\] has shape"),
     ):
         assert_all_refuse(kind, train, X, bad, match, asks=False)
     fitted = train(make(kind), X, y)
-    assert_refused(fitted, lambda: fitted.score(X, y[:-1]), "12, 11")
+    assert_refused(fitted, lambda: fitted.score(X, y[:-1]), "11 for 12")
 
 
 def test_labels_that_are_no_classes(train):
     X, y = data("tagger")
     fitted = train(make("tagger"), X, y)
     unknown = with_item(y, np.full(len(y[2]), "sideways"))
-    match = r"y\[2\] holds .*sideways.* at step 0.*'down' 'up'"
+    match = r"y\[2\] holds .*sideways.* at step 0.*'down', 'up'"
     assert_refused(fitted, lambda: fitted.partial_fit(X, unknown), match)
     new = make("tagger")
     assert_refused(new, lambda: new.partial_fit(X, unknown, classes=["up", "down"]), match)
@@ -211,7 +284,7 @@ def test_tokens_of_targets(kind, train):
     assert_refused(fitted, lambda: fitted.partial_fit(X, beyond), match)
     if kind != "vector_to_tokens":
         assert_refused(fitted, lambda: fitted.attention_weights(X, beyond), match)
-        assert_refused(fitted, lambda: fitted.attention_weights(X, y[:-1]), "12, 11")
+        assert_refused(fitted, lambda: fitted.attention_weights(X, y[:-1]), "11 for 12")
 
 
 @pytest.mark.parametrize("kind", DECODERS)
@@ -235,7 +308,7 @@ def test_numbers_of_targets(train):
     fitted = train(make("vector_to_numbers"), X, y)
     flat = [labels[:, 0] for labels in y]
     assert_refused(fitted, lambda: fitted.partial_fit(X, flat), "y has 1 columns.*2")
-    assert_refused(fitted, lambda: fitted.score(X, y[:-1]), "12, 11")
+    assert_refused(fitted, lambda: fitted.score(X, y[:-1]), "11 for 12")
 
 
 # ------------------------------------------------------------------------------------ weights
@@ -265,7 +338,7 @@ def test_bad_weights_of_steps(train):
     n = len(X[2])
     fitted = train(make("tagger"), X, y)
     for bad, match in (
-        (weights[:-1], "12, 11"),
+        (weights[:-1], "11 for 12"),
         (with_item(weights, np.ones(n + 1)), rf"sample_weight\[2\] has {n + 1} weights.* {n} steps"),
         (with_item(weights, 1.0), r"sample_weight\[2\] has shape \(\)"),
         (with_item(weights, np.full(n, np.nan)), r"sample_weight\[2\] contains NaN"),
@@ -275,7 +348,7 @@ def test_bad_weights_of_steps(train):
     ):
         for estimator in (make("tagger"), fitted):
             assert_refused(estimator, lambda e=estimator, w=bad: e.fit(X, y, sample_weight=w), match)
-    assert_refused(fitted, lambda: fitted.score(X, y, weights[:-1]), "12, 11")
+    assert_refused(fitted, lambda: fitted.score(X, y, weights[:-1]), "11 for 12")
 
 
 def test_class_weights():

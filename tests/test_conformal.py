@@ -139,8 +139,11 @@ def test_too_few_errors():
         model.predict_interval(0.95)
     with pytest.raises(ValueError, match="horizon=4, but intervals were calibrated for 3 steps: fit with horizon=4"):
         model.predict_interval(0.5, horizon=4)
-    for coverage in (0, 1, -0.5, 80):
-        with pytest.raises(ValueError, match="coverage == "):
+    for coverage in (0, 1, -0.5, 150, True, "0.8", None, [0.8]):
+        with pytest.raises(ValueError, match="coverage=.*; expected a number between 0 and 1$"):
+            model.predict_interval(coverage)
+    for coverage, share in ((80, "0.8"), (95.0, "0.95"), (np.float64(99), "0.99"), (np.int64(50), "0.5")):
+        with pytest.raises(ValueError, match=rf"between 0 and 1 \(did you mean {share}\?\)"):
             model.predict_interval(coverage)
 
 

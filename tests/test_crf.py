@@ -2,6 +2,7 @@
 
 from itertools import pairwise, product
 
+import chains
 import numpy as np
 import pytest
 from reference import assert_within
@@ -110,8 +111,10 @@ def test_gradient_by_projection(lengths):
     assert_slope(loss, (scores, d_scores), (parameters.values, parameters.gradients / 2))
 
 
-def test_a_sequence_has_the_same_bits_in_any_company():
+@pytest.mark.parametrize("factor", [1, 500])
+def test_a_sequence_has_the_same_bits_in_any_company(factor):
     chain = make_chain(4, "float32")
+    chain.parameters.values[...] *= factor
     scores, _, offsets = make_scores(LENGTHS, 4, "float32")
     marginals, best = chain.marginals(scores, offsets), chain.best(scores, offsets)
     for a, b in pairwise(offsets):
@@ -142,6 +145,66 @@ def test_a_huge_range_of_scores(dtype, largest):
     value, d_scores = chain.loss(scores[rows], best[rows], np.ones(len(labels)), packing)
     assert value <= 1e-12 * largest and np.isfinite(d_scores).all()
     assert np.isfinite(chain.parameters.gradients).all()
+
+
+@pytest.mark.parametrize("k", range(60))
+def test_extreme_chains(k):
+    rng = np.random.default_rng([1, k])
+    found = chains.errors(rng, 10 ** rng.uniform(0, 4))
+    assert max(found.values()) <= 1e-5, found
+
+
+def test_the_references_agree():
+    for k in range(20):
+        rng = np.random.default_rng(k)
+        chain = chains.make_chain(rng, 10 ** rng.uniform(0, 2))
+        scores = rng.normal(size=(4, len(chain.parameters["begin"])))
+        parts = [np.array(chain.parameters[name], float) for name in chains.PARTS]
+        for one, other in zip(chains.one_by_one(scores, *parts), chains.in_logs(scores, *parts), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
+
+
+FORBIDDING = {
+    "a label that nothing speaks for": ([[50, 0], [0, 0]], [[-1e4, -1e4], [0, 0]], [0, 0], [0, 0]),
+    "a sure label with no way on": ([[0, -200, 0]] * 3, -1e4 * (1 - np.eye(3)[[1, 2, 0]]), [0, -1e4, -1e4], [0, 0, 0]),
+    "a last label that nothing leads to": ([[0, 0]] * 3, [[0, -1e4], [-1e4, 0]], [0, -1e4], [-1e4, 0]),
+    "all alike": ([[3, 3]] * 2, [[-1e4, -1e4], [-1e4, -1e4]], [-1e4, -1e4], [-1e4, -1e4]),
+    "scores beyond all others": ([[1e30, 0], [0, 1e30]], [[0, -1e4], [-1e4, 0]], [0, 0], [0, 0]),
+}
+
+
+@pytest.mark.parametrize("case", FORBIDDING)
+def test_labels_that_are_forbidden(case):
+    scores, *parts = FORBIDDING[case]
+    chain, scores = LinearChain(len(scores[0]), "float32"), np.array(scores, "float32")
+    for name, part in zip(chain.parameters, parts, strict=True):
+        chain.parameters[name][...] = part
+    log_z, marginals, (moves, _, _) = chains.answers(chain, scores, np.array([0, len(scores)]))
+    expected, of_labels, of_moves = chains.one_by_one(scores.astype(float), *(np.array(part, float) for part in parts))
+    assert_within(1e-12, log_z[0], expected)
+    assert_within(1e-9, marginals, of_labels)
+    assert_within(1e-9, moves, of_moves)
+
+
+@pytest.mark.parametrize("factors", [(1, 100), (100, 1)])
+def test_a_stream_of_a_chain_that_training_makes_wide_or_narrow(factors):
+    chain = make_chain(3)
+    before, after = chain.parameters.values * factors[0], chain.parameters.values * factors[1]
+    scores, n = np.array([[1.0, 0.5, 0], [0, 0.5, 1]]), np.zeros(1, np.int64)
+    alpha = np.zeros((1, 3))
+    for values, row in zip((before, after), scores, strict=True):
+        chain.parameters.values[...] = values
+        out, (state,), ((kernel, arguments),) = chain.running(row[np.newaxis], n)
+        state[...], n[0] = alpha, n[0] + 1
+        kernel(*arguments)
+        alpha = state.copy()
+    # The first step was seen with the transitions of then, the second with those of now.
+    chain.parameters.values[...] = before
+    begin = np.array(chain.parameters["begin"])
+    chain.parameters.values[...] = after
+    transitions, end = np.array(chain.parameters["transitions"]), np.array(chain.parameters["end"])
+    expected = chains.one_by_one(scores, transitions, begin, end)[1][-1]
+    assert_within(1e-12, out[0], expected)
 
 
 def test_labels_are_labels_even_where_scores_are_not_numbers():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from samples import assert_same_bits
 
-from fastrnn.decoding import beam_search
+from fastrnn.decoding import beam_search, useful_width
 
 START = END = 2  # of tokens 0 and 1
 K = 3
@@ -76,6 +76,22 @@ def test_a_wide_beam_finds_the_best_of_all(end):
         assert tuple(tokens) == best_of_all(model, name, 4)
     narrow = search(1, range(20), end=end)
     assert (scores >= narrow[2]).all() and (scores > narrow[2]).any()
+
+
+@pytest.mark.parametrize("max_length", [1, 3, 4])
+def test_a_beam_wider_than_there_are_sequences(max_length):
+    width = useful_width(10**12, 2, max_length)
+    assert width == sum(2**n for n in range(max_length + 1))
+    _, found, scores = search(width, max_length=max_length)
+    _, others, expected = search(500, max_length=max_length)
+    assert_same_bits(scores, expected)
+    for one, other in zip(found, others, strict=True):
+        assert_same_bits(one, other)
+
+
+def test_useful_widths():
+    assert [useful_width(w, 1, 10) for w in (1, 5, 11, 12)] == [1, 5, 11, 11]
+    assert useful_width(7, 3, 1) == 4 and useful_width(10**9, 10**6, 10**9) == 10**9
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7])

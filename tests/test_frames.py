@@ -261,7 +261,7 @@ def moved(freq):
 
 
 ROWS = np.arange(10)
-GAP = "has a gap: 2020-01-05 is missing after 2020-01-04; reindex with asfreq and missing='interpolate'"
+GAP = "has a gap: 2020-01-05 is missing after 2020-01-04; add the missing rows, or set missing='interpolate'"
 WRONG_FRAMES = {
     "nan": ([series(), series() * NAN], "y[1] is NaN at step 0 (2020-01-01)"),
     "nan_later": (long([10, 10]).replace({"y": {104: NAN}}), "y of unique_id 'B' is NaN at step 4 (2020-01-05)"),

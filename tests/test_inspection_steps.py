@@ -195,7 +195,7 @@ WRONG = {
     "many": (ProbabilitiesDisplay, CLF, np.ones((4, 6, 3)), {}, ValueError, "x holds 4 sequences"),
     "lists": (ProbabilitiesDisplay, CLF, [[1, 2], [3, 4, 5]], {}, ValueError, "x holds 2 sequences"),
     "empty": (ProbabilitiesDisplay, CLF, ragged(1)[0][:0], {}, ValueError, "no steps"),
-    "label": (ProbabilitiesDisplay, CLF, X[0], {"y": 7}, ValueError, r"y=array\(7\); expected one of \[0 1 2\]"),
+    "label": (ProbabilitiesDisplay, CLF, X[0], {"y": 7}, ValueError, r"y=7; expected one of \[0, 1, 2\]"),
     "count": (ProbabilitiesDisplay, CLF, X[0], {"y": [0] * 30}, ValueError, "one for each of the"),
     "names": (ProbabilitiesDisplay, CLF, X[0], {"labels": ["a"]}, ValueError, "give a name for each"),
 }

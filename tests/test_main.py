@@ -1,8 +1,11 @@
 """The command line, as somebody who has never used it would type it."""
 
+import os
 import re
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,10 +49,10 @@ def test_a_file_becomes_a_forecast_and_a_picture(capsys, folder):
     assert "Backtest on the last 18 steps" in said and "seasonal naive" in said
     assert "frequency MS; steps of a season: 12" in said and "epoch" in bar
     table = pd.read_csv("next.csv")
-    assert list(table) == ["ds", "forecast", "lower_80", "upper_80", "lower_95", "upper_95"]
+    assert list(table) == ["ds", "y", "lower_80", "upper_80", "lower_95", "upper_95"]
     assert table["ds"].tolist() == [f"1954-{month:02}" for month in range(1, 7)]
     forecaster = SequenceForecaster(horizon=6, season=12, max_iter=1, random_state=0).fit(Y[:60])
-    np.testing.assert_allclose(table["forecast"], forecaster.predict(), rtol=1e-9)
+    np.testing.assert_allclose(table["y"], forecaster.predict(), rtol=1e-9)
     np.testing.assert_allclose(table[["lower_95", "upper_95"]], forecaster.predict_interval(0.95), rtol=1e-9)
     assert (folder / "next.png").read_bytes()[:4] == b"\x89PNG"
     assert {path.name for path in folder.iterdir()} == {"data.csv", "next.csv", "next.png"}
@@ -67,7 +70,7 @@ def test_many_series_in_a_file(capsys):
     assert run(rows, *options, target="sold", time="day") == 0
     assert "2 series of 50-70 steps, 01.01.2020 to 10.03.2020" in capsys.readouterr().out
     table = pd.read_csv("next.csv", dtype={"shop": str})
-    assert list(table) == ["shop", "day", "forecast", "lower_50", "upper_50"]
+    assert list(table) == ["shop", "day", "sold", "lower_50", "upper_50"]
     assert table["shop"].tolist() == ["north"] * 6 + ["01"] * 6 and table["day"][0] == "11.03.2020"
     assert (table["upper_50"] >= table["lower_50"]).all()
 
@@ -75,10 +78,10 @@ def test_many_series_in_a_file(capsys):
 TIMES = {
     "none": (None, "60"),
     "years": (np.arange(1900, 1960), "1960"),
-    "hours": ([f"2020-01-0{1 + k // 24}T{k % 24:02}:00:00Z" for k in range(60)], "2020-01-03T12:00:00+0000"),
+    "hours": ([f"2020-01-0{1 + k // 24}T{k % 24:02}:00:00Z" for k in range(60)], "2020-01-03T12:00:00Z"),
     "summer": (
         [f"2020-03-{29 + k // 24:02}T{k % 24:02}:00+0{1 + (k > 1)}:00" for k in [0, 1, *range(3, 61)]],
-        "2020-03-31T11:00+0000",
+        "2020-03-31T13:00+02:00",
     ),
     "americans": ([f"{d:%m/%d/%Y}" for d in pd.date_range("2020", periods=60)], "03/01/2020"),
     "backwards": (MONTHS[:60], "1954-01"),
@@ -95,6 +98,15 @@ def test_times_are_written_as_they_were_read(name, capsys):
     assert table.iloc[0, 0] == following, capsys.readouterr().out
 
 
+def test_months_that_begin_on_the_15th(capsys):
+    dates = pd.date_range("2010-01-15", periods=66, freq=pd.DateOffset(months=1)).astype(str)
+    assert run(lines(dates=dates[:60]), "--out", "next.csv", "--no-backtest") == 0
+    assert pd.read_csv("next.csv")["ds"].str[:10].tolist() == dates[60:].tolist()
+    assert "frequency DateOffset(months=1);" in capsys.readouterr().out
+    assert run(lines(dates=[f"{year}{month:02}" for year in range(2010, 2015) for month in range(1, 13)])) == 2
+    assert "pass --date-format ('%Y%m')" in capsys.readouterr().err
+
+
 def test_gaps_are_filled_on_request(capsys):
     rows = lines(dates=pd.date_range("2020", periods=60).astype(str))
     rows[30] = rows[30].split(",")[0] + ","
@@ -105,7 +117,7 @@ def test_gaps_are_filled_on_request(capsys):
     y = Y[:60].copy()
     y[[19, 20, 29]] = np.interp([19, 20, 29], *[np.delete(x, [19, 20, 29]) for x in (np.arange(60), y)])
     forecaster = SequenceForecaster(horizon=6, season=12, max_iter=1, random_state=0).fit(y)
-    np.testing.assert_allclose(pd.read_csv("next.csv")["forecast"], forecaster.predict(), rtol=1e-9)
+    np.testing.assert_allclose(pd.read_csv("next.csv")["y"], forecaster.predict(), rtol=1e-9)
 
 
 def test_without_a_file_to_write_it_is_printed(capsys):
@@ -135,26 +147,34 @@ def changed(place, line):
 WRONG = {
     "column": (lines(), ["--target", "Y"], r"no column 'Y' \(is it 'y'\?\); it has: ds, y"),
     "columns": (lines(), ["--time", "y"], "do not name different columns"),
-    "separator": (lines(header="ds;y"), [], "no column 'ds'.*; it has: ds;y"),
+    "separator": (lines(header="ds;y"), [], "line 2 has 1 field, but the header .* has 2 names, separated by ';'"),
     "date": (changed(7, "1949-31,1"), [], "line 8: ds is '1949-31', no date like the others"),
     "no_date": (changed(7, ",1"), [], "line 8: there is no ds"),
     "mixed": (lines(dates=[f"{d:%d/%m/%Y}" for d in pd.date_range("2020", periods=12)]), [], "may be read as"),
-    "zones": (changed(7, "1949-07-01T00:00+02:00,1"), [], "ds cannot be read, pass another --date-format"),
-    "number": (changed(9, '1949-09,"1,5"'), [], "line 10: y is '1,5': write a number such as 1234.5"),
-    "nan": (changed(9, "1949-09,"), [], "line 10: there is no y: fill it in, or see --missing"),
-    "twice": (changed(9, "1949-08,1"), [], "line 10: there was a row of '1949-08-01 00:00:00' before: keep one.* --id"),
-    "gap": (lines()[:30] + lines()[32:], [], "gap: 1951-06-01 is missing.*pass --missing interpolate"),
-    "off": (lines(), ["--freq", "QS"], "line 3: .*1949-02-01.* is not at the frequency QS"),
+    "zones": (
+        changed(7, "1949-07-01T00:00+02:00,1"),
+        [],
+        r"line 8: ds is '1949-07-01T00:00\+02:00', with an offset from UTC: remove it",
+    ),
+    "number": (changed(9, "1949-09,$5"), [], "line 10: y is '.5', no number: write it such as 1234.5 without '.'"),
+    "nan": (changed(9, "1949-09,"), [], "line 10: there is no y: fill it in, or pass --missing interpolate"),
+    "twice": (changed(9, "1949-08,1"), [], "line 10: ds is '1949-08', as in line 9: keep one.* --id"),
+    "gap": (
+        lines()[:30] + lines()[32:],
+        [],
+        r"y has a gap: 1951-06 is missing after 1951-05 \(line 30\); .*pass --missing interpolate",
+    ),
+    "off": (lines(), ["--freq", "QS"], "line 3: ds is '1949-02', which is not at the frequency QS"),
     "frequency": (lines(), ["--freq", "fortnight"], "fortnight"),
     "short": (lines(18), [], "the longest series has 18 rows; .* needs 19"),
-    "empty": ([""], [], "data.csv is no table"),
+    "empty": ([""], [], "data.csv is empty"),
     "no_rows": (["ds,y"], [], "data.csv has no rows"),
-    "ragged": (changed(9, "1949-09,1,2,3"), [], "data.csv is no table.* line 10"),
+    "ragged": (changed(9, "1949-09,1,2,3"), [], "line 10 has 4 fields"),
     "out": (lines(), ["--out", "nowhere/next.csv"], "nowhere/next.csv cannot be written"),
     "folder": (lines(), ["--plot", "folder.png"], "folder.png cannot be written"),
     "picture": (lines(), ["--plot", "next.jpeg2"], "Format 'jpeg2' is not supported .*png"),
     "itself": (lines(), ["--out", "./data.csv"], "is the file to read"),
-    "infinite": (changed(9, "1949-09,inf"), [], "is infinite at step 8"),
+    "infinite": (changed(9, "1949-09,inf"), [], "line 10: y is 'inf', no number"),
 }
 
 
@@ -173,7 +193,7 @@ def test_a_file_that_is_not_there_or_is_no_text(folder, capsys):
     assert capsys.readouterr().err == "error: none.csv: No such file or directory\n"
     (folder / "data.csv").write_bytes(b"ds,y\n\xff\xfe,1\n")
     assert main(["forecast", "data.csv", "--target", "y", *QUICK]) == 2
-    assert "data.csv is no table" in capsys.readouterr().err
+    assert "line 2: data.csv is not in utf-8: pass another --encoding" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -186,7 +206,95 @@ def test_options_that_are_none(options, capsys):
     assert stopped.value.code == 2 and options[0] in capsys.readouterr().err
 
 
+def test_the_output_has_the_form_of_the_file(capsys, folder):
+    days = [f"{day:%d.%m.%Y}" for day in pd.date_range("2024-01-01", periods=40)]
+    rows = [f"{name};{day};1.00{k % 7},5;" for name in ("NA", "ü") for k, day in enumerate(days)]
+    rows = ["Größe;Tag;Umsatz (T€);", *rows]
+    (folder / "data.csv").write_bytes("\r\n".join(rows).encode("cp1252"))
+    options = ["--id", "Größe", "--time", "Tag", "--target", "Umsatz (T€)", "--encoding", "cp1252", "--no-backtest"]
+    assert main(["forecast", "data.csv", *options, *QUICK, "--season", "7", "--out", "next.csv"]) == 0
+    said = capsys.readouterr().out
+    assert 'read with --sep ";" --encoding cp1252 --decimal "," --thousands "." --date-format "%d.%m.%Y"' in said
+    header, first, *others = (folder / "next.csv").read_text(encoding="cp1252").splitlines()
+    assert header == "Größe;Tag;Umsatz (T€);lower_80;upper_80;lower_95;upper_95"
+    assert re.fullmatch(r"NA;10.02.2024(;100\d(,\d+)?){5}", first) and others[-1].startswith("ü;15.02.2024;")
+    # Where the separator is a comma as well, numbers are quoted, and read again.
+    assert run(["ds,y", *(f'{k},"{k % 12},5"' for k in range(60))], "--no-backtest", "--out", "next.csv") == 0
+    table = pd.read_csv("next.csv", decimal=",")
+    assert table["ds"].tolist() == list(range(60, 66)) and table["y"].between(-1, 13).all()
+
+
+@pytest.mark.parametrize("options", [["--target", "x"], ["--time", "date"], ["--out", "none/next.csv"], []])
+def test_what_is_wrong_is_told_before_the_heavy_imports(options):
+    write(changed(30, "1951-06,x"))
+    code = (
+        "import sys; from fastrnn.__main__ import main; print(main(), {'numba', 'sklearn', 'pandas'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", code, "forecast", "data.csv", "--target", "y", "--time", "ds", *QUICK, *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "2 set()\n" and done.stderr.startswith("error: ")
+
+
+def test_names_are_imported_when_they_are_asked_for():
+    import fastrnn
+
+    assert all(hasattr(fastrnn, name) for name in fastrnn.__all__) and {*fastrnn.__all__} <= {*dir(fastrnn)}
+    assert fastrnn.inspection.ForecastDisplay and fastrnn.__version__ == fastrnn.storage.VERSION
+    with pytest.raises(AttributeError, match="module 'fastrnn' has no attribute 'SequenceClasifier'"):
+        fastrnn.SequenceClasifier  # noqa: B018
+
+
+def test_a_file_to_write_must_be_one(folder, capsys):
+    for path in ("data.csv", "./data.csv", ".", "/dev/null", "none/next.csv"):
+        assert run(lines(), "--out", path) == 2
+        assert re.match("error: .* (is the file to read|cannot be written): name ", capsys.readouterr().err), path
+    (folder / "twin.csv").hardlink_to("data.csv")
+    assert run(lines(), "--out", "twin.csv") == 2 and "is the file to read" in capsys.readouterr().err
+    assert run(lines(), "--out", "next.png", "--plot", "next.png") == 2 and "named twice" in capsys.readouterr().err
+
+
+def test_standard_input_is_read(monkeypatch, capsys):
+    with open(write(lines()), encoding="utf-8") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert main(["forecast", "-", "--target", "y", "--time", "ds", *QUICK, "--no-backtest"]) == 0
+    assert capsys.readouterr().out.startswith("standard input: 1 series")
+
+
+def test_an_interrupt_is_quiet(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastrnn.command.reading.read", interrupted)
+    assert run(lines()) == 130 and capsys.readouterr() == ("", "")
+
+
+def test_a_fit_that_is_interrupted_gives_no_forecast(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastrnn.optimizers.Optimizer.step", interrupted)
+    assert run(lines(), "--out", "next.csv") == 130
+    assert "interrupted" not in capsys.readouterr().err and not Path("next.csv").exists()
+
+
+def test_a_broken_pipe_is_quiet(monkeypatch, capsys):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert run(lines(), "--no-backtest") == 141
+    assert "rror" not in capsys.readouterr().err
+
+
+def test_names_that_a_terminal_cannot_show_end_nothing(monkeypatch):
+    terminal = TextIOWrapper(BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert run(lines(header="ds,größe"), "--no-backtest", target="größe") == 0
+    assert b"gr??e" in terminal.buffer.getvalue()
+
+
 def test_help_tells_what_there_is(capsys):
+    assert main([]) == 0 and "forecast" in capsys.readouterr().out
     for words in ([], ["forecast"]):
         with pytest.raises(SystemExit) as stopped:
             main([*words, "--help"])

@@ -194,7 +194,10 @@ SCORE_ERRORS = {
     "interval": (lambda: coverage([1], [[0, 1, 2]]), r"interval has shape \(1, 3\); expected \(1, 2\)"),
     "crossed": (lambda: coverage([1, 1], [[0, 2], [2, 0]]), r"interval\[1\] has its lower end above its upper one"),
     "levels": (lambda: mean_quantile_loss([1], [[1]], quantiles=[0.1, 0.9]), r"y_pred_quantiles has shape \(1, 1\)"),
-    "percent": (lambda: mean_quantile_loss([1], [[1]], quantiles=[50]), r"quantiles=\[50\], but must be .* 0 and 1"),
+    "percent": (
+        lambda: mean_quantile_loss([1], [[1]], quantiles=[50]),
+        r"quantiles=\[50\], .* 0 and 1 \(did you mean \[0.5\]",
+    ),
 }
 
 

@@ -4,6 +4,7 @@ import copy
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from reference import assert_within
 from samples import assert_same_bits, run_script
@@ -187,6 +188,10 @@ BAD_X = {
     "a number": (3.0, "x must be a mapping of names to numbers, or a vector; got float"),
     "a string": ("abc", "got str"),
     "a table": (np.ones((1, 3)), "got ndarray"),
+    "a frame": (pd.DataFrame(np.ones((1, 3)), columns=list("abc")), "x is a DataFrame.*x.iloc"),
+    "twice": (pd.Series([1.0, 2.0, 3.0], index=["a", "b", "a"]), "x has the column 'a' twice"),
+    "NumPy's NaN": ({"a": 1.0, "b": np.float64(np.nan), "c": 3.0}, r"x\['b'\] is nan; float32"),
+    "NumPy's names": ({np.str_("a"): 1.0, np.str_("z"): 2.0}, r"x has the features \['a', 'z'\]"),
 }
 BAD_Y = {
     OnlineClassifier: [None, np.nan, np.inf, [1], np.ones(2), {}],

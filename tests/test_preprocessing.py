@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import re
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,7 +124,7 @@ def test_with_a_start_or_an_end_a_text_may_be_empty():
     assert ids_of(Tokenizer(end=True).fit([["a"]]), []) == [1]
     assert tokenizer.inverse_transform([[1, 2]]) == [""]
     with_characters = Tokenizer(end=True, max_characters=2).fit(["a"])
-    assert ids_of(with_characters, "") == [[1, 0, 0]]
+    assert ids_of(with_characters, "") == [[1, 0]]
 
 
 # --------------------------------------------------------------------------- splitting
@@ -255,6 +257,33 @@ def test_start_and_end_have_no_characters():
     assert tokenizer.inverse_transform(tokenizer.transform(["aa bb"])) == ["aa bb"]
 
 
+@pytest.mark.parametrize("most", [4, 7, 10**8, 2**62])
+def test_rows_have_room_for_the_longest_word(most):
+    texts = ["a bcde", "fghijk", ""]
+    tokenizer = Tokenizer(max_characters=most, end=True).fit(texts * 2)
+    X, alone = tokenizer.transform(texts), tokenizer.transform(["a a"])[0]
+    width = min(most, 6)
+    assert [x.shape for x in X] == [(3, 1 + width), (2, 1 + width), (1, 1 + width)]
+    assert alone.shape == (3, 2) and (alone[0] == X[0][0, :2]).all() and not X[0][0, 2:].any()
+    assert tokenizer.inverse_transform(X) == [" ".join(text.split()) for text in texts]
+    assert tokenizer.inverse_transform([alone]) == ["a a"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "k"),
+    [(["a b c d e"] * 4 + ["x" * 40], 4), ([["y" * 50, *("abc" * 5)]], 0), (["a b"] * 20 + ["z" * 30], 20)],
+)
+def test_a_word_that_all_rows_would_have_room_for(texts, k, monkeypatch):
+    monkeypatch.setattr("fastrnn.preprocessing.tokenizer.FREE_ROOM", 100)
+    tokenizer = Tokenizer(max_characters=10**6).fit(["a b"])
+    match = rf"X\[{k}\] has a word of \d0 characters, .*lower max_characters \(now 1000000\) to (\d+)"
+    with pytest.raises(ValueError, match=match) as error:
+        tokenizer.transform(texts)
+    most = int(re.search(match, str(error.value)).group(1))
+    Tokenizer(max_characters=most).fit(["a b"]).transform(texts)
+    tokenizer.transform(["x" * 5000])  # which fills its room
+
+
 # -------------------------------------------------------------------------- way back
 
 
@@ -350,22 +379,26 @@ def test_what_the_caller_passes_stays_as_it_is():
 # ------------------------------------------------------------------------------- errors
 
 BAD_X = {
-    "one_text": ("abc", r"X is str.*pass \[text\]"),
-    "bytes": (b"abc", "X is bytes.*list"),
-    "mapping": ({"a": 1}, "X is dict.*list"),
-    "set": ({"a"}, "X is set.*list"),
-    "nothing": (None, "X is NoneType.*list"),
-    "generator": ((text for text in TEXTS), "X is generator.*list"),
+    "one_text": ("abc", r"X is one text, 'abc'.*pass \[text\]"),
+    "bytes": (b"abc", "X must be a list.*bytes"),
+    "mapping": ({"a": 1}, r"X must be a list.*dict: pass list\(X.values\(\)\)"),
+    "set": ({"a"}, "X must be a list.*set: it has no order"),
+    "nothing": (None, "X must be a list.*NoneType"),
+    "generator": ((text for text in TEXTS), r"X must be a list.*generator: pass list\(X\)"),
+    "path": (Path("texts.csv"), "Path: read the file first"),
     "frame": (Framed(["text", "label"], shape=(3, 2)), r"X is Framed\(3, 2\).*one column"),
     "column": (np.array([["a"], ["b"]]), r"X is ndarray\(2, 1\).*one column"),
-    "scalar": (np.array("abc"), r"X is ndarray.*pass \[text\]"),
+    "scalar": (np.array("abc"), "X must be a list.*ndarray"),
     "empty": ([], "X is empty.*at least one"),
     "missing": (["a", None], r"X\[1\] is None.*str"),
     "nan": (["a", "b", np.nan], r"X\[2\] is nan.*str"),
-    "number": ([1, "a"], r"X\[0\] is 1.*str"),
+    "number": ([1, "a"], r"X\[0\] is 1, but must be a str.*embedding_dim.*str\(number\)"),
+    "numbers": (np.arange(3), r"X\[0\] is 0, but must be a str.*embedding_dim"),
+    "floats": ([[0.5, 1.5]], r"X\[0\] is \[0.5, 1.5\], but must be a str.*embedding_dim"),
+    "word_and_number": ([("a", 1)], r"X\[0\] is \('a', 1\), but must be a str.*str\(number\)"),
     "encoded": (["a", b"b"], r"X\[1\] is b'b'.*convert"),
     "ids": ([["a"], [1, 2]], r"X\[1\] is \[1, 2\].*str"),
-    "array_of_ids": ([["a"], np.array([1])], r"X\[1\] is array\(\[1\]\).*str"),
+    "array_of_ids": ([["a"], np.array([1])], r"X\[1\] is \[1\], but must be a str.*embedding_dim"),
     "split_and_not": (["a b", "c", ["d", "e"]], r"X\[2\] is \['d', 'e'\], but X\[0\] is 'a b'.*all"),
     "not_split": ([["d", "e"], "a b"], r"X\[1\] is 'a b', but X\[0\] is \['d', 'e'\].*all"),
     "empty_text": (["a", "", "b"], r"X\[1\] has no token, it is ''.*leave it out.*start=True"),
@@ -396,6 +429,8 @@ BAD_OPTIONS = {
     "lowercase": ("yes", "lowercase.*'yes'"),
     "strip_accents": ("latin", "strip_accents.*'latin'"),
     "token_pattern": (None, "token_pattern.*None"),
+    "token_pattern ": ("(", r"token_pattern='\(' is no regular expression"),
+    "token_pattern  ": ("(a)(b)", "token_pattern=.* is no regular expression.*capturing group"),
     "min_count": (0, "min_count.*0"),
     "max_tokens": (1, r"max_tokens=1 has room for \['<unknown>'\] only; raise it"),
     "start": (None, "start.*None"),
@@ -408,7 +443,7 @@ BAD_OPTIONS = {
 def test_bad_options(name):
     value, match = BAD_OPTIONS[name]
     with pytest.raises(ValueError, match=match):
-        Tokenizer(**{name: value}).fit(TEXTS)
+        Tokenizer(**{name.strip(): value}).fit(TEXTS)
 
 
 def test_max_tokens_must_leave_room_beside_start_and_end():
@@ -444,6 +479,9 @@ def test_before_fit(method):
         ([[1], [0.5]], r"sequences\[1\] is float64 of shape \(1,\), not integers"),
         (["ab"], r"sequences\[0\] is <U2"),
         ([np.ones((2, 3), int)], r"sequences\[0\] is int64 of shape \(2, 3\)"),
+        (3, "sequences must be a list of integer arrays; got int"),
+        (None, "got NoneType"),
+        ({0: [1]}, r"got dict: pass list\(sequences.values\(\)\)"),
     ],
 )
 def test_bad_ids(sequences, match):

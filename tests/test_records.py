@@ -1,6 +1,7 @@
 """Checkpoints, and fits that go on from them to the same bits."""
 
 import copy
+import errno
 import os
 import pickle
 
@@ -253,13 +254,49 @@ def test_a_checkpoint_can_be_copied_and_pickled(path):
         assert (again.path, again.every) == (path, 2)
 
 
-def test_a_checkpoint_that_cannot_be_written(path):
-    X, y = labelled(30)
+def test_a_checkpoint_that_can_have_no_place(path):
     with pytest.raises(FileNotFoundError, match="there is no folder for .*nowhere/run: make it first"):
         Checkpoint(path / "nowhere" / "run")
-    model = SequenceClassifier(**SMALL, callbacks=[Checkpoint(path.parent)])
-    assert_refused(model, lambda: model.fit(X, y), "", OSError)
-    assert os.listdir(path.parent) == []
+    with pytest.raises(IsADirectoryError, match="is a folder: name a file in it"):
+        Checkpoint(path.parent)
+
+
+def test_checkpoints_whose_folder_is_gone_for_a_while(path):
+    X, y = labelled(30)
+    folder = path.parent / "folder"
+    folder.mkdir()
+
+    def move(progress):
+        if progress.epoch in (1, 3):
+            folder.rename(path) if folder.exists() else path.rename(folder)
+
+    model = SequenceClassifier(**SMALL, callbacks=[Checkpoint(folder / "run"), move])
+    with pytest.warns(RuntimeWarning, match=r"epoch 2 cannot be written to .*run.*No such file.*goes on") as caught:
+        model.fit(X, y)
+    assert len(caught) == 1  # not of epoch 3 again
+    assert_same_run(fastrnn.load(folder / "run"), model)
+    assert_same_run(SequenceClassifier(**SMALL).fit(X, y), model)
+    assert os.listdir(folder) == ["run"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO])
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_checkpoints_on_a_disk_that_fails(path, monkeypatch, number, function):
+    X, y = labelled(30)
+    model = SequenceClassifier(**SMALL, callbacks=[Checkpoint(path), stopping(1)]).fit(X, y)
+    before = path.read_bytes()
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, function, refuse)
+    again = SequenceClassifier(**SMALL, callbacks=[Checkpoint(path)])
+    with pytest.warns(RuntimeWarning, match=os.strerror(number)) as caught:
+        again.fit(X, y)
+    assert len(caught) == 1 and again.n_iter_ == SMALL["max_iter"]
+    assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
+    with pytest.raises(OSError, match=os.strerror(number)):  # to save is what `save` is for
+        fastrnn.save(model, path)
 
 
 def test_numpy_scalars_are_the_parameters_they_stand_for(path):

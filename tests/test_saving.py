@@ -1,12 +1,15 @@
 """Models saved and loaded: of every kind, with every parameter and attribute, and never from a bad file."""
 
+import datetime
 import json
 import pickle
+import uuid
 
 import numpy as np
 import pytest
 from mutations import SPARE, answers, make_files, mutated, outcome, put_together, taken_apart
 from samples import KINDS, assert_same_bits, data_for, labelled, make_estimator, ragged, run_script, tokens
+from series import forecaster
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -14,6 +17,8 @@ from sklearn.pipeline import make_pipeline
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger, StorageError
 from fastrnn.preprocessing import Tokenizer
+
+pd = pytest.importorskip("pandas")
 
 SMALL = {"hidden_size": 6, "max_iter": 2, "random_state": 0}
 PRIVATE = {"_trainer", "network_"}
@@ -135,6 +140,78 @@ def test_training_goes_on(path):
     assert loaded.loss_curve_[0] < model.loss_curve_[0]
     with pytest.raises(ValueError, match="the network to go on with has hidden_size=6"):
         loaded.set_params(hidden_size=7).fit(X, y)
+
+
+# ------------------------------------------------------------------------------------- names and ids of series
+
+LABELLED = {
+    "tuples": [("a", "x"), ("a", 1)], "deep tuples": [(("a", 1), "c"), ((), "b")], "text": ["a", "ä"],
+    "numbers": [3, -1], "numpy": [np.int64(3), np.int64(4)], "floats": [0.5, np.inf], "truth": [True, False],
+    "nothing": [None, "a"], "mixed": [1, "1"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("container", ["columns", "names", "ids"])
+@pytest.mark.parametrize("labels", LABELLED.values(), ids=LABELLED)
+def test_names_and_ids_come_back_as_they_were(labels, container, path):
+    if container == "ids" and None in labels:
+        return  # there is no series of no name
+    y = series_named(labels, container)
+    model = forecaster().fit(y)
+    loaded = again(model, path)
+    for start in (60, 64):
+        expected, found = model.predict(), loaded.predict()
+        assert_same_forecast(expected, found)
+        if not isinstance(labels[0], np.generic):  # which are Python's numbers then
+            assert repr(names_of(found, container)) == repr(names_of(expected, container))
+        assert names_of(found, container) == names_of(y, container)
+        for of in (model, loaded):
+            of.update(series_named(labels, container, start, 4))
+
+
+@pytest.mark.parametrize(
+    "label",
+    [pd.Timestamp("2020"), datetime.date(2020, 1, 1), uuid.UUID(int=3), pd.Period("2020"), pd.Interval(0, 1), b"a",
+     np.datetime64("2020-01-01T00", "ns"), 1j, pd.Timedelta("1D"), frozenset("a")],
+    ids=lambda label: type(label).__name__,
+)  # fmt: skip
+def test_other_names_and_ids_are_refused_by_save_alone(label, path):
+    for container in ("columns", "names", "ids"):
+        y = series_named(objects([label, "b"]), container)
+        model = forecaster().fit(y)
+        assert list(names_of(model.predict(), container)) == list(names_of(y, container))
+        what = r"form.(columns|ids).0 is .*, a \w+ that no file can hold: set another, such as text or a number"
+        with pytest.raises(StorageError, match=what):
+            fastrnn.save(model, path)
+        assert not path.exists()
+
+
+def objects(items):
+    array = np.empty(len(items), object)
+    array[:] = items
+    return pd.Index(array, tupleize_cols=False)
+
+
+def series_named(labels, container, start=0, n=60):
+    """Two series, or channels, of these names."""
+    times, steps = pd.date_range("2020-01-01", periods=100)[start : start + n], np.arange(start, start + n)
+    parts = [50.0 + (steps + 3 * k) % 7 for k in range(2)]
+    if container == "columns":
+        return pd.DataFrame(np.column_stack(parts), times, objects([*labels]))
+    if container == "names":
+        return [pd.Series(part, times, name=label) for part, label in zip(parts, labels, strict=True)]
+    ids = objects([label for label in labels for _ in range(n)])
+    return pd.DataFrame({"unique_id": ids, "ds": times.append(times), "y": np.concatenate(parts)})
+
+
+def names_of(y, container):
+    if container == "names":
+        return [x.name for x in y]
+    return list(y.columns) if container == "columns" else list(dict.fromkeys(y["unique_id"]))
+
+
+def assert_same_forecast(a, b):
+    assert all(x.equals(y) for x, y in (zip(a, b, strict=True) if isinstance(a, list) else [(a, b)]))
 
 
 # ------------------------------------------------------------------------------------- tokenizers and pipelines
@@ -278,6 +355,8 @@ def of_shape(**values):
         ("forecaster", lambda m, p: m["fitted"]["_history"]["form"].update(n_series=3), "form.n_series"),
         ("forecaster_of_frames", lambda m, p: m["fitted"]["_history"]["form"].update(step="x"), "form.step"),
         ("forecaster_of_frames", lambda m, p: m["fitted"]["_history"]["form"].update(ids=["u"]), "form.ids"),
+        ("forecaster_of_frames", lambda m, p: m["fitted"]["_history"]["form"].update(offset="sys"), "damaged"),
+        ("forecaster_of_frames", lambda m, p: m["fitted"]["_history"]["form"].update(offset=3), "form.offset"),
         ("tokenizer", lambda m, p: m.update(vocabulary=["a", "a"]), "vocabulary"),
         ("tokenizer", lambda m, p: m.update(vocabulary=[]), "vocabulary"),
         ("tokenizer", lambda m, p: m["parameters"].update(token_pattern="("), "damaged"),

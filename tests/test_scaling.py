@@ -42,6 +42,18 @@ def test_by_sequence_each_is_scaled_by_itself(method):
         scaler.inverse_transform(X)
 
 
+@every_method
+@pytest.mark.parametrize("by", ["channel", "sequence"])
+def test_no_unit_is_too_small_or_too_large(method, by):
+    expected = SequenceScaler(method=method, by=by).fit_transform(X)
+    for unit in (1e-300, 1e-170, 1e200, 1e305, 2.0**-200):
+        scaler = SequenceScaler(method=method, by=by)
+        found = scaler.fit_transform([x * [unit, 1] for x in X])
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+            assert unit != 2.0**-200 or (a == b).all()
+
+
 def test_what_comes_back_has_the_form_of_x():
     cube = np.random.default_rng(0).standard_normal((4, 5, 2))
     assert SequenceScaler().fit_transform(cube).shape == (4, 5, 2)

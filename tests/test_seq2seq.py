@@ -158,6 +158,19 @@ def _score(model, x, tokens):
     return log_probabilities(model, [x], [tokens])[0].mean()
 
 
+@pytest.mark.parametrize("kind", OF_TOKENS)
+def test_a_beam_wider_than_there_are_sequences(kind):
+    X, y = data_for(kind, 40)
+    model = make_estimator(kind, max_iter=2, max_length=2).fit(X, [target[:2] for target in y])
+    n = model.n_target_tokens_
+    expected, scores = model._decoded(X, 1 + n + n * n)
+    for width in (n**3, 10**12):
+        found, others = model._decoded(X, width)
+        assert_same_bits(others, scores)
+        for a, b in zip(found, expected, strict=True):
+            assert_same_bits(a, b)
+
+
 @pytest.mark.parametrize("beam_width", [1, 3])
 def test_nothing_is_longer_than_max_length(beam_width):
     X, y = data_for("translator")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from samples import assert_same_bits, ragged
 
+from fastrnn import sequences as sequences_module
 from fastrnn.sequences import Packing, as_sequences, count_shards, regular_packing
 
 LISTS = [[[1, 2], [3, 4], [5, 6]], [[7, 8]], [[9, 10], [11, 12]]]
@@ -204,6 +205,39 @@ def test_a_regular_packing_by_brute_force(T, B, n_shards):
     assert packing.is_regular and not Packing([T] * B, n_shards).is_regular
     assert (packing.places == np.arange(T * B) % B).all()
     assert (packing.steps == np.arange(T * B) // B).all()
+
+
+def bytes_kept():
+    """Of all arrays that kept packings hold, each counted once."""
+    values = [value for packing in sequences_module._kept.values() for value in vars(packing).values()]
+    arrays = [a for value in values for a in (value if isinstance(value, tuple) else (value,))]
+    owners = {id(a if a.base is None else a.base): a if a.base is None else a.base for a in arrays if np.ndim(a)}
+    return sum(array.nbytes for array in owners.values())
+
+
+SHAPES = {
+    "long": [(10**6 + k, 1, 1) for k in range(16)],
+    "one_too_long_to_keep": [(5, 3, 1), (10**7, 1, 1), (5, 3, 1)],
+    "growing": [(k, 1, 1) for k in range(1000, 60_000, 1000)],
+    "wide": [(1, 100_000 + k, 2) for k in range(12)],
+    "of_many_shards": [(200, 300 + k, 300) for k in range(40)],
+    "many": [(1 + k % 97, 1 + k % 11, 1) for k in range(1500)],
+}
+
+
+@pytest.mark.parametrize("shapes", SHAPES.values(), ids=SHAPES)
+def test_regular_packings_are_kept_while_they_are_small(shapes):
+    for shape in shapes:
+        packing = regular_packing(*shape)
+        assert packing.by_sequence[0].size == packing.padded_rows.size == packing.n_rows
+        assert regular_packing(*shape) is packing or packing.most_bytes > sequences_module.KEPT_BYTES
+        del packing
+    assert bytes_kept() <= sequences_module.KEPT_BYTES == 2**25
+    assert len(sequences_module._kept) <= sequences_module.KEPT
+    usual = regular_packing(60, 32, 2)
+    for k in range(30):
+        regular_packing(100 + k, 1, 1)
+        assert regular_packing(60, 32, 2) is usual  # what is asked for stays
 
 
 def check_packing(packing, lengths, n_shards):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 
 import numpy as np
 import pytest
@@ -57,7 +58,8 @@ def test_a_tree_comes_back_with_every_type(path):
 
 def test_what_numpy_makes_of_values_comes_back_as_pythons(path):
     tree = [np.float32(0.1), np.int64(3), np.str_("a"), np.bool_(True), (1, 2)]
-    assert_same([float(np.float32(0.1)), 3, "a", True, [1, 2]], written(path, tree))
+    assert_same([float(np.float32(0.1)), 3, "a", True, (1, 2)], written(path, tree))
+    assert_same([1, [2], (("a", 3), "b"), {("c", 4): 0.5}], written(path, (1, [2], (("a", 3), "b"), {("c", 4): 0.5})))
     swapped = {"order": np.arange(3).astype(">i4"), "strided": np.arange(6)[::2], "text": np.array(["a"], ">U1")}
     for name, value in written(path, swapped).items():
         assert value.dtype.isnative and np.array_equal(value, swapped[name])
@@ -207,3 +209,85 @@ def test_a_file_descriptor_is_no_path():
     with pytest.raises(TypeError):
         fastrnn.load(True)
     print(end="")  # standard output is still open
+
+
+# ------------------------------------------------------------------------------------- modes
+
+posix = pytest.mark.skipif(os.name != "posix", reason="files have no modes on this system")
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@posix
+@pytest.mark.parametrize("given", [0o600, 0o640, 0o664, 0o444, 0o755])
+def test_a_file_keeps_its_mode(path, given):
+    storage.write(path, [1])
+    path.chmod(given)
+    assert written(path, [2]) == [2] and mode(path) == given
+
+
+@posix
+@pytest.mark.parametrize(("mask", "expected"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_has_the_mode_of_any_new_file(path, mask, expected):
+    before = os.umask(mask)
+    try:
+        storage.write(path, [1])
+    finally:
+        os.umask(before)
+    assert mode(path) == expected
+
+
+@posix
+def test_an_unfinished_file_is_nobody_elses(path):
+    with storage.replacing(path) as unfinished:
+        assert mode(unfinished) == 0o600
+    assert path.exists() and mode(path) == 0o666 & ~_umask()
+
+
+def _umask():
+    os.umask(mask := os.umask(0))
+    return mask
+
+
+@posix
+def test_a_link_stays_one(path):
+    path.symlink_to(path.with_name("target"))
+    for k in range(2):
+        assert written(path, [k]) == [k]
+        assert path.is_symlink() and sorted(os.listdir(path.parent)) == ["target", path.name]
+        path.with_name("target").chmod(0o640)
+    assert mode(path) == 0o640
+
+
+@posix
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root may give files away")
+def test_a_file_stays_whose_it_was(path):
+    storage.write(path, [1])
+    os.chown(path, 12345, 54321)
+    path.chmod(0o660)
+    storage.write(path, [2])
+    assert (os.stat(path).st_uid, os.stat(path).st_gid, mode(path)) == (12345, 54321, 0o660)
+
+
+@posix
+def test_what_is_no_file_is_not_replaced(path):
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with storage.replacing(path) as name, open(name, "wb") as file:
+            file.write(b"through")
+        assert os.read(reader, 99) == b"through" and stat.S_ISFIFO(os.stat(path).st_mode)
+    finally:
+        os.close(reader)
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_system_without_modes(path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    for name in ("chmod", "chown"):
+        monkeypatch.setattr(os, name, refuse, raising=False)
+    assert written(path, [1]) == [1] and written(path, [2]) == [2]

@@ -81,6 +81,28 @@ def test_words_that_are_new_are_known_by_their_characters():
     assert model.predict([["zza", "zzo"]])[0].tolist() == ["A", "O"]
 
 
+def test_room_for_characters_changes_nothing():
+    texts = [["one", "three"], ["eleven", "a", "one"], ["one", "three", "a"]] * 4
+    y = [["x" if len(word) > 3 else "y" for word in text] for text in texts]
+    options = {"embedding_dim": 4, "character_embedding_dim": 3, "character_hidden_size": 4, "bidirectional": False}
+    tagger = learner(**options, max_iter=2)
+    models = [make_pipeline(Tokenizer(max_characters=n), tagger).fit(texts, y) for n in (10, 10**8)]
+    for asked in (texts, [["a"]], [["extraordinary", "eleven"], ["b"]]):
+        found = [model.predict_proba([[w[:10] for w in words] for words in asked]) for model in models]
+        for one, other in zip(*found, strict=True):
+            assert_same_bits(one, other)
+    # What several calls made can be read together, wide or narrow, and as a stream.
+    tokenizer, tagger = models[1]
+    rows = [tokenizer.transform([text])[0] for text in (["a"], ["eleven", "one"], ["three"])]
+    together = tagger.predict_proba(rows)
+    for row, expected in zip(rows, together, strict=True):
+        assert_same_bits(tagger.predict_proba([row])[0], expected)
+        stream = tagger.stream()
+        for step in row:
+            said = stream.step(step)
+        assert_same_bits(said, expected[-1])
+
+
 # ------------------------------------------------------------------------------- labels
 
 

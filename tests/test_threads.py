@@ -2,15 +2,22 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 
 import joblib
 import numba
+import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
 from joblib._parallel_backends import SequentialBackend
+from numba import njit
+from numba.core.compiler_lock import global_compiler_lock
+from threadpoolctl import threadpool_info
 
+from benchmarks import interrupts
 from fastrnn import threads
+from fastrnn.kernels import parallel
 
 ALL = numba.config.NUMBA_NUM_THREADS
 LARGE = threads.SMALL + 1
@@ -19,7 +26,7 @@ TWO_THREADS = pytest.mark.skipif(ALL < 2, reason="numba may start one thread onl
 
 def run(work=LARGE):
     """What `threads.run` chose, and the number of threads it had."""
-    return threads.run(work, lambda: ("parallel", numba.get_num_threads()), lambda: ("serial", 1))
+    return threads.run(work, lambda n_threads: ("parallel", n_threads), lambda: ("serial", 1))
 
 
 # ------------------------------------------------------------------------------ resolve
@@ -103,20 +110,25 @@ def test_only_large_work_is_shared():
         assert run() == ("parallel", 2)
 
 
+@njit(nogil=True)
+def note_thread(seen, task):
+    seen[task] = numba.get_thread_id()
+
+
 @TWO_THREADS
 def test_the_number_of_threads_is_never_raised_and_always_restored():
+    seen = np.empty(64, np.int64)
     for before in (1, 2):
         numba.set_num_threads(before)
         try:
-            run()
-            assert numba.get_num_threads() == before
-            with threads.limit(2):
-                assert run()[1] <= before
-            with pytest.raises(KeyError):
-                threads.run(LARGE, lambda: {}["no"], lambda: {}["no"])
-            assert numba.get_num_threads() == before
+            for n in (1, 2):
+                parallel.run_tasks(note_thread, 64, (seen,), n)
+                assert set(seen) <= set(range(min(n, before)))
+                assert numba.get_num_threads() == before
         finally:
             numba.set_num_threads(ALL)
+    with pytest.raises(KeyError):
+        threads.run(LARGE, lambda n_threads: {}["no"], lambda: {}["no"])
     assert run() == ("parallel", ALL)  # the turn was given back
 
 
@@ -124,7 +136,7 @@ def test_the_number_of_threads_is_never_raised_and_always_restored():
 def test_one_thread_at_a_time_gets_a_parallel_loop():
     inside, over = threading.Event(), threading.Event()
 
-    def long():
+    def long(n_threads):
         inside.set()
         assert over.wait(30)
         return "parallel"
@@ -142,7 +154,62 @@ def test_one_thread_at_a_time_gets_a_parallel_loop():
 
 @TWO_THREADS
 def test_a_loop_within_a_loop_is_serial():
-    assert threads.run(LARGE, run, lambda: None) == ("serial", 1)
+    assert threads.run(LARGE, lambda n_threads: run(), lambda: None) == ("serial", 1)
+
+
+@TWO_THREADS
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system")
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a thread may be interrupted at its start
+def test_whatever_a_handler_of_signals_interrupts_is_given_back():
+    assert interrupts.main(["--n", "300"]) == 0
+
+
+def test_a_turn_whose_holder_was_never_told_to_give_it_back_is_free():
+    lost = threading.Lock()
+    threads._line[lost] = None
+    assert run()[0] == ("parallel" if ALL > 1 else "serial")
+    assert lost not in threads._line
+
+
+def test_blas_has_one_thread_within_and_all_after():
+    def count():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before = count()
+    assert set(threads.with_one_in_blas(count)) <= {1}
+    with pytest.raises(KeyError):
+        threads.with_one_in_blas(lambda: {}["no"])
+    assert count() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("has_waited", [True, False])
+def test_a_child_can_compile_though_another_thread_did_when_it_was_forked(monkeypatch, has_waited):
+    """Also where the parent's patience was at its end."""
+    monkeypatch.setattr(threads, "PATIENCE", 60 if has_waited else 0.01)
+    inside, over = threading.Event(), threading.Event()
+
+    def compile_for_long():
+        with global_compiler_lock:
+            inside.set()
+            over.wait(0.5 if has_waited else 30)
+
+    other = threading.Thread(target=compile_for_long)
+    other.start()
+    assert inside.wait(30)
+    number = os.fork()
+    if number == 0:
+        signal.alarm(20)  # it would wait for ever
+        global_compiler_lock.acquire()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 0
+    over.set()
+    other.join()
+    with global_compiler_lock:
+        pass
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -159,5 +226,5 @@ def test_a_forked_child_runs_serially():
 
     assert child(is_serial) == 0
     # Also when the parent was within a loop, whose turn nobody in the child will give back.
-    assert threads.run(LARGE, lambda: child(is_serial), lambda: child(is_serial)) == 0
+    assert threads.run(LARGE, lambda n_threads: child(is_serial), lambda: child(is_serial)) == 0
     assert threads.available(LARGE) == ALL  # the parent is as before

@@ -1,6 +1,10 @@
 """The loop: batches, schedules, stopping, what is kept when something goes wrong."""
 
 import copy
+import re
+import sys
+import warnings
+from functools import partial
 from math import cos, pi
 
 import numpy as np
@@ -8,7 +12,8 @@ import pytest
 from samples import assert_same_bits, labelled, ragged
 from sklearn.exceptions import ConvergenceWarning
 
-from fastrnn import SequenceClassifier, SequenceRegressor
+from fastrnn import SequenceClassifier, SequenceRegressor, records, training
+from fastrnn.base import estimator
 from fastrnn.training import (
     BUCKET,
     BUCKETS,
@@ -265,6 +270,65 @@ def test_an_interrupt_restores_the_best_weights():
     assert_same_bits(toy.theta, after[0])
 
 
+def interrupted(call, files, line):
+    """Call, with a KeyboardInterrupt before a line, counted as they are run, of these files; whether it was reached."""
+    n_lines = 0
+
+    def trace(frame, event, _):
+        nonlocal n_lines
+        if event == "line":
+            n_lines += 1
+            if n_lines == line:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, event, arg: trace if frame.f_code.co_filename in files else None)
+    try:
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            call()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return n_lines >= line
+
+
+def test_an_interrupt_at_any_line_leaves_a_score_for_each_loss():
+    def fit(line):
+        toy, scores, after = Toy(), iter([0.1, 0.3, 0.2]), []
+        trainer = Trainer(
+            toy, SETTINGS._replace(max_iter=3, batch_size=5, n_iter_no_change=9), np.random.RandomState(0)
+        )
+        given = np.ones(10, int), lambda: next(scores), [lambda _: after.append(toy.theta.copy())]
+        is_over = not interrupted(partial(trainer.fit, toy, *given), {training.__file__}, line)
+        return is_over, trainer.history, toy.theta, after
+
+    for line in range(1, 10_000):
+        is_over, history, theta, after = fit(line)
+        assert len(history.losses) == len(history.scores) == history.n_epochs
+        if is_over:
+            break
+    assert line > 100 and history.n_epochs == 3
+    assert_same_bits(theta, after[1])
+
+
+def test_an_interrupt_of_a_fit_at_any_line_leaves_a_model_or_none():
+    X, y = labelled(30)
+    files = {module.__file__ for module in (training, estimator, records)}
+    n_models = 0
+    for line in [*range(1, 1500, 41), 10**9]:
+        clf = SequenceClassifier(hidden_size=3, max_iter=3, early_stopping=True, n_iter_no_change=9, random_state=0)
+        interrupted(partial(clf.fit, X, y), files, line)
+        if hasattr(clf, "network_"):
+            n_models += 1
+            assert clf.n_iter_ == len(clf.loss_curve_) == len(clf.validation_scores_)
+            assert np.isfinite(clf.predict_proba(X)).all()
+        else:
+            assert vars(clf).keys() == vars(SequenceClassifier()).keys()
+    assert n_models > 10 and clf.n_iter_ == 3
+
+
 # ------------------------------------------------------------------------------ divergence
 
 
@@ -279,6 +343,30 @@ def test_divergence_says_what_to_lower():
             reg.fit(X, y)
         assert "epoch" in str(error.value)
         assert not hasattr(reg, "network_") and not hasattr(reg, "loss_curve_")
+
+
+@pytest.mark.parametrize(
+    ("solver", "alpha", "rate", "clip_norm"),
+    [("adamw", 500.0, 5e-3, 1.0), ("adamw", 1e30, 1.0, None), ("sgd", 1e6, 5e-3, None), ("sgd", 80.0, 1.0, None),
+     ("sgd", 1e60, 5e-3, 1.0), ("adam", 1e60, 5e-3, 1.0), ("rmsprop", 1e300, 1.0, None), ("lbfgs", 1e60, 5e-3, 1.0)],
+)  # fmt: skip
+def test_divergence_by_weight_decay_names_alpha(solver, alpha, rate, clip_norm):
+    X, y = labelled(20)
+    options = {"solver": solver, "learning_rate_init": rate, "clip_norm": clip_norm, "random_state": 0}
+    clf = SequenceClassifier(**options, alpha=alpha, hidden_size=5, max_iter=400, learning_rate="constant")
+    with pytest.raises(DivergenceError, match=f": lower alpha \\(now {re.escape(str(alpha))}\\)"):
+        clf.fit(X, y)
+    clf.set_params(alpha=min(1 / rate, 20) / 20, max_iter=2).fit(X, y)
+
+
+def test_divergence_beside_weight_decay_does_not_name_alpha():
+    X, y = labelled(20)
+    for solver, alpha in (("sgd", 1e-35), ("adamw", 1e-35), ("adam", 1e-3)):
+        options = {"solver": solver, "alpha": alpha, "learning_rate_init": 1e30, "clip_norm": None}
+        clf = SequenceClassifier(**options, cell="rnn", nonlinearity="relu", hidden_size=5, random_state=0)
+        with pytest.raises(DivergenceError) as error:
+            clf.fit(X, y)
+        assert "alpha" not in str(error.value)
 
 
 def test_divergence_in_the_last_step_does_not_pass():

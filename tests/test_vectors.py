@@ -22,10 +22,9 @@ from fastrnn.kernels.vectors import (
 
 DTYPES = ["float32", "float64"]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
-TEST_OPTIONS = {**OPTIONS, "cache": False}
 
 
-@njit(**TEST_OPTIONS)
+@njit(**OPTIONS)
 def arithmetic(out, a, b):
     for i in range(0, a.size, lanes(a)):
         x, y = load(a, i), load(b, i)
@@ -62,7 +61,7 @@ def test_arithmetic_is_numpys(dtype):
         assert (np.signbit(actual) == np.signbit(expected))[numbers].all(), k
 
 
-@njit(**TEST_OPTIONS)
+@njit(**OPTIONS)
 def copy_some(out, target, source, start, n):
     store(out, 0, load_some(source, start, n))
     store_some(out, target, load(source, start), n)

@@ -2,6 +2,8 @@
 
 from fastrnn.base.estimator import Problem, SequenceEstimator
 from fastrnn.base.features import FeatureExtractor
-from fastrnn.base.inputs import COUNT, SHARED_CONSTRAINTS, check_finite
+from fastrnn.base.inputs import COUNT, SHARED_CONSTRAINTS, check_counts, check_finite
 
-__all__ = ["COUNT", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator", "check_finite"]
+__all__ = [
+    "COUNT", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator", "check_counts", "check_finite"
+]  # fmt: skip

@@ -22,6 +22,7 @@ from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
 from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs, tell
+from fastrnn.wording import shown
 
 
 @dataclass
@@ -95,6 +96,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             self._prepare_network(problem, goes_on, rng)
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
+            self._trainer.history.epochs.append((loss, None))
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
         return self
@@ -103,7 +105,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _trainer(self):
         """That of the last fit; of a loaded model a new one, with the history there is."""
         trainer = Trainer(self.network_, self._settings(1), check_random_state(self.random_state))
-        trainer.history = History(self.loss_curve_, self.validation_scores_ or [])
+        trainer.history = History.of(self.loss_curve_, self.validation_scores_ or [])
         return trainer
 
     @contextmanager
@@ -233,13 +235,30 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
                 f"early_stopping holds out {n_held_out} of {n} sequences and leaves none to train "
                 f"on: lower validation_fraction (now {self.validation_fraction}), or give more"
             )
-        if strata is not None:
-            counts = np.bincount(strata)
-            if counts[counts > 0].min() < 2 or n_held_out < (counts > 0).sum():
-                strata = None
-        seed = rng.randint(2**31)
-        train, held_out = train_test_split(np.arange(n), test_size=n_held_out, random_state=seed, stratify=strata)
-        return np.sort(train), np.sort(held_out)
+        every, seed = np.arange(n), rng.randint(2**31)
+        if strata is None:
+            train, held_out = train_test_split(every, test_size=n_held_out, random_state=seed)
+            return np.sort(train), np.sort(held_out)
+        counts = np.bincount(strata)
+        # Of a class with one sequence none is held out: it is to be learned.
+        several = every[counts[strata] > 1]
+        self._check_held_out(n, n_held_out, several.size, int((counts > 1).sum()))
+        _, held_out = train_test_split(several, test_size=n_held_out, random_state=seed, stratify=strata[several])
+        return np.setdiff1d(every, held_out), np.sort(held_out)
+
+    def _check_held_out(self, n, n_held_out, n_several, n_classes):
+        """Both parts must have room for each class that has several sequences."""
+        fewest, most = max(2, n_classes), n_several - n_classes
+        if fewest <= n_held_out <= most:
+            return
+        advice = "set early_stopping=False, or give more sequences"
+        if fewest <= most:
+            nearest = fewest if n_held_out < fewest else most
+            advice = f"set it to {(nearest - 0.5) / n:.4g}, or early_stopping=False"
+        raise ValueError(
+            f"early_stopping holds out {n_held_out} of {n} sequences, by validation_fraction="
+            f"{self.validation_fraction}; both parts need one of each class that has several ({n_classes}): {advice}"
+        )
 
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""
@@ -265,7 +284,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         """
         check_is_fitted(self, "network_")
         if not isinstance(batch, Integral) or isinstance(batch, bool) or batch < 1:
-            raise ValueError(f"batch must be an integer >= 1; got {batch!r}")
+            raise ValueError(f"batch must be an integer >= 1; got {shown(batch)}")
         if self.network_.encoder.recurrent.n_directions == 2:
             raise ValueError(
                 "this model was fitted with bidirectional=True: it reads each sequence from its end as well, which a "
@@ -276,7 +295,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
                 "this model was fitted with readout='concat', which needs all steps of a sequence; fit with 'last', "
                 "'mean' or 'max'"
             )
-        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams())
+        names = getattr(self, "feature_names_in_", None) if not self._is_panel else None
+        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams(), names)
 
     def _beginning_of_streams(self):
         """How many tokens may come, if the network knows more; and the one before the first."""

@@ -8,8 +8,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from fastrnn.sequences import as_sequences, as_table, is_panel
-from fastrnn.tables import labels, refuse_long
+from fastrnn.base.labels import as_values, refuse_steps
+from fastrnn.columns import check_names
+from fastrnn.lists import check_listed
+from fastrnn.sequences import FREE_ROWS, as_sequences, as_table, check_gaps, is_panel
+from fastrnn.tables import as_numbers, labels, refuse_long
+from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
@@ -31,6 +35,13 @@ SHARED_CONSTRAINTS = {
 }  # fmt: skip
 
 
+def check_counts(estimator):
+    """Truth values are integers to Python, and no numbers of anything."""
+    for name, rule in SHARED_CONSTRAINTS.items():
+        if COUNT in rule and isinstance(value := getattr(estimator, name, None), (bool, np.bool_)):
+            raise ValueError(f"{name} must be an integer >= 1; got {value}")
+
+
 def check_finite(outputs, number_of, name="X"):
     """Each row of the outputs, or each of them, must be finite; `number_of(row)` says whose it is in `name`."""
     finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
@@ -46,6 +57,7 @@ class InputChecks:
 
     def _check_sequences(self, X, *, reset):
         """X as `Sequences`; with `reset` later ones must be like it, else it like the first."""
+        check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
         looks_like_panel = is_panel(X)
         if self.embedding_dim is not None and isinstance(X, (list, tuple)):
             looks_like_panel = False  # token lists that happen to be equally long
@@ -56,6 +68,8 @@ class InputChecks:
             self._refuse_one_sequence(X)
         if looks_like_panel:
             X = as_table(self, X, reset=reset)
+        else:
+            check_names(self, X, reset=reset)
         tokens, dtype, n_features = self.embedding_dim is not None, self.dtype, None
         if not reset:  # parameters may have been set since the fit
             tokens, dtype = self.network_.embedding is not None, self.network_.theta.dtype
@@ -66,8 +80,8 @@ class InputChecks:
             self._check_panel(sequences)
         elif reset:
             self.n_features_in_ = 1 if sequences.values.ndim == 1 else sequences.values.shape[1]
-        if reset and self.embeddings is not None:
-            self._check_embeddings(sequences)
+        if reset and tokens:
+            self._check_table(sequences)
         return sequences
 
     @staticmethod
@@ -104,6 +118,11 @@ class InputChecks:
         """Weights (n,) with the mean 1."""
         if sample_weight is None:
             return np.ones(n)
+        if not isinstance(sample_weight, Real):
+            check_listed(sample_weight, "sample_weight", "a number for each sequence")
+            weights = as_values(sample_weight)
+            refuse_steps(weights, "SequenceTagger without crf takes one for each step", "sample_weight")
+            sample_weight = as_numbers(weights, "sample_weight") if weights.dtype.kind in "OSU" else weights
         weights = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
         return self._normalised(weights)
 
@@ -118,14 +137,20 @@ class InputChecks:
 
     def _class_weights(self, labels):
         """What `class_weight` gives each of the labels (n,), or each row of several (n, K)."""
-        weights = compute_sample_weight(self.class_weight, labels).astype(np.float64)
-        bad = ~(np.isfinite(weights) & (weights >= 0))
-        if bad.any():
-            raise ValueError(
-                f"class_weight gives class {labels[np.argmax(bad)]!r} the weight {weights[np.argmax(bad)]}; weights "
-                "must be finite numbers >= 0"
-            )
-        return weights
+        if not isinstance(self.class_weight, dict):
+            return compute_sample_weight(self.class_weight, labels).astype(np.float64)
+        known = self.classes_.tolist()
+        is_whole = all(label in self.class_weight for label in known)
+        for label, weight in self.class_weight.items():
+            # One of all classes may name more: a fold can be without a rare one.
+            if label not in known and not is_whole:
+                classes = shown(known, 200)
+                raise ValueError(f"class_weight names the class {shown(label)}, but the classes are {classes}")
+            if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+                what = f"class_weight gives class {shown(label)} the weight {shown(weight)}"
+                raise ValueError(f"{what}; weights must be finite numbers >= 0")
+        of_classes = np.array([self.class_weight.get(label, 1.0) for label in known], np.float64)
+        return of_classes[np.searchsorted(self.classes_, labels)]
 
     def _set_scale(self, targets, weights):
         """With what targets (n, K) that are numbers are standardised for training."""
@@ -150,11 +175,13 @@ class InputChecks:
     def _check_same_classes(self, classes):
         """What a later partial_fit is told of classes must be what the first one was."""
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_}; leave classes out")
+            known = shown(self.classes_, 200)
+            raise ValueError(f"classes={shown(classes)} are not those of the first call, {known}; leave classes out")
 
     def _check_parameters(self):
         """What can be said against the parameters before anything is known of the data."""
         self._validate_params()
+        check_counts(self)
         if not all(callable(callback) for callback in self.callbacks or ()):
             raise ValueError(f"callbacks must hold callables, scikit-learn's go to set_callbacks; got {self.callbacks}")
         if self.freeze_embeddings and self.embeddings is None:
@@ -175,8 +202,8 @@ class InputChecks:
         for name, value in self._shape.items():
             if not np.array_equal(getattr(self, name), value):  # lists come back from a file where tuples went
                 raise ValueError(
-                    f"{name}={getattr(self, name)!r}, but the network to go on with has {name}={value!r}: set it "
-                    "back, or fit anew with warm_start=False"
+                    f"{name}={shown(getattr(self, name))}, but the network to go on with has {name}={shown(value)}: "
+                    "set it back, or fit anew with warm_start=False"
                 )
 
     def _check_lengths(self, sequences, expected):
@@ -210,6 +237,17 @@ class InputChecks:
                 f"{limits[min(column, len(limits) - 1)] - 1}: put the Tokenizer first in a Pipeline, so that it gives "
                 "what it does not know the token 0, or fit on data with all tokens first"
             )
+
+    _free_rows = FREE_ROWS
+
+    def _check_table(self, sequences):
+        """The tokens must be such as a table can be made for, or has been given for."""
+        if self.embeddings is not None:
+            self._check_embeddings(sequences)
+        else:
+            check_gaps(sequences, "X", self._free_rows)
+        if sequences.values.ndim == 2:
+            check_gaps(sequences, "X", self._free_rows, column=1)
 
     def _check_embeddings(self, sequences):
         """They must be numbers, embedding_dim for each token of X."""

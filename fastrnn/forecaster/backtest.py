@@ -13,6 +13,7 @@ from fastrnn.forecaster.learning import Learning, check_by_place
 from fastrnn.forecaster.panel import Panel
 from fastrnn.frames import read_series
 from fastrnn.metrics import coverage, mase, mean_quantile_loss, smape
+from fastrnn.wording import shown
 
 AT_ONCE = 2**20
 """Numbers of the past, at most, that are looked at together: 64 MiB with what is made of them, no faster with more."""
@@ -306,7 +307,7 @@ class Judged(Learning):
         known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
         for unknown in (name for name in metrics if not (callable(name) or name in known)):
             names = ", ".join(known)
-            raise ValueError(f"metrics holds {unknown!r}; expected some of {names}, or functions (y_true, y_pred)")
+            raise ValueError(f"metrics holds {shown(unknown)}; expected some of {names}, or functions (y_true, y_pred)")
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)

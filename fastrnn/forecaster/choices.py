@@ -7,6 +7,7 @@ import numpy as np
 
 from fastrnn.forecaster.seasons import find_seasons
 from fastrnn.forecaster.view import Lens
+from fastrnn.frames import is_offset
 from fastrnn.likelihoods import likelihood
 from fastrnn.storage import array, check, expect, integer, strings
 from fastrnn.tables import WITH_INDEX
@@ -138,7 +139,7 @@ def _form(n_series, C):
         "kind": lambda kind: kind in ("array", "list", "series", "frame", "long"), "n_series": n_series,
         "n_channels": C, "is_many": bool, "is_flat": bool, "columns": labels(C, n_series), "ids": labels(n_series),
         "dtype": lambda x: x is None or isinstance(x, str) and x.startswith(("int64", "datetime64[", "period[")),
-        "freq": lambda x: x is None or isinstance(x, str), "step": integer(0, 2**62),
+        "offset": lambda x: x is None or isinstance(x, str) and is_offset(x), "step": integer(0, 2**62),
         "ends": lambda ends: ends is None or array("int64", n_series)(ends),
         "names": lambda names: len(names) == 3 and all(isinstance(name, (str, int)) for name in names),
         "is_timed": bool, "library": lambda name: name in ("", "polars", "pyarrow", *WITH_INDEX),

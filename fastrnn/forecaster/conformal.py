@@ -7,10 +7,19 @@ change: then it is an approximation.
 """
 
 from math import ceil
+from numbers import Real
 
 import numpy as np
 
 from fastrnn.forecaster.view import View
+from fastrnn.wording import meant_as_share, shown
+
+
+def check_coverage(coverage):
+    """It must be a share, between 0 and 1."""
+    if isinstance(coverage, bool) or not isinstance(coverage, Real) or not 0 < coverage < 1:
+        meant = meant_as_share(coverage)
+        raise ValueError(f"coverage={shown(coverage)}; expected a number between 0 and 1{meant}")
 
 
 def scores(points, lens, panel, horizon, n_cutoffs):

@@ -1,6 +1,6 @@
 """Past to future of time series."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS
 from fastrnn.forecaster.backtest import Judged
+from fastrnn.forecaster.conformal import check_coverage
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
 from fastrnn.likelihoods import LIKELIHOODS
@@ -61,7 +62,7 @@ class SequenceForecaster(Judged):
     calendar : bool, default=False
         Read where in the day, week and year each step lies; for series with timestamps.
     missing : {"error", "interpolate"}, default="error"
-        What is done about NaN inside a series.
+        What is done about NaN inside a series, and about rows that its timestamps leave out.
     cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="gru"
         "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
     hidden_size : int, default=64
@@ -342,7 +343,7 @@ class SequenceForecaster(Judged):
         those errors and the one to come are exchangeable.  Cut-offs that overlap, and series that change, make it an
         approximation.
         """
-        check_scalar(coverage, "coverage", Real, min_val=0, max_val=1, include_boundaries="neither")
+        check_coverage(coverage)
         panel, horizon = self._given(horizon, history, past, future, static)
         with self._computing():
             values = self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)

@@ -37,15 +37,18 @@ class Linear:
 
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
-        with threads.one_in_blas():
-            moments = self._moments(view, rows, folds)
-            solutions = [self._solutions(moments, strength) for strength in STRENGTHS]
-            errors = [self._error(moments, found[:FOLDS]) for found in solutions]
+        moments, solutions, errors = threads.with_one_in_blas(lambda: self._candidates(view, rows, folds))
         if min(errors) < moments[1].sum():
             for layer, found in zip((*self._folds, self.whole), solutions[int(np.argmin(errors))], strict=True):
                 layer.parameters["weight"][...] = found.T
                 layer.parameters.changed()
         return self
+
+    def _candidates(self, view, rows, folds):
+        """The moments; and for each strength the weights, and what they miss."""
+        moments = self._moments(view, rows, folds)
+        solutions = [self._solutions(moments, strength) for strength in STRENGTHS]
+        return moments, solutions, [self._error(moments, found[:FOLDS]) for found in solutions]
 
     def _moments(self, view, rows, folds):
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold."""

@@ -134,8 +134,8 @@ def _refined(values, season, k, longest):
     n = changes.shape[1]
     span = season**2 // n if season > 7 else 0  # half a wave more or less over all that there is
     near = np.arange(max(2, season - span), min(longest, season + span) + 1)
-    with threads.one_in_blas():
-        missed = np.array([_missed(changes, m, min((season - 1) // 2, 3)) for m in near])
+    n_waves = min((season - 1) // 2, 3)
+    missed = threads.with_one_in_blas(lambda: np.array([_missed(changes, m, n_waves) for m in near]))
     is_as_good = n / k * np.log(missed / missed.min()) < 4  # chi-squared of one degree of freedom, in 19 cases of 20
     natural = near[is_as_good & np.isin(near, NATURAL)]
     return int(natural[0] if natural.size else near[missed.argmin()])

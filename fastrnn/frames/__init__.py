@@ -5,6 +5,7 @@ pandas is optional, and imported only where one of its objects came in.
 
 from fastrnn.frames.calendar import ADVICE
 from fastrnn.frames.form import Form
+from fastrnn.frames.offsets import is_offset
 from fastrnn.frames.reading import read_covariates, read_series
 
-__all__ = ["ADVICE", "Form", "read_covariates", "read_series"]
+__all__ = ["ADVICE", "Form", "is_offset", "read_covariates", "read_series"]

@@ -1,12 +1,16 @@
-"""Timestamps: as integers and as pandas has them, what clock and calendar show, and how often they come."""
+"""Timestamps: as integers and as pandas has them, how they go on, and what clock and calendar show."""
 
-from itertools import pairwise
+from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.frames.offsets import rebuilt, stride, text_of, told, walked
+
 CYCLES = ("hour_of_day", "day_of_week", "day_of_year")
 DAY = np.timedelta64(1, "D")
-ADVICE = "reindex with asfreq and missing='interpolate'"
+ADVICE = "add the missing rows, or set missing='interpolate'"
+HOLIDAYS = " (or, for holidays, give its index a freq as pandas.offsets.CustomBusinessDay(holidays=...))"
+IRREGULAR = "correct or resample it, or pass the values alone"
 
 
 def has_times(index):
@@ -19,19 +23,182 @@ def stamp_text(stamp):
     return str(stamp).removesuffix(" 00:00:00")
 
 
-def as_index(stamps, dtype):
-    """The pandas Index of timestamps stored as integers."""
+@dataclass(frozen=True)
+class Clock:
+    """Timestamps as integers, and how they go on.
+
+    Those of dates in a time zone whose steps are no fixed lengths of time count local time as it would be if clocks did
+    not change: a midnight that is left out stands for the moment after, as pandas.Series.resample has it, and of two
+    the first is meant.
+
+    Attributes
+    ----------
+    dtype : str
+        As pandas writes it: "int64", a period or datetime64.
+    offset : str, pandas offset or None
+        Of dates, as `told` has it.
+    step : int
+        How far apart timestamps are in units of their dtype; 0 if that varies, as for months.
+    """
+
+    dtype: str
+    offset: str | None = None
+    step: int = 1
+
+    @classmethod
+    def of(cls, dtype, offset):
+        """Of dates that an offset goes through."""
+        import pandas as pd
+
+        length, unit = stride(offset)[0], pd.Timedelta(1, dtype[11:].split("]")[0].split(",")[0])
+        return cls(dtype, told(offset), 0 if length is None else -(-length // unit))
+
+    @property
+    def freq(self):
+        """What people call the frequency; None for integers."""
+        if self.dtype.startswith("period"):
+            return self.dtype[7:-1]
+        return None if self.offset is None else text_of(rebuilt(self.offset))
+
+    @property
+    def naive(self):
+        """The dtype of dates without their time zone."""
+        return self.dtype.split(",")[0].rstrip("]") + "]"
+
+    @property
+    def is_local(self):
+        return "," in self.dtype and stride(rebuilt(self.offset))[1]
+
+    def index(self, stamps):
+        """The pandas Index of timestamps stored as integers."""
+        import pandas as pd
+
+        if self.dtype.startswith("period"):
+            return pd.PeriodIndex.from_ordinals(stamps, freq=pd.api.types.pandas_dtype(self.dtype).freq)
+        if not self.is_local:
+            return pd.DatetimeIndex(stamps, dtype=self.dtype) if self.dtype[0] == "d" else pd.Index(stamps)
+        options = {"ambiguous": np.ones(len(stamps), bool), "nonexistent": "shift_forward"}
+        return pd.DatetimeIndex(self.local(stamps)).tz_localize(pd.api.types.pandas_dtype(self.dtype).tz, **options)
+
+    def integers(self, index):
+        """As timestamps of an Index are stored."""
+        if not has_times(index):
+            return index.to_numpy(np.int64)
+        return (index.tz_localize(None) if self.is_local else index).asi8
+
+    def local(self, stamps):
+        """What clock and calendar show, as datetime64."""
+        if self.is_local:
+            return stamps.view(self.naive)
+        index = self.index(stamps)
+        return (index.to_timestamp() if self.dtype[0] == "p" else index).tz_localize(None).to_numpy()
+
+    def moved(self, stamps, counts):
+        """The timestamps (m,) that are `counts` (m,), or one number of, steps later.
+
+        Raises
+        ------
+        ValueError
+            If pandas has none there.
+        """
+        if self.step:
+            if (np.abs(stamps + np.float64(self.step) * counts) > 2**63 - 2**12).any():
+                raise self._too_far()
+            return stamps + self.step * counts
+        import pandas as pd
+
+        codes, unique = pd.factorize(stamps)
+        low, high = min(np.min(counts), 0), max(np.max(counts), 0)
+        try:
+            found = walked(unique.view(self.naive), rebuilt(self.offset), low, high)
+        except (pd.errors.OutOfBoundsDatetime, OverflowError):
+            raise self._too_far() from None
+        return found.view(np.int64)[counts - low, codes]
+
+    def _too_far(self):
+        return ValueError(f"dates so far ahead are none of {self.dtype}: use another unit (as_unit), or fewer steps")
+
+    def uneven(self, index, starts):
+        """Timestamps as integers, and which of them are not one step after that before.
+
+        Parameters
+        ----------
+        index : Index (S,)
+        starts : array (n,)
+            Rows at which series begin; these are uneven if no step of the frequency ends there.
+
+        Returns
+        -------
+        stamps : ndarray (S,) of int64
+        is_uneven : ndarray (S,) of bool
+        """
+        stamps = self.integers(index)
+        is_uneven = self._uneven(stamps, starts)
+        if self.is_local and is_uneven.any():
+            stamps = self._as_meant(stamps, index, starts, np.flatnonzero(is_uneven))
+            is_uneven = self._uneven(stamps, starts)
+        return stamps, is_uneven
+
+    def _uneven(self, stamps, starts):
+        is_uneven = np.zeros(len(stamps), bool)
+        is_uneven[1:] = self.moved(stamps[:-1], 1) != stamps[1:]
+        is_uneven[starts] = False
+        if self.offset is None:
+            return is_uneven
+        import pandas as pd
+
+        offset, (codes, unique) = rebuilt(self.offset), pd.factorize(stamps[starts])
+        if not self.step or getattr(offset, "weekday", None) is not None:
+            times = pd.DatetimeIndex(unique.view(self.naive))
+            is_uneven[starts] = ~np.fromiter(map(offset.is_on_offset, times), bool, len(times))[codes]
+        return is_uneven
+
+    def places(self, stamps):
+        """The numbers of timestamps (T,), counted in steps from the first; -1 where none ends."""
+        import pandas as pd
+
+        first, last = pd.DatetimeIndex(stamps[[0, -1]].view(self.naive))
+        return pd.date_range(first, last, freq=rebuilt(self.offset)).get_indexer(stamps.view(self.naive))
+
+    def _as_meant(self, stamps, index, starts, rows):
+        """With the local times that clocks left out, where `rows` or their neighbours show the moment after."""
+        rows = np.unique(np.clip(rows[:, np.newaxis] + [-1, 0, 1], 0, len(stamps) - 1))
+        day = DAY // np.timedelta64(1, np.datetime_data(self.local(stamps[:1]).dtype)[0])
+        beside = np.clip(np.where(np.isin(rows, starts), rows + 1, rows - 1), 0, len(stamps) - 1)
+        meant = stamps[rows] // day * day + stamps[beside] % day
+        stamps = stamps.copy()
+        stamps[rows] = np.where(self.index(meant) == index[rows], meant, stamps[rows])
+        return stamps
+
+    def shortest_step(self, end):
+        """Of local time, as timedelta64."""
+        import pandas as pd
+
+        if self.offset is None:
+            return np.diff(self.local(end + self.step * np.arange(9))).min()
+        offset = rebuilt(self.offset)
+        if self.step:
+            return stride(offset)[0].to_timedelta64()
+        # The same after any update: those of business hours vary.
+        start = offset.rollforward(pd.Timestamp("2000-01-03")).to_datetime64()
+        return np.diff(walked(np.array([start]), offset, 0, 8)[:, 0]).min()
+
+
+def zoned(index):
+    """How pandas writes the dtype of timestamps, so that it reads it again; with a "(" if the time zone has no name."""
     import pandas as pd
 
-    if dtype.startswith("period"):
-        return pd.PeriodIndex.from_ordinals(stamps, freq=pd.api.types.pandas_dtype(dtype).freq)
-    return pd.DatetimeIndex(stamps, dtype=dtype) if dtype.startswith("datetime") else pd.Index(stamps)
-
-
-def wall(stamps, dtype):
-    """What clock and calendar show, as datetime64."""
-    index = as_index(stamps, dtype)
-    return (index.to_timestamp() if dtype.startswith("period") else index).tz_localize(None).to_numpy()
+    zone = index.tz if isinstance(index, pd.DatetimeIndex) else None
+    kind, name = type(zone).__name__, str(zone)
+    if zone is None:
+        return str(index.dtype)
+    if type(zone).__module__ == "datetime":
+        name = str(type(zone)(zone.utcoffset(None)))  # one that is called CET has no summer
+    elif kind == "tzutc":
+        name = "UTC"
+    elif kind == "tzfile":
+        name = "dateutil/" + zone._filename.split("zoneinfo/")[-1]
+    return f"datetime64[{index.unit}, {name}]"
 
 
 def cycles(times):
@@ -49,11 +216,3 @@ def cycle_lengths(times):
     """
     groups = [np.unique(times.astype(f"M8[{unit}]"), return_counts=True)[1][1:-1] for unit in "mhDWY"]
     return tuple(dict.fromkeys(n for n in (int(np.median(counts)) for counts in groups if counts.size) if n > 1))
-
-
-def inferred(index):
-    """The frequency of a regular index, or else of a part of it, so that errors can tell what is missing."""
-    edges = [np.arange(n + 1) * len(index) // n for n in (1, 2, 4, 8)]
-    parts = [index[a:b] for some in edges for a, b in pairwise(some) if b - a >= 3]
-    # `infer_freq` itself warns that in pandas 4 it returns something else.
-    return next(filter(None, (type(part)(part, freq="infer").freq for part in parts)), None)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.frames.calendar import CYCLES, DAY, as_index, cycle_lengths, cycles, stamp_text, wall
+from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycle_lengths, cycles, stamp_text
+from fastrnn.frames.offsets import rebuilt
 
 MOST_STEPS = 2**14
 """By which it is told how many of them a day or a year holds."""
@@ -25,12 +26,14 @@ class Form:
         Whether there may be many series, a list or a long DataFrame; whether they have no axis for channels.
     columns, ids : tuple of str or int
         The channels of DataFrames, or the names (or None) of Series; the series of a long DataFrame.
-    dtype, freq : str or None
-        Of the timestamps, as pandas writes them; freq is None for integers, both are for arrays.
+    dtype : str or None
+        Of the timestamps, as pandas writes it; None for arrays.
+    offset : str, pandas offset or None
+        Of dates, how they go on, as `fastrnn.frames.offsets.told` has it.
     step : int
         How far apart timestamps are in units of their dtype; 0 if that varies, as for months.
     ends : ndarray (n_series,) of int64, or None
-        The last timestamps.
+        The last timestamps, as a `Clock` stores them.
     names : tuple of three
         What a table's columns of ids, times and values are called.
     is_timed : bool
@@ -49,7 +52,7 @@ class Form:
     columns: tuple = ()
     ids: tuple = ()
     dtype: str | None = None
-    freq: str | None = None
+    offset: object = None
     step: int = 0
     ends: np.ndarray | None = None
     names: tuple = tables.LONG
@@ -63,16 +66,25 @@ class Form:
             return f"{name} of {self.names[0]} {self.ids[k]!r}"
         return f"{name}[{k}]" if self.is_many else name
 
+    @property
+    def clock(self):
+        return Clock(self.dtype, self.offset, self.step)
+
+    @property
+    def freq(self):
+        """What people call the frequency; None for integers and arrays."""
+        return self.dtype and self.clock.freq
+
     def ahead(self, horizon):
         """The next timestamps of all series, one series after the other: a pandas Index (n_series * horizon,)."""
-        series = np.repeat(np.arange(self.n_series), horizon)
-        return as_index(self._stamps(series, np.tile(np.arange(horizon) + 1, self.n_series)), self.dtype)
+        ends, counts = self.ends.repeat(horizon), np.tile(np.arange(horizon) + 1, self.n_series)
+        return self.clock.index(self.clock.moved(ends, counts))
 
     def extended(self, lengths):
         """The form of the same series `lengths` (n_series,) steps later."""
         if self.ends is None:
             return self
-        return replace(self, ends=self._stamps(np.arange(self.n_series), np.asarray(lengths)))
+        return replace(self, ends=self.clock.moved(self.ends, np.asarray(lengths)))
 
     def follows(self, other, lengths, *, name="y"):
         """Check that series of another form, which have `lengths` (n_series,) steps, go on where these end.
@@ -93,15 +105,23 @@ class Form:
             if mine != its:
                 raise ValueError(f"{name} has {key} {its!r:.80}; expected {mine!r:.80}, as in what it goes on from")
         if self.ends is not None:
-            first = other.extended(1 - np.asarray(lengths))
-            first.check_ends(self.extended(np.ones(self.n_series, int)), name, "begins")
+            # Forwards, for on their way back the 31st and the 29th of a month meet.
+            later, lengths = self.extended(lengths), np.asarray(lengths)
+            if (later._last() != other._last()).any():
+                first = other.extended(1 - lengths)
+                first.check_ends(self.extended(np.ones(self.n_series, int)), name, "begins")
+                other.check_ends(later, name)
 
     def check_ends(self, expected, name, verb="ends"):
         """Check that the last timestamps are those of another form."""
-        mine, its = as_index(self.ends, self.dtype), as_index(expected.ends, expected.dtype)
+        mine, its = self._last(), expected._last()
         if (mine != its).any():
             k = int(np.argmax(mine != its))
             raise ValueError(f"{self.who(name, k)} {verb} at {stamp_text(mine[k])}; expected {stamp_text(its[k])}")
+
+    def _last(self):
+        """The last timestamps, as a pandas Index."""
+        return self.clock.index(self.ends)
 
     def container(self, values, columns=None):
         """Forecasts in the kind of container that the series came in, with the timestamps that come next.
@@ -148,8 +168,9 @@ class Form:
         import pandas as pd
 
         # Of many series that would take longer than all else.
-        if self.freq and self.dtype.startswith("datetime") and not self.is_many:
-            index.freq = self.freq
+        if self.offset is not None and not self.is_many:
+            with suppress(ValueError):  # a midnight that is left out
+                index.freq = rebuilt(self.offset)
         if self.kind == "series" and columns is None:
             return self._native(pd.Series(values[:, 0, 0], index, name=self.columns[k]))
         if self.kind == "frame":
@@ -202,11 +223,10 @@ class Form:
         import pandas as pd
 
         first, lengths = self._first_cycle(), np.asarray(lengths)
-        series = np.repeat(np.arange(self.n_series), lengths)
-        counts = np.arange(series.size) + 1 - np.repeat(np.cumsum(lengths), lengths)
+        counts = np.arange(lengths.sum()) + 1 - np.repeat(np.cumsum(lengths), lengths)
         # Many series share their timestamps.
-        numbers, stamps = pd.factorize(self._stamps(series, counts))
-        angles = 2 * np.pi * cycles(wall(stamps, self.dtype))[:, first:]
+        numbers, stamps = pd.factorize(self.clock.moved(np.repeat(self.ends, lengths), counts))
+        angles = 2 * np.pi * cycles(self.clock.local(stamps))[:, first:]
         return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(angles), -1)[numbers]
 
     @property
@@ -226,24 +246,11 @@ class Form:
             return ()
         k = int(np.argmax(lengths))
         counts = np.arange(1 - min(int(lengths[k]), MOST_STEPS), 1)
-        return cycle_lengths(wall(self._stamps(np.full(counts.size, k), counts), self.dtype))
+        return cycle_lengths(self.clock.local(self.clock.moved(np.full(counts.size, self.ends[k]), counts)))
 
     def _first_cycle(self):
         """Cycles no longer than a step are left out, but for the year."""
         if self.freq is None:
             raise ValueError("calendar=True needs a DatetimeIndex or PeriodIndex (or ds as timestamps)")
-        # The shortest of some steps: those of business days and hours vary.
-        step = np.diff(wall(self._stamps(np.zeros(9, int), np.arange(9)), self.dtype)).min()
+        step = self.clock.shortest_step(self.ends[0])
         return int(step >= DAY) + int(step >= 7 * DAY)
-
-    def _stamps(self, series, counts):
-        """The timestamps `counts` (m,) steps after the ends of `series` (m,), as integers."""
-        if self.step:
-            return self.ends[series] + self.step * counts
-        import pandas as pd
-
-        ends = as_index(self.ends, self.dtype)
-        reach, options = int(np.abs(counts).max()) + 1, {"freq": self.freq, "unit": ends.unit}
-        first = pd.date_range(end=ends.min(), periods=reach, **options)[0]
-        grid = pd.date_range(first, pd.date_range(ends.max(), periods=reach, **options)[-1], **options)
-        return grid.asi8[grid.get_indexer(ends)[series] + counts]

@@ -30,11 +30,14 @@ def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
     y : array, Series or DataFrame of pandas or another library, pyarrow Table or ChunkedArray, or list of them
         One series is an array (T,) or (T, C), a Series, or a DataFrame with a column a channel and times: a
         DatetimeIndex or PeriodIndex, or the column ds.  Many are a list of such, or a DataFrame with the columns
-        unique_id, ds and y.  Timestamps are regular; those of a Series and ds may be consecutive integers.
+        unique_id, ds and y.  Timestamps are regular; those of a Series and ds may be integers.  They go on as the
+        index's own freq does, of the first that has one, or else as the longest series shows; of a time zone in local
+        time, unless its freq is in hours or they show that clocks have changed between them.
     name : str
         What the caller calls y, for messages.
     missing : {"error", "interpolate"}
-        With "interpolate" NaN is filled linearly between its neighbours, and at the ends with the nearest.
+        With "interpolate" NaN, and rows that are left out, are filled linearly between their neighbours, and at the
+        ends with the nearest.
     form : Form, optional
         Of what came before y, for its frequency, which two rows do not tell, and order of unique_id.
     names : tuple of three
@@ -50,8 +53,8 @@ def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
     ------
     ValueError
         If y is none of these or empty, has two columns of one name, its values are no finite numbers, or its
-        timestamps are not sorted, occur twice or have gaps; the message names series and step.  (Objects of which no
-        number can be made are a TypeError.)
+        timestamps are not sorted, occur twice, have gaps or are dates written as integers; the message names series
+        and step.  (Objects of which no number can be made are a TypeError.)
 
     Examples
     --------
@@ -122,10 +125,9 @@ def _read(items, is_many, name, missing, names, before):
     index = indexes[0].append(list(indexes[1:])) if indexes else None
     rows = Rows(form, sequences, index, name)
     if indexes:
-        known = [before.freq] if before else [getattr(index, "freq", None) for index in indexes]
-        rows.read_times(next(filter(None, known), None))
+        rows.read_times(before, [getattr(index, "freq", None) for index in indexes], missing)
     rows.check_values(missing)
-    return sequences, form
+    return rows.sequences, form
 
 
 def _items(y, name, names):

@@ -1,72 +1,143 @@
 """The rows of time series while they are checked."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from fastrnn.frames.calendar import ADVICE, has_times, inferred, stamp_text
+from fastrnn.frames.calendar import ADVICE, HOLIDAYS, IRREGULAR, Clock, has_times, stamp_text, zoned
 from fastrnn.frames.form import Form
+from fastrnn.frames.inference import inferred, most_common, written_dates
+from fastrnn.frames.offsets import looser, rebuilt
 from fastrnn.sequences import Sequences
 
 
 @dataclass
 class Rows:
-    """The rows of all series, one series after the other, while they are checked; index is that of pandas, or None."""
+    """The rows of all series, one series after the other, while they are checked.
+
+    Attributes
+    ----------
+    form : Form
+    sequences : Sequences
+    index : pandas Index, or None
+    name : str
+    counts : ndarray (S,) or None
+        How many steps each row is after the one before, where some are left out that shall be filled in.
+    """
 
     form: Form
     sequences: Sequences
     index: object
     name: str
+    counts: np.ndarray | None = None
 
-    def read_times(self, freq):
-        """Check that the steps of each series are regular, and store in the form how they go on."""
-        form, index, is_dated = self.form, self.index, has_times(self.index)
-        if not is_dated and index.dtype.kind not in "iu":
+    def read_times(self, before, freqs, missing):
+        """Check that the steps of each series are regular, and store in the form how they go on.
+
+        Parameters
+        ----------
+        before : Form or None
+            Of what came before, which tells the frequency.
+        freqs : list
+            What the indexes tell of it, each an offset or None.
+        missing : {"error", "interpolate"}
+            What rows that are left out are.
+        """
+        form, index, offsets = self.form, self.index, self.sequences.offsets
+        stamps, tried = self.in_order(), []
+        for clock in self.clocks(before, freqs, stamps):
+            tried.append((clock, *clock.uneven(index, offsets[:-1])))
+            if not tried[-1][2].any():
+                break
+        clock, stamps, is_uneven = min(tried, key=lambda of: of[2].sum())
+        if is_uneven.any():
+            self.check_frequencies(clock, is_uneven, before)
+            self.check_gaps(clock, stamps, is_uneven, missing)
+        form.offset, form.step, form.ends = clock.offset, clock.step, stamps[offsets[1:] - 1]
+
+    def in_order(self):
+        """The timestamps as integers, once it is sure that they are timestamps in order."""
+        form, index = self.form, self.index
+        if not has_times(index) and index.dtype.kind not in "iu":
             expected = "datetimes (see pandas.to_datetime), periods or integers, alike in all series"
             raise ValueError(f"{self.name} has timestamps of {index.dtype}; expected {expected}")
         self.refuse(index.isna(), "has no timestamp at {place}")
-        form.dtype, form.step = (str(index.dtype) if is_dated else "int64"), 1
+        form.dtype = zoned(index) if has_times(index) else "int64"
         if "(" in form.dtype:
             raise ValueError(f"{self.name} has the time zone {index.tz}: tz_convert it to one with a name")
-        form.ends = index.asi8 if is_dated else index.to_numpy(np.int64)
-        self.refuse(self.gaps(form.ends, 1) <= 0, "has {last} before {place}: sort it by time, and keep each time once")
-        if is_dated:
-            form.freq, form.step = self.frequency(freq)
-        self.check_gaps()
-        form.ends = form.ends[self.sequences.offsets[1:] - 1]
+        stamps = index.asi8 if has_times(index) else index.to_numpy(np.int64)
+        self.refuse(self.gaps(stamps, 1) <= 0, "has {last} before {place}: sort it by time, and keep each time once")
+        return stamps
 
-    def frequency(self, freq):
-        """How pandas writes the frequency, given or that of the longest series, and the step of a `Form`."""
-        import pandas as pd
+    def clocks(self, before, freqs, stamps):
+        """How the timestamps may go on: as it is told, or as the longest series shows."""
+        form, k = self.form, int(self.sequences.lengths.argmax())
+        part = slice(*self.sequences.offsets[k : k + 2])
+        if not form.dtype.startswith("datetime"):
+            is_told = before is not None and before.offset is None and before.step
+            return [Clock(form.dtype, None, before.step if is_told else self.spacing(stamps[part], k))]
+        if before is not None and before.offset is not None:
+            return [Clock.of(form.dtype, rebuilt(before.offset))]
+        offset = next(filter(None, freqs), None)
+        offset = inferred(self.index[part]) if offset is None else offset
+        if offset is None:
+            raise ValueError(f"{form.who(self.name, k)} shows no frequency: give its index a freq, or {IRREGULAR}")
+        return [Clock.of(form.dtype, x) for x in (offset, *looser(offset, self.index.tz))]
 
-        index, offsets, k = self.index, self.sequences.offsets, int(self.sequences.lengths.argmax())
-        if isinstance(index, pd.PeriodIndex):
-            return index.freqstr, index.freq.n
-        freq = inferred(index[offsets[k] : offsets[k + 1]]) if freq is None else freq
-        if freq is None:
-            raise ValueError(f"{self.form.who(self.name, k)} shows no frequency: give its index a freq, or {ADVICE}")
-        offset = pd.tseries.frequencies.to_offset(freq)
-        # A day is no fixed step: in a time zone some have 23 hours.
-        is_fixed = isinstance(offset, pd.offsets.Tick) and not isinstance(offset, pd.offsets.Day)
-        return offset.freqstr, pd.Timedelta(offset) // pd.Timedelta(1, index.unit) if is_fixed else 0
+    def spacing(self, stamps, k):
+        """The step of integers, or of periods, which may be several of their own length, that series k shows."""
+        gaps, form = np.diff(stamps), self.form
+        if form.dtype != "int64":
+            return int(gaps[0]) if gaps.size and gaps.min() == gaps.max() else self.index.freq.n
+        how = written_dates(stamps, f"y[{form.names[1]!r}]" if form.ids or form.is_timed else "y.index")
+        if how:
+            what = f"the times {stamps[0]}, .., {stamps[-1]}, which are dates written as integers"
+            raise ValueError(f"{form.who(self.name, k)} has {what}: read them with {how}")
+        return int(most_common(gaps)) if gaps.size else 1
 
-    def check_gaps(self):
-        """Check that each timestamp is one step after the one before."""
-        import pandas as pd
+    def check_frequencies(self, clock, is_uneven, before):
+        """Refuse a series that is regular in itself, but not as the others."""
+        row = int(is_uneven.argmax())
+        k, longest = self.sequences.number_of(row), int(self.sequences.lengths.argmax())
+        part = slice(*self.sequences.offsets[k : k + 2])
+        if not self.form.dtype.startswith("datetime") or before is None and k == longest or part.stop - part.start < 3:
+            return
+        own = inferred(self.index[part])
+        own = own and Clock.of(self.form.dtype, own)
+        if own and own.freq != clock.freq and not own.uneven(self.index[part], np.zeros(1, int))[1].any():
+            who = "what was fitted" if before else self.form.who(self.name, longest)
+            what = f"is not at the frequency {clock.freq} as {who}, but at {own.freq}"
+            raise ValueError(f"{self.form.who(self.name, k)} {what}: resample it, or fit it apart")
 
-        form, index = self.form, self.index
-        if form.step:
-            numbers, phases = np.divmod(form.ends, form.step)
-            is_off = self.gaps(phases, 0) != 0
+    def check_gaps(self, clock, stamps, is_uneven, missing):
+        """Refuse timestamps at another frequency, and rows that are left out unless they shall be filled in."""
+        counts = self.steps_since(clock, stamps, is_uneven)
+        freq = clock.freq or f"of steps of {clock.step}"
+        self.refuse(counts < 1, f"is not at the frequency {freq} at {{place}}: {IRREGULAR}")
+        advice = ADVICE + HOLIDAYS * (freq == "B" and not (self.form.ids or self.form.is_timed))
+        if missing == "interpolate":
+            if counts.sum() <= 2 * len(counts):
+                self.counts = counts
+                return
+            advice = "more rows are missing than there are, which is too much to interpolate"
+        row = int(is_uneven.argmax())
+        after = clock.index(clock.moved(stamps[[row - 1]], 1))[0]
+        self.refuse(is_uneven, f"has a gap: {stamp_text(after)} is missing after {{last}}; {advice}")
+
+    def steps_since(self, clock, stamps, is_uneven):
+        """How many steps each row is after the one before, 0 where it is between two."""
+        offsets = self.sequences.offsets
+        if clock.step:
+            gaps = self.gaps(stamps, clock.step)
+            counts = np.where(gaps % clock.step, 0, gaps // clock.step)
         else:
-            numbers = pd.date_range(index.min(), index.max(), freq=form.freq, unit=index.unit).get_indexer(index)
-            is_off = numbers < 0
-        self.refuse(is_off, f"is not at the frequency {form.freq} at {{place}}: {ADVICE}")
-        is_late = self.gaps(numbers, 1) > 1
-        if is_late.any():
-            before = form.ends[[int(is_late.argmax()) - 1]]
-            after = replace(form, n_series=1, ends=before).ahead(1)[0]
-            self.refuse(is_late, f"has a gap: {stamp_text(after)} is missing after {{last}}; {ADVICE}")
+            counts = np.ones(len(stamps), np.int64)
+            for k in np.unique(np.searchsorted(offsets, np.flatnonzero(is_uneven), side="right")) - 1:
+                part = slice(*offsets[k : k + 2])
+                places = clock.places(stamps[part])
+                counts[part] = np.where(places < 0, 0, np.diff(places, prepend=-1))
+        counts[offsets[:-1]] = ~is_uneven[offsets[:-1]]
+        return counts
 
     def gaps(self, numbers, first):
         """How far each row is from the one before, and `first` where a series begins."""
@@ -75,12 +146,14 @@ class Rows:
         return gaps
 
     def check_values(self, missing):
-        """Refuse values that are not finite, or fill NaN in."""
-        values, offsets = self.sequences.values, self.sequences.offsets
+        """Refuse values that are not finite, or fill in NaN and the rows that are left out."""
+        values = self.sequences.values
         self.refuse(np.isinf(values).any(axis=1), "is infinite at {place}: remove it")
-        is_nan = np.isnan(values).any(axis=1)
         if missing == "error":
-            self.refuse(is_nan, "is NaN at {place}: remove it or set missing='interpolate'")
+            self.refuse(np.isnan(values).any(axis=1), "is NaN at {place}: remove it or set missing='interpolate'")
+        if self.counts is not None:
+            self.sequences = _spread(self.sequences, self.counts)
+        is_nan, offsets = np.isnan(self.sequences.values).any(axis=1), self.sequences.offsets
         for k in np.unique(np.searchsorted(offsets, np.flatnonzero(is_nan), side="right")) - 1:
             for series in self.sequences[k].T:
                 _interpolate(series, self.form.who(self.name, k))
@@ -93,6 +166,14 @@ class Rows:
             last, this = ("", "") if self.index is None else map(stamp_text, self.index[[row - 1, row]])
             place = f"step {row - self.sequences.offsets[k]}" + f" ({this})" * bool(this)
             raise ValueError(f"{self.form.who(self.name, k)} {text.format(last=last, place=place)}")
+
+
+def _spread(sequences, counts):
+    """With rows of NaN before those that are several steps after the one before."""
+    places = np.cumsum(counts) - 1
+    values = np.full((places[-1] + 1, sequences.values.shape[1]), np.nan)
+    values[places] = sequences.values
+    return Sequences(values, np.append(places[sequences.offsets[:-1]], len(values)))
 
 
 def _interpolate(series, who):

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_scalar
 
 from fastrnn.frames import read_series
 from fastrnn.inspection.drawing import check_subject, new_axes
+from fastrnn.wording import shown
 
 COVERAGES = 0.5, 0.8, 0.95
 """Shown of a forecaster that knows any interval."""
@@ -223,7 +224,7 @@ def _number(series, form):
     if isinstance(series, Integral) and 0 <= series < form.n_series:
         return int(series)
     expected = f"a number below {form.n_series}" + ", or a unique_id" * bool(form.ids)
-    raise ValueError(f"series={series!r}; expected {expected}")
+    raise ValueError(f"series={shown(series)}; expected {expected}")
 
 
 def _known(forecaster):

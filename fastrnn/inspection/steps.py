@@ -6,6 +6,7 @@ from fastrnn.inspection.drawing import BESIDE, COLOURS, check_subject, name_step
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
 from fastrnn.network.parts import Batch
+from fastrnn.wording import shown
 
 KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
 """What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
@@ -88,7 +89,7 @@ class GateActivationsDisplay:
         stack = model.network_.encoder.recurrent
         places = {n[0][10:]: (level, d) for level in stack._levels for d, n in enumerate(level.names)}
         if layer not in places:
-            raise ValueError(f"layer={layer!r}; this model has {', '.join(places)}")
+            raise ValueError(f"layer={shown(layer)}; this model has {', '.join(places)}")
         sequences = model._check_sequences([one_sequence(x)], reset=False)
         model._check_known(sequences)
         if hasattr(model, "n_tokens_"):  # a generator
@@ -381,5 +382,7 @@ def _truth(y, classes, shape):
     y = np.asarray(y)
     truth = y.astype(bool) if y.ndim == 2 else y[..., np.newaxis] == classes
     if truth.shape not in (shape, shape[1:]) or (y.ndim < 2 and not truth.any(axis=-1).all()):
-        raise ValueError(f"y={y!r}; expected one of {classes}, or one for each of the {shape[0]} steps")
+        raise ValueError(
+            f"y={shown(y.tolist())}; expected one of {shown(classes)}, or one for each of the {shape[0]} steps"
+        )
     return np.broadcast_to(truth, shape)

@@ -156,7 +156,7 @@ def _input(graph, estimator):
     network = estimator.network_
     dtype, columns = "float32", [network.encoder.recurrent.input_size]
     if network.embedding is not None:
-        dtype, columns = "int64", [estimator.n_features_in_] * (len(network.embedding.limits) - 1)
+        dtype, columns = "int64", ["columns"] * (len(network.embedding.limits) - 1)
     return graph.value("X", dtype, network.n_steps or "time", "batch", *columns)
 
 

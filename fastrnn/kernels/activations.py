@@ -15,9 +15,10 @@ sigmoid.
 
 from math import factorial
 
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import HAS_FMA, OPTIONS, clamp, maximum, power_of_two, step
 
 TANH, RELU, SIGMOID = 0, 1, 2

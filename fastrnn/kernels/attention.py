@@ -14,9 +14,9 @@ apart, and push each other out of the first-level cache.
 """
 
 import numpy as np
-from numba import njit
 
 from fastrnn.kernels.activations import tanh
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.softmax import softmax
 from fastrnn.kernels.vectors import OPTIONS, at, lane_sum, lanes, load, load_some, load_wide, store, store_some, zeros
 

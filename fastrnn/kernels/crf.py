@@ -3,6 +3,9 @@
 The score of labels y_1 .. y_T is begin[y_1] + sum over t of scores[t, y_t] + sum of transitions[y_{t-1}, y_t]
 + end[y_T]; their probability is exp(score) / Z.  Forward and backward variables are scaled at each step as in Rabiner,
 "A tutorial on hidden Markov models", Proc. IEEE 77(2), 1989: products of exponentials, with no logarithm inside.
+Scores of steps, however large, cannot make these too small: a label improbable at its step stays so.  Those of moves
+can, for a label that nothing speaks for may be the only one allowed next: where they are WIDE apart, take the functions
+`in_logs`, whose variables are logarithms.  That depends on the chain alone, and is the same for streams.
 
 Arrays, for K labels and B sequences of S steps in all, float64 but for scores and d_scores:
     scores, d_scores (S, K)  one row a step
@@ -12,15 +15,22 @@ All loops run along one row of a matrix, so that they are vectors; a sequence's 
 """
 
 import numpy as np
-from numba import njit
+from numba import float64
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
+
+WIDE = 200.0
+"""Forward variables are at least exp(-WIDE) of what they were summed from, backward ones within exp(+-WIDE): products
+of three such are float64."""
+TINY = 1e-200
+"""What a sum of float64 leaves out is still much less."""
 
 
 @njit(**OPTIONS)
 def _exp_shifted(out, x):
     """out = exp(x - max); returns the maximum."""
-    largest = x.max()
+    largest = float64(x.max())  # exp(-104) is zero in float32
     for k in range(x.size):
         out[k] = np.exp(x[k] - largest)
     return largest
@@ -52,10 +62,41 @@ def _emit(alpha, emitted, scores):
 
 
 @njit(**OPTIONS)
+def _log_sum(x, y):
+    """log sum of exp(x + y), both (K,)."""
+    largest, total = -np.inf, 0.0
+    for k in range(x.size):
+        largest = max(largest, x[k] + y[k])
+    for k in range(x.size):
+        total += np.exp(x[k] + y[k] - largest)
+    return largest + np.log(total)
+
+
+@njit(**OPTIONS)
+def _log_sums(out, near, totals, x, matrix, factors, largest):
+    """out[j] = log sum over i of exp(x[i] + matrix[j, i]), where factors (K, K) = exp(matrix.T - largest).
+
+    near (K,) = exp(x - max), totals = near factors; where these are too small all is done in logarithms.
+    """
+    shift = _exp_shifted(near, x) + largest
+    _times_matrix(totals, near, factors)
+    for j in range(out.size):
+        out[j] = _log_sum(x, matrix[j]) if totals[j] < TINY else shift + np.log(totals[j])
+
+
+@njit(**OPTIONS)
+def _from_zero(x):
+    """Shift x (K,) so that its maximum is 0; returns what that was."""
+    largest = x.max()
+    x -= largest
+    return largest
+
+
+@njit(**OPTIONS)
 def filtered(out, alpha, scores, transitions, begin, end, n):
     """out (B, K) = each label's probability at the last of n[0] steps, whose scores (B, >= K) these are.
 
-    alpha (B, K) goes from one step to the next.
+    alpha (B, K) goes from one step to the next, as probabilities.
     """
     B, K = alpha.shape
     moves, starts, ends, emitted = np.empty((K, K)), np.empty(K), np.empty(K), np.empty(K)
@@ -64,12 +105,35 @@ def filtered(out, alpha, scores, transitions, begin, end, n):
     _exp_shifted(moves.reshape(K * K), transitions.reshape(K * K))
     for b in range(B):
         before = alpha[b].copy()
+        if before.max() == 0.0:  # training goes on beside the stream, and the chain was wide
+            before[:] = np.exp(before)
         if n[0] == 1:
             alpha[b] = starts
         else:
             _times_matrix(alpha[b], before, moves)
         _emit(alpha[b], emitted, scores[b, :K])
         out[b] = alpha[b] * (ends * (1.0 / (alpha[b] * ends).sum()))
+
+
+@njit(**OPTIONS)
+def filtered_in_logs(out, alpha, scores, transitions, begin, end, n):
+    """As `filtered`; alpha goes on as logarithms of which the largest is 0."""
+    B, K = alpha.shape
+    moves, moves_back = np.empty((K, K)), transitions.T.copy()
+    near, totals = np.empty(K), np.empty(K)
+    largest = _exp_shifted(moves.reshape(K * K), transitions.reshape(K * K))
+    for b in range(B):
+        before = alpha[b].copy()
+        if before.max() > 0.0:  # the chain was not wide
+            before[:] = np.log(before)
+        if n[0] == 1:
+            alpha[b] = begin
+        else:
+            _log_sums(alpha[b], near, totals, before, moves_back, moves, largest)
+        alpha[b] += scores[b, :K]
+        _from_zero(alpha[b])
+        _exp_shifted(out[b], alpha[b] + end)
+        _scaled(out[b])
 
 
 @njit(**OPTIONS)
@@ -121,6 +185,64 @@ def marginals(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin,
                 _times_matrix(beta, onward, moves_back)
         d_starts += weight * starts * onward
     d_moves += pairs * moves
+
+
+@njit(**OPTIONS)
+def _forward_in_logs(alpha, scores, rows, transitions, moves, largest, begin):
+    """alpha (T, K), logarithms with the maximum 0; returns what they were shifted by, all together."""
+    near, totals, moves_back, shift = np.empty(begin.size), np.empty(begin.size), transitions.T.copy(), 0.0
+    for t in range(rows.size):
+        if t == 0:
+            alpha[0] = begin
+        else:
+            _log_sums(alpha[t], near, totals, alpha[t - 1], moves_back, moves, largest)
+        alpha[t] += scores[rows[t]]
+        shift += _from_zero(alpha[t])
+    return shift
+
+
+@njit(**OPTIONS)
+def marginals_in_logs(out, d_moves, d_starts, d_ends, log_z, scores, transitions, begin, end, rows, offsets, weights):
+    """As `marginals`."""
+    K = begin.size
+    moves = np.empty((K, K))
+    largest = _exp_shifted(moves.reshape(K * K), transitions.reshape(K * K))
+    moves_back, pairs = moves.T.copy(), np.zeros((K, K))
+    alpha = np.empty((np.diff(offsets).max(), K))
+    beta, onward, here, near, totals = np.empty(K), np.empty(K), np.empty(K), np.empty(K), np.empty(K)
+    for b in range(weights.size):
+        steps, weight = rows[offsets[b] : offsets[b + 1]], weights[b]
+        T = steps.size
+        log_z[b] = _forward_in_logs(alpha, scores, steps, transitions, moves, largest, begin)
+        log_z[b] += _log_sum(alpha[T - 1], end)
+        beta[:] = end
+        for t in range(T - 1, -1, -1):
+            _exp_shifted(here, alpha[t] + beta)
+            here *= weight / here.sum()
+            out[steps[t]] = here
+            if t == T - 1:
+                d_ends += here
+            else:
+                _add_pairs(pairs, d_moves, here, near, totals, beta, onward, transitions)
+            onward[:] = beta + scores[steps[t]]
+            if t > 0:
+                _from_zero(onward)
+                _log_sums(beta, near, totals, onward, transitions, moves_back, largest)
+        d_starts += here
+    d_moves += pairs * moves
+
+
+@njit(**OPTIONS)
+def _add_pairs(pairs, d_moves, here, near, totals, beta, onward, transitions):
+    """Share each label's probability `here` among what comes next, as `_log_sums` made beta of onward."""
+    for i in range(here.size):
+        if totals[i] < TINY:
+            for j in range(here.size):
+                d_moves[i, j] += here[i] * np.exp(onward[j] + transitions[i, j] - beta[i])
+        else:
+            factor = here[i] / totals[i]
+            for j in range(here.size):
+                pairs[i, j] += factor * near[j]
 
 
 @njit(**OPTIONS)

@@ -5,9 +5,9 @@ compiles the branch taken only.  A task is one direction of one shard.
 """
 
 import numpy as np
-from numba import njit
 
 from fastrnn.kernels import gru, lstm
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import MAX_WIDTH, product
 from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes

@@ -6,8 +6,8 @@ they share the rows.
 """
 
 import numpy as np
-from numba import njit
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.tiles import MAX_WIDTH, product, tile_rows, transposed_product
 from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes, load, load_some, store
 

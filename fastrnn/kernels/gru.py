@@ -19,9 +19,9 @@ Arrays of D directions, for B sequences packed into S rows (`fastrnn.sequences.P
 """
 
 import numpy as np
-from numba import njit
 
 from fastrnn.kernels.activations import tanh
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.tiles import gate_tile, pack_gates, scratch, tile_rows
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wide, split, store, store_some, zeros
 

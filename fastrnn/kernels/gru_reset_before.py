@@ -18,9 +18,9 @@ A task is one direction of one shard.
 """
 
 import numpy as np
-from numba import njit
 
 from fastrnn.kernels.activations import sigmoid, tanh
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.steps import is_cut, row_before
 from fastrnn.kernels.tiles import gate_tile, pack_gates, product, scratch, tile_rows
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, store_some

@@ -7,32 +7,42 @@ raise is a MemoryError.
 A kernel's arguments are packed into `ROOM` bytes of memory, from which a function of its own hands them over.
 """
 
+from functools import cache
+
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import njit, prange, types
+from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fastrnn.kernels.vectors import INT, OPTIONS
+from fastrnn.kernels.caching import njit
+from fastrnn.kernels.vectors import INT, INT32, OPTIONS
 
 ROOM = 2048
 """Bytes that hold the arguments of any kernel."""
 
 
-def run_tasks(kernel, n_tasks, arguments):
-    """Call kernel(*arguments, task) for each task, in any order."""
-    _run(_run_tasks, _address(kernel, arguments, 1), 1, n_tasks, arguments)
+def run_tasks(kernel, n_tasks, arguments, n_threads):
+    """Call kernel(*arguments, task) for each task, in any order, on so many threads or fewer."""
+    _run(_run_tasks, _address(kernel, arguments, 1), (n_threads, 1, n_tasks), arguments)
 
 
-def run_steps(kernel, n_steps, n_tasks, arguments):
+def run_steps(kernel, n_steps, n_tasks, arguments, n_threads):
     """Call kernel(*arguments, task, step) for each task, in any order, one step after the other."""
-    _run(_run_steps, _address(kernel, arguments, 2), n_steps, n_tasks, arguments)
+    _run(_run_steps, _address(kernel, arguments, 2), (n_threads, n_steps, n_tasks), arguments)
 
 
-def _run(loop, address, n_steps, n_tasks, arguments):
+@cache
+def _start_threads():
+    """The linker knows their functions from then on; once, as Numba takes locks that a signal may leave behind."""
+    numba.get_num_threads()
+
+
+def _run(loop, address, sizes, arguments):
+    _start_threads()
     failed = np.zeros(1, bool)
-    loop(address, n_steps, n_tasks, failed, np.empty(ROOM, np.uint8), arguments)
+    loop(address, *sizes, failed, np.empty(ROOM, np.uint8), arguments)
     if failed[0]:
         raise MemoryError("there is no memory for what a kernel needs to work in")
 
@@ -93,20 +103,48 @@ def _call_all(table, n, status):
 
 
 @njit(**OPTIONS)
-def _run_tasks(address, n_steps, n_tasks, failed, room, arguments):
-    _loop(*_call_of_task(address, failed, room, arguments), n_steps, n_tasks)
+def _run_tasks(address, n_threads, n_steps, n_tasks, failed, room, arguments):
+    _loop(*_call_of_task(address, failed, room, arguments), n_threads, n_steps, n_tasks)
 
 
 @njit(**OPTIONS)
-def _run_steps(address, n_steps, n_tasks, failed, room, arguments):
-    _loop(*_call_of_step(address, failed, room, arguments), n_steps, n_tasks)
+def _run_steps(address, n_threads, n_steps, n_tasks, failed, room, arguments):
+    _loop(*_call_of_step(address, failed, room, arguments), n_threads, n_steps, n_tasks)
 
 
 @njit(**OPTIONS, parallel=True)
-def _loop(code, data, n_steps, n_tasks):
+def _loop(code, data, n_threads, n_steps, n_tasks):
+    # Set and restored in here, where no signal handler of Python's can come between and leave it behind.
+    before = _get_threads()
+    _set_threads(types.int32(min(before, n_threads)))
     for step in range(n_steps):
         for task in prange(n_tasks):
             _invoke(code, data, task, step)
+    _set_threads(before)
+
+
+@intrinsic
+def _get_threads(typing):
+    """`numba.get_num_threads`, which brings a pointer along that no cache keeps."""
+
+    def lower(context, builder, sig, args):
+        form = ir.FunctionType(INT, [])  # as Numba declares it, though it is an int of C
+        count = builder.call(cgutils.get_or_insert_function(builder.module, form, "get_num_threads"), [])
+        return builder.trunc(count, INT32)
+
+    return types.int32(), lower
+
+
+@intrinsic
+def _set_threads(typing, n):
+    """Likewise `numba.set_num_threads`."""
+
+    def lower(context, builder, sig, args):
+        form = ir.FunctionType(ir.VoidType(), [INT32])
+        builder.call(cgutils.get_or_insert_function(builder.module, form, "set_num_threads"), args)
+        return context.get_dummy_value()
+
+    return types.void(types.int32), lower
 
 
 CODE = ir.FunctionType(ir.VoidType(), [INT] * 3)

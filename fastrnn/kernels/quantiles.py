@@ -1,8 +1,8 @@
 """The loss of several quantiles at once."""
 
 import numpy as np
-from numba import njit
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, at, lane_sum, lanes, load_some, step, store, store_some, zeros
 
 

@@ -13,9 +13,9 @@ A task is one direction of one shard.
 """
 
 import numpy as np
-from numba import njit
 
 from fastrnn.kernels.activations import activate, slope
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.steps import SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import gate_tile, pack_panels, panel_width, product, scratch, tile_rows
 from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes, load, load_some, store, store_some, zeros

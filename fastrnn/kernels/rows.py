@@ -4,8 +4,9 @@ Rows are those of `fastrnn.sequences.Packing`: sums over time run in the order o
 at a time, so that a sequence's result does not depend on its neighbours.
 """
 
-from numba import njit, uint64
+from numba import uint64
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load_some, store_some
 
 
@@ -48,14 +49,15 @@ def _mixed(x):
 
 @njit(**OPTIONS)
 def drop(out, x, key, sequences, steps, rate):
-    """out = x with elements set to zero with probability `rate`, others times 1 / (1 - rate).
+    """out = x with elements set to zero with probability `rate`, others times 1 / (1 - rate); the mean stays as it was.
 
+    To that end the rate is rounded down to 1 / 2**16, so that no more are dropped than the others stand for.
     x and out (S, F) may be the same.  Whether an element stays is a function of the key, its
     sequence's number `sequences` (S,), its step `steps` (S,) and its column alone.  Each is mixed
     by itself: of a sum, the next key would give the next sequence's mask.
     """
     threshold = uint64(rate * 2.0**16)
-    scale = x.dtype.type(1.0 / (1.0 - rate))
+    scale = x.dtype.type(2.0**16 / (2.0**16 - threshold))
     of_key = _mixed(uint64(key))
     for s in range(x.shape[0]):
         of_row = _mixed(_mixed(of_key + uint64(sequences[s])) + uint64(steps[s]))

@@ -29,9 +29,9 @@ Arrays of one sequence; n is 2 for the LSTM (h, c), else 1:
 """
 
 import numpy as np
-from numba import njit
 
 from fastrnn.kernels.activations import SIGMOID, TANH, activate, slope
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, lanes, load_some, load_wide, padded, store, store_some, zeros_aligned
 
 WIDTH = 4

@@ -1,9 +1,9 @@
 """Softmax of rows, and its cross-entropy."""
 
 import numpy as np
-from numba import njit
 
 from fastrnn.kernels.activations import exp
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, at, lane_max, lane_sum, lanes, load, load_some, maximum, store_some, zeros
 
 

@@ -1,7 +1,6 @@
 """In which order the steps of a shard are worked through, and where their rows lie."""
 
-from numba import njit
-
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.tiles import panel_product
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, store
 

@@ -9,11 +9,12 @@ B is read from *panels*: blocks of up to four vectors of columns, each block con
 """
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastrnn.kernels import vectors as vec
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import INT, INT32, OPTIONS, Vector, at, lanes, load, load_some, store
 
 MAX_WIDTH = 4  # vectors in a row of sums

@@ -9,15 +9,16 @@ Vectors that straddle a cache line cost up to half the speed: arrays for them co
 
 import operator
 import re
-import warnings
 from math import prod
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils, config
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from fastrnn.kernels.caching import njit
 
 CACHE_LINE = 64
 SMALL = 1024
@@ -27,24 +28,7 @@ SMALL = 1024
 FUSE = ("contract",)
 
 
-def _can_cache():
-    """Whether Numba finds a directory to keep compiled code in; without one it refuses `cache`."""
-    try:
-        njit(cache=True)(_can_cache)
-    except RuntimeError:
-        warnings.warn(
-            "Numba finds no writable directory for its cache, so that every process compiles anew; "
-            "set NUMBA_CACHE_DIR to one",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return False
-    return True
-
-
-OPTIONS = {
-    "nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "cache": _can_cache(), "no_cfunc_wrapper": True,
-}  # fmt: skip
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
 """Options of every kernel."""
 
 INT = ir.IntType(64)

@@ -33,7 +33,7 @@ def _run_sharing_units(kernel, n_steps, n_tasks, arguments, work, panels, by_seq
     is_large = panels[0].nbytes > SECOND_LEVEL and work // n_steps > threads.SMALL
     if not is_large:
         return by_sequences()
-    threads.run(work, lambda: run_steps(kernel, n_steps, n_tasks, arguments()), by_sequences)
+    threads.run(work, lambda n_threads: run_steps(kernel, n_steps, n_tasks, arguments(), n_threads), by_sequences)
 
 
 def add_rows_product(c, a, panels, n_k):

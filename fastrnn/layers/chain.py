@@ -26,6 +26,15 @@ class LinearChain:
     def _scores(self):
         return [self.parameters.stored(name).astype(np.float64) for name in self.parameters]
 
+    @staticmethod
+    def _is_wide(parts):
+        """Whether to take the kernels that are exact however far apart the scores are, for twice the time or more."""
+        return max(np.ptp(part) for part in parts) > crf.WIDE
+
+    def _add_marginals(self, out, d_parts, log_z, scores, parts, *where):
+        kernel = crf.marginals_in_logs if self._is_wide(parts) else crf.marginals
+        kernel(out, *d_parts, log_z, scores, *parts, *where)
+
     def loss(self, scores, labels, weights, packing):
         """The sum of -weight log probability(labels), and its gradient (S, K).
 
@@ -36,7 +45,7 @@ class LinearChain:
         weights, parts = weights[rows[offsets[:-1]]], self._scores()
         d_scores, log_z = np.empty(scores.shape), np.empty(weights.size)
         d_parts = [np.zeros(part.shape) for part in parts]
-        crf.marginals(d_scores, *d_parts, log_z, scores, *parts, rows, offsets, weights)
+        self._add_marginals(d_scores, d_parts, log_z, scores, parts, rows, offsets, weights)
         y, of_steps = labels[rows], np.repeat(weights, packing.lengths)
         later = np.delete(np.arange(rows.size), offsets[:-1])
         places = (y[later - 1], y[later]), y[offsets[:-1]], y[offsets[1:] - 1]
@@ -52,10 +61,10 @@ class LinearChain:
 
     def marginals(self, scores, offsets):
         """Each label's probability at each step (S, K), of sequences stored one after the other."""
-        out, n = np.empty(scores.shape), len(offsets) - 1
-        nowhere = [np.empty_like(part) for part in self._scores()]
+        out, n, parts = np.empty(scores.shape), len(offsets) - 1, self._scores()
+        nowhere = [np.empty_like(part) for part in parts]
         rows = np.arange(len(scores))
-        crf.marginals(out, *nowhere, np.empty(n), scores, *self._scores(), rows, offsets, np.ones(n))
+        self._add_marginals(out, nowhere, np.empty(n), scores, parts, rows, offsets, np.ones(n))
         if not np.isfinite(out).all():
             raise ValueError("the labels' scores overflow: train with a lower learning_rate_init or clip_norm")
         return out
@@ -65,9 +74,10 @@ class LinearChain:
 
         A later change of the parameters is not seen.
         """
-        B, K = len(scores), len(self.parameters["begin"])
-        out, alpha = np.empty((B, K)), np.zeros((B, K))
-        return out, [alpha], [(crf.filtered, (out, alpha, scores, *self._scores(), n_steps))]
+        B, parts = len(scores), self._scores()
+        out, alpha = np.zeros((2, B, len(parts[1])))
+        kernel = crf.filtered_in_logs if self._is_wide(parts) else crf.filtered
+        return out, [alpha], [(kernel, (out, alpha, scores, *parts, n_steps))]
 
     def best(self, scores, offsets):
         """The most probable labels (S,) of sequences stored one after the other."""

@@ -15,6 +15,7 @@ from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
 from fastrnn.sequences import Packing, count_shards, regular_packing
+from fastrnn.wording import shown
 
 
 class _Recurrent:
@@ -27,12 +28,12 @@ class _Recurrent:
         """Check and set what a constructor was given, of which these are the locals()."""
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer >= 1; got {value!r}")
+                raise ValueError(f"{name} must be an integer >= 1; got {shown(value)}")
         for name, value in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
             if not isinstance(value, (bool, np.bool_)):
-                raise ValueError(f"{name} must be True or False; got {value!r}")
+                raise ValueError(f"{name} must be True or False; got {shown(value)}")
         if not isinstance(dropout, Real) or not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1); got {dropout!r}")
+            raise ValueError(f"dropout must be in [0, 1); got {shown(dropout)}")
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"dtype must be 'float32' or 'float64'; got {dtype!r}")
         if dropout > 0 and num_layers == 1:

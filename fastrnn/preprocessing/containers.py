@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from fastrnn import tables
+from fastrnn.lists import as_array, check_listed
 from fastrnn.preprocessing.windows import unpad_sequences
 from fastrnn.sequences import Sequences, as_objects, as_sequences, as_steps
 
@@ -38,7 +39,8 @@ def from_channels_first(X):
     >>> from_channels_first(np.zeros((5, 2, 30)))[0].shape
     (30, 2)
     """
-    items = [np.asarray(x) for x in X]
+    check_listed(X, "X", "an array (n, I, T), or a list of arrays (I, T)")
+    items = [as_array(x, f"X[{k}]") for k, x in enumerate(X)]
     for k, x in enumerate(items):
         if x.ndim != 2:
             raise ValueError(f"X[{k}] has shape {x.shape}; expected (channels, steps)")
@@ -155,7 +157,8 @@ def from_nan_padded(X):
     >>> [x.tolist() for x in from_nan_padded([[1.0, 2.0], [3.0, np.nan]])]
     [[1.0, 2.0], [3.0]]
     """
-    X = np.asarray(X, np.float64)
+    X = as_array(X, "X")
+    X = tables.as_numbers(X, "X") if X.dtype.kind in "OSUmM" else X.astype(np.float64)
     if X.ndim not in (2, 3) or not X.size:
         raise ValueError(f"X has shape {X.shape}; expected (n, T, I) or (n, T)")
     is_step = ~np.isnan(X.reshape(*X.shape[:2], -1)).all(axis=2)

@@ -6,9 +6,11 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.columns import check_names
+from fastrnn.lists import check_listed
 from fastrnn.records import store
 from fastrnn.sequences import Sequences, as_sequences, as_table, is_panel
-from fastrnn.storage import array, check, integer, strings
+from fastrnn.storage import array, check, integer, names
 
 
 class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -30,7 +32,8 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Channels of a step; for a 2-D X its number of columns, which share one centre and scale.
     feature_names_in_ : ndarray
-        The columns of X if that is a frame.
+        The names of the columns, if X is a frame or a list of frames of one sequence each: later ones must have the
+        same, in the same order.
 
     Notes
     -----
@@ -160,8 +163,8 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _record(self):
         """The tree of a file."""
         check_is_fitted(self, "n_features_in_")
-        names = "n_features_in_", "center_", "scale_", "_is_panel", "feature_names_in_"
-        fitted = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        attributes = "n_features_in_", "center_", "scale_", "_is_panel", "feature_names_in_"
+        fitted = {name: getattr(self, name) for name in attributes if hasattr(self, name)}
         return {"class": type(self).__name__, "parameters": self.get_params(), "fitted": fitted}
 
     @classmethod
@@ -176,7 +179,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             numbers = array("float64", 1 if tree["fitted"].get("_is_panel") else n)
         rule = {"n_features_in_": integer(1), "center_": numbers, "scale_": numbers, "_is_panel": bool}
         if "feature_names_in_" in tree["fitted"]:
-            rule["feature_names_in_"] = lambda value: strings(value) and len(value) == n
+            rule["feature_names_in_"] = names(n)
         check(tree["fitted"], rule, "fitted")
         vars(scaler).update(tree["fitted"])
         return scaler
@@ -184,12 +187,15 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 def read(transformer, X, *, reset):
     """X, a table of it as an array, and its `Sequences`; with `reset` later ones must be like it."""
+    check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
     is_table = is_panel(X)
     if reset:
         transformer._is_panel = is_table
         vars(transformer).pop("feature_names_in_", None)  # of an earlier fit
     if is_table:
         X = as_table(transformer, X, reset=reset)
+    else:
+        check_names(transformer, X, reset=reset)
     n_channels = None if reset else 1 if transformer._is_panel else transformer.n_features_in_
     sequences = as_sequences(X, "float64", n_features=n_channels)
     if reset and not is_table:
@@ -200,7 +206,9 @@ def read(transformer, X, *, reset):
 def _center_and_scale(values, method):
     """Of each column of values (S, I)."""
     if method == "standard":
-        center, scale = values.mean(axis=0), values.std(axis=0)
+        # A power of two, by which dividing is exact: squares of 1e-170 would vanish, those of 1e170 be infinite.
+        unit = np.ldexp(1.0, np.frexp(np.abs(values).max(axis=0))[1] - 1)
+        center, scale = (values / unit).mean(axis=0) * unit, (values / unit).std(axis=0) * unit
     elif method == "minmax":
         center = values.min(axis=0)
         scale = values.max(axis=0) - center

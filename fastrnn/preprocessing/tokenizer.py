@@ -1,8 +1,9 @@
 """From text to what the estimators read: sequences of integers."""
 
+import re
 from collections import Counter
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -10,8 +11,10 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.lists import check_listed
 from fastrnn.records import store
 from fastrnn.storage import check, expect, strings
+from fastrnn.wording import shown
 
 
 # Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
@@ -43,7 +46,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     max_characters : int or None, default=None
         If set, each step has the ids of the word's first so many characters beside the word's own
         id: as they were written, capitals and accents included.  Texts are then split before they
-        are lower-cased and stripped.  For words only.
+        are lower-cased and stripped.  For words only.  All rows have room for the longest word, so
+        that a large number costs what that one does.
 
     Attributes
     ----------
@@ -168,26 +172,30 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Returns
         -------
         ndarray (n,) of objects
-            Integer arrays (T_i,); with max_characters (T_i, 1 + max_characters), a word's own id
-            first.
+            Integer arrays (T_i,); with max_characters (T_i, 1 + L), a word's own id first, where L
+            is the length of the longest word of X, or max_characters if that is less.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ValueError
-            If X is empty, or holds what `fit` refuses.
+            If X is empty, or holds what `fit` refuses; or a word with characters so long that the rows of all others
+            would fill the memory with its room.
         """
         check_is_fitted(self, "vocabulary_")
-        texts = _split_all(X, self._split, len(self._special) > 1)
-        return np.fromiter(map(self._ids, texts), object)
+        texts, L = _split_all(X, self._split, len(self._special) > 1), 0
+        if self._L:
+            texts = list(texts)
+            L = _room(texts, self._L)
+        return np.fromiter((self._ids(pairs, L) for pairs in texts), object)
 
     def inverse_transform(self, sequences):
         """The texts that sequences of ids stand for, without start and end token.
 
         Parameters
         ----------
-        sequences : list or array of n integer arrays (T_i,), or (T_i, 1 + max_characters)
+        sequences : list or array of n integer arrays (T_i,), or (T_i, 1 + L) with max_characters
 
         Returns
         -------
@@ -202,6 +210,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         ValueError
             If a sequence holds anything but ids of this tokenizer; the message names both.
         """
+        check_listed(sequences, "sequences", "a list of integer arrays")
         names = self.get_feature_names_out()
         between, names[0] = ("", "\ufffd") if self._level == "char" else (" ", names[0])
         edges = {self.start_token_, self.end_token_}
@@ -231,16 +240,20 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         """What makes tokens of a text, with the parameters as they are now."""
         options = {name: getattr(self, name) for name in ("lowercase", "strip_accents")}
         vectorizer = CountVectorizer(token_pattern=self.token_pattern, **options)
-        split = list if self.level == "char" else vectorizer.build_tokenizer()
+        try:
+            split = list if self.level == "char" else vectorizer.build_tokenizer()
+        except (re.error, ValueError) as error:
+            what = f"token_pattern={shown(self.token_pattern)} is no regular expression of a word"
+            raise ValueError(f"{what}: {error}") from None
         as_written = self.max_characters is not None
         return partial(_pairs, vectorizer.build_preprocessor(), split, as_written)
 
-    def _ids(self, pairs):
+    def _ids(self, pairs, L):
         """The ids of a text's tokens (T,), or with those of their characters (T, 1 + L)."""
         edges = self.start_token_, self.end_token_
         first, last = ([] if i is None else [(i, "")] for i in edges)
         steps = [*first, *((self.vocabulary_.get(token, 0), word) for token, word in pairs), *last]
-        known, L = self.character_vocabulary_, self._L
+        known = self.character_vocabulary_
         if not L:
             return np.array([i for i, _ in steps], np.int64)
         rows = [[i, *(known.get(c, 1) for c in w[:L]), *[0] * (L - len(w))] for i, w in steps]
@@ -248,7 +261,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     def _check_ids(self, ids, k):
         """The ids of tokens in one sequence, as a list."""
-        ids = ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 + self._L else ids
+        ids = ids[:, 0] if ids.ndim == 2 and self._L and 2 <= ids.shape[1] <= 1 + self._L else ids
         if ids.ndim != 1 or ids.size and ids.dtype.kind not in "iu":
             what = f"{ids.dtype} of shape {ids.shape}"
             raise ValueError(f"sequences[{k}] is {what}, not integers (T,): pass [sequence] for one")
@@ -280,29 +293,59 @@ def _pairs(preprocess, split, as_written, text):
     return [(preprocess(str(word)), str(word)) for word in text]
 
 
+FREE_ROOM, USED = 2**26, 8
+"""Rows of so many numbers in all may be mostly empty; of more at least one number in so many must be a character's."""
+
+
+def _room(texts, most):
+    """Characters of the longest word of the texts' pairs, at least 1 and at most `most`."""
+    lengths = [min(len(word), most) for pairs in texts for _, word in pairs]
+    L = max(lengths, default=1) or 1
+    if len(lengths) * L > max(FREE_ROOM, USED * sum(lengths)):
+        k, word = next((k, word) for k, pairs in enumerate(texts) for _, word in pairs if len(word) >= L)
+        raise ValueError(
+            f"X[{k}] has a word of {len(word)} characters, {word!r:.30}..., and the rows of {len(lengths)} words would "
+            f"have room for as many: lower max_characters (now {most}) to {FREE_ROOM // len(lengths)} or less, or "
+            "leave the word out"
+        )
+    return L
+
+
 def _split_all(X, split, may_be_empty):
     """The pairs of each text of X, one text after the other."""
     for k, text in enumerate(_check_texts(X)):
         pairs = split(text)
         if not pairs and not may_be_empty:
-            raise ValueError(f"X[{k}] has no token, it is {text!r:.60}; leave it out, or set start=True or end=True")
+            raise ValueError(f"X[{k}] has no token, it is {shown(text)}; leave it out, or set start=True or end=True")
         yield pairs
 
 
 def _check_texts(X):
     """X as a list of texts, or as one of sequences of tokens."""
+    if isinstance(X, str):
+        raise ValueError(f"X is one text, {shown(X)}, but must be a list of them: pass [text]")
     shape = getattr(X, "shape", None)
-    is_listed = hasattr(X, "__len__") and not isinstance(X, (str, bytes, dict, set))
-    if not is_listed or shape is not None and len(shape) != 1:
-        what = f"{type(X).__name__}{shape or ''}"
-        raise ValueError(f"X is {what}, but must be a list or 1-D array: pass [text], or one column of it")
+    if not shape:
+        check_listed(X, "X", "a list or 1-D array of texts")
+    elif len(shape) != 1:
+        raise ValueError(f"X is {type(X).__name__}{shape}, but must be a list or 1-D array of texts: pass one column")
     texts = list(X)
     if not texts:
         raise ValueError("X is empty: it needs at least one text")
     for k, text in enumerate(texts):
         tokens = text if isinstance(text, (list, tuple, np.ndarray)) else [text]
         if not all(isinstance(token, str) for token in tokens):
-            raise ValueError(f"X[{k}] is {text!r:.60}, but must be a str or a list of them: leave it out or convert it")
+            wrong = next(token for token in tokens if not isinstance(token, str))
+            raise ValueError(f"X[{k}] is {shown(text)}, but must be a str or a list of them: {_advice(wrong)}")
         if isinstance(text, str) != isinstance(texts[0], str):
-            raise ValueError(f"X[{k}] is {text!r:.60}, but X[0] is {texts[0]!r:.60}: split all into tokens, or none")
+            raise ValueError(f"X[{k}] is {shown(text)}, but X[0] is {shown(texts[0])}: split all into tokens, or none")
     return texts
+
+
+def _advice(token):
+    """What to do with a token that is no text."""
+    if isinstance(token, Number) and token == token:
+        return (
+            "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
+        )
+    return "leave it out or convert it"

@@ -8,9 +8,11 @@ from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.lists import as_array
 from fastrnn.preprocessing.scaling import read
 from fastrnn.records import store
 from fastrnn.sequences import as_objects, as_sequences
+from fastrnn.wording import shown
 
 
 class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
@@ -173,7 +175,7 @@ def pad_sequences(X, length=None, *, value=0.0, truncate=None):
     sequences = as_sequences(X, "float64")
     T = int(sequences.lengths.max()) if length is None else check_scalar(length, "length", Integral, min_val=1)
     if truncate not in (None, "start", "end"):
-        raise ValueError(f"truncate is {truncate!r}; expected 'start', 'end' or None")
+        raise ValueError(f"truncate is {shown(truncate)}; expected 'start', 'end' or None")
     for k in np.flatnonzero(sequences.lengths > T) if truncate is None else ():
         raise ValueError(f"X[{k}] has {sequences.lengths[k]} steps, but length={T}: set truncate='start' or 'end'")
     lengths = np.minimum(sequences.lengths, T)
@@ -210,7 +212,7 @@ def unpad_sequences(padded, lengths):
     >>> [x.tolist() for x in unpad_sequences(np.array([[1, 2, 3], [4, 0, 0]]), [3, 1])]
     [[1, 2, 3], [4]]
     """
-    padded, lengths = np.asarray(padded), np.asarray(lengths)
+    padded, lengths = as_array(padded, "padded"), np.asarray(lengths)
     if padded.ndim < 2:
         raise ValueError(f"padded has shape {padded.shape}; expected (n, T) or (n, T, I)")
     if lengths.dtype == bool and lengths.shape == padded.shape[:2]:

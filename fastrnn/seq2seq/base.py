@@ -4,16 +4,20 @@ from numbers import Integral
 
 import numpy as np
 from scipy.special import log_softmax
-from sklearn.utils import check_consistent_length
 
 from fastrnn.base import Problem, SequenceEstimator, check_finite
-from fastrnn.decoding import beam_search
+from fastrnn.base.labels import check_as_many, check_given, rows_of
+from fastrnn.decoding import beam_search, useful_width
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell, portions
-from fastrnn.sequences import as_sequences, next_tokens
+from fastrnn.sequences import FREE_OUTPUTS, as_sequences, check_gaps, next_tokens
 from fastrnn.storage import integer
+from fastrnn.wording import shown
+
+ROWS_AT_ONCE = 2**13
+"""Sequences times continuations of each that are decoded side by side, unless one sequence alone has more."""
 
 
 class DecodingEstimator(SequenceEstimator):
@@ -40,13 +44,11 @@ class DecodingEstimator(SequenceEstimator):
 
     def _check_targets(self, y, sequences, *, reset, weights=None):
         """y as `Sequences` of tokens."""
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None")
-        targets = as_sequences(y, self.dtype, name="y", tokens=True, may_be_empty=True)
-        check_consistent_length(sequences, targets)
+        targets = self._read_targets(y, sequences, self.dtype, tokens=True, may_be_empty=True)
         self._check_longest(targets)
         n_tokens = int(targets.values.max(initial=0)) + 1
         if reset:
+            check_gaps(targets, "y", FREE_OUTPUTS)
             self.n_target_tokens_ = n_tokens
         elif n_tokens > self.n_target_tokens_:
             k = targets.number_of(int(targets.values.argmax()))
@@ -54,6 +56,14 @@ class DecodingEstimator(SequenceEstimator):
                 f"y[{k}] holds the token {n_tokens - 1}, but the first fit has seen tokens up to "
                 f"{self.n_target_tokens_ - 1}"
             )
+        return targets
+
+    def _read_targets(self, y, sequences, dtype, **options):
+        """y as `Sequences`, one for each of X."""
+        check_given(self, y, "a list of sequences, or a 2-D or 3-D array")
+        rows = rows_of(y, "SequenceClassifier takes a label, SequenceRegressor a number for each sequence")
+        targets = as_sequences(rows, dtype, name="y", **options)
+        check_as_many(targets, sequences)
         return targets
 
     def _check_longest(self, targets):
@@ -125,11 +135,12 @@ class DecodingEstimator(SequenceEstimator):
         """A list of token arrays, and their scores."""
         sequences, tokens, scores = self._checked(X), [], []
         if not isinstance(beam_width, Integral) or beam_width < 1:
-            raise ValueError(f"beam_width must be an integer >= 1; got {beam_width!r}")
+            raise ValueError(f"beam_width must be an integer >= 1; got {shown(beam_width)}")
+        width = useful_width(beam_width, self.n_target_tokens_, self.max_length_)
         with self._computing():
-            for numbers in portions(len(sequences)):
+            for numbers in portions(len(sequences), min(256, max(1, ROWS_AT_ONCE // width))):
                 source = self.network_.source(sequences, numbers)
-                found, values = self._search(source, numbers.size, beam_width)
+                found, values = self._search(source, numbers.size, width)
                 check_finite(values, lambda k, first=numbers[0]: first + k)
                 tokens += found
                 scores.append(values)
@@ -151,9 +162,7 @@ class DecodingEstimator(SequenceEstimator):
         return found, scores
 
     def _exact(self, X, y, sample_weight):
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None")
         predicted = self.predict(X)
-        check_consistent_length(predicted, y)
-        right = [np.array_equal(a, b) for a, b in zip(predicted, y, strict=True)]
+        targets = self._read_targets(y, predicted, self.dtype, tokens=True, may_be_empty=True)
+        right = [np.array_equal(answer, targets[k]) for k, answer in enumerate(predicted)]
         return float(np.average(right, weights=self._check_weights(sample_weight, len(right))))

@@ -3,14 +3,18 @@
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import r2_score
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastrnn import records
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
+from fastrnn.base.labels import rows_of
+from fastrnn.columns import columns_of
+from fastrnn.lists import check_listed
 from fastrnn.losses import binary_cross_entropy, squared
 from fastrnn.seq2seq.base import DecodingEstimator
-from fastrnn.sequences import Sequences, as_objects, as_sequences
+from fastrnn.sequences import Sequences, as_objects
+from fastrnn.tables import as_numbers, refuse_twice
+from fastrnn.wording import shown
 
 
 class VectorToSequence(DecodingEstimator):
@@ -103,7 +107,7 @@ class VectorToSequence(DecodingEstimator):
         if self.network_.target_embedding is not None:
             return as_objects(self._decoded(X, beam_width)[0])
         if beam_width != 1:
-            raise ValueError(f"beam_width={beam_width!r} is for tokens; this model makes numbers")
+            raise ValueError(f"beam_width={shown(beam_width)} is for tokens; this model makes numbers")
         return self._numbers(self._checked(X).values)
 
     def score(self, X, y, sample_weight=None):
@@ -114,31 +118,53 @@ class VectorToSequence(DecodingEstimator):
         check_is_fitted(self, "network_")
         if self.network_.target_embedding is not None:
             return self._exact(X, y, sample_weight)
-        expected = as_sequences(y, np.float64, name="y")
-        check_consistent_length(X, expected)
+        answers = self.predict(X)
+        expected = self._read_targets(y, answers, np.float64)
+        self._check_width(expected)
         rows = [p[np.minimum(np.arange(n), len(p) - 1)].reshape(n, -1)
-                for p, n in zip(self.predict(X), expected.lengths, strict=True)]  # fmt: skip
+                for p, n in zip(answers, expected.lengths, strict=True)]  # fmt: skip
         weights = np.repeat(self._check_weights(sample_weight, len(expected)), expected.lengths)
         return r2_score(expected.values, np.concatenate(rows), sample_weight=weights)
 
     def _check_sequences(self, X, *, reset):
         dtype = self.dtype if reset else self.network_.theta.dtype
+        self._check_vectors(X)
         X = validate_data(self, X, reset=reset, dtype=dtype)
         return Sequences(X, np.arange(len(X) + 1))
+
+    @staticmethod
+    def _check_vectors(X):
+        """What scikit-learn does not say of X, or not as what X is."""
+        check_listed(X, "X", "an array (n, F)")
+        refuse_twice(columns_of(X) if columns_of(X) is not None else (), "X")
+        if hasattr(X, "todense"):
+            return
+        try:
+            array = np.asarray(X)
+        except ValueError:
+            raise ValueError("X has rows of unequal lengths; expected an array (n, F)") from None
+        if array.dtype == object:
+            as_numbers(array, "X")
+        elif array.dtype.kind not in "fiubc":
+            raise ValueError(f"X holds {array.dtype} values; expected an array (n, F) of numbers")
 
     def _check_targets(self, y, sequences, *, reset, weights=None):
         if self.target_embedding_dim is not None:
             return super()._check_targets(y, sequences, reset=reset)
-        targets = as_sequences(y, np.float64, name="y")
-        check_consistent_length(sequences, targets)
+        targets = self._read_targets(y, sequences, np.float64)
         self._check_longest(targets)
         if reset:
-            self._y_is_flat = np.ndim(y[0]) == 1
+            self._y_is_flat = np.ndim(next(iter(rows_of(y, "")))) == 1
             weights = np.repeat(weights, targets.lengths)
             self._set_scale(targets.values, weights)
-        elif targets.values.shape[1] != self._y_mean.size:
-            raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
+        else:
+            self._check_width(targets)
         return targets
+
+    def _check_width(self, targets):
+        """As many columns as in the first fit."""
+        if targets.values.shape[1] != self._y_mean.size:
+            raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
 
     def _head(self):
         if self.target_embedding_dim is not None:

@@ -1,0 +1,120 @@
+"""What the estimators check of y: that it is there and as long as X, and that nothing is missing or of another kind."""
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+
+from fastrnn.columns import columns_of
+from fastrnn.lists import check_listed, is_sequence
+from fastrnn.sequences import as_objects
+from fastrnn.wording import shown
+
+
+def check_given(estimator, y, expected, name="y"):
+    """y must be there, and a list or an array."""
+    if y is None:
+        raise ValueError(f"{type(estimator).__name__} requires {name} to be passed, but the target {name} is None")
+    if hasattr(y, "todense"):
+        raise ValueError(f"{name} is a sparse matrix; expected {expected}: pass {name}.toarray()")
+    check_listed(y, name, expected)
+
+
+def check_as_many(y, sequences, name="y"):
+    """y must have an entry for each sequence of X."""
+    if len(y) != len(sequences):
+        which = "more" if len(y) > len(sequences) else "fewer"
+        raise ValueError(
+            f"{name} has {which} entries than X has sequences, {len(y)} for {len(sequences)}: give one each"
+        )
+
+
+def as_values(y):
+    """y as an array, of objects where NumPy would make strings of numbers, or break off at rows of several lengths."""
+    if hasattr(y, "__array__"):
+        return np.asarray(y)
+    if len({len(value) if is_sequence(value) else -1 for value in y}) > 1:
+        return as_objects(y)
+    return np.asarray(y, object)
+
+
+def as_labels(y, name="y"):
+    """Labels, one a row or several, as an array of numbers or strings.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, labels are of several kinds, or of one that is none; the message names the place.
+    """
+    labels = as_values(y)
+    check_there(labels, name)
+    if labels.dtype != object:
+        return labels
+    kinds = {}
+    for k, label in enumerate(labels.ravel()):
+        kinds.setdefault(_kind(label), (k // (labels.size // len(labels)), label))
+    (k, one), *others = kinds.values() or [(0, None)]
+    alike = f"[str(label) for label in {name}]"
+    for at, other in others:
+        which = f"{shown(one)} at {k} and {shown(other)} at {at}"
+        raise ValueError(f"{name} holds labels of several kinds, as {which}: make them alike, {alike}")
+    if kinds.keys() - {str, float}:
+        raise ValueError(
+            f"{name}[{k}] is {shown(one)}, a {type(one).__name__}; labels are strings, integers or bools: {alike}"
+        )
+    if kinds.keys() == {str} and hasattr(y, "__array__"):
+        return labels  # as what was given holds them
+    return np.array(labels.tolist())
+
+
+def _kind(label):
+    """What labels must have in common to be in one order."""
+    return (
+        str
+        if isinstance(label, str)
+        else float
+        if isinstance(label, (int, float, np.number, np.bool_))
+        else type(label)
+    )
+
+
+def check_classes(labels, instead):
+    """Labels must be classes; where they are numbers of any size, the message names what predicts such."""
+    try:
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise ValueError(f"{error} {instead} predicts numbers.") from None
+
+
+def check_there(values, name):
+    """None of them may be None, NaN, NaT or pandas' NA."""
+    if values.dtype.kind in "fmM":
+        gone = np.isnan(values) if values.dtype.kind == "f" else np.isnat(values)
+    else:
+        gone = np.array([_is_missing(v) for v in values.flat]) if values.dtype == object else np.zeros(0, bool)
+    for k in np.flatnonzero(gone)[:1]:
+        place, value = f"{name}[{k // (values.size // len(values))}]", values.ravel()[k]
+        raise ValueError(
+            f"{place} is {shown(value)}: {name} has missing values (NaN); fill them in, or leave them out of X too"
+        )
+
+
+def _is_missing(value):
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):  # NA is neither true nor false, arrays are both
+        return type(value).__name__ == "NAType"
+
+
+def refuse_steps(values, advice, name="y"):
+    """Each is one value; where each is a sequence of them, the advice is what reads it."""
+    for k, value in enumerate(values if values.dtype == object and values.ndim == 1 else ()):
+        if is_sequence(value):
+            raise ValueError(f"{name}[{k}] holds {len(value)} values, but one for each sequence is expected: {advice}")
+
+
+def rows_of(y, advice):
+    """The sequences in y; where there is one value in place of a sequence, the advice is what reads it."""
+    rows = np.asarray(y) if columns_of(y) is not None else y
+    first = next(iter(rows), ())
+    if not is_sequence(first):
+        raise ValueError(f"y[0] is {shown(first)}, one value, but one for each step is expected: {advice}")
+    return rows

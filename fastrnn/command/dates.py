@@ -1,0 +1,253 @@
+"""Times as people write them: one form for all rows of a file, in which forecasts are written as well."""
+
+import calendar
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from fastrnn.command.offsets import located, without_offsets
+
+try:
+    import pandas as pd
+except ImportError:
+    raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
+
+SAMPLE = 50
+"""Rows that show in which forms a column may be."""
+CLOCK = r"T\d\d?(:\d\d){0,2}(\.\d+)?|,? +(\d\d?(:\d\d){1,2}(\.\d+)?( ?[AP]M)?|\d\d? ?[AP]M)"
+DATE = re.compile(rf"(?P<day>.*?\w)(?P<clock>{CLOCK})?", re.IGNORECASE)
+ORDERS = {
+    "Ynn": ["Ymd"], "nnY": ["dmY", "mdY"], "nnn": ["dmy", "mdy", "ymd"], "Yn": ["Ym"], "nY": ["mY"],
+    "nbY": ["dbY"], "nbn": ["dby"], "bnY": ["bdY"], "Ybn": ["Ybd"], "bY": ["bY"], "bn": ["by"], "Yb": ["Yb"],
+}  # fmt: skip
+"""What years of four digits, names of months and other numbers, in an order, may be: letters of strptime."""
+PART = r"(?P<year>\d{4})[ ./-]?(?P<kind>[QWMqwm])-?(?P<part>\d\d?)"
+PART_FIRST = r"(?P<kind>[QWMqwm])-?(?P<part>\d\d?)[ ./-]?(?P<year>\d{4})"
+PARTS = {
+    "Q": (lambda year, k: date(year, 3 * k - 2, 1), lambda day: (day.year, day.quarter)),
+    "W": (lambda year, k: date.fromisocalendar(year, k, 1), lambda day: day.isocalendar()[:2]),
+    "M": (lambda year, k: date(year, k, 1), lambda day: (day.year, day.month)),
+}
+"""The first day of a quarter, week or month of a year, and which one a day is in."""
+DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+"""Of whole numbers that are dates."""
+EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
+"""Of whole numbers that count these units since 1970, if they are no such dates."""
+SHORT_DAY, SHORT_HOUR = r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
+"""A zero that some leave out."""
+
+
+@dataclass
+class Times:
+    """What a column of times holds: values for pandas, how one is written, and what --date-format would say."""
+
+    values: object
+    write: Callable = str
+    form: str | None = None
+
+
+def read_times(text, column, form=None):
+    """Whole numbers, dates, or quarters, weeks and months of a year.
+
+    Parameters
+    ----------
+    text : Series of str
+        With the lines of the file as its index.
+    column : str
+        Its name, for messages.
+    form : str, optional
+        Of dates, as strptime has it; by default the one in which all rows are dates.
+
+    Returns
+    -------
+    Times
+
+    Raises
+    ------
+    ValueError
+        If there is no such form, or there are several by which the dates differ.
+
+    Examples
+    --------
+    >>> times = read_times(pd.Series(["31.1.2024", "1.2.2024"]), "day")
+    >>> times.form, times.write(times.values[1])
+    ('%d.%m.%Y', '1.2.2024')
+    """
+    for pattern, reader in READERS.items():
+        fits = text.str.fullmatch(pattern)
+        if form is None and fits.mean() > 0.5:
+            _refuse(~fits, f"{column} is {{}}, unlike others, such as {text[fits.idxmax()]}: correct it", text)
+            return reader(text, column)
+    local, offsets = (text, None) if form and "%z" not in form else without_offsets(text, column)
+    found, dates = _agreed(local, column, [form.replace("%z", "").rstrip()] if form else _forms(local))
+    write = _writer(found, dates, local)
+    label = None if found == "ISO8601" else found + "%z" * (offsets is not None)
+    if offsets is None:
+        return Times(pd.DatetimeIndex(dates), write, label)
+    times, offset_of = located(pd.DatetimeIndex(dates), offsets)
+    return Times(times, lambda time: write(time.tz_localize(None)) + offset_of(time), label)
+
+
+def _refuse(wrong, what, text):
+    """An error that names the first line of the file that is wrong, if there is any."""
+    if wrong.any():
+        line = wrong.idxmax()
+        raise ValueError(f"line {line}: {what.format(repr(str(text[line])))}")
+
+
+# ------------------------------------------------------------------------------------------ numbers
+
+
+def _whole_numbers(text, column):
+    """Dates without anything between, what has passed since 1970, or just numbers."""
+    numbers, digits = text.astype(np.int64), len(text.iloc[0])
+    if digits in DIGITS:
+        years = text.where(text.str.fullmatch(rf"(19|20)\d{{{digits - 2}}}"))
+        dates = pd.to_datetime(years, format=DIGITS[digits], errors="coerce")
+        if dates.notna().all():
+            return Times(pd.DatetimeIndex(dates), partial(pd.Timestamp.strftime, format=DIGITS[digits]), DIGITS[digits])
+    if digits in EPOCHS and text.str.fullmatch(rf"[1-9]\d{{{digits - 1}}}").all():
+        one = pd.Timedelta(1, EPOCHS[digits])
+        times = pd.DatetimeIndex(pd.to_datetime(numbers, unit=EPOCHS[digits]))
+        return Times(times, lambda time: str((time - pd.Timestamp(0)) // one))
+    return Times(numbers.to_numpy())
+
+
+def _parts(text, column, pattern):
+    """Quarters, weeks or months of a year."""
+    matches = [re.fullmatch(pattern, each) for each in text]
+    first, kind = matches[0], matches[0]["kind"].upper()
+    days = pd.to_datetime(pd.Series([_first_day(match, kind) for match in matches], text.index))
+    _refuse(days.isna(), f"{column} is {{}}, but the first is {first.string}: correct it", text)
+    width = min(len(match["part"]) for match in matches)
+    (a, b), (c, d) = sorted((first.span("year"), first.span("part")))
+
+    def write(day):
+        year, part = PARTS[kind][1](day)
+        numbers = (f"{year}", f"{part:0{width}}")
+        former, latter = numbers if pattern == PART else numbers[::-1]
+        return first.string[:a] + former + first.string[b:c] + latter + first.string[d:]
+
+    return Times(pd.DatetimeIndex(days), write)
+
+
+def _first_day(match, kind):
+    """None if there is no such part of a year, or it is of another kind."""
+    try:
+        return PARTS[kind][0](int(match["year"]), int(match["part"])) if match["kind"].upper() == kind else None
+    except ValueError:
+        return None
+
+
+READERS = {
+    r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers,
+    PART: partial(_parts, pattern=PART),
+    PART_FIRST: partial(_parts, pattern=PART_FIRST),
+}
+"""What is no date of the calendar, by how it looks."""
+
+
+# ------------------------------------------------------------------------------------------ dates
+
+
+def _agreed(text, column, forms):
+    """The form that all rows have, and their dates."""
+    found = {form: _parsed(text, form) for form in forms}
+    if not found:
+        _refuse(text.notna(), f"{column} is {{}}, no date in a form that is known: pass --date-format", text)
+    best = min(found, key=lambda form: found[form].isna().sum())
+    advice = "correct it, or pass --date-format"
+    _refuse(found[best].isna(), f"{column} is {{}}, no date like the others: {advice}", text)
+    whole = {form: dates for form, dates in found.items() if dates.notna().all()}
+    others = [form for form in whole if form == best or (whole[form] != whole[best]).any()]
+    if len(others) > 1:
+        others = [form for form in others if _is_regular(whole[form])] or others
+    if len(others) > 1:  # nobody writes the month first before a point
+        others = [form for form in others if "%m.%d" not in form]
+    if len(others) > 1:
+        what = f"{column}, such as {text.iloc[0]!r}, may be read as {' or '.join(others)}"
+        raise ValueError(f"{what}: pass one of them as --date-format")
+    return others[0], whole[others[0]]
+
+
+def _parsed(text, form):
+    try:
+        return pd.to_datetime(text, format=form, errors="coerce")
+    except ValueError as error:
+        raise ValueError(f"--date-format {form} cannot be read: {error}") from None
+
+
+def _is_regular(dates):
+    """Whether pandas finds a frequency in all of them."""
+    dates = pd.DatetimeIndex(dates.drop_duplicates().sort_values())
+    return len(dates) > 2 and pd.DatetimeIndex(dates, freq="infer").freq is not None
+
+
+def _forms(text):
+    """That rows from the first to the last may have."""
+    some = text.iloc[np.unique(np.linspace(0, len(text) - 1, SAMPLE).astype(int))]
+    forms = dict.fromkeys(form for each in some for form in _forms_of(each))
+    is_iso = some.str.match(r"\d{4}-\d\d-\d\d").any()
+    return [*forms, "ISO8601"] if is_iso else list(forms)
+
+
+def _forms_of(text):
+    """As strptime has them; several, if day and month look alike.
+
+    >>> _forms_of("1/2/2024 3:00 PM")
+    ['%d/%m/%Y %I:%M %p', '%m/%d/%Y %I:%M %p']
+    """
+    match = DATE.fullmatch(text)
+    if not match:
+        return []
+    clock, n = re.subn("[AP]M", "%p", match["clock"] or "", flags=re.IGNORECASE)
+    clock = re.sub(r"\.\d+", ".%f", clock)
+    fields = iter(["%I" if n else "%H", "%M", "%S"])
+    clock = re.sub(r"\d+", lambda _: next(fields), clock)
+    pieces = re.split(r"(\d+|[^\W\d_]+)", match["day"])
+    days = [fields for kinds in product(*map(_kinds, pieces[1::2])) for fields in _fields(kinds)]
+    return ["".join(a + b for a, b in zip(pieces[::2], [*fields, ""], strict=True)) + clock for fields in days]
+
+
+def _kinds(word):
+    """What a word of a date may be: a letter of ORDERS, or of strptime."""
+    if word.isdigit():
+        return {4: "Y", 2: "n", 1: "n"}.get(len(word), "")
+    named = {"b": calendar.month_abbr, "B": calendar.month_name, "a": calendar.day_abbr, "A": calendar.day_name}
+    return [letter for letter, names in named.items() if word.title() in names]
+
+
+def _fields(kinds):
+    """The directives that words of these kinds may be, together."""
+    names = [kind for kind in kinds if kind not in "aA"]
+    for order in ORDERS.get("".join(names).replace("B", "b"), []):
+        letters = (name if name in "bB" else letter for name, letter in zip(names, order, strict=True))
+        yield ["%" + (kind if kind in "aA" else next(letters)) for kind in kinds]
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def _writer(form, dates, text):
+    """A function that writes dates as the file does: fractions of so many digits, zeros left out, small letters."""
+    fraction = re.search(r":\d\d\.(\d+)", text.iloc[0])
+    digits = len(fraction[1]) if fraction else 6
+
+    def plain(day):
+        if form == "ISO8601":
+            return day.isoformat("T" if "T" in text.iloc[0] else " ")
+        return re.sub(r"(:\d\d\.\d{6})", lambda found: found[0][: digits - 6 or None], day.strftime(form))
+
+    def writer(zeros, case):
+        return lambda day: case(re.sub(zeros, "", plain(day)))
+
+    some = list(zip(dates[:SAMPLE], text[:SAMPLE], strict=True))
+    nothing = "$^"
+    ways = product((nothing, SHORT_DAY, SHORT_HOUR, f"{SHORT_DAY}|{SHORT_HOUR}"), (str, str.lower, str.upper))
+    writers = (writer(*way) for way in ways)
+    return next((write for write in writers if all(write(day) == its for day, its in some)), plain)

@@ -1,0 +1,109 @@
+"""``fastrnn forecast``: a backtest on the last rows, a fit, and the forecast as table and picture."""
+
+from io import BytesIO
+from pathlib import Path
+
+from fastrnn.command.reading import Contents
+from fastrnn.forecaster import SequenceForecaster
+from fastrnn.frames import read_series
+from fastrnn.inspection import ForecastDisplay
+from fastrnn.storage import replacing
+
+DRAWN = 6
+"""Series, at most, in a picture."""
+HELD_OUT = 3
+"""Horizons, at most, that the backtest is on."""
+
+
+def forecast(contents: Contents, args):
+    """Print what was read and how good forecasts have been; then print or write the next steps."""
+    y = contents.y
+    sizes = y.groupby("unique_id", sort=False).size()
+    _describe(contents, sizes)
+    seasons = "auto" if "auto" in args.season else args.season
+    needed = args.horizon + 1 + (1 if seasons == "auto" else max(seasons))
+    if sizes.max() < needed:
+        raise ValueError(
+            f"the longest series has {sizes.max()} rows; --horizon {args.horizon} with this season needs {needed}: "
+            "give more, or forecast fewer steps"
+        )
+    read_series(y, missing=args.missing)  # what is refused is refused before the fit of the backtest
+    tails = sorted({(1 - coverage) / 2 for coverage in args.coverage})
+    forecaster = SequenceForecaster(
+        horizon=args.horizon, season=seasons, quantiles=[*tails, 0.5, *(1 - tail for tail in tails)],
+        missing=args.missing, max_iter=args.epochs, random_state=args.seed, verbose=True,
+    )  # fmt: skip
+    if not args.no_backtest:
+        _backtest(forecaster, y, sizes, needed)
+    forecaster.fit(y)
+    freq = forecaster._stored().form.freq
+    print("fitted to all rows;", f"frequency {freq};" * (freq is not None), "steps of a season:", *forecaster.season_)
+    _write(args, forecaster, contents)
+
+
+def _describe(contents, sizes):
+    """What was read, and how: nothing that was found out by itself stays unsaid."""
+    table, ds, write = contents.table, contents.y["ds"], contents.write
+    steps = "-".join(map(str, sorted({sizes.min(), sizes.max()})))
+    print(f"{table.name}: {len(sizes)} series of {steps} steps, {write(ds.min())} to {write(ds.max())}")
+    if table.header > 1:
+        print(f"the header is line {table.header}")
+    if contents.options:
+        print("read with", contents.options)
+
+
+def _backtest(forecaster, y, sizes, needed):
+    """On the last horizons of what is long enough, by a fit on what comes before."""
+    horizon = forecaster.horizon
+    k = min(HELD_OUT, int(sizes.median() - needed) // horizon)
+    if k < 1:
+        print(f"no backtest: it needs {needed + horizon} rows of a series")
+        return
+    y = y[y["unique_id"].map(sizes) >= needed + k * horizon]
+    groups = y.groupby("unique_id", sort=False)
+    forecaster.fit(y[groups.cumcount(ascending=False) >= k * horizon])
+    tested = forecaster.backtest(y, step=horizon, metrics=("mase", "smape", "mae", "coverage"))
+    print(f"\nBacktest on the last {k * horizon} steps, unseen by its fit (coverage: of the widest interval)")
+    print(f"{tested}\n")
+
+
+def _write(args, forecaster, contents):
+    """The forecast as a table, in the form of the file, and as a picture."""
+    table = forecaster.predict()
+    table["ds"] = table["ds"].map(contents.write)
+    table = table.rename(columns={"ds": "step", **contents.names})
+    for coverage in sorted(set(args.coverage)):
+        names = [f"{end}_{100 * coverage:.4g}" for end in ("lower", "upper")]
+        table[names] = forecaster.predict_interval(coverage)[["lower", "upper"]]
+    table = table if args.id else table.iloc[:, 1:]
+    if args.out is None:
+        print(table.to_string(index=False))
+    else:
+        form = {"sep": contents.table.separator, "encoding": contents.table.encoding}
+        with replacing(args.out) as unfinished:
+            table.to_csv(unfinished, index=False, float_format="%.10g", decimal=contents.style.decimal, **form)
+    if args.plot is not None:
+        _draw(forecaster, args.plot)
+
+
+def _draw(forecaster, path):
+    from matplotlib.figure import Figure
+
+    n = min(DRAWN, n_series := forecaster._stored().form.n_series)
+    axes = Figure(figsize=(8, 1 + 3 * n), layout="constrained").subplots(n, squeeze=False).ravel()
+    for k, ax in enumerate(axes):
+        ForecastDisplay.from_estimator(forecaster, series=k, ax=ax).ax_.get_legend().set_visible(k == 0)
+    with replacing(path) as unfinished:
+        ax.figure.savefig(unfinished, format=Path(path).suffix[1:])
+    if n < n_series:
+        print(f"{path} shows the first {n} of {n_series} series")
+
+
+def check_picture(path):
+    """What cannot be drawn shall not be found out after the fit."""
+    from fastrnn.inspection.drawing import check_matplotlib
+
+    check_matplotlib("--plot")
+    from matplotlib.figure import Figure
+
+    Figure().savefig(BytesIO(), format=Path(path).suffix[1:] or "nothing")  # an error names what there is

@@ -1,0 +1,90 @@
+"""What can be typed at the command line."""
+
+import argparse
+import os
+from pathlib import Path
+
+from fastrnn import __version__
+
+EXAMPLE = "Example: fastrnn forecast sales.csv --time day --target sold --horizon 28 --out next.csv --plot next.png"
+WHAT = "Forecast the series in a CSV file; a backtest on its last rows, beside the simplest forecasts, comes first."
+
+
+def steps(text):
+    """A number of steps; argparse calls it by the name of this function."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def season(text):
+    """Likewise, or what stands for one."""
+    return {"auto": "auto", "none": 1}.get(text) or steps(text)
+
+
+def share(text):
+    """Between 0 and 1."""
+    if not 0 < float(text) < 1:
+        raise ValueError
+    return float(text)
+
+
+def separator(text):
+    """One character, or a name of those that are hard to type."""
+    text = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}.get(text, text)
+    if len(text) != 1 or text in '"\r\n':
+        raise ValueError
+    return text
+
+
+def arguments(argv=None):
+    """What was typed; without a command that is the help."""
+    parser = argparse.ArgumentParser(prog="fastrnn", description="Recurrent networks on the CPU.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    command = commands.add_parser("forecast", help=WHAT, description=WHAT, epilog=EXAMPLE)
+    add = command.add_argument
+    add("data", help="CSV file with a row for each step of each series; - for standard input")
+    add("--target", metavar="COLUMN", required=True, help="column of the numbers to forecast")
+    add("--horizon", metavar="STEPS", type=steps, required=True, help="how many steps to forecast")
+    add("--time", metavar="COLUMN", help="column of dates or whole numbers; without it rows are in order")
+    add("--id", metavar="COLUMN", help="column that names the series, if there are many")
+    add("--season", metavar="STEPS", type=season, nargs="+", default=["auto"],
+        help="steps of a season, such as 12 of months, or several; none; or auto (default) to find one")  # fmt: skip
+    add("--coverage", metavar="SHARE", type=share, nargs="+", default=[0.8, 0.95],
+        help="which share of what comes intervals shall hold; by default 0.8 0.95")  # fmt: skip
+    add("--missing", choices=["error", "interpolate"], default="error", help="of empty numbers and missing dates")
+    add("--freq", help="of the dates, as pandas writes it: h, D, MS; without it they tell themselves")
+    add("--epochs", metavar="N", type=steps, default=20, help="passes over the data, by default 20")
+    add("--seed", metavar="N", type=int, default=0, help="of the random numbers, by default 0")
+    add("--no-backtest", action="store_true", help="do not show how good forecasts have been")
+    add("--out", metavar="FILE", help="CSV file, of the form of the first, for forecast and intervals")
+    add("--plot", metavar="FILE", help="picture, such as forecast.png")
+    add = command.add_argument_group(
+        "the form of the file", "All that is left out is found by itself, or asked for if it may be this or that."
+    ).add_argument
+    add("--sep", metavar="MARK", type=separator, help='what separates columns: "," ";" "|" or tab')
+    add("--decimal", choices=[".", ","], help="decimal mark")
+    add("--thousands", choices=[",", ".", " ", "'"], help="mark between thousands")
+    add("--encoding", help="such as cp1252 or utf-16; without it UTF-8, unless the file says so itself")
+    add("--date-format", metavar="FORMAT",
+        help="such as %%d.%%m.%%Y; offsets from UTC (%%z) that change as clocks do somewhere go on changing, others "
+        "stay as in the last row")  # fmt: skip
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+    return args
+
+
+def check_outputs(args):
+    """What cannot be written shall not be found out after the fit."""
+    paths = [Path(path) for path in (args.out, args.plot) if path is not None]
+    for path in paths:
+        folder = path.resolve().parent
+        is_right = folder.is_dir() and os.access(folder, os.W_OK) and (path.is_file() or not path.exists())
+        if not is_right:
+            raise ValueError(f"{path} cannot be written: name a file in a folder that is there and may be written to")
+        if path.exists() and Path(args.data).exists() and path.samefile(args.data):
+            raise ValueError(f"{path} is the file to read: name another to write")
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ValueError(f"{paths[0]} is named twice: name one file for --out and another for --plot")

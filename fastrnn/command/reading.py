@@ -1,0 +1,201 @@
+"""A CSV file as the long DataFrame that forecasters take, its index the lines of the file."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastrnn.command.numbers import Style, read_numbers
+from fastrnn.command.table import Table, read_table
+
+OF_TIMES = re.compile(
+    r"(?P<who>y of unique_id (?P<id>'[^']*'|\"[^\"]*\"))|step (?P<step>\d+)( \([^)]*\))?"
+    r"|(?P<time>\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d+)?)?([-+]\d\d:\d\d)?|(?<=after )-?\d+|(?<=before )-?\d+)"
+    r"|\b(?P<name>unique_id|ds|y)\b(?!')"
+)
+"""What messages of the library say of series, steps and timestamps."""
+
+
+@dataclass
+class Contents:
+    """What a file holds.
+
+    Attributes
+    ----------
+    y : DataFrame
+        With the columns unique_id, ds and y, sorted by series and time; the index has the lines of the file, or 0 for
+        rows that are not in it.
+    write : callable
+        Writes a time as the file does.
+    names : dict of str to str
+        The columns of the file that became unique_id, ds and y, where there are such.
+    style : Style
+        Of its numbers.
+    options : str
+        What would say at the command line what was found out about the file.
+    table : Table
+    """
+
+    y: object
+    write: Callable
+    names: dict
+    style: Style
+    options: str
+    table: Table
+
+    def told(self, message):
+        """A message of the library in the file's own terms: its names, dates and lines."""
+        owner = None
+
+        def translated(match):
+            nonlocal owner
+            if match["who"]:
+                owner = match["id"][1:-1]
+                series = self.names.get("unique_id")
+                return self.names["y"] + (f" of {series} {owner!r}" if series else "")
+            if match["name"]:
+                return self.names.get(match["name"], match["name"])
+            rows = self.y if owner is None else self.y[self.y["unique_id"] == owner]
+            if match["step"]:
+                return self._place(rows.iloc[int(match["step"]) :]) or match[0]
+            return self._time(rows, match["time"])
+
+        return OF_TIMES.sub(translated, message)
+
+    def _place(self, rows):
+        return f"line {rows.index[0]}" if len(rows) and rows.index[0] else ""
+
+    def _time(self, rows, text):
+        """A timestamp as the file writes it, with its line."""
+        import pandas as pd
+
+        is_dated = rows["ds"].dtype.kind == "M"
+        if not is_dated and not text.lstrip("-").isdigit():
+            return text
+        time = pd.Timestamp(text) if is_dated else int(text)
+        if is_dated and time.tz is None and rows["ds"].dt.tz is not None:
+            return text
+        place = self._place(rows[rows["ds"] == time])
+        return self.write(time) + f" ({place})" * bool(place)
+
+
+def read(args):
+    """The contents of the file that the arguments of the command line name.
+
+    Raises
+    ------
+    ValueError
+        Of one line, that names the file's, for what is no series of numbers.
+    OSError, ImportError
+        If there is no such file, or no pandas.
+    """
+    given = {"unique_id": args.id, "ds": args.time, "y": args.target}
+    names = {name: column for name, column in given.items() if column is not None}
+    columns = list(names.values())
+    if len(set(columns)) < len(columns):
+        raise ValueError("--id, --time and --target do not name different columns: name each once")
+    table = read_table(args.data, columns, separator=args.sep, decimal=args.decimal, encoding=args.encoding)
+    _refuse_empty(table, columns[:-1])
+    texts, lines = table.columns[args.target], table.lines
+    numbers, style = read_numbers(texts, lines, args.target, decimal=args.decimal, thousands=args.thousands)
+    if args.missing == "error":
+        _refuse_missing(numbers, texts, lines, args.target)
+    y, times = _frame(table, numbers, args)
+    y = _in_order(y, args, times.write)
+    return Contents(y, times.write, names, style, _options(table, style, times), table)
+
+
+def _refuse_empty(table, columns):
+    for column in columns:
+        if "" in table.columns[column]:
+            line = table.lines[table.columns[column].index("")]
+            raise ValueError(f"line {line}: there is no {column}: fill it in, or remove the line")
+
+
+def _refuse_missing(numbers, texts, lines, column):
+    for number, text, line in zip(numbers, texts, lines, strict=True):
+        if number != number:
+            what = f"{column} is {text!r}, which is none" if text else f"there is no {column}"
+            raise ValueError(f"line {line}: {what}: fill it in, or pass --missing interpolate")
+
+
+def _frame(table, numbers, args):
+    """The long DataFrame as the file has it, and its times."""
+    from fastrnn.command.dates import Times, pd, read_times
+
+    lines = table.lines
+    ids = pd.Series(table.columns[args.id] if args.id else args.target, lines, dtype=object)
+    y = pd.DataFrame({"unique_id": ids, "y": numbers})
+    if args.time is None:
+        y["ds"] = y.groupby("unique_id", sort=False).cumcount()
+        return y, Times(None)
+    times = read_times(pd.Series(table.columns[args.time], lines, dtype=object), args.time, args.date_format)
+    y["ds"] = times.values
+    return y, times
+
+
+def _options(table, style, times):
+    """What would say at the command line what was found out."""
+    separator = {",": "", "\t": "--sep tab"}.get(table.separator, f'--sep "{table.separator}"')
+    encoding = "" if table.encoding in ("utf-8", "utf-8-sig") else f"--encoding {table.encoding}"
+    is_plain = times.form is None or times.form.startswith("%Y-%m")
+    dates = "" if is_plain else f'--date-format "{times.form}"'
+    return " ".join(filter(None, [separator, encoding, style.options() * (style != Style()), dates]))
+
+
+# ------------------------------------------------------------------------------------------ order
+
+
+def _in_order(y, args, write):
+    """Sorted by series, as they come, and time; on the grid of a frequency if that is asked for."""
+    import pandas as pd
+
+    same = y.duplicated(["unique_id", "ds"])
+    if same.any():
+        row = y.iloc[int(same.argmax())]
+        twin = y.index[(y["unique_id"] == row["unique_id"]) & (y["ds"] == row["ds"])][0]
+        owner = f" of {row['unique_id']!r}" if args.id else ""
+        advice = "keep one" + ", or pass --id if there are several series" * (not args.id)
+        raise ValueError(f"line {row.name}: {args.time} is {write(row['ds'])!r}{owner}, as in line {twin}: {advice}")
+    order = pd.Series(pd.factorize(y["unique_id"])[0], y.index)
+    y = y.assign(order=order).sort_values(["order", "ds"], kind="stable").drop(columns="order")
+    if args.missing == "error" and args.freq is None or args.time is None:
+        return y
+    parts = [part for _, part in y.groupby("unique_id", sort=False)]
+    grid = _grid(max(parts, key=len), args.freq)
+    return pd.concat([_on_grid(part, grid, args, write) for part in parts])
+
+
+def _grid(part, freq):
+    """A function that gives the steps from a first to a last one, as the longest series shows or the caller says."""
+    import pandas as pd
+
+    from fastrnn.frames.inference import inferred
+
+    if part["ds"].dtype.kind != "M":
+        gaps = part["ds"].diff().dropna()
+        step = int(gaps.mode().iloc[0]) if len(gaps) else 1
+        return lambda first, last: range(first, last + 1, step)
+    try:
+        freq = pd.tseries.frequencies.to_offset(freq) or inferred(pd.DatetimeIndex(part["ds"]))
+    except ValueError:
+        raise ValueError(f"--freq {freq} is not known: pass one of pandas', such as h, D, W-MON or MS") from None
+    if freq is None:
+        raise ValueError("the dates show no frequency: pass --freq, such as D or MS")
+    return lambda first, last: pd.date_range(first, last, freq=freq)
+
+
+def _on_grid(part, grid, args, write):
+    """The rows of a series, with empty ones for the steps left out, if they may be."""
+    steps = grid(*part["ds"].iloc[[0, -1]])
+    is_off = ~part["ds"].isin(steps)
+    if is_off.any():
+        line = part.index[int(is_off.argmax())]
+        what = f"at the frequency {args.freq}: correct it, or pass another --freq"
+        what = what if args.freq else "at the same distance as others: correct it, or pass --freq"
+        raise ValueError(f"line {line}: {args.time} is {write(part.loc[line, 'ds'])!r}, which is not {what}")
+    lines = dict(zip(part["ds"], part.index, strict=True))
+    absent = next((step for step in steps if step not in lines), None)
+    if absent is not None and args.missing == "error":
+        raise ValueError(f"there is no row of {args.time} {write(absent)!r}: add it, or pass --missing interpolate")
+    whole = part.set_index("ds").reindex(steps).assign(unique_id=part["unique_id"].iloc[0], ds=steps)
+    return whole.set_axis([lines.get(step, 0) for step in steps])

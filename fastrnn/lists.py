@@ -1,0 +1,65 @@
+"""Lists, arrays and the like: what is one, and how to make one of what is none."""
+
+from collections.abc import Mapping
+from os import PathLike
+
+import numpy as np
+
+from fastrnn import tables
+from fastrnn.wording import shown
+
+
+def check_listed(X, name, expected):
+    """X must have items in an order; else the error says how to make a list of it."""
+    if hasattr(X, "todense"):  # some are dicts; what is said of all stands elsewhere
+        return
+    if tables.library(X) not in (None, "pandas"):
+        tables.opened(X, name)  # an error, if its rows are not there yet
+    way = tables.advice(X, name)
+    is_wrong = isinstance(X, (str, bytes, set, frozenset, type)) or isinstance(X, np.ndarray) and X.ndim == 0
+    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
+    if not way and not is_wrong and (is_listed or hasattr(X, "__array__") and np.asarray(X).ndim > 0):
+        return
+    if isinstance(X, (set, frozenset)):
+        way = "it has no order, pass a list"
+    elif isinstance(X, PathLike):
+        way = "read the file first, for example with pandas.read_csv"
+    elif isinstance(X, str):
+        way = f"it is {shown(X)}; read a file first, as with pandas.read_csv, and give a Tokenizer texts, [text]"
+    raise ValueError(f"{name} must be {expected}; got {type(X).__name__}{way and f': {way}'}")
+
+
+def is_sequence(value):
+    """Whether a value is a list, an array or the like, of items in an order."""
+    has_items = hasattr(value, "__len__") and hasattr(value, "__getitem__") and getattr(value, "shape", None) != ()
+    return has_items and not isinstance(value, (str, bytes, Mapping))
+
+
+def _depth(value):
+    """How many axes a nest of lists and arrays has at its beginning."""
+    if isinstance(value, np.ndarray) and value.dtype != object or tables.labels(value) is not None:
+        return len(value.shape)
+    return 1 + _depth(next(iter(value))) if is_sequence(value) and len(value) else 0
+
+
+def refuse_pair(X, name):
+    """No (X, y) or (X, static): what is read is X alone."""
+    if isinstance(X, (list, tuple)) and len(X) in (2, 3) and _depth(X[0]) > 2:
+        raise ValueError(
+            f"{name}[0] holds {len(X[0])} sequences, as if {name} were a pair of them and something else: pass "
+            f"{name}[0]; what is constant over a sequence can be a channel of it, alike at each step"
+        )
+
+
+def as_array(x, what):
+    """One sequence, or several of one length, as an array; those of several lengths are none."""
+    try:
+        return np.asarray(x)
+    except ValueError:
+        if isinstance(x, tuple) and len(set(map(_depth, x))) > 1:
+            parts = ", ".join(type(part).__name__ for part in x)
+            raise ValueError(f"{what} is a tuple ({parts}): pass the sequences alone, a list of arrays") from None
+        raise ValueError(
+            f"{what} has steps of unequal lengths; a step is a row of numbers, (I,), and sequences of several lengths "
+            "are items of one list"
+        ) from None

@@ -1,0 +1,63 @@
+"""Progress bars that nobody has to be able to see: what is written where nothing can be written is lost."""
+
+import sys
+from threading import get_ident
+from weakref import WeakValueDictionary
+
+from tqdm import tqdm
+
+from fastrnn.kernels.caching import on_compiling
+
+
+class Quiet:
+    """A stream that raises nothing: None, closed, broken, or without some of the methods a file has.
+
+    >>> print("lost", file=Quiet(None), flush=True)
+    """
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text):
+        try:
+            return self._stream.write(text)
+        except Exception:
+            return len(text)
+
+    def flush(self):
+        try:
+            self._stream.flush()
+        except Exception:
+            pass
+
+    def __getattr__(self, name):
+        try:
+            return getattr(self._stream, name)
+        except Exception:
+            raise AttributeError(name) from None
+
+
+class Bar(tqdm):
+    """How far a training is, on stderr; while it waits for kernels to be compiled, that word."""
+
+    def __init__(self, shows, total, unit, initial=0):
+        known = {"total": total, "unit": unit, "initial": initial}
+        super().__init__(file=Quiet(sys.stderr), disable=not shows, dynamic_ncols=True, **known)
+        _bars[get_ident()] = self
+
+    def advance(self, **numbers):
+        """One more, and what it came to."""
+        self.set_description(refresh=False)
+        self.set_postfix(refresh=False, **{name: f"{number:.4g}" for name, number in numbers.items()})
+        self.update()
+
+
+_bars = WeakValueDictionary()
+"""The last one of each thread."""
+
+
+@on_compiling.append
+def _tell():
+    bar = _bars.get(get_ident())
+    if bar is not None and not bar.disable and not bar.desc:
+        bar.set_description("compiling")

@@ -1,0 +1,30 @@
+"""How messages write what a caller gave."""
+
+from numbers import Real
+
+import numpy as np
+
+
+def shown(value, width=60):
+    """A value as a person writes it, 1 and not np.int64(1), on one line of at most so many characters."""
+    text = " ".join(repr(_plain(value)).split())
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def _plain(value):
+    """Python's own values in place of NumPy's."""
+    if isinstance(value, np.generic) or isinstance(value, np.ndarray) and value.ndim:
+        # Nanoseconds since 1970 would come of dates otherwise.
+        return (value.astype(str) if value.dtype.kind in "mM" else value).tolist()
+    if type(value) in (list, tuple, set):
+        return type(value)(map(_plain, value))
+    return {_plain(k): _plain(v) for k, v in value.items()} if type(value) is dict else value
+
+
+def meant_as_share(value):
+    """What to add to a message where a percentage may have been given for a share."""
+    values = np.ravel(value)
+    if not values.size or not all(isinstance(v, Real) and 1 < v < 100 for v in values.tolist()):
+        return ""
+    shares = [round(v / 100, 10) for v in values.tolist()]
+    return f" (did you mean {shown(shares if np.ndim(value) else shares[0])}?)"

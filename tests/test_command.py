@@ -1,0 +1,293 @@
+"""What the command line reads of files, and what it says of those that it does not."""
+
+import gzip
+import re
+
+import numpy as np
+import pytest
+
+from fastrnn.command.numbers import Style, read_numbers
+from fastrnn.command.options import arguments
+from fastrnn.command.reading import read
+from fastrnn.command.table import read_table
+from fastrnn.frames import read_series
+
+pd = pytest.importorskip("pandas")
+csv_files = pytest.importorskip("csv_files")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def table(text, names=("y",), **options):
+    with open("data.csv", "wb") as file:
+        file.write(text.encode() if isinstance(text, str) else text)
+    return read_table("data.csv", list(names), **options)
+
+
+# ------------------------------------------------------------------------------------------ table
+
+GOOD = {
+    "trailing separators": ("x,y\n1,5,\n2,7,\n", {}),
+    "those of the header": ("x;y;\n1;5\n2;7\n", {}),
+    "those of both": ("x;y;;\r\n1;5;;\r\n2;7;;\r\n", {}),
+    "rows of nothing at the end": ("x\ty\n1\t5\n2\t7\n\t\n\t\n", {}),
+    "old line ends": ("x|y\r1|5\r2|7\r", {}),
+    "spaces": (" x , y \n 1 , 5 \n 2 , 7 \n", {}),
+    "quotes": ('"x","y"\n"1,1","5"\n"a""b\nc","7"\n', {}),
+    "titles": ("Report\n\nfor all;;\nx;y\n1;5\n2;7\n", {}),
+    "a hint for Excel": ("sep=;\nx;y\n1;5\n2;7\n", {}),
+    "a separator named": ("x-y\n1-5\n2-7\n", {"separator": "-"}),
+    "columns of one name that are not read": ("x,x,y,\n1,1,5,\n1,1,7,\n", {}),
+    "a mark of utf-8": (b"\xef\xbb\xbfy\n5\n7\n", {}),
+    "utf-16": ("y\n5\n7\n".encode("utf-16"), {}),
+    "gzip": (gzip.compress(b"y\n5\n7\n"), {}),
+    "cp1252": ("größe,y\n1,5\n2,7".encode("cp1252"), {"encoding": "cp1252"}),
+    "every second line blank": ("y\n\n5\n\n7\n\n", {}),
+    "blank lines": ("x,y\n\n1,5\n\n\n2,7\n", {}),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_table_is_read(name):
+    text, options = GOOD[name]
+    assert table(text, **options).columns["y"] == ["5", "7"]
+
+
+def test_rows_know_their_lines():
+    read = table('title\n\nx,y\n\n"two\nlines",5\n,7\n', ["x", "y"])
+    assert read.lines == [5, 7] and read.header == 3 and read.columns == {"x": ["two\nlines", ""], "y": ["5", "7"]}
+    assert table("y\n5\n\n7\n8\n\n").columns["y"] == ["5", "", "7", "8"]  # a hole of the only column
+    assert table("x;y\n5\n;\n7;8\n".replace("5\n", "5;6\n"), ["y"]).columns["y"] == ["6", "", "8"]
+    assert table("y\n1,5\n2,5\n", decimal=",").columns["y"] == ["1,5", "2,5"]
+    assert table("y\n5\n").separator == "," and table("y\n5\n", decimal=",").separator == ";"
+    assert table('y,x\n"1,5",2\n', decimal=",").columns["y"] == ["1,5"]
+
+
+BAD = {
+    "longer": ("x,y\n1,5\n2,5,7\n", "line 3 has 3 fields, but the header .line 1. has 2 names.*--decimal"),
+    "longer, of one": ("y\n1,5\n2,7\n", 'line 2 has 2 fields, .* 1 name, .*pass --decimal ","'),
+    "longer in all rows": ("y;x\n1;2;3\n4;5;6\n", "line 2 has 3 fields"),
+    "shorter": ("a\ty\n1\t5\n\n2\n", "line 4 has 1 field, but .* separated by tab"),
+    "not in all": ("x,y,z\n1,5,1\n1,5,7,\n", "line 3 has 4 fields, .*, but the rows above have 3"),
+    "longer, under an unnamed column": ("x,y,\n1,5,7\n", "line 2 has 3 fields"),
+    "one name": ("y,y\n1,2\n", "line 1: 2 columns are named 'y': rename"),
+    "one name and spaces": ("y, y\n1,2\n", "2 columns are named 'y'"),
+    "no header": ("2024-01-01,5\n2024-01-02,6\n", "no header: write the columns' names above line 1"),
+    "other names": ("title\n\na;Y\n1;2\n", r"no column 'y' \(is it 'Y'\?\); it has: a, Y"),
+    "a name among the rows": ("flag,n\ny,1\nn,2\n", "no column 'y'"),
+    "many": (",".join(f"c{k}" for k in range(40)) + "\n", "c19 and 20 more"),
+    "a quote": ('x,y\n1,"5"6\n', "line 2: the quotation marks do not match"),
+    "a quote left open": ('x,y\n1,5\n1,"5\n1,6\n', "line 3: the quotation marks"),
+    "quotes at the top": ('"y"y\n1,"5\n', "quotation marks of its first lines"),
+    "nothing": ("\n\n", "is empty"),
+    "a header": ("x,y\n", "no rows below its header"),
+    "latin": ("x,y\r1,5\rü,6\r".encode("cp1252"), "line 3: data.csv is not in utf-8: .*--encoding, such as cp1252"),
+    "utf-16 without a mark": ("x,y\n1,5\n".encode("utf-16-le"), "--encoding utf-16-le"),
+    "bytes": (b"\xff\x00\xfe\x80" * 9, "is no text"),
+    "Excel": (b"PK\x03\x04", "an Excel workbook"),
+    "half a gzip": (gzip.compress(b"y\n5\n" * 99)[:15], "damaged gzip"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_table_is_refused(name):
+    text, message = BAD[name]
+    with pytest.raises(ValueError, match=message) as told:
+        table(text)
+    assert type(told.value) is ValueError
+
+
+def test_advice_about_encodings_works():
+    assert table("x,y\nü,6".encode("cp1252"), encoding="cp1252").columns["y"] == ["6"]
+    assert table("x,y\nü,6".encode("utf-16-le"), encoding="utf-16-le").columns["y"] == ["6"]
+    for encoding in ("nonsense", "rot13"):
+        with pytest.raises(ValueError, match=f"--encoding {encoding} is not known: pass one such"):
+            table("y\n5\n", encoding=encoding)
+    with pytest.raises(FileNotFoundError, match=r"\(is it 'data.csv'\?\)"):
+        read_table("dota.csv", ["y"])
+    with pytest.raises(ValueError, match="is a folder"):
+        read_table(".", ["y"])
+
+
+# ------------------------------------------------------------------------------------------ numbers
+
+NUMBERS = {
+    "plain": (["1", "-2.5", "+3", "1e5", ".5", "7."], [1, -2.5, 3, 1e5, 0.5, 7], Style()),
+    "german": (["1.234,5", "12", "-7,25"], [1234.5, 12, -7.25], Style(",", ".")),
+    "decimal comma": (["1,5", "2", "0,001"], [1.5, 2, 0.001], Style(",")),
+    "american": (["1,234.5", "1,234,567"], [1234.5, 1234567], Style(".", ",")),
+    "two groups": (["1.234.567", "1.234"], [1234567, 1234], Style(",", ".")),
+    "indian": (["12,34,567", "1.5"], [1234567, 1.5], Style(".", ",")),
+    "spaces": (["1\u00a0234,5", "1\u202f234", "7 000"], [1234.5, 1234, 7000], Style(",", " ")),
+    "swiss": (["1'234.5", "12’345"], [1234.5, 12345], Style(".", "'")),
+    "minus": (["\u22125", "\u22120.5"], [-5, -0.5], Style()),
+    "three digits": (["1.234", "0.5"], [1.234, 0.5], Style()),
+    "three digits of many": (["1.234", "1234.567"], [1.234, 1234.567], Style()),
+    "words": (["1", "NA", "", "null", "None", "nan", "#N/A"], [1] + [np.nan] * 6, Style()),
+    "huge": (["12345678901234567890"], [12345678901234567890.0], Style()),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_are_read(name):
+    texts, numbers, style = NUMBERS[name]
+    found, its = read_numbers(texts, list(range(len(texts))), "y")
+    np.testing.assert_equal(found, np.array(numbers, float))
+    assert its == style
+
+
+@pytest.mark.parametrize(
+    "texts, message",
+    [
+        (["5", "$5.00"], r"line 3: y is '\$5.00', no number: write it such as 1234.5 without '\$'"),
+        (["1,5", "2,5", "12 %"], "line 4: y is '12 %', no number: write it such as 1234,5 without '%'"),
+        (["5", "inf"], "line 3: y is 'inf', no number"),
+        (["1.5", "1,5"], "line 3: y is '1,5', no number"),
+        (["1.5", "2.5", "(5)"], "line 4: y is '.5.', no number"),
+        (["5", "1e200"], "line 3: y is '1e200', too large"),
+        (["5", "1_000"], "line 3: y is '1_000'"),
+        (["5", "12.34.567,1"], "line 3"),
+        (["5", "1.234"], "line 3: y is '1.234', which may be 1.234 or 1234: pass --decimal"),
+        (["5", "-1,234"], "line 3: y is '-1,234', which may be -1234 or -1.234: pass --decimal"),
+    ],
+)
+def test_numbers_are_refused(texts, message):
+    with pytest.raises(ValueError, match=message):
+        read_numbers(texts, [2, 3, 4][: len(texts)], "y")
+
+
+def test_advice_about_numbers_works():
+    for text, marks, number in [
+        ("1.234", {"decimal": "."}, 1.234), ("1.234", {"decimal": ",", "thousands": "."}, 1234),
+        ("1,234", {"decimal": ","}, 1.234), ("1,234", {"decimal": ".", "thousands": ","}, 1234),
+        ("1.234", {"thousands": "."}, 1234), ("1.234", {"decimal": ","}, 1234),
+    ]:  # fmt: skip
+        assert read_numbers([text], [2], "y", **marks)[0] == [number]
+
+
+# ------------------------------------------------------------------------------------------ times
+
+
+def times(texts, form=None):
+    from fastrnn.command.dates import read_times
+
+    return read_times(pd.Series(list(texts), range(2, 2 + len(texts)), dtype=object), "day", form)
+
+
+@pytest.mark.parametrize("name", csv_files.DATES)
+def test_times_are_written_as_they_were_read(name):
+    if name == "none":
+        return
+    rng = np.random.default_rng(0)
+    texts, expected = csv_files.times_of(name, 40, lambda options: list(options)[rng.integers(len(options))])
+    found = times(texts)
+    assert [found.write(time) for time in found.values] == texts
+
+
+def test_days_and_months_are_told_apart_by_all_rows():
+    first = [f"{day:%d/%m/%Y}" for day in pd.date_range("2024-01-01", periods=40)]
+    assert times(first).form == "%d/%m/%Y"
+    assert times(first[::-1]).values[-1] == pd.Timestamp("2024-01-01")
+    starts = [f"{day:%d/%m/%Y}" for day in pd.date_range("2022-01-01", periods=30, freq="MS")]
+    assert times(starts).values[1] == pd.Timestamp("2022-02-01")  # in the other order they are not regular
+    assert times([f"{day:%m/%d/%Y}" for day in pd.date_range("2022-01-01", periods=30, freq="MS")]).form == "%m/%d/%Y"
+    assert times(["01.02.2024", "02.02.2024"]).form == "%d.%m.%Y"
+    with pytest.raises(ValueError, match="may be read as %d/%m/%Y or %m/%d/%Y: pass one of them as --date-format"):
+        times(first[:12])
+    assert times(first[:12], "%m/%d/%Y").values[1] == pd.Timestamp("2024-02-01")
+
+
+@pytest.mark.parametrize(
+    "texts, message",
+    [
+        (["2024-01-01", "2024-31-01", "2024-01-03"], "line 3: day is '2024-31-01', no date like the others"),
+        (["13/01/2024", "14/01/2024", "01/15/2024"], "line 4: day is '01/15/2024'"),
+        (["2024Q1", "2024Q5", "2024Q2"], "line 3: day is '2024Q5', but the first is 2024Q1"),
+        (["2024-W52", "2024-W53", "2025-W01"], "line 3: day is '2024-W53'"),
+        (["2024Q1", "2024M04"], "line 3: day is '2024M04', but the first is 2024Q1"),
+        (["1", "2", "Total"], "line 4: day is 'Total', unlike others, such as 1"),
+        (["5 Mai 2024", "6 Mai 2024"], "line 2: day is '5 Mai 2024', no date in a form that is known"),
+        (["2024-01-01T00:00Z", "2024-01-01T01:00", "2024-01-01T02:00Z"], "line 3: .*without an offset from UTC"),
+    ],
+)
+def test_times_are_refused(texts, message):
+    with pytest.raises(ValueError, match=message):
+        times(texts)
+
+
+def test_offsets_go_on_as_the_clocks_of_a_place_do():
+    hours = pd.date_range("2024-03-28", periods=200, freq="h", tz="Europe/Madrid")
+    found = times([hour.isoformat() for hour in hours])
+    assert found.write(hours[-1].tz_convert(found.values.tz) + pd.DateOffset(months=8)).endswith("+01:00")
+    days = pd.date_range("2024-01-01", periods=200, tz="America/Toronto")
+    found = times([f"{day:%Y-%m-%d %H:%M:%S%z}" for day in days])
+    assert (np.diff(found.values.tz_localize(None)) == np.timedelta64(1, "D")).all()
+    assert found.write(found.values[0]) == "2024-01-01 00:00:00-0500"
+    # Changes of no place: the last offset stays.
+    found = times(["2024-01-01T00:00+01:00", "2024-01-01T03:30+03:30", "2024-01-01T02:00Z"])
+    assert [found.write(time) for time in found.values] == [
+        "2023-12-31T23:00Z",
+        "2024-01-01T00:00Z",
+        "2024-01-01T02:00Z",
+    ]
+
+
+# ------------------------------------------------------------------------------------------ together
+
+
+def contents(rows, *options):
+    with open("data.csv", "w", encoding="utf-8") as file:
+        file.write("\n".join(rows) + "\n")
+    return read(arguments(["forecast", "data.csv", "--horizon", "3", *options]))
+
+
+def test_words_for_missing_are_names_in_ids():
+    ids = ["NA", "null", "None", "nan", "007"]
+    rows = ["land,day,y", *(f"{name},{day},{day}" for name in ids for day in range(5))]
+    y = contents(rows, "--id", "land", "--time", "day", "--target", "y").y
+    assert list(y["unique_id"].unique()) == ids and y.index.tolist() == list(range(2, 27))
+    rows[7] = ",3,3"
+    with pytest.raises(ValueError, match="line 8: there is no land: fill it in"):
+        contents(rows, "--id", "land", "--time", "day", "--target", "y")
+    rows[7] = "NA,3,None"
+    with pytest.raises(ValueError, match="line 8: y is 'None', which is none: .*--missing interpolate"):
+        contents(rows, "--id", "land", "--time", "day", "--target", "y")
+
+
+def test_what_the_library_says_is_told_in_the_words_of_the_file():
+    days = [f"{day:%d.%m.%Y}" for day in pd.date_range("2024-01-01", periods=20)]
+    rows = ["Laden;Tag;Umsatz", *(f"{shop};{day};{k}" for shop in ("A", "y") for k, day in enumerate(days))]
+    options = ["--id", "Laden", "--time", "Tag", "--target", "Umsatz"]
+    del rows[31]
+    read = contents(rows, *options)
+    with pytest.raises(ValueError) as told:
+        read_series(read.y)
+    text = read.told(str(told.value))
+    assert "Umsatz of Laden 'y' has a gap: 11.01.2024 is missing after 10.01.2024 (line 31)" in text
+    assert not re.search(r"unique_id|\bds\b|2024-01", text)
+    assert read.told("y of unique_id 'y' is NaN at step 3 (2024-01-04)") == "Umsatz of Laden 'y' is NaN at line 25"
+    assert read.told("y must have ds") == "Umsatz must have Tag"
+    read = contents(["k,n", *(f"{k},1" for k in range(9) if k != 4)], "--time", "k", "--target", "n")
+    assert read.told("y of unique_id 'n' has a gap: 4 is missing after 3; do") == (
+        "n has a gap: 4 is missing after 3 (line 5); do"
+    )
+
+
+def test_steps_left_out_are_filled_in():
+    for steps in (range(0, 200, 10), [f"{day:%m/%Y}" for day in pd.date_range("2020", periods=20, freq="MS")]):
+        rows = ["k;n", *(f"{step};{n}" for n, step in enumerate(steps) if n != 7)]
+        y = contents(rows, "--time", "k", "--target", "n", "--missing", "interpolate").y
+        assert len(y) == 20 and y.index[7] == 0 and np.isnan(y["y"].iloc[7]) and y.index[8] == 9
+    with pytest.raises(ValueError, match="no row of k '08/2020': add it"):
+        contents(rows, "--time", "k", "--target", "n", "--freq", "MS")
+    with pytest.raises(ValueError, match="--freq fortnight is not known"):
+        contents(rows, "--time", "k", "--target", "n", "--freq", "fortnight")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_generated_files(seed, folder):
+    csv_files.outcome(csv_files.generated([77, seed]), folder / "generated.csv")
