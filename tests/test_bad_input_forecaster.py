@@ -165,12 +165,12 @@ def test_wrong_covariates(train, given, match):
 
 def test_past_covariates_of_a_recursive_model(train):
     assert_refused_by_both(train, "for which past= would have to be known: .*future=, or use strategy='direct'",
-                           ((Y, X[:60]), {}), {"strategy": "recursive"})  # fmt: skip
+                           ((Y,), {"past": X[:60]}), {"strategy": "recursive"})  # fmt: skip
 
 
 def test_covariates_in_frames_end_where_they_should(train):
     frame = pd.DataFrame(X[:60], pd.date_range(TIMES[1], periods=60))
-    assert_refused_by_both(train, "past ends at 2020-03-01; expected 2020-02-29", ((dated(Y), frame), {}), {})
+    assert_refused_by_both(train, "past ends at 2020-03-01; expected 2020-02-29", ((dated(Y),), {"past": frame}), {})
 
 
 @pytest.mark.parametrize(

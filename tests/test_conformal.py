@@ -79,7 +79,7 @@ def test_intervals_by_hand(log, strategy):
     for t in range(60 - 3 - 8, 58):
         scale = np.abs(np.diff(u(Y[:t]))).mean()
         errors.append(np.abs(u(Y[t : t + 3]) - u(model.predict(3, history=Y[:t]))) / scale)
-    errors = np.sort(errors, axis=0)
+    errors = np.maximum.accumulate(np.sort(errors, axis=0), axis=1)  # no narrower further ahead
     np.testing.assert_allclose(model._calibration, errors.T, rtol=1e-9)
     points, scale = model.predict(3), np.abs(np.diff(u(Y))).mean()
     for coverage, rank in ((0.5, 5), (0.8, 8), (0.9, 9), (0.41, 5), (0.1, 1)):
@@ -152,3 +152,53 @@ def test_what_is_read_from_paths_does_not_depend_on_the_company():
     found = model.predict_quantiles()
     assert_same_bits(model.predict_quantiles(history=SHORT), found[1])
     assert_same_bits(model.predict_quantiles(history=[SHORT, Y]), found[::-1])
+
+
+# -------------------------------------------------------------------------------------- widths
+
+
+def wide_then_narrow(seed=0, n=160):
+    """Steps whose next but one can be told, and the next not."""
+    rng = np.random.default_rng(seed)
+    return 30 + np.repeat(rng.standard_normal(n // 2), 2) * np.tile([1.0, 3.0], n // 2) + rng.standard_normal(n)
+
+
+SPREADS = {
+    "quantiles": {}, "gaussian": {"loss": "gaussian"}, "student_t": {"loss": "student_t"},
+    "counts": {"loss": "negative_binomial"}, "calibrated": {"calibration": 6},
+    "paths": {"strategy": "recursive", "loss": "gaussian"}, "paths of quantiles": {"strategy": "recursive"},
+    "calibrated points": {"calibration": 6, "loss": "squared_error"}, "log": {"log": True},
+    "no median": {"quantiles": [0.1, 0.45, 0.9]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("season", [None, 4])
+@pytest.mark.parametrize("kind", SPREADS)
+def test_intervals_never_get_narrower(kind, season):
+    """From a step to the next, or to that a season later."""
+    options = {"horizon": 11, "season": season, "max_iter": 3, "learning_rate_init": 0.03, "log": False}
+    y = [wide_then_narrow(seed) for seed in range(3)]
+    y = [np.rint(np.abs(x)) for x in y] if kind == "counts" else y
+    model = forecaster(**{**options, **SPREADS[kind]}).fit(y)
+    lag = season or 1
+    low, high = np.moveaxis(model.predict_interval(0.8, 11), -1, 0)
+    middle = model.predict(11)
+    if kind.startswith("paths"):
+        middle = model.predict_quantiles([0.5], 11)[..., 0]
+    unit = np.log if kind == "log" else np.asarray
+    for ends in (unit(high) - unit(middle), unit(middle) - unit(low)):
+        assert (ends >= -1e-9).all()
+        assert (ends[:, lag:] - ends[:, :-lag] >= -1e-6 * np.abs(ends).max()).all()
+    if "calibrated" not in kind:
+        levels = [0.1, 0.45, 0.9] if kind == "no median" else [0.1, 0.5, 0.9]
+        found = model.predict_quantiles(levels, 11)
+        assert (np.diff(found, axis=-1) >= 0).all()
+        np.testing.assert_allclose(found[..., [0, -1]], np.stack([low, high], axis=-1), rtol=1e-9)
+
+
+def test_widths_are_those_that_were_said_where_they_grow():
+    widths = np.array([[1.0, 2], [3, 1], [2, 5], [4, 0]])
+    assert conformal.never_narrower(widths, 1).tolist() == [[1, 2], [3, 2], [3, 5], [4, 5]]
+    assert conformal.never_narrower(widths, 2).tolist() == [[1, 2], [3, 1], [2, 5], [4, 1]]
+    assert conformal.never_narrower(widths, 9).tolist() == widths.tolist()
+    assert widths[1].tolist() == [3, 1]

@@ -297,4 +297,6 @@ def test_what_stands_beside_comes_back_too(tmp_path):
     with pytest.raises(ValueError, match=r"future= has the columns \['price', 'holiday'\]; the fit had \['holiday'"):
         other.predict(future=future[60:][["price", "holiday"]])
     other.update(dated(Y[:0:-1][:1]).set_axis(future.index[60:61]), past=x[:1], future=future[60:61])
-    assert other.set_params(warm_start=True).fit(dated(Y), x[:60], future[:60], [1.0, 2.0]).n_iter_ == 2
+    assert (
+        other.set_params(warm_start=True).fit(dated(Y), past=x[:60], future=future[:60], static=[1.0, 2.0]).n_iter_ == 2
+    )

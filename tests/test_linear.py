@@ -1,4 +1,4 @@
-"""The parts of a forecast beside the network: the view of the series, seasons, and the linear regression."""
+"""The parts of a forecast beside the network: the view of the series, and the linear regression."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from samples import assert_same_bits
 from series import Y, forecaster, walk
 
 from fastrnn.forecaster.linear import FOLDS, STRENGTHS, Linear
-from fastrnn.forecaster.view import Lens, View, distances, find_season, pieces
+from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.sequences import Sequences, as_sequences
 
 T = np.arange(120)
@@ -23,25 +23,6 @@ def view_of(series, **options):
         "reach": 3,
     }
     return View(as_sequences(series, np.float64), Lens(**{**plain, **options}))
-
-
-# -------------------------------------------------------------------------------------- seasons
-
-
-@pytest.mark.parametrize("season", [3, 4, 7, 12, 24])
-def test_a_season_is_found(season):
-    rng = np.random.default_rng(season)
-    t = np.arange(8 * season)
-    pattern = rng.standard_normal(season)
-    y = 50 + 0.1 * t + 3 * pattern[t % season] + 0.3 * rng.standard_normal(t.size)
-    assert find_season(as_sequences([y, y[:9]], float)) == season
-    assert forecaster(season="auto").fit(y).season_ == [season]
-    assert forecaster(season="auto", horizon=None, linear_lags="auto").fit(y).horizon_ == 2 * season
-
-
-@pytest.mark.parametrize("y", [walk(200), T * 2.0, np.full(90, 3.0), Y[:5], Y[:1], T**2.0], ids=str)
-def test_no_season_is_found_where_there_is_none(y):
-    assert find_season(as_sequences([y], float)) == 1
 
 
 # ------------------------------------------------------------------------------------- the view

@@ -2,14 +2,18 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_scalar
+from sklearn.utils.validation import check_is_fitted, check_scalar
 
+from fastrnn.forecaster.learning import Learning, check_by_place
 from fastrnn.forecaster.panel import Panel
-from fastrnn.metrics import coverage, mean_quantile_loss, smape
+from fastrnn.frames import read_series
+from fastrnn.metrics import coverage, mase, mean_quantile_loss, smape
+from fastrnn.wording import shown
 
 AT_ONCE = 2**20
 """Numbers of the past, at most, that are looked at together: 64 MiB with what is made of them, no faster with more."""
@@ -212,3 +216,106 @@ def judged(cut, forecasts, quantiles, levels, metrics):
             else:
                 scores[who][metric] = float(POINT[metric](cut, came, said))
     return scores
+
+
+class Judged(Learning):
+    """What a `SequenceForecaster` does to be judged by what came."""
+
+    def score(self, y, *by_place, future=None):
+        """The negative mean absolute scaled error of the forecast against what came, so that larger is better.
+
+        Parameters
+        ----------
+        y : like y of `fit`
+            What came after the series of the fit (and of `update`): as scikit-learn's searches split one series by
+            TimeSeriesSplit.  A list they would split by its series.
+        *by_place : None
+            Covariates go by keyword.
+        future : as for `predict`
+
+        Returns
+        -------
+        float
+            See `fastrnn.metrics.mase`; its scale is that of the season.  Series too short for a season that the library
+            chose are left out.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            Before `fit`; if y does not follow, or holds NaN; or if a past that does not change gives no scale.
+        TypeError
+            If more than y comes by place.
+        """
+        check_by_place("score", by_place, "future=")
+        check_is_fitted(self, "network_")
+        before = self._stored()
+        came, form = read_series(y, missing=self.missing, form=before.form)
+        before.form.follows(form, came.lengths)
+        horizon = int(came.lengths[0])
+        if (came.lengths != horizon).any():
+            raise ValueError(f"y has series of {np.unique(came.lengths).tolist()} steps; expected one number of them")
+        panel, _ = self._given(horizon, None, None, future, None)
+        forecasts = self._points(panel, horizon)
+        actual, season = came.values.reshape(forecasts.shape), self._lens["lags"][0]
+        some = np.flatnonzero(before.series.lengths > season)
+        return -mase(actual[some], forecasts[some], y_train=[before.series[k] for k in some], season=season)
+
+    def backtest(
+        self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
+        future=None, static=None,
+    ):  # fmt: skip
+        """Forecast at many points of the past, and compare with what came and with the simplest forecasts.
+
+        Parameters
+        ----------
+        y : like y of `fit`, optional
+            By default the series of the fit with what `update` has added.
+        initial : int, optional
+            Steps known at the first cut-off.  By default as many as the fit has seen, if y goes on from there; with
+            `refit` half of each series.
+        step : int, default=1
+            From one cut-off to the next.
+        horizon : int, optional
+            As for `predict`.
+        metrics : str, callable, or list of such
+            Of "mase", "rmsse", "smape", "mae", "rmse", "mean_quantile_loss" and "coverage" (between the outermost
+            quantiles); or functions of (y_true, y_pred), both (m, horizon, C).
+        refit : bool or int, default=False
+            False forecasts at all cut-offs at once with the model as it is; True fits a clone anew at each cut-off, a
+            number at each so many.
+        past, future, static : as for `fit`
+            Covering all of y.
+
+        Returns
+        -------
+        Backtest
+            With `scores`, `forecasts`, `actual`, `series` and `cutoffs`; printed, it is a table.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            Before `fit`; for input of a wrong kind, or if nothing is left to judge by.
+
+        Warns
+        -----
+        UserWarning
+            If without `refit` forecasts are judged by what the fit has seen.
+        """
+        check_is_fitted(self, "network_")
+        check_scalar(step, "step", Integral, min_val=1)
+        horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
+        known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
+        for unknown in (name for name in metrics if not (callable(name) or name in known)):
+            names = ", ".join(known)
+            raise ValueError(f"metrics holds {shown(unknown)}; expected some of {names}, or functions (y_true, y_pred)")
+        panel = self._past(y, past, future, static)
+        firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
+        cut = cut_up(panel, firsts, step, horizon, self._model)
+        levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
+        forecast = partial(answers, horizon=horizon, levels=levels, seed=self._seed)
+        with self._computing():
+            found = refitted(cut, self, refit, forecast) if refit else in_portions(cut, partial(forecast, self._model))
+        points, quantiles = found[..., 0], found[..., 1:]
+        scores = judged(cut, {type(self).__name__: points, **cut.simplest()}, quantiles, levels, metrics)
+        flat = (slice(None), slice(None), *[0] * panel.form.is_flat)
+        return Backtest(cut.numbers, cut.ends, points[flat], cut.actual()[flat], scores)

@@ -1,11 +1,12 @@
 """What a forecaster decides itself, where its parameters leave it open; and what its file must hold."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from numbers import Integral
 
 import numpy as np
 
-from fastrnn.forecaster.view import Lens, find_season
+from fastrnn.forecaster.seasons import find_seasons
+from fastrnn.forecaster.view import Lens
 from fastrnn.frames import is_offset
 from fastrnn.likelihoods import likelihood
 from fastrnn.storage import array, check, expect, integer, strings
@@ -22,21 +23,25 @@ HORIZON = 12
 """Without a season; with one, two of it."""
 
 
-def chosen(forecaster, series):
-    """Horizon, context, and the fields of the `Lens`, for series."""
-    shortest = int(series.lengths.min())
-    seasons = _seasons(forecaster.season, series)
+MOST = 0.9
+"""Of all steps: so many are in series that are long enough for what is chosen."""
+
+
+def chosen(forecaster, panel):
+    """Horizon, context, and the fields of the `Lens`, for a panel."""
+    most = _reached_by_most(panel.series.lengths)
+    seasons = _seasons(forecaster, panel, most)
     is_seasonal = forecaster.seasonal_difference
     if is_seasonal == "auto":
         is_seasonal = seasons[0] > 1
     difference = not is_seasonal if forecaster.difference == "auto" else forecaster.difference
-    horizon = forecaster.horizon or max(1, min(2 * seasons[0] if seasons[0] > 1 else HORIZON, shortest // 3))
+    horizon = forecaster.horizon or max(1, min(2 * seasons[0] if seasons[0] > 1 else HORIZON, most // 3))
     reach, block = forecaster.linear_lags or 1, 1 if forecaster.strategy == "recursive" else horizon
     if reach == "auto":
         wanted = SEASONS * max(seasons) if max(seasons) > 1 else REACH
         wanted = min(wanted, max(LONGEST_REACH, max(seasons) + 1))
         held_back = horizon + forecaster.calibration - 1 if forecaster.calibration else 0
-        reach = max(1, min(wanted, (shortest - held_back - block) // 2))
+        reach = max(1, min(wanted, (most - held_back - block) // 2))
     lags = tuple(dict.fromkeys([*seasons, 1]))
     context = forecaster.context
     if context == "auto":
@@ -45,15 +50,29 @@ def chosen(forecaster, series):
     return horizon, context, {**asdict(lens), "lags": list(lags)}
 
 
-def _seasons(season, series):
+def _reached_by_most(lengths):
+    """Steps that half of the series have, and those with most of all steps: a few short ones do not decide for all."""
+    longest_first = np.sort(lengths)[::-1]
+    place = np.searchsorted(np.cumsum(longest_first), MOST * longest_first.sum())
+    return int(min(longest_first[place], longest_first[(lengths.size - 1) // 2]))
+
+
+def _seasons(forecaster, panel, most):
     """As a list; the first is that of the base."""
+    season = forecaster.season
     if isinstance(season, str):
-        found, shortest = find_season(series), int(series.lengths.min())
-        return [found if 2 * found < shortest else 1]
+        likely = panel.form.cycle_lengths(panel.series.lengths)
+        return [s for s in find_seasons(panel.series, likely, forecaster.horizon) if 2 * s < most] or [1]
     seasons = [] if season is None else np.atleast_1d(season).tolist()
     if (season is not None and not seasons) or not all(isinstance(s, Integral) and s >= 1 for s in seasons):
         raise ValueError(f"season={season!r}; expected a number of steps, several, 'auto' or None")
     return seasons or [1]
+
+
+def asked_for(lens, parameters):
+    """The part of a `Lens` that parameters, by name, have asked for: every series must be long enough for it."""
+    lags = [1] if isinstance(parameters["season"], str) else lens.lags
+    return replace(lens, lags=lags, reach=1 if parameters["linear_lags"] == "auto" else lens.reach)
 
 
 def _log(forecaster):
@@ -89,18 +108,21 @@ def fitted_rules(forecaster, n_outputs):
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),
         "_n_covariates": dict.fromkeys(("past", "future", "static"), integer(0)), "_n_calendar": integer(0, 7),
         "_calibration": lambda x: x is None or array("float64", horizon, x.shape[1])(x) and (np.diff(x) >= 0).all(),
-        "_seen": array("int64", n_series), "_history": lambda tree: is_panel(tree, n_series, C, widths, lens),
+        "_seen": array("int64", n_series), "_history": lambda tree: is_panel(tree, n_series, C, widths, forecaster),
     }  # fmt: skip
 
 
-def is_panel(tree, n_series, C, widths, lens):
-    """Whether it is the `tree` of a `Panel` with these widths, long enough for the fields of a `Lens`."""
+def is_panel(tree, n_series, C, widths, forecaster):
+    """Whether it is the `tree` of a `Panel` with these widths, long enough for the `Lens` of a forecaster."""
+    lens = Lens(**forecaster._lens)
+    least = asked_for(lens, forecaster._shape)
     check(tree["form"], _form(n_series, C), "form")
     series, static, columns = tree["series"], tree["static"], tree["columns"]
     of_steps = {name: width for name, width in widths.items() if name != "static"}
     return (
         _are_sequences(series, n_series, C)
-        and np.diff(series["offsets"]).min() > max(*lens["lags"], lens["reach"] - 1)
+        and np.diff(series["offsets"]).min() > least.first
+        and np.diff(series["offsets"]).max() > lens.first
         and all(strings(labels) and len(labels) == widths[name] for name, labels in columns.items())
         and all(_are_sequences(tree[name], n_series, w, series["offsets"]) for name, w in of_steps.items())
         and (static is None if not widths["static"] else array("float64", n_series, widths["static"])(static))

@@ -23,18 +23,30 @@ def check_coverage(coverage):
 
 
 def scores(points, lens, panel, horizon, n_cutoffs):
-    """Sorted errors (horizon, m) of `points(panel)` (n, horizon, C) at the last cut-offs of each series."""
-    found, every = [], np.arange(len(panel.series))
+    """Sorted errors (horizon, m) of `points(panel)` (n, horizon, C) at the last cut-offs of each series.
+
+    Series that are too short to be read there are left out.
+    """
+    found, some = [], np.flatnonzero(panel.series.lengths > lens.first + horizon + n_cutoffs - 1)
     for back in range(n_cutoffs):
-        ends = panel.series.lengths - horizon - back
-        known = panel.upto(ends, every)
+        ends = panel.series.lengths[some] - horizon - back
+        known = panel.upto(ends, some)
         view, forecasts = View(known.series, lens), points(known)
-        rows = (panel.series.offsets[:-1] + ends)[:, np.newaxis] + np.arange(horizon)
+        rows = (panel.series.offsets[some] + ends)[:, np.newaxis] + np.arange(horizon)
         scale = view.scale[:, np.newaxis]
         with np.errstate(divide="ignore", invalid="ignore"):
             errors = np.abs(view.to_levels(panel.series.values[rows]) - view.to_levels(forecasts)) / scale
         found.append(errors[np.broadcast_to(scale > 0, errors.shape).all(axis=(1, 2))])
-    return np.sort(np.concatenate(found).transpose(1, 0, 2).reshape(horizon, -1), axis=1)
+    errors = np.sort(np.concatenate(found).transpose(1, 0, 2).reshape(horizon, -1), axis=1)
+    return never_narrower(errors, lens.lags[0])
+
+
+def never_narrower(widths, season):
+    """Widths (h, ...), each at least that of a season before: what is further ahead is known no better."""
+    widths = widths.copy()
+    for step in range(season, len(widths)):
+        np.maximum(widths[step], widths[step - season], out=widths[step])
+    return widths
 
 
 def interval(view, points, errors, coverage):

@@ -1,6 +1,5 @@
 """Past to future of time series."""
 
-from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -9,27 +8,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS
-from fastrnn.forecaster.backtest import (
-    OF_QUANTILES,
-    POINT,
-    Backtest,
-    answers,
-    cut_up,
-    first_cut_offs,
-    in_portions,
-    judged,
-    refitted,
-)
+from fastrnn.forecaster.backtest import Judged
 from fastrnn.forecaster.conformal import check_coverage
-from fastrnn.forecaster.learning import Learning
+from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
-from fastrnn.frames import read_series
 from fastrnn.likelihoods import LIKELIHOODS
-from fastrnn.metrics import mase
-from fastrnn.wording import shown
 
 
-class SequenceForecaster(Learning):
+class SequenceForecaster(Judged):
     """Forecast time series, one or a million, with a recurrent network.
 
     A forecast is the sum of three parts: a base, the last season or the last value; what a linear regression on the
@@ -39,13 +25,14 @@ class SequenceForecaster(Learning):
     Parameters
     ----------
     horizon : int or None, default=None
-        Steps to forecast.  None is two seasons, or 12 without one, at most a third of the shortest series.
+        Steps to forecast.  None is two seasons, or 12 without one, at most a third of what most series have.
     context : int, "auto" or None, default="auto"
         Steps that the network reads before a forecast, in training as well; None reads all.  "auto" is three times the
         longest season, and 128 at least.
     season : int, list of int, "auto" or None, default="auto"
-        Steps of a season, such as 12 for months of a year; of several the first is that of the base.  "auto" finds one
-        by the autocorrelation of the longest series' differences, if there is one.
+        Steps of a season, such as 12 for months of a year; of several the first is that of the base.  "auto" takes
+        those that half of the series show, the longer ones: by timestamps an hour, a day, a week or a year of them (24
+        and 168 hours, 7 days, 52 weeks), or else one of 2 to 400 steps, of which there are three.
     difference : bool or "auto", default="auto"
         Whether forecasts start from the last value; "auto" if not from the last season.
     seasonal_difference : bool or "auto", default="auto"
@@ -59,7 +46,7 @@ class SequenceForecaster(Learning):
         square, the median of their absolute values, or 1 (for series that are scaled already).
     linear_lags : int or "auto", default="auto"
         Last values that the linear regression reads; 0 for none.  "auto" is three times the longest season (up to 400,
-        or one season), 36 without a season, and at most half of what the shortest series has beside the horizon.
+        or one season), 36 without a season, and at most half of what most series have beside the horizon.
     strategy : {"direct", "recursive"}, default="direct"
         "direct" forecasts all steps at once (Wen et al. 2017), "recursive" each from those before, by which paths can
         be drawn (Salinas et al. 2020).
@@ -211,7 +198,7 @@ class SequenceForecaster(Learning):
     # ----------------------------------------------------------------------------------- training
 
     def fit(
-        self, y, past=None, future=None, static=None, *, id_col="unique_id", time_col="ds", target_col="y",
+        self, y, *by_place, past=None, future=None, static=None, id_col="unique_id", time_col="ds", target_col="y",
         resume_from=None,
     ):  # fmt: skip
         """Train.
@@ -222,6 +209,8 @@ class SequenceForecaster(Learning):
             The past of one series, of C channels, or of many.  A DataFrame (of pandas, polars or another library that
             narwhals reads) has a column a channel, and a DatetimeIndex, a PeriodIndex or the column ds; or it is long:
             the columns unique_id, ds and y, a row for each step of each series.
+        *by_place : None
+            Covariates go by keyword.
         past : like y, optional
             Covariates (T, P) that are known up to the last step: for each series as many steps as it has.
         future : like y, optional
@@ -239,12 +228,22 @@ class SequenceForecaster(Learning):
 
         Raises
         ------
+        TypeError
+            If more than y comes by place, as by the habit of ``fit(X, y)``.
         ValueError
             For input of a wrong kind, NaN, series that are too short, and timestamps that are not in order, occur
             twice or have gaps; before any training, and the message names the series.
         DivergenceError
             If the loss becomes NaN.
+
+        Warns
+        -----
+        UserWarning
+            If series are too short for the season and lags that were chosen for most: they are forecast as if their
+            past had been like their first season, and nothing is learned from them.
         """
+        self._check_parameters()  # before all else, as scikit-learn has it
+        check_by_place("fit", by_place, "past=, future= (what is known ahead) or static=")
         given = y if isinstance(y, Panel) else (y, past, future, static, (id_col, time_col, target_col))
         self._fit(given, None, None, resume_from)
         if self.calibration:
@@ -253,7 +252,7 @@ class SequenceForecaster(Learning):
 
     # --------------------------------------------------------------------------------- forecasts
 
-    def predict(self, horizon=None, history=None, future=None, *, past=None, static=None):
+    def predict(self, horizon=None, history=None, *, future=None, past=None, static=None):
         """Forecast the next steps: medians, or means under loss="squared_error".
 
         Parameters
@@ -285,7 +284,7 @@ class SequenceForecaster(Learning):
         panel, horizon = self._given(horizon, history, past, future, static)
         return panel.form.container(self._points(panel, horizon)[..., np.newaxis])
 
-    def predict_quantiles(self, quantiles=None, horizon=None, history=None, future=None, *, past=None, static=None):
+    def predict_quantiles(self, quantiles=None, horizon=None, history=None, *, future=None, past=None, static=None):
         """Forecast quantiles.
 
         Parameters
@@ -298,7 +297,8 @@ class SequenceForecaster(Learning):
         Returns
         -------
         As `predict`, with a last axis (Q,); of a Series a DataFrame with a column a quantile
-            They never cross.  Of a recursive model they are read from 200 drawn paths, for which
+            They never cross, nor come nearer to the median than a season before (see `predict_interval`).  Of a
+            recursive model they are read from 200 drawn paths, for which
             random_state=None is 0.
 
         Raises
@@ -312,7 +312,7 @@ class SequenceForecaster(Learning):
             values = self._model.quantiles(panel, horizon, levels, self._seed)
         return panel.form.container(values, levels.tolist())
 
-    def predict_interval(self, coverage=0.8, horizon=None, history=None, future=None, *, past=None, static=None):
+    def predict_interval(self, coverage=0.8, horizon=None, history=None, *, future=None, past=None, static=None):
         """Forecast intervals that hold what comes with the probability `coverage`.
 
         Parameters
@@ -332,6 +332,11 @@ class SequenceForecaster(Learning):
 
         Notes
         -----
+        Intervals never get narrower from a step to that a season later; without a season, from a step to the next.  (Of
+        series whose logarithms are forecast that is meant of these.)  Steps of one season are left as they are: it may
+        say that some are surer than others.  For that, quantiles that come nearer to the median than a season before
+        keep the distance they had there, and calibration takes the larger error.  Point forecasts are not changed.
+
         Without `calibration` they go from the quantile (1 - coverage) / 2 to 1 minus it.  With it they are
         split-conformal (Vovk et al. 2005; Lei et al. 2018) round the point forecast, for any loss: from m errors of
         forecasts that the fit has not seen, the probability to cover is from coverage to coverage + 1 / (m + 1), if
@@ -344,7 +349,7 @@ class SequenceForecaster(Learning):
             values = self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)
         return panel.form.container(values, ["lower", "upper"])
 
-    def sample_paths(self, n_paths=100, horizon=None, history=None, future=None, *, static=None, random_state=None):
+    def sample_paths(self, n_paths=100, horizon=None, history=None, *, future=None, static=None, random_state=None):
         """Draw what may come: each step from those drawn before it.
 
         Parameters
@@ -376,45 +381,15 @@ class SequenceForecaster(Learning):
             return values
         return np.moveaxis(values, -1, int(panel.form.is_many))
 
-    def score(self, y, future=None):
-        """The negative mean absolute scaled error of the forecast against what came, so that larger is better.
-
-        Parameters
-        ----------
-        y : like y of `fit`
-            What came after the series of the fit (and of `update`): as scikit-learn's searches split one series by
-            TimeSeriesSplit.  A list they would split by its series.
-        future : as for `predict`
-
-        Returns
-        -------
-        float
-            See `fastrnn.metrics.mase`; its scale is that of the season.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            Before `fit`; if y does not follow, or holds NaN; or if a past that does not change gives no scale.
-        """
-        check_is_fitted(self, "network_")
-        before = self._stored()
-        came, form = read_series(y, missing=self.missing, form=before.form)
-        before.form.follows(form, came.lengths)
-        horizon = int(came.lengths[0])
-        if (came.lengths != horizon).any():
-            raise ValueError(f"y has series of {np.unique(came.lengths).tolist()} steps; expected one number of them")
-        panel, _ = self._given(horizon, None, None, future, None)
-        forecasts = self._points(panel, horizon)
-        actual = came.values.reshape(forecasts.shape)
-        return -mase(actual, forecasts, y_train=list(before.series), season=self._lens["lags"][0])
-
-    def update(self, y_new, past=None, future=None):
+    def update(self, y_new, *by_place, past=None, future=None):
         """Take in what has come since: the next forecasts go on from there.  The weights stay as they are.
 
         Parameters
         ----------
         y_new : like y of `fit`
             New steps of each series.
+        *by_place : None
+            Covariates go by keyword.
         past, future : like y_new, if the fit had them
 
         Returns
@@ -425,7 +400,10 @@ class SequenceForecaster(Learning):
         ------
         NotFittedError, ValueError
             Before `fit`; if y_new does not follow what there is.
+        TypeError
+            If more than y_new comes by place.
         """
+        check_by_place("update", by_place, "past= or future=")
         check_is_fitted(self, "network_")
         before = self._stored()
         new = Panel.read(
@@ -434,63 +412,3 @@ class SequenceForecaster(Learning):
         self._check_like_fit(new, "y_new", ("past", "future"))
         self._history = before.followed(new).tree()
         return self
-
-    def backtest(
-        self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
-        future=None, static=None,
-    ):  # fmt: skip
-        """Forecast at many points of the past, and compare with what came and with the simplest forecasts.
-
-        Parameters
-        ----------
-        y : like y of `fit`, optional
-            By default the series of the fit with what `update` has added.
-        initial : int, optional
-            Steps known at the first cut-off.  By default as many as the fit has seen, if y goes on from there; with
-            `refit` half of each series.
-        step : int, default=1
-            From one cut-off to the next.
-        horizon : int, optional
-            As for `predict`.
-        metrics : str, callable, or list of such
-            Of "mase", "rmsse", "smape", "mae", "rmse", "mean_quantile_loss" and "coverage" (between the outermost
-            quantiles); or functions of (y_true, y_pred), both (m, horizon, C).
-        refit : bool or int, default=False
-            False forecasts at all cut-offs at once with the model as it is; True fits a clone anew at each cut-off, a
-            number at each so many.
-        past, future, static : as for `fit`
-            Covering all of y.
-
-        Returns
-        -------
-        Backtest
-            With `scores`, `forecasts`, `actual`, `series` and `cutoffs`; printed, it is a table.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            Before `fit`; for input of a wrong kind, or if nothing is left to judge by.
-
-        Warns
-        -----
-        UserWarning
-            If without `refit` forecasts are judged by what the fit has seen.
-        """
-        check_is_fitted(self, "network_")
-        check_scalar(step, "step", Integral, min_val=1)
-        horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
-        known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
-        for unknown in (name for name in metrics if not (callable(name) or name in known)):
-            names = ", ".join(known)
-            raise ValueError(f"metrics holds {shown(unknown)}; expected some of {names}, or functions (y_true, y_pred)")
-        panel = self._past(y, past, future, static)
-        firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
-        cut = cut_up(panel, firsts, step, horizon, self._model)
-        levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
-        forecast = partial(answers, horizon=horizon, levels=levels, seed=self._seed)
-        with self._computing():
-            found = refitted(cut, self, refit, forecast) if refit else in_portions(cut, partial(forecast, self._model))
-        points, quantiles = found[..., 0], found[..., 1:]
-        scores = judged(cut, {type(self).__name__: points, **cut.simplest()}, quantiles, levels, metrics)
-        flat = (slice(None), slice(None), *[0] * panel.form.is_flat)
-        return Backtest(cut.numbers, cut.ends, points[flat], cut.actual()[flat], scores)

@@ -1,5 +1,6 @@
 """What stands behind a forecaster: from series to a problem that a network can learn, and to the model it becomes."""
 
+import warnings
 from dataclasses import replace
 from functools import cached_property, partial
 from numbers import Integral
@@ -9,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import Problem, SequenceEstimator
 from fastrnn.forecaster import conformal
-from fastrnn.forecaster.choices import chosen, fitted_rules
+from fastrnn.forecaster.choices import asked_for, chosen, fitted_rules
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
 from fastrnn.forecaster.panel import Panel, check_values
@@ -20,10 +21,17 @@ from fastrnn.tables import labels
 
 AT_HAND = 2**27
 """Targets up to so many are computed once; of more each batch's anew."""
-
-
 SAMPLE = 4096
 """Rows by whose targets the network's first answers go."""
+
+
+def check_by_place(verb, given, keywords):
+    """Of scikit-learn's X and y, X would be forecast; its tools pass None."""
+    if any(x is not None for x in given):
+        raise TypeError(
+            f"{verb} takes by place what is to be forecast and nothing else: of X and y that is y.  Pass what is known "
+            f"beside it by keyword, as {keywords}"
+        )
 
 
 class Learning(SequenceEstimator):
@@ -44,7 +52,8 @@ class Learning(SequenceEstimator):
         held_back = self.horizon_ + self.calibration - 1 if self.calibration else 0
         self._check_lengths_of(panel, held_back)
         if held_back:
-            panel = panel.upto(panel.series.lengths - held_back, np.arange(len(panel.series)))
+            some = np.flatnonzero(panel.series.lengths > Lens(**self._lens).first + held_back)
+            panel = panel.upto(panel.series.lengths[some] - held_back, some)
         return self._learnable(panel, answers)
 
     def _take_up(self, panel):
@@ -58,7 +67,7 @@ class Learning(SequenceEstimator):
         self._n_covariates = panel.widths()
         self._n_calendar = 0 if panel.calendar is None else panel.calendar.values.shape[1]
         check_values(panel, "y", self.log is True, self.loss == "negative_binomial")
-        self.horizon_, self.context_, self._lens = chosen(self, panel.series)
+        self.horizon_, self.context_, self._lens = chosen(self, panel)
 
     def _learnable(self, panel, answers):
         """The `Problem` of a panel; the linear part is fitted on the way."""
@@ -70,11 +79,11 @@ class Learning(SequenceEstimator):
         if self.linear_lags != 0:
             linear.fit(view, rows, folds)
         self.linear_coef_ = linear.whole.parameters["weight"].copy()
-        beside = panel.features(view.owner[rows], rows - view.offsets[view.owner[rows]], block)
+        beside = panel.features(view.owner[rows], view.steps(rows), block)
         mean, scale = beside.mean(axis=0), beside.std(axis=0)
         self._features = [mean, np.where(scale > 1e-14 * np.abs(mean), scale, 1.0)]  # a mean is rounded
         model = Model(lens, block, self.context_, linear, answers, self._features, self.dtype, is_recursive)
-        values = model.inputs(view, panel, rows, rows - view.offsets[view.owner[rows]])
+        values = model.inputs(view, panel, rows, view.steps(rows))
         sequences = Sequences(values, pieces(counts[counts > 0], self.context_ or int(counts.max())))
         targets, size = Targets(model, view, rows, folds), block * self.n_features_in_
         if rows.size * size <= AT_HAND:
@@ -85,25 +94,39 @@ class Learning(SequenceEstimator):
         return Problem(sequences, targets, weights, size * answers.n_parameters, answers.loss, apart)
 
     def _check_lengths_of(self, panel, held_back=0, name="y", to_learn=True):
-        """Each series must be long enough to forecast from, and one at least to learn from."""
-        lens, lengths = Lens(**self._lens), panel.series.lengths
-        needed = lens.first + 1 + held_back
-        why = f"lags={lens.lags} and linear_lags={lens.reach}"
-        why += f" and calibration={self.calibration}" if held_back else ""
+        """Each series must be long enough for what was asked for, and one at least to learn from."""
+        lens, lengths, who = Lens(**self._lens), panel.series.lengths, partial(panel.form.who, name)
+        least = asked_for(lens, vars(self) if to_learn else self._shape)
         C = panel.series.values.shape[1]
         of = f" of {C} channels (many series come as a list)" if C > 1 and not panel.form.is_many else ""
-        for k in np.flatnonzero(lengths < needed):
+        for k in np.flatnonzero(lengths < least.first + 1 + held_back):
             raise ValueError(
-                f"{panel.form.who(name, k)} has {lengths[k]} steps{of}; {why} need {needed} to forecast from: give "
-                "more, leave it out, or lower season or linear_lags"
+                f"{who(k)} has {lengths[k]} steps{of}; {self._what_takes(least, held_back)} need "
+                f"{least.first + 1 + held_back} to forecast from: give more, leave it out, or lower season or "
+                "linear_lags"
             )
+        needed, why = lens.first + 1 + held_back, self._what_takes(lens, held_back)
         block = 1 if self.strategy == "recursive" else self.horizon_
         if to_learn and lengths.max() < needed + block:
             k = int(lengths.argmax())
             raise ValueError(
-                f"{panel.form.who(name, k)} has {lengths[k]} steps; {why} and horizon={block} need {needed + block} to "
-                "learn from: give more, or lower horizon, season or linear_lags"
+                f"{who(k)} has {lengths[k]} steps; {why} and horizon={block} need {needed + block} to learn from: "
+                "give more, or lower horizon, season or linear_lags"
             )
+        short = np.flatnonzero(lengths < needed)
+        if short.size:
+            others = f", and {short.size - 1} others are too short as well" * (short.size > 1)
+            warnings.warn(
+                f"{who(short[0])} has {lengths[short[0]]} steps{others}: {why}, chosen for most series, need {needed}. "
+                "They are forecast as if they had always been like their first season; give more, leave them out, or "
+                "set season and linear_lags",
+                UserWarning,
+                stacklevel=5 if to_learn else 4,
+            )
+
+    def _what_takes(self, lens, held_back):
+        calibration = f" and calibration={self.calibration}" if held_back else ""
+        return f"lags={lens.lags} and linear_lags={lens.reach}{calibration}"
 
     def _start_at_shares(self, problem):
         """Let forecasts begin as those of the linear part, with the spread that its misses have."""

@@ -110,14 +110,27 @@ class Model:
         view = View(panel.series, self.lens)
         rows, counts = view.last_rows(self.context)
         offsets = np.append(0, np.cumsum(counts))
-        values = self.inputs(view, panel, rows, rows - view.offsets[view.owner[rows]])
+        values = self.inputs(view, panel, rows, view.steps(rows))
         return view, rows[offsets[1:] - 1], *self.network.predict_last(Sequences(values, offsets))
 
-    def forecast(self, panel, ask):
-        """What `ask` says of the next `horizon` steps, (n, horizon, C, K), in the series' own unit."""
+    def forecast(self, panel, ask, levels=None):
+        """What `ask` says of the next `horizon` steps, (n, horizon, C, K), in the series' own unit.
+
+        With levels (K - 1,) it says the median and their quantiles, and these are returned as `_spread`.
+        """
         view, rows, outputs, _ = self.read(panel)
-        values = view.values(rows, self.gaps(view, rows, outputs, ask))
+        gaps = self.gaps(view, rows, outputs, ask)
+        values = view.values(rows, gaps if levels is None else self._spread(gaps, levels))
         return np.rint(values) if self.of_counts else values
+
+    def _spread(self, values, levels):
+        """Quantiles (n, h, C, L) of levels (L,), no nearer to the median than a season before, from both (.., 1 + L).
+
+        They cross no more than before, for the largest of a season's distances is taken of every level alike.
+        """
+        middle, side = values[..., :1], np.sign(levels - 0.5)
+        away = np.moveaxis(side * (values[..., 1:] - middle), 1, 0)
+        return middle + side * np.moveaxis(conformal.never_narrower(away, self.lens.lags[0]), 0, 1)
 
     def points(self, panel, horizon):
         """Point forecasts (n, horizon, C), each block of steps from those before."""
@@ -138,14 +151,19 @@ class Model:
         if not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"quantiles={levels.tolist()}; expected numbers between 0 and 1")
         if self.is_recursive:
-            paths = self.paths(panel, PATHS, horizon, [seed] * len(panel.series))
-            return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)
+            paths, view = self.paths(panel, PATHS, horizon, [seed] * len(panel.series)), View(panel.series, self.lens)
+            found = np.moveaxis(np.quantile(paths, [0.5, *levels], axis=1), 0, -1)
+            return view.from_levels(self._spread(view.to_levels(found), levels))
         if horizon > self.horizon:
             raise ValueError(
                 f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit: fit with "
                 f"horizon={horizon}, or with strategy='recursive'"
             )
-        return self.checked(self.forecast(panel, lambda p: self.likelihood.quantiles(p, levels))[:, :horizon])
+
+        def ask(parameters):
+            return np.concatenate([self._point(parameters), self.likelihood.quantiles(parameters, levels)], axis=-1)
+
+        return self.checked(self.forecast(panel, ask, levels)[:, :horizon])
 
     def intervals(self, panel, horizon, coverage, errors, seed):
         """(n, horizon, C, 2), round the points by what forecasts have missed, if there are such errors (horizon, m)."""

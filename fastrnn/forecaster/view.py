@@ -8,42 +8,11 @@ from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
 FLATTEST = 1e-6
 """Of its mean, how far its values are apart at least: else a logarithm is a straight line, and takes digits."""
-LONGEST_SEASON = 400
-"""That season="auto" looks for."""
-
-
-def find_season(series):
-    """The lag, from 2 on, at which the differences of the longest series are most alike; 1 if there is none.
-
-    Their autocorrelation there must be a local maximum, and beyond what noise reaches at any lag in 19 cases of 20; and
-    the values must be more alike than they are half as far apart.  Of lags as good but for noise, as the multiples of a
-    season, the shortest is meant.
-    """
-    values = series[int(np.argmax(series.lengths))][:, 0]
-    change = np.diff(values)
-    n = change.size
-    if n < 6:
-        return 1
-    change = change - change.mean()
-    change /= max(np.abs(change).max(), np.finfo(float).tiny)  # whose squares would vanish
-    longest = min(LONGEST_SEASON, n // 3)
-    correlation = np.fft.irfft(np.abs(np.fft.rfft(change, 2 * n)) ** 2)[: longest + 2]
-    before, inner, after = correlation[:-2], correlation[1:-1], correlation[2:]
-    noise = np.sqrt(1.5 / n) * correlation[0]  # Bartlett 1946, for differences of what is independent
-    is_peak = (inner > before) & (inner >= after) & (inner > ndtri(1 - 0.05 / longest) * noise)
-    peaks = [lag for lag in np.flatnonzero(is_peak) + 1 if lag > 1 and _apart(values, lag) < _apart(values, lag // 2)]
-    best = max(correlation[peaks], default=0)
-    return int(min((lag for lag in peaks if correlation[lag] >= best - 2 * noise), default=1))
-
-
-def _apart(values, lag):
-    return np.abs(values[lag:] - values[:-lag]).mean()
 
 
 @dataclass(frozen=True)
@@ -85,13 +54,29 @@ class View:
         The steps of all series, or their logarithms.
     scale, centre : (n, C)
         Of each series.
+    pads : (n,)
+        Rows before the first step of each series, by which one that is too short can be read at its last step.
     """
 
     def __init__(self, series, lens):
         self.lens, self.offsets, self.lengths = lens, series.offsets, series.lengths
-        self.owner = np.repeat(np.arange(len(series)), series.lengths)
+        self.owner, self.pads = np.repeat(np.arange(len(series)), series.lengths), np.zeros(len(series), int)
         self.levels, self.is_log = self._logarithms(series)
         self.scale, self.centre = self._scales()
+        if self.lengths.min() <= lens.first:
+            self._pad()
+
+    def _pad(self):
+        """As if a short series had always been like its first season; what that lacks is like the nearest it has."""
+        n, season = self.lengths, self.lens.lags[0]
+        pads = np.maximum(self.lens.first + 1 - n, 0)
+        offsets = np.append(0, np.cumsum(n + pads))
+        owner = np.repeat(np.arange(len(n)), n + pads)
+        step = np.arange(len(owner)) - (offsets[:-1] + pads)[owner]
+        place, end = step % season, n[owner] - 1
+        place = np.where(place <= end, place, np.where(place - end <= season - place, end, 0))
+        self.levels = self.levels[self.offsets[owner] + np.where(step < 0, place, step)]
+        self.offsets, self.lengths, self.owner, self.pads = offsets, n + pads, owner, pads
 
     def _logarithms(self, series):
         values, starts = series.values, series.offsets[:-1]
@@ -109,38 +94,39 @@ class View:
     def _scales(self):
         """Of the differences from the base; 0 for a channel that does not change."""
         lens, u = self.lens, self.levels
-        n = self.lengths[:, np.newaxis]
+        n, lags = self.lengths[:, np.newaxis], np.zeros(len(self.lengths), int)
         centre = np.zeros((len(self.lengths), u.shape[1]))
         if self._starts_anywhere:
             lag = lens.lags[0] if lens.seasonal_difference else 1
-            differences = np.zeros_like(u)
-            known = np.flatnonzero(self.steps() >= lag)
-            differences[known] = u[known] - u[known - lag]
-            n = np.maximum(n - lag, 1)
+            lags = np.where(self.lengths > lag, lag, 1)  # of less than a season, steps say how much it changes
+            differences, rows = np.zeros_like(u), np.arange(len(u))
+            known = rows[self.steps(rows) >= lags[self.owner]]
+            differences[known] = u[known] - u[known - lags[self.owner[known]]]
+            n = np.maximum(n - lags[:, np.newaxis], 1)
         else:
-            lag = 0
             if lens.scaling is not None:
-                centre = self._of_each(np.median, u) if lens.scaling == "robust" else self._sums(u) / n
+                centre = self._of_each(np.median, u, lags) if lens.scaling == "robust" else self._sums(u) / n
             differences = u - centre[self.owner]
         if lens.scaling is None:
             return np.ones(centre.shape), centre
         if lens.scaling == "standard":
             return np.sqrt(self._sums(differences**2) / n), centre
         if lens.scaling == "robust":
-            spread = self._of_each(lambda d, axis: np.median(np.abs(d[lag:]), axis=axis), differences)
+            spread = self._of_each(np.median, np.abs(differences), lags)
             return np.where(spread > 0, spread, self._sums(np.abs(differences)) / n), centre
         return self._sums(np.abs(differences)) / n, centre
 
     def _sums(self, values):
         return np.add.reduceat(values, self.offsets[:-1])
 
-    def _of_each(self, statistic, values):
+    def _of_each(self, statistic, values, firsts):
         parts = np.split(values, self.offsets[1:-1])
-        return np.stack([statistic(part, axis=0) for part in parts])
+        return np.stack([statistic(part[first:], axis=0) for part, first in zip(parts, firsts, strict=True)])
 
-    def steps(self):
-        """Of each row its place in its series, (N,)."""
-        return np.arange(len(self.owner)) - self.offsets[self.owner]
+    def steps(self, rows):
+        """Of each row its place in its series, (R,)."""
+        owner = self.owner[rows]
+        return rows - self.offsets[owner] - self.pads[owner]
 
     def unit(self, rows):
         """What differences at these rows are divided by, (R, C)."""
@@ -202,8 +188,9 @@ class View:
         return np.exp(levels, out=levels, where=is_log)
 
     def to_levels(self, values):
-        """The way there, for values (n, horizon, C)."""
-        is_log = np.broadcast_to(self.is_log[:, np.newaxis], values.shape)
+        """The way there, for values (n, horizon, C) or (n, horizon, C, K)."""
+        is_log = self.is_log[:, np.newaxis] if values.ndim == 3 else self.is_log[:, np.newaxis, :, np.newaxis]
+        is_log = np.broadcast_to(is_log, values.shape)
         # What came may be zero or less after a history that was not: then it is far away.
         return np.log(np.maximum(values, np.finfo(float).tiny), out=values.copy(), where=is_log)
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycles, stamp_text
+from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycle_lengths, cycles, stamp_text
 from fastrnn.frames.offsets import rebuilt
+
+MOST_STEPS = 2**14
+"""By which it is told how many of them a day or a year holds."""
 
 
 @dataclass(eq=False)
@@ -230,6 +233,20 @@ class Form:
     def calendar_names(self):
         """The columns of `calendar`."""
         return [f"{cycle}_{wave}" for cycle in CYCLES[self._first_cycle() :] for wave in ("sin", "cos")]
+
+    def cycle_lengths(self, lengths):
+        """How many steps a minute, an hour, a day, a week and a year hold, where that is more than one.
+
+        Parameters
+        ----------
+        lengths : array (n_series,)
+            How many steps up to its end each series has; the longest tells.
+        """
+        if self.freq is None:
+            return ()
+        k = int(np.argmax(lengths))
+        counts = np.arange(1 - min(int(lengths[k]), MOST_STEPS), 1)
+        return cycle_lengths(self.clock.local(self.clock.moved(np.repeat(self.ends[k], counts.size), counts)))
 
     def _first_cycle(self):
         """Cycles no longer than a step are left out, but for the year."""
