@@ -11,6 +11,8 @@ from fastrnn.kernels.vectors import OPTIONS, empty_aligned
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
+AT_ONCE = 2**17
+"""Numbers that are standardised together: they stay in the cache, and take no memory to speak of."""
 
 
 class Sequences:
@@ -31,6 +33,11 @@ class Sequences:
     def __len__(self):
         return self.lengths.size
 
+    @cached_property
+    def width(self):
+        """Numbers or tokens of a step."""
+        return 1 if self.values.ndim == 1 else self.values.shape[1]
+
     def __getitem__(self, k):
         return self.values[self.offsets[k] : self.offsets[k + 1]]
 
@@ -41,6 +48,49 @@ class Sequences:
     def split(self, rows):
         """A 1-D object array of the sequences' rows of an array (S, ...) ordered as `values`."""
         return as_objects([rows[a:b] for a, b in pairwise(self.offsets)])
+
+
+class Given(Sequences):
+    """Sequences of numbers as they came, not yet stored: a list of arrays (T, I), whatever they hold numbers in."""
+
+    def __init__(self, arrays, offsets):
+        self._arrays, self.offsets = arrays, offsets
+        self.lengths, self.width = np.diff(offsets), arrays[0].shape[1]
+
+    def weighted_blocks(self, weights):
+        """Steps that count, some at a time, and their weights, of weights of sequences (n,) or steps (S,)."""
+        of_steps = weights if len(weights) == self.offsets[-1] else np.repeat(weights, self.lengths)
+        for rows, block in self.blocks():
+            some = of_steps[rows]
+            counts = some > 0
+            if counts.any():
+                yield (block, some) if counts.all() else (block[counts], some[counts])
+
+    def blocks(self):
+        """The steps in order, some at a time: which they are, a slice, and a copy of their numbers in float64."""
+        offsets, n_rows, first = self.offsets, AT_ONCE // self.width, 0
+        while first < len(self):
+            last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + n_rows, "right")) - 1)
+            rows = np.concatenate(self._arrays[first:last], dtype=np.float64, casting="unsafe")
+            yield slice(offsets[first], offsets[last]), rows
+            first = last
+
+    def stored(self, dtype, mean=0.0, scale=1.0, name="X"):
+        """`Sequences` of the numbers less `mean`, over `scale`: in float64, before anything is rounded to `dtype`."""
+        values = empty_aligned((self.offsets[-1], self.width), dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
+            for rows, block in self.blocks():
+                block -= mean
+                block /= scale
+                values[rows] = block
+        if not np.isfinite(values).all():
+            row = int(np.argmin(np.isfinite(values).all(axis=1)))
+            k, column = self.number_of(row), int(np.argmin(np.isfinite(values[row])))
+            raise ValueError(
+                f"{name}[{k}] contains NaN or infinity (at step {row - self.offsets[k]}, feature {column}, as "
+                f"{values.dtype}); remove or impute it"
+            )
+        return Sequences(values, self.offsets)
 
 
 def next_tokens(sequences, boundary):
@@ -107,6 +157,12 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
     TypeError
         If a sequence holds objects that no number can be made of.
     """
+    given = as_given(X, name, tokens, n_features, may_be_empty)
+    return given if tokens else given.stored(dtype, name=name)
+
+
+def as_given(X, name="X", tokens=False, n_features=None, may_be_empty=False):
+    """As `as_sequences`, but numbers stay as they came: `Given`, of which kinds and shapes alone are checked."""
     arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(_items(X, name))]
     for k, x in enumerate(arrays):
         if len(x) == 0 and not may_be_empty:
@@ -120,23 +176,13 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
             raise ValueError(f"{name}[{k}] has {x.shape[1]} features, but {whose} {width}")
     if width == 0:
         raise ValueError(f"{name}[0] has 0 features (0 feature(s)), but at least 1 is required")
-    if tokens:
-        _check_tokens(arrays, name)
     offsets = np.concatenate([[0], np.cumsum([len(x) for x in arrays])])
-    values = empty_aligned((offsets[-1], width), np.int64 if tokens else dtype)
-    with np.errstate(over="ignore"):  # what overflows float32 is reported below
-        np.concatenate(arrays, out=values, casting="unsafe")
-    if tokens:
-        return Sequences(values if tokens == "characters" else values.ravel(), offsets)
-    if not np.isfinite(values).all():
-        row = int(np.argmin(np.isfinite(values).all(axis=1)))
-        k = Sequences(values, offsets).number_of(row)
-        step, column = row - offsets[k], int(np.argmin(np.isfinite(values[row])))
-        raise ValueError(
-            f"{name}[{k}] contains NaN or infinity (at step {step}, feature {column}, as "
-            f"{values.dtype}); remove or impute it"
-        )
-    return Sequences(values, offsets)
+    if not tokens:
+        return Given(arrays, offsets)
+    _check_tokens(arrays, name)
+    values = empty_aligned((offsets[-1], width), np.int64)
+    np.concatenate(arrays, out=values, casting="unsafe")
+    return Sequences(values if tokens == "characters" else values.ravel(), offsets)
 
 
 def _items(X, name):

@@ -27,7 +27,7 @@ RANKS = [
         "kernels.crf",
         "kernels.attention",
     ]
-    + ["kernels.rtrl", "threads", "sequences", "params", "optimizers"],
+    + ["kernels.rtrl", "threads", "moments", "sequences", "params", "optimizers"],
     ["kernels.gated", "losses", "likelihoods", "frames"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],

@@ -291,7 +291,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self, "network_")
         sequences = self._check_sequences(X, reset=False)
         self._check_known(sequences)
-        return sequences
+        return self._standardised(sequences, None, goes_on=True)
 
     def _computed(self, function, sequences):
         """What `function` makes of sequences, a finite row each, or one for each step."""

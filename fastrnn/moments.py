@@ -1,0 +1,58 @@
+"""Mean and scale of numbers, whatever their unit: neither a mean nor a square overflows or vanishes."""
+
+import numpy as np
+
+ROUNDING = 10 * np.finfo(np.float64).eps
+"""Of a mean: what deviates less from it is constant, and was rounded."""
+
+
+def moments(blocks, *, is_centred=True, spares_flags=False):
+    """The mean and the scale of each column, (K,), to take off and to divide by.
+
+    Parameters
+    ----------
+    blocks : callable
+        Returns rows (R, K) of float64 with weights (R,) of which none is 0, some rows at a time; the same at each call.
+    is_centred : bool
+        The scale is the standard deviation; else the root mean square, beside a mean of 0.
+    spares_flags : bool
+        A column of nothing but 0 and 1 stays as it is, with the mean 0 and the scale 1.
+
+    A column that does not change has the scale 1.  What is no finite number leaves a scale of infinity.
+    """
+    largest, is_flag = _sizes(blocks)
+    if not np.isfinite(largest).all():
+        return np.zeros_like(largest), np.full_like(largest, np.inf)
+    unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)  # a power of two, by which dividing is exact
+    mean = np.zeros_like(largest)
+    if is_centred:
+        mean, _ = _from(mean, blocks, unit)
+    rest, square = _from(mean, blocks, unit)  # the first mean was a sum of many, and is a little off
+    if is_centred:
+        mean, square = mean + rest, np.maximum(square - rest * rest, 0.0)
+    deviation = np.sqrt(square)
+    scale = np.where(deviation > ROUNDING * np.abs(mean), deviation * unit, 1.0)
+    mean, scale = mean * unit, np.where(scale > 0, scale, 1.0)
+    if spares_flags:
+        mean[is_flag], scale[is_flag] = 0.0, 1.0
+    return mean, scale
+
+
+def _sizes(blocks):
+    """Of each column the largest absolute value, and whether all are 0 or 1."""
+    largest, is_flag = 0.0, True
+    for x, _ in blocks():
+        largest = np.maximum(largest, np.abs(x).max(axis=0))
+        is_flag &= ((x == 0) | (x == 1)).all(axis=0)
+    return largest, is_flag
+
+
+def _from(mean, blocks, unit):
+    """The mean distance of each column from `mean`, and the mean square of it; all in units."""
+    total, first, second = 0.0, 0.0, 0.0
+    for x, weights in blocks():
+        apart = x / unit - mean
+        weighted = apart * weights[:, np.newaxis]
+        total, first = total + weights.sum(), first + weighted.sum(axis=0)
+        second = second + (weighted * apart).sum(axis=0)
+    return first / total, second / total
