@@ -275,7 +275,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
                 "this model was fitted with readout='concat', which needs all steps of a sequence; fit with 'last', "
                 "'mean' or 'max'"
             )
-        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams())
+        unit = None if self.network_.embedding is not None else (self._X_mean, self._X_scale)
+        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams(), unit)
 
     def _beginning_of_streams(self):
         """How many tokens may come, if the network knows more; and the one before the first."""
