@@ -1,7 +1,11 @@
 """Mean and scale of numbers, whatever their unit: neither a mean nor a square overflows or vanishes."""
 
+from math import sqrt
+
 import numpy as np
 
+MEMORY = 300
+"""Of a stream's numbers, after which running moments begin to forget."""
 ROUNDING = 10 * np.finfo(np.float64).eps
 """Of a mean: what deviates less from it is constant, and was rounded."""
 
@@ -30,12 +34,28 @@ def moments(blocks, *, is_centred=True, spares_flags=False):
     rest, square = _from(mean, blocks, unit)  # the first mean was a sum of many, and is a little off
     if is_centred:
         mean, square = mean + rest, np.maximum(square - rest * rest, 0.0)
-    deviation = np.sqrt(square)
-    scale = np.where(deviation > ROUNDING * np.abs(mean), deviation * unit, 1.0)
-    mean, scale = mean * unit, np.where(scale > 0, scale, 1.0)
+    mean, scale = mean * unit, scale_of(mean * unit, np.sqrt(square) * unit)
     if spares_flags:
         mean[is_flag], scale[is_flag] = 0.0, 1.0
     return mean, scale
+
+
+def scale_of(mean, deviation):
+    """What to divide by: the deviation, or 1 where only rounding moves the numbers."""
+    return np.where(deviation > ROUNDING * np.abs(mean), deviation, 1.0)
+
+
+def none_yet(n):
+    """Running moments: how many rows of n numbers came, mean and deviation of each, and whether all were 0 or 1."""
+    return 0, np.zeros(n), np.zeros(n), np.ones(n, bool)
+
+
+def running(n, mean, deviation, x, memory=MEMORY):
+    """The first three of them once x has come, of about the last `memory`: Welford, Technometrics 4(3), 1962."""
+    n = min(n, memory - 1)
+    apart = x - mean
+    mean = mean + apart / (n + 1)
+    return n + 1, mean, np.hypot(deviation * sqrt(n / (n + 1)), apart * (sqrt(n) / (n + 1)))
 
 
 def _sizes(blocks):

@@ -16,6 +16,7 @@ from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator
 from fastrnn.kernels import rtrl
 from fastrnn.layers.cells import NONLINEARITIES
 from fastrnn.losses import cross_entropy, squared
+from fastrnn.moments import MEMORY, none_yet, running, scale_of
 from fastrnn.network.parts import Batch, Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.optimizers import Optimizer, clip, norm
@@ -29,8 +30,6 @@ EXPLODED = 100.0
 
 Those of a network that has become chaotic grow without end; learning that goes well stayed below in 999 steps of 1000.
 """
-MEMORY = 300
-"""Targets after which their mean and variance begin to forget."""
 _ONE, _FIRST = np.ones(1), np.zeros(1, np.int64)
 
 
@@ -60,6 +59,12 @@ def _is_positive(value):
 
 def _are_moments(value):
     return type(value) is list and len(value) == 3 and all(map(_is_number, value)) and _is_positive(value[0])
+
+
+def _are_moments_of_several(value):
+    n = np.size(value[1]) if type(value) is list and len(value) == 4 else 0
+    rules = integer(0), array("float64", n), array("float64", n), array(bool, n)
+    return n > 0 and all(rule(part) for rule, part in zip(rules, value, strict=True))
 
 
 class _OnlineLearner(BaseEstimator):
@@ -101,7 +106,7 @@ class _OnlineLearner(BaseEstimator):
             is_new = not self.__sklearn_is_fitted__()
             if is_new or any(getattr(self, name) is not value for name, value in self._checked.items()):
                 self._check_parameters(is_new)
-            values, (targets, n_outputs) = self._vector(x), self._targets(y)
+            (values, self._X_moments), (targets, n_outputs) = self._standardised(self._vector(x)), self._targets(y)
             if is_new:
                 self._build(n_outputs)
                 self.reset()
@@ -144,13 +149,24 @@ class _OnlineLearner(BaseEstimator):
             raise ValueError("x has no features; it needs at least one")
         if not self.__sklearn_is_fitted__():
             self.feature_names_in_, self.n_features_in_ = names, len(names)
+            self._X_moments = none_yet(len(names))
         known = self.feature_names_in_
         if names != known and set(names) != set(known):
             raise ValueError(f"x has the features {names}, but the first x had {known}; give the same ones each time")
         for name in known:
             if not _is_number(x[name]):
                 raise ValueError(f"x[{name!r}] is {x[name]!r}; float32 holds no such number: encode, impute or scale")
-        return np.array([x[name] for name in known], self._checked["dtype"])
+        return np.array([x[name] for name in known], np.float64)
+
+    def _standardised(self, x):
+        """What the network reads of x (I,), and the running moments with it among them."""
+        n, mean, deviation, is_flag = self._X_moments
+        if self.normalize_X:
+            # For longer than targets: what weights have learned to read should hold still.
+            n, mean, deviation = running(n, mean, deviation, x, 10 * MEMORY)
+            is_flag = is_flag & ((x == 0) | (x == 1))
+            x = np.where(is_flag, x, (x - mean) / scale_of(mean, deviation))
+        return x.astype(self._checked["dtype"]), (n, mean, deviation, is_flag)
 
     def _build(self, n_outputs):
         """A network with its optimiser."""
@@ -208,11 +224,17 @@ class _OnlineLearner(BaseEstimator):
     def _restored(cls, tree):
         parameters = dict.fromkeys(cls._get_param_names(), object)
         rules = {"class": str, "parameters": parameters, "weights": dict, "fitted": cls._fitted_rules, "memory": dict}
+        if "normalize_X" not in tree["parameters"]:  # x was taken as it was, and y's third moment a sum of squares
+            tree["parameters"]["normalize_X"], fitted = False, tree["fitted"]
+            fitted["_X_moments"] = [*none_yet(len(fitted["feature_names_in_"]))]
+            if "_y_moments" in fitted:
+                fitted["_y_moments"][2] = sqrt(fitted["_y_moments"][2] / fitted["_y_moments"][0])
         check(tree, rules, "model")
         learner, memory = cls(**tree["parameters"]), tree["memory"]
         learner._check_parameters(True)
         vars(learner).update(tree["fitted"])
         learner.n_features_in_ = len(learner.feature_names_in_)
+        expect(learner._X_moments[1].size == learner.n_features_in_, "its moments do not go with its features")
         network = learner._new_network(len(getattr(learner, "classes_", (0,))), None)
         learner.network_ = with_weights(network, tree["weights"], learner.dtype)
         learner._prepare()
@@ -269,7 +291,8 @@ class _OnlineLearner(BaseEstimator):
 
     def _outputs(self, x):
         """Outputs (K,) after a tentative step."""
-        outputs = self._run(rtrl.advance, (np.empty_like(self._state), self._state), self._vector(x))[0]
+        values, _ = self._standardised(self._vector(x))
+        outputs = self._run(rtrl.advance, (np.empty_like(self._state), self._state), values)[0]
         if not np.isfinite(outputs).all():
             raise ValueError(f"x = {x} makes the outputs overflow: scale x to about 1")
         return outputs
@@ -302,6 +325,9 @@ class OnlineClassifier(_OnlineLearner):
         noise with 2e-3.  This lies between, and did well at both.
     clip_norm : float or None, default=1.0
         The largest norm of a gradient; longer ones are shortened.
+    normalize_X : bool, default=True
+        Read x standardised by the mean and the deviation of each number so far, this one's too, of about the last 3000
+        when there are more; what was only 0 and 1 so far stays as it is.
     classes : list or None, default=None
         Labels known beforehand.  One that was not seen before gets an output of its own when it comes.
     dtype : {"float32", "float64"}, default="float32"
@@ -320,8 +346,7 @@ class OnlineClassifier(_OnlineLearner):
     -----
     Williams and Zipser, "A learning algorithm for continually running fully recurrent neural networks", Neural
     Computation 1(2), 1989; with weights that change the gradient is exact up to their change.  Where it grows beyond
-    all bounds, the past is left out of it from there on.  x should be about 1 in size:
-    `river.preprocessing.StandardScaler() | model` makes it so.
+    all bounds, the past is left out of it from there on.
     What is predicted is the step that is learned next: with a delay between the two, as by River's
     ``progressive_val_score(delay=...)``, the state is that of the last step learned.
 
@@ -342,11 +367,11 @@ class OnlineClassifier(_OnlineLearner):
 
     _loss = staticmethod(cross_entropy)
     _multiclass = True  # River asks
-    _fitted_rules = {"feature_names_in_": _are_keys, "classes_": _are_keys}
+    _fitted_rules = {"feature_names_in_": _are_keys, "classes_": _are_keys, "_X_moments": _are_moments_of_several}
 
     def __init__(
         self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20, solver="rmsprop",
-        learning_rate_init=5e-3, clip_norm=1.0, classes=None, dtype="float32", random_state=None,
+        learning_rate_init=5e-3, clip_norm=1.0, normalize_X=True, classes=None, dtype="float32", random_state=None,
     ):  # fmt: skip
         self._store(locals())
 
@@ -400,6 +425,9 @@ class OnlineRegressor(_OnlineLearner):
         noise with 2e-3.  This lies between, and did well at both.
     clip_norm : float or None, default=1.0
         The largest norm of a gradient; longer ones are shortened.
+    normalize_X : bool, default=True
+        Read x standardised by the mean and the deviation of each number so far, this one's too, of about the last 3000
+        when there are more; what was only 0 and 1 so far stays as it is.
     normalize_y : bool, default=True
         Learn targets standardised by the mean and the variance of those so far, of about the last 300 when there are
         more; predictions come in their own unit.
@@ -417,8 +445,7 @@ class OnlineRegressor(_OnlineLearner):
     -----
     Williams and Zipser, "A learning algorithm for continually running fully recurrent neural networks", Neural
     Computation 1(2), 1989; with weights that change the gradient is exact up to their change.  Where it grows beyond
-    all bounds, the past is left out of it from there on.  x should be about 1 in size:
-    `river.preprocessing.StandardScaler() | model` makes it so.
+    all bounds, the past is left out of it from there on.
     What is predicted is the step that is learned next: with a delay between the two, as by River's
     ``progressive_val_score(delay=...)``, the state is that of the last step learned.
 
@@ -439,25 +466,22 @@ class OnlineRegressor(_OnlineLearner):
 
     _loss = staticmethod(squared)
     _fitted_rules = {
-        "feature_names_in_": _are_keys, "_y_moments": _are_moments, "_y_mean": _is_number, "_y_scale": _is_positive
+        "feature_names_in_": _are_keys, "_X_moments": _are_moments_of_several, "_y_moments": _are_moments,
+        "_y_mean": _is_number, "_y_scale": _is_positive,
     }  # fmt: skip
 
     def __init__(
         self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20, solver="rmsprop",
-        learning_rate_init=5e-3, clip_norm=1.0, normalize_y=True, dtype="float32", random_state=None,
+        learning_rate_init=5e-3, clip_norm=1.0, normalize_X=True, normalize_y=True, dtype="float32", random_state=None,
     ):  # fmt: skip
         self._store(locals())
 
     def _targets(self, y):
         if not _is_number(y):
             raise ValueError(f"y is {y!r}; a target must be a finite number")
-        y, (n, mean, squares) = float(y), getattr(self, "_y_moments", (0, 0.0, 0.0))
-        if n >= MEMORY:
-            n, squares = MEMORY - 1, squares * (MEMORY - 1) / n
-        middle = mean + (y - mean) / (n + 1)
-        self._y_moments = (n + 1, middle, squares + (y - mean) * (y - middle)) if self.normalize_y else (1, 0.0, 1.0)
-        n, self._y_mean, squares = self._y_moments
-        self._y_scale = sqrt(squares / n) or 1.0
+        y, moments = float(y), getattr(self, "_y_moments", (0, 0.0, 0.0))
+        self._y_moments = _, self._y_mean, deviation = running(*moments, y) if self.normalize_y else (1, 0.0, 1.0)
+        self._y_scale = float(deviation) or 1.0
         return np.array([[(y - self._y_mean) / self._y_scale]], self.dtype), 1
 
     def predict_one(self, x):

@@ -11,6 +11,8 @@ from fastrnn.kernels.vectors import OPTIONS, empty_aligned
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
+MANY_TOKENS = 20
+"""Fewer kinds of integers are often what they seem, as marks, ratings or digits."""
 AT_ONCE = 2**17
 """Numbers that are standardised together: they stay in the cache, and take no memory to speak of."""
 
@@ -57,6 +59,22 @@ class Given(Sequences):
         self._arrays, self.offsets = arrays, offsets
         self.lengths, self.width = np.diff(offsets), arrays[0].shape[1]
 
+    def count_likely_tokens(self):
+        """How many different tokens these might be, 0 if they seem to be numbers.
+
+        Integers from 0 on, of `MANY_TOKENS` kinds or more, spread over all of them, and each as far from the one before
+        as from any other: in letters and words of fifteen corpora 0.94 to 1.09 times as far, in counts, prices and
+        other measurements 0.03 to 0.43 times.  Counts about a mean, without order, lie together.
+        """
+        if self.width != 1 or any(x.dtype.kind not in "iu" for x in self._arrays):
+            return 0
+        values = np.concatenate(self._arrays, dtype=np.float64, casting="unsafe")[:, 0]
+        n_kinds = np.unique(values).size
+        if values.min() < 0 or n_kinds < MANY_TOKENS or values.std() < values.mean() / 3:
+            return 0
+        from_any = np.abs(values - np.roll(values, values.size // 2)).mean()
+        return n_kinds if np.abs(np.diff(values)).mean() > 0.8 * from_any else 0
+
     def weighted_blocks(self, weights):
         """Steps that count, some at a time, and their weights, of weights of sequences (n,) or steps (S,)."""
         of_steps = weights if len(weights) == self.offsets[-1] else np.repeat(weights, self.lengths)
@@ -70,7 +88,9 @@ class Given(Sequences):
         """The steps in order, some at a time: which they are, a slice, and a copy of their numbers in float64."""
         offsets, n_rows, first = self.offsets, AT_ONCE // self.width, 0
         while first < len(self):
-            last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + n_rows, "right")) - 1)
+            last = len(self)
+            if offsets[last] - offsets[first] > n_rows:
+                last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + n_rows, "right")) - 1)
             rows = np.concatenate(self._arrays[first:last], dtype=np.float64, casting="unsafe")
             yield slice(offsets[first], offsets[last]), rows
             first = last

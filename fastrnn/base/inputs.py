@@ -1,5 +1,6 @@
 """What the estimators check of parameters and of what comes in."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -61,6 +62,8 @@ class InputChecks:
             tokens = self.network_.embedding is not None
             n_features = 1 if self._is_panel else self.n_features_in_
         sequences = as_given(X, tokens=self._token_form(tokens, reset), n_features=n_features)
+        if reset and not looks_like_panel and not tokens and np.ndim(next(iter(X))) == 1:
+            self._warn_of_tokens(sequences.count_likely_tokens())
         if self._is_panel:
             self._check_panel(sequences)
         elif reset:
@@ -68,6 +71,17 @@ class InputChecks:
         if reset and self.embeddings is not None:
             self._check_embeddings(sequences)
         return sequences
+
+    def _warn_of_tokens(self, n):
+        """Sequences of numbers that may be n tokens."""
+        if n > 0:
+            warnings.warn(
+                f"X holds sequences of {n} different integers that look like tokens, but embedding_dim=None says that "
+                f"they are numbers, to be read {'standardised' * self.normalize_X or 'as they are'} "
+                f"(normalize_X={self.normalize_X}). Set embedding_dim, such as 64, if they are tokens; numbers as "
+                "floats are taken without this warning",
+                stacklevel=6,
+            )
 
     def _token_form(self, is_tokens, reset):
         """What `as_given` is told of tokens."""

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
 from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores, float32
+from fastrnn.interchange.weights import network_of
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import VERSION, replacing
 from fastrnn.tagger import SequenceTagger
@@ -104,7 +105,7 @@ def _kind(estimator):
 
 
 def _model(estimator, kind, opset):
-    graph, network = Graph(), estimator.network_
+    graph, network = Graph(), network_of(estimator, np.float32)
     scores, inside = add_scores(graph, network, estimator._shape)
     answers, lead = ANSWERS[kind](graph, estimator, scores, inside), ("time", "batch")[inside is None :]
     outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
