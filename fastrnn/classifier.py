@@ -179,7 +179,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         """Train for one epoch on X, going on with weights and optimiser as they are.
 
         The first call fixes what later ones may hold: with `embedding_dim` no token above its
-        largest.  The learning rate is constant, and nothing is held out for early stopping.
+        largest.  It also fixes the mean and scale of `normalize_X`: give it what is typical.  The learning rate is
+        constant, and nothing is held out for early stopping.
 
         Parameters
         ----------

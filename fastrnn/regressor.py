@@ -194,7 +194,8 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on X, going on with weights and optimiser as they are.
 
-        The first call fixes the scale of the targets and, with `embedding_dim`, the largest token.
+        The first call fixes the scale of X and of the targets, so give it what is typical, or with `embedding_dim` the
+        largest token.
         The learning rate is constant, and nothing is held out for early stopping.
         Parameters as for `fit`.
         """

@@ -47,7 +47,7 @@ def to_onnx(estimator, path=None, *, opset=22):
 
     Notes
     -----
-    All is float32, of a float64 model too; dropout has no part.  The model's inputs, for sequences side by side:
+    All is float32, of a float64 model too; dropout has no part, and `normalize_X` is folded as by `to_torch`.  The model's inputs, for sequences side by side:
 
     - "X" (time, batch, I) float32; or tokens (time, batch) int64, or with characters (time, batch, 1 + L).  Past the
       end of a sequence there may be any number, or any token that the model knows.
