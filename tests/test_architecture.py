@@ -31,7 +31,7 @@ RANKS = [
         "kernels.crf",
         "kernels.attention",
     ]
-    + ["kernels.rtrl", "threads", "progress", "sequences", "params", "optimizers"],
+    + ["kernels.rtrl", "threads", "progress", "moments", "sequences", "packing", "params", "optimizers"],
     ["kernels.gated", "losses", "likelihoods", "frames"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
