@@ -135,7 +135,7 @@ def test_nothing_is_pickled(path):
     assert "allow_pickle" not in path.read_text(encoding="utf-8")
 
 
-GIVEN = {"river"}
+GIVEN = {"dateutil", "river"}
 """Imported only where one of its objects, or its own tests, came in."""
 
 
