@@ -47,6 +47,12 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         The vectors to begin with, as trained elsewhere.
     freeze_embeddings : bool, default=False
         Leave `embeddings` as they are.
+    normalize_X : bool, default=True
+        Standardise each number of a step by its mean and standard deviation over all steps of the first fit, held-out
+        ones among them, weighted as the sequences are; later fits (`warm_start`, `partial_fit`) keep these.  What is
+        only 0 and 1, or standardised already (to a twentieth), stays as it is, and what does not change is only
+        centred.  Without `bias` nothing is centred, and the root mean square takes the place of the deviation.  Tokens
+        stay tokens.
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
         lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early
         stopping.
@@ -139,11 +145,11 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
     def __init__(
         self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
-        dropout=0.0, readout="max", embedding_dim=None, embeddings=None, freeze_embeddings=False, solver="adam",
-        learning_rate_init=5e-3, learning_rate="constant", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32",
-        n_jobs=None, random_state=None, verbose=False, callbacks=None,
+        dropout=0.0, readout="max", embedding_dim=None, embeddings=None, freeze_embeddings=False, normalize_X=True,
+        solver="adam", learning_rate_init=5e-3, learning_rate="constant", momentum=0.9, nesterovs_momentum=True,
+        alpha=0.0, batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None,
+        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 
@@ -154,7 +160,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ----------
         X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
             The sequences.  A 2-D array, or a list of equally long lists of numbers, is a panel of n
-            univariate series of T steps.  X is taken as it is: scale features to about 1.
+            univariate series of T steps.  Units do not matter, with `normalize_X`.
         y : array (n,)
             Labels.
         sample_weight : array (n,), optional
@@ -179,7 +185,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         """Train for one epoch on X, going on with weights and optimiser as they are.
 
         The first call fixes what later ones may hold: with `embedding_dim` no token above its
-        largest.  The learning rate is constant, and nothing is held out for early stopping.
+        largest.  It also fixes the mean and scale of `normalize_X`: give it what is typical.  The learning rate is
+        constant, and nothing is held out for early stopping.
 
         Parameters
         ----------
@@ -250,6 +257,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         codes = self._encode(y)
         weights = self._weights(sample_weight, y)
         n_outputs, loss, targets = self._head(codes)
+        sequences = self._standardised(sequences, weights, goes_on)
         return Problem(sequences, targets, weights, n_outputs, loss, strata=codes)
 
     def _check_y(self, y, name="y"):

@@ -11,15 +11,8 @@ from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, S
 from fastrnn.lists import check_listed
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch, portions
-from fastrnn.sequences import (
-    FREE_OUTPUTS,
-    Sequences,
-    as_objects,
-    as_sequences,
-    count_shards,
-    next_tokens,
-    regular_packing,
-)
+from fastrnn.packing import count_shards, regular_packing
+from fastrnn.sequences import FREE_OUTPUTS, Sequences, as_objects, as_sequences, next_tokens
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
 from fastrnn.wording import shown

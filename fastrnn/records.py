@@ -58,6 +58,8 @@ def _rules(estimator):
     elif is_panel:
         rules["n_features_in_"] = sizes["steps"] or integer(1)
         sized["inputs"] = sized["inputs"] if has_tokens else 1
+    if "normalize_X" in estimator._get_param_names() and not has_tokens:
+        rules |= _moments("X", sizes["inputs"])
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)
     return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
@@ -65,27 +67,35 @@ def _rules(estimator):
 
 def scale(n_values):
     """Rules for a standardised target of so many numbers."""
-    numbers = array("float64", n_values)
-    return {
-        "_y_mean": numbers, "_y_scale": lambda value: numbers(value) and (value > 0).all(),
-        "_y_is_flat": lambda value: type(value) is bool and not (value and n_values > 1),
-    }  # fmt: skip
+    is_flat = {"_y_is_flat": lambda value: type(value) is bool and not (value and n_values > 1)}
+    return {**_moments("y", n_values), **is_flat}
+
+
+def _moments(of, n):
+    numbers = array("float64", n)
+    return {f"_{of}_mean": numbers, f"_{of}_scale": lambda value: numbers(value) and (value > 0).all()}
 
 
 def restored(cls, tree):
     """The estimator of a tree; an error if there is none that fitting could have made."""
     parameters = dict.fromkeys(cls._get_param_names(), object)
+    is_older = "normalize_X" in parameters.keys() - tree["parameters"].keys()  # when X was taken as it was
+    if is_older:
+        tree["parameters"]["normalize_X"] = False
     check(tree, {"class": cls.__name__, "parameters": parameters, "fitted": dict, "weights": dict}, "model")
     # The network is that of the fit, since when parameters may have been set.
     estimator = cls(**{**tree["parameters"], **tree["fitted"]["_shape"]})
     estimator._validate_params()
     vars(estimator).update(tree["fitted"])
-    check(tree["fitted"], _rules(estimator), "fitted")
+    rules = _rules(estimator)
+    check(tree["fitted"], {k: v for k, v in rules.items() if not (is_older and k.startswith("_X_"))}, "fitted")
     # Nothing is large before the weights are known to be there and right.
     parts = [part for part in tree["weights"].values() if isinstance(part, dict)]
     n_weights = sum(isinstance(weight, np.ndarray) for part in parts for weight in part.values())
     expect(2 * estimator.num_layers <= n_weights, f"its num_layers={estimator.num_layers} have {n_weights} weights")
     estimator.network_ = with_weights(estimator._new_network(None), tree["weights"], estimator.dtype)
+    if is_older and "_X_mean" in rules:
+        estimator._X_mean, estimator._X_scale = (make(estimator._sizes["inputs"]) for make in (np.zeros, np.ones))
     estimator.n_iter_ = len(estimator.loss_curve_)
     estimator.set_params(**tree["parameters"])._check_parameters()
     return estimator

@@ -50,6 +50,12 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         The vectors to begin with, as trained elsewhere.
     freeze_embeddings : bool, default=False
         Leave `embeddings` as they are.
+    normalize_X : bool, default=True
+        Standardise each number of a step by its mean and standard deviation over all steps of the first fit, held-out
+        ones among them, weighted as the sequences are; later fits (`warm_start`, `partial_fit`) keep these.  What is
+        only 0 and 1, or standardised already (to a twentieth), stays as it is, and what does not change is only
+        centred.  Without `bias` nothing is centred, and the root mean square takes the place of the deviation.  Tokens
+        stay tokens.
     return_sequences : bool, default=False
         Predict at every step: y is a sequence of numbers or vectors for each sequence; readout is
         not used.
@@ -155,7 +161,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     def __init__(
         self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
         dropout=0.0, readout="last", embedding_dim=None, embeddings=None, freeze_embeddings=False,
-        return_sequences=False, loss="squared_error", quantile=0.5, normalize_y=True, solver="adam",
+        return_sequences=False, loss="squared_error", quantile=0.5, normalize_X=True, normalize_y=True, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
         validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
@@ -170,7 +176,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         ----------
         X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
             The sequences.  A 2-D array, or a list of equally long lists of numbers, is a panel of n
-            univariate series of T steps.  X is taken as it is: scale features to about 1.
+            univariate series of T steps.  Units do not matter, with `normalize_X`.
         y : array (n,) or (n, K); with return_sequences a list of n arrays (T_i,) or (T_i, K)
             Targets.
         sample_weight : array (n,), optional
@@ -194,7 +200,8 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on X, going on with weights and optimiser as they are.
 
-        The first call fixes the scale of the targets and, with `embedding_dim`, the largest token.
+        The first call fixes the scale of X and of the targets, so give it what is typical, or with `embedding_dim` the
+        largest token.
         The learning rate is constant, and nothing is held out for early stopping.
         Parameters as for `fit`.
         """
@@ -255,6 +262,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         else:
             self._check_columns(targets)
         loss = regression_loss(self.loss, self.quantile)
+        sequences = self._standardised(sequences, weights, goes_on)
         return Problem(sequences, self._scaled(targets), weights, n_outputs, loss)
 
     def _check_y(self, y, sequences):

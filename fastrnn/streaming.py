@@ -32,6 +32,8 @@ class Stream:
         What a step's tokens must be below, if the network knows more.
     beginning : int, optional
         A token that each sequence begins with.
+    unit : pair of ndarray (I,), optional
+        What is taken off a step's numbers, and what they are divided by; kept, and read at each step.
     names : array of str, optional
         The columns' names in the fit: a step that is a pandas Series or a frame must have the same.
 
@@ -58,16 +60,17 @@ class Stream:
     True
     """
 
-    def __init__(self, network, batch, answer, n_tokens=None, beginning=None, names=None):
+    def __init__(self, network, batch, answer, n_tokens=None, beginning=None, unit=None, names=None):
         self.batch, self._network, self._answer = batch, network, answer
-        self._n_tokens, self._beginning, self.feature_names_in_ = n_tokens, beginning, names
+        self._n_tokens, self._beginning, I = n_tokens, beginning, network.encoder.recurrent.input_size
+        self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
         if beginning is not None and not 0 <= beginning < network.embedding.limits[0]:
             raise ValueError(f"the beginning is token {beginning}, but the network knows {network.embedding.limits[0]}")
         self._prepare()
         self.reset()
 
     def __reduce__(self):
-        known = self._n_tokens, self._beginning, self.feature_names_in_
+        known = self._n_tokens, self._beginning, self._unit, self.feature_names_in_
         return Stream, (self._network, self.batch, self._answer, *known), self.state
 
     def __setstate__(self, state):
@@ -94,7 +97,7 @@ class Stream:
             self._said, self._parts["chain"], more = network.chain.running(outputs, self._count)
         else:
             self._said, more = self._answer(outputs, K)
-        calls = [(_take, (x, given, self._count, status)), *calls, (_check, (outputs, status))]
+        calls = [(_take, (x, given, *self._unit, self._count, status)), *calls, (_check, (outputs, status))]
         self._calls = BoundCalls([*calls, *more, (_check, (self._said, status))], status)
         self._outputs = outputs[:, :K]
 
@@ -236,12 +239,17 @@ class Stream:
 
 
 @njit(**OPTIONS)
-def _take(x, given, count, status):
-    """x (B, I) = given in x's precision, if it is finite there."""
+def _take(x, given, mean, scale, count, status):
+    """x (B, I) = given (B, I) less `mean`, over `scale`, (I,), if that is finite in x's precision.
+
+    The sums are those of `fastrnn.sequences.Given.stored`.
+    """
     status[0] = 0
-    for k in range(x.size):
-        if not np.isfinite(x.dtype.type(given.flat[k])):
-            status[0] = BAD_INPUT
+    for k in range(given.shape[0]):
+        for j in range(given.shape[1]):
+            given[k, j] = (given[k, j] - mean[j]) / scale[j]
+            if not np.isfinite(x.dtype.type(given[k, j])):
+                status[0] = BAD_INPUT
     if status[0] == 0:
         count[0] += 1
         for k in range(x.size):

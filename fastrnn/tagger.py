@@ -85,11 +85,11 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     def __init__(
         self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout=0.0, embedding_dim=None, embeddings=None, freeze_embeddings=False, character_embedding_dim=None,
-        character_hidden_size=32, crf=False, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0,
-        clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None,
-        class_weight=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None,
+        character_hidden_size=32, crf=False, normalize_X=True, solver="adam", learning_rate_init=5e-3,
+        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
+        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
+        n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32", n_jobs=None,
+        random_state=None, verbose=False, callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 
@@ -173,9 +173,9 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         if self.class_weight is not None:
             self._refuse_with_crf("class_weight")
             weights = weights * self._class_weights(labels)
+        weights, n_outputs = self._normalised(weights), len(self.classes_)
         loss = binary_cross_entropy if self._is_multilabel else cross_entropy
-        n_outputs = len(self.classes_)
-        return Problem(sequences, codes, self._normalised(weights), n_outputs, loss)
+        return Problem(self._standardised(sequences, weights, goes_on), codes, weights, n_outputs, loss)
 
     def _label_rows(self, y, sequences):
         """Labels (S,), or (S, K), of all steps."""
@@ -248,7 +248,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
             for k in np.flatnonzero(weights.lengths != sequences.lengths):
                 n, expected = weights.lengths[k], sequences.lengths[k]
                 raise ValueError(f"sample_weight[{k}] has {n} weights, but X[{k}] has {expected} steps")
-            return self._check_weights(weights.values[:, 0], len(sequences.values))
+            return self._check_weights(weights.values[:, 0], sequences.offsets[-1])
         weights = self._check_weights(sample_weight, len(sequences))
         return self._normalised(np.repeat(weights, sequences.lengths))
 

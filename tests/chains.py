@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from fastrnn.layers.chain import LinearChain
-from fastrnn.sequences import Packing
+from fastrnn.packing import Packing
 
 FORBIDDEN = -1e4
 PARTS = "transitions", "begin", "end"

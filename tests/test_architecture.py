@@ -31,7 +31,7 @@ RANKS = [
         "kernels.crf",
         "kernels.attention",
     ]
-    + ["kernels.rtrl", "threads", "progress", "sequences", "params", "optimizers"],
+    + ["kernels.rtrl", "threads", "progress", "moments", "sequences", "packing", "params", "optimizers"],
     ["kernels.gated", "losses", "likelihoods", "frames"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
@@ -135,7 +135,7 @@ def test_nothing_is_pickled(path):
     assert "allow_pickle" not in path.read_text(encoding="utf-8")
 
 
-GIVEN = {"river"}
+GIVEN = {"dateutil", "river"}
 """Imported only where one of its objects, or its own tests, came in."""
 
 

@@ -11,7 +11,7 @@ from fastrnn import threads
 from fastrnn.kernels.attention import attend
 from fastrnn.layers.attention import Attention, Places
 from fastrnn.network.parts import Network
-from fastrnn.sequences import Packing
+from fastrnn.packing import Packing
 
 # Queries and keys of each sequence; sizes are no multiples of the vector width, or are.
 N_QUERIES, N_KEYS = (3, 1, 4, 2, 6, 1, 2, 5, 3), (2, 5, 1, 9, 4, 1, 3, 20, 7)

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 
 from fastrnn.kernels import crf
 from fastrnn.layers.chain import LinearChain
-from fastrnn.sequences import Packing
+from fastrnn.packing import Packing
 
 LENGTHS = (4, 1, 5, 2, 1, 3, 5, 4, 2)
 sizes = pytest.mark.parametrize("K", [3, 4])

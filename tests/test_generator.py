@@ -13,8 +13,9 @@ from fastrnn import SequenceGenerator, generator
 from fastrnn.generator import _draw
 from fastrnn.losses import cross_entropy, log_probabilities
 from fastrnn.network.parts import Batch
+from fastrnn.packing import regular_packing
 from fastrnn.preprocessing import Tokenizer
-from fastrnn.sequences import Sequences, regular_packing
+from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
 
 

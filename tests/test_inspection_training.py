@@ -134,7 +134,7 @@ def test_gradients_are_numerical_derivatives(name):
     letters, n_directions = "hc" if model.cell == "lstm" else "h", 1 + model.bidirectional
     assert len(display.norms) == len(letters) * n_directions * model.num_layers
     for state, norms in display.norms.items():
-        expected = [numerical_norm(model, X[3], y[3], state, t) for t in range(4)]
+        expected = [numerical_norm(model, model._checked(X[3:4])[0], y[3], state, t) for t in range(4)]
         np.testing.assert_allclose(norms, expected, rtol=1e-5, atol=1e-9)
         drawn = display.lines_[state].get_ydata()
         np.testing.assert_array_equal(np.nan_to_num(drawn), norms)
@@ -159,7 +159,7 @@ def test_every_reader_of_sequences():
         stack, problem = model.network_.encoder.recurrent, model._problem(x[:1], y[:1], None, True)
         model._objective(problem)(np.array([0]), 0)
         gradient = stack.parameters.gradient("bias_ih_l0")
-        batch = Batch.of(model._check_sequences(x[:1], reset=False), np.array([0]), model.hidden_size)
+        batch = Batch.of(model._checked(x[:1]), np.array([0]), model.hidden_size)
         rows, _ = model.network_.encoder.forward(batch)
         np.testing.assert_allclose(found, [np.linalg.norm(gradient / (1 - rows[0] ** 2))], rtol=1e-10)
     generator = SequenceGenerator(**SMALL).fit(tokens(6))

@@ -29,7 +29,8 @@ SHAPES = {
 
 
 def classifier(**options):
-    return SequenceClassifier(**{**SMALL, "bidirectional": False, **options})
+    """One whose weights leave as they are, to the bit."""
+    return SequenceClassifier(**{**SMALL, "bidirectional": False, "normalize_X": False, **options})
 
 
 @cache
@@ -60,6 +61,7 @@ def test_there_and_back(shape, out, back):
 def test_every_estimator_takes_the_weights_of_its_like(kind):
     X, y = data_for(kind)
     options = {"cell": "gru"} if kind == "vector_to_tokens" else {}
+    options |= {} if "generator" in kind else {"normalize_X": False}
     model = make_estimator(kind, **options).fit(X, y)
     other = make_estimator(kind, **options, random_state=1).fit(X, y)
     from_torch(other, to_torch(model))
@@ -83,7 +85,7 @@ def test_a_forecaster_finds_its_errors_anew():
 def test_a_regressors_scale_is_in_the_head(normalize_y, columns):
     y = 5 + 100 * np.array([x.mean(axis=0)[:columns] for x in X])
     y = y.ravel() if columns == 1 else y
-    make = {**SMALL, "normalize_y": normalize_y, "dtype": "float64"}
+    make = {**SMALL, "normalize_X": False, "normalize_y": normalize_y, "dtype": "float64"}
     model = SequenceRegressor(**make).fit(X, y)
     for new in (SequenceRegressor(**make), SequenceRegressor(**make).set_params(random_state=1).fit(X, y)):
         for out, back in ((to_torch, from_torch), (to_keras, from_keras)):
@@ -91,6 +93,54 @@ def test_a_regressors_scale_is_in_the_head(normalize_y, columns):
             found = back(new, out(model)).predict(X)
             assert found.shape == expected.shape
             np.testing.assert_allclose(found, expected, rtol=1e-13 if normalize_y else 0)
+
+
+UNITS = np.array([1e-3, 1, 50]), np.array([0.01, 5, 200])
+"""Scales and offsets of three features."""
+OF_NUMBERS = ["tagger", "tagger_of_several", "translator_of_numbers", "vector_to_tokens", "vector_to_numbers"]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("out", "back"), [(to_torch, from_torch), (to_keras, from_keras)])
+@pytest.mark.parametrize("shape", ["plain", "stacked", "f64"])
+def test_units_are_in_the_first_weights(shape, out, back, bias):
+    make = {**SHAPES[shape], "normalize_X": True, "bias": bias}
+    rows = [x * UNITS[0] + UNITS[1] for x in X]
+    clf = classifier(**make).fit(rows, Y)
+    for new in (classifier(**make), classifier(**make).fit(X, Y)):
+        stream = new.stream() if hasattr(new, "network_") and shape != "stacked" else None
+        expected, found = clf.predict_proba(rows), back(new, out(clf)).predict_proba(rows)
+        np.testing.assert_allclose(found, expected, atol=1e-12 if shape == "f64" else 2e-5)
+        assert (new._X_mean == 0).all() and (new._X_scale == 1).all()
+        if stream is not None:
+            assert_same_bits([stream.step(x_t) for x_t in rows[0]][-1], new.predict_proba(rows[:1])[0])
+    assert_same_bits(clf.predict_proba(rows), expected)  # its own network stays
+
+
+@pytest.mark.parametrize("kind", OF_NUMBERS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_units_are_in_the_first_weights_of_every_estimator(kind, bias):
+    make = {"dtype": "float64", "bias": bias} | ({"cell": "gru"} if kind == "vector_to_tokens" else {})
+    rows, y = data_for(kind)
+    rows = [x * UNITS[0] + UNITS[1] for x in rows]
+    model = make_estimator(kind, **make).fit(rows, y)
+    other = from_torch(make_estimator(kind, **make, random_state=1).fit(rows, y), to_torch(model))
+    for a, b in zip(answers(other, rows), answers(model, rows), strict=True):
+        for mine, its in zip(a, b, strict=True):
+            if np.asarray(mine).dtype.kind == "f":
+                np.testing.assert_allclose(mine, its, atol=1e-9)
+            else:
+                assert_same_bits(mine, its)
+
+
+def test_units_that_no_weights_can_make_up_for():
+    clf = classifier(normalize_X=True).fit([x * 1e-60 for x in X], Y)
+    for out in (to_torch, to_keras):
+        with pytest.raises(ValueError, match="scale of .*e-60, .* float32 holds none so large; fit on X in another"):
+            out(clf)
+    exact = classifier(normalize_X=True, dtype="float64").fit([x * 1e-60 for x in X], Y)
+    new = from_torch(classifier(dtype="float64"), to_torch(exact))
+    np.testing.assert_allclose(new.predict_proba([x * 1e-60 for x in X]), exact.predict_proba([x * 1e-60 for x in X]))
 
 
 def test_new_models_of_other_kinds():

@@ -14,7 +14,8 @@ from sklearn.exceptions import NotFittedError
 import fastrnn
 from fastrnn.network.parts import Batch
 from fastrnn.online import OnlineClassifier, OnlineRegressor
-from fastrnn.sequences import regular_packing
+from fastrnn.packing import regular_packing
+from fastrnn.storage import write
 
 BOTH = [OnlineClassifier, OnlineRegressor]
 GRADIENTS = ["rtrl", "bptt"]
@@ -99,8 +100,10 @@ def test_prediction_changes_nothing_and_learning_takes_the_same_step(learner, ce
     if learner is OnlineClassifier:
         assert sum(model.predict_proba_one(xs[0]).values()) == pytest.approx(1)
     assert_same(memory(model), before)
-    # The network itself reads the whole stream at once.
+    # The network itself reads the whole stream at once, each number less the mean of those so far.
     rows = np.array([[x[name] for name in "abc"] for x in [*xs, xs[0]]])
+    so_far = [rows[: t + 1] for t in range(len(rows))]
+    rows = np.array([(part[-1] - part.mean(axis=0)) / (part.std(axis=0) if len(part) > 1 else 1) for part in so_far])
     batch = Batch(regular_packing(len(rows), 1, 1), None, rows, np.zeros(1, int))
     outputs = model.network_.forward(batch)[0]
     if learner is OnlineClassifier:
@@ -236,7 +239,7 @@ def test_a_bad_first_sample_or_parameter_leaves_nothing(learner):
 
 @every_gradient
 def test_a_gradient_that_overflows_leaves_the_learner_as_it_was(gradient):
-    model = taught(OnlineRegressor, *stream(), cell="rnn", nonlinearity="relu", gradient=gradient)
+    model = taught(OnlineRegressor, *stream(), cell="rnn", nonlinearity="relu", gradient=gradient, normalize_X=False)
     before = memory(model)
     with pytest.raises(ValueError, match="the gradient overflows at x = .*scale x, or lower"):
         model.learn_one(dict.fromkeys("abc", 3e38), 1.0)
@@ -244,7 +247,8 @@ def test_a_gradient_that_overflows_leaves_the_learner_as_it_was(gradient):
 
 
 def test_derivatives_that_explode_begin_anew():
-    model = taught(OnlineRegressor, *stream(), cell="rnn", nonlinearity="relu", learning_rate_init=1e-9)
+    options = {"cell": "rnn", "nonlinearity": "relu", "learning_rate_init": 1e-9, "normalize_X": False}
+    model = taught(OnlineRegressor, *stream(), **options)
     model.network_.encoder.recurrent.parameters["weight_hh_l0"][...] += np.eye(5)
     seen = []
     for x, y in zip(*stream(100), strict=True):
@@ -260,6 +264,50 @@ def test_running_mean_and_deviation_of_the_targets():
     assert 900 < model.predict_one(xs[0]) < 1100
     plain = taught(OnlineRegressor, xs, ys, normalize_y=False)
     assert (plain._y_mean, plain._y_scale) == (0, 1)
+
+
+@every_gradient
+@every_learner
+def test_units_of_x_do_not_matter(learner, gradient):
+    xs, ys = stream(40)
+    options = {"gradient": gradient, "dtype": "float64"}
+    plain = taught(learner, xs, ys, **options)
+    for scale, offset in ((1e4, 0), (1e-4, 3), (1.0, 100), (1e-30, 0), (1e-200, 0), (1e37, 0)):
+        changed = [{name: value * scale + offset for name, value in x.items()} for x in xs]
+        model = taught(learner, changed, ys, **options)
+        np.testing.assert_allclose(model.network_.theta, plain.network_.theta, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(model._outputs(changed[3]), plain._outputs(xs[3]), rtol=1e-6, atol=1e-7)
+
+
+def test_what_is_0_or_1_so_far_stays_and_what_does_not_change_is_centred():
+    xs = [[k % 2, 7.1, k] for k in range(9)]
+    model = taught(OnlineRegressor, xs, range(9))
+    read, _ = model._standardised(np.array([1, 7.1, 9.0]))
+    assert read[:2].tolist() == [1, 0] and read[2] == pytest.approx(4.5 / np.std(range(10)))
+    model.learn_one([0.5, 7.1, 9], 9)
+    of_first = [0, 1] * 4 + [0, 0.5]
+    now = model._standardised(np.array([1, 7.1, 9.0]))[0][0]
+    assert now == pytest.approx((1 - np.mean([*of_first, 1])) / np.std([*of_first, 1]))
+    plain = taught(OnlineRegressor, xs, range(9), normalize_X=False)
+    assert plain._standardised(np.array([1, 7.1, 9.0]))[0].tolist() == np.float32([1, 7.1, 9]).tolist()
+
+
+@every_learner
+def test_files_of_before_x_was_standardised(learner, tmp_path):
+    xs, ys = stream(20)
+    model = taught(learner, xs, ys, normalize_X=False)
+    tree = model._record()
+    del tree["parameters"]["normalize_X"], tree["fitted"]["_X_moments"]
+    if learner is OnlineRegressor:
+        n, mean, deviation = tree["fitted"]["_y_moments"]
+        tree["fitted"]["_y_moments"] = n, mean, n * deviation**2
+    write(tmp_path / "learner", {"model": tree, "run": None})
+    loaded = fastrnn.load(tmp_path / "learner")
+    assert loaded.normalize_X is False
+    for x, y in zip(xs, ys, strict=True):
+        assert loaded.predict_one(x) == pytest.approx(model.predict_one(x), rel=1e-6)
+        model.learn_one(x, y)
+        loaded.learn_one(x, y)
 
 
 def test_forward_in_time_recalls_what_a_short_window_cannot():

@@ -6,7 +6,7 @@ import reference as ref
 
 from fastrnn.kernels import rows as kernel
 from fastrnn.layers.readouts import Max, Mean
-from fastrnn.sequences import Packing
+from fastrnn.packing import Packing
 
 WIDTHS = [1, 7, 16, 33]
 LENGTHS = [4, 7, 1, 6, 3, 3, 9, 1, 2]

@@ -7,7 +7,7 @@ from reference import assert_within
 from fastrnn.kernels import rtrl
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
-from fastrnn.sequences import regular_packing
+from fastrnn.packing import regular_packing
 
 CELLS = {f"rnn, {name}": (RNNCell(name), name) for name in NONLINEARITIES}
 CELLS |= {"lstm": (LSTMCell(), "tanh"), "gru": (GRUCell(), "tanh")}

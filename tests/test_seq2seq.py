@@ -255,7 +255,7 @@ def test_numbers_of_several_columns():
 def test_the_loss_of_numbers():
     """Squared errors of standardised numbers, and the logarithmic loss of being the last."""
     X, y = slopes(20)
-    model = maker(target_embedding_dim=None, **ONE_STEP).fit(X, y)
+    model = maker(target_embedding_dim=None, normalize_X=False, **ONE_STEP).fit(X, y)
     every = np.concatenate(y)
     scaled = [(labels - every.mean(axis=0)) / every.std(axis=0) for labels in y]
     losses = []
@@ -271,7 +271,7 @@ def test_the_loss_of_numbers():
 
 def test_numbers_feed_on_what_has_been_put_out():
     X, y = data_for("vector_to_numbers")
-    model = make_estimator("vector_to_numbers", max_iter=10, dtype="float64").fit(X, y)
+    model = make_estimator("vector_to_numbers", max_iter=10, dtype="float64", normalize_X=False).fit(X, y)
     every = np.concatenate(y)
     for x, predicted in zip(X, model.predict(X), strict=True):
         step, before, made = model.network_.stepper(model.network_.encode(x[np.newaxis])), np.zeros((1, 2)), []

@@ -5,7 +5,8 @@ import pytest
 from samples import assert_same_bits, ragged
 
 from fastrnn import sequences as sequences_module
-from fastrnn.sequences import Packing, as_sequences, count_shards, regular_packing
+from fastrnn.packing import Packing, count_shards, regular_packing
+from fastrnn.sequences import as_sequences
 
 LISTS = [[[1, 2], [3, 4], [5, 6]], [[7, 8]], [[9, 10], [11, 12]]]
 VALUES = np.arange(1, 13).reshape(6, 2)

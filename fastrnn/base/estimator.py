@@ -296,7 +296,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
                 "'mean' or 'max'"
             )
         names = getattr(self, "feature_names_in_", None) if not self._is_panel else None
-        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams(), names)
+        unit = None if self.network_.embedding is not None else (self._X_mean, self._X_scale)
+        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams(), unit, names)
 
     def _beginning_of_streams(self):
         """How many tokens may come, if the network knows more; and the one before the first."""
@@ -312,7 +313,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self, "network_")
         sequences = self._check_sequences(X, reset=False)
         self._check_known(sequences)
-        return sequences
+        return self._standardised(sequences, None, goes_on=True)
 
     def _computed(self, function, sequences):
         """What `function` makes of sequences, a finite row each, or one for each step."""

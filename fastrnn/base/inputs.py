@@ -1,5 +1,6 @@
 """What the estimators check of parameters and of what comes in."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,7 +12,8 @@ from sklearn.utils.validation import _check_sample_weight
 from fastrnn.base.labels import as_values, refuse_steps
 from fastrnn.columns import check_names
 from fastrnn.lists import check_listed
-from fastrnn.sequences import FREE_ROWS, as_sequences, as_table, check_gaps, is_panel
+from fastrnn.moments import moments
+from fastrnn.sequences import FREE_ROWS, Given, as_given, as_table, check_gaps, is_panel
 from fastrnn.tables import as_numbers, labels, refuse_long
 from fastrnn.wording import shown
 
@@ -19,7 +21,7 @@ COUNT = Interval(Integral, 1, None, closed="left")
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
-    **dict.fromkeys(("shuffle", "early_stopping", "warm_start"), ["boolean"]),
+    **dict.fromkeys(("shuffle", "early_stopping", "warm_start", "normalize_X"), ["boolean"]),
     **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "max_iter", "n_iter_no_change"), [COUNT]),
     **dict.fromkeys(("embedding_dim", "bptt_steps"), [COUNT, None]),
     **dict.fromkeys(("dropout", "momentum"), [Interval(Real, 0, 1, closed="left")]),
@@ -56,7 +58,7 @@ class InputChecks:
     """The checks; each raises a ValueError that says what came, what was expected, and what to do."""
 
     def _check_sequences(self, X, *, reset):
-        """X as `Sequences`; with `reset` later ones must be like it, else it like the first."""
+        """X as `Sequences` of tokens, or `Given` numbers; with `reset` what comes later must be like it."""
         check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
         looks_like_panel = is_panel(X)
         if self.embedding_dim is not None and isinstance(X, (list, tuple)):
@@ -70,16 +72,17 @@ class InputChecks:
             X = as_table(self, X, reset=reset)
         else:
             check_names(self, X, reset=reset)
-        tokens, dtype, n_features = self.embedding_dim is not None, self.dtype, None
+        tokens, n_features = self.embedding_dim is not None, None
         if not reset:  # parameters may have been set since the fit
-            tokens, dtype = self.network_.embedding is not None, self.network_.theta.dtype
+            tokens = self.network_.embedding is not None
             n_features = 1 if self._is_panel else self.n_features_in_
-        form = self._token_form(tokens, reset)
-        sequences = as_sequences(X, dtype, tokens=form, n_features=n_features)
+        sequences = as_given(X, tokens=self._token_form(tokens, reset), n_features=n_features)
+        if reset and not looks_like_panel and not tokens and np.ndim(next(iter(X))) == 1:
+            self._warn_of_tokens(sequences.count_likely_tokens())
         if self._is_panel:
             self._check_panel(sequences)
         elif reset:
-            self.n_features_in_ = 1 if sequences.values.ndim == 1 else sequences.values.shape[1]
+            self.n_features_in_ = sequences.width
         if reset and tokens:
             self._check_table(sequences)
         return sequences
@@ -94,8 +97,19 @@ class InputChecks:
                 "fastrnn.preprocessing.from_long(X, id_col=, time_col=) makes sequences of it"
             )
 
+    def _warn_of_tokens(self, n):
+        """Sequences of numbers that may be n tokens."""
+        if n > 0:
+            warnings.warn(
+                f"X holds sequences of {n} different integers that look like tokens, but embedding_dim=None says that "
+                f"they are numbers, to be read {'standardised' * self.normalize_X or 'as they are'} "
+                f"(normalize_X={self.normalize_X}). Set embedding_dim, such as 64, if they are tokens; numbers as "
+                "floats are taken without this warning",
+                stacklevel=6,
+            )
+
     def _token_form(self, is_tokens, reset):
-        """What `as_sequences` is told of tokens."""
+        """What `as_given` is told of tokens."""
         return is_tokens
 
     def _refuse_one_sequence(self, X):
@@ -152,16 +166,25 @@ class InputChecks:
         of_classes = np.array([self.class_weight.get(label, 1.0) for label in known], np.float64)
         return of_classes[np.searchsorted(self.classes_, labels)]
 
+    def _standardised(self, sequences, weights, goes_on):
+        """What the network reads of sequences; the first ones, with weights (n,) or (S,), say how.  Tokens stay."""
+        if not isinstance(sequences, Given):
+            return sequences
+        if not goes_on:
+            self._X_mean, self._X_scale = np.zeros(sequences.width), np.ones(sequences.width)
+            if self.normalize_X:
+                # Without biases there is none that could take the mean off in another library's layers.
+                options = {"is_centred": self.bias, "spares_ready": True}
+                self._X_mean, self._X_scale = moments(lambda: sequences.weighted_blocks(weights), **options)
+        return sequences.stored(self.network_.theta.dtype if goes_on else self.dtype, self._X_mean, self._X_scale)
+
     def _set_scale(self, targets, weights):
         """With what targets (n, K) that are numbers are standardised for training."""
         n_outputs = targets.shape[1]
         self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
         if self.normalize_y:
-            with np.errstate(over="ignore", invalid="ignore"):  # `_scaled` reports an overflow
-                self._y_mean = np.average(targets, axis=0, weights=weights)
-                deviation = np.sqrt(np.average((targets - self._y_mean) ** 2, axis=0, weights=weights))
-            rounding = len(targets) * np.finfo(np.float64).eps * np.abs(self._y_mean)
-            self._y_scale = np.where(deviation > rounding, deviation, 1.0)
+            counts = weights > 0
+            self._y_mean, self._y_scale = moments(lambda: [(targets[counts], weights[counts])])
 
     def _scaled(self, targets):
         """The targets, standardised."""

@@ -11,7 +11,8 @@ from fastrnn.forecaster.view import Lens, View
 from fastrnn.likelihoods import NegativeBinomial
 from fastrnn.network.parts import Batch
 from fastrnn.network.sequence import SequenceNetwork
-from fastrnn.sequences import Sequences, count_shards, regular_packing
+from fastrnn.packing import count_shards, regular_packing
+from fastrnn.sequences import Sequences
 
 LEAST_BASE = 0.1
 """Of the scale: what counts are a multiple of is no smaller."""

@@ -246,7 +246,7 @@ class Form:
             return ()
         k = int(np.argmax(lengths))
         counts = np.arange(1 - min(int(lengths[k]), MOST_STEPS), 1)
-        return cycle_lengths(self.clock.local(self.clock.moved(np.full(counts.size, self.ends[k]), counts)))
+        return cycle_lengths(self.clock.local(self.clock.moved(np.repeat(self.ends[k], counts.size), counts)))
 
     def _first_cycle(self):
         """Cycles no longer than a step are left out, but for the year."""

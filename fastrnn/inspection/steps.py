@@ -90,8 +90,7 @@ class GateActivationsDisplay:
         places = {n[0][10:]: (level, d) for level in stack._levels for d, n in enumerate(level.names)}
         if layer not in places:
             raise ValueError(f"layer={shown(layer)}; this model has {', '.join(places)}")
-        sequences = model._check_sequences([one_sequence(x)], reset=False)
-        model._check_known(sequences)
+        sequences = model._checked([one_sequence(x)])
         if hasattr(model, "n_tokens_"):  # a generator
             sequences, _ = model._shifted(sequences)
         model.network_.encoder.forward(Batch.of(sequences, np.array([0]), stack.hidden_size), keep=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn.inspection.drawing import BESIDE, COLOURS, check_subject, name_steps, new_axes, opened
 from fastrnn.layers.stack import Level
-from fastrnn.sequences import regular_packing
+from fastrnn.packing import regular_packing
 
 SCORES = "validation score"
 

@@ -41,7 +41,7 @@ def to_keras(estimator):
     Notes
     -----
     Keras's GRU has reset_after=True by default: cell="gru"; cell="gru_reset_before" is its reset_after=False.  What the
-    last layer puts out is as for `to_torch`; a softmax or sigmoid is the model's own.
+    first layer takes and the last puts out is as for `to_torch`; a softmax or sigmoid is the model's own.
 
     Padded sequences need a mask (`Masking`, or `Embedding` with mask_zero=True), which `GlobalMaxPooling1D` does not
     read: `Bidirectional` writes zeros at masked steps, and they win over what is negative.  For readout="max" of
@@ -58,7 +58,7 @@ def to_keras(estimator):
     >>> [weight.shape for weight in weights]
     [(12, 24), (8, 24), (2, 24), (8, 9), (9,)]
     >>> new = from_keras(SequenceClassifier(hidden_size=8, bidirectional=False), weights, classes=clf.classes_)
-    >>> bool((new.predict_proba(X) == clf.predict_proba(X)).all())
+    >>> bool(abs(new.predict_proba(X) - clf.predict_proba(X)).max() < 1e-5)
     True
 
     In Keras itself, for sequences of several lengths and the default readout:

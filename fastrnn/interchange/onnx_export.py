@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
 from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores, float32
+from fastrnn.interchange.weights import network_of
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import VERSION, replacing
 from fastrnn.tagger import SequenceTagger
@@ -50,7 +51,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
 
     Notes
     -----
-    All is float32, of a float64 model too; dropout has no part.  The model's inputs, for sequences side by side:
+    All is float32, of a float64 model too; dropout has no part, and `normalize_X` is folded as by `to_torch`.  The
+    model's inputs, for sequences side by side:
 
     - "X" (time, batch, I) float32; or tokens (time, batch) int64, or with characters (time, batch, 1 + L).  Past the
       end of a sequence there may be any number, or any token that the model knows.
@@ -134,7 +136,7 @@ def _kind(estimator):
 
 
 def _model(estimator, kind, opset, lengths):
-    graph, network = Graph(), estimator.network_
+    graph, network = Graph(), network_of(estimator, np.float32)
     scores, inside = add_scores(graph, network, estimator._shape, lengths)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]

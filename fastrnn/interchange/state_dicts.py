@@ -37,9 +37,10 @@ def to_torch(estimator, *, names=None):
     Notes
     -----
     The module puts out what the head does: of a `SequenceRegressor` the prediction, its target's mean and scale being
-    folded into the head; of a classifier of two classes the log-odds of the second, of more classes logits.  Readouts
-    have no weights, and are for the module to compute: "last" is the last state of both directions, `h_n`.  Of a
-    `SequenceForecaster` it is the network alone, without trend, season and scale.
+    folded into the head, as what `normalize_X` does is into the first layer (in float32 an offset a million times the
+    spread takes digits: give such X less its offset); of a classifier of two classes the log-odds of the second, of
+    more classes logits.  Readouts have no weights, and are for the module to compute: "last" is the last state of both
+    directions, `h_n`.  Of a `SequenceForecaster` it is the network alone, without trend, season and scale.
 
     Examples
     --------
@@ -53,7 +54,7 @@ def to_torch(estimator, *, names=None):
     (['lstm.weight_ih_l0', 'lstm.weight_hh_l0'], (9, 16))
     >>> new = SequenceClassifier(cell="lstm", hidden_size=8)
     >>> new = from_torch(new, state, names={"recurrent": "lstm", "head": "fc"}, classes=clf.classes_)
-    >>> bool((new.predict_proba(X) == clf.predict_proba(X)).all())
+    >>> bool(abs(new.predict_proba(X) - clf.predict_proba(X)).max() < 1e-5)
     True
     """
     weights = weights_of(estimator)

@@ -4,6 +4,8 @@ Another library's layout is two functions: `out` makes of a dict by these keys o
 `back` goes the other way.
 """
 
+from copy import deepcopy
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,17 +22,54 @@ KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, Seq
 
 
 def weights_of(estimator):
-    """A fitted estimator's weights; of a regressor such that the head puts out what it predicts."""
+    """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
         raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
     check_is_fitted(estimator, "network_")
-    parts = records.weights(estimator.network_)
+    parts = records.weights(network_of(estimator))
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
     if isinstance(estimator, SequenceRegressor):
         scale, dtype = estimator._y_scale, estimator.network_.theta.dtype
         weights["head", "weight"] = (weights["head", "weight"] * scale[:, np.newaxis]).astype(dtype)
         weights["head", "bias"] = (weights["head", "bias"] * scale + estimator._y_mean).astype(dtype)
     return weights
+
+
+def network_of(estimator, dtype=None):
+    """A fitted estimator's network for X as it comes: what is standardised before it, its first weights do instead.
+
+    They must be finite in `dtype`, by default the network's own.
+    """
+    network = estimator.network_
+    mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))
+    if mean is None or network.embedding is not None or ((mean == 0) & (scale == 1)).all():
+        return network
+    network = deepcopy(network)
+    limits = np.finfo(dtype or network.theta.dtype)
+    for part, weight, bias in _readers(network):
+        columns = part.parameters[weight][:, -len(scale) :]
+        folded = columns / scale
+        if np.abs(folded).max() > limits.max:
+            raise ValueError(
+                f"X has features of a scale of {scale.min():.3g}, which the weights of another library's layers would "
+                f"have to make up for: {limits.dtype} holds none so large; fit on X in another unit"
+            )
+        columns[...] = folded
+        if bias in part.parameters.shapes:  # else nothing was centred
+            part.parameters[bias][...] -= columns.astype(np.float64) @ mean  # of the weights as they are rounded now
+    network.changed()
+    return network
+
+
+def _readers(network):
+    """The parts that read X, last of what they read, with the names of their weights and biases."""
+    if getattr(network, "encoder", None) is not None:
+        stack = network.encoder.recurrent
+    else:
+        yield network.bridge, "weight", "bias"
+        stack = network.decoder
+    for suffix in ("_l0", "_l0_reverse")[: stack.n_directions]:
+        yield stack, f"weight_ih{suffix}", f"bias_ih{suffix}"
 
 
 def few(items):
@@ -153,6 +192,8 @@ class Filling:
             found = {"_y_mean": np.zeros(n_outputs), "_y_scale": np.ones(n_outputs)}
         if self.is_fitted:
             return found
+        if estimator.embedding_dim is None:
+            found |= {"_X_mean": np.zeros(sizes["inputs"]), "_X_scale": np.ones(sizes["inputs"])}
         if isinstance(estimator, SequenceGenerator):
             n_tokens = n_outputs - (not estimator.stateful)
             found = {"n_tokens_": n_tokens, "_boundary": None if estimator.stateful else n_tokens}
@@ -174,5 +215,7 @@ class Filling:
             if not self.is_fitted:
                 estimator.network_ = estimator._new_network(None)
             estimator.network_.load(parts)
+            if hasattr(estimator, "_X_mean"):  # where streams see it
+                estimator._X_mean[...], estimator._X_scale[...] = 0, 1
             if getattr(estimator, "_calibration", None) is not None:
                 estimator._calibrate(estimator._calibration.shape[1])

@@ -14,7 +14,7 @@ from fastrnn.kernels.rows import copy_rows, scatter_add_rows
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
-from fastrnn.sequences import Packing, count_shards, regular_packing
+from fastrnn.packing import Packing, count_shards, regular_packing
 from fastrnn.wording import shown
 
 

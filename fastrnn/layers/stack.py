@@ -7,8 +7,8 @@ import numpy as np
 from fastrnn.kernels.rows import copy_rows, drop, scatter_add_rows
 from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
 from fastrnn.layers.cells import add_rows_product
+from fastrnn.packing import regular_packing
 from fastrnn.params import Parameters, orthogonal, uniform
-from fastrnn.sequences import regular_packing
 
 
 class Level:

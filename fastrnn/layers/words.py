@@ -6,7 +6,7 @@ from fastrnn.kernels.rows import copy_rows, scatter_add_rows
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.layers.readouts import Last
 from fastrnn.layers.stack import Stack
-from fastrnn.sequences import Packing, count_shards
+from fastrnn.packing import Packing, count_shards
 
 
 class WordEmbedding:

@@ -11,7 +11,7 @@ from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import Last
 from fastrnn.layers.stack import Stack
 from fastrnn.network.parts import KEYS_OF_DECODER, Batch, Network, portions
-from fastrnn.sequences import Packing, count_shards, regular_packing
+from fastrnn.packing import Packing, count_shards, regular_packing
 
 
 @dataclass

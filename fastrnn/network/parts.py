@@ -8,7 +8,7 @@ from fastrnn.kernels.rows import copy_rows, drop
 from fastrnn.kernels.vectors import empty_aligned, zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
-from fastrnn.sequences import Packing, count_shards, regular_packing
+from fastrnn.packing import Packing, count_shards, regular_packing
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
 KEYS_OF_AN_EPOCH = 2**20

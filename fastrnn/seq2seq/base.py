@@ -33,6 +33,7 @@ class DecodingEstimator(SequenceEstimator):
         sequences = self._check_sequences(X, reset=not goes_on)
         weights = self._check_weights(sample_weight, len(sequences))
         targets = self._check_targets(y, sequences, reset=not goes_on, weights=weights)
+        sequences = self._standardised(sequences, weights, goes_on)
         longest = int(targets.lengths.max())
         if longest == 0:
             raise ValueError("y holds no token at all; at least one target must have one")

@@ -12,7 +12,7 @@ from fastrnn.columns import columns_of
 from fastrnn.lists import check_listed
 from fastrnn.losses import binary_cross_entropy, squared
 from fastrnn.seq2seq.base import DecodingEstimator
-from fastrnn.sequences import Sequences, as_objects
+from fastrnn.sequences import Given, Sequences, as_objects
 from fastrnn.tables import as_numbers, refuse_twice
 from fastrnn.wording import shown
 
@@ -64,10 +64,11 @@ class VectorToSequence(DecodingEstimator):
 
     def __init__(
         self, *, cell="lstm", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0,
-        target_embedding_dim=64, max_length=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0,
-        clip_value=None, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False,
-        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None,
+        target_embedding_dim=64, max_length=None, normalize_X=True, solver="adam", learning_rate_init=5e-3,
+        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
+        shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, validation_fraction=0.1,
+        n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        callbacks=None,
     ):  # fmt: skip
         self._store(locals())
 
@@ -77,7 +78,6 @@ class VectorToSequence(DecodingEstimator):
         Parameters
         ----------
         X : array (n, F)
-            Scale features to about 1.
         y : list of n arrays (M_i,) of tokens; without target_embedding_dim of (M_i, K) or (M_i,) numbers
         sample_weight : array (n,), optional
         resume_from : path, optional
@@ -127,10 +127,9 @@ class VectorToSequence(DecodingEstimator):
         return r2_score(expected.values, np.concatenate(rows), sample_weight=weights)
 
     def _check_sequences(self, X, *, reset):
-        dtype = self.dtype if reset else self.network_.theta.dtype
         self._check_vectors(X)
-        X = validate_data(self, X, reset=reset, dtype=dtype)
-        return Sequences(X, np.arange(len(X) + 1))
+        X = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32))
+        return Given([*X[:, np.newaxis]], np.arange(len(X) + 1))
 
     @staticmethod
     def _check_vectors(X):

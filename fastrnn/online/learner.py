@@ -1,12 +1,10 @@
-"""One sample at a time: learners with River's protocol, for streams that never end and may drift."""
+"""What online learners share: steps, gradients, updates, and what their files must hold."""
 
-from contextlib import suppress
 from copy import deepcopy
 from math import sqrt
 from numbers import Real
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
@@ -15,12 +13,12 @@ from sklearn.utils._param_validation import StrOptions
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator, check_counts
 from fastrnn.kernels import rtrl
 from fastrnn.layers.cells import NONLINEARITIES
-from fastrnn.losses import cross_entropy, squared
+from fastrnn.moments import MEMORY, none_yet, running, scale_of
 from fastrnn.network.parts import Batch, Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.optimizers import Optimizer, clip, norm
+from fastrnn.packing import regular_packing
 from fastrnn.records import weights, with_weights
-from fastrnn.sequences import regular_packing
 from fastrnn.storage import array, check, expect, integer
 from fastrnn.tables import refuse_twice
 from fastrnn.wording import shown
@@ -31,19 +29,17 @@ EXPLODED = 100.0
 
 Those of a network that has become chaotic grow without end; learning that goes well stayed below in 999 steps of 1000.
 """
-MEMORY = 300
-"""Targets after which their mean and variance begin to forget."""
 _ONE, _FIRST = np.ones(1), np.zeros(1, np.int64)
 
 
-def _is_number(value):
+def is_number(value):
     try:
         return isinstance(value, (float, Real, np.bool_)) and abs(float(value)) <= LARGEST
     except OverflowError:  # an integer of hundreds of digits
         return False
 
 
-def _is_label(value):
+def is_label(value):
     """Whether it can be found again among others, as what is missing cannot."""
     try:
         return value is not None and hash(value) is not None and bool(value == value)
@@ -51,20 +47,26 @@ def _is_label(value):
         return False
 
 
-def _are_keys(value):
+def are_keys(value):
     """Whether a file's list can hold names or labels."""
     return type(value) is list and len(value) > 0 and all(isinstance(v, (str, Real, np.generic)) for v in value)
 
 
-def _is_positive(value):
-    return _is_number(value) and value > 0
+def is_positive(value):
+    return is_number(value) and value > 0
 
 
-def _are_moments(value):
-    return type(value) is list and len(value) == 3 and all(map(_is_number, value)) and _is_positive(value[0])
+def are_moments(value):
+    return type(value) is list and len(value) == 3 and all(map(is_number, value)) and is_positive(value[0])
 
 
-class _OnlineLearner(BaseEstimator):
+def are_moments_of_several(value):
+    n = np.size(value[1]) if type(value) is list and len(value) == 4 else 0
+    rules = integer(0), array("float64", n), array("float64", n), array(bool, n)
+    return n > 0 and all(rule(part) for rule, part in zip(rules, value, strict=True))
+
+
+class OnlineLearner(BaseEstimator):
     """Steps, gradients and updates; a subclass encodes targets and decodes outputs.
 
     Until a step has succeeded attributes are replaced, and what they hold is not written to.
@@ -103,7 +105,7 @@ class _OnlineLearner(BaseEstimator):
             is_new = not self.__sklearn_is_fitted__()
             if is_new or any(getattr(self, name) is not value for name, value in self._checked.items()):
                 self._check_parameters(is_new)
-            values, (targets, n_outputs) = self._vector(x), self._targets(y)
+            (values, self._X_moments), (targets, n_outputs) = self._standardised(self._vector(x)), self._targets(y)
             if is_new:
                 self._build(n_outputs)
                 self.reset()
@@ -152,16 +154,27 @@ class _OnlineLearner(BaseEstimator):
             raise ValueError("x has no features; it needs at least one")
         if not self.__sklearn_is_fitted__():
             self.feature_names_in_, self.n_features_in_ = names, len(names)
+            self._X_moments = none_yet(len(names))
         known = self.feature_names_in_
         if names != known and set(names) != set(known):
             came, expected = shown(names, 200), shown(known, 200)
             raise ValueError(f"x has the features {came}, but the first x had {expected}; give the same ones each time")
         for name in known:
-            if not _is_number(x[name]):
+            if not is_number(x[name]):
                 raise ValueError(
                     f"x[{shown(name)}] is {shown(x[name])}; float32 holds no such number: encode, impute or scale"
                 )
-        return np.array([x[name] for name in known], self._checked["dtype"])
+        return np.array([x[name] for name in known], np.float64)
+
+    def _standardised(self, x):
+        """What the network reads of x (I,), and the running moments with it among them."""
+        n, mean, deviation, is_flag = self._X_moments
+        if self.normalize_X:
+            # For longer than targets: what weights have learned to read should hold still.
+            n, mean, deviation = running(n, mean, deviation, x, 10 * MEMORY)
+            is_flag = is_flag & ((x == 0) | (x == 1))
+            x = np.where(is_flag, x, (x - mean) / scale_of(mean, deviation))
+        return x.astype(self._checked["dtype"]), (n, mean, deviation, is_flag)
 
     def _build(self, n_outputs):
         """A network with its optimiser."""
@@ -219,11 +232,17 @@ class _OnlineLearner(BaseEstimator):
     def _restored(cls, tree):
         parameters = dict.fromkeys(cls._get_param_names(), object)
         rules = {"class": str, "parameters": parameters, "weights": dict, "fitted": cls._fitted_rules, "memory": dict}
+        if "normalize_X" not in tree["parameters"]:  # x was taken as it was, and y's third moment a sum of squares
+            tree["parameters"]["normalize_X"], fitted = False, tree["fitted"]
+            fitted["_X_moments"] = [*none_yet(len(fitted["feature_names_in_"]))]
+            if "_y_moments" in fitted:
+                fitted["_y_moments"][2] = sqrt(fitted["_y_moments"][2] / fitted["_y_moments"][0])
         check(tree, rules, "model")
         learner, memory = cls(**tree["parameters"]), tree["memory"]
         learner._check_parameters(True)
         vars(learner).update(tree["fitted"])
         learner.n_features_in_ = len(learner.feature_names_in_)
+        expect(learner._X_moments[1].size == learner.n_features_in_, "its moments do not go with its features")
         network = learner._new_network(len(getattr(learner, "classes_", (0,))), None)
         learner.network_ = with_weights(network, tree["weights"], learner.dtype)
         learner._prepare()
@@ -280,206 +299,8 @@ class _OnlineLearner(BaseEstimator):
 
     def _outputs(self, x):
         """Outputs (K,) after a tentative step."""
-        outputs = self._run(rtrl.advance, (np.empty_like(self._state), self._state), self._vector(x))[0]
+        values, _ = self._standardised(self._vector(x))
+        outputs = self._run(rtrl.advance, (np.empty_like(self._state), self._state), values)[0]
         if not np.isfinite(outputs).all():
             raise ValueError(f"x = {shown(x)} makes the outputs overflow: scale x to about 1")
         return outputs
-
-
-class OnlineClassifier(_OnlineLearner):
-    """Label a stream step by step, learning as it goes, with River's protocol.
-
-    `predict_one` takes a tentative step from the present state, which it leaves as it is; `learn_one` takes the step,
-    learns from the label, and keeps the new state.
-
-    Parameters
-    ----------
-    cell : {"lstm", "gru", "rnn"}, default="gru"
-        One level, in one direction.
-    hidden_size : int, default=16
-        Units.  By "rtrl" a step costs as their fourth power: 16 take a tenth of a millisecond, 64 one to fifteen.
-    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        Of cell="rnn".
-    gradient : {"rtrl", "bptt"}, default="rtrl"
-        "rtrl", real-time recurrent learning, knows how all of the past bears on the present; "bptt", backpropagation
-        through a sliding window, only what happened in the last `bptt_steps` steps, for a time that grows with them.
-    bptt_steps : int, default=20
-        The window of gradient="bptt".
-    solver : {"adam", "sgd", "rmsprop"}, default="rmsprop"
-        On streams that change "rmsprop" went best at every rate, and alike for all seeds; the momentum of "adam" did
-        harm there.
-    learning_rate_init : float, default=5e-3
-        A rule to be found, and found anew when it changes, went best with 1e-2; the next number of a series full of
-        noise with 2e-3.  This lies between, and did well at both.
-    clip_norm : float or None, default=1.0
-        The largest norm of a gradient; longer ones are shortened.
-    classes : list or None, default=None
-        Labels known beforehand.  One that was not seen before gets an output of its own when it comes.
-    dtype : {"float32", "float64"}, default="float32"
-    random_state : int, RandomState or None, default=None
-        For the initial weights.
-
-    Attributes
-    ----------
-    feature_names_in_ : list
-        The first x's names in their order; for a vector 0, 1, ...
-    n_features_in_ : int
-    classes_ : list
-        The labels so far, in the order they came.
-
-    Notes
-    -----
-    Williams and Zipser, "A learning algorithm for continually running fully recurrent neural networks", Neural
-    Computation 1(2), 1989; with weights that change the gradient is exact up to their change.  Where it grows beyond
-    all bounds, the past is left out of it from there on.  x should be about 1 in size:
-    `river.preprocessing.StandardScaler() | model` makes it so.
-    What is predicted is the step that is learned next: with a delay between the two, as by River's
-    ``progressive_val_score(delay=...)``, the state is that of the last step learned.
-
-    Examples
-    --------
-    Was the number before positive?
-
-    >>> import numpy as np
-    >>> from fastrnn.online import OnlineClassifier
-    >>> x = np.random.RandomState(0).normal(size=1001)
-    >>> model, right = OnlineClassifier(random_state=0), []
-    >>> for before, now in zip(x[:-1] > 0, x[1:]):
-    ...     right.append(model.predict_one({"signal": now}) == before)
-    ...     model.learn_one({"signal": now}, before)
-    >>> bool(np.mean(right[-200:]) > 0.9)
-    True
-    """
-
-    _loss = staticmethod(cross_entropy)
-    _multiclass = True  # River asks
-    _fitted_rules = {"feature_names_in_": _are_keys, "classes_": _are_keys}
-
-    def __init__(
-        self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20, solver="rmsprop",
-        learning_rate_init=5e-3, clip_norm=1.0, classes=None, dtype="float32", random_state=None,
-    ):  # fmt: skip
-        self._store(locals())
-
-    def _targets(self, y):
-        known = [] if self.classes is None or self.__sklearn_is_fitted__() else [*self.classes]
-        for label in (*known, y):
-            if not _is_label(label) or (isinstance(label, Real) and not _is_number(label)):
-                whose = "y is" if label is y else "classes has"
-                raise ValueError(f"{whose} {shown(label)}; a label must be a finite number, a string or the like")
-        if not self.__sklearn_is_fitted__():
-            self.classes_ = list(dict.fromkeys(known))
-        if y not in self.classes_:
-            self.classes_ = [*self.classes_, y]
-        return np.array([self.classes_.index(y)]), len(self.classes_)
-
-    def predict_proba_one(self, x):
-        """The probability of each label known so far, a dict; empty before anything was learned."""
-        if not self.__sklearn_is_fitted__():
-            return {}
-        return dict(zip(self.classes_, softmax(self._outputs(x).astype(np.float64)).tolist(), strict=True))
-
-    def predict_one(self, x):
-        """The most probable label after x, None before anything was learned; the state stays."""
-        return self.classes_[int(self._outputs(x).argmax())] if self.__sklearn_is_fitted__() else None
-
-
-class OnlineRegressor(_OnlineLearner):
-    """Predict a number at each step of a stream, learning as it goes, with River's protocol.
-
-    `predict_one` takes a tentative step from the present state, which it leaves as it is; `learn_one` takes the step,
-    learns from the number, and keeps the new state.
-
-    Parameters
-    ----------
-    cell : {"lstm", "gru", "rnn"}, default="gru"
-        One level, in one direction.
-    hidden_size : int, default=16
-        Units.  By "rtrl" a step costs as their fourth power: 16 take a tenth of a millisecond, 64 one to fifteen.
-    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        Of cell="rnn".
-    gradient : {"rtrl", "bptt"}, default="rtrl"
-        "rtrl", real-time recurrent learning, knows how all of the past bears on the present; "bptt", backpropagation
-        through a sliding window, only what happened in the last `bptt_steps` steps, for a time that grows with them.
-    bptt_steps : int, default=20
-        The window of gradient="bptt".
-    solver : {"adam", "sgd", "rmsprop"}, default="rmsprop"
-        On streams that change "rmsprop" went best at every rate, and alike for all seeds; the momentum of "adam" did
-        harm there.
-    learning_rate_init : float, default=5e-3
-        A rule to be found, and found anew when it changes, went best with 1e-2; the next number of a series full of
-        noise with 2e-3.  This lies between, and did well at both.
-    clip_norm : float or None, default=1.0
-        The largest norm of a gradient; longer ones are shortened.
-    normalize_y : bool, default=True
-        Learn targets standardised by the mean and the variance of those so far, of about the last 300 when there are
-        more; predictions come in their own unit.
-    dtype : {"float32", "float64"}, default="float32"
-    random_state : int, RandomState or None, default=None
-        For the initial weights.
-
-    Attributes
-    ----------
-    feature_names_in_ : list
-        The first x's names in their order; for a vector 0, 1, ...
-    n_features_in_ : int
-
-    Notes
-    -----
-    Williams and Zipser, "A learning algorithm for continually running fully recurrent neural networks", Neural
-    Computation 1(2), 1989; with weights that change the gradient is exact up to their change.  Where it grows beyond
-    all bounds, the past is left out of it from there on.  x should be about 1 in size:
-    `river.preprocessing.StandardScaler() | model` makes it so.
-    What is predicted is the step that is learned next: with a delay between the two, as by River's
-    ``progressive_val_score(delay=...)``, the state is that of the last step learned.
-
-    Examples
-    --------
-    The mean of the last two numbers:
-
-    >>> import numpy as np
-    >>> from fastrnn.online import OnlineRegressor
-    >>> x = np.random.RandomState(0).normal(size=1001)
-    >>> model, errors = OnlineRegressor(random_state=0), []
-    >>> for before, now in zip(x[:-1], x[1:]):
-    ...     errors.append(model.predict_one([now]) - (before + now) / 2)
-    ...     model.learn_one([now], (before + now) / 2)
-    >>> bool(np.std(errors[-200:]) < 0.2)
-    True
-    """
-
-    _loss = staticmethod(squared)
-    _fitted_rules = {
-        "feature_names_in_": _are_keys, "_y_moments": _are_moments, "_y_mean": _is_number, "_y_scale": _is_positive
-    }  # fmt: skip
-
-    def __init__(
-        self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20, solver="rmsprop",
-        learning_rate_init=5e-3, clip_norm=1.0, normalize_y=True, dtype="float32", random_state=None,
-    ):  # fmt: skip
-        self._store(locals())
-
-    def _targets(self, y):
-        if not _is_number(y):
-            raise ValueError(f"y is {shown(y)}; a target must be a finite number")
-        y, (n, mean, squares) = float(y), getattr(self, "_y_moments", (0, 0.0, 0.0))
-        if n >= MEMORY:
-            n, squares = MEMORY - 1, squares * (MEMORY - 1) / n
-        middle = mean + (y - mean) / (n + 1)
-        self._y_moments = (n + 1, middle, squares + (y - mean) * (y - middle)) if self.normalize_y else (1, 0.0, 1.0)
-        n, self._y_mean, squares = self._y_moments
-        self._y_scale = sqrt(squares / n) or 1.0
-        return np.array([[(y - self._y_mean) / self._y_scale]], self.dtype), 1
-
-    def predict_one(self, x):
-        """The number expected after x, 0.0 before anything was learned; the state stays."""
-        if not self.__sklearn_is_fitted__():
-            return 0.0
-        return self._y_mean + self._y_scale * float(self._outputs(x)[0])
-
-
-with suppress(Exception):  # River's metrics accept no class that its own do not know; a broken River is none
-    from river import base
-
-    base.Classifier.register(OnlineClassifier)
-    base.Regressor.register(OnlineRegressor)
