@@ -119,7 +119,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
         raise ValueError("lengths=False, but words with characters have lengths of their own: leave it True")
     model = _model(estimator, kind, int(opset), lengths)
     if path is not None:
-        with replacing(path) as unfinished, open(unfinished, "xb") as file:
+        with replacing(path) as unfinished, open(unfinished, "wb") as file:
             file.write(model.SerializeToString())
     return model
 
