@@ -8,12 +8,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastrnn import records
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.base.labels import rows_of
-from fastrnn.columns import columns_of
 from fastrnn.lists import check_listed
 from fastrnn.losses import binary_cross_entropy, squared
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import Given, Sequences, as_objects
-from fastrnn.tables import as_numbers, refuse_twice
+from fastrnn.tables import as_numbers, labels, refuse_twice
 from fastrnn.wording import shown
 
 
@@ -120,7 +119,7 @@ class VectorToSequence(DecodingEstimator):
             return self._exact(X, y, sample_weight)
         answers = self.predict(X)
         expected = self._read_targets(y, answers, np.float64)
-        self._check_width(expected)
+        self._check_columns(expected.values)
         rows = [p[np.minimum(np.arange(n), len(p) - 1)].reshape(n, -1)
                 for p, n in zip(answers, expected.lengths, strict=True)]  # fmt: skip
         weights = np.repeat(self._check_weights(sample_weight, len(expected)), expected.lengths)
@@ -135,7 +134,7 @@ class VectorToSequence(DecodingEstimator):
     def _check_vectors(X):
         """What scikit-learn does not say of X, or not as what X is."""
         check_listed(X, "X", "an array (n, F)")
-        refuse_twice(columns_of(X) if columns_of(X) is not None else (), "X")
+        refuse_twice(labels(X) or (), "X")
         if hasattr(X, "todense"):
             return
         try:
@@ -157,13 +156,8 @@ class VectorToSequence(DecodingEstimator):
             weights = np.repeat(weights, targets.lengths)
             self._set_scale(targets.values, weights)
         else:
-            self._check_width(targets)
+            self._check_columns(targets.values)
         return targets
-
-    def _check_width(self, targets):
-        """As many columns as in the first fit."""
-        if targets.values.shape[1] != self._y_mean.size:
-            raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
 
     def _head(self):
         if self.target_embedding_dim is not None:
