@@ -115,7 +115,8 @@ class Learning(SequenceEstimator):
             )
         short = np.flatnonzero(lengths < needed)
         if short.size:
-            others = f", and {short.size - 1} others are too short as well" * (short.size > 1)
+            more = f", and {short.size - 1} more {'is' if short.size == 2 else 'are'} too short as well"
+            others = more * (short.size > 1)
             warnings.warn(
                 f"{who(short[0])} has {lengths[short[0]]} steps{others}: {why}, chosen for most series, need {needed}. "
                 "They are forecast as if they had always been like their first season; give more, leave them out, or "

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import r2_score
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastrnn import records
@@ -12,7 +13,7 @@ from fastrnn.lists import check_listed
 from fastrnn.losses import binary_cross_entropy, squared
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import Given, Sequences, as_objects
-from fastrnn.tables import as_numbers, labels, refuse_twice
+from fastrnn.tables import as_numbers, labels, numbers, refuse_long
 from fastrnn.wording import shown
 
 
@@ -126,15 +127,21 @@ class VectorToSequence(DecodingEstimator):
         return r2_score(expected.values, np.concatenate(rows), sample_weight=weights)
 
     def _check_sequences(self, X, *, reset):
-        self._check_vectors(X)
-        X = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32))
+        check_listed(X, "X", "an array (n, F)")
+        options = {"dtype": (np.float64, np.float32)}
+        if labels(X) is not None:
+            refuse_long(X, "X")
+            array = numbers(X, "X")
+            validate_data(self, X, reset=reset, skip_check_array=True)  # the columns' names
+            X = check_array(array, input_name="X", **options)
+        else:
+            self._check_vectors(X)
+            X = validate_data(self, X, reset=reset, **options)
         return Given([*X[:, np.newaxis]], np.arange(len(X) + 1))
 
     @staticmethod
     def _check_vectors(X):
         """What scikit-learn does not say of X, or not as what X is."""
-        check_listed(X, "X", "an array (n, F)")
-        refuse_twice(labels(X) or (), "X")
         if hasattr(X, "todense"):
             return
         try:
