@@ -77,7 +77,7 @@ class VectorToSequence(DecodingEstimator):
 
         Parameters
         ----------
-        X : array (n, F)
+        X : array (n, F), or a table of such rows
         y : list of n arrays (M_i,) of tokens; without target_embedding_dim of (M_i, K) or (M_i,) numbers
         sample_weight : array (n,), optional
         resume_from : path, optional
