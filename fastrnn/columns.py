@@ -10,6 +10,8 @@ from fastrnn.wording import shown
 def columns_of(x):
     """The names of a table's columns, None if x has none; no library of tables is imported."""
     # A Table of pyarrow has its data under `columns`; a pandas column may be called "column_names".
+    if not hasattr(x, "shape"):  # it has no rows yet, and its columns may cost much to know
+        return None
     return getattr(x, "column_names" if hasattr(type(x), "column_names") else "columns", None)
 
 
