@@ -309,6 +309,6 @@ def test_a_past_without_change_gives_no_score():
 
 def test_one_point_series_beside_longer_ones(train):
     model = forecaster(linear_lags="auto")
-    assert_refused(model, lambda: model.fit([Y, [5.0]]), r"y\[1\] has 1 steps; .* give more, leave it out")
+    assert_refused(model, lambda: model.fit([Y, [5.0]]), r"y\[1\] has 1 step; .* give more, leave it out")
     few = train(SequenceForecaster(hidden_size=3, max_iter=1), [[1.0, 2.0, 4.0], [1.0, 2.0]], None)
     assert few.predict().shape == (2, 1)
