@@ -293,7 +293,7 @@ WRONG_FRAMES = {
     "no_form": (wide().reset_index(drop=True), "y must have a DatetimeIndex or PeriodIndex and a column a channel, or"),
     "no_y": (long([4])[["unique_id", "ds"]], "or the columns unique_id, ds and y; got ['unique_id', 'ds'] and int64"),
     "extra": (long([4]).assign(price=1, promo=2), "the columns price, promo beside unique_id, ds and y: pass"),
-    "no_id": (long([4, 4], ids=["A", None]), "y has the unique_id"),
+    "no_id": (long([4, 4], ids=["A", None]), "y has no unique_id in row 4"),
     "empty": (series()[:0], "y is empty"),
     "empty_long": (long([4])[:0], "y is empty"),
     "empty_in_list": ([wide(), wide()[:0]], "y[1] is empty"),

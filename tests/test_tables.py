@@ -386,7 +386,7 @@ def test_other_covariates():
     named = by_id.reset_index(names="unique_id")
     assert read_covariates(named, form, "static")[0].values.ravel().tolist() == [2.0, 1.0]
     named["size"] = ["s", "xl"]
-    refused("column 'size', holds values that are no numbers: 's'; encode it, as by pandas.get_dummies",
+    refused("column 'size', holds values that are no numbers: 'xl'; encode it, as by pandas.get_dummies",
         lambda: read_covariates(named, form, "static"))  # fmt: skip
     refused("'50.0'; convert it, as by pandas.to_numeric", lambda: read_series(long().astype({"y": str})))
     refused("y has no unique_id in row 60: ", lambda: read_series(long().replace({"unique_id": {"b": None}})))
