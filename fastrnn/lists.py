@@ -37,6 +37,8 @@ def is_sequence(value):
 
 def _depth(value):
     """How many axes a nest of lists and arrays has at its beginning."""
+    if tables.library(value) is not None and not hasattr(value, "shape"):
+        return 2  # a table without rows yet, which its reader refuses by its name
     if isinstance(value, np.ndarray) and value.dtype != object or tables.labels(value) is not None:
         return len(value.shape)
     return 1 + _depth(next(iter(value))) if is_sequence(value) and len(value) else 0

@@ -221,7 +221,8 @@ class Stream:
     def _advance(self, x):
         place = self._places.get(x.shape)
         if place is None:
-            raise ValueError(f"a step of this stream has shape {next(iter(self._places))}; got {x.shape}")
+            got = x.shape if x.ndim or x.dtype != object else f"a {type(x.item()).__name__}: pass its numbers alone"
+            raise ValueError(f"a step of this stream has shape {next(iter(self._places))}; got {got}")
         if x.dtype.kind not in "fiub":
             x = as_numbers(x.astype(object), "a step")
         place[...] = x

@@ -172,12 +172,22 @@ def as_numbers(array, what):
     """An array of objects as float64; NumPy would read strings as numbers."""
     for value in array.flat:
         if isinstance(value, (str, bytes, complex)):
-            raise ValueError(f"{what} holds values that are no numbers: {shown(value)}")
+            raise ValueError(f"{what} holds values that are no numbers: {shown(value)}{_numbered(value, what)}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         wrong = next((value for value in array.flat if not isinstance(value, (Number, NoneType))), None)
         raise type(error)(f"{what} holds values that are no numbers: {shown(wrong)} ({error})") from None
+
+
+def _numbered(value, what):
+    """How a column of texts becomes one of numbers."""
+    if "column " not in what or not isinstance(value, str):
+        return ""
+    with suppress(ValueError):
+        float(value)
+        return "; convert it, as by pandas.to_numeric"
+    return "; encode it, as by pandas.get_dummies, or leave it out"
 
 
 # ------------------------------------------------------------------------------ to pandas, and back

@@ -21,6 +21,11 @@ def _plain(value):
     return {_plain(k): _plain(v) for k, v in value.items()} if type(value) is dict else value
 
 
+def counted(n, what="step"):
+    """How many there are, in words."""
+    return f"{n} {what}{'s' * int(n != 1)}"
+
+
 def meant_as_share(value):
     """What to add to a message where a percentage may have been given for a share."""
     values = np.ravel(value)

@@ -98,7 +98,7 @@ UNSORTED = dated(Y).iloc[[0, 2, 1, *range(3, 60)]]
         (with_nan(Y, 5, value=1e200), r"y is 1e\+200 at step 5; too large"),
         ([Y, Y[:3]], r"y\[1\] has 3 steps; lags=\[1\] and linear_lags=4 need 4 to forecast from"),
         (Y[:6], "y has 6 steps; .* and horizon=3 need 7 to learn from: give more, or lower horizon"),
-        (Y[:1], "y has 1 steps"),
+        (Y[:1], "y has 1 step;"),
         (TWICE, "has 2020-01-09 before step 9 .*2020-01-09.*keep each time once"),
         (UNSORTED, "has 2020-01-03 before step 2 .*: sort it by time"),
         (HOLED, "has a gap: 2020-01-08 is missing after 2020-01-07"),
@@ -267,7 +267,7 @@ def test_wrong_requests(train, call, match):
     [
         (lambda m: m.update(dated(Y[:3], 1)), "y_new begins at 2020-01-02; expected 2020-02-10"),
         (lambda m: m.update(dated(Y[:3], 41)), "y_new begins at 2020-02-11; expected 2020-02-10"),
-        (lambda m: m.update(Y[:3]), "y_new has kind 'array'; expected 'series'"),
+        (lambda m: m.update(Y[:3]), "y_new is an array; expected a Series"),
         (lambda m: m.score(dated(Y[:3], 41)), "y begins at 2020-02-11; expected 2020-02-10"),
         (lambda m: m.predict(history=dated(Y)[::2]), "history has a gap|not at the frequency"),
     ],
@@ -310,6 +310,6 @@ def test_a_past_without_change_gives_no_score():
 
 def test_one_point_series_beside_longer_ones(train):
     model = forecaster(linear_lags="auto")
-    assert_refused(model, lambda: model.fit([Y, [5.0]]), r"y\[1\] has 1 steps; .* give more, leave it out")
+    assert_refused(model, lambda: model.fit([Y, [5.0]]), r"y\[1\] has 1 step; .* give more, leave it out")
     few = train(SequenceForecaster(hidden_size=3, max_iter=1), [[1.0, 2.0, 4.0], [1.0, 2.0]], None)
     assert few.predict().shape == (2, 1)

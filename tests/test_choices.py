@@ -78,7 +78,7 @@ def test_a_history_may_be_short_as_well():
         found = model.predict(history=LONGS[0][:9])
     assert told[0].filename == __file__
     assert_same_bits(found, model.predict()[4])
-    with pytest.raises(ValueError, match=r"history has 1 steps; lags=\[1\] and linear_lags=1 need 2 to forecast"):
+    with pytest.raises(ValueError, match=r"history has 1 step; lags=\[1\] and linear_lags=1 need 2 to forecast"):
         model.predict(history=[5.0])
 
 

@@ -104,6 +104,8 @@ def test_a_table_is_refused(name):
 def test_advice_about_encodings_works():
     assert table("x,y\nü,6".encode("cp1252"), encoding="cp1252").columns["y"] == ["6"]
     assert table("x,y\nü,6".encode("utf-16-le"), encoding="utf-16-le").columns["y"] == ["6"]
+    with pytest.raises(ValueError, match="--encoding nonsense is not known"):
+        table("\ufeffy\n5\n", encoding="nonsense")
     for encoding in ("nonsense", "rot13"):
         with pytest.raises(ValueError, match=f"--encoding {encoding} is not known: pass one such"):
             table("y\n5\n", encoding=encoding)
@@ -147,7 +149,9 @@ def test_numbers_are_read(name):
         (["1,5", "2,5", "12 %"], "line 4: y is '12 %', no number: write it such as 1234,5 without '%'"),
         (["5", "inf"], "line 3: y is 'inf', no number"),
         (["1.5", "1,5"], "line 3: y is '1,5', no number"),
-        (["1.5", "2.5", "(5)"], "line 4: y is '.5.', no number"),
+        (["1.5", "2.5", "(5)"], r"line 4: y is '.5.', no number: write it such as -1234.5 in place of \(1234.5\)"),
+        (["1,5", "n.d."], "line 3: y is 'n.d.', no number: remove the line, or leave y empty if it is missing"),
+        (["1.5", "kWh"], "line 3: y is 'kWh', no number: remove the line"),
         (["5", "1e200"], "line 3: y is '1e200', too large"),
         (["5", "1_000"], "line 3: y is '1_000'"),
         (["5", "12.34.567,1"], "line 3"),

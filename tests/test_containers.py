@@ -76,7 +76,7 @@ def test_nothing_of_the_caller_is_shared():
         (lambda: from_nan_padded(np.zeros(3)), r"X has shape \(3,\)"),
         (lambda: from_nan_padded(np.zeros((2, 0))), r"X has shape \(2, 0\)"),
         (lambda: to_long(X, names=["a"]), "names has 1 entries; expected 7"),
-        (lambda: from_long(to_long(X), "id"), "the frame has no column 'id', but unique_id, ds, y0"),
+        (lambda: from_long(to_long(X), "id"), "the frame has no column 'id', but unique_id, ds, y0.*: id_col= and"),
         (lambda: to_long(X[:1], columns=["y", "ds", "z"]), "columns must differ: id_col='unique_id', time_col='ds'"),
         (lambda: from_long(to_long(X).assign(ds=0)), "unique_id 0 has the ds 0 twice"),
         (lambda: from_long(to_long(X).assign(ds=np.nan)), "unique_id and ds must be filled"),

@@ -293,7 +293,7 @@ WRONG_FRAMES = {
     "no_form": (wide().reset_index(drop=True), "y must have a DatetimeIndex or PeriodIndex and a column a channel, or"),
     "no_y": (long([4])[["unique_id", "ds"]], "or the columns unique_id, ds and y; got ['unique_id', 'ds'] and int64"),
     "extra": (long([4]).assign(price=1, promo=2), "the columns price, promo beside unique_id, ds and y: pass"),
-    "no_id": (long([4, 4], ids=["A", None]), "y has the unique_id"),
+    "no_id": (long([4, 4], ids=["A", None]), "y has no unique_id in row 4"),
     "empty": (series()[:0], "y is empty"),
     "empty_long": (long([4])[:0], "y is empty"),
     "empty_in_list": ([wide(), wide()[:0]], "y[1] is empty"),
@@ -355,7 +355,7 @@ def test_what_does_not_follow():
 
     check("y has n_channels 2; expected 1", FLAT, DEEP)
     check("y has n_series 1; expected 2", [FLAT, FLAT], FLAT)
-    check("y has kind 'array'; expected 'series'", series(), FLAT)
+    check("y is an array; expected a Series", series(), FLAT)
     check("y has columns ('b', 'a')", wide(), wide()[["b", "a"]])
     check("y has freq 'h'; expected 'D'", series(), series(freq="h"))
     check("y has ids ('A', 'C')", long([4, 4]), long([4, 4], ids="AC"))
@@ -478,3 +478,16 @@ def test_arrays_need_no_pandas():
         "s, f = read_series([[1, 2], [3.0]]); print(f.container(s.values[:2].reshape(2, 1, 1, 1)).tolist())"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[[1.0], [2.0]]"
+
+
+@pytest.mark.parametrize("minutes", [15, 30, 60])
+def test_of_clocks_set_back_no_row_is_lost(minutes):
+    times = pd.date_range("2024-10-26 20:00", periods=12 * 60 // minutes, freq=f"{minutes}min", tz="Europe/Berlin")
+    y = pd.Series(np.arange(len(times)), times.tz_localize(None))
+    both = pd.concat([pd.DataFrame({"unique_id": name, "ds": y.index, "y": y.to_numpy()}) for name in "ab"])
+    for x in (y, y.to_frame(), both):
+        refused("if clocks were set back there, lose no row: tz_localize the times of each series", x)
+    zoned = y.set_axis(y.index.tz_localize("Europe/Berlin", ambiguous="infer"))
+    assert read_series(zoned)[1].ahead(1)[0] == times[-1] + times.freq
+    with pytest.raises(ValueError, match="keep each time once$"):
+        read_series(pd.Series(np.arange(3), pd.DatetimeIndex(["2024-10-26", "2024-10-27", "2024-10-27"])))

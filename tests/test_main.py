@@ -164,6 +164,21 @@ WRONG = {
         r"y has a gap: 1951-06 is missing after 1951-05 \(line 30\); .*pass --missing interpolate",
     ),
     "off": (lines(), ["--freq", "QS"], "line 3: ds is '1949-02', which is not at the frequency QS"),
+    "marks": (
+        changed(9, "1949-09,1.5"),
+        ["--decimal", ","],
+        "line 10: y is '1.5', no number: write it such as 1234,5, or leave out --decimal and --thousands",
+    ),
+    "set back": (
+        ["ds,y", "2024-10-27 01:30,5", "2024-10-27 02:00,5", "2024-10-27 02:30,5", "2024-10-27 02:00,5"],
+        [],
+        r"line 5: ds is '2024-10-27 02:00', as in line 3: .*write offsets such as \+02:00",
+    ),
+    "summer time": (
+        ["ds,y", "2024-10-27 01:30 CEST,5", "2024-10-27 02:00 CET,5"],
+        [],
+        r"line 2: ds is '2024-10-27 01:30 CEST', no date in a form that is known: write the zone as an offset",
+    ),
     "frequency": (lines(), ["--freq", "fortnight"], "fortnight"),
     "short": (lines(18), [], "the longest series has 18 rows; .* needs 19"),
     "empty": ([""], [], "data.csv is empty"),
@@ -202,7 +217,15 @@ def test_a_file_that_is_not_there_or_is_no_text(folder, capsys):
 def test_options_that_are_none(options, capsys):
     with pytest.raises(SystemExit) as stopped:
         run(lines(), *options)
-    assert stopped.value.code == 2 and options[0] in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and options[0] in error and "invalid" not in error
+
+
+@pytest.mark.parametrize("options", [["--freq", "D"], ["--date-format", "%d.%m.%Y"]])
+def test_options_of_dates_need_a_column_of_dates(options, capsys, folder):
+    (folder / "data.csv").write_text("\n".join(lines()))
+    assert main(["forecast", "data.csv", "--target", "y", *options, *QUICK]) == 2
+    assert f"{options[0]} {options[1]} is of dates: name their column by --time" in capsys.readouterr().err
 
 
 def test_the_output_has_the_form_of_the_file(capsys, folder):

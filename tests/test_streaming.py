@@ -190,6 +190,7 @@ def test_steps_are_what_numpy_makes_of_them():
         ([1.0, 2.0], r"shape \(3,\); got .*\(2,\)"),
         (np.zeros((3, 3)), r"shape \(3,\); got .*\(3, 3\)"),
         (5.0, r"shape \(3,\)"),
+        ({"a": 1.0, "b": 2.0, "c": 3.0}, r"shape \(3,\); got a dict: pass its numbers alone"),
         ([0.0, np.nan, 0.0], "NaN or infinity"),
         ([0.0, -np.inf, 0.0], "NaN or infinity"),
         ([0.0, 1e300, 0.0], "NaN or infinity as float32"),

@@ -167,6 +167,7 @@ NO_SEQUENCES = {
     "twice": (TWICE, "X has the column 'a' twice: rename"),
     "twice_in_one": ([panel(), TWICE], "X[1] has the column 'a' twice"),
     "twice_arrow": (pa.table([pa.array([1.0])] * 2, names=["a", "a"]), "X has the column 'a' twice"),
+    "lazy sequences": ([polars_of(panel()).lazy()] * 2, "X[0] is a LazyFrame of polars, which is not read as it is: "),
     "lazy": (polars_of(panel()).lazy(), "X is a LazyFrame of polars, which is not read as it is: pass X.collect()"),
     "batch": (pa.record_batch({"a": [1.0]}), "X is a RecordBatch of pyarrow, which is not read as it is: pass X.to_p"),
     "dict": ({"a": P[0]}, "got dict: pass list(X.values())"),
@@ -402,6 +403,16 @@ def test_other_covariates():
         "past must be a DataFrame with unique_id and ds",
         lambda: read_covariates(polars_of(panel()), form, "past", ahead=0),
     )
+    by_id = pd.DataFrame({"size": [1.0, 2.0]}, ["b", "a"])
+    advice = "got DataFrame with the columns ['size']: pass static.reset_index(names='unique_id')"
+    refused(advice, lambda: read_covariates(by_id, form, "static"))
+    named = by_id.reset_index(names="unique_id")
+    assert read_covariates(named, form, "static")[0].values.ravel().tolist() == [2.0, 1.0]
+    named["size"] = ["s", "xl"]
+    refused("column 'size', holds values that are no numbers: 'xl'; encode it, as by pandas.get_dummies",
+        lambda: read_covariates(named, form, "static"))  # fmt: skip
+    refused("'50.0'; convert it, as by pandas.to_numeric", lambda: read_series(long().astype({"y": str})))
+    refused("y has no unique_id in row 60: ", lambda: read_series(long().replace({"unique_id": {"b": None}})))
     form = read_series(Y[:60])[1]
     x = polars_of(long())
     refused("past has the column 'unique_id', which y had not", lambda: read_covariates(x, form, "past", ahead=0))

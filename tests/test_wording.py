@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastrnn.wording import meant_as_share, shown
+from fastrnn.wording import counted, meant_as_share, shown
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,7 @@ def test_values(value, text):
 )  # fmt: skip
 def test_percentages_given_for_shares(value, text):
     assert meant_as_share(value) == text
+
+
+def test_counted():
+    assert [counted(n) for n in (0, np.int64(1), 2)] == ["0 steps", "1 step", "2 steps"]

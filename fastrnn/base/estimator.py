@@ -255,9 +255,12 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         if fewest <= most:
             nearest = fewest if n_held_out < fewest else most
             advice = f"set it to {(nearest - 0.5) / n:.4g}, or early_stopping=False"
+        needs = f"both parts need one of each class that has several ({n_classes})"
+        if not n_classes:
+            needs = "each class has a single one, which is to be learned"
         raise ValueError(
             f"early_stopping holds out {n_held_out} of {n} sequences, by validation_fraction="
-            f"{self.validation_fraction}; both parts need one of each class that has several ({n_classes}): {advice}"
+            f"{self.validation_fraction}; {needs}: {advice}"
         )
 
     _record, _restored = records.record, classmethod(records.restored)

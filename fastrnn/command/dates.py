@@ -26,6 +26,8 @@ ORDERS = {
     "nbY": ["dbY"], "nbn": ["dby"], "bnY": ["bdY"], "Ybn": ["Ybd"], "bY": ["bY"], "bn": ["by"], "Yb": ["Yb"],
 }  # fmt: skip
 """What years of four digits, names of months and other numbers, in an order, may be: letters of strptime."""
+NAMED_ZONE = r".*:\d\d(\.\d+)? ?(?![AP]M\b)[A-Z]{2,5}"
+"""Summer and winter time have names that mean this or that elsewhere."""
 PART = r"(?P<year>\d{4})[ ./-]?(?P<kind>[QWMqwm])-?(?P<part>\d\d?)"
 PART_FIRST = r"(?P<kind>[QWMqwm])-?(?P<part>\d\d?)[ ./-]?(?P<year>\d{4})"
 PARTS = {
@@ -162,7 +164,10 @@ def _agreed(text, column, forms):
         _refuse(text.notna(), f"{column} is {{}}, no date in a form that is known: pass --date-format", text)
     best = min(found, key=lambda form: found[form].isna().sum())
     advice = "correct it, or pass --date-format"
-    _refuse(found[best].isna(), f"{column} is {{}}, no date like the others: {advice}", text)
+    if text.str.fullmatch(NAMED_ZONE).all():
+        advice = "write the zone as an offset from UTC, such as +02:00"
+    like = "like the others" if found[best].notna().any() else "in a form that is known"
+    _refuse(found[best].isna(), f"{column} is {{}}, no date {like}: {advice}", text)
     whole = {form: dates for form, dates in found.items() if dates.notna().all()}
     others = [form for form in whole if form == best or (whole[form] != whole[best]).any()]
     if len(others) > 1:

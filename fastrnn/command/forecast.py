@@ -37,7 +37,8 @@ def forecast(contents: Contents, args):
         _backtest(forecaster, y, sizes, needed)
     forecaster.fit(y)
     freq = forecaster._stored().form.freq
-    print("fitted to all rows;", f"frequency {freq};" * (freq is not None), "steps of a season:", *forecaster.season_)
+    frequency = [] if freq is None else [f"frequency {freq};"]
+    print("fitted to all rows;", *frequency, "steps of a season:", *forecaster.season_)
     _write(args, forecaster, contents)
 
 

@@ -70,7 +70,9 @@ def read_numbers(texts, lines, column, *, decimal=None, thousands=None):
     styles = _styles("".join(texts), decimal, thousands)
     fitting = [style for style in styles if _first_misfit(style, given) is None]
     if not fitting:
-        raise ValueError(_no_numbers(styles, given, column))
+        is_told = decimal or thousands
+        others = is_told and any(_first_misfit(x, given) is None for x in _styles("".join(texts), None, None))
+        raise ValueError(_no_numbers(styles, given, column) + ", or leave out --decimal and --thousands" * bool(others))
     for text, line in given:
         readings = {style.number(text): style for style in reversed(fitting)}
         if len(readings) > 1:
@@ -101,6 +103,11 @@ def _no_numbers(styles, given, column):
     counts = {style: sum(style.pattern().fullmatch(text) is not None for text, _ in given) for style in styles}
     style = max(counts, key=counts.get)
     text, line = _first_misfit(style, given)
+    start = f"line {line}: {column} is {text!r}, no number"
+    if not re.search("[0-9]", text):
+        return f"{start}: remove the line, or leave {column} empty if it is missing"
+    if re.fullmatch(r"\([^()]*\)", text):
+        return f"{start}: write it such as -1234{style.decimal}5 in place of (1234{style.decimal}5)"
     strange = "".join(dict.fromkeys(re.sub(r"[-+0-9.,'\s]", "", text)))
     without = f" without {strange!r}" * bool(strange)
-    return f"line {line}: {column} is {text!r}, no number: write it such as 1234{style.decimal}5{without}"
+    return f"{start}: write it such as 1234{style.decimal}5{without}"

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from fastrnn import __version__
@@ -11,22 +12,25 @@ WHAT = "Forecast the series in a CSV file; a backtest on its last rows, beside t
 
 
 def steps(text):
-    """A number of steps; argparse calls it by the name of this function."""
-    if int(text) < 1:
-        raise ValueError
+    """A number of steps."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
 
 
 def season(text):
     """Likewise, or what stands for one."""
+    if text not in ("auto", "none") and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of steps, such as 12, nor 'auto' or 'none'")
     return {"auto": "auto", "none": 1}.get(text) or steps(text)
 
 
 def share(text):
     """Between 0 and 1."""
-    if not 0 < float(text) < 1:
-        raise ValueError
-    return float(text)
+    with suppress(ValueError):
+        if 0 < float(text) < 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1, such as 0.8")
 
 
 def separator(text):

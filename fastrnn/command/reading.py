@@ -93,6 +93,9 @@ def read(args):
     columns = list(names.values())
     if len(set(columns)) < len(columns):
         raise ValueError("--id, --time and --target do not name different columns: name each once")
+    for option, value in {"--freq": args.freq, "--date-format": args.date_format}.items():
+        if args.time is None and value is not None:
+            raise ValueError(f"{option} {value} is of dates: name their column by --time")
     table = read_table(args.data, columns, separator=args.sep, decimal=args.decimal, encoding=args.encoding)
     _refuse_empty(table, columns[:-1])
     texts, lines = table.columns[args.target], table.lines
@@ -155,6 +158,8 @@ def _in_order(y, args, write):
         twin = y.index[(y["unique_id"] == row["unique_id"]) & (y["ds"] == row["ds"])][0]
         owner = f" of {row['unique_id']!r}" if args.id else ""
         advice = "keep one" + ", or pass --id if there are several series" * (not args.id)
+        if args.time and _may_be_set_back(row["ds"]):
+            advice += "; if clocks were set back then, write offsets such as +02:00 and +01:00 after the times"
         raise ValueError(f"line {row.name}: {args.time} is {write(row['ds'])!r}{owner}, as in line {twin}: {advice}")
     order = pd.Series(pd.factorize(y["unique_id"])[0], y.index)
     y = y.assign(order=order).sort_values(["order", "ds"], kind="stable").drop(columns="order")
@@ -163,6 +168,11 @@ def _in_order(y, args, write):
     parts = [part for _, part in y.groupby("unique_id", sort=False)]
     grid = _grid(max(parts, key=len), args.freq)
     return pd.concat([_on_grid(part, grid, args, write) for part in parts])
+
+
+def _may_be_set_back(time):
+    """Whether it may be of an hour that came again; in all time zones that is by four."""
+    return hasattr(time, "hour") and time.tz is None and 0 < time.hour + time.minute and time.hour < 4
 
 
 def _grid(part, freq):

@@ -124,10 +124,12 @@ def _bytes(path):
 
 def _decoded(data, name, encoding):
     """The text, and its encoding."""
+    with suppress(LookupError):
+        codecs.lookup(encoding or "utf-8")
+        encoding = next((its for mark, its in MARKS.items() if data.startswith(mark)), encoding or "utf-8")
     for magic, what in FOREIGN.items():
         if data.startswith(magic):
             raise ValueError(f"{name} is no CSV file but {what}")
-    encoding = next((its for mark, its in MARKS.items() if data.startswith(mark)), encoding or "utf-8")
     no_text = f"{name} is no text, or in UTF-16: save it as CSV, or pass --encoding utf-16-le"
     try:
         text = data.decode(encoding).removeprefix("\ufeff")

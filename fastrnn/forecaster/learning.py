@@ -19,6 +19,7 @@ from fastrnn.likelihoods import likelihood
 from fastrnn.moments import moments
 from fastrnn.sequences import Sequences
 from fastrnn.tables import labels
+from fastrnn.wording import counted
 
 AT_HAND = 2**27
 """Targets up to so many are computed once; of more each batch's anew."""
@@ -101,7 +102,7 @@ class Learning(SequenceEstimator):
         of = f" of {C} channels (many series come as a list)" if C > 1 and not panel.form.is_many else ""
         for k in np.flatnonzero(lengths < least.first + 1 + held_back):
             raise ValueError(
-                f"{who(k)} has {lengths[k]} steps{of}; {self._what_takes(least, held_back)} need "
+                f"{who(k)} has {counted(lengths[k])}{of}; {self._what_takes(least, held_back)} need "
                 f"{least.first + 1 + held_back} to forecast from: give more, leave it out, or lower season or "
                 "linear_lags"
             )
@@ -110,15 +111,15 @@ class Learning(SequenceEstimator):
         if to_learn and lengths.max() < needed + block:
             k = int(lengths.argmax())
             raise ValueError(
-                f"{who(k)} has {lengths[k]} steps; {why} and horizon={block} need {needed + block} to learn from: "
+                f"{who(k)} has {counted(lengths[k])}; {why} and horizon={block} need {needed + block} to learn from: "
                 "give more, or lower horizon, season or linear_lags"
             )
         short = np.flatnonzero(lengths < needed)
         if short.size:
-            more = f", and {short.size - 1} more {'is' if short.size == 2 else 'are'} too short as well"
-            others = more * (short.size > 1)
+            came, n = counted(lengths[short[0]]), short.size - 1
+            others = f", and {n} more {'is' if n == 1 else 'are'} too short as well" * (n > 0)
             warnings.warn(
-                f"{who(short[0])} has {lengths[short[0]]} steps{others}: {why}, chosen for most series, need {needed}. "
+                f"{who(short[0])} has {came}{others}: {why}, chosen for most series, need {needed}. "
                 "They are forecast as if they had always been like their first season; give more, leave them out, or "
                 "set season and linear_lags",
                 UserWarning,

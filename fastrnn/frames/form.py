@@ -10,6 +10,11 @@ from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycle_lengths, cycles, s
 from fastrnn.frames.offsets import rebuilt
 from fastrnn.wording import shown
 
+KINDS = {
+    "array": "an array", "list": "a list of arrays", "series": "a Series, or a list of them",
+    "frame": "a table with a column a channel, or a list of them", "long": "a long table, of ids, times and values",
+}  # fmt: skip
+"""How messages call what came in."""
 MOST_STEPS = 2**14
 """By which it is told how many of them a day or a year holds."""
 
@@ -103,6 +108,8 @@ class Form:
             what += ["kind", "ids", "freq"] + ["columns"] * (self.kind == "frame" or is_named)
         for key in what:
             mine, its = getattr(self, key), getattr(other, key)
+            if mine != its and key == "kind":
+                raise ValueError(f"{name} is {KINDS[its]}; expected {KINDS[mine]}, as what it goes on from")
             if mine != its:
                 its, mine = shown(its, 80), shown(mine, 80)
                 raise ValueError(f"{name} has {key} {its}; expected {mine}, as in what it goes on from")

@@ -104,7 +104,7 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
     (id_col, time_col, _), is_long = form.names, items[0].kind == "long"
     if form.kind == "long" and not (is_long and (ahead is None or time_col in items[0].x.columns)):
         times = f"and {time_col}" + " (unless it has a row a series)" * (ahead is None)
-        raise ValueError(f"{name} must be a DataFrame with {id_col} {times}, as y was; got {type(x).__name__}")
+        raise ValueError(f"{name} must be a DataFrame with {id_col} {times}, as y was; got {_got(x, name, form)}")
     if is_long and form.kind != "long":
         raise ValueError(f"{name} has the column {id_col!r}, which y had not: leave it out")
     sequences, found = _read(items, is_many, name, missing, form.names, form)
@@ -113,6 +113,16 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
     if ahead is not None and found.ends is not None and form.ends is not None:
         found.check_ends(form.extended(np.full(form.n_series, ahead)), name)
     return sequences, found
+
+
+def _got(x, name, form):
+    """What came in place of a long table, and the way to one that has the ids as its index."""
+    got, columns = type(x).__name__, tables.labels(x, name)
+    if columns is not None:
+        got += f" with the columns {shown(columns)}"
+    index = getattr(x, "index", ())
+    has_ids = columns is not None and form.names[0] not in columns and set(form.ids) <= set(index)
+    return got + f": pass {name}.reset_index(names={form.names[0]!r})" * has_ids
 
 
 def _read(items, is_many, name, missing, names, before):
@@ -267,6 +277,9 @@ def _from_long(item, name, names, ids):
 
     frame, (id_col, time_col, _) = item.x, names
     labels = frame[id_col]
+    if labels.isna().any():
+        row = int(labels.isna().argmax())
+        raise ValueError(f"{name} has no {id_col} in row {row}: fill it in, or leave the row out")
     numbers, ids = (pd.Index(ids).get_indexer(labels), ids) if ids else pd.factorize(labels)
     if (numbers < 0).any():
         raise ValueError(f"{name} has the {id_col} {shown(labels[numbers < 0].iloc[0])}; known are {shown([*ids], 80)}")

@@ -211,7 +211,8 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     columns = [name for name in frame.columns if name not in (id_col, time_col)] if columns is None else list(columns)
     for name in (id_col, time_col, *columns):
         if name not in frame.columns:
-            raise ValueError(f"the frame has no column {name!r}, but {', '.join(map(str, frame.columns))}")
+            others = ", ".join(map(str, frame.columns))
+            raise ValueError(f"the frame has no column {name!r}, but {others}: id_col= and time_col= name others")
     if frame[[id_col, time_col]].isna().to_numpy().any():
         raise ValueError(f"the columns {id_col} and {time_col} must be filled in every row: leave the others out")
     numbers, found = frame[id_col].factorize()
