@@ -78,6 +78,11 @@ def test_a_forecaster_finds_its_errors_anew():
     from_torch(other, to_torch(model))
     assert_same_bits(other.predict_interval(), model.predict_interval())
     assert_refused(SequenceForecaster(), lambda: from_torch(SequenceForecaster(), to_torch(model)), "fit it first")
+    several = [y, y[:40] ** 2, y[::-1]]
+    model, other = (SequenceForecaster(**make, random_state=seed).fit(several) for seed in (0, 1))
+    from_torch(other, to_torch(model))
+    assert other._calibration.shape == (3, 27)
+    assert_same_bits(other.predict_interval(), model.predict_interval())
 
 
 @pytest.mark.parametrize("normalize_y", [True, False])

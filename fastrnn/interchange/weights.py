@@ -218,4 +218,4 @@ class Filling:
             if hasattr(estimator, "_X_mean"):  # where streams see it
                 estimator._X_mean[...], estimator._X_scale[...] = 0, 1
             if getattr(estimator, "_calibration", None) is not None:
-                estimator._calibrate(estimator._calibration.shape[1])
+                estimator._calibrate(estimator.calibration)
