@@ -16,6 +16,7 @@ from fastrnn.forecaster.model import Model, Targets
 from fastrnn.forecaster.panel import Panel, check_values
 from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.likelihoods import likelihood
+from fastrnn.moments import unit_of
 from fastrnn.sequences import Sequences
 from fastrnn.tables import labels
 
@@ -80,7 +81,8 @@ class Learning(SequenceEstimator):
             linear.fit(view, rows, folds)
         self.linear_coef_ = linear.whole.parameters["weight"].copy()
         beside = panel.features(view.owner[rows], view.steps(rows), block)
-        mean, scale = beside.mean(axis=0), beside.std(axis=0)
+        unit = unit_of(np.abs(beside).max(axis=0))
+        mean, scale = beside.mean(axis=0), unit * (beside / unit).std(axis=0)
         self._features = [mean, np.where(scale > 1e-14 * np.abs(mean), scale, 1.0)]  # a mean is rounded
         model = Model(lens, block, self.context_, linear, answers, self._features, self.dtype, is_recursive)
         values = model.inputs(view, panel, rows, view.steps(rows))

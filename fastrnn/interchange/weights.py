@@ -21,6 +21,10 @@ KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, Seq
 """Of these the weights' shapes say all that data would."""
 
 
+LEAST_WEIGHT = 1e-3
+"""Of what reads standardised X, one that shall keep its digits."""
+
+
 def weights_of(estimator):
     """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
@@ -38,7 +42,7 @@ def weights_of(estimator):
 def network_of(estimator, dtype=None):
     """A fitted estimator's network for X as it comes: what is standardised before it, its first weights do instead.
 
-    They must be finite in `dtype`, by default the network's own.
+    They must be finite in `dtype`, by default the network's own, and not so small that digits go.
     """
     network = estimator.network_
     mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))
@@ -49,10 +53,12 @@ def network_of(estimator, dtype=None):
     for part, weight, bias in _readers(network):
         columns = part.parameters[weight][:, -len(scale) :]
         folded = columns / scale
-        if np.abs(folded).max() > limits.max:
+        largest, smallest = np.abs(folded).max() > limits.max, scale.max() * limits.tiny > LEAST_WEIGHT
+        if largest or smallest:
             raise ValueError(
-                f"X has features of a scale of {scale.min():.3g}, which the weights of another library's layers would "
-                f"have to make up for: {limits.dtype} holds none so large; fit on X in another unit"
+                f"X has features of a scale of {scale.min() if largest else scale.max():.3g}, which the weights of "
+                f"another library's layers would have to make up for: {limits.dtype} holds none so "
+                f"{'large' if largest else 'small'}; fit on X in another unit"
             )
         columns[...] = folded
         if bias in part.parameters.shapes:  # else nothing was centred
@@ -121,8 +127,8 @@ class Filling:
         nothing = {(p, n): np.broadcast_to(np.int8(0), s) for p, shapes in parts.items() for n, s in shapes.items()}
         return {key: array.shape for key, array in self.out(nothing).items()}
 
-    def fill(self, given, shown, classes):
-        """The estimator, with what is `given` by the layout's keys, and `shown` to users under the values of these.
+    def fill(self, given, names, classes):
+        """The estimator, with what is `given` by the layout's keys, and called by the values of `names` to users.
 
         classes are those of the head's rows, in order.
         """
@@ -132,7 +138,7 @@ class Filling:
         given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
         arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
         sizes = self._sizes(arrays)
-        faults = [self._fault(shown[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
+        faults = [self._fault(names[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
         if any(faults):
             raise ValueError(f"{few([fault for fault in faults if fault])}{self.advice}")
         weights = self.back(arrays)
