@@ -9,8 +9,12 @@ MEMORY = 300
 """Of a stream's numbers, after which running moments begin to forget."""
 ROUNDING = 10 * np.finfo(np.float64).eps
 """Of a mean: what deviates less from it is constant, and was rounded."""
-NEAR = 0.05
-"""What is so near to the mean 0 and the deviation 1 was standardised by who brought it, and keeps its bits."""
+NEAR = 0.02
+"""What is so near to the mean 0 and the deviation 1 was standardised by who brought it, and keeps its bits.
+
+Not much further away: it is read in another scale than x + 100, and training goes another way.  At 0.05 that was 0.008
+of the accuracy on ItalyPowerDemand, whose 24 steps deviate by 0.979.
+"""
 
 
 def moments(blocks, *, is_centred=True, spares_ready=False):

@@ -41,7 +41,7 @@ def no_figure_stays():
 
 
 def test_the_curve_is_that_of_the_training():
-    clf = SequenceClassifier(early_stopping=True, **SMALL | {"max_iter": 6}).fit(X, Y)
+    clf = SequenceClassifier(early_stopping=True, validation_fraction=0.25, **SMALL | {"max_iter": 6}).fit(X, Y)
     display = TrainingCurveDisplay.from_estimator(clf, label="GRU")
     assert display.line_.get_ydata().tolist() == clf.loss_curve_ and display.ax_.get_yscale() == "linear"
     assert display.line_.get_xdata().tolist() == list(range(1, clf.n_iter_ + 1))

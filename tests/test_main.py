@@ -103,8 +103,6 @@ def test_months_that_begin_on_the_15th(capsys):
     assert run(lines(dates=dates[:60]), "--out", "next.csv", "--no-backtest") == 0
     assert pd.read_csv("next.csv")["ds"].str[:10].tolist() == dates[60:].tolist()
     assert "frequency DateOffset(months=1);" in capsys.readouterr().out
-    assert run(lines(dates=[f"{year}{month:02}" for year in range(2010, 2015) for month in range(1, 13)])) == 2
-    assert "pass --date-format ('%Y%m')" in capsys.readouterr().err
 
 
 def test_gaps_are_filled_on_request(capsys):

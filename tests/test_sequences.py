@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from samples import assert_same_bits, ragged
 
-from fastrnn import sequences as sequences_module
+from fastrnn import packing as packing_module
 from fastrnn.packing import Packing, count_shards, regular_packing
 from fastrnn.sequences import as_sequences
 
@@ -210,7 +210,7 @@ def test_a_regular_packing_by_brute_force(T, B, n_shards):
 
 def bytes_kept():
     """Of all arrays that kept packings hold, each counted once."""
-    values = [value for packing in sequences_module._kept.values() for value in vars(packing).values()]
+    values = [value for packing in packing_module._kept.values() for value in vars(packing).values()]
     arrays = [a for value in values for a in (value if isinstance(value, tuple) else (value,))]
     owners = {id(a if a.base is None else a.base): a if a.base is None else a.base for a in arrays if np.ndim(a)}
     return sum(array.nbytes for array in owners.values())
@@ -231,10 +231,10 @@ def test_regular_packings_are_kept_while_they_are_small(shapes):
     for shape in shapes:
         packing = regular_packing(*shape)
         assert packing.by_sequence[0].size == packing.padded_rows.size == packing.n_rows
-        assert regular_packing(*shape) is packing or packing.most_bytes > sequences_module.KEPT_BYTES
+        assert regular_packing(*shape) is packing or packing.most_bytes > packing_module.KEPT_BYTES
         del packing
-    assert bytes_kept() <= sequences_module.KEPT_BYTES == 2**25
-    assert len(sequences_module._kept) <= sequences_module.KEPT
+    assert bytes_kept() <= packing_module.KEPT_BYTES == 2**25
+    assert len(packing_module._kept) <= packing_module.KEPT
     usual = regular_packing(60, 32, 2)
     for k in range(30):
         regular_packing(100 + k, 1, 1)

@@ -9,13 +9,12 @@ from copy import deepcopy
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn import records
+from fastrnn import records, wording
 from fastrnn.base import SequenceEstimator
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.tagger import SequenceTagger
-from fastrnn.wording import shown
 
 KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
 """Of these the weights' shapes say all that data would."""
@@ -114,7 +113,7 @@ class Filling:
         estimator._check_parameters()
         self.shape = getattr(estimator, "_shape", {n: getattr(estimator, n) for n in estimator._shape_parameters})
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
-        known = ", ".join(f"{name}={shown(value)}" for name, value in self.shape.items())
+        known = ", ".join(f"{name}={wording.shown(value)}" for name, value in self.shape.items())
         self.advice = f"; this {type(estimator).__name__} has {known}: {remedy}"
         self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
         is_multilabel = getattr(estimator, "_is_multilabel", False)
@@ -133,7 +132,9 @@ class Filling:
         classes are those of the head's rows, in order.
         """
         if classes is not None and not self._has_classes:
-            raise ValueError(f"this {type(self.estimator).__name__} has no classes: leave classes={shown(classes)} out")
+            raise ValueError(
+                f"this {type(self.estimator).__name__} has no classes: leave classes={wording.shown(classes)} out"
+            )
         # NumPy has no bfloat16.
         given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
         arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
@@ -178,7 +179,7 @@ class Filling:
             classes = getattr(self.estimator, "classes_", np.arange(n))
         known, order = np.unique(classes, return_index=True)
         if np.shape(classes) != (n,) or known.size != n:
-            raise ValueError(f"classes={shown(classes)}; expected {n} different labels, in the head's order")
+            raise ValueError(f"classes={wording.shown(classes)}; expected {n} different labels, in the head's order")
         if self.is_fitted:
             self.estimator._check_same_classes(known)
         # A softmax over two rows is the logistic function of their difference.
