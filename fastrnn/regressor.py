@@ -54,7 +54,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     normalize_X : bool, default=True
         Standardise each number of a step by its mean and standard deviation over all steps of the first fit, held-out
         ones among them, weighted as the sequences are; later fits (`warm_start`, `partial_fit`) keep these.  What is
-        only 0 and 1, or standardised already (to a twentieth), stays as it is, and what does not change is only
+        only 0 and 1, or standardised already (to a fiftieth), stays as it is, and what does not change is only
         centred.  Without `bias` nothing is centred, and the root mean square takes the place of the deviation.  Tokens
         stay tokens.
     return_sequences : bool, default=False

@@ -126,8 +126,8 @@ class Filling:
         nothing = {(p, n): np.broadcast_to(np.int8(0), s) for p, shapes in parts.items() for n, s in shapes.items()}
         return {key: array.shape for key, array in self.out(nothing).items()}
 
-    def fill(self, given, names, classes):
-        """The estimator, with what is `given` by the layout's keys, and called by the values of `names` to users.
+    def fill(self, given, shown, classes):
+        """The estimator, with what is `given` by the layout's keys, and `shown` to users under the values of these.
 
         classes are those of the head's rows, in order.
         """
@@ -139,7 +139,7 @@ class Filling:
         given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
         arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
         sizes = self._sizes(arrays)
-        faults = [self._fault(names[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
+        faults = [self._fault(shown[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
         if any(faults):
             raise ValueError(f"{few([fault for fault in faults if fault])}{self.advice}")
         weights = self.back(arrays)
