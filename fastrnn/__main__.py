@@ -8,7 +8,6 @@ from contextlib import suppress
 AS_OPTIONS = {
     " (or, for holidays, give its index a freq as pandas.offsets.CustomBusinessDay(holidays=...))": "",
     "correct or resample it, or pass the values alone": "correct it, or leave out --time, for rows in order",
-    "reindex with asfreq and missing='interpolate'": "add the missing rows, or pass --missing interpolate",
     "set missing='interpolate'": "pass --missing interpolate",
     "give its index a freq": "pass --freq, such as D or MS",
 }

@@ -178,6 +178,11 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             For input of a wrong kind, before any training; the message names the sequence.
         DivergenceError
             If the loss becomes NaN.
+
+        Warns
+        -----
+        UserWarning
+            If X holds integers that look like tokens, but `embedding_dim` is None.
         """
         return self._fit(X, y, sample_weight, resume_from)
 
@@ -190,7 +195,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
         Parameters
         ----------
-        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+        X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
             The sequences.  A 2-D array is a panel of n univariate series of T steps.
         y : array (n,)
             Labels.

@@ -3,14 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import _check_feature_names
 
-from fastrnn.tables import refuse_long, refuse_twice
+from fastrnn.tables import labels, refuse_long, refuse_twice
 from fastrnn.wording import shown
-
-
-def columns_of(x):
-    """The names of a table's columns, None if x has none; no library of tables is imported."""
-    # A Table of pyarrow has its data under `columns`; a pandas column may be called "column_names".
-    return getattr(x, "column_names" if hasattr(type(x), "column_names") else "columns", None)
 
 
 def check_names(estimator, X, *, reset):
@@ -36,28 +30,19 @@ def common(X, name="X"):
     """The first of the sequences, if it is a frame as all others are, with columns as all others have."""
     first = columns = None
     for k, x in enumerate(X if not isinstance(X, np.ndarray) or X.dtype == object else ()):
-        its = columns_of(x)
-        if k and (its is columns or _are_alike(its, columns)):
+        its = labels(x, f"{name}[{k}]")
+        if k and its == columns:
             continue
-        refuse_twice(() if its is None else its, f"{name}[{k}]")
+        refuse_twice(its or (), f"{name}[{k}]")
         if k and (_has_names(its) or _has_names(columns)):
             refuse_long(x, f"{name}[{k}]")
-            found, expected = (
-                "no column names" if c is None else f"the columns {shown(list(c))}" for c in (its, columns)
-            )
+            found, expected = ("no column names" if c is None else f"the columns {shown(c)}" for c in (its, columns))
             raise ValueError(
                 f"{name}[{k}] has {found}, but {name}[0] has {expected}: give all the same, in the same order"
             )
         if not k:
             first, columns = x, its
     return first if columns is not None else None
-
-
-def _are_alike(its, columns):
-    """Whether the same names are in the same order; pandas compares them without making lists."""
-    if its is None or columns is None or len(its) != len(columns):
-        return False
-    return hasattr(columns, "equals") and bool(columns.equals(its)) or list(its) == list(columns)
 
 
 def _has_names(columns):

@@ -195,6 +195,11 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
             For input of a wrong kind, before any training; the message names the sequence.
         DivergenceError
             If the loss becomes NaN.
+
+        Warns
+        -----
+        UserWarning
+            If X holds integers that look like tokens, but `embedding_dim` is None.
         """
         return self._fit(X, y, sample_weight, resume_from)
 
@@ -274,12 +279,6 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return y.reshape(len(y), -1), y.ndim == 1
-
-    def _check_columns(self, targets):
-        """Targets (n,) or (n, K), as many a row as in the first fit."""
-        if (n_outputs := targets.size // len(targets)) != self._y_mean.size:
-            raise ValueError(f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}")
-        return targets
 
     def _targets_of_sequences(self, y, sequences):
         """Targets (n,) or (n, K) in float64."""

@@ -229,14 +229,9 @@ def _items(X, name):
     """The sequences in X, one by one."""
     check_listed(X, name, "a list of sequences, or a 2-D or 3-D array")
     refuse_pair(X, name)
-    if tables.library(X) == "pandas":
-        tables.refuse_long(X, name)
+    tables.refuse_long(X, name)
     if tables.labels(X, name) is not None:
         X = tables.numbers(X, name)
-    if getattr(getattr(X, "dtype", None), "names", None):
-        raise ValueError(
-            f"{name} is an array with the fields {', '.join(X.dtype.names)}: pass pandas.DataFrame({name})"
-        )
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
         raise ValueError(
             f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "

@@ -16,6 +16,8 @@ from fastrnn.wording import shown
 
 LONG = ("unique_id", "ds", "y")
 """What the columns of a long table are called: ids, times and values."""
+NUMBERS = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQfd"}
+"""NumPy's types of columns that are numbers, and none of them missing."""
 KINDS = {"String", "Categorical", "Date", "Boolean", *(f"{u}Int{bits}" for u in ("", "U") for bits in (8, 16, 32, 64))}
 """Of columns, which their values alone do not tell."""
 LARGE = "large_string"
@@ -25,10 +27,6 @@ WITH_INDEX = {"modin": "modin.pandas", "cudf": "cudf"}
 """Libraries whose tables have an index, as pandas has it, and their modules with a DataFrame and a Series."""
 WAYS = ("to_pandas", "toPandas", "to_dataframe", "compute", "df", "collect")
 """Out of what has no rows yet, by its methods."""
-
-
-NUMBERS = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQfd"}
-"""NumPy's types of columns that are numbers, and none of them missing."""
 
 
 def library(x):
@@ -42,7 +40,7 @@ def _library(cls):
     if hasattr(cls, "iloc") and (known := [top for top in tops if top in ("pandas", *WITH_INDEX)]):
         return known[0]
     is_column = hasattr(cls, "__arrow_c_stream__") and tops[0] in ("polars", "pyarrow")
-    return tops[0] if is_column or any(hasattr(cls, shown) for shown in SHOWN_BY) else None
+    return tops[0] if is_column or any(hasattr(cls, name) for name in SHOWN_BY) else None
 
 
 def opened(x, what):

@@ -1,7 +1,6 @@
 """Give compiled kernels a cache directory of their own for each version of their sources.
 
-Numba looks only at the file that defines a function: a kernel whose callee in another file has
-changed would be taken from the cache as it was.
+Two versions in one, as of two branches, would each compile anew what the other has just written.
 """
 
 import hashlib

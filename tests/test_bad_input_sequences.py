@@ -186,7 +186,7 @@ def test_bad_vectors(kind, train):
         (dict(enumerate(X)), r"got dict: pass list\(X.values\(\)\)"),
         ([*X[:-1], X[-1][:2]], "X has rows of unequal lengths"),
         (X.astype("M8[s]"), r"X holds datetime64\[s\] values"),
-        (pd.DataFrame(X).astype(str), "X holds values that are no numbers: '"),
+        (pd.DataFrame(X).astype(str), "X, column 0, holds values that are no numbers: '"),
         (X.astype(str).astype(object) + "a", "no numbers: '"),
     ):
         assert_all_refuse(kind, train, bad, y, match)

@@ -113,7 +113,7 @@ def test_the_warning_names_the_series_and_counts_others(kind):
     if kind == "long":
         y = pd.concat([pd.DataFrame({"unique_id": f"shop {k}", "ds": x.index, "y": x}) for k, x in enumerate(y)])
         who = "y of unique_id 'shop 4'"
-    with pytest.warns(UserWarning, match=who + " has 9 steps, and 1 others are too short as well: .*" + TOO_SHORT):
+    with pytest.warns(UserWarning, match=who + " has 9 steps, and 1 more is too short as well: .*" + TOO_SHORT):
         model = SequenceForecaster(hidden_size=3, max_iter=1, horizon=6, random_state=0).fit(y)
     assert model.season_ == [12]
     forecasts = model.predict()

@@ -134,6 +134,13 @@ def test_two_columns_of_one_name(columns):
         make_estimator("vector_to_tokens").fit(panel, data_for("vector_to_tokens", 12)[1])
 
 
+def test_series_are_no_tables_whatever_their_labels():
+    labels = ["columns", "column_names", "c"]
+    series = [pd.Series(x[:3, 0], labels) for x in X if len(x) > 2]
+    found = SequenceScaler().fit_transform(series)
+    assert_same_bits(found, SequenceScaler().fit_transform([x.to_numpy() for x in series]))
+
+
 def test_columns_of_targets_count_too():
     steps = ragged(12, I=2)
     targets = framed(steps, ["u", "v"])

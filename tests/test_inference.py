@@ -9,8 +9,6 @@ from fastrnn.frames.offsets import text_of
 
 pd = pytest.importorskip("pandas")
 o = pd.offsets
-
-
 MONTHLY = pd.DateOffset(months=1)
 
 

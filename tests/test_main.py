@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fastrnn
 from fastrnn import SequenceForecaster, __version__
-from fastrnn.__main__ import main
+from fastrnn.__main__ import AS_OPTIONS, main
 from fastrnn.datasets import load_air_passengers
 
 pd = pytest.importorskip("pandas")
@@ -321,6 +322,12 @@ def test_no_half_file_is_left(monkeypatch, folder):
     assert run(lines(), "--no-backtest", "--out", "next.csv") == 2
     assert (folder / "next.csv").read_text() == "old\n"
     assert {path.name for path in folder.iterdir()} == {"data.csv", "next.csv"}
+
+
+@pytest.mark.parametrize("advice", AS_OPTIONS)
+def test_advice_that_is_put_otherwise_is_given(advice):
+    texts = (path.read_text(encoding="utf-8") for path in Path(fastrnn.__file__).parent.rglob("*.py"))
+    assert sum(advice in text for text in texts) > 1
 
 
 def test_as_a_process():

@@ -355,6 +355,16 @@ def test_in_rivers_progressive_validation():
     assert 0 < score.get() < 2 and "river" in sys.modules
 
 
+def test_a_step_of_pandas_may_have_any_names():
+    pd = pytest.importorskip("pandas")
+    xs, ys = stream()
+    steps = [pd.Series({"columns": next(iter(x.values())), "column_names": 1.0}) for x in xs]
+    learner = taught(OnlineRegressor, steps, ys)
+    assert learner.feature_names_in_ == ["columns", "column_names"]
+    with pytest.raises(ValueError, match=r"x is a DataFrame, but must be one step of it: .* x.iloc\[0\]"):
+        learner.predict_one(pd.DataFrame(steps[:1]))
+
+
 def test_what_has_keys_is_a_mapping():
     class Series:
         def __init__(self, **values):

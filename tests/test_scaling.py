@@ -54,6 +54,12 @@ def test_no_unit_is_too_small_or_too_large(method, by):
             assert unit != 2.0**-200 or (a == b).all()
 
 
+def test_a_small_spread_about_a_large_mean_is_no_rounding():
+    noise = 3 * np.random.default_rng(0).standard_normal((10, 1000))
+    scaler = SequenceScaler().fit(list(noise + 1e13))
+    np.testing.assert_allclose(scaler.scale_, noise.std(), rtol=1e-2)
+
+
 def test_what_comes_back_has_the_form_of_x():
     cube = np.random.default_rng(0).standard_normal((4, 5, 2))
     assert SequenceScaler().fit_transform(cube).shape == (4, 5, 2)

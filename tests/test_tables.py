@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from samples import assert_same_bits
 
-from fastrnn import SequenceClassifier, SequenceForecaster, load, save, tables
+from fastrnn import SequenceClassifier, SequenceForecaster, VectorToSequence, load, save, tables
 from fastrnn.frames import read_covariates, read_series
 from fastrnn.preprocessing import SequenceScaler, from_long, from_nested
 from fastrnn.sequences import as_objects, as_sequences
@@ -58,6 +58,29 @@ def kind(table):
 
 
 # ------------------------------------------------------------------------------------------ as X
+
+NO_VECTORS = {
+    "text": (panel(e="x"), "X, column 'e', holds values that are no numbers: 'x'"),
+    "dates": (panel(e=TIMES[:12]), "X, column 'e', holds datetime64"),
+    "long": (panel(unique_id=range(12)), "X has the column 'unique_id', as a long table"),
+    "a hole": (panel(e=[None, *range(11)]), "X contains NaN"),
+    "no rows": (panel()[:0], "0 sample"),
+}
+
+
+@every_library
+def test_vectors_in_a_table(library):
+    y, of = [np.arange(k % 4) for k in range(12)], AS[library]
+    options = {"hidden_size": 4, "max_iter": 1, "random_state": 0}
+    model = VectorToSequence(**options).fit(of(panel()), y)
+    assert list(model.feature_names_in_) == NAMES
+    assert_same_bits(model.network_.theta, VectorToSequence(**options).fit(P, y).network_.theta)
+    for bad, text in NO_VECTORS.values():
+        refused(text, lambda bad=bad: VectorToSequence(**options).fit(of(bad), y))
+    with pytest.raises(ValueError, match="must be in the same order"):
+        model.predict(of(panel()[NAMES[::-1]]))
+    with pytest.raises(ValueError, match="X has 4 features|missing"):
+        model.predict(of(panel()[NAMES[:4]]))
 
 
 @every_library

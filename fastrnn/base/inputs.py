@@ -186,6 +186,12 @@ class InputChecks:
             counts = weights > 0
             self._y_mean, self._y_scale = moments(lambda: [(targets[counts], weights[counts])])
 
+    def _check_columns(self, targets):
+        """Targets (n,) or (n, K) that are numbers, as many a row as in the first fit."""
+        if (n_outputs := targets.size // len(targets)) != self._y_mean.size:
+            raise ValueError(f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}")
+        return targets
+
     def _scaled(self, targets):
         """The targets, standardised."""
         with np.errstate(over="ignore", invalid="ignore"):

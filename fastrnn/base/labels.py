@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
-from fastrnn.columns import columns_of
+from fastrnn import tables
 from fastrnn.lists import check_listed, is_sequence
 from fastrnn.sequences import as_objects
 from fastrnn.wording import shown
@@ -67,13 +67,9 @@ def as_labels(y, name="y"):
 
 def _kind(label):
     """What labels must have in common to be in one order."""
-    return (
-        str
-        if isinstance(label, str)
-        else float
-        if isinstance(label, (int, float, np.number, np.bool_))
-        else type(label)
-    )
+    if isinstance(label, str):
+        return str
+    return float if isinstance(label, (int, float, np.number, np.bool_)) else type(label)
 
 
 def check_classes(labels, instead):
@@ -113,7 +109,7 @@ def refuse_steps(values, advice, name="y"):
 
 def rows_of(y, advice):
     """The sequences in y; where there is one value in place of a sequence, the advice is what reads it."""
-    rows = np.asarray(y) if columns_of(y) is not None else y
+    rows = np.asarray(y) if tables.labels(y, "y") is not None else y
     first = next(iter(rows), ())
     if not is_sequence(first):
         raise ValueError(f"y[0] is {shown(first)}, one value, but one for each step is expected: {advice}")

@@ -228,9 +228,8 @@ def _rows(text, separator, header, labels):
         rows.append(fields or [""])
         lines.append(line)
     kept = [k for k, row in enumerate(rows) if any(row)]
-    if width > 1 or any(
-        bool(a[0]) == bool(b[0]) for a, b in pairwise(rows)
-    ):  # else blank lines stand between all others
+    is_alternating = width == 1 and all(bool(a[0]) != bool(b[0]) for a, b in pairwise(rows))
+    if not is_alternating:  # as where blank lines stand between all others; else they are holes
         kept = range(kept[-1] + 1 if kept else 0)
     return [rows[k] + [""] * width for k in kept], [lines[k] for k in kept]
 

@@ -21,8 +21,6 @@ REACH = 36
 """Values that the linear part reads by default: at most, unless a season is longer; and without a season."""
 HORIZON = 12
 """Without a season; with one, two of it."""
-
-
 MOST = 0.9
 """Of all steps: so many are in series that are long enough for what is chosen."""
 

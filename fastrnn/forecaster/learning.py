@@ -16,7 +16,7 @@ from fastrnn.forecaster.model import Model, Targets
 from fastrnn.forecaster.panel import Panel, check_values
 from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.likelihoods import likelihood
-from fastrnn.moments import unit_of
+from fastrnn.moments import moments
 from fastrnn.sequences import Sequences
 from fastrnn.tables import labels
 
@@ -81,9 +81,7 @@ class Learning(SequenceEstimator):
             linear.fit(view, rows, folds)
         self.linear_coef_ = linear.whole.parameters["weight"].copy()
         beside = panel.features(view.owner[rows], view.steps(rows), block)
-        unit = unit_of(np.abs(beside).max(axis=0))
-        mean, scale = beside.mean(axis=0), unit * (beside / unit).std(axis=0)
-        self._features = [mean, np.where(scale > 1e-14 * np.abs(mean), scale, 1.0)]  # a mean is rounded
+        self._features = [*moments(lambda: [(beside, np.ones(len(beside)))])]
         model = Model(lens, block, self.context_, linear, answers, self._features, self.dtype, is_recursive)
         values = model.inputs(view, panel, rows, view.steps(rows))
         sequences = Sequences(values, pieces(counts[counts > 0], self.context_ or int(counts.max())))
@@ -117,7 +115,8 @@ class Learning(SequenceEstimator):
             )
         short = np.flatnonzero(lengths < needed)
         if short.size:
-            others = f", and {short.size - 1} others are too short as well" * (short.size > 1)
+            more = f", and {short.size - 1} more {'is' if short.size == 2 else 'are'} too short as well"
+            others = more * (short.size > 1)
             warnings.warn(
                 f"{who(short[0])} has {lengths[short[0]]} steps{others}: {why}, chosen for most series, need {needed}. "
                 "They are forecast as if they had always been like their first season; give more, leave them out, or "

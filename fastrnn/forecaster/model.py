@@ -13,6 +13,7 @@ from fastrnn.network.parts import Batch
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.packing import count_shards, regular_packing
 from fastrnn.sequences import Sequences
+from fastrnn.wording import meant_as_share, shown
 
 LEAST_BASE = 0.1
 """Of the scale: what counts are a multiple of is no smaller."""
@@ -154,7 +155,7 @@ class Model:
     def quantiles(self, panel, horizon, levels, seed):
         """(n, horizon, C, L) for levels (L,); where they are read from paths, all series draw alike."""
         if not ((levels > 0) & (levels < 1)).all():
-            raise ValueError(f"quantiles={levels.tolist()}; expected numbers between 0 and 1")
+            raise ValueError(f"quantiles={shown(levels)}; expected numbers between 0 and 1{meant_as_share(levels)}")
         if self.is_recursive:
             paths, view = self.paths(panel, PATHS, horizon, [seed] * len(panel.series)), View(panel.series, self.lens)
             found = np.moveaxis(np.quantile(paths, [0.5, *levels], axis=1), 0, -1)

@@ -1,6 +1,6 @@
-"""Time series as people have them, in arrays or pandas objects: read once, and forecasts given back in kind.
+"""Time series as people have them, in arrays or tables: read once, and forecasts given back in kind.
 
-pandas is optional, and imported only where one of its objects came in.
+pandas is optional, and imported only where a table came in; its calendars are those of all libraries' tables.
 """
 
 from fastrnn.frames.calendar import ADVICE

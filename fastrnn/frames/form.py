@@ -8,6 +8,7 @@ import numpy as np
 from fastrnn import tables
 from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycle_lengths, cycles, stamp_text
 from fastrnn.frames.offsets import rebuilt
+from fastrnn.wording import shown
 
 MOST_STEPS = 2**14
 """By which it is told how many of them a day or a year holds."""
@@ -103,7 +104,8 @@ class Form:
         for key in what:
             mine, its = getattr(self, key), getattr(other, key)
             if mine != its:
-                raise ValueError(f"{name} has {key} {its!r:.80}; expected {mine!r:.80}, as in what it goes on from")
+                its, mine = shown(its, 80), shown(mine, 80)
+                raise ValueError(f"{name} has {key} {its}; expected {mine}, as in what it goes on from")
         if self.ends is not None:
             # Forwards, for on their way back the 31st and the 29th of a month meet.
             later, lengths = self.extended(lengths), np.asarray(lengths)

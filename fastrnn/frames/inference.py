@@ -82,12 +82,15 @@ def _of_months(times):
     day, span = times.day, {"months": n} if n % 12 else {"years": n // 12}
     if n < 2 and len(np.unique(day)) < 6:  # 15 and 28 to 31
         low, high = int(day.min()), int(day.max())
-        yield from [pd.offsets.SemiMonthBegin(day_of_month=high)] if low == 1 < high < 28 else []
-        yield from [pd.offsets.SemiMonthEnd(day_of_month=low)] if low < 28 <= high else []
+        if low == 1 < high < 28:
+            yield pd.offsets.SemiMonthBegin(day_of_month=high)
+        if low < 28 <= high:
+            yield pd.offsets.SemiMonthEnd(day_of_month=low)
     if n > 0:
         yield pd.offsets.MonthBegin(n)
         yield pd.offsets.MonthEnd(n)
-        yield from [pd.DateOffset(**span, day=int(day.max()))] if day.max() > 28 else []
+        if day.max() > 28:
+            yield pd.DateOffset(**span, day=int(day.max()))
         yield pd.DateOffset(**span)
         yield pd.offsets.BMonthBegin(n)
         yield pd.offsets.BMonthEnd(n)
@@ -104,7 +107,8 @@ def _of_days(times):
     is_usual = days.tolist() == [0, 1, 2, 3, 4]
     if (clock == most_common(clock)).mean() > ENOUGH:  # not all, where a clock has left one out
         weeks = int(most_common(np.diff(times)) // np.timedelta64(7, "D"))
-        yield from [pd.offsets.Week(weeks, weekday=int(days[0]))] if weeks else []
+        if weeks:
+            yield pd.offsets.Week(weeks, weekday=int(days[0]))
         if counts.min() > 1:
             yield pd.offsets.BusinessDay() if is_usual else pd.offsets.CustomBusinessDay(weekmask=mask)
     elif most_common(np.diff(times)) == np.timedelta64(1, "h") and span >= pd.Timedelta("2D"):

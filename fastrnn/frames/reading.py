@@ -9,6 +9,7 @@ from fastrnn.frames.calendar import has_times
 from fastrnn.frames.form import Form
 from fastrnn.frames.rows import Rows
 from fastrnn.sequences import Sequences, as_steps
+from fastrnn.wording import shown
 
 
 @dataclass
@@ -214,7 +215,7 @@ def _from_items(items, is_many, name, names):
             what = f"{name}[{k}] has {arrays[k].shape[1]} channels, but {name}[0] has {form.n_channels}"
             raise ValueError(f"{what}: the shapes are {np.shape(item.x)} and {np.shape(first.x)}")
         if kind == "frame" and list(item.x.columns) != list(first.x.columns):
-            raise ValueError(f"{name}[{k}] and {name}[0] have other columns: {list(item.x.columns)!r:.80}")
+            raise ValueError(f"{name}[{k}] and {name}[0] have other columns: {shown([*item.x.columns], 80)}")
     if is_pandas:
         form.columns = tuple(first.x.columns if kind == "frame" else (item.x.name for item in items))
     return arrays, [len(x) for x in arrays], [item.x.index for item in items if item.has_times], form
@@ -249,7 +250,7 @@ def _check_columns(item, name, names, is_many):
         accepted = f"the columns {id_col}, {time_col} and {target_col}"
         has_index = item.origin.get("library") in (None, *tables.WITH_INDEX)
         wide = "a DatetimeIndex or PeriodIndex" if has_index else f"the column {time_col}"
-        got = f"{columns!r:.80}" + f" and {index.dtype}" * has_index
+        got = shown(columns, 80) + f" and {index.dtype}" * has_index
         advice = "id_col=, time_col= and target_col= of fit name others"
         if not has_index:
             advice += f"; numpy.asarray({name}) has no need of times"
@@ -268,7 +269,7 @@ def _from_long(item, name, names, ids):
     labels = frame[id_col]
     numbers, ids = (pd.Index(ids).get_indexer(labels), ids) if ids else pd.factorize(labels)
     if (numbers < 0).any():
-        raise ValueError(f"{name} has the {id_col} {labels[numbers < 0].iloc[0]!r}; known are {list(ids)!r:.80}")
+        raise ValueError(f"{name} has the {id_col} {shown(labels[numbers < 0].iloc[0])}; known are {shown([*ids], 80)}")
     lengths = np.bincount(numbers, minlength=len(ids))
     if (lengths == 0).any():
         raise ValueError(f"{name} has no rows of {id_col} {ids[int(lengths.argmin())]!r}")

@@ -12,6 +12,7 @@ from fastrnn.interchange.weights import network_of
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import VERSION, replacing
 from fastrnn.tagger import SequenceTagger
+from fastrnn.wording import shown
 
 OPSETS = range(18, 23)
 """In 17 reductions take their axes in another way; ONNX Runtime 1.20 reads up to 21, 1.21 reads 22."""
@@ -112,9 +113,9 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     kind = _kind(estimator)
     check_is_fitted(estimator, "network_")
     if opset not in OPSETS:
-        raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {opset!r}")
+        raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")
     if not isinstance(lengths, (bool, np.bool_)):
-        raise ValueError(f"lengths must be True or False; got {lengths!r:.80}: they are an input of the model")
+        raise ValueError(f"lengths must be True or False; got {shown(lengths)}: they are an input of the model")
     if not lengths and len(getattr(estimator.network_.embedding, "limits", ())) > 1:
         raise ValueError("lengths=False, but words with characters have lengths of their own: leave it True")
     model = _model(estimator, kind, int(opset), lengths)

@@ -20,7 +20,7 @@ from fastrnn.optimizers import Optimizer, clip, norm
 from fastrnn.packing import regular_packing
 from fastrnn.records import weights, with_weights
 from fastrnn.storage import array, check, expect, integer
-from fastrnn.tables import refuse_twice
+from fastrnn.tables import labels, refuse_twice
 from fastrnn.wording import shown
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -142,7 +142,7 @@ class OnlineLearner(BaseEstimator):
 
     def _vector(self, x):
         """x as an array (I,)."""
-        if hasattr(x, "columns"):
+        if labels(x, "x") is not None:
             raise ValueError(f"x is a {type(x).__name__}, but must be one step of it: of a pandas frame, x.iloc[0]")
         if hasattr(x, "keys"):
             refuse_twice(x.keys(), "x")

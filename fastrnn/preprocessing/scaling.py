@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.columns import check_names
 from fastrnn.lists import check_listed
+from fastrnn.moments import moments
 from fastrnn.records import store
 from fastrnn.sequences import Sequences, as_sequences, as_table, is_panel
 from fastrnn.storage import array, check, integer, names
@@ -206,10 +207,8 @@ def read(transformer, X, *, reset):
 def _center_and_scale(values, method):
     """Of each column of values (S, I)."""
     if method == "standard":
-        # A power of two, by which dividing is exact: squares of 1e-170 would vanish, those of 1e170 be infinite.
-        unit = np.ldexp(1.0, np.frexp(np.abs(values).max(axis=0))[1] - 1)
-        center, scale = (values / unit).mean(axis=0) * unit, (values / unit).std(axis=0) * unit
-    elif method == "minmax":
+        return moments(lambda: [(values, np.ones(len(values)))])
+    if method == "minmax":
         center = values.min(axis=0)
         scale = values.max(axis=0) - center
     else:

@@ -2,18 +2,18 @@
 
 import numpy as np
 from scipy.special import expit
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastrnn import records
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.base.labels import rows_of
-from fastrnn.columns import columns_of
 from fastrnn.lists import check_listed
 from fastrnn.losses import binary_cross_entropy, squared
 from fastrnn.moments import r_squared
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import Given, Sequences, as_objects
-from fastrnn.tables import as_numbers, refuse_twice
+from fastrnn.tables import as_numbers, labels, numbers, refuse_long
 from fastrnn.wording import shown
 
 
@@ -77,7 +77,7 @@ class VectorToSequence(DecodingEstimator):
 
         Parameters
         ----------
-        X : array (n, F)
+        X : array (n, F), or a table of such rows
         y : list of n arrays (M_i,) of tokens; without target_embedding_dim of (M_i, K) or (M_i,) numbers
         sample_weight : array (n,), optional
         resume_from : path, optional
@@ -120,22 +120,28 @@ class VectorToSequence(DecodingEstimator):
             return self._exact(X, y, sample_weight)
         answers = self.predict(X)
         expected = self._read_targets(y, answers, np.float64)
-        self._check_width(expected)
+        self._check_columns(expected.values)
         rows = [p[np.minimum(np.arange(n), len(p) - 1)].reshape(n, -1)
                 for p, n in zip(answers, expected.lengths, strict=True)]  # fmt: skip
         weights = np.repeat(self._check_weights(sample_weight, len(expected)), expected.lengths)
         return r_squared(expected.values, np.concatenate(rows), weights)
 
     def _check_sequences(self, X, *, reset):
-        self._check_vectors(X)
-        X = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32))
+        check_listed(X, "X", "an array (n, F)")
+        options = {"dtype": (np.float64, np.float32)}
+        if labels(X) is not None:
+            refuse_long(X, "X")
+            array = numbers(X, "X")
+            validate_data(self, X, reset=reset, skip_check_array=True)  # the columns' names
+            X = check_array(array, input_name="X", **options)
+        else:
+            self._check_vectors(X)
+            X = validate_data(self, X, reset=reset, **options)
         return Given([*X[:, np.newaxis]], np.arange(len(X) + 1))
 
     @staticmethod
     def _check_vectors(X):
         """What scikit-learn does not say of X, or not as what X is."""
-        check_listed(X, "X", "an array (n, F)")
-        refuse_twice(columns_of(X) if columns_of(X) is not None else (), "X")
         if hasattr(X, "todense"):
             return
         try:
@@ -157,13 +163,8 @@ class VectorToSequence(DecodingEstimator):
             weights = np.repeat(weights, targets.lengths)
             self._set_scale(targets.values, weights)
         else:
-            self._check_width(targets)
+            self._check_columns(targets.values)
         return targets
-
-    def _check_width(self, targets):
-        """As many columns as in the first fit."""
-        if targets.values.shape[1] != self._y_mean.size:
-            raise ValueError(f"y has {targets.values.shape[1]} columns, but the first fit was on {self._y_mean.size}")
 
     def _head(self):
         if self.target_embedding_dim is not None:
