@@ -3,6 +3,7 @@
 from math import sqrt
 
 import numpy as np
+from sklearn.metrics import r2_score
 
 MEMORY = 300
 """Of a stream's numbers, after which running moments begin to forget."""
@@ -33,7 +34,7 @@ def moments(blocks, *, is_centred=True, spares_ready=False):
     largest, is_flag = _sizes(blocks)
     if not np.isfinite(largest).all():
         return np.zeros_like(largest), np.full_like(largest, np.inf)
-    unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)  # a power of two, by which dividing is exact
+    unit = unit_of(largest)
     mean = np.zeros_like(largest)
     if is_centred:
         mean, _ = _from(mean, blocks, unit)
@@ -50,6 +51,17 @@ def moments(blocks, *, is_centred=True, spares_ready=False):
 def scale_of(mean, deviation):
     """What to divide by: the deviation, or 1 where only rounding moves the numbers."""
     return np.where(deviation > ROUNDING * np.abs(mean), deviation, 1.0)
+
+
+def unit_of(largest):
+    """A power of two, by which numbers up to `largest` are divided so that their squares are numbers; this is exact."""
+    return np.ldexp(1.0, np.frexp(largest)[1] - 1)
+
+
+def r_squared(targets, predicted, weights=None):
+    """R^2 of targets (n,) or (n, K), to the bit scikit-learn's where that can square them."""
+    unit = unit_of(np.abs(targets).max(axis=0))
+    return r2_score(targets / unit, predicted / unit, sample_weight=weights)
 
 
 def none_yet(n):

@@ -15,6 +15,7 @@ from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, Sequence
 from fastrnn.base.labels import as_values, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses import filled, regression_loss, scaled_answer
+from fastrnn.moments import r_squared
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
@@ -250,11 +251,11 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         if self.network_.readout is not None:
             predicted = self.predict(X)
             targets = self._check_columns(self._targets_of_sequences(y, predicted))
-            return r2_score(targets, predicted, sample_weight=sample_weight)
+            return r_squared(targets, predicted, sample_weight)
         outputs, sequences = self._outputs(X)
         targets = self._check_columns(self._targets_of_steps(y, sequences)[0])
         weights = self._weights(sample_weight, sequences)
-        return r2_score(targets, filled(self._answer, outputs), sample_weight=weights)
+        return r_squared(targets, filled(self._answer, outputs).reshape(targets.shape), weights)
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)

@@ -197,3 +197,16 @@ except ImportError as error:
 
 def test_numba_switched_off_is_one_clear_error():
     assert "NUMBA_DISABLE_JIT" in (said := run_script(SWITCHED_OFF, NUMBA_DISABLE_JIT="1")) and "unset it" in said
+
+
+def test_what_runs_is_kept_as_of_the_sources_that_were_imported():
+    """Not of those that an upgrade has written since, for which the next process would take it."""
+    script = """
+from pathlib import Path
+from fastrnn.kernels import caching, vectors
+Path.read_bytes = lambda file: b"upgraded"
+known = caching._sources()
+caching._sources.cache_clear()
+print(known != caching._sources())
+"""
+    assert run_script(script) == "True\n"

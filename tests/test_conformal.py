@@ -196,6 +196,20 @@ def test_intervals_never_get_narrower(kind, season):
         np.testing.assert_allclose(found[..., [0, -1]], np.stack([low, high], axis=-1), rtol=1e-9)
 
 
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_no_count_is_less_than_none(strategy):
+    """A step with a large median before those with a small one makes their lower ends no negative counts."""
+    rng = np.random.default_rng(0)
+    y = [rng.poisson(np.tile([30, 1, 1, 1, 1, 1], 15)).astype(float)[: 86 + k] for k in range(3)]
+    options = {"loss": "negative_binomial", "strategy": strategy, "season": 1, "horizon": 8, "context": 24}
+    model = forecaster(**options, max_iter=20, learning_rate_init=0.02, hidden_size=12).fit(y)
+    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
+    found = np.array(model.predict_quantiles(levels))
+    assert found.min() == 0 and (np.diff(found, axis=-1) >= 0).all() and (found == np.rint(found)).all()
+    assert (np.ptp(found[..., 2], axis=1) > 1).all()  # else there is nothing to see
+    assert np.array(model.predict_interval(0.9)).min() == 0
+
+
 def test_widths_are_those_that_were_said_where_they_grow():
     widths = np.array([[1.0, 2], [3, 1], [2, 5], [4, 0]])
     assert conformal.never_narrower(widths, 1).tolist() == [[1, 2], [3, 2], [3, 5], [4, 5]]

@@ -78,6 +78,11 @@ def test_a_forecaster_finds_its_errors_anew():
     from_torch(other, to_torch(model))
     assert_same_bits(other.predict_interval(), model.predict_interval())
     assert_refused(SequenceForecaster(), lambda: from_torch(SequenceForecaster(), to_torch(model)), "fit it first")
+    several = [y, y[:40] ** 2, y[::-1]]
+    model, other = (SequenceForecaster(**make, random_state=seed).fit(several) for seed in (0, 1))
+    from_torch(other, to_torch(model))
+    assert other._calibration.shape == (3, 27)
+    assert_same_bits(other.predict_interval(), model.predict_interval())
 
 
 @pytest.mark.parametrize("normalize_y", [True, False])
@@ -138,6 +143,13 @@ def test_units_that_no_weights_can_make_up_for():
     for out in (to_torch, to_keras):
         with pytest.raises(ValueError, match="scale of .*e-60, .* float32 holds none so large; fit on X in another"):
             out(clf)
+    clf = classifier(normalize_X=True).fit([x * [1, 1e38, 1] for x in X], Y)
+    for out in (to_torch, to_keras):
+        with pytest.raises(ValueError, match=r"scale of .*e\+38, .* float32 holds none so small; fit on X in another"):
+            out(clf)
+    clf = classifier(normalize_X=True).fit([x * 1e34 for x in X], Y)
+    new = from_torch(classifier(), to_torch(clf))
+    np.testing.assert_allclose(new.predict_proba([x * 1e34 for x in X]), clf.predict_proba([x * 1e34 for x in X]), 1e-5)
     exact = classifier(normalize_X=True, dtype="float64").fit([x * 1e-60 for x in X], Y)
     new = from_torch(classifier(dtype="float64"), to_torch(exact))
     np.testing.assert_allclose(new.predict_proba([x * 1e-60 for x in X]), exact.predict_proba([x * 1e-60 for x in X]))

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from samples import answers, assert_same_bits, data_for, labelled, make_estimator
 from sklearn.base import clone
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV
 
 import fastrnn
-from fastrnn import SequenceClassifier, SequenceRegressor, records
+from fastrnn import SequenceClassifier, SequenceForecaster, SequenceRegressor, records
 from fastrnn.datasets import load_japanese_vowels
-from fastrnn.moments import moments, running
+from fastrnn.moments import moments, r_squared, running
 from fastrnn.sequences import as_given, as_objects
 from fastrnn.storage import write
 
@@ -86,6 +87,36 @@ def test_running_moments():
     for _ in range(2000):
         state = running(*state, np.array([9.0, 0.0]), memory=50)
     np.testing.assert_allclose(state[1:], ([9, 0], [0, 0]), atol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1, 1e-170, 1e200, 1.7e307, 1e-300])
+def test_scores_in_any_unit(unit):
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(60, 2)).clip(-3, 3)
+    predicted, weights = y + 0.5 * rng.normal(size=y.shape).clip(-3, 3), rng.random(60)
+    expected = r2_score(y, predicted, sample_weight=weights)
+    found = r_squared(y * [unit, 1], predicted * [unit, 1], weights)
+    assert found == expected if unit == 1 else abs(found - expected) < 1e-9
+    rows = [np.full((4, 1), value) for value in y[:, 0]]
+    for make in ({}, {"return_sequences": True}):
+        targets = [np.full(4, v) for v in y[:, 0]] if make else y[:, 0]
+        scores = []
+        for factor in (1, unit):
+            changed = [v * factor for v in targets] if make else targets * factor
+            scores.append(SequenceRegressor(**make, **SMALL).fit(rows, changed).score(rows, changed))
+        assert abs(scores[0] - scores[1]) < 1e-9 and scores[0] != 1
+
+
+@pytest.mark.parametrize("options", [{}, {"difference": False, "seasonal_difference": False}], ids=str)
+def test_series_and_what_is_known_beside_them_in_any_unit(options):
+    make = {"horizon": 3, "season": 6, "hidden_size": 4, "max_iter": 2, "random_state": 0, "log": False}
+    y, beside = np.random.default_rng(0).normal(size=(2, 63))
+    y = 9 + np.sin(np.arange(60)) + 0.3 * y[:60]
+    found = []
+    for unit, other in ((1, 1), (1e-170, 1), (1, 1e-170), (1, 1e90)):
+        model = SequenceForecaster(scaling="standard", **make, **options).fit(y * unit, future=beside[:60] * other)
+        found.append(model.predict(future=beside[60:] * other) / unit)
+    np.testing.assert_allclose(found[1:], np.array([found[0]] * 3), rtol=1e-6)
 
 
 # ------------------------------------------------------------------------------------------- estimators

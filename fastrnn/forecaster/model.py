@@ -123,7 +123,11 @@ class Model:
         view, rows, outputs, _ = self.read(panel)
         gaps = self.gaps(view, rows, outputs, ask)
         values = view.values(rows, gaps if levels is None else self._spread(gaps, levels))
-        return np.rint(values) if self.of_counts else values
+        return self._counted(values)
+
+    def _counted(self, values):
+        """Counts are whole, and what is as far from the median as a season before could be less than none."""
+        return np.maximum(np.rint(values), 0) if self.of_counts else values
 
     def _spread(self, values, levels):
         """Quantiles (n, h, C, L) of levels (L,), no nearer to the median than a season before, from both (.., 1 + L).
@@ -155,7 +159,7 @@ class Model:
         if self.is_recursive:
             paths, view = self.paths(panel, PATHS, horizon, [seed] * len(panel.series)), View(panel.series, self.lens)
             found = np.moveaxis(np.quantile(paths, [0.5, *levels], axis=1), 0, -1)
-            return view.from_levels(self._spread(view.to_levels(found), levels))
+            return self._counted(view.from_levels(self._spread(view.to_levels(found), levels)))
         if horizon > self.horizon:
             raise ValueError(
                 f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit: fit with "
@@ -173,8 +177,7 @@ class Model:
             tail = (1 - coverage) / 2
             return self.quantiles(panel, horizon, np.array([tail, 1 - tail]), seed)
         view = View(panel.series, self.lens)
-        values = self.checked(conformal.interval(view, self.points(panel, horizon), errors, coverage))
-        return np.maximum(np.rint(values), 0) if self.of_counts else values
+        return self._counted(self.checked(conformal.interval(view, self.points(panel, horizon), errors, coverage)))
 
     def paths(self, panel, n_paths, horizon, seeds):
         """Drawn paths (n, n_paths, horizon, C), those of a few series at once, each by its own seed."""
@@ -221,6 +224,4 @@ class Model:
                 outputs, state = self.network.read(Batch(packing, every, x, every), state)
         drawn = view.levels[rows[:, np.newaxis] - np.arange(horizon)[::-1]]
         drawn = view.from_levels(drawn[..., np.newaxis], view.owner[rows])
-        if self.of_counts:
-            drawn = np.rint(drawn)
-        return drawn.reshape(len(panel.series), n_paths, horizon, -1)
+        return self._counted(drawn).reshape(len(panel.series), n_paths, horizon, -1)

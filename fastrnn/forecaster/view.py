@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.moments import unit_of
+
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
 FLATTEST = 1e-6
@@ -110,7 +112,8 @@ class View:
         if lens.scaling is None:
             return np.ones(centre.shape), centre
         if lens.scaling == "standard":
-            return np.sqrt(self._sums(differences**2) / n), centre
+            unit = unit_of(np.maximum.reduceat(np.abs(differences), self.offsets[:-1]))
+            return unit * np.sqrt(self._sums((differences / unit[self.owner]) ** 2) / n), centre
         if lens.scaling == "robust":
             spread = self._of_each(np.median, np.abs(differences), lags)
             return np.where(spread > 0, spread, self._sums(np.abs(differences)) / n), centre

@@ -20,6 +20,10 @@ KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, Seq
 """Of these the weights' shapes say all that data would."""
 
 
+LEAST_WEIGHT = 1e-3
+"""Of what reads standardised X, one that shall keep its digits."""
+
+
 def weights_of(estimator):
     """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
@@ -37,7 +41,7 @@ def weights_of(estimator):
 def network_of(estimator, dtype=None):
     """A fitted estimator's network for X as it comes: what is standardised before it, its first weights do instead.
 
-    They must be finite in `dtype`, by default the network's own.
+    They must be finite in `dtype`, by default the network's own, and not so small that digits go.
     """
     network = estimator.network_
     mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))
@@ -48,10 +52,12 @@ def network_of(estimator, dtype=None):
     for part, weight, bias in _readers(network):
         columns = part.parameters[weight][:, -len(scale) :]
         folded = columns / scale
-        if np.abs(folded).max() > limits.max:
+        largest, smallest = np.abs(folded).max() > limits.max, scale.max() * limits.tiny > LEAST_WEIGHT
+        if largest or smallest:
             raise ValueError(
-                f"X has features of a scale of {scale.min():.3g}, which the weights of another library's layers would "
-                f"have to make up for: {limits.dtype} holds none so large; fit on X in another unit"
+                f"X has features of a scale of {scale.min() if largest else scale.max():.3g}, which the weights of "
+                f"another library's layers would have to make up for: {limits.dtype} holds none so "
+                f"{'large' if largest else 'small'}; fit on X in another unit"
             )
         columns[...] = folded
         if bias in part.parameters.shapes:  # else nothing was centred
@@ -219,4 +225,4 @@ class Filling:
             if hasattr(estimator, "_X_mean"):  # where streams see it
                 estimator._X_mean[...], estimator._X_scale[...] = 0, 1
             if getattr(estimator, "_calibration", None) is not None:
-                estimator._calibrate(estimator._calibration.shape[1])
+                estimator._calibrate(estimator.calibration)

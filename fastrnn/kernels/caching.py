@@ -43,6 +43,7 @@ def njit(**options):
 
 def _cache_of(function):
     try:
+        _sources()  # as they are now: what runs is kept as of these, whatever is written there after the import
         return Cache(function)
     except Exception:  # a RuntimeError, or whatever the file system says
         _warn(f"Numba finds no writable folder for its cache, so that every process compiles anew; {ELSEWHERE}")

@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.special import expit
-from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -11,6 +10,7 @@ from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.base.labels import rows_of
 from fastrnn.lists import check_listed
 from fastrnn.losses import binary_cross_entropy, squared
+from fastrnn.moments import r_squared
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import Given, Sequences, as_objects
 from fastrnn.tables import as_numbers, labels, numbers, refuse_long
@@ -124,7 +124,7 @@ class VectorToSequence(DecodingEstimator):
         rows = [p[np.minimum(np.arange(n), len(p) - 1)].reshape(n, -1)
                 for p, n in zip(answers, expected.lengths, strict=True)]  # fmt: skip
         weights = np.repeat(self._check_weights(sample_weight, len(expected)), expected.lengths)
-        return r2_score(expected.values, np.concatenate(rows), sample_weight=weights)
+        return r_squared(expected.values, np.concatenate(rows), weights)
 
     def _check_sequences(self, X, *, reset):
         check_listed(X, "X", "an array (n, F)")
