@@ -83,6 +83,8 @@ def test_a_forecaster_finds_its_errors_anew():
     from_torch(other, to_torch(model))
     assert other._calibration.shape == (3, 27)
     assert_same_bits(other.predict_interval(), model.predict_interval())
+    from_torch(other.set_params(calibration=0), to_torch(model))
+    assert other._calibration is None
 
 
 @pytest.mark.parametrize("normalize_y", [True, False])

@@ -225,4 +225,6 @@ class Filling:
             if hasattr(estimator, "_X_mean"):  # where streams see it
                 estimator._X_mean[...], estimator._X_scale[...] = 0, 1
             if getattr(estimator, "_calibration", None) is not None:
-                estimator._calibrate(estimator.calibration)
+                estimator._calibration = None
+                if estimator.calibration:  # it may have been set to 0 since the fit
+                    estimator._calibrate(estimator.calibration)
