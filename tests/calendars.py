@@ -215,6 +215,8 @@ def _answers(model, given, folder):
 
 def _as_inferred(model, given):
     """What holidays there are, timestamps do not show; but the offset that is inferred goes through all of them."""
+    if _compared(dates(model.predict()), given, 0) == "right":
+        return "as inferred"
     form = model._stored().form
     offset, is_local = rebuilt(form.offset), form.clock.is_local
     for known, found in zip(dates(given.y), dates(model.predict()), strict=True):
