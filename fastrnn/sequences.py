@@ -242,6 +242,8 @@ def _items(X, name):
 
 def as_steps(x, what, tokens):
     """One sequence as an array (T, I) of real numbers."""
+    if type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind in "fiub" and not tokens:
+        return x  # as most are, and many of them may be short
     if isinstance(x, dict):
         raise ValueError(f"{what} is a dict; expected an array: pass its values, or a pandas.DataFrame of all")
     if hasattr(x, "todense"):
