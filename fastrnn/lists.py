@@ -11,6 +11,8 @@ from fastrnn.wording import shown
 
 def check_listed(X, name, expected):
     """X must have items in an order; else the error says how to make a list of it."""
+    if type(X) in (list, tuple):
+        return
     if hasattr(X, "todense"):  # some are dicts; what is said of all stands elsewhere
         return
     if tables.library(X) not in (None, "pandas"):
