@@ -3,8 +3,7 @@
 # GlobalAveragePooling1D does.  What happens: GlobalMaxPooling1D reads all steps, with a mask or without.  Behind an LSTM
 # it is right by luck, for at masked steps the last state is repeated; behind Bidirectional(LSTM), which writes zeros at
 # masked steps, every unit that is negative at all steps of a sequence comes out as 0.
-# The same sequence has other features, and another prediction, when it is padded; no message.  In fastrnn:
-# readout="max" never reads padding; the notes of to_keras have a layer that reads the mask.
+# The same sequence has other features, and another prediction, when it is padded; no message.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -3,8 +3,7 @@
 # reference to follow the operators' text.  What happens: LSTM, GRU and RNN take `sequence_lens` as an input and answer
 # as if every sequence had all steps; `clip` of all three and an LSTM's `input_forget` change nothing either.  No message.
 # A test that compares an exporter with the evaluator on ragged batches fails for a right model, and one that compares
-# on equal lengths shows nothing about lengths.  In fastrnn models are compared with ONNX Runtime; the notes of to_onnx
-# name it.
+# on equal lengths shows nothing about lengths.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -5,8 +5,7 @@
 #   sequence had all steps) where time or batch is open, which is how exporters write models;
 # - an LSTM's peephole weights P, and `input_forget`, are silently not followed in either case.
 # `clip` and `activations` are followed, and a fixed shape given by `reshape` before compiling brings lengths back.
-# Whoever serves ragged batches gets other numbers than ONNX Runtime, and no message.  In fastrnn: to_onnx(...,
-# lengths=False), and the table in its notes.
+# Whoever serves ragged batches gets other numbers than ONNX Runtime, and no message.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

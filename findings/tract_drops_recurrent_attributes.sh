@@ -3,8 +3,7 @@
 # model to be refused.  What happens: `activations` other than the default are silently not followed (an RNN with Relu
 # answers as one with Tanh, to the last digits), nor are `clip` and a lone `direction="reverse"` (it answers as the
 # forward direction); bidirectional operators are right.  `sequence_lens` is refused with a message.
-# Whoever exports a network with relu to run it in tract gets a network with tanh.  In fastrnn: the table in the notes
-# of to_onnx names it.
+# Whoever exports a network with relu to run it in tract gets a network with tanh.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
