@@ -26,6 +26,7 @@ class Rows:
         kinds = ("S_OTHER", "T_OTHER", "B_AND_S_OTHER") if other else ("S", "T", "B_AND_S")
         self.S, self.T, self.B_AND_S = (getattr(programs, kind) for kind in kinds)
         self.numbers, self.twins, self.first_rows, self.last_rows = (self._integers(p, programs.B) for _ in range(4))
+        self.streams = self.numbers  # whose states a sequence goes on from
         self.counts, self.starts = (self._integers(p, self.T) for _ in range(2))
         self.places, self.steps, self.rows, self.previous, self.mirror = (self._integers(p, self.S) for _ in range(5))
         name = "other_" if other else ""

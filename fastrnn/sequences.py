@@ -57,6 +57,16 @@ class Sequences:
         """The sequence that a row of `values` belongs to."""
         return int(np.searchsorted(self.offsets, row, side="right")) - 1
 
+    def rows_of(self, numbers):
+        """The rows of `values` of the sequences of these numbers, one sequence after the other."""
+        lengths = self.lengths[numbers]
+        ends = np.cumsum(lengths)
+        return np.repeat(self.offsets[numbers] - (ends - lengths), lengths) + np.arange(lengths.sum())
+
+    def some(self, numbers):
+        """The sequences of these numbers."""
+        return Sequences(self.values[self.rows_of(numbers)], np.append(0, np.cumsum(self.lengths[numbers])))
+
     def split(self, rows):
         """A 1-D object array of the sequences' rows of an array (S, ...) ordered as `values`."""
         return as_objects([rows[a:b] for a, b in pairwise(self.offsets)])

@@ -14,6 +14,7 @@ A `job` is an array of words, of which the constants in capitals say what is whe
 """
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import prange, types
 from numba.core import cgutils
@@ -294,25 +295,6 @@ def _call_of_three(typing, kernel, data, task, step):
     return types.void(types.intp, types.intp, types.intp, types.intp), lower
 
 
-@njit(**OPTIONS)
-def work_together(address, shared_call, n_threads):
-    """As `work`, but shard after shard, and the threads share those of its calls that can be shared."""
-    job = words(address)
-    data = _room_for_words(job)
-    for place in range(job[N_PLACES]):
-        _clear(job, place)
-        for shard in range(place, job[N_SHARDS], job[N_PLACES]):
-            frame, code = _begin(job, 0, place, shard), words(job[CODE])
-            for _ in range(job[N_CALLS]):
-                n_tasks, n_steps = _counts(code, frame)
-                if n_tasks:
-                    data[0], data[1], data[2] = _address_of(code), _address_of(frame), job[FAILED]
-                    loop(shared_call, _address_of(data), n_threads, n_steps, n_tasks)
-                elif run_calls(code, 1, frame):
-                    words(job[FAILED])[0] = 1
-                code = _after(code, 4 + 2 * code[3])
-
-
 @intrinsic
 def _get_threads(typing):
     """`numba.get_num_threads`, which brings a pointer along that no cache keeps."""
@@ -343,6 +325,32 @@ def run_once(code, n_calls, frame):
     return run_calls(words(code), n_calls, words(frame))
 
 
+@njit(**OPTIONS)
+def _run_together(code, n_calls, frame, failed, shared_call, n_threads):
+    """`run_calls`, of which threads share those that can be shared; whether one failed goes to an address."""
+    code, frame = words(code), words(frame)
+    data = _room_for_words(frame)
+    for _ in range(n_calls):
+        n_tasks, n_steps = _counts(code, frame)
+        if n_tasks:
+            data[0], data[1], data[2] = _address_of(code), _address_of(frame), failed
+            loop(shared_call, _address_of(data), n_threads, n_steps, n_tasks)
+        elif run_calls(code, 1, frame):
+            words(failed)[0] = 1
+        code = _after(code, 4 + 2 * code[3])
+
+
+@njit(**OPTIONS)
+def work_together(address, shared_call, n_threads):
+    """As `work`, but shard after shard, and the threads share those of its calls that can be shared."""
+    job = words(address)
+    for place in range(job[N_PLACES]):
+        _clear(job, place)
+        for shard in range(place, job[N_SHARDS], job[N_PLACES]):
+            frame = _address_of(_begin(job, 0, place, shard))
+            _run_together(job[CODE], job[N_CALLS], frame, job[FAILED], shared_call, n_threads)
+
+
 def start(job, n_threads, are_shared):
     """Let so many threads do a job, an address: each some of its places, or all each of its shards."""
     numba.get_num_threads()  # the linker knows the threads' functions from then on
@@ -350,6 +358,14 @@ def start(job, n_threads, are_shared):
         work_together(job, address(share, THREE), n_threads)
     else:
         loop(address(work, THREE), job, n_threads, 1, n_threads)
+
+
+def run_once_at_once(code, n_calls, frame, n_threads):
+    """`run_once`, the threads sharing what can be shared."""
+    numba.get_num_threads()
+    failed = np.zeros(1, np.int64)
+    _run_together(code, n_calls, frame, failed.ctypes.data, address(share, THREE), n_threads)
+    return bool(failed[0])
 
 
 THREE = (types.intp,) * 3

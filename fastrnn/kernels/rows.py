@@ -49,6 +49,13 @@ def take(out, source, picked):
 
 
 @njit(**OPTIONS)
+def remainders(out, numbers, n):
+    """out = numbers modulo n."""
+    for k in range(out.size):
+        out[k] = numbers[k] % n
+
+
+@njit(**OPTIONS)
 def take_scaled(out, source, picked, factor):
     """out[k] = factor[0] source[picked[k]] for each k."""
     for k in range(out.size):

@@ -65,17 +65,17 @@ class Level:
             if initial is None:
                 zero_states(p, room[name])
             else:
-                p.call(set_states, room[name], initial[k], self.index, rows.numbers, H)
+                p.call(set_states, room[name], initial[k], self.index, rows.streams, H)
         self.cell.forward(p, room, both, self._panels(p), rows, keep)
         return self._joined(p, room["h"], rows), {**room, "x": both}
 
     def final(self, p, room, out, rows, keep):
         """Put the states after each sequence's last step into `out`, a tuple of (levels D, n, H) by number."""
         h, c = room["h"], room.get("c")
-        p.call(get_states, out[0], self.index, h, rows.last_rows, B, rows.numbers, self.hidden_size)
+        p.call(get_states, out[0], self.index, h, rows.last_rows, B, rows.streams, self.hidden_size)
         if self.cell.n_states == 2:
             picked = rows.last_rows if keep else None
-            p.call(get_states, out[1], self.index, c, picked, B, rows.numbers, self.hidden_size)
+            p.call(get_states, out[1], self.index, c, picked, B, rows.streams, self.hidden_size)
 
     def _joined(self, p, h, rows):
         """The states after each row, both directions side by side in forward time."""
@@ -103,7 +103,7 @@ class Level:
             if d_final is None:
                 zero_states(p, d_state, stage="backward")
             else:
-                p.call(set_states, d_state, d_final[k], self.index, rows.numbers, H, stage="backward")
+                p.call(set_states, d_state, d_final[k], self.index, rows.streams, H, stage="backward")
         self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
         stored = self.parameters.stored_gradients
         gradients = [[stored.get(name) for name in names] for names in self.names]
@@ -258,5 +258,5 @@ class Stack:
             if k > 0 and dropout is not None:
                 dropout.call(p, d_rows, d_rows, k, rows, "backward")
             for out, d_state in zip(d_initial or (), d_states, strict=False):
-                p.call(get_states, out, k, d_state, None, 0, rows.numbers, self.hidden_size, stage="backward")
+                p.call(get_states, out, k, d_state, None, 0, rows.streams, self.hidden_size, stage="backward")
         return d_rows

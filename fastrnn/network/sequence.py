@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from fastrnn.kernels.rows import spread_columns
+from fastrnn.kernels.rows import remainders, spread_columns
 from fastrnn.kernels.steps import SECOND_LEVEL
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import READOUTS, Concat, Last
@@ -12,7 +12,7 @@ from fastrnn.layers.stack import Dropout
 from fastrnn.network.parts import Network, portions, stored
 from fastrnn.network.training import Training, add_loss
 from fastrnn.packing import Rows, Shards
-from fastrnn.programs import Pass, Program
+from fastrnn.programs import B, Pass, Program
 
 
 class SequenceNetwork(Network):
@@ -59,8 +59,11 @@ class SequenceNetwork(Network):
         """Multiply-adds of a forward pass, a step of one sequence."""
         return self.encoder.recurrent.work + self.head.input_size * self.head.output_size
 
-    def shards(self, sequences, batches):
-        """The sequences of these numbers, batch by batch, as `Shards`."""
+    def shards(self, problem, batches):
+        """A problem's sequences of these numbers, batch by batch, as `Shards`."""
+        return self._shards(problem.sequences, batches)
+
+    def _shards(self, sequences, batches):
         return Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, self.is_shared)
 
     @property
@@ -70,6 +73,16 @@ class SequenceNetwork(Network):
 
     # ------------------------------------------------------------------------------------------------- programs
 
+    def _states(self, p, name):
+        """States (num_layers * D, n, H) that a pass is given."""
+        return tuple(p.given(f"{name} {k}", p.dtype, 3) for k in range(self.encoder.recurrent.n_states))
+
+    def zero_states(self, n):
+        """Those of n sequences before their first step."""
+        stack = self.encoder.recurrent
+        shape = stack.num_layers * stack.n_directions, n, stack.hidden_size
+        return tuple(np.zeros(shape, self.theta.dtype) for _ in range(stack.n_states))
+
     def _features(self, p, rows, dropout=None, keep=False, initial=None, final=None):
         """Add the calls to what the head reads, (B, F) by place or (S, F), and what the way back needs."""
         x, kept = self.encoder.forward(p, rows, dropout, keep, initial, final)
@@ -78,11 +91,16 @@ class SequenceNetwork(Network):
             x, memory = self.readout.forward(p, x, rows, self.encoder.recurrent.n_directions)
         return x, (kept, memory)
 
-    def _training(self, loss, width, drops, bptt_steps):
-        """From stored steps to the loss, and back to all gradients."""
+    def _training(self, loss, width, dropout, is_frozen, bptt_steps, n_streams):
+        """From stored steps to the loss, and back to all gradients but a frozen table's."""
         p = Program(self.theta.dtype, self.is_shared)
-        rows, dropout = Rows(p), Dropout.of(p, self.encoder.dropout) if drops else None
-        x, (kept, memory) = self._features(p, rows, dropout, True)
+        rows, dropout = Rows(p), Dropout.of(p, dropout) if dropout else None
+        state = None
+        if n_streams is not None:
+            state = self._states(p, "state")
+            rows.streams = p.room(B, dtype=np.int64)
+            p.call(remainders, rows.streams, rows.numbers, n_streams)
+        x, (kept, memory) = self._features(p, rows, dropout, True, state, state)
         if dropout is not None:
             dropped = p.room(*x.shape)
             dropout.call(p, dropped, x, 0, rows, "forward")
@@ -103,9 +121,8 @@ class SequenceNetwork(Network):
         """From stored steps to features, outputs, or the outputs at last steps, given as "out" by number or step."""
         p = Program(self.theta.dtype, self.is_shared)
         rows = Rows(p)
-        n_states = self.encoder.recurrent.n_states
         initial, final = (
-            tuple(p.given(f"{which} {k}", p.dtype, 3) for k in range(n_states)) if wanted else None
+            self._states(p, which) if wanted else None
             for which, wanted in (("initial", reads_states), ("final", leaves_states))
         )
         x, _ = self._features(p, rows, None, False, initial, final)
@@ -120,26 +137,30 @@ class SequenceNetwork(Network):
 
     # ------------------------------------------------------------------------------------------------- passes
 
-    def training(self, problem, drops, bptt_steps):
+    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None):
         """A `Training` on a problem."""
         shape = problem.targets.shape[1:]
-        options = problem.loss, prod(shape) if shape else None, drops, bptt_steps or 0
-        p, _ = self.program(self._training, *options)
-        return Training(self, p, problem, self.shards, stored(problem.sequences))
+        rate, is_frozen = self.encoder.dropout if drops else 0.0, getattr(self.embedding, "is_frozen", False)
+        options = problem.loss, prod(shape) if shape else None, rate, is_frozen, bptt_steps or 0, problem.n_streams
+        return Training(self, self.program(self._training, *options)[0], problem, seed, chosen)
+
+    @staticmethod
+    def given(problem):
+        """What training reads besides targets and weights."""
+        return stored(problem.sequences)
 
     def _run(self, what, sequences, state=None, leaves_states=False):
         """What a program of `_inference` leaves: rows, and the states after each sequence or None."""
         p, is_prepared = self.program(self._inference, what, state is not None, leaves_states)
-        n, stack = len(sequences), self.encoder.recurrent
+        n = len(sequences)
         width = self.n_features if what == "features" else self.head.output_size
         n_rows = len(sequences.values) if self.readout is None and what != "last" else n
         out, states = np.empty((n_rows, width), self.theta.dtype), None
         given = {} if state is None else {f"initial {k}": np.ascontiguousarray(s) for k, s in enumerate(state)}
         if leaves_states:
-            shape = stack.num_layers * stack.n_directions, n, stack.hidden_size
-            states = tuple(np.empty(shape, out.dtype) for _ in range(stack.n_states))
+            states = self.zero_states(n)
             given |= {f"final {k}": s for k, s in enumerate(states)}
-        shards = self.shards(sequences, portions(n))
+        shards = self._shards(sequences, portions(n))
         one = Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given)
         one.run(is_prepared=is_prepared)
         return out, states

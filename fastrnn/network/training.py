@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.kernels.rows import add_places, copy_rows, take, take_scaled
+from fastrnn.network.parts import KEYS_OF_AN_EPOCH
 from fastrnn.programs import Pass
 
 BACK = 3
@@ -35,29 +36,36 @@ class Training:
     Parameters
     ----------
     network : Network
+        Has `shards(problem, batches)` and `given(problem)`, what its program reads besides targets and weights.
     program : Program
     problem : fastrnn.base.Problem
-    shards : callable
-        Of sequences and a list of batches, numbers of sequences.
-    given : dict
-        What the program reads besides targets and weights.
+    seed : int
+        Of what is dropped, with the epoch.
+    chosen : ndarray, optional
+        Numbers of the sequences to train on; all if None.
     """
 
-    def __init__(self, network, program, problem, shards, given):
-        self._network, self._program, self._problem, self._shards_of = network, program, problem, shards
+    def __init__(self, network, program, problem, seed, chosen=None):
+        self._network, self._program, self._problem, self._seed, self._chosen = network, program, problem, seed, chosen
         self._factor, self._loss = np.empty(1), np.empty(1)
-        targets = problem.targets if problem.targets.ndim == 1 else problem.targets.reshape(len(problem.targets), -1)
-        own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss, "targets": targets}
-        self._given = {**given, **own}
+        targets = problem.targets
+        own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss}
+        own["targets"] = targets if targets.ndim == 1 else targets.reshape(len(targets), -1)
+        self._given = {**network.given(problem), **own}
+        self._states = () if problem.n_streams is None else network.zero_states(problem.n_streams)
+        self._given |= {f"state {k}": state for k, state in enumerate(self._states)}
 
-    def lay_out(self, batches, key):
-        """Deal an epoch's batches, numbers of sequences, into shards; `key` says what is dropped."""
-        problem = self._problem
-        self._shards = self._shards_of(problem.sequences, batches)
-        given = {**self._given, **self._shards.given, "key": key}
-        self._pass = Pass(self._program, self._shards, BACK * self._network.work, ("forward", "backward"), **given)
+    def lay_out(self, batches, epoch):
+        """Deal an epoch's batches into shards: numbers of the chosen sequences."""
+        if self._chosen is not None:
+            batches = [self._chosen[numbers] for numbers in batches]
+        self._shards = shards = self._network.shards(self._problem, batches)
+        given = {**self._given, **shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
+        self._pass = Pass(self._program, shards, BACK * self._network.work, ("forward", "backward"), **given)
         # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
-        n = len(problem.sequences) / problem.weights.size
+        for state in self._states:
+            state.fill(0)
+        n = len(self._problem.sequences) / self._problem.weights.size
         self._factors = [n / len(numbers) for numbers in batches]
 
     def __call__(self, k):
