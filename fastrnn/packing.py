@@ -72,6 +72,12 @@ class Shards:
     def __len__(self):
         return len(self.table)
 
+    def stored_rows(self, first, last, sequences):
+        """Of some shards' packed rows, where they are stored."""
+        rows = np.empty(self.count_steps(first, last), np.int64)
+        packing.stored_rows(rows, self.table[first:last], self.order, sequences.lengths, sequences.offsets)
+        return rows
+
     def count_steps(self, first, last, of_other=False):
         """Steps of all sequences of the shards from `first` to `last`."""
         steps = self._steps[of_other]

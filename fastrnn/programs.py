@@ -254,7 +254,8 @@ class Pass:
         code, n = self.program.code(*stages)
         self._arrays.append(code)
         self._job[kernel.CODE], self._job[kernel.N_CALLS] = code.ctypes.data, n
-        self._once = {stage: self.program.code(stage) for stage in ("before", "after")}
+        codes = {stage: self.program.code(stage) for stage in ("before", "after")}
+        self._once = {stage: (code.ctypes.data, n, self._frame_address) for stage, (code, n) in codes.items() if n}
 
     def give(self, **given):
         """Arrays, or integers, to read from now on."""
@@ -286,21 +287,18 @@ class Pass:
         shards, job = self._shards, self._job
         last = len(shards) if last is None else last
         self._n_places, n_steps = min(last - first, PLACES), shards.count_steps(first, last)
-        self.give(n_steps=n_steps, n_other_steps=shards.count_steps(first, last, True))
+        if self.program.batch_rooms:
+            self.give(n_steps=n_steps, n_other_steps=shards.count_steps(first, last, True))
         job[kernel.SHARDS] = shards.address + first * 8 * kernel.SHARD_WORDS
         job[kernel.N_SHARDS], job[kernel.N_PLACES] = last - first, self._n_places
-        if not is_prepared:
-            self._make("before")
+        if not is_prepared and "before" in self._once:
+            kernel.run_once(*self._once["before"])
         threads.run(self._work * n_steps, self._at_once, self._one_after_the_other)
-        self._make("after")
+        if "after" in self._once:
+            kernel.run_once(*self._once["after"])
         if self._counters[1]:
             self._counters[1] = 0
             raise MemoryError("there is no memory for what a kernel needs to work in")
-
-    def _make(self, stage):
-        code, n = self._once[stage]
-        if n:
-            kernel.run_once(code.ctypes.data, n, self._frame_address)
 
     def _at_once(self, n_threads):
         self._use(n_threads)

@@ -153,8 +153,9 @@ class Learning(SequenceEstimator):
         def score():
             total = 0.0
             for numbers in np.array_split(held_out, -(-held_out.size // 64)):
-                batch = network.batch(problem.sequences, numbers)
-                total -= problem.loss(network.forward(batch), problem.targets[batch.rows], np.ones(batch.rows.size))[0]
+                outputs = network.predict(problem.sequences.some(numbers))
+                targets = problem.targets[problem.sequences.rows_of(numbers)]
+                total -= problem.loss(outputs, targets, np.ones(len(outputs)))[0]
             return float(total / problem.sequences.lengths[held_out].sum())
 
         return score

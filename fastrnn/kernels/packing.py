@@ -104,3 +104,16 @@ def pack(
         first_rows[q], last_rows[q] = q, starts[length - 1] + q
         for t in range(length):
             mirror[starts[t] + q] = starts[length - 1 - t] + q
+
+
+@njit(**OPTIONS)
+def stored_rows(rows, table, order, lengths, begins):
+    """Fill `rows` as `pack` does, for one shard of a table after the other; a step is one row after the one before."""
+    n = 0
+    for s in range(table.shape[0]):
+        numbers = order[table[s, FIRST - 1] :][: table[s, B - 1]]
+        for t in range(table[s, T - 1]):
+            for number in numbers:
+                if lengths[number] > t:
+                    rows[n] = begins[number] + t
+                    n += 1

@@ -13,6 +13,8 @@ threads.
 A `job` is an array of words, of which the constants in capitals say what is where.
 """
 
+from functools import cache
+
 import numba
 import numpy as np
 from llvmlite import ir
@@ -351,20 +353,29 @@ def work_together(address, shared_call, n_threads):
             _run_together(job[CODE], job[N_CALLS], frame, job[FAILED], shared_call, n_threads)
 
 
+@cache
+def _start_threads():
+    """Where `work` and `share` are; the linker knows the functions that both loops need from then on.
+
+    Once, as Numba takes locks that a signal may leave behind.
+    """
+    numba.get_num_threads()
+    return address(work, THREE), address(share, THREE)
+
+
 def start(job, n_threads, are_shared):
     """Let so many threads do a job, an address: each some of its places, or all each of its shards."""
-    numba.get_num_threads()  # the linker knows the threads' functions from then on
+    work_of_one, shared_call = _start_threads()
     if are_shared:
-        work_together(job, address(share, THREE), n_threads)
+        work_together(job, shared_call, n_threads)
     else:
-        loop(address(work, THREE), job, n_threads, 1, n_threads)
+        loop(work_of_one, job, n_threads, 1, n_threads)
 
 
 def run_once_at_once(code, n_calls, frame, n_threads):
     """`run_once`, the threads sharing what can be shared."""
-    numba.get_num_threads()
     failed = np.zeros(1, np.int64)
-    _run_together(code, n_calls, frame, failed.ctypes.data, address(share, THREE), n_threads)
+    _run_together(code, n_calls, frame, failed.ctypes.data, _start_threads()[1], n_threads)
     return bool(failed[0])
 
 

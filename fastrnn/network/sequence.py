@@ -10,7 +10,7 @@ from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import READOUTS, Concat, Last
 from fastrnn.layers.stack import Dropout
 from fastrnn.network.parts import Network, portions, stored
-from fastrnn.network.training import Training, add_loss
+from fastrnn.network.training import Training, add_loss, is_computed
 from fastrnn.packing import Rows, Shards
 from fastrnn.programs import B, Pass, Program
 
@@ -91,7 +91,7 @@ class SequenceNetwork(Network):
             x, memory = self.readout.forward(p, x, rows, self.encoder.recurrent.n_directions)
         return x, (kept, memory)
 
-    def _training(self, loss, width, dropout, is_frozen, bptt_steps, n_streams):
+    def _training(self, loss, width, dropout, is_frozen, bptt_steps, n_streams, targets_are_computed):
         """From stored steps to the loss, and back to all gradients but a frozen table's."""
         p = Program(self.theta.dtype, self.is_shared)
         rows, dropout = Rows(p), Dropout.of(p, dropout) if dropout else None
@@ -107,7 +107,7 @@ class SequenceNetwork(Network):
             x = dropped
         outputs = self.head.forward(p, x)
         picked = rows.rows if self.readout is None else rows.numbers
-        d_outputs = add_loss(p, self.chain or loss, outputs, self.head.output_size, width, picked, rows)
+        d_outputs = add_loss(p, self.chain or loss, outputs, self.head.output_size, width, picked, rows, targets_are_computed)
         d_x = self.head.backward(p, x, d_outputs)
         if dropout is not None:
             dropout.call(p, d_x, d_x, 0, rows, "backward")
@@ -141,7 +141,7 @@ class SequenceNetwork(Network):
         """A `Training` on a problem."""
         shape = problem.targets.shape[1:]
         rate, is_frozen = self.encoder.dropout if drops else 0.0, getattr(self.embedding, "is_frozen", False)
-        options = problem.loss, prod(shape) if shape else None, rate, is_frozen, bptt_steps or 0, problem.n_streams
+        options = problem.loss, prod(shape) if shape else None, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
         return Training(self, self.program(self._training, *options)[0], problem, seed, chosen)
 
     @staticmethod

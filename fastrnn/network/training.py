@@ -4,24 +4,27 @@ import numpy as np
 
 from fastrnn.kernels.rows import add_places, copy_rows, take, take_scaled
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH
-from fastrnn.programs import Pass
+from fastrnn.programs import BEFORE, Pass
 
 BACK = 3
 """Multiply-adds of a training pass to those of a forward pass."""
 
 
-def add_loss(p, loss, outputs, K, width, picked, rows):
+def add_loss(p, loss, outputs, K, width, picked, rows, is_computed=False):
     """Add the calls from outputs (n, >= K) to the loss and its gradient, which is returned.
 
     `loss` is one of `fastrnn.losses`, or a `LinearChain`.  "targets" (N, width), or of integers (N,) if the width is
     None, and "weights" (N,) are given, of which `picked` (n,) are those of the outputs, and a "factor" (1,) for the
-    weights; the value goes to "loss" (1,).
+    weights; the value goes to "loss" (1,).  Where it `is_computed`, the targets given are those of a batch's rows as
+    they are packed.
     """
     n, weights, total = outputs.shape[0], p.room(outputs.shape[0], dtype=np.float64), p.sums(1, dtype=np.float64)
     p.call(take_scaled, weights, p.given("weights", np.float64, 1), picked, p.given("factor", np.float64, 1))
     if width is None:
         targets = p.room(n, dtype=np.int64)
         p.call(take, targets, p.given("targets", np.int64, 1), picked)
+    elif is_computed:
+        targets = p.part(p.given("targets", p.dtype, 2), (n, width), BEFORE, width)
     else:
         targets = p.room(n, width)
         p.call(copy_rows, targets, 0, p.given("targets", p.dtype, 2), 0, picked, width)
@@ -48,10 +51,11 @@ class Training:
     def __init__(self, network, program, problem, seed, chosen=None):
         self._network, self._program, self._problem, self._seed, self._chosen = network, program, problem, seed, chosen
         self._factor, self._loss = np.empty(1), np.empty(1)
-        targets = problem.targets
         own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss}
-        own["targets"] = targets if targets.ndim == 1 else targets.reshape(len(targets), -1)
         self._given = {**network.given(problem), **own}
+        self._computes = is_computed(problem)
+        if not self._computes:
+            self._given["targets"] = _flat(problem.targets)
         self._states = () if problem.n_streams is None else network.zero_states(problem.n_streams)
         self._given |= {f"state {k}": state for k, state in enumerate(self._states)}
 
@@ -72,6 +76,19 @@ class Training:
         """The loss of batch k."""
         first, last = self._shards.firsts[k : k + 2]
         self._factor[0] = self._factors[k]
+        if self._computes:
+            rows = self._shards.stored_rows(first, last, self._problem.sequences)
+            self._pass.give(targets=_flat(self._problem.targets[rows]))
         self._network.gradient.fill(0)
         self._pass.run(first, last)
         return float(self._loss[0])
+
+
+def is_computed(problem):
+    """Whether a problem's targets are computed when a batch asks for them."""
+    return not isinstance(problem.targets, np.ndarray)
+
+
+def _flat(targets):
+    """A row for each target, unless they are single integers."""
+    return targets if targets.ndim == 1 else targets.reshape(len(targets), -1)
