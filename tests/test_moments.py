@@ -24,7 +24,7 @@ OF_NUMBERS = ["tagger", "tagger_of_several", "translator_of_numbers", "vector_to
 def of(rows, weights=None, size=7, **options):
     rows = np.asarray(rows, float)
     weights = np.ones(len(rows)) if weights is None else weights
-    return moments(lambda: ((rows[k : k + size], weights[k : k + size]) for k in range(0, len(rows), size)), **options)
+    return moments(((rows[k : k + size], weights[k : k + size]) for k in range(0, len(rows), size)), **options)
 
 
 def in_unit(X, scale=1.0, offset=0.0):
