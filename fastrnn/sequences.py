@@ -38,6 +38,7 @@ REAL = "fiub"
 """The kinds of dtypes that hold real numbers."""
 DTYPE, NDIM, SIZE = map(attrgetter, ("dtype", "ndim", "size"))
 SCALARS = (Number, np.generic, str, bytes, memoryview, type(None))
+"""What stands in a cell of a table."""
 
 
 class Sequences:
@@ -113,24 +114,28 @@ class Given(Sequences):
 
     def as_tokens(self, name):
         """`Sequences` of integers, (S,) or (S, I)."""
-        values = self.rows(0, len(self))
-        is_whole = values.dtype.kind != "f" or np.isfinite(values) & (values == np.floor(values))
-        if not np.all(is_whole):
-            raise ValueError(
-                f"{name}[{self._first(~is_whole)}] holds values that are no integers; tokens must be. For numbers set "
-                "the embedding's dimension to None"
-            )
-        if values.size and (values.min() < 0 or values.max() >= N_TOKENS):
-            k = self._first((values < 0) | (values >= N_TOKENS))
-            wrong = self._items[k].min() if self._items[k].min() < 0 else self._items[k].max()
-            raise ValueError(
-                f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}"
-            )
-        return Sequences(np.array(values[:, 0] if self.width == 1 else values, np.int64, order="C"), self.offsets)
+        values, is_token = self.rows(0, len(self)), True
+        if values.dtype.kind == "f":
+            values = values.astype(np.float64)  # float16 knows no number of that size
+            is_token = values == np.floor(values)
+        is_token = is_token & (values >= 0) & (values < N_TOKENS)
+        if not is_token.all():
+            self._refuse(self.number_of(int(np.argmin(is_token.all(axis=1)))), name)
+        values = values.astype(np.int64, order="C", copy=isinstance(self._items, np.ndarray))
+        return Sequences(values[:, 0] if self.width == 1 else values, self.offsets)
 
-    def _first(self, is_wrong):
-        """The first sequence with one in its rows of an array (S, I)."""
-        return self.number_of(int(np.argmax(is_wrong.any(axis=1))))
+    def _refuse(self, k, name):
+        """Sequence k, which holds what is no token."""
+        x = self._items[k]
+        if not (np.isfinite(x) & (x == np.floor(x))).all():
+            raise ValueError(
+                f"{name}[{k}] holds values that are no integers; tokens must be. For numbers set the embedding's "
+                "dimension to None"
+            )
+        wrong = x.min() if x.min() < 0 else x.max()
+        raise ValueError(
+            f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}"
+        )
 
     def weighted_blocks(self, weights):
         """Steps that count, some at a time, and their weights, of weights of sequences (n,) or steps (S,)."""
