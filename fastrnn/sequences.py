@@ -273,7 +273,7 @@ def _items(X, name):
             f"Reshape your data: [{name}] if it is one sequence"
         )
     is_array = type(X) in PLAIN and X.dtype.kind in REAL
-    return X if is_array or isinstance(X, (list, tuple)) else list(X)
+    return X if is_array or type(X) in (list, tuple) else list(X)
 
 
 def _plain_lengths(items, tokens, n_features):
