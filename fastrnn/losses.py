@@ -5,10 +5,8 @@ loss, with its gradient (n, K) in the outputs' dtype.  The caller scales the wei
 value is the mean.  Outputs are those of the dense head, before softmax or the logistic function.
 """
 
-from functools import partial
-
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from fastrnn.kernels import losses as kernels
 from fastrnn.kernels import softmax
@@ -36,9 +34,12 @@ class Loss:
         return d_outputs
 
 
-cross_entropy, binary_cross_entropy, squared = map(
-    Loss, (kernels.cross_entropy, kernels.binary_cross_entropy, kernels.squared)
-)
+cross_entropy, binary_cross_entropy = map(Loss, (kernels.cross_entropy, kernels.binary_cross_entropy))
+squared, absolute, huber = (Loss(kernels.regression, (kind, 0)) for kind in range(3))
+
+
+def pinball(quantile):
+    return Loss(kernels.regression, (kernels.PINBALL, quantile))
 
 
 def log_probabilities(outputs, targets):
@@ -92,47 +93,8 @@ def log_odds(loss, targets, weights, n_outputs):
     return np.zeros(n_outputs)
 
 
-def absolute(outputs, targets, weights):
-    """The mean over the K outputs of |output - target|."""
-    difference = outputs - targets
-    return _mean_of_outputs(np.abs(difference), np.sign(difference), weights)
-
-
-def huber(outputs, targets, weights):
-    """The mean over the K outputs of d**2 / 2 up to |d| = 1, |d| - 1/2 beyond (Huber 1964)."""
-    difference = outputs - targets
-    size = np.abs(difference)
-    losses = np.where(size <= 1, difference**2 / 2, size - 0.5)
-    return _mean_of_outputs(losses, np.clip(difference, -1, 1), weights)
-
-
-def pinball(outputs, targets, weights, quantile):
-    """The mean over the K outputs of max(q d, (q - 1) d) for d = target - output.
-
-    Its expectation is least where the output is the q-quantile.
-    """
-    difference = targets - outputs
-    losses = np.maximum(quantile * difference, (quantile - 1) * difference)
-    gradient = np.where(difference > 0, -quantile, np.where(difference < 0, 1 - quantile, 0))
-    return _mean_of_outputs(losses, gradient, weights)
-
-
 def regression_loss(name, quantile):
     """The loss of a `SequenceRegressor`."""
     if name == "quantile":
-        return partial(pinball, quantile=quantile)
+        return pinball(quantile)
     return {"squared_error": squared, "absolute_error": absolute, "huber": huber}[name]
-
-
-def _mean_of_outputs(losses, gradient, weights):
-    n_outputs = losses.shape[1]
-    value = _sum(losses.sum(axis=1) / n_outputs, weights)
-    return value, _weighted(gradient, weights / n_outputs, losses.dtype)
-
-
-def _weighted(gradient, weights, dtype):
-    return (gradient * weights.astype(dtype)[:, np.newaxis]).astype(dtype, copy=False)
-
-
-def _sum(losses, weights):
-    return float((losses.astype(np.float64) * weights).sum())

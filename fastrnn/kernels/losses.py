@@ -34,14 +34,33 @@ def binary_cross_entropy(d_outputs, losses, outputs, targets, weights, constants
             d_outputs[row, k] = (p - t) * weights[row]
 
 
+SQUARED, ABSOLUTE, HUBER, PINBALL = range(4)
+
+
 @njit(**OPTIONS)
-def squared(d_outputs, losses, outputs, targets, weights, constants, K):
+def _of_difference(kind, d, quantile):
+    """Loss and slope of an output that is d too large."""
+    if kind == SQUARED:
+        return d * d, 2 * d
+    if kind == ABSOLUTE:
+        return abs(d), np.sign(d)
+    if kind == HUBER:
+        size = abs(d)
+        return (d * d / 2, d) if size <= 1 else (size - 0.5, np.sign(d))
+    slope = -quantile if d < 0 else (1 - quantile if d > 0 else 0.0 * d)
+    return slope * d, slope
+
+
+@njit(**OPTIONS)
+def regression(d_outputs, losses, outputs, targets, weights, constants, K):
+    """The mean over the K outputs of a loss of output - target; constants are its kind, and the quantile."""
     for row in range(losses.size):
         losses[row] = 0.0
         for k in range(outputs.shape[1]):
             if k >= K:
                 d_outputs[row, k] = 0
                 continue
-            d = outputs[row, k] - targets[row, k]
-            losses[row] += d * d / K
-            d_outputs[row, k] = 2 * d * weights[row] / K
+            d = np.float64(outputs[row, k]) - np.float64(targets[row, k])
+            loss, slope = _of_difference(constants[0], d, constants[1])
+            losses[row] += loss / K
+            d_outputs[row, k] = slope * (weights[row] / K)
