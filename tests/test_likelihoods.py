@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import ndtri
 from sklearn.metrics import mean_pinball_loss
 
-from fastrnn.likelihoods import LIKELIHOODS, Absolute, NegativeBinomial, Quantiles, StudentT, likelihood
+from fastrnn.losses.likelihoods import LIKELIHOODS, Absolute, NegativeBinomial, Quantiles, StudentT, likelihood
 
 LEVELS = (0.1, 0.25, 0.5, 0.9)
 DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial"]
@@ -110,7 +110,7 @@ def test_slopes_for_any_spread(name, raw):
 def test_rows_computed_apart_are_those_computed_together(name, monkeypatch):
     model, outputs, targets, weights = draw(name, S=11)
     value, gradient = model.loss(outputs, targets, weights)
-    monkeypatch.setattr("fastrnn.likelihoods.AT_ONCE", 20)
+    monkeypatch.setattr("fastrnn.losses.likelihoods.AT_ONCE", 20)
     apart, of_apart = model.loss(outputs, targets, weights)
     ref.assert_within(1e-14, apart, value)
     ref.assert_within(1e-14, of_apart, gradient)

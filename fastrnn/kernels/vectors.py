@@ -228,6 +228,18 @@ lane_max = _reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered(
 
 
 @intrinsic
+def first_lanes(typing, x, n):
+    """`x` in the first `n` lanes, 0 in the others."""
+
+    def lower(context, builder, sig, args):
+        kind = args[0].type
+        zero = ir.Constant(kind, [0.0] * kind.count)
+        return builder.select(_first_lanes(builder, kind.count, args[1]), args[0], zero)
+
+    return x(x, types.intp), lower
+
+
+@intrinsic
 def power_of_two(typing, shifted):
     """2**k, where `shifted` is k + 1.5 * 2**m + bias, and m is the length of the mantissa.
 
@@ -334,6 +346,19 @@ def load(typing, array, index):
 def load_wide(typing, array, index, registers):
     """As `load`, a vector of so many registers (a literal)."""
     return _loading(Vector(array.dtype, registers.literal_value), array, registers)
+
+
+@intrinsic
+def load_as(typing, array, index, like):
+    """As `load`, from an array of the same dtype as `like` or of float64, in the dtype of `like`."""
+    vector = Vector(like.dtype)
+
+    def lower(context, builder, sig, args):
+        pointer, kind = _pointer(context, builder, array, args[0], args[1]), llvm_vector(vector)
+        loaded = llvm_load(builder, pointer, ir.VectorType(pointer.type.pointee, kind.count))
+        return loaded if loaded.type == kind else builder.fptrunc(loaded, kind)
+
+    return vector(array, types.intp, like), lower
 
 
 @intrinsic

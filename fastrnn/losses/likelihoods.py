@@ -19,7 +19,7 @@ from numpy.polynomial.polynomial import Polynomial, polyder, polyval
 from scipy.special import gammaln, ndtri, stdtrit
 from scipy.stats import nbinom
 
-from fastrnn.kernels.quantiles import pinball
+from fastrnn.losses.loss import absolute, quantile_loss, squared
 from fastrnn.wording import meant_as_share, shown
 
 LEAST_SCALE = 1e-3
@@ -48,13 +48,7 @@ class Quantiles:
         if not (given.ndim == 1 and inside.size and inside.all() and np.diff(self.levels).all()):
             expected = f"expected one or more different numbers between 0 and 1{meant_as_share(self.levels)}"
             raise ValueError(f"quantiles={shown(levels)}; {expected}")
-        self.n_parameters = len(self.levels)
-
-    def loss(self, outputs, targets, weights):
-        d_outputs, losses = np.empty(outputs.shape, outputs.dtype), np.empty(len(outputs))
-        targets = np.ascontiguousarray(targets, outputs.dtype)
-        pinball(d_outputs, losses, outputs, targets, weights, self.levels)
-        return float((losses * weights).sum()), d_outputs
+        self.n_parameters, self.loss = len(self.levels), quantile_loss(self.levels)
 
     def start(self, targets):
         return _spread(targets)[:, np.newaxis] * ndtri(self.levels)
@@ -120,11 +114,7 @@ class _Terms:
 class Squared(_Terms):
     """The mean, by (output - target)**2."""
 
-    name = "squared_error"
-
-    def _terms(self, parameters, targets):
-        difference = parameters[0] - targets
-        return difference**2, (2 * difference,)
+    name, loss = "squared_error", squared
 
     def quantiles(self, parameters, levels):
         raise ValueError(
@@ -142,11 +132,7 @@ class Squared(_Terms):
 class Absolute(Squared):
     """The median, by |output - target|."""
 
-    name = "absolute_error"
-
-    def _terms(self, parameters, targets):
-        difference = parameters[0] - targets
-        return np.abs(difference), (np.sign(difference),)
+    name, loss = "absolute_error", absolute
 
 
 class Gaussian(_Terms):
