@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import reference as ref
+from samples import assert_rows_stand_alone
 
 from fastrnn import losses
 
@@ -112,20 +113,7 @@ def test_far_outputs_do_not_overflow(name, dtype):
 @pytest.mark.parametrize(("K", "padding"), [(1, 0), (1, 7), (5, 11), (17, 0), (24, 41)])
 @every_loss
 def test_kernels_read_and_write_no_more_than_they_should(name, K, padding, dtype):
-    """Of padded rows the first columns alone; each row has the bits that it has by itself."""
-    outputs, targets, weights = draw(name, 5, K, dtype)
-    loss, width = LOSSES[name][0], outputs.shape[1]
-    expected, gradient = loss.of_rows(outputs, targets, weights)
-    guard, padded = np.full((7, width + padding), np.nan, dtype), np.full((5, width + padding), np.nan, dtype)
-    padded[:, :width] = outputs
-    of_rows = np.full(7, np.nan)
-    loss.kernel(guard[1:6], of_rows[1:6], padded, targets, weights, loss.constants, width)
-    assert (of_rows[1:6] == expected).all() and (guard[1:6, :width] == gradient).all()
-    assert not guard[1:6, width:].any()
-    assert np.isnan(guard[[0, 6]]).all() and np.isnan(of_rows[[0, 6]]).all()
-    for k in range(5):
-        alone, of_alone = loss.of_rows(outputs[k : k + 1], targets[k : k + 1], weights[k : k + 1])
-        assert alone[0] == expected[k] and (of_alone[0] == gradient[k]).all()
+    assert_rows_stand_alone(LOSSES[name][0], *draw(name, 5, K, dtype), padding)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -256,6 +256,23 @@ def power_of_two(typing, shifted):
     return shifted(shifted), lower
 
 
+@intrinsic
+def split_powers(typing, x):
+    """k and m of each positive lane m * 2**k, where m lies about 1, between the roots of 1/2 and 2."""
+    mantissa, root = (23, 0x3F3504F3) if x.dtype == types.float32 else (52, 0x3FE6A09E667F3BCD)
+
+    def lower(context, builder, sig, args):
+        kind = args[0].type
+        bits = ir.VectorType(ir.IntType(x.dtype.bitwidth), kind.count)
+        lowest, distance = (ir.Constant(bits, [value] * kind.count) for value in (root, mantissa))
+        whole = builder.bitcast(args[0], bits)
+        k = builder.ashr(builder.sub(whole, lowest), distance)
+        m = builder.bitcast(builder.sub(whole, builder.shl(k, distance)), kind)
+        return context.make_tuple(builder, sig.return_type, [builder.sitofp(k, kind), m])
+
+    return types.UniTuple(x, 2)(x), lower
+
+
 # ------------------------------------------------------------------------------------------------------- memory
 
 
