@@ -21,18 +21,7 @@ from fastrnn.kernels import vectors as vec
 from fastrnn.kernels.activations import exp, log, log1p
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.softmax import softmax
-from fastrnn.kernels.vectors import (
-    OPTIONS,
-    at,
-    clamp,
-    first_lanes,
-    lane_sum,
-    lanes,
-    load_some,
-    maximum,
-    step,
-    store_some,
-)
+from fastrnn.kernels.vectors import OPTIONS, at, first_lanes, lane_sum, lanes, load_some, step, store_some
 
 SQUARED, ABSOLUTE, HUBER = 0, 1, 2
 """Codes of the losses of a difference."""
@@ -178,9 +167,10 @@ def negative_binomial(d_outputs, losses, outputs, targets, weights, constants, K
         total, factor = vec.zeros(weights), weights[row] / D
         for j in range(0, D, lanes(weights)):
             n = D - j
-            ratio, count = _load_every(x, 2 * j, 2, n, weights), _load_every(t, 2 * j, 2, n, weights)
+            count, base = _load_every(t, 2 * j, 2, n, weights), _load_every(t, 2 * j + 1, 2, n, weights)
+            ratio = _load_every(x, 2 * j, 2, n, weights)
             dispersion, d_dispersion = _softplus(_load_every(x, 2 * j + 1, 2, n, weights), LEAST_DISPERSION)
-            mean = exp(clamp(ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)) * _load_every(t, 2 * j + 1, 2, n, weights)
+            mean = base * exp(vec.clamp(ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))
             r, spread = 1.0 / dispersion, dispersion * mean
             of_all, d_of_all, product = _log_gamma(count + r)
             of_r, d_of_r, product_of_r = _log_gamma(r)
@@ -221,12 +211,12 @@ def _of_labels(d, x, t, weight, K, W):
 def _softplus(x, least):
     """least + log(1 + exp(x)), and its slope, the logistic function; exp(-|x|) never overflows."""
     rest, is_high = exp(0.0 - _size(x)), step(x)
-    return maximum(x, 0.0) + log1p(rest) + least, (is_high + (1.0 - is_high) * rest) / (1.0 + rest)
+    return vec.maximum(x, 0.0) + log1p(rest) + least, (is_high + (1.0 - is_high) * rest) / (1.0 + rest)
 
 
 @njit(**OPTIONS)
 def _size(x):
-    return maximum(x, 0.0 - x)
+    return vec.maximum(x, 0.0 - x)
 
 
 @njit(**OPTIONS)
@@ -267,7 +257,7 @@ def _of_row(code, d, x, t, weight, K, W):
             slope = step(difference) - step(0.0 - difference)
             loss = slope * difference
         else:
-            slope = clamp(difference, -1.0, 1.0)
+            slope = vec.clamp(difference, -1.0, 1.0)
             loss = slope * (difference - slope * 0.5)
         total = total + loss
         store_some(d, k, slope * factor, W - k)

@@ -31,10 +31,12 @@ class Loss:
 
     @property
     def kernel(self):
+        """Its function; they all take the same arguments."""
         return getattr(kernels, self.name)
 
     @cached_property
     def constants(self):
+        """The numbers as the kernel takes them."""
         return np.array(self.numbers, np.float64)
 
     def __call__(self, outputs, targets, weights):
