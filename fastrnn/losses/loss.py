@@ -50,14 +50,19 @@ class Loss:
 
     def of_rows(self, outputs, targets, weights):
         """Likewise the losses (n,) without their weights, and the gradient."""
-        outputs, n = np.array(outputs, order="C"), len(outputs)
-        if targets.ndim == 1:
-            targets = np.array(targets, np.int64)
-        else:
-            targets = np.array(targets, outputs.dtype, order="C").reshape(n, prod(targets.shape[1:]))
-        losses, d_outputs, weights = np.empty(n), np.empty_like(outputs), np.array(weights, np.float64)
-        self.kernel(d_outputs, losses, outputs, targets, weights, self.constants, outputs.shape[1])
+        n, K = outputs.shape
+        losses, d_outputs = np.empty(n), np.empty((n, K), outputs.dtype)
+        if targets.ndim > 2:
+            targets = targets.reshape(n, prod(targets.shape[1:]))
+        targets = _plain(targets, np.int64 if targets.ndim == 1 else outputs.dtype)
+        outputs, weights = _plain(outputs, outputs.dtype), _plain(weights, np.float64)
+        self.kernel(d_outputs, losses, outputs, targets, weights, self.constants, K)
         return losses, d_outputs
+
+
+def _plain(array, dtype):
+    """As kernels take it; of an array that is read-only Numba would make a kernel of its own."""
+    return array if array.flags.carray and array.dtype == dtype else np.array(array, dtype, order="C")
 
 
 def quantile_loss(levels):
