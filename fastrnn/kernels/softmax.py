@@ -1,4 +1,4 @@
-"""Softmax of rows, and its cross-entropy."""
+"""Softmax and the logistic function of rows."""
 
 import numpy as np
 
