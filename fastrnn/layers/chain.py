@@ -4,7 +4,6 @@ import numpy as np
 
 from fastrnn.kernels import crf
 from fastrnn.params import Parameters, uniform
-from fastrnn.programs import B
 
 
 class LinearChain:
@@ -47,9 +46,9 @@ class LinearChain:
         They add to the parameters' gradients.
         """
         n, parts, float64 = outputs.shape[0], self._prepared(p), np.float64
-        places = p.room(n, dtype=np.int64), p.room(p.at_most(B, 2**62, 1), dtype=np.int64), weights
+        places = p.room(n, dtype=np.int64), p.room(p.at_most(rows.B, 2**62, 1), dtype=np.int64), weights
         p.call(crf.by_sequence, *places[:2], rows.starts, rows.lengths, rows.numbers)
-        found = p.room(n, K, dtype=float64), p.room(B, dtype=float64)
+        found = p.room(n, K, dtype=float64), p.room(rows.B, dtype=float64)
         counts = p.sums(K + 2, K, dtype=float64)
         scratch = [p.room(size, K, dtype=float64) for size in (rows.T, rows.T, K + 5)]
         p.call(crf.marginals, *found, counts, outputs, *parts, *places, *scratch)

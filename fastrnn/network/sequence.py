@@ -64,7 +64,10 @@ class SequenceNetwork(Network):
         return self._shards(problem.sequences, batches)
 
     def _shards(self, sequences, batches):
-        return Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, self.is_shared)
+        shards = Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, self.is_shared)
+        if sequences.are_words:
+            shards.deal_words(sequences)
+        return shards
 
     @property
     def is_shared(self):
