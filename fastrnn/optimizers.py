@@ -12,6 +12,8 @@ from fastrnn.programs import run_tasks
 RULES = {"adam": 0, "adamw": 0, "sgd": 1, "rmsprop": 2}
 BLOCK = 2**15
 """Parameters whose sums are formed together; one thread's piece of work."""
+COLUMNS = 256
+"""Of which each has a sum of its own: the squares of a row are vectors then."""
 WORK = 40
 """What a step costs for each parameter, as multiply-adds."""
 
@@ -84,7 +86,7 @@ def measure(sums, gradient, theta, decays, numbers, task):
     alpha, limit = theta.dtype.type(numbers[0]), theta.dtype.type(numbers[1])
     # Loops from 0 are made of vectors, those from elsewhere are not: an index might be one from the end.
     block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))
-    gradient, theta, decays, total = gradient[block], theta[block], decays[block], np.zeros(8)
+    gradient, theta, decays, total = gradient[block], theta[block], decays[block], np.zeros(COLUMNS)
     if alpha != 0:
         for k in range(theta.size):
             gradient[k] += alpha * theta[k] * decays[k]
@@ -93,11 +95,11 @@ def measure(sums, gradient, theta, decays, numbers, task):
         for k in range(theta.size):
             if abs(gradient[k]) > limit:  # NaN is not
                 gradient[k] = np.copysign(limit, gradient[k])
-    for k in range(theta.size // 8):
-        for j in range(8):
-            total[j] += float64(gradient[8 * k + j]) ** 2
-    for k in range(theta.size // 8 * 8, theta.size):
-        total[k % 8] += float64(gradient[k]) ** 2
+    for first in range(0, theta.size, COLUMNS):
+        row = gradient[first : first + COLUMNS]
+        for k in range(row.size):
+            x = float64(row[k])
+            total[k] += x * x
     sums[task, 1] = total.sum()
 
 
