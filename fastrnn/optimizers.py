@@ -152,4 +152,6 @@ def _sgd(theta, gradient, velocity, numbers):
     for k in range(theta.size):
         velocity[k] = m * velocity[k] - step * gradient[k]
         theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
-clip = None # TEMP
+
+
+clip = None  # TEMP

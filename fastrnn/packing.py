@@ -1,7 +1,6 @@
 """How batches of ragged sequences are dealt into shards, the units of work of a pass, and how a shard lies packed."""
 
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -101,8 +100,7 @@ class Shards:
 
     def most_steps(self, of_other=False):
         """Those of the longest batch."""
-        steps = self._steps[of_other]
-        return max(steps[last] - steps[first] for first, last in pairwise(self.firsts))
+        return int(np.diff(np.take(self._steps[of_other], self.firsts)).max())
 
 
 def count_shards(n_sequences, hidden_size, is_shared=False):

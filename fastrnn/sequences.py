@@ -72,7 +72,10 @@ class Sequences:
 
     @cached_property
     def spellings(self):
-        """Of words: how each is spelt (S,), a number; of each spelling the length, and where in all numbers it begins."""
+        """Of words: each one's spelling (S,), a number; and of each spelling the length, and where it begins.
+
+        The latter among all numbers of `values`.
+        """
         which, lengths, begins = np.empty((3, len(self.values)), np.int64)
         slots = np.full(2 ** (2 * len(self.values)).bit_length(), -1)
         n = words.spell(which, lengths, begins, slots, self.values)

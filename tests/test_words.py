@@ -6,11 +6,15 @@ import reference as ref
 from samples import assert_same_bits, assert_slope
 from sklearn.utils import check_random_state
 
+from fastrnn import threads
+from fastrnn.base import Problem
 from fastrnn.kernels.program import B_OTHER, S_OTHER
 from fastrnn.kernels.rows import copy_rows, spread_columns
+from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
-from fastrnn.network.parts import Network, make_cell, stored
+from fastrnn.network.parts import Encoder, Network, make_cell, stored
+from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.packing import Rows, Shards
 from fastrnn.programs import Pass, Program
 from fastrnn.sequences import Sequences
@@ -116,6 +120,64 @@ def test_gradient_by_projection(cell):
     for part in network.parts.values():
         assert np.abs(part.parameters.gradients).max() > 0
     assert_slope(loss, (network.theta, network.gradient))
+
+
+def tagging_network(**options):
+    """A network that labels words with characters, with a chain above."""
+    layer, _ = make("lstm", **options)
+    recurrent = {"hidden_size": 6, "num_layers": 1, "bias": True, "bidirectional": True}
+    encoder = Encoder(layer, None, make_cell("gru", "tanh"), recurrent, 0.0, layer.recurrent.dtype)
+    return SequenceNetwork(encoder, 3, None, None, check_random_state(0), LinearChain(3, layer.recurrent.dtype))
+
+
+def objective(network, rows):
+    """The loss of all words in one batch, and their labels."""
+    sequences, _ = deal(rows)
+    labels, weights = np.random.default_rng(3).integers(0, 3, len(rows)), np.full(len(rows), 0.7)
+    training = network.training(Problem(sequences, labels, weights, 3, None), False)
+    training.lay_out([np.arange(len(LENGTHS))], 0)
+    return training
+
+
+def test_gradient_of_a_network_with_a_chain_by_projection():
+    network, rows = tagging_network(), text()
+    training = objective(network, rows)
+
+    def loss():
+        network.changed()
+        return training(0)
+
+    loss()
+    gradient = network.gradient.copy()
+    assert all(np.abs(part.parameters.gradients).max() > 0 for part in network.parts.values())
+    assert_slope(loss, (network.theta, gradient))
+
+
+@pytest.mark.parametrize("are_shared", [False, True])
+def test_the_same_bits_with_any_threads(are_shared, monkeypatch):
+    monkeypatch.setattr(SequenceNetwork, "is_shared", are_shared)
+    monkeypatch.setattr(threads, "SMALL", 0)
+    answers = []
+    for n_jobs in (1, 2, 3):
+        network, rows = tagging_network(dtype="float32"), text()
+        with threads.limit(n_jobs):
+            value = objective(network, rows)(0)
+            answers.append((value, network.gradient.tobytes(), network.predict(deal(rows)[0]).tobytes()))
+    assert len(set(answers)) == 1
+
+
+def test_vectors_of_words_by_themselves():
+    network, rows = tagging_network(), text()
+    assert_same_bits(network.vectors(rows), read(network.embedding, rows))
+
+
+def test_what_is_frozen_later_is_trained_no_more():
+    network, rows = tagging_network(), text()
+    for is_frozen in (False, True, False):
+        network.embedding.freeze(is_frozen)
+        objective(network, rows)(0)
+        assert network.parts["embedding"].parameters.gradients.any() != is_frozen
+        assert network.parts["character_embedding"].parameters.gradients.any()
 
 
 def test_gradients_are_those_of_what_was_read():

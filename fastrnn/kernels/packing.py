@@ -2,14 +2,24 @@
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.program import (
-    B, B_OTHER, BEFORE, BEFORE_OTHER, FIRST, FIRST_OTHER, PAIRS, S, S_OTHER, T, T_OTHER,
+    B_OTHER,
+    BEFORE,
+    BEFORE_OTHER,
+    FIRST,
+    FIRST_OTHER,
+    PAIRS,
+    S_OTHER,
+    T_OTHER,
+    B,
+    S,
+    T,
 )  # fmt: skip
 from fastrnn.kernels.vectors import OPTIONS
 
 
 @njit(**OPTIONS)
 def sort(numbers, room, lengths):
-    """Sort numbers (n,) of sequences, longest first; equally long ones stay in order.  Merges runs, with `room` (n,)."""
+    """Sort numbers (n,) of sequences, longest first, equally long ones in order.  Merges runs, with `room` (n,)."""
     n, run = numbers.size, 1
     while run < n:
         for low in range(0, n, 2 * run):

@@ -4,7 +4,7 @@ from numba import uint64
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.packing import sort
-from fastrnn.kernels.program import B, B_OTHER, BEFORE, BEFORE_OTHER, FIRST, FIRST_OTHER, S_OTHER, T_OTHER, S
+from fastrnn.kernels.program import B_OTHER, BEFORE, BEFORE_OTHER, FIRST, FIRST_OTHER, S_OTHER, T_OTHER, B
 from fastrnn.kernels.vectors import OPTIONS
 
 

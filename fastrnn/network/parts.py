@@ -99,8 +99,9 @@ class Network:
 
     def changed(self):
         """Tell all parts that theta has changed."""
+        version = object()
         for part in self.parts.values():
-            part.parameters.changed()
+            part.parameters.version = version
 
 
 class Encoder:
