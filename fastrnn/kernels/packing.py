@@ -1,19 +1,7 @@
 """How ragged sequences are dealt into shards, and how a shard's steps lie packed by time, without padding."""
 
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.program import (
-    B_OTHER,
-    BEFORE,
-    BEFORE_OTHER,
-    FIRST,
-    FIRST_OTHER,
-    PAIRS,
-    S_OTHER,
-    T_OTHER,
-    B,
-    S,
-    T,
-)  # fmt: skip
+from fastrnn.kernels.program import B_OTHER, BEFORE, BEFORE_OTHER, FIRST, FIRST_OTHER, PAIRS, S_OTHER, T_OTHER, B, S, T
 from fastrnn.kernels.vectors import OPTIONS
 
 
