@@ -44,9 +44,10 @@ class Operand:
 
 
 NOTHING = Operand(types.none, kernel.NONE, 1)
-B, S, T, B_AND_S, PAIRS = map(Size, (kernel.B, kernel.S, kernel.T, kernel.B_AND_S, kernel.PAIRS))
-S_OTHER, T_OTHER, B_AND_S_OTHER = map(Size, (kernel.S_OTHER, kernel.T_OTHER, kernel.B_AND_S_OTHER))
-FIRST, BEFORE, BEFORE_OTHER = map(Size, (kernel.FIRST, kernel.BEFORE, kernel.BEFORE_OTHER))
+B, FIRST, S, T, BEFORE, B_AND_S = map(Size, (kernel.B, kernel.FIRST, kernel.S, kernel.T, kernel.BEFORE, kernel.B_AND_S))
+B_OTHER, FIRST_OTHER, S_OTHER = map(Size, (kernel.B_OTHER, kernel.FIRST_OTHER, kernel.S_OTHER))
+T_OTHER, BEFORE_OTHER, B_AND_S_OTHER = map(Size, (kernel.T_OTHER, kernel.BEFORE_OTHER, kernel.B_AND_S_OTHER))
+PAIRS = Size(kernel.PAIRS)
 STAGES = "before", "forward", "backward", "after"
 
 

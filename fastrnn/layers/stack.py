@@ -9,7 +9,7 @@ from fastrnn.kernels.rows import copy_rows, drop, get_states, scatter_add_rows, 
 from fastrnn.kernels.vectors import empty_aligned, padded
 from fastrnn.layers.cells import direction, product, zero_states
 from fastrnn.params import Parameters, orthogonal, uniform
-from fastrnn.programs import B, Operand
+from fastrnn.programs import Operand
 
 
 class Level:
@@ -63,7 +63,7 @@ class Level:
         room = self.cell.room(p, rows, D, H, keep)
         for k, name in enumerate(("h", "c")[: self.cell.n_states]):
             if initial is None:
-                zero_states(p, room[name])
+                zero_states(p, room[name], rows.B)
             else:
                 p.call(set_states, room[name], initial[k], self.index, rows.streams, H)
         self.cell.forward(p, room, both, self._panels(p), rows, keep)
@@ -72,15 +72,15 @@ class Level:
     def final(self, p, room, out, rows, keep):
         """Put the states after each sequence's last step into `out`, a tuple of (levels D, n, H) by number."""
         h, c = room["h"], room.get("c")
-        p.call(get_states, out[0], self.index, h, rows.last_rows, B, rows.streams, self.hidden_size)
+        p.call(get_states, out[0], self.index, h, rows.last_rows, rows.B, rows.streams, self.hidden_size)
         if self.cell.n_states == 2:
             picked = rows.last_rows if keep else None
-            p.call(get_states, out[1], self.index, c, picked, B, rows.streams, self.hidden_size)
+            p.call(get_states, out[1], self.index, c, picked, rows.B, rows.streams, self.hidden_size)
 
     def _joined(self, p, h, rows):
         """The states after each row, both directions side by side in forward time."""
         H = self.hidden_size
-        states = [p.part(direction(p, h, d), (rows.S, H), B, H) for d in range(self.n_directions)]
+        states = [p.part(direction(p, h, d), (rows.S, H), rows.B, H) for d in range(self.n_directions)]
         if self.n_directions == 1:
             return states[0]
         out = p.room(rows.S, 2 * H)
@@ -98,10 +98,10 @@ class Level:
             p.call(copy_rows, direction(p, both, 0), 0, d_out, 0, None, H, stage="backward")
             p.call(copy_rows, direction(p, both, 1), 0, d_out, H, rows.mirror, H, stage="backward")
         hh = self._transposed(p, H, 1, self.cell.pack_hh_transposed)
-        d_states = [p.room(D, B, padded(H, dtype)) for _ in range(self.cell.n_states)]
+        d_states = [p.room(D, rows.B, padded(H, dtype)) for _ in range(self.cell.n_states)]
         for k, d_state in enumerate(d_states):
             if d_final is None:
-                zero_states(p, d_state, stage="backward")
+                zero_states(p, d_state, rows.B, stage="backward")
             else:
                 p.call(set_states, d_state, d_final[k], self.index, rows.streams, H, stage="backward")
         self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
