@@ -89,7 +89,8 @@ def measure(sums, gradient, theta, decays, numbers, task):
             sums[task, 0] += theta[k] * theta[k] * decays[k]
     if limit < np.inf:
         for k in range(low, high):
-            gradient[k] = min(max(gradient[k], -limit), limit)
+            if abs(gradient[k]) > limit:  # NaN is not
+                gradient[k] = np.copysign(limit, gradient[k])
     for k in range(low, high - 7, 8):
         for j in range(8):
             total[j] += float64(gradient[k + j]) ** 2
@@ -146,3 +147,4 @@ def _sgd(theta, gradient, velocity, numbers, low, high):
     for k in range(low, high):
         velocity[k] = m * velocity[k] - step * gradient[k]
         theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
+clip = None # TEMP

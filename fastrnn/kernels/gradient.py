@@ -20,7 +20,7 @@ def block_size(rows, count):
 
 @njit(**OPTIONS)
 def gather_rows(blocks, b0, a, picked, first, n):
-    """Copy n rows of a, those `picked` from its element `first` on, or from row `first` on if None.
+    """Copy n rows of a, those `picked` from its element `first` on, or from row `first` on if it has none.
 
     They go to blocks of as many columns as a tile has rows.  A block's columns are contiguous, row after row: a tile
     then reads them one after the other.
@@ -29,7 +29,7 @@ def gather_rows(blocks, b0, a, picked, first, n):
     rows = tile_rows(M)
     size = block_size(rows, count)
     for k in range(n):
-        row = first + k if picked is None else picked[first + k]
+        row = picked[first + k] if picked.size else first + k
         source, target = row * M, b0 + k * rows
         for m in range(0, M, rows):
             # Whole vectors are quicker than `rows` elements; the next row, or the room, takes what is too much.
@@ -93,11 +93,12 @@ def _left_size(M, count):
 
 
 @njit(**OPTIONS)
-def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, scratch, parts, task):
+def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, nowhere, scratch, parts, task):
     """One of so many parts of the columns of d_gates (S, width).
 
     Adds to d_bias (width,), to d_ih (I, N) and to d_hh (H, N) as `ih_pieces` and `hh_pieces` say; x is (S, I),
-    and h (., H) is read at `previous` (S,), or nothing of it if None.  scratch (parts, `scratch_size`) is overwritten.
+    and h (., H) is read at `previous` (S,); there may be none of it, with H = 0.  nowhere (0,) stands for no choice of
+    rows; scratch (parts, `scratch_size`) is overwritten.
     """
     I, H, width = x.shape[1], h.shape[1], d_gates.shape[1]
     count = lanes(d_gates)
@@ -110,9 +111,9 @@ def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, 
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         copy_columns(scratch, right, d_bias, d_gates, s, n, low, high)
-        gather_rows(scratch, left, x, None, s, n)
+        gather_rows(scratch, left, x, nowhere, s, n)
         add_outer(d_ih, ih_pieces, scratch, left, tile_rows(I), right, n, low, high)
-        if previous is not None:
+        if H > 0:
             gather_rows(scratch, left, h, previous, s, n)
             add_outer(d_hh, hh_pieces, scratch, left, tile_rows(H), right, n, low, high)
 

@@ -35,14 +35,15 @@ def product(p, out, a, panels, n_k, stage):
         p.call(add_product, out, a, panels, n_k, 1, 0, stage=stage)
 
 
-def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=(), h=None, previous=NOTHING):
+def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=(), h=None, previous=None):
     """Call `fastrnn.kernels.gradient.gradient`, in the stage "backward"; without h there are inputs only."""
+    nowhere = p.room(0, dtype=np.int64)
     if h is None:
-        d_hh, h = p.sums(0, 0), p.room(0, 0)
+        d_hh, h, previous = p.sums(0, 0), p.room(0, 0), nowhere
     parts = PARTS if p.is_shared else 1
     size = scratch_size(x.shape[1], h.shape[1], d_gates.shape[1], n_lanes(p.dtype))
     pieces = column_runs(*ih_pieces), column_runs(*hh_pieces)
-    arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, p.room(parts, size), parts
+    arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, nowhere, p.room(parts, size), parts
     if p.is_shared:
         p.share(gradient, *arguments, tasks=parts, stage="backward")
     else:
