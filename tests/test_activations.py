@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numba import njit
+from reference import assert_within
 
-from fastrnn.kernels.activations import RELU, SIGMOID, TANH, activate, exp, slope
+from fastrnn.kernels.activations import RELU, SIGMOID, TANH, activate, exp, slope, tanh_groups, tanh_groups_backward
 from fastrnn.kernels.vectors import OPTIONS, lanes, load, n_lanes, padded, store
 
 DTYPES = ["float32", "float64"]
@@ -149,3 +150,19 @@ def test_exp_to_2_units_in_the_last_place(dtype, largest):
     y = np.empty_like(beyond)
     apply_exp(y, beyond)
     assert np.isnan(y[0]) and 0 <= y[1] < 1e-37 and y[2] > 1e38 and y[3] == 1
+
+
+@pytest.mark.parametrize("width", [1, 7, 16, 33])
+@every_dtype
+def test_tanh_of_groups_of_columns_and_back(width, dtype):
+    rng, tolerance = np.random.default_rng(0), 5e-7 if dtype == "float32" else 1e-15
+    x = rng.standard_normal((5, 2 * width + 3)).astype(dtype)
+    d_out = rng.standard_normal((2, 5, width + 1)).astype(dtype)
+    out, d_x = np.empty((2, 5, width), dtype), np.full(x.shape, np.nan, dtype)
+    tanh_groups(out, x)
+    expected = np.tanh(x[:, : 2 * width]).reshape(5, 2, width).transpose(1, 0, 2)
+    assert_within(tolerance, out, expected)
+    tanh_groups_backward(d_x, d_out, out)
+    slopes = (d_out[..., :width] * (1 - out * out)).transpose(1, 0, 2).reshape(5, -1)
+    assert_within(tolerance, d_x[:, : 2 * width], slopes)
+    assert not d_x[:, 2 * width :].any()

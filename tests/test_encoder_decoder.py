@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from reference import assert_within
 from samples import assert_same_bits, assert_slope, ragged, tokens
+from scipy.special import log_softmax
 from sklearn.utils import check_random_state
 
 from fastrnn import threads
@@ -200,6 +201,18 @@ def test_weights_of_attention_are_those_of_any_batch():
         np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-6)
         alone = network.attention_weights(*(some.some(np.array([k])) for some in (sources, inputs)))
         assert_same_bits(alone[0], weights)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_log_probabilities_of_a_step(dtype):
+    network, (sources, _) = make(dtype=dtype), make_problem(40)
+    network.head.parameters["weight"][...] *= 100
+    network.changed()
+    steps = [network.stepper(network.encode(sources), 2, in_logs) for in_logs in (False, True)]
+    given = np.arange(80) % N_TOKENS, np.arange(80)
+    outputs, logs = (step(*given) for step in steps)
+    assert logs.dtype == np.float64
+    assert_within(1e-14, logs, log_softmax(outputs.astype(np.float64), axis=1))
 
 
 # ----------------------------------------------------------------------------------- the parts

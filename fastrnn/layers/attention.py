@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.kernels.activations import tanh_groups, tanh_groups_backward
 from fastrnn.kernels.attention import attend, attend_backward
-from fastrnn.kernels.rows import copy_rows, scatter_add_rows, spread_columns, tanh_groups, tanh_groups_backward
+from fastrnn.kernels.rows import copy_rows, scatter_add_rows, spread_columns
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import PARTS, add_sums, zero_states
 from fastrnn.layers.feedforward import Dense

@@ -7,16 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from fastrnn.kernels.activations import tanh_groups, tanh_groups_backward
 from fastrnn.kernels.attention import spread_weights
-from fastrnn.kernels.rows import (
-    copy_rows,
-    get_states,
-    scatter_add_rows,
-    spread_columns,
-    take,
-    tanh_groups,
-    tanh_groups_backward,
-)
+from fastrnn.kernels.rows import copy_rows, get_states, scatter_add_rows, spread_columns, take
+from fastrnn.kernels.softmax import spread_log_softmax
 from fastrnn.kernels.steps import SECOND_LEVEL
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.attention import Attention, Memory
@@ -272,7 +266,7 @@ class EncoderDecoder(Network):
                 p.call(spread_columns, p.given(name, p.dtype, 2), unpacked.rows, array, 0, array.shape[1])
         return p
 
-    def _step(self):
+    def _step(self, in_logs):
         """One step of continuations, each of the source that "sources" has for it, to their outputs, by number."""
         p = self._program()
         rows, sources, memory = Rows(p), p.room(B, dtype=np.int64), None
@@ -286,7 +280,11 @@ class EncoderDecoder(Network):
         )
         context = p.given("context", p.dtype, 2)
         outputs, rows, _ = self._decode(p, rows, context, sources, states, memory, final=final)
-        p.call(spread_columns, p.given("out", p.dtype, 2), rows.rows, outputs, 0, self.head.output_size)
+        K, out = self.head.output_size, p.given("out", np.float64 if in_logs else p.dtype, 2)
+        if in_logs:
+            p.call(spread_log_softmax, out, rows.rows, p.room(K, dtype=np.float64), outputs)
+        else:
+            p.call(spread_columns, out, rows.rows, outputs, 0, K)
         return p
 
     # ------------------------------------------------------------------------------------------------- passes
@@ -358,16 +356,20 @@ class EncoderDecoder(Network):
 
     # ------------------------------------------------------------------------------------- one step at a time
 
-    def stepper(self, encoded, width=1):
-        """A function of (x, picks) that decodes a step: outputs (n * width, K).
+    def stepper(self, encoded, width=1, in_logs=False):
+        """A function of (x, picks) that decodes a step: outputs (n * width, K), or in float64 their log softmax.
 
         `width` continuations of each source, as `encode` returned them, are decoded side by side; x (n * width,) or
         (n * width, n_values) is what they read, and picks (n * width,) which of the last step's each goes on from.
         """
-        (p, is_prepared), n, L = self.program(self._step), len(encoded.context) * width, self.decoder.num_layers
+        (p, is_prepared), n, L = (
+            self.program(self._step, in_logs),
+            len(encoded.context) * width,
+            self.decoder.num_layers,
+        )
         dtype, ones = self.theta.dtype, np.ones(n, np.int64)
         last = np.repeat(encoded.states, width, axis=1)
-        states, out = np.empty_like(last), np.empty((n, self.head.output_size), dtype)
+        states, out = np.empty_like(last), np.empty((n, self.head.output_size), np.float64 if in_logs else dtype)
         is_of_tokens = self.target_embedding is not None
         values = np.empty(n, np.int64) if is_of_tokens else np.empty((n, self._input_width), dtype)
         sources = np.arange(n) // width

@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from scipy.special import log_softmax
 
 from fastrnn.base import Problem, SequenceEstimator, check_finite
 from fastrnn.base.labels import check_as_many, check_given, rows_of
@@ -140,11 +139,8 @@ class DecodingEstimator(SequenceEstimator):
         found, scores = [None] * n, np.full(n, -np.inf)
         encoded = self.network_.encode(sequences)
         for width in widths:
-            step = self.network_.stepper(encoded, width)
-            tokens, values = beam_search(
-                lambda x, picks, step=step: log_softmax(step(x, picks).astype(np.float64), axis=1),
-                n, width, self._end, self._end, self.max_length_,
-            )  # fmt: skip
+            step = self.network_.stepper(encoded, width, in_logs=True)
+            tokens, values = beam_search(step, n, width, self._end, self._end, self.max_length_)
             for k in np.flatnonzero(values > scores):
                 found[k], scores[k] = tokens[k], values[k]
         return found, scores
