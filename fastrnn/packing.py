@@ -44,6 +44,17 @@ class Rows:
         return p.room(size, dtype=np.int64)
 
 
+class Unpacked:
+    """The rows of `Rows` one sequence after the other: operands that hold what `fastrnn.kernels.packing.unpack` says."""
+
+    def __init__(self, p, rows):
+        self.S, self.numbers = rows.S, rows.numbers
+        self.packed, self.places, self.steps, self.rows = (p.room(rows.S, dtype=np.int64) for _ in range(4))
+        self.firsts, self.lengths = (p.room(programs.B, dtype=np.int64) for _ in range(2))
+        own = self.packed, self.places, self.steps, self.rows, self.firsts, self.lengths
+        p.call(packing.unpack, *own, rows.starts, rows.counts, rows.rows)
+
+
 class Shards:
     """The shards of some batches.
 

@@ -21,7 +21,18 @@ from numba import types
 from numba.extending import overload
 
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import HAS_FMA, OPTIONS, clamp, maximum, power_of_two, split_powers, step
+from fastrnn.kernels.vectors import (
+    HAS_FMA,
+    OPTIONS,
+    clamp,
+    lanes,
+    load_some,
+    maximum,
+    power_of_two,
+    split_powers,
+    step,
+    store_some,
+)
 
 TANH, RELU, SIGMOID = 0, 1, 2
 """Codes by which a kernel knows the plain RNN's nonlinearity."""
@@ -149,3 +160,29 @@ def slope(code, y):
     if code == RELU:
         return step(y)
     return y * (1.0 - y)
+
+
+@njit(**OPTIONS)
+def tanh_groups(out, x):
+    """out (G, n, H) = tanh of x (n, >= G H), whose columns are G groups."""
+    G, n, H = out.shape
+    for g in range(G):
+        for k in range(n):
+            target, source = (g * n + k) * H, k * x.shape[1] + g * H
+            for j in range(0, H, lanes(x)):
+                store_some(out, target + j, tanh(load_some(x, source + j, H - j)), H - j)
+
+
+@njit(**OPTIONS)
+def tanh_groups_backward(d_x, d_out, out):
+    """d_x (n, >= G H), with zeros behind, from d_out (G, n, >= H) and out (G, n, H)."""
+    G, n, H = out.shape
+    for k in range(n):
+        for j in range(G * H, d_x.shape[1]):
+            d_x[k, j] = 0
+        for g in range(G):
+            target, row = k * d_x.shape[1] + g * H, g * n + k
+            for j in range(0, H, lanes(d_x)):
+                y = load_some(out, row * H + j, H - j)
+                d_y = load_some(d_out, row * d_out.shape[2] + j, H - j)
+                store_some(d_x, target + j, d_y * (1.0 - y * y), H - j)

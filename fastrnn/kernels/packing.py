@@ -118,3 +118,20 @@ def stored_rows(rows, table, order, lengths, begins):
                 if lengths[number] > t:
                     rows[n] = begins[number] + t
                     n += 1
+
+
+@njit(**OPTIONS)
+def unpack(packed, places, steps, rows, firsts, lengths, starts, counts, stored):
+    """Lay out a shard's rows one sequence after the other, in the order of places.
+
+    Of each row `packed` (S,) says where it is packed, and places, steps and rows (S,) what `pack` does; firsts and
+    lengths (B,) are each sequence's first row and their number.  starts, counts and stored are `pack`'s.
+    """
+    row = 0
+    for q in range(firsts.size):
+        firsts[q], t = row, 0
+        while t < counts.size and counts[t] > q:
+            packed[row], places[row], steps[row] = starts[t] + q, q, t
+            rows[row] = stored[starts[t] + q]
+            row, t = row + 1, t + 1
+        lengths[q] = t

@@ -127,10 +127,11 @@ class Level:
 
 @dataclass(frozen=True)
 class Dropout:
-    """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements."""
+    """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements; `first` is level 0."""
 
     key: Operand
     threshold: int
+    first: int = 0
 
     @classmethod
     def of(cls, p, rate):
@@ -139,7 +140,8 @@ class Dropout:
 
     def call(self, p, out, x, level, rows, stage):
         """Drop elements of x (n, F), rows of all steps, or one of each sequence's first."""
-        p.call(drop, out, x, self.key, level, rows.numbers, rows.places, rows.steps, self.threshold, stage=stage)
+        where = rows.numbers, rows.places, rows.steps
+        p.call(drop, out, x, self.key, self.first + level, *where, self.threshold, stage=stage)
 
 
 class Stack:

@@ -108,7 +108,7 @@ class VectorToSequence(DecodingEstimator):
             return as_objects(self._decoded(X, beam_width)[0])
         if beam_width != 1:
             raise ValueError(f"beam_width={shown(beam_width)} is for tokens; this model makes numbers")
-        return self._numbers(self._checked(X).values)
+        return self._numbers(self._checked(X))
 
     def score(self, X, y, sample_weight=None):
         """Of tokens the fraction of sequences without any mistake; of numbers R^2 over all steps of y.
@@ -190,12 +190,12 @@ class VectorToSequence(DecodingEstimator):
     def _new_source(self):
         return None, self._sizes["inputs"]
 
-    def _numbers(self, X):
+    def _numbers(self, vectors):
         """Each step is what the next one reads, until one of them says that it is the last."""
-        n, K = len(X), self._y_mean.size
+        n, K = len(vectors), self._y_mean.size
         with self._computing():
-            step = self.network_.stepper(self.network_.encode(X))
-            x, every, steps = np.zeros((n, K), X.dtype), np.arange(n), []
+            step = self.network_.stepper(self.network_.encode(vectors))
+            x, every, steps = np.zeros((n, K), self.dtype), np.arange(n), []
             lengths = np.zeros(n, np.int64)
             for t in range(1, self.max_length_ + 1):
                 outputs = step(x, every)
