@@ -5,7 +5,6 @@ from math import prod
 import numpy as np
 
 from fastrnn.kernels.rows import remainders, spread_columns
-from fastrnn.kernels.steps import SECOND_LEVEL
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import READOUTS, Concat, Last
 from fastrnn.layers.stack import Dropout
@@ -69,7 +68,7 @@ class SequenceNetwork(Network):
     @property
     def is_shared(self):
         """Whether the weights leave no room in the second-level cache, so that threads share the units of a shard."""
-        return self.encoder.recurrent.weight_bytes > SECOND_LEVEL
+        return self.encoder.recurrent.is_shared
 
     # ------------------------------------------------------------------------------------------------- programs
 
@@ -107,7 +106,9 @@ class SequenceNetwork(Network):
             x = dropped
         outputs = self.head.forward(p, x)
         picked = rows.rows if self.readout is None else rows.numbers
-        d_outputs = add_loss(p, self.chain or loss, outputs, self.head.output_size, width, picked, rows, targets_are_computed)
+        d_outputs = add_loss(
+            p, self.chain or loss, outputs, self.head.output_size, width, picked, rows, targets_are_computed
+        )
         d_x = self.head.backward(p, x, d_outputs)
         if dropout is not None:
             dropout.call(p, d_x, d_x, 0, rows, "backward")
@@ -141,7 +142,15 @@ class SequenceNetwork(Network):
         """A `Training` on a problem."""
         shape = problem.targets.shape[1:]
         rate, is_frozen = self.encoder.dropout if drops else 0.0, getattr(self.embedding, "is_frozen", False)
-        options = problem.loss, prod(shape) if shape else None, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
+        options = (
+            problem.loss,
+            prod(shape) if shape else None,
+            rate,
+            is_frozen,
+            bptt_steps or 0,
+            problem.n_streams,
+            is_computed(problem),
+        )
         return Training(self, self.program(self._training, *options)[0], problem, seed, chosen)
 
     @staticmethod
