@@ -46,9 +46,7 @@ def log_probabilities(outputs, targets):
     """log softmax(outputs)[target], (n,), for targets (n,) of integers."""
     losses = np.empty(len(outputs))
     d = np.empty(outputs.shape, outputs.dtype)
-    kernels.cross_entropy(
-        d, losses, np.ascontiguousarray(outputs), targets, np.ones(len(outputs)), np.empty(0), outputs.shape[1]
-    )
+    kernels.cross_entropy(d, losses, np.ascontiguousarray(outputs), targets, np.ones(len(outputs)), np.empty(0), outputs.shape[1])
     return -losses
 
 

@@ -147,6 +147,4 @@ def _sgd(theta, gradient, velocity, numbers, low, high):
     for k in range(low, high):
         velocity[k] = m * velocity[k] - step * gradient[k]
         theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
-
-
-clip = None  # TEMP
+clip = None # TEMP

@@ -101,10 +101,5 @@ def count_shards(n_sequences, hidden_size, is_shared=False):
         return 1
     rows = 32 if hidden_size >= 128 else 16
     return 2 * -(-n_sequences // (2 * rows))
-
-
-class Packing:
-    pass  # TEMP
-
-
+class Packing: pass  # TEMP
 regular_packing = Packing

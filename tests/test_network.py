@@ -219,9 +219,7 @@ def assert_projection(network, training):
 def of_tokens(readout, **options):
     """A network of tokens, and what to train it on."""
     lengths, rng = lengths_for(readout), np.random.default_rng(2)
-    network = make(
-        options.pop("cell"), "two_levels_both_ways", readout, lengths[0], embedding_dim=6, input_size=7, **options
-    )
+    network = make(options.pop("cell"), "two_levels_both_ways", readout, lengths[0], embedding_dim=6, input_size=7, **options)
     sequences = as_sequences([rng.integers(0, 7, T) for T in lengths], "float64", tokens=True)
     n = sum(lengths) if readout is None else len(lengths)
     return network, sequences, losses.cross_entropy, rng.integers(0, K, n), rng.uniform(0.2, 1, n)
@@ -240,7 +238,6 @@ def test_dropout_and_embedding(cell, readout):
 def test_dropout_is_decided_by_the_epoch_and_the_sequence(readout):
     network, *given = of_tokens(readout, cell="gru", dropout=0.5)
     n = len(given[0])
-
     def alone(epoch, numbers, **options):
         training = objective(network, *given, batches=[np.array([k]) for k in numbers], epoch=epoch, **options)
         return {k: training(place) for place, k in enumerate(numbers)}

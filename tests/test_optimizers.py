@@ -106,11 +106,7 @@ def test_blocks_and_threads_change_no_bits(rule):
     vectors = rng.standard_normal((3, size)).astype(np.float32)
     answers = []
     for n_jobs in (1, 2, 3):
-        theta, gradient, optimizer = (
-            vectors[0].copy(),
-            vectors[1].copy(),
-            Optimizer(size=size, dtype="float32", **RULES[rule][0]),
-        )
+        theta, gradient, optimizer = vectors[0].copy(), vectors[1].copy(), Optimizer(size=size, dtype="float32", **RULES[rule][0])
         with threads.limit(n_jobs):
             penalty, scale = penalise(theta, gradient, vectors[2], 0.1, 2.0, 1.0)
             optimizer.step(theta, gradient, 0.01, scale, vectors[2], 0.1)

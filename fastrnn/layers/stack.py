@@ -122,9 +122,8 @@ class Level:
         for d in range(D):
             product(p, d_x[d], direction(p, d_gates, d), panels[d], n_k, stage)
         if D == 2:
-            p.call(
-                scatter_add_rows, d_x[0], d_x[1], rows.mirror, rows.S, I, stage=stage
-            )  # a row is its mirror's mirror
+            # A row is its mirror's mirror.
+            p.call(scatter_add_rows, d_x[0], d_x[1], rows.mirror, rows.S, I, stage=stage)
         return d_x[0]
 
 

@@ -147,7 +147,4 @@ class Encoder:
             if dropout is not None:
                 dropout.call(p, d_x, d_x, self.recurrent.num_layers, rows, "backward")
             self.embedding.backward(p, tokens, d_x)
-
-
-class Batch:
-    pass  # TEMP
+class Batch: pass  # TEMP

@@ -106,9 +106,7 @@ class SequenceNetwork(Network):
             x = dropped
         outputs = self.head.forward(p, x)
         picked = rows.rows if self.readout is None else rows.numbers
-        d_outputs = add_loss(
-            p, self.chain or loss, outputs, self.head.output_size, width, picked, rows, targets_are_computed
-        )
+        d_outputs = add_loss(p, self.chain or loss, outputs, self.head.output_size, width, picked, rows, targets_are_computed)
         d_x = self.head.backward(p, x, d_outputs)
         if dropout is not None:
             dropout.call(p, d_x, d_x, 0, rows, "backward")
@@ -142,15 +140,7 @@ class SequenceNetwork(Network):
         """A `Training` on a problem."""
         shape = problem.targets.shape[1:]
         rate, is_frozen = self.encoder.dropout if drops else 0.0, getattr(self.embedding, "is_frozen", False)
-        options = (
-            problem.loss,
-            prod(shape) if shape else None,
-            rate,
-            is_frozen,
-            bptt_steps or 0,
-            problem.n_streams,
-            is_computed(problem),
-        )
+        options = problem.loss, prod(shape) if shape else None, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
         return Training(self, self.program(self._training, *options)[0], problem, seed, chosen)
 
     @staticmethod
