@@ -171,9 +171,14 @@ class Stack:
         return self.n_directions * self.hidden_size
 
     @property
+    def weight_bytes(self):
+        """Of the largest level's weights in one direction, as a step reads them."""
+        return max(level.weight_bytes for level in self.levels)
+
+    @property
     def is_shared(self):
-        """Whether a level's weights in one direction leave no room in the second-level cache: threads share them."""
-        return max(level.weight_bytes for level in self.levels) > SECOND_LEVEL
+        """Whether these leave no room in the second-level cache, so that threads share the units of a shard."""
+        return self.weight_bytes > SECOND_LEVEL
 
     @property
     def work(self):
