@@ -252,7 +252,8 @@ def _found(model, X, y):
         """In place of the way back through the encoder."""
         p.call(spread_columns, p.fixed(d_rows), rows.rows, d_out, 0, stack.output_size, stage="backward")
 
-    encoder.backward, objective = leave, model._objective(problem)
+    encoder.backward = leave
+    objective = model._objective(problem)
     objective.lay_out([np.array([k]) for k in range(len(sequences))], 0)
     reading, found = Reading(encoder), []
     steps = [[_StepBack(level, names) for names in level.names] for level in stack.levels]
