@@ -48,7 +48,8 @@ B, FIRST, S, T, BEFORE, B_AND_S = map(Size, (kernel.B, kernel.FIRST, kernel.S, k
 B_OTHER, FIRST_OTHER, S_OTHER = map(Size, (kernel.B_OTHER, kernel.FIRST_OTHER, kernel.S_OTHER))
 T_OTHER, BEFORE_OTHER, B_AND_S_OTHER = map(Size, (kernel.T_OTHER, kernel.BEFORE_OTHER, kernel.B_AND_S_OTHER))
 PAIRS = Size(kernel.PAIRS)
-STAGES = "before", "forward", "backward", "after"
+STAGES = "before", "forward", "backward", "inputs", "after"
+"""In which calls are made; "inputs" has those of a way back to the input that is not always wanted."""
 
 
 class Program:
@@ -235,27 +236,34 @@ class Pass:
         self.program, self._shards, self._work, self._is_kept = program, shards, work_a_step, is_kept
         (frame, *arrays), self._counters = program.arrays, np.zeros(2, np.int64)
         self._frame = frame.copy()
-        self._arrays, self._own, self._job = [*arrays], None, np.zeros(kernel.N_FIELDS, np.int64)
+        self._arrays, self._held, self._own = [*arrays], {}, None
+        self._job = np.zeros(kernel.N_FIELDS, np.int64)
         job, self._address = self._job, self._job.ctypes.data
         self._frame_address = job[kernel.FRAME] = self._frame.ctypes.data
         job[kernel.N_WORDS], job[kernel.IS_KEPT] = frame.size, is_kept
         for k, array, size in ((kernel.BUFFERS, arrays[0], kernel.BUFFER_SIZE), (kernel.DERIVED, arrays[1], 4)):
             job[k], job[k + 1] = array.ctypes.data, array.size // size
         job[kernel.NEXT], job[kernel.FAILED] = self._counters.ctypes.data, self._counters[1:].ctypes.data
-        job[kernel.SUMS_BYTES] = program.sums_bytes
         self.give(**given)
+        self._arrays += self._held.values()
+        self._held = {}
         for operand, is_other in program.batch_rooms:
             n_rows = shards.most_steps(is_other)
-            self._set(operand, np.empty((n_rows, *operand.shape[1:]), operand.dtype))
+            self._arrays.append(np.empty((n_rows, *operand.shape[1:]), operand.dtype))
+            self._set(operand, self._arrays[-1])
         self.take(*stages)
         self._measure()
 
     def take(self, *stages):
-        """Make the calls of these stages from now on."""
-        code, n = self.program.code(*stages)
-        self._arrays.append(code)
-        self._job[kernel.CODE], self._job[kernel.N_CALLS] = code.ctypes.data, n
-        codes = {stage: self.program.code(stage) for stage in ("before", "after")}
+        """Make the calls of these stages from now on; sums begin, and are added up, in those that go on from no others."""
+        (code, n), job, once = self.program.code(*stages), self._job, []
+        job[kernel.CODE], job[kernel.N_CALLS], job[kernel.SUMS_BYTES] = code.ctypes.data, n, 0
+        if "forward" in stages:
+            once.append("before")
+        if "backward" in stages or not self._is_kept:
+            once.append("after")
+            job[kernel.SUMS_BYTES] = self.program.sums_bytes
+        codes = {stage: self.program.code(stage) for stage in once}
         self._once = {stage: (code.ctypes.data, n, self._frame_address) for stage, (code, n) in codes.items() if n}
 
     def give(self, **given):
@@ -271,7 +279,11 @@ class Pass:
         array = np.ascontiguousarray(value, operand.dtype)
         assert array.ndim == operand.kind.ndim, f"an array of {operand.kind.ndim} axes is expected, not {array.ndim}"
         self._frame[operand.first : operand.first + operand.n_words] = _words_of(array)
-        self._arrays.append(array)
+        self._held[operand.first] = array
+
+    def release(self):
+        """Let go of the arrays given since it was made, which are to be given anew before the next run."""
+        self._held.clear()
 
     def _measure(self):
         """How much memory the largest of the shards takes."""
@@ -311,11 +323,13 @@ class Pass:
 
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""
-        job, n_bytes, n_words = self._job, self.program.sums_bytes, self._frame.size
-        frames = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE
-        sums, n_arenas = n_bytes * self._n_places, len(self._shards) if self._is_kept else n_threads
-        start = self._memory(frames + sums + self._arena_bytes * n_arenas)
+        job, n_words = self._job, self._frame.size
+        frames, n_bytes = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE, int(job[kernel.SUMS_BYTES])
+        sums = n_bytes * self._n_places
+        start = _workspace(frames + sums + (0 if self._is_kept else self._arena_bytes * n_threads))
         job[kernel.FRAMES], job[kernel.SUMS], job[kernel.ARENA] = start, start + frames, start + frames + sums
+        if self._is_kept:
+            job[kernel.ARENA] = self._kept_address()
         self._counters[0] = 0
         for name, dtype in (("sums of float32", 4), ("sums of float64", 8)):
             if name in self.program.names:
@@ -323,19 +337,25 @@ class Pass:
                 group = 0, 0, self._n_places * n, dtype, start + frames, self._n_places, n, n_bytes, dtype
                 self._frame[operand.first : operand.first + operand.n_words] = group
 
-    def _memory(self, n_bytes):
-        """The address of so many bytes; a pass that is kept has its own."""
-        if self._is_kept:
-            if self._own is None:
-                self._own = np.empty(n_bytes + CACHE_LINE, np.uint8)
-            return -(-self._own.ctypes.data // CACHE_LINE) * CACHE_LINE
-        return _workspace(n_bytes)
+    @property
+    def kept_bytes(self):
+        """What the shards take of a pass that is kept."""
+        return self._arena_bytes * len(self._shards)
+
+    def _kept_address(self):
+        if self._own is None:
+            self._own = np.empty(self.kept_bytes + CACHE_LINE, np.uint8)
+        return -(-self._own.ctypes.data // CACHE_LINE) * CACHE_LINE
 
     def array(self, operand, shard=0):
-        """What a kept pass has left in an operand of one shard, as NumPy has it."""
-        frame, table = self._frame.copy(), self._shards.table
-        frame[1 : 1 + kernel.SHARD_WORDS] = table[shard]
-        ...
+        """What a kept pass has left in an operand of one shard: a window on its memory, until the next run."""
+        frame, job = np.empty(self._frame.size, np.int64), self._job
+        job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = (
+            frame.ctypes.data, self._shards.address, self._kept_address()
+        )  # fmt: skip
+        kernel.look_at(self._address, shard)
+        start, shape = operand.first + 4, frame[operand.first + 5 :][: len(operand.shape)]
+        return np.ndarray(shape, operand.dtype, self._own, int(frame[start]) - self._own.ctypes.data)
 
 
 _local = threading.local()

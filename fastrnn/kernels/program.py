@@ -116,9 +116,7 @@ def _call(typing, address, arguments, n):
         builder.branch(done)
         builder.position_at_end(done)
         code = builder.load(failed)
-        raised = builder.or_(
-            builder.icmp_signed("==", code, INT32(-1)), builder.icmp_signed(">", code, INT32(0))
-        )
+        raised = builder.or_(builder.icmp_signed("==", code, INT32(-1)), builder.icmp_signed(">", code, INT32(0)))
         return raised
 
     return types.boolean(types.intp, arguments, types.intp), lower
@@ -254,6 +252,12 @@ def work(address, worker, step):
             if run_calls(words(job[CODE]), job[N_CALLS], frame):
                 words(job[FAILED])[0] = 1
         place = _take_next(words(job[NEXT]))
+
+
+@njit(**OPTIONS)
+def look_at(address, shard):
+    """Fill the first thread's frame for one shard of a job."""
+    _begin(words(address), 0, 0, shard)
 
 
 @njit(**OPTIONS)

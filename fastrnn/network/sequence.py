@@ -5,7 +5,6 @@ from math import prod
 import numpy as np
 
 from fastrnn.kernels.rows import remainders, spread_columns
-from fastrnn.kernels.steps import SECOND_LEVEL
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import READOUTS, Concat, Last
 from fastrnn.layers.stack import Dropout
@@ -73,7 +72,7 @@ class SequenceNetwork(Network):
     @property
     def is_shared(self):
         """Whether the weights leave no room in the second-level cache, so that threads share the units of a shard."""
-        return self.encoder.recurrent.weight_bytes > SECOND_LEVEL
+        return self.encoder.recurrent.is_shared
 
     # ------------------------------------------------------------------------------------------------- programs
 
