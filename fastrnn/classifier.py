@@ -300,9 +300,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     _answer = staticmethod(softmax_answer)
 
     def _validation_score(self, network, problem, held_out):
-        codes = problem.strata[held_out]
-        batch = network.batch(problem.sequences, held_out)
-        return lambda: accuracy_score(codes, filled(softmax_answer, network.forward(batch)).argmax(axis=1))
+        codes, sequences = problem.strata[held_out], problem.sequences.some(held_out)
+        return lambda: accuracy_score(codes, filled(softmax_answer, network.predict(sequences)).argmax(axis=1))
 
 
 def _refuse_rows(y, name):

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.lists import check_listed
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch, portions
+from fastrnn.network.parts import Batch, portions
 from fastrnn.packing import count_shards, regular_packing
 from fastrnn.sequences import FREE_OUTPUTS, Sequences, as_objects, as_sequences, next_tokens
 from fastrnn.storage import expect
@@ -252,11 +252,11 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
             if self.n_tokens_ < 2:
                 raise ValueError("X holds no token but 0: with a vocabulary of one there is nothing to learn")
             self._boundary = None if self.stateful else self.n_tokens_
-        inputs, targets = self._shifted(sequences)
+        (inputs, targets), n_streams = self._shifted(sequences), None
         if self.stateful:
-            inputs, targets = self._stretches(inputs.values, targets)
+            inputs, targets, n_streams = self._stretches(inputs.values, targets)
         n_outputs = self.n_tokens_ + (not self.stateful)
-        return Problem(inputs, targets, np.ones(targets.size), n_outputs, cross_entropy)
+        return Problem(inputs, targets, np.ones(targets.size), n_outputs, cross_entropy, n_streams=n_streams)
 
     def _rules(self, n_outputs):
         n_tokens = n_outputs - (not self._shape["stateful"])
@@ -280,61 +280,45 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         return Sequences(values[:-1], np.array([0, values.size - 1])), values[1:]
 
     def _stretches(self, inputs, targets):
-        """A stream as batch_size parts side by side: each stretch of steps is a sequence (steps * parts,)."""
+        """A stream as batch_size parts: the first stretch of each, which are sequences, then the second of each ..."""
         n_parts = min(self.batch_size, inputs.size)
-        n_steps = inputs.size // n_parts
-        parts = (a[: n_parts * n_steps].reshape(n_parts, n_steps) for a in (inputs, targets))
-        inputs, targets = (np.ascontiguousarray(part.T).ravel() for part in parts)
-        ends = np.append(np.arange(0, n_steps, self.bptt_steps or 64), n_steps)
-        return Sequences(inputs, ends * n_parts), targets
+        n_steps, most = inputs.size // n_parts, self.bptt_steps or 64
+        parts = [a[: n_parts * n_steps].reshape(n_parts, n_steps) for a in (inputs, targets)]
+        firsts = range(0, n_steps, most)
+        inputs, targets = (np.concatenate([part[:, t : t + most].ravel() for t in firsts]) for part in parts)
+        lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
+        return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
 
     def _settings(self, n_sequences):
+        """Those of a stream are of its stretches, in their order."""
         settings = super()._settings(n_sequences)
-        return settings._replace(batch_size=1, shuffle=False) if self.stateful else settings
-
-    def _objective(self, problem):
         if not self.stateful:
-            return super()._objective(problem)
-        network, state = self.network_, None
-
-        def loss_and_gradient(numbers, epoch):
-            nonlocal state
-            (k,) = numbers
-            batch = self._stretch(problem.sequences, k)
-            targets = problem.targets[batch.rows]
-            key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
-            # Steps count alike, also in a last stretch that is shorter.
-            weights = np.full(targets.size, len(problem.sequences) / problem.targets.size)
-            loss = network.loss_and_gradient(batch, cross_entropy, targets, weights, key, state=state if k else None)
-            state = network.final_state
-            return loss
-
-        return loss_and_gradient
-
-    def _stretch(self, sequences, k):
-        """The k-th stretch of all parts as a `Batch`."""
-        rows = np.arange(sequences.offsets[k], sequences.offsets[k + 1])
-        n_parts = min(self.batch_size, rows.size)
-        n_shards = count_shards(n_parts, self.hidden_size)
-        packing = regular_packing(rows.size // n_parts, n_parts, n_shards)
-        return Batch(packing, rows, sequences.values[rows], k * n_parts + np.arange(n_parts))
+            return settings
+        n_parts = min(self.batch_size, n_sequences)
+        return settings._replace(batch_size=n_parts, shuffle=False, n_sequences=n_sequences / n_parts)
 
     def _split(self, n, strata, rng):
         if not self.stateful:
             return super()._split(n, strata, rng)
-        n_held_out = max(1, int(n * self.validation_fraction))
-        if n_held_out >= n:
-            raise ValueError(f"early_stopping leaves none of a stream's {n} stretches: lower bptt_steps or batch_size")
-        return np.arange(n - n_held_out), np.arange(n - n_held_out, n)
+        n_parts = min(self.batch_size, n)
+        n_stretches = n // n_parts
+        n_held_out = max(1, int(n_stretches * self.validation_fraction))
+        if n_held_out >= n_stretches:
+            raise ValueError(
+                f"early_stopping leaves none of a stream's {n_stretches} stretches: lower bptt_steps or batch_size"
+            )
+        return np.split(np.arange(n), [(n_stretches - n_held_out) * n_parts])
 
     def _validation_score(self, network, problem, held_out):
+        at_once = problem.n_streams or AT_ONCE
+
         def score():
-            total, n = 0.0, 0
-            stretches = (self._stretch(problem.sequences, k) for k in held_out)
-            batches = stretches if self.stateful else network.batches(problem.sequences, held_out, AT_ONCE)
-            for rows, outputs in self._read(batches):
-                total, n = total + log_probabilities(outputs, problem.targets[rows]).sum(), n + rows.size
-            return total / n
+            total, state = 0.0, None
+            for numbers in np.split(held_out, np.arange(at_once, held_out.size, at_once)):
+                outputs, last = network.read(problem.sequences.some(numbers), state)
+                state = last if self.stateful else None
+                total += log_probabilities(outputs, problem.targets[problem.sequences.rows_of(numbers)]).sum()
+            return total / problem.sequences.lengths[held_out].sum()
 
         return score
 

@@ -5,29 +5,48 @@ loss, with its gradient (n, K) in the outputs' dtype.  The caller scales the wei
 value is the mean.  Outputs are those of the dense head, before softmax or the logistic function.
 """
 
-from functools import partial
-
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import logit
 
+from fastrnn.kernels import losses as kernels
 from fastrnn.kernels import softmax
-from fastrnn.kernels.rows import scale_rows
+from fastrnn.kernels.rows import add_weighted, scale_rows
 
 LEAST_SHARE = 1e-4
 """Of a label among the targets, where a head starts; one that never comes keeps a chance."""
 
 
-def cross_entropy(outputs, targets, weights):
-    """-log softmax(outputs)[target], for targets (n,) of integers."""
-    d_outputs, losses = np.empty(outputs.shape, outputs.dtype), np.empty(len(outputs))
-    softmax.cross_entropy(d_outputs, losses, outputs, targets, weights)
-    return _sum(losses, weights), d_outputs
+class Loss:
+    def __init__(self, kernel, constants=()):
+        self.kernel, self.constants = kernel, np.array(constants, np.float64)
+
+    def __call__(self, outputs, targets, weights):
+        outputs = np.ascontiguousarray(outputs)
+        d_outputs, losses = np.empty(outputs.shape, outputs.dtype), np.empty(len(outputs))
+        targets = targets if targets.ndim == 1 else targets.reshape(len(targets), -1)
+        self.kernel(d_outputs, losses, outputs, targets, weights, self.constants, outputs.shape[1])
+        return float((losses * weights).sum()), d_outputs
+
+    def calls(self, p, total, outputs, targets, weights, K, rows):
+        d_outputs, losses = p.room(*outputs.shape), p.room(outputs.shape[0], dtype=np.float64)
+        p.call(self.kernel, d_outputs, losses, outputs, targets, weights, self.constants, K)
+        p.call(add_weighted, total, losses, weights)
+        return d_outputs
+
+
+cross_entropy, binary_cross_entropy = map(Loss, (kernels.cross_entropy, kernels.binary_cross_entropy))
+squared, absolute, huber = (Loss(kernels.regression, (kind, 0)) for kind in range(3))
+
+
+def pinball(quantile):
+    return Loss(kernels.regression, (kernels.PINBALL, quantile))
 
 
 def log_probabilities(outputs, targets):
     """log softmax(outputs)[target], (n,), for targets (n,) of integers."""
     losses = np.empty(len(outputs))
-    softmax.cross_entropy(np.empty_like(outputs), losses, outputs, targets, np.ones(len(outputs)))
+    d = np.empty(outputs.shape, outputs.dtype)
+    kernels.cross_entropy(d, losses, np.ascontiguousarray(outputs), targets, np.ones(len(outputs)), np.empty(0), outputs.shape[1])
     return -losses
 
 
@@ -61,14 +80,6 @@ def filled(answer, outputs):
     return array
 
 
-def binary_cross_entropy(outputs, targets, weights):
-    """-log of the logistic probability of targets (n, K) of 0 and 1, summed over the K."""
-    # log(1 + exp(-|z|)) + max(z, 0) - z t never overflows.
-    losses = np.log1p(np.exp(-np.abs(outputs))) + np.maximum(outputs, 0) - outputs * targets
-    gradient = expit(outputs) - targets
-    return _sum(losses.sum(axis=1), weights), _weighted(gradient, weights, outputs.dtype)
-
-
 def log_odds(loss, targets, weights, n_outputs):
     """The outputs (n_outputs,) that give each class, or label, its share of the targets; zeros for other losses.
 
@@ -82,53 +93,8 @@ def log_odds(loss, targets, weights, n_outputs):
     return np.zeros(n_outputs)
 
 
-def squared(outputs, targets, weights):
-    """The mean over the K outputs of (output - target)**2."""
-    difference = outputs - targets
-    return _mean_of_outputs(difference**2, 2 * difference, weights)
-
-
-def absolute(outputs, targets, weights):
-    """The mean over the K outputs of |output - target|."""
-    difference = outputs - targets
-    return _mean_of_outputs(np.abs(difference), np.sign(difference), weights)
-
-
-def huber(outputs, targets, weights):
-    """The mean over the K outputs of d**2 / 2 up to |d| = 1, |d| - 1/2 beyond (Huber 1964)."""
-    difference = outputs - targets
-    size = np.abs(difference)
-    losses = np.where(size <= 1, difference**2 / 2, size - 0.5)
-    return _mean_of_outputs(losses, np.clip(difference, -1, 1), weights)
-
-
-def pinball(outputs, targets, weights, quantile):
-    """The mean over the K outputs of max(q d, (q - 1) d) for d = target - output.
-
-    Its expectation is least where the output is the q-quantile.
-    """
-    difference = targets - outputs
-    losses = np.maximum(quantile * difference, (quantile - 1) * difference)
-    gradient = np.where(difference > 0, -quantile, np.where(difference < 0, 1 - quantile, 0))
-    return _mean_of_outputs(losses, gradient, weights)
-
-
 def regression_loss(name, quantile):
     """The loss of a `SequenceRegressor`."""
     if name == "quantile":
-        return partial(pinball, quantile=quantile)
+        return pinball(quantile)
     return {"squared_error": squared, "absolute_error": absolute, "huber": huber}[name]
-
-
-def _mean_of_outputs(losses, gradient, weights):
-    n_outputs = losses.shape[1]
-    value = _sum(losses.sum(axis=1) / n_outputs, weights)
-    return value, _weighted(gradient, weights / n_outputs, losses.dtype)
-
-
-def _weighted(gradient, weights, dtype):
-    return (gradient * weights.astype(dtype)[:, np.newaxis]).astype(dtype, copy=False)
-
-
-def _sum(losses, weights):
-    return float((losses.astype(np.float64) * weights).sum())

@@ -7,6 +7,13 @@ from numba import float64
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
+from fastrnn.programs import run_tasks
+
+RULES = {"adam": 0, "adamw": 0, "sgd": 1, "rmsprop": 2}
+BLOCK = 2**15
+"""Parameters whose sums are formed together; one thread's piece of work."""
+WORK = 40
+"""What a step costs for each parameter, as multiply-adds."""
 
 
 class Optimizer:
@@ -28,83 +35,116 @@ class Optimizer:
         self.first, self.second = np.zeros((2, size), dtype)
         self.n_steps = 0
 
-    def step(self, theta, gradient, rate):
-        """Move theta against the gradient."""
+    def step(self, theta, gradient, rate, scale=1.0, decays=None, decay=0.0):
+        """Move theta against `scale` times the gradient; before, take the share `decay` off it where it `decays`."""
         self.n_steps += 1
-        if self.name == "sgd":
-            sgd(theta, gradient, self.first, rate, self.momentum, self.nesterov)
-        elif self.name == "rmsprop":
-            rmsprop(theta, gradient, self.second, rate)
-        else:
-            adam(theta, gradient, self.first, self.second, rate, self.n_steps)
+        n = self.n_steps
+        numbers = np.array([rate, scale, decay, self.momentum, self.nesterov, 1 - 0.9**n, sqrt(1 - 0.999**n)])
+        vectors = theta, gradient, self.first, self.second, theta if decays is None else decays
+        _in_blocks(sweep, theta.size, (*vectors, numbers, RULES[self.name]))
+
+
+def penalise(theta, gradient, decays, alpha, clip_norm, clip_value):
+    """Add the gradient of alpha / 2 times the sum of squares where theta `decays`, and hold elements to +-clip_value.
+
+    Returns the penalty, and what to scale the gradient with to hold its norm to `clip_norm` (Pascanu et al. 2013).
+    """
+    sums = np.zeros((-(-theta.size // BLOCK), 2))
+    numbers = np.array([alpha, np.inf if clip_value is None else clip_value])
+    _in_blocks(measure, theta.size, (sums, gradient, theta, decays, numbers))
+    squares, size = _total(sums)
+    return 0.5 * alpha * squares, clip_norm / size if clip_norm is not None and size > clip_norm else 1.0
+
+
+def norm(vector):
+    """The Euclidean norm; in sums of float64 in a fixed order, so that its bits depend on nothing else."""
+    sums = np.zeros((-(-vector.size // BLOCK), 2))
+    _in_blocks(measure, vector.size, (sums, vector, vector, vector, np.array([0.0, np.inf])))
+    return _total(sums)[1]
+
+
+def _total(sums):
+    squares, of_gradient = sums[0] if len(sums) == 1 else sums.sum(axis=0)
+    return float(squares), sqrt(of_gradient)
+
+
+def _in_blocks(kernel, size, arguments):
+    if size <= BLOCK:
+        kernel(*arguments, 0)
+    else:
+        run_tasks(kernel, -(-size // BLOCK), arguments, WORK * size)
 
 
 @njit(**OPTIONS)
-def adam(theta, gradient, mean, square, rate, n):
+def measure(sums, gradient, theta, decays, numbers, task):
+    """One block of `penalise`: sums (blocks, 2) of the squares of what decays, and of the gradient then.
+
+    The sums are of float64: squares of float32 overflow from 2e19 on.
+    """
+    alpha, limit = theta.dtype.type(numbers[0]), theta.dtype.type(numbers[1])
+    low, high, total = task * BLOCK, min((task + 1) * BLOCK, theta.size), np.zeros(8)
+    if alpha != 0:
+        for k in range(low, high):
+            gradient[k] += alpha * theta[k] * decays[k]
+            sums[task, 0] += theta[k] * theta[k] * decays[k]
+    if limit < np.inf:
+        for k in range(low, high):
+            if abs(gradient[k]) > limit:  # NaN is not
+                gradient[k] = np.copysign(limit, gradient[k])
+    for k in range(low, high - 7, 8):
+        for j in range(8):
+            total[j] += float64(gradient[k + j]) ** 2
+    for k in range(high - (high - low) % 8, high):
+        total[k % 8] += float64(gradient[k]) ** 2
+    sums[task, 1] = total.sum()
+
+
+@njit(**OPTIONS)
+def sweep(theta, gradient, first, second, decays, numbers, rule, task):
+    """One block of `Optimizer.step`: decoupled decay (Loshchilov and Hutter 2019), and a rule of `RULES`."""
+    low, high = task * BLOCK, min((task + 1) * BLOCK, theta.size)
+    scale, decay = theta.dtype.type(numbers[1]), theta.dtype.type(numbers[2])
+    if scale != 1:
+        for k in range(low, high):
+            gradient[k] *= scale
+    if decay != 0:
+        for k in range(low, high):
+            theta[k] -= decay * theta[k] * decays[k]
+    if rule == 0:
+        _adam(theta, gradient, first, second, numbers, low, high)
+    elif rule == 1:
+        _sgd(theta, gradient, first, numbers, low, high)
+    else:
+        _rmsprop(theta, gradient, second, numbers, low, high)
+
+
+@njit(**OPTIONS)
+def _adam(theta, gradient, mean, square, numbers, low, high):
     """Kingma and Ba, ICLR 2015, with its published constants."""
     one = theta.dtype.type(1)
     b1, b2, tiny = theta.dtype.type(0.9), theta.dtype.type(0.999), theta.dtype.type(1e-8)
-    step = theta.dtype.type(rate / (1 - 0.9**n))
-    scale = theta.dtype.type(1 / sqrt(1 - 0.999**n))
-    for k in range(theta.size):
+    step, scale = theta.dtype.type(numbers[0] / numbers[5]), theta.dtype.type(1 / numbers[6])
+    for k in range(low, high):
         mean[k] = b1 * mean[k] + (one - b1) * gradient[k]
         square[k] = b2 * square[k] + (one - b2) * gradient[k] * gradient[k]
         theta[k] -= step * mean[k] / (np.sqrt(square[k]) * scale + tiny)
 
 
 @njit(**OPTIONS)
-def rmsprop(theta, gradient, square, rate):
+def _rmsprop(theta, gradient, square, numbers, low, high):
     """Tieleman and Hinton 2012, with PyTorch's constant 0.99."""
     decay, tiny = theta.dtype.type(0.99), theta.dtype.type(1e-8)
-    step, one = theta.dtype.type(rate), theta.dtype.type(1)
-    for k in range(theta.size):
+    step, one = theta.dtype.type(numbers[0]), theta.dtype.type(1)
+    for k in range(low, high):
         square[k] = decay * square[k] + (one - decay) * gradient[k] * gradient[k]
         theta[k] -= step * gradient[k] / (np.sqrt(square[k]) + tiny)
 
 
 @njit(**OPTIONS)
-def sgd(theta, gradient, velocity, rate, momentum, nesterov):
+def _sgd(theta, gradient, velocity, numbers, low, high):
     """Momentum of Polyak 1964, or Nesterov's in the form of Sutskever et al. 2013."""
-    step, m = theta.dtype.type(rate), theta.dtype.type(momentum)
-    for k in range(theta.size):
+    step, m = theta.dtype.type(numbers[0]), theta.dtype.type(numbers[3])
+    for k in range(low, high):
         velocity[k] = m * velocity[k] - step * gradient[k]
-        theta[k] += m * velocity[k] - step * gradient[k] if nesterov else velocity[k]
-
-
-@njit(**OPTIONS)
-def decay(theta, share, decays):
-    """theta -= share * theta where `decays`: decoupled decay (Loshchilov and Hutter 2019)."""
-    for k in range(theta.size):
-        theta[k] -= theta.dtype.type(share) * theta[k] * decays[k]
-
-
-@njit(**OPTIONS)
-def add_penalty(gradient, theta, alpha, decays):
-    """gradient += alpha theta where `decays`; returns alpha / 2 times the sum of their squares."""
-    factor, total = theta.dtype.type(alpha), 0.0
-    for k in range(theta.size):
-        gradient[k] += factor * theta[k] * decays[k]
-        total += theta[k] * theta[k] * decays[k]
-    return 0.5 * alpha * total
-
-
-@njit(**OPTIONS)
-def norm(vector):
-    """The Euclidean norm; in eight sums in a fixed order, so that its bits depend on nothing else.
-
-    The sums are of float64: squares of float32 overflow from 2e19 on.
-    """
-    sums = np.zeros(8)
-    for k in range(vector.size):
-        sums[k % 8] += float64(vector[k]) ** 2
-    return sqrt(sums.sum())
-
-
-def clip(gradient, clip_norm, clip_value):
-    """Hold elements to +-clip_value, then the norm to `clip_norm` (Pascanu et al. 2013)."""
-    if clip_value is not None:
-        np.clip(gradient, -clip_value, clip_value, out=gradient)
-    if clip_norm is not None:
-        size = norm(gradient)
-        if size > clip_norm:
-            gradient *= gradient.dtype.type(clip_norm / size)
+        theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
+clip = None # TEMP

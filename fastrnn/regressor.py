@@ -320,9 +320,9 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         return records.scale(n_outputs)
 
     def _validation_score(self, network, problem, held_out):
-        batch = network.batch(problem.sequences, held_out)
-        expected = problem.targets[batch.rows if self.return_sequences else held_out]
-        return lambda: r2_score(expected, network.forward(batch))
+        sequences = problem.sequences.some(held_out)
+        expected = problem.targets[problem.sequences.rows_of(held_out) if self.return_sequences else held_out]
+        return lambda: r2_score(expected, network.predict(sequences))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

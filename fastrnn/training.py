@@ -1,7 +1,8 @@
 """The training loop: epochs of batches, schedules, early stopping, history.
 
-It knows a problem only as `loss_and_gradient(batch numbers, epoch)`, a flat theta with its
-gradient, and a stream of batches.
+It knows a problem only as an objective, a flat theta with its gradient, and a stream of batches.  An objective has
+`lay_out(batches, epoch)`, told before each epoch of all its batches, arrays of sequence numbers; called with a batch's
+place among them it returns the loss, and leaves the gradient in the network.
 """
 
 import warnings
@@ -17,7 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from fastrnn.optimizers import Optimizer, add_penalty, clip, decay
+from fastrnn.optimizers import Optimizer, penalise
 from fastrnn.progress import Bar
 from fastrnn.wording import shown
 
@@ -230,13 +231,13 @@ class Trainer:
         vars(self.best).update(memory["best"])
         vars(self.optimizer).update(memory["optimizer"])
 
-    def fit(self, loss_and_gradient, lengths, score=None, callbacks=(), save=None):
+    def fit(self, objective, lengths, score=None, callbacks=(), save=None):
         """Train until there are max_iter epochs in the history.
 
         Parameters
         ----------
-        loss_and_gradient : callable
-            Of (sequence numbers, epoch): the loss; the gradient is left in the network.
+        objective
+            As above.
         lengths : ndarray (n,)
             Of the sequences.
         score : callable, optional
@@ -258,7 +259,7 @@ class Trainer:
                 for epoch in range(first, end):
                     if best.is_over():
                         break
-                    loss = self.epoch(loss_and_gradient, lengths, epoch, end)
+                    loss = self.epoch(objective, lengths, epoch, end)
                     validation = score() if score is not None else None
                     best.update(loss if score is None else -validation, self.network.theta)
                     self._on_plateau(best)
@@ -273,36 +274,34 @@ class Trainer:
         self.network.changed()
         return self
 
-    def epoch(self, loss_and_gradient, lengths, epoch, n_epochs):
+    def epoch(self, objective, lengths, epoch, n_epochs):
         """One pass over the data; returns the mean loss."""
         s = self.settings
         batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
+        objective.lay_out(batches, self.history.n_epochs)
         total = 0.0
         for k, numbers in enumerate(batches):
             step, n_steps = epoch * len(batches) + k, n_epochs * len(batches)
             rate = s.learning_rate_init * self.plateau_factor
             rate *= learning_rate_factor(s.learning_rate, step, n_steps)
-            total += self.step(loss_and_gradient, numbers, rate) * len(numbers)
+            total += self.step(objective, k, rate) * len(numbers)
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
         return total / len(lengths)
 
-    def step(self, loss_and_gradient, numbers, rate):
+    def step(self, objective, k, rate):
         """One batch; returns its loss."""
         s, network = self.settings, self.network
-        with np.errstate(over="ignore", invalid="ignore"):  # the error below says it better
-            loss = loss_and_gradient(numbers, self.history.n_epochs)
+        loss = objective(k)
         if not isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
-        if s.alpha > 0 and s.solver != "adamw":
-            loss += add_penalty(network.gradient, network.theta, s.alpha / s.n_sequences, network.decays)
-        with np.errstate(invalid="ignore"):
-            clip(network.gradient, s.clip_norm, s.clip_value)
-        if s.alpha > 0 and s.solver == "adamw":
-            decay(network.theta, rate * s.alpha, network.decays)
-        self.optimizer.step(network.theta, network.gradient, rate)
+        is_decoupled = s.solver == "adamw"
+        alpha = 0.0 if is_decoupled else s.alpha / s.n_sequences
+        vectors = network.theta, network.gradient
+        penalty, scale = penalise(*vectors, network.decays, alpha, s.clip_norm, s.clip_value)
+        self.optimizer.step(*vectors, rate, scale, network.decays, rate * s.alpha if is_decoupled else 0.0)
         network.changed()
-        return loss
+        return loss + penalty
 
     def _diverged(self, what):
         s = self.settings
@@ -361,18 +360,20 @@ class _Best:
         return (self.keeps_theta or self.tol is not None) and self.n_stale >= self.patience
 
 
-def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=None, save=None):
+def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=None):
     """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns the History of its iterations."""
-    history, numbers = history or History(), np.arange(n)
+    history = history or History()
+    objective.lay_out([np.arange(n)], 0)
     theta = network.theta.astype(np.float64)
     bar = Bar(settings.verbose, settings.max_iter, "iteration")
 
     def value_and_gradient(theta):
         network.theta[:] = theta
         network.changed()
-        loss = loss_and_gradient(numbers, 0)
+        loss = objective(0)
         if settings.alpha > 0:
-            loss += add_penalty(network.gradient, network.theta, settings.alpha / n, network.decays)
+            alpha = settings.alpha / n
+            loss += penalise(network.theta, network.gradient, network.decays, alpha, None, None)[0]
         return loss, network.gradient.astype(np.float64)
 
     def after_each(intermediate_result):

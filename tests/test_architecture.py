@@ -18,14 +18,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 RANKS = [
     ["kernels.__init__", "kernels.caching"],
     ["kernels.vectors", "wording"],
-    ["kernels.tiles", "kernels.activations", "kernels.parallel", "tables"],
+    ["kernels.tiles", "kernels.activations", "kernels.parallel", "kernels.rows", "tables"],
     ["kernels.steps", "kernels.softmax", "columns", "lists"],
     [
         "kernels.rnn",
         "kernels.lstm",
         "kernels.gru",
         "kernels.gru_reset_before",
-        "kernels.rows",
         "kernels.quantiles",
         "kernels.gradient",
         "kernels.crf",

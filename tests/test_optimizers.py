@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import reference as ref
 
-from fastrnn.optimizers import Optimizer, add_penalty, clip, decay, norm
+from fastrnn import threads
+from fastrnn.optimizers import BLOCK, Optimizer, norm, penalise
 
 
 def adam(theta, gradients, rate):
@@ -91,11 +92,27 @@ def test_decay_and_penalty_touch_only_what_decays(dtype):
     theta = np.arange(1, 6).astype(dtype)
     gradient = np.ones(5, dtype)
     decays = np.array([1, 0, 1, 1, 0], dtype)
-    value = add_penalty(gradient, theta, 0.5, decays)
+    value, _ = penalise(theta, gradient, decays, 0.5, None, None)
     assert value == 0.25 * (1 + 9 + 16)
     assert gradient.tolist() == [1.5, 1, 2.5, 3, 1]
-    decay(theta, 0.25, decays)
+    Optimizer("sgd", 5, dtype).step(theta, np.zeros(5, dtype), 0.1, 1.0, decays, 0.25)
     assert theta.tolist() == [0.75, 2, 2.25, 3, 5]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_blocks_and_threads_change_no_bits(rule):
+    size = 2 * BLOCK + 5
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((3, size)).astype(np.float32)
+    answers = []
+    for n_jobs in (1, 2, 3):
+        theta, gradient, optimizer = vectors[0].copy(), vectors[1].copy(), Optimizer(size=size, dtype="float32", **RULES[rule][0])
+        with threads.limit(n_jobs):
+            penalty, scale = penalise(theta, gradient, vectors[2], 0.1, 2.0, 1.0)
+            optimizer.step(theta, gradient, 0.01, scale, vectors[2], 0.1)
+        answers.append((penalty, scale, theta.tobytes(), norm(gradient)))
+    assert len(set(answers)) == 1
+    ref.assert_within(1e-6, answers[0][3], 2.0)
 
 
 def test_the_norm_neither_overflows_nor_loses_small_parts():
@@ -106,19 +123,18 @@ def test_the_norm_neither_overflows_nor_loses_small_parts():
     assert norm(np.zeros(3)) == 0
 
 
+def clipped(gradient, clip_norm, clip_value):
+    gradient = np.array(gradient)
+    _, scale = penalise(gradient, gradient, gradient, 0.0, clip_norm, clip_value)
+    Optimizer("sgd", gradient.size, gradient.dtype).step(np.zeros_like(gradient), gradient, 0.0, scale)
+    return gradient.tolist()
+
+
 def test_clip():
-    gradient = np.array([3.0, -4.0])
-    clip(gradient, None, None)
-    assert gradient.tolist() == [3, -4]
-    clip(gradient, 10.0, 5.0)
-    assert gradient.tolist() == [3, -4]
-    clip(gradient, 2.5, None)
-    np.testing.assert_allclose(gradient, [1.5, -2])
-    clip(gradient, None, 1.75)
-    np.testing.assert_allclose(gradient, [1.5, -1.75])
-    gradient = np.array([3.0, -4.0])
-    clip(gradient, 1.0, 3.0)  # values first, then the norm
-    np.testing.assert_allclose(gradient, np.array([1, -1]) / np.sqrt(2))
-    nothing = np.zeros(2)
-    clip(nothing, 1.0, None)
-    assert (nothing == 0).all()
+    assert clipped([3.0, -4.0], None, None) == clipped([3.0, -4.0], 10.0, 5.0) == [3, -4]
+    np.testing.assert_allclose(clipped([3.0, -4.0], 2.5, None), [1.5, -2])
+    np.testing.assert_allclose(clipped([1.5, -2.0], None, 1.75), [1.5, -1.75])
+    # Values first, then the norm.
+    np.testing.assert_allclose(clipped([3.0, -4.0], 1.0, 3.0), np.array([1, -1]) / np.sqrt(2))
+    assert clipped([0.0, 0.0], 1.0, None) == [0, 0]
+    np.testing.assert_array_equal(clipped([np.nan, 3.0], None, 2.0), [np.nan, 2])

@@ -17,7 +17,7 @@ from fastrnn.base.callbacks import CallbackSupportMixin, watched
 from fastrnn.base.inputs import InputChecks, check_finite
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import log_odds
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Encoder, make_cell
+from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
@@ -38,6 +38,8 @@ class Problem:
     """Classes (n,), of which a held-out part shall have its share."""
     inputs: Sequences | None = None
     """What a decoder reads."""
+    n_streams: int | None = None
+    """If given, sequence k goes on where sequence k - n_streams has ended."""
 
 
 class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
@@ -192,16 +194,16 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     def _training(self, problem, run):
         """What is to be called with callbacks and `save`: the training, from the start or where a checkpoint was."""
-        trainer, lengths, objective = self._trainer, problem.sequences.lengths, self._objective(problem)
+        trainer, lengths = self._trainer, problem.sequences.lengths
         if self.solver == "lbfgs":
-            n, history = lengths.size, trainer.history
+            n, history, objective = lengths.size, trainer.history, self._objective(problem)
             return partial(fit_lbfgs, self.network_, objective, trainer.settings, n, history=history)
         train, score = np.arange(lengths.size), None
         if self.early_stopping:
             train, held_out = self._split(lengths.size, problem.strata, run.rng)
             score = self._validation_score(self.network_, problem, held_out)
         run.go_on(trainer)
-        return partial(trainer.fit, lambda numbers, epoch: objective(train[numbers], epoch), lengths[train], score)
+        return partial(trainer.fit, self._objective(problem, train), lengths[train], score)
 
     def _set_history(self):
         vars(self).update(self._history_of(self._trainer))
@@ -210,22 +212,10 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         losses, scores = trainer.history.losses, trainer.history.scores if self.early_stopping else None
         return {"loss_curve_": losses, "n_iter_": len(losses), "validation_scores_": scores}
 
-    def _objective(self, problem):
-        """The loss of some of the sequences, its gradient left in the network."""
-        network, sequences = self.network_, problem.sequences
-        is_full_batch = self.solver == "lbfgs"
-        # All sequences in order, as lbfgs takes them at each step, are packed once.
-        everything = network.batch(sequences, np.arange(len(sequences))) if is_full_batch else None
-
-        def loss_and_gradient(numbers, epoch):
-            batch = everything or network.batch(sequences, numbers)
-            key = None if is_full_batch else self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
-            chosen = batch.rows if network.readout is None else batch.numbers
-            # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
-            share = problem.weights[chosen] * (len(sequences) / (len(numbers) * problem.weights.size))
-            return network.loss_and_gradient(batch, problem.loss, problem.targets[chosen], share, key, self.bptt_steps)
-
-        return loss_and_gradient
+    def _objective(self, problem, chosen=None):
+        """The losses of batches of the chosen sequences, as `fastrnn.training` wants them."""
+        drops = self.solver != "lbfgs"  # it wants the same loss each time
+        return self.network_.training(problem, drops, self._dropout_seed, self.bptt_steps, chosen)
 
     def _split(self, n, strata, rng):
         """Numbers of the sequences to train on and of those held out for early stopping."""

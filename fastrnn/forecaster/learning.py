@@ -82,7 +82,7 @@ class Learning(SequenceEstimator):
             linear.fit(view, rows, folds)
         self.linear_coef_ = linear.whole.parameters["weight"].copy()
         beside = panel.features(view.owner[rows], view.steps(rows), block)
-        self._features = [*moments(lambda: [(beside, np.ones(len(beside)))])]
+        self._features = [*moments([(beside, np.ones(len(beside)))])]
         model = Model(lens, block, self.context_, linear, answers, self._features, self.dtype, is_recursive)
         values = model.inputs(view, panel, rows, view.steps(rows))
         sequences = Sequences(values, pieces(counts[counts > 0], self.context_ or int(counts.max())))
@@ -153,8 +153,9 @@ class Learning(SequenceEstimator):
         def score():
             total = 0.0
             for numbers in np.array_split(held_out, -(-held_out.size // 64)):
-                batch = network.batch(problem.sequences, numbers)
-                total -= problem.loss(network.forward(batch), problem.targets[batch.rows], np.ones(batch.rows.size))[0]
+                outputs = network.predict(problem.sequences.some(numbers))
+                targets = problem.targets[problem.sequences.rows_of(numbers)]
+                total -= problem.loss(outputs, targets, np.ones(len(outputs)))[0]
             return float(total / problem.sequences.lengths[held_out].sum())
 
         return score

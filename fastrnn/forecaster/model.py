@@ -1,6 +1,7 @@
 """From series to what a network reads, and from what it puts out to forecasts."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -9,9 +10,7 @@ from fastrnn.forecaster import conformal
 from fastrnn.forecaster.linear import ROWS, Linear
 from fastrnn.forecaster.view import Lens, View
 from fastrnn.likelihoods import NegativeBinomial
-from fastrnn.network.parts import Batch
 from fastrnn.network.sequence import SequenceNetwork
-from fastrnn.packing import count_shards, regular_packing
 from fastrnn.sequences import Sequences
 from fastrnn.wording import meant_as_share, shown
 
@@ -32,6 +31,10 @@ class Targets:
     def __len__(self):
         return self._rows.size
 
+    @cached_property
+    def shape(self):
+        return len(self), *self[:1].shape[1:]
+
     def __getitem__(self, chosen):
         model, view, rows = self._model, self._view, self._rows[chosen]
         linear, horizon = model.linear.unseen(view, rows, self._folds[chosen]), model.horizon
@@ -43,7 +46,7 @@ class Targets:
         return found.astype(model.dtype)
 
     def __array__(self, dtype=None, copy=None):
-        out = np.empty((len(self), *self[:1].shape[1:]), self._model.dtype)
+        out = np.empty(self.shape, self._model.dtype)
         for first in range(0, len(self), ROWS):
             some = slice(first, first + ROWS)
             out[some] = self[some]
@@ -212,8 +215,6 @@ class Model:
         view, rows = view.unrolled(n_paths, horizon)
         steps = np.repeat(panel.series.lengths - 1, n_paths)
         outputs, state = np.repeat(outputs, n_paths, axis=0), tuple(np.repeat(h, n_paths, axis=1) for h in state)
-        every = np.arange(rows.size)
-        packing = regular_packing(1, rows.size, count_shards(rows.size, self.network.encoder.recurrent.hidden_size))
         for step in range(horizon):
             gaps = self.gaps(view, rows, outputs, ask)[:, 0, :, 0]
             scale = view.scale[view.owner[rows]]
@@ -221,7 +222,7 @@ class Model:
             rows, steps = rows + 1, steps + 1
             if step + 1 < horizon:
                 x = self.inputs(view, panel, rows, steps)
-                outputs, state = self.network.read(Batch(packing, every, x, every), state)
+                outputs, state = self.network.read(Sequences(x, np.arange(rows.size + 1)), state)
         drawn = view.levels[rows[:, np.newaxis] - np.arange(horizon)[::-1]]
         drawn = view.from_levels(drawn[..., np.newaxis], view.owner[rows])
         return self._counted(drawn).reshape(len(panel.series), n_paths, horizon, -1)

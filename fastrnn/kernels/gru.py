@@ -6,15 +6,14 @@
 Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder", arXiv:1406.1078; the form with the
 product first is that of its version 1 and of cuDNN.  `gru_reset_before.py` has the other one.
 
-Arrays of D directions, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+Arrays of D directions, for B sequences packed into S rows (`fastrnn.kernels.packing`):
     h      (D, B + S, H)     the B initial states, then the state after each row
     gates  (D, S, 4 P)       n, r, z and m = W_hn h + b_hn of each row (P is H padded to whole vectors); backward
                              leaves the gradients before the nonlinearities there, that of m in the last place
     x      (D, S, I)
     panels (D, P / lanes, .) for each vector of units: bias (n, r, z, m), W_ih^T (n, r, z), W_hh^T (r, z, m), those of
                              r and z halved: sigmoid(a) = (1 + tanh(a / 2)) / 2
-    starts, counts (shards, T)  for each step the packed row of its first sequence, and how many sequences are alive
-    firsts (shards,)         the first sequence of each shard
+    starts, counts (T,)      for each step the packed row of its first sequence, and how many sequences are alive
 `gated.py` has the loops over time.
 """
 
@@ -22,26 +21,27 @@ import numpy as np
 
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.tiles import gate_tile, pack_gates, scratch, tile_rows
+from fastrnn.kernels.tiles import gate_tile, pack_bias, pack_gates, scratch, tile_rows
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wide, split, store, store_some, zeros
 
-ORDER_BIAS = np.arange(4)
 ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
 ORDER_HH = np.arange(3)
-FACTORS_BIAS, FACTORS_HH = np.array([1.0, 0.5, 0.5, 1.0]), np.array([0.5, 0.5, 1.0])
+FACTORS_IH, FACTORS_HH = np.array([1.0, 0.5, 0.5]), np.array([0.5, 0.5, 1.0])
 _tile = gate_tile((4,), range(3), range(1, 4))
 
 
 @njit(**OPTIONS)
-def pack(panels, bias, weight_ih, weight_hh):
+def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
     """One direction's panels (blocks of units, lanes (4 + 3 I + 3 H)) from its weights.
 
-    bias is (4H,: n, r, z, m); weight_ih (I, 3H) and weight_hh (H, 3H) are transposed.
+    Biases are (3H,); weight_ih (I, 3H) and weight_hh (H, 3H) are transposed.
     """
-    I, H = weight_ih.shape[0], weight_hh.shape[0]
-    L = lanes(panels)
-    pack_gates(panels, np.intp(0), bias.reshape(1, 4 * H), H, ORDER_BIAS, FACTORS_BIAS)
-    pack_gates(panels, 4 * L, weight_ih, H, ORDER_IH, FACTORS_BIAS)
+    I, H, L = weight_ih.shape[0], weight_hh.shape[0], lanes(panels)
+    pack_bias(panels, np.intp(0), bias_ih, 2 * H, None, H, 1.0)
+    pack_bias(panels, L, bias_ih, np.intp(0), bias_hh, H, 0.5)
+    pack_bias(panels, 2 * L, bias_ih, H, bias_hh, H, 0.5)
+    pack_bias(panels, 3 * L, bias_hh, 2 * H, None, H, 1.0)
+    pack_gates(panels, 4 * L, weight_ih, H, ORDER_IH, FACTORS_IH)
     pack_gates(panels, (4 + 3 * I) * L, weight_hh, H, ORDER_HH, FACTORS_HH)
 
 

@@ -230,6 +230,18 @@ def pack_gates(panels, offset, weight, H, order, factors):
 
 
 @njit(**OPTIONS)
+def pack_bias(panels, offset, bias, start, other, H, factor):
+    """Put (bias + other) factor of one gate, H elements from `start` on, at `offset` of each block; other may be None."""
+    count = lanes(panels)
+    for block in range(panels.shape[0]):
+        first, units = start + block * count, H - block * count
+        total = load_some(bias, first, units)
+        if other is not None:
+            total = total + load_some(other, first, units)
+        store(panels, block * panels.shape[1] + offset, total * factor)
+
+
+@njit(**OPTIONS)
 def pack_panels(panels, depth, first, weight):
     """Put weight^T (K, N) into rows first to first + K of panels of B (depth, padded N), for `product`."""
     count = lanes(panels)

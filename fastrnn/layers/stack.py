@@ -1,132 +1,145 @@
 """Stacks of recurrent levels over packed rows."""
 
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
 
-from fastrnn.kernels.rows import copy_rows, drop, scatter_add_rows
-from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
-from fastrnn.layers.cells import add_rows_product
-from fastrnn.packing import regular_packing
+from fastrnn.kernels.rows import copy_rows, drop, get_states, scatter_add_rows, set_states
+from fastrnn.kernels.vectors import empty_aligned, padded
+from fastrnn.layers.cells import direction, product, zero_states
 from fastrnn.params import Parameters, orthogonal, uniform
+from fastrnn.programs import B, Operand
 
 
 class Level:
-    """One layer of the stack: its cell, its parameters by direction, and what the last forward pass kept."""
+    """One layer of the stack: its cell, and its parameters by direction."""
 
     def __init__(self, cell, parameters, index, input_size, hidden_size, n_directions):
-        self.cell, self.parameters = cell, parameters
+        self.cell, self.parameters, self.index = cell, parameters, index
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
         suffixes = [f"_l{index}", f"_l{index}_reverse"][:n_directions]
         self.names = [[f"{name}{s}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for s in suffixes]
-        self.packed, self.packed_version = {}, None
-        self.kept = None
 
-    def __getstate__(self):
-        return {**self.__dict__, "packed": {}, "packed_version": None, "kept": None}
-
-    def _packed(self, name, shape):
-        """The array (D, *shape) for weights packed one way."""
-        array = self.packed.get(name)
-        if array is None:  # two threads may come here at once, and must go on with the same array
-            array = empty_aligned((self.n_directions, *shape), self.parameters.dtype)
-            array = self.packed.setdefault(name, array)
-        return array
+    @property
+    def weight_bytes(self):
+        """Of one direction's weights, packed."""
+        shape = self.cell.panels_shape(self.input_size, self.hidden_size, self.parameters.dtype)
+        return int(np.prod(shape)) * self.parameters.dtype.itemsize
 
     def _stored(self, names):
         parameters = self.parameters
         zeros = np.zeros(self.cell.n_gates * self.hidden_size, parameters.dtype)
-        return [parameters.stored(n) if n in parameters.shapes else zeros for n in names]
+        weight_ih, weight_hh, *biases = (parameters.stored(n) if n in parameters.shapes else zeros for n in names)
+        return *biases, weight_ih, weight_hh
 
-    def _panels(self):
-        """The weights packed for `forward`, made anew when they have changed."""
-        version = self.parameters.version
-        if self.packed_version is not version:
-            H, dtype = self.hidden_size, self.parameters.dtype
-            panels = self._packed("forward", self.cell.panels_shape(self.input_size, H, dtype))
-            for direction, names in zip(panels, self.names, strict=True):
-                self.cell.pack(direction, *self._stored(names))
-            self.packed_version = version
-        return self.packed["forward"]
+    def _panels(self, p):
+        """The weights packed for `forward`, before each pass."""
+        shape = self.cell.panels_shape(self.input_size, self.hidden_size, self.parameters.dtype)
+        panels = empty_aligned((self.n_directions, *shape), self.parameters.dtype)
+        for one, names in zip(panels, self.names, strict=True):
+            p.call(self.cell.pack, one, *self._stored(names), stage="before")
+        return p.fixed(panels)
 
-    def _transposed(self, name, n_columns, place, pack):
+    def _transposed(self, p, n_columns, place, pack):
         """Weights (the one at `place` of `names`) packed by `pack` for the products in `backward`."""
         H, dtype = self.hidden_size, self.parameters.dtype
         size = self.cell.n_gates * padded(H, dtype) * padded(n_columns, dtype)
-        panels = self._packed(name, (size,))
-        for direction, names in zip(panels, self.names, strict=True):
-            pack(direction, self.parameters.stored(names[place]), H)
+        panels = empty_aligned((self.n_directions, size), dtype)
+        for one, names in zip(panels, self.names, strict=True):
+            for call in pack(one, self.parameters.stored(names[place]), H):
+                p.call(*call, stage="before")
         return panels
 
-    def forward(self, x, initial, packing, keep):
-        """Rows x (S, I) to rows (S, D H); also the final states, each (D, B, H) by place.
+    def forward(self, p, x, rows, initial, keep):
+        """Rows x (S, I) to rows (S, D H), and what `backward` needs.  Of `initial`, a tuple of states, or zeros."""
+        D, H, I = self.n_directions, self.hidden_size, x.shape[1]
+        if D == 1:
+            both = p.part(x, (1, *x.shape))
+        else:
+            both = p.room(D, rows.S, I)
+            p.call(copy_rows, direction(p, both, 0), 0, x, 0, None, I)
+            p.call(copy_rows, direction(p, both, 1), 0, x, 0, rows.mirror, I)
+        room = self.cell.room(p, rows, D, H, keep)
+        for k, name in enumerate(("h", "c")[: self.cell.n_states]):
+            if initial is None:
+                zero_states(p, room[name])
+            else:
+                p.call(set_states, room[name], initial[k], self.index, rows.streams, H)
+        self.cell.forward(p, room, both, self._panels(p), rows, keep)
+        return self._joined(p, room["h"], rows), {**room, "x": both}
 
-        The initial states are likewise, or None for zeros.
-        """
-        directions = x[np.newaxis]
-        if self.n_directions == 2:
-            directions = empty_aligned((2, *x.shape), x.dtype)
-            directions[0] = x
-            copy_rows(directions[1], 0, x, 0, packing.mirror, x.shape[1])
-        arrays = self.cell.forward(directions, initial, self.hidden_size, self._panels(), packing, keep)
-        self.kept = arrays if keep else None
-        final = [arrays["h"][:, packing.last_states]]
-        if arrays.get("c") is not None:
-            c = arrays["c"][:, packing.last_states] if keep else arrays["c"]
-            final.append(c[..., : self.hidden_size])
-        return self._joined(arrays["h"], packing), final
+    def final(self, p, room, out, rows, keep):
+        """Put the states after each sequence's last step into `out`, a tuple of (levels D, n, H) by number."""
+        h, c = room["h"], room.get("c")
+        p.call(get_states, out[0], self.index, h, rows.last_rows, B, rows.streams, self.hidden_size)
+        if self.cell.n_states == 2:
+            picked = rows.last_rows if keep else None
+            p.call(get_states, out[1], self.index, c, picked, B, rows.streams, self.hidden_size)
 
-    def step_call(self, x, packing):
-        """The kernel that takes sequences one step on, its arguments, and its room: x is (1, B, I)."""
-        room = self.cell.room(x, None, self.hidden_size, packing, False)
-        kernel, arguments = self.cell.call(room, self._panels(), packing, False)
-        return kernel, (*arguments, 0), room
-
-    def _joined(self, h, packing):
+    def _joined(self, p, h, rows):
         """The states after each row, both directions side by side in forward time."""
-        B, S, H = packing.n_sequences, packing.n_rows, self.hidden_size
+        H = self.hidden_size
+        states = [p.part(direction(p, h, d), (rows.S, H), B, H) for d in range(self.n_directions)]
         if self.n_directions == 1:
-            return h[0, B:]
-        out = empty_aligned((S, 2 * H), h.dtype)
-        out[:, :H] = h[0, B:]
-        copy_rows(out, H, h[1, B:], 0, packing.mirror, H)
+            return states[0]
+        out = p.room(rows.S, 2 * H)
+        p.call(copy_rows, out, 0, states[0], 0, None, H)
+        p.call(copy_rows, out, H, states[1], 0, rows.mirror, H)
         return out
 
-    def backward(self, d_out, d_final, packing, input_grad, bptt_steps):
-        """Rows d_out (S, >= D H) to rows d_x (S, I padded) or None; and the initial states' gradients."""
-        kept, dtype = self.kept, d_out.dtype
-        S, D, H = packing.n_rows, self.n_directions, self.hidden_size
+    def backward(self, p, room, d_out, rows, d_final, input_grad, bptt_steps):
+        """Rows d_out (S, >= D H) to rows d_x (S, I padded) or None; and the initial states' gradients, (D, B, P) each."""
+        D, H, dtype = self.n_directions, self.hidden_size, p.dtype
         if D == 1:
-            d_directions = d_out[np.newaxis]
+            both = p.part(d_out, (1, *d_out.shape))
         else:
-            d_directions = empty_aligned((2, S, H), dtype)
-            copy_rows(d_directions[0], 0, d_out, 0, packing.all_rows, H)
-            copy_rows(d_directions[1], 0, d_out, H, packing.mirror, H)
-        hh = self._transposed("hh", H, 1, self.cell.pack_hh_transposed)
-        shape = self.cell.n_states, D, packing.n_sequences, padded(H, dtype)
-        d_states = list(zeros_aligned(shape, dtype))
-        if d_final is not None:
-            for padded_state, d in zip(d_states, d_final, strict=True):
-                padded_state[..., :H] = d
-        self.cell.backward(kept, d_states, d_directions, hh, packing, bptt_steps)
+            both = p.room(2, rows.S, H)
+            p.call(copy_rows, direction(p, both, 0), 0, d_out, 0, None, H, stage="backward")
+            p.call(copy_rows, direction(p, both, 1), 0, d_out, H, rows.mirror, H, stage="backward")
+        hh = self._transposed(p, H, 1, self.cell.pack_hh_transposed)
+        d_states = [p.room(D, B, padded(H, dtype)) for _ in range(self.cell.n_states)]
+        for k, d_state in enumerate(d_states):
+            if d_final is None:
+                zero_states(p, d_state, stage="backward")
+            else:
+                p.call(set_states, d_state, d_final[k], self.index, rows.streams, H, stage="backward")
+        self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
         stored = self.parameters.stored_gradients
         gradients = [[stored.get(name) for name in names] for names in self.names]
-        self.cell.add_gradients(kept, gradients, packing)
-        self.kept = None
-        d_initial = [d[..., :H] for d in d_states]
-        return (self._d_x(kept["d_gates"], packing) if input_grad else None), d_initial
+        self.cell.add_gradients(p, room, room["x"], gradients, rows)
+        return (self._d_x(p, room["d_gates"], rows) if input_grad else None), d_states
 
-    def _d_x(self, d_gates, packing):
+    def _d_x(self, p, d_gates, rows):
         """The gradient (S, I padded) of the input from that of the gates (D, S, .)."""
-        I, D, dtype = self.input_size, self.n_directions, d_gates.dtype
-        panels = self._transposed("ih", I, 0, self.cell.pack_ih_transposed)
-        d_x = zeros_aligned((D, packing.n_rows, padded(I, dtype)), dtype)
+        I, D, dtype = self.input_size, self.n_directions, p.dtype
+        panels = self._transposed(p, I, 0, self.cell.pack_ih_transposed)
+        both = p.room(D, rows.S, padded(I, dtype))
+        zero_states(p, both, rows.S, stage="backward")
         n_k = self.cell.n_gates * padded(self.hidden_size, dtype)
+        d_x = [direction(p, both, d) for d in range(D)]
         for d in range(D):
-            add_rows_product(d_x[d], d_gates[d], panels[d], n_k)
+            product(p, d_x[d], direction(p, d_gates, d), panels[d], n_k, "backward")
         if D == 2:
-            scatter_add_rows(d_x[0], d_x[1], packing.mirror, I)  # a row is its mirror's mirror
+            p.call(scatter_add_rows, d_x[0], d_x[1], rows.mirror, rows.S, I, stage="backward")  # a row is its mirror's mirror
         return d_x[0]
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements."""
+
+    key: Operand
+    threshold: int
+
+    @classmethod
+    def of(cls, p, rate):
+        """The rate is rounded down, so that no more are dropped than the others stand for; the "key" is given."""
+        return cls(p.given_number("key"), int(rate * 2**16))
+
+    def call(self, p, out, x, level, rows, stage):
+        """Drop elements of x (n, F), rows of all steps, or one of each sequence's first."""
+        p.call(drop, out, x, self.key, level, rows.numbers, rows.places, rows.steps, self.threshold, stage=stage)
 
 
 class Stack:
@@ -148,27 +161,23 @@ class Stack:
         widths = [input_size, *[self.output_size] * (num_layers - 1)]
         self.parameters = Parameters(self._shapes(widths), self.dtype)
         sizes = hidden_size, self.n_directions
-        self._levels = [Level(cell, self.parameters, k, width, *sizes) for k, width in enumerate(widths)]
-        self._tape = None
-
-    def __getstate__(self):
-        return {**self.__dict__, "_tape": None}
-
-    @property
-    def keeps_a_pass(self):
-        """Whether a forward pass waits for its backward pass."""
-        return self._tape is not None
-
-    def forget(self):
-        """Drop what a forward pass kept."""
-        self._tape = None
-        for level in self._levels:
-            level.kept = None
+        self.levels = [Level(cell, self.parameters, k, width, *sizes) for k, width in enumerate(widths)]
 
     @property
     def output_size(self):
         """Features of an output row: hidden_size, twice that if bidirectional."""
         return self.n_directions * self.hidden_size
+
+    @property
+    def weight_bytes(self):
+        """Of the largest level's weights in one direction, as a step reads them."""
+        return max(level.weight_bytes for level in self.levels)
+
+    @property
+    def work(self):
+        """Multiply-adds of a step of one sequence."""
+        gates = self.n_directions * self.n_gates * self.hidden_size
+        return sum(gates * (level.input_size + self.hidden_size) for level in self.levels)
 
     def _shapes(self, widths):
         G, H, shapes = self.n_gates * self.hidden_size, self.hidden_size, {}
@@ -205,87 +214,49 @@ class Stack:
                 self.parameters[name][H : 2 * H] = forget_bias if "_ih_" in name else 0.0
         self.parameters.changed()
 
-    def forward(self, x, packing, state=None, sequence_numbers=None, dropout_key=None, dropout=0.0, keep=False):
-        """Run packed rows x (S, I) through all levels.
+    def forward(self, p, x, rows, initial=None, dropout=None, keep=False, final=None):
+        """Add the calls that run packed rows x (S, I) through all levels.
 
         Parameters
         ----------
-        x : ndarray (S, I)
-        packing : Packing
-        state : tuple of ndarray (num_layers * D, B, H), optional
-            The initial states in the batch's order, zeros if None.
-        sequence_numbers : ndarray (B,), optional
-            With `dropout_key` (an integer), what a sequence's dropout depends on; no dropout without a key.
-        dropout : float
-            The fraction dropped between levels.
+        p : Program
+        x : Operand (S, I)
+        rows : fastrnn.packing.Rows
+        initial, final : tuple of Operand (num_layers * D, n, H), optional
+            The states before and after, by the sequences' numbers; zeros, and not asked for, if None.
+        dropout : Dropout, optional
+            Between levels.
         keep : bool
             Keep what `backward` needs.
 
         Returns
         -------
-        rows : ndarray (S, D H)
-        final : tuple of ndarray (num_layers * D, B, H)
+        rows : Operand (S, D H)
+        kept : list, for `backward`
         """
-        finals, row_numbers = [], None if dropout_key is None else sequence_numbers[packing.numbers]
-        for k, level in enumerate(self._levels):
-            if k > 0 and dropout_key is not None:
-                dropped = empty_aligned(x.shape, x.dtype)
-                drop(dropped, x, dropout_key + k, row_numbers, packing.steps, dropout)
+        kept = []
+        for k, level in enumerate(self.levels):
+            if k > 0 and dropout is not None:
+                dropped = p.room(*x.shape)
+                dropout.call(p, dropped, x, k, rows, "forward")
                 x = dropped
-            x, states = level.forward(x, self._of_level(state, k, packing), packing, keep)
-            finals.append(states)
-        self._tape = (packing, row_numbers, dropout_key, dropout) if keep else None
-        return x, _in_batch_order(finals, packing)
+            x, room = level.forward(p, x, rows, initial, keep)
+            if final is not None:
+                level.final(p, room, final, rows, keep)
+            kept.append(room)
+        return x, kept
 
-    def step_calls(self, x):
-        """Calls that take B sequences one step on, each reading a row of x (B, I).
+    def backward(self, p, kept, d_rows, rows, dropout=None, d_final=None, d_initial=None, input_grad=True, bptt_steps=0):
+        """Add the calls from d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None.
 
-        Returns
-        -------
-        calls : list of (kernel, arguments)
-        out : ndarray (B, H)
-            The states of the last level after the step.
-        states : dict of lists of ndarray (B, H)
-            "h", and of an LSTM "c", of each level, which the next step goes on from; zeros now.
+        They add to the parameters' gradients, and fill `d_initial`, by number; a gradient stops at each multiple of
+        `bptt_steps` steps, 0 for none.  States are tuples as those of `forward`.
         """
-        B, H, calls, rooms = len(x), self.hidden_size, [], []
-        packing = regular_packing(1, B, 1)
-        for level in self._levels:
-            kernel, arguments, room = level.step_call(x[np.newaxis], packing)
-            h = room["h"][0]
-            calls += [(kernel, arguments), (copy_rows, (h, 0, h, 0, B + np.arange(B), H))]
-            rooms.append(room)
-            x = h[B:]
-        return calls, x, {name: [room[name][0, :B, :H] for room in rooms] for name in ("h", "c")[: self.n_states]}
-
-    def _of_level(self, states, k, packing):
-        """Level k's part of states in the batch's order, (D, B, H) by place; None for None."""
-        if states is None:
-            return None
-        span = slice(k * self.n_directions, (k + 1) * self.n_directions)
-        return [s[span][:, packing.order] for s in states]
-
-    def backward(self, d_rows, d_final=None, input_grad=True, bptt_steps=0):
-        """From d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None, and the initial states'.
-
-        Adds to the parameters' gradients; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
-        """
-        packing, row_numbers, dropout_key, dropout = self._tape
-        d_initials = []
         for k in range(self.num_layers - 1, -1, -1):
-            d_last = self._of_level(d_final, k, packing)
-            d_rows, d_states = self._levels[k].backward(d_rows, d_last, packing, input_grad or k > 0, bptt_steps)
-            if k > 0 and dropout_key is not None:
-                drop(d_rows, d_rows, dropout_key + k, row_numbers, packing.steps, dropout)
-            d_initials.insert(0, d_states)
-        self._tape = None
-        return d_rows, _in_batch_order(d_initials, packing)
-
-
-def _in_batch_order(levels, packing):
-    """A tuple of states (num_layers * D, B, H), from those of each level, (D, B, H) by place."""
-    by_place = [np.concatenate(parts) for parts in zip(*levels, strict=True)]
-    if packing.is_regular:
-        return tuple(by_place)
-    places = np.argsort(packing.order)
-    return tuple(states.take(places, axis=1) for states in by_place)
+            wanted = input_grad or k > 0
+            d_rows, d_states = self.levels[k].backward(p, kept[k], d_rows, rows, d_final, wanted, bptt_steps)
+            if k > 0 and dropout is not None:
+                dropout.call(p, d_rows, d_rows, k, rows, "backward")
+            for out, d_state in zip(d_initial or (), d_states, strict=False):
+                p.call(get_states, out, k, d_state, None, 0, rows.streams, self.hidden_size, stage="backward")
+        return d_rows

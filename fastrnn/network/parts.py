@@ -1,14 +1,11 @@
 """What networks are made of: parts over one vector of parameters, batches, and the encoder they share."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from fastrnn.kernels.rows import copy_rows, drop
-from fastrnn.kernels.vectors import empty_aligned, zeros_aligned
+from fastrnn.kernels.rows import copy_rows
+from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Stack
-from fastrnn.packing import Packing, count_shards, regular_packing
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
 KEYS_OF_AN_EPOCH = 2**20
@@ -23,41 +20,14 @@ def make_cell(name, nonlinearity):
 
 
 def portions(n, size=256):
-    """The numbers 0 to n - 1 in parts: what a network makes of so many sequences is in memory at once."""
+    """The numbers 0 to n - 1 in parts, as sequences are dealt into shards together."""
     return np.split(np.arange(n), np.arange(size, n, size))
 
 
-@dataclass
-class Batch:
-    """Some of the sequences, packed."""
-
-    packing: Packing
-    rows: np.ndarray
-    """For each packed row, its place among the stored steps, (S,)."""
-    x: np.ndarray
-    """(S, I) numbers, or (S,) or (S, 1 + L) tokens."""
-    numbers: np.ndarray
-    """Which of the stored sequences these are, (B,)."""
-
-    @classmethod
-    def of(cls, sequences, numbers, hidden_size):
-        """The sequences of these numbers."""
-        lengths = sequences.lengths[numbers]
-        if lengths.size == 1:
-            packing = regular_packing(int(lengths[0]), 1, 1)  # laid out before
-        else:
-            packing = Packing(lengths, count_shards(numbers.size, hidden_size))
-        rows, values = packing.rows_of(sequences.offsets[numbers]), sequences.values
-        if values.dtype.kind == "i":
-            return cls(packing, rows, values[rows], numbers)
-        x = empty_aligned((rows.size, values.shape[1]), values.dtype)
-        copy_rows(x, 0, values, 0, rows, values.shape[1])
-        return cls(packing, rows, x, numbers)
-
-    def drop(self, rows, key, rate):
-        """Drop elements of packed rows (S, F), in place."""
-        packing = self.packing
-        drop(rows, rows, key, self.numbers[packing.numbers], packing.steps, rate)
+def stored(sequences, name=""):
+    """Of `Sequences`, what `fastrnn.packing.Rows` and an encoder read."""
+    begins = {name + "lengths": sequences.lengths, name + "begins": sequences.offsets, name + "stride": 1}
+    return {name + "values": sequences.values, **begins}
 
 
 class Network:
@@ -81,9 +51,6 @@ class Network:
         self.parts = parts
         if rng is None:
             return
-        # Freeing a block of this size makes glibc keep up to twice as much of what is freed later.  Else it may give
-        # the arrays of a step back to the system after each, and get them anew page by page: a quarter of the time.
-        np.empty(31 * 2**20, np.uint8)
         self._gather_parameters()
         for part in parts.values():
             part.reset_parameters(rng)
@@ -98,7 +65,7 @@ class Network:
         sizes = [part.parameters.size for part in self.parts.values()]
         dtype = next(iter(self.parts.values())).parameters.dtype
         self.theta, self.gradient = (zeros_aligned((sum(sizes),), dtype) for _ in range(2))
-        self.decays = np.zeros(sum(sizes), dtype)
+        self.decays, self._programs = np.zeros(sum(sizes), dtype), {}
         start = 0
         for part, size in zip(self.parts.values(), sizes, strict=True):
             span = slice(start, start + size)
@@ -109,12 +76,21 @@ class Network:
             start += size
 
     def __getstate__(self):
-        # The parts hold the same parameters.
-        return {k: v for k, v in self.__dict__.items() if k not in ("theta", "gradient", "decays")}
+        # The parts hold the same parameters, and programs their addresses.
+        return {k: v for k, v in self.__dict__.items() if k not in ("theta", "gradient", "decays", "_programs")}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._gather_parameters()
+
+    def program(self, build, *options):
+        """The program that a method builds with these options, once; and whether its weights are packed already."""
+        version = tuple(part.parameters.version for part in self.parts.values())
+        program, packed_version = self._programs.get((build.__name__, options), (None, None))
+        if program is None:
+            program = build(*options)
+        self._programs[build.__name__, options] = program, version
+        return program, packed_version == version
 
     def changed(self):
         """Tell all parts that theta has changed."""
@@ -149,23 +125,26 @@ class Encoder:
         embeddings = {} if self.embedding is None else self.embedding.parts
         return {**embeddings, "recurrent": self.recurrent}
 
-    def forward(self, batch, state=None, keep=False, dropout_key=None):
-        """Rows (S, D H), and the final states."""
-        x = batch.x
-        if self.embedding is not None:
-            x = self.embedding.forward(x, keep)
-            if dropout_key is not None:
-                batch.drop(x, dropout_key + self.recurrent.num_layers, self.dropout)
-        return self.recurrent.forward(
-            x, batch.packing, state, sequence_numbers=batch.numbers, dropout_key=dropout_key,
-            dropout=self.dropout, keep=keep,
-        )  # fmt: skip
+    def forward(self, p, rows, dropout=None, keep=False, initial=None, final=None):
+        """Add the calls from the stored steps, given as "values", to rows (S, D H), and what `backward` needs."""
+        if self.embedding is None:
+            x = p.room(rows.S, self.recurrent.input_size)
+            p.call(copy_rows, x, 0, p.given("values", p.dtype, 2), 0, rows.rows, x.shape[1])
+            tokens = None
+        else:
+            x, tokens = self.embedding.forward(p, rows, keep)
+            if dropout is not None:
+                dropout.call(p, x, x, self.recurrent.num_layers, rows, "forward")
+        x, kept = self.recurrent.forward(p, x, rows, initial, dropout, keep, final)
+        return x, (tokens, kept)
 
-    def backward(self, batch, d_rows, dropout_key=None, bptt_steps=0):
-        """From d_rows (S, >= D H); adds to the parameters' gradients."""
+    def backward(self, p, kept, d_rows, rows, dropout=None, bptt_steps=0):
+        """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
+        tokens, kept = kept
         trains = self.embedding is not None and not self.embedding.is_frozen
-        d_x, _ = self.recurrent.backward(d_rows, input_grad=trains, bptt_steps=bptt_steps)
+        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, input_grad=trains, bptt_steps=bptt_steps)
         if trains:
-            if dropout_key is not None:
-                batch.drop(d_x, dropout_key + self.recurrent.num_layers, self.dropout)
-            self.embedding.backward(batch.x, d_x)
+            if dropout is not None:
+                dropout.call(p, d_x, d_x, self.recurrent.num_layers, rows, "backward")
+            self.embedding.backward(p, tokens, d_x)
+class Batch: pass  # TEMP

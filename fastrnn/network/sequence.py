@@ -1,11 +1,18 @@
 """The network of most estimators: encoder, readout and dense head."""
 
+from math import prod
+
 import numpy as np
 
-from fastrnn.kernels.rows import drop
+from fastrnn.kernels.rows import remainders, spread_columns
+from fastrnn.kernels.steps import SECOND_LEVEL
 from fastrnn.layers.feedforward import Dense
-from fastrnn.layers.readouts import READOUTS, Last
-from fastrnn.network.parts import Batch, Network, portions
+from fastrnn.layers.readouts import READOUTS, Concat, Last
+from fastrnn.layers.stack import Dropout
+from fastrnn.network.parts import Network, portions, stored
+from fastrnn.network.training import Training, add_loss, is_computed
+from fastrnn.packing import Rows, Shards
+from fastrnn.programs import B, Pass, Program
 
 
 class SequenceNetwork(Network):
@@ -28,20 +35,15 @@ class SequenceNetwork(Network):
     ----------
     n_features : int
         What the head reads of a sequence, or step.
-    final_state : tuple of ndarray
-        The recurrent states after the last training pass.
     """
 
     def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None):
         self.encoder, self.n_steps, self.chain = encoder, n_steps, chain
-        self.readout = None if readout is None else READOUTS[readout]
+        self.readout = None if readout is None else Concat(n_steps) if readout == "concat" else READOUTS[readout]
         self.n_features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
         self.head = Dense(self.n_features, n_outputs, encoder.recurrent.dtype)
         chains = {} if chain is None else {"chain": chain}
         super().__init__({**encoder.parts, "head": self.head, **chains}, rng)
-
-    def __getstate__(self):
-        return {**super().__getstate__(), "final_state": None, "_memory": None}
 
     def set_dropout(self, rate):
         """Drop this fraction from now on."""
@@ -52,89 +54,129 @@ class SequenceNetwork(Network):
         """What turns tokens into vectors; None for numbers."""
         return self.encoder.embedding
 
-    def batch(self, sequences, numbers):
-        """The sequences of these numbers as a `Batch`."""
-        return Batch.of(sequences, numbers, self.encoder.recurrent.hidden_size)
+    @property
+    def work(self):
+        """Multiply-adds of a forward pass, a step of one sequence."""
+        return self.encoder.recurrent.work + self.head.input_size * self.head.output_size
 
-    def batches(self, sequences, numbers, at_once=256):
-        """Likewise, some of them at once."""
-        return (self.batch(sequences, numbers[some]) for some in portions(numbers.size, at_once))
+    def shards(self, problem, batches):
+        """A problem's sequences of these numbers, batch by batch, as `Shards`."""
+        return self._shards(problem.sequences, batches)
 
-    def forward(self, batch, keep=False, dropout_key=None):
-        """Outputs (B, K) in the batch's order; without a readout (S, K), one a packed row."""
-        return self.read(batch, None, keep, dropout_key)[0]
+    def _shards(self, sequences, batches):
+        return Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, self.is_shared)
 
-    def read(self, batch, state, keep=False, dropout_key=None):
-        """The outputs, and the recurrent states (num_layers * D, B, H) after the last steps, from those before."""
-        features, final_state = self.features(batch, state, keep, dropout_key)
-        if dropout_key is not None:
-            features = features.copy()
-            self._drop(features, batch, dropout_key)
-        return self.head.forward(features, keep), final_state
+    @property
+    def is_shared(self):
+        """Whether the weights leave no room in the second-level cache, so that threads share the units of a shard."""
+        return self.encoder.recurrent.weight_bytes > SECOND_LEVEL
 
-    def features(self, batch, state=None, keep=False, dropout_key=None):
-        """What the head reads, (B, F) in the batch's order or (S, F), and the states as `read` has them."""
-        features, final_state = self.encoder.forward(batch, state, keep, dropout_key)
+    # ------------------------------------------------------------------------------------------------- programs
+
+    def _states(self, p, name):
+        """States (num_layers * D, n, H) that a pass is given."""
+        return tuple(p.given(f"{name} {k}", p.dtype, 3) for k in range(self.encoder.recurrent.n_states))
+
+    def zero_states(self, n):
+        """Those of n sequences before their first step."""
+        stack = self.encoder.recurrent
+        shape = stack.num_layers * stack.n_directions, n, stack.hidden_size
+        return tuple(np.zeros(shape, self.theta.dtype) for _ in range(stack.n_states))
+
+    def _features(self, p, rows, dropout=None, keep=False, initial=None, final=None):
+        """Add the calls to what the head reads, (B, F) by place or (S, F), and what the way back needs."""
+        x, kept = self.encoder.forward(p, rows, dropout, keep, initial, final)
+        memory = None
         if self.readout is not None:
-            n_directions = self.encoder.recurrent.n_directions
-            features, memory = self.readout.forward(features, batch.packing, n_directions)
-            self._memory = memory if keep else None
-        return features, final_state
+            x, memory = self.readout.forward(p, x, rows, self.encoder.recurrent.n_directions)
+        return x, (kept, memory)
 
-    def _drop(self, features, batch, dropout_key):
-        if self.readout is None:
-            batch.drop(features, dropout_key, self.encoder.dropout)
-        else:
-            steps = np.zeros(len(features), np.int64)
-            drop(features, features, dropout_key, batch.numbers, steps, self.encoder.dropout)
-
-    def backward(self, batch, d_outputs, dropout_key=None, bptt_steps=0):
-        """Add to `gradient` from d_outputs, of the shape that `forward` returned."""
-        d_rows = self.head.backward(d_outputs)
-        if dropout_key is not None:
-            self._drop(d_rows, batch, dropout_key)
+    def _training(self, loss, width, dropout, is_frozen, bptt_steps, n_streams, targets_are_computed):
+        """From stored steps to the loss, and back to all gradients but a frozen table's."""
+        p = Program(self.theta.dtype, self.is_shared)
+        rows, dropout = Rows(p), Dropout.of(p, dropout) if dropout else None
+        state = None
+        if n_streams is not None:
+            state = self._states(p, "state")
+            rows.streams = p.room(B, dtype=np.int64)
+            p.call(remainders, rows.streams, rows.numbers, n_streams)
+        x, (kept, memory) = self._features(p, rows, dropout, True, state, state)
+        if dropout is not None:
+            dropped = p.room(*x.shape)
+            dropout.call(p, dropped, x, 0, rows, "forward")
+            x = dropped
+        outputs = self.head.forward(p, x)
+        picked = rows.rows if self.readout is None else rows.numbers
+        d_outputs = add_loss(p, self.chain or loss, outputs, self.head.output_size, width, picked, rows, targets_are_computed)
+        d_x = self.head.backward(p, x, d_outputs)
+        if dropout is not None:
+            dropout.call(p, d_x, d_x, 0, rows, "backward")
         if self.readout is not None:
             stack = self.encoder.recurrent
-            d_rows = self.readout.backward(d_rows, self._memory, batch.packing, stack.n_directions, stack.output_size)
-        self.encoder.backward(batch, d_rows, dropout_key, bptt_steps or 0)
+            d_x = self.readout.backward(p, d_x, memory, rows, stack.n_directions, stack.output_size)
+        self.encoder.backward(p, kept, d_x, rows, dropout, bptt_steps)
+        return p
 
-    def loss_and_gradient(self, batch, loss, targets, weights, dropout_key=None, bptt_steps=0, state=None):
-        """The loss of a batch; its gradient is left in `gradient`.
+    def _inference(self, what, reads_states, leaves_states):
+        """From stored steps to features, outputs, or the outputs at last steps, given as "out" by number or step."""
+        p = Program(self.theta.dtype, self.is_shared)
+        rows = Rows(p)
+        initial, final = (
+            self._states(p, which) if wanted else None
+            for which, wanted in (("initial", reads_states), ("final", leaves_states))
+        )
+        x, _ = self._features(p, rows, None, False, initial, final)
+        if what == "last":
+            x, _ = Last.forward(p, x, rows, 1)
+        width = x.shape[1]
+        if what != "features":
+            x, width = self.head.forward(p, x), self.head.output_size
+        picked = rows.rows if self.readout is None and what != "last" else rows.numbers
+        p.call(spread_columns, p.given("out", p.dtype, 2), picked, x, 0, width)
+        return p
 
-        targets and weights are one a sequence in the batch's order, without a readout one a packed
-        row.  With a chain, `loss` is not used.
-        """
-        if not self.encoder.dropout:
-            dropout_key = None
-        self.gradient[:] = 0
-        outputs, self.final_state = self.read(batch, state, keep=True, dropout_key=dropout_key)
-        if self.chain is None:
-            value, d_outputs = loss(outputs, targets, weights)
-        else:
-            value, d_outputs = self.chain.loss(outputs, targets, weights, batch.packing)
-        self.backward(batch, d_outputs, dropout_key, bptt_steps)
-        return value
+    # ------------------------------------------------------------------------------------------------- passes
+
+    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None):
+        """A `Training` on a problem."""
+        shape = problem.targets.shape[1:]
+        rate, is_frozen = self.encoder.dropout if drops else 0.0, getattr(self.embedding, "is_frozen", False)
+        options = problem.loss, prod(shape) if shape else None, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
+        return Training(self, self.program(self._training, *options)[0], problem, seed, chosen)
+
+    @staticmethod
+    def given(problem):
+        """What training reads besides targets and weights."""
+        return stored(problem.sequences)
+
+    def _run(self, what, sequences, state=None, leaves_states=False):
+        """What a program of `_inference` leaves: rows, and the states after each sequence or None."""
+        p, is_prepared = self.program(self._inference, what, state is not None, leaves_states)
+        n = len(sequences)
+        width = self.n_features if what == "features" else self.head.output_size
+        n_rows = len(sequences.values) if self.readout is None and what != "last" else n
+        out, states = np.empty((n_rows, width), self.theta.dtype), None
+        given = {} if state is None else {f"initial {k}": np.ascontiguousarray(s) for k, s in enumerate(state)}
+        if leaves_states:
+            states = self.zero_states(n)
+            given |= {f"final {k}": s for k, s in enumerate(states)}
+        shards = self._shards(sequences, portions(n))
+        one = Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given)
+        one.run(is_prepared=is_prepared)
+        return out, states
 
     def predict(self, sequences):
         """Outputs (n, K), or without a readout (S, K), ordered as the steps are stored."""
-        return self._all_rows(sequences, self.head.output_size, self.forward)
+        return self._run("outputs", sequences)[0]
 
     def extract(self, sequences):
         """What the head reads, (n, F), or without a readout (S, F), ordered as the steps are stored."""
-        return self._all_rows(sequences, self.n_features, lambda batch: self.features(batch)[0])
+        return self._run("features", sequences)[0]
 
-    def _all_rows(self, sequences, width, rows_of):
-        n = len(sequences) if self.readout is not None else len(sequences.values)
-        out = np.empty((n, width), self.theta.dtype)
-        for batch in self.batches(sequences, np.arange(len(sequences))):
-            out[batch.numbers if self.readout is not None else batch.rows] = rows_of(batch)
-        return out
+    def read(self, sequences, state=None):
+        """The outputs as `predict`, and the recurrent states (num_layers * D, n, H) after the last steps."""
+        return self._run("outputs", sequences, state, True)
 
     def predict_last(self, sequences):
         """Without a readout: the outputs (n, K) at each sequence's last step, and the recurrent states after it."""
-        outputs, states = [], []
-        for batch in self.batches(sequences, np.arange(len(sequences))):
-            rows, state = self.encoder.forward(batch)
-            outputs.append(self.head.forward(Last.forward(rows, batch.packing, 1)[0]))
-            states.append(state)
-        return np.concatenate(outputs), tuple(np.concatenate(parts, axis=1) for parts in zip(*states, strict=True))
+        return self._run("last", sequences, None, True)

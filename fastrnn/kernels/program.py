@@ -1,0 +1,392 @@
+"""Programs: the calls that take a shard through a whole pass, made by compiled code.
+
+A program is a list of kernels, each with the places of its arguments in a *frame*: an array of 64-bit words, in which
+an integer is one word, and an array of n axes the 5 + 2 n words that Numba hands over for it: two for its owner
+(nobody), its elements, its bytes an element, its address, its shape and its strides.  All words of a frame are known
+when the program is built, but the sizes of a shard, and the addresses and shapes that go by them: `lay_out` fills these
+in.  As all arguments are words, one piece of code calls any kernel.
+
+Threads take places: a place is a fixed part of a pass's shards, which one thread takes one after the other, adding to
+sums of their own.  So the sums, and what is made of them in the order of places, have the same bits for any number of
+threads.
+
+A `job` is an array of words, of which the constants in capitals say what is where.
+"""
+
+from functools import cache
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from fastrnn.kernels.caching import njit
+from fastrnn.kernels.vectors import CACHE_LINE, INT, INT32, OPTIONS
+
+# The first words of each frame: None, and a shard's sizes, as `fastrnn.packing.Shards` have them.
+NONE, B, FIRST, S, T, BEFORE, S_OTHER, T_OTHER, BEFORE_OTHER, PAIRS = range(10)
+B_AND_S, B_AND_S_OTHER, PLACE, N_FIXED = range(10, 14)
+SHARD_WORDS = 9
+"""B sequences, and the first one's place in the order; steps in all, of the longest, and of the batch's shards before;
+likewise for a second packing of the same sequences; and the sum over sequences of steps times steps of the other."""
+
+# What a job holds.
+(
+    CODE, N_CALLS, FRAME, N_WORDS, BUFFERS, N_BUFFERS, DERIVED, N_DERIVED, SHARDS, N_SHARDS, N_PLACES, ARENA,
+    ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, N_FIELDS,
+) = range(20)  # fmt: skip
+
+# Where a buffer's memory comes from.
+OF_ARENA, OF_SUMS, OF_ANOTHER = range(3)
+BUFFER_WORDS = 6
+"""Of a buffer's record: its first word in the frame, its axes, whence its memory comes; of another's the first word,
+and the size and the bytes whose product says how far in; of sums the bytes alone.  Then for each axis (3 at most) the
+word of its size, 0 if it is constant."""
+MAX_AXES = 3
+BUFFER_SIZE = BUFFER_WORDS + MAX_AXES
+
+MOST_WORDS = 256
+"""Of all arguments of a kernel."""
+
+
+@intrinsic
+def words(typing, address):
+    """A pointer to the words at an address."""
+
+    def lower(context, builder, sig, args):
+        return builder.inttoptr(args[0], INT.as_pointer())
+
+    return types.CPointer(types.int64)(types.intp), lower
+
+
+@intrinsic
+def _address_of(typing, pointer):
+    def lower(context, builder, sig, args):
+        return builder.ptrtoint(args[0], INT)
+
+    return types.intp(pointer), lower
+
+
+@intrinsic
+def _after(typing, pointer, n):
+    def lower(context, builder, sig, args):
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.intp), lower
+
+
+@intrinsic
+def _room_for_words(typing, like):
+    """A pointer to `MOST_WORDS` words on the stack."""
+
+    def lower(context, builder, sig, args):
+        with builder.goto_entry_block():
+            return builder.alloca(INT, INT32(MOST_WORDS))
+
+    return like(like), lower
+
+
+@intrinsic
+def _call(typing, address, arguments, n):
+    """Call a kernel with n words; whether it raised, which can only be a MemoryError.
+
+    A few words more than a kernel reads do no harm: it is the caller that puts them away.
+    """
+
+    def lower(context, builder, sig, args):
+        failed = cgutils.alloca_once(builder, INT32)
+        nothing = cgutils.alloca_once(builder, INT)
+        pointer = ir.IntType(8).as_pointer()
+        done = builder.append_basic_block("called")
+        for size in (16, 32, 64, 96, 128, MOST_WORDS):
+            fits = builder.icmp_signed("<=", args[2], INT(size))
+            here, larger = builder.append_basic_block(f"words.{size}"), builder.append_basic_block("more")
+            builder.cbranch(fits, here, larger)
+            builder.position_at_end(here)
+            form = ir.FunctionType(INT32, [pointer, pointer, *[INT] * size])
+            kernel = builder.inttoptr(args[0], form.as_pointer())
+            given = [builder.load(builder.gep(args[1], [INT(k)])) for k in range(size)]
+            aside = builder.bitcast(nothing, pointer)
+            builder.store(builder.call(kernel, [aside, aside, *given]), failed)
+            builder.branch(done)
+            builder.position_at_end(larger)
+        builder.branch(done)
+        builder.position_at_end(done)
+        code = builder.load(failed)
+        raised = builder.or_(
+            builder.icmp_signed("==", code, INT32(-1)), builder.icmp_signed(">", code, INT32(0))
+        )
+        return raised
+
+    return types.boolean(types.intp, arguments, types.intp), lower
+
+
+@intrinsic
+def _take_next(typing, counter):
+    """The integer that a pointer leads to, which is one more for the next thread."""
+
+    def lower(context, builder, sig, args):
+        return builder.atomic_rmw("add", args[0], INT(1), "monotonic")
+
+    return types.intp(counter), lower
+
+
+# --------------------------------------------------------------------------------------------------- frames
+
+
+@njit(**OPTIONS)
+def lay_out(frame, derived, n_derived, buffers, n_buffers, arena, sums):
+    """Fill in what goes by a shard's sizes; returns the bytes that its buffers take of the arena."""
+    frame[B_AND_S], frame[B_AND_S_OTHER] = frame[B] + frame[S], frame[B] + frame[S_OTHER]
+    for k in range(n_derived):
+        word, size, more, bound = derived[4 * k], derived[4 * k + 1], derived[4 * k + 2], derived[4 * k + 3]
+        frame[word] = min(frame[size] + more, bound)
+    used = 0
+    record = 0
+    for _ in range(n_buffers):
+        word, n_axes, whence = buffers[record], buffers[record + 1], buffers[record + 2]
+        n, itemsize = 1, frame[word + 3]
+        for axis in range(n_axes - 1, -1, -1):
+            size = buffers[record + BUFFER_WORDS + axis]
+            if size:
+                frame[word + 5 + axis] = frame[size]
+            frame[word + 5 + n_axes + axis] = n * itemsize
+            n *= frame[word + 5 + axis]
+        frame[word + 2] = n
+        if whence == OF_ARENA:
+            frame[word + 4] = arena + used
+            used += (n * itemsize + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE
+        elif whence == OF_SUMS:
+            frame[word + 4] = sums + buffers[record + 5]
+        else:
+            frame[word + 4] = frame[buffers[record + 3] + 4] + frame[buffers[record + 4]] * buffers[record + 5]
+        record += BUFFER_SIZE
+    return used
+
+
+@njit(**OPTIONS)
+def _collect(arguments, code, frame):
+    """Copy the words of one call; returns how many, and how long its record is.
+
+    A record is the kernel's address, the words with the tasks and the steps that threads share it by, or 0, and the
+    number of groups of words; then of each group the first word and their number.
+    """
+    n, n_groups = 0, code[3]
+    for group in range(n_groups):
+        first, count = code[4 + 2 * group], code[5 + 2 * group]
+        for k in range(first, first + count):
+            arguments[n] = frame[k]
+            n += 1
+    return n, 4 + 2 * n_groups
+
+
+@njit(**OPTIONS)
+def _counts(code, frame):
+    """Tasks and steps of a call; 0 tasks of one that is no thread's but the caller's."""
+    return frame[code[1]], frame[code[2]] if code[2] else 1
+
+
+@njit(**OPTIONS)
+def run_calls(code, n_calls, frame):
+    """Make the calls of a program; whether one failed."""
+    arguments = _room_for_words(frame)
+    for _ in range(n_calls):
+        n, size = _collect(arguments, code, frame)
+        n_tasks, n_steps = _counts(code, frame)
+        if n_tasks == 0:
+            if _call(code[0], arguments, n):
+                return True
+        for step in range(n_steps):
+            for task in range(n_tasks):
+                arguments[n], arguments[n + 1] = task, step
+                if _call(code[0], arguments, n + 2):
+                    return True
+        code = _after(code, size)
+    return False
+
+
+@njit(**OPTIONS)
+def share(data, task, step):
+    """One task of one call that threads share: the task and the step are its last arguments."""
+    given = words(data)
+    code, arguments = words(given[0]), _room_for_words(given)
+    n, _ = _collect(arguments, code, words(given[1]))
+    arguments[n], arguments[n + 1] = task, step
+    if _call(code[0], arguments, n + 2):
+        words(given[2])[0] = 1
+
+
+@njit(**OPTIONS)
+def _begin(job, worker, place, shard):
+    """The frame for a shard; where what is computed is kept, it lies where an earlier pass has left it."""
+    n = job[N_WORDS]
+    frame, template, table = words(job[FRAMES] + 8 * n * worker), words(job[FRAME]), words(job[SHARDS])
+    for k in range(n):
+        frame[k] = template[k]
+    for k in range(SHARD_WORDS):
+        frame[1 + k] = table[shard * SHARD_WORDS + k]
+    frame[PLACE] = place
+    arena = job[ARENA] + (shard if job[IS_KEPT] else worker) * job[ARENA_BYTES]
+    sums = job[SUMS] + place * job[SUMS_BYTES]
+    lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], arena, sums)
+    return frame
+
+
+@njit(**OPTIONS)
+def _clear(job, place):
+    sums = words(job[SUMS] + place * job[SUMS_BYTES])
+    for k in range(job[SUMS_BYTES] // 8):
+        sums[k] = 0
+
+
+@njit(**OPTIONS)
+def work(address, worker, step):
+    """What one thread does of a job: take places, until there are none."""
+    job = words(address)
+    place = _take_next(words(job[NEXT]))
+    while place < job[N_PLACES]:
+        _clear(job, place)
+        for shard in range(place, job[N_SHARDS], job[N_PLACES]):
+            frame = _begin(job, worker, place, shard)
+            if run_calls(words(job[CODE]), job[N_CALLS], frame):
+                words(job[FAILED])[0] = 1
+        place = _take_next(words(job[NEXT]))
+
+
+@njit(**OPTIONS)
+def largest_arena(address):
+    """The bytes that a job's largest shard may take: those of one as large in every way as any."""
+    job = words(address)
+    frame, template, table = words(job[FRAMES]), words(job[FRAME]), words(job[SHARDS])
+    for k in range(job[N_WORDS]):
+        frame[k] = template[k]
+    for shard in range(job[N_SHARDS]):
+        for k in range(SHARD_WORDS):
+            frame[1 + k] = max(frame[1 + k], table[shard * SHARD_WORDS + k])
+    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], 0, 0)
+
+
+# ------------------------------------------------------------------------------------------------- the parallel loop
+
+
+@njit(**OPTIONS, parallel=True)
+def loop(kernel, data, n_threads, n_steps, n_tasks):
+    """Call a kernel (data, task, step), an address, for each task in any order, one step after the other."""
+    # Set and restored in here, where no signal handler of Python's can come between and leave it behind.
+    before = _get_threads()
+    _set_threads(types.int32(min(before, n_threads)))
+    for step in range(n_steps):
+        for task in prange(n_tasks):
+            _call_of_three(kernel, data, task, step)
+    _set_threads(before)
+
+
+@intrinsic
+def _call_of_three(typing, kernel, data, task, step):
+    """Call a kernel (data, task, step)."""
+
+    def lower(context, builder, sig, args):
+        pointer = ir.IntType(8).as_pointer()
+        form = ir.FunctionType(INT32, [pointer, pointer, *[INT] * 3])
+        aside = builder.bitcast(cgutils.alloca_once(builder, INT), pointer)
+        builder.call(builder.inttoptr(args[0], form.as_pointer()), [aside, aside, *args[1:]])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp, types.intp), lower
+
+
+@intrinsic
+def _get_threads(typing):
+    """`numba.get_num_threads`, which brings a pointer along that no cache keeps."""
+
+    def lower(context, builder, sig, args):
+        form = ir.FunctionType(INT, [])  # as Numba declares it, though it is an int of C
+        count = builder.call(cgutils.get_or_insert_function(builder.module, form, "get_num_threads"), [])
+        return builder.trunc(count, INT32)
+
+    return types.int32(), lower
+
+
+@intrinsic
+def _set_threads(typing, n):
+    """Likewise `numba.set_num_threads`."""
+
+    def lower(context, builder, sig, args):
+        form = ir.FunctionType(ir.VoidType(), [INT32])
+        builder.call(cgutils.get_or_insert_function(builder.module, form, "set_num_threads"), args)
+        return context.get_dummy_value()
+
+    return types.void(types.int32), lower
+
+
+@njit(**OPTIONS)
+def run_once(code, n_calls, frame):
+    """`run_calls`, of addresses."""
+    return run_calls(words(code), n_calls, words(frame))
+
+
+@njit(**OPTIONS)
+def _run_together(code, n_calls, frame, failed, shared_call, n_threads):
+    """`run_calls`, of which threads share those that can be shared; whether one failed goes to an address."""
+    code, frame = words(code), words(frame)
+    data = _room_for_words(frame)
+    for _ in range(n_calls):
+        n_tasks, n_steps = _counts(code, frame)
+        if n_tasks:
+            data[0], data[1], data[2] = _address_of(code), _address_of(frame), failed
+            loop(shared_call, _address_of(data), n_threads, n_steps, n_tasks)
+        elif run_calls(code, 1, frame):
+            words(failed)[0] = 1
+        code = _after(code, 4 + 2 * code[3])
+
+
+@njit(**OPTIONS)
+def work_together(address, shared_call, n_threads):
+    """As `work`, but shard after shard, and the threads share those of its calls that can be shared."""
+    job = words(address)
+    for place in range(job[N_PLACES]):
+        _clear(job, place)
+        for shard in range(place, job[N_SHARDS], job[N_PLACES]):
+            frame = _address_of(_begin(job, 0, place, shard))
+            _run_together(job[CODE], job[N_CALLS], frame, job[FAILED], shared_call, n_threads)
+
+
+@cache
+def _start_threads():
+    """Where `work` and `share` are; the linker knows the functions that both loops need from then on.
+
+    Once, as Numba takes locks that a signal may leave behind.
+    """
+    numba.get_num_threads()
+    return address(work, THREE), address(share, THREE)
+
+
+def start(job, n_threads, are_shared):
+    """Let so many threads do a job, an address: each some of its places, or all each of its shards."""
+    work_of_one, shared_call = _start_threads()
+    if are_shared:
+        work_together(job, shared_call, n_threads)
+    else:
+        loop(work_of_one, job, n_threads, 1, n_threads)
+
+
+def run_once_at_once(code, n_calls, frame, n_threads):
+    """`run_once`, the threads sharing what can be shared."""
+    failed = np.zeros(1, np.int64)
+    _run_together(code, n_calls, frame, failed.ctypes.data, _start_threads()[1], n_threads)
+    return bool(failed[0])
+
+
+THREE = (types.intp,) * 3
+_addresses = {}
+
+
+def address(kernel, kinds):
+    """Where the code of a kernel for arguments of these Numba types lies; compiled if there is none yet."""
+    if (kernel, kinds) not in _addresses:
+        kernel.compile(kinds)
+        compiled = kernel.overloads[kinds]
+        _addresses[kernel, kinds] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return _addresses[kernel, kinds]

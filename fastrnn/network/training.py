@@ -1,0 +1,94 @@
+"""From outputs to a loss, and the passes that train on it."""
+
+import numpy as np
+
+from fastrnn.kernels.rows import add_places, copy_rows, take, take_scaled
+from fastrnn.network.parts import KEYS_OF_AN_EPOCH
+from fastrnn.programs import BEFORE, Pass
+
+BACK = 3
+"""Multiply-adds of a training pass to those of a forward pass."""
+
+
+def add_loss(p, loss, outputs, K, width, picked, rows, is_computed=False):
+    """Add the calls from outputs (n, >= K) to the loss and its gradient, which is returned.
+
+    `loss` is one of `fastrnn.losses`, or a `LinearChain`.  "targets" (N, width), or of integers (N,) if the width is
+    None, and "weights" (N,) are given, of which `picked` (n,) are those of the outputs, and a "factor" (1,) for the
+    weights; the value goes to "loss" (1,).  Where it `is_computed`, the targets given are those of a batch's rows as
+    they are packed.
+    """
+    n, weights, total = outputs.shape[0], p.room(outputs.shape[0], dtype=np.float64), p.sums(1, dtype=np.float64)
+    p.call(take_scaled, weights, p.given("weights", np.float64, 1), picked, p.given("factor", np.float64, 1))
+    if width is None:
+        targets = p.room(n, dtype=np.int64)
+        p.call(take, targets, p.given("targets", np.int64, 1), picked)
+    elif is_computed:
+        targets = p.part(p.given("targets", p.dtype, 2), (n, width), BEFORE, width)
+    else:
+        targets = p.room(n, width)
+        p.call(copy_rows, targets, 0, p.given("targets", p.dtype, 2), 0, picked, width)
+    d_outputs = loss.calls(p, total, outputs, targets, weights, K, rows)
+    p.call(add_places, p.given("loss", np.float64, 1), *p.placed(total), stage="after")
+    return d_outputs
+
+
+class Training:
+    """The losses of the batches of an epoch, each of which leaves its gradient in the network.
+
+    Parameters
+    ----------
+    network : Network
+        Has `shards(problem, batches)` and `given(problem)`, what its program reads besides targets and weights.
+    program : Program
+    problem : fastrnn.base.Problem
+    seed : int
+        Of what is dropped, with the epoch.
+    chosen : ndarray, optional
+        Numbers of the sequences to train on; all if None.
+    """
+
+    def __init__(self, network, program, problem, seed, chosen=None):
+        self._network, self._program, self._problem, self._seed, self._chosen = network, program, problem, seed, chosen
+        self._factor, self._loss = np.empty(1), np.empty(1)
+        own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss}
+        self._given = {**network.given(problem), **own}
+        self._computes = is_computed(problem)
+        if not self._computes:
+            self._given["targets"] = _flat(problem.targets)
+        self._states = () if problem.n_streams is None else network.zero_states(problem.n_streams)
+        self._given |= {f"state {k}": state for k, state in enumerate(self._states)}
+
+    def lay_out(self, batches, epoch):
+        """Deal an epoch's batches into shards: numbers of the chosen sequences."""
+        if self._chosen is not None:
+            batches = [self._chosen[numbers] for numbers in batches]
+        self._shards = shards = self._network.shards(self._problem, batches)
+        given = {**self._given, **shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
+        self._pass = Pass(self._program, shards, BACK * self._network.work, ("forward", "backward"), **given)
+        # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
+        for state in self._states:
+            state.fill(0)
+        n = len(self._problem.sequences) / self._problem.weights.size
+        self._factors = [n / len(numbers) for numbers in batches]
+
+    def __call__(self, k):
+        """The loss of batch k."""
+        first, last = self._shards.firsts[k : k + 2]
+        self._factor[0] = self._factors[k]
+        if self._computes:
+            rows = self._shards.stored_rows(first, last, self._problem.sequences)
+            self._pass.give(targets=_flat(self._problem.targets[rows]))
+        self._network.gradient.fill(0)
+        self._pass.run(first, last)
+        return float(self._loss[0])
+
+
+def is_computed(problem):
+    """Whether a problem's targets are computed when a batch asks for them."""
+    return not isinstance(problem.targets, np.ndarray)
+
+
+def _flat(targets):
+    """A row for each target, unless they are single integers."""
+    return targets if targets.ndim == 1 else targets.reshape(len(targets), -1)

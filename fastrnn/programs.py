@@ -1,0 +1,350 @@
+"""Programs as they are built: the calls of a pass, and where their arguments are.
+
+A `Program` is built once for a network.  What its kernels read and fill are operands: arrays that stay where they are
+(`fixed`), that each pass gives anew (`given`), in the memory of the thread that works on a shard (`room`), or sums over
+the shards of a place (`sums`).  Its calls come in stages: "before" and "after" are made once a pass, "forward" and
+"backward" for each shard.  `fastrnn.kernels.program` has the code that makes them.
+"""
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+from numba import types
+from numba.np.numpy_support import from_dtype
+
+from fastrnn import threads
+from fastrnn.kernels import program as kernel
+from fastrnn.kernels.vectors import CACHE_LINE
+
+PLACES = 16
+"""Places, at most, to whose sums the shards of a pass add."""
+KEPT = 2**28
+"""Bytes of memory, at most, that a thread keeps for its next pass."""
+
+
+class Size(int):
+    """A word of the frame that holds a shard's size."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An argument: its Numba type, and its words in the frame; of an array also its shape, as it was asked for."""
+
+    kind: types.Type
+    first: int
+    n_words: int
+    shape: tuple = ()
+
+    @property
+    def dtype(self):
+        return np.dtype(self.kind.dtype.name)
+
+
+NOTHING = Operand(types.none, kernel.NONE, 1)
+B, S, T, B_AND_S, PAIRS = map(Size, (kernel.B, kernel.S, kernel.T, kernel.B_AND_S, kernel.PAIRS))
+S_OTHER, T_OTHER, B_AND_S_OTHER = map(Size, (kernel.S_OTHER, kernel.T_OTHER, kernel.B_AND_S_OTHER))
+FIRST, BEFORE, BEFORE_OTHER = map(Size, (kernel.FIRST, kernel.BEFORE, kernel.BEFORE_OTHER))
+STAGES = "before", "forward", "backward", "after"
+
+
+class Program:
+    """Calls, and what they are of.
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+        Of arrays that are made without another one.
+    is_shared : bool
+        Whether threads share each shard's calls, and do not take shards of their own: what a network's weights leave no
+        room for in the second-level cache.
+    """
+
+    def __init__(self, dtype, is_shared=False):
+        self.dtype, self.is_shared = np.dtype(dtype), is_shared
+        self._frame, self._buffers, self._derived, self._numbers = [0] * kernel.N_FIXED, [], [], {}
+        self._calls = {stage: [] for stage in STAGES}
+        self.names, self.batch_rooms, self._kept, self._codes = {}, [], [], {}
+        self.sums_bytes = 0
+
+    # ----------------------------------------------------------------------------------------------- operands
+
+    def number(self, value):
+        """An integer."""
+        if value not in self._numbers:
+            self._numbers[value] = Operand(types.intp, self._words([int(value)]), 1)
+        return self._numbers[value]
+
+    def at_most(self, size, bound, more=0):
+        """The size of a shard and so much more, or `bound` if that is less."""
+        word = Size(self._words([0]))
+        self._derived += [word, size, more, bound]
+        return word
+
+    def fixed(self, array):
+        """A C-contiguous array that stays where it is."""
+        operand = self._array(array.dtype, array.shape)
+        self._frame[operand.first : operand.first + operand.n_words] = _words_of(array)
+        self._kept.append(array)
+        return operand
+
+    def given(self, name, dtype, n_axes):
+        """An array that each pass gives under this name."""
+        if name not in self.names:
+            self.names[name] = self._array(dtype, (0,) * n_axes)
+        return self.names[name]
+
+    def given_number(self, name):
+        """Likewise an integer."""
+        if name not in self.names:
+            self.names[name] = Operand(types.intp, self._words([0]), 1)
+        return self.names[name]
+
+    def room(self, *shape, dtype=None):
+        """Memory of the thread that works on the shard; sizes are integers, or a `Size`."""
+        return self._buffer(shape, dtype, kernel.OF_ARENA)
+
+    def sums(self, *shape, dtype=None):
+        """Zeros at the beginning of each place's first shard; `placed` has them all."""
+        dtype = np.dtype(dtype or self.dtype)
+        start = self.sums_bytes
+        self.sums_bytes += -(-prod(shape) * dtype.itemsize // CACHE_LINE) * CACHE_LINE
+        return self._buffer(shape, dtype, kernel.OF_SUMS, n_bytes=start)
+
+    def placed(self, operand):
+        """After the shards: the sums of all places, as the kernels `fold` and so on read them; and where one begins."""
+        start = next(record[5] for record in self._buffers if record[0] == operand.first)
+        itemsize = operand.dtype.itemsize
+        return self.given(f"sums of {operand.dtype}", operand.dtype, 2), start // itemsize
+
+    def of_batch(self, *width, is_other=False, dtype=None):
+        """Rows for all steps of a batch, or numbers without a width: what is the shard's of them, and all together.
+
+        The latter are of the stage "after"; not all rows are used: "n_steps", or "n_other_steps", are.
+        """
+        every = self._array(dtype or self.dtype, (0, *width))
+        self.batch_rooms.append((every, is_other))
+        before, size = (BEFORE_OTHER, S_OTHER) if is_other else (BEFORE, S)
+        return self.part(every, (size, *width), before, prod(width)), every
+
+    def part(self, array, shape, size=kernel.NONE, elements=0):
+        """An array in the memory of another one, so many elements times a `Size` behind its beginning."""
+        n_bytes = elements * array.dtype.itemsize
+        return self._buffer(shape, array.dtype, kernel.OF_ANOTHER, array.first, size, n_bytes)
+
+    def _words(self, values):
+        first = len(self._frame)
+        self._frame += values
+        return first
+
+    def _array(self, dtype, shape):
+        dtype, n = np.dtype(dtype), len(shape)
+        first = self._words([0, 0, 0, dtype.itemsize, 0, *[0 if isinstance(s, Size) else s for s in shape], *[0] * n])
+        return Operand(types.Array(from_dtype(dtype), n, "C"), first, 5 + 2 * n, tuple(shape))
+
+    def _buffer(self, shape, dtype, whence, other=0, size=0, n_bytes=0):
+        operand = self._array(dtype or self.dtype, shape)
+        axes = [int(s) if isinstance(s, Size) else 0 for s in shape]
+        axes += [0] * (kernel.MAX_AXES - len(axes))
+        self._buffers.append([operand.first, len(shape), whence, other, int(size), n_bytes, *axes])
+        return operand
+
+    # -------------------------------------------------------------------------------------------------- calls
+
+    def call(self, function, *arguments, stage="forward"):
+        """Add a call of a kernel; arguments are operands, arrays that are fixed, integers, or None."""
+        self._calls[stage].append((function, [self._operand(argument) for argument in arguments], (0, 0)))
+
+    def share(self, function, *arguments, tasks, steps=None, stage="forward"):
+        """Add a call that threads may share: the kernel's last argument is the task, or the last two task and step.
+
+        The tasks of a step may be done at once.
+        """
+        sharing = self._operand(tasks).first, 0 if steps is None else self._operand(steps).first
+        self._calls[stage].append((function, [self._operand(argument) for argument in arguments], sharing))
+
+    def _operand(self, argument):
+        if argument is None:
+            return NOTHING
+        if isinstance(argument, Operand):
+            return argument
+        if isinstance(argument, np.ndarray):
+            return self.fixed(argument)
+        return Operand(types.intp, int(argument), 1) if isinstance(argument, Size) else self.number(argument)
+
+    # --------------------------------------------------------------------------------------------------- passes
+
+    @cached_property
+    def arrays(self):
+        """The frame, buffers and derived sizes that a job reads."""
+        return tuple(np.array(part, np.int64).ravel() for part in (self._frame, self._buffers, self._derived))
+
+    def code(self, *stages):
+        """The records of the calls of some stages, and their number; kernels are compiled now."""
+        if stages not in self._codes:
+            self._codes[stages] = _code(sum((self._calls[stage] for stage in stages), []))
+        return self._codes[stages]
+
+
+def _code(calls):
+    """Calls as `fastrnn.kernels.program` reads them, and their number."""
+    code = []
+    for function, operands, sharing in calls:
+        kinds = *(operand.kind for operand in operands), *[types.intp] * sum(word > 0 for word in sharing)
+        groups = [(operand.first, operand.n_words) for operand in operands]
+        code += [kernel.address(function, kinds), *sharing, len(groups), *sum(groups, ())]
+    return np.array(code, np.int64), len(calls)
+
+
+def _words_of(array):
+    """The words of a C-contiguous array."""
+    assert array.flags.c_contiguous, "operands are contiguous"
+    return 0, 0, array.size, array.itemsize, array.ctypes.data, *array.shape, *array.strides
+
+
+def run_tasks(function, n_tasks, arguments, work):
+    """Call a kernel with arrays and integers, and a task, for each task: at once, where so much work is worth it."""
+    p = Program("float64")
+    p.share(function, *arguments, tasks=n_tasks)
+    (frame, *_), (code, n) = p.arrays, p.code("forward")
+    job = code.ctypes.data, n, frame.ctypes.data
+    threads.run(work, lambda n_threads: kernel.run_once_at_once(*job, n_threads), lambda: kernel.run_once(*job))
+
+
+class Pass:
+    """A program with what it reads, to be run over shards again and again.
+
+    Parameters
+    ----------
+    program : Program
+    shards : fastrnn.packing.Shards
+    work_a_step : int
+        Multiply-adds of a sequence's step, by which is decided whether threads are worth waking.
+    stages : tuple of str
+        What is done for each shard.
+    is_kept : bool
+        Whether what is computed for each shard stays, for another stage to read.
+    given : dict
+        What the program was promised by name: arrays, or integers.
+    """
+
+    def __init__(self, program, shards, work_a_step, stages=("forward",), is_kept=False, **given):
+        self.program, self._shards, self._work, self._is_kept = program, shards, work_a_step, is_kept
+        (frame, *arrays), self._counters = program.arrays, np.zeros(2, np.int64)
+        self._frame = frame.copy()
+        self._arrays, self._own, self._job = [*arrays], None, np.zeros(kernel.N_FIELDS, np.int64)
+        job, self._address = self._job, self._job.ctypes.data
+        self._frame_address = job[kernel.FRAME] = self._frame.ctypes.data
+        job[kernel.N_WORDS], job[kernel.IS_KEPT] = frame.size, is_kept
+        for k, array, size in ((kernel.BUFFERS, arrays[0], kernel.BUFFER_SIZE), (kernel.DERIVED, arrays[1], 4)):
+            job[k], job[k + 1] = array.ctypes.data, array.size // size
+        job[kernel.NEXT], job[kernel.FAILED] = self._counters.ctypes.data, self._counters[1:].ctypes.data
+        job[kernel.SUMS_BYTES] = program.sums_bytes
+        self.give(**given)
+        for operand, is_other in program.batch_rooms:
+            n_rows = shards.most_steps(is_other)
+            self._set(operand, np.empty((n_rows, *operand.shape[1:]), operand.dtype))
+        self.take(*stages)
+        self._measure()
+
+    def take(self, *stages):
+        """Make the calls of these stages from now on."""
+        code, n = self.program.code(*stages)
+        self._arrays.append(code)
+        self._job[kernel.CODE], self._job[kernel.N_CALLS] = code.ctypes.data, n
+        codes = {stage: self.program.code(stage) for stage in ("before", "after")}
+        self._once = {stage: (code.ctypes.data, n, self._frame_address) for stage, (code, n) in codes.items() if n}
+
+    def give(self, **given):
+        """Arrays, or integers, to read from now on."""
+        for name, value in given.items():
+            if name in self.program.names:
+                self._set(self.program.names[name], value)
+
+    def _set(self, operand, value):
+        if operand.n_words == 1:
+            self._frame[operand.first] = value
+            return
+        array = np.ascontiguousarray(value, operand.dtype)
+        assert array.ndim == operand.kind.ndim, f"an array of {operand.kind.ndim} axes is expected, not {array.ndim}"
+        self._frame[operand.first : operand.first + operand.n_words] = _words_of(array)
+        self._arrays.append(array)
+
+    def _measure(self):
+        """How much memory the largest of the shards takes."""
+        job, scratch = self._job, np.empty(self._frame.size, np.int64)
+        job[kernel.FRAMES], job[kernel.SHARDS] = scratch.ctypes.data, self._shards.address
+        job[kernel.N_SHARDS] = len(self._shards)
+        job[kernel.ARENA_BYTES] = self._arena_bytes = kernel.largest_arena(self._address)
+
+    def run(self, first=0, last=None, is_prepared=False):
+        """Make the program's calls, for the shards from `first` to `last`.
+
+        What comes before the shards is left out if it `is_prepared`: nothing it reads has changed.
+        """
+        shards, job = self._shards, self._job
+        last = len(shards) if last is None else last
+        self._n_places, n_steps = min(last - first, PLACES), shards.count_steps(first, last)
+        if self.program.batch_rooms:
+            self.give(n_steps=n_steps, n_other_steps=shards.count_steps(first, last, True))
+        job[kernel.SHARDS] = shards.address + first * 8 * kernel.SHARD_WORDS
+        job[kernel.N_SHARDS], job[kernel.N_PLACES] = last - first, self._n_places
+        if not is_prepared and "before" in self._once:
+            kernel.run_once(*self._once["before"])
+        threads.run(self._work * n_steps, self._at_once, self._one_after_the_other)
+        if "after" in self._once:
+            kernel.run_once(*self._once["after"])
+        if self._counters[1]:
+            self._counters[1] = 0
+            raise MemoryError("there is no memory for what a kernel needs to work in")
+
+    def _at_once(self, n_threads):
+        self._use(n_threads)
+        kernel.start(self._address, n_threads, self.program.is_shared)
+
+    def _one_after_the_other(self):
+        self._use(1)
+        kernel.work(self._address, 0, 0)
+
+    def _use(self, n_threads):
+        """Let each thread have its frame and arena, and each place its sums."""
+        job, n_bytes, n_words = self._job, self.program.sums_bytes, self._frame.size
+        frames = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE
+        sums, n_arenas = n_bytes * self._n_places, len(self._shards) if self._is_kept else n_threads
+        start = self._memory(frames + sums + self._arena_bytes * n_arenas)
+        job[kernel.FRAMES], job[kernel.SUMS], job[kernel.ARENA] = start, start + frames, start + frames + sums
+        self._counters[0] = 0
+        for name, dtype in (("sums of float32", 4), ("sums of float64", 8)):
+            if name in self.program.names:
+                operand, n = self.program.names[name], n_bytes // dtype
+                group = 0, 0, self._n_places * n, dtype, start + frames, self._n_places, n, n_bytes, dtype
+                self._frame[operand.first : operand.first + operand.n_words] = group
+
+    def _memory(self, n_bytes):
+        """The address of so many bytes; a pass that is kept has its own."""
+        if self._is_kept:
+            if self._own is None:
+                self._own = np.empty(n_bytes + CACHE_LINE, np.uint8)
+            return -(-self._own.ctypes.data // CACHE_LINE) * CACHE_LINE
+        return _workspace(n_bytes)
+
+    def array(self, operand, shard=0):
+        """What a kept pass has left in an operand of one shard, as NumPy has it."""
+        frame, table = self._frame.copy(), self._shards.table
+        frame[1 : 1 + kernel.SHARD_WORDS] = table[shard]
+        ...
+
+
+_local = threading.local()
+
+
+def _workspace(n_bytes):
+    """The address of memory of this thread of Python's, which grows, and stays unless it was very much."""
+    room = getattr(_local, "room", None)
+    if room is None or room[1] < n_bytes:
+        memory = np.empty(n_bytes + CACHE_LINE, np.uint8)
+        room = -(-memory.ctypes.data // CACHE_LINE) * CACHE_LINE, n_bytes, memory
+        _local.room = room
+    return room[0]
