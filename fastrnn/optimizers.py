@@ -3,7 +3,6 @@
 from math import sqrt
 
 import numpy as np
-from numba import float64
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
@@ -93,9 +92,9 @@ def measure(sums, gradient, theta, decays, numbers, task):
                 gradient[k] = np.copysign(limit, gradient[k])
     for k in range(low, high - 7, 8):
         for j in range(8):
-            total[j] += float64(gradient[k + j]) ** 2
+            total[j] += np.float64(gradient[k + j]) ** 2
     for k in range(high - (high - low) % 8, high):
-        total[k % 8] += float64(gradient[k]) ** 2
+        total[k % 8] += np.float64(gradient[k]) ** 2
     sums[task, 1] = total.sum()
 
 
@@ -147,4 +146,6 @@ def _sgd(theta, gradient, velocity, numbers, low, high):
     for k in range(low, high):
         velocity[k] = m * velocity[k] - step * gradient[k]
         theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
-clip = None # TEMP
+
+
+clip = None  # TEMP

@@ -15,7 +15,6 @@ All loops run along one row of a matrix, so that they are vectors; a sequence's 
 """
 
 import numpy as np
-from numba import float64
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
@@ -30,7 +29,7 @@ TINY = 1e-200
 @njit(**OPTIONS)
 def _exp_shifted(out, x):
     """out = exp(x - max); returns the maximum."""
-    largest = float64(x.max())  # exp(-104) is zero in float32
+    largest = np.float64(x.max())  # exp(-104) is zero in float32
     for k in range(x.size):
         out[k] = np.exp(x[k] - largest)
     return largest

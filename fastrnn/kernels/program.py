@@ -15,15 +15,12 @@ A `job` is an array of words, of which the constants in capitals say what is whe
 
 from functools import cache
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba import prange, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import CACHE_LINE, INT, INT32, OPTIONS
+from fastrnn.kernels.caching import cgutils, intrinsic, njit, numba, types
+from fastrnn.kernels.cpu import INT, INT32
+from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS
 
 # The first words of each frame: None, and a shard's sizes, as `fastrnn.packing.Shards` have them.
 NONE, B, FIRST, S, T, BEFORE, S_OTHER, T_OTHER, BEFORE_OTHER, PAIRS = range(10)
@@ -115,9 +112,7 @@ def _call(typing, address, arguments, n):
         builder.branch(done)
         builder.position_at_end(done)
         code = builder.load(failed)
-        raised = builder.or_(
-            builder.icmp_signed("==", code, INT32(-1)), builder.icmp_signed(">", code, INT32(0))
-        )
+        raised = builder.or_(builder.icmp_signed("==", code, INT32(-1)), builder.icmp_signed(">", code, INT32(0)))
         return raised
 
     return types.boolean(types.intp, arguments, types.intp), lower
@@ -278,7 +273,7 @@ def loop(kernel, data, n_threads, n_steps, n_tasks):
     before = _get_threads()
     _set_threads(types.int32(min(before, n_threads)))
     for step in range(n_steps):
-        for task in prange(n_tasks):
+        for task in numba.prange(n_tasks):
             _call_of_three(kernel, data, task, step)
     _set_threads(before)
 
@@ -360,7 +355,8 @@ def _start_threads():
     Once, as Numba takes locks that a signal may leave behind.
     """
     numba.get_num_threads()
-    return address(work, THREE), address(share, THREE)
+    three = (types.intp,) * 3
+    return address(work, three), address(share, three)
 
 
 def start(job, n_threads, are_shared):
@@ -379,7 +375,6 @@ def run_once_at_once(code, n_calls, frame, n_threads):
     return bool(failed[0])
 
 
-THREE = (types.intp,) * 3
 _addresses = {}
 
 
