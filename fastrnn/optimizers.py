@@ -92,10 +92,11 @@ def measure(sums, gradient, theta, decays, numbers, task):
                 gradient[k] = np.copysign(limit, gradient[k])
     for k in range(low, high - 7, 8):
         for j in range(8):
-            total[j] += np.float64(gradient[k + j]) ** 2
+            total[j] += np.float64(gradient[k + j]) * np.float64(gradient[k + j])
     for k in range(high - (high - low) % 8, high):
-        total[k % 8] += np.float64(gradient[k]) ** 2
-    sums[task, 1] = total.sum()
+        total[k % 8] += np.float64(gradient[k]) * np.float64(gradient[k])
+    for j in range(8):
+        sums[task, 1] += total[j]
 
 
 @njit(**OPTIONS)

@@ -184,6 +184,12 @@ def _counts(code, frame):
 
 
 @njit(**OPTIONS)
+def _call_once(address, arguments, n):
+    """`_call`, which has hundreds of arguments, written but once."""
+    return _call(address, arguments, n)
+
+
+@njit(**OPTIONS)
 def run_calls(code, n_calls, frame):
     """Make the calls of a program; whether one failed."""
     arguments = _room_for_words(frame)
@@ -191,12 +197,12 @@ def run_calls(code, n_calls, frame):
         n, size = _collect(arguments, code, frame)
         n_tasks, n_steps = _counts(code, frame)
         if n_tasks == 0:
-            if _call(code[0], arguments, n):
+            if _call_once(code[0], arguments, n):
                 return True
         for step in range(n_steps):
             for task in range(n_tasks):
                 arguments[n], arguments[n + 1] = task, step
-                if _call(code[0], arguments, n + 2):
+                if _call_once(code[0], arguments, n + 2):
                     return True
         code = _after(code, size)
     return False
@@ -260,7 +266,7 @@ def largest_arena(address):
     for shard in range(job[N_SHARDS]):
         for k in range(SHARD_WORDS):
             frame[1 + k] = max(frame[1 + k], table[shard * SHARD_WORDS + k])
-    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], 0, 0)
+    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], np.intp(0), np.intp(0))
 
 
 # ------------------------------------------------------------------------------------------------- the parallel loop
