@@ -72,6 +72,8 @@ def imported_names(path, top_only=False):
             above = package[: len(package) - node.level + 1] if node.level else ()
             origin = ".".join([*above, *filter(None, [node.module])])
             yield from (f"{origin}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Later" and not top_only:
+            yield node.args[0].value
 
 
 def imported_modules(path):
@@ -122,6 +124,12 @@ def test_a_file_is_read_in_one_sitting(path):
 
 def test_the_package_stays_small():
     assert sum(map(code_lines, FILES)) < 12000
+
+
+def test_numba_comes_with_the_first_kernel():
+    """It takes longer to import than the rest; `kernels.caching` has names for its modules."""
+    importers = {module_name(path) for path in FILES for name in imported_names(path, True) if name.startswith("numba")}
+    assert importers == {"kernels.compiling", "kernels.registers"}
 
 
 def test_no_file_is_a_place_for_leftovers():

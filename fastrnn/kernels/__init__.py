@@ -16,7 +16,7 @@ on_compiling = []
 
 
 def sources(function):
-    """A digest of a kernel's file and of all kernels: Numba looks at the former alone, not at what it calls in others."""
+    """A digest of a kernel's file and of all in here: Numba looks at the former only, not at what it calls."""
     return _sources(function.__code__.co_filename)
 
 
