@@ -41,7 +41,7 @@ _PLACES = {
 
 
 if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
-    import_module("fastrnn.kernels.caching")  # says so at once, where nothing can be compiled
+    import_module("fastrnn.kernels")  # says so at once, where nothing can be compiled
 
 
 def __getattr__(name):

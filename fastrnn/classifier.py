@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -240,6 +239,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
     def score(self, X, y, sample_weight=None):
         """The fraction of sequences that are labelled rightly."""
+        from sklearn.metrics import accuracy_score
+
         check_is_fitted(self, "network_")
         y, predicted = self._check_y(y), self.predict(X)
         check_as_many(y, predicted)
@@ -300,6 +301,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     _answer = staticmethod(softmax_answer)
 
     def _validation_score(self, network, problem, held_out):
+        from sklearn.metrics import accuracy_score
+
         codes, sequences = problem.strata[held_out], problem.sequences.some(held_out)
         return lambda: accuracy_score(codes, filled(softmax_answer, network.predict(sequences)).argmax(axis=1))
 

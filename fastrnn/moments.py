@@ -3,7 +3,6 @@
 from math import sqrt
 
 import numpy as np
-from sklearn.metrics import r2_score
 
 MEMORY = 300
 """Of a stream's numbers, after which running moments begin to forget."""
@@ -61,6 +60,8 @@ def unit_of(largest):
 def r_squared(targets, predicted, weights=None):
     """R^2 of targets (n,) or (n, K), to the bit scikit-learn's where that can square them."""
     unit = unit_of(np.abs(targets).max(axis=0))
+    from sklearn.metrics import r2_score
+
     return r2_score(targets / unit, predicted / unit, sample_weight=weights)
 
 

@@ -3,7 +3,6 @@
 from math import sqrt
 
 import numpy as np
-from numba import float64
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
@@ -98,9 +97,10 @@ def measure(sums, gradient, theta, decays, numbers, task):
     for first in range(0, theta.size, COLUMNS):
         row = gradient[first : first + COLUMNS]
         for k in range(row.size):
-            x = float64(row[k])
+            x = np.float64(row[k])
             total[k] += x * x
-    sums[task, 1] = total.sum()
+    for j in range(COLUMNS):
+        sums[task, 1] += total[j]
 
 
 @njit(**OPTIONS)

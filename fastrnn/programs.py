@@ -12,13 +12,13 @@ from functools import cached_property
 from math import prod
 
 import numpy as np
-from numba import types
-from numba.np.numpy_support import from_dtype
 
 from fastrnn import threads
 from fastrnn.kernels import program as kernel
+from fastrnn.kernels.caching import Later, types
 from fastrnn.kernels.vectors import CACHE_LINE
 
+numpy_support = Later("numba.np.numpy_support")
 PLACES = 16
 """Places, at most, to whose sums the shards of a pass add."""
 KEPT = 2**28
@@ -33,7 +33,7 @@ class Size(int):
 class Operand:
     """An argument: its Numba type, and its words in the frame; of an array also its shape, as it was asked for."""
 
-    kind: types.Type
+    kind: object
     first: int
     n_words: int
     shape: tuple = ()
@@ -43,7 +43,7 @@ class Operand:
         return np.dtype(self.kind.dtype.name)
 
 
-NOTHING = Operand(types.none, kernel.NONE, 1)
+NOTHING = Operand(None, kernel.NONE, 1)
 B, FIRST, S, T, BEFORE, B_AND_S = map(Size, (kernel.B, kernel.FIRST, kernel.S, kernel.T, kernel.BEFORE, kernel.B_AND_S))
 B_OTHER, FIRST_OTHER, S_OTHER = map(Size, (kernel.B_OTHER, kernel.FIRST_OTHER, kernel.S_OTHER))
 T_OTHER, BEFORE_OTHER, B_AND_S_OTHER = map(Size, (kernel.T_OTHER, kernel.BEFORE_OTHER, kernel.B_AND_S_OTHER))
@@ -144,7 +144,7 @@ class Program:
     def _array(self, dtype, shape):
         dtype, n = np.dtype(dtype), len(shape)
         first = self._words([0, 0, 0, dtype.itemsize, 0, *[0 if isinstance(s, Size) else s for s in shape], *[0] * n])
-        return Operand(types.Array(from_dtype(dtype), n, "C"), first, 5 + 2 * n, tuple(shape))
+        return Operand(types.Array(numpy_support.from_dtype(dtype), n, "C"), first, 5 + 2 * n, tuple(shape))
 
     def _buffer(self, shape, dtype, whence, other=0, size=0, n_bytes=0):
         operand = self._array(dtype or self.dtype, shape)
@@ -194,7 +194,7 @@ def _code(calls):
     """Calls as `fastrnn.kernels.program` reads them, and their number."""
     code = []
     for function, operands, sharing in calls:
-        kinds = *(operand.kind for operand in operands), *[types.intp] * sum(word > 0 for word in sharing)
+        kinds = *(operand.kind or types.none for operand in operands), *[types.intp] * sum(word > 0 for word in sharing)
         groups = [(operand.first, operand.n_words) for operand in operands]
         code += [kernel.address(function, kinds), *sharing, len(groups), *sum(groups, ())]
     return np.array(code, np.int64), len(calls)

@@ -6,7 +6,7 @@ from weakref import WeakValueDictionary
 
 from tqdm import tqdm
 
-from fastrnn.kernels.caching import on_compiling
+from fastrnn.kernels import on_compiling
 
 
 class Quiet:

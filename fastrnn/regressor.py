@@ -5,7 +5,6 @@ from numbers import Number, Real
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -320,6 +319,8 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         return records.scale(n_outputs)
 
     def _validation_score(self, network, problem, held_out):
+        from sklearn.metrics import r2_score
+
         sequences = problem.sequences.some(held_out)
         expected = problem.targets[problem.sequences.rows_of(held_out) if self.return_sequences else held_out]
         return lambda: r2_score(expected, network.predict(sequences))

@@ -17,6 +17,7 @@ steps that cannot be interrupted, and what a thread has, it has while its own lo
 """
 
 import os
+import sys
 import threading
 from _thread import start_new_thread
 from multiprocessing import current_process
@@ -24,20 +25,17 @@ from queue import SimpleQueue
 
 from joblib import parallel as joblib_parallel
 from llvmlite.binding import ffi
-from numba import config
-from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import threadpool_limits
 
 from fastrnn.kernels import parallel
+from fastrnn.kernels.caching import Later
 
+config = Later("numba.core.config")
 SMALL = 1_000_000
 """Multiply-adds that one core does in less time than waking another takes to pay (about 20 us)."""
 
 PATIENCE = 60
 """Seconds that a fork waits for what is being compiled."""
-
-_compilers = global_compiler_lock._lock, ffi.lib._lock._lock
-"""The locks of Numba and of LLVM."""
 
 _line = {}
 """The locks, in order, of all who have asked for the parallel loop: the first that is held has the turn."""
@@ -46,8 +44,14 @@ _is_forked = False
 _local = threading.local()
 
 
+def _compilers():
+    """The locks of LLVM and, once it is there, of Numba."""
+    numba_s = getattr(sys.modules.get("numba.core.compiler_lock"), "global_compiler_lock", None)
+    return [ffi.lib._lock._lock] if numba_s is None else [numba_s._lock, ffi.lib._lock._lock]
+
+
 def _before_fork():
-    _local.held = [lock for lock in _compilers if lock.acquire(timeout=PATIENCE)]
+    _local.held = [lock for lock in _compilers() if lock.acquire(timeout=PATIENCE)]
 
 
 def _after_fork_in_parent():
@@ -59,7 +63,7 @@ def _after_fork_in_child():
     global _line, _blas, _is_forked
     _line, _blas = {}, threading.Lock()
     _is_forked = True
-    for lock in _compilers:
+    for lock in _compilers():
         if lock in _local.held:
             lock.release()
         else:

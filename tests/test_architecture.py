@@ -16,7 +16,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lowest first. A unit is a module, or a folder with all that is in it; it imports units of lower
 # ranks only, and so never its neighbours. Imports inside functions count as well.
 RANKS = [
-    ["kernels.__init__", "kernels.caching"],
+    ["kernels.__init__", "kernels.cpu"],
+    ["kernels.compiling", "kernels.registers"],
+    ["kernels.caching"],
     ["kernels.vectors", "wording"],
     ["kernels.tiles", "kernels.activations", "kernels.parallel", "kernels.rows", "tables"],
     ["kernels.steps", "kernels.softmax", "columns", "lists"],
@@ -70,6 +72,8 @@ def imported_names(path, top_only=False):
             above = package[: len(package) - node.level + 1] if node.level else ()
             origin = ".".join([*above, *filter(None, [node.module])])
             yield from (f"{origin}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Later" and not top_only:
+            yield node.args[0].value
 
 
 def imported_modules(path):
@@ -120,6 +124,12 @@ def test_a_file_is_read_in_one_sitting(path):
 
 def test_the_package_stays_small():
     assert sum(map(code_lines, FILES)) < 12000
+
+
+def test_numba_comes_with_the_first_kernel():
+    """It takes longer to import than the rest; `kernels.caching` has names for its modules."""
+    importers = {module_name(path) for path in FILES for name in imported_names(path, True) if name.startswith("numba")}
+    assert importers == {"kernels.compiling", "kernels.registers"}
 
 
 def test_no_file_is_a_place_for_leftovers():

@@ -8,7 +8,6 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -219,6 +218,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     def _split(self, n, strata, rng):
         """Numbers of the sequences to train on and of those held out for early stopping."""
+        from sklearn.model_selection import train_test_split
+
         n_held_out = max(2, int(np.ceil(n * self.validation_fraction)))  # one has no R^2
         if n_held_out >= n:
             raise ValueError(

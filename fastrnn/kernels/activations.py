@@ -17,23 +17,11 @@ sigmoid.
 
 from math import factorial
 
-from numba import types
-from numba.extending import overload
+from fastrnn.kernels.caching import Later, before_compiling, njit, types
+from fastrnn.kernels.cpu import HAS_FMA
+from fastrnn.kernels.vectors import OPTIONS, clamp, lanes, load_some, maximum, power_of_two, split_powers, step, store_some
 
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import (
-    HAS_FMA,
-    OPTIONS,
-    clamp,
-    lanes,
-    load_some,
-    maximum,
-    power_of_two,
-    split_powers,
-    step,
-    store_some,
-)
-
+extending = Later("numba.extending")
 TANH, RELU, SIGMOID = 0, 1, 2
 """Codes by which a kernel knows the plain RNN's nonlinearity."""
 
@@ -112,7 +100,11 @@ def _by_precision(single, double):
     def function(x):
         """Of a vector; kernels only."""
 
-    overload(function, jit_options={"fastmath": {"contract"}})(lambda x: single if x.dtype == types.float32 else double)
+    def tell():
+        overload = extending.overload(function, jit_options={"fastmath": {"contract"}})
+        overload(lambda x: single if x.dtype == types.float32 else double)
+
+    before_compiling.append(tell)
     return function
 
 

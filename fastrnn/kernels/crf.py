@@ -20,7 +20,6 @@ All loops run along one row of a matrix, so that they are vectors; a sequence's 
 """
 
 import numpy as np
-from numba import float64
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
@@ -72,7 +71,7 @@ def by_sequence(rows, offsets, starts, lengths, numbers):
 @njit(**OPTIONS)
 def _exp_shifted(out, x):
     """out = exp(x - max); returns the maximum."""
-    largest = float64(x.max())  # exp(-104) is zero in float32
+    largest = np.float64(x.max())  # exp(-104) is zero in float32
     for k in range(x.size):
         out[k] = np.exp(x[k] - largest)
     return largest

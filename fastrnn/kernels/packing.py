@@ -20,7 +20,8 @@ def sort(numbers, room, lengths):
                 else:
                     room[k] = numbers[j]
                     j += 1
-        numbers[:] = room
+        for k in range(n):  # a slice would bring in how Numba writes errors, half a second of compiling
+            numbers[k] = room[k]
         run *= 2
 
 
@@ -60,10 +61,10 @@ def deal_batches(table, order, numbers, room, firsts, first_shards, lengths, oth
     """`deal` batch after batch: batch k has the numbers from firsts[k], and the shards from first_shards[k]."""
     for k in range(firsts.size - 1):
         low, high, first, end = firsts[k], firsts[k + 1], first_shards[k], first_shards[k + 1]
-        some = table[first:end]
-        deal(some, order[low:high], numbers[low:high], room[low:high], lengths, others, end - first)
-        some[:, FIRST - 1] += low
-        some[:, FIRST_OTHER - 1] += low
+        deal(table[first:end], order[low:high], numbers[low:high], room[low:high], lengths, others, end - first)
+        for s in range(first, end):
+            table[s, FIRST - 1] += low
+            table[s, FIRST_OTHER - 1] += low
 
 
 @njit(**OPTIONS)

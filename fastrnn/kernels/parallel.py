@@ -9,15 +9,12 @@ A kernel's arguments are packed into `ROOM` bytes of memory, from which a functi
 
 from functools import cache
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba import prange, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import INT, INT32, OPTIONS
+from fastrnn.kernels.caching import cgutils, intrinsic, njit, numba, types
+from fastrnn.kernels.cpu import INT, INT32
+from fastrnn.kernels.vectors import OPTIONS
 
 ROOM = 2048
 """Bytes that hold the arguments of any kernel."""
@@ -118,7 +115,7 @@ def _loop(code, data, n_threads, n_steps, n_tasks):
     before = _get_threads()
     _set_threads(types.int32(min(before, n_threads)))
     for step in range(n_steps):
-        for task in prange(n_tasks):
+        for task in numba.prange(n_tasks):
             _invoke(code, data, task, step)
     _set_threads(before)
 

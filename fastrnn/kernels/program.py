@@ -15,15 +15,12 @@ A `job` is an array of words, of which the constants in capitals say what is whe
 
 from functools import cache
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba import prange, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import CACHE_LINE, INT, INT32, OPTIONS
+from fastrnn.kernels.caching import cgutils, intrinsic, njit, numba, types
+from fastrnn.kernels.cpu import INT, INT32
+from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS
 
 # The first words of each frame: None, and a shard's sizes, as `fastrnn.packing.Shards` have them.
 NONE, B, FIRST, S, T, BEFORE, B_OTHER, FIRST_OTHER, S_OTHER, T_OTHER, BEFORE_OTHER, PAIRS = range(12)
@@ -188,6 +185,12 @@ def _counts(code, frame):
 
 
 @njit(**OPTIONS)
+def _call_once(address, arguments, n):
+    """`_call`, which has hundreds of arguments, written but once."""
+    return _call(address, arguments, n)
+
+
+@njit(**OPTIONS)
 def run_calls(code, n_calls, frame):
     """Make the calls of a program; whether one failed."""
     arguments = _room_for_words(frame)
@@ -195,12 +198,12 @@ def run_calls(code, n_calls, frame):
         n, size = _collect(arguments, code, frame)
         n_tasks, n_steps = _counts(code, frame)
         if n_tasks == 0:
-            if _call(code[0], arguments, n):
+            if _call_once(code[0], arguments, n):
                 return True
         for step in range(n_steps):
             for task in range(n_tasks):
                 arguments[n], arguments[n + 1] = task, step
-                if _call(code[0], arguments, n + 2):
+                if _call_once(code[0], arguments, n + 2):
                     return True
         code = _after(code, size)
     return False
@@ -270,7 +273,7 @@ def largest_arena(address):
     for shard in range(job[N_SHARDS]):
         for k in range(SHARD_WORDS):
             frame[1 + k] = max(frame[1 + k], table[shard * SHARD_WORDS + k])
-    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], 0, 0)
+    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], np.intp(0), np.intp(0))
 
 
 # ------------------------------------------------------------------------------------------------- the parallel loop
@@ -283,7 +286,7 @@ def loop(kernel, data, n_threads, n_steps, n_tasks):
     before = _get_threads()
     _set_threads(types.int32(min(before, n_threads)))
     for step in range(n_steps):
-        for task in prange(n_tasks):
+        for task in numba.prange(n_tasks):
             _call_of_three(kernel, data, task, step)
     _set_threads(before)
 
@@ -365,7 +368,8 @@ def _start_threads():
     Once, as Numba takes locks that a signal may leave behind.
     """
     numba.get_num_threads()
-    return address(work, THREE), address(share, THREE)
+    three = (types.intp,) * 3
+    return address(work, three), address(share, three)
 
 
 def start(job, n_threads, are_shared):
@@ -384,7 +388,6 @@ def run_once_at_once(code, n_calls, frame, n_threads):
     return bool(failed[0])
 
 
-THREE = (types.intp,) * 3
 _addresses = {}
 
 

@@ -4,7 +4,7 @@ Rows are those of `fastrnn.kernels.packing`: sums over time run in the order of 
 not depend on its neighbours.
 """
 
-from numba import uint64
+import numpy as np
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load_some, store, store_some
@@ -103,9 +103,9 @@ def standardise(out, x, mean, scale):
 @njit(**OPTIONS)
 def _mixed(x):
     """A 64-bit number scrambled by the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
-    x = (x ^ (x >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> uint64(27))) * uint64(0x94D049BB133111EB)
-    return x ^ (x >> uint64(31))
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 @njit(**OPTIONS)
@@ -117,18 +117,18 @@ def drop(out, x, key, level, sequences, places, steps, threshold):
     key would give the next sequence's mask.
     """
     scale = x.dtype.type(2.0**16 / (2.0**16 - threshold))
-    of_key = _mixed(uint64(key + level))
+    of_key = _mixed(np.uint64(key + level))
     for s in range(x.shape[0]):
-        of_row = _mixed(_mixed(of_key + uint64(sequences[places[s]])) + uint64(steps[s]))
+        of_row = _mixed(_mixed(of_key + np.uint64(sequences[places[s]])) + np.uint64(steps[s]))
         row, out_row = at(x, s * x.shape[1]), at(out, s * x.shape[1])
         for first in range(0, x.shape[1], 4):
             # Four columns share a number of 64 bits: mixing is what costs.
-            bits = _mixed(of_row + uint64(first // 4 + 1) * uint64(0x9E3779B97F4A7C15))
+            bits = _mixed(of_row + np.uint64(first // 4 + 1) * np.uint64(0x9E3779B97F4A7C15))
             for j in range(first, min(first + 4, x.shape[1])):
                 # A factor is chosen without a branch, which would be mispredicted.
-                factor = scale if bits & uint64(0xFFFF) >= uint64(threshold) else x.dtype.type(0.0)
+                factor = scale if bits & np.uint64(0xFFFF) >= np.uint64(threshold) else x.dtype.type(0.0)
                 out_row[j] = row[j] * factor
-                bits >>= uint64(16)
+                bits >>= np.uint64(16)
 
 
 # ------------------------------------------------------------------------------------------------------- states

@@ -9,16 +9,24 @@ B is read from *panels*: blocks of up to four vectors of columns, each block con
 """
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from fastrnn.kernels import vectors as vec
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import INT, INT32, OPTIONS, Vector, at, lanes, load, load_some, store
+from fastrnn.kernels.caching import cgutils, intrinsic, njit, types
+from fastrnn.kernels.cpu import FUSE, INT, INT32, N_REGISTERS
+from fastrnn.kernels.vectors import (
+    CACHE_LINE,
+    OPTIONS,
+    at,
+    lanes,
+    llvm_load,
+    llvm_store,
+    load,
+    load_some,
+    registers,
+    store,
+)
 
 MAX_WIDTH = 4  # vectors in a row of sums
-MAX_ROWS = 6 if vec.N_REGISTERS == 32 else 3  # 6 x 4 sums, 4 of B, 1 of A: 29 registers
+MAX_ROWS = 6 if N_REGISTERS == 32 else 3  # 6 x 4 sums, 4 of B, 1 of A: 29 registers
 
 
 @intrinsic
@@ -28,8 +36,8 @@ def scratch(typing, array):
     def lower(context, builder, sig, args):
         size = ir.Constant(INT32, MAX_ROWS * MAX_WIDTH)
         with builder.goto_entry_block():
-            place = builder.alloca(vec.llvm_vector(Vector(array.dtype)), size)
-        place.align = vec.CACHE_LINE
+            place = builder.alloca(registers.llvm_vector(registers.Vector(array.dtype)), size)
+        place.align = CACHE_LINE
         return builder.bitcast(place, context.get_value_type(array.dtype).as_pointer())
 
     return types.CPointer(array.dtype)(array), lower
@@ -40,7 +48,7 @@ class _Sums:
 
     def __init__(self, context, builder, dtype, rows, width):
         self.builder = builder
-        self.kind = vec.llvm_vector(Vector(dtype))
+        self.kind = registers.llvm_vector(registers.Vector(dtype))
         self.count = self.kind.count
         self.registers = [[cgutils.alloca_once(builder, self.kind) for _ in range(width)] for _ in range(rows)]
 
@@ -54,13 +62,13 @@ class _Sums:
     def read(self, pointer, stride):
         for row, start in zip(self.registers, self._rows_from(pointer, stride), strict=True):
             for v, register in enumerate(row):
-                value = vec.llvm_load(self.builder, self._vector_at(start, v), self.kind)
+                value = llvm_load(self.builder, self._vector_at(start, v), self.kind)
                 self.builder.store(value, register)
 
     def write(self, pointer, stride):
         for row, start in zip(self.registers, self._rows_from(pointer, stride), strict=True):
             for v, register in enumerate(row):
-                vec.llvm_store(self.builder, self.builder.load(register), self._vector_at(start, v))
+                llvm_store(self.builder, self.builder.load(register), self._vector_at(start, v))
 
     def add_products(self, steps, columns, a_of, b, b_stride, ahead=None):
         """Add sum over k of a(row, k) times B's row k to the sums of `columns` (a range).
@@ -71,15 +79,15 @@ class _Sums:
         with cgutils.for_range(builder, steps, intp=INT) as loop:
             k = loop.index
             b_row = builder.gep(b, [builder.mul(k, b_stride)])
-            loaded = [vec.llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))]
+            loaded = [llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))]
             if ahead is not None:
                 line = builder.gep(ahead, [builder.mul(k, INT(self.count))])
                 _prefetch(builder, line)
             for row, pointer in zip(self.registers, a_of(k), strict=True):
-                factor = vec.llvm_splat(builder, builder.load(pointer), self.kind)
+                factor = registers.llvm_splat(builder, builder.load(pointer), self.kind)
                 for vector, column in zip(loaded, columns, strict=True):
-                    product = builder.fmul(factor, vector, flags=vec.FUSE)
-                    total = builder.fadd(builder.load(row[column]), product, flags=vec.FUSE)
+                    product = builder.fmul(factor, vector, flags=FUSE)
+                    total = builder.fadd(builder.load(row[column]), product, flags=FUSE)
                     builder.store(total, row[column])
 
 
@@ -261,11 +269,11 @@ def pack_panels(panels, depth, first, weight):
 @intrinsic
 def transpose(typing, square):
     """Transpose a square of one vector's lanes, rows one after the other at a pointer, in place."""
-    kind = vec.llvm_vector(Vector(square.dtype))
+    kind = registers.llvm_vector(registers.Vector(square.dtype))
 
     def lower(context, builder, sig, args):
         places = [builder.gep(args[0], [INT(r * kind.count)]) for r in range(kind.count)]
-        rows = [vec.llvm_load(builder, place, kind) for place in places]
+        rows = [llvm_load(builder, place, kind) for place in places]
         # Blocks off the diagonal change places, halves first, single elements last.
         distance = kind.count // 2
         while distance > 0:
@@ -274,7 +282,7 @@ def transpose(typing, square):
                     rows[r], rows[r + distance] = _swapped(builder, rows[r], rows[r + distance], distance)
             distance //= 2
         for row, place in zip(rows, places, strict=True):
-            vec.llvm_store(builder, row, place)
+            llvm_store(builder, row, place)
         return context.get_dummy_value()
 
     return types.void(square), lower

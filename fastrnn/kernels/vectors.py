@@ -1,61 +1,26 @@
-"""The vector registers of this CPU as a Numba type.
+"""The vector registers of this CPU: what kernels do with them, and arrays that suit them.
 
-`Vector` is one SIMD register of float32 or float64, with ``+ - * /``.  Formulas written with it run at the full
-width of the CPU, with the same operations for every element.  (LLVM's own vectoriser takes half the width on
-AVX-512 Intel, and treats the last elements of a loop differently.)
+`registers.Vector`, a Numba type, is one SIMD register of float32 or float64, with ``+ - * /``.  Formulas written with
+it run at the full width of the CPU, with the same operations for every element.  (LLVM's own vectoriser takes half the
+width on AVX-512 Intel, and treats the last elements of a loop differently.)
 
 Vectors that straddle a cache line cost up to half the speed: arrays for them come from `empty_aligned`.
 """
 
-import operator
-import re
 from math import prod
 
 import numpy as np
-from llvmlite import binding, ir
-from numba import types
-from numba.core import cgutils, config
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from llvmlite import ir
 
-from fastrnn.kernels.caching import njit
+from fastrnn.kernels.caching import Later, before_compiling, cgutils, intrinsic, njit, types
+from fastrnn.kernels.cpu import INT, INT32, VECTOR_BYTES
 
 CACHE_LINE = 64
 SMALL = 1024
 """Elements of an array that is sooner read than aligned."""
 
-# `contract` fuses a product and a sum; nothing here may reorder additions or assume there is no NaN.
-FUSE = ("contract",)
-
-
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
 """Options of every kernel."""
-
-INT = ir.IntType(64)
-INT32 = ir.IntType(32)
-
-
-def _target_features():
-    """The features Numba compiles for, which may be fewer than the CPU has."""
-    if config.CPU_FEATURES is not None:
-        return set(re.findall(r"\+([^,]+)", config.CPU_FEATURES))
-    return {name for name, present in binding.get_host_cpu_features().items() if present}
-
-
-def _registers():
-    """(bytes of a vector register, number of them) of the target."""
-    features = _target_features()
-    if "avx512f" in features:
-        return 64, 32
-    if "avx2" in features:
-        return 32, 16
-    is_arm = "neon" in features or "fp-armv8" in features
-    return 16, 32 if is_arm else 16
-
-
-VECTOR_BYTES, N_REGISTERS = _registers()
-HAS_FMA = bool(_target_features() & {"fma", "avx512f", "neon", "fp-armv8"})
-"""Whether a product and a sum are fused into one operation."""
 
 
 def n_lanes(dtype):
@@ -101,70 +66,11 @@ def _aligned(make, shape, dtype):
     return buffer[start : start + size].reshape(shape)
 
 
-# ---------------------------------------------------------------------------------------------- the Vector type
+# ------------------------------------------------------------------------------------------------- operations
 
 
-class Vector(types.Type):
-    """`registers` registers of `dtype`.
-
-    Several together take each operation side by side, which hides how long one of them lasts.
-    """
-
-    def __init__(self, dtype, registers=1):
-        self.dtype, self.registers = dtype, registers
-        self.count = VECTOR_BYTES * 8 // dtype.bitwidth * registers
-        super().__init__(name=f"Vector({dtype} x {self.count})")
-
-
-def llvm_vector(vector):
-    """The LLVM type of a `Vector`."""
-    scalar = ir.FloatType() if vector.dtype == types.float32 else ir.DoubleType()
-    return ir.VectorType(scalar, vector.count)
-
-
-@register_model(Vector)
-class VectorModel(models.PrimitiveModel):
-    def __init__(self, manager, vector):
-        super().__init__(manager, vector, llvm_vector(vector))
-
-
-def llvm_splat(builder, scalar, vector_type):
-    """All lanes equal to `scalar`."""
-    undefined = ir.Constant(vector_type, ir.Undefined)
-    one = builder.insert_element(undefined, scalar, INT32(0))
-    lanes_of_zero = ir.Constant(ir.VectorType(INT32, vector_type.count), [0] * vector_type.count)
-    return builder.shuffle_vector(one, undefined, lanes_of_zero)
-
-
-def _as_vector(context, builder, value, value_type, vector):
-    if isinstance(value_type, Vector):
-        return value
-    scalar = context.cast(builder, value, value_type, vector.dtype)
-    return llvm_splat(builder, scalar, llvm_vector(vector))
-
-
-class _Arithmetic(AbstractTemplate):
-    def generic(self, args, kws):
-        vectors = [a for a in args if isinstance(a, Vector)]
-        others = [a for a in args if not isinstance(a, Vector)]
-        if vectors and all(isinstance(a, types.Number) for a in others):
-            return signature(vectors[0], *[types.unliteral(a) for a in args])
-
-
-def _define_operator(function, instruction):
-    infer_global(function)(type("_VectorOperator", (_Arithmetic,), {"key": function}))
-
-    def lower(context, builder, sig, args):
-        vector = sig.return_type
-        operands = [_as_vector(context, builder, v, kind, vector) for v, kind in zip(args, sig.args, strict=True)]
-        return getattr(builder, instruction)(*operands, flags=FUSE)
-
-    for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
-        lower_builtin(function, *kinds)(lower)
-
-
-for _instruction, _function in zip(("fadd", "fsub", "fmul", "fdiv"), ("add", "sub", "mul", "truediv"), strict=True):
-    _define_operator(getattr(operator, _function), _instruction)
+registers = Later("fastrnn.kernels.registers")
+before_compiling.append(lambda: registers.Vector)
 
 
 @intrinsic
@@ -174,7 +80,7 @@ def clamp(typing, x, low, high):
     def lower(context, builder, sig, args):
         value = args[0]
         for k, comparison in ((1, "<"), (2, ">")):
-            bound = _as_vector(context, builder, args[k], sig.args[k], x)
+            bound = registers.as_vector(context, builder, args[k], sig.args[k], x)
             beyond = builder.fcmp_ordered(comparison, value, bound)
             value = builder.select(beyond, bound, value)
         return value
@@ -187,7 +93,7 @@ def maximum(typing, x, y):
     """The larger of each lane of `x` and the number or vector `y`; NaN in `x` stays NaN."""
 
     def lower(context, builder, sig, args):
-        other = _as_vector(context, builder, args[1], sig.args[1], x)
+        other = registers.as_vector(context, builder, args[1], sig.args[1], x)
         return builder.select(builder.fcmp_ordered("<", args[0], other), other, args[0])
 
     return x(x, types.unliteral(y)), lower
@@ -289,10 +195,10 @@ def lanes(typing, array):
 @intrinsic
 def zeros(typing, array):
     """A vector of zeros."""
-    vector = Vector(array.dtype)
+    vector = registers.Vector(array.dtype)
 
     def lower(context, builder, sig, args):
-        kind = llvm_vector(vector)
+        kind = registers.llvm_vector(vector)
         return ir.Constant(kind, [0.0] * kind.count)
 
     return vector(array), lower
@@ -340,7 +246,7 @@ def _masked(builder, name, vector_type, result, arguments):
 
 def _first_lanes(builder, count, n):
     numbers = ir.Constant(ir.VectorType(INT, count), list(range(count)))
-    return builder.icmp_signed("<", numbers, llvm_splat(builder, n, numbers.type))
+    return builder.icmp_signed("<", numbers, registers.llvm_splat(builder, n, numbers.type))
 
 
 def _loading(vector, array, *more):
@@ -348,7 +254,7 @@ def _loading(vector, array, *more):
 
     def lower(context, builder, sig, args):
         pointer = _pointer(context, builder, array, args[0], args[1])
-        return llvm_load(builder, pointer, llvm_vector(vector))
+        return llvm_load(builder, pointer, registers.llvm_vector(vector))
 
     return vector(array, types.intp, *more), lower
 
@@ -356,13 +262,13 @@ def _loading(vector, array, *more):
 @intrinsic
 def load(typing, array, index):
     """The vector that starts at flat `index` of an array or pointer."""
-    return _loading(Vector(array.dtype), array)
+    return _loading(registers.Vector(array.dtype), array)
 
 
 @intrinsic(prefer_literal=True)
-def load_wide(typing, array, index, registers):
+def load_wide(typing, array, index, n_registers):
     """As `load`, a vector of so many registers (a literal)."""
-    return _loading(Vector(array.dtype, registers.literal_value), array, registers)
+    return _loading(registers.Vector(array.dtype, n_registers.literal_value), array, n_registers)
 
 
 @intrinsic
@@ -381,7 +287,7 @@ def load_as(typing, array, index, like):
 @intrinsic
 def split(typing, vector):
     """The registers of a vector, a tuple."""
-    kind = Vector(vector.dtype)
+    kind = registers.Vector(vector.dtype)
     result = types.UniTuple(kind, vector.registers)
 
     def lower(context, builder, sig, args):
@@ -409,10 +315,10 @@ def store(typing, array, index, value):
 @intrinsic
 def load_some(typing, array, index, n):
     """As `load`, but no more than `n` elements; the other lanes are zero."""
-    vector = Vector(array.dtype)
+    vector = registers.Vector(array.dtype)
 
     def lower(context, builder, sig, args):
-        kind = llvm_vector(vector)
+        kind = registers.llvm_vector(vector)
         pointer = _pointer(context, builder, array, args[0], args[1])
         place = builder.bitcast(pointer, kind.as_pointer())
         zero = ir.Constant(kind, [0.0] * kind.count)
