@@ -19,7 +19,6 @@ more.
 from __future__ import annotations
 
 import argparse
-import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -48,7 +47,7 @@ class Case:
     num_layers: int = 1
     bidirectional: bool = False
     ragged: bool = True
-    most_mib: float = math.inf
+    most_mib: int | None = None
     """What a fit may take, whatever the formula allows."""
 
     @property
@@ -89,7 +88,8 @@ class Case:
     def allowed(self):
         """Bytes that a fit may take."""
         data = int(self.lengths.sum()) * self.I
-        return min(ITEM * (data + 1.5 * (self.stash + 8 * self.parameters)) + 30 * MIB, self.most_mib * MIB)
+        by_formula = ITEM * (data + 1.5 * (self.stash + 8 * self.parameters)) + 30 * MIB
+        return by_formula if self.most_mib is None else min(by_formula, self.most_mib * MIB)
 
 
 @dataclass(frozen=True)
