@@ -44,8 +44,10 @@ def _calls(run, block_seconds, at_least=1):
     return seconds
 
 
-def alternate(contenders, repeats, block_seconds=BLOCK_SECONDS):
+def alternate(contenders, repeats, block_seconds=BLOCK_SECONDS, most_seconds=float("inf")):
     """Time each contender in turn, ``repeats`` times over, after one call that compiles.
+
+    No further turn begins when ``most_seconds`` are spent.
 
     Returns
     -------
@@ -56,7 +58,10 @@ def alternate(contenders, repeats, block_seconds=BLOCK_SECONDS):
     for contender in contenders:
         contender.block(0)
     seconds = {contender.name: [] for contender in contenders}
-    for _ in range(repeats):
+    end = time.perf_counter() + most_seconds
+    for k in range(repeats):
+        if k and time.perf_counter() > end:
+            break
         for contender in contenders:
             seconds[contender.name].append(contender.block(block_seconds))
     return seconds

@@ -107,7 +107,7 @@ class Torch:
 
         def packed():
             with self._torch.inference_mode():
-                return pad(layer(pack(x, lengths, enforce_sorted=False))[0])[0]
+                return pad(layer(pack(x, lengths, enforce_sorted=False))[0], total_length=case.T)[0]
 
         def contender(name, forward):
             return Contender(name, forward, lambda: {"output": case.ended(forward().numpy())})

@@ -40,6 +40,8 @@ STEP_SIZES = ((8, 32), (64, 128))  # I, H
 MODEL_SECTIONS = ("models", "ragged-models", "forecast")
 MODEL_CELLS = ("lstm", "gru")
 MODEL_SIZES = (32, 64)
+BUILDS = {"infer": "inference", "train": "training", "ragged": "training"}
+"""What makes a library's contenders of a layer's case."""
 TOLERANCE = 1e-4
 STEP_SECONDS = 0.3
 TITLES = {
@@ -77,8 +79,7 @@ def network_cases(section, cells):
 
 def layer_row(section, case, workers, repeats, facts):
     """Check and time one case; return its row."""
-    build = "inference" if section == "infer" else "training"
-    contenders = [contender for worker in workers for contender in worker.contenders(build, case)]
+    contenders = [contender for worker in workers for contender in worker.contenders(BUILDS[section], case)]
     check_agreement(contenders, TOLERANCE)
     row = {"cell": case.cell, "B": case.B, "T": case.T, "I": case.I, "H": case.H}
     row |= timing(contenders, workers, repeats)

@@ -47,13 +47,13 @@ def contender(name, train, split):
     return Contender(name, fit, result)
 
 
-def fastrnn_fit(X, y, seed):
+def fastrnn_fit(X, y, seed, hidden=HIDDEN):
     """Fit a `SequenceClassifier` and return its ``predict``."""
     from fastrnn import SequenceClassifier
 
     classifier = SequenceClassifier(
         cell="gru",
-        hidden_size=HIDDEN,
+        hidden_size=hidden,
         bidirectional=True,
         readout="last",
         solver="adam",

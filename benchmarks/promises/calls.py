@@ -69,6 +69,11 @@ def tags(n):
     return [sequence % 3 for sequence in tokens(n)]
 
 
+def from_vectors(n):
+    """Return a network of vectors to tokens, and its data."""
+    return fastrnn.VectorToSequence(**SETTINGS), np.random.default_rng(5).standard_normal((n, 4)), tokens(n)
+
+
 def seq2seq(**settings):
     """Return a network of tokens to tokens, and its data."""
     return lambda n: (fastrnn.SequenceToSequence(**SETTINGS, **settings), tokens(n), tokens(n, seed=3))
