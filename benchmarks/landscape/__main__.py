@@ -13,7 +13,8 @@ Then each size of 48 hidden units or more is timed beside a neighbour, the same 
 tenth, of ours alone: the time an operation may differ by 1.4.  Fails where it does, or where libraries disagree.
 
 ``--ours`` leaves the peers out.  ``--from`` measures nothing and shows what runs before have written with ``--json``,
-together if they are several; that is how another environment draws the picture.  200 sizes take some ten minutes.
+together if they are several; that is how another environment draws the picture.  200 sizes take some ten minutes
+on a quiet machine; disturbed rows are timed again.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def main(arguments=None):
     print(text(found))
     write_json(options.json, found | {"summary": summary(found["rows"])})
     if options.picture and (rows := timed(found["rows"])):
-        draw_picture(rows, options.picture, machine_markdown(found["machine"], found["repeats"]).splitlines()[0])
+        draw_picture(rows, found["machine"], options.picture)
     wrong = [f"{measured.name(row)}: {row['differs']}" for row in found["rows"] if "differs" in row]
     wrong += [f"{measured.name(pair)}, {pair['changed']}" for pair in found["neighbours"] if not pair["passed"]]
     if wrong:

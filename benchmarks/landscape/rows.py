@@ -13,7 +13,7 @@ from benchmarks.measuring.report import significant
 from benchmarks.peers.cases import Case
 from benchmarks.peers.libraries import FastRNN
 from benchmarks.peers.sections import BUILDS, TOLERANCE, ratio_text
-from benchmarks.peers.timing import OURS, floors, timing_once
+from benchmarks.peers.timing import OURS, floors, timing
 
 BLOCK_SECONDS, MOST_SECONDS = 0.05, 4.0
 """Of one block, and of the repeats of one row."""
@@ -33,7 +33,7 @@ def measure(drawn, workers, repeats, facts):
             row["differs"] = str(error)
             rows.append(row)
             continue
-        row |= timing_once(contenders, workers, repeats, block_seconds=BLOCK_SECONDS, most_seconds=MOST_SECONDS)
+        row |= timing(contenders, workers, repeats, block_seconds=BLOCK_SECONDS, most_seconds=MOST_SECONDS)
         rows.append(row | floors(section, case, row["seconds"][OURS], facts))
         print(f"{len(rows)}/{len(drawn)}", name(rows[-1]), ratio_text(rows[-1]), file=sys.stderr, flush=True)
     return rows
@@ -88,7 +88,11 @@ def compare(drawn, seed, worker, repeats):
 
 def differ(pair, worker, repeats):
     """Return the larger time an operation over the smaller one."""
-    seconds = best(alternate(worker.contenders("pair", pair), repeats, block_seconds=BLOCK_SECONDS))
-    one = seconds["one"] / operations(pair.section, pair.one)
-    other = seconds["other"] / operations(pair.section, pair.other)
+    one, other = an_operation(pair, worker, repeats)
     return max(one / other, other / one)
+
+
+def an_operation(pair, worker, repeats):
+    """Return the seconds an operation of both sizes."""
+    seconds = best(alternate(worker.contenders("pair", pair), repeats, BLOCK_SECONDS, MOST_SECONDS))
+    return [seconds[name] / operations(pair.section, getattr(pair, name)) for name in ("one", "other")]
