@@ -95,11 +95,11 @@ NETWORKS = {
     "classifier": lambda n: (fastrnn.SequenceClassifier(**SETTINGS), vectors(n), np.arange(n) % 3),
     "regressor": lambda n: (fastrnn.SequenceRegressor(**SETTINGS), vectors(n), np.arange(n) / n),
     "tagger": tagger(vectors),
-    "tagger, chain": tagger(vectors, crf=True),
-    "tagger, characters": tagger(words, embedding_dim=8, character_embedding_dim=4),
+    "tagger with chain": tagger(vectors, crf=True),
+    "tagger of characters": tagger(words, embedding_dim=8, character_embedding_dim=4),
     "generator": lambda n: (fastrnn.SequenceGenerator(**SETTINGS), tokens(n), None),
     "seq2seq": seq2seq(attention=None),
-    "seq2seq, attention": seq2seq(),
+    "seq2seq with attention": seq2seq(),
     "vector seq2seq": lambda n: (
         fastrnn.VectorToSequence(**SETTINGS),
         np.ones((n, 4)) * np.arange(n)[:, None],
@@ -137,6 +137,8 @@ def main(arguments=None):
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(NETWORKS), metavar="NAME,...")
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args(arguments)
+    if unknown := set(options.only) - set(NETWORKS):
+        parser.error(f"--only: unknown {', '.join(sorted(unknown))}; choose from {', '.join(NETWORKS)}")
     rows = [measure(name) for name in options.only]
     cells = [[row["network"], significant(row["calls"]), "yes" if row["passed"] else "NO"] for row in rows]
     print(markdown_table(["network", "calls a step", f"at most {MOST}"], cells))
