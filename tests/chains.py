@@ -1,6 +1,6 @@
 """Chains of labels with extreme scores, and two slow references in float64: all label sequences one by one, and logs.
 
-Shared by tests/test_crf.py and `python -m benchmarks.extreme_chains`.
+Shared by tests/test_crf.py and `python -m benchmarks.promises.extreme_chains`.
 """
 
 from collections import defaultdict
