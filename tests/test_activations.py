@@ -1,10 +1,10 @@
-"""tanh and sigmoid to the last places that their module promises."""
+"""tanh, sigmoid, exp and log to the last places that their module promises."""
 
 import numpy as np
 import pytest
 from numba import njit
 
-from fastrnn.kernels.activations import RELU, SIGMOID, TANH, activate, exp, slope
+from fastrnn.kernels.activations import RELU, SIGMOID, TANH, activate, exp, log, log1p, slope
 from fastrnn.kernels.vectors import OPTIONS, lanes, load, n_lanes, padded, store
 
 DTYPES = ["float32", "float64"]
@@ -149,3 +149,31 @@ def test_exp_to_2_units_in_the_last_place(dtype, largest):
     y = np.empty_like(beyond)
     apply_exp(y, beyond)
     assert np.isnan(y[0]) and 0 <= y[1] < 1e-37 and y[2] > 1e38 and y[3] == 1
+
+
+@njit(**OPTIONS)
+def logarithms(out, of_one_more, x):
+    for i in range(0, x.size, lanes(x)):
+        store(out, i, log(load(x, i)))
+        store(of_one_more, i, log1p(load(x, i)))
+
+
+@every_dtype
+def test_logarithms_to_a_few_units_in_the_last_place(dtype):
+    rng = np.random.default_rng(0)
+    last = np.log10(np.finfo(dtype).max) - 0.1
+    x = np.concatenate([10.0 ** rng.uniform(1 - last, last, 60_000), rng.uniform(0.4, 2.5, 60_000)]).astype(dtype)
+    out, of_one_more = np.empty((2, x.size), dtype)
+    logarithms(out, of_one_more, x)
+    x = x.astype(np.longdouble)
+    assert ulps(out, np.log(x)).max() <= 3
+    assert ulps(of_one_more, np.log1p(x)).max() <= 3
+
+
+@every_dtype
+def test_logarithms_of_what_is_no_number(dtype):
+    x = np.zeros(2 * n_lanes(dtype), dtype)
+    x[1:3] = np.nan, np.inf
+    out, of_one_more = np.empty((2, x.size), dtype)
+    logarithms(out, of_one_more, x)
+    assert of_one_more[0] == 0 and np.isnan(out[1:3]).all() and np.isnan(of_one_more[1:3]).all()

@@ -1,4 +1,4 @@
-"""Softmax of rows, and its cross-entropy."""
+"""Softmax and the logistic function of rows."""
 
 import numpy as np
 
@@ -53,16 +53,3 @@ def logistic_rows(p, outputs, is_of_two):
         for k in range(p.shape[1]):
             x = np.float64(outputs[row, 0 if is_of_two else k])
             p[row, k] = 1.0 / (1.0 + np.exp(x if is_of_two and k == 0 else -x))
-
-
-@njit(**OPTIONS)
-def cross_entropy(d_outputs, losses, outputs, targets, weights):
-    """losses (n,) = -log softmax(outputs)[target], and weight times their gradient (n, K); rows are contiguous."""
-    K, stride = outputs.shape[1], outputs.strides[0] // outputs.itemsize
-    for row in range(losses.size):
-        x, d = at(outputs, row * stride), at(d_outputs, row * K)
-        largest, log_sum = softmax(d, x, K)
-        losses[row] = log_sum - (x[targets[row]] - largest)
-        d[targets[row]] -= 1.0
-        for k in range(0, K, lanes(outputs)):
-            store_some(d, k, load_some(d, k, K - k) * weights[row], K - k)

@@ -3,8 +3,7 @@
 Each class here has the same methods, for rows of outputs (S, D P): the `n_parameters` P of each of D numbers side by
 side, in scaled units.
 
-- ``loss(outputs, targets, weights)``, for targets (S, D) and weights (S,), is the sum over rows of weight times the
-  mean loss of the D numbers, with its gradient (S, D P) in the outputs' dtype, as those of `fastrnn.losses`.
+- ``loss``, a `Loss`, is for targets (S, D) the mean loss of the D numbers.
 - ``start(targets)`` (D, P), for some of the targets, is the bias for the head to begin with: that of a normal
   distribution about 0 as wide as they are.
 - ``point(parameters)``, for parameters (..., P) in float64, is one number each, the median or, of `Squared`, the mean.
@@ -12,27 +11,13 @@ side, in scaled units.
   distribution; ValueError from others.
 """
 
-from math import log, pi
-
 import numpy as np
-from numpy.polynomial.polynomial import Polynomial, polyder, polyval
-from scipy.special import gammaln, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 from scipy.stats import nbinom
 
-from fastrnn.kernels.quantiles import pinball
+from fastrnn.kernels.losses import LARGEST_LOG_RATIO, LEAST_DISPERSION, LEAST_SCALE
+from fastrnn.losses.loss import Loss, absolute, quantile_loss, squared
 from fastrnn.wording import meant_as_share, shown
-
-LEAST_SCALE = 1e-3
-"""Of a distribution; without one, numbers that repeat would make the density infinite."""
-
-LEAST_DISPERSION = 1e-4
-"""Poisson but for a ten-thousandth; below, log gamma would lose the digits that differ."""
-
-LARGEST_LOG_RATIO = 10.0
-"""Of the mean of counts to their base: a factor of 22,000."""
-
-AT_ONCE = 16384
-"""Numbers whose loss is computed together: all that is needed on the way stays in L2."""
 
 
 class Quantiles:
@@ -48,13 +33,7 @@ class Quantiles:
         if not (given.ndim == 1 and inside.size and inside.all() and np.diff(self.levels).all()):
             expected = f"expected one or more different numbers between 0 and 1{meant_as_share(self.levels)}"
             raise ValueError(f"quantiles={shown(levels)}; {expected}")
-        self.n_parameters = len(self.levels)
-
-    def loss(self, outputs, targets, weights):
-        d_outputs, losses = np.empty(outputs.shape, outputs.dtype), np.empty(len(outputs))
-        targets = np.ascontiguousarray(targets, outputs.dtype)
-        pinball(d_outputs, losses, outputs, targets, weights, self.levels)
-        return float((losses * weights).sum()), d_outputs
+        self.n_parameters, self.loss = len(self.levels), quantile_loss(self.levels)
 
     def start(self, targets):
         return _spread(targets)[:, np.newaxis] * ndtri(self.levels)
@@ -89,26 +68,10 @@ class Quantiles:
         return low + part * (high - low)
 
 
-class _Terms:
-    """A likelihood by `_terms(parameters, targets)`: the losses of (n, D) numbers, and P arrays of their slopes.
-
-    The parameters come as an array (P, n, D); they and the targets have the outputs' dtype.
-    """
+class _Parameters:
+    """What most have in common: the first parameter is the point, and all begin with zeros."""
 
     n_parameters = 1
-
-    def loss(self, outputs, targets, weights):
-        S, D, P = len(outputs), outputs.shape[1] // self.n_parameters, self.n_parameters
-        losses, d_outputs = np.empty(S), np.empty((S, D, P), outputs.dtype)
-        n = max(1, AT_ONCE // D)
-        for rows in (slice(first, first + n) for first in range(0, S, n)):
-            parameters = np.ascontiguousarray(np.moveaxis(outputs[rows].reshape(-1, D, P), -1, 0))
-            of_each, slopes = self._terms(parameters, targets[rows].astype(outputs.dtype, copy=False))
-            losses[rows] = of_each.mean(axis=1, dtype=np.float64)
-            factor = (weights[rows, np.newaxis] / D).astype(outputs.dtype)
-            for k, slope in enumerate(slopes):
-                d_outputs[rows, :, k] = slope * factor
-        return float((losses * weights).sum()), d_outputs.reshape(S, D * P)
 
     def start(self, targets):
         return np.zeros((targets.shape[1], self.n_parameters))
@@ -117,14 +80,10 @@ class _Terms:
         return parameters[..., 0]
 
 
-class Squared(_Terms):
+class Squared(_Parameters):
     """The mean, by (output - target)**2."""
 
-    name = "squared_error"
-
-    def _terms(self, parameters, targets):
-        difference = parameters[0] - targets
-        return difference**2, (2 * difference,)
+    name, loss = "squared_error", squared
 
     def quantiles(self, parameters, levels):
         raise ValueError(
@@ -142,24 +101,13 @@ class Squared(_Terms):
 class Absolute(Squared):
     """The median, by |output - target|."""
 
-    name = "absolute_error"
-
-    def _terms(self, parameters, targets):
-        difference = parameters[0] - targets
-        return np.abs(difference), (np.sign(difference),)
+    name, loss = "absolute_error", absolute
 
 
-class Gaussian(_Terms):
+class Gaussian(_Parameters):
     """Mean and scale, softplus(output) + LEAST_SCALE; -log density, with its constant."""
 
-    n_parameters = 2
-
-    def _terms(self, parameters, targets):
-        mean, raw = parameters
-        scale, d_scale = _softplus(raw, LEAST_SCALE)
-        z = (targets - mean) / scale
-        losses = 0.5 * z**2 + np.log(scale) + 0.5 * log(2 * pi)
-        return losses, (-z / scale, (1 - z**2) / scale * d_scale)
+    n_parameters, loss = 2, Loss("gaussian")
 
     def start(self, targets):
         spread = np.maximum(_spread(targets), 2 * LEAST_SCALE)
@@ -172,22 +120,10 @@ class Gaussian(_Terms):
         return _located(parameters, rng.standard_normal((*parameters.shape[:-1], 1)))[..., 0]
 
 
-class StudentT(_Terms):
+class StudentT(_Parameters):
     """Median, scale as of `Gaussian`, and degrees of freedom, 2 + softplus(output); -log density, with its constant."""
 
-    n_parameters = 3
-
-    def _terms(self, parameters, targets):
-        mean, raw, raw_df = parameters
-        scale, d_scale = _softplus(raw, LEAST_SCALE)
-        df, d_df = _softplus(raw_df, 2)
-        z = (targets - mean) / scale
-        square = z**2
-        t, bend, pull = 1 / df, np.log1p(square / df), (df + 1) / (df + square)
-        # The Gaussian's constant, less what finite degrees of freedom take from it.
-        losses = np.log(scale) + 0.5 * log(2 * pi) - polyval(t, _of_df.astype(t.dtype)) + (df + 1) / 2 * bend
-        of_df = polyval(t, _slope_of_df.astype(t.dtype)) * t**2 + 0.5 * (bend - pull * square * t)
-        return losses, (-pull * z / scale, (1 - pull * square) / scale * d_scale, of_df * d_df)
+    n_parameters, loss = 3, Loss("student_t")
 
     def start(self, targets):
         """With ten degrees of freedom."""
@@ -202,10 +138,10 @@ class StudentT(_Terms):
 
     @staticmethod
     def _df(parameters):
-        return _softplus(parameters[..., 2:], 2)[0]
+        return _softplus(parameters[..., 2:], 2)
 
 
-class NegativeBinomial(_Terms):
+class NegativeBinomial(_Parameters):
     """Counts with the mean base * exp(output) and variance mean + dispersion * mean**2 (Salinas et al. 2020, eq. 4).
 
     targets (S, D, 2) are counts, integers from 0 on, and a positive base for each, as the mean of the series so far;
@@ -213,39 +149,24 @@ class NegativeBinomial(_Terms):
     softplus(output) + LEAST_DISPERSION; -log probability.
     """
 
-    n_parameters = 2
-
-    def _terms(self, parameters, targets):
-        parameters, targets = parameters.astype(np.float64), targets.astype(np.float64)
-        counts, base = targets[..., 0].copy(), targets[..., 1]
-        mean, dispersion, d_dispersion = self._mean_and_dispersion(*parameters, base)
-        r, spread = 1 / dispersion, dispersion * mean
-        more, d_more = _log_gamma(counts + r)
-        few, d_few = _log_gamma(r)
-        growth = np.log1p(spread)
-        losses = _log_gamma(counts + 1)[0] - more + few + (r + counts) * growth - counts * np.log(spread)
-        of_log_mean = (mean - counts) / (1 + spread)
-        of_dispersion = r * (r * (d_more - d_few - growth) + of_log_mean)
-        # Beyond the limit only the way back is open: with no slope at all an output would stay there for good.
-        is_free = (np.abs(parameters[0]) <= LARGEST_LOG_RATIO) | (of_log_mean * parameters[0] > 0)
-        return losses, (is_free * of_log_mean, of_dispersion * d_dispersion)
+    n_parameters, loss = 2, Loss("negative_binomial")
 
     def point(self, parameters):
         return self.quantiles(parameters, [0.5])[..., 0]
 
     def quantiles(self, parameters, levels):
-        mean, dispersion, _ = self._mean_and_dispersion(*np.moveaxis(parameters, -1, 0)[..., np.newaxis])
+        mean, dispersion = self._mean_and_dispersion(*np.moveaxis(parameters, -1, 0)[..., np.newaxis])
         return nbinom.ppf(levels, 1 / dispersion, 1 / (1 + dispersion * mean))
 
     def sample(self, parameters, rng):
-        mean, dispersion, _ = self._mean_and_dispersion(*np.moveaxis(parameters, -1, 0))
+        mean, dispersion = self._mean_and_dispersion(*np.moveaxis(parameters, -1, 0))
         rate = rng.gamma(1 / dispersion, dispersion * mean)
         return rng.poisson(np.minimum(rate, 1e18)).astype(np.float64)  # NumPy's Poisson ends at 9e18
 
     @staticmethod
     def _mean_and_dispersion(raw_mean, raw, base):
         mean = base * np.exp(np.clip(raw_mean, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))
-        return mean, *_softplus(raw, LEAST_DISPERSION)
+        return mean, _softplus(raw, LEAST_DISPERSION)
 
 
 LIKELIHOODS = {
@@ -268,43 +189,13 @@ def _spread(targets):
 
 def _located(parameters, standard):
     """Standard quantiles or draws (..., L) about the mean, or median, with the scale of parameters (..., P)."""
-    return parameters[..., :1] + _softplus(parameters[..., 1:2], LEAST_SCALE)[0] * standard
+    return parameters[..., :1] + _softplus(parameters[..., 1:2], LEAST_SCALE) * standard
 
 
 def _softplus(x, least):
-    """least + log(1 + exp(x)), and its slope."""
-    value = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-    return least + value, -np.expm1(-value)
+    """least + log(1 + exp(x))."""
+    return least + np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
 def _inverse_softplus(y):
     return y + np.log(-np.expm1(-y))
-
-
-def _fit_of_df():
-    """Coefficients of a polynomial in t = 1 / df, df >= 2: log(gamma((df + 1) / 2) / gamma(df / 2)) - log(df / 2) / 2.
-
-    To 1e-9; of large df, float32 keeps no digit of the difference of two log gammas.
-    """
-    t = 0.25 - 0.25 * np.cos(np.linspace(0.02, 1, 200) * pi)
-    x = 0.5 / t
-    return Polynomial.fit(t, gammaln(x + 0.5) - gammaln(x) - 0.5 * np.log(x), 8, domain=[0, 0.5]).convert().coef
-
-
-_of_df = _fit_of_df()
-_slope_of_df = polyder(_of_df)
-
-
-def _log_gamma(x):
-    """log gamma(x) for x > 0 in float64, and its slope: Stirling's series (DLMF 5.11.1) at x + 6, to 1e-10.
-
-    NumPy's logarithm is vectorised; SciPy's gammaln and psi are not, and take five times as long.
-    """
-    z, y = x * (x + 5), x + 6
-    product = z * (z + 4) * (z + 6)  # x (x + 1) ... (x + 5), from both ends
-    slope = ((3 * z + 20) * z + 24) * (2 * x + 5)
-    log_y, u = np.log(y), 1 / y**2
-    series = (1 / 12 - u * (1 / 360 - u * (1 / 1260 - u / 1680))) / y
-    d_series = u * (1 / 12 - u * (1 / 120 - u * (1 / 252 - u / 240)))
-    value = (y - 0.5) * log_y - y + 0.5 * log(2 * pi) + series - np.log(product)
-    return value, log_y - 0.5 / y - d_series - slope / product
