@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import _check_feature_names
 
-from fastrnn.tables import labels, refuse_long, refuse_twice
+from fastrnn.tables import labels, library_of, refuse_long, refuse_twice
 from fastrnn.wording import shown
 
 
@@ -30,8 +30,10 @@ def check_names(estimator, X, *, reset):
 
 def common(X, name="X"):
     """The first of the sequences, if it is a frame as all others are, with columns as all others have."""
+    if isinstance(X, np.ndarray) and X.dtype != object or not any(map(library_of, set(map(type, X)))):
+        return None
     first = columns = None
-    for k, x in enumerate(X if not isinstance(X, np.ndarray) or X.dtype == object else ()):
+    for k, x in enumerate(X):
         its = None if type(x) is np.ndarray else labels(x, f"{name}[{k}]")
         if its == columns and (k or its is None):
             continue

@@ -22,8 +22,8 @@ def moments(blocks, *, is_centred=True, spares_ready=False):
 
     Parameters
     ----------
-    blocks : callable
-        Returns rows (R, K) of float64 with weights (R,) of which none is 0, some rows at a time; the same at each call.
+    blocks : iterable
+        Rows (R, K) of float64 with weights (R,) of which none is 0, some rows at a time.
     is_centred : bool
         The scale is the standard deviation; else the root mean square, beside a mean of 0.
     spares_ready : bool
@@ -31,17 +31,17 @@ def moments(blocks, *, is_centred=True, spares_ready=False):
 
     A column that does not change has the scale 1.  What is no finite number leaves a scale of infinity.
     """
-    largest, is_flag = _sizes(blocks)
-    if not np.isfinite(largest).all():
-        return np.zeros_like(largest), np.full_like(largest, np.inf)
-    unit = unit_of(largest)
-    mean = np.zeros_like(largest)
-    if is_centred:
-        mean, _ = _from(mean, blocks, unit)
-    rest, square = _from(mean, blocks, unit)  # the first mean was a sum of many, and is a little off
-    if is_centred:
-        mean, square = mean + rest, np.maximum(square - rest * rest, 0.0)
-    mean, scale = mean * unit, scale_of(mean * unit, np.sqrt(square) * unit)
+    parts, is_flag = [], spares_ready
+    for x, weights in blocks:
+        columns = np.ascontiguousarray(x.T)  # sums run along the rows
+        parts.append((weights.sum(), *_about(columns, weights, is_centred)))
+        if np.any(is_flag):
+            is_flag = is_flag & ((columns == 0) | (columns == 1)).all(axis=1)
+    weights, means, rests, deviations = (np.array(part).T for part in zip(*parts, strict=True))
+    mean, rest, between = _about(means, weights, is_centred, rests)
+    *_, within = _about(deviations, weights, is_centred=False)
+    mean += rest
+    scale = scale_of(mean, np.hypot(between, within))
     if spares_ready:
         is_ready = is_flag | (np.abs(mean) <= NEAR) & (np.abs(scale - 1.0) <= NEAR)
         mean[is_ready], scale[is_ready] = 0.0, 1.0
@@ -77,21 +77,22 @@ def running(n, mean, deviation, x, memory=MEMORY):
     return n + 1, mean, np.hypot(deviation * sqrt(n / (n + 1)), apart * (sqrt(n) / (n + 1)))
 
 
-def _sizes(blocks):
-    """Of each column the largest absolute value, and whether all are 0 or 1."""
-    largest, is_flag = 0.0, True
-    for x, _ in blocks():
-        largest = np.maximum(largest, np.abs(x).max(axis=0))
-        is_flag &= ((x == 0) | (x == 1)).all(axis=0)
-    return largest, is_flag
+def _about(columns, weights, is_centred, beside=0.0):
+    """Of each column, a row of (K, R), the mean, what rounding took from it, and the deviation from both, or from 0.
 
-
-def _from(mean, blocks, unit):
-    """The mean distance of each column from `mean`, and the mean square of it; all in units."""
-    total, first, second = 0.0, 0.0, 0.0
-    for x, weights in blocks():
-        apart = x / unit - mean
-        weighted = apart * weights[:, np.newaxis]
-        total, first = total + weights.sum(), first + weighted.sum(axis=0)
-        second = second + (weighted * apart).sum(axis=0)
-    return first / total, second / total
+    To the numbers belongs what stands `beside` them, which rounding has taken from means.
+    """
+    largest = np.abs(columns).max(axis=1, keepdims=True)
+    if not np.isfinite(largest).all():
+        return *np.zeros((2, len(columns))), np.full(len(columns), np.inf)
+    unit, shares = unit_of(largest), weights / weights.sum()
+    mean, rest, apart = 0.0, 0.0, columns / unit
+    if is_centred:
+        mean = (apart * shares).sum(axis=1, keepdims=True)
+        apart -= mean
+        apart += beside / unit
+        rest = (apart * shares).sum(axis=1, keepdims=True)
+        apart -= rest
+    apart *= apart
+    apart *= shares
+    return *((part * unit)[:, 0] for part in (mean, rest)), np.sqrt(apart.sum(axis=1)) * unit[:, 0]

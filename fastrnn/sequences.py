@@ -1,13 +1,16 @@
 """Ragged sequences: what a caller may pass, and how it is stored."""
 
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
+from numbers import Number
+from operator import attrgetter
 
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
 from fastrnn.columns import common
+from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
 
@@ -23,8 +26,19 @@ NUMBER_THEM = (
 )
 MANY_TOKENS = 20
 """Fewer kinds of integers are often what they seem, as marks, ratings or digits."""
-AT_ONCE = 2**17
+AT_ONCE = 2**16
 """Numbers that are standardised together: they stay in the cache, and take no memory to speak of."""
+IN_A_LOOP = 256
+"""Of which so many at least are a row to the kernel: it takes whole vectors of them, however few the columns."""
+IN_CACHE = 1024
+"""Arrays that are looked at together, as what is looked at stays in the cache."""
+PLAIN = {np.ndarray, np.memmap}
+"""The types of arrays that hide nothing, as masked ones do."""
+REAL = "fiub"
+"""The kinds of dtypes that hold real numbers."""
+DTYPE, NDIM, SIZE = map(attrgetter, ("dtype", "ndim", "size"))
+SCALARS = (Number, np.generic, str, bytes, memoryview, type(None))
+"""What stands in a cell of a table."""
 
 
 class Sequences:
@@ -63,11 +77,24 @@ class Sequences:
 
 
 class Given(Sequences):
-    """Sequences of numbers as they came, not yet stored: a list of arrays (T, I), whatever they hold numbers in."""
+    """Sequences of numbers as they came, not yet stored.
 
-    def __init__(self, arrays, offsets):
-        self._arrays, self.offsets = arrays, offsets
-        self.lengths, self.width = np.diff(offsets), arrays[0].shape[1]
+    Parameters
+    ----------
+    items : list of ndarray (T, I), or of (T,); or ndarray (n, T, I) or (n, T)
+        All of one width, whatever they hold real numbers in.
+    lengths : ndarray (n,)
+    """
+
+    def __init__(self, items, lengths):
+        self._items, self.offsets = items, np.concatenate([[0], np.cumsum(lengths)])
+        self.lengths, self.width = np.diff(self.offsets), items[0].shape[1] if items[0].ndim == 2 else 1
+
+    def rows(self, first, last):
+        """The steps of sequences `first` to before `last`, in order, (R, I): to be read, as they may be those of X."""
+        some = self._items[first:last]
+        rows = some if isinstance(some, np.ndarray) else np.concatenate(some)
+        return rows.reshape(-1, self.width)
 
     def count_likely_tokens(self):
         """How many different tokens these might be, 0 if they seem to be numbers.
@@ -76,14 +103,38 @@ class Given(Sequences):
         as from any other: in letters and words of fifteen corpora 0.94 to 1.09 times as far, in counts, prices and
         other measurements 0.03 to 0.43 times.  Counts about a mean, without order, lie together.
         """
-        if self.width != 1 or any(x.dtype.kind not in "iu" for x in self._arrays):
+        if self.width != 1 or any(dtype.kind not in "iu" for dtype in set(map(DTYPE, self._items))):
             return 0
-        values = np.concatenate(self._arrays, dtype=np.float64, casting="unsafe")[:, 0]
+        values = self.rows(0, len(self))[:, 0].astype(np.float64)
         n_kinds = np.unique(values).size
         if values.min() < 0 or n_kinds < MANY_TOKENS or values.std() < values.mean() / 3:
             return 0
         from_any = np.abs(values - np.roll(values, values.size // 2)).mean()
         return n_kinds if np.abs(np.diff(values)).mean() > 0.8 * from_any else 0
+
+    def as_tokens(self, name):
+        """`Sequences` of integers, (S,) or (S, I)."""
+        values = self.rows(0, len(self))
+        is_token = (values >= 0) & (values < np.float64(N_TOKENS))  # of which float16 would make infinity
+        if values.dtype.kind == "f":
+            is_token &= values == np.floor(values)
+        if not is_token.all():
+            self._refuse(self.number_of(int(np.argmin(is_token.all(axis=1)))), name)
+        values = values.astype(np.int64, order="C", copy=isinstance(self._items, np.ndarray))
+        return Sequences(values[:, 0] if self.width == 1 else values, self.offsets)
+
+    def _refuse(self, k, name):
+        """Sequence k, which holds what is no token."""
+        x = self._items[k]
+        if not (np.isfinite(x) & (x == np.floor(x))).all():
+            raise ValueError(
+                f"{name}[{k}] holds values that are no integers; tokens must be. For numbers set the embedding's "
+                "dimension to None"
+            )
+        wrong = x.min() if x.min() < 0 else x.max()
+        raise ValueError(
+            f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}"
+        )
 
     def weighted_blocks(self, weights):
         """Steps that count, some at a time, and their weights, of weights of sequences (n,) or steps (S,)."""
@@ -95,25 +146,26 @@ class Given(Sequences):
                 yield (block, some) if counts.all() else (block[counts], some[counts])
 
     def blocks(self):
-        """The steps in order, some at a time: which they are, a slice, and a copy of their numbers in float64."""
+        """The steps in order, some at a time: which they are, a slice, and their numbers in float64, to be read."""
         offsets, n_rows, first = self.offsets, AT_ONCE // self.width, 0
         while first < len(self):
             last = len(self)
             if offsets[last] - offsets[first] > n_rows:
                 last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + n_rows, "right")) - 1)
-            rows = np.concatenate(self._arrays[first:last], dtype=np.float64, casting="unsafe")
+            with np.errstate(over="ignore"):  # what overflows is no finite number, and reported as such
+                # Kernels are compiled for arrays that can be written to.
+                rows = np.require(self.rows(first, last), np.float64, "CAWE")
             yield slice(offsets[first], offsets[last]), rows
             first = last
 
     def stored(self, dtype, mean=0.0, scale=1.0, name="X"):
         """`Sequences` of the numbers less `mean`, over `scale`: in float64, before anything is rounded to `dtype`."""
-        values = empty_aligned((self.offsets[-1], self.width), dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
-            for rows, block in self.blocks():
-                block -= mean
-                block /= scale
-                values[rows] = block
-        if not np.isfinite(values).all():
+        values, is_finite = empty_aligned((self.offsets[-1], self.width), dtype), True
+        unit = [np.resize(np.float64(v), -(-IN_A_LOOP // self.width) * self.width) for v in (mean, scale)]
+        for rows, block in self.blocks():
+            standardise(values[rows].reshape(-1), block.reshape(-1), *unit)
+            is_finite = is_finite and np.isfinite(values[rows]).all()
+        if not is_finite:
             row = int(np.argmin(np.isfinite(values).all(axis=1)))
             k, column = self.number_of(row), int(np.argmin(np.isfinite(values[row])))
             raise ValueError(
@@ -147,8 +199,8 @@ def is_panel(X):
         return np.asarray(X).ndim == 2
     if not isinstance(X, (list, tuple)) or not all(isinstance(x, (list, tuple)) for x in X):
         return False
-    same_length = len({len(x) for x in X}) == 1
-    return same_length and all(np.isscalar(v) or v is None for x in X for v in x)
+    is_even = len(set(map(len, X))) == 1
+    return is_even and all(issubclass(kind, SCALARS) for kind in set(map(type, chain.from_iterable(X))))
 
 
 def as_table(estimator, X, *, reset):
@@ -200,10 +252,60 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
 def as_given(X, name="X", tokens=False, n_features=None, may_be_empty=False):
     """As `as_sequences`, but numbers stay as they came: `Given`, of which kinds and shapes alone are checked."""
     items = _items(X, name)
+    n_features = None if tokens == "characters" else n_features
+    lengths = _plain_lengths(items, tokens, n_features)
+    if lengths is None:
+        items = _one_by_one(items, name, tokens, n_features, may_be_empty)
+        lengths = [len(x) for x in items]
+    return Given(items, lengths).as_tokens(name) if tokens else Given(items, lengths)
+
+
+def _items(X, name):
+    """The sequences in X: an array of numbers, or a list or tuple."""
+    check_listed(X, name, "a list of sequences, or a 2-D or 3-D array")
+    refuse_pair(X, name)
+    tables.refuse_long(X, name)
+    if tables.labels(X, name) is not None:
+        X = tables.numbers(X, name)
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
+        raise ValueError(
+            f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
+            f"Reshape your data: [{name}] if it is one sequence"
+        )
+    is_array = type(X) in PLAIN and X.dtype.kind in REAL
+    return X if is_array or type(X) in (list, tuple) else list(X)
+
+
+def _plain_lengths(items, tokens, n_features):
+    """The lengths of sequences that are plain arrays as they should be; None if each must be looked at."""
+    one_of_each = items[:1] if isinstance(items, np.ndarray) else items
+    found = [_alike(one_of_each[k : k + IN_CACHE]) for k in range(0, len(one_of_each) or 1, IN_CACHE)]
+    lengths, forms = zip(*found, strict=True)
+    _, width = forms[0]
+    is_right = {True: width == 1, "characters": width > 1, False: width > 0}[tokens] and n_features in (None, width)
+    return np.broadcast_to(np.concatenate(lengths), len(items)) if is_right and len(set(forms)) == 1 else None
+
+
+def _alike(some):
+    """The lengths of plain arrays that all have steps, and their axes and width; width 0 if these are not the same.
+
+    All of it runs in C: 100,000 short sequences are looked at in the time that it takes to copy them.
+    """
+    is_plain = set(map(type, some)) <= PLAIN and all(dtype.kind in REAL for dtype in set(map(DTYPE, some)))
+    if is_plain and set(map(NDIM, some)) in ({1}, {2}):
+        lengths, sizes = (np.fromiter(map(what, some), np.int64, len(some)) for what in (len, SIZE))
+        width = sizes[0] // max(lengths[0], 1)
+        if lengths.all() and (sizes == lengths * width).all():
+            return lengths, (some[0].ndim, width)
+    return (), (0, 0)
+
+
+def _one_by_one(items, name, tokens, n_features, may_be_empty):
+    """Sequences in whatever form as arrays (T, I) of one width; the errors say which is none."""
     common(items, name)
     arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(items)]
     if tokens == "characters":
-        arrays, n_features = _as_wide(arrays), None
+        arrays = _as_wide(arrays)
     for k, x in enumerate(arrays):
         if len(x) == 0 and not may_be_empty:
             raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
@@ -216,34 +318,11 @@ def as_given(X, name="X", tokens=False, n_features=None, may_be_empty=False):
             raise ValueError(f"{name}[{k}] has {x.shape[1]} features, but {whose} {width}")
     if width == 0:
         raise ValueError(f"{name}[0] has 0 features (0 feature(s)), but at least 1 is required")
-    offsets = np.concatenate([[0], np.cumsum([len(x) for x in arrays])])
-    if not tokens:
-        return Given(arrays, offsets)
-    _check_tokens(arrays, name)
-    values = empty_aligned((offsets[-1], width), np.int64)
-    np.concatenate(arrays, out=values, casting="unsafe")
-    return Sequences(values if tokens == "characters" else values.ravel(), offsets)
-
-
-def _items(X, name):
-    """The sequences in X, one by one."""
-    check_listed(X, name, "a list of sequences, or a 2-D or 3-D array")
-    refuse_pair(X, name)
-    tables.refuse_long(X, name)
-    if tables.labels(X, name) is not None:
-        X = tables.numbers(X, name)
-    if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
-        raise ValueError(
-            f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
-            f"Reshape your data: [{name}] if it is one sequence"
-        )
-    return X
+    return arrays
 
 
 def as_steps(x, what, tokens):
     """One sequence as an array (T, I) of real numbers."""
-    if type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind in "fiub" and not tokens:
-        return x  # as most are, and many of them may be short
     if isinstance(x, dict):
         raise ValueError(f"{what} is a dict; expected an array: pass its values, or a pandas.DataFrame of all")
     if hasattr(x, "todense"):
@@ -259,7 +338,7 @@ def as_steps(x, what, tokens):
         array = tables.as_numbers(array, what)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in REAL:
         raise ValueError(
             f"{what} holds {array.dtype} values; sequences must be numbers (a fastrnn.preprocessing.Tokenizer makes "
             "tokens of texts)"
@@ -283,22 +362,6 @@ def _as_wide(arrays):
     """Rows of words (T, 1 + L), all with the L of the longest word: 0 is past a word's end."""
     width = max((x.shape[1] for x in arrays), default=0)
     return [np.pad(x, ((0, 0), (0, width - x.shape[1]))) for x in arrays]
-
-
-def _check_tokens(arrays, name):
-    for k, x in enumerate(arrays):
-        if x.size == 0:
-            continue
-        if x.dtype.kind == "f" and not (np.isfinite(x).all() and (x == np.floor(x)).all()):
-            raise ValueError(
-                f"{name}[{k}] holds values that are no integers; tokens must be. For numbers set the embedding's "
-                "dimension to None"
-            )
-        if x.min() < 0 or x.max() >= N_TOKENS:
-            wrong = x.min() if x.min() < 0 else x.max()
-            raise ValueError(
-                f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}"
-            )
 
 
 def check_gaps(sequences, name, free, column=0):

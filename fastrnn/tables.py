@@ -31,11 +31,12 @@ WAYS = ("to_pandas", "toPandas", "to_dataframe", "compute", "df", "collect")
 
 def library(x):
     """Whose table, or column of one, x is: "pandas", the name of another library, or None if it is neither."""
-    return _library(type(x))
+    return library_of(type(x))
 
 
 @lru_cache(maxsize=256)
-def _library(cls):
+def library_of(cls):
+    """Likewise, of all objects of a class."""
     tops = [base.__module__.partition(".")[0] for base in cls.__mro__]
     if hasattr(cls, "iloc") and (known := [top for top in tops if top in ("pandas", *WITH_INDEX)]):
         return known[0]

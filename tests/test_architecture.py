@@ -20,14 +20,13 @@ module_name = PACKAGE.module_name
 RANKS = [
     ["kernels.__init__", "kernels.caching"],
     ["kernels.vectors", "wording"],
-    ["kernels.tiles", "kernels.activations", "kernels.parallel", "tables"],
+    ["kernels.tiles", "kernels.activations", "kernels.parallel", "kernels.rows", "tables"],
     ["kernels.steps", "kernels.softmax", "columns", "lists"],
     [
         "kernels.rnn",
         "kernels.lstm",
         "kernels.gru",
         "kernels.gru_reset_before",
-        "kernels.rows",
         "kernels.losses",
         "kernels.gradient",
         "kernels.crf",

@@ -1,6 +1,7 @@
 """Mean and scale of numbers of any size; and what the estimators make of them: units do not matter."""
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ OF_NUMBERS = ["tagger", "tagger_of_several", "translator_of_numbers", "vector_to
 def of(rows, weights=None, size=7, **options):
     rows = np.asarray(rows, float)
     weights = np.ones(len(rows)) if weights is None else weights
-    return moments(lambda: ((rows[k : k + size], weights[k : k + size]) for k in range(0, len(rows), size)), **options)
+    return moments(((rows[k : k + size], weights[k : k + size]) for k in range(0, len(rows), size)), **options)
 
 
 def in_unit(X, scale=1.0, offset=0.0):
@@ -61,6 +62,30 @@ def test_what_does_not_change_is_only_centred(value):
     for rows in (np.full((1000, 1), value), value * np.where(np.arange(1000) % 2, 1, 1 + 2e-16)[:, np.newaxis]):
         mean, scale = of(rows)
         assert scale == 1 and mean == pytest.approx(value)
+
+
+def test_blocks_may_be_of_any_size_and_far_apart():
+    rng = np.random.default_rng(0)
+    rows, weights = rng.normal(size=(60, 2)) + np.repeat([[1e6, 1e-9]], 60, axis=0), rng.uniform(0.1, 9, 60)
+    rows[40:] *= [-1, 1e6]
+    cuts = [0, 1, 2, 30, 41, 60]
+    found = moments((rows[a:b], weights[a:b]) for a, b in pairwise(cuts))
+    mean = np.average(rows, axis=0, weights=weights)
+    np.testing.assert_allclose(found[0], mean, rtol=1e-12)
+    np.testing.assert_allclose(found[1], np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weights)), rtol=1e-12)
+
+
+def test_the_largest_numbers_in_blocks_apart():
+    mean, scale = of(1.7e308 * np.repeat([[-1.0], [1.0]], 7, axis=0))
+    assert mean == 0 and scale == pytest.approx(1.7e308)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_finite_number_is_told_by_the_scale(value):
+    rows = np.ones((20, 2))
+    rows[9, 1] = value
+    for options in ({}, {"is_centred": False}, {"spares_ready": True}):
+        assert of(rows, **options)[1][1] == np.inf
 
 
 def test_columns_of_0_and_1_stay():

@@ -39,6 +39,17 @@ def test_scatter_add_adds_rows_that_come_again(width):
     assert (out == expected).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("period", [1, 8, 33])
+def test_standardise(period, dtype):
+    mean, scale = normal(2, period, dtype="float64")
+    for n in (1, period, 3 * period + period // 2, 257):
+        x, out = normal(n, dtype="float64", seed=n), np.full(n + 1, 7, dtype)
+        kernel.standardise(out[:n], x, mean, scale)
+        every = np.arange(n) % period
+        assert (out[:n] == ((x - mean[every]) / scale[every]).astype(dtype)).all() and out[n] == 7
+
+
 # ----------------------------------------------------------------------------- dropping
 
 

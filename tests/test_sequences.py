@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from samples import assert_same_bits
 
-from fastrnn.sequences import as_sequences
+from fastrnn import sequences as reading
+from fastrnn.sequences import as_given, as_objects, as_sequences, is_panel
 
 LISTS = [[[1, 2], [3, 4], [5, 6]], [[7, 8]], [[9, 10], [11, 12]]]
 VALUES = np.arange(1, 13).reshape(6, 2)
@@ -80,7 +81,8 @@ def test_what_is_stored_is_a_copy():
 
 
 def test_tokens_are_integers():
-    for X in ([[3, 1], [0]], [np.array([3.0, 1.0]), np.array([0])], [np.array([[3], [1]]), [False]]):
+    float16 = [np.array([3, 1], np.float16), np.array([0], np.float16)]
+    for X in ([[3, 1], [0]], [np.array([3.0, 1.0]), np.array([0])], [np.array([[3], [1]]), [False]], float16):
         sequences = as_sequences(X, "float32", tokens=True)
         assert sequences.values.dtype == np.int64
         assert sequences.values.tolist() == [3, 1, 0]
@@ -94,6 +96,140 @@ def test_split_gives_an_object_array_even_of_equal_lengths():
         assert parts.shape == (3,) and parts.dtype == object
         assert_same_bits(np.concatenate(list(parts)), rows)
         assert [len(p) for p in parts] == sequences.lengths.tolist()
+
+
+# ------------------------------------------------------------- plain arrays, however many
+
+
+def drawn(seed):
+    """Plain arrays of some kind and width, in a list or in one array, and how tokens would be read of them."""
+    rng = np.random.default_rng(seed)
+    n, width, is_even = int(rng.integers(1, 40)), int(rng.choice([1, 1, 2, 12, 300])), rng.random() < 0.3
+    lengths = np.full(n, rng.integers(1, 9)) if is_even else rng.integers(1, 9, n)
+    kinds = rng.choice(["f8", "f4", "f2", ">f8", "i8", "i1", "u8", ">i4", "?"], 2 if rng.random() < 0.2 else 1)
+    items = [rng.integers(0, 60, (T, width)).astype(rng.choice(kinds)) for T in lengths]
+    tokens = "characters" if width > 1 else True
+    if width == 1 and rng.random() < 0.5:
+        items = [x[:, 0] for x in items]
+    if is_even and rng.random() < 0.5:
+        return np.array(items), tokens
+    forms = [np.asfortranarray, lambda x: np.ascontiguousarray(x[::-1])[::-1], np.copy]
+    items = [forms[rng.integers(3)](x) for x in items]
+    return [list, tuple, as_objects][rng.integers(3)](items), tokens
+
+
+def refuse_one_by_one(patch):
+    def refused(*_):
+        raise AssertionError("a plain array was looked at by itself")
+
+    for name in ("as_steps", "common"):
+        patch.setattr(reading, name, refused)
+
+
+def assert_alike(found, expected):
+    assert_same_bits(found.values, expected.values)
+    assert_same_bits(found.offsets, expected.offsets)
+    assert found.values.flags.c_contiguous and found.values.flags.writeable
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_plain_arrays_are_read_as_any_others(seed, monkeypatch):
+    X, tokens = drawn(seed)
+    with monkeypatch.context() as patch:
+        refuse_one_by_one(patch)
+        found = [as_sequences(X, "float32"), as_sequences(X, "float64"), as_sequences(X, "float32", tokens=tokens)]
+    others = [Framed(x) for x in X]
+    expected = [as_sequences(others, "float32"), as_sequences(others, "float64")]
+    for a, b in zip(found, [*expected, as_sequences(others, "float32", tokens=tokens)], strict=True):
+        assert_alike(a, b)
+
+
+def test_arrays_in_a_file_are_plain(tmp_path, monkeypatch):
+    refuse_one_by_one(monkeypatch)
+    x = np.memmap(tmp_path / "x", np.float64, "w+", shape=(30, 4, 2))
+    x[:] = np.random.default_rng(0).normal(size=x.shape)
+    for given in (x, list(x), np.memmap(tmp_path / "x", np.float64, "r", shape=x.shape)):
+        values = as_given(given).stored("float32", np.zeros(2), np.ones(2)).values
+        assert type(values) is np.ndarray
+        assert_same_bits(values, np.array(x, np.float32).reshape(-1, 2))
+
+
+MANY = 3 * reading.IN_CACHE // 2
+ODD = {
+    "width": (np.zeros((3, 3)), r"^seq\[\d+\] has 3 features, but seq\[0\] has 2"),
+    "no_steps": (np.zeros((0, 2)), r"^seq\[\d+\] has no steps"),
+    "axes": (np.zeros((1, 2, 1)), r"^seq\[\d+\] has shape \(1, 2, 1\)"),
+    "no_axes": (np.array(2.0), r"^seq\[\d+\] has shape \(\)"),
+    "complex": (np.zeros((3, 2), complex), r"Complex.*seq\[\d+\]"),
+    "objects": (np.array([[0, "a"]], object), r"^seq\[\d+\] holds values"),
+    "none": (np.array([[0, None]], object), r"^seq\[\d+\] contains NaN.*step 0, feature 1"),
+    "masked": (np.ma.masked_less(np.arange(4.0).reshape(2, 2), 1), r"^seq\[\d+\] has masked values"),
+    "dates": (np.zeros((3, 2), "M8[D]"), r"^seq\[\d+\] holds datetime64"),
+    "nan": (np.array([[0, 1], [np.nan, 0]]), r"^seq\[\d+\] contains NaN.*step 1, feature 0"),
+}
+
+
+@pytest.mark.parametrize("place", [0, 1, reading.IN_CACHE - 1, reading.IN_CACHE, MANY - 1])
+@pytest.mark.parametrize("name", ODD)
+def test_one_among_many_is_named(name, place):
+    odd, match = ODD[name]
+    X = [np.zeros((2, 2))] * MANY
+    X[place] = odd
+    if name == "width" and not place:
+        place, match = 1, r"^seq\[\d+\] has 2 features, but seq\[0\] has 3"
+    with pytest.raises(ValueError, match=match.replace(r"\d+", str(place))):
+        as_sequences(X, "float32", name="seq")
+
+
+def test_columns_and_series_among_many_are_one_kind():
+    X = [np.zeros(2)] * MANY
+    X[-1] = np.ones((1, 1))
+    assert as_sequences(X, "float32").values[:, 0].tolist() == [0.0] * 2 * (MANY - 1) + [1]
+
+
+@pytest.mark.parametrize("value, match", [(np.nan, "NaN or infinity"), (1e39, "as float32")])
+def test_what_an_array_holds_is_placed(value, match):
+    X = np.zeros((9, 4, 3))
+    X[7, 2, 1] = value
+    with pytest.raises(ValueError, match=rf"^X\[7\].*step 2, feature 1.*{match}|^X\[7\].*{match}.*step 2, feature 1"):
+        as_given(X).stored("float32", np.zeros(3), np.ones(3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", [1, 3, 12, 300])
+def test_what_is_stored_is_divided_first_and_rounded_then(width, dtype, monkeypatch):
+    rng = np.random.default_rng(width)
+    mean, scale = rng.normal(size=width), rng.uniform(0.1, 9, width)
+    X = rng.normal(size=(50, 7, width))
+    expected = ((X.reshape(-1, width) - mean) / scale).astype(dtype)
+    before = X.copy()
+    for at_once in (reading.AT_ONCE, 40, 1):
+        monkeypatch.setattr(reading, "AT_ONCE", at_once)
+        for given in (X, list(X), X.astype(">f8"), np.asfortranarray(X), X[:, ::-1][:, ::-1]):
+            assert_same_bits(as_given(given).stored(dtype, mean, scale).values, expected)
+    assert_same_bits(X, before)
+
+
+def test_tokens_of_an_array_are_a_copy():
+    for X in (np.arange(12).reshape(3, 4), np.arange(12).reshape(3, 4, 1), np.arange(12).reshape(3, 2, 2)):
+        values = as_sequences(X, "float32", tokens="characters" if X.shape[-1] == 2 else True).values
+        assert values.dtype == np.int64 and not np.shares_memory(values, X)
+
+
+CELLS = [1, 2.5, None, "a", b"a", True, np.float32(1), np.str_("a"), np.datetime64("2020-01-01"), 1j]
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: type(cell).__name__)
+def test_rows_of_cells_are_a_panel(cell):
+    assert is_panel([[1.0, cell], [cell, 2.0]]) and is_panel(([1.0, cell],))
+    assert not is_panel([[1.0, cell], [cell]])
+
+
+@pytest.mark.parametrize(
+    "cell", [[1], (2, 3), np.zeros(1), np.array(1.0), {}, object()], ids=lambda c: type(c).__name__
+)
+def test_rows_of_anything_else_are_none(cell):
+    assert not is_panel([[1.0, 2.0], [3.0, cell]])
 
 
 # ------------------------------------------------------------------------------- errors
@@ -149,6 +285,10 @@ TOKEN_ERRORS = {
     "nan": ([[1, 2], [3, np.nan]], r"^seq\[1\].*integers"),
     "infinity": ([[1, 2], [3, np.inf]], r"^seq\[1\].*integers"),
     "beyond_int64": ([[1, 2], [3, 1e30]], r"^seq\[1\]"),
+    "first": ([[1, 2], [-3, 7], [0.5, 1]], r"^seq\[1\] holds the token -3"),
+    "arrays": ([np.array([1, 2]), np.array([2**31, 0])], r"^seq\[1\] holds the token 2147483648"),
+    "unsigned": ([np.array([1, 2**64 - 1], np.uint64)], r"^seq\[0\] holds the token 18446744073709551615"),
+    "panel": (np.array([[1, 2], [3, -4]]), r"^seq\[1\] holds the token -4"),
     "vectors": ([[1, 2], np.ones((3, 2), int)], r"^seq\[1\] has shape \(3, 2\); expected \(T,\)"),
     "words": ([[1, 2], ["the", "cat"]], r"^seq\[1\]"),
 }

@@ -46,11 +46,12 @@ def check_counts(estimator):
 
 def check_finite(outputs, number_of, name="X"):
     """Each row of the outputs, or each of them, must be finite; `number_of(row)` says whose it is in `name`."""
-    finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
-    if not finite.all():
+    is_finite = np.isfinite(outputs.reshape(len(outputs), -1))
+    if not is_finite.all():
+        k = number_of(int(np.argmin(is_finite.all(axis=1))))
         raise ValueError(
-            f"{name}[{number_of(int(np.argmin(finite)))}] makes the network's outputs overflow: it is longer, or its "
-            "values are larger, than what the network was trained on"
+            f"{name}[{k}] makes the network's outputs overflow: it is longer, or its values are larger, than what the "
+            "network was trained on"
         )
 
 
@@ -60,9 +61,8 @@ class InputChecks:
     def _check_sequences(self, X, *, reset):
         """X as `Sequences` of tokens, or `Given` numbers; with `reset` what comes later must be like it."""
         check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
-        looks_like_panel = is_panel(X)
-        if self.embedding_dim is not None and isinstance(X, (list, tuple)):
-            looks_like_panel = False  # token lists that happen to be equally long
+        # Token lists may happen to be equally long.
+        looks_like_panel = not (self.embedding_dim is not None and isinstance(X, (list, tuple))) and is_panel(X)
         if reset:
             self._is_panel = looks_like_panel
             vars(self).pop("feature_names_in_", None)  # of an earlier fit
@@ -175,7 +175,7 @@ class InputChecks:
             if self.normalize_X:
                 # Without biases there is none that could take the mean off in another library's layers.
                 options = {"is_centred": self.bias, "spares_ready": True}
-                self._X_mean, self._X_scale = moments(lambda: sequences.weighted_blocks(weights), **options)
+                self._X_mean, self._X_scale = moments(sequences.weighted_blocks(weights), **options)
         return sequences.stored(self.network_.theta.dtype if goes_on else self.dtype, self._X_mean, self._X_scale)
 
     def _set_scale(self, targets, weights):
@@ -184,7 +184,7 @@ class InputChecks:
         self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
         if self.normalize_y:
             counts = weights > 0
-            self._y_mean, self._y_scale = moments(lambda: [(targets[counts], weights[counts])])
+            self._y_mean, self._y_scale = moments([(targets[counts], weights[counts])])
 
     def _check_columns(self, targets):
         """Targets (n,) or (n, K) that are numbers, as many a row as in the first fit."""

@@ -82,7 +82,7 @@ class Learning(SequenceEstimator):
             linear.fit(view, rows, folds)
         self.linear_coef_ = linear.whole.parameters["weight"].copy()
         beside = panel.features(view.owner[rows], view.steps(rows), block)
-        self._features = [*moments(lambda: [(beside, np.ones(len(beside)))])]
+        self._features = [*moments([(beside, np.ones(len(beside)))])]
         model = Model(lens, block, self.context_, linear, answers, self._features, self.dtype, is_recursive)
         values = model.inputs(view, panel, rows, view.steps(rows))
         sequences = Sequences(values, pieces(counts[counts > 0], self.context_ or int(counts.max())))

@@ -40,6 +40,19 @@ def scale_rows(out, x, scale, offset):
 
 
 @njit(**OPTIONS)
+def standardise(out, x, mean, scale):
+    """out = x less `mean`, over `scale`, in float64; out and x (n,) are many rows, which mean and scale (N,) go along.
+
+    These are the sums of `fastrnn.streaming._take`.
+    """
+    N = mean.size
+    for first in range(0, x.size, N):
+        here, there = at(x, first), at(out, first)
+        for j in range(min(N, x.size - first)):
+            there[j] = (here[j] - mean[j]) / scale[j]
+
+
+@njit(**OPTIONS)
 def _mixed(x):
     """A 64-bit number scrambled by the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
     x = (x ^ (x >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)

@@ -207,7 +207,7 @@ def read(transformer, X, *, reset):
 def _center_and_scale(values, method):
     """Of each column of values (S, I)."""
     if method == "standard":
-        return moments(lambda: [(values, np.ones(len(values)))])
+        return moments([(values, np.ones(len(values)))])
     if method == "minmax":
         center = values.min(axis=0)
         scale = values.max(axis=0) - center
