@@ -1,4 +1,4 @@
-"""The command line: ``python -m fastrnn forecast data.csv --time ds --target y --horizon 24``."""
+"""The command line: ``python -m fastrnn forecast data.csv --time ds --target y --horizon 24``, or ``warmup``."""
 
 import os
 import sys
@@ -61,6 +61,11 @@ def _run(argv):
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: _say("warning:", told(str(message)))
             warnings.filterwarnings("error", INTERRUPTION)
+            if args.command == "warmup":
+                from fastrnn.command.warmup import warm_up
+
+                warm_up(args)
+                return 0
             check_outputs(args)
             contents = read(args)
             told = contents.told

@@ -6,11 +6,14 @@ import re
 import numpy as np
 import pytest
 
+from fastrnn.__main__ import main
+from fastrnn.command import options, warmup
 from fastrnn.command.numbers import Style, read_numbers
 from fastrnn.command.options import arguments
 from fastrnn.command.reading import read
 from fastrnn.command.table import read_table
 from fastrnn.frames import read_series
+from fastrnn.network.parts import CELLS
 
 pd = pytest.importorskip("pandas")
 csv_files = pytest.importorskip("csv_files")
@@ -290,6 +293,22 @@ def test_steps_left_out_are_filled_in():
         contents(rows, "--time", "k", "--target", "n", "--freq", "MS")
     with pytest.raises(ValueError, match="--freq fortnight is not known"):
         contents(rows, "--time", "k", "--target", "n", "--freq", "fortnight")
+
+
+def test_a_warmed_up_process_has_nothing_left_to_compile(capsys):
+    for expected in (r"\d+", "0"):
+        assert main(["warmup", "regressor", "--cells", "gru", "rnn"]) == 0
+        first, second, last = capsys.readouterr().out.splitlines()
+        assert re.fullmatch(rf"regressor, gru, float32: {expected} compiled, \d+\.\d s", first)
+        assert second.startswith("regressor, rnn, float32: ")
+        assert re.fullmatch(rf"{expected} kernels compiled in .* s; they are kept, for this CPU, in .*", last)
+
+
+def test_what_can_be_warmed_up_is_what_there_is(capsys):
+    assert {*options.KINDS} == {*warmup._uses()} and {*options.CELLS} == {*CELLS}
+    with pytest.raises(SystemExit, match="2"):
+        main(["warmup", "no"])
+    assert "'no' is none of classifier, regressor" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -1,4 +1,4 @@
 """The command line: files as people export them, read or refused with a line that tells why.
 
-Only `forecast` imports what is heavy, so that what is wrong with a file is told at once.
+Only `forecast` and `warmup` import what is heavy, so that what is wrong with a file is told at once.
 """

@@ -11,11 +11,23 @@ EXAMPLE = "Example: fastrnn forecast sales.csv --time day --target sold --horizo
 WHAT = "Forecast the series in a CSV file; a backtest on its last rows, beside the simplest forecasts, comes first."
 
 
+WARM_UP = "Compile what models need now, into Numba's cache, and not when they are first used: for images."
+KINDS = "classifier", "regressor", "tagger", "generator", "translator", "forecaster", "online"
+CELLS = "lstm", "gru", "gru_reset_before", "rnn"
+
+
 def steps(text):
     """A number of steps."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
+
+
+def kind(text):
+    """Of models."""
+    if text not in KINDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(KINDS)}")
+    return text
 
 
 def season(text):
@@ -47,6 +59,22 @@ def arguments(argv=None):
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="command")
     command = commands.add_parser("forecast", help=WHAT, description=WHAT, epilog=EXAMPLE)
+    _add_forecast(command)
+    _add_warmup(commands.add_parser("warmup", help=WARM_UP, description=WARM_UP))
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+    return args
+
+
+def _add_warmup(command):
+    add = command.add_argument
+    add("kinds", metavar="KIND", nargs="*", type=kind, help=f"of {', '.join(KINDS)}; by default all")
+    add("--cells", metavar="CELL", nargs="+", choices=CELLS, default=CELLS, help=f"of {', '.join(CELLS)}; all")
+    add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"], help="by default float32")
+
+
+def _add_forecast(command):
     add = command.add_argument
     add("data", help="CSV file with a row for each step of each series; - for standard input")
     add("--target", metavar="COLUMN", required=True, help="column of the numbers to forecast")
@@ -74,10 +102,6 @@ def arguments(argv=None):
     add("--date-format", metavar="FORMAT",
         help="such as %%d.%%m.%%Y; offsets from UTC (%%z) that change as clocks do somewhere go on changing, others "
         "stay as in the last row")  # fmt: skip
-    args = parser.parse_args(argv)
-    if args.command is None:
-        parser.print_help()
-    return args
 
 
 def check_outputs(args):
