@@ -117,6 +117,6 @@ def warm_up(args):
             print(f"{kind}, {cell}, {dtype}: {len(compiled) - before} compiled, {perf_counter() - start:.1f} s")
     finally:
         on_compiling.remove(count)
-    folder = aligned_start.dispatcher.stats.cache_path
+    folder = aligned_start.stats.cache_path
     kept = "nothing is kept" if folder is None else f"they are kept, for this CPU, in {folder} and beside it"
     print(f"{len(compiled)} kernels compiled in {perf_counter() - begin:.1f} s; {kept}")
