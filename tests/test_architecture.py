@@ -37,8 +37,8 @@ RANKS = [
         "kernels.words",
     ]
     + ["threads", "progress", "moments", "params"],
-    ["kernels.gated", "programs", "sequences", "losses", "frames"],
-    ["packing", "optimizers"],
+    ["kernels.gated", "programs", "sequences", "losses"],
+    ["packing", "optimizers", "frames"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network", "records"],
