@@ -7,6 +7,7 @@ the shards of a place (`sums`).  Its calls come in stages: "before" and "after" 
 """
 
 import threading
+from ctypes import addressof, c_char
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -38,7 +39,7 @@ class Operand:
     n_words: int
     shape: tuple = ()
 
-    @property
+    @cached_property
     def dtype(self):
         return np.dtype(self.kind.dtype.name)
 
@@ -215,6 +216,14 @@ def run_tasks(function, n_tasks, arguments, work):
     threads.run(work, lambda n_threads: kernel.run_once_at_once(*job, n_threads), lambda: kernel.run_once(*job))
 
 
+def _address(array):
+    """Where the elements of a C-contiguous array begin; three times as quick as `array.ctypes.data`."""
+    try:
+        return addressof(c_char.from_buffer(array))
+    except (TypeError, ValueError):  # it is read-only, or has no elements
+        return array.ctypes.data
+
+
 class Pass:
     """A program with what it reads, to be run over shards again and again.
 
@@ -236,7 +245,7 @@ class Pass:
         self.program, self._shards, self._work, self._is_kept = program, shards, work_a_step, is_kept
         (frame, *arrays), self._counters = program.arrays, np.zeros(2, np.int64)
         self._frame = frame.copy()
-        self._arrays, self._held, self._own = [*arrays], {}, None
+        self._arrays, self._held, self._shapes, self._taken = [*arrays], {}, {}, {}
         self._job = np.zeros(kernel.N_FIELDS, np.int64)
         job, self._address = self._job, self._job.ctypes.data
         self._frame_address = job[kernel.FRAME] = self._frame.ctypes.data
@@ -245,45 +254,53 @@ class Pass:
             job[k], job[k + 1] = array.ctypes.data, array.size // size
         job[kernel.NEXT], job[kernel.FAILED] = self._counters.ctypes.data, self._counters[1:].ctypes.data
         self.give(**given)
-        self._arrays += self._held.values()
-        self._held = {}
         for operand, is_other in program.batch_rooms:
             n_rows = shards.most_steps(is_other)
-            self._arrays.append(np.empty((n_rows, *operand.shape[1:]), operand.dtype))
-            self._set(operand, self._arrays[-1])
+            self._arrays.append(self._set(operand, np.empty((n_rows, *operand.shape[1:]), operand.dtype)))
         self.take(*stages)
         self._measure()
 
     def take(self, *stages):
-        """Make the calls of these stages from now on; sums begin, and are added up, in those that go on from no others."""
-        (code, n), job, once = self.program.code(*stages), self._job, []
-        job[kernel.CODE], job[kernel.N_CALLS], job[kernel.SUMS_BYTES] = code.ctypes.data, n, 0
-        if "forward" in stages:
-            once.append("before")
-        if "backward" in stages or not self._is_kept:
-            once.append("after")
-            job[kernel.SUMS_BYTES] = self.program.sums_bytes
-        codes = {stage: self.program.code(stage) for stage in once}
-        self._once = {stage: (code.ctypes.data, n, self._frame_address) for stage, (code, n) in codes.items() if n}
+        """Make the calls of these stages from now on.
+
+        What comes before all shards is made where they begin, and what comes after where sums are complete.
+        """
+        if stages not in self._taken:
+            begins, ends = "forward" in stages, "backward" in stages or not self._is_kept
+            wanted = {"before": begins, "after": ends}
+            codes = {stage: self.program.code(stage) for stage, is_wanted in wanted.items() if is_wanted}
+            once = {stage: (code.ctypes.data, n, self._frame_address) for stage, (code, n) in codes.items() if n}
+            code, n = self.program.code(*stages)
+            self._taken[stages] = (code.ctypes.data, n), self.program.sums_bytes if ends else 0, once
+        self._job[kernel.CODE : kernel.N_CALLS + 1], self._sums_bytes, self._once = self._taken[stages]
+        self._job[kernel.SUMS_BYTES] = self._sums_bytes
 
     def give(self, **given):
         """Arrays, or integers, to read from now on."""
+        names, held = self.program.names, self._held
         for name, value in given.items():
-            if name in self.program.names:
-                self._set(self.program.names[name], value)
+            if name in names and held.get(name) is not value:
+                held[name] = self._set(names[name], value)
 
     def _set(self, operand, value):
+        """Put it in the frame; returns what must stay where it is."""
+        first = operand.first
         if operand.n_words == 1:
-            self._frame[operand.first] = value
-            return
+            self._frame[first] = value
+            return None
         array = np.ascontiguousarray(value, operand.dtype)
+        if self._shapes.get(first) == array.shape:  # in a loop: half of what a small pass costs, otherwise
+            self._frame[first + 4] = _address(array)
+            return array
         assert array.ndim == operand.kind.ndim, f"an array of {operand.kind.ndim} axes is expected, not {array.ndim}"
-        self._frame[operand.first : operand.first + operand.n_words] = _words_of(array)
-        self._held[operand.first] = array
+        self._frame[first : first + operand.n_words] = _words_of(array)
+        self._shapes[first] = array.shape
+        return array
 
-    def release(self):
-        """Let go of the arrays given since it was made, which are to be given anew before the next run."""
-        self._held.clear()
+    def release(self, *names):
+        """Let go of arrays that are given anew before the next run."""
+        for name in names:
+            self._held.pop(name, None)
 
     def _measure(self):
         """How much memory the largest of the shards takes."""
@@ -324,12 +341,12 @@ class Pass:
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""
         job, n_words = self._job, self._frame.size
-        frames, n_bytes = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE, int(job[kernel.SUMS_BYTES])
+        frames, n_bytes = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE, self._sums_bytes
         sums = n_bytes * self._n_places
         start = _workspace(frames + sums + (0 if self._is_kept else self._arena_bytes * n_threads))
         job[kernel.FRAMES], job[kernel.SUMS], job[kernel.ARENA] = start, start + frames, start + frames + sums
         if self._is_kept:
-            job[kernel.ARENA] = self._kept_address()
+            job[kernel.ARENA] = self._kept_start
         self._counters[0] = 0
         for name, dtype in (("sums of float32", 4), ("sums of float64", 8)):
             if name in self.program.names:
@@ -342,16 +359,16 @@ class Pass:
         """What the shards take of a pass that is kept."""
         return self._arena_bytes * len(self._shards)
 
-    def _kept_address(self):
-        if self._own is None:
-            self._own = np.empty(self.kept_bytes + CACHE_LINE, np.uint8)
+    @cached_property
+    def _kept_start(self):
+        self._own = np.empty(self.kept_bytes + CACHE_LINE, np.uint8)
         return -(-self._own.ctypes.data // CACHE_LINE) * CACHE_LINE
 
     def array(self, operand, shard=0):
         """What a kept pass has left in an operand of one shard: a window on its memory, until the next run."""
         frame, job = np.empty(self._frame.size, np.int64), self._job
         job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = (
-            frame.ctypes.data, self._shards.address, self._kept_address()
+            frame.ctypes.data, self._shards.address, self._kept_start
         )  # fmt: skip
         kernel.look_at(self._address, shard)
         start, shape = operand.first + 4, frame[operand.first + 5 :][: len(operand.shape)]

@@ -19,6 +19,17 @@ from fastrnn.programs import KEPT, Pass, Program
 from fastrnn.wording import shown
 
 
+# Under which names a program is given states, and their gradients: h and c.
+INITIAL, FINAL, D_INITIAL, D_FINAL = ((f"{which}h", f"{which}c") for which in ("initial ", "final ", "d_initial ", "d_final "))
+
+
+OF_CALLER = "x", "output", "d_output", "d_x", *FINAL, *D_INITIAL
+
+
+def _named(names, arrays):
+    return dict(zip(names, arrays, strict=False))
+
+
 @dataclass
 class _Prepared:
     """A layer's program, and its last pass, for the next call of the same shape."""
@@ -101,19 +112,19 @@ class _Recurrent:
         """From the steps of "x" to "output" and final states; if it `keeps`, from "d_output" back to "d_x"."""
         stack, p = self._stack, Program(self.dtype, self._stack.is_shared)
         rows, dropout = Rows(p), Dropout.of(p, self.dropout) if keeps and self.dropout > 0 else None
-        initial, final = (self._given_states(p, name) for name in ("initial", "final"))
+        initial, final = (self._given_states(p, names) for names in (INITIAL, FINAL))
         x = self._gathered(p, "x", rows, self.input_size, "forward")
         output, kept = stack.forward(p, x, rows, initial, dropout, keeps, final)
         self._spread(p, "output", rows, output, stack.output_size, "forward")
         if keeps:
-            d_final, d_initial = (self._given_states(p, name) for name in ("d_final", "d_initial"))
+            d_final, d_initial = (self._given_states(p, names) for names in (D_FINAL, D_INITIAL))
             d_rows = self._gathered(p, "d_output", rows, stack.output_size, "backward")
             d_x = stack.backward(p, kept, d_rows, rows, dropout, d_final, d_initial, input_stage="inputs")
             self._spread(p, "d_x", rows, d_x, self.input_size, "inputs")
         return p
 
-    def _given_states(self, p, name):
-        return tuple(p.given(f"{name} {k}", p.dtype, 3) for k in range(self._stack.n_states))
+    def _given_states(self, p, names):
+        return tuple(p.given(name, p.dtype, 3) for name in names[: self._stack.n_states])
 
     @staticmethod
     def _gathered(p, name, rows, width, stage):
@@ -143,7 +154,7 @@ class _Recurrent:
 
     def _put_back(self, prepared):
         """Have it for the next call; memory of a pass only if that is not much."""
-        prepared.run.release()
+        prepared.run.release(*OF_CALLER)
         if prepared.run.kept_bytes > KEPT:
             prepared.shape = prepared.run = None
         self._prepared[self.training] = prepared
@@ -163,7 +174,7 @@ class _Recurrent:
         key = int(self._rng.randint(2**31)) if self.training and self.dropout > 0 else 0
         self._run(
             prepared, ("forward",), key=key, x=x.reshape(-1, self.input_size),
-            output=output.reshape(-1, stack.output_size), initial=state or prepared.zeros, final=final,
+            output=output.reshape(-1, stack.output_size), **_named(INITIAL, state or prepared.zeros), **_named(FINAL, final),
         )  # fmt: skip
         if self.training:
             self._call = _Call(prepared, lengths, is_single, x.shape, output.shape)
@@ -171,11 +182,10 @@ class _Recurrent:
             self._put_back(prepared)
         return self._returned(output, final, is_single)
 
-    def _run(self, prepared, stages, initial=(), final=(), d_initial=(), d_final=(), **given):
-        """Run stages of a program with arrays that are given by name; states are tuples of them."""
-        states = {"initial": initial, "final": final, "d_initial": d_initial, "d_final": d_final}
+    def _run(self, prepared, stages, **given):
+        """Run stages of a program with arrays that are given by name."""
         run, version = prepared.run, self._stack.parameters.version
-        run.give(**given, **{f"{name} {k}": s for name, parts in states.items() for k, s in enumerate(parts)})
+        run.give(**given)
         run.take(*stages)
         run.run(is_prepared=version is prepared.version)
         prepared.version = version
@@ -237,8 +247,8 @@ class _Recurrent:
         wanted = {"d_x": d_x.reshape(-1, self.input_size)} if input_grad else {}
         self._run(
             call.prepared, ("backward", "inputs") if input_grad else ("backward",), **wanted,
-            d_output=d_output.reshape(-1, stack.output_size), d_final=d_final or call.prepared.zeros,
-            d_initial=d_initial,
+            d_output=d_output.reshape(-1, stack.output_size), **_named(D_FINAL, d_final or call.prepared.zeros),
+            **_named(D_INITIAL, d_initial),
         )  # fmt: skip
         self._forget()
         return self._returned(d_x, d_initial, call.is_single)
