@@ -76,7 +76,7 @@ def _in_blocks(kernel, size, arguments):
         run_tasks(kernel, -(-size // BLOCK), arguments, WORK * size)
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, unrolls=True)
 def measure(sums, gradient, theta, decays, numbers, task):
     """One block of `penalise`: sums (blocks, 2) of the squares of what decays, and of the gradient then.
 

@@ -28,9 +28,8 @@ from llvmlite.binding import ffi
 from threadpoolctl import threadpool_limits
 
 from fastrnn.kernels import parallel
-from fastrnn.kernels.caching import Later
+from fastrnn.kernels.caching import numba
 
-config = Later("numba.core.config")
 SMALL = 1_000_000
 """Multiply-adds that one core does in less time than waking another takes to pay (about 20 us)."""
 
@@ -46,8 +45,8 @@ _local = threading.local()
 
 def _compilers():
     """The locks of LLVM and, once it is there, of Numba."""
-    numba_s = getattr(sys.modules.get("numba.core.compiler_lock"), "global_compiler_lock", None)
-    return [ffi.lib._lock._lock] if numba_s is None else [numba_s._lock, ffi.lib._lock._lock]
+    compiler = getattr(sys.modules.get("numba.core.compiler_lock"), "global_compiler_lock", None)
+    return [ffi.lib._lock._lock] if compiler is None else [compiler._lock, ffi.lib._lock._lock]
 
 
 def _before_fork():
@@ -88,8 +87,8 @@ def resolve(n_jobs):
     if n_jobs is None:
         n_jobs = _joblib_limit()
     elif n_jobs < 0:
-        n_jobs = max(1, config.NUMBA_DEFAULT_NUM_THREADS + 1 + n_jobs)
-    return min(n_jobs, config.NUMBA_NUM_THREADS, _share())
+        n_jobs = max(1, numba.config.NUMBA_DEFAULT_NUM_THREADS + 1 + n_jobs)
+    return min(n_jobs, numba.config.NUMBA_NUM_THREADS, _share())
 
 
 def _share():
@@ -99,12 +98,12 @@ def _share():
     """
     backend, _ = joblib_parallel.get_active_backend()
     if not getattr(backend, "nesting_level", 0):
-        return config.NUMBA_NUM_THREADS
+        return numba.config.NUMBA_NUM_THREADS
     if threading.current_thread() is not threading.main_thread() or current_process().daemon:
         return 1
     # joblib does not touch a NUMBA_NUM_THREADS that it finds; its share is in the variables of the other libraries.
     share = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, int(share)) if share.isdecimal() else config.NUMBA_NUM_THREADS
+    return max(1, int(share)) if share.isdecimal() else numba.config.NUMBA_NUM_THREADS
 
 
 def _joblib_limit():
@@ -112,10 +111,10 @@ def _joblib_limit():
     # joblib has no public way to tell "no context" from "n_jobs=1".
     context = getattr(joblib_parallel._backend, "config", None)
     if context is None:
-        return config.NUMBA_NUM_THREADS
+        return numba.config.NUMBA_NUM_THREADS
     n_jobs = joblib_parallel.get_active_backend()[1]
     if context.get("n_jobs") is joblib_parallel.default_parallel_config["n_jobs"] or n_jobs is None:
-        return config.NUMBA_NUM_THREADS
+        return numba.config.NUMBA_NUM_THREADS
     return max(1, joblib_parallel.effective_n_jobs(n_jobs))
 
 

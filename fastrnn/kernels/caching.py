@@ -12,10 +12,10 @@ from fastrnn.kernels import sources
 
 
 class Later(ModuleType):
-    """A module that is imported when something of it is asked for."""
+    """A module that is imported when something of it is asked for, which is kept."""
 
     def __getattr__(self, name):
-        return getattr(import_module(self.__name__), name)
+        return vars(self).setdefault(name, getattr(import_module(self.__name__), name))
 
 
 numba, types, cgutils = map(Later, ("numba", "numba.core.types", "numba.core.cgutils"))
@@ -78,7 +78,7 @@ class Intrinsic:
 
 
 def njit(**options):
-    """Numba's decorator of this name, with a cache."""
+    """Numba's decorator of this name, with a cache; one option more is `unrolls`, whether LLVM may unroll loops."""
     return lambda function: Kernel(function, {**options, "nopython": True})
 
 

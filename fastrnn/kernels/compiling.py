@@ -37,7 +37,9 @@ class Dispatcher(CPUDispatcher):
     """
 
     def __init__(self, py_func, locals=None, targetoptions=None):
-        super().__init__(py_func, locals or {}, targetoptions, _WholeCompiler)
+        options = {**targetoptions}
+        compiler = _UnrollingCompiler if options.pop("unrolls", False) else _WholeCompiler
+        super().__init__(py_func, locals or {}, options, compiler)
         self._cache = _cache_of(py_func)
 
     @cached_property
@@ -66,6 +68,8 @@ class Dispatcher(CPUDispatcher):
 class _Whole(JITCodeLibrary):
     """The code of a kernel with that of the kernels it calls, optimised once."""
 
+    unrolls = False
+
     def add_llvm_module(self, module):
         module.data_layout = self._codegen._data_layout
         self._final_module.link_in(module)
@@ -73,9 +77,9 @@ class _Whole(JITCodeLibrary):
     def _optimize_final_module(self):
         options = create_pipeline_tuning_options(int(config.OPT))
         options.loop_vectorization, options.slp_vectorization = True, False
-        # Loops are over whole vectors or register tiles.  Unrolled, they take a third longer to compile and no less to
-        # run; where a step has one row, an eighth more.
-        options.loop_unrolling = options.loop_interleaving = False
+        # Most loops are over whole vectors or register tiles.  Unrolled, they take a third longer to compile and no less
+        # to run; where a step has one row, an eighth more.
+        options.loop_unrolling = options.loop_interleaving = self.unrolls
         builder = create_pass_builder(self._codegen._tm, options)
         passes = builder.getModulePassManager()
         passes.add_refprune_pass()
@@ -87,6 +91,12 @@ class _Whole(JITCodeLibrary):
         for variable in self._final_module.global_variables:
             if (environment := lookup_environment(variable.name)) is not None:
                 self._codegen.set_env(variable.name, environment)
+
+
+class _Unrolled(_Whole):
+    """Likewise, of loops over single numbers."""
+
+    unrolls = True
 
 
 class _Part(_Whole):
@@ -112,6 +122,10 @@ class _WholeCompiler(Compiler):
         self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)
         self.state.library.enable_object_caching()
         return super().compile_extra(func)
+
+
+class _UnrollingCompiler(_WholeCompiler):
+    library = _Unrolled
 
 
 class _PartCompiler(_WholeCompiler):
