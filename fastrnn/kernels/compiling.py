@@ -77,8 +77,8 @@ class _Whole(JITCodeLibrary):
     def _optimize_final_module(self):
         options = create_pipeline_tuning_options(int(config.OPT))
         options.loop_vectorization, options.slp_vectorization = True, False
-        # Most loops are over whole vectors or register tiles.  Unrolled, they take a third longer to compile and no less
-        # to run; where a step has one row, an eighth more.
+        # Most loops are over whole vectors or register tiles.  Unrolled they take a third longer to compile and no
+        # less to run; where a step has one row, an eighth more.
         options.loop_unrolling = options.loop_interleaving = self.unrolls
         builder = create_pass_builder(self._codegen._tm, options)
         passes = builder.getModulePassManager()
