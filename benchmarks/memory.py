@@ -10,6 +10,8 @@ each case in a process of its own, against
 in float32. Data are the packed inputs. The stash of a batch of S rows is, over layers and
 directions, S (k H + I) numbers, I the layer's own inputs: k = 6 for the LSTM (four gates, c, h),
 5 for the GRU (three gates, the hidden part of n, h), 2 for the plain RNN (h, pre-activation).
+A batch that is large holds no stash of its own, but that of the shards in flight: its row has a bound beside the
+formula.
 A stream may grow by 1 MiB in a million steps. Needs Linux, where a process can reset its peak. Fails where one takes
 more.
 """
@@ -17,15 +19,14 @@ more.
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import GATES
-from benchmarks.report import markdown_table, write_json
+from benchmarks.measuring.machine import GATES
+from benchmarks.measuring.peak import peak, reset_peak
+from benchmarks.measuring.report import markdown_table, write_json
+from benchmarks.measuring.workers import fresh
 
 STASH = {"lstm": 6, "gru": 5, "rnn": 2}
 ITEM = np.dtype(np.float32).itemsize
@@ -35,7 +36,7 @@ CLASSES = 5
 
 @dataclass(frozen=True)
 class Case:
-    """A network and ``n`` sequences of lengths uniform in [T/4, T]."""
+    """A network and ``n`` sequences of lengths uniform in [T/4, T], or all of T steps where they are not ragged."""
 
     cell: str
     n: int
@@ -45,6 +46,9 @@ class Case:
     batch_size: int
     num_layers: int = 1
     bidirectional: bool = False
+    ragged: bool = True
+    most_mib: int | None = None
+    """What a fit may take, whatever the formula allows."""
 
     @property
     def name(self):
@@ -52,13 +56,14 @@ class Case:
         directions = ", bidirectional" if self.bidirectional else ""
         return (
             f"{self.cell} {self.num_layers} x {self.H}{directions}; "
-            f"{self.n} x {self.T} x {self.I}, batches of {self.batch_size}"
+            f"{self.n} x {self.T} x {self.I}{'' if self.ragged else ', all as long'}, batches of {self.batch_size}"
         )
 
     @property
     def lengths(self):
         """(n,) steps of each sequence."""
-        return np.random.default_rng(0).integers(self.T // 4, self.T, self.n, endpoint=True)
+        shortest = self.T // 4 if self.ragged else self.T
+        return np.random.default_rng(0).integers(shortest, self.T, self.n, endpoint=True)
 
     @property
     def inputs(self):
@@ -83,7 +88,8 @@ class Case:
     def allowed(self):
         """Bytes that a fit may take."""
         data = int(self.lengths.sum()) * self.I
-        return ITEM * (data + 1.5 * (self.stash + 8 * self.parameters)) + 30 * MIB
+        by_formula = ITEM * (data + 1.5 * (self.stash + 8 * self.parameters)) + 30 * MIB
+        return by_formula if self.most_mib is None else min(by_formula, self.most_mib * MIB)
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,7 @@ CASES = (
     Case("gru", 512, 200, 32, 128, batch_size=64, num_layers=2, bidirectional=True),
     Case("rnn", 1024, 200, 8, 128, batch_size=256),
     Case("lstm", 128, 100, 64, 512, batch_size=64),
+    Case("lstm", 1024, 200, 16, 128, batch_size=1024, ragged=False, most_mib=250),
     StreamCase("lstm"),
     StreamCase("gru"),
 )
@@ -163,21 +170,9 @@ def grown(case):
     return peak() - before
 
 
-def reset_peak():
-    """Set the process's peak to what it holds now."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def peak():
-    """Peak resident bytes since the last reset."""
-    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
-
-
 def measure(case):
     """Return the row of a case, measured in a fresh process."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        used = pool.submit(grown if isinstance(case, StreamCase) else extra_peak, case).result()
+    used = fresh(grown if isinstance(case, StreamCase) else extra_peak, case)
     return asdict(case) | {
         "name": case.name,
         "used_mib": used / MIB,

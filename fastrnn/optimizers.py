@@ -11,6 +11,8 @@ from fastrnn.programs import run_tasks
 RULES = {"adam": 0, "adamw": 0, "sgd": 1, "rmsprop": 2}
 BLOCK = 2**15
 """Parameters whose sums are formed together; one thread's piece of work."""
+COLUMNS = 256
+"""Of which each has a sum of its own: the squares of a row are vectors then."""
 WORK = 40
 """What a step costs for each parameter, as multiply-adds."""
 
@@ -81,70 +83,73 @@ def measure(sums, gradient, theta, decays, numbers, task):
     The sums are of float64: squares of float32 overflow from 2e19 on.
     """
     alpha, limit = theta.dtype.type(numbers[0]), theta.dtype.type(numbers[1])
-    low, high, total = task * BLOCK, min((task + 1) * BLOCK, theta.size), np.zeros(8)
+    # Loops from 0 are made of vectors, those from elsewhere are not: an index might be one from the end.
+    block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))
+    gradient, theta, decays, total = gradient[block], theta[block], decays[block], np.zeros(COLUMNS)
     if alpha != 0:
-        for k in range(low, high):
+        for k in range(theta.size):
             gradient[k] += alpha * theta[k] * decays[k]
             sums[task, 0] += theta[k] * theta[k] * decays[k]
     if limit < np.inf:
-        for k in range(low, high):
+        for k in range(theta.size):
             if abs(gradient[k]) > limit:  # NaN is not
                 gradient[k] = np.copysign(limit, gradient[k])
-    for k in range(low, high - 7, 8):
-        for j in range(8):
-            total[j] += np.float64(gradient[k + j]) * np.float64(gradient[k + j])
-    for k in range(high - (high - low) % 8, high):
-        total[k % 8] += np.float64(gradient[k]) * np.float64(gradient[k])
-    for j in range(8):
+    for first in range(0, theta.size, COLUMNS):
+        row = gradient[first : first + COLUMNS]
+        for k in range(row.size):
+            x = np.float64(row[k])
+            total[k] += x * x
+    for j in range(COLUMNS):
         sums[task, 1] += total[j]
 
 
 @njit(**OPTIONS)
 def sweep(theta, gradient, first, second, decays, numbers, rule, task):
     """One block of `Optimizer.step`: decoupled decay (Loshchilov and Hutter 2019), and a rule of `RULES`."""
-    low, high = task * BLOCK, min((task + 1) * BLOCK, theta.size)
+    block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))  # as in `measure`
+    theta, gradient, first, second, decays = theta[block], gradient[block], first[block], second[block], decays[block]
     scale, decay = theta.dtype.type(numbers[1]), theta.dtype.type(numbers[2])
     if scale != 1:
-        for k in range(low, high):
+        for k in range(theta.size):
             gradient[k] *= scale
     if decay != 0:
-        for k in range(low, high):
+        for k in range(theta.size):
             theta[k] -= decay * theta[k] * decays[k]
     if rule == 0:
-        _adam(theta, gradient, first, second, numbers, low, high)
+        _adam(theta, gradient, first, second, numbers)
     elif rule == 1:
-        _sgd(theta, gradient, first, numbers, low, high)
+        _sgd(theta, gradient, first, numbers)
     else:
-        _rmsprop(theta, gradient, second, numbers, low, high)
+        _rmsprop(theta, gradient, second, numbers)
 
 
 @njit(**OPTIONS)
-def _adam(theta, gradient, mean, square, numbers, low, high):
+def _adam(theta, gradient, mean, square, numbers):
     """Kingma and Ba, ICLR 2015, with its published constants."""
     one = theta.dtype.type(1)
     b1, b2, tiny = theta.dtype.type(0.9), theta.dtype.type(0.999), theta.dtype.type(1e-8)
     step, scale = theta.dtype.type(numbers[0] / numbers[5]), theta.dtype.type(1 / numbers[6])
-    for k in range(low, high):
+    for k in range(theta.size):
         mean[k] = b1 * mean[k] + (one - b1) * gradient[k]
         square[k] = b2 * square[k] + (one - b2) * gradient[k] * gradient[k]
         theta[k] -= step * mean[k] / (np.sqrt(square[k]) * scale + tiny)
 
 
 @njit(**OPTIONS)
-def _rmsprop(theta, gradient, square, numbers, low, high):
+def _rmsprop(theta, gradient, square, numbers):
     """Tieleman and Hinton 2012, with PyTorch's constant 0.99."""
     decay, tiny = theta.dtype.type(0.99), theta.dtype.type(1e-8)
     step, one = theta.dtype.type(numbers[0]), theta.dtype.type(1)
-    for k in range(low, high):
+    for k in range(theta.size):
         square[k] = decay * square[k] + (one - decay) * gradient[k] * gradient[k]
         theta[k] -= step * gradient[k] / (np.sqrt(square[k]) + tiny)
 
 
 @njit(**OPTIONS)
-def _sgd(theta, gradient, velocity, numbers, low, high):
+def _sgd(theta, gradient, velocity, numbers):
     """Momentum of Polyak 1964, or Nesterov's in the form of Sutskever et al. 2013."""
     step, m = theta.dtype.type(numbers[0]), theta.dtype.type(numbers[3])
-    for k in range(low, high):
+    for k in range(theta.size):
         velocity[k] = m * velocity[k] - step * gradient[k]
         theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
 

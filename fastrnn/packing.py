@@ -1,11 +1,11 @@
 """How batches of ragged sequences are dealt into shards, the units of work of a pass, and how a shard lies packed."""
 
-from itertools import pairwise
+from functools import cached_property
 
 import numpy as np
 
 from fastrnn import programs
-from fastrnn.kernels import packing
+from fastrnn.kernels import packing, words
 from fastrnn.kernels.program import S_OTHER, SHARD_WORDS, S
 
 
@@ -20,12 +20,14 @@ class Rows:
     p : Program
     other : bool
         Of a second packing of the same sequences, whose arrays are given as "other_lengths" and so on.
+    order : str
+        Under which name the order is given: of words, it is one of their own.
     """
 
-    def __init__(self, p, other=False):
-        kinds = ("S_OTHER", "T_OTHER", "B_AND_S_OTHER") if other else ("S", "T", "B_AND_S")
-        self.S, self.T, self.B_AND_S = (getattr(programs, kind) for kind in kinds)
-        self.numbers, self.twins, self.first_rows, self.last_rows = (self._integers(p, programs.B) for _ in range(4))
+    def __init__(self, p, other=False, order="order"):
+        kinds = (f"{kind}_OTHER" if other else kind for kind in ("B", "FIRST", "S", "T", "B_AND_S"))
+        self.B, first, self.S, self.T, self.B_AND_S = (getattr(programs, kind) for kind in kinds)
+        self.numbers, self.twins, self.first_rows, self.last_rows = (self._integers(p, self.B) for _ in range(4))
         self.streams = self.numbers  # whose states a sequence goes on from
         self.counts, self.starts = (self._integers(p, self.T) for _ in range(2))
         self.places, self.steps, self.rows, self.previous, self.mirror = (self._integers(p, self.S) for _ in range(5))
@@ -33,13 +35,24 @@ class Rows:
         self.lengths, self.begins = (p.given(name + what, np.int64, 1) for what in ("lengths", "begins"))
         p.call(
             packing.pack, self.numbers, self.counts, self.starts, self.places, self.steps, self.rows, self.previous,
-            self.mirror, self.first_rows, self.last_rows, self.twins, p.given("order", np.int64, 1), programs.FIRST,
+            self.mirror, self.first_rows, self.last_rows, self.twins, p.given(order, np.int64, 1), first,
             self.lengths, self.begins, p.given_number(name + "stride"),
         )  # fmt: skip
 
     @staticmethod
     def _integers(p, size):
         return p.room(size, dtype=np.int64)
+
+
+class Unpacked:
+    """The rows of `Rows` one sequence after the other: operands that hold what `fastrnn.kernels.packing.unpack` says."""
+
+    def __init__(self, p, rows):
+        self.S, self.numbers = rows.S, rows.numbers
+        self.packed, self.places, self.steps, self.rows = (p.room(rows.S, dtype=np.int64) for _ in range(4))
+        self.firsts, self.lengths = (p.room(programs.B, dtype=np.int64) for _ in range(2))
+        own = self.packed, self.places, self.steps, self.rows, self.firsts, self.lengths
+        p.call(packing.unpack, *own, rows.starts, rows.counts, rows.rows)
 
 
 class Shards:
@@ -67,7 +80,20 @@ class Shards:
             lengths if others is None else others,
         )  # fmt: skip
         self.given = {"order": self.order}
-        self._steps = [[0, *np.cumsum(self.table[:, k - 1]).tolist()] for k in (S, S_OTHER)]
+
+    def deal_words(self, sequences):
+        """Let each shard's second packing be of the different words of its sequences, none of which comes twice."""
+        which, letters, _ = sequences.spellings
+        n, order = letters.size, np.empty(sequences.lengths[self.order].sum(), np.int64)
+        places, seen, room = np.empty_like(which), np.zeros(n, np.int64), np.empty(n, np.int64)
+        words.deal_words(
+            self.table, order, places, self.order, sequences.lengths, sequences.offsets, which, letters, seen, room
+        )
+        self.given |= {"word_order": order, "words": places}
+
+    @cached_property
+    def _steps(self):
+        return [[0, *np.cumsum(self.table[:, k - 1]).tolist()] for k in (S, S_OTHER)]
 
     def __len__(self):
         return len(self.table)
@@ -85,8 +111,7 @@ class Shards:
 
     def most_steps(self, of_other=False):
         """Those of the longest batch."""
-        steps = self._steps[of_other]
-        return max(steps[last] - steps[first] for first, last in pairwise(self.firsts))
+        return int(np.diff(np.take(self._steps[of_other], self.firsts)).max())
 
 
 def count_shards(n_sequences, hidden_size, is_shared=False):

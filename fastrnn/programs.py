@@ -7,6 +7,7 @@ the shards of a place (`sums`).  Its calls come in stages: "before" and "after" 
 """
 
 import threading
+from ctypes import addressof, c_char
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -38,16 +39,18 @@ class Operand:
     n_words: int
     shape: tuple = ()
 
-    @property
+    @cached_property
     def dtype(self):
         return np.dtype(self.kind.dtype.name)
 
 
 NOTHING = Operand(None, kernel.NONE, 1)
-B, S, T, B_AND_S, PAIRS = map(Size, (kernel.B, kernel.S, kernel.T, kernel.B_AND_S, kernel.PAIRS))
-S_OTHER, T_OTHER, B_AND_S_OTHER = map(Size, (kernel.S_OTHER, kernel.T_OTHER, kernel.B_AND_S_OTHER))
-FIRST, BEFORE, BEFORE_OTHER = map(Size, (kernel.FIRST, kernel.BEFORE, kernel.BEFORE_OTHER))
-STAGES = "before", "forward", "backward", "after"
+B, FIRST, S, T, BEFORE, B_AND_S = map(Size, (kernel.B, kernel.FIRST, kernel.S, kernel.T, kernel.BEFORE, kernel.B_AND_S))
+B_OTHER, FIRST_OTHER, S_OTHER = map(Size, (kernel.B_OTHER, kernel.FIRST_OTHER, kernel.S_OTHER))
+T_OTHER, BEFORE_OTHER, B_AND_S_OTHER = map(Size, (kernel.T_OTHER, kernel.BEFORE_OTHER, kernel.B_AND_S_OTHER))
+PAIRS = Size(kernel.PAIRS)
+STAGES = "before", "forward", "backward", "inputs", "after"
+"""In which calls are made; "inputs" has those of a way back to the input that is not always wanted."""
 
 
 class Program:
@@ -213,6 +216,14 @@ def run_tasks(function, n_tasks, arguments, work):
     threads.run(work, lambda n_threads: kernel.run_once_at_once(*job, n_threads), lambda: kernel.run_once(*job))
 
 
+def _address(array):
+    """Where the elements of a C-contiguous array begin; three times as quick as `array.ctypes.data`."""
+    try:
+        return addressof(c_char.from_buffer(array))
+    except (TypeError, ValueError):  # it is read-only, or has no elements
+        return array.ctypes.data
+
+
 class Pass:
     """A program with what it reads, to be run over shards again and again.
 
@@ -234,43 +245,62 @@ class Pass:
         self.program, self._shards, self._work, self._is_kept = program, shards, work_a_step, is_kept
         (frame, *arrays), self._counters = program.arrays, np.zeros(2, np.int64)
         self._frame = frame.copy()
-        self._arrays, self._own, self._job = [*arrays], None, np.zeros(kernel.N_FIELDS, np.int64)
+        self._arrays, self._held, self._shapes, self._taken = [*arrays], {}, {}, {}
+        self._job = np.zeros(kernel.N_FIELDS, np.int64)
         job, self._address = self._job, self._job.ctypes.data
         self._frame_address = job[kernel.FRAME] = self._frame.ctypes.data
         job[kernel.N_WORDS], job[kernel.IS_KEPT] = frame.size, is_kept
         for k, array, size in ((kernel.BUFFERS, arrays[0], kernel.BUFFER_SIZE), (kernel.DERIVED, arrays[1], 4)):
             job[k], job[k + 1] = array.ctypes.data, array.size // size
         job[kernel.NEXT], job[kernel.FAILED] = self._counters.ctypes.data, self._counters[1:].ctypes.data
-        job[kernel.SUMS_BYTES] = program.sums_bytes
         self.give(**given)
         for operand, is_other in program.batch_rooms:
             n_rows = shards.most_steps(is_other)
-            self._set(operand, np.empty((n_rows, *operand.shape[1:]), operand.dtype))
+            self._arrays.append(self._set(operand, np.empty((n_rows, *operand.shape[1:]), operand.dtype)))
         self.take(*stages)
         self._measure()
 
     def take(self, *stages):
-        """Make the calls of these stages from now on."""
-        code, n = self.program.code(*stages)
-        self._arrays.append(code)
-        self._job[kernel.CODE], self._job[kernel.N_CALLS] = code.ctypes.data, n
-        codes = {stage: self.program.code(stage) for stage in ("before", "after")}
-        self._once = {stage: (code.ctypes.data, n, self._frame_address) for stage, (code, n) in codes.items() if n}
+        """Make the calls of these stages from now on.
+
+        What comes before all shards is made where they begin, and what comes after where sums are complete.
+        """
+        if stages not in self._taken:
+            begins, ends = "forward" in stages, "backward" in stages or not self._is_kept
+            wanted = {"before": begins, "after": ends}
+            codes = {stage: self.program.code(stage) for stage, is_wanted in wanted.items() if is_wanted}
+            once = {stage: (code.ctypes.data, n, self._frame_address) for stage, (code, n) in codes.items() if n}
+            code, n = self.program.code(*stages)
+            self._taken[stages] = (code.ctypes.data, n), self.program.sums_bytes if ends else 0, once
+        self._job[kernel.CODE : kernel.N_CALLS + 1], self._sums_bytes, self._once = self._taken[stages]
+        self._job[kernel.SUMS_BYTES] = self._sums_bytes
 
     def give(self, **given):
         """Arrays, or integers, to read from now on."""
+        names, held = self.program.names, self._held
         for name, value in given.items():
-            if name in self.program.names:
-                self._set(self.program.names[name], value)
+            if name in names and held.get(name) is not value:
+                held[name] = self._set(names[name], value)
 
     def _set(self, operand, value):
+        """Put it in the frame; returns what must stay where it is."""
+        first = operand.first
         if operand.n_words == 1:
-            self._frame[operand.first] = value
-            return
+            self._frame[first] = value
+            return None
         array = np.ascontiguousarray(value, operand.dtype)
+        if self._shapes.get(first) == array.shape:  # in a loop: half of what a small pass costs, otherwise
+            self._frame[first + 4] = _address(array)
+            return array
         assert array.ndim == operand.kind.ndim, f"an array of {operand.kind.ndim} axes is expected, not {array.ndim}"
-        self._frame[operand.first : operand.first + operand.n_words] = _words_of(array)
-        self._arrays.append(array)
+        self._frame[first : first + operand.n_words] = _words_of(array)
+        self._shapes[first] = array.shape
+        return array
+
+    def release(self, *names):
+        """Let go of arrays that are given anew before the next run."""
+        for name in names:
+            self._held.pop(name, None)
 
     def _measure(self):
         """How much memory the largest of the shards takes."""
@@ -310,11 +340,13 @@ class Pass:
 
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""
-        job, n_bytes, n_words = self._job, self.program.sums_bytes, self._frame.size
-        frames = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE
-        sums, n_arenas = n_bytes * self._n_places, len(self._shards) if self._is_kept else n_threads
-        start = self._memory(frames + sums + self._arena_bytes * n_arenas)
+        job, n_words = self._job, self._frame.size
+        frames, n_bytes = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE, self._sums_bytes
+        sums = n_bytes * self._n_places
+        start = _workspace(frames + sums + (0 if self._is_kept else self._arena_bytes * n_threads))
         job[kernel.FRAMES], job[kernel.SUMS], job[kernel.ARENA] = start, start + frames, start + frames + sums
+        if self._is_kept:
+            job[kernel.ARENA] = self._kept_start
         self._counters[0] = 0
         for name, dtype in (("sums of float32", 4), ("sums of float64", 8)):
             if name in self.program.names:
@@ -322,19 +354,25 @@ class Pass:
                 group = 0, 0, self._n_places * n, dtype, start + frames, self._n_places, n, n_bytes, dtype
                 self._frame[operand.first : operand.first + operand.n_words] = group
 
-    def _memory(self, n_bytes):
-        """The address of so many bytes; a pass that is kept has its own."""
-        if self._is_kept:
-            if self._own is None:
-                self._own = np.empty(n_bytes + CACHE_LINE, np.uint8)
-            return -(-self._own.ctypes.data // CACHE_LINE) * CACHE_LINE
-        return _workspace(n_bytes)
+    @property
+    def kept_bytes(self):
+        """What the shards take of a pass that is kept."""
+        return self._arena_bytes * len(self._shards)
+
+    @cached_property
+    def _kept_start(self):
+        self._own = np.empty(self.kept_bytes + CACHE_LINE, np.uint8)
+        return -(-self._own.ctypes.data // CACHE_LINE) * CACHE_LINE
 
     def array(self, operand, shard=0):
-        """What a kept pass has left in an operand of one shard, as NumPy has it."""
-        frame, table = self._frame.copy(), self._shards.table
-        frame[1 : 1 + kernel.SHARD_WORDS] = table[shard]
-        ...
+        """What a kept pass has left in an operand of one shard: a window on its memory, until the next run."""
+        frame, job = np.empty(self._frame.size, np.int64), self._job
+        job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = (
+            frame.ctypes.data, self._shards.address, self._kept_start
+        )  # fmt: skip
+        kernel.look_at(self._address, shard)
+        start, shape = operand.first + 4, frame[operand.first + 5 :][: len(operand.shape)]
+        return np.ndarray(shape, operand.dtype, self._own, int(frame[start]) - self._own.ctypes.data)
 
 
 _local = threading.local()

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
 from fastrnn.columns import common
+from fastrnn.kernels import words
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
@@ -63,6 +64,22 @@ class Sequences:
     def width(self):
         """Numbers or tokens of a step."""
         return 1 if self.values.ndim == 1 else self.values.shape[1]
+
+    @property
+    def are_words(self):
+        """Whether each step is a word's token followed by its characters', 0 past its end."""
+        return self.values.ndim == 2 and self.values.dtype.kind == "i"
+
+    @cached_property
+    def spellings(self):
+        """Of words: each one's spelling (S,), a number; and of each spelling the length, and where it begins.
+
+        The latter among all numbers of `values`.
+        """
+        which, lengths, begins = np.empty((3, len(self.values)), np.int64)
+        slots = np.full(2 ** (2 * len(self.values)).bit_length(), -1)
+        n = words.spell(which, lengths, begins, slots, self.values)
+        return which, lengths[:n].copy(), begins[:n].copy()
 
     def __getitem__(self, k):
         return self.values[self.offsets[k] : self.offsets[k + 1]]

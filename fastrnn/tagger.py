@@ -316,18 +316,13 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         return self.classes_[outputs.argmax(axis=1)]
 
     def _validation_score(self, network, problem, held_out):
-        batch = network.batch(problem.sequences, held_out)
+        sequences, rows = problem.sequences.some(held_out), problem.sequences.rows_of(held_out)
+        goals = problem.targets[rows]
         if self._is_multilabel:  # most labels are 0, and rightly predicted by a model that knows nothing
-            goals = problem.targets[batch.rows]
             weights = np.full(len(goals), 1 / len(goals))
-            return lambda: -problem.loss(network.forward(batch), goals, weights)[0]
-        rows, offsets = batch.packing.by_sequence
-        expected = self.classes_[problem.targets[batch.rows][rows]]
-
-        def score():
-            return float(np.mean(self._decoded(network.forward(batch)[rows], offsets) == expected))
-
-        return score
+            return lambda: -problem.loss(network.predict(sequences), goals, weights)[0]
+        expected = self.classes_[goals]
+        return lambda: float(np.mean(self._decoded(network.predict(sequences), sequences.offsets) == expected))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""CSV files as people export them, generated, with what is in them: for the tests and benchmarks.fuzz_csv."""
+"""CSV files as people export them, generated, with what is in them: for the tests and benchmarks.promises.fuzz_csv."""
 
 import csv
 import gzip

@@ -14,6 +14,7 @@ names (`weight_hh_l1_reverse`); where it holds no bias there is none.
 """
 
 import numpy as np
+from scipy.special import digamma, gammaln
 
 
 def assert_within(tolerance, actual, expected, name=""):
@@ -473,6 +474,46 @@ def quantile(o, t, w=None, q=0.5):
     e = t - o
     d_value = np.where(e > 0, -np.asarray(q), 1 - np.asarray(q)) * (e != 0)
     return _mean_over_outputs(np.maximum(q * e, (q - 1) * e), d_value, w, o)
+
+
+# Of each number by itself: the loss, and its slopes in the raw parameters.
+
+
+def softplus(x):
+    """And its slope."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), sigmoid(x)
+
+
+def gaussian(mean, raw, target):
+    """-log density of the normal distribution; its scale is softplus(raw) + 0.001."""
+    scale, slope = softplus(raw)
+    scale = scale + 1e-3
+    z = (target - mean) / scale
+    return z**2 / 2 + np.log(scale) + np.log(2 * np.pi) / 2, (-z / scale, (1 - z**2) / scale * slope)
+
+
+def student_t(mean, raw, raw_df, target):
+    """-log density of Student's t; the scale likewise, 2 + softplus(raw_df) degrees of freedom."""
+    (scale, d_scale), (df, d_df) = softplus(raw), softplus(raw_df)
+    scale, df = scale + 1e-3, df + 2
+    z = (target - mean) / scale
+    log_of, pull = np.log1p(z**2 / df), (df + 1) / (df + z**2)
+    loss = np.log(scale) + np.log(df * np.pi) / 2 + gammaln(df / 2) - gammaln((df + 1) / 2) + (df + 1) / 2 * log_of
+    of_df = 0.5 / df + 0.5 * (digamma(df / 2) - digamma((df + 1) / 2) + log_of - pull * z**2 / df)
+    return loss, (-pull * z / scale, (1 - pull * z**2) / scale * d_scale, of_df * d_df)
+
+
+def negative_binomial(log_ratio, raw, target):
+    """-log probability; targets are counts with their bases, the dispersion is softplus(raw) + 0.0001."""
+    count, base = np.moveaxis(target, -1, 0)
+    dispersion, slope = softplus(raw)
+    mean, dispersion = base * np.exp(np.clip(log_ratio, -10, 10)), dispersion + 1e-4
+    r, spread = 1 / dispersion, mean * dispersion
+    loss = gammaln(count + 1) + gammaln(r) - gammaln(count + r) + (r + count) * np.log1p(spread)
+    of_mean = (mean - count) / (1 + spread)
+    of_dispersion = r**2 * (digamma(count + r) - digamma(r) - np.log1p(spread)) + r * of_mean
+    is_shut = (np.abs(log_ratio) > 10) & (of_mean * log_ratio <= 0)
+    return loss - count * np.log(spread), (np.where(is_shut, 0, of_mean), of_dispersion * slope)
 
 
 LOSSES = {

@@ -17,6 +17,24 @@ from fastrnn import SequenceGenerator, SequenceTagger, SequenceToSequence, Vecto
 TESTS = Path(__file__).parent
 
 
+def assert_rows_stand_alone(loss, outputs, targets, weights, padding):
+    """A loss's kernel reads the first columns alone of padded rows, and writes its rows; each is the same by itself."""
+    (n, K), targets = outputs.shape, targets if targets.ndim == 1 else targets.reshape(len(targets), -1)
+    expected, gradient = loss.of_rows(outputs, targets, weights)
+    padded, of_rows = np.full((n, K + padding), np.nan, outputs.dtype), np.full(n + 2, np.nan)
+    d_outputs = np.full((n + 2, K + padding), np.nan, outputs.dtype)
+    padded[:, :K] = outputs
+    loss.kernel(d_outputs[1:-1], of_rows[1:-1], padded, targets, weights, loss.constants, K)
+    assert_same_bits(of_rows[1:-1], expected)
+    assert_same_bits(d_outputs[1:-1, :K], gradient)
+    assert not d_outputs[1:-1, K:].any()
+    assert np.isnan(d_outputs[[0, -1]]).all() and np.isnan(of_rows[[0, -1]]).all()
+    for k in range(n):
+        alone, of_alone = loss.of_rows(outputs[k : k + 1], targets[k : k + 1], weights[k : k + 1])
+        assert_same_bits(alone, expected[k : k + 1])
+        assert_same_bits(of_alone, gradient[k : k + 1])
+
+
 def ragged(n, I=3, shortest=1, longest=9, seed=0):
     """n arrays (T, I) of normal numbers."""
     rng = np.random.default_rng(seed)

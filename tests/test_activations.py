@@ -1,10 +1,22 @@
-"""tanh and sigmoid to the last places that their module promises."""
+"""tanh, sigmoid, exp and log to the last places that their module promises."""
 
 import numpy as np
 import pytest
 from numba import njit
+from reference import assert_within
 
-from fastrnn.kernels.activations import RELU, SIGMOID, TANH, activate, exp, slope
+from fastrnn.kernels.activations import (
+    RELU,
+    SIGMOID,
+    TANH,
+    activate,
+    exp,
+    log,
+    log1p,
+    slope,
+    tanh_groups,
+    tanh_groups_backward,
+)
 from fastrnn.kernels.vectors import OPTIONS, lanes, load, n_lanes, padded, store
 
 DTYPES = ["float32", "float64"]
@@ -149,3 +161,47 @@ def test_exp_to_2_units_in_the_last_place(dtype, largest):
     y = np.empty_like(beyond)
     apply_exp(y, beyond)
     assert np.isnan(y[0]) and 0 <= y[1] < 1e-37 and y[2] > 1e38 and y[3] == 1
+
+
+@njit(**OPTIONS)
+def logarithms(out, of_one_more, x):
+    for i in range(0, x.size, lanes(x)):
+        store(out, i, log(load(x, i)))
+        store(of_one_more, i, log1p(load(x, i)))
+
+
+@every_dtype
+def test_logarithms_to_a_few_units_in_the_last_place(dtype):
+    rng = np.random.default_rng(0)
+    last = np.log10(np.finfo(dtype).max) - 0.1
+    x = np.concatenate([10.0 ** rng.uniform(1 - last, last, 60_000), rng.uniform(0.4, 2.5, 60_000)]).astype(dtype)
+    out, of_one_more = np.empty((2, x.size), dtype)
+    logarithms(out, of_one_more, x)
+    x = x.astype(np.longdouble)
+    assert ulps(out, np.log(x)).max() <= 3
+    assert ulps(of_one_more, np.log1p(x)).max() <= 3
+
+
+@every_dtype
+def test_logarithms_of_what_is_no_number(dtype):
+    x = np.zeros(2 * n_lanes(dtype), dtype)
+    x[1:3] = np.nan, np.inf
+    out, of_one_more = np.empty((2, x.size), dtype)
+    logarithms(out, of_one_more, x)
+    assert of_one_more[0] == 0 and np.isnan(out[1:3]).all() and np.isnan(of_one_more[1:3]).all()
+
+
+@pytest.mark.parametrize("width", [1, 7, 16, 33])
+@every_dtype
+def test_tanh_of_groups_of_columns_and_back(width, dtype):
+    rng, tolerance = np.random.default_rng(0), 5e-7 if dtype == "float32" else 1e-15
+    x = rng.standard_normal((5, 2 * width + 3)).astype(dtype)
+    d_out = rng.standard_normal((2, 5, width + 1)).astype(dtype)
+    out, d_x = np.empty((2, 5, width), dtype), np.full(x.shape, np.nan, dtype)
+    tanh_groups(out, x)
+    expected = np.tanh(x[:, : 2 * width]).reshape(5, 2, width).transpose(1, 0, 2)
+    assert_within(tolerance, out, expected)
+    tanh_groups_backward(d_x, d_out, out)
+    slopes = (d_out[..., :width] * (1 - out * out)).transpose(1, 0, 2).reshape(5, -1)
+    assert_within(tolerance, d_x[:, : 2 * width], slopes)
+    assert not d_x[:, 2 * width :].any()

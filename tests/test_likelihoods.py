@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import reference as ref
-from samples import assert_slope
+from samples import assert_rows_stand_alone, assert_slope
 from scipy import stats
 from scipy.special import ndtri
 from sklearn.metrics import mean_pinball_loss
 
-from fastrnn.likelihoods import LIKELIHOODS, Absolute, NegativeBinomial, Quantiles, StudentT, likelihood
+from fastrnn.losses.likelihoods import LIKELIHOODS, Absolute, NegativeBinomial, Quantiles, StudentT, likelihood
 
 LEVELS = (0.1, 0.25, 0.5, 0.9)
 DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial"]
@@ -106,14 +106,27 @@ def test_slopes_for_any_spread(name, raw):
     assert_slope(lambda: model.loss(outputs, targets, weights)[0], (outputs, model.loss(outputs, targets, weights)[1]))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("D", "padding"), [(1, 0), (1, 13), (7, 3), (8, 0), (19, 40)])
 @every_likelihood
-def test_rows_computed_apart_are_those_computed_together(name, monkeypatch):
-    model, outputs, targets, weights = draw(name, S=11)
-    value, gradient = model.loss(outputs, targets, weights)
-    monkeypatch.setattr("fastrnn.likelihoods.AT_ONCE", 20)
-    apart, of_apart = model.loss(outputs, targets, weights)
-    ref.assert_within(1e-14, apart, value)
-    ref.assert_within(1e-14, of_apart, gradient)
+def test_rows_stand_alone(name, D, padding, dtype):
+    model, outputs, targets, weights = draw(name, 4, D, dtype)
+    assert_rows_stand_alone(model.loss, outputs, targets, weights, padding)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("scale", "D"), [(0.1, 1), (1.0, 5), (4.0, 33)])
+@every_distribution
+def test_losses_and_slopes_of_the_reference(name, scale, D, dtype):
+    model, outputs, targets, _ = draw(name, 9, D, dtype)
+    outputs *= scale
+    parameters = np.moveaxis(outputs.astype(float).reshape(9, D, -1), -1, 0)
+    expected, slopes = getattr(ref, name)(*parameters, targets.astype(float))
+    losses, gradient = model.loss.of_rows(outputs, targets, np.full(9, D))
+    tolerance = 1e-12 if name == "gaussian" else 1e-9  # gammas come from series
+    ref.assert_within(tolerance, losses, expected.mean(axis=1))
+    tolerance = 1e-6 if dtype == "float32" else 10 * tolerance
+    ref.assert_within(tolerance, gradient.reshape(9, D, -1), np.stack(slopes, axis=-1))
 
 
 @every_likelihood

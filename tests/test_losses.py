@@ -1,19 +1,34 @@
-"""Losses: values against the reference and closed forms, gradients by projection."""
+"""Losses: values against the reference and closed forms, gradients by projection, kernels with rows that are padded."""
+
+import pickle
 
 import numpy as np
 import pytest
 import reference as ref
+from samples import assert_rows_stand_alone
 
 from fastrnn import losses
 
-ELEMENTWISE = {
+LEVELS = (0.05, 0.3, 0.9)
+
+
+def squared_and_end(o, t, w):
+    value, gradient = ref.squared(o[:, :-1], t[:, :-1], w)
+    of_end, d_end = ref.logistic(o[:, -1:], t[:, -1:], w)
+    return value + of_end, np.hstack([gradient, d_end])
+
+
+def levels_side_by_side(o, t, w):
+    return ref.quantile(o, np.repeat(t, len(LEVELS), axis=1), w, np.tile(LEVELS, t.shape[1]))
+
+
+LOSSES = {
     "squared": (losses.squared, ref.squared),
     "absolute": (losses.absolute, ref.absolute),
     "huber": (losses.huber, ref.huber),
     "quantile": (losses.regression_loss("quantile", 0.3), lambda o, t, w: ref.quantile(o, t, w, 0.3)),
-}
-LOSSES = {
-    **ELEMENTWISE,
+    "quantiles": (losses.quantile_loss(LEVELS), levels_side_by_side),
+    "numbers_and_end": (losses.numbers_and_end, squared_and_end),
     "cross_entropy": (losses.cross_entropy, ref.cross_entropy),
     # The sum over outputs, where the reference takes the mean.
     "binary": (losses.binary_cross_entropy, lambda o, t, w: tuple(o.shape[1] * v for v in ref.logistic(o, t, w))),
@@ -24,17 +39,20 @@ every_loss = pytest.mark.parametrize("name", LOSSES)
 def draw(name, n=7, K=4, dtype="float64", seed=0):
     """Outputs, targets and weights with the sum 1."""
     rng = np.random.default_rng(seed)
-    outputs, targets = 2 * rng.standard_normal((2, n, K)).astype(dtype)
+    width = {"quantiles": len(LEVELS) * K, "numbers_and_end": K + 1}.get(name, K)
+    outputs, targets = 2 * rng.standard_normal((2, n, width)).astype(dtype)
     if name == "cross_entropy":
         targets = rng.integers(0, K, n)
-    elif name == "binary":
-        targets = (targets > 0).astype(dtype)
+    elif name == "quantiles":
+        targets = targets[:, :K]
+    elif name in ("binary", "numbers_and_end"):
+        targets[:, -1 if name == "numbers_and_end" else 0 :] = targets[:, -1 if name == "numbers_and_end" else 0 :] > 0
     weights = rng.uniform(0, 1, n)
     weights[0] = 0 if n > 1 else 1
     return outputs, targets, weights / weights.sum()
 
 
-@pytest.mark.parametrize(("n", "K"), [(7, 4), (1, 1), (5, 1), (1, 3)])
+@pytest.mark.parametrize(("n", "K"), [(7, 4), (1, 1), (5, 1), (1, 3), (2, 16), (3, 41)])
 @every_loss
 def test_value_and_gradient_of_the_reference(name, n, K):
     outputs, targets, weights = draw(name, n, K)
@@ -89,6 +107,44 @@ def test_far_outputs_do_not_overflow(name, dtype):
     assert value == 2e4  # nothing for the first row
     expected = [[0, 0], [-1, 1]]
     ref.assert_within(1e-12, gradient, np.array(expected, dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("K", "padding"), [(1, 0), (1, 7), (5, 11), (17, 0), (24, 41)])
+@every_loss
+def test_kernels_read_and_write_no_more_than_they_should(name, K, padding, dtype):
+    assert_rows_stand_alone(LOSSES[name][0], *draw(name, 5, K, dtype), padding)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("where", ["outputs", "targets"])
+@every_loss
+def test_nan_surfaces_in_its_row_alone(name, where, dtype):
+    outputs, targets, weights = draw(name, 3, 17, dtype)
+    if name == "cross_entropy":
+        where = "outputs"  # classes are integers
+    {"outputs": outputs, "targets": targets}[where][1, 16] = np.nan
+    of_rows, _ = LOSSES[name][0].of_rows(outputs, targets, weights)
+    assert np.isnan(of_rows).tolist() == [False, True, False]
+
+
+def test_what_a_caller_gives_stays_and_may_lie_anywhere():
+    outputs, targets, _ = draw("squared")
+    value, gradient = losses.squared(outputs, targets, np.ones(7))
+    views = [np.asfortranarray(outputs), np.repeat(targets, 2, axis=1)[:, ::2], np.broadcast_to(1.0, 7)]
+    for view in views:
+        view.flags.writeable = False
+    again, of_again = losses.squared(*views)
+    assert again == value and (of_again == gradient).all()
+    assert losses.squared(np.empty((0, 4)), np.empty((0, 4)), np.empty(0))[0] == 0
+
+
+def test_losses_are_values():
+    assert losses.quantile_loss([0.3]) == losses.regression_loss("quantile", 0.3) != losses.quantile_loss([0.4])
+    assert losses.squared != losses.absolute
+    for loss, _ in LOSSES.values():
+        assert loss.constants.tolist() == list(loss.numbers)
+        assert pickle.loads(pickle.dumps(loss)) == loss and hash(pickle.loads(pickle.dumps(loss))) == hash(loss)
 
 
 def test_closed_forms():

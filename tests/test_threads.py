@@ -15,7 +15,7 @@ from numba import njit
 from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import threadpool_info
 
-from benchmarks import interrupts
+from benchmarks.promises import interrupts
 from fastrnn import threads
 from fastrnn.kernels import parallel
 

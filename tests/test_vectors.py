@@ -9,8 +9,10 @@ from fastrnn.kernels.vectors import (
     OPTIONS,
     clamp,
     empty_aligned,
+    first_lanes,
     lanes,
     load,
+    load_as,
     load_some,
     maximum,
     n_lanes,
@@ -115,3 +117,17 @@ def test_empty_aligned(shape, dtype):
 def test_registers_are_those_of_numbas_target(features, registers, monkeypatch):
     monkeypatch.setenv("NUMBA_CPU_FEATURES", features)
     assert cpu._registers() == registers
+
+
+@njit(**OPTIONS)
+def take(out, doubles, n):
+    store(out, 0, first_lanes(load_as(doubles, 1, out), n))
+
+
+@every_dtype
+def test_doubles_become_the_first_lanes_of_a_vector(dtype):
+    count = n_lanes(dtype)
+    doubles, out = np.linspace(0.1, 7, count + 1), np.empty(count, dtype)
+    for n in (-1, 0, 1, count - 1, count, count + 5):
+        take(out, doubles, n)
+        assert (out == np.where(np.arange(count) < n, doubles[1:].astype(dtype), 0)).all()

@@ -8,7 +8,7 @@ import numpy as np
 from fastrnn.forecaster.seasons import find_seasons
 from fastrnn.forecaster.view import Lens
 from fastrnn.frames import is_offset
-from fastrnn.likelihoods import likelihood
+from fastrnn.losses.likelihoods import likelihood
 from fastrnn.storage import array, check, expect, integer, strings
 from fastrnn.tables import WITH_INDEX
 

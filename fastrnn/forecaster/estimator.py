@@ -12,7 +12,7 @@ from fastrnn.forecaster.backtest import Judged
 from fastrnn.forecaster.conformal import check_coverage
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
-from fastrnn.likelihoods import LIKELIHOODS
+from fastrnn.losses.likelihoods import LIKELIHOODS
 
 
 class SequenceForecaster(Judged):

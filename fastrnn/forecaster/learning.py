@@ -15,7 +15,7 @@ from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
 from fastrnn.forecaster.panel import Panel, check_values
 from fastrnn.forecaster.view import Lens, View, distances, pieces
-from fastrnn.likelihoods import likelihood
+from fastrnn.losses.likelihoods import likelihood
 from fastrnn.moments import moments
 from fastrnn.sequences import Sequences
 from fastrnn.tables import labels

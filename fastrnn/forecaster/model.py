@@ -9,7 +9,7 @@ from fastrnn.base import check_finite
 from fastrnn.forecaster import conformal
 from fastrnn.forecaster.linear import ROWS, Linear
 from fastrnn.forecaster.view import Lens, View
-from fastrnn.likelihoods import NegativeBinomial
+from fastrnn.losses.likelihoods import NegativeBinomial
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.wording import meant_as_share, shown
@@ -65,7 +65,7 @@ class Model:
     context : int or None
         Steps that it reads; None for all.
     linear : Linear
-    likelihood : one of `fastrnn.likelihoods`
+    likelihood : one of `fastrnn.losses.likelihoods`
     features : pair of ndarray
         Mean and scale of what is read beside the series.
     dtype : str

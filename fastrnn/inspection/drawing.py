@@ -8,6 +8,10 @@ from copy import copy, deepcopy
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.network.parts import stored
+from fastrnn.packing import Rows, Shards
+from fastrnn.programs import Pass, Program
+
 COLOURS = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"
 """Told apart by the colour-blind too: Okabe and Ito, "Color universal design", 2008."""
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False}
@@ -40,6 +44,32 @@ def opened(display, estimator):
     model = copy(estimator)
     model.network_, model.dropout = deepcopy(estimator.network_), 0.0
     return model
+
+
+class Reading:
+    """What an encoder computes of one sequence, and what it keeps for the way back.
+
+    Parameters
+    ----------
+    encoder : fastrnn.network.parts.Encoder
+    """
+
+    def __init__(self, encoder):
+        stack = self._stack = encoder.recurrent
+        self._program = Program(stack.dtype, stack.is_shared)
+        _, (_, self._kept) = encoder.forward(self._program, Rows(self._program), keep=True)
+
+    def __call__(self, sequences, number=0):
+        """For each level a dict of arrays with D directions, in whose order their steps lie.
+
+        That of `fastrnn.layers.cells` for one sequence.
+        """
+        shards = Shards(sequences.lengths, [np.array([number])], self._stack.hidden_size, self._stack.is_shared)
+        if getattr(sequences, "are_words", False):
+            shards.deal_words(sequences)
+        one = Pass(self._program, shards, 0, is_kept=True, **stored(sequences), **shards.given)
+        one.run()
+        return [{name: one.array(operand) for name, operand in kept.items() if operand.shape} for kept in self._kept]
 
 
 def one_sequence(x):

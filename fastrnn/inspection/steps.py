@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from fastrnn.inspection.drawing import BESIDE, COLOURS, check_subject, name_steps, new_axes, one_sequence, opened
+from fastrnn.inspection.drawing import (
+    BESIDE, COLOURS, Reading, check_subject, name_steps, new_axes, one_sequence, opened,
+)  # fmt: skip
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
-from fastrnn.network.parts import Batch
 from fastrnn.wording import shown
 
 KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
@@ -87,14 +88,15 @@ class GateActivationsDisplay:
         """
         model = opened(cls.__name__, estimator)
         stack = model.network_.encoder.recurrent
-        places = {n[0][10:]: (level, d) for level in stack._levels for d, n in enumerate(level.names)}
+        places = {n[0][10:]: (level, d) for level in stack.levels for d, n in enumerate(level.names)}
         if layer not in places:
             raise ValueError(f"layer={shown(layer)}; this model has {', '.join(places)}")
         sequences = model._checked([one_sequence(x)])
         if hasattr(model, "n_tokens_"):  # a generator
             sequences, _ = model._shifted(sequences)
-        model.network_.encoder.forward(Batch.of(sequences, np.array([0]), stack.hidden_size), keep=True)
-        return cls(activations=_activations(*places[layer]), labels=labels).plot()
+        level, d = places[layer]
+        kept = Reading(model.network_.encoder)(sequences)[level.index]
+        return cls(activations=_activations(level, kept, d), labels=labels).plot()
 
     def plot(self):
         """Draw it, in a new figure.
@@ -130,10 +132,10 @@ class GateActivationsDisplay:
         return self
 
 
-def _activations(level, d):
+def _activations(level, kept, d):
     """One direction's, each (T, H), in the order of the steps."""
-    H, kept, P = level.hidden_size, level.kept, padded(level.hidden_size, level.parameters.dtype)
-    found = {name: kept[name][d, 1:, :H] for name in "hc" if kept.get(name) is not None}
+    H, P = level.hidden_size, padded(level.hidden_size, level.parameters.dtype)
+    found = {name: kept[name][d, 1:, :H] for name in "hc" if name in kept}
     for k, name in enumerate(KEPT.get(type(level.cell), "")):
         found[name] = kept["d_gates"][d, :, k * P : k * P + H]
     return {name: rows[:: -1 if d else 1].copy() for name, rows in found.items()}

@@ -1,4 +1,4 @@
-"""tanh, sigmoid, exp and relu of vectors.
+"""tanh, sigmoid, exp, log and relu of vectors.
 
 float32: tanh as a ratio of polynomials, odd of degree 13 over even of degree 6 (the coefficients
 are those of Eigen's `generic_fast_tanh_float`), to 5 units in the last place; the sigmoid is
@@ -9,6 +9,8 @@ exp, and in float64 tanh and sigmoid: from the exponential's series after Cody a
 p = expm1(r) by Taylor; tanh from expm1, so that it keeps its last places near zero.  To 3 units in
 the last place.
 
+log from the series of log((1 + s) / (1 - s)), s = (m - 1) / (m + 1) of x = 2**k m: to 3 units in the last place.
+
 NaN stays NaN.  Derivatives are written from the outputs: 1 - y*y for tanh, y*(1 - y) for the
 sigmoid.
 """
@@ -17,7 +19,7 @@ from math import factorial
 
 from fastrnn.kernels.caching import Later, before_compiling, njit, types
 from fastrnn.kernels.cpu import HAS_FMA
-from fastrnn.kernels.vectors import OPTIONS, clamp, maximum, power_of_two, step
+from fastrnn.kernels.vectors import OPTIONS, clamp, lanes, load_some, maximum, power_of_two, split_powers, step, store_some
 
 extending = Later("numba.extending")
 TANH, RELU, SIGMOID = 0, 1, 2
@@ -28,7 +30,7 @@ def _exp_single(x):
     x = clamp(x, -87.0, 88.0)
     shifted = x * _LOG2_E + _ROUNDER_SINGLE
     k = shifted - _ROUNDER_SINGLE
-    r = x - k * _LN2_HIGH_SINGLE - k * _LN2_LOW_SINGLE
+    r = x - k * _LN2_SHORT - k * _LN2_REST
     tail = _C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7))))
     return power_of_two(shifted) * (1.0 + r + r * r * tail)
 
@@ -76,7 +78,8 @@ _LN2_LOW = 1.90821492927058770002e-10
 # Rounds to an integer, and leaves it and the exponent's bias in the low bits.
 _ROUNDER = 1.5 * 2**52 + 1023
 _ROUNDER_SINGLE = 1.5 * 2**23 + 127
-_LN2_HIGH_SINGLE, _LN2_LOW_SINGLE = 0.693359375, -2.12194440e-4
+_LN2_SHORT, _LN2_REST = 0.693359375, -2.12194440054690583e-4  # likewise in float32
+_LOG_SERIES = tuple(2 / k for k in range(21, 0, -2))
 _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (1 / factorial(n) for n in range(2, 14))
 
 
@@ -113,6 +116,25 @@ sigmoid = _by_precision(_sigmoid_single, _sigmoid_double)
 
 
 @njit(**OPTIONS)
+def log(x):
+    """Of positive normal numbers; of an infinite one NaN."""
+    k, m = split_powers(x)
+    s = (m - 1.0) / (m + 1.0)
+    square = s * s
+    tail = square * 0.0
+    for coefficient in _LOG_SERIES:
+        tail = tail * square + coefficient
+    return k * _LN2_SHORT + (k * _LN2_REST + tail * s + x * 0.0)  # m is a number even where x is none
+
+
+@njit(**OPTIONS)
+def log1p(x):
+    """log(1 + x) for x >= 0, to the last places of x."""
+    y = x + 1.0
+    return log(y) + (x - (y - 1.0)) / y
+
+
+@njit(**OPTIONS)
 def activate(code, x):
     """The plain RNN's nonlinearity."""
     if code == TANH:
@@ -130,3 +152,29 @@ def slope(code, y):
     if code == RELU:
         return step(y)
     return y * (1.0 - y)
+
+
+@njit(**OPTIONS)
+def tanh_groups(out, x):
+    """out (G, n, H) = tanh of x (n, >= G H), whose columns are G groups."""
+    G, n, H = out.shape
+    for g in range(G):
+        for k in range(n):
+            target, source = (g * n + k) * H, k * x.shape[1] + g * H
+            for j in range(0, H, lanes(x)):
+                store_some(out, target + j, tanh(load_some(x, source + j, H - j)), H - j)
+
+
+@njit(**OPTIONS)
+def tanh_groups_backward(d_x, d_out, out):
+    """d_x (n, >= G H), with zeros behind, from d_out (G, n, >= H) and out (G, n, H)."""
+    G, n, H = out.shape
+    for k in range(n):
+        for j in range(G * H, d_x.shape[1]):
+            d_x[k, j] = 0
+        for g in range(G):
+            target, row = k * d_x.shape[1] + g * H, g * n + k
+            for j in range(0, H, lanes(d_x)):
+                y = load_some(out, row * H + j, H - j)
+                d_y = load_some(d_out, row * d_out.shape[2] + j, H - j)
+                store_some(d_x, target + j, d_y * (1.0 - y * y), H - j)

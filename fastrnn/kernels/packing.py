@@ -1,13 +1,13 @@
 """How ragged sequences are dealt into shards, and how a shard's steps lie packed by time, without padding."""
 
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.program import B, BEFORE, BEFORE_OTHER, FIRST, PAIRS, S, S_OTHER, T, T_OTHER
+from fastrnn.kernels.program import B_OTHER, BEFORE, BEFORE_OTHER, FIRST, FIRST_OTHER, PAIRS, S_OTHER, T_OTHER, B, S, T
 from fastrnn.kernels.vectors import OPTIONS
 
 
 @njit(**OPTIONS)
-def _sort(numbers, room, lengths):
-    """Sort numbers (n,) of sequences, longest first; equally long ones stay in order.  Merges runs, with `room` (n,)."""
+def sort(numbers, room, lengths):
+    """Sort numbers (n,) of sequences, longest first, equally long ones in order.  Merges runs, with `room` (n,)."""
     n, run = numbers.size, 1
     while run < n:
         for low in range(0, n, 2 * run):
@@ -33,12 +33,12 @@ def deal(table, order, numbers, room, lengths, others, n_shards):
     sequences of the first shard, those of the second ...  numbers (n,) and room (n,) are overwritten; lengths (N,) are
     of all sequences, and others (N,) those in a second packing.
     """
-    _sort(numbers, room, lengths)
+    sort(numbers, room, lengths)
     n, place = numbers.size, 0
     table[:] = 0
     for s in range(n_shards):
         record = table[s]
-        record[FIRST - 1] = place
+        record[FIRST - 1] = record[FIRST_OTHER - 1] = place
         if s > 0:
             record[BEFORE - 1] = table[s - 1, BEFORE - 1] + table[s - 1, S - 1]
             record[BEFORE_OTHER - 1] = table[s - 1, BEFORE_OTHER - 1] + table[s - 1, S_OTHER - 1]
@@ -46,7 +46,7 @@ def deal(table, order, numbers, room, lengths, others, n_shards):
             k = turn * n_shards + (s if turn % 2 == 0 else n_shards - 1 - s)
             if k < n:
                 own, other = lengths[numbers[k]], others[numbers[k]]
-                record[B - 1] += 1
+                record[B - 1] = record[B_OTHER - 1] = record[B - 1] + 1
                 record[S - 1] += own
                 record[T - 1] = max(record[T - 1], own)
                 record[S_OTHER - 1] += other
@@ -64,6 +64,7 @@ def deal_batches(table, order, numbers, room, firsts, first_shards, lengths, oth
         deal(table[first:end], order[low:high], numbers[low:high], room[low:high], lengths, others, end - first)
         for s in range(first, end):
             table[s, FIRST - 1] += low
+            table[s, FIRST_OTHER - 1] += low
 
 
 @njit(**OPTIONS)
@@ -118,3 +119,20 @@ def stored_rows(rows, table, order, lengths, begins):
                 if lengths[number] > t:
                     rows[n] = begins[number] + t
                     n += 1
+
+
+@njit(**OPTIONS)
+def unpack(packed, places, steps, rows, firsts, lengths, starts, counts, stored):
+    """Lay out a shard's rows one sequence after the other, in the order of places.
+
+    Of each row `packed` (S,) says where it is packed, and places, steps and rows (S,) what `pack` does; firsts and
+    lengths (B,) are each sequence's first row and their number.  starts, counts and stored are `pack`'s.
+    """
+    row = 0
+    for q in range(firsts.size):
+        firsts[q], t = row, 0
+        while t < counts.size and counts[t] > q:
+            packed[row], places[row], steps[row] = starts[t] + q, q, t
+            rows[row] = stored[starts[t] + q]
+            row, t = row + 1, t + 1
+        lengths[q] = t

@@ -23,11 +23,12 @@ from fastrnn.kernels.cpu import INT, INT32
 from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS
 
 # The first words of each frame: None, and a shard's sizes, as `fastrnn.packing.Shards` have them.
-NONE, B, FIRST, S, T, BEFORE, S_OTHER, T_OTHER, BEFORE_OTHER, PAIRS = range(10)
-B_AND_S, B_AND_S_OTHER, PLACE, N_FIXED = range(10, 14)
-SHARD_WORDS = 9
+NONE, B, FIRST, S, T, BEFORE, B_OTHER, FIRST_OTHER, S_OTHER, T_OTHER, BEFORE_OTHER, PAIRS = range(12)
+B_AND_S, B_AND_S_OTHER, PLACE, N_FIXED = range(12, 16)
+SHARD_WORDS = 11
 """B sequences, and the first one's place in the order; steps in all, of the longest, and of the batch's shards before;
-likewise for a second packing of the same sequences; and the sum over sequences of steps times steps of the other."""
+likewise for a second packing, of the same sequences or of a tagger's words; and, of the same sequences, the sum of
+their steps times steps of the other."""
 
 # What a job holds.
 (
@@ -134,7 +135,7 @@ def _take_next(typing, counter):
 @njit(**OPTIONS)
 def lay_out(frame, derived, n_derived, buffers, n_buffers, arena, sums):
     """Fill in what goes by a shard's sizes; returns the bytes that its buffers take of the arena."""
-    frame[B_AND_S], frame[B_AND_S_OTHER] = frame[B] + frame[S], frame[B] + frame[S_OTHER]
+    frame[B_AND_S], frame[B_AND_S_OTHER] = frame[B] + frame[S], frame[B_OTHER] + frame[S_OTHER]
     for k in range(n_derived):
         word, size, more, bound = derived[4 * k], derived[4 * k + 1], derived[4 * k + 2], derived[4 * k + 3]
         frame[word] = min(frame[size] + more, bound)
@@ -254,6 +255,12 @@ def work(address, worker, step):
             if run_calls(words(job[CODE]), job[N_CALLS], frame):
                 words(job[FAILED])[0] = 1
         place = _take_next(words(job[NEXT]))
+
+
+@njit(**OPTIONS)
+def look_at(address, shard):
+    """Fill the first thread's frame for one shard of a job."""
+    _begin(words(address), 0, 0, shard)
 
 
 @njit(**OPTIONS)

@@ -1,4 +1,4 @@
-"""Softmax of rows, and its cross-entropy."""
+"""Softmax and the logistic function of rows."""
 
 import numpy as np
 
@@ -44,6 +44,19 @@ def softmax_rows(p, outputs):
         for k in range(K):
             p[row, k] = outputs[row, k]
         softmax(at(p, row * K), at(p, row * K), K)
+
+
+@njit(**OPTIONS)
+def spread_log_softmax(out, picked, p, outputs):
+    """out[picked[k]] (K,) = log softmax of row k's first K outputs, in the precision of out; p (K,) is overwritten."""
+    K = out.shape[1]
+    for row in range(picked.size):
+        logs = at(out, picked[row] * K)
+        for k in range(K):
+            logs[k] = outputs[row, k]
+        largest, log_sum = softmax(at(p, 0), logs, K)
+        for k in range(K):
+            logs[k] = logs[k] - largest - log_sum
 
 
 @njit(**OPTIONS)

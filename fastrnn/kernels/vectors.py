@@ -134,6 +134,18 @@ lane_max = _reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered(
 
 
 @intrinsic
+def first_lanes(typing, x, n):
+    """`x` in the first `n` lanes, 0 in the others."""
+
+    def lower(context, builder, sig, args):
+        kind = args[0].type
+        zero = ir.Constant(kind, [0.0] * kind.count)
+        return builder.select(_first_lanes(builder, kind.count, args[1]), args[0], zero)
+
+    return x(x, types.intp), lower
+
+
+@intrinsic
 def power_of_two(typing, shifted):
     """2**k, where `shifted` is k + 1.5 * 2**m + bias, and m is the length of the mantissa.
 
@@ -148,6 +160,23 @@ def power_of_two(typing, shifted):
         return builder.bitcast(builder.shl(builder.bitcast(args[0], bits), distance), args[0].type)
 
     return shifted(shifted), lower
+
+
+@intrinsic
+def split_powers(typing, x):
+    """k and m of each positive lane m * 2**k, where m lies about 1, between the roots of 1/2 and 2."""
+    mantissa, root = (23, 0x3F3504F3) if x.dtype == types.float32 else (52, 0x3FE6A09E667F3BCD)
+
+    def lower(context, builder, sig, args):
+        kind = args[0].type
+        bits = ir.VectorType(ir.IntType(x.dtype.bitwidth), kind.count)
+        lowest, distance = (ir.Constant(bits, [value] * kind.count) for value in (root, mantissa))
+        whole = builder.bitcast(args[0], bits)
+        k = builder.ashr(builder.sub(whole, lowest), distance)
+        m = builder.bitcast(builder.sub(whole, builder.shl(k, distance)), kind)
+        return context.make_tuple(builder, sig.return_type, [builder.sitofp(k, kind), m])
+
+    return types.UniTuple(x, 2)(x), lower
 
 
 # ------------------------------------------------------------------------------------------------------- memory
@@ -240,6 +269,19 @@ def load(typing, array, index):
 def load_wide(typing, array, index, n_registers):
     """As `load`, a vector of so many registers (a literal)."""
     return _loading(registers.Vector(array.dtype, n_registers.literal_value), array, n_registers)
+
+
+@intrinsic
+def load_as(typing, array, index, like):
+    """As `load`, from an array of the same dtype as `like` or of float64, in the dtype of `like`."""
+    vector = Vector(like.dtype)
+
+    def lower(context, builder, sig, args):
+        pointer, kind = _pointer(context, builder, array, args[0], args[1]), llvm_vector(vector)
+        loaded = llvm_load(builder, pointer, ir.VectorType(pointer.type.pointee, kind.count))
+        return loaded if loaded.type == kind else builder.fptrunc(loaded, kind)
+
+    return vector(array, types.intp, like), lower
 
 
 @intrinsic

@@ -14,7 +14,7 @@ from fastrnn.kernels.rows import clear
 from fastrnn.kernels.steps import HOISTED_STEPS, hoisted_rows
 from fastrnn.kernels.tiles import MAX_WIDTH, pack_transposed
 from fastrnn.kernels.vectors import n_lanes, padded
-from fastrnn.programs import NOTHING, B
+from fastrnn.programs import NOTHING
 
 NONLINEARITIES = {"tanh": activations.TANH, "relu": activations.RELU, "sigmoid": activations.SIGMOID}
 PARTS = 16
@@ -118,7 +118,7 @@ class _GatedCell(_Cell):
         P = padded(H, p.dtype)
         room = {"h": p.room(D, rows.B_AND_S, H), "c": NOTHING}
         if self.n_states == 2:
-            room["c"] = p.room(D, rows.B_AND_S if keep else B, P)
+            room["c"] = p.room(D, rows.B_AND_S if keep else rows.B, P)
         # Backward turns the gates into their gradients.
         return room | {"d_gates": p.room(D, rows.S if keep else 0, 4 * P)}
 
@@ -202,7 +202,7 @@ class GRUResetBeforeCell(_Cell):
         ]
 
     def room(self, p, rows, D, H, keep):
-        P, n_rows = padded(H, p.dtype), rows.S if keep else B
+        P, n_rows = padded(H, p.dtype), rows.S if keep else rows.B
         gates, reset = (p.room(D, n_rows, n * P) for n in (3, 1))
         return {"h": p.room(D, rows.B_AND_S, H), "d_gates": gates, "reset": reset}
 
@@ -213,7 +213,7 @@ class GRUResetBeforeCell(_Cell):
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         D, _, P = d_states[0].shape
-        arrays = *d_states, p.room(D, B, P), room["d_gates"], d_out, room["h"], hh
+        arrays = *d_states, p.room(D, rows.B, P), room["d_gates"], d_out, room["h"], hh
         arguments = *arrays, rows.starts, rows.counts, bptt_steps
         self._each(p, D, gru_reset_before.backward, *arguments, stage="backward")
 
@@ -238,7 +238,7 @@ def direction(p, array, d):
     return p.part(array, (rows, W), rows, d * W)
 
 
-def zero_states(p, states, n_rows=B, stage="forward"):
+def zero_states(p, states, n_rows, stage="forward"):
     """Clear the first rows of states (D, ., W)."""
     p.call(clear, states, n_rows, stage=stage)
 

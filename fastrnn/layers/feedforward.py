@@ -79,6 +79,11 @@ class Embedding:
     def parts(self):
         return {"embedding": self}
 
+    @property
+    def learns(self):
+        """Whether it has anything to train."""
+        return not self.is_frozen
+
     def freeze(self, is_frozen=True):
         """Leave the vectors as they are from now on, or train them again."""
         self.is_frozen = is_frozen
@@ -89,10 +94,10 @@ class Embedding:
         table[...] = rng.normal(size=table.shape)
         self.parameters.changed()
 
-    def forward(self, p, rows, keep=False):
+    def forward(self, p, rows, keep=False, values="values"):
         """Add the calls from the stored tokens, given as "values", to their vectors (S, dimension); and the tokens."""
         tokens = p.room(rows.S, dtype=np.int64)
-        p.call(take, tokens, p.given("values", np.int64, 1), rows.rows)
+        p.call(take, tokens, p.given(values, np.int64, 1), rows.rows)
         return self.vectors(p, tokens), tokens
 
     def vectors(self, p, tokens):

@@ -9,7 +9,6 @@ n_directions, width)`` those back to d_rows (S, F).  ``running(p, x, n_steps)``,
 import numpy as np
 
 from fastrnn.kernels import rows as kernel
-from fastrnn.programs import B
 
 
 class Last:
@@ -22,7 +21,7 @@ class Last:
     @classmethod
     def forward(cls, p, x, rows, n_directions):
         H = x.shape[1] // n_directions
-        features = p.room(B, x.shape[1])
+        features = p.room(rows.B, x.shape[1])
         for d, end in cls._ends(rows, n_directions):
             p.call(kernel.copy_rows, features, d * H, x, d * H, end, H)
         return features, None
@@ -45,7 +44,7 @@ class Mean:
 
     @staticmethod
     def forward(p, x, rows, n_directions):
-        features = p.room(B, x.shape[1])
+        features = p.room(rows.B, x.shape[1])
         p.call(kernel.pool_mean, features, x, rows.starts, rows.counts)
         return features, None
 
@@ -68,7 +67,7 @@ class Max:
 
     @staticmethod
     def forward(p, x, rows, n_directions):
-        features, where = p.room(B, x.shape[1]), p.room(B, x.shape[1], dtype=np.int64)
+        features, where = p.room(rows.B, x.shape[1]), p.room(rows.B, x.shape[1], dtype=np.int64)
         p.call(kernel.pool_max, features, where, x, rows.starts, rows.counts)
         return features, where
 
@@ -92,7 +91,7 @@ class Concat:
         self.n_steps = n_steps
 
     def forward(self, p, x, rows, n_directions):
-        features = p.room(B, x.shape[1] * self.n_steps)
+        features = p.room(rows.B, x.shape[1] * self.n_steps)
         p.call(kernel.concatenate_steps, features, x, rows.starts)
         return features, None
 

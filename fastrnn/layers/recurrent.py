@@ -5,17 +5,54 @@ The names, shapes, gate order and initial values are those of `torch.nn.RNN`, `L
 """
 
 import warnings
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastrnn.kernels.rows import copy_rows, scatter_add_rows
-from fastrnn.kernels.vectors import empty_aligned
+from fastrnn.kernels.rows import copy_rows, spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
-from fastrnn.layers.stack import Stack
-from fastrnn.packing import Packing, count_shards, regular_packing
+from fastrnn.layers.stack import Dropout, Stack
+from fastrnn.packing import Rows, Shards
+from fastrnn.programs import KEPT, Pass, Program
 from fastrnn.wording import shown
+
+
+# Under which names a program is given states, and their gradients: h and c.
+INITIAL, FINAL, D_INITIAL, D_FINAL = ((f"{which}h", f"{which}c") for which in ("initial ", "final ", "d_initial ", "d_final "))
+
+
+OF_CALLER = "x", "output", "d_output", "d_x", *FINAL, *D_INITIAL
+
+
+def _named(names, arrays):
+    return dict(zip(names, arrays, strict=False))
+
+
+@dataclass
+class _Prepared:
+    """A layer's program, and its last pass, for the next call of the same shape."""
+
+    program: Program
+    version: object = None
+    """Of the weights that are packed."""
+    shape: tuple | None = None
+    run: Pass | None = None
+    zeros: tuple = ()
+    """For states that are not given."""
+
+
+@dataclass
+class _Call:
+    """What `backward` needs of a call."""
+
+    prepared: _Prepared
+    lengths: np.ndarray | None
+    is_single: bool
+    shape: tuple
+    """Of x."""
+    output_shape: tuple
 
 
 class _Recurrent:
@@ -45,7 +82,12 @@ class _Recurrent:
         self._rng = check_random_state(random_state)
         self._stack = Stack(cell, input_size, hidden_size, num_layers, bias, bidirectional, self.dtype)
         self._stack.reset_parameters(self._rng)
-        self._call = None
+        self._n_levels = num_layers * self._stack.n_directions
+        self._call, self._prepared = None, {}
+
+    def __getstate__(self):
+        # Programs hold addresses.
+        return {**self.__dict__, "_call": None, "_prepared": {}}
 
     def reset_parameters(self, recurrent="uniform", forget_bias=None):
         """Draw all parameters anew, uniform in +-1 / sqrt(hidden_size) as PyTorch does.
@@ -64,46 +106,100 @@ class _Recurrent:
         """
         self._stack.reset_parameters(self._rng, recurrent, forget_bias)
 
+    # ------------------------------------------------------------------------------------------ programs
+
+    def _program(self, keeps):
+        """From the steps of "x" to "output" and final states; if it `keeps`, from "d_output" back to "d_x"."""
+        stack, p = self._stack, Program(self.dtype, self._stack.is_shared)
+        rows, dropout = Rows(p), Dropout.of(p, self.dropout) if keeps and self.dropout > 0 else None
+        initial, final = (self._given_states(p, names) for names in (INITIAL, FINAL))
+        x = self._gathered(p, "x", rows, self.input_size, "forward")
+        output, kept = stack.forward(p, x, rows, initial, dropout, keeps, final)
+        self._spread(p, "output", rows, output, stack.output_size, "forward")
+        if keeps:
+            d_final, d_initial = (self._given_states(p, names) for names in (D_FINAL, D_INITIAL))
+            d_rows = self._gathered(p, "d_output", rows, stack.output_size, "backward")
+            d_x = stack.backward(p, kept, d_rows, rows, dropout, d_final, d_initial, input_stage="inputs")
+            self._spread(p, "d_x", rows, d_x, self.input_size, "inputs")
+        return p
+
+    def _given_states(self, p, names):
+        return tuple(p.given(name, p.dtype, 3) for name in names[: self._stack.n_states])
+
+    @staticmethod
+    def _gathered(p, name, rows, width, stage):
+        """The packed rows of an array of the caller's."""
+        packed = p.room(rows.S, width)
+        p.call(copy_rows, packed, 0, p.given(name, p.dtype, 2), 0, rows.rows, width, stage=stage)
+        return packed
+
+    @staticmethod
+    def _spread(p, name, rows, packed, width, stage):
+        """The inverse."""
+        p.call(spread_columns, p.given(name, p.dtype, 2), rows.rows, packed, 0, width, stage=stage)
+
+    def _prepare(self, T, B, lengths):
+        """What a call of this shape needs; in nobody else's hands, as threads may share a layer in eval mode."""
+        prepared = self._prepared.pop(self.training, None) or _Prepared(self._program(self.training))
+        shape = T, B, lengths is None
+        if prepared.shape != shape or lengths is not None:
+            numbers, zeros = np.arange(B), np.zeros((self._n_levels, B, self.hidden_size), self.dtype)
+            lengths = np.full(B, T) if lengths is None else lengths
+            begins, stride = (numbers * T, 1) if self.batch_first else (numbers, B)
+            shards = Shards(lengths, [numbers], self.hidden_size, self._stack.is_shared)
+            given = {"lengths": lengths, "begins": begins, "stride": stride, **shards.given}
+            prepared.run = Pass(prepared.program, shards, self._stack.work, is_kept=self.training, **given)
+            prepared.shape, prepared.zeros = shape, (zeros,) * self._stack.n_states
+        return prepared
+
+    def _put_back(self, prepared):
+        """Have it for the next call; memory of a pass only if that is not much."""
+        prepared.run.release(*OF_CALLER)
+        if prepared.run.kept_bytes > KEPT:
+            prepared.shape = prepared.run = None
+        self._prepared[self.training] = prepared
+
     # ------------------------------------------------------------------------------------------ padded arrays
 
     def __call__(self, x, hx=None, lengths=None):
-        x = self._checked_array(x, "x")
-        is_single = x.ndim == 2
-        if is_single:
-            x = x[:, np.newaxis]
-        elif x.ndim != 3:
-            axes = "B, T" if self.batch_first else "T, B"
-            raise ValueError(f"x has shape {x.shape}; expected ({axes}, {self.input_size}) or (T, {self.input_size})")
-        elif self.batch_first:
-            x = x.swapaxes(0, 1)
-        self._call = None
-        self._stack.forget()
-        T, B, I = x.shape
-        if I != self.input_size:
-            raise ValueError(f"x has {I} features, but input_size is {self.input_size}")
-        if T == 0 or B == 0:
-            raise ValueError(f"x has shape {x.shape}: no steps or no sequences")
+        x, is_single = self._checked_x(x)
+        T, B = x.shape[1::-1] if self.batch_first else x.shape[:2]
         lengths = self._checked_lengths(lengths, T, B)
-        self._check_finite(x, lengths)
+        self._check_finite(x, lengths, "x")
         state = self._checked_state(hx, B, is_single, "initial state")
-        n_shards = count_shards(B, self.hidden_size)
-        if lengths is None:
-            packing = regular_packing(T, B, n_shards)
-            rows = np.ascontiguousarray(x).reshape(T * B, I)
-            if self.training and np.may_share_memory(rows, x):
-                rows = rows.copy()  # backward reads it, and the array is the caller's
-        else:
-            packing = Packing(lengths, n_shards)
-            rows = self._packed(x, packing)
-        key = int(self._rng.randint(2**31)) if self.training and self.dropout > 0 else None
-        numbers = None if key is None else np.arange(B)
-        rows, final = self._stack.forward(rows, packing, state, numbers, key, self.dropout, keep=self.training)
-        output = self._to_padded(rows, packing, T, is_single)
+        self._forget()
+        prepared, stack = self._prepare(T, B, lengths), self._stack
+        output = self._empty((*x.shape[:2], stack.output_size), lengths)
+        final = tuple(np.empty_like(zeros) for zeros in prepared.zeros)
+        key = int(self._rng.randint(2**31)) if self.training and self.dropout > 0 else 0
+        self._run(
+            prepared, ("forward",), key=key, x=x.reshape(-1, self.input_size),
+            output=output.reshape(-1, stack.output_size), **_named(INITIAL, state or prepared.zeros), **_named(FINAL, final),
+        )  # fmt: skip
         if self.training:
-            self._call = packing, T, is_single, output.shape
+            self._call = _Call(prepared, lengths, is_single, x.shape, output.shape)
+        else:
+            self._put_back(prepared)
+        return self._returned(output, final, is_single)
+
+    def _run(self, prepared, stages, **given):
+        """Run stages of a program with arrays that are given by name."""
+        run, version = prepared.run, self._stack.parameters.version
+        run.give(**given)
+        run.take(*stages)
+        run.run(is_prepared=version is prepared.version)
+        prepared.version = version
+
+    def _empty(self, shape, lengths):
+        """An array for the caller, of zeros if steps of it are none."""
+        return np.empty(shape, self.dtype) if lengths is None else np.zeros(shape, self.dtype)
+
+    def _returned(self, rows, state, is_single):
+        """An array of steps, or None, and states as the caller has them."""
         if is_single:
-            final = tuple(s[:, 0] for s in final)
-        return output, (final if self._stack.n_states > 1 else final[0])
+            state = tuple(part[:, 0] for part in state)
+            rows = None if rows is None else rows.reshape(-1, rows.shape[2])
+        return rows, (state if len(state) > 1 else state[0])
 
     def backward(self, d_output, d_state=None, input_grad=True):
         """Gradients from those of the last call's results.
@@ -132,55 +228,53 @@ class _Recurrent:
         -----
         The parameters' gradients are added to `grads`; `zero_grad` clears them.
         """
-        if self._call is None or not self._stack.keeps_a_pass:
+        if self._call is None:
             raise RuntimeError(
                 "backward needs a call in training mode before it, one for each backward: after eval(), or a "
                 "second time, there is nothing kept; use train()"
             )
-        packing, T, is_single, shape = self._call
-        d_output = self._checked_array(d_output, "d_output")
-        if d_output.shape != shape:
-            raise ValueError(f"d_output has shape {d_output.shape}; the output's is {shape}")
-        d_state = self._checked_state(d_state, packing.n_sequences, is_single, "gradient of the final state")
-        if is_single:
-            d_output = d_output[:, np.newaxis]
-        elif self.batch_first:
-            d_output = d_output.swapaxes(0, 1)
-        self._check_finite(d_output, None if packing.is_regular else packing.lengths, "d_output")
-        if packing.is_regular:
-            d_rows = np.ascontiguousarray(d_output).reshape(packing.n_rows, -1)
-        else:
-            d_rows = self._packed(d_output, packing)
-        d_x, d_initial = self._stack.backward(d_rows, d_state, input_grad)
-        if is_single:
-            d_initial = tuple(d[:, 0] for d in d_initial)
-        if input_grad:
-            d_x = self._to_padded(d_x[:, : self.input_size], packing, T, is_single)
-        return d_x, (d_initial if self._stack.n_states > 1 else d_initial[0])
+        call, stack = self._call, self._stack
+        d_output, shape = self._checked_array(d_output, "d_output"), call.output_shape
+        expected = (max(shape[:2]), shape[2]) if call.is_single else shape
+        if d_output.shape != expected:
+            raise ValueError(f"d_output has shape {d_output.shape}; the output's is {expected}")
+        B = call.prepared.zeros[0].shape[1]
+        d_final = self._checked_state(d_state, B, call.is_single, "gradient of the final state")
+        d_output = d_output.reshape(shape)
+        self._check_finite(d_output, call.lengths, "d_output")
+        d_x = self._empty(call.shape, call.lengths) if input_grad else None
+        d_initial = tuple(np.empty_like(zeros) for zeros in call.prepared.zeros)
+        wanted = {"d_x": d_x.reshape(-1, self.input_size)} if input_grad else {}
+        self._run(
+            call.prepared, ("backward", "inputs") if input_grad else ("backward",), **wanted,
+            d_output=d_output.reshape(-1, stack.output_size), **_named(D_FINAL, d_final or call.prepared.zeros),
+            **_named(D_INITIAL, d_initial),
+        )  # fmt: skip
+        self._forget()
+        return self._returned(d_x, d_initial, call.is_single)
 
-    def _packed(self, array, packing):
-        """The steps of (T, B, F) that are no padding, as packed rows (S, F)."""
-        F = array.shape[2]
-        rows = empty_aligned((packing.n_rows, F), self.dtype)
-        padded_rows = np.ascontiguousarray(array).reshape(-1, F)
-        copy_rows(rows, 0, padded_rows, 0, packing.padded_rows, F)
-        return rows
-
-    def _to_padded(self, rows, packing, T, is_single):
-        """Packed rows (S, F) as the caller's (T, B, F), (B, T, F) or (T, F), zero past each end."""
-        B = packing.n_sequences
-        if packing.is_regular:
-            # In training rows are states that backward reads, and what is returned is the caller's.
-            array = rows.copy() if self.training else np.ascontiguousarray(rows)
-        else:
-            array = np.zeros((T * B, rows.shape[1]), self.dtype)
-            scatter_add_rows(array, np.ascontiguousarray(rows), packing.padded_rows, rows.shape[1])
-        array = array.reshape(T, B, -1)
-        if is_single:
-            return array[:, 0]
-        return array.swapaxes(0, 1) if self.batch_first else array
+    def _forget(self):
+        """Of the last call in training mode, what `backward` would read."""
+        if self._call is not None:
+            self._put_back(self._call.prepared)
+        self._call = None
 
     # ----------------------------------------------------------------------------------------------- checks
+
+    def _checked_x(self, x):
+        """x as a batch, and whether it was one sequence."""
+        x = self._checked_array(x, "x")
+        is_single = x.ndim == 2
+        if is_single:
+            x = x[np.newaxis] if self.batch_first else x[:, np.newaxis]
+        elif x.ndim != 3:
+            axes = "B, T" if self.batch_first else "T, B"
+            raise ValueError(f"x has shape {x.shape}; expected ({axes}, {self.input_size}) or (T, {self.input_size})")
+        if x.shape[2] != self.input_size:
+            raise ValueError(f"x has {x.shape[2]} features, but input_size is {self.input_size}")
+        if 0 in x.shape:
+            raise ValueError(f"x has shape {x.shape}: no steps or no sequences")
+        return x, is_single
 
     def _checked_array(self, array, name):
         try:
@@ -194,11 +288,13 @@ class _Recurrent:
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be an array of real numbers: {error}") from None
 
-    def _check_finite(self, x, lengths, name="x"):
+    def _check_finite(self, x, lengths, name):
         """Padding past each end may hold anything."""
         finite = np.isfinite(x)
         if np.logical_and.reduce(finite, axis=None):  # half the time of `all` for small arrays
             return
+        if self.batch_first:
+            x, finite = x.swapaxes(0, 1), finite.swapaxes(0, 1)
         bad = ~finite
         if lengths is not None:
             bad &= (np.arange(len(x))[:, np.newaxis] < lengths)[..., np.newaxis]
@@ -215,7 +311,7 @@ class _Recurrent:
         if lengths.min() < 1 or lengths.max() > T:
             b = int(np.argmax((lengths < 1) | (lengths > T)))
             raise ValueError(f"lengths[{b}] is {lengths[b]}; x has room for 1 to {T} steps")
-        return lengths
+        return lengths.astype(np.int64)
 
     def _checked_state(self, state, B, is_single, what):
         """A tuple of arrays (num_layers * D, B, H), or None."""
@@ -224,7 +320,7 @@ class _Recurrent:
         parts = (state,) if self._stack.n_states == 1 else tuple(state)
         if len(parts) != self._stack.n_states:
             raise ValueError(f"the {what} must be a pair, as (h_0, c_0); got {len(parts)} arrays")
-        L, H = self.num_layers * self._stack.n_directions, self.hidden_size
+        L, H = self._n_levels, self.hidden_size
         shape = (L, H) if is_single else (L, B, H)
         checked = []
         for part, name in zip(parts, ("h", "c"), strict=False):
@@ -248,7 +344,8 @@ class _Recurrent:
     def eval(self):
         """Keep nothing at a call, and apply no dropout.  Returns self."""
         self.training = False
-        self._stack.forget()
+        self._call = None
+        self._prepared.pop(True, None)
         return self
 
     @property

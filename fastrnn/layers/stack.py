@@ -6,10 +6,11 @@ from math import sqrt
 import numpy as np
 
 from fastrnn.kernels.rows import copy_rows, drop, get_states, scatter_add_rows, set_states
+from fastrnn.kernels.steps import SECOND_LEVEL
 from fastrnn.kernels.vectors import empty_aligned, padded
 from fastrnn.layers.cells import direction, product, zero_states
 from fastrnn.params import Parameters, orthogonal, uniform
-from fastrnn.programs import B, Operand
+from fastrnn.programs import Operand
 
 
 class Level:
@@ -63,7 +64,7 @@ class Level:
         room = self.cell.room(p, rows, D, H, keep)
         for k, name in enumerate(("h", "c")[: self.cell.n_states]):
             if initial is None:
-                zero_states(p, room[name])
+                zero_states(p, room[name], rows.B)
             else:
                 p.call(set_states, room[name], initial[k], self.index, rows.streams, H)
         self.cell.forward(p, room, both, self._panels(p), rows, keep)
@@ -72,15 +73,15 @@ class Level:
     def final(self, p, room, out, rows, keep):
         """Put the states after each sequence's last step into `out`, a tuple of (levels D, n, H) by number."""
         h, c = room["h"], room.get("c")
-        p.call(get_states, out[0], self.index, h, rows.last_rows, B, rows.streams, self.hidden_size)
+        p.call(get_states, out[0], self.index, h, rows.last_rows, rows.B, rows.streams, self.hidden_size)
         if self.cell.n_states == 2:
             picked = rows.last_rows if keep else None
-            p.call(get_states, out[1], self.index, c, picked, B, rows.streams, self.hidden_size)
+            p.call(get_states, out[1], self.index, c, picked, rows.B, rows.streams, self.hidden_size)
 
     def _joined(self, p, h, rows):
         """The states after each row, both directions side by side in forward time."""
         H = self.hidden_size
-        states = [p.part(direction(p, h, d), (rows.S, H), B, H) for d in range(self.n_directions)]
+        states = [p.part(direction(p, h, d), (rows.S, H), rows.B, H) for d in range(self.n_directions)]
         if self.n_directions == 1:
             return states[0]
         out = p.room(rows.S, 2 * H)
@@ -88,7 +89,7 @@ class Level:
         p.call(copy_rows, out, H, states[1], 0, rows.mirror, H)
         return out
 
-    def backward(self, p, room, d_out, rows, d_final, input_grad, bptt_steps):
+    def backward(self, p, room, d_out, rows, d_final, input_stage, bptt_steps):
         """Rows d_out (S, >= D H) to rows d_x (S, I padded) or None; and the initial states' gradients, (D, B, P) each."""
         D, H, dtype = self.n_directions, self.hidden_size, p.dtype
         if D == 1:
@@ -98,39 +99,41 @@ class Level:
             p.call(copy_rows, direction(p, both, 0), 0, d_out, 0, None, H, stage="backward")
             p.call(copy_rows, direction(p, both, 1), 0, d_out, H, rows.mirror, H, stage="backward")
         hh = self._transposed(p, H, 1, self.cell.pack_hh_transposed)
-        d_states = [p.room(D, B, padded(H, dtype)) for _ in range(self.cell.n_states)]
+        d_states = [p.room(D, rows.B, padded(H, dtype)) for _ in range(self.cell.n_states)]
         for k, d_state in enumerate(d_states):
             if d_final is None:
-                zero_states(p, d_state, stage="backward")
+                zero_states(p, d_state, rows.B, stage="backward")
             else:
                 p.call(set_states, d_state, d_final[k], self.index, rows.streams, H, stage="backward")
         self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
         stored = self.parameters.stored_gradients
         gradients = [[stored.get(name) for name in names] for names in self.names]
         self.cell.add_gradients(p, room, room["x"], gradients, rows)
-        return (self._d_x(p, room["d_gates"], rows) if input_grad else None), d_states
+        return (self._d_x(p, room["d_gates"], rows, input_stage) if input_stage else None), d_states
 
-    def _d_x(self, p, d_gates, rows):
+    def _d_x(self, p, d_gates, rows, stage):
         """The gradient (S, I padded) of the input from that of the gates (D, S, .)."""
         I, D, dtype = self.input_size, self.n_directions, p.dtype
         panels = self._transposed(p, I, 0, self.cell.pack_ih_transposed)
         both = p.room(D, rows.S, padded(I, dtype))
-        zero_states(p, both, rows.S, stage="backward")
+        zero_states(p, both, rows.S, stage=stage)
         n_k = self.cell.n_gates * padded(self.hidden_size, dtype)
         d_x = [direction(p, both, d) for d in range(D)]
         for d in range(D):
-            product(p, d_x[d], direction(p, d_gates, d), panels[d], n_k, "backward")
+            product(p, d_x[d], direction(p, d_gates, d), panels[d], n_k, stage)
         if D == 2:
-            p.call(scatter_add_rows, d_x[0], d_x[1], rows.mirror, rows.S, I, stage="backward")  # a row is its mirror's mirror
+            # A row is its mirror's mirror.
+            p.call(scatter_add_rows, d_x[0], d_x[1], rows.mirror, rows.S, I, stage=stage)
         return d_x[0]
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements."""
+    """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements; `first` is level 0."""
 
     key: Operand
     threshold: int
+    first: int = 0
 
     @classmethod
     def of(cls, p, rate):
@@ -139,7 +142,8 @@ class Dropout:
 
     def call(self, p, out, x, level, rows, stage):
         """Drop elements of x (n, F), rows of all steps, or one of each sequence's first."""
-        p.call(drop, out, x, self.key, level, rows.numbers, rows.places, rows.steps, self.threshold, stage=stage)
+        where = rows.numbers, rows.places, rows.steps
+        p.call(drop, out, x, self.key, self.first + level, *where, self.threshold, stage=stage)
 
 
 class Stack:
@@ -172,6 +176,11 @@ class Stack:
     def weight_bytes(self):
         """Of the largest level's weights in one direction, as a step reads them."""
         return max(level.weight_bytes for level in self.levels)
+
+    @property
+    def is_shared(self):
+        """Whether these leave no room in the second-level cache, so that threads share the units of a shard."""
+        return self.weight_bytes > SECOND_LEVEL
 
     @property
     def work(self):
@@ -246,14 +255,18 @@ class Stack:
             kept.append(room)
         return x, kept
 
-    def backward(self, p, kept, d_rows, rows, dropout=None, d_final=None, d_initial=None, input_grad=True, bptt_steps=0):
+    def backward(
+        self, p, kept, d_rows, rows, dropout=None, d_final=None, d_initial=None, input_grad=True, bptt_steps=0,
+        input_stage="backward",
+    ):  # fmt: skip
         """Add the calls from d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None.
 
         They add to the parameters' gradients, and fill `d_initial`, by number; a gradient stops at each multiple of
-        `bptt_steps` steps, 0 for none.  States are tuples as those of `forward`.
+        `bptt_steps` steps, 0 for none.  States are tuples as those of `forward`.  Those to d_x alone are of the
+        `input_stage`.
         """
         for k in range(self.num_layers - 1, -1, -1):
-            wanted = input_grad or k > 0
+            wanted = "backward" if k > 0 else input_stage if input_grad else None
             d_rows, d_states = self.levels[k].backward(p, kept[k], d_rows, rows, d_final, wanted, bptt_steps)
             if k > 0 and dropout is not None:
                 dropout.call(p, d_rows, d_rows, k, rows, "backward")

@@ -26,8 +26,13 @@ def portions(n, size=256):
 
 def stored(sequences, name=""):
     """Of `Sequences`, what `fastrnn.packing.Rows` and an encoder read."""
+    values, more = sequences.values, {}
+    if sequences.are_words:
+        _, lengths, begins = sequences.spellings
+        more = {"characters": values.ravel(), "other_lengths": lengths, "other_begins": begins, "other_stride": 1}
+        values = values[:, 0]
     begins = {name + "lengths": sequences.lengths, name + "begins": sequences.offsets, name + "stride": 1}
-    return {name + "values": sequences.values, **begins}
+    return {name + "values": values, **begins, **more}
 
 
 class Network:
@@ -94,8 +99,9 @@ class Network:
 
     def changed(self):
         """Tell all parts that theta has changed."""
+        version = object()
         for part in self.parts.values():
-            part.parameters.changed()
+            part.parameters.version = version
 
 
 class Encoder:
@@ -141,7 +147,7 @@ class Encoder:
     def backward(self, p, kept, d_rows, rows, dropout=None, bptt_steps=0):
         """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
         tokens, kept = kept
-        trains = self.embedding is not None and not self.embedding.is_frozen
+        trains = self.embedding is not None and self.embedding.learns
         d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, input_grad=trains, bptt_steps=bptt_steps)
         if trains:
             if dropout is not None:

@@ -5,7 +5,6 @@ from math import prod
 import numpy as np
 
 from fastrnn.kernels.rows import remainders, spread_columns
-from fastrnn.kernels.steps import SECOND_LEVEL
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import READOUTS, Concat, Last
 from fastrnn.layers.stack import Dropout
@@ -13,6 +12,7 @@ from fastrnn.network.parts import Network, portions, stored
 from fastrnn.network.training import Training, add_loss, is_computed
 from fastrnn.packing import Rows, Shards
 from fastrnn.programs import B, Pass, Program
+from fastrnn.sequences import Sequences
 
 
 class SequenceNetwork(Network):
@@ -64,12 +64,15 @@ class SequenceNetwork(Network):
         return self._shards(problem.sequences, batches)
 
     def _shards(self, sequences, batches):
-        return Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, self.is_shared)
+        shards = Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, self.is_shared)
+        if sequences.are_words:
+            shards.deal_words(sequences)
+        return shards
 
     @property
     def is_shared(self):
         """Whether the weights leave no room in the second-level cache, so that threads share the units of a shard."""
-        return self.encoder.recurrent.weight_bytes > SECOND_LEVEL
+        return self.encoder.recurrent.is_shared
 
     # ------------------------------------------------------------------------------------------------- programs
 
@@ -118,22 +121,28 @@ class SequenceNetwork(Network):
         return p
 
     def _inference(self, what, reads_states, leaves_states):
-        """From stored steps to features, outputs, or the outputs at last steps, given as "out" by number or step."""
+        """From stored steps to vectors, features, outputs, or those at last steps, given as "out" by number or step."""
         p = Program(self.theta.dtype, self.is_shared)
         rows = Rows(p)
         initial, final = (
             self._states(p, which) if wanted else None
             for which, wanted in (("initial", reads_states), ("final", leaves_states))
         )
-        x, _ = self._features(p, rows, None, False, initial, final)
+        if what == "vectors":
+            x, _ = self.embedding.forward(p, rows)
+        else:
+            x, _ = self._features(p, rows, None, False, initial, final)
         if what == "last":
             x, _ = Last.forward(p, x, rows, 1)
         width = x.shape[1]
-        if what != "features":
+        if what in ("outputs", "last"):
             x, width = self.head.forward(p, x), self.head.output_size
-        picked = rows.rows if self.readout is None and what != "last" else rows.numbers
+        picked = rows.rows if self._is_by_step(what) else rows.numbers
         p.call(spread_columns, p.given("out", p.dtype, 2), picked, x, 0, width)
         return p
+
+    def _is_by_step(self, what):
+        return what == "vectors" or (self.readout is None and what != "last")
 
     # ------------------------------------------------------------------------------------------------- passes
 
@@ -153,8 +162,9 @@ class SequenceNetwork(Network):
         """What a program of `_inference` leaves: rows, and the states after each sequence or None."""
         p, is_prepared = self.program(self._inference, what, state is not None, leaves_states)
         n = len(sequences)
-        width = self.n_features if what == "features" else self.head.output_size
-        n_rows = len(sequences.values) if self.readout is None and what != "last" else n
+        widths = {"vectors": self.encoder.recurrent.input_size, "features": self.n_features}
+        width = widths.get(what, self.head.output_size)
+        n_rows = len(sequences.values) if self._is_by_step(what) else n
         out, states = np.empty((n_rows, width), self.theta.dtype), None
         given = {} if state is None else {f"initial {k}": np.ascontiguousarray(s) for k, s in enumerate(state)}
         if leaves_states:
@@ -164,6 +174,10 @@ class SequenceNetwork(Network):
         one = Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given)
         one.run(is_prepared=is_prepared)
         return out, states
+
+    def vectors(self, tokens):
+        """What the stack reads of tokens (n,), or words and their characters (n, 1 + L), each by itself (n, .)."""
+        return self._run("vectors", Sequences(tokens, np.arange(len(tokens) + 1)))[0]
 
     def predict(self, sequences):
         """Outputs (n, K), or without a readout (S, K), ordered as the steps are stored."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fastrnn.kernels.rows import add_places, copy_rows, take, take_scaled
+from fastrnn.kernels.rows import add_places, add_weighted, copy_rows, take, take_scaled
+from fastrnn.losses.loss import Loss
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH
 from fastrnn.programs import BEFORE, Pass
 
@@ -28,7 +29,12 @@ def add_loss(p, loss, outputs, K, width, picked, rows, is_computed=False):
     else:
         targets = p.room(n, width)
         p.call(copy_rows, targets, 0, p.given("targets", p.dtype, 2), 0, picked, width)
-    d_outputs = loss.calls(p, total, outputs, targets, weights, K, rows)
+    if isinstance(loss, Loss):
+        d_outputs, losses = p.room(*outputs.shape), p.room(n, dtype=np.float64)
+        p.call(loss.kernel, d_outputs, losses, outputs, targets, weights, loss.constants, K)
+        p.call(add_weighted, total, losses, weights)
+    else:
+        d_outputs = loss.calls(p, total, outputs, targets, weights, K, rows)
     p.call(add_places, p.given("loss", np.float64, 1), *p.placed(total), stage="after")
     return d_outputs
 

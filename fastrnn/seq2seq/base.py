@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from scipy.special import log_softmax
 
 from fastrnn.base import Problem, SequenceEstimator, check_finite
 from fastrnn.base.labels import check_as_many, check_given, rows_of
@@ -11,7 +10,7 @@ from fastrnn.decoding import beam_search, useful_width
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell, portions
+from fastrnn.network.parts import make_cell, portions
 from fastrnn.sequences import FREE_OUTPUTS, as_sequences, check_gaps, next_tokens
 from fastrnn.storage import integer
 from fastrnn.wording import shown
@@ -102,25 +101,12 @@ class DecodingEstimator(SequenceEstimator):
     def _rules(self, n_outputs):
         return {"n_target_tokens_": n_outputs - 1, "max_length_": integer(1)}
 
-    def _objective(self, problem):
-        network, inputs = self.network_, problem.inputs
-
-        def loss_and_gradient(numbers, epoch):
-            source = network.source(problem.sequences, numbers)
-            batch = network.target(inputs, numbers)
-            share = problem.weights[batch.rows] * (len(inputs) / (len(numbers) * problem.weights.size))
-            key = None if self.solver == "lbfgs" else self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
-            return network.loss_and_gradient(source, batch, problem.loss, problem.targets[batch.rows], share, key)
-
-        return loss_and_gradient
-
     def _validation_score(self, network, problem, held_out):
         """The negative loss; to decode after each epoch would take too long."""
-        source = network.source(problem.sequences, held_out)
-        batch = network.target(problem.inputs, held_out)
-        goals = problem.targets[batch.rows]
+        sequences, inputs = (some.some(held_out) for some in (problem.sequences, problem.inputs))
+        goals = problem.targets[problem.inputs.rows_of(held_out)]
         weights = np.full(len(goals), 1 / len(goals))
-        return lambda: -problem.loss(network.forward(source, batch)[0], goals, weights)[0]
+        return lambda: -problem.loss(network.predict(sequences, inputs), goals, weights)[0]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -140,24 +126,21 @@ class DecodingEstimator(SequenceEstimator):
         width = useful_width(beam_width, self.n_target_tokens_, self.max_length_)
         with self._computing():
             for numbers in portions(len(sequences), min(256, max(1, ROWS_AT_ONCE // width))):
-                source = self.network_.source(sequences, numbers)
-                found, values = self._search(source, numbers.size, width)
+                found, values = self._search(sequences.some(numbers), width)
                 check_finite(values, lambda k, first=numbers[0]: first + k)
                 tokens += found
                 scores.append(values)
         return tokens, np.concatenate(scores)
 
-    def _search(self, source, n, beam_width):
+    def _search(self, sequences, beam_width):
         """Beam search, or the greedy choice wherever that is better."""
         widths = (1,) if beam_width == 1 else (beam_width, 1)
+        n = len(sequences)
         found, scores = [None] * n, np.full(n, -np.inf)
-        encoded = self.network_.encode(source)
+        encoded = self.network_.encode(sequences)
         for width in widths:
-            step = self.network_.stepper(encoded, width)
-            tokens, values = beam_search(
-                lambda x, picks, step=step: log_softmax(step(x, picks).astype(np.float64), axis=1),
-                n, width, self._end, self._end, self.max_length_,
-            )  # fmt: skip
+            step = self.network_.stepper(encoded, width, in_logs=True)
+            tokens, values = beam_search(step, n, width, self._end, self._end, self.max_length_)
             for k in np.flatnonzero(values > scores):
                 found[k], scores[k] = tokens[k], values[k]
         return found, scores

@@ -4,7 +4,6 @@ from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import threads
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, SequenceEstimator
-from fastrnn.network.parts import portions
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import as_objects
 
@@ -139,14 +138,8 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
             raise ValueError("attention_weights needs attention='dot' or 'additive'; this model has None")
         y = self.predict(X) if y is None else y
         inputs, _ = self._shifted(self._check_targets(y, sequences, reset=False))
-        weights = []
         with threads.limit(self.n_jobs):
-            for numbers in portions(len(sequences)):
-                source = self.network_.source(sequences, numbers)
-                batch = self.network_.target(inputs, numbers)
-                places = self.network_.places(source, batch)
-                weights += places.split(self.network_.forward(source, batch)[1])
-        return as_objects(weights)
+            return as_objects(self.network_.attention_weights(sequences, inputs))
 
     def _new_source(self):
         encoder = self._new_encoder()

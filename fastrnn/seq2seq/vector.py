@@ -9,7 +9,7 @@ from fastrnn import records
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.base.labels import rows_of
 from fastrnn.lists import check_listed
-from fastrnn.losses import binary_cross_entropy, squared
+from fastrnn.losses import numbers_and_end
 from fastrnn.moments import r_squared
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import Given, Sequences, as_objects
@@ -108,7 +108,7 @@ class VectorToSequence(DecodingEstimator):
             return as_objects(self._decoded(X, beam_width)[0])
         if beam_width != 1:
             raise ValueError(f"beam_width={shown(beam_width)} is for tokens; this model makes numbers")
-        return self._numbers(self._checked(X).values)
+        return self._numbers(self._checked(X))
 
     def score(self, X, y, sample_weight=None):
         """Of tokens the fraction of sequences without any mistake; of numbers R^2 over all steps of y.
@@ -169,7 +169,7 @@ class VectorToSequence(DecodingEstimator):
     def _head(self):
         if self.target_embedding_dim is not None:
             return super()._head()
-        return self._y_mean.size + 1, _numbers_and_end
+        return self._y_mean.size + 1, numbers_and_end
 
     def _shifted(self, targets):
         if self.target_embedding_dim is not None:
@@ -190,12 +190,12 @@ class VectorToSequence(DecodingEstimator):
     def _new_source(self):
         return None, self._sizes["inputs"]
 
-    def _numbers(self, X):
+    def _numbers(self, vectors):
         """Each step is what the next one reads, until one of them says that it is the last."""
-        n, K = len(X), self._y_mean.size
+        n, K = len(vectors), self._y_mean.size
         with self._computing():
-            step = self.network_.stepper(self.network_.encode(X))
-            x, every, steps = np.zeros((n, K), X.dtype), np.arange(n), []
+            step = self.network_.stepper(self.network_.encode(vectors))
+            x, every, steps = np.zeros((n, K), self.dtype), np.arange(n), []
             lengths = np.zeros(n, np.int64)
             for t in range(1, self.max_length_ + 1):
                 outputs = step(x, every)
@@ -211,10 +211,3 @@ class VectorToSequence(DecodingEstimator):
         answers = [values[k, :length] for k, length in enumerate(lengths)]
         check_finite(np.array([answer.sum() for answer in answers]), int)
         return as_objects(answers)
-
-
-def _numbers_and_end(outputs, targets, weights):
-    """Squared error of all columns but the last, and of that the cross-entropy of being the last step."""
-    value, d_numbers = squared(outputs[:, :-1], targets[:, :-1], weights)
-    of_end, d_end = binary_cross_entropy(outputs[:, -1:], targets[:, -1:], weights)
-    return value + of_end, np.hstack([d_numbers, d_end])

@@ -1,0 +1,1 @@
+"""Scores on real and generated sets, and the settings that were chosen for them."""

@@ -1,0 +1,103 @@
+"""Losses: value and gradient from the outputs of the dense head, before softmax or the logistic function."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+from scipy.special import logit
+
+from fastrnn.kernels import losses as kernels
+from fastrnn.kernels.vectors import n_lanes
+
+LEAST_SHARE = 1e-4
+"""Of a label among the targets, where a head starts; one that never comes keeps a chance."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of rows.
+
+    Parameters
+    ----------
+    name : str
+        Of its kernel in `fastrnn.kernels.losses`, which a compiled pass calls.
+    numbers : tuple of float
+        The kernel's constants.
+    """
+
+    name: str
+    numbers: tuple = ()
+
+    @property
+    def kernel(self):
+        """Its function; they all take the same arguments."""
+        return getattr(kernels, self.name)
+
+    @cached_property
+    def constants(self):
+        """The numbers as the kernel takes them."""
+        return np.array(self.numbers, np.float64)
+
+    def __call__(self, outputs, targets, weights):
+        """The sum over rows of weight times loss, and its gradient (n, K) in the outputs' dtype.
+
+        outputs are (n, K); targets (n,) classes or (n, ...) numbers; weights (n,).  The caller scales the weights;
+        with 1 / n the value is the mean.
+        """
+        losses, d_outputs = self.of_rows(outputs, targets, weights)
+        return float((losses * weights).sum()), d_outputs
+
+    def of_rows(self, outputs, targets, weights):
+        """Likewise the losses (n,) without their weights, and the gradient."""
+        n, K = outputs.shape
+        losses, d_outputs = np.empty(n), np.empty((n, K), outputs.dtype)
+        if targets.ndim > 2:
+            targets = targets.reshape(n, prod(targets.shape[1:]))
+        targets = _plain(targets, np.int64 if targets.ndim == 1 else outputs.dtype)
+        outputs, weights = _plain(outputs, outputs.dtype), _plain(weights, np.float64)
+        self.kernel(d_outputs, losses, outputs, targets, weights, self.constants, K)
+        return losses, d_outputs
+
+
+def _plain(array, dtype):
+    """As kernels take it; of an array that is read-only Numba would make a kernel of its own."""
+    return array if array.flags.carray and array.dtype == dtype else np.array(array, dtype, order="C")
+
+
+def quantile_loss(levels):
+    """The pinball loss, the mean over these levels; its expectation is least where each output is its quantile."""
+    return Loss("pinball", tuple(np.resize(levels, len(levels) + n_lanes("float32")).tolist()))
+
+
+cross_entropy, binary_cross_entropy, numbers_and_end = map(
+    Loss, ("cross_entropy", "binary_cross_entropy", "numbers_and_end")
+)
+squared, absolute, huber = (
+    Loss("of_differences", (code,)) for code in (kernels.SQUARED, kernels.ABSOLUTE, kernels.HUBER)
+)
+
+
+def regression_loss(name, quantile):
+    """The loss of a `SequenceRegressor`."""
+    if name == "quantile":
+        return quantile_loss([quantile])
+    return {"squared_error": squared, "absolute_error": absolute, "huber": huber}[name]
+
+
+def log_probabilities(outputs, targets):
+    """log softmax(outputs)[target], (n,), for targets (n,) of integers."""
+    return -cross_entropy.of_rows(outputs, targets, np.ones(len(outputs)))[0]
+
+
+def log_odds(loss, targets, weights, n_outputs):
+    """The outputs (n_outputs,) that give each class, or label, its share of the targets; zeros for other losses.
+
+    No share counts as less than LEAST_SHARE, so that none is impossible.
+    """
+    if loss == cross_entropy:
+        shares = np.bincount(targets, weights, n_outputs) / weights.sum()
+        return np.log(np.maximum(shares, LEAST_SHARE))
+    if loss == binary_cross_entropy:
+        return logit(np.clip(weights @ targets / weights.sum(), LEAST_SHARE, 1 - LEAST_SHARE))
+    return np.zeros(n_outputs)
