@@ -81,6 +81,12 @@ def test_the_package_stays_small():
     assert sum(map(code_lines, FILES)) < 12000
 
 
+def test_numba_comes_with_the_first_kernel():
+    """It takes longer to import than the rest; `kernels.caching` has names for its modules."""
+    importers = {module_name(path) for path in FILES for name in imported_names(path, True) if name.startswith("numba")}
+    assert importers == {"kernels.compiling", "kernels.registers"}
+
+
 def test_no_file_is_a_place_for_leftovers():
     names = {part.strip("_") for path in FILES for part in module_name(path).split(".")}
     assert not names & {"util", "utils", "helper", "helpers", "common"}

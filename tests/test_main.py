@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import run_script
 
 import fastrnn
 from fastrnn import SequenceForecaster, __version__
@@ -264,6 +265,19 @@ def test_names_are_imported_when_they_are_asked_for():
     assert fastrnn.inspection.ForecastDisplay and fastrnn.__version__ == fastrnn.storage.VERSION
     with pytest.raises(AttributeError, match="module 'fastrnn' has no attribute 'SequenceClasifier'"):
         fastrnn.SequenceClasifier  # noqa: B018
+
+
+def test_what_is_imported_when_it_is_used():
+    """Not with the estimators: Numba, what scikit-learn does not import itself, and optional packages."""
+    script = """
+import sys, sklearn.base
+known = {*sys.modules}
+import fastrnn
+assert all(hasattr(fastrnn, name) for name in fastrnn.__all__) and fastrnn.online.OnlineClassifier
+late = "numba", "sklearn.metrics", "sklearn.model_selection", "pandas", "polars", "narwhals", "matplotlib", "onnx"
+print(sorted({*late} & {*sys.modules} - known))
+"""
+    assert run_script(script) == "[]\n"
 
 
 def test_a_file_to_write_must_be_one(folder, capsys):

@@ -14,12 +14,11 @@ from math import log as log_of_number
 from math import pi
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from fastrnn.kernels import vectors as vec
 from fastrnn.kernels.activations import exp, log, log1p
-from fastrnn.kernels.caching import njit
+from fastrnn.kernels.caching import intrinsic, njit, types
+from fastrnn.kernels.cpu import INT, INT32
 from fastrnn.kernels.softmax import softmax
 from fastrnn.kernels.vectors import OPTIONS, at, first_lanes, lane_sum, lanes, load_some, step, store_some
 
@@ -267,13 +266,13 @@ def _of_row(code, d, x, t, weight, K, W):
 @intrinsic
 def _load_every(typing, pointer, index, stride, n, like):
     """Every `stride`-th number from `index` on, `n` at most, in the dtype of `like`; other lanes have the last one."""
-    vector = vec.Vector(like.dtype)
+    vector = vec.registers.Vector(like.dtype)
 
     def lower(context, builder, sig, args):
-        value = ir.Constant(vec.llvm_vector(vector), ir.Undefined)
+        value = ir.Constant(vec.registers.llvm_vector(vector), ir.Undefined)
         for lane, place in enumerate(_every(builder, args, vector.count)):
             number = context.cast(builder, builder.load(place), pointer.dtype, like.dtype)
-            value = builder.insert_element(value, number, vec.INT32(lane))
+            value = builder.insert_element(value, number, INT32(lane))
         return value
 
     return vector(pointer, types.intp, types.intp, types.intp, like), lower
@@ -285,7 +284,7 @@ def _store_every(typing, pointer, index, stride, n, value):
 
     def lower(context, builder, sig, args):
         for lane, place in enumerate(_every(builder, args, value.count)):
-            number = builder.extract_element(args[4], vec.INT32(lane))
+            number = builder.extract_element(args[4], INT32(lane))
             builder.store(context.cast(builder, number, value.dtype, pointer.dtype), place)
         return context.get_dummy_value()
 
@@ -295,7 +294,7 @@ def _store_every(typing, pointer, index, stride, n, value):
 def _every(builder, args, count):
     """Pointers of the lanes, from the arguments' first four."""
     first, index, stride, n = args[:4]
-    last = builder.sub(n, vec.INT(1))
-    for lane in map(vec.INT, range(count)):
+    last = builder.sub(n, INT(1))
+    for lane in map(INT, range(count)):
         number = builder.select(builder.icmp_signed("<", lane, last), lane, last)
         yield builder.gep(first, [builder.add(index, builder.mul(number, stride))])

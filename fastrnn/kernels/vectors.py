@@ -274,10 +274,10 @@ def load_wide(typing, array, index, n_registers):
 @intrinsic
 def load_as(typing, array, index, like):
     """As `load`, from an array of the same dtype as `like` or of float64, in the dtype of `like`."""
-    vector = Vector(like.dtype)
+    vector = registers.Vector(like.dtype)
 
     def lower(context, builder, sig, args):
-        pointer, kind = _pointer(context, builder, array, args[0], args[1]), llvm_vector(vector)
+        pointer, kind = _pointer(context, builder, array, args[0], args[1]), registers.llvm_vector(vector)
         loaded = llvm_load(builder, pointer, ir.VectorType(pointer.type.pointee, kind.count))
         return loaded if loaded.type == kind else builder.fptrunc(loaded, kind)
 

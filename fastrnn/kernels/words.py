@@ -1,6 +1,6 @@
 """Which words are spelt alike, and which different ones a shard has: each is then read once."""
 
-from numba import uint64
+import numpy as np
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.packing import sort
@@ -11,10 +11,10 @@ from fastrnn.kernels.vectors import OPTIONS
 @njit(**OPTIONS)
 def _hash(row):
     """A number of the characters row[1:], alike for words that are."""
-    mixed = uint64(0)
+    mixed = np.uint64(0)
     for k in range(1, row.size):
-        mixed = (mixed ^ uint64(row[k])) * uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> uint64(32)
+        mixed = (mixed ^ np.uint64(row[k])) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(32)
     return mixed
 
 
@@ -34,11 +34,11 @@ def spell(which, lengths, begins, slots, words):
     characters has one, 0.  slots: of -1, a power of two, twice as many as words at least.
     """
     S, width = words.shape
-    n, last = 0, uint64(slots.size - 1)
+    n, last = 0, np.uint64(slots.size - 1)
     for s in range(S):
         slot = _hash(words[s]) & last
         while slots[slot] >= 0 and not _are_alike(words[s], words[begins[slots[slot]] // width]):
-            slot = (slot + uint64(1)) & last
+            slot = (slot + np.uint64(1)) & last
         if slots[slot] < 0:
             slots[slot], begins[n], lengths[n] = n, s * width + 1, 0
             for k in range(1, width):
