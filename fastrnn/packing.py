@@ -7,6 +7,7 @@ import numpy as np
 from fastrnn import programs
 from fastrnn.kernels import packing, words
 from fastrnn.kernels.program import S_OTHER, SHARD_WORDS, S
+from fastrnn.kernels.steps import MOST_SEQUENCES
 
 
 class Rows:
@@ -118,10 +119,11 @@ def count_shards(n_sequences, hidden_size, is_shared=False):
     """Shards of a batch; as they depend on nothing else, results do not on the number of threads.
 
     Weights are read once a step and shard, which for many hidden units is what costs: shards of up
-    to 32 sequences then, else 16.  Two shards at least, and an even number of them, unless threads share each.
+    to 32 sequences then, else 16.  Two shards at least, and an even number of them, unless threads share each: then
+    weights come from memory, and as many sequences as `MOST_SEQUENCES` share them.
     """
     if is_shared:
-        return -(-n_sequences // 32)
+        return -(-n_sequences // MOST_SEQUENCES)
     if n_sequences < 8:
         return 1
     rows = 32 if hidden_size >= 128 else 16

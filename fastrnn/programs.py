@@ -70,7 +70,7 @@ class Program:
         self._frame, self._buffers, self._derived, self._numbers = [0] * kernel.N_FIXED, [], [], {}
         self._calls = {stage: [] for stage in STAGES}
         self.names, self.batch_rooms, self._kept, self._codes = {}, [], [], {}
-        self.sums_bytes = 0
+        self.sums_bytes, self.n_places = 0, 1 if is_shared else PLACES
 
     # ----------------------------------------------------------------------------------------------- operands
 
@@ -316,7 +316,7 @@ class Pass:
         """
         shards, job = self._shards, self._job
         last = len(shards) if last is None else last
-        self._n_places, n_steps = min(last - first, PLACES), shards.count_steps(first, last)
+        self._n_places, n_steps = min(last - first, self.program.n_places), shards.count_steps(first, last)
         if self.program.batch_rooms:
             self.give(n_steps=n_steps, n_other_steps=shards.count_steps(first, last, True))
         job[kernel.SHARDS] = shards.address + first * 8 * kernel.SHARD_WORDS
