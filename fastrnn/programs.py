@@ -20,6 +20,8 @@ from fastrnn.kernels.caching import Later, types
 from fastrnn.kernels.vectors import CACHE_LINE
 
 numpy_support = Later("numba.np.numpy_support")
+MOST_SHARERS = 16
+"""Threads, at most, that `SHARERS`, an argument of shared calls, counts."""
 PLACES = 16
 """Places, at most, to whose sums the shards of a pass add."""
 KEPT = 2**28
@@ -48,7 +50,7 @@ NOTHING = Operand(None, kernel.NONE, 1)
 B, FIRST, S, T, BEFORE, B_AND_S = map(Size, (kernel.B, kernel.FIRST, kernel.S, kernel.T, kernel.BEFORE, kernel.B_AND_S))
 B_OTHER, FIRST_OTHER, S_OTHER = map(Size, (kernel.B_OTHER, kernel.FIRST_OTHER, kernel.S_OTHER))
 T_OTHER, BEFORE_OTHER, B_AND_S_OTHER = map(Size, (kernel.T_OTHER, kernel.BEFORE_OTHER, kernel.B_AND_S_OTHER))
-PAIRS = Size(kernel.PAIRS)
+PAIRS, SHARERS = Size(kernel.PAIRS), Size(kernel.SHARERS)
 STAGES = "before", "forward", "backward", "inputs", "after"
 """In which calls are made; "inputs" has those of a way back to the input that is not always wanted."""
 
@@ -341,9 +343,10 @@ class Pass:
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""
         job, n_words = self._job, self._frame.size
+        self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
         frames, n_bytes = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE, self._sums_bytes
-        sums = n_bytes * self._n_places
-        start = _workspace(frames + sums + (0 if self._is_kept else self._arena_bytes * n_threads))
+        sums, n_arenas = n_bytes * self._n_places, 0 if self._is_kept else 1 if self.program.is_shared else n_threads
+        start = _workspace(frames + sums + self._arena_bytes * n_arenas)
         job[kernel.FRAMES], job[kernel.SUMS], job[kernel.ARENA] = start, start + frames, start + frames + sums
         if self._is_kept:
             job[kernel.ARENA] = self._kept_start

@@ -14,13 +14,9 @@ from fastrnn.kernels.rows import clear
 from fastrnn.kernels.steps import HOISTED_STEPS, hoisted_rows
 from fastrnn.kernels.tiles import MAX_WIDTH, pack_transposed
 from fastrnn.kernels.vectors import n_lanes, padded
-from fastrnn.programs import NOTHING
+from fastrnn.programs import MOST_SHARERS, NOTHING, SHARERS
 
 NONLINEARITIES = {"tanh": activations.TANH, "relu": activations.RELU, "sigmoid": activations.SIGMOID}
-PARTS = 16
-"""Into which a product is cut where threads share it."""
-
-
 @lru_cache(maxsize=64)
 def column_runs(*runs):
     """Runs of d_gates' columns, each (from, to, where its first column goes), as the kernels read them."""
@@ -30,7 +26,7 @@ def column_runs(*runs):
 def product(p, out, a, panels, n_k, stage):
     """Call `fastrnn.kernels.gradient.add_product`."""
     if p.is_shared:
-        p.share(add_product, out, a, panels, n_k, PARTS, tasks=PARTS, stage=stage)
+        p.share(add_product, out, a, panels, n_k, SHARERS, tasks=SHARERS, stage=stage)
     else:
         p.call(add_product, out, a, panels, n_k, 1, 0, stage=stage)
 
@@ -40,10 +36,10 @@ def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=
     nowhere = p.room(0, dtype=np.int64)
     if h is None:
         d_hh, h, previous = p.sums(0, 0), p.room(0, 0), nowhere
-    parts = PARTS if p.is_shared else 1
+    parts, scratches = (SHARERS, MOST_SHARERS) if p.is_shared else (1, 1)
     size = scratch_size(x.shape[1], h.shape[1], d_gates.shape[1], n_lanes(p.dtype))
     pieces = column_runs(*ih_pieces), column_runs(*hh_pieces)
-    arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, nowhere, p.room(parts, size), parts
+    arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, nowhere, p.room(scratches, size), parts
     if p.is_shared:
         p.share(gradient, *arguments, tasks=parts, stage="backward")
     else:
