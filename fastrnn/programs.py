@@ -261,6 +261,7 @@ class Pass:
             self._arrays.append(self._set(operand, np.empty((n_rows, *operand.shape[1:]), operand.dtype)))
         self.take(*stages)
         self._measure()
+        self._span = self._used = None
 
     def take(self, *stages):
         """Make the calls of these stages from now on.
@@ -316,21 +317,26 @@ class Pass:
 
         What comes before the shards is left out if it `is_prepared`: nothing it reads has changed.
         """
-        shards, job = self._shards, self._job
-        last = len(shards) if last is None else last
-        self._n_places, n_steps = min(last - first, self.program.n_places), shards.count_steps(first, last)
-        if self.program.batch_rooms:
-            self.give(n_steps=n_steps, n_other_steps=shards.count_steps(first, last, True))
-        job[kernel.SHARDS] = shards.address + first * 8 * kernel.SHARD_WORDS
-        job[kernel.N_SHARDS], job[kernel.N_PLACES] = last - first, self._n_places
+        if self._span != (first, last):
+            self._take_shards(first, len(self._shards) if last is None else last)
+            self._span = first, last
         if not is_prepared and "before" in self._once:
             kernel.run_once(*self._once["before"])
-        threads.run(self._work * n_steps, self._at_once, self._one_after_the_other)
+        threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
         if "after" in self._once:
             kernel.run_once(*self._once["after"])
         if self._counters[1]:
             self._counters[1] = 0
             raise MemoryError("there is no memory for what a kernel needs to work in")
+
+    def _take_shards(self, first, last):
+        shards, job = self._shards, self._job
+        self._n_places, n_steps = min(last - first, self.program.n_places), shards.count_steps(first, last)
+        if self.program.batch_rooms:
+            self.give(n_steps=n_steps, n_other_steps=shards.count_steps(first, last, True))
+        job[kernel.SHARDS] = shards.address + first * 8 * kernel.SHARD_WORDS
+        job[kernel.N_SHARDS], job[kernel.N_PLACES] = last - first, self._n_places
+        self._work_at_once, self._used = self._work * n_steps, None
 
     def _at_once(self, n_threads):
         self._use(n_threads)
@@ -342,15 +348,17 @@ class Pass:
 
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""
-        job, n_words = self._job, self._frame.size
-        self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
-        frames, n_bytes = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE, self._sums_bytes
-        sums, n_arenas = n_bytes * self._n_places, 0 if self._is_kept else 1 if self.program.is_shared else n_threads
+        n_bytes, self._counters[0] = self._sums_bytes, 0
+        frames = -(-8 * self._frame.size * n_threads // CACHE_LINE) * CACHE_LINE
+        n_arenas = 0 if self._is_kept else 1 if self.program.is_shared else n_threads
+        sums = n_bytes * self._n_places
         start = _workspace(frames + sums + self._arena_bytes * n_arenas)
-        job[kernel.FRAMES], job[kernel.SUMS], job[kernel.ARENA] = start, start + frames, start + frames + sums
-        if self._is_kept:
-            job[kernel.ARENA] = self._kept_start
-        self._counters[0] = 0
+        if self._used == (start, n_threads, n_bytes):
+            return
+        self._used, job = (start, n_threads, n_bytes), self._job
+        self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
+        job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
+        job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
         for name, dtype in (("sums of float32", 4), ("sums of float64", 8)):
             if name in self.program.names:
                 operand, n = self.program.names[name], n_bytes // dtype
@@ -373,6 +381,7 @@ class Pass:
         job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = (
             frame.ctypes.data, self._shards.address, self._kept_start
         )  # fmt: skip
+        self._span = self._used = None
         kernel.look_at(self._address, shard)
         start, shape = operand.first + 4, frame[operand.first + 5 :][: len(operand.shape)]
         return np.ndarray(shape, operand.dtype, self._own, int(frame[start]) - self._own.ctypes.data)

@@ -49,6 +49,9 @@ def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=
 class _Cell:
     """What the cells share; `order_ih` and `order_hh` say how gates lie in the products of `backward`."""
 
+    shares_units = False
+    """Whether threads can share the units of a step."""
+
     def pack_ih_transposed(self, panels, weight, H):
         """A call that packs one direction's W_ih (stored transposed) for the products in `backward`."""
         return [(pack_transposed, panels, weight, H, self.order_ih)]
@@ -109,6 +112,8 @@ class RNNCell(_Cell):
 
 class _GatedCell(_Cell):
     """What LSTM and GRU share."""
+
+    shares_units = True
 
     def room(self, p, rows, D, H, keep):
         P = padded(H, p.dtype)

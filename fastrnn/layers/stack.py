@@ -180,7 +180,7 @@ class Stack:
     @property
     def is_shared(self):
         """Whether these leave no room in the second-level cache, so that threads share the units of a shard."""
-        return self.weight_bytes > SECOND_LEVEL
+        return self.levels[0].cell.shares_units and self.weight_bytes > SECOND_LEVEL
 
     @property
     def work(self):
