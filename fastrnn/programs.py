@@ -321,10 +321,10 @@ class Pass:
             self._take_shards(first, len(self._shards) if last is None else last)
             self._span = first, last
         if not is_prepared and "before" in self._once:
-            kernel.run_once(*self._once["before"])
+            self._counters[1] = kernel.run_once(*self._once["before"])
         threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
         if "after" in self._once:
-            kernel.run_once(*self._once["after"])
+            self._counters[1] |= kernel.run_once(*self._once["after"])
         if self._counters[1]:
             self._counters[1] = 0
             raise MemoryError("there is no memory for what a kernel needs to work in")
