@@ -21,7 +21,7 @@ BATCHES = {
     "one_long": [1, 1, 50, 1, 1, 1, 1, 1],
     "many": list(np.random.default_rng(0).integers(1, 30, 70)),
 }
-SHARD = ("numbers", "counts", "starts", "places", "steps", "rows", "previous", "mirror", "first_rows", "last_rows", "twins")
+SHARD = "numbers counts starts places steps rows previous mirror first_rows last_rows twins".split()
 
 
 def packed(order, first, lengths, begins, stride, n):

@@ -11,7 +11,7 @@ from fastrnn import threads
 from fastrnn.kernels.gradient import fold
 from fastrnn.kernels.rows import scatter_add_rows
 from fastrnn.packing import Rows, Shards
-from fastrnn.programs import B, BEFORE, FIRST, MOST_SHARERS, PLACES, SHARERS, Pass, Program, S, T, run_tasks
+from fastrnn.programs import BEFORE, FIRST, MOST_SHARERS, PLACES, SHARERS, B, Pass, Program, S, T, run_tasks
 
 
 @njit
