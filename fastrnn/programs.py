@@ -247,7 +247,7 @@ class Pass:
         self.program, self._shards, self._work, self._is_kept = program, shards, work_a_step, is_kept
         (frame, *arrays), self._counters = program.arrays, np.zeros(2, np.int64)
         self._frame = frame.copy()
-        self._arrays, self._held, self._shapes, self._taken = [*arrays], {}, {}, {}
+        self._arrays, self._held, self._shapes, self._taken, self._stages = [*arrays], {}, {}, {}, None
         self._job = np.zeros(kernel.N_FIELDS, np.int64)
         job, self._address = self._job, self._job.ctypes.data
         self._frame_address = job[kernel.FRAME] = self._frame.ctypes.data
@@ -268,6 +268,8 @@ class Pass:
 
         What comes before all shards is made where they begin, and what comes after where sums are complete.
         """
+        if stages == self._stages:
+            return
         if stages not in self._taken:
             begins, ends = "forward" in stages, "backward" in stages or not self._is_kept
             wanted = {"before": begins, "after": ends}
@@ -276,7 +278,7 @@ class Pass:
             code, n = self.program.code(*stages)
             self._taken[stages] = (code.ctypes.data, n), self.program.sums_bytes if ends else 0, once
         self._job[kernel.CODE : kernel.N_CALLS + 1], self._sums_bytes, self._once = self._taken[stages]
-        self._job[kernel.SUMS_BYTES] = self._sums_bytes
+        self._job[kernel.SUMS_BYTES], self._stages = self._sums_bytes, stages
 
     def give(self, **given):
         """Arrays, or integers, to read from now on."""

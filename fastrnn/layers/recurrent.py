@@ -171,9 +171,10 @@ class _Recurrent:
         prepared, stack = self._prepare(T, B, lengths), self._stack
         output = self._empty((*x.shape[:2], stack.output_size), lengths)
         final = tuple(np.empty_like(zeros) for zeros in prepared.zeros)
-        key = int(self._rng.randint(2**31)) if self.training and self.dropout > 0 else 0
+        if self.training and self.dropout > 0:
+            prepared.run.give(key=int(self._rng.randint(2**31)))
         self._run(
-            prepared, ("forward",), key=key, x=x.reshape(-1, self.input_size),
+            prepared, ("forward",), x=x.reshape(-1, self.input_size),
             output=output.reshape(-1, stack.output_size),
             **_named(INITIAL, state or prepared.zeros), **_named(FINAL, final),
         )  # fmt: skip
