@@ -45,6 +45,15 @@ class Rows:
         return p.room(size, dtype=np.int64)
 
 
+class OneStep:
+    """The rows of one step of n sequences: integers, and arrays that stay, for what `Rows` has of a shard."""
+
+    def __init__(self, p, n):
+        self.B, self.S, self.T, self.B_AND_S = n, n, 1, 2 * n
+        self.numbers = self.streams = self.last_rows = p.fixed(np.arange(n))
+        self.starts, self.counts = p.fixed(np.zeros(1, np.int64)), p.fixed(np.full(1, n))
+
+
 class Unpacked:
     """The rows of `Rows` one sequence after the other: operands that hold what `fastrnn.kernels.packing.unpack` says."""
 

@@ -81,9 +81,9 @@ class Program:
         return self._numbers[value]
 
     def at_most(self, size, bound, more=0):
-        """The size of a shard and so much more, or `bound` if that is less."""
+        """The size of a shard, or an integer, and so much more, or `bound` if that is less."""
         word = Size(self._words([0]))
-        self._derived += [word, size, more, bound]
+        self._derived += [word, self._operand(size).first, more, bound]
         return word
 
     def fixed(self, array):
@@ -132,10 +132,10 @@ class Program:
         before, size = (BEFORE_OTHER, S_OTHER) if is_other else (BEFORE, S)
         return self.part(every, (size, *width), before, prod(width)), every
 
-    def part(self, array, shape, size=kernel.NONE, elements=0):
-        """An array in the memory of another one, so many elements times a `Size` behind its beginning."""
+    def part(self, array, shape, size=0, elements=0):
+        """An array in the memory of another one, so many elements times a size behind its beginning."""
         n_bytes = elements * array.dtype.itemsize
-        return self._buffer(shape, array.dtype, kernel.OF_ANOTHER, array.first, size, n_bytes)
+        return self._buffer(shape, array.dtype, kernel.OF_ANOTHER, array.first, self._operand(size).first, n_bytes)
 
     def _words(self, values):
         first = len(self._frame)
@@ -366,13 +366,53 @@ class Pass:
 
     def array(self, operand, shard=0):
         """What a kept pass has left in an operand of one shard: a window on its memory, until the next run."""
+        frame = self.frame(shard)
+        start, shape = operand.first + 4, frame[operand.first + 5 :][: len(operand.shape)]
+        return np.ndarray(shape, operand.dtype, self._own, int(frame[start]) - self._own.ctypes.data)
+
+    def frame(self, shard=0):
+        """The words of one shard of a kept pass, as its calls read them."""
         frame, job = np.empty(self._frame.size, np.int64), self._job
         job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = (
             frame.ctypes.data, self._shards.address, self._kept_start
         )  # fmt: skip
         kernel.look_at(self._address, shard)
-        start, shape = operand.first + 4, frame[operand.first + 5 :][: len(operand.shape)]
-        return np.ndarray(shape, operand.dtype, self._own, int(frame[start]) - self._own.ctypes.data)
+        return frame
+
+
+class _OneShard:
+    """Of a program whose sizes are all integers: what a `Pass` asks shards for."""
+
+    address = (_sizes := np.zeros((1, kernel.SHARD_WORDS), np.int64)).ctypes.data
+
+    def __len__(self):
+        return 1
+
+
+class Standing:
+    """A program whose sizes are all integers, laid out once in memory of its own.
+
+    Its calls are made again and again by one call of compiled code, in the thread that asks for it.
+    """
+
+    def __init__(self, program):
+        self._pass = Pass(program, _OneShard(), 0, is_kept=True)
+        self._frame = self._pass.frame()
+        self._before, self._forward = (
+            (code.ctypes.data, n, self._frame.ctypes.data) for code, n in map(program.code, ("before", "forward"))
+        )
+
+    def prepare(self):
+        """Make the calls of "before"."""
+        kernel.run_once(*self._before)
+
+    def run(self):
+        """Make those of "forward", as far as the first that raises; whether one has."""
+        return kernel.run_once(*self._forward)
+
+    def array(self, operand):
+        """A window on an operand's memory."""
+        return self._pass.array(operand)
 
 
 _local = threading.local()

@@ -4,12 +4,13 @@ import numpy as np
 
 from fastrnn.columns import check_names
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.parallel import BoundCalls
-from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
+from fastrnn.kernels.vectors import OPTIONS
+from fastrnn.packing import OneStep
+from fastrnn.programs import Program, Standing
 from fastrnn.tables import as_numbers
 
-FAILED, BAD_INPUT, OVERFLOW = 1, 2, 3
-"""What can come of a step, besides 0."""
+BAD_INPUT, OVERFLOW = 1, 2
+"""Why a kernel has ended a step; 0 if it is for want of memory."""
 
 
 class Stream:
@@ -66,7 +67,9 @@ class Stream:
         self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
         if beginning is not None and not 0 <= beginning < network.embedding.limits[0]:
             raise ValueError(f"the beginning is token {beginning}, but the network knows {network.embedding.limits[0]}")
-        self._prepare()
+        self._count, self._status = np.zeros((2, 1), np.int64)
+        self._places, self._given = self._room_for_steps(I)
+        self._build()
         self.reset()
 
     def __reduce__(self):
@@ -76,30 +79,37 @@ class Stream:
     def __setstate__(self, state):
         self.state = state
 
-    def _prepare(self):
-        """Bind the kernels of a step to arrays that stay where they are."""
-        network, recurrent = self._network, self._network.encoder.recurrent
-        self._version = network.head.parameters.version
-        n, I = self.batch, recurrent.input_size
-        given, x = np.zeros((n, I)), zeros_aligned((n, I), recurrent.dtype)
-        self._places = {(n, I)[n == 1 :]: given.reshape((n, I)[n == 1 :]), (n, I): given}
-        if I == 1:
-            self._places[(n,)[n == 1 :]] = given.reshape((n,)[n == 1 :])
-        self._count, status = np.zeros((2, 1), np.int64)
-        calls, features, self._parts = recurrent.step_calls(x)
-        if network.readout is not None:
-            features, self._parts["pooled"], more = network.readout.running(features, self._count)
-            calls += more
-        more, outputs = network.head.step_calls(features)
-        calls += more
-        K = network.head.output_size
+    def _room_for_steps(self, I):
+        """Where a step's numbers go, (batch, I), by the shapes that it may come in."""
+        n, given = self.batch, np.zeros((self.batch, I))
+        shapes = [(n, I)[n == 1 :], (n, I), *([(n,)[n == 1 :]] if I == 1 else [])]
+        return {shape: given.reshape(shape) for shape in shapes}, given
+
+    def _build(self):
+        """A program of one step, over arrays that stay where they are."""
+        network, K = self._network, self._network.head.output_size
+        p = Program(network.theta.dtype)
+        outputs = network.head.forward(p, self._add_network(p))
+        p.call(_check, outputs, self._status)
         if network.chain is not None:
-            self._said, self._parts["chain"], more = network.chain.running(outputs, self._count)
+            self._said, self._parts["chain"] = network.chain.running(p, outputs, self._count)
         else:
-            self._said, more = self._answer(outputs, K)
-        calls = [(_take, (x, given, *self._unit, self._count, status)), *calls, (_check, (outputs, status))]
-        self._calls = BoundCalls([*calls, *more, (_check, (self._said, status))], status)
-        self._outputs = outputs[:, :K]
+            self._said, (fill, out, *more) = self._answer(self.batch, K)
+            p.call(fill, out, outputs, *more)
+        p.call(_check, self._said.reshape(self.batch, -1), self._status)
+        self._program, self._version = Standing(p), None
+        self._outputs = self._program.array(outputs)[:, :K]
+
+    def _add_network(self, p):
+        """Add the calls from a step's numbers to what the head reads, (batch, F); states are replaced by later ones."""
+        network, recurrent = self._network, self._network.encoder.recurrent
+        x, states = p.room(*self._given.shape), network.zero_states(self.batch)
+        self._parts = dict(zip(("h", "c"), states, strict=False))
+        p.call(_take, x, self._given, *self._unit, self._count, self._status)
+        features, _ = recurrent.forward(p, x, OneStep(p, self.batch), states, final=states)
+        if network.readout is not None:
+            features, self._parts["pooled"] = network.readout.running(p, features, self._count)
+        return features
 
     @property
     def n_steps(self):
@@ -113,7 +123,7 @@ class Stream:
         "h", and of an LSTM "c", (num_layers, batch, hidden_size); "pooled" (1, batch, hidden_size) where the readout is
         the mean (the sum so far) or the largest state; "chain" (1, batch, n_classes) of a CRF; and "n_steps".
         """
-        arrays = {name: np.stack(parts) for name, parts in self._parts.items() if parts}
+        arrays = {name: np.stack(parts) for name, parts in self._parts.items() if len(parts)}
         return {**arrays, "n_steps": self.n_steps}
 
     @state.setter
@@ -150,7 +160,7 @@ class Stream:
                 part[...] = 0
         self._count[0] = 0
         if self._beginning is not None:
-            self._advance(self._network.embedding.forward(np.full(self.batch, self._beginning)))
+            self._advance(self._network.vectors(np.full(self.batch, self._beginning)))
 
     def step(self, x):
         """Read a step of each sequence.
@@ -183,15 +193,15 @@ class Stream:
         if self.feature_names_in_ is not None and hasattr(x, "iloc"):
             self._check_names(x)
         if self._network.embedding is not None:
-            x = self._network.embedding.forward(self._tokens(x))
+            x = self._network.vectors(self._tokens(x))
         return self._advance(np.asarray(x))
 
     def _keep_up(self):
         """Go on with the network's weights if they have changed."""
-        if self._version is not self._network.head.parameters.version:
-            state = self.state
-            self._prepare()
-            self._set(state)
+        version = self._network.head.parameters.version
+        if self._version is not version:
+            self._program.prepare()
+            self._version = version
 
     def _check_names(self, x):
         """A step of pandas has its features' names as those of the fit; sequences side by side are a frame's rows."""
@@ -226,13 +236,14 @@ class Stream:
         if x.dtype.kind not in "fiub":
             x = as_numbers(x.astype(object), "a step")
         place[...] = x
-        status = self._calls.run()
-        if status:
-            self._raise(status, x)
+        self._status[0] = 0
+        if self._program.run():
+            self._raise(x)
         return self._outputs
 
-    def _raise(self, status, x):
-        if status == FAILED:
+    def _raise(self, x):
+        status = self._status[0]
+        if status == 0:
             raise MemoryError("there is no memory for a step: reset the stream")
         if status == BAD_INPUT:
             raise ValueError(f"a step holds NaN or infinity as {self._outputs.dtype}, and was not taken: {x.tolist()}")
@@ -241,24 +252,26 @@ class Stream:
 
 @njit(**OPTIONS)
 def _take(x, given, mean, scale, count, status):
-    """x (B, I) = given (B, I) less `mean`, over `scale`, (I,), if that is finite in x's precision.
+    """x (B, I) = given (B, I) less `mean`, over `scale`, (I,), which ends the step unless it is finite.
 
     The sums are those of `fastrnn.sequences.Given.stored`.
     """
-    status[0] = 0
     for k in range(given.shape[0]):
         for j in range(given.shape[1]):
-            given[k, j] = (given[k, j] - mean[j]) / scale[j]
-            if not np.isfinite(x.dtype.type(given[k, j])):
+            x[k, j] = (given[k, j] - mean[j]) / scale[j]
+            if not np.isfinite(x[k, j]):
                 status[0] = BAD_INPUT
-    if status[0] == 0:
-        count[0] += 1
-        for k in range(x.size):
-            x.flat[k] = given.flat[k]
+    if status[0]:
+        raise ValueError
+    count[0] += 1
 
 
 @njit(**OPTIONS)
 def _check(outputs, status):
-    for value in outputs.flat:
-        if not np.isfinite(value):
-            status[0] = OVERFLOW
+    """End the step if outputs (n, K) overflow."""
+    for k in range(outputs.shape[0]):
+        for j in range(outputs.shape[1]):
+            if not np.isfinite(outputs[k, j]):
+                status[0] = OVERFLOW
+    if status[0]:
+        raise ValueError

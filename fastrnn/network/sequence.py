@@ -177,6 +177,8 @@ class SequenceNetwork(Network):
 
     def vectors(self, tokens):
         """What the stack reads of tokens (n,), or words and their characters (n, 1 + L), each by itself (n, .)."""
+        if tokens.ndim == 1:
+            return self.embedding.parameters.stored("weight")[tokens]
         return self._run("vectors", Sequences(tokens, np.arange(len(tokens) + 1)))[0]
 
     def predict(self, sequences):
