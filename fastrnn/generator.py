@@ -10,8 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.lists import check_listed
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
-from fastrnn.network.parts import Batch, portions
-from fastrnn.packing import count_shards, regular_packing
+from fastrnn.network.parts import portions
 from fastrnn.sequences import FREE_OUTPUTS, Sequences, as_objects, as_sequences, next_tokens
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
@@ -329,26 +328,26 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         inputs, targets = self._shifted(self._checked(X))
         out = np.empty(targets.size)
         with self._computing():
-            for rows, outputs in self._read(self._batches(inputs)):
+            for rows, outputs in self._read(inputs):
                 if not np.isfinite(outputs).all():
                     what = "X makes the network's outputs overflow"
                     raise ValueError(f"{what}; train with a lower learning_rate_init or clip_norm")
                 out[rows] = log_probabilities(outputs, targets[rows])
         return out
 
-    def _batches(self, inputs):
-        """All inputs, few at a time: each step has as many outputs as there are tokens."""
-        if self._boundary is not None:
-            return self.network_.batches(inputs, np.arange(len(inputs)), AT_ONCE)
-        pieces, one = portions(inputs.values.size, STRETCH), np.zeros(1, np.int64)
-        return (Batch(regular_packing(rows.size, 1, 1), rows, inputs.values[rows], one) for rows in pieces)
+    def _read(self, inputs):
+        """The rows of all inputs, few at a time, for each step has as many outputs as there are tokens; and these.
 
-    def _read(self, batches):
-        """The rows of batches, and the outputs (n, K) after them; those of a stream go on from each other."""
+        A stream's goes on where the one before has ended.
+        """
+        if self._boundary is not None:
+            for numbers in portions(len(inputs), AT_ONCE):
+                yield inputs.rows_of(numbers), self.network_.predict(inputs.some(numbers))
+            return
         state = None
-        for batch in batches:
-            outputs, state = self.network_.read(batch, state if self._boundary is None else None)
-            yield batch.rows, outputs
+        for rows in portions(inputs.values.size, STRETCH):
+            outputs, state = self.network_.read(Sequences(inputs.values[rows], np.array([0, rows.size])), state)
+            yield rows, outputs
 
 
 def _draw(logits, temperature, top_k, top_p, rng):

@@ -86,7 +86,7 @@ class OnlineClassifier(OnlineLearner):
     True
     """
 
-    _loss = staticmethod(cross_entropy)
+    _loss = cross_entropy
     _multiclass = True  # River asks
     _fitted_rules = {"feature_names_in_": are_keys, "classes_": are_keys, "_X_moments": are_moments_of_several}
 
@@ -185,7 +185,7 @@ class OnlineRegressor(OnlineLearner):
     True
     """
 
-    _loss = staticmethod(squared)
+    _loss = squared
     _fitted_rules = {
         "feature_names_in_": are_keys, "_X_moments": are_moments_of_several, "_y_moments": are_moments,
         "_y_mean": is_number, "_y_scale": is_positive,

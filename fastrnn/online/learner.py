@@ -10,15 +10,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator, check_counts
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator, check_counts
 from fastrnn.kernels import rtrl
 from fastrnn.layers.cells import NONLINEARITIES
 from fastrnn.moments import MEMORY, none_yet, running, scale_of
-from fastrnn.network.parts import Batch, Encoder, make_cell
+from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
-from fastrnn.optimizers import Optimizer, clip, norm
-from fastrnn.packing import regular_packing
+from fastrnn.optimizers import Optimizer, norm
 from fastrnn.records import weights, with_weights
+from fastrnn.sequences import Sequences
 from fastrnn.storage import array, check, expect, integer
 from fastrnn.tables import labels, refuse_twice
 from fastrnn.wording import shown
@@ -117,8 +117,8 @@ class OnlineLearner(BaseEstimator):
                 raise ValueError(
                     f"the gradient overflows at x = {shown(x)}, y = {shown(y)}: scale x, or lower learning_rate_init"
                 )
-            clip(network.gradient, self.clip_norm, None)
-            self._optimizer.step(network.theta, network.gradient, self.learning_rate_init)
+            scale = 1.0 if self.clip_norm is None or size <= self.clip_norm else self.clip_norm / size
+            self._optimizer.step(network.theta, network.gradient, self.learning_rate_init, scale)
             network.changed()
 
     def reset(self):
@@ -291,11 +291,14 @@ class OnlineLearner(BaseEstimator):
 
     def _through_window(self, x, targets):
         self._window = [*self._window, (x, self._state)][-self.bptt_steps :]
-        rows = np.stack([x for x, _ in self._window])
-        batch = Batch(regular_packing(len(rows), 1, 1), _FIRST, rows, _FIRST)
-        state = tuple(part[np.newaxis, np.newaxis] for part in self._window[0][1])
-        self.network_.loss_and_gradient(batch, self._loss, targets, _ONE, state=state)
-        self._state = np.concatenate([part[0] for part in self.network_.final_state])
+        T = len(self._window)
+        problem = Problem(Sequences(np.stack([x for x, _ in self._window]), np.array([0, T])), targets, _ONE, 0, self._loss, n_streams=1)
+        training = self.network_.training(problem, False)
+        training.lay_out([_FIRST], 0)
+        for state, first in zip(training._states, self._window[0][1], strict=True):
+            state[...] = first
+        training(0)
+        self._state = np.concatenate([state[0] for state in training._states])
 
     def _outputs(self, x):
         """Outputs (K,) after a tentative step."""
