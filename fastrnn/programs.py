@@ -9,7 +9,7 @@ the shards of a place (`sums`).  Its calls come in stages: "before" and "after" 
 import threading
 from ctypes import addressof, c_char
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 
 import numpy as np
@@ -189,6 +189,12 @@ class Program:
         if stages not in self._codes:
             self._codes[stages] = _code(sum((self._calls[stage] for stage in stages), []))
         return self._codes[stages]
+
+    def prepare(self):
+        """Make the calls of "before", of which all arguments are fixed."""
+        (frame, *_), (code, n) = self.arrays, self.code("before")
+        if n and kernel.run_once(code.ctypes.data, n, frame.ctypes.data):
+            raise MemoryError("there is no memory to pack weights in")
 
 
 def _code(calls):
@@ -392,27 +398,17 @@ class _OneShard:
 class Standing:
     """A program whose sizes are all integers, laid out once in memory of its own.
 
-    Its calls are made again and again by one call of compiled code, in the thread that asks for it.
+    Attributes
+    ----------
+    run : callable
+        Makes the calls of "forward" in the thread that asks for it, as far as the first that raises; returns whether
+        one has.
     """
 
-    def __init__(self, program):
-        self._pass = Pass(program, _OneShard(), 0, is_kept=True)
-        self._frame = self._pass.frame()
-        self._before, self._forward = (
-            (code.ctypes.data, n, self._frame.ctypes.data) for code, n in map(program.code, ("before", "forward"))
-        )
-
-    def prepare(self):
-        """Make the calls of "before"."""
-        kernel.run_once(*self._before)
-
-    def run(self):
-        """Make those of "forward", as far as the first that raises; whether one has."""
-        return kernel.run_once(*self._forward)
-
-    def array(self, operand):
-        """A window on an operand's memory."""
-        return self._pass.array(operand)
+    def __init__(self, program, **given):
+        self._pass = Pass(program, _OneShard(), 0, is_kept=True, **given)
+        self._frame, (code, n) = self._pass.frame(), program.code("forward")
+        self.run = partial(kernel.entry(kernel.run_once, 3), code.ctypes.data, n, self._frame.ctypes.data)
 
 
 _local = threading.local()

@@ -3,14 +3,9 @@
 import numpy as np
 
 from fastrnn.columns import check_names
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import OPTIONS
-from fastrnn.packing import OneStep
-from fastrnn.programs import Program, Standing
+from fastrnn.kernels.rows import BAD_INPUT
+from fastrnn.programs import Standing
 from fastrnn.tables import as_numbers
-
-BAD_INPUT, OVERFLOW = 1, 2
-"""Why a kernel has ended a step; 0 if it is for want of memory."""
 
 
 class Stream:
@@ -69,7 +64,7 @@ class Stream:
             raise ValueError(f"the beginning is token {beginning}, but the network knows {network.embedding.limits[0]}")
         self._count, self._status = np.zeros((2, 1), np.int64)
         self._places, self._given = self._room_for_steps(I)
-        self._build()
+        self._bind()
         self.reset()
 
     def __reduce__(self):
@@ -85,31 +80,31 @@ class Stream:
         shapes = [(n, I)[n == 1 :], (n, I), *([(n,)[n == 1 :]] if I == 1 else [])]
         return {shape: given.reshape(shape) for shape in shapes}, given
 
-    def _build(self):
-        """A program of one step, over arrays that stay where they are."""
-        network, K = self._network, self._network.head.output_size
-        p = Program(network.theta.dtype)
-        outputs = network.head.forward(p, self._add_network(p))
-        p.call(_check, outputs, self._status)
-        if network.chain is not None:
-            self._said, self._parts["chain"] = network.chain.running(p, outputs, self._count)
-        else:
-            self._said, (fill, out, *more) = self._answer(self.batch, K)
-            p.call(fill, out, outputs, *more)
-        p.call(_check, self._said.reshape(self.batch, -1), self._status)
-        self._program, self._version = Standing(p), None
-        self._outputs = self._program.array(outputs)[:, :K]
+    def _bind(self):
+        """Have the network's program of a step read and fill arrays of this stream."""
+        network, n, dtype = self._network, self.batch, self._network.theta.dtype
+        states, self._outputs = network.zero_states(n), np.empty((n, network.head.output_size), dtype)
+        self._options, given = self._answered(*self._outputs.shape)
+        given |= zip(("given", "mean", "scale", "count", "status", "out"), self._arrays(), strict=True)
+        given |= {f"state {k}": state for k, state in enumerate(states)}
+        program, self._parts = network.step(*self._options), dict(zip(("h", "c"), states, strict=False))
+        for name, like in ("pooled", states[0][:1]), ("chain", self._said):
+            if name in program.names:
+                given[name] = np.zeros_like(like).reshape(n, -1)
+                self._parts[name] = given[name][np.newaxis]
+        self._program, self._version = Standing(program, **given), network.head.parameters.version
 
-    def _add_network(self, p):
-        """Add the calls from a step's numbers to what the head reads, (batch, F); states are replaced by later ones."""
-        network, recurrent = self._network, self._network.encoder.recurrent
-        x, states = p.room(*self._given.shape), network.zero_states(self.batch)
-        self._parts = dict(zip(("h", "c"), states, strict=False))
-        p.call(_take, x, self._given, *self._unit, self._count, self._status)
-        features, _ = recurrent.forward(p, x, OneStep(p, self.batch), states, final=states)
-        if network.readout is not None:
-            features, self._parts["pooled"] = network.readout.running(p, features, self._count)
-        return features
+    def _arrays(self):
+        return self._given, *self._unit, self._count, self._status, self._outputs
+
+    def _answered(self, n, K):
+        """How a network's step says its answer, and the arrays that it is given for this."""
+        if self._network.chain is not None:
+            self._said = np.empty((n, K))
+            return (n,), {"said": self._said}
+        self._said, (fill, out, *more) = self._answer(n, K)
+        numbers = (constant if isinstance(constant, int) else None for constant in more)
+        return (n, fill, *numbers), {"said": out, **{f"constant {k}": array for k, array in enumerate(more)}}
 
     @property
     def n_steps(self):
@@ -123,8 +118,7 @@ class Stream:
         "h", and of an LSTM "c", (num_layers, batch, hidden_size); "pooled" (1, batch, hidden_size) where the readout is
         the mean (the sum so far) or the largest state; "chain" (1, batch, n_classes) of a CRF; and "n_steps".
         """
-        arrays = {name: np.stack(parts) for name, parts in self._parts.items() if len(parts)}
-        return {**arrays, "n_steps": self.n_steps}
+        return {**{name: part.copy() for name, part in self._parts.items()}, "n_steps": self.n_steps}
 
     @state.setter
     def state(self, state):
@@ -144,20 +138,15 @@ class Stream:
                     raise ValueError(f"state[{name!r}] holds NaN or infinity: reset the stream that it is of")
         if not 0 <= state["n_steps"] < 2**62:
             raise ValueError(f"state['n_steps'] is {state['n_steps']}; expected 0 or more")
-        self._set(state)
-
-    def _set(self, state):
-        for name, parts in self._parts.items():
-            for k, part in enumerate(parts):
-                part[...] = state[name][k]
+        for name, part in self._parts.items():
+            part[...] = state[name]
         self._count[0] = state["n_steps"] + (self._beginning is not None)
 
     def reset(self):
         """Begin new sequences."""
         self._keep_up()
-        for parts in self._parts.values():
-            for part in parts:
-                part[...] = 0
+        for part in self._parts.values():
+            part[...] = 0
         self._count[0] = 0
         if self._beginning is not None:
             self._advance(self._network.vectors(np.full(self.batch, self._beginning)))
@@ -189,7 +178,8 @@ class Stream:
 
     def outputs(self, x):
         """As `step`; returns what the network puts out, (batch, K), which the next step overwrites."""
-        self._keep_up()
+        if self._version is not self._network.head.parameters.version:
+            self._keep_up()
         if self.feature_names_in_ is not None and hasattr(x, "iloc"):
             self._check_names(x)
         if self._network.embedding is not None:
@@ -197,11 +187,9 @@ class Stream:
         return self._advance(np.asarray(x))
 
     def _keep_up(self):
-        """Go on with the network's weights if they have changed."""
-        version = self._network.head.parameters.version
-        if self._version is not version:
-            self._program.prepare()
-            self._version = version
+        """Go on with the network's weights as they are now."""
+        self._version = self._network.head.parameters.version
+        self._network.step(*self._options)  # packs them
 
     def _check_names(self, x):
         """A step of pandas has its features' names as those of the fit; sequences side by side are a frame's rows."""
@@ -236,7 +224,6 @@ class Stream:
         if x.dtype.kind not in "fiub":
             x = as_numbers(x.astype(object), "a step")
         place[...] = x
-        self._status[0] = 0
         if self._program.run():
             self._raise(x)
         return self._outputs
@@ -248,30 +235,3 @@ class Stream:
         if status == BAD_INPUT:
             raise ValueError(f"a step holds NaN or infinity as {self._outputs.dtype}, and was not taken: {x.tolist()}")
         raise ValueError("the network's outputs overflow: reset the stream, and see that steps are as in the fit")
-
-
-@njit(**OPTIONS)
-def _take(x, given, mean, scale, count, status):
-    """x (B, I) = given (B, I) less `mean`, over `scale`, (I,), which ends the step unless it is finite.
-
-    The sums are those of `fastrnn.sequences.Given.stored`.
-    """
-    for k in range(given.shape[0]):
-        for j in range(given.shape[1]):
-            x[k, j] = (given[k, j] - mean[j]) / scale[j]
-            if not np.isfinite(x[k, j]):
-                status[0] = BAD_INPUT
-    if status[0]:
-        raise ValueError
-    count[0] += 1
-
-
-@njit(**OPTIONS)
-def _check(outputs, status):
-    """End the step if outputs (n, K) overflow."""
-    for k in range(outputs.shape[0]):
-        for j in range(outputs.shape[1]):
-            if not np.isfinite(outputs[k, j]):
-                status[0] = OVERFLOW
-    if status[0]:
-        raise ValueError

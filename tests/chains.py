@@ -113,8 +113,9 @@ class Stream:
     def __init__(self, chain, K):
         p, self._n = Program(chain.parameters.dtype), np.zeros(1, np.int64)
         self._scores = np.empty((1, K), chain.parameters.dtype)
-        self._said, (self.alpha,) = chain.running(p, p.fixed(self._scores), self._n)
-        self._pass = Pass(p, Shards(np.ones(1, np.int64), [np.zeros(1, np.int64)], 1, False), 1)
+        self._said, self.alpha = np.zeros((2, 1, K))
+        chain.running(p, p.fixed(self._said), p.fixed(self._scores), self._n)
+        self._pass = Pass(p, Shards(np.ones(1, np.int64), [np.zeros(1, np.int64)], 1, False), 1, chain=self.alpha)
 
     def __call__(self, row):
         self._scores[0] = row

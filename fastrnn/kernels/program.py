@@ -388,6 +388,14 @@ def run_once_at_once(code, n_calls, frame, n_threads):
     return bool(failed[0])
 
 
+@cache
+def entry(kernel, n):
+    """A kernel of n integers as Python calls it, who must give so many: a call takes .1 us, where a `Kernel`'s takes .3."""
+    integers = (types.intp,) * n
+    kernel.compile(integers)
+    return kernel.overloads[integers].entry_point
+
+
 _addresses = {}
 
 

@@ -9,6 +9,9 @@ import numpy as np
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load_some, store, store_some
 
+BAD_INPUT, OVERFLOW = 1, 2
+"""Why a step of a stream has ended before its answer."""
+
 
 @njit(**OPTIONS)
 def copy_rows(out, out_column, source, source_column, picked, width):
@@ -91,13 +94,41 @@ def scale_rows(out, x, scale, offset):
 def standardise(out, x, mean, scale):
     """out = x less `mean`, over `scale`, in float64; out and x (n,) are many rows, which mean and scale (N,) go along.
 
-    These are the sums of `fastrnn.streaming._take`.
+    These are the sums of `take_step`.
     """
     N = mean.size
     for first in range(0, x.size, N):
         here, there = at(x, first), at(out, first)
         for j in range(min(N, x.size - first)):
             there[j] = (here[j] - mean[j]) / scale[j]
+
+
+@njit(**OPTIONS)
+def take_step(x, given, mean, scale, count, status):
+    """x (n, I) = given (n, I) less `mean`, over `scale`, (I,), and one step more in count (1,).
+
+    Raises if that is not finite in x's precision, BAD_INPUT in status (1,), and counts no step.
+    """
+    status[0] = 0
+    for k in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[k, j] = (given[k, j] - mean[j]) / scale[j]
+            if not np.isfinite(x[k, j]):
+                status[0] = BAD_INPUT
+    if status[0]:
+        raise ValueError
+    count[0] += 1
+
+
+@njit(**OPTIONS)
+def check(outputs, status):
+    """Raise if some of the outputs (n, K) is not finite, OVERFLOW in status (1,)."""
+    for k in range(outputs.shape[0]):
+        for j in range(outputs.shape[1]):
+            if not np.isfinite(outputs[k, j]):
+                status[0] = OVERFLOW
+    if status[0]:
+        raise ValueError
 
 
 @njit(**OPTIONS)
@@ -137,24 +168,24 @@ def drop(out, x, key, level, sequences, places, steps, threshold):
 @njit(**OPTIONS)
 def set_states(states, given, level, numbers, width):
     """The first rows of states (D, n, >= width) = those of a level in given (levels * D, N, width), by number."""
-    D = states.shape[0]
+    D, n, W = states.shape
     for d in range(D):
         for q in range(numbers.size):
-            for j in range(width):
-                states[d, q, j] = given[level * D + d, numbers[q], j]
-            for j in range(width, states.shape[2]):
-                states[d, q, j] = 0
+            target, start = (d * n + q) * W, ((level * D + d) * given.shape[1] + numbers[q]) * width
+            for j in range(0, W, lanes(states)):
+                store_some(states, target + j, load_some(given, start + j, width - j), W - j)
 
 
 @njit(**OPTIONS)
 def get_states(out, level, states, picked, first, numbers, width):
     """The inverse, from row first + picked[q] of states, or q if None."""
-    D = states.shape[0]
+    D, n, W = states.shape
     for d in range(D):
         for q in range(numbers.size):
             row = q if picked is None else first + picked[q]
-            for j in range(width):
-                out[level * D + d, numbers[q], j] = states[d, row, j]
+            target, start = ((level * D + d) * out.shape[1] + numbers[q]) * width, (d * n + row) * W
+            for j in range(0, width, lanes(out)):
+                store_some(out, target + j, load_some(states, start + j, width - j), width - j)
 
 
 # ------------------------------------------------------------------------------------------------------ readouts

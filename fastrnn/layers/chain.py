@@ -76,15 +76,14 @@ class LinearChain:
             raise ValueError("the labels' scores overflow: train with a lower learning_rate_init or clip_norm")
         return out
 
-    def running(self, p, scores, n_steps):
+    def running(self, p, out, scores, n_steps):
         """Like that of a readout: from the scores (B, >= K) of a step each label's probability, given those so far.
 
-        The probabilities (B, K), an array, and what they are kept in.
+        They go to `out` (B, K), and are kept in what is given as "chain" (B, K).
         """
-        (n, _), (K,) = scores.shape, self.parameters.shapes["begin"]
-        out, alpha = np.zeros((2, n, K))
-        p.call(crf.filtered, out, alpha, scores, *self._prepared(p), np.empty((K + 5, K)), n_steps)
-        return out, [alpha]
+        (K,) = self.parameters.shapes["begin"]
+        alpha, scratch = p.given("chain", np.float64, 2), p.room(K + 5, K, dtype=np.float64)
+        p.call(crf.filtered, out, alpha, scores, *self._prepared(p), scratch, n_steps)
 
     def best(self, scores, offsets):
         """The most probable labels (S,) of sequences stored one after the other."""

@@ -3,7 +3,8 @@
 Each readout is a pair: ``forward(p, x, rows, n_directions)`` adds to a program the calls from packed rows x (S, F) to
 features (B, .) by place, and returns these and something to remember; ``backward(p, d_features, memory, rows,
 n_directions, width)`` those back to d_rows (S, F).  ``running(p, x, n_steps)``, for streams, gives the features
-(B, F) of the steps so far, and what they are kept in, from the last states, x (B, F); n_steps (1,) counts this one.
+(B, F) of the steps so far from the last states, x (B, F), and perhaps from what is given as "pooled" (B, F); n_steps
+(1,) counts this one.
 """
 
 import numpy as np
@@ -36,7 +37,7 @@ class Last:
 
     @staticmethod
     def running(p, x, n_steps):
-        return x, []
+        return x
 
 
 class Mean:
@@ -57,9 +58,9 @@ class Mean:
 
     @staticmethod
     def running(p, x, n_steps):
-        features, total = (np.zeros(x.shape, x.dtype) for _ in range(2))
-        p.call(kernel.add_to_mean, features, total, x, n_steps)
-        return p.fixed(features), [total]
+        features = p.room(*x.shape)
+        p.call(kernel.add_to_mean, features, p.given("pooled", p.dtype, 2), x, n_steps)
+        return features
 
 
 class Max:
@@ -79,9 +80,8 @@ class Max:
 
     @staticmethod
     def running(p, x, n_steps):
-        features = np.zeros(x.shape, x.dtype)
-        p.call(kernel.add_to_max, features, x, n_steps)
-        return p.fixed(features), [features]
+        p.call(kernel.add_to_max, p.given("pooled", p.dtype, 2), x, n_steps)
+        return p.part(p.names["pooled"], x.shape)
 
 
 class Concat:

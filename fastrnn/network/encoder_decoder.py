@@ -293,7 +293,7 @@ class EncoderDecoder(Network):
         """A `Training` on a problem, whose inputs are what the decoder reads."""
         shape, is_frozen = problem.targets.shape[1:], getattr(self.embedding, "is_frozen", False)
         options = problem.loss, prod(shape) if shape else None, self.dropout if drops else 0.0, is_frozen
-        return Training(self, self.program(self._training, *options)[0], problem, seed, chosen)
+        return Training(self, self.program(self._training, *options), problem, seed, chosen)
 
     def shards(self, problem, batches):
         """A problem's sequences of these numbers, batch by batch, as `Shards`."""
@@ -311,10 +311,10 @@ class EncoderDecoder(Network):
         return {"vectors": sequences.values, **stored(sequences), **stored(inputs, self._of_targets)}
 
     def _run(self, what, sequences, inputs, out, **given):
-        p, is_prepared = self.program(self._inference, what)
+        p = self.program(self._inference, what)
         shards = self._shards(sequences, inputs, portions(len(inputs)))
         given |= {**self._given(sequences, inputs), **shards.given}
-        Pass(p, shards, self.work, out=out, **given).run(is_prepared=is_prepared)
+        Pass(p, shards, self.work, out=out, **given).run(is_prepared=True)
         return out
 
     def predict(self, sequences, inputs):
@@ -341,7 +341,7 @@ class EncoderDecoder(Network):
 
     def _encode(self, sequences, for_decoder):
         """What a program of `_encoding` leaves, by name."""
-        p, is_prepared = self.program(self._encoding, for_decoder)
+        p = self.program(self._encoding, for_decoder)
         n, S, H, lengths = len(sequences), len(sequences.values), self.decoder.hidden_size, sequences.lengths
         shapes = {"context": (n, self.n_features)}
         if for_decoder:
@@ -351,7 +351,7 @@ class EncoderDecoder(Network):
         left = {name: np.empty(shape, self.theta.dtype) for name, shape in shapes.items()}
         shards = Shards(lengths, portions(n), H, self.is_shared)
         given = {"vectors": sequences.values, **stored(sequences), **shards.given}
-        Pass(p, shards, self.work, **left, **given).run(is_prepared=is_prepared)
+        Pass(p, shards, self.work, **left, **given).run(is_prepared=True)
         return left | {"firsts": sequences.offsets[:-1]}
 
     # ------------------------------------------------------------------------------------- one step at a time
@@ -362,11 +362,7 @@ class EncoderDecoder(Network):
         `width` continuations of each source, as `encode` returned them, are decoded side by side; x (n * width,) or
         (n * width, n_values) is what they read, and picks (n * width,) which of the last step's each goes on from.
         """
-        (p, is_prepared), n, L = (
-            self.program(self._step, in_logs),
-            len(encoded.context) * width,
-            self.decoder.num_layers,
-        )
+        p, n, L = self.program(self._step, in_logs), len(encoded.context) * width, self.decoder.num_layers
         dtype, ones = self.theta.dtype, np.ones(n, np.int64)
         last = np.repeat(encoded.states, width, axis=1)
         states, out = np.empty_like(last), np.empty((n, self.head.output_size), np.float64 if in_logs else dtype)
@@ -383,11 +379,9 @@ class EncoderDecoder(Network):
         one = Pass(p, shards, self.work, **given)
 
         def step(x, picks):
-            nonlocal is_prepared
             values[...] = x
             np.take(last, picks, axis=1, out=states, mode="clip")
-            one.run(is_prepared=is_prepared)
-            is_prepared = True
+            one.run(is_prepared=True)
             return out.copy()
 
         return step

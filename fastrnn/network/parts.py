@@ -1,5 +1,8 @@
 """What networks are made of: parts over one vector of parameters, batches, and the encoder they share."""
 
+import os
+import threading
+
 import numpy as np
 
 from fastrnn.kernels.rows import copy_rows
@@ -12,6 +15,10 @@ KEYS_OF_AN_EPOCH = 2**20
 """The distance of two epochs' dropout keys; in between each level of a stack has its own."""
 KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
 """Where those of a decoder's levels begin."""
+
+_packing = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_packing._at_fork_reinit)  # or a thread that the child lacks may hold it
 
 
 def make_cell(name, nonlinearity):
@@ -89,13 +96,19 @@ class Network:
         self._gather_parameters()
 
     def program(self, build, *options):
-        """The program that a method builds with these options, once; and whether its weights are packed already."""
-        version = tuple(part.parameters.version for part in self.parts.values())
-        program, packed_version = self._programs.get((build.__name__, options), (None, None))
-        if program is None:
+        """The program that a method builds with these options, once, with the weights packed as they are now."""
+        version, key = tuple(part.parameters.version for part in self.parts.values()), (build.__name__, options)
+        if key not in self._programs:
             program = build(*options)
-        self._programs[build.__name__, options] = program, version
-        return program, packed_version == version
+            program.prepare()
+            self._programs.setdefault(key, (program, version))
+        program, packed_version = self._programs[key]
+        if packed_version != version:
+            with _packing:  # another thread must not read them half packed
+                if self._programs[key][1] != version:
+                    program.prepare()
+                    self._programs[key] = program, version
+        return program
 
     def changed(self):
         """Tell all parts that theta has changed."""
@@ -153,4 +166,3 @@ class Encoder:
             if dropout is not None:
                 dropout.call(p, d_x, d_x, self.recurrent.num_layers, rows, "backward")
             self.embedding.backward(p, tokens, d_x)
-class Batch: pass  # TEMP

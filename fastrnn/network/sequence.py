@@ -4,13 +4,13 @@ from math import prod
 
 import numpy as np
 
-from fastrnn.kernels.rows import remainders, spread_columns
+from fastrnn.kernels.rows import check, remainders, spread_columns, take_step
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import READOUTS, Concat, Last
 from fastrnn.layers.stack import Dropout
 from fastrnn.network.parts import Network, portions, stored
 from fastrnn.network.training import Training, add_loss, is_computed
-from fastrnn.packing import Rows, Shards
+from fastrnn.packing import OneStep, Rows, Shards
 from fastrnn.programs import B, Pass, Program
 from fastrnn.sequences import Sequences
 
@@ -80,6 +80,10 @@ class SequenceNetwork(Network):
         """States (num_layers * D, n, H) that a pass is given."""
         return tuple(p.given(f"{name} {k}", p.dtype, 3) for k in range(self.encoder.recurrent.n_states))
 
+    def step(self, n, fill=None, *numbers):
+        """The program of `_step`."""
+        return self.program(self._step, n, fill, *numbers)
+
     def zero_states(self, n):
         """Those of n sequences before their first step."""
         stack = self.encoder.recurrent
@@ -141,6 +145,31 @@ class SequenceNetwork(Network):
         p.call(spread_columns, p.given("out", p.dtype, 2), picked, x, 0, width)
         return p
 
+    def _step(self, n, fill, *numbers):
+        """Of n sequences side by side: from a step "given" (n, I) to outputs (n, K), "out", and what is "said" of them.
+
+        `fill` and `numbers` are a kernel that says it, and its last arguments; None for a float64 array (K,), which is
+        given.  A chain has its own.
+        """
+        p, K, stack = Program(self.theta.dtype), self.head.output_size, self.encoder.recurrent
+        x, rows, states = p.room(n, stack.input_size), OneStep(p, n), self._states(p, "state")
+        count, status = (p.given(name, np.int64, 1) for name in ("count", "status"))
+        unit = (p.given(name, np.float64, 1) for name in ("mean", "scale"))
+        p.call(take_step, x, p.given("given", np.float64, 2), *unit, count, status)
+        x, _ = stack.forward(p, x, rows, states, final=states)
+        if self.readout is not None:
+            x = self.readout.running(p, x, count)
+        out, said = p.given("out", p.dtype, 2), p.given("said", np.float64, 2)
+        p.call(spread_columns, out, rows.numbers, self.head.forward(p, x), 0, K)
+        p.call(check, out, status)
+        if self.chain is not None:
+            self.chain.running(p, said, out, count)
+        else:
+            more = [p.given(f"constant {k}", np.float64, 1) if m is None else m for k, m in enumerate(numbers)]
+            p.call(fill, said, out, *more)
+        p.call(check, said, status)
+        return p
+
     def _is_by_step(self, what):
         return what == "vectors" or (self.readout is None and what != "last")
 
@@ -151,7 +180,7 @@ class SequenceNetwork(Network):
         shape = problem.targets.shape[1:]
         rate, is_frozen = self.encoder.dropout if drops else 0.0, getattr(self.embedding, "is_frozen", False)
         options = problem.loss, prod(shape) if shape else None, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
-        return Training(self, self.program(self._training, *options)[0], problem, seed, chosen)
+        return Training(self, self.program(self._training, *options), problem, seed, chosen)
 
     @staticmethod
     def given(problem):
@@ -160,7 +189,7 @@ class SequenceNetwork(Network):
 
     def _run(self, what, sequences, state=None, leaves_states=False):
         """What a program of `_inference` leaves: rows, and the states after each sequence or None."""
-        p, is_prepared = self.program(self._inference, what, state is not None, leaves_states)
+        p = self.program(self._inference, what, state is not None, leaves_states)
         n = len(sequences)
         widths = {"vectors": self.encoder.recurrent.input_size, "features": self.n_features}
         width = widths.get(what, self.head.output_size)
@@ -172,7 +201,7 @@ class SequenceNetwork(Network):
             given |= {f"final {k}": s for k, s in enumerate(states)}
         shards = self._shards(sequences, portions(n))
         one = Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given)
-        one.run(is_prepared=is_prepared)
+        one.run(is_prepared=True)
         return out, states
 
     def vectors(self, tokens):
