@@ -59,6 +59,8 @@ def penalise(theta, gradient, decays, alpha, clip_norm, clip_value):
 
 def norm(vector):
     """The Euclidean norm; in sums of float64 in a fixed order, so that its bits depend on nothing else."""
+    if vector.size <= BLOCK:
+        return sqrt(_squares(vector))
     sums = np.zeros((-(-vector.size // BLOCK), 2))
     _in_blocks(measure, vector.size, (sums, vector, vector, vector, np.array([0.0, np.inf])))
     return _total(sums)[1]
@@ -77,6 +79,20 @@ def _in_blocks(kernel, size, arguments):
 
 
 @njit(**OPTIONS, unrolls=True)
+def _squares(vector):
+    """Their sum, in float64."""
+    total, of_all = np.zeros(COLUMNS), 0.0
+    for first in range(0, vector.size, COLUMNS):
+        row = vector[first : first + COLUMNS]
+        for k in range(row.size):
+            x = np.float64(row[k])
+            total[k] += x * x
+    for j in range(COLUMNS):
+        of_all += total[j]
+    return of_all
+
+
+@njit(**OPTIONS, unrolls=True)
 def measure(sums, gradient, theta, decays, numbers, task):
     """One block of `penalise`: sums (blocks, 2) of the squares of what decays, and of the gradient then.
 
@@ -85,7 +101,7 @@ def measure(sums, gradient, theta, decays, numbers, task):
     alpha, limit = theta.dtype.type(numbers[0]), theta.dtype.type(numbers[1])
     # Loops from 0 are made of vectors, those from elsewhere are not: an index might be one from the end.
     block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))
-    gradient, theta, decays, total = gradient[block], theta[block], decays[block], np.zeros(COLUMNS)
+    gradient, theta, decays = gradient[block], theta[block], decays[block]
     if alpha != 0:
         for k in range(theta.size):
             gradient[k] += alpha * theta[k] * decays[k]
@@ -94,13 +110,7 @@ def measure(sums, gradient, theta, decays, numbers, task):
         for k in range(theta.size):
             if abs(gradient[k]) > limit:  # NaN is not
                 gradient[k] = np.copysign(limit, gradient[k])
-    for first in range(0, theta.size, COLUMNS):
-        row = gradient[first : first + COLUMNS]
-        for k in range(row.size):
-            x = np.float64(row[k])
-            total[k] += x * x
-    for j in range(COLUMNS):
-        sums[task, 1] += total[j]
+    sums[task, 1] = _squares(gradient)
 
 
 @njit(**OPTIONS)
@@ -153,5 +163,3 @@ def _sgd(theta, gradient, velocity, numbers):
         velocity[k] = m * velocity[k] - step * gradient[k]
         theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
 
-
-clip = None  # TEMP

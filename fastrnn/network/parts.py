@@ -110,6 +110,12 @@ class Network:
                     self._programs[key] = program, version
         return program
 
+    def kept(self, name, make):
+        """What is made over the parameters where they are now, once."""
+        if name not in self._programs:
+            self._programs[name] = make()
+        return self._programs[name]
+
     def changed(self):
         """Tell all parts that theta has changed."""
         version = object()

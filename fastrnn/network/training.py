@@ -52,6 +52,11 @@ class Training:
         Of what is dropped, with the epoch.
     chosen : ndarray, optional
         Numbers of the sequences to train on; all if None.
+
+    Attributes
+    ----------
+    states : tuple of ndarray (num_layers * D, n_streams, H)
+        Those that a batch of streams goes on from, and leaves.
     """
 
     def __init__(self, network, program, problem, seed, chosen=None):
@@ -62,8 +67,8 @@ class Training:
         self._computes = is_computed(problem)
         if not self._computes:
             self._given["targets"] = _flat(problem.targets)
-        self._states = () if problem.n_streams is None else network.zero_states(problem.n_streams)
-        self._given |= {f"state {k}": state for k, state in enumerate(self._states)}
+        self.states = () if problem.n_streams is None else network.zero_states(problem.n_streams)
+        self._given |= {f"state {k}": state for k, state in enumerate(self.states)}
 
     def lay_out(self, batches, epoch):
         """Deal an epoch's batches into shards: numbers of the chosen sequences."""
@@ -73,7 +78,7 @@ class Training:
         given = {**self._given, **shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
         self._pass = Pass(self._program, shards, BACK * self._network.work, ("forward", "backward"), **given)
         # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
-        for state in self._states:
+        for state in self.states:
             state.fill(0)
         n = len(self._problem.sequences) / self._problem.weights.size
         self._factors = [n / len(numbers) for numbers in batches]

@@ -281,7 +281,7 @@ class OnlineLearner(BaseEstimator):
         recurrent, head = network.encoder.recurrent.parameters, network.head.parameters
         now, after = self._derivatives or (rtrl.zeros(old, recurrent.size), rtrl.zeros(old, recurrent.size))
         outputs = self._run(rtrl.step, (new, after, old, now), x)
-        _, d_outputs = self._loss(outputs, targets, _ONE)
+        _, d_outputs = self._loss.of_rows(outputs, targets, _ONE)
         self._state, self._derivatives = new, (after, now)
         network.gradient[:] = 0
         d_head = head.stored_gradients["weight"], head.stored_gradients["bias"]
@@ -292,13 +292,22 @@ class OnlineLearner(BaseEstimator):
     def _through_window(self, x, targets):
         self._window = [*self._window, (x, self._state)][-self.bptt_steps :]
         T = len(self._window)
-        problem = Problem(Sequences(np.stack([x for x, _ in self._window]), np.array([0, T])), targets, _ONE, 0, self._loss, n_streams=1)
-        training = self.network_.training(problem, False)
-        training.lay_out([_FIRST], 0)
-        for state, first in zip(training._states, self._window[0][1], strict=True):
+        training, values, wanted = self.network_.kept(f"window of {T}", lambda: self._window_of(T, targets))
+        np.stack([x for x, _ in self._window], out=values)
+        wanted[...] = targets
+        for state, first in zip(training.states, self._window[0][1], strict=True):
             state[...] = first
         training(0)
-        self._state = np.concatenate([state[0] for state in training._states])
+        self._state = np.concatenate([state[0] for state in training.states])
+
+    def _window_of(self, T, targets):
+        """A training on one sequence of so many steps that goes on from a state; its steps and targets, to be filled."""
+        values = np.empty((T, self.n_features_in_), self._state.dtype)
+        steps, targets = Sequences(values, np.array([0, T])), targets.copy()
+        problem = Problem(steps, targets, _ONE, self.network_.head.output_size, self._loss, n_streams=1)
+        training = self.network_.training(problem, drops=False)
+        training.lay_out([_FIRST], 0)
+        return training, values, targets
 
     def _outputs(self, x):
         """Outputs (K,) after a tentative step."""
