@@ -7,7 +7,7 @@ import numpy as np
 from fastrnn import programs
 from fastrnn.kernels import packing, words
 from fastrnn.kernels.program import S_OTHER, SHARD_WORDS, S
-from fastrnn.kernels.steps import MOST_SEQUENCES
+from fastrnn.kernels.steps import MOST_SEQUENCES, MOST_SHARED
 
 
 class Rows:
@@ -129,13 +129,13 @@ def count_shards(n_sequences, hidden_size, is_shared=False):
 
     Weights are read once a step and shard, which for many hidden units is what costs: shards of up
     to 32 sequences then, else 16.  Two shards at least, and an even number of them, unless threads share each: then
-    weights come from memory, and as many sequences as `MOST_SEQUENCES` share them.
+    weights come from memory, and more sequences share them.
     """
     if is_shared:
-        return -(-n_sequences // MOST_SEQUENCES)
+        return -(-n_sequences // MOST_SHARED)
     if n_sequences < 8:
         return 1
-    rows = 32 if hidden_size >= 128 else 16
+    rows = MOST_SEQUENCES if hidden_size >= 128 else MOST_SEQUENCES // 2
     return 2 * -(-n_sequences // (2 * rows))
 class Packing: pass  # TEMP
 regular_packing = Packing

@@ -20,6 +20,8 @@ from fastrnn.kernels.caching import Later, types
 from fastrnn.kernels.vectors import CACHE_LINE
 
 numpy_support = Later("numba.np.numpy_support")
+MOST_SHARERS = 16
+"""Threads, at most, that `SHARERS`, an argument of shared calls, counts."""
 PLACES = 16
 """Places, at most, to whose sums the shards of a pass add."""
 KEPT = 2**28
@@ -48,7 +50,7 @@ NOTHING = Operand(None, kernel.NONE, 1)
 B, FIRST, S, T, BEFORE, B_AND_S = map(Size, (kernel.B, kernel.FIRST, kernel.S, kernel.T, kernel.BEFORE, kernel.B_AND_S))
 B_OTHER, FIRST_OTHER, S_OTHER = map(Size, (kernel.B_OTHER, kernel.FIRST_OTHER, kernel.S_OTHER))
 T_OTHER, BEFORE_OTHER, B_AND_S_OTHER = map(Size, (kernel.T_OTHER, kernel.BEFORE_OTHER, kernel.B_AND_S_OTHER))
-PAIRS = Size(kernel.PAIRS)
+PAIRS, SHARERS = Size(kernel.PAIRS), Size(kernel.SHARERS)
 STAGES = "before", "forward", "backward", "inputs", "after"
 """In which calls are made; "inputs" has those of a way back to the input that is not always wanted."""
 
@@ -251,7 +253,7 @@ class Pass:
         self.program, self._shards, self._work, self._is_kept = program, shards, work_a_step, is_kept
         (frame, *arrays), self._counters = program.arrays, np.zeros(2, np.int64)
         self._frame = frame.copy()
-        self._arrays, self._held, self._shapes, self._taken = [*arrays], {}, {}, {}
+        self._arrays, self._held, self._shapes, self._taken, self._stages = [*arrays], {}, {}, {}, None
         self._job = np.zeros(kernel.N_FIELDS, np.int64)
         job, self._address = self._job, self._job.ctypes.data
         self._frame_address = job[kernel.FRAME] = self._frame.ctypes.data
@@ -265,12 +267,15 @@ class Pass:
             self._arrays.append(self._set(operand, np.empty((n_rows, *operand.shape[1:]), operand.dtype)))
         self.take(*stages)
         self._measure()
+        self._span = self._used = None
 
     def take(self, *stages):
         """Make the calls of these stages from now on.
 
         What comes before all shards is made where they begin, and what comes after where sums are complete.
         """
+        if stages == self._stages:
+            return
         if stages not in self._taken:
             begins, ends = "forward" in stages, "backward" in stages or not self._is_kept
             wanted = {"before": begins, "after": ends}
@@ -279,7 +284,7 @@ class Pass:
             code, n = self.program.code(*stages)
             self._taken[stages] = (code.ctypes.data, n), self.program.sums_bytes if ends else 0, once
         self._job[kernel.CODE : kernel.N_CALLS + 1], self._sums_bytes, self._once = self._taken[stages]
-        self._job[kernel.SUMS_BYTES] = self._sums_bytes
+        self._job[kernel.SUMS_BYTES], self._stages = self._sums_bytes, stages
 
     def give(self, **given):
         """Arrays, or integers, to read from now on."""
@@ -320,21 +325,26 @@ class Pass:
 
         What comes before the shards is left out if it `is_prepared`: nothing it reads has changed.
         """
+        if self._span != (first, last):
+            self._take_shards(first, len(self._shards) if last is None else last)
+            self._span = first, last
+        if not is_prepared and "before" in self._once:
+            self._counters[1] = kernel.run_once(*self._once["before"])
+        threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
+        if "after" in self._once:
+            self._counters[1] |= kernel.run_once(*self._once["after"])
+        if self._counters[1]:
+            self._counters[1] = 0
+            raise MemoryError("there is no memory for what a kernel needs to work in")
+
+    def _take_shards(self, first, last):
         shards, job = self._shards, self._job
-        last = len(shards) if last is None else last
         self._n_places, n_steps = min(last - first, self.program.n_places), shards.count_steps(first, last)
         if self.program.batch_rooms:
             self.give(n_steps=n_steps, n_other_steps=shards.count_steps(first, last, True))
         job[kernel.SHARDS] = shards.address + first * 8 * kernel.SHARD_WORDS
         job[kernel.N_SHARDS], job[kernel.N_PLACES] = last - first, self._n_places
-        if not is_prepared and "before" in self._once:
-            kernel.run_once(*self._once["before"])
-        threads.run(self._work * n_steps, self._at_once, self._one_after_the_other)
-        if "after" in self._once:
-            kernel.run_once(*self._once["after"])
-        if self._counters[1]:
-            self._counters[1] = 0
-            raise MemoryError("there is no memory for what a kernel needs to work in")
+        self._work_at_once, self._used = self._work * n_steps, None
 
     def _at_once(self, n_threads):
         self._use(n_threads)
@@ -346,14 +356,17 @@ class Pass:
 
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""
-        job, n_words = self._job, self._frame.size
-        frames, n_bytes = -(-8 * n_words * n_threads // CACHE_LINE) * CACHE_LINE, self._sums_bytes
+        n_bytes, self._counters[0] = self._sums_bytes, 0
+        frames = -(-8 * self._frame.size * n_threads // CACHE_LINE) * CACHE_LINE
+        n_arenas = 0 if self._is_kept else 1 if self.program.is_shared else n_threads
         sums = n_bytes * self._n_places
-        start = _workspace(frames + sums + (0 if self._is_kept else self._arena_bytes * n_threads))
-        job[kernel.FRAMES], job[kernel.SUMS], job[kernel.ARENA] = start, start + frames, start + frames + sums
-        if self._is_kept:
-            job[kernel.ARENA] = self._kept_start
-        self._counters[0] = 0
+        start = _workspace(frames + sums + self._arena_bytes * n_arenas)
+        if self._used == (start, n_threads, n_bytes):
+            return
+        self._used, job = (start, n_threads, n_bytes), self._job
+        self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
+        job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
+        job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
         for name, dtype in (("sums of float32", 4), ("sums of float64", 8)):
             if name in self.program.names:
                 operand, n = self.program.names[name], n_bytes // dtype
@@ -382,6 +395,7 @@ class Pass:
         job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = (
             frame.ctypes.data, self._shards.address, self._kept_start
         )  # fmt: skip
+        self._span = self._used = None
         kernel.look_at(self._address, shard)
         return frame
 

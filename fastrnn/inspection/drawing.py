@@ -65,7 +65,7 @@ class Reading:
         That of `fastrnn.layers.cells` for one sequence.
         """
         shards = Shards(sequences.lengths, [np.array([number])], self._stack.hidden_size, self._stack.is_shared)
-        if getattr(sequences, "are_words", False):
+        if sequences.are_words:
             shards.deal_words(sequences)
         one = Pass(self._program, shards, 0, is_kept=True, **stored(sequences), **shards.given)
         one.run()

@@ -3,7 +3,14 @@
 import numpy as np
 
 from fastrnn.inspection.drawing import (
-    BESIDE, COLOURS, Reading, check_subject, name_steps, new_axes, one_sequence, opened,
+    BESIDE,
+    COLOURS,
+    Reading,
+    check_subject,
+    name_steps,
+    new_axes,
+    one_sequence,
+    opened,
 )  # fmt: skip
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell

@@ -246,7 +246,8 @@ def _found(model, X, y):
     problem = model._problem(X, y, None, True)
     model._prepare_network(problem, True, None)
     encoder, sequences = model.network_.encoder, problem.sequences
-    stack, d_rows = encoder.recurrent, np.empty((len(sequences.values), encoder.recurrent.output_size), encoder.recurrent.dtype)
+    stack = encoder.recurrent
+    d_rows = np.empty((len(sequences.values), stack.output_size), stack.dtype)
 
     def leave(p, kept, d_out, rows, *_, **__):
         """In place of the way back through the encoder."""

@@ -24,7 +24,7 @@ from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS
 
 # The first words of each frame: None, and a shard's sizes, as `fastrnn.packing.Shards` have them.
 NONE, B, FIRST, S, T, BEFORE, B_OTHER, FIRST_OTHER, S_OTHER, T_OTHER, BEFORE_OTHER, PAIRS = range(12)
-B_AND_S, B_AND_S_OTHER, PLACE, N_FIXED = range(12, 16)
+B_AND_S, B_AND_S_OTHER, PLACE, SHARERS, N_FIXED = range(12, 17)
 SHARD_WORDS = 11
 """B sequences, and the first one's place in the order; steps in all, of the longest, and of the batch's shards before;
 likewise for a second packing, of the same sequences or of a tagger's words; and, of the same sequences, the sum of

@@ -9,8 +9,10 @@ FEW_ROWS = 4
 SECOND_LEVEL = 3 * 2**18
 """Bytes of weights that stay in the second-level cache from step to step."""
 HOISTED_STEPS = 8
-MOST_SEQUENCES = 64
-"""Of a shard."""
+MOST_SEQUENCES = 32
+"""Of a shard that is one thread's."""
+MOST_SHARED = 64
+"""Of one that threads share."""
 HOISTED = 2**18
 """Bytes of hoisted input products that stay there with them."""
 

@@ -8,11 +8,14 @@ from fastrnn.kernels.activations import tanh_groups, tanh_groups_backward
 from fastrnn.kernels.attention import attend, attend_backward
 from fastrnn.kernels.rows import copy_rows, scatter_add_rows, spread_columns
 from fastrnn.kernels.vectors import padded
-from fastrnn.layers.cells import PARTS, add_sums, zero_states
+from fastrnn.layers.cells import add_sums, zero_states
 from fastrnn.layers.feedforward import Dense
 from fastrnn.packing import Unpacked
 from fastrnn.params import Parameters, uniform
 from fastrnn.programs import PAIRS, Operand
+
+PARTS = 16
+"""Into which sequences are cut where threads share them: as sums are of a part, by no number of threads."""
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,12 @@ import numpy as np
 from fastrnn.kernels import activations, gated, gru, gru_reset_before, lstm, rnn
 from fastrnn.kernels.gradient import add_product, fold, gradient, scratch_size
 from fastrnn.kernels.rows import clear
-from fastrnn.kernels.steps import HOISTED_STEPS, hoisted_rows
+from fastrnn.kernels.steps import HOISTED_STEPS, MOST_SHARED, hoisted_rows
 from fastrnn.kernels.tiles import MAX_WIDTH, pack_transposed
 from fastrnn.kernels.vectors import n_lanes, padded
-from fastrnn.programs import NOTHING
+from fastrnn.programs import MOST_SHARERS, NOTHING, SHARERS
 
 NONLINEARITIES = {"tanh": activations.TANH, "relu": activations.RELU, "sigmoid": activations.SIGMOID}
-PARTS = 16
-"""Into which a product is cut where threads share it."""
-
-
 @lru_cache(maxsize=64)
 def column_runs(*runs):
     """Runs of d_gates' columns, each (from, to, where its first column goes), as the kernels read them."""
@@ -30,7 +26,7 @@ def column_runs(*runs):
 def product(p, out, a, panels, n_k, stage):
     """Call `fastrnn.kernels.gradient.add_product`."""
     if p.is_shared:
-        p.share(add_product, out, a, panels, n_k, PARTS, tasks=PARTS, stage=stage)
+        p.share(add_product, out, a, panels, n_k, SHARERS, tasks=SHARERS, stage=stage)
     else:
         p.call(add_product, out, a, panels, n_k, 1, 0, stage=stage)
 
@@ -40,10 +36,10 @@ def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=
     nowhere = p.room(0, dtype=np.int64)
     if h is None:
         d_hh, h, previous = p.sums(0, 0), p.room(0, 0), nowhere
-    parts = PARTS if p.is_shared else 1
+    parts, scratches = (SHARERS, MOST_SHARERS) if p.is_shared else (1, 1)
     size = scratch_size(x.shape[1], h.shape[1], d_gates.shape[1], n_lanes(p.dtype))
     pieces = column_runs(*ih_pieces), column_runs(*hh_pieces)
-    arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, nowhere, p.room(parts, size), parts
+    arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, nowhere, p.room(scratches, size), parts
     if p.is_shared:
         p.share(gradient, *arguments, tasks=parts, stage="backward")
     else:
@@ -52,6 +48,9 @@ def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=
 
 class _Cell:
     """What the cells share; `order_ih` and `order_hh` say how gates lie in the products of `backward`."""
+
+    shares_units = False
+    """Whether threads can share the units of a step."""
 
     def pack_ih_transposed(self, panels, weight, H):
         """A call that packs one direction's W_ih (stored transposed) for the products in `backward`."""
@@ -114,6 +113,8 @@ class RNNCell(_Cell):
 class _GatedCell(_Cell):
     """What LSTM and GRU share."""
 
+    shares_units = True
+
     def room(self, p, rows, D, H, keep):
         P = padded(H, p.dtype)
         room = {"h": p.room(D, rows.B_AND_S, H), "c": NOTHING}
@@ -127,7 +128,7 @@ class _GatedCell(_Cell):
         P, places = blocks * lane, (rows.starts, rows.counts, int(keep))
         arrays = room["h"], room["c"], room["d_gates"], x, panels
         if p.is_shared:
-            hoisted = p.room(D * blocks, p.at_most(rows.S, hoisted_rows(2**60)), 4 * lane)
+            hoisted = p.room(D * blocks, p.at_most(rows.S, HOISTED_STEPS * MOST_SHARED), 4 * lane)
             p.share(gated.forward_block, *arrays, hoisted, *places, tasks=D * blocks, steps=rows.T)
             return
         hoisted = p.room(p.at_most(rows.S, hoisted_rows(4 * P * p.dtype.itemsize)), 4 * P)

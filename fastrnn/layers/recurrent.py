@@ -18,9 +18,9 @@ from fastrnn.packing import Rows, Shards
 from fastrnn.programs import KEPT, Pass, Program
 from fastrnn.wording import shown
 
-
 # Under which names a program is given states, and their gradients: h and c.
-INITIAL, FINAL, D_INITIAL, D_FINAL = ((f"{which}h", f"{which}c") for which in ("initial ", "final ", "d_initial ", "d_final "))
+INITIAL, FINAL = ("initial h", "initial c"), ("final h", "final c")
+D_INITIAL, D_FINAL = ("d_initial h", "d_initial c"), ("d_final h", "d_final c")
 
 
 OF_CALLER = "x", "output", "d_output", "d_x", *FINAL, *D_INITIAL
@@ -171,10 +171,12 @@ class _Recurrent:
         prepared, stack = self._prepare(T, B, lengths), self._stack
         output = self._empty((*x.shape[:2], stack.output_size), lengths)
         final = tuple(np.empty_like(zeros) for zeros in prepared.zeros)
-        key = int(self._rng.randint(2**31)) if self.training and self.dropout > 0 else 0
+        if self.training and self.dropout > 0:
+            prepared.run.give(key=int(self._rng.randint(2**31)))
         self._run(
-            prepared, ("forward",), key=key, x=x.reshape(-1, self.input_size),
-            output=output.reshape(-1, stack.output_size), **_named(INITIAL, state or prepared.zeros), **_named(FINAL, final),
+            prepared, ("forward",), x=x.reshape(-1, self.input_size),
+            output=output.reshape(-1, stack.output_size),
+            **_named(INITIAL, state or prepared.zeros), **_named(FINAL, final),
         )  # fmt: skip
         if self.training:
             self._call = _Call(prepared, lengths, is_single, x.shape, output.shape)

@@ -90,7 +90,10 @@ class Level:
         return out
 
     def backward(self, p, room, d_out, rows, d_final, input_stage, bptt_steps):
-        """Rows d_out (S, >= D H) to rows d_x (S, I padded) or None; and the initial states' gradients, (D, B, P) each."""
+        """Rows d_out (S, >= D H) to rows d_x (S, I padded); and the initial states' gradients, (D, B, P) each.
+
+        The calls to d_x are of the `input_stage`, or there are none.
+        """
         D, H, dtype = self.n_directions, self.hidden_size, p.dtype
         if D == 1:
             both = p.part(d_out, (1, *d_out.shape))
@@ -180,7 +183,7 @@ class Stack:
     @property
     def is_shared(self):
         """Whether these leave no room in the second-level cache, so that threads share the units of a shard."""
-        return self.weight_bytes > SECOND_LEVEL
+        return self.levels[0].cell.shares_units and self.weight_bytes > SECOND_LEVEL
 
     @property
     def work(self):

@@ -11,7 +11,6 @@ from fastrnn.kernels.activations import tanh_groups, tanh_groups_backward
 from fastrnn.kernels.attention import spread_weights
 from fastrnn.kernels.rows import copy_rows, get_states, scatter_add_rows, spread_columns, take
 from fastrnn.kernels.softmax import spread_log_softmax
-from fastrnn.kernels.steps import SECOND_LEVEL
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.attention import Attention, Memory
 from fastrnn.layers.feedforward import Dense
@@ -107,7 +106,7 @@ class EncoderDecoder(Network):
     @property
     def is_shared(self):
         """Whether a stack's weights leave no room in the second-level cache, so that threads share each shard."""
-        return max(stack.weight_bytes for stack in self._stacks) > SECOND_LEVEL
+        return any(stack.is_shared for stack in self._stacks)
 
     # ------------------------------------------------------------------------------------------------- programs
 
