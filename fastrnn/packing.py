@@ -137,5 +137,3 @@ def count_shards(n_sequences, hidden_size, is_shared=False):
         return 1
     rows = MOST_SEQUENCES if hidden_size >= 128 else MOST_SEQUENCES // 2
     return 2 * -(-n_sequences // (2 * rows))
-class Packing: pass  # TEMP
-regular_packing = Packing

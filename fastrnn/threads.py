@@ -27,7 +27,6 @@ from joblib import parallel as joblib_parallel
 from llvmlite.binding import ffi
 from threadpoolctl import threadpool_limits
 
-from fastrnn.kernels import parallel
 from fastrnn.kernels.caching import numba
 
 SMALL = 1_000_000
@@ -188,16 +187,3 @@ def _is_first(turn):
         _line.pop(other, None)
     _line.pop(turn, None)
     return False
-
-
-def run_tasks(kernel, n_tasks, arguments, work):
-    """Call kernel(*arguments, task) for each task, at once where it pays."""
-
-    def one_after_the_other():
-        for task in range(n_tasks):
-            kernel(*arguments, task)
-
-    def at_once(n_threads):
-        parallel.run_tasks(kernel, n_tasks, arguments, n_threads)
-
-    run(work if n_tasks > 1 else 0, at_once, one_after_the_other)

@@ -22,7 +22,7 @@ RANKS = [
     ["kernels.compiling", "kernels.registers"],
     ["kernels.caching"],
     ["kernels.vectors", "wording"],
-    ["kernels.tiles", "kernels.activations", "kernels.program", "kernels.parallel", "kernels.rows", "tables"],
+    ["kernels.tiles", "kernels.activations", "kernels.program", "kernels.rows", "tables"],
     ["kernels.steps", "kernels.softmax", "kernels.packing", "columns", "lists"],
     [
         "kernels.rnn",
