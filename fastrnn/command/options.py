@@ -9,8 +9,6 @@ from fastrnn import __version__
 
 EXAMPLE = "Example: fastrnn forecast sales.csv --time day --target sold --horizon 28 --out next.csv --plot next.png"
 WHAT = "Forecast the series in a CSV file; a backtest on its last rows, beside the simplest forecasts, comes first."
-
-
 WARM_UP = "Compile what models need now, into Numba's cache, and not when they are first used: for images."
 KINDS = "classifier", "regressor", "tagger", "generator", "translator", "forecaster", "online"
 CELLS = "lstm", "gru", "gru_reset_before", "rnn"
