@@ -88,14 +88,14 @@ class Linear:
     def gaps(self, view, rows):
         """The gaps (R, horizon, C) that follow rows."""
         X = view.window(rows)
-        return self._shaped(self.whole.forward(X.reshape(-1, self.reach)), X.shape[1])
+        return self._shaped(self.whole(X.reshape(-1, self.reach)), X.shape[1])
 
     def unseen(self, view, rows, folds):
         """Likewise, each by the weights that were fitted without it."""
         X, out = view.window(rows), np.empty((len(rows), self.horizon, view.levels.shape[1]))
         for k in np.unique(folds):
             chosen = np.flatnonzero(folds == k)
-            out[chosen] = self._shaped(self._folds[k].forward(X[chosen].reshape(-1, self.reach)), X.shape[1])
+            out[chosen] = self._shaped(self._folds[k](X[chosen].reshape(-1, self.reach)), X.shape[1])
         return out
 
     def _shaped(self, gaps, n_channels):
