@@ -69,7 +69,8 @@ class Network:
 
     def load(self, weights):
         """Take weights by the parts' names and their own, with just their shapes and precision."""
-        self._gather_parameters()
+        if not hasattr(self, "theta"):  # else streams and programs read it where it is
+            self._gather_parameters()
         for name, part in self.parts.items():
             part.parameters.load(weights[name])
 
