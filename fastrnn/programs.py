@@ -250,10 +250,10 @@ class Pass:
     """
 
     def __init__(self, program, shards, work_a_step, stages=("forward",), is_kept=False, **given):
-        self.program, self._shards, self._work, self._is_kept = program, shards, work_a_step, is_kept
+        self.program, self._work, self._is_kept = program, work_a_step, is_kept
         (frame, *arrays), self._counters = program.arrays, np.zeros(2, np.int64)
         self._frame = frame.copy()
-        self._arrays, self._held, self._shapes, self._taken, self._stages = [*arrays], {}, {}, {}, None
+        self._rooms, self._held, self._shapes, self._taken, self._stages = {}, {}, {}, {}, None
         self._job = np.zeros(kernel.N_FIELDS, np.int64)
         job, self._address = self._job, self._job.ctypes.data
         self._frame_address = job[kernel.FRAME] = self._frame.ctypes.data
@@ -261,13 +261,19 @@ class Pass:
         for k, array, size in ((kernel.BUFFERS, arrays[0], kernel.BUFFER_SIZE), (kernel.DERIVED, arrays[1], 4)):
             job[k], job[k + 1] = array.ctypes.data, array.size // size
         job[kernel.NEXT], job[kernel.FAILED] = self._counters.ctypes.data, self._counters[1:].ctypes.data
-        self.give(**given)
-        for operand, is_other in program.batch_rooms:
-            n_rows = shards.most_steps(is_other)
-            self._arrays.append(self._set(operand, np.empty((n_rows, *operand.shape[1:]), operand.dtype)))
         self.take(*stages)
+        self.go_over(shards, **given)
+
+    def go_over(self, shards, **given):
+        """Take these shards from now on; of a pass that is not kept."""
+        self._shards, self._span, self._used = shards, None, None
+        self.give(**given)
+        for operand, is_other in self.program.batch_rooms:
+            n_rows = shards.most_steps(is_other)
+            if len(self._rooms.get(operand.first, ())) < n_rows:
+                room = np.empty((n_rows, *operand.shape[1:]), operand.dtype)
+                self._rooms[operand.first] = self._set(operand, room)
         self._measure()
-        self._span = self._used = None
 
     def take(self, *stages):
         """Make the calls of these stages from now on.

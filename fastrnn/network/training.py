@@ -61,7 +61,7 @@ class Training:
 
     def __init__(self, network, program, problem, seed, chosen=None):
         self._network, self._program, self._problem, self._seed, self._chosen = network, program, problem, seed, chosen
-        self._factor, self._loss = np.empty(1), np.empty(1)
+        self._factor, self._loss, self._pass = np.empty(1), np.empty(1), None
         own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss}
         self._given = {**network.given(problem), **own}
         self._computes = is_computed(problem)
@@ -75,8 +75,12 @@ class Training:
         if self._chosen is not None:
             batches = [self._chosen[numbers] for numbers in batches]
         self._shards = shards = self._network.shards(self._problem, batches)
-        given = {**self._given, **shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
-        self._pass = Pass(self._program, shards, BACK * self._network.work, ("forward", "backward"), **given)
+        given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
+        if self._pass is None:
+            work, given = BACK * self._network.work, {**self._given, **given}
+            self._pass = Pass(self._program, shards, work, ("forward", "backward"), **given)
+        else:
+            self._pass.go_over(shards, **given)
         # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
         for state in self.states:
             state.fill(0)
