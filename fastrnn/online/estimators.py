@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import softmax
 
 from fastrnn.losses import cross_entropy, squared
-from fastrnn.moments import running
+from fastrnn.moments import MEMORY, running
 from fastrnn.online.learner import (
     OnlineLearner,
     are_keys,
@@ -201,7 +201,8 @@ class OnlineRegressor(OnlineLearner):
         if not is_number(y):
             raise ValueError(f"y is {shown(y)}; a target must be a finite number")
         y, moments = float(y), getattr(self, "_y_moments", (0, 0.0, 0.0))
-        self._y_moments = _, self._y_mean, deviation = running(*moments, y) if self.normalize_y else (1, 0.0, 1.0)
+        moments = running(*moments, y, MEMORY) if self.normalize_y else (1, 0.0, 1.0)
+        self._y_moments = _, self._y_mean, deviation = moments
         self._y_scale = float(deviation) or 1.0
         return np.array([[(y - self._y_mean) / self._y_scale]], self.dtype), 1
 

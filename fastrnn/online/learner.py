@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator, check_counts
 from fastrnn.kernels import rtrl
 from fastrnn.layers.cells import NONLINEARITIES
-from fastrnn.moments import MEMORY, none_yet, running, scale_of
+from fastrnn.moments import MEMORY, none_yet, run_on
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.optimizers import Optimizer, norm
@@ -168,13 +168,12 @@ class OnlineLearner(BaseEstimator):
 
     def _standardised(self, x):
         """What the network reads of x (I,), and the running moments with it among them."""
-        n, mean, deviation, is_flag = self._X_moments
-        if self.normalize_X:
-            # For longer than targets: what weights have learned to read should hold still.
-            n, mean, deviation = running(n, mean, deviation, x, 10 * MEMORY)
-            is_flag = is_flag & ((x == 0) | (x == 1))
-            x = np.where(is_flag, x, (x - mean) / scale_of(mean, deviation))
-        return x.astype(self._checked["dtype"]), (n, mean, deviation, is_flag)
+        dtype = self._checked["dtype"]
+        if not self.normalize_X:
+            return x.astype(dtype), self._X_moments
+        out, moments = np.empty(x.size, dtype), tuple(map(np.empty_like, self._X_moments[1:]))
+        # For longer than targets: what weights have learned to read should hold still.
+        return out, (run_on(out, *moments, *self._X_moments, x, 10 * MEMORY), *moments)
 
     def _build(self, n_outputs):
         """A network with its optimiser."""
