@@ -201,11 +201,15 @@ class Program:
 
 def _code(calls):
     """Calls as `fastrnn.kernels.program` reads them, and their number."""
-    code = []
+    kernels = []
     for function, operands, sharing in calls:
-        kinds = *(operand.kind or types.none for operand in operands), *[types.intp] * sum(word > 0 for word in sharing)
+        counters = sum(word > 0 for word in sharing)
+        kinds = [operand.kind or types.none for operand in operands] + [types.intp] * counters
+        kernels.append((function, tuple(kinds)))
+    code = []
+    for address, (_, operands, sharing) in zip(kernel.addresses(kernels), calls, strict=True):
         groups = [(operand.first, operand.n_words) for operand in operands]
-        code += [kernel.address(function, kinds), *sharing, len(groups), *sum(groups, ())]
+        code += [address, *sharing, len(groups), *sum(groups, ())]
     return np.array(code, np.int64), len(calls)
 
 

@@ -29,18 +29,20 @@ class Kernel:
 
     def __init__(self, function, options):
         update_wrapper(self, function)
-        self.py_func, self._options = function, options
+        self.py_func, self._options, self._dispatcher = function, options, None
         sources(function)  # as they are now: what runs is kept as of these, whatever is written there after the import
 
-    @cached_property
+    @property
     def dispatcher(self):
-        """Numba's."""
-        from fastrnn.kernels.compiling import Dispatcher, global_compiler_lock
+        """Numba's; made under the lock that a thread which compiles has already, and no other one."""
+        if self._dispatcher is None:
+            from fastrnn.kernels.compiling import Dispatcher, global_compiler_lock
 
-        with global_compiler_lock:
-            while before_compiling:
-                before_compiling.pop(0)()
-            return Dispatcher(self.py_func, targetoptions=self._options)
+            with global_compiler_lock:
+                while before_compiling:
+                    before_compiling.pop(0)()
+                self._dispatcher = self._dispatcher or Dispatcher(self.py_func, targetoptions=self._options)
+        return self._dispatcher
 
     def __call__(self, *arguments):
         return self.dispatcher(*arguments)

@@ -8,7 +8,7 @@ is compiled by each process.  One warning says so, and names the folder.
 import gc
 import logging
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from hashlib import blake2b
 from types import SimpleNamespace
@@ -65,6 +65,17 @@ class Dispatcher(CPUDispatcher):
                     gc.enable()
 
 
+@contextmanager
+def _others_compile():
+    """Let other threads translate their kernels while this one waits for LLVM, which has a lock of its own."""
+    lock = global_compiler_lock._lock
+    held = lock._release_save()
+    try:
+        yield
+    finally:
+        lock._acquire_restore(held)
+
+
 class _Whole(JITCodeLibrary):
     """The code of a kernel with that of the kernels it calls, optimised once."""
 
@@ -83,10 +94,12 @@ class _Whole(JITCodeLibrary):
         builder = create_pass_builder(self._codegen._tm, options)
         passes = builder.getModulePassManager()
         passes.add_refprune_pass()
-        passes.run(self._final_module, builder)
+        with _others_compile():
+            passes.run(self._final_module, builder)
 
     def _finalize_specific(self):
-        super()._finalize_specific()
+        with _others_compile():
+            super()._finalize_specific()
         # Of the parts as well, which have a place in memory only here: by way of these Numba raises what they raise.
         for variable in self._final_module.global_variables:
             if (environment := lookup_environment(variable.name)) is not None:
@@ -115,8 +128,22 @@ class _Part(_Whole):
         return 0
 
 
+UNNEEDED = {
+    "with_lifting", "inline_closure_likes", "make_function_op_code_to_jit_function", "inline_inlinables",
+    "find_literally", "literal_unroll", "LiteralPropagation", "Rewrite dynamic raises", "inline_overloads",
+    "nopython_rewrites", "nopython_supported_feature_validation",
+}  # fmt: skip
+"""Numba's passes for what no kernel has: closures, `with`, arithmetic with whole arrays."""
+
+
 class _WholeCompiler(Compiler):
     library = _Whole
+
+    def define_pipelines(self):
+        (pipeline,) = super().define_pipelines()
+        if not self.state.flags.auto_parallel.enabled:
+            pipeline.passes = [entry for entry in pipeline.passes if entry[0].name() not in UNNEEDED]
+        return [pipeline]
 
     def compile_extra(self, func):
         self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)
