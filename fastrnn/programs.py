@@ -189,7 +189,8 @@ class Program:
     def code(self, *stages):
         """The records of the calls of some stages, and their number; kernels are compiled now."""
         if stages not in self._codes:
-            self._codes[stages] = _code(sum((self._calls[stage] for stage in stages), []))
+            # The first that is there stays: a pass of another thread may have its address already.
+            self._codes.setdefault(stages, _code(sum((self._calls[stage] for stage in stages), [])))
         return self._codes[stages]
 
     def prepare(self):

@@ -1,5 +1,8 @@
 """Gradients of whole networks: against the NumPy reference, and by random projection in float64."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import reference as ref
@@ -10,8 +13,10 @@ from fastrnn import losses, threads
 from fastrnn.base import Problem
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.feedforward import Embedding
+from fastrnn.network import parts
 from fastrnn.network.parts import Encoder
 from fastrnn.network.sequence import SequenceNetwork
+from fastrnn.programs import Program
 from fastrnn.sequences import as_sequences
 
 # How the package makes a cell; its name and form in the reference.
@@ -219,7 +224,9 @@ def assert_projection(network, training):
 def of_tokens(readout, **options):
     """A network of tokens, and what to train it on."""
     lengths, rng = lengths_for(readout), np.random.default_rng(2)
-    network = make(options.pop("cell"), "two_levels_both_ways", readout, lengths[0], embedding_dim=6, input_size=7, **options)
+    network = make(
+        options.pop("cell"), "two_levels_both_ways", readout, lengths[0], embedding_dim=6, input_size=7, **options
+    )
     sequences = as_sequences([rng.integers(0, 7, T) for T in lengths], "float64", tokens=True)
     n = sum(lengths) if readout is None else len(lengths)
     return network, sequences, losses.cross_entropy, rng.integers(0, K, n), rng.uniform(0.2, 1, n)
@@ -238,6 +245,7 @@ def test_dropout_and_embedding(cell, readout):
 def test_dropout_is_decided_by_the_epoch_and_the_sequence(readout):
     network, *given = of_tokens(readout, cell="gru", dropout=0.5)
     n = len(given[0])
+
     def alone(epoch, numbers, **options):
         training = objective(network, *given, batches=[np.array([k]) for k in numbers], epoch=epoch, **options)
         return {k: training(place) for place, k in enumerate(numbers)}
@@ -274,6 +282,54 @@ def test_threads_change_no_bits(hidden_size, monkeypatch):
             answers.append((value, network.gradient.tobytes(), network.predict(sequences).tobytes()))
     assert network.is_shared == (hidden_size == 300)
     assert len(set(answers)) == 1
+
+
+class NotedLock:
+    """A lock that calls a function before anyone has to wait for it."""
+
+    def __init__(self, note):
+        self._lock, self._note = threading.Lock(), note
+
+    def __enter__(self):
+        if not self._lock.acquire(blocking=False):
+            self._note()
+            self._lock.acquire()
+
+    def __exit__(self, *_):
+        self._lock.release()
+
+
+@pytest.mark.parametrize("readout", ["mean", None])
+def test_two_threads_that_predict_at_once_after_a_change_read_wholly_packed_weights(readout, monkeypatch):
+    """The first packs nothing before the second has answered, or waits for it."""
+    network, changed = make("gru", "two_levels_both_ways", readout), make("gru", "two_levels_both_ways", readout)
+    sequences, _, _ = problem(lengths_for(readout), readout)
+    before = network.predict(sequences)
+    changed.theta *= 2
+    changed.changed()
+    expected = changed.predict(sequences)
+    assert not np.isclose(before, expected).any()
+
+    packs, is_packing, may_pack, prepare = [], threading.Event(), threading.Event(), Program.prepare
+
+    def wait_and_prepare(program):
+        packs.append(program)
+        (is_packing if len(packs) == 1 else may_pack).set()  # none waits for another one who packs, too
+        assert may_pack.wait(30)
+        prepare(program)
+
+    monkeypatch.setattr(Program, "prepare", wait_and_prepare)
+    monkeypatch.setattr(parts, "_packing", NotedLock(may_pack.set))
+    network.theta *= 2
+    network.changed()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(network.predict, sequences)
+        assert is_packing.wait(30)
+        second = pool.submit(network.predict, sequences)
+        second.add_done_callback(lambda _: may_pack.set())
+        for answer in (first, second):
+            assert_same_bits(answer.result(), expected)
+    assert len(packs) == 1  # not once more below one who reads
 
 
 # ------------------------------------------------------------------------- forms of the network

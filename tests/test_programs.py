@@ -1,13 +1,15 @@
 """Programs: what their calls read and leave, for any number of threads."""
 
 import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
 import pytest
 from numba import njit
 
-from fastrnn import threads
+from fastrnn import programs, threads
 from fastrnn.kernels.gradient import fold
 from fastrnn.kernels.rows import scatter_add_rows
 from fastrnn.packing import Rows, Shards
@@ -287,3 +289,26 @@ def test_tasks_by_themselves(n_threads, monkeypatch):
     with at_once(n_threads, monkeypatch):
         run_tasks(count_up, 7, (out, 7), 1)
     assert (out == 1).all()
+
+
+def test_threads_that_ask_at_once_for_a_programs_code_are_given_the_same(monkeypatch):
+    """A pass holds its address: whoever was there while another compiled must not put a second in its place."""
+    p, entered, make = Program("float64"), [], programs._code
+    p.call(fill, np.zeros(3), 1)
+    both, is_answered = threading.Event(), threading.Event()
+
+    def wait_and_make(calls):
+        entered.append(calls)
+        if len(entered) == 1:
+            assert both.wait(30)
+        else:
+            both.set()
+            assert is_answered.wait(30)
+        return make(calls)
+
+    monkeypatch.setattr(programs, "_code", wait_and_make)
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(p.code, "forward") for _ in range(2)]
+        for answer in answers:
+            answer.add_done_callback(lambda _: is_answered.set())
+    assert answers[0].result()[0] is answers[1].result()[0] is p.code("forward")[0]
