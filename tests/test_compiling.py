@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import threading
 import warnings
 
 import numba
@@ -125,6 +126,22 @@ def test_whoever_calls_a_kernel(function):
 def test_functions_of_numba_are_compiled_as_ever():
     of_numba(1)
     assert {type(result.library) for result in of_numba.overloads.values()} == {JITCodeLibrary}
+
+
+def test_who_compiles_waits_for_no_thread_that_waits_for_it():
+    one, other = (njit(nogil=True)(function) for function in (lambda x: x, lambda x: -x))
+    is_done = threading.Event()
+
+    def compile_one():
+        waiting = threading.Thread(target=lambda: other.dispatcher, daemon=True)
+        with compiling.global_compiler_lock:
+            waiting.start()
+            waiting.join(0.2)
+            assert waiting.is_alive() and one.dispatcher
+        is_done.set()
+
+    threading.Thread(target=compile_one, daemon=True).start()
+    assert is_done.wait(30)
 
 
 @pytest.mark.parametrize("is_collecting", [True, False])

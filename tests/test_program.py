@@ -5,7 +5,7 @@ import pytest
 from numba import njit, types
 
 from fastrnn.kernels import program as kernel
-from fastrnn.kernels.program import address, largest_arena, lay_out, loop, run_once, words
+from fastrnn.kernels.program import addresses, largest_arena, lay_out, loop, run_once, words
 
 
 @njit
@@ -50,7 +50,7 @@ def words_of(array):
 
 def code_of(function, kinds, groups, sharing=(0, 0)):
     kinds = (*kinds, *[types.intp] * sum(word > 0 for word in sharing))
-    return np.array([address(function, kinds), *sharing, len(groups), *sum(groups, ())], np.int64)
+    return np.array([*addresses([(function, kinds)]), *sharing, len(groups), *sum(groups, ())], np.int64)
 
 
 def test_sizes_addresses_and_shapes_are_filled_in():
@@ -116,7 +116,7 @@ def test_shared_calls_of_one_thread_are_made_step_by_step():
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
 def test_the_loop_makes_each_task_of_a_step_before_the_next(n_threads):
     seen = np.zeros(1 + 7, np.int64)
-    loop(address(note, (types.intp,) * 3), seen.ctypes.data, n_threads, 4, 7)
+    loop(*addresses([(note, (types.intp,) * 3)]), seen.ctypes.data, n_threads, 4, 7)
     assert seen.tolist() == [0, *[1234] * 7]
 
 

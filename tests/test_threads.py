@@ -118,7 +118,7 @@ def note_thread(data, task, step):
 
 @TWO_THREADS
 def test_the_number_of_threads_is_never_raised_and_always_restored():
-    seen, kernel = np.empty(64, np.int64), program.address(note_thread, (types.intp,) * 3)
+    seen, (kernel,) = np.empty(64, np.int64), program.addresses([(note_thread, (types.intp,) * 3)])
     for before in (1, 2):
         numba.set_num_threads(before)
         try:

@@ -49,7 +49,7 @@ def limited():
 
 
 def parallel():
-    kernel = program.address(note, (numba.types.intp,) * 3)
+    (kernel,) = program.addresses([(note, (numba.types.intp,) * 3)])
     with threads.limit(2):
         threads.run(LARGE, lambda n: program.loop(kernel, 0, n - 1, 1, 4), lambda: None)
 
