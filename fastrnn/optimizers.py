@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
-from fastrnn.programs import run_tasks
+from fastrnn.programs import tasks
 
 RULES = {"adam": 0, "adamw": 0, "sgd": 1, "rmsprop": 2}
 BLOCK = 2**15
@@ -36,46 +36,51 @@ class Optimizer:
         self.first, self.second = np.zeros((2, size), dtype)
         self.n_steps = 0
 
-    def step(self, theta, gradient, rate, scale=1.0, decays=None, decay=0.0):
-        """Move theta against `scale` times the gradient; before, take the share `decay` off it where it `decays`."""
-        self.n_steps += 1
-        n = self.n_steps
-        numbers = np.array([rate, scale, decay, self.momentum, self.nesterov, 1 - 0.9**n, sqrt(1 - 0.999**n)])
-        vectors = theta, gradient, self.first, self.second, theta if decays is None else decays
-        _in_blocks(sweep, theta.size, (*vectors, numbers, RULES[self.name]))
 
+class Sweeps:
+    """What goes over all parameters, in blocks that threads share; where the vectors lie is noted once.
 
-def penalise(theta, gradient, decays, alpha, clip_norm, clip_value):
-    """Add the gradient of alpha / 2 times the sum of squares where theta `decays`, and hold elements to +-clip_value.
-
-    Returns the penalty, and what to scale the gradient with to hold its norm to `clip_norm` (Pascanu et al. 2013).
+    Parameters
+    ----------
+    theta, gradient : ndarray (size,)
+    decays : ndarray (size,)
+        1 for each parameter that decays, else 0.
+    optimizer : Optimizer, optional
+        Without one there is no `step`.
     """
-    sums = np.zeros((-(-theta.size // BLOCK), 2))
-    numbers = np.array([alpha, np.inf if clip_value is None else clip_value])
-    _in_blocks(measure, theta.size, (sums, gradient, theta, decays, numbers))
-    squares, size = _total(sums)
-    return 0.5 * alpha * squares, clip_norm / size if clip_norm is not None and size > clip_norm else 1.0
+
+    def __init__(self, theta, gradient, decays, optimizer=None):
+        n_blocks, work = -(-theta.size // BLOCK), WORK * theta.size
+        self._sums, self._numbers, self._optimizer = np.zeros((n_blocks, 2)), np.zeros(7), optimizer
+        vectors = theta, gradient, decays, self._numbers
+        self._measure = tasks(measure, n_blocks, (self._sums, *vectors), work)
+        if optimizer is not None:
+            memory = optimizer.first, optimizer.second, RULES[optimizer.name]
+            self._sweep = tasks(sweep, n_blocks, (*vectors, *memory), work)
+
+    def penalise(self, alpha, clip_norm, clip_value):
+        """Add the gradient of alpha / 2 times the sum of squares of what decays, and hold elements to +-clip_value.
+
+        Returns the penalty, and what to scale the gradient with to hold its norm to `clip_norm` (Pascanu et al. 2013).
+        """
+        self._numbers[:3] = alpha, np.inf if clip_value is None else clip_value, clip_norm is not None
+        self._measure()
+        squares, of_gradient = self._sums[0] if len(self._sums) == 1 else self._sums.sum(axis=0)
+        size = sqrt(of_gradient)
+        return 0.5 * alpha * float(squares), clip_norm / size if clip_norm is not None and size > clip_norm else 1.0
+
+    def step(self, rate, scale=1.0, decay=0.0):
+        """Move theta against `scale` times the gradient; before, take the share `decay` off it where it decays."""
+        o = self._optimizer
+        o.n_steps += 1
+        n = o.n_steps
+        self._numbers[:] = rate, scale, decay, o.momentum, o.nesterov, 1 - 0.9**n, sqrt(1 - 0.999**n)
+        self._sweep()
 
 
 def norm(vector):
     """The Euclidean norm; in sums of float64 in a fixed order, so that its bits depend on nothing else."""
-    if vector.size <= BLOCK:
-        return sqrt(_squares(vector))
-    sums = np.zeros((-(-vector.size // BLOCK), 2))
-    _in_blocks(measure, vector.size, (sums, vector, vector, vector, np.array([0.0, np.inf])))
-    return _total(sums)[1]
-
-
-def _total(sums):
-    squares, of_gradient = sums[0] if len(sums) == 1 else sums.sum(axis=0)
-    return float(squares), sqrt(of_gradient)
-
-
-def _in_blocks(kernel, size, arguments):
-    if size <= BLOCK:
-        kernel(*arguments, 0)
-    else:
-        run_tasks(kernel, -(-size // BLOCK), arguments, WORK * size)
+    return sqrt(_squares(vector))
 
 
 @njit(**OPTIONS, unrolls=True)
@@ -93,29 +98,29 @@ def _squares(vector):
 
 
 @njit(**OPTIONS, unrolls=True)
-def measure(sums, gradient, theta, decays, numbers, task):
-    """One block of `penalise`: sums (blocks, 2) of the squares of what decays, and of the gradient then.
+def measure(sums, theta, gradient, decays, numbers, task):
+    """One block of `penalise`: sums (blocks, 2) of the squares of what decays, and of the gradient then if it counts.
 
     The sums are of float64: squares of float32 overflow from 2e19 on.
     """
     alpha, limit = theta.dtype.type(numbers[0]), theta.dtype.type(numbers[1])
     # Loops from 0 are made of vectors, those from elsewhere are not: an index might be one from the end.
     block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))
-    gradient, theta, decays = gradient[block], theta[block], decays[block]
+    theta, gradient, decays, squares = theta[block], gradient[block], decays[block], 0.0
     if alpha != 0:
         for k in range(theta.size):
             gradient[k] += alpha * theta[k] * decays[k]
-            sums[task, 0] += theta[k] * theta[k] * decays[k]
+            squares += theta[k] * theta[k] * decays[k]
     if limit < np.inf:
         for k in range(theta.size):
             if abs(gradient[k]) > limit:  # NaN is not
                 gradient[k] = np.copysign(limit, gradient[k])
-    sums[task, 1] = _squares(gradient)
+    sums[task, 0], sums[task, 1] = squares, _squares(gradient) if numbers[2] else 0.0
 
 
 @njit(**OPTIONS)
-def sweep(theta, gradient, first, second, decays, numbers, rule, task):
-    """One block of `Optimizer.step`: decoupled decay (Loshchilov and Hutter 2019), and a rule of `RULES`."""
+def sweep(theta, gradient, decays, numbers, first, second, rule, task):
+    """One block of `Sweeps.step`: decoupled decay (Loshchilov and Hutter 2019), and a rule of `RULES`."""
     block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))  # as in `measure`
     theta, gradient, first, second, decays = theta[block], gradient[block], first[block], second[block], decays[block]
     scale, decay = theta.dtype.type(numbers[1]), theta.dtype.type(numbers[2])
@@ -162,4 +167,3 @@ def _sgd(theta, gradient, velocity, numbers):
     for k in range(theta.size):
         velocity[k] = m * velocity[k] - step * gradient[k]
         theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
-

@@ -220,10 +220,16 @@ def _words_of(array):
     return 0, 0, array.size, array.itemsize, array.ctypes.data, *array.shape, *array.strides
 
 
-def run_tasks(function, n_tasks, arguments, work):
-    """Call a kernel with arrays and integers, and a task, for each task: at once, where so much work is worth it."""
+def tasks(function, n_tasks, arguments, work):
+    """What calls a kernel with arrays, integers and a task, for each task: at once, where so much work is worth it."""
+    if n_tasks == 1:
+        return partial(function, *arguments, 0)
     p = Program("float64")
     p.share(function, *arguments, tasks=n_tasks)
+    return partial(_run_tasks, p, work)
+
+
+def _run_tasks(p, work):
     (frame, *_), (code, n) = p.arrays, p.code("forward")
     job = code.ctypes.data, n, frame.ctypes.data
     threads.run(work, lambda n_threads: kernel.run_once_at_once(*job, n_threads), lambda: kernel.run_once(*job))

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from fastrnn.optimizers import Optimizer, penalise
+from fastrnn.optimizers import Optimizer, Sweeps
 from fastrnn.progress import Bar
 from fastrnn.wording import shown
 
@@ -279,28 +279,27 @@ class Trainer:
         s = self.settings
         batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
         objective.lay_out(batches, self.history.n_epochs)
-        total = 0.0
+        sweeps, total = _sweeps(self.network, self.optimizer), 0.0
         for k, numbers in enumerate(batches):
             step, n_steps = epoch * len(batches) + k, n_epochs * len(batches)
             rate = s.learning_rate_init * self.plateau_factor
             rate *= learning_rate_factor(s.learning_rate, step, n_steps)
-            total += self.step(objective, k, rate) * len(numbers)
+            total += self.step(objective, k, sweeps, rate) * len(numbers)
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
         return total / len(lengths)
 
-    def step(self, objective, k, rate):
+    def step(self, objective, k, sweeps, rate):
         """One batch; returns its loss."""
-        s, network = self.settings, self.network
+        s = self.settings
         loss = objective(k)
         if not isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
         is_decoupled = s.solver == "adamw"
         alpha = 0.0 if is_decoupled else s.alpha / s.n_sequences
-        vectors = network.theta, network.gradient
-        penalty, scale = penalise(*vectors, network.decays, alpha, s.clip_norm, s.clip_value)
-        self.optimizer.step(*vectors, rate, scale, network.decays, rate * s.alpha if is_decoupled else 0.0)
-        network.changed()
+        penalty, scale = sweeps.penalise(alpha, s.clip_norm, s.clip_value)
+        sweeps.step(rate, scale, rate * s.alpha if is_decoupled else 0.0)
+        self.network.changed()
         return loss + penalty
 
     def _diverged(self, what):
@@ -317,6 +316,10 @@ class Trainer:
         patience = max(1, self.settings.n_iter_no_change // 2)
         if self.settings.learning_rate == "plateau" and best.n_stale and best.n_stale % patience == 0:
             self.plateau_factor /= 10
+
+
+def _sweeps(network, optimizer=None):
+    return Sweeps(network.theta, network.gradient, network.decays, optimizer)
 
 
 def _overshoots(settings):
@@ -373,7 +376,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
         loss = objective(0)
         if settings.alpha > 0:
             alpha = settings.alpha / n
-            loss += penalise(network.theta, network.gradient, network.decays, alpha, None, None)[0]
+            loss += _sweeps(network).penalise(alpha, None, None)[0]
         return loss, network.gradient.astype(np.float64)
 
     def after_each(intermediate_result):

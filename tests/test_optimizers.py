@@ -5,7 +5,7 @@ import pytest
 import reference as ref
 
 from fastrnn import threads
-from fastrnn.optimizers import BLOCK, Optimizer, norm, penalise
+from fastrnn.optimizers import BLOCK, Optimizer, Sweeps, norm
 
 
 def adam(theta, gradients, rate):
@@ -65,11 +65,12 @@ def test_steps_equal_the_formula(rule, dtype, tolerance):
     gradients = rng.standard_normal((20, 37)) * 10.0 ** rng.integers(-4, 3, 37)
     gradients[:, 5] = 0
     theta = start.astype(dtype)
-    optimizer = Optimizer(size=37, dtype=dtype, **options)
-    for gradient in gradients.astype(dtype):
-        before = gradient.copy()
-        optimizer.step(theta, gradient, 0.01)
-        assert (gradient == before).all()
+    optimizer, gradient = Optimizer(size=37, dtype=dtype, **options), np.empty_like(theta)
+    sweeps = Sweeps(theta, gradient, theta, optimizer)
+    for given in gradients.astype(dtype):
+        gradient[:] = given
+        sweeps.step(0.01)
+        assert (gradient == given).all()
     assert theta.dtype == dtype and optimizer.n_steps == 20
     ref.assert_within(tolerance, theta, formula(start, gradients, 0.01))
     assert theta[5] == start.astype(dtype)[5]
@@ -78,12 +79,14 @@ def test_steps_equal_the_formula(rule, dtype, tolerance):
 def test_nesterovs_form_is_his_method_seen_from_ahead():
     # theta_ahead = theta + m v, where the gradient is taken at theta_ahead (Nesterov 1983).
     curvature = np.array([1.0, 10.0])
-    ahead, optimizer = np.array([3.0, -2.0]), Optimizer("sgd", 2, "float64")
+    ahead, gradient = np.array([3.0, -2.0]), np.empty(2)
+    sweeps = Sweeps(ahead, gradient, ahead, Optimizer("sgd", 2, "float64"))
     theta, v = ahead.copy(), np.zeros(2)
     for _ in range(15):
         v = 0.9 * v - 0.05 * curvature * (theta + 0.9 * v)
         theta = theta + v
-        optimizer.step(ahead, curvature * ahead, 0.05)
+        gradient[:] = curvature * ahead
+        sweeps.step(0.05)
     ref.assert_within(1e-13, ahead, theta + 0.9 * v)
 
 
@@ -92,10 +95,12 @@ def test_decay_and_penalty_touch_only_what_decays(dtype):
     theta = np.arange(1, 6).astype(dtype)
     gradient = np.ones(5, dtype)
     decays = np.array([1, 0, 1, 1, 0], dtype)
-    value, _ = penalise(theta, gradient, decays, 0.5, None, None)
+    sweeps = Sweeps(theta, gradient, decays, Optimizer("sgd", 5, dtype))
+    value, _ = sweeps.penalise(0.5, None, None)
     assert value == 0.25 * (1 + 9 + 16)
     assert gradient.tolist() == [1.5, 1, 2.5, 3, 1]
-    Optimizer("sgd", 5, dtype).step(theta, np.zeros(5, dtype), 0.1, 1.0, decays, 0.25)
+    gradient[:] = 0
+    sweeps.step(0.1, 1.0, 0.25)
     assert theta.tolist() == [0.75, 2, 2.25, 3, 5]
 
 
@@ -106,10 +111,11 @@ def test_blocks_and_threads_change_no_bits(rule):
     vectors = rng.standard_normal((3, size)).astype(np.float32)
     answers = []
     for n_jobs in (1, 2, 3):
-        theta, gradient, optimizer = vectors[0].copy(), vectors[1].copy(), Optimizer(size=size, dtype="float32", **RULES[rule][0])
+        theta, gradient = vectors[0].copy(), vectors[1].copy()
+        sweeps = Sweeps(theta, gradient, vectors[2], Optimizer(size=size, dtype="float32", **RULES[rule][0]))
         with threads.limit(n_jobs):
-            penalty, scale = penalise(theta, gradient, vectors[2], 0.1, 2.0, 1.0)
-            optimizer.step(theta, gradient, 0.01, scale, vectors[2], 0.1)
+            penalty, scale = sweeps.penalise(0.1, 2.0, 1.0)
+            sweeps.step(0.01, scale, 0.1)
         answers.append((penalty, scale, theta.tobytes(), norm(gradient)))
     assert len(set(answers)) == 1
     ref.assert_within(1e-6, answers[0][3], 2.0)
@@ -125,8 +131,10 @@ def test_the_norm_neither_overflows_nor_loses_small_parts():
 
 def clipped(gradient, clip_norm, clip_value):
     gradient = np.array(gradient)
-    _, scale = penalise(gradient, gradient, gradient, 0.0, clip_norm, clip_value)
-    Optimizer("sgd", gradient.size, gradient.dtype).step(np.zeros_like(gradient), gradient, 0.0, scale)
+    theta, optimizer = np.zeros_like(gradient), Optimizer("sgd", gradient.size, gradient.dtype)
+    sweeps = Sweeps(theta, gradient, theta, optimizer)
+    _, scale = sweeps.penalise(0.0, clip_norm, clip_value)
+    sweeps.step(0.0, scale)
     return gradient.tolist()
 
 

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastrnn import SequenceClassifier, SequenceRegressor, records, training
 from fastrnn.base import estimator
+from fastrnn.optimizers import Sweeps
 from fastrnn.training import (
     BUCKET,
     BUCKETS,
@@ -64,11 +65,11 @@ class Objective:
         return self.function(self.batches[k], self.epoch)
 
 
-def laid_out(toy):
-    """With a batch of four sequences."""
+def one_step(trainer, toy, rate):
+    """The loss of a batch of four sequences."""
     objective = Objective(toy)
     objective.lay_out([np.arange(4)], 0)
-    return objective
+    return trainer.step(objective, 0, Sweeps(toy.theta, toy.gradient, toy.decays, trainer.optimizer), rate)
 
 
 def train(toy, score=None, callbacks=(), lengths=(1,) * 10, **changes):
@@ -169,7 +170,7 @@ def test_the_penalty_is_of_matrices_only_and_shared_by_the_sequences():
     toy = Toy()
     toy.theta[:] = 3
     trainer = Trainer(toy, SETTINGS._replace(alpha=5.0, learning_rate_init=0.25), np.random.RandomState(0))
-    loss = trainer.step(laid_out(toy), 0, 0.25)
+    loss = one_step(trainer, toy, 0.25)
     assert loss == 0.5 * 3 * 4 + 0.5 * (5 / 10) * 2 * 9
     np.testing.assert_allclose(toy.theta, 3 - 0.25 * (2 + 0.5 * 3 * toy.decays))
 
@@ -179,7 +180,7 @@ def test_adamw_decays_apart_from_the_gradient():
     for toy, alpha in ((plain, 0.0), (decayed, 0.5)):
         toy.theta[:] = 3
         settings = SETTINGS._replace(solver="adamw", alpha=alpha)
-        assert Trainer(toy, settings, np.random.RandomState(0)).step(laid_out(toy), 0, 0.1) == 6.0
+        assert one_step(Trainer(toy, settings, np.random.RandomState(0)), toy, 0.1) == 6.0
     np.testing.assert_allclose(plain.theta - decayed.theta, 0.1 * 0.5 * 3 * plain.decays)
 
 

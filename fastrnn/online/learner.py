@@ -16,7 +16,7 @@ from fastrnn.layers.cells import NONLINEARITIES
 from fastrnn.moments import MEMORY, none_yet, run_on
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
-from fastrnn.optimizers import Optimizer, norm
+from fastrnn.optimizers import Optimizer, Sweeps, norm
 from fastrnn.records import weights, with_weights
 from fastrnn.sequences import Sequences
 from fastrnn.storage import array, check, expect, integer
@@ -118,7 +118,8 @@ class OnlineLearner(BaseEstimator):
                     f"the gradient overflows at x = {shown(x)}, y = {shown(y)}: scale x, or lower learning_rate_init"
                 )
             scale = 1.0 if self.clip_norm is None or size <= self.clip_norm else self.clip_norm / size
-            self._optimizer.step(network.theta, network.gradient, self.learning_rate_init, scale)
+            vectors = network.theta, network.gradient, network.decays
+            network.kept("sweeps", lambda: Sweeps(*vectors, self._optimizer)).step(self.learning_rate_init, scale)
             network.changed()
 
     def reset(self):
