@@ -243,9 +243,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
-        if goes_on:
-            self._check_known(sequences)
-        else:
+        if not goes_on:
             given = 0 if self.embeddings is None else len(self.embeddings)
             self.n_tokens_ = max(int(sequences.values.max()) + 1, given)
             if self.n_tokens_ < 2:
@@ -262,12 +260,6 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         n_rows = self._sizes["inputs"]
         expect(n_rows == n_outputs, f"its table has {n_rows} rows for {n_outputs} outputs")
         return {"n_tokens_": n_tokens, "_boundary": None if self._shape["stateful"] else n_tokens}
-
-    def _prepare_network(self, problem, goes_on, rng):
-        if not goes_on:
-            super()._prepare_network(problem, goes_on, rng)
-        else:  # `_problem` has checked the tokens, among which the boundary is by now
-            self._go_on()
 
     def _shifted(self, sequences):
         """Inputs as `Sequences`, and for each step the token that comes next."""
@@ -309,15 +301,11 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         return np.split(np.arange(n), [(n_stretches - n_held_out) * n_parts])
 
     def _validation_score(self, network, problem, held_out):
-        at_once = problem.n_streams or AT_ONCE
+        sequences, targets = problem.sequences.some(held_out), problem.targets[problem.sequences.rows_of(held_out)]
 
         def score():
-            total, state = 0.0, None
-            for numbers in np.split(held_out, np.arange(at_once, held_out.size, at_once)):
-                outputs, last = network.read(problem.sequences.some(numbers), state)
-                state = last if self.stateful else None
-                total += log_probabilities(outputs, problem.targets[problem.sequences.rows_of(numbers)]).sum()
-            return total / problem.sequences.lengths[held_out].sum()
+            parts = self._read(network, sequences, problem.n_streams or AT_ONCE)
+            return sum(log_probabilities(outputs, targets[rows]).sum() for rows, outputs in parts) / targets.size
 
         return score
 
@@ -325,29 +313,28 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     def _log_probabilities(self, X):
         """Of each token that is to be predicted."""
-        inputs, targets = self._shifted(self._checked(X))
+        (inputs, targets), at_once = self._shifted(self._checked(X)), AT_ONCE
+        if self._boundary is None:  # a stream, whose stretches are read one after the other
+            inputs, at_once = Sequences(inputs.values, np.append(np.arange(0, targets.size, STRETCH), targets.size)), 1
         out = np.empty(targets.size)
         with self._computing():
-            for rows, outputs in self._read(inputs):
+            for rows, outputs in self._read(self.network_, inputs, at_once):
                 if not np.isfinite(outputs).all():
                     what = "X makes the network's outputs overflow"
                     raise ValueError(f"{what}; train with a lower learning_rate_init or clip_norm")
                 out[rows] = log_probabilities(outputs, targets[rows])
         return out
 
-    def _read(self, inputs):
-        """The rows of all inputs, few at a time, for each step has as many outputs as there are tokens; and these.
+    def _read(self, network, sequences, at_once):
+        """The rows of sequences, few at a time, for each step has as many outputs as there are tokens; and these.
 
-        A stream's goes on where the one before has ended.
+        A stream's sequences go on where those before have ended.
         """
-        if self._boundary is not None:
-            for numbers in portions(len(inputs), AT_ONCE):
-                yield inputs.rows_of(numbers), self.network_.predict(inputs.some(numbers))
-            return
         state = None
-        for rows in portions(inputs.values.size, STRETCH):
-            outputs, state = self.network_.read(Sequences(inputs.values[rows], np.array([0, rows.size])), state)
-            yield rows, outputs
+        for numbers in portions(len(sequences), at_once):
+            outputs, last = network.read(sequences.some(numbers), state)
+            state = last if self._boundary is None else None
+            yield sequences.rows_of(numbers), outputs
 
 
 def _draw(logits, temperature, top_k, top_p, rng):

@@ -125,10 +125,11 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             raise
 
     def _prepare_network(self, problem, goes_on, rng):
-        """A new network, or check that the problem is one for the network that is there."""
+        """A new network, or what parameters may change of the one that is there."""
         if goes_on:
-            self._check_known(problem.sequences)
-            self._go_on()
+            self.network_.set_dropout(self.dropout)
+            if self.network_.embedding is not None:
+                self.network_.embedding.freeze(self.freeze_embeddings)
             return
         self._sizes = self._measure(problem)
         self._check_lengths(problem.sequences, self._sizes["steps"] or None)
@@ -139,12 +140,6 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             table.changed()
         self._shape = {name: getattr(self, name) for name in self._shape_parameters}
         self._dropout_seed = int(rng.randint(2**31)) if self.dropout else 0
-
-    def _go_on(self):
-        """Set what parameters may change of a network."""
-        self.network_.set_dropout(self.dropout)
-        if self.network_.embedding is not None:
-            self.network_.embedding.freeze(self.freeze_embeddings)
 
     def _start_at_shares(self, problem):
         """Let the head's bias give each label of a step its share: rare ones need not be learned to be rare."""
@@ -305,9 +300,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _checked(self, X):
         """X as `Sequences` that the fitted network can read."""
         check_is_fitted(self, "network_")
-        sequences = self._check_sequences(X, reset=False)
-        self._check_known(sequences)
-        return self._standardised(sequences, None, goes_on=True)
+        return self._standardised(self._check_sequences(X, reset=False), None, goes_on=True)
 
     def _computed(self, function, sequences):
         """What `function` makes of sequences, a finite row each, or one for each step."""

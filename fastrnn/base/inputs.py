@@ -83,7 +83,9 @@ class InputChecks:
             self._check_panel(sequences)
         elif reset:
             self.n_features_in_ = sequences.width
-        if reset and tokens:
+        if not reset:
+            self._check_known(sequences)
+        elif tokens:
             self._check_table(sequences)
         return sequences
 
