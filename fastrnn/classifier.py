@@ -255,14 +255,19 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         else:
             self.classes_ = np.unique(y if classes is None else self._check_y(classes, "classes"))
             if self.classes_.size < 2:
-                name = "y" if classes is None else "classes"
-                raise ValueError(
-                    f"{name} has {self.classes_.size} class, {shown(self.classes_)}: a classifier needs at least two; "
-                    "for partial_fit give all that will come as classes="
+                found = (
+                    f"{'y' if classes is None else 'classes'} has {self.classes_.size} class, {shown(self.classes_)}"
                 )
+                advice = "for partial_fit give all that will come as classes="
+                raise ValueError(f"{found}: a classifier needs at least two; {advice}")
         codes = self._encode(y)
-        weights = self._weights(sample_weight, y)
-        n_outputs, loss, targets = self._head(codes)
+        weights = self._check_weights(sample_weight, len(y))
+        if self.class_weight is not None:
+            weights = weights * self._class_weights(y)
+        weights = self._normalised(weights)
+        n_outputs, loss, targets = self.classes_.size, cross_entropy, codes
+        if n_outputs == 2:
+            n_outputs, loss, targets = 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
         sequences = self._standardised(sequences, weights, goes_on)
         return Problem(sequences, targets, weights, n_outputs, loss, strata=codes)
 
@@ -283,18 +288,6 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             raise ValueError(f"y has the labels {shown(unknown)}, but the classes are {shown(self.classes_, 200)}")
         return np.searchsorted(self.classes_, y)
 
-    def _weights(self, sample_weight, y):
-        weights = self._check_weights(sample_weight, len(y))
-        if self.class_weight is not None:
-            weights = weights * self._class_weights(y)
-        return self._normalised(weights)
-
-    def _head(self, codes):
-        """Number of outputs, loss, and the targets in its form."""
-        if self.classes_.size == 2:
-            return 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
-        return self.classes_.size, cross_entropy, codes
-
     def _rules(self, n_outputs):
         return {"classes_": labels({1: 2, 2: 0}.get(n_outputs, n_outputs))}
 
@@ -309,11 +302,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
 def _refuse_rows(y, name):
     """Rows of labels are no labels."""
+    found = f"{name} has shape {y.shape}"
     if np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
-        raise ValueError(
-            f"{name} has shape {y.shape}, rows with a single 1: pass np.argmax({name}, axis=1), their numbers"
-        )
-    raise ValueError(
-        f"{name} has shape {y.shape}, but one label for each sequence is expected, (n,): SequenceTagger takes a label "
-        "for each step, sklearn.multioutput.MultiOutputClassifier fits a classifier to each of several columns"
-    )
+        raise ValueError(f"{found}, rows with a single 1: pass np.argmax({name}, axis=1), their numbers")
+    advice = "SequenceTagger takes a label for each step"
+    advice += ", sklearn.multioutput.MultiOutputClassifier fits a classifier to each of several columns"
+    raise ValueError(f"{found}, but one label for each sequence is expected, (n,): {advice}")

@@ -41,9 +41,8 @@ def common(X, name="X"):
         if k and (_has_names(its) or _has_names(columns)):
             refuse_long(x, f"{name}[{k}]")
             found, expected = ("no column names" if c is None else f"the columns {shown(c)}" for c in (its, columns))
-            raise ValueError(
-                f"{name}[{k}] has {found}, but {name}[0] has {expected}: give all the same, in the same order"
-            )
+            differ = f"{name}[{k}] has {found}, but {name}[0] has {expected}"
+            raise ValueError(f"{differ}: give all the same, in the same order")
         if not k:
             first, columns = x, its
     return first if columns is not None else None

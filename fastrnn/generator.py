@@ -164,9 +164,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         With a `Tokenizer`'s ``names = tokenizer.get_feature_names_out()``, ``print(names[token], end="")`` shows each.
         """
         check_is_fitted(self, "network_")
-        is_wrong_k = top_k is not None and not (isinstance(top_k, Integral) and top_k >= 1)
-        is_wrong_p = top_p is not None and not 0 < top_p <= 1
-        if not temperature >= 0 or is_wrong_k or is_wrong_p:
+        is_right_k = top_k is None or isinstance(top_k, Integral) and top_k >= 1
+        if not (temperature >= 0 and is_right_k and (top_p is None or 0 < top_p <= 1)):
             given = f"{temperature}, {top_k}, {top_p}"
             raise ValueError(f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {given}")
         if length is not None and not (isinstance(length, Integral) and length >= 0):
@@ -195,10 +194,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
             otherwise = "" if self._boundary is None else ", or None to begin a sequence"
             raise ValueError(f"prefix is empty: give at least one token{otherwise}")
         if np.ndim(prefix) != 1 or np.asarray(prefix).dtype.kind not in "iuf":
-            raise ValueError(
-                f"prefix must be one 1-D array of tokens; got {shown(prefix)}. A Tokenizer makes it of a text: "
-                "tokenizer.transform([text])[0]"
-            )
+            advice = "A Tokenizer makes it of a text: tokenizer.transform([text])[0]"
+            raise ValueError(f"prefix must be one 1-D array of tokens; got {shown(prefix)}. {advice}")
         prefix = as_sequences([prefix], self.dtype, tokens=True)
         self._check_known(prefix)
         start = [] if self._boundary is None else [self._boundary]
@@ -295,9 +292,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         n_stretches = n // n_parts
         n_held_out = max(1, int(n_stretches * self.validation_fraction))
         if n_held_out >= n_stretches:
-            raise ValueError(
-                f"early_stopping leaves none of a stream's {n_stretches} stretches: lower bptt_steps or batch_size"
-            )
+            found = f"early_stopping leaves none of a stream's {n_stretches} stretches"
+            raise ValueError(f"{found}: lower bptt_steps or batch_size")
         return np.split(np.arange(n), [(n_stretches - n_held_out) * n_parts])
 
     def _validation_score(self, network, problem, held_out):

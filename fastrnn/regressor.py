@@ -149,12 +149,10 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     """
 
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        **dict.fromkeys(("return_sequences", "normalize_y"), ["boolean"]),
-        "readout": [StrOptions(set(READOUTS))],
+        **SHARED_CONSTRAINTS, **dict.fromkeys(("return_sequences", "normalize_y"), ["boolean"]),
+        "readout": [StrOptions(set(READOUTS))], "quantile": [Interval(Real, 0, 1, closed="neither")],
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
-        "quantile": [Interval(Real, 0, 1, closed="neither")],
-    }
+    }  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout", "return_sequences"
 
@@ -260,15 +258,13 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         sequences = self._check_sequences(X, reset=not goes_on)
         targets, is_flat = self._check_y(y, sequences)
         weights = self._weights(sample_weight, sequences)
-        n_outputs = targets.shape[1]
         if not goes_on:
             self._y_is_flat = is_flat
             self._set_scale(targets, weights)
-        else:
-            self._check_columns(targets)
+        self._check_columns(targets)
         loss = regression_loss(self.loss, self.quantile)
         sequences = self._standardised(sequences, weights, goes_on)
-        return Problem(sequences, self._scaled(targets), weights, n_outputs, loss)
+        return Problem(sequences, self._scaled(targets), weights, targets.shape[1], loss)
 
     def _check_y(self, y, sequences):
         """Targets (n, K) or (S, K) in float64; and whether y has one number a sequence or step."""

@@ -154,14 +154,10 @@ class Given(Sequences):
         """Sequence k, which holds what is no token."""
         x = self._items[k]
         if not (np.isfinite(x) & (x == np.floor(x))).all():
-            raise ValueError(
-                f"{name}[{k}] holds values that are no integers; tokens must be. For numbers set the embedding's "
-                "dimension to None"
-            )
-        wrong = x.min() if x.min() < 0 else x.max()
-        raise ValueError(
-            f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}"
-        )
+            advice = "For numbers set the embedding's dimension to None"
+            raise ValueError(f"{name}[{k}] holds values that are no integers; tokens must be. {advice}")
+        found = f"{name}[{k}] holds the token {x.min() if x.min() < 0 else x.max()}"
+        raise ValueError(f"{found}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}")
 
     def weighted_blocks(self, weights):
         """Steps that count, some at a time, and their weights, of weights of sequences (n,) or steps (S,)."""
@@ -195,10 +191,8 @@ class Given(Sequences):
         if not is_finite:
             row = int(np.argmin(np.isfinite(values).all(axis=1)))
             k, column = self.number_of(row), int(np.argmin(np.isfinite(values[row])))
-            raise ValueError(
-                f"{name}[{k}] contains NaN or infinity (at step {row - self.offsets[k]}, feature {column}, as "
-                f"{values.dtype}); remove or impute it"
-            )
+            place = f"at step {row - self.offsets[k]}, feature {column}, as {values.dtype}"
+            raise ValueError(f"{name}[{k}] contains NaN or infinity ({place}); remove or impute it")
         return Sequences(values, self.offsets)
 
 
@@ -295,10 +289,8 @@ def _items(X, name):
     if tables.labels(X, name) is not None:
         X = tables.numbers(X, name)
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
-        raise ValueError(
-            f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
-            f"Reshape your data: [{name}] if it is one sequence"
-        )
+        advice = f"Reshape your data: [{name}] if it is one sequence"
+        raise ValueError(f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). {advice}")
     is_array = type(X) in PLAIN and X.dtype.kind in REAL
     return X if is_array or type(X) in (list, tuple) else list(X)
 
@@ -366,21 +358,18 @@ def as_steps(x, what, tokens):
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
     if array.dtype.kind not in REAL:
-        raise ValueError(
-            f"{what} holds {array.dtype} values; sequences must be numbers (a fastrnn.preprocessing.Tokenizer makes "
-            "tokens of texts)"
-        )
+        advice = "a fastrnn.preprocessing.Tokenizer makes tokens of texts"
+        raise ValueError(f"{what} holds {array.dtype} values; sequences must be numbers ({advice})")
     if array.ndim == 1:
         array = array[:, np.newaxis]
     n_columns = array.shape[1] if array.ndim == 2 else 0
-    is_wrong = {True: n_columns != 1, "characters": n_columns < 2, False: array.ndim != 2}[tokens]
-    if is_wrong:
-        expected = {
-            True: "(T,), a token a step (for words with characters set character_embedding_dim, for numbers "
-            "embedding_dim=None)",
-            "characters": "(T, 1 + L), as a Tokenizer with max_characters gives",
-            False: "(T, I) or (T,)",
-        }[tokens]
+    is_right, expected = array.ndim == 2, "(T, I) or (T,)"
+    if tokens == "characters":
+        is_right, expected = n_columns > 1, "(T, 1 + L), as a Tokenizer with max_characters gives"
+    elif tokens:
+        advice = "for words with characters set character_embedding_dim, for numbers embedding_dim=None"
+        is_right, expected = n_columns == 1, f"(T,), a token a step ({advice})"
+    if not is_right:
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
     return array
 
@@ -401,8 +390,6 @@ def check_gaps(sequences, name, free, column=0):
     if n_rows <= free or n_rows <= USED * (n_different := np.unique(tokens).size):
         return
     k = sequences.number_of(int(tokens.argmax()) // (tokens.size // len(tokens)))
+    found = f"{name}[{k}] holds the token {n_rows - 1}, for which a table would have {n_rows} rows"
     advice = "a Tokenizer with max_characters numbers characters" if column else NUMBER_THEM
-    raise ValueError(
-        f"{name}[{k}] holds the token {n_rows - 1}, for which a table would have {n_rows} rows, but {name} has "
-        f"{n_different} different ones: {advice}"
-    )
+    raise ValueError(f"{found}, but {name} has {n_different} different ones: {advice}")

@@ -50,9 +50,8 @@ def opened(x, what):
     try:
         import narwhals
     except ImportError:
-        raise ValueError(
-            f"{which}, which takes narwhals to read: pip install narwhals, or pass {what}.to_pandas()"
-        ) from None
+        advice = f"pip install narwhals, or pass {what}.to_pandas()"
+        raise ValueError(f"{which}, which takes narwhals to read: {advice}") from None
     try:
         found = narwhals.from_native(x, allow_series=True, pass_through=True)
     except narwhals.exceptions.DuplicateError:
@@ -90,10 +89,8 @@ def refuse_long(x, what):
     is_stacked = library(x) == "pandas" and x.index.nlevels > 1
     if is_stacked or names and not {*LONG[:2]}.isdisjoint(names):
         why = "a MultiIndex" if is_stacked else f"the column {next(name for name in names if name in LONG[:2])!r}"
-        raise ValueError(
-            f"{what} has {why}, as a long table with a row for each step: fastrnn.preprocessing.from_long makes "
-            "sequences of the whole table; or leave out what is no feature"
-        )
+        advice = "fastrnn.preprocessing.from_long makes sequences of the whole table; or leave out what is no feature"
+        raise ValueError(f"{what} has {why}, as a long table with a row for each step: {advice}")
 
 
 def columns(table, what):
@@ -148,10 +145,8 @@ def refuse_nested(cells, what):
     """Cells must hold one value each."""
     many = (cell for cell in cells if hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, dict)))
     if (cells.dtype == object or cells.ndim > 1) and (cell := next(many, None)) is not None:
-        raise ValueError(
-            f"{what} has a {type(cell).__name__} in a cell, as a nested table with a row for each sequence: "
-            "fastrnn.preprocessing.from_nested makes sequences of it"
-        )
+        found = f"{what} has a {type(cell).__name__} in a cell, as a nested table with a row for each sequence"
+        raise ValueError(f"{found}: fastrnn.preprocessing.from_nested makes sequences of it")
 
 
 def advice(x, name, *, groups="give fastrnn.preprocessing.from_long the table that it groups"):

@@ -150,10 +150,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         outputs, sequences = self._outputs(X)
         predicted, labels = self._decoded(outputs, sequences.offsets), self._label_rows(y, sequences)
         if predicted.shape != labels.shape or (predicted.dtype.kind in "OSU") != (labels.dtype.kind in "OSU"):
-            raise ValueError(
-                f"y holds {labels.dtype} labels, {labels.shape[1:]} a step, but the fit was on {predicted.dtype}, "
-                f"{predicted.shape[1:]} a step"
-            )
+            fit = f"the fit was on {predicted.dtype}, {predicted.shape[1:]} a step"
+            raise ValueError(f"y holds {labels.dtype} labels, {labels.shape[1:]} a step, but {fit}")
         right = predicted == labels
         weights = self._step_weights(sample_weight, sequences)
         return float(np.average(right.reshape(len(weights), -1).mean(axis=1), weights=weights))
@@ -185,17 +183,13 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         arrays = [self._labels_of(labels, f"y[{k}]") for k, labels in enumerate(rows)]
         for k, labels in enumerate(arrays):
             if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
-                raise ValueError(
-                    f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected a label for each step, "
-                    "(T,), or rows of 0 and 1, (T, K), alike in all"
-                )
+                expected = "a label for each step, (T,), or rows of 0 and 1, (T, K), alike in all"
+                raise ValueError(f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected {expected}")
             if len(labels) != sequences.lengths[k]:
                 raise ValueError(f"y[{k}] has {len(labels)} labels, but X[{k}] has {sequences.lengths[k]} steps")
             if (labels.dtype.kind in "OSU") != (arrays[0].dtype.kind in "OSU"):
-                one, other = (shown(part.flat[0]) for part in (labels, arrays[0]))
-                raise ValueError(
-                    f"y[{k}] holds labels as {one}, but y[0] as {other}: make them alike, all str or all int"
-                )
+                found = f"y[{k}] holds labels as {shown(labels.flat[0])}, but y[0] as {shown(arrays[0].flat[0])}"
+                raise ValueError(f"{found}: make them alike, all str or all int")
         return np.concatenate(arrays)
 
     @staticmethod
@@ -223,21 +217,16 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     def _encode(self, labels, sequences):
         """Targets of the steps: numbers of classes (S,), or 0 and 1 (S, K)."""
-        wrong = np.ones(len(labels), bool)
-        allowed, form = ((0, 1), (len(self.classes_),)) if self._is_multilabel else (self.classes_, ())
-        if labels.shape[1:] == form:
-            wrong = ~np.isin(labels, allowed).reshape(len(labels), -1).all(axis=1)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            k = sequences.number_of(row)
-            expected = f"rows of {len(self.classes_)} times 0 or 1" if self._is_multilabel else "labels"
-            raise ValueError(
-                f"y[{k}] holds {shown(labels[row])} at step {row - sequences.offsets[k]}; expected {expected}, as in "
-                f"the first fit (classes {shown(self.classes_, 200)})"
-            )
+        allowed, form, expected = self.classes_, (), "labels"
         if self._is_multilabel:
-            return labels.astype(self.dtype)
-        return np.searchsorted(self.classes_, labels)
+            allowed, form, expected = (0, 1), self.classes_.shape, f"rows of {len(self.classes_)} times 0 or 1"
+        wrong = ~np.isin(labels, allowed).reshape(len(labels), -1).all(axis=1)
+        for row in np.flatnonzero(wrong | (labels.shape[1:] != form)):
+            k = sequences.number_of(row)
+            found = f"y[{k}] holds {shown(labels[row])} at step {row - sequences.offsets[k]}"
+            fit = f"as in the first fit (classes {shown(self.classes_, 200)})"
+            raise ValueError(f"{found}; expected {expected}, {fit}")
+        return labels.astype(self.dtype) if self._is_multilabel else np.searchsorted(self.classes_, labels)
 
     def _step_weights(self, sample_weight, sequences):
         """Weights (S,) with the mean 1."""
@@ -266,10 +255,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     def _check_parameters(self):
         super()._check_parameters()
         if self.character_embedding_dim is not None and self.embedding_dim is None:
-            raise ValueError(
-                f"character_embedding_dim={self.character_embedding_dim} is for words, whose vectors embedding_dim "
-                "must give a length (now None)"
-            )
+            advice = "whose vectors embedding_dim must give a length (now None)"
+            raise ValueError(f"character_embedding_dim={self.character_embedding_dim} is for words, {advice}")
 
     def _measure(self, problem):
         has_characters = self.character_embedding_dim is not None

@@ -307,10 +307,8 @@ class Trainer:
         s = self.settings
         clipping = "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
         weaker = f"lower alpha (now {s.alpha}), " if _overshoots(s) else ""
-        return DivergenceError(
-            f"{what} in epoch {self.history.n_epochs + 1}: {weaker}lower learning_rate_init (now "
-            f"{s.learning_rate_init}), {clipping}, or scale X and y"
-        )
+        slower = f"{weaker}lower learning_rate_init (now {s.learning_rate_init}), {clipping}"
+        return DivergenceError(f"{what} in epoch {self.history.n_epochs + 1}: {slower}, or scale X and y")
 
     def _on_plateau(self, best):
         """Under "plateau", a tenth of the learning rate when half the patience is used up."""
@@ -334,11 +332,8 @@ def tell(callbacks, progress):
 
 
 def _warn_of_interrupt(history):
-    warnings.warn(
-        f"training was interrupted in epoch {history.n_epochs + 1}; the model is as trained so far",
-        ConvergenceWarning,
-        stacklevel=6,  # the caller of an estimator's `fit`
-    )
+    found = f"training was interrupted in epoch {history.n_epochs + 1}; the model is as trained so far"
+    warnings.warn(found, ConvergenceWarning, stacklevel=6)  # of the caller of an estimator's `fit`
 
 
 class _Best:

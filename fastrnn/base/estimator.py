@@ -181,23 +181,21 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         return Settings(n_sequences=n_sequences, **own)
 
     def _train(self, problem, run, *given):
-        training = self._training(problem, run)
-        with watched(self, *given) as hooks:
-            training(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
-            self._set_history()
-
-    def _training(self, problem, run):
-        """What is to be called with callbacks and `save`: the training, from the start or where a checkpoint was."""
-        trainer, lengths = self._trainer, problem.sequences.lengths
+        """From the start, or where a checkpoint was."""
+        trainer, lengths, n = self._trainer, problem.sequences.lengths, len(problem.sequences)
         if self.solver == "lbfgs":
-            n, history, objective = lengths.size, trainer.history, self._objective(problem)
-            return partial(fit_lbfgs, self.network_, objective, trainer.settings, n, history=history)
-        train, score = np.arange(lengths.size), None
-        if self.early_stopping:
-            train, held_out = self._split(lengths.size, problem.strata, run.rng)
-            score = self._validation_score(self.network_, problem, held_out)
-        run.go_on(trainer)
-        return partial(trainer.fit, self._objective(problem, train), lengths[train], score)
+            objective, history = self._objective(problem), trainer.history
+            train = partial(fit_lbfgs, self.network_, objective, trainer.settings, n, history=history)
+        else:
+            some, score = np.arange(n), None
+            if self.early_stopping:
+                some, held_out = self._split(n, problem.strata, run.rng)
+                score = self._validation_score(self.network_, problem, held_out)
+            run.go_on(trainer)
+            train = partial(trainer.fit, self._objective(problem, some), lengths[some], score)
+        with watched(self, *given) as hooks:
+            train(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
+            self._set_history()
 
     def _set_history(self):
         vars(self).update(self._history_of(self._trainer))
@@ -217,10 +215,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
         n_held_out = max(2, int(np.ceil(n * self.validation_fraction)))  # one has no R^2
         if n_held_out >= n:
-            raise ValueError(
-                f"early_stopping holds out {n_held_out} of {n} sequences and leaves none to train "
-                f"on: lower validation_fraction (now {self.validation_fraction}), or give more"
-            )
+            found = f"early_stopping holds out {n_held_out} of {n} sequences and leaves none to train on"
+            raise ValueError(f"{found}: lower validation_fraction (now {self.validation_fraction}), or give more")
         every, seed = np.arange(n), rng.randint(2**31)
         if strata is None:
             train, held_out = train_test_split(every, test_size=n_held_out, random_state=seed)
@@ -237,17 +233,17 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         fewest, most = max(2, n_classes), n_several - n_classes
         if fewest <= n_held_out <= most:
             return
+        found = (
+            f"early_stopping holds out {n_held_out} of {n} sequences, by validation_fraction={self.validation_fraction}"
+        )
+        needs = f"both parts need one of each class that has several ({n_classes})"
+        if not n_classes:
+            needs = "each class has a single one, which is to be learned"
         advice = "set early_stopping=False, or give more sequences"
         if fewest <= most:
             nearest = fewest if n_held_out < fewest else most
             advice = f"set it to {(nearest - 0.5) / n:.4g}, or early_stopping=False"
-        needs = f"both parts need one of each class that has several ({n_classes})"
-        if not n_classes:
-            needs = "each class has a single one, which is to be learned"
-        raise ValueError(
-            f"early_stopping holds out {n_held_out} of {n} sequences, by validation_fraction="
-            f"{self.validation_fraction}; {needs}: {advice}"
-        )
+        raise ValueError(f"{found}; {needs}: {advice}")
 
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""
@@ -275,15 +271,11 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         if not isinstance(batch, Integral) or isinstance(batch, bool) or batch < 1:
             raise ValueError(f"batch must be an integer >= 1; got {shown(batch)}")
         if self.network_.encoder.recurrent.n_directions == 2:
-            raise ValueError(
-                "this model was fitted with bidirectional=True: it reads each sequence from its end as well, which a "
-                "stream has not seen yet; fit with bidirectional=False"
-            )
+            why = "it reads each sequence from its end as well, which a stream has not seen yet"
+            raise ValueError(f"this model was fitted with bidirectional=True: {why}; fit with bidirectional=False")
         if self.network_.n_steps is not None:
-            raise ValueError(
-                "this model was fitted with readout='concat', which needs all steps of a sequence; fit with 'last', "
-                "'mean' or 'max'"
-            )
+            why = "which needs all steps of a sequence"
+            raise ValueError(f"this model was fitted with readout='concat', {why}; fit with 'last', 'mean' or 'max'")
         names = getattr(self, "feature_names_in_", None) if not self._is_panel else None
         unit = None if self.network_.embedding is not None else (self._X_mean, self._X_scale)
         return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams(), unit, names)

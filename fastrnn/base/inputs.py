@@ -49,10 +49,8 @@ def check_finite(outputs, number_of, name="X"):
     is_finite = np.isfinite(outputs.reshape(len(outputs), -1))
     if not is_finite.all():
         k = number_of(int(np.argmin(is_finite.all(axis=1))))
-        raise ValueError(
-            f"{name}[{k}] makes the network's outputs overflow: it is longer, or its values are larger, than what the "
-            "network was trained on"
-        )
+        why = "it is longer, or its values are larger, than what the network was trained on"
+        raise ValueError(f"{name}[{k}] makes the network's outputs overflow: {why}")
 
 
 class InputChecks:
@@ -94,21 +92,18 @@ class InputChecks:
         """A table has a row for each sequence, not one for each step."""
         if hasattr(y, "__len__") and labels(X) is not None and len(y) < len(X):
             refuse_long(X, "X")
-            raise ValueError(
-                f"X is a table of {len(X)} rows, each a sequence, but y has {len(y)} entries: if a row is a step, "
-                "fastrnn.preprocessing.from_long(X, id_col=, time_col=) makes sequences of it"
-            )
+            advice = "if a row is a step, fastrnn.preprocessing.from_long(X, id_col=, time_col=) makes sequences of it"
+            raise ValueError(f"X is a table of {len(X)} rows, each a sequence, but y has {len(y)} entries: {advice}")
 
     def _warn_of_tokens(self, n):
         """Sequences of numbers that may be n tokens."""
         if n > 0:
-            warnings.warn(
-                f"X holds sequences of {n} different integers that look like tokens, but embedding_dim=None says that "
-                f"they are numbers, to be read {'standardised' * self.normalize_X or 'as they are'} "
-                f"(normalize_X={self.normalize_X}). Set embedding_dim, such as 64, if they are tokens; numbers as "
-                "floats are taken without this warning",
-                stacklevel=6,
-            )
+            found = f"X holds sequences of {n} different integers that look like tokens"
+            read = f"{'standardised' * self.normalize_X or 'as they are'} (normalize_X={self.normalize_X})"
+            found += f", but embedding_dim=None says that they are numbers, to be read {read}"
+            advice = "Set embedding_dim, such as 64, if they are tokens"
+            advice += "; numbers as floats are taken without this warning"
+            warnings.warn(f"{found}. {advice}", stacklevel=6)
 
     def _token_form(self, is_tokens, reset):
         """What `as_given` is told of tokens."""
@@ -117,18 +112,16 @@ class InputChecks:
     def _refuse_one_sequence(self, X):
         """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
         if len(X) > 1 and X.shape[1] == self.n_features_in_:
-            raise ValueError(
-                f"X is one array of shape {X.shape}, which would be {len(X)} univariate series of {X.shape[1]} steps, "
-                "but the fit was on a list of sequences: pass [X] for one sequence"
-            )
+            which = f"of shape {X.shape}, which would be {len(X)} univariate series of {X.shape[1]} steps"
+            fit = "the fit was on a list of sequences: pass [X] for one sequence"
+            raise ValueError(f"X is one array {which}, but {fit}")
 
     def _check_panel(self, sequences):
         """Series for a model fitted on a panel, in whatever form, must have its length."""
         for k in np.flatnonzero(sequences.lengths != self.n_features_in_):
-            raise ValueError(
-                f"X[{k}] has {sequences.lengths[k]} steps, but {type(self).__name__} was fitted on a 2-D X of series "
-                f"of {self.n_features_in_} steps; fit on a list of sequences to predict other lengths"
-            )
+            fit = f"{type(self).__name__} was fitted on a 2-D X of series of {self.n_features_in_} steps"
+            advice = "fit on a list of sequences to predict other lengths"
+            raise ValueError(f"X[{k}] has {sequences.lengths[k]} steps, but {fit}; {advice}")
 
     def _check_weights(self, sample_weight, n):
         """Weights (n,) with the mean 1."""
@@ -176,8 +169,8 @@ class InputChecks:
             self._X_mean, self._X_scale = np.zeros(sequences.width), np.ones(sequences.width)
             if self.normalize_X:
                 # Without biases there is none that could take the mean off in another library's layers.
-                options = {"is_centred": self.bias, "spares_ready": True}
-                self._X_mean, self._X_scale = moments(sequences.weighted_blocks(weights), **options)
+                blocks = sequences.weighted_blocks(weights)
+                self._X_mean, self._X_scale = moments(blocks, is_centred=self.bias, spares_ready=True)
         return sequences.stored(self.network_.theta.dtype if goes_on else self.dtype, self._X_mean, self._X_scale)
 
     def _set_scale(self, targets, weights):
@@ -218,33 +211,26 @@ class InputChecks:
         if self.freeze_embeddings and self.embeddings is None:
             raise ValueError("freeze_embeddings=True needs embeddings; without them random vectors would stay so")
         if self.embeddings is not None and self.embedding_dim is None:
-            raise ValueError(
-                "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers: set "
-                "embedding_dim to the length of a vector"
-            )
+            found = "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers"
+            raise ValueError(f"{found}: set embedding_dim to the length of a vector")
         if self.bptt_steps is not None and self.bidirectional:
-            raise ValueError(
-                f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with bidirectional=True the reverse "
-                "direction would need the end of each sequence first: set one of them"
-            )
+            why = "with bidirectional=True the reverse direction would need the end of each sequence first"
+            raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: set one of them")
 
     def _check_shape(self):
         """The parameters must be those of the network that is to be trained on."""
         for name, value in self._shape.items():
             if not np.array_equal(getattr(self, name), value):  # lists come back from a file where tuples went
-                raise ValueError(
-                    f"{name}={shown(getattr(self, name))}, but the network to go on with has {name}={shown(value)}: "
-                    "set it back, or fit anew with warm_start=False"
-                )
+                found = f"{name}={shown(getattr(self, name))}, but the network to go on with has {name}={shown(value)}"
+                raise ValueError(f"{found}: set it back, or fit anew with warm_start=False")
 
     def _check_lengths(self, sequences, expected):
         """All must have the `expected` number of steps, as readout="concat" needs it; None if it does not matter."""
         if expected is not None and (sequences.lengths != expected).any():
             k = int(np.argmax(sequences.lengths != expected))
-            raise ValueError(
-                f"readout='concat' needs sequences of one length: X[{k}] has {sequences.lengths[k]} steps, expected "
-                f"{expected}; use 'last', 'mean' or 'max' for ragged data"
-            )
+            found = f"X[{k}] has {sequences.lengths[k]} steps, expected {expected}"
+            advice = "use 'last', 'mean' or 'max' for ragged data"
+            raise ValueError(f"readout='concat' needs sequences of one length: {found}; {advice}")
 
     def _check_known(self, sequences):
         """Lengths and tokens must be such as the network can read."""
@@ -259,15 +245,12 @@ class InputChecks:
     def _check_tokens(self, sequences, limits, whence):
         """Tokens must be below the limit of the first column, those of others below the last."""
         columns = sequences.values.reshape(len(sequences.values), -1)
-        too_large = columns >= np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
-        if too_large.any():
-            row, column = np.argwhere(too_large)[0]
-            k = sequences.number_of(row)
-            raise ValueError(
-                f"X[{k}] holds the token {columns[row, column]}, but {whence} tokens up to "
-                f"{limits[min(column, len(limits) - 1)] - 1}: put the Tokenizer first in a Pipeline, so that it gives "
-                "what it does not know the token 0, or fit on data with all tokens first"
-            )
+        limits = np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
+        for row, column in np.argwhere(columns >= limits):
+            found = f"X[{sequences.number_of(row)}] holds the token {columns[row, column]}"
+            way = "put the Tokenizer first in a Pipeline, so that it gives what it does not know the token 0"
+            advice = f"{way}, or fit on data with all tokens first"
+            raise ValueError(f"{found}, but {whence} tokens up to {limits[column] - 1:.0f}: {advice}")
 
     _free_rows = FREE_ROWS
 

@@ -130,10 +130,9 @@ def _kind(estimator):
     for kind in ANSWERS:
         if isinstance(estimator, kind):
             return kind
-    raise TypeError(
-        f"{estimator!r:.80} cannot be exported: expected a {', '.join(kind.__name__ for kind in ANSWERS)}; of a "
-        "Pipeline give the last step, pipe[-1]"
-    )
+    known = ", ".join(kind.__name__ for kind in ANSWERS)
+    advice = "of a Pipeline give the last step, pipe[-1]"
+    raise TypeError(f"{estimator!r:.80} cannot be exported: expected a {known}; {advice}")
 
 
 def _model(estimator, kind, opset, lengths):

@@ -54,11 +54,10 @@ def network_of(estimator, dtype=None):
         folded = columns / scale
         largest, smallest = np.abs(folded).max() > limits.max, scale.max() * limits.tiny > LEAST_WEIGHT
         if largest or smallest:
-            raise ValueError(
-                f"X has features of a scale of {scale.min() if largest else scale.max():.3g}, which the weights of "
-                f"another library's layers would have to make up for: {limits.dtype} holds none so "
-                f"{'large' if largest else 'small'}; fit on X in another unit"
-            )
+            found, size = (scale.min(), "large") if largest else (scale.max(), "small")
+            why = "which the weights of another library's layers would have to make up for"
+            advice = f"{limits.dtype} holds none so {size}; fit on X in another unit"
+            raise ValueError(f"X has features of a scale of {found:.3g}, {why}: {advice}")
         columns[...] = folded
         if bias in part.parameters.shapes:  # else nothing was centred
             part.parameters[bias][...] -= columns.astype(np.float64) @ mean  # of the weights as they are rounded now
@@ -106,10 +105,8 @@ class Filling:
         is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
         has_characters = getattr(estimator, "character_embedding_dim", None) is not None
         if not is_known or has_characters and not self.is_fitted:
-            raise ValueError(
-                f"weights alone do not make {estimator!r:.60} a fitted estimator: pass an instance; if it decodes, "
-                "forecasts or reads characters, fit it first, max_iter=1"
-            )
+            advice = "pass an instance; if it decodes, forecasts or reads characters, fit it first, max_iter=1"
+            raise ValueError(f"weights alone do not make {estimator!r:.60} a fitted estimator: {advice}")
         estimator._check_parameters()
         self.shape = getattr(estimator, "_shape", {n: getattr(estimator, n) for n in estimator._shape_parameters})
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
@@ -132,9 +129,8 @@ class Filling:
         classes are those of the head's rows, in order.
         """
         if classes is not None and not self._has_classes:
-            raise ValueError(
-                f"this {type(self.estimator).__name__} has no classes: leave classes={wording.shown(classes)} out"
-            )
+            which = f"this {type(self.estimator).__name__} has no classes"
+            raise ValueError(f"{which}: leave classes={wording.shown(classes)} out")
         # NumPy has no bfloat16.
         given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
         arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
