@@ -5,7 +5,6 @@ from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
@@ -241,8 +240,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         """The fraction of sequences that are labelled rightly."""
         from sklearn.metrics import accuracy_score
 
-        check_is_fitted(self, "network_")
-        y, predicted = self._check_y(y), self.predict(X)
+        predicted, y = self.predict(X), self._check_y(y)
         check_as_many(y, predicted)
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 

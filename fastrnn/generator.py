@@ -153,10 +153,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         ndarray
             The new tokens.
         """
-        tokens = self.iter_sample(
-            prefix, length, temperature=temperature, top_k=top_k, top_p=top_p, random_state=random_state
-        )  # fmt: skip
-        return np.fromiter(tokens, np.int64)
+        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "random_state": random_state}
+        return np.fromiter(self.iter_sample(prefix, length, **options), np.int64)
 
     def iter_sample(self, prefix=None, length=None, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
         """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops.
@@ -214,9 +212,6 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     _answer = staticmethod(softmax_answer)
 
-    def _beginning_of_streams(self):
-        return self.n_tokens_, self._boundary
-
     # -------------------------------------------------------------------------------------- training
 
     def _check_sequences(self, X, *, reset):
@@ -241,8 +236,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
         if not goes_on:
-            given = 0 if self.embeddings is None else len(self.embeddings)
-            self.n_tokens_ = max(int(sequences.values.max()) + 1, given)
+            self.n_tokens_ = super()._count_tokens(sequences.values)
             if self.n_tokens_ < 2:
                 raise ValueError("X holds no token but 0: with a vocabulary of one there is nothing to learn")
             self._boundary = None if self.stateful else self.n_tokens_

@@ -11,9 +11,7 @@ from fastrnn.wording import shown
 
 def check_listed(X, name, expected):
     """X must have items in an order; else the error says how to make a list of it."""
-    if type(X) in (list, tuple):
-        return
-    if hasattr(X, "todense"):  # some are dicts; what is said of all stands elsewhere
+    if type(X) in (list, tuple) or hasattr(X, "todense"):  # some are dicts; what is said of all stands elsewhere
         return
     if tables.library(X) not in (None, "pandas"):
         tables.opened(X, name)  # an error, if its rows are not there yet

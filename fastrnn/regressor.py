@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
@@ -244,14 +243,12 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
     def score(self, X, y, sample_weight=None):
         """R^2 of the predictions; with return_sequences over all steps of all sequences."""
-        check_is_fitted(self)
-        if self.network_.readout is not None:
-            predicted = self.predict(X)
-            targets = self._check_columns(self._targets_of_sequences(y, predicted))
-            return r_squared(targets, predicted, sample_weight)
         outputs, sequences = self._outputs(X)
-        targets = self._check_columns(self._targets_of_steps(y, sequences)[0])
-        weights = self._weights(sample_weight, sequences)
+        if self.network_.readout is not None:
+            targets, weights = self._targets_of_sequences(y, sequences), sample_weight
+        else:
+            (targets, _), weights = self._targets_of_steps(y, sequences), self._weights(sample_weight, sequences)
+        targets = self._check_columns(targets)
         return r_squared(targets, filled(self._answer, outputs).reshape(targets.shape), weights)
 
     def _problem(self, X, y, sample_weight, goes_on):

@@ -172,9 +172,7 @@ class Given(Sequences):
         """The steps in order, some at a time: which they are, a slice, and their numbers in float64, to be read."""
         offsets, n_rows, first = self.offsets, AT_ONCE // self.width, 0
         while first < len(self):
-            last = len(self)
-            if offsets[last] - offsets[first] > n_rows:
-                last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + n_rows, "right")) - 1)
+            last = max(first + 1, int(offsets.searchsorted(offsets[first] + n_rows, "right")) - 1)
             with np.errstate(over="ignore"):  # what overflows is no finite number, and reported as such
                 # Kernels are compiled for arrays that can be written to.
                 rows = np.require(self.rows(first, last), np.float64, "CAWE")
@@ -323,8 +321,9 @@ def _one_by_one(items, name, tokens, n_features, may_be_empty):
     """Sequences in whatever form as arrays (T, I) of one width; the errors say which is none."""
     common(items, name)
     arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(items)]
-    if tokens == "characters":
-        arrays = _as_wide(arrays)
+    if tokens == "characters":  # rows of words (T, 1 + L), all with the L of the longest: 0 is past a word's end
+        width = max((x.shape[1] for x in arrays), default=0)
+        arrays = [np.pad(x, ((0, 0), (0, width - x.shape[1]))) for x in arrays]
     for k, x in enumerate(arrays):
         if len(x) == 0 and not may_be_empty:
             raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
@@ -372,12 +371,6 @@ def as_steps(x, what, tokens):
     if not is_right:
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
     return array
-
-
-def _as_wide(arrays):
-    """Rows of words (T, 1 + L), all with the L of the longest word: 0 is past a word's end."""
-    width = max((x.shape[1] for x in arrays), default=0)
-    return [np.pad(x, ((0, 0), (0, width - x.shape[1]))) for x in arrays]
 
 
 def check_gaps(sequences, name, free, column=0):

@@ -247,21 +247,11 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     # -------------------------------------------------------------------------------------- network
 
-    def _token_form(self, is_tokens, reset):
-        if reset:
-            return "characters" if self.character_embedding_dim is not None else is_tokens
-        return "characters" if isinstance(self.network_.embedding, WordEmbedding) else is_tokens
-
     def _check_parameters(self):
         super()._check_parameters()
         if self.character_embedding_dim is not None and self.embedding_dim is None:
             advice = "whose vectors embedding_dim must give a length (now None)"
             raise ValueError(f"character_embedding_dim={self.character_embedding_dim} is for words, {advice}")
-
-    def _measure(self, problem):
-        has_characters = self.character_embedding_dim is not None
-        n_characters = int(problem.sequences.values[:, 1:].max()) + 1 if has_characters else 0
-        return {**super()._measure(problem), "characters": n_characters}
 
     def _new_network(self, rng):
         n_labels = self._sizes["outputs"]

@@ -149,10 +149,11 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     def _measure(self, problem):
         """What the data decide of a network: features or tokens, outputs, and the steps that "concat" reads or 0."""
-        columns, lengths = problem.sequences.values, problem.sequences.lengths
+        sequences, columns = problem.sequences, problem.sequences.values
         inputs = columns.shape[1] if self.embedding_dim is None else self._count_tokens(columns)
-        steps = int(lengths[0]) if self._readout() == "concat" else 0
-        return {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": 0}
+        steps = int(sequences.lengths[0]) if self._readout() == "concat" else 0
+        characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
+        return {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
 
     def _count_tokens(self, columns):
         """Rows of the table: for the largest token there is, or as many as the one given."""
@@ -278,11 +279,9 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             raise ValueError(f"this model was fitted with readout='concat', {why}; fit with 'last', 'mean' or 'max'")
         names = getattr(self, "feature_names_in_", None) if not self._is_panel else None
         unit = None if self.network_.embedding is not None else (self._X_mean, self._X_scale)
-        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams(), unit, names)
-
-    def _beginning_of_streams(self):
-        """How many tokens may come, if the network knows more; and the one before the first."""
-        return None, None
+        # How many tokens may come, if the network knows more; and the one before the first.
+        tokens = (getattr(self, name, None) for name in ("n_tokens_", "_boundary"))
+        return Stream(self.network_, int(batch), self._answer, *tokens, unit, names)
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""

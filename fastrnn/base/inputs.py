@@ -59,8 +59,11 @@ class InputChecks:
     def _check_sequences(self, X, *, reset):
         """X as `Sequences` of tokens, or `Given` numbers; with `reset` what comes later must be like it."""
         check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
+        # Parameters may have been set since the fit.
+        known = vars(self) if reset else self._shape
+        tokens = known.get("embedding_dim") is not None
         # Token lists may happen to be equally long.
-        looks_like_panel = not (self.embedding_dim is not None and isinstance(X, (list, tuple))) and is_panel(X)
+        looks_like_panel = not (tokens and isinstance(X, (list, tuple))) and is_panel(X)
         if reset:
             self._is_panel = looks_like_panel
             vars(self).pop("feature_names_in_", None)  # of an earlier fit
@@ -70,11 +73,9 @@ class InputChecks:
             X = as_table(self, X, reset=reset)
         else:
             check_names(self, X, reset=reset)
-        tokens, n_features = self.embedding_dim is not None, None
-        if not reset:  # parameters may have been set since the fit
-            tokens = self.network_.embedding is not None
-            n_features = 1 if self._is_panel else self.n_features_in_
-        sequences = as_given(X, tokens=self._token_form(tokens, reset), n_features=n_features)
+        form = "characters" if known.get("character_embedding_dim") is not None else tokens
+        n_features = 1 if self._is_panel else getattr(self, "n_features_in_", None)
+        sequences = as_given(X, tokens=form, n_features=None if reset else n_features)
         if reset and not looks_like_panel and not tokens and np.ndim(next(iter(X))) == 1:
             self._warn_of_tokens(sequences.count_likely_tokens())
         if self._is_panel:
@@ -104,10 +105,6 @@ class InputChecks:
             advice = "Set embedding_dim, such as 64, if they are tokens"
             advice += "; numbers as floats are taken without this warning"
             warnings.warn(f"{found}. {advice}", stacklevel=6)
-
-    def _token_form(self, is_tokens, reset):
-        """What `as_given` is told of tokens."""
-        return is_tokens
 
     def _refuse_one_sequence(self, X):
         """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
