@@ -136,8 +136,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
     _parameter_constraints = {
         **SHARED_CONSTRAINTS, "readout": [StrOptions(set(READOUTS))],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }  # fmt: skip
+        "class_weight": [dict, StrOptions({"balanced"}), None]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout"
 
@@ -147,8 +146,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         solver="adam", learning_rate_init=5e-3, learning_rate="constant", momentum=0.9, nesterovs_momentum=True,
         alpha=0.0, batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None,
-        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
@@ -253,11 +251,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         else:
             self.classes_ = np.unique(y if classes is None else self._check_y(classes, "classes"))
             if self.classes_.size < 2:
-                found = (
-                    f"{'y' if classes is None else 'classes'} has {self.classes_.size} class, {shown(self.classes_)}"
-                )
+                found = f"{self.classes_.size} class, {shown(self.classes_)}: a classifier needs at least two"
                 advice = "for partial_fit give all that will come as classes="
-                raise ValueError(f"{found}: a classifier needs at least two; {advice}")
+                raise ValueError(f"{'y' if classes is None else 'classes'} has {found}; {advice}")
         codes = self._encode(y)
         weights = self._check_weights(sample_weight, len(y))
         if self.class_weight is not None:

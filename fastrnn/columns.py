@@ -38,7 +38,7 @@ def common(X, name="X"):
         if its == columns and (k or its is None):
             continue
         refuse_twice(its or (), f"{name}[{k}]")
-        if k and (_has_names(its) or _has_names(columns)):
+        if k and any(isinstance(label, str) for label in (*(its or ()), *(columns or ()))):
             refuse_long(x, f"{name}[{k}]")
             found, expected = ("no column names" if c is None else f"the columns {shown(c)}" for c in (its, columns))
             differ = f"{name}[{k}] has {found}, but {name}[0] has {expected}"
@@ -46,7 +46,3 @@ def common(X, name="X"):
         if not k:
             first, columns = x, its
     return first if columns is not None else None
-
-
-def _has_names(columns):
-    return columns is not None and any(isinstance(name, str) for name in columns)

@@ -85,8 +85,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
         validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, *, resume_from=None):
@@ -204,11 +203,11 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
         Of a stateful model too, which then begins each with a state of zeros.
         """
-        rows = super().transform(X)
-        return rows if self._boundary is None else as_objects([states[1:] for states in rows])
-
-    def _inputs(self, sequences):
-        return sequences if self._boundary is None else next_tokens(sequences, self._boundary)[0]
+        sequences, first = self._checked(X), 0
+        if self._boundary is not None:
+            (sequences, _), first = next_tokens(sequences, self._boundary), 1
+        rows = sequences.split(self._computed(self.network_.extract, sequences))
+        return as_objects([states[first:] for states in rows])
 
     _answer = staticmethod(softmax_answer)
 

@@ -150,8 +150,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     _parameter_constraints = {
         **SHARED_CONSTRAINTS, **dict.fromkeys(("return_sequences", "normalize_y"), ["boolean"]),
         "readout": [StrOptions(set(READOUTS))], "quantile": [Interval(Real, 0, 1, closed="neither")],
-        "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
-    }  # fmt: skip
+        "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout", "return_sequences"
 
@@ -162,8 +161,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
         validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):

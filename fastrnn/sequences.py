@@ -21,10 +21,8 @@ FREE_ROWS, FREE_OUTPUTS = 2**20, 2**17
 """A table of so many vectors, or a model of so many outputs, may have any gaps: hashed tokens, another's vocabulary."""
 USED = 8
 """Of more at least one in so many must be there."""
-NUMBER_THEM = (
-    "number them from 0 on: np.unique(tokens, return_inverse=True)[1] does so for all of them in one array, and a "
-    "Tokenizer, given each as a str, for what is still to come as well"
-)
+NUMBER_THEM = "number them from 0 on: np.unique(tokens, return_inverse=True)[1] does so for all of them in one array"
+NUMBER_THEM += ", and a Tokenizer, given each as a str, for what is still to come as well"
 MANY_TOKENS = 20
 """Fewer kinds of integers are often what they seem, as marks, ratings or digits."""
 AT_ONCE = 2**16
@@ -204,10 +202,7 @@ def next_tokens(sequences, boundary):
 
 def as_objects(arrays):
     """A 1-D object array of arrays; NumPy by itself makes a 2-D one where they are equally long."""
-    out = np.empty(len(arrays), object)
-    for k, array in enumerate(arrays):
-        out[k] = array
-    return out
+    return np.fromiter(arrays, object, len(arrays))
 
 
 def is_panel(X):

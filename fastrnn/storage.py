@@ -108,8 +108,7 @@ def encoded(value, place, tensors):
         return [{"$tuple": part} if isinstance(v, tuple) else part for v, part in zip(value, parts, strict=True)]
     if isinstance(value, dict):
         if not all(type(key) is str and key[:1] != "$" for key in value):
-            value, place = {"keys": list(value), "values": list(value.values())}, f"{place}.$"
-            return {f"${key}": encoded(v, place, tensors) for key, v in value.items()}
+            value = {"$keys": list(value), "$values": list(value.values())}
         return {key: encoded(v, f"{place}.{key}".lstrip("."), tensors) for key, v in value.items()}
     kind = value.dtype.kind if isinstance(value, np.ndarray) else "none"
     if kind == "O":

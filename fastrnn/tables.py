@@ -134,10 +134,9 @@ def _numbers(column, what):
     if column.dtype.kind in "OUS":
         return as_numbers(column.astype(object), what)
     if column.dtype.kind in "mM":
-        advice = "divide it by a unit of time" if column.dtype.kind == "m" else "leave it out"
-        if column.dtype.kind == "M":
-            advice += ", or make sequences of a table with a row for each step by fastrnn.preprocessing.from_long"
-        raise ValueError(f"{what} holds {column.dtype} values, which are no numbers: {advice}")
+        stacked = "a table with a row for each step by fastrnn.preprocessing.from_long"
+        ways = {"m": "divide it by a unit of time", "M": f"leave it out, or make sequences of {stacked}"}
+        raise ValueError(f"{what} holds {column.dtype} values, which are no numbers: {ways[column.dtype.kind]}")
     return column
 
 

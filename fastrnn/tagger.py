@@ -74,8 +74,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     _parameter_constraints = {
         **SHARED_CONSTRAINTS, "crf": ["boolean"], "class_weight": [dict, StrOptions({"balanced"}), None],
-        "character_embedding_dim": [COUNT, None], "character_hidden_size": [COUNT],
-    }  # fmt: skip
+        "character_embedding_dim": [COUNT, None], "character_hidden_size": [COUNT]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "crf", "character_embedding_dim", "character_hidden_size"
 
@@ -89,8 +88,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
         shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
@@ -267,13 +265,10 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         return WordEmbedding(words, characters, cell, self.character_hidden_size, self.dtype)
 
     def _rules(self, n_outputs):
-        is_array, is_right = storage.array(int, n_outputs), storage.labels(n_outputs)
-
-        def are_columns(value):
-            return is_array(value) and (value == np.arange(n_outputs)).all()
-
-        is_multilabel = bool(self._is_multilabel and not self._shape["crf"])
-        return {"_is_multilabel": is_multilabel, "classes_": are_columns if is_multilabel else is_right}
+        is_multilabel, is_array = bool(self._is_multilabel and not self._shape["crf"]), storage.array(int, n_outputs)
+        if not is_multilabel:
+            return {"_is_multilabel": False, "classes_": storage.labels(n_outputs)}
+        return {"_is_multilabel": True, "classes_": lambda v: is_array(v) and (v == np.arange(n_outputs)).all()}
 
     def _probabilities(self, outputs, offsets):
         if self.network_.chain is not None:

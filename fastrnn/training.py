@@ -135,15 +135,14 @@ class Checkpoint:
     def __call__(self, progress):
         if progress.epoch % self.every:
             return
+        had_failed, self._has_failed = self._has_failed, False
         try:
             progress.save(self.path)
         except OSError as error:
-            if not self._has_failed:
+            self._has_failed = True
+            if not had_failed:
                 which = f"the checkpoint of epoch {progress.epoch} cannot be written to {self.path} ({error})"
                 warnings.warn(f"{which}: training goes on, and tries again with the next", RuntimeWarning, stacklevel=2)
-            self._has_failed = True
-        else:
-            self._has_failed = False
 
 
 class DivergenceError(ArithmeticError):

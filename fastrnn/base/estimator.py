@@ -77,8 +77,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             self._prepare_network(problem, goes_on, run.rng)
             if not goes_on and self._readout() is None:
                 self._start_at_shares(problem)
-            settings = self._settings(len(problem.sequences))
-            self._trainer = Trainer(self.network_, settings, run.rng)
+            self._trainer = Trainer(self.network_, self._settings(len(problem.sequences)), run.rng)
             self._train(problem, run, X, y, sample_weight)
         return self
 
@@ -234,9 +233,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         fewest, most = max(2, n_classes), n_several - n_classes
         if fewest <= n_held_out <= most:
             return
-        found = (
-            f"early_stopping holds out {n_held_out} of {n} sequences, by validation_fraction={self.validation_fraction}"
-        )
+        found = f"early_stopping holds out {n_held_out} of {n} sequences"
         needs = f"both parts need one of each class that has several ({n_classes})"
         if not n_classes:
             needs = "each class has a single one, which is to be learned"
@@ -244,7 +241,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         if fewest <= most:
             nearest = fewest if n_held_out < fewest else most
             advice = f"set it to {(nearest - 0.5) / n:.4g}, or early_stopping=False"
-        raise ValueError(f"{found}; {needs}: {advice}")
+        raise ValueError(f"{found}, by validation_fraction={self.validation_fraction}; {needs}: {advice}")
 
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""

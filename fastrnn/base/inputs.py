@@ -33,8 +33,7 @@ SHARED_CONSTRAINTS = {
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")], "tol": [NOT_NEGATIVE, None],
     "dtype": [StrOptions({"float32", "float64"})], "embeddings": ["array-like", None],
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
-    "random_state": ["random_state"], "verbose": ["verbose"],
-}  # fmt: skip
+    "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
 
 
 def check_counts(estimator):
@@ -101,10 +100,10 @@ class InputChecks:
         if n > 0:
             found = f"X holds sequences of {n} different integers that look like tokens"
             read = f"{'standardised' * self.normalize_X or 'as they are'} (normalize_X={self.normalize_X})"
-            found += f", but embedding_dim=None says that they are numbers, to be read {read}"
+            given = f"embedding_dim=None says that they are numbers, to be read {read}"
             advice = "Set embedding_dim, such as 64, if they are tokens"
-            advice += "; numbers as floats are taken without this warning"
-            warnings.warn(f"{found}. {advice}", stacklevel=6)
+            said = f"{found}, but {given}. {advice}; numbers as floats are taken without this warning"
+            warnings.warn(said, stacklevel=6)
 
     def _refuse_one_sequence(self, X):
         """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
@@ -253,15 +252,11 @@ class InputChecks:
 
     def _check_table(self, sequences):
         """The tokens must be such as a table can be made for, or has been given for."""
-        if self.embeddings is not None:
-            self._check_embeddings(sequences)
-        else:
-            check_gaps(sequences, "X", self._free_rows)
-        if sequences.values.ndim == 2:
+        if sequences.are_words:
             check_gaps(sequences, "X", self._free_rows, column=1)
-
-    def _check_embeddings(self, sequences):
-        """They must be numbers, embedding_dim for each token of X."""
+        if self.embeddings is None:
+            check_gaps(sequences, "X", self._free_rows)
+            return
         vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
         if (width := vectors.shape[1]) != self.embedding_dim:
             raise ValueError(f"embeddings has vectors of {width} numbers, but embedding_dim={self.embedding_dim}")

@@ -204,8 +204,7 @@ class Filling:
         return {
             "_sizes": sizes, "_shape": self.shape, "_is_panel": False, "_dropout_seed": 0,
             "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1,
-            "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found,
-        }  # fmt: skip
+            "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found}  # fmt: skip
 
     def _take(self, weights, found):
         """Give the network its weights; who goes on with it, as a stream, sees them."""
