@@ -319,14 +319,13 @@ def _one_by_one(items, name, tokens, n_features, may_be_empty):
     if tokens == "characters":  # rows of words (T, 1 + L), all with the L of the longest: 0 is past a word's end
         width = max((x.shape[1] for x in arrays), default=0)
         arrays = [np.pad(x, ((0, 0), (0, width - x.shape[1]))) for x in arrays]
-    for k, x in enumerate(arrays):
-        if len(x) == 0 and not may_be_empty:
-            raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
     if not arrays:
         raise ValueError(f"{name} is empty: it needs at least one sequence (n_samples=0)")
     width = arrays[0].shape[1] if n_features is None else n_features
     whose = f"{name}[0] has" if n_features is None else "the fit was on"
     for k, x in enumerate(arrays):
+        if len(x) == 0 and not may_be_empty:
+            raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
         if x.shape[1] != width:
             raise ValueError(f"{name}[{k}] has {x.shape[1]} features, but {whose} {width}")
     if width == 0:

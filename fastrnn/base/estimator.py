@@ -49,9 +49,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     it adds to a file must be (`fastrnn.records`); and, if it has streams, `_answer` (`fastrnn.losses.softmax_answer`).
     """
 
-    _shape_parameters = (
-        "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "embedding_dim", "dtype"
-    )  # fmt: skip
+    _shape_parameters = tuple("cell hidden_size num_layers bidirectional nonlinearity bias embedding_dim dtype".split())
     """Those that a network keeps for life."""
 
     _store = records.store

@@ -28,7 +28,6 @@ def weights_of(estimator):
     """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
         raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
-    check_is_fitted(estimator, "network_")
     parts = records.weights(network_of(estimator))
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
     if isinstance(estimator, SequenceRegressor):
@@ -43,6 +42,7 @@ def network_of(estimator, dtype=None):
 
     They must be finite in `dtype`, by default the network's own, and not so small that digits go.
     """
+    check_is_fitted(estimator, "network_")
     network = estimator.network_
     mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))
     if mean is None or network.embedding is not None or ((mean == 0) & (scale == 1)).all():
