@@ -134,9 +134,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     True
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS, "readout": [StrOptions(set(READOUTS))],
-        "class_weight": [dict, StrOptions({"balanced"}), None]}  # fmt: skip
+    _parameter_constraints = SHARED_CONSTRAINTS | {
+        "readout": [StrOptions(set(READOUTS))], "class_weight": [dict, StrOptions({"balanced"}), None]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout"
 

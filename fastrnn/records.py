@@ -13,9 +13,8 @@ from fastrnn.storage import StorageError, array, check, encoded, expect, floats,
 from fastrnn.training import History
 from fastrnn.wording import shown
 
-GENERATOR = {
-    "bit_generator": "MT19937", "state": {"key": array("uint32", 624), "pos": integer(0, 625)},
-    "has_gauss": integer(0, 2), "gauss": float}  # fmt: skip
+GENERATOR = {"bit_generator": "MT19937", "state": {"key": array("uint32", 624), "pos": integer(0, 625)}}
+GENERATOR |= {"has_gauss": integer(0, 2), "gauss": float}
 """The state of NumPy's Mersenne Twister, which checks nothing itself."""
 IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start"}
 """Parameters that a run may go on with others of; draws are the checkpoint's."""

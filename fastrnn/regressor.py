@@ -147,10 +147,10 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     True
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS, **dict.fromkeys(("return_sequences", "normalize_y"), ["boolean"]),
-        "readout": [StrOptions(set(READOUTS))], "quantile": [Interval(Real, 0, 1, closed="neither")],
-        "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})]}  # fmt: skip
+    _parameter_constraints = SHARED_CONSTRAINTS | {
+        "readout": [StrOptions(set(READOUTS))], "return_sequences": ["boolean"], "normalize_y": ["boolean"],
+        "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
+        "quantile": [Interval(Real, 0, 1, closed="neither")]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout", "return_sequences"
 

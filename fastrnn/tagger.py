@@ -72,8 +72,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     array(['up', 'up', 'down'], dtype='<U4')
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS, "crf": ["boolean"], "class_weight": [dict, StrOptions({"balanced"}), None],
+    _parameter_constraints = SHARED_CONSTRAINTS | {
+        "crf": ["boolean"], "class_weight": [dict, StrOptions({"balanced"}), None],
         "character_embedding_dim": [COUNT, None], "character_hidden_size": [COUNT]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "crf", "character_embedding_dim", "character_hidden_size"

@@ -26,12 +26,11 @@ SHARED_CONSTRAINTS = {
     **dict.fromkeys(("embedding_dim", "bptt_steps"), [COUNT, None]),
     **dict.fromkeys(("dropout", "momentum"), [Interval(Real, 0, 1, closed="left")]),
     **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
-    "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})],
-    "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})],
+    "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "embeddings": ["array-like", None],
+    "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
     "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")], "tol": [NOT_NEGATIVE, None],
-    "dtype": [StrOptions({"float32", "float64"})], "embeddings": ["array-like", None],
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
     "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
 
@@ -252,13 +251,13 @@ class InputChecks:
 
     def _check_table(self, sequences):
         """The tokens must be such as a table can be made for, or has been given for."""
-        if sequences.are_words:
-            check_gaps(sequences, "X", self._free_rows, column=1)
         if self.embeddings is None:
             check_gaps(sequences, "X", self._free_rows)
-            return
-        vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
-        if (width := vectors.shape[1]) != self.embedding_dim:
-            raise ValueError(f"embeddings has vectors of {width} numbers, but embedding_dim={self.embedding_dim}")
-        # Characters, of which other columns hold the tokens, have vectors of their own.
-        self._check_tokens(sequences, (len(vectors), np.inf), "embeddings has vectors for")
+        else:
+            vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
+            if (width := vectors.shape[1]) != self.embedding_dim:
+                raise ValueError(f"embeddings has vectors of {width} numbers, but embedding_dim={self.embedding_dim}")
+            # Characters, of which other columns hold the tokens, have vectors of their own.
+            self._check_tokens(sequences, (len(vectors), np.inf), "embeddings has vectors for")
+        if sequences.are_words:
+            check_gaps(sequences, "X", self._free_rows, column=1)

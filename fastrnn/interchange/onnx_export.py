@@ -225,6 +225,5 @@ def _numbers(graph, estimator, scores, inside):
     return [("predictions", "float64", estimator._y_mean.size)]
 
 
-ANSWERS = {
-    SequenceClassifier: _classes, SequenceRegressor: _numbers,
-    SequenceTagger: _tags, SequenceGenerator: _next_tokens}  # fmt: skip
+ANSWERS = {SequenceClassifier: _classes, SequenceRegressor: _numbers,
+           SequenceTagger: _tags, SequenceGenerator: _next_tokens}  # fmt: skip
