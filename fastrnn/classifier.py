@@ -218,8 +218,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             For input of a wrong kind, or such that the outputs overflow.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def predict_proba(self, X):
         """Each sequence's probability of each class, (n, n_classes), in the order of `classes_`."""
@@ -287,10 +286,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     _answer = staticmethod(softmax_answer)
 
     def _validation_score(self, network, problem, held_out):
-        from sklearn.metrics import accuracy_score
-
         codes, sequences = problem.strata[held_out], problem.sequences.some(held_out)
-        return lambda: accuracy_score(codes, filled(softmax_answer, network.predict(sequences)).argmax(axis=1))
+        return lambda: float(np.mean(filled(softmax_answer, network.predict(sequences)).argmax(axis=1) == codes))
 
 
 def _refuse_rows(y, name):

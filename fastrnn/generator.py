@@ -118,8 +118,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     def score(self, X, y=None):
         """The mean log probability of a token, in nats: of each and the end, or of a stream's after its first."""
-        log_probabilities = self._log_probabilities(X)
-        return float(log_probabilities.mean())
+        return float(self._log_probabilities(X).mean())
 
     def perplexity(self, X):
         """exp(-score): among how many equally probable tokens the model is left to choose."""

@@ -237,22 +237,16 @@ def _made(narwhals, column, kind, backend):
     if kind == LARGE:
         made = _made(narwhals, column, "String", backend)
         return narwhals.from_native(made.to_native().cast(LARGE), series_only=True)
-    if column.dtype.kind != "M":
-        return _typed(narwhals, name, column.to_numpy(), dtype, backend)
-    zone = column.dt.tz
+    is_time = column.dtype.kind == "M"
+    zone = column.dt.tz if is_time else None
     values = (column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)).to_numpy()
-    if dtype == narwhals.Date:
+    if is_time and dtype == narwhals.Date:
         return narwhals.new_series(name, values.astype("M8[us]"), backend=backend).cast(dtype)
+    if not is_time:
+        with suppress(Exception):  # values may not fit in, as steps beyond 255: each library has errors of its own
+            return narwhals.new_series(name, values, dtype, backend=backend)
     made = narwhals.new_series(name, values, backend=backend)
     return made if zone is None else made.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
-
-
-def _typed(narwhals, name, values, dtype, backend):
-    """A column of this type, or of another if its values do not fit in: steps beyond 255, say."""
-    try:
-        return narwhals.new_series(name, values, dtype, backend=backend)
-    except Exception:  # each library has errors of its own
-        return narwhals.new_series(name, values, backend=backend)
 
 
 def _dtype(narwhals, kind):

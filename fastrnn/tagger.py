@@ -222,8 +222,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         for row in np.flatnonzero(wrong | (labels.shape[1:] != form)):
             k = sequences.number_of(row)
             found = f"y[{k}] holds {shown(labels[row])} at step {row - sequences.offsets[k]}"
-            fit = f"as in the first fit (classes {shown(self.classes_, 200)})"
-            raise ValueError(f"{found}; expected {expected}, {fit}")
+            raise ValueError(f"{found}; expected {expected}, as in the first fit (classes {shown(self.classes_, 200)})")
         return labels.astype(self.dtype) if self._is_multilabel else np.searchsorted(self.classes_, labels)
 
     def _step_weights(self, sample_weight, sequences):
