@@ -218,7 +218,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             For input of a wrong kind, or such that the outputs overflow.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def predict_proba(self, X):
         """Each sequence's probability of each class, (n, n_classes), in the order of `classes_`."""
