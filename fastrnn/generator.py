@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.lists import check_listed
 from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
-from fastrnn.network.parts import portions
 from fastrnn.sequences import FREE_OUTPUTS, Sequences, as_objects, as_sequences, next_tokens
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
@@ -319,10 +318,12 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         A stream's sequences go on where those before have ended.
         """
         state = None
-        for numbers in portions(len(sequences), at_once):
-            outputs, last = network.read(sequences.some(numbers), state)
+        for first in range(0, len(sequences), at_once):
+            offsets = sequences.offsets[first : first + at_once + 1]
+            rows = slice(offsets[0], offsets[-1])
+            outputs, last = network.read(Sequences(sequences.values[rows], offsets - offsets[0]), state)
             state = last if self._boundary is None else None
-            yield sequences.rows_of(numbers), outputs
+            yield rows, outputs
 
 
 def _draw(logits, temperature, top_k, top_p, rng):

@@ -12,7 +12,6 @@ from fastrnn.layers.words import WordEmbedding
 from fastrnn.lists import is_sequence
 from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, logistic_answer, softmax_answer
 from fastrnn.network.parts import make_cell
-from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
@@ -251,9 +250,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
             raise ValueError(f"character_embedding_dim={self.character_embedding_dim} is for words, {advice}")
 
     def _new_network(self, rng):
-        n_labels = self._sizes["outputs"]
-        chain = LinearChain(n_labels, self.dtype) if self.crf else None
-        return SequenceNetwork(self._new_encoder(), n_labels, None, None, rng, chain)
+        return super()._new_network(rng, LinearChain(self._sizes["outputs"], self.dtype) if self.crf else None)
 
     def _new_embedding(self):
         words = super()._new_embedding()

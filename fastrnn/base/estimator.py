@@ -157,10 +157,10 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         given = 0 if self.embeddings is None else len(self.embeddings)
         return max(int(columns.reshape(len(columns), -1)[:, 0].max()) + 1, given)
 
-    def _new_network(self, rng):
+    def _new_network(self, rng, chain=None):
         """From the parameters and `_sizes` alone; without `rng` one that awaits its weights."""
-        sizes = self._sizes
-        return SequenceNetwork(self._new_encoder(), sizes["outputs"], self._readout(), sizes["steps"] or None, rng)
+        n_outputs, n_steps = self._sizes["outputs"], self._sizes["steps"] or None
+        return SequenceNetwork(self._new_encoder(), n_outputs, self._readout(), n_steps, rng, chain)
 
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
