@@ -261,8 +261,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         n_outputs, loss, targets = self.classes_.size, cross_entropy, codes
         if n_outputs == 2:
             n_outputs, loss, targets = 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
-        sequences = self._standardised(sequences, weights, goes_on)
-        return Problem(sequences, targets, weights, n_outputs, loss, strata=codes)
+        return Problem(self._standardised(sequences, weights, goes_on), targets, weights, n_outputs, loss, strata=codes)
 
     def _check_y(self, y, name="y"):
         check_given(self, y, "a list of labels, one for each sequence", name)

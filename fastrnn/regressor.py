@@ -257,8 +257,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
             self._y_is_flat = is_flat
             self._set_scale(targets, weights)
         self._check_columns(targets)
-        loss = regression_loss(self.loss, self.quantile)
-        sequences = self._standardised(sequences, weights, goes_on)
+        loss, sequences = regression_loss(self.loss, self.quantile), self._standardised(sequences, weights, goes_on)
         return Problem(sequences, self._scaled(targets), weights, targets.shape[1], loss)
 
     def _check_y(self, y, sequences):

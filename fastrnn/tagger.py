@@ -234,8 +234,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
                 n, expected = weights.lengths[k], sequences.lengths[k]
                 raise ValueError(f"sample_weight[{k}] has {n} weights, but X[{k}] has {expected} steps")
             return self._check_weights(weights.values[:, 0], sequences.offsets[-1])
-        weights = self._check_weights(sample_weight, len(sequences))
-        return self._normalised(np.repeat(weights, sequences.lengths))
+        return self._normalised(np.repeat(self._check_weights(sample_weight, len(sequences)), sequences.lengths))
 
     def _refuse_with_crf(self, what):
         if self.crf:
