@@ -1,6 +1,7 @@
 """Progress bars that nobody has to be able to see: what is written where nothing can be written is lost."""
 
 import sys
+from contextlib import suppress
 from threading import get_ident
 from weakref import WeakValueDictionary
 
@@ -25,10 +26,8 @@ class Quiet:
             return len(text)
 
     def flush(self):
-        try:
+        with suppress(Exception):
             self._stream.flush()
-        except Exception:
-            pass
 
     def __getattr__(self, name):
         try:

@@ -108,11 +108,9 @@ def _share():
 def _joblib_limit():
     """What joblib's context allows: `parallel_config(n_jobs=k)` k."""
     # joblib has no public way to tell "no context" from "n_jobs=1".
-    context = getattr(joblib_parallel._backend, "config", None)
-    if context is None:
-        return numba.config.NUMBA_NUM_THREADS
-    n_jobs = joblib_parallel.get_active_backend()[1]
-    if context.get("n_jobs") is joblib_parallel.default_parallel_config["n_jobs"] or n_jobs is None:
+    default = joblib_parallel.default_parallel_config
+    context, n_jobs = getattr(joblib_parallel._backend, "config", default), joblib_parallel.get_active_backend()[1]
+    if context.get("n_jobs") is default["n_jobs"] or n_jobs is None:
         return numba.config.NUMBA_NUM_THREADS
     return max(1, joblib_parallel.effective_n_jobs(n_jobs))
 

@@ -135,15 +135,14 @@ class Checkpoint:
     def __call__(self, progress):
         if progress.epoch % self.every:
             return
+        had_failed, self._has_failed = self._has_failed, False
         try:
             progress.save(self.path)
         except OSError as error:
-            if not self._has_failed:
+            self._has_failed = True
+            if not had_failed:
                 which = f"the checkpoint of epoch {progress.epoch} cannot be written to {self.path} ({error})"
                 warnings.warn(f"{which}: training goes on, and tries again with the next", RuntimeWarning, stacklevel=2)
-            self._has_failed = True
-        else:
-            self._has_failed = False
 
 
 class DivergenceError(ArithmeticError):
@@ -200,12 +199,9 @@ class Trainer:
 
     def __init__(self, network, settings, rng):
         self.network, self.settings, self.rng = network, settings, rng
-        s = settings
-        theta = network.theta
+        s, theta = settings, network.theta
         self.optimizer = Optimizer(s.solver, theta.size, theta.dtype, s.momentum, s.nesterovs_momentum)
-        self.history = History()
-        self.plateau_factor = 1.0
-        self.best = _Best(s.n_iter_no_change, s.tol)
+        self.history, self.plateau_factor, self.best = History(), 1.0, _Best(s.n_iter_no_change, s.tol)
 
     def successor(self, settings):
         """A trainer that goes on from here with other settings; this one stays as it is."""
@@ -282,8 +278,7 @@ class Trainer:
         sweeps, total = _sweeps(self.network, self.optimizer), 0.0
         for k, numbers in enumerate(batches):
             step, n_steps = epoch * len(batches) + k, n_epochs * len(batches)
-            rate = s.learning_rate_init * self.plateau_factor
-            rate *= learning_rate_factor(s.learning_rate, step, n_steps)
+            rate = s.learning_rate_init * self.plateau_factor * learning_rate_factor(s.learning_rate, step, n_steps)
             total += self.step(objective, k, sweeps, rate) * len(numbers)
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
@@ -295,10 +290,9 @@ class Trainer:
         loss = objective(k)
         if not isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
-        is_decoupled = s.solver == "adamw"
-        alpha = 0.0 if is_decoupled else s.alpha / s.n_sequences
+        alpha, decay = (0.0, rate * s.alpha) if s.solver == "adamw" else (s.alpha / s.n_sequences, 0.0)
         penalty, scale = sweeps.penalise(alpha, s.clip_norm, s.clip_value)
-        sweeps.step(rate, scale, rate * s.alpha if is_decoupled else 0.0)
+        sweeps.step(rate, scale, decay)
         self.network.changed()
         return loss + penalty
 
@@ -306,10 +300,8 @@ class Trainer:
         s = self.settings
         clipping = "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
         weaker = f"lower alpha (now {s.alpha}), " if _overshoots(s) else ""
-        return DivergenceError(
-            f"{what} in epoch {self.history.n_epochs + 1}: {weaker}lower learning_rate_init (now "
-            f"{s.learning_rate_init}), {clipping}, or scale X and y"
-        )
+        slower = f"{weaker}lower learning_rate_init (now {s.learning_rate_init}), {clipping}"
+        return DivergenceError(f"{what} in epoch {self.history.n_epochs + 1}: {slower}, or scale X and y")
 
     def _on_plateau(self, best):
         """Under "plateau", a tenth of the learning rate when half the patience is used up."""
@@ -337,11 +329,8 @@ def tell(callbacks, progress):
 
 
 def _warn_of_interrupt(history):
-    warnings.warn(
-        f"training was interrupted in epoch {history.n_epochs + 1}; the model is as trained so far",
-        ConvergenceWarning,
-        stacklevel=6,  # the caller of an estimator's `fit`
-    )
+    found = f"training was interrupted in epoch {history.n_epochs + 1}; the model is as trained so far"
+    warnings.warn(found, ConvergenceWarning, stacklevel=6)  # of the caller of an estimator's `fit`
 
 
 class _Best:
@@ -367,42 +356,40 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
     """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns the History of its iterations."""
     history = history or History()
     objective.lay_out([np.arange(n)], 0)
-    theta = network.theta.astype(np.float64)
-    bar = Bar(settings.verbose, settings.max_iter, "iteration")
+    theta, alpha = network.theta.astype(np.float64), settings.alpha / n
 
-    def value_and_gradient(theta):
+    def move(theta):
         network.theta[:] = theta
         network.changed()
+
+    def value_and_gradient(theta):
+        move(theta)
         loss = objective(0)
-        if settings.alpha > 0:
-            alpha = settings.alpha / n
+        if alpha > 0:
             loss += _sweeps(network).penalise(alpha, None, None)[0]
         return loss, network.gradient.astype(np.float64)
 
     def after_each(intermediate_result):
         nonlocal theta
-        theta = intermediate_result.x.copy()
-        loss = float(intermediate_result.fun)
+        theta, loss = intermediate_result.x.copy(), float(intermediate_result.fun)
         history.epochs.append((loss, None))
         bar.advance(loss=loss)
-        network.theta[:] = theta  # it was the last one that SciPy tried
-        network.changed()
+        move(theta)  # it was at the last one that SciPy tried
         if tell(callbacks, Progress(history.n_epochs, loss, None, save)):
             raise StopIteration  # SciPy's way to stop
 
     options = {"maxiter": settings.max_iter, "maxfun": 15 * settings.max_iter}
     if settings.tol is not None:
         options["ftol"] = settings.tol
-    try:
-        result = minimize(value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_each, options=options)
-        if not isfinite(result.fun):
-            change = "lower" if _overshoots(settings) else "raise"
-            raise DivergenceError(f"the loss became {result.fun}: {change} alpha (now {settings.alpha}), or scale X")
-        theta = result.x
-    except KeyboardInterrupt:
-        _warn_of_interrupt(history)
-    finally:
-        bar.close()
-    network.theta[:] = theta
-    network.changed()
+    known = {"method": "L-BFGS-B", "callback": after_each, "options": options}
+    with Bar(settings.verbose, settings.max_iter, "iteration") as bar:
+        try:
+            result = minimize(value_and_gradient, theta, jac=True, **known)
+            if not isfinite(result.fun):
+                advice = f"{'lower' if _overshoots(settings) else 'raise'} alpha (now {settings.alpha}), or scale X"
+                raise DivergenceError(f"the loss became {result.fun}: {advice}")
+            theta = result.x
+        except KeyboardInterrupt:
+            _warn_of_interrupt(history)
+    move(theta)
     return history

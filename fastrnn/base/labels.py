@@ -21,10 +21,8 @@ def check_given(estimator, y, expected, name="y"):
 def check_as_many(y, sequences, name="y"):
     """y must have an entry for each sequence of X."""
     if len(y) != len(sequences):
-        which = "more" if len(y) > len(sequences) else "fewer"
-        raise ValueError(
-            f"{name} has {which} entries than X has sequences, {len(y)} for {len(sequences)}: give one each"
-        )
+        which, numbers = "more" if len(y) > len(sequences) else "fewer", f"{len(y)} for {len(sequences)}"
+        raise ValueError(f"{name} has {which} entries than X has sequences, {numbers}: give one each")
 
 
 def as_values(y):
@@ -57,9 +55,8 @@ def as_labels(y, name="y"):
         which = f"{shown(one)} at {k} and {shown(other)} at {at}"
         raise ValueError(f"{name} holds labels of several kinds, as {which}: make them alike, {alike}")
     if kinds.keys() - {str, float}:
-        raise ValueError(
-            f"{name}[{k}] is {shown(one)}, a {type(one).__name__}; labels are strings, integers or bools: {alike}"
-        )
+        which = f"{name}[{k}] is {shown(one)}, a {type(one).__name__}"
+        raise ValueError(f"{which}; labels are strings, integers or bools: {alike}")
     if kinds.keys() == {str} and hasattr(y, "__array__"):
         return labels  # as what was given holds them
     return np.array(labels.tolist())
@@ -82,15 +79,11 @@ def check_classes(labels, instead):
 
 def check_there(values, name):
     """None of them may be None, NaN, NaT or pandas' NA."""
-    if values.dtype.kind in "fmM":
-        gone = np.isnan(values) if values.dtype.kind == "f" else np.isnat(values)
-    else:
-        gone = np.array([_is_missing(v) for v in values.flat]) if values.dtype == object else np.zeros(0, bool)
-    for k in np.flatnonzero(gone)[:1]:
-        place, value = f"{name}[{k // (values.size // len(values))}]", values.ravel()[k]
-        raise ValueError(
-            f"{place} is {shown(value)}: {name} has missing values (NaN); fill them in, or leave them out of X too"
-        )
+    gone = [_is_missing(v) for v in values.flat] if values.dtype == object else values != values
+    for k in np.flatnonzero(gone):
+        place, value = f"{name}[{k // (values.size // len(values))}]", shown(values.ravel()[k])
+        advice = "fill them in, or leave them out of X too"
+        raise ValueError(f"{place} is {value}: {name} has missing values (NaN); {advice}")
 
 
 def _is_missing(value):
