@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastrnn.frames.offsets import rebuilt, stride, text_of, told, walked
+from fastrnn.frames.offsets import pd, rebuilt, stride, text_of, told, walked
 
 CYCLES = ("hour_of_day", "day_of_week", "day_of_year")
 DAY = np.timedelta64(1, "D")
@@ -14,8 +14,6 @@ IRREGULAR = "correct or resample it, or pass the values alone"
 
 
 def has_times(index):
-    import pandas as pd
-
     return isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex))
 
 
@@ -48,8 +46,6 @@ class Clock:
     @classmethod
     def of(cls, dtype, offset):
         """Of dates that an offset goes through."""
-        import pandas as pd
-
         length, unit = stride(offset)[0], pd.Timedelta(1, dtype[11:].split("]")[0].split(",")[0])
         return cls(dtype, told(offset), 0 if length is None else -(-length // unit))
 
@@ -71,8 +67,6 @@ class Clock:
 
     def index(self, stamps):
         """The pandas Index of timestamps stored as integers."""
-        import pandas as pd
-
         if self.dtype.startswith("period"):
             return pd.PeriodIndex.from_ordinals(stamps, freq=pd.api.types.pandas_dtype(self.dtype).freq)
         if not self.is_local:
@@ -105,8 +99,6 @@ class Clock:
             if (np.abs(stamps + np.float64(self.step) * counts) > 2**63 - 2**12).any():
                 raise self._too_far()
             return stamps + self.step * counts
-        import pandas as pd
-
         codes, unique = pd.factorize(stamps)
         low, high = min(np.min(counts), 0), max(np.max(counts), 0)
         try:
@@ -145,8 +137,6 @@ class Clock:
         is_uneven[starts] = False
         if self.offset is None:
             return is_uneven
-        import pandas as pd
-
         offset, (codes, unique) = rebuilt(self.offset), pd.factorize(stamps[starts])
         if not self.step or getattr(offset, "weekday", None) is not None:
             times = pd.DatetimeIndex(unique.view(self.naive))
@@ -155,8 +145,6 @@ class Clock:
 
     def places(self, stamps):
         """The numbers of timestamps (T,), counted in steps from the first; -1 where none ends."""
-        import pandas as pd
-
         first, last = pd.DatetimeIndex(stamps[[0, -1]].view(self.naive))
         return pd.date_range(first, last, freq=rebuilt(self.offset)).get_indexer(stamps.view(self.naive))
 
@@ -172,8 +160,6 @@ class Clock:
 
     def shortest_step(self, end):
         """Of local time, as timedelta64."""
-        import pandas as pd
-
         if self.offset is None:
             return np.diff(self.local(end + self.step * np.arange(9))).min()
         offset = rebuilt(self.offset)
@@ -186,8 +172,6 @@ class Clock:
 
 def zoned(index):
     """How pandas writes the dtype of timestamps, so that it reads it again; with a "(" if the time zone has no name."""
-    import pandas as pd
-
     zone = index.tz if isinstance(index, pd.DatetimeIndex) else None
     kind, name = type(zone).__name__, str(zone)
     if zone is None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastrnn import tables
 from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycle_lengths, cycles, stamp_text
-from fastrnn.frames.offsets import rebuilt
+from fastrnn.frames.offsets import pd, rebuilt
 from fastrnn.wording import shown
 
 KINDS = {
@@ -162,8 +162,6 @@ class Form:
         if self.kind in ("array", "list"):
             shape = (n,) * self.is_many + (h,) + (C,) * (not self.is_flat) + (K,) * (columns is not None)
             return values.reshape(shape)
-        import pandas as pd
-
         index = pd.RangeIndex(n * h) if self.ends is None else self.ahead(h)
         if self.kind == "long":
             frame = pd.DataFrame({self.names[0]: pd.Index(self.ids).repeat(h), self.names[1]: index})
@@ -174,8 +172,6 @@ class Form:
 
     def _frame(self, k, values, index, columns):
         """A Series or wide DataFrame of the values (h, C, K) for series k."""
-        import pandas as pd
-
         # Of many series that would take longer than all else.
         if self.offset is not None and not self.is_many:
             with suppress(ValueError):  # a midnight that is left out
@@ -189,8 +185,6 @@ class Form:
 
     def _labels(self, columns):
         """Of channels, with what is below each."""
-        import pandas as pd
-
         if columns is None:
             return self.columns
         if not self.is_timed:
@@ -229,8 +223,6 @@ class Form:
         -------
         ndarray (sum of lengths, len(calendar_names))
         """
-        import pandas as pd
-
         first, lengths = self._first_cycle(), np.asarray(lengths)
         counts = np.arange(lengths.sum()) + 1 - np.repeat(np.cumsum(lengths), lengths)
         # Many series share their timestamps.

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from fastrnn.frames.calendar import Clock, zoned
+from fastrnn.frames.offsets import pd
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 ENOUGH = 0.5
@@ -59,8 +60,6 @@ def most_common(numbers):
 
 def written_dates(stamps, times):
     """What reads integers that are dates such as 202012, of which the next is 202101; None if they are none."""
-    import pandas as pd
-
     some, gaps = stamps[:50], np.unique(np.diff(stamps))
     for form, (digits, last, year, reader) in WRITTEN.items():
         years, rest = np.divmod(some, 10 ** (digits - 4))
@@ -76,8 +75,6 @@ def written_dates(stamps, times):
 
 def _of_months(times):
     """Offsets that count months, or parts of them."""
-    import pandas as pd
-
     n = int(most_common(np.diff(times.year * 12 + times.month)))
     day, span = times.day, {"months": n} if n % 12 else {"years": n // 12}
     if n < 2 and len(np.unique(day)) < 6:  # 15 and 28 to 31
@@ -99,8 +96,6 @@ def _of_months(times):
 
 def _of_days(times):
     """Offsets for which days of the week count, or hours of opening: those that several weeks, or days, leave out."""
-    import pandas as pd
-
     days, counts = np.unique(times.day_of_week, return_counts=True)
     span, clock = times[-1] - times[0], times - times.normalize()
     mask = " ".join(WEEK[day] for day in (days if span >= pd.Timedelta("14D") else range(7)))
@@ -122,8 +117,6 @@ def _of_days(times):
 
 def _of_lengths(index):
     """Steps of a length, in local time if they are days."""
-    import pandas as pd
-
     days = most_common(np.diff(index.tz_localize(None))) / np.timedelta64(1, "D")
     if days >= 1 and days == int(days):
         yield pd.offsets.Day(int(days))

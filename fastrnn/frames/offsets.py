@@ -8,6 +8,11 @@ from reprlib import repr as shortened
 
 import numpy as np
 
+from fastrnn.kernels.caching import Later
+
+pd = Later("pandas")
+"""Imported where a table came in, and only there."""
+
 LONGEST = 10**5
 """Of what an offset counts in one step; FY5253 goes through them one by one."""
 CLOCK = {"hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"}
@@ -44,8 +49,6 @@ def _is_told(days, weekmask, holidays, **_):
 
 def _plain(value):
     """JSON for what keywords of offsets hold beside numbers and text."""
-    import pandas as pd
-
     if isinstance(value, np.datetime64):
         return str(value.astype("M8[D]"))
     if isinstance(value, (np.ndarray, np.generic)):
@@ -66,8 +69,6 @@ def rebuilt(text):
     ValueError, TypeError
         If there is no such offset.
     """
-    import pandas as pd
-
     if not isinstance(text, str):
         return text
     fields = json.loads(text)
@@ -97,8 +98,6 @@ def is_offset(text):
 
 def text_of(offset):
     """What people call an offset: its alias if that tells it whole, or how it is made."""
-    import pandas as pd
-
     try:
         if pd.tseries.frequencies.to_offset(offset.freqstr) == offset:
             return offset.freqstr
@@ -114,8 +113,6 @@ def text_of(offset):
 
 def stride(offset):
     """How long a step is, None if that varies, and whether it is one of local time: a day may have 23 hours."""
-    import pandas as pd
-
     if isinstance(offset, (pd.offsets.Day, pd.offsets.Week)):
         return pd.Timedelta(days=offset.n * (7 if isinstance(offset, pd.offsets.Week) else 1)), True
     if isinstance(offset, pd.offsets.Tick):
@@ -128,8 +125,6 @@ def stride(offset):
 
 def looser(offset, zone):
     """Offsets with steps as long, which each series counts from a day of its own."""
-    import pandas as pd
-
     found = BEGINS_OR_ENDS.fullmatch(type(offset).__name__)
     if isinstance(offset, pd.offsets.Week):
         return [pd.offsets.Week(offset.n)]
@@ -147,8 +142,6 @@ def looser(offset, zone):
 
 def walked(stamps, offset, low, high):
     """Timestamps (m,), as datetime64, from `low` <= 0 to `high` >= 0 steps later: (high - low + 1, m)."""
-    import pandas as pd
-
     times = pd.DatetimeIndex(stamps)
     if len(times) > FEW and _is_fast(offset):
         rows = _steps(times, lambda row: row - offset, -low)[:0:-1] + _steps(times, lambda row: row + offset, high)

@@ -7,6 +7,7 @@ import numpy as np
 from fastrnn import tables
 from fastrnn.frames.calendar import has_times
 from fastrnn.frames.form import Form
+from fastrnn.frames.offsets import pd
 from fastrnn.frames.rows import Rows
 from fastrnn.sequences import Sequences, as_steps
 from fastrnn.wording import shown
@@ -204,8 +205,6 @@ def _dated(item):
 
 def _times(values):
     """Times as a pandas Index, and their type if that is one of pyarrow's."""
-    import pandas as pd
-
     index = pd.Index(values)
     kind = str(index.dtype)
     if kind.startswith(("timestamp", "date")) and kind.endswith("[pyarrow]"):
@@ -273,8 +272,6 @@ def _check_columns(item, name, names, is_many):
 
 def _from_long(item, name, names, ids):
     """As `_from_items`, of a long table; with the order of the series that ids give, if there are any."""
-    import pandas as pd
-
     frame, (id_col, time_col, _) = item.x, names
     labels = frame[id_col]
     if labels.isna().any():
