@@ -95,20 +95,20 @@ class Clock:
         ValueError
             If pandas has none there.
         """
+        try:
+            return self._moved(stamps, counts)
+        except (pd.errors.OutOfBoundsDatetime, OverflowError):
+            what = f"dates so far ahead are none of {self.dtype}"
+            raise ValueError(f"{what}: use another unit (as_unit), or fewer steps") from None
+
+    def _moved(self, stamps, counts):
         if self.step:
             if (np.abs(stamps + np.float64(self.step) * counts) > 2**63 - 2**12).any():
-                raise self._too_far()
+                raise OverflowError
             return stamps + self.step * counts
         codes, unique = pd.factorize(stamps)
         low, high = min(np.min(counts), 0), max(np.max(counts), 0)
-        try:
-            found = walked(unique.view(self.naive), rebuilt(self.offset), low, high)
-        except (pd.errors.OutOfBoundsDatetime, OverflowError):
-            raise self._too_far() from None
-        return found.view(np.int64)[counts - low, codes]
-
-    def _too_far(self):
-        return ValueError(f"dates so far ahead are none of {self.dtype}: use another unit (as_unit), or fewer steps")
+        return walked(unique.view(self.naive), rebuilt(self.offset), low, high).view(np.int64)[counts - low, codes]
 
     def uneven(self, index, starts):
         """Timestamps as integers, and which of them are not one step after that before.
@@ -132,15 +132,12 @@ class Clock:
         return stamps, is_uneven
 
     def _uneven(self, stamps, starts):
-        is_uneven = np.zeros(len(stamps), bool)
-        is_uneven[1:] = self.moved(stamps[:-1], 1) != stamps[1:]
+        is_uneven, offset = np.append(False, self.moved(stamps[:-1], 1) != stamps[1:]), rebuilt(self.offset)
         is_uneven[starts] = False
-        if self.offset is None:
-            return is_uneven
-        offset, (codes, unique) = rebuilt(self.offset), pd.factorize(stamps[starts])
-        if not self.step or getattr(offset, "weekday", None) is not None:
-            times = pd.DatetimeIndex(unique.view(self.naive))
-            is_uneven[starts] = ~np.fromiter(map(offset.is_on_offset, times), bool, len(times))[codes]
+        if offset is not None and (not self.step or getattr(offset, "weekday", None) is not None):
+            codes, unique = pd.factorize(stamps[starts])
+            is_on = [offset.is_on_offset(time) for time in pd.DatetimeIndex(unique.view(self.naive))]
+            is_uneven[starts] = ~np.array(is_on)[codes]
         return is_uneven
 
     def places(self, stamps):
