@@ -45,12 +45,8 @@ def from_channels_first(X):
         if x.ndim != 2:
             raise ValueError(f"X[{k}] has shape {x.shape}; expected (channels, steps)")
     if items and all(x.shape[0] > x.shape[1] for x in items):
-        warnings.warn(
-            f"X[0] has shape {items[0].shape}, more channels than steps: in this form the last axis is time; if yours "
-            "is the first, the estimators take X as it is",
-            UserWarning,
-            stacklevel=2,
-        )
+        what = f"X[0] has shape {items[0].shape}, more channels than steps: in this form the last axis is time"
+        warnings.warn(f"{what}; if yours is the first, the estimators take X as it is", UserWarning, stacklevel=2)
     return as_objects([np.ascontiguousarray(x.T) for x in items])
 
 
@@ -308,9 +304,8 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
         if len(given) != expected:
             raise ValueError(f"{what} has {len(given)} entries; expected {expected}")
     if len({id_col, time_col, *columns}) < 2 + I:
-        raise ValueError(
-            f"the frame's columns must differ: id_col={id_col!r}, time_col={time_col!r}, columns={list(columns)}"
-        )
+        given = f"id_col={id_col!r}, time_col={time_col!r}, columns={list(columns)}"
+        raise ValueError(f"the frame's columns must differ: {given}")
     steps = np.concatenate([np.arange(length) for length in sequences.lengths])
     index = {id_col: pd.Index(names).repeat(sequences.lengths), time_col: steps}
     return pd.DataFrame({**index, **dict(zip(columns, sequences.values.T, strict=True))})

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from functools import partial
+from itertools import chain
 from numbers import Integral, Number
 
 import numpy as np
@@ -122,10 +123,9 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         """
         special, split, L = self._special_tokens(), self._splitter(), self.max_characters or 0
         tokens, characters = Counter(), Counter()
-        for pairs in _split_all(X, split, len(special) > 1):
-            tokens.update(token for token, _ in pairs)
-            for _, word in pairs:
-                characters.update(word[:L])
+        for token, word in chain.from_iterable(_split_all(X, split, len(special) > 1)):
+            tokens[token] += 1
+            characters.update(word[:L])
         vocabulary = _numbered(tokens, self.min_count, len(special), self.max_tokens)
         if not vocabulary:
             most = max(tokens.values(), default=0)
@@ -238,15 +238,14 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     def _splitter(self):
         """What makes tokens of a text, with the parameters as they are now."""
-        options = {name: getattr(self, name) for name in ("lowercase", "strip_accents")}
-        vectorizer = CountVectorizer(token_pattern=self.token_pattern, **options)
+        names = "lowercase", "strip_accents", "token_pattern"
+        vectorizer = CountVectorizer(**{name: getattr(self, name) for name in names})
         try:
             split = list if self.level == "char" else vectorizer.build_tokenizer()
         except (re.error, ValueError) as error:
             what = f"token_pattern={shown(self.token_pattern)} is no regular expression of a word"
             raise ValueError(f"{what}: {error}") from None
-        as_written = self.max_characters is not None
-        return partial(_pairs, vectorizer.build_preprocessor(), split, as_written)
+        return partial(_pairs, vectorizer.build_preprocessor(), split, self.max_characters is not None)
 
     def _ids(self, pairs, L):
         """The ids of a text's tokens (T,), or with those of their characters (T, 1 + L)."""
@@ -293,6 +292,9 @@ def _pairs(preprocess, split, as_written, text):
     return [(preprocess(str(word)), str(word)) for word in text]
 
 
+NUMBERS_AS_TOKENS = (
+    "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
+)
 FREE_ROOM, USED = 2**26, 8
 """Rows of so many numbers in all may be mostly empty; of more at least one number in so many must be a character's."""
 
@@ -303,11 +305,9 @@ def _room(texts, most):
     L = max(lengths, default=1) or 1
     if len(lengths) * L > max(FREE_ROOM, USED * sum(lengths)):
         k, word = next((k, word) for k, pairs in enumerate(texts) for _, word in pairs if len(word) >= L)
-        raise ValueError(
-            f"X[{k}] has a word of {len(word)} characters, {word!r:.30}..., and the rows of {len(lengths)} words would "
-            f"have room for as many: lower max_characters (now {most}) to {FREE_ROOM // len(lengths)} or less, or "
-            "leave the word out"
-        )
+        what = f"X[{k}] has a word of {len(word)} characters, {word!r:.30}..., and the rows of {len(lengths)} words"
+        advice = f"lower max_characters (now {most}) to {FREE_ROOM // len(lengths)} or less, or leave the word out"
+        raise ValueError(f"{what} would have room for as many: {advice}")
     return L
 
 
@@ -333,19 +333,11 @@ def _check_texts(X):
     if not texts:
         raise ValueError("X is empty: it needs at least one text")
     for k, text in enumerate(texts):
-        tokens = text if isinstance(text, (list, tuple, np.ndarray)) else [text]
-        if not all(isinstance(token, str) for token in tokens):
-            wrong = next(token for token in tokens if not isinstance(token, str))
-            raise ValueError(f"X[{k}] is {shown(text)}, but must be a str or a list of them: {_advice(wrong)}")
+        for token in text if isinstance(text, (list, tuple, np.ndarray)) else [text]:
+            if not isinstance(token, str):
+                is_number = isinstance(token, Number) and token == token
+                advice = NUMBERS_AS_TOKENS if is_number else "leave it out or convert it"
+                raise ValueError(f"X[{k}] is {shown(text)}, but must be a str or a list of them: {advice}")
         if isinstance(text, str) != isinstance(texts[0], str):
             raise ValueError(f"X[{k}] is {shown(text)}, but X[0] is {shown(texts[0])}: split all into tokens, or none")
     return texts
-
-
-def _advice(token):
-    """What to do with a token that is no text."""
-    if isinstance(token, Number) and token == token:
-        return (
-            "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
-        )
-    return "leave it out or convert it"
