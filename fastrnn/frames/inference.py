@@ -107,9 +107,8 @@ def _of_days(times):
         if counts.min() > 1:
             yield pd.offsets.BusinessDay() if is_usual else pd.offsets.CustomBusinessDay(weekmask=mask)
     elif most_common(np.diff(times)) == np.timedelta64(1, "h") and span >= pd.Timedelta("2D"):
-        start, end = (
-            f"{times[0].normalize() + time:%H:%M}" for time in (clock.min(), clock.max() + pd.Timedelta("1h"))
-        )
+        midnight = times[0].normalize()
+        start, end = f"{midnight + clock.min():%H:%M}", f"{midnight + clock.max() + pd.Timedelta('1h'):%H:%M}"
         if start != end:
             yield pd.offsets.BusinessHour(start=start, end=end)
             yield pd.offsets.CustomBusinessHour(start=start, end=end, weekmask=mask)

@@ -1,6 +1,6 @@
 """Time series in any container, read once."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -133,9 +133,8 @@ def _read(items, is_many, name, missing, names, before):
         arrays, lengths, indexes, form = _from_items(items, is_many, name, names)
     # Concatenating copies one array, too: nothing later writes to the caller's.
     values = np.concatenate(arrays, dtype=np.float64, casting="unsafe")
-    sequences = Sequences(values, np.concatenate([[0], np.cumsum(lengths)]))
-    index = indexes[0].append(list(indexes[1:])) if indexes else None
-    rows = Rows(form, sequences, index, name)
+    index = indexes[0].append(indexes[1:]) if indexes else None
+    rows = Rows(form, Sequences(values, np.append(0, np.cumsum(lengths))), index, name)
     if indexes:
         rows.read_times(before, [getattr(index, "freq", None) for index in indexes], missing)
     rows.check_values(missing)
@@ -157,59 +156,48 @@ def _items(y, name, names):
 
 
 def _item(x, who, names):
-    library, origin = tables.library(x), {}
+    library, has_index, origin, (id_col, time_col, _) = tables.library(x), True, {}, names
     if library is None:
         return Item(x, "array")
-    has_index = True
     if library != "pandas":
         x, backend, types = tables.to_pandas(x, who)
         has_index = backend in tables.WITH_INDEX
         origin = {"library": backend, "types": tuple(types.get(name, "") for name in names[:2])}
         if origin["types"][1] == "String":
-            raise ValueError(
-                f"{who} has texts in the column {names[1]!r}; expected times or integers: parse them first"
-            )
+            what = f"{who} has texts in the column {time_col!r}"
+            raise ValueError(f"{what}; expected times or integers: parse them first")
     if x.index.nlevels > 1:
         raise ValueError(f"{who} has a MultiIndex: {_way_out(x, who)}")
-    if x.ndim == 1:
-        return _dated(Item(x, "series", has_index, origin))
-    tables.refuse_twice(x.columns, who)
-    if names[0] in x.columns:
-        return Item(x, "long", names[1] in x.columns, origin)
-    if names[0] in x.index.names:
-        raise ValueError(f"{who} has {names[0]} as its index: pass {who}.reset_index()")
-    if names[1] in x.columns and not has_times(x.index):
-        if x[names[1]].duplicated().any():
-            raise ValueError(f"{who} has times twice in {names[1]!r}: if it is many series, id_col= names their column")
-        return _dated(Item(x.set_index(names[1]), "frame", True, {**origin, "is_timed": True}))
-    return _dated(Item(x, "frame", has_index, origin))
+    if x.ndim == 2:
+        tables.refuse_twice(x.columns, who)
+        if id_col in x.columns:
+            return Item(x, "long", time_col in x.columns, origin)
+        if id_col in x.index.names:
+            raise ValueError(f"{who} has {id_col} as its index: pass {who}.reset_index()")
+        if time_col in x.columns and not has_times(x.index):
+            if x[time_col].duplicated().any():
+                what = f"{who} has times twice in {time_col!r}"
+                raise ValueError(f"{what}: if it is many series, id_col= names their column")
+            x, has_index, origin = x.set_index(time_col), True, {**origin, "is_timed": True}
+    index, kind = _times(x.index)
+    if kind:
+        x, origin = x.set_axis(index), {**origin, "types": ("", kind)}
+    return Item(x, "series" if x.ndim == 1 else "frame", has_index, origin)
 
 
 def _way_out(x, who):
     """From a MultiIndex of ids and times."""
     frame = x.to_frame("y" if x.name is None else x.name) if x.ndim == 1 else x
     id_col, time_col, *rest = frame.iloc[:0].reset_index().columns
-    options = {"id_col": id_col, "time_col": time_col, "target_col": rest[-1]}
-    given = ", ".join(f"{option}={label!r}" for option, label in options.items())
+    given = f"id_col={id_col!r}, time_col={time_col!r}, target_col={rest[-1]!r}"
     start = f"{who}.to_frame({rest[-1]!r})" if x.ndim == 1 else who
     return f"pass {start}.reset_index(), with {given}; or what fastrnn.preprocessing.from_long makes of it"
 
 
-def _dated(item):
-    """An item whose index has times as pandas itself has them, not pyarrow."""
-    if item.has_times and type(item.x.index.dtype).__name__ == "ArrowDtype":
-        index, kind = _times(item.x.index)
-        return Item(item.x.set_axis(index), item.kind, True, {**item.origin, "types": ("", kind)})
-    return item
-
-
-def _times(values):
-    """Times as a pandas Index, and their type if that is one of pyarrow's."""
-    index = pd.Index(values)
-    kind = str(index.dtype)
-    if kind.startswith(("timestamp", "date")) and kind.endswith("[pyarrow]"):
-        return pd.DatetimeIndex(index), kind
-    return index, ""
+def _times(index):
+    """An index whose times are of pandas' own type, and the type that they had if that is one of pyarrow's."""
+    kind = str(index.dtype) if isinstance(index.dtype, pd.ArrowDtype) else ""
+    return (pd.DatetimeIndex(index), kind) if kind.startswith(("timestamp", "date")) else (index, "")
 
 
 def _from_items(items, is_many, name, names):
@@ -285,15 +273,13 @@ def _from_long(item, name, names, ids):
         raise ValueError(f"{name} has no rows of {id_col} {ids[int(lengths.argmin())]!r}")
     if (np.diff(numbers) < 0).any():
         frame = frame.iloc[np.argsort(numbers, kind="stable")]
-    columns = [column for column in frame.columns if column not in (id_col, time_col)]
-    form = Form("long", len(ids), len(columns), is_many=True, columns=tuple(columns), ids=tuple(ids), names=names)
-    form = replace(form, **item.origin)
+    columns = tuple(column for column in frame.columns if column not in (id_col, time_col))
+    form = Form("long", len(ids), len(columns), is_many=True, columns=columns, ids=(*ids,), names=names, **item.origin)
     indexes = []
     if item.has_times:
-        index, kind = _times(frame[time_col])
+        index, kind = _times(pd.Index(frame[time_col]))
         indexes, form.types = [index], form.types or ("", kind)
     elif lengths.max() > 1:
-        raise ValueError(
-            f"{form.who(name, int(lengths.argmax()))} has several rows; expected one, or a column {time_col}"
-        )
-    return [_filled(tables.numbers(frame[columns], name), frame, name)], lengths, indexes, form
+        who = form.who(name, int(lengths.argmax()))
+        raise ValueError(f"{who} has several rows; expected one, or a column {time_col}")
+    return [_filled(tables.numbers(frame[[*columns]], name), frame, name)], lengths, indexes, form
