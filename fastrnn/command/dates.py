@@ -3,6 +3,7 @@
 import calendar
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -40,8 +41,8 @@ DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%
 """Of whole numbers that are dates."""
 EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 """Of whole numbers that count these units since 1970, if they are no such dates."""
-SHORT_DAY, SHORT_HOUR = r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
-"""A zero that some leave out."""
+NOTHING, SHORT_DAY, SHORT_HOUR = "$^", r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
+"""Zeros that some leave out."""
 
 
 @dataclass
@@ -84,7 +85,7 @@ def read_times(text, column, form=None):
         fits = text.str.fullmatch(pattern)
         if form is None and fits.mean() > 0.5:
             _refuse(~fits, f"{column} is {{}}, unlike others, such as {text[fits.idxmax()]}: correct it", text)
-            return reader(text, column)
+            return reader(text, column, pattern)
     local, offsets = (text, None) if form and "%z" not in form else without_offsets(text, column)
     found, dates = _agreed(local, column, [form.replace("%z", "").rstrip()] if form else _forms(local))
     write = _writer(found, dates, local)
@@ -105,7 +106,7 @@ def _refuse(wrong, what, text):
 # ------------------------------------------------------------------------------------------ numbers
 
 
-def _whole_numbers(text, column):
+def _whole_numbers(text, *_):
     """Dates without anything between, what has passed since 1970, or just numbers."""
     numbers, digits = text.astype(np.int64), len(text.iloc[0])
     if digits in DIGITS:
@@ -140,17 +141,11 @@ def _parts(text, column, pattern):
 
 def _first_day(match, kind):
     """None if there is no such part of a year, or it is of another kind."""
-    try:
+    with suppress(ValueError):
         return PARTS[kind][0](int(match["year"]), int(match["part"])) if match["kind"].upper() == kind else None
-    except ValueError:
-        return None
 
 
-READERS = {
-    r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers,
-    PART: partial(_parts, pattern=PART),
-    PART_FIRST: partial(_parts, pattern=PART_FIRST),
-}
+READERS = {r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers, PART: _parts, PART_FIRST: _parts}
 """What is no date of the calendar, by how it looks."""
 
 
@@ -170,10 +165,8 @@ def _agreed(text, column, forms):
     _refuse(found[best].isna(), f"{column} is {{}}, no date {like}: {advice}", text)
     whole = {form: dates for form, dates in found.items() if dates.notna().all()}
     others = [form for form in whole if form == best or (whole[form] != whole[best]).any()]
-    if len(others) > 1:
-        others = [form for form in others if _is_regular(whole[form])] or others
-    if len(others) > 1:  # nobody writes the month first before a point
-        others = [form for form in others if "%m.%d" not in form]
+    others = [form for form in others if _is_regular(whole[form])] or others
+    others = [form for form in others if "%m.%d" not in form] or others  # the month comes first before no point
     if len(others) > 1:
         what = f"{column}, such as {text.iloc[0]!r}, may be read as {' or '.join(others)}"
         raise ValueError(f"{what}: pass one of them as --date-format")
@@ -248,11 +241,10 @@ def _writer(form, dates, text):
             return day.isoformat("T" if "T" in text.iloc[0] else " ")
         return re.sub(r"(:\d\d\.\d{6})", lambda found: found[0][: digits - 6 or None], day.strftime(form))
 
-    def writer(zeros, case):
-        return lambda day: case(re.sub(zeros, "", plain(day)))
+    def written(zeros, case, day):
+        return case(re.sub(zeros, "", plain(day)))
 
     some = list(zip(dates[:SAMPLE], text[:SAMPLE], strict=True))
-    nothing = "$^"
-    ways = product((nothing, SHORT_DAY, SHORT_HOUR, f"{SHORT_DAY}|{SHORT_HOUR}"), (str, str.lower, str.upper))
-    writers = (writer(*way) for way in ways)
+    ways = product((NOTHING, SHORT_DAY, SHORT_HOUR, f"{SHORT_DAY}|{SHORT_HOUR}"), (str, str.lower, str.upper))
+    writers = (partial(written, *way) for way in ways)
     return next((write for write in writers if all(write(day) == its for day, its in some)), plain)

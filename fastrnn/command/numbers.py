@@ -35,8 +35,7 @@ class Style:
 
     def options(self):
         """What says so at the command line."""
-        thousands = f' --thousands "{self.thousands}"' if self.thousands else ""
-        return f'--decimal "{self.decimal}"{thousands}'
+        return f'--decimal "{self.decimal}"' + f' --thousands "{self.thousands}"' * bool(self.thousands)
 
 
 def read_numbers(texts, lines, column, *, decimal=None, thousands=None):
@@ -109,5 +108,4 @@ def _no_numbers(styles, given, column):
     if re.fullmatch(r"\([^()]*\)", text):
         return f"{start}: write it such as -1234{style.decimal}5 in place of (1234{style.decimal}5)"
     strange = "".join(dict.fromkeys(re.sub(r"[-+0-9.,'\s]", "", text)))
-    without = f" without {strange!r}" * bool(strange)
-    return f"{start}: write it such as 1234{style.decimal}5{without}"
+    return f"{start}: write it such as 1234{style.decimal}5" + f" without {strange!r}" * bool(strange)

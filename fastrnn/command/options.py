@@ -58,8 +58,7 @@ def arguments(argv=None):
     parser = argparse.ArgumentParser(prog="fastrnn", description="Recurrent networks on the CPU.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="command")
-    command = commands.add_parser("forecast", help=WHAT, description=WHAT, epilog=EXAMPLE)
-    _add_forecast(command)
+    _add_forecast(commands.add_parser("forecast", help=WHAT, description=WHAT, epilog=EXAMPLE))
     _add_warmup(commands.add_parser("warmup", help=WARM_UP, description=WARM_UP))
     args = parser.parse_args(argv)
     if args.command is None:

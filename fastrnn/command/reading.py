@@ -97,28 +97,23 @@ def read(args):
         if args.time is None and value is not None:
             raise ValueError(f"{option} {value} is of dates: name their column by --time")
     table = read_table(args.data, columns, separator=args.sep, decimal=args.decimal, encoding=args.encoding)
-    _refuse_empty(table, columns[:-1])
-    texts, lines = table.columns[args.target], table.lines
-    numbers, style = read_numbers(texts, lines, args.target, decimal=args.decimal, thousands=args.thousands)
+    for column in columns[:-1]:
+        _refuse_missing(table, column, [text or None for text in table.columns[column]], "remove the line")
+    marks = {"decimal": args.decimal, "thousands": args.thousands}
+    numbers, style = read_numbers(table.columns[args.target], table.lines, args.target, **marks)
     if args.missing == "error":
-        _refuse_missing(numbers, texts, lines, args.target)
+        _refuse_missing(table, args.target, numbers, "pass --missing interpolate")
     y, times = _frame(table, numbers, args)
     y = _in_order(y, args, times.write)
     return Contents(y, times.write, names, style, _options(table, style, times), table)
 
 
-def _refuse_empty(table, columns):
-    for column in columns:
-        if "" in table.columns[column]:
-            line = table.lines[table.columns[column].index("")]
-            raise ValueError(f"line {line}: there is no {column}: fill it in, or remove the line")
-
-
-def _refuse_missing(numbers, texts, lines, column):
-    for number, text, line in zip(numbers, texts, lines, strict=True):
-        if number != number:
+def _refuse_missing(table, column, values, advice):
+    """An error for the first None or NaN."""
+    for value, text, line in zip(values, table.columns[column], table.lines, strict=True):
+        if value is None or value != value:
             what = f"{column} is {text!r}, which is none" if text else f"there is no {column}"
-            raise ValueError(f"line {line}: {what}: fill it in, or pass --missing interpolate")
+            raise ValueError(f"line {line}: {what}: fill it in, or {advice}")
 
 
 def _frame(table, numbers, args):

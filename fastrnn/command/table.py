@@ -110,14 +110,10 @@ def _bytes(path):
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError as error:
-        folder = Path(path).parent
-        near = get_close_matches(Path(path).name, os.listdir(folder) if folder.is_dir() else [], 1)
-        hint = "".join(f" (is it {str(folder / other)!r}?)" for other in near)
-        raise FileNotFoundError(errno.ENOENT, error.strerror + hint, path) from None
-    if not data.startswith(b"\x1f\x8b"):
-        return data
+        others = {other.name: str(other) for other in Path(path).parent.glob("*")}
+        raise FileNotFoundError(errno.ENOENT, error.strerror + _near(Path(path).name, others), path) from None
     try:
-        return gzip.decompress(data)
+        return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged gzip file: {error}") from None
 
@@ -149,16 +145,14 @@ def _decoded(data, name, encoding):
 
 def _records(text, separator):
     """The line that each row begins on, and its fields; blank lines have none."""
-    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            fields = [field.strip() for field in next(reader)]
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise ValueError(f"line {line}: the quotation marks do not match: {error}") from None
-        yield line, [] if fields == [""] else fields
+    reader, line = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True), 1
+    try:
+        for row in reader:
+            fields = [field.strip() for field in row]
+            yield line, [] if fields == [""] else fields
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"line {line}: the quotation marks do not match: {error}") from None
 
 
 def _header(text, names, separators, decimal, name):
@@ -194,8 +188,7 @@ def _top(text, separator):
     """The first rows, as far as they can be read with a separator that may be another."""
     rows = []
     with suppress(ValueError):
-        for row in islice(_records(text, separator), HEADER_WITHIN):
-            rows.append(row)
+        rows.extend(islice(_records(text, separator), HEADER_WITHIN))
     return [(line, fields) for line, fields in rows if fields]
 
 
@@ -209,10 +202,14 @@ def _no_column(tops, names, name):
     if 2 * n_numbers >= len(labels) and not set(names) & set(labels):
         return f"{name} has no header: write the columns' names above line {line}, {','.join(labels):.60}"
     missing = next(column for column in names if column not in labels)
-    known = {label.lower(): label for label in labels}
-    near = "".join(f" (is it {known[other]!r}?)" for other in get_close_matches(missing.lower(), known, 1))
+    near = _near(missing.lower(), {label.lower(): label for label in labels})
     others = f" and {len(labels) - 20} more" * (len(labels) > 20)
     return f"{name} has no column {missing!r}{near}; it has: {', '.join(labels[:20])}{others}"
+
+
+def _near(name, known):
+    """What may be meant by a name, if one that is known is like it: what that one stands for."""
+    return "".join(f" (is it {known[other]!r}?)" for other in get_close_matches(name, known, 1))
 
 
 def _rows(text, separator, header, labels):
@@ -243,9 +240,8 @@ def _ragged(line, fields, separator, header, labels, before):
     if len(fields) >= len(labels) and not any(fields[len(labels) :]):
         return f"line {line} has {n}, separated by {mark}, but the rows above have {before}: correct the line"
     names = f"{len(labels)} name{'s' * (len(labels) != 1)}"
-    text = f"line {line} has {n}, but the header (line {header}) has {names}, separated by {mark}"
     advice = f"quote fields that hold {mark}, or correct the line"
     if separator == "," and len(fields) > len(labels):
         rest = 'pass --decimal ","' if len(labels) == 1 else 'separate columns by ";" and pass --decimal ","'
         advice += f"; if commas are decimal marks, {rest}"
-    return f"{text}: {advice}"
+    return f"line {line} has {n}, but the header (line {header}) has {names}, separated by {mark}: {advice}"
