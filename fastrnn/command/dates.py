@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from fastrnn.command.offsets import located, without_offsets
+from fastrnn.command.offsets import located, refuse, without_offsets
 
 try:
     import pandas as pd
@@ -84,7 +84,7 @@ def read_times(text, column, form=None):
     for pattern, reader in READERS.items():
         fits = text.str.fullmatch(pattern)
         if form is None and fits.mean() > 0.5:
-            _refuse(~fits, f"{column} is {{}}, unlike others, such as {text[fits.idxmax()]}: correct it", text)
+            refuse(~fits, text, column, f"unlike others, such as {text[fits.idxmax()]}: correct it")
             return reader(text, column, pattern)
     local, offsets = (text, None) if form and "%z" not in form else without_offsets(text, column)
     found, dates = _agreed(local, column, [form.replace("%z", "").rstrip()] if form else _forms(local))
@@ -94,13 +94,6 @@ def read_times(text, column, form=None):
         return Times(pd.DatetimeIndex(dates), write, label)
     times, offset_of = located(pd.DatetimeIndex(dates), offsets)
     return Times(times, lambda time: write(time.tz_localize(None)) + offset_of(time), label)
-
-
-def _refuse(wrong, what, text):
-    """An error that names the first line of the file that is wrong, if there is any."""
-    if wrong.any():
-        line = wrong.idxmax()
-        raise ValueError(f"line {line}: {what.format(repr(str(text[line])))}")
 
 
 # ------------------------------------------------------------------------------------------ numbers
@@ -126,7 +119,7 @@ def _parts(text, column, pattern):
     matches = [re.fullmatch(pattern, each) for each in text]
     first, kind = matches[0], matches[0]["kind"].upper()
     days = pd.to_datetime(pd.Series([_first_day(match, kind) for match in matches], text.index))
-    _refuse(days.isna(), f"{column} is {{}}, but the first is {first.string}: correct it", text)
+    refuse(days.isna(), text, column, f"but the first is {first.string}: correct it")
     width = min(len(match["part"]) for match in matches)
     (a, b), (c, d) = sorted((first.span("year"), first.span("part")))
 
@@ -156,13 +149,13 @@ def _agreed(text, column, forms):
     """The form that all rows have, and their dates."""
     found = {form: _parsed(text, form) for form in forms}
     if not found:
-        _refuse(text.notna(), f"{column} is {{}}, no date in a form that is known: pass --date-format", text)
+        refuse(text.notna(), text, column, "no date in a form that is known: pass --date-format")
     best = min(found, key=lambda form: found[form].isna().sum())
     advice = "correct it, or pass --date-format"
     if text.str.fullmatch(NAMED_ZONE).all():
         advice = "write the zone as an offset from UTC, such as +02:00"
     like = "like the others" if found[best].notna().any() else "in a form that is known"
-    _refuse(found[best].isna(), f"{column} is {{}}, no date {like}: {advice}", text)
+    refuse(found[best].isna(), text, column, f"no date {like}: {advice}")
     whole = {form: dates for form, dates in found.items() if dates.notna().all()}
     others = [form for form in whole if form == best or (whole[form] != whole[best]).any()]
     others = [form for form in others if _is_regular(whole[form])] or others

@@ -11,6 +11,13 @@ ZONES = ["Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", 
 """Tried before all others."""
 
 
+def refuse(wrong, text, column, what):
+    """An error that names the first line of the file whose text in a column is wrong, if there is any."""
+    if wrong.any():
+        line = wrong.idxmax()
+        raise ValueError(f"line {line}: {column} is {str(text[line])!r}, {what}")
+
+
 def without_offsets(text, column):
     """The local times of a Series of str, and their offsets as they are written: Series, or None if there are none.
 
@@ -23,11 +30,10 @@ def without_offsets(text, column):
     lacking = parts["offset"].isna()
     if lacking.all():
         return text, None
-    if lacking.any():
-        is_rare = lacking.mean() < 0.5
-        line = (lacking if is_rare else ~lacking).idxmax()
-        what = "without an offset from UTC, unlike others: add it" if is_rare else "with an offset from UTC: remove it"
-        raise ValueError(f"line {line}: {column} is {text[line]!r}, {what}")
+    if lacking.mean() < 0.5:
+        refuse(lacking, text, column, "without an offset from UTC, unlike others: add it")
+    elif lacking.any():
+        refuse(~lacking, text, column, "with an offset from UTC: remove it")
     return parts["local"], parts["offset"]
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from fastrnn.command.numbers import Style, read_numbers
 from fastrnn.command.table import Table, read_table
+from fastrnn.kernels.caching import Later
+
+pd = Later("pandas")
 
 OF_TIMES = re.compile(
     r"(?P<who>y of unique_id (?P<id>'[^']*'|\"[^\"]*\"))|step (?P<step>\d+)( \([^)]*\))?"
@@ -66,8 +69,6 @@ class Contents:
 
     def _time(self, rows, text):
         """A timestamp as the file writes it, with its line."""
-        import pandas as pd
-
         is_dated = rows["ds"].dtype.kind == "M"
         if not is_dated and not text.lstrip("-").isdigit():
             return text
@@ -118,17 +119,16 @@ def _refuse_missing(table, column, values, advice):
 
 def _frame(table, numbers, args):
     """The long DataFrame as the file has it, and its times."""
-    from fastrnn.command.dates import Times, pd, read_times
+    from fastrnn.command.dates import Times, read_times
 
-    lines = table.lines
-    ids = pd.Series(table.columns[args.id] if args.id else args.target, lines, dtype=object)
+    ids = pd.Series(table.columns[args.id] if args.id else args.target, table.lines, dtype=object)
     y = pd.DataFrame({"unique_id": ids, "y": numbers})
     if args.time is None:
-        y["ds"] = y.groupby("unique_id", sort=False).cumcount()
-        return y, Times(None)
-    times = read_times(pd.Series(table.columns[args.time], lines, dtype=object), args.time, args.date_format)
-    y["ds"] = times.values
-    return y, times
+        times = Times(y.groupby("unique_id", sort=False).cumcount())
+    else:
+        texts = pd.Series(table.columns[args.time], table.lines, dtype=object)
+        times = read_times(texts, args.time, args.date_format)
+    return y.assign(ds=times.values), times
 
 
 def _options(table, style, times):
@@ -145,8 +145,6 @@ def _options(table, style, times):
 
 def _in_order(y, args, write):
     """Sorted by series, as they come, and time; on the grid of a frequency if that is asked for."""
-    import pandas as pd
-
     same = y.duplicated(["unique_id", "ds"])
     if same.any():
         row = y.iloc[int(same.argmax())]
@@ -172,13 +170,10 @@ def _may_be_set_back(time):
 
 def _grid(part, freq):
     """A function that gives the steps from a first to a last one, as the longest series shows or the caller says."""
-    import pandas as pd
-
-    from fastrnn.frames.inference import inferred
+    from fastrnn.frames.inference import inferred, most_common
 
     if part["ds"].dtype.kind != "M":
-        gaps = part["ds"].diff().dropna()
-        step = int(gaps.mode().iloc[0]) if len(gaps) else 1
+        step = int(most_common(part["ds"].diff()[1:])) if len(part) > 1 else 1
         return lambda first, last: range(first, last + 1, step)
     try:
         freq = pd.tseries.frequencies.to_offset(freq) or inferred(pd.DatetimeIndex(part["ds"]))

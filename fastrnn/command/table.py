@@ -109,12 +109,11 @@ def _bytes(path):
         raise ValueError(f"{path} is a folder: name a CSV file in it")
     try:
         data = Path(path).read_bytes()
+        return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
     except FileNotFoundError as error:
         others = {other.name: str(other) for other in Path(path).parent.glob("*")}
         raise FileNotFoundError(errno.ENOENT, error.strerror + _near(Path(path).name, others), path) from None
-    try:
-        return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-    except (OSError, EOFError, zlib.error) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged gzip file: {error}") from None
 
 
@@ -158,15 +157,13 @@ def _records(text, separator):
 def _header(text, names, separators, decimal, name):
     """The separator, and line and fields of the first row that has all names."""
     tops = {separator: _top(text, separator) for separator in separators}
-    found = {}
-    for separator, top in tops.items():
-        row = _first_with(names, top)
-        if row is not None:  # of a single column the separator is what the rows below seem to have, but no decimal mark
-            key = len(row[1]), separator != decimal, max(len(fields) for _, fields in top)
-            found.setdefault(key, (separator, *row))
+    found = {separator: row for separator, top in tops.items() if (row := _first_with(names, top))}
     if not found:
         raise ValueError(_no_column(list(filter(None, tops.values())), names, name))
-    separator, line, labels = found[max(found)]
+    # Of a single column the separator is what the rows below seem to have, but no decimal mark.
+    widths = {mark: (len(row[1]), mark != decimal, max(len(x) for _, x in tops[mark])) for mark, row in found.items()}
+    separator = max(widths, key=widths.get)
+    line, labels = found[separator]
     for column in names:
         if labels.count(column) > 1:
             raise ValueError(f"line {line}: {labels.count(column)} columns are named {column!r}: rename all but one")
