@@ -108,9 +108,8 @@ def _whole_numbers(text, *_):
         if dates.notna().all():
             return Times(pd.DatetimeIndex(dates), partial(pd.Timestamp.strftime, format=DIGITS[digits]), DIGITS[digits])
     if digits in EPOCHS and text.str.fullmatch(rf"[1-9]\d{{{digits - 1}}}").all():
-        one = pd.Timedelta(1, EPOCHS[digits])
         times = pd.DatetimeIndex(pd.to_datetime(numbers, unit=EPOCHS[digits]))
-        return Times(times, lambda time: str((time - pd.Timestamp(0)) // one))
+        return Times(times, lambda time: str((time - pd.Timestamp(0)) // pd.Timedelta(1, EPOCHS[digits])))
     return Times(numbers.to_numpy())
 
 
@@ -183,8 +182,7 @@ def _forms(text):
     """That rows from the first to the last may have."""
     some = text.iloc[np.unique(np.linspace(0, len(text) - 1, SAMPLE).astype(int))]
     forms = dict.fromkeys(form for each in some for form in _forms_of(each))
-    is_iso = some.str.match(r"\d{4}-\d\d-\d\d").any()
-    return [*forms, "ISO8601"] if is_iso else list(forms)
+    return [*forms, "ISO8601"] if some.str.match(r"\d{4}-\d\d-\d\d").any() else [*forms]
 
 
 def _forms_of(text):

@@ -64,8 +64,7 @@ def located(local, offsets):
     zone = _zone(instants, ahead) if ahead.nunique() > 1 else None
     if zone is None:
         return instants + ahead[last], lambda time: offsets.iloc[last]
-    zoned = instants.tz_localize("UTC").tz_convert(zone)
-    return zoned, lambda time: _written(time.utcoffset(), offsets.iloc[last])
+    return instants.tz_localize("UTC").tz_convert(zone), lambda time: _written(time.utcoffset(), offsets.iloc[last])
 
 
 def _minutes(text):
@@ -96,7 +95,6 @@ def _zone(instants, offsets):
     for name in dict.fromkeys([*ZONES, *sorted(known)]):
         zone = ZoneInfo(name) if name in known else None
         if zone and all(time.astimezone(zone).utcoffset() == offset for time, offset in changes):
-            there = instants.tz_convert(name).tz_localize(None)
-            if (there - instants.tz_localize(None) == offsets).all():
+            if (instants.tz_convert(name).tz_localize(None) - instants.tz_localize(None) == offsets).all():
                 return name
     return None

@@ -135,8 +135,7 @@ def _options(table, style, times):
     """What would say at the command line what was found out."""
     separator = {",": "", "\t": "--sep tab"}.get(table.separator, f'--sep "{table.separator}"')
     encoding = "" if table.encoding in ("utf-8", "utf-8-sig") else f"--encoding {table.encoding}"
-    is_plain = times.form is None or times.form.startswith("%Y-%m")
-    dates = "" if is_plain else f'--date-format "{times.form}"'
+    dates = "" if times.form is None or times.form.startswith("%Y-%m") else f'--date-format "{times.form}"'
     return " ".join(filter(None, [separator, encoding, style.options() * (style != Style()), dates]))
 
 

@@ -89,8 +89,7 @@ def read_table(path, names, *, separator=None, decimal=None, encoding=None):
     text, encoding = _decoded(_bytes(path), name, encoding)
     if not text.strip():
         raise ValueError(f"{name} is empty: it needs a line with the columns' names, and a line a step")
-    tried = [separator] if separator else SEPARATORS
-    separator, header, labels = _header(text, names, tried, decimal, name)
+    separator, header, labels = _header(text, names, separator or SEPARATORS, decimal, name)
     rows, lines = _rows(text, separator, header, labels)
     if not rows:
         raise ValueError(f"{name} has no rows below its header")

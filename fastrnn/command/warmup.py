@@ -27,17 +27,11 @@ ONE_WAY, BOTH_WAYS = {"bidirectional": False}, {"bidirectional": True}
 
 def _fit(estimator, X, *y, **options):
     model = getattr(fastrnn, estimator)(max_iter=1, random_state=0, **options).fit(X, *y)
-    for method in ("predict", "predict_proba"):
+    for method, argument in {"predict": X, "predict_proba": X, "perplexity": X, "sample": X[0]}.items():
         if hasattr(model, method):
-            getattr(model, method)(X)
+            getattr(model, method)(argument)
     if model.get_params().get("bidirectional") is False:
         model.stream().step(X[0][0])
-
-
-def _generator(**options):
-    model = fastrnn.SequenceGenerator(max_iter=1, random_state=0, **options).fit(TOKENS)
-    model.perplexity(TOKENS)
-    model.sample(length=3, random_state=0)
 
 
 def _forecaster(**options):
@@ -68,7 +62,7 @@ USES = {
         (partial(_fit, "SequenceTagger", TOKENS, TOKENS), [EMBEDDED]),
         (partial(_fit, "SequenceTagger", WORDS, TOKENS), [EMBEDDED | {"character_embedding_dim": 3}]),
     ],
-    "generator": [(_generator, [{}, LARGE])],
+    "generator": [(partial(_fit, "SequenceGenerator", TOKENS), [{}, LARGE])],
     "translator": [
         (partial(_fit, "SequenceToSequence", TOKENS, TOKENS), [{}, LARGE, {"attention": None}]),
         (partial(_fit, "VectorToSequence", np.eye(len(LENGTHS)), TOKENS), [{}]),

@@ -55,8 +55,7 @@ def load_japanese_vowels(split=None):
     parts = {"train": slice(270), "test": slice(270, None), None: slice(None)}
     if not isinstance(split, str | None) or split not in parts:
         raise ValueError(f"split is {split!r}, but must be 'train', 'test' or None for both")
-    path = files(__package__) / "data" / "japanese_vowels.npz"
-    with path.open("rb") as file, np.load(file) as stored:
+    with (files(__package__) / "data" / "japanese_vowels.npz").open("rb") as file, np.load(file) as stored:
         millionths = (stored["high"].astype(np.int64) << 16) + stored["low"]
         lengths, speakers = stored["lengths"], stored["speakers"].astype(np.int64)
     # Division, not a product with 1e-6: it gives the very double that the decimal text reads as.

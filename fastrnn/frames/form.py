@@ -117,8 +117,7 @@ class Form:
             # Forwards, for on their way back the 31st and the 29th of a month meet.
             later, lengths = self.extended(lengths), np.asarray(lengths)
             if (later._last() != other._last()).any():
-                first = other.extended(1 - lengths)
-                first.check_ends(self.extended(np.ones(self.n_series, int)), name, "begins")
+                other.extended(1 - lengths).check_ends(self.extended(np.ones(self.n_series, int)), name, "begins")
                 other.check_ends(later, name)
 
     def check_ends(self, expected, name, verb="ends"):
@@ -179,18 +178,14 @@ class Form:
         if self.kind == "series" and columns is None:
             return self._native(pd.Series(values[:, 0, 0], index, name=self.columns[k]))
         if self.kind == "frame":
-            columns = self._labels(columns)
+            if columns is None:
+                columns = self.columns
+            elif not self.is_timed:
+                columns = pd.MultiIndex.from_product([self.columns, columns])
+            elif self.n_channels > 1:  # beside a column of times there are no two rows of names
+                columns = [f"{c}_{label}" for c in self.columns for label in columns]
         frame = pd.DataFrame(values.reshape(len(index), -1), index, columns)
         return self._native(frame.reset_index(names=self.names[1]) if self.is_timed else frame)
-
-    def _labels(self, columns):
-        """Of channels, with what is below each."""
-        if columns is None:
-            return self.columns
-        if not self.is_timed:
-            return pd.MultiIndex.from_product([self.columns, columns])
-        # Below a column of times there are no two rows of names.
-        return list(columns) if self.n_channels == 1 else [f"{c}_{label}" for c in self.columns for label in columns]
 
     def _native(self, found):
         """What pandas has, as a table of the library and with times of the type that came in."""

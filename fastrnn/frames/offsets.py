@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from functools import cache, lru_cache
 from itertools import accumulate, chain
 from reprlib import repr as shortened
@@ -90,19 +91,16 @@ def rebuilt(text):
 
 def is_offset(text):
     """Whether it tells an offset, as far as can be said without pandas."""
-    try:
+    with suppress(ImportError):
         return rebuilt(text) is not None
-    except ImportError:
-        return True
+    return True
 
 
 def text_of(offset):
     """What people call an offset: its alias if that tells it whole, or how it is made."""
-    try:
+    with suppress(ValueError, TypeError):  # offsets of lists cannot be compared
         if pd.tseries.frequencies.to_offset(offset.freqstr) == offset:
             return offset.freqstr
-    except (ValueError, TypeError):  # offsets of lists cannot be compared
-        pass
     text = told(offset)
     if not isinstance(text, str):
         return repr(offset)

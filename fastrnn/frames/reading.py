@@ -121,8 +121,7 @@ def _got(x, name, form):
     got, columns = type(x).__name__, tables.labels(x, name)
     if columns is not None:
         got += f" with the columns {shown(columns)}"
-    index = getattr(x, "index", ())
-    has_ids = columns is not None and form.names[0] not in columns and set(form.ids) <= set(index)
+    has_ids = columns is not None and form.names[0] not in columns and {*form.ids} <= {*getattr(x, "index", ())}
     return got + f": pass {name}.reset_index(names={form.names[0]!r})" * has_ids
 
 

@@ -110,8 +110,7 @@ class Rows:
 
     def check_frequencies(self, clock, is_uneven, before):
         """Refuse a series that is regular in itself, but not as the others."""
-        row = int(is_uneven.argmax())
-        k, longest = self.sequences.number_of(row), int(self.sequences.lengths.argmax())
+        k, longest = self.sequences.number_of(int(is_uneven.argmax())), int(self.sequences.lengths.argmax())
         part = slice(*self.sequences.offsets[k : k + 2])
         if not self.form.dtype.startswith("datetime") or before is None and k == longest or part.stop - part.start < 3:
             return
@@ -133,8 +132,7 @@ class Rows:
                 self.counts = counts
                 return
             advice = "more rows are missing than there are, which is too much to interpolate"
-        row = int(is_uneven.argmax())
-        after = clock.index(clock.moved(stamps[[row - 1]], 1))[0]
+        after = clock.index(clock.moved(stamps[[is_uneven.argmax() - 1]], 1))[0]
         self.refuse(is_uneven, f"has a gap: {stamp_text(after)} is missing after {{last}}; {advice}")
 
     def steps_since(self, clock, stamps, is_uneven):

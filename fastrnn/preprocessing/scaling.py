@@ -214,16 +214,14 @@ def _center_and_scale(values, method):
         low, center, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
         scale = high - low
     # A column that only rounding moves has no scale.
-    rounding = len(values) * np.finfo(np.float64).eps * np.abs(center)
-    return center, np.where(scale > rounding, scale, 1.0)
+    return center, np.where(scale > len(values) * np.finfo(np.float64).eps * np.abs(center), scale, 1.0)
 
 
 def in_form_of(X, sequences):
     """Sequences with the axes of the X that they were made of, and in float32 if all of that is."""
     is_array = isinstance(X, np.ndarray) and X.dtype != object
-    parts = [X] if is_array else X
     values = sequences.values
-    if all(getattr(part, "dtype", None) == np.float32 for part in parts):
+    if all(getattr(part, "dtype", None) == np.float32 for part in ([X] if is_array else X)):
         values = values.astype(np.float32)
     if is_array:
         return values.reshape(X.shape)

@@ -17,6 +17,12 @@ from fastrnn.records import store
 from fastrnn.storage import check, expect, strings
 from fastrnn.wording import shown
 
+COUNT = Interval(Integral, 1, None, closed="left")
+FREE_ROOM, USED = 2**26, 8
+"""Rows of so many numbers in all may be mostly empty; of more at least one number in so many must be a character's."""
+ADVICE = "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
+"""For tokens that are no texts."""
+
 
 # Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
 class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
@@ -88,13 +94,10 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """
 
     _parameter_constraints = {
-        "level": [StrOptions({"word", "char"})],
-        **dict.fromkeys(("lowercase", "start", "end"), ["boolean"]),
-        "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None],
-        "token_pattern": [str],
-        "min_count": [Interval(Integral, 1, None, closed="left")],
-        **dict.fromkeys(("max_tokens", "max_characters"), [Interval(Integral, 1, None, closed="left"), None]),
-    }
+        "level": [StrOptions({"word", "char"})], **dict.fromkeys(("lowercase", "start", "end"), ["boolean"]),
+        "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None], "token_pattern": [str],
+        "min_count": [COUNT], **dict.fromkeys(("max_tokens", "max_characters"), [COUNT, None]),
+    }  # fmt: skip
 
     def __init__(
         self, *, level="word", lowercase=False, strip_accents=None, token_pattern=r"\w+|[^\w\s]",
@@ -151,8 +154,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     @classmethod
     def _restored(cls, tree):
-        rules = {"class": str, "parameters": dict, "vocabulary": strings, "characters": strings}
-        check(tree, rules, "tokenizer")
+        check(tree, {"class": str, "parameters": dict, "vocabulary": strings, "characters": strings}, "tokenizer")
         tokenizer = cls(**tree["parameters"])
         expect(len(tokenizer.token_pattern) <= 200, "its token_pattern has more than 200 characters")
         special, split = tokenizer._special_tokens(), tokenizer._splitter()
@@ -255,8 +257,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         known = self.character_vocabulary_
         if not L:
             return np.array([i for i, _ in steps], np.int64)
-        rows = [[i, *(known.get(c, 1) for c in w[:L]), *[0] * (L - len(w))] for i, w in steps]
-        return np.array(rows, np.int64)
+        return np.array([[i, *(known.get(c, 1) for c in w[:L]), *[0] * (L - len(w))] for i, w in steps], np.int64)
 
     def _check_ids(self, ids, k):
         """The ids of tokens in one sequence, as a list."""
@@ -277,8 +278,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
 def _numbered(counts, min_count, first, end=None):
     """Ids from `first` on and below `end`, by falling count; equal counts alphabetically."""
-    kept = [key for key in counts if counts[key] >= min_count]
-    ranked = sorted(kept, key=lambda key: (-counts[key], key))
+    ranked = sorted((key for key in counts if counts[key] >= min_count), key=lambda key: (-counts[key], key))
     return {key: i for i, key in enumerate(ranked, first) if end is None or i < end}
 
 
@@ -290,13 +290,6 @@ def _pairs(preprocess, split, as_written, text):
     elif isinstance(text, str):
         text, preprocess = split(preprocess(text)), str
     return [(preprocess(str(word)), str(word)) for word in text]
-
-
-NUMBERS_AS_TOKENS = (
-    "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
-)
-FREE_ROOM, USED = 2**26, 8
-"""Rows of so many numbers in all may be mostly empty; of more at least one number in so many must be a character's."""
 
 
 def _room(texts, most):
@@ -336,7 +329,7 @@ def _check_texts(X):
         for token in text if isinstance(text, (list, tuple, np.ndarray)) else [text]:
             if not isinstance(token, str):
                 is_number = isinstance(token, Number) and token == token
-                advice = NUMBERS_AS_TOKENS if is_number else "leave it out or convert it"
+                advice = ADVICE if is_number else "leave it out or convert it"
                 raise ValueError(f"X[{k}] is {shown(text)}, but must be a str or a list of them: {advice}")
         if isinstance(text, str) != isinstance(texts[0], str):
             raise ValueError(f"X[{k}] is {shown(text)}, but X[0] is {shown(texts[0])}: split all into tokens, or none")
