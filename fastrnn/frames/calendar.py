@@ -142,6 +142,9 @@ class Clock:
 
     def places(self, stamps):
         """The numbers of timestamps (T,), counted in steps from the first; -1 where none ends."""
+        if self.step:
+            numbers, rest = np.divmod(stamps - stamps[0], self.step)
+            return np.where(rest, -1, numbers)
         first, last = pd.DatetimeIndex(stamps[[0, -1]].view(self.naive))
         return pd.date_range(first, last, freq=rebuilt(self.offset)).get_indexer(stamps.view(self.naive))
 

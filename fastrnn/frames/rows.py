@@ -70,7 +70,8 @@ class Rows:
         if "(" in form.dtype:
             raise ValueError(f"{self.name} has the time zone {index.tz}: tz_convert it to one with a name")
         stamps = index.asi8 if has_times(index) else index.to_numpy(np.int64)
-        is_back = self.gaps(stamps, 1) <= 0
+        is_back = np.append(False, np.diff(stamps) <= 0)
+        is_back[self.sequences.offsets[:-1]] = False
         advice = "sort it by time, and keep each time once" + SET_BACK * self.are_local_hours(is_back)
         self.refuse(is_back, f"has {{last}} before {{place}}: {advice}")
         return stamps
@@ -91,8 +92,7 @@ class Rows:
             return [Clock(form.dtype, None, before.step if is_told else self.spacing(stamps[part], k))]
         if before is not None and before.offset is not None:
             return [Clock.of(form.dtype, rebuilt(before.offset))]
-        offset = next(filter(None, freqs), None)
-        offset = inferred(self.index[part]) if offset is None else offset
+        offset = next(filter(None, freqs), None) or inferred(self.index[part])
         if offset is None:
             raise ValueError(f"{form.who(self.name, k)} shows no frequency: give its index a freq, or {IRREGULAR}")
         return [Clock.of(form.dtype, x) for x in (offset, *looser(offset, self.index.tz))]
@@ -137,24 +137,17 @@ class Rows:
 
     def steps_since(self, clock, stamps, is_uneven):
         """How many steps each row is after the one before, 0 where it is between two."""
-        offsets = self.sequences.offsets
-        if clock.step:
-            gaps = self.gaps(stamps, clock.step)
-            counts = np.where(gaps % clock.step, 0, gaps // clock.step)
-        else:
-            counts = np.ones(len(stamps), np.int64)
-            for k in np.unique(np.searchsorted(offsets, np.flatnonzero(is_uneven), side="right")) - 1:
-                part = slice(*offsets[k : k + 2])
-                places = clock.places(stamps[part])
-                counts[part] = np.where(places < 0, 0, np.diff(places, prepend=-1))
+        counts, offsets = np.ones(len(stamps), np.int64), self.sequences.offsets
+        for k in self.of_rows(is_uneven):
+            part = slice(*offsets[k : k + 2])
+            places = clock.places(stamps[part])
+            counts[part] = np.where(places < 0, 0, np.diff(places, prepend=-1))
         counts[offsets[:-1]] = ~is_uneven[offsets[:-1]]
         return counts
 
-    def gaps(self, numbers, first):
-        """How far each row is from the one before, and `first` where a series begins."""
-        gaps = np.diff(numbers, prepend=numbers[0])
-        gaps[self.sequences.offsets[:-1]] = first
-        return gaps
+    def of_rows(self, which):
+        """The numbers of the series that have such rows."""
+        return np.unique(np.searchsorted(self.sequences.offsets, np.flatnonzero(which), side="right")) - 1
 
     def check_values(self, missing):
         """Refuse values that are not finite, or fill in NaN and the rows that are left out."""
@@ -164,8 +157,7 @@ class Rows:
             self.refuse(np.isnan(values).any(axis=1), "is NaN at {place}: remove it or set missing='interpolate'")
         if self.counts is not None:
             self.sequences = _spread(self.sequences, self.counts)
-        is_nan, offsets = np.isnan(self.sequences.values).any(axis=1), self.sequences.offsets
-        for k in np.unique(np.searchsorted(offsets, np.flatnonzero(is_nan), side="right")) - 1:
+        for k in self.of_rows(np.isnan(self.sequences.values).any(axis=1)):
             for series in self.sequences[k].T:
                 _interpolate(series, self.form.who(self.name, k))
 
