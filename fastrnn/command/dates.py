@@ -2,9 +2,8 @@
 
 import calendar
 import re
-from collections.abc import Callable
+from collections import namedtuple
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import product
@@ -43,15 +42,8 @@ EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 """Of whole numbers that count these units since 1970, if they are no such dates."""
 NOTHING, SHORT_DAY, SHORT_HOUR = "$^", r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
 """Zeros that some leave out."""
-
-
-@dataclass
-class Times:
-    """What a column of times holds: values for pandas, how one is written, and what --date-format would say."""
-
-    values: object
-    write: Callable = str
-    form: str | None = None
+Times = namedtuple("Times", "values, write, form", defaults=(str, None))
+"""What a column of times holds: values for pandas, how one is written, and what --date-format would say."""
 
 
 def read_times(text, column, form=None):

@@ -69,9 +69,8 @@ def read_numbers(texts, lines, column, *, decimal=None, thousands=None):
     styles = _styles("".join(texts), decimal, thousands)
     fitting = [style for style in styles if _first_misfit(style, given) is None]
     if not fitting:
-        is_told = decimal or thousands
-        others = is_told and any(_first_misfit(x, given) is None for x in _styles("".join(texts), None, None))
-        raise ValueError(_no_numbers(styles, given, column) + ", or leave out --decimal and --thousands" * bool(others))
+        is_told = any(_first_misfit(style, given) is None for style in _styles("".join(texts), None, None))
+        raise ValueError(_no_numbers(styles, given, column) + ", or leave out --decimal and --thousands" * is_told)
     for text, line in given:
         readings = {style.number(text): style for style in reversed(fitting)}
         if len(readings) > 1:

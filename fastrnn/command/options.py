@@ -108,8 +108,7 @@ def check_outputs(args):
     paths = [Path(path) for path in (args.out, args.plot) if path is not None]
     for path in paths:
         folder = path.resolve().parent
-        is_right = folder.is_dir() and os.access(folder, os.W_OK) and (path.is_file() or not path.exists())
-        if not is_right:
+        if not (folder.is_dir() and os.access(folder, os.W_OK) and (path.is_file() or not path.exists())):
             raise ValueError(f"{path} cannot be written: name a file in a folder that is there and may be written to")
         if path.exists() and Path(args.data).exists() and path.samefile(args.data):
             raise ValueError(f"{path} is the file to read: name another to write")

@@ -8,8 +8,8 @@ import os
 import re
 import sys
 import zlib
+from collections import namedtuple
 from contextlib import suppress
-from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 from itertools import islice, pairwise
@@ -28,29 +28,21 @@ FOREIGN = {
 }
 
 
-@dataclass
-class Table:
-    """What was read of a file.
+Table = namedtuple("Table", "name, columns, lines, header, separator, encoding")
+"""What was read of a file.
 
-    Attributes
-    ----------
-    name : str
-        What messages call the file.
-    columns : dict of str to list of str
-        Those that were asked for.
-    lines : list of int
-        Of the file, from 1, that the rows begin on.
-    header : int
-        Its line.
-    separator, encoding : str
-    """
-
-    name: str
-    columns: dict
-    lines: list
-    header: int
-    separator: str
-    encoding: str
+Attributes
+----------
+name : str
+    What messages call the file.
+columns : dict of str to list of str
+    Those that were asked for.
+lines : list of int
+    Of the file, from 1, that the rows begin on.
+header : int
+    Its line.
+separator, encoding : str
+"""
 
 
 def read_table(path, names, *, separator=None, decimal=None, encoding=None):

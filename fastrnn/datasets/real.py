@@ -59,8 +59,7 @@ def load_japanese_vowels(split=None):
         millionths = (stored["high"].astype(np.int64) << 16) + stored["low"]
         lengths, speakers = stored["lengths"], stored["speakers"].astype(np.int64)
     # Division, not a product with 1e-6: it gives the very double that the decimal text reads as.
-    sequences = np.split(millionths / 1e6, np.cumsum(lengths)[:-1])
-    return sequences[parts[split]], speakers[parts[split]]
+    return np.split(millionths / 1e6, np.cumsum(lengths)[:-1])[parts[split]], speakers[parts[split]]
 
 
 def load_air_passengers():

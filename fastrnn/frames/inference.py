@@ -84,13 +84,11 @@ def _of_months(times):
         if low < 28 <= high:
             yield pd.offsets.SemiMonthEnd(day_of_month=low)
     if n > 0:
-        yield pd.offsets.MonthBegin(n)
-        yield pd.offsets.MonthEnd(n)
+        yield from (pd.offsets.MonthBegin(n), pd.offsets.MonthEnd(n))
         if day.max() > 28:
             yield pd.DateOffset(**span, day=int(day.max()))
         yield pd.DateOffset(**span)
-        yield pd.offsets.BMonthBegin(n)
-        yield pd.offsets.BMonthEnd(n)
+        yield from (pd.offsets.BMonthBegin(n), pd.offsets.BMonthEnd(n))
         yield pd.offsets.LastWeekOfMonth(n, weekday=times.day_of_week[0])
 
 

@@ -1,6 +1,6 @@
 """Time series in any container, read once."""
 
-from dataclasses import dataclass, field
+from collections import namedtuple
 
 import numpy as np
 
@@ -12,16 +12,11 @@ from fastrnn.frames.rows import Rows
 from fastrnn.sequences import Sequences, as_steps
 from fastrnn.wording import shown
 
+Item = namedtuple("Item", "x, kind, has_times, origin", defaults=(False, {}))
+"""One thing that came in: an array, or a pandas object whose index has the times, if it has some.
 
-@dataclass
-class Item:
-    """One thing that came in: an array, or a pandas object whose index has the times, if it has some."""
-
-    x: object
-    kind: str
-    has_times: bool = False
-    origin: dict = field(default_factory=dict)
-    """Fields of a `Form` that tell what else than a pandas object with such an index it was."""
+`origin` has fields of a `Form` that tell what else than a pandas object with such an index it was.
+"""
 
 
 def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
