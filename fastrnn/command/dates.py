@@ -10,12 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from fastrnn.command.offsets import located, refuse, without_offsets
-
-try:
-    import pandas as pd
-except ImportError:
-    raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
+from fastrnn.command.offsets import located, pd, refuse, without_offsets
 
 SAMPLE = 50
 """Rows that show in which forms a column may be."""

@@ -9,10 +9,8 @@ from fastrnn.frames import read_series
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.storage import replacing
 
-DRAWN = 6
-"""Series, at most, in a picture."""
-HELD_OUT = 3
-"""Horizons, at most, that the backtest is on."""
+DRAWN, HELD_OUT = 6, 3
+"""Series in a picture, and horizons that the backtest is on, at most."""
 
 
 def forecast(contents: Contents, args):

@@ -5,6 +5,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
+try:
+    import pandas as pd
+except ImportError:
+    raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
+
 PATTERN = r"^(?P<local>.*\d:\d\d(?::\d\d)?(?:\.\d+)?(?: ?[AP]M)?)(?P<offset> ?(?:Z|UTC|GMT|[-+]\d\d(?::?\d\d)?))$"
 ZONES = ["Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", "America/Chicago", "America/Denver",
          "America/Los_Angeles", "Australia/Sydney", "Pacific/Auckland"]  # fmt: skip
@@ -55,8 +60,6 @@ def located(local, offsets):
     write : callable
         Of a time.
     """
-    import pandas as pd
-
     found = {text: pd.Timedelta(minutes=_minutes(text)) for text in offsets.unique()}
     ahead = pd.TimedeltaIndex(offsets.map(found))
     instants = local - ahead

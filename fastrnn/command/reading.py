@@ -150,21 +150,16 @@ def _in_order(y, args, write):
         twin = y.index[(y["unique_id"] == row["unique_id"]) & (y["ds"] == row["ds"])][0]
         owner = f" of {row['unique_id']!r}" if args.id else ""
         advice = "keep one" + ", or pass --id if there are several series" * (not args.id)
-        if args.time and _may_be_set_back(row["ds"]):
+        # An hour that comes again is before four in all time zones.
+        if getattr(row["ds"], "tz", 0) is None and (0, 0) < (row["ds"].hour, row["ds"].minute) < (4, 0):
             advice += "; if clocks were set back then, write offsets such as +02:00 and +01:00 after the times"
         raise ValueError(f"line {row.name}: {args.time} is {write(row['ds'])!r}{owner}, as in line {twin}: {advice}")
-    order = pd.Series(pd.factorize(y["unique_id"])[0], y.index)
-    y = y.assign(order=order).sort_values(["order", "ds"], kind="stable").drop(columns="order")
+    y = y.assign(order=y.groupby("unique_id", sort=False).ngroup()).sort_values(["order", "ds"]).drop(columns="order")
     if args.missing == "error" and args.freq is None or args.time is None:
         return y
     parts = [part for _, part in y.groupby("unique_id", sort=False)]
     grid = _grid(max(parts, key=len), args.freq)
     return pd.concat([_on_grid(part, grid, args, write) for part in parts])
-
-
-def _may_be_set_back(time):
-    """Whether it may be of an hour that came again; in all time zones that is by four."""
-    return hasattr(time, "hour") and time.tz is None and 0 < time.hour + time.minute and time.hour < 4
 
 
 def _grid(part, freq):

@@ -26,8 +26,6 @@ FOREIGN = {
     b"PAR1": "a Parquet file: write it as CSV",
     b"%PDF": "a PDF file: ask for the table as CSV",
 }
-
-
 Table = namedtuple("Table", "name, columns, lines, header, separator, encoding")
 """What was read of a file.
 

@@ -272,12 +272,8 @@ def _sentence_beginning(rng, number, max_intervening):
     for _ in range(rng.randint(max_intervening + 1)):
         phrase = _noun_phrase(rng, ("singular", "plural")[rng.randint(2)])
         form = rng.randint(3)
-        if form == 0:
-            words += [_draw(rng, _PREPOSITIONS), *phrase]
-        elif form == 1:
-            words += ["that", *phrase, _draw(rng, _VERBS)]
-        else:
-            words += ["that", _draw(rng, _VERBS), *phrase]
+        link = _draw(rng, _VERBS if form else _PREPOSITIONS)
+        words += [[link, *phrase], ["that", *phrase, link], ["that", link, *phrase]][form]
     return words
 
 
