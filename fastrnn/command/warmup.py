@@ -3,13 +3,13 @@
 Small models are fitted, asked and read as streams: what they need is what they make Numba compile.
 """
 
-from functools import partial
 from itertools import product
 from time import perf_counter
 
 import numpy as np
 
 import fastrnn
+from fastrnn.command.options import KINDS
 from fastrnn.kernels import on_compiling
 from fastrnn.kernels.vectors import aligned_start
 from fastrnn.online import OnlineClassifier, OnlineRegressor
@@ -47,30 +47,22 @@ def _online(**options):
             model.predict_one({"x": 2.0})
 
 
-USES = {
-    "classifier": [
-        (partial(_fit, "SequenceClassifier", NUMBERS, LABELS % 3), [{}, ONE_WAY, DEEP, LARGE]),
-        (partial(_fit, "SequenceClassifier", NUMBERS, LABELS % 2), [ONE_WAY]),
-        (partial(_fit, "SequenceClassifier", TOKENS, LABELS % 3), [EMBEDDED, EMBEDDED | ONE_WAY]),
-    ],
-    "regressor": [
-        (partial(_fit, "SequenceRegressor", NUMBERS, LABELS % 5 / 5), [{}, BOTH_WAYS, DEEP, LARGE]),
-        (partial(_fit, "SequenceRegressor", TOKENS, LABELS % 5 / 5), [EMBEDDED]),
-    ],
-    "tagger": [
-        (partial(_fit, "SequenceTagger", NUMBERS, TOKENS), [{}, ONE_WAY, DEEP, LARGE, {"crf": True}]),
-        (partial(_fit, "SequenceTagger", TOKENS, TOKENS), [EMBEDDED]),
-        (partial(_fit, "SequenceTagger", WORDS, TOKENS), [EMBEDDED | {"character_embedding_dim": 3}]),
-    ],
-    "generator": [(partial(_fit, "SequenceGenerator", TOKENS), [{}, LARGE])],
-    "translator": [
-        (partial(_fit, "SequenceToSequence", TOKENS, TOKENS), [{}, LARGE, {"attention": None}]),
-        (partial(_fit, "VectorToSequence", np.eye(len(LENGTHS)), TOKENS), [{}]),
-    ],
-    "forecaster": [(_forecaster, [{}, {"strategy": "recursive"}])],
-    "online": [(_online, [{}, {"gradient": "bptt"}])],
-}
-"""For each name that can be typed, what to call, and with which options."""
+USES = [
+    ("classifier", _fit, ("SequenceClassifier", NUMBERS, LABELS % 3), [{}, ONE_WAY, DEEP, LARGE]),
+    ("classifier", _fit, ("SequenceClassifier", NUMBERS, LABELS % 2), [ONE_WAY]),
+    ("classifier", _fit, ("SequenceClassifier", TOKENS, LABELS % 3), [EMBEDDED, EMBEDDED | ONE_WAY]),
+    ("regressor", _fit, ("SequenceRegressor", NUMBERS, LABELS % 5 / 5), [{}, BOTH_WAYS, DEEP, LARGE]),
+    ("regressor", _fit, ("SequenceRegressor", TOKENS, LABELS % 5 / 5), [EMBEDDED]),
+    ("tagger", _fit, ("SequenceTagger", NUMBERS, TOKENS), [{}, ONE_WAY, DEEP, LARGE, {"crf": True}]),
+    ("tagger", _fit, ("SequenceTagger", TOKENS, TOKENS), [EMBEDDED]),
+    ("tagger", _fit, ("SequenceTagger", WORDS, TOKENS), [EMBEDDED | {"character_embedding_dim": 3}]),
+    ("generator", _fit, ("SequenceGenerator", TOKENS), [{}, LARGE]),
+    ("translator", _fit, ("SequenceToSequence", TOKENS, TOKENS), [{}, LARGE, {"attention": None}]),
+    ("translator", _fit, ("VectorToSequence", np.eye(len(LENGTHS)), TOKENS), [{}]),
+    ("forecaster", _forecaster, (), [{}, {"strategy": "recursive"}]),
+    ("online", _online, (), [{}, {"gradient": "bptt"}]),
+]
+"""For a name that can be typed, what to call, on what, and with which options each time."""
 
 
 def warm_up(args):
@@ -82,11 +74,11 @@ def warm_up(args):
 
     on_compiling.append(count)
     try:
-        for kind, cell, dtype in product(args.kinds or USES, args.cells, args.dtype):
+        for kind, cell, dtype in product(args.kinds or KINDS, args.cells, args.dtype):
             before, start = len(compiled), perf_counter()
-            for use, every in USES[kind]:
+            for _, use, data, every in [row for row in USES if row[0] == kind]:
                 for options in every:
-                    use(cell=cell, dtype=dtype, **options)
+                    use(*data, cell=cell, dtype=dtype, **options)
             print(f"{kind}, {cell}, {dtype}: {len(compiled) - before} compiled, {perf_counter() - start:.1f} s")
     finally:
         on_compiling.remove(count)

@@ -1,6 +1,6 @@
 """What the timestamps of a series show of their frequency."""
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -48,9 +48,7 @@ def _candidates(index):
             yield offset
         if k == 0:
             local = index.tz_localize(None)
-            yield from _of_months(local)
-            yield from _of_lengths(index)
-            yield from _of_days(local)
+            yield from chain(_of_months(local), _of_lengths(index), _of_days(local))
 
 
 def most_common(numbers):

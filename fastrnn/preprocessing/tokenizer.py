@@ -141,10 +141,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         self._special, self._split, self._level = special, split, self.level
         self._L, self._fitted_with = self.max_characters or 0, self.get_params()
         self.vocabulary_, self.n_tokens_ = vocabulary, len(special) + len(vocabulary)
-        self.start_token_ = special.index("<start>") if self.start else None
-        self.end_token_ = special.index("<end>") if self.end else None
-        self.character_vocabulary_ = characters if self._L else None
-        self.n_characters_ = 2 + len(characters) if self._L else None
+        self.start_token_, self.end_token_ = (special.index(x) if x in special else None for x in ("<start>", "<end>"))
+        self.character_vocabulary_, self.n_characters_ = (characters, 2 + len(characters)) if self._L else (None, None)
         return self
 
     def _record(self):
@@ -251,8 +249,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     def _ids(self, pairs, L):
         """The ids of a text's tokens (T,), or with those of their characters (T, 1 + L)."""
-        edges = self.start_token_, self.end_token_
-        first, last = ([] if i is None else [(i, "")] for i in edges)
+        first, last = ([] if i is None else [(i, "")] for i in (self.start_token_, self.end_token_))
         steps = [*first, *((self.vocabulary_.get(token, 0), word) for token, word in pairs), *last]
         known = self.character_vocabulary_
         if not L:
