@@ -178,8 +178,7 @@ def _forms_of(text):
     >>> _forms_of("1/2/2024 3:00 PM")
     ['%d/%m/%Y %I:%M %p', '%m/%d/%Y %I:%M %p']
     """
-    match = DATE.fullmatch(text)
-    if not match:
+    if not (match := DATE.fullmatch(text)):
         return []
     clock, n = re.subn("[AP]M", "%p", match["clock"] or "", flags=re.IGNORECASE)
     clock = re.sub(r"\.\d+", ".%f", clock)
@@ -211,8 +210,7 @@ def _fields(kinds):
 
 def _writer(form, dates, text):
     """A function that writes dates as the file does: fractions of so many digits, zeros left out, small letters."""
-    fraction = re.search(r":\d\d\.(\d+)", text.iloc[0])
-    digits = len(fraction[1]) if fraction else 6
+    digits = len(fraction[1]) if (fraction := re.search(r":\d\d\.(\d+)", text.iloc[0])) else 6
 
     def plain(day):
         if form == "ISO8601":

@@ -1,7 +1,7 @@
 """Numbers as people write them; all of a column are written alike, or none is read."""
 
 import re
-from dataclasses import dataclass
+from collections import namedtuple
 
 MISSING = {"", "na", "n/a", "nan", "-nan", "null", "none", "<na>", "#n/a", "#na"}
 """In small letters, what stands for a missing number."""
@@ -12,12 +12,8 @@ LARGEST = 1e150
 """The forecaster takes no larger ones."""
 
 
-@dataclass(frozen=True)
-class Style:
+class Style(namedtuple("Style", "decimal, thousands", defaults=(".", ""))):
     """How numbers are written: their decimal mark, and what stands between thousands, or nothing."""
-
-    decimal: str = "."
-    thousands: str = ""
 
     def pattern(self):
         """Of the text of a number."""

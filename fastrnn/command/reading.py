@@ -1,11 +1,10 @@
 """A CSV file as the long DataFrame that forecasters take, its index the lines of the file."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import namedtuple
 
 from fastrnn.command.numbers import Style, read_numbers
-from fastrnn.command.table import Table, read_table
+from fastrnn.command.table import read_table
 from fastrnn.kernels.caching import Later
 
 pd = Later("pandas")
@@ -18,8 +17,7 @@ OF_TIMES = re.compile(
 """What messages of the library say of series, steps and timestamps."""
 
 
-@dataclass
-class Contents:
+class Contents(namedtuple("Contents", "y, write, names, style, options, table")):
     """What a file holds.
 
     Attributes
@@ -37,13 +35,6 @@ class Contents:
         What would say at the command line what was found out about the file.
     table : Table
     """
-
-    y: object
-    write: Callable
-    names: dict
-    style: Style
-    options: str
-    table: Table
 
     def told(self, message):
         """A message of the library in the file's own terms: its names, dates and lines."""

@@ -43,8 +43,7 @@ def _candidates(index):
     parts = [index[a:b] for some in edges for a, b in pairwise(some) if b - a >= 3]
     # `infer_freq` itself warns that in pandas 4 it returns something else.
     for k, part in enumerate(parts):
-        offset = type(part)(part, freq="infer").freq
-        if offset is not None:
+        if offset := type(part)(part, freq="infer").freq:
             yield offset
         if k == 0:
             local = index.tz_localize(None)
@@ -97,8 +96,7 @@ def _of_days(times):
     mask = " ".join(WEEK[day] for day in (days if span >= pd.Timedelta("14D") else range(7)))
     is_usual = days.tolist() == [0, 1, 2, 3, 4]
     if (clock == most_common(clock)).mean() > ENOUGH:  # not all, where a clock has left one out
-        weeks = int(most_common(np.diff(times)) // np.timedelta64(7, "D"))
-        if weeks:
+        if weeks := int(most_common(np.diff(times)) // np.timedelta64(7, "D")):
             yield pd.offsets.Week(weeks, weekday=int(days[0]))
         if counts.min() > 1:
             yield pd.offsets.BusinessDay() if is_usual else pd.offsets.CustomBusinessDay(weekmask=mask)

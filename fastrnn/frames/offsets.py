@@ -50,8 +50,6 @@ def _is_told(days, weekmask, holidays, **_):
 
 def _plain(value):
     """JSON for what keywords of offsets hold beside numbers and text."""
-    if isinstance(value, np.datetime64):
-        return str(value.astype("M8[D]"))
     if isinstance(value, (np.ndarray, np.generic)):
         return value.astype("M8[D]").astype(str).tolist() if value.dtype.kind == "M" else value.tolist()
     if hasattr(value, "strftime"):

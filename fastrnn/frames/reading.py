@@ -196,9 +196,8 @@ def _times(index):
 
 def _from_items(items, is_many, name, names):
     """The arrays (T, C) of one series or a list of them, their lengths, indexes if they have some, and form."""
-    first = items[0]
-    kind, is_pandas = first.kind, first.kind != "array"
-    form = Form(kind if is_pandas or not is_many else "list", len(items), is_many=is_many, names=names, **first.origin)
+    first, kind = items[0], "list" if is_many and items[0].kind == "array" else items[0].kind
+    form = Form(kind, len(items), is_many=is_many, names=names, **first.origin)
     arrays = [_as_array(item, first, form.who(name, k)) for k, item in enumerate(items)]
     form.n_channels, form.is_flat = arrays[0].shape[1], np.ndim(first.x) == 1
     for k, item in enumerate(items):
@@ -207,7 +206,7 @@ def _from_items(items, is_many, name, names):
             raise ValueError(f"{what}: the shapes are {np.shape(item.x)} and {np.shape(first.x)}")
         if kind == "frame" and list(item.x.columns) != list(first.x.columns):
             raise ValueError(f"{name}[{k}] and {name}[0] have other columns: {shown([*item.x.columns], 80)}")
-    if is_pandas:
+    if first.kind != "array":
         form.columns = tuple(first.x.columns if kind == "frame" else (item.x.name for item in items))
     return arrays, [len(x) for x in arrays], [item.x.index for item in items if item.has_times], form
 

@@ -102,8 +102,7 @@ class Rows:
         gaps, form = np.diff(stamps), self.form
         if form.dtype != "int64":
             return int(gaps[0]) if gaps.size and gaps.min() == gaps.max() else self.index.freq.n
-        how = written_dates(stamps, f"y[{form.names[1]!r}]" if form.ids or form.is_timed else "y.index")
-        if how:
+        if how := written_dates(stamps, f"y[{form.names[1]!r}]" if form.ids or form.is_timed else "y.index"):
             what = f"the times {stamps[0]}, .., {stamps[-1]}, which are dates written as integers"
             raise ValueError(f"{form.who(self.name, k)} has {what}: read them with {how}")
         return int(most_common(gaps)) if gaps.size else 1

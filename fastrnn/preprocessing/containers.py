@@ -202,7 +202,10 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     if tables.library(frame) is None:
         raise ValueError(f"frame is a {type(frame).__name__}; expected a table: pandas.DataFrame(frame) may make one")
     frame = tables.to_pandas(frame, "frame")[0] if tables.library(frame) != "pandas" else frame
-    frame = _with_index_as_columns(frame.to_frame() if frame.ndim == 1 else frame, id_col, time_col)
+    frame = frame.to_frame() if frame.ndim == 1 else frame
+    if frame.index.nlevels == 2 and {id_col, time_col} != set(frame.index.names):
+        frame = frame.rename_axis([id_col, time_col])  # the first is sktime's instances
+    frame = frame.reset_index() if frame.index.nlevels > 1 else frame
     tables.refuse_twice(frame.columns, "the frame")
     columns = [name for name in frame.columns if name not in (id_col, time_col)] if columns is None else list(columns)
     for name in (id_col, time_col, *columns):
@@ -223,13 +226,6 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     except (TypeError, ValueError) as error:
         raise ValueError(f"the channels {columns} must be numbers: give those that are as columns= ({error})") from None
     return Sequences(values, np.append(0, np.cumsum(np.bincount(numbers)))).split(values), found.to_numpy()
-
-
-def _with_index_as_columns(frame, id_col, time_col):
-    """The levels of a MultiIndex as columns; of two that are not named so, the first is sktime's instances."""
-    if frame.index.nlevels == 2 and {id_col, time_col} != set(frame.index.names):
-        frame = frame.rename_axis([id_col, time_col])
-    return frame.reset_index() if frame.index.nlevels > 1 else frame
 
 
 def from_nested(frame):

@@ -208,8 +208,7 @@ def _center_and_scale(values, method):
     if method == "standard":
         return moments([(values, np.ones(len(values)))])
     if method == "minmax":
-        center = values.min(axis=0)
-        scale = values.max(axis=0) - center
+        center, scale = values.min(axis=0), np.ptp(values, axis=0)
     else:
         low, center, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
         scale = high - low
