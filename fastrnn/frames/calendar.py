@@ -1,6 +1,6 @@
 """Timestamps: as integers and as pandas has them, how they go on, and what clock and calendar show."""
 
-from dataclasses import dataclass
+from collections import namedtuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ def stamp_text(stamp):
     return str(stamp).removesuffix(" 00:00:00")
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(namedtuple("Clock", "dtype, offset, step", defaults=(None, 1))):
     """Timestamps as integers, and how they go on.
 
     Those of dates in a time zone whose steps are no fixed lengths of time count local time as it would be if clocks did
@@ -38,10 +37,6 @@ class Clock:
     step : int
         How far apart timestamps are in units of their dtype; 0 if that varies, as for months.
     """
-
-    dtype: str
-    offset: str | None = None
-    step: int = 1
 
     @classmethod
     def of(cls, dtype, offset):

@@ -88,9 +88,7 @@ class Form:
 
     def extended(self, lengths):
         """The form of the same series `lengths` (n_series,) steps later."""
-        if self.ends is None:
-            return self
-        return replace(self, ends=self.clock.moved(self.ends, np.asarray(lengths)))
+        return self if self.ends is None else replace(self, ends=self.clock.moved(self.ends, np.asarray(lengths)))
 
     def follows(self, other, lengths, *, name="y"):
         """Check that series of another form, which have `lengths` (n_series,) steps, go on where these end.

@@ -242,8 +242,7 @@ def _check_columns(item, name, names, is_many):
         wide = "a DatetimeIndex or PeriodIndex" if has_index else f"the column {time_col}"
         got = shown(columns, 80) + f" and {index.dtype}" * has_index
         advice = "id_col=, time_col= and target_col= of fit name others"
-        if not has_index:
-            advice += f"; numpy.asarray({name}) has no need of times"
+        advice += f"; numpy.asarray({name}) has no need of times" * (not has_index)
         raise ValueError(f"{name} must have {wide} and a column a channel, or {accepted}; got {got}: {advice}")
     extra = ", ".join(str(column) for column in columns if column not in names)
     if extra and (is_long or is_timed and target_col in columns):

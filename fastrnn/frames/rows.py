@@ -1,11 +1,8 @@
 """The rows of time series while they are checked."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fastrnn.frames.calendar import ADVICE, HOLIDAYS, IRREGULAR, Clock, has_times, stamp_text, zoned
-from fastrnn.frames.form import Form
 from fastrnn.frames.inference import inferred, most_common, written_dates
 from fastrnn.frames.offsets import looser, rebuilt
 from fastrnn.sequences import Sequences
@@ -15,7 +12,6 @@ LATEST_CHANGE = 4
 """The hour by which clocks have been changed, in all time zones."""
 
 
-@dataclass
 class Rows:
     """The rows of all series, one series after the other, while they are checked.
 
@@ -29,11 +25,8 @@ class Rows:
         How many steps each row is after the one before, where some are left out that shall be filled in.
     """
 
-    form: Form
-    sequences: Sequences
-    index: object
-    name: str
-    counts: np.ndarray | None = None
+    def __init__(self, form, sequences, index, name):
+        self.form, self.sequences, self.index, self.name, self.counts = form, sequences, index, name, None
 
     def read_times(self, before, freqs, missing):
         """Check that the steps of each series are regular, and store in the form how they go on.
