@@ -137,9 +137,8 @@ def _agreed(text, column, forms):
     if not found:
         refuse(text.notna(), text, column, "no date in a form that is known: pass --date-format")
     best = min(found, key=lambda form: found[form].isna().sum())
-    advice = "correct it, or pass --date-format"
-    if text.str.fullmatch(NAMED_ZONE).all():
-        advice = "write the zone as an offset from UTC, such as +02:00"
+    is_zoned = text.str.fullmatch(NAMED_ZONE).all()
+    advice = "write the zone as an offset from UTC, such as +02:00" if is_zoned else "correct it, or pass --date-format"
     like = "like the others" if found[best].notna().any() else "in a form that is known"
     refuse(found[best].isna(), text, column, f"no date {like}: {advice}")
     whole = {form: dates for form, dates in found.items() if dates.notna().all()}

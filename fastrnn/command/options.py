@@ -9,8 +9,7 @@ from fastrnn import __version__
 
 EXAMPLE = "Example: fastrnn forecast sales.csv --time day --target sold --horizon 28 --out next.csv --plot next.png"
 WHAT = "Forecast the series in a CSV file; a backtest on its last rows, beside the simplest forecasts, comes first."
-
-
+FORM = "All that is left out is found by itself, or asked for if it may be this or that."
 WARM_UP = "Compile what models need now, into Numba's cache, and not when they are first used: for images."
 KINDS = "classifier", "regressor", "tagger", "generator", "translator", "forecaster", "online"
 CELLS = "lstm", "gru", "gru_reset_before", "rnn"
@@ -91,9 +90,7 @@ def _add_forecast(command):
     add("--no-backtest", action="store_true", help="do not show how good forecasts have been")
     add("--out", metavar="FILE", help="CSV file, of the form of the first, for forecast and intervals")
     add("--plot", metavar="FILE", help="picture, such as forecast.png")
-    add = command.add_argument_group(
-        "the form of the file", "All that is left out is found by itself, or asked for if it may be this or that."
-    ).add_argument
+    add = command.add_argument_group("the form of the file", FORM).add_argument
     add("--sep", metavar="MARK", type=separator, help='what separates columns: "," ";" "|" or tab')
     add("--decimal", choices=[".", ","], help="decimal mark")
     add("--thousands", choices=[",", ".", " ", "'"], help="mark between thousands")

@@ -157,8 +157,7 @@ class Form:
         """
         n, h, C, K = values.shape
         if self.kind in ("array", "list"):
-            shape = (n,) * self.is_many + (h,) + (C,) * (not self.is_flat) + (K,) * (columns is not None)
-            return values.reshape(shape)
+            return values.reshape((n,) * self.is_many + (h,) + (C,) * (not self.is_flat) + (K,) * (columns is not None))
         index = pd.RangeIndex(n * h) if self.ends is None else self.ahead(h)
         if self.kind == "long":
             frame = pd.DataFrame({self.names[0]: pd.Index(self.ids).repeat(h), self.names[1]: index})

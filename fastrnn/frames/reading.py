@@ -255,8 +255,7 @@ def _from_long(item, name, names, ids):
     frame, (id_col, time_col, _) = item.x, names
     labels = frame[id_col]
     if labels.isna().any():
-        row = int(labels.isna().argmax())
-        raise ValueError(f"{name} has no {id_col} in row {row}: fill it in, or leave the row out")
+        raise ValueError(f"{name} has no {id_col} in row {labels.isna().argmax()}: fill it in, or leave the row out")
     numbers, ids = (pd.Index(ids).get_indexer(labels), ids) if ids else pd.factorize(labels)
     if (numbers < 0).any():
         raise ValueError(f"{name} has the {id_col} {shown(labels[numbers < 0].iloc[0])}; known are {shown([*ids], 80)}")
