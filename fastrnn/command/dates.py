@@ -2,20 +2,15 @@
 
 import calendar
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import namedtuple
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from itertools import product
 
 import numpy as np
 
-from fastrnn.command.offsets import located, without_offsets
-
-try:
-    import pandas as pd
-except ImportError:
-    raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
+from fastrnn.command.offsets import located, pd, refuse, without_offsets
 
 SAMPLE = 50
 """Rows that show in which forms a column may be."""
@@ -40,17 +35,10 @@ DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%
 """Of whole numbers that are dates."""
 EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 """Of whole numbers that count these units since 1970, if they are no such dates."""
-SHORT_DAY, SHORT_HOUR = r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
-"""A zero that some leave out."""
-
-
-@dataclass
-class Times:
-    """What a column of times holds: values for pandas, how one is written, and what --date-format would say."""
-
-    values: object
-    write: Callable = str
-    form: str | None = None
+NOTHING, SHORT_DAY, SHORT_HOUR = "$^", r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
+"""Zeros that some leave out."""
+Times = namedtuple("Times", "values, write, form", defaults=(str, None))
+"""What a column of times holds: values for pandas, how one is written, and what --date-format would say."""
 
 
 def read_times(text, column, form=None):
@@ -83,8 +71,8 @@ def read_times(text, column, form=None):
     for pattern, reader in READERS.items():
         fits = text.str.fullmatch(pattern)
         if form is None and fits.mean() > 0.5:
-            _refuse(~fits, f"{column} is {{}}, unlike others, such as {text[fits.idxmax()]}: correct it", text)
-            return reader(text, column)
+            refuse(~fits, text, column, f"unlike others, such as {text[fits.idxmax()]}: correct it")
+            return reader(text, column, pattern)
     local, offsets = (text, None) if form and "%z" not in form else without_offsets(text, column)
     found, dates = _agreed(local, column, [form.replace("%z", "").rstrip()] if form else _forms(local))
     write = _writer(found, dates, local)
@@ -95,17 +83,10 @@ def read_times(text, column, form=None):
     return Times(times, lambda time: write(time.tz_localize(None)) + offset_of(time), label)
 
 
-def _refuse(wrong, what, text):
-    """An error that names the first line of the file that is wrong, if there is any."""
-    if wrong.any():
-        line = wrong.idxmax()
-        raise ValueError(f"line {line}: {what.format(repr(str(text[line])))}")
-
-
 # ------------------------------------------------------------------------------------------ numbers
 
 
-def _whole_numbers(text, column):
+def _whole_numbers(text, *_):
     """Dates without anything between, what has passed since 1970, or just numbers."""
     numbers, digits = text.astype(np.int64), len(text.iloc[0])
     if digits in DIGITS:
@@ -114,9 +95,8 @@ def _whole_numbers(text, column):
         if dates.notna().all():
             return Times(pd.DatetimeIndex(dates), partial(pd.Timestamp.strftime, format=DIGITS[digits]), DIGITS[digits])
     if digits in EPOCHS and text.str.fullmatch(rf"[1-9]\d{{{digits - 1}}}").all():
-        one = pd.Timedelta(1, EPOCHS[digits])
         times = pd.DatetimeIndex(pd.to_datetime(numbers, unit=EPOCHS[digits]))
-        return Times(times, lambda time: str((time - pd.Timestamp(0)) // one))
+        return Times(times, lambda time: str((time - pd.Timestamp(0)) // pd.Timedelta(1, EPOCHS[digits])))
     return Times(numbers.to_numpy())
 
 
@@ -125,7 +105,7 @@ def _parts(text, column, pattern):
     matches = [re.fullmatch(pattern, each) for each in text]
     first, kind = matches[0], matches[0]["kind"].upper()
     days = pd.to_datetime(pd.Series([_first_day(match, kind) for match in matches], text.index))
-    _refuse(days.isna(), f"{column} is {{}}, but the first is {first.string}: correct it", text)
+    refuse(days.isna(), text, column, f"but the first is {first.string}: correct it")
     width = min(len(match["part"]) for match in matches)
     (a, b), (c, d) = sorted((first.span("year"), first.span("part")))
 
@@ -140,17 +120,11 @@ def _parts(text, column, pattern):
 
 def _first_day(match, kind):
     """None if there is no such part of a year, or it is of another kind."""
-    try:
+    with suppress(ValueError):
         return PARTS[kind][0](int(match["year"]), int(match["part"])) if match["kind"].upper() == kind else None
-    except ValueError:
-        return None
 
 
-READERS = {
-    r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers,
-    PART: partial(_parts, pattern=PART),
-    PART_FIRST: partial(_parts, pattern=PART_FIRST),
-}
+READERS = {r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers, PART: _parts, PART_FIRST: _parts}
 """What is no date of the calendar, by how it looks."""
 
 
@@ -161,19 +135,16 @@ def _agreed(text, column, forms):
     """The form that all rows have, and their dates."""
     found = {form: _parsed(text, form) for form in forms}
     if not found:
-        _refuse(text.notna(), f"{column} is {{}}, no date in a form that is known: pass --date-format", text)
+        refuse(text.notna(), text, column, "no date in a form that is known: pass --date-format")
     best = min(found, key=lambda form: found[form].isna().sum())
-    advice = "correct it, or pass --date-format"
-    if text.str.fullmatch(NAMED_ZONE).all():
-        advice = "write the zone as an offset from UTC, such as +02:00"
+    is_zoned = text.str.fullmatch(NAMED_ZONE).all()
+    advice = "write the zone as an offset from UTC, such as +02:00" if is_zoned else "correct it, or pass --date-format"
     like = "like the others" if found[best].notna().any() else "in a form that is known"
-    _refuse(found[best].isna(), f"{column} is {{}}, no date {like}: {advice}", text)
+    refuse(found[best].isna(), text, column, f"no date {like}: {advice}")
     whole = {form: dates for form, dates in found.items() if dates.notna().all()}
     others = [form for form in whole if form == best or (whole[form] != whole[best]).any()]
-    if len(others) > 1:
-        others = [form for form in others if _is_regular(whole[form])] or others
-    if len(others) > 1:  # nobody writes the month first before a point
-        others = [form for form in others if "%m.%d" not in form]
+    others = [form for form in others if _is_regular(whole[form])] or others
+    others = [form for form in others if "%m.%d" not in form] or others  # the month comes first before no point
     if len(others) > 1:
         what = f"{column}, such as {text.iloc[0]!r}, may be read as {' or '.join(others)}"
         raise ValueError(f"{what}: pass one of them as --date-format")
@@ -197,8 +168,7 @@ def _forms(text):
     """That rows from the first to the last may have."""
     some = text.iloc[np.unique(np.linspace(0, len(text) - 1, SAMPLE).astype(int))]
     forms = dict.fromkeys(form for each in some for form in _forms_of(each))
-    is_iso = some.str.match(r"\d{4}-\d\d-\d\d").any()
-    return [*forms, "ISO8601"] if is_iso else list(forms)
+    return [*forms, "ISO8601"] if some.str.match(r"\d{4}-\d\d-\d\d").any() else [*forms]
 
 
 def _forms_of(text):
@@ -207,8 +177,7 @@ def _forms_of(text):
     >>> _forms_of("1/2/2024 3:00 PM")
     ['%d/%m/%Y %I:%M %p', '%m/%d/%Y %I:%M %p']
     """
-    match = DATE.fullmatch(text)
-    if not match:
+    if not (match := DATE.fullmatch(text)):
         return []
     clock, n = re.subn("[AP]M", "%p", match["clock"] or "", flags=re.IGNORECASE)
     clock = re.sub(r"\.\d+", ".%f", clock)
@@ -240,19 +209,17 @@ def _fields(kinds):
 
 def _writer(form, dates, text):
     """A function that writes dates as the file does: fractions of so many digits, zeros left out, small letters."""
-    fraction = re.search(r":\d\d\.(\d+)", text.iloc[0])
-    digits = len(fraction[1]) if fraction else 6
+    digits = len(fraction[1]) if (fraction := re.search(r":\d\d\.(\d+)", text.iloc[0])) else 6
 
     def plain(day):
         if form == "ISO8601":
             return day.isoformat("T" if "T" in text.iloc[0] else " ")
         return re.sub(r"(:\d\d\.\d{6})", lambda found: found[0][: digits - 6 or None], day.strftime(form))
 
-    def writer(zeros, case):
-        return lambda day: case(re.sub(zeros, "", plain(day)))
+    def written(zeros, case, day):
+        return case(re.sub(zeros, "", plain(day)))
 
     some = list(zip(dates[:SAMPLE], text[:SAMPLE], strict=True))
-    nothing = "$^"
-    ways = product((nothing, SHORT_DAY, SHORT_HOUR, f"{SHORT_DAY}|{SHORT_HOUR}"), (str, str.lower, str.upper))
-    writers = (writer(*way) for way in ways)
+    ways = product((NOTHING, SHORT_DAY, SHORT_HOUR, f"{SHORT_DAY}|{SHORT_HOUR}"), (str, str.lower, str.upper))
+    writers = (partial(written, *way) for way in ways)
     return next((write for write in writers if all(write(day) == its for day, its in some)), plain)

@@ -5,10 +5,22 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
+try:
+    import pandas as pd
+except ImportError:
+    raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
+
 PATTERN = r"^(?P<local>.*\d:\d\d(?::\d\d)?(?:\.\d+)?(?: ?[AP]M)?)(?P<offset> ?(?:Z|UTC|GMT|[-+]\d\d(?::?\d\d)?))$"
 ZONES = ["Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", "America/Chicago", "America/Denver",
          "America/Los_Angeles", "Australia/Sydney", "Pacific/Auckland"]  # fmt: skip
 """Tried before all others."""
+
+
+def refuse(wrong, text, column, what):
+    """An error that names the first line of the file whose text in a column is wrong, if there is any."""
+    if wrong.any():
+        line = wrong.idxmax()
+        raise ValueError(f"line {line}: {column} is {str(text[line])!r}, {what}")
 
 
 def without_offsets(text, column):
@@ -23,11 +35,10 @@ def without_offsets(text, column):
     lacking = parts["offset"].isna()
     if lacking.all():
         return text, None
-    if lacking.any():
-        is_rare = lacking.mean() < 0.5
-        line = (lacking if is_rare else ~lacking).idxmax()
-        what = "without an offset from UTC, unlike others: add it" if is_rare else "with an offset from UTC: remove it"
-        raise ValueError(f"line {line}: {column} is {text[line]!r}, {what}")
+    if lacking.mean() < 0.5:
+        refuse(lacking, text, column, "without an offset from UTC, unlike others: add it")
+    elif lacking.any():
+        refuse(~lacking, text, column, "with an offset from UTC: remove it")
     return parts["local"], parts["offset"]
 
 
@@ -49,8 +60,6 @@ def located(local, offsets):
     write : callable
         Of a time.
     """
-    import pandas as pd
-
     found = {text: pd.Timedelta(minutes=_minutes(text)) for text in offsets.unique()}
     ahead = pd.TimedeltaIndex(offsets.map(found))
     instants = local - ahead
@@ -58,8 +67,7 @@ def located(local, offsets):
     zone = _zone(instants, ahead) if ahead.nunique() > 1 else None
     if zone is None:
         return instants + ahead[last], lambda time: offsets.iloc[last]
-    zoned = instants.tz_localize("UTC").tz_convert(zone)
-    return zoned, lambda time: _written(time.utcoffset(), offsets.iloc[last])
+    return instants.tz_localize("UTC").tz_convert(zone), lambda time: _written(time.utcoffset(), offsets.iloc[last])
 
 
 def _minutes(text):
@@ -90,7 +98,6 @@ def _zone(instants, offsets):
     for name in dict.fromkeys([*ZONES, *sorted(known)]):
         zone = ZoneInfo(name) if name in known else None
         if zone and all(time.astimezone(zone).utcoffset() == offset for time, offset in changes):
-            there = instants.tz_convert(name).tz_localize(None)
-            if (there - instants.tz_localize(None) == offsets).all():
+            if (instants.tz_convert(name).tz_localize(None) - instants.tz_localize(None) == offsets).all():
                 return name
     return None
