@@ -29,9 +29,7 @@ def chosen(forecaster, panel):
     """Horizon, context, and the fields of the `Lens`, for a panel."""
     most = _reached_by_most(panel.series.lengths)
     seasons = _seasons(forecaster, panel, most)
-    is_seasonal = forecaster.seasonal_difference
-    if is_seasonal == "auto":
-        is_seasonal = seasons[0] > 1
+    is_seasonal = seasons[0] > 1 if forecaster.seasonal_difference == "auto" else forecaster.seasonal_difference
     difference = not is_seasonal if forecaster.difference == "auto" else forecaster.difference
     horizon = forecaster.horizon or max(1, min(2 * seasons[0] if seasons[0] > 1 else HORIZON, most // 3))
     reach, block = forecaster.linear_lags or 1, 1 if forecaster.strategy == "recursive" else horizon
@@ -40,12 +38,10 @@ def chosen(forecaster, panel):
         wanted = min(wanted, max(LONGEST_REACH, max(seasons) + 1))
         held_back = horizon + forecaster.calibration - 1 if forecaster.calibration else 0
         reach = max(1, min(wanted, (most - held_back - block) // 2))
-    lags = tuple(dict.fromkeys([*seasons, 1]))
-    context = forecaster.context
-    if context == "auto":
-        context = max(SEASONS * max(lags), SHORTEST_CONTEXT)
+    lags = list(dict.fromkeys([*seasons, 1]))
+    context = max(SEASONS * max(lags), SHORTEST_CONTEXT) if forecaster.context == "auto" else forecaster.context
     lens = Lens(lags, bool(difference), bool(is_seasonal), _log(forecaster), forecaster.scaling, reach)
-    return horizon, context, {**asdict(lens), "lags": list(lags)}
+    return horizon, context, asdict(lens)
 
 
 def _reached_by_most(lengths):
@@ -61,10 +57,10 @@ def _seasons(forecaster, panel, most):
     if isinstance(season, str):
         likely = panel.form.cycle_lengths(panel.series.lengths)
         return [s for s in find_seasons(panel.series, likely, forecaster.horizon) if 2 * s < most] or [1]
-    seasons = [] if season is None else np.atleast_1d(season).tolist()
-    if (season is not None and not seasons) or not all(isinstance(s, Integral) and s >= 1 for s in seasons):
+    seasons = [1] if season is None else np.atleast_1d(season).tolist()
+    if not seasons or not all(isinstance(s, Integral) and s >= 1 for s in seasons):
         raise ValueError(f"season={season!r}; expected a number of steps, several, 'auto' or None")
-    return seasons or [1]
+    return seasons
 
 
 def asked_for(lens, parameters):

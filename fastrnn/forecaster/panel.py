@@ -188,10 +188,8 @@ def labelled(name, form):
 
 def joined(first, second):
     """Each sequence of the first with that of the second after it."""
-    rows = np.concatenate([first.values, second.values])
-    starts = np.stack([first.offsets[:-1], second.offsets[:-1] + len(first.values)], axis=1).ravel()
-    counts = np.stack([first.lengths, second.lengths], axis=1).ravel()
-    return Sequences(rows[ranges(starts, counts)], np.append(0, np.cumsum(first.lengths + second.lengths)))
+    ends = np.repeat(first.offsets[1:], second.lengths)
+    return Sequences(np.insert(first.values, ends, second.values, axis=0), first.offsets + second.offsets)
 
 
 def part(sequences, ends, numbers):
