@@ -14,6 +14,8 @@ from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
 from fastrnn.losses.likelihoods import LIKELIHOODS
 
+AUTO, FROM_ZERO = StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")
+
 
 class SequenceForecaster(Judged):
     """Forecast time series, one or a million, with a recurrent network.
@@ -163,19 +165,13 @@ class SequenceForecaster(Judged):
 
     _parameter_constraints = {
         **SHARED_CONSTRAINTS,
-        "horizon": [COUNT, None],
-        "context": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), None],
-        "season": [COUNT, "array-like", StrOptions({"auto"}), None],
-        **dict.fromkeys(("difference", "seasonal_difference", "log"), ["boolean", StrOptions({"auto"})]),
-        "scaling": [StrOptions({"mean", "standard", "robust"}), None],
-        "linear_lags": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
-        "strategy": [StrOptions({"direct", "recursive"})],
-        "loss": [StrOptions(set(LIKELIHOODS))],
-        "quantiles": ["array-like"],
-        "calibration": [Interval(Integral, 0, None, closed="left")],
-        "calendar": ["boolean"],
-        "missing": [StrOptions({"error", "interpolate"})],
-    }
+        **dict.fromkeys(("difference", "seasonal_difference", "log"), ["boolean", AUTO]),
+        "horizon": [COUNT, None], "context": [Interval(Integral, 2, None, closed="left"), AUTO, None],
+        "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
+        "linear_lags": [FROM_ZERO, AUTO], "calibration": [FROM_ZERO], "calendar": ["boolean"],
+        "strategy": [StrOptions({"direct", "recursive"})], "missing": [StrOptions({"error", "interpolate"})],
+        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"],
+    }  # fmt: skip
 
     _shape_parameters = (
         "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "dtype", "horizon", "context", "season",
@@ -406,9 +402,8 @@ class SequenceForecaster(Judged):
         check_by_place("update", by_place, "past= or future=")
         check_is_fitted(self, "network_")
         before = self._stored()
-        new = Panel.read(
-            y_new, past, future, None, missing=self.missing, calendar=False, name="y_new", before=before.form
-        )
+        options = {"missing": self.missing, "calendar": False, "before": before.form}
+        new = Panel.read(y_new, past, future, None, **options, name="y_new")
         self._check_like_fit(new, "y_new", ("past", "future"))
         self._history = before.followed(new).tree()
         return self

@@ -164,10 +164,8 @@ class Model:
             found = np.moveaxis(np.quantile(paths, [0.5, *levels], axis=1), 0, -1)
             return self._counted(view.from_levels(self._spread(view.to_levels(found), levels)))
         if horizon > self.horizon:
-            raise ValueError(
-                f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit: fit with "
-                f"horizon={horizon}, or with strategy='recursive'"
-            )
+            fault = f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit"
+            raise ValueError(f"{fault}: fit with horizon={horizon}, or with strategy='recursive'")
 
         def ask(parameters):
             return np.concatenate([self._point(parameters), self.likelihood.quantiles(parameters, levels)], axis=-1)
