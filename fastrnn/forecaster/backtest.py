@@ -43,8 +43,8 @@ class Backtest:
 
     def __str__(self):
         names = list(next(iter(self.scores.values())))
-        horizon = self.actual.shape[1]
-        lines = [f"{len(self.cutoffs)} forecasts of {horizon} steps", " " * 20 + "".join(f"{n:>20}" for n in names)]
+        head = f"{len(self.cutoffs)} forecasts of {self.actual.shape[1]} steps"
+        lines = [head, " " * 20 + "".join(f"{n:>20}" for n in names)]
         for who, row in self.scores.items():
             lines.append(f"{who:<20}" + "".join(f"{row[n]:>20.4g}" if n in row else " " * 19 + "-" for n in names))
         return "\n".join(lines)
@@ -288,8 +288,8 @@ class Judged(Learning):
         horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
         known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
         for unknown in (name for name in metrics if not (callable(name) or name in known)):
-            names = ", ".join(known)
-            raise ValueError(f"metrics holds {shown(unknown)}; expected some of {names}, or functions (y_true, y_pred)")
+            expected = f"some of {', '.join(known)}, or functions (y_true, y_pred)"
+            raise ValueError(f"metrics holds {shown(unknown)}; expected {expected}")
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)

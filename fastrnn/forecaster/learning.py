@@ -72,7 +72,8 @@ class Learning(SequenceEstimator):
         lens, block = Lens(**self._lens), 1 if self.strategy == "recursive" else self.horizon_
         view = View(panel.series, lens)
         rows, counts = view.training_rows(block)
-        folds = np.concatenate([np.arange(n) * FOLDS // n for n in counts if n])
+        counts = counts[counts > 0]
+        folds = np.concatenate([np.arange(n) * FOLDS // n for n in counts])
         linear = Linear(lens.reach, block)
         if self.linear_lags != 0:
             linear.fit(view, rows, folds)
@@ -81,14 +82,13 @@ class Learning(SequenceEstimator):
         self._features = [*moments([(beside, np.ones(len(beside)))])]
         model = self._model_of(vars(self), linear)
         values = model.inputs(view, panel, rows, view.steps(rows))
-        sequences = Sequences(values, pieces(counts[counts > 0], self.context_ or int(counts.max())))
+        sequences = Sequences(values, pieces(counts, self.context_ or int(counts.max())))
         targets, size = Targets(model, view, rows, folds), block * self.n_features_in_
         if rows.size * size <= AT_HAND:
             targets = np.asarray(targets)
         vars(self).pop("_model", None)
-        weights, apart = np.broadcast_to(1.0, rows.size), distances(sequences, counts[counts > 0])
-        answers = model.likelihood
-        return Problem(sequences, targets, weights, size * answers.n_parameters, answers.loss, apart)
+        weights, n_outputs = np.broadcast_to(1.0, rows.size), size * model.likelihood.n_parameters
+        return Problem(sequences, targets, weights, n_outputs, model.likelihood.loss, distances(sequences, counts))
 
     def _model_of(self, parameters, linear, network=None):
         """A `Model` by parameters, as a dict, and what this fit has found."""

@@ -37,18 +37,18 @@ class Linear:
 
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
-        moments, solutions, errors = threads.with_one_in_blas(lambda: self._candidates(view, rows, folds))
-        if min(errors) < moments[1].sum():
-            for layer, found in zip((*self._folds, self.whole), solutions[int(np.argmin(errors))], strict=True):
+        best = threads.with_one_in_blas(lambda: self._best(*self._moments(view, rows, folds)))
+        if best is not None:
+            for layer, found in zip((*self._folds, self.whole), best, strict=True):
                 layer.parameters["weight"][...] = found.T
                 layer.parameters.changed()
         return self
 
-    def _candidates(self, view, rows, folds):
-        """The moments; and for each strength the weights, and what they miss."""
-        moments = self._moments(view, rows, folds)
-        solutions = [self._solutions(moments, strength) for strength in STRENGTHS]
-        return moments, solutions, [self._error(moments, found[:FOLDS]) for found in solutions]
+    def _best(self, products, squares):
+        """The weights of the strength that misses least; None if all miss more than none would."""
+        solutions = [self._solutions(products, strength) for strength in STRENGTHS]
+        errors = [self._error(products, squares, found[:FOLDS]) for found in solutions]
+        return solutions[int(np.argmin(errors))] if min(errors) < squares.sum() else None
 
     def _moments(self, view, rows, folds):
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold."""
@@ -64,9 +64,8 @@ class Linear:
                 squares[k] += (Y * Y).sum()
         return products, squares
 
-    def _solutions(self, moments, strength):
+    def _solutions(self, products, strength):
         """Weights (reach, horizon) without each fold, and with all."""
-        products = moments[0]
         # Summed, not taken from the whole: after one huge fold the difference would hold no digit of the others.
         parts = [np.delete(products, k, axis=0).sum(axis=0) for k in range(FOLDS)]
         return np.stack([self._solved(part, strength) for part in (*parts, products.sum(axis=0))])
@@ -78,9 +77,9 @@ class Linear:
         penalties[0] = 1e-6 * penalty  # the drift, or from a centre the last value, is hardly shrunk
         return np.linalg.solve(square + np.diag(penalties), product[:, self.reach :])
 
-    def _error(self, moments, weights):
+    def _error(self, products, squares, weights):
         """The sum of squares of what each fold's weights miss in it."""
-        (products, squares), total = moments, 0.0
+        total = 0.0
         for product, square, W in zip(products, squares, weights, strict=True):
             total += square + (W * (product[:, : self.reach] @ W - 2 * product[:, self.reach :])).sum()
         return total

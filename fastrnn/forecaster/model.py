@@ -8,7 +8,7 @@ import numpy as np
 from fastrnn.base import check_finite
 from fastrnn.forecaster import conformal
 from fastrnn.forecaster.linear import ROWS, Linear
-from fastrnn.forecaster.view import Lens, View
+from fastrnn.forecaster.view import Lens, View, stretches
 from fastrnn.losses.likelihoods import NegativeBinomial
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
@@ -39,7 +39,7 @@ class Targets:
         model, view, rows = self._model, self._view, self._rows[chosen]
         linear, horizon = model.linear.unseen(view, rows, self._folds[chosen]), model.horizon
         if model.of_counts:
-            came = view.levels[rows[:, np.newaxis] + np.arange(1, horizon + 1)]
+            came = stretches(view.levels, horizon)[rows + 1]
             found = np.stack([came, model.base_of_counts(view, rows, linear)], axis=-1).reshape(rows.size, -1, 2)
         else:
             found = (view.gaps(rows, horizon) - linear).reshape(rows.size, -1)
@@ -107,8 +107,7 @@ class Model:
             return linear[..., np.newaxis] + ask(parameters)
         base = self.base_of_counts(view, rows, linear)[..., np.newaxis]
         counts = ask(np.concatenate([parameters, base], axis=-1))
-        unit = view.unit(rows)[:, np.newaxis, :, np.newaxis]
-        return (counts - view.base(rows, self.horizon)[..., np.newaxis]) / unit
+        return (counts - view.base(rows, self.horizon)[..., np.newaxis]) / view.unit(rows)[:, np.newaxis, :, np.newaxis]
 
     def read(self, panel):
         """The view of a panel, its last rows, and the network's outputs and states there."""
@@ -214,9 +213,7 @@ class Model:
         steps = np.repeat(panel.series.lengths - 1, n_paths)
         outputs, state = np.repeat(outputs, n_paths, axis=0), tuple(np.repeat(h, n_paths, axis=1) for h in state)
         for step in range(horizon):
-            gaps = self.gaps(view, rows, outputs, ask)[:, 0, :, 0]
-            scale = view.scale[view.owner[rows]]
-            view.levels[rows + 1] = view.base(rows, 1)[:, 0] + scale * gaps
+            view.levels[rows + 1] = view.ahead(rows, self.gaps(view, rows, outputs, ask))[:, 0, :, 0]
             rows, steps = rows + 1, steps + 1
             if step + 1 < horizon:
                 x = self.inputs(view, panel, rows, steps)

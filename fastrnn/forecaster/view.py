@@ -179,12 +179,14 @@ class View:
         gaps /= self.unit(rows)[:, np.newaxis]
         return gaps
 
+    def ahead(self, rows, gaps):
+        """Levels (R, horizon, C, K) from gaps at rows."""
+        scale = self.scale[self.owner[rows]][:, np.newaxis, :, np.newaxis]
+        return self.base(rows, gaps.shape[1])[..., np.newaxis] + scale * gaps
+
     def values(self, rows, gaps):
         """Forecasts (R, horizon, C, K) in the series' own unit from gaps at rows."""
-        owner = self.owner[rows]
-        scale = self.scale[owner][:, np.newaxis, :, np.newaxis]
-        levels = self.base(rows, gaps.shape[1])[..., np.newaxis] + scale * gaps
-        return self.from_levels(levels, owner)
+        return self.from_levels(self.ahead(rows, gaps), self.owner[rows])
 
     def from_levels(self, levels, owner=slice(None)):
         """Levels (R, horizon, C, K) of series `owner` (R,) in their own unit."""
@@ -203,7 +205,7 @@ class View:
         """
         n, depth = len(self.lengths), self.lens.first + 1
         view = copy(self)
-        last = ranges(self.offsets[1:] - depth, np.full(n, depth)).reshape(n, 1, depth)
+        last = (self.offsets[1:] - depth)[:, np.newaxis, np.newaxis] + np.arange(depth)
         view.levels = np.zeros((n, n_copies, depth + horizon, self.levels.shape[1]))
         view.levels[:, :, :depth] = self.levels[last]
         view.levels = view.levels.reshape(-1, self.levels.shape[1])
@@ -212,9 +214,7 @@ class View:
 
     def last_rows(self, most=None):
         """The last `most` readable rows of each series, and how many there are of each, (n,)."""
-        counts = self.lengths - self.lens.first
-        if most is not None:
-            counts = np.minimum(counts, most)
+        counts = np.minimum(self.lengths - self.lens.first, most or len(self.levels))
         return ranges(self.offsets[1:] - counts, counts), counts
 
     def training_rows(self, horizon):

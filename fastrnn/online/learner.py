@@ -189,7 +189,7 @@ class OnlineLearner(BaseEstimator):
             **vars(self._optimizer),
         }  # fmt: skip
         fitted = {name: getattr(self, name) for name in self._fitted_rules}
-        check({**fitted, **{k: [*v] for k, v in fitted.items() if type(v) is tuple}}, self._fitted_rules, "learner")
+        check(fitted, self._fitted_rules, "learner")
         known = {"fitted": fitted, "memory": memory}
         return {"class": type(self).__name__, "parameters": parameters, "weights": weights(self.network_), **known}
 
