@@ -89,7 +89,7 @@ class View:
         values, starts = series.values, series.offsets[:-1]
         smallest = np.minimum.reduceat(values, starts)
         if self.lens.log == "auto":
-            mean = np.add.reduceat(values, starts) / self.lengths[:, np.newaxis]
+            mean = self._sums(values) / self.lengths[:, np.newaxis]
             changes = np.maximum.reduceat(values, starts) - smallest > FLATTEST * mean
             is_log = changes & (smallest > 0) & (smallest >= SMALLEST * mean)
         else:
@@ -113,23 +113,23 @@ class View:
             differences[known] = u[known] - u[known - lags[self.owner[known]]]
             n = np.maximum(n - lags[:, np.newaxis], 1)
         else:
-            centre = self._of_each(np.median, u, lags) if scaling == "robust" else self._sums(u) / n
+            centre = self._medians(u, lags) if scaling == "robust" else self._sums(u) / n
             differences = u - centre[self.owner]
         if scaling == "standard":
             unit = unit_of(np.maximum.reduceat(np.abs(differences), self.offsets[:-1]))
             return unit * np.sqrt(self._sums((differences / unit[self.owner]) ** 2) / n), centre
         scale = self._sums(np.abs(differences)) / n
         if scaling == "robust":
-            spread = self._of_each(np.median, np.abs(differences), lags)
+            spread = self._medians(np.abs(differences), lags)
             scale = np.where(spread > 0, spread, scale)
         return scale, centre
 
     def _sums(self, values):
         return np.add.reduceat(values, self.offsets[:-1])
 
-    def _of_each(self, statistic, values, firsts):
+    def _medians(self, values, firsts):
         parts = np.split(values, self.offsets[1:-1])
-        return np.stack([statistic(part[first:], axis=0) for part, first in zip(parts, firsts, strict=True)])
+        return np.stack([np.median(part[first:], axis=0) for part, first in zip(parts, firsts, strict=True)])
 
     def steps(self, rows):
         """Of each row its place in its series, (R,)."""
