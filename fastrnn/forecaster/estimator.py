@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS
 from fastrnn.forecaster.backtest import Judged
-from fastrnn.forecaster.conformal import check_coverage
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
 from fastrnn.losses.likelihoods import LIKELIHOODS
@@ -339,11 +338,8 @@ class SequenceForecaster(Judged):
         those errors and the one to come are exchangeable.  Cut-offs that overlap, and series that change, make it an
         approximation.
         """
-        check_coverage(coverage)
         panel, horizon = self._given(horizon, history, past, future, static)
-        with self._computing():
-            values = self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)
-        return panel.form.container(values, ["lower", "upper"])
+        return panel.form.container(self._intervals(panel, horizon, coverage), ["lower", "upper"])
 
     def sample_paths(self, n_paths=100, horizon=None, history=None, *, future=None, static=None, random_state=None):
         """Draw what may come: each step from those drawn before it.

@@ -197,6 +197,11 @@ class Learning(SequenceEstimator):
         with self._computing():
             return self._model.points(panel, horizon)
 
+    def _intervals(self, panel, horizon, coverage):
+        conformal.check_coverage(coverage)
+        with self._computing():
+            return self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)
+
     @property
     def _seed(self):
         """Of what quantiles are read from: one model says one thing."""
