@@ -56,8 +56,7 @@ class Linear:
         squares = np.zeros(FOLDS)
         for k in range(FOLDS):
             chosen = rows[folds == k]
-            for first in range(0, chosen.size, ROWS):
-                part = chosen[first : first + ROWS]
+            for part in np.split(chosen, range(ROWS, chosen.size, ROWS)):
                 X = view.window(part).reshape(-1, self.reach)
                 Y = view.gaps(part, self.horizon).transpose(0, 2, 1).reshape(-1, self.horizon)
                 products[k] += X.T @ np.hstack([X, Y])
@@ -86,16 +85,16 @@ class Linear:
 
     def gaps(self, view, rows):
         """The gaps (R, horizon, C) that follow rows."""
-        X = view.window(rows)
-        return self._shaped(self.whole(X.reshape(-1, self.reach)), X.shape[1])
+        return self._gaps(self.whole, view.window(rows))
 
     def unseen(self, view, rows, folds):
         """Likewise, each by the weights that were fitted without it."""
         X, out = view.window(rows), np.empty((len(rows), self.horizon, view.levels.shape[1]))
         for k in np.unique(folds):
             chosen = np.flatnonzero(folds == k)
-            out[chosen] = self._shaped(self._folds[k](X[chosen].reshape(-1, self.reach)), X.shape[1])
+            out[chosen] = self._gaps(self._folds[k], X[chosen])
         return out
 
-    def _shaped(self, gaps, n_channels):
-        return gaps.reshape(-1, n_channels, self.horizon).transpose(0, 2, 1)
+    def _gaps(self, layer, X):
+        """What a layer makes of windows X (R, C, reach)."""
+        return layer(X.reshape(-1, self.reach)).reshape(*X.shape[:2], self.horizon).transpose(0, 2, 1)

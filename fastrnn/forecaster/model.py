@@ -10,6 +10,7 @@ from fastrnn.forecaster import conformal
 from fastrnn.forecaster.linear import ROWS, Linear
 from fastrnn.forecaster.view import Lens, View, stretches
 from fastrnn.losses.likelihoods import NegativeBinomial
+from fastrnn.network.parts import portions
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.wording import meant_as_share, shown
@@ -47,8 +48,7 @@ class Targets:
 
     def __array__(self, dtype=None, copy=None):
         out = np.empty(self.shape, self._model.dtype)
-        for first in range(0, len(self), ROWS):
-            some = slice(first, first + ROWS)
+        for some in portions(len(self), ROWS):
             out[some] = self[some]
         return out
 
@@ -183,10 +183,9 @@ class Model:
         """Drawn paths (n, n_paths, horizon, C), those of a few series at once, each by its own seed."""
         if not self.is_recursive:
             raise ValueError("paths are drawn step by step: fit with strategy='recursive'")
-        every = np.arange(len(panel.series))
         at_once = max(1, DRAWN_AT_ONCE // (n_paths * (self.lens.first + 1 + horizon)))
         drawn = []
-        for numbers in np.split(every, every[at_once::at_once]):
+        for numbers in portions(len(panel.series), at_once):
             some = panel.upto(panel.series.lengths[numbers], numbers)
             drawn.append(self._unrolled(some, n_paths, horizon, self._drawing([seeds[k] for k in numbers])))
         return self.checked(np.concatenate(drawn))
