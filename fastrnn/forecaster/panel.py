@@ -82,9 +82,10 @@ class Panel:
             came, known = found.lengths[k], self.series.lengths[k]
             raise ValueError(f"{its} has {came} steps; expected {expected[k]}, for {mine} has {known}")
         check_size(found, form, name)
-        labels = labelled(name, form)
-        self.check_columns(labels)
-        self.columns.update(labels)
+        if form.kind in ("frame", "long") or form.kind == "series" and not form.is_many and form.columns != (None,):
+            labels = {name: [str(column) for column in form.columns]}
+            self.check_columns(labels)
+            self.columns.update(labels)
         return found
 
     def _static(self, static):
@@ -178,12 +179,6 @@ def refuse(wrong, text, series, form, name):
         k = series.number_of(row)
         place = f"at step {row - series.offsets[k]}"
         raise ValueError(f"{form.who(name, k)} is {series.values[row, channel]} {place}; {text}")
-
-
-def labelled(name, form):
-    """The columns of covariates by their name, if they came in DataFrames or one Series."""
-    is_named = form.kind in ("frame", "long") or form.kind == "series" and not form.is_many and form.columns != (None,)
-    return {name: [str(column) for column in form.columns]} if is_named else {}
 
 
 def joined(first, second):
