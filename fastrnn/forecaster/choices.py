@@ -80,15 +80,14 @@ def _log(forecaster):
 
 def fitted_rules(forecaster, n_outputs):
     """What the fitted attributes must be, as `fastrnn.records` has it."""
-    lens, horizon, C = forecaster._lens, forecaster.horizon_, forecaster.n_features_in_
+    lens, horizon, C = Lens(**forecaster._lens), forecaster.horizon_, forecaster.n_features_in_
     block = 1 if forecaster._shape["strategy"] == "recursive" else horizon
     widths, n_series = forecaster._n_covariates, len(forecaster._seen)
     answers = likelihood(forecaster._shape["loss"], forecaster._shape["quantiles"])
     expect(n_outputs == block * C * answers.n_parameters, f"its network has {n_outputs} outputs for {block} steps")
     n_features = widths["past"] + block * widths["future"] + widths["static"] + forecaster._n_calendar
-    rest = forecaster._sizes["inputs"] - n_features
-    is_free = lens["difference"] or lens["seasonal_difference"]
-    expect(rest == C * (len(lens["lags"]) + (not is_free)), "its network reads another number of values")
+    n_values = C * (len(lens.lags) + (not lens.is_anchored))
+    expect(forecaster._sizes["inputs"] == n_values + n_features, "its network reads another number of values")
     beside = array("float64", n_features)
     return {
         "horizon_": integer(1), "n_features_in_": integer(1),
@@ -98,7 +97,7 @@ def fitted_rules(forecaster, n_outputs):
             "seasonal_difference": bool, "log": lambda log: log in (True, False, "auto"),
             "scaling": lambda how: how in ("mean", "standard", "robust", None), "reach": integer(1),
         },
-        "linear_coef_": array("float64", block, lens["reach"]),
+        "linear_coef_": array("float64", block, lens.reach),
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),
         "_n_covariates": dict.fromkeys(("past", "future", "static"), integer(0)), "_n_calendar": integer(0, 7),
         "_calibration": lambda x: x is None or array("float64", horizon, x.shape[1])(x) and (np.diff(x) >= 0).all(),

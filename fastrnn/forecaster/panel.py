@@ -78,9 +78,8 @@ class Panel:
         """Of so many steps each, (n,); their columns are noted, or must be those that are known."""
         found, form = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
         for k in np.flatnonzero(found.lengths != expected):
-            mine, its = self.form.who("y", k), self.form.who(name, k)
-            came, known = found.lengths[k], self.series.lengths[k]
-            raise ValueError(f"{its} has {came} steps; expected {expected[k]}, for {mine} has {known}")
+            why = "a row a series" if name == "static" else f"for {self.form.who('y', k)} has {self.series.lengths[k]}"
+            raise ValueError(f"{self.form.who(name, k)} has {found.lengths[k]} steps; expected {expected[k]}, {why}")
         check_size(found, form, name)
         if form.kind in ("frame", "long") or form.kind == "series" and not form.is_many and form.columns != (None,):
             labels = {name: [str(column) for column in form.columns]}
