@@ -289,9 +289,8 @@ def mean_quantile_loss(y_true, y_pred_quantiles, *, quantiles):
     """
     q = _read_numbers(quantiles, "quantiles")
     if q.ndim != 1 or not ((q > 0) & (q < 1)).all():
-        raise ValueError(
-            f"quantiles={shown(quantiles)}, but must be a list of numbers between 0 and 1{meant_as_share(quantiles)}"
-        )
+        expected = f"a list of numbers between 0 and 1{meant_as_share(quantiles)}"
+        raise ValueError(f"quantiles={shown(quantiles)}, but must be {expected}")
     y_true, y_pred = _read_pair(y_true, y_pred_quantiles, "y_pred_quantiles", len(q))
     above = y_true[..., np.newaxis] - y_pred
     return float(np.maximum(q * above, (q - 1) * above).mean())

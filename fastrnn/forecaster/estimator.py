@@ -9,10 +9,11 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS
 from fastrnn.forecaster.backtest import Judged
-from fastrnn.forecaster.conformal import check_coverage
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
 from fastrnn.losses.likelihoods import LIKELIHOODS
+
+AUTO, FROM_ZERO = StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")
 
 
 class SequenceForecaster(Judged):
@@ -163,19 +164,13 @@ class SequenceForecaster(Judged):
 
     _parameter_constraints = {
         **SHARED_CONSTRAINTS,
-        "horizon": [COUNT, None],
-        "context": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), None],
-        "season": [COUNT, "array-like", StrOptions({"auto"}), None],
-        **dict.fromkeys(("difference", "seasonal_difference", "log"), ["boolean", StrOptions({"auto"})]),
-        "scaling": [StrOptions({"mean", "standard", "robust"}), None],
-        "linear_lags": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
-        "strategy": [StrOptions({"direct", "recursive"})],
-        "loss": [StrOptions(set(LIKELIHOODS))],
-        "quantiles": ["array-like"],
-        "calibration": [Interval(Integral, 0, None, closed="left")],
-        "calendar": ["boolean"],
-        "missing": [StrOptions({"error", "interpolate"})],
-    }
+        **dict.fromkeys(("difference", "seasonal_difference", "log"), ["boolean", AUTO]),
+        "horizon": [COUNT, None], "context": [Interval(Integral, 2, None, closed="left"), AUTO, None],
+        "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
+        "linear_lags": [FROM_ZERO, AUTO], "calibration": [FROM_ZERO], "calendar": ["boolean"],
+        "strategy": [StrOptions({"direct", "recursive"})], "missing": [StrOptions({"error", "interpolate"})],
+        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"],
+    }  # fmt: skip
 
     _shape_parameters = (
         "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "dtype", "horizon", "context", "season",
@@ -343,11 +338,8 @@ class SequenceForecaster(Judged):
         those errors and the one to come are exchangeable.  Cut-offs that overlap, and series that change, make it an
         approximation.
         """
-        check_coverage(coverage)
         panel, horizon = self._given(horizon, history, past, future, static)
-        with self._computing():
-            values = self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)
-        return panel.form.container(values, ["lower", "upper"])
+        return panel.form.container(self._intervals(panel, horizon, coverage), ["lower", "upper"])
 
     def sample_paths(self, n_paths=100, horizon=None, history=None, *, future=None, static=None, random_state=None):
         """Draw what may come: each step from those drawn before it.
@@ -406,9 +398,8 @@ class SequenceForecaster(Judged):
         check_by_place("update", by_place, "past= or future=")
         check_is_fitted(self, "network_")
         before = self._stored()
-        new = Panel.read(
-            y_new, past, future, None, missing=self.missing, calendar=False, name="y_new", before=before.form
-        )
+        options = {"missing": self.missing, "calendar": False, "before": before.form}
+        new = Panel.read(y_new, past, future, None, **options, name="y_new")
         self._check_like_fit(new, "y_new", ("past", "future"))
         self._history = before.followed(new).tree()
         return self

@@ -8,8 +8,9 @@ import numpy as np
 from fastrnn.base import check_finite
 from fastrnn.forecaster import conformal
 from fastrnn.forecaster.linear import ROWS, Linear
-from fastrnn.forecaster.view import Lens, View
+from fastrnn.forecaster.view import Lens, View, stretches
 from fastrnn.losses.likelihoods import NegativeBinomial
+from fastrnn.network.parts import portions
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.wording import meant_as_share, shown
@@ -39,7 +40,7 @@ class Targets:
         model, view, rows = self._model, self._view, self._rows[chosen]
         linear, horizon = model.linear.unseen(view, rows, self._folds[chosen]), model.horizon
         if model.of_counts:
-            came = view.levels[rows[:, np.newaxis] + np.arange(1, horizon + 1)]
+            came = stretches(view.levels, horizon)[rows + 1]
             found = np.stack([came, model.base_of_counts(view, rows, linear)], axis=-1).reshape(rows.size, -1, 2)
         else:
             found = (view.gaps(rows, horizon) - linear).reshape(rows.size, -1)
@@ -47,8 +48,7 @@ class Targets:
 
     def __array__(self, dtype=None, copy=None):
         out = np.empty(self.shape, self._model.dtype)
-        for first in range(0, len(self), ROWS):
-            some = slice(first, first + ROWS)
+        for some in portions(len(self), ROWS):
             out[some] = self[some]
         return out
 
@@ -107,8 +107,7 @@ class Model:
             return linear[..., np.newaxis] + ask(parameters)
         base = self.base_of_counts(view, rows, linear)[..., np.newaxis]
         counts = ask(np.concatenate([parameters, base], axis=-1))
-        unit = view.unit(rows)[:, np.newaxis, :, np.newaxis]
-        return (counts - view.base(rows, self.horizon)[..., np.newaxis]) / unit
+        return (counts - view.base(rows, self.horizon)[..., np.newaxis]) / view.unit(rows)[:, np.newaxis, :, np.newaxis]
 
     def read(self, panel):
         """The view of a panel, its last rows, and the network's outputs and states there."""
@@ -164,10 +163,8 @@ class Model:
             found = np.moveaxis(np.quantile(paths, [0.5, *levels], axis=1), 0, -1)
             return self._counted(view.from_levels(self._spread(view.to_levels(found), levels)))
         if horizon > self.horizon:
-            raise ValueError(
-                f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit: fit with "
-                f"horizon={horizon}, or with strategy='recursive'"
-            )
+            fault = f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit"
+            raise ValueError(f"{fault}: fit with horizon={horizon}, or with strategy='recursive'")
 
         def ask(parameters):
             return np.concatenate([self._point(parameters), self.likelihood.quantiles(parameters, levels)], axis=-1)
@@ -186,10 +183,9 @@ class Model:
         """Drawn paths (n, n_paths, horizon, C), those of a few series at once, each by its own seed."""
         if not self.is_recursive:
             raise ValueError("paths are drawn step by step: fit with strategy='recursive'")
-        every = np.arange(len(panel.series))
         at_once = max(1, DRAWN_AT_ONCE // (n_paths * (self.lens.first + 1 + horizon)))
         drawn = []
-        for numbers in np.split(every, every[at_once::at_once]):
+        for numbers in portions(len(panel.series), at_once):
             some = panel.upto(panel.series.lengths[numbers], numbers)
             drawn.append(self._unrolled(some, n_paths, horizon, self._drawing([seeds[k] for k in numbers])))
         return self.checked(np.concatenate(drawn))
@@ -216,9 +212,7 @@ class Model:
         steps = np.repeat(panel.series.lengths - 1, n_paths)
         outputs, state = np.repeat(outputs, n_paths, axis=0), tuple(np.repeat(h, n_paths, axis=1) for h in state)
         for step in range(horizon):
-            gaps = self.gaps(view, rows, outputs, ask)[:, 0, :, 0]
-            scale = view.scale[view.owner[rows]]
-            view.levels[rows + 1] = view.base(rows, 1)[:, 0] + scale * gaps
+            view.levels[rows + 1] = view.ahead(rows, self.gaps(view, rows, outputs, ask))[:, 0, :, 0]
             rows, steps = rows + 1, steps + 1
             if step + 1 < horizon:
                 x = self.inputs(view, panel, rows, steps)

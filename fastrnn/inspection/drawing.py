@@ -72,7 +72,7 @@ class Reading:
         return [{name: one.array(operand) for name, operand in kept.items() if operand.shape} for kept in self._kept]
 
 
-def one_sequence(x):
+def as_single(x):
     """x as an array, if it is one sequence."""
     shapes = {np.shape(step) for step in x}
     if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):

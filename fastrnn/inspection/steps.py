@@ -2,16 +2,7 @@
 
 import numpy as np
 
-from fastrnn.inspection.drawing import (
-    BESIDE,
-    COLOURS,
-    Reading,
-    check_subject,
-    name_steps,
-    new_axes,
-    one_sequence,
-    opened,
-)  # fmt: skip
+from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
 from fastrnn.wording import shown
@@ -98,7 +89,7 @@ class GateActivationsDisplay:
         places = {n[0][10:]: (level, d) for level in stack.levels for d, n in enumerate(level.names)}
         if layer not in places:
             raise ValueError(f"layer={shown(layer)}; this model has {', '.join(places)}")
-        sequences = model._checked([one_sequence(x)])
+        sequences = model._checked([as_single(x)])
         if hasattr(model, "n_tokens_"):  # a generator
             sequences, _ = model._shifted(sequences)
         level, d = places[layer]
@@ -223,7 +214,7 @@ class AttentionDisplay:
         """
         is_right = hasattr(estimator, "attention_weights")
         check_subject(cls.__name__, estimator, is_right, "a SequenceToSequence with attention")
-        weights = estimator.attention_weights([one_sequence(x)], None if y is None else [y])[0]
+        weights = estimator.attention_weights([as_single(x)], None if y is None else [y])[0]
         return cls(weights=weights, source_labels=source_labels, target_labels=target_labels).plot(ax)
 
     def plot(self, ax=None):
@@ -331,7 +322,7 @@ class ProbabilitiesDisplay:
         """
         is_right = hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_")
         check_subject(cls.__name__, estimator, is_right, "a classifier or a tagger with predict_proba")
-        said = _said(estimator, one_sequence(x))
+        said = _said(estimator, as_single(x))
         shown = {"truth": None if y is None else _truth(y, estimator.classes_, said.shape), "labels": labels}
         return cls(probabilities=said, classes=estimator.classes_, max_classes=max_classes, **shown).plot(ax)
 
@@ -390,7 +381,6 @@ def _truth(y, classes, shape):
     y = np.asarray(y)
     truth = y.astype(bool) if y.ndim == 2 else y[..., np.newaxis] == classes
     if truth.shape not in (shape, shape[1:]) or (y.ndim < 2 and not truth.any(axis=-1).all()):
-        raise ValueError(
-            f"y={shown(y.tolist())}; expected one of {shown(classes)}, or one for each of the {shape[0]} steps"
-        )
+        expected = f"one of {shown(classes)}, or one for each of the {shape[0]} steps"
+        raise ValueError(f"y={shown(y.tolist())}; expected {expected}")
     return np.broadcast_to(truth, shape)

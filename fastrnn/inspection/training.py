@@ -5,8 +5,8 @@ from itertools import zip_longest
 import numpy as np
 
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, check_subject, name_steps, new_axes, opened
-from fastrnn.kernels.rows import copy_rows, get_states, spread_columns
-from fastrnn.layers.stack import Level
+from fastrnn.kernels.rows import copy_rows, spread_columns
+from fastrnn.layers.stack import Stack
 from fastrnn.packing import Rows, Shards
 from fastrnn.programs import Pass, Program
 
@@ -274,21 +274,19 @@ class _StepBack:
     """
 
     def __init__(self, level, names):
-        H, dtype, n = level.hidden_size, level.parameters.dtype, level.cell.n_states
+        H, I, dtype, n = level.hidden_size, level.input_size, level.parameters.dtype, level.cell.n_states
         self.letters, self.suffix = "hc"[:n], names[0].removeprefix("weight_ih")
-        one = Level(level.cell, level.parameters, 0, level.input_size, H, 1)
-        one.names = [names]
+        weights = [level.parameters[name] for name in names if name in level.parameters.shapes]
+        one = Stack(level.cell, I, H, 1, len(weights) == 4, False, dtype)
+        one.parameters.load(dict(zip(one.parameters.shapes, weights, strict=True)))
         p = Program(dtype)
         rows = Rows(p)
-        self.x, self.d_out = (np.zeros((1, width), dtype) for width in (level.input_size, H))
+        self.x, self.d_x, self.d_out = (np.zeros((1, width), dtype) for width in (I, I, H))
         self.initial, self.d_states = (np.zeros((n, 1, 1, H), dtype) for _ in range(2))
-        _, room = one.forward(p, p.fixed(self.x), rows, [p.fixed(state) for state in self.initial], True)
-        d_final = [p.fixed(d_state) for d_state in self.d_states]
-        d_x, d_initial = one.backward(p, room, p.fixed(self.d_out), rows, d_final, "backward", 0)
-        self.d_x = np.zeros((1, level.input_size), dtype)
-        p.call(copy_rows, p.fixed(self.d_x), 0, d_x, 0, None, level.input_size, stage="backward")
-        for out, d_state in zip(d_final, d_initial, strict=True):
-            p.call(get_states, out, 0, d_state, None, 0, rows.numbers, H, stage="backward")
+        initial, d_states = ([p.fixed(state) for state in of_both] for of_both in (self.initial, self.d_states))
+        _, kept = one.forward(p, p.fixed(self.x), rows, initial, keep=True)
+        d_x = one.backward(p, kept, p.fixed(self.d_out), rows, None, d_states, d_states, "backward")
+        p.call(copy_rows, p.fixed(self.d_x), 0, d_x, 0, None, I, stage="backward")
         shards = Shards(np.array([1]), [np.array([0])], H, False)
         given = {"lengths": np.array([1]), "begins": np.array([0]), "stride": 1, **shards.given}
         self._pass = Pass(p, shards, 0, ("forward", "backward"), **given)

@@ -7,16 +7,36 @@ from scipy.special import softmax
 
 from fastrnn.losses import cross_entropy, squared
 from fastrnn.moments import MEMORY, running
-from fastrnn.online.learner import (
-    OnlineLearner,
-    are_keys,
-    are_moments,
-    are_moments_of_several,
-    is_label,
-    is_number,
-    is_positive,
-)
+from fastrnn.online.learner import OnlineLearner, is_number
+from fastrnn.storage import array, integer
 from fastrnn.wording import shown
+
+
+def is_label(value):
+    """Whether it can be found again among others, as what is missing cannot."""
+    try:
+        return value is not None and hash(value) is not None and bool(value == value)
+    except TypeError:
+        return False
+
+
+def are_keys(value):
+    """Whether a file's list can hold names or labels."""
+    return type(value) is list and len(value) > 0 and all(isinstance(v, (str, Real, np.generic)) for v in value)
+
+
+def is_positive(value):
+    return is_number(value) and value > 0
+
+
+def are_moments(value):
+    return type(value) in (list, tuple) and len(value) == 3 and all(map(is_number, value)) and is_positive(value[0])
+
+
+def are_moments_of_several(value):
+    n = np.size(value[1]) if type(value) in (list, tuple) and len(value) == 4 else 0
+    rules = integer(0), array("float64", n), array("float64", n), array(bool, n)
+    return n > 0 and all(rule(part) for rule, part in zip(rules, value, strict=True))
 
 
 class OnlineClassifier(OnlineLearner):

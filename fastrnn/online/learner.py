@@ -39,33 +39,6 @@ def is_number(value):
         return False
 
 
-def is_label(value):
-    """Whether it can be found again among others, as what is missing cannot."""
-    try:
-        return value is not None and hash(value) is not None and bool(value == value)
-    except TypeError:
-        return False
-
-
-def are_keys(value):
-    """Whether a file's list can hold names or labels."""
-    return type(value) is list and len(value) > 0 and all(isinstance(v, (str, Real, np.generic)) for v in value)
-
-
-def is_positive(value):
-    return is_number(value) and value > 0
-
-
-def are_moments(value):
-    return type(value) is list and len(value) == 3 and all(map(is_number, value)) and is_positive(value[0])
-
-
-def are_moments_of_several(value):
-    n = np.size(value[1]) if type(value) is list and len(value) == 4 else 0
-    rules = integer(0), array("float64", n), array("float64", n), array(bool, n)
-    return n > 0 and all(rule(part) for rule, part in zip(rules, value, strict=True))
-
-
 class OnlineLearner(BaseEstimator):
     """Steps, gradients and updates; a subclass encodes targets and decodes outputs.
 
@@ -114,9 +87,8 @@ class OnlineLearner(BaseEstimator):
             (self._forward_in_time if self.gradient == "rtrl" else self._through_window)(values, targets)
             network, size = self.network_, norm(self.network_.gradient)
             if not size < self._largest_norm:
-                raise ValueError(
-                    f"the gradient overflows at x = {shown(x)}, y = {shown(y)}: scale x, or lower learning_rate_init"
-                )
+                place = f"x = {shown(x)}, y = {shown(y)}"
+                raise ValueError(f"the gradient overflows at {place}: scale x, or lower learning_rate_init")
             scale = 1.0 if self.clip_norm is None or size <= self.clip_norm else self.clip_norm / size
             vectors = network.theta, network.gradient, network.decays
             network.kept("sweeps", lambda: Sweeps(*vectors, self._optimizer)).step(self.learning_rate_init, scale)
@@ -134,11 +106,10 @@ class OnlineLearner(BaseEstimator):
         self._validate_params()
         check_counts(self)
         for name in () if is_new else ("cell", "hidden_size", "nonlinearity", "gradient", "solver", "dtype"):
-            if getattr(self, name) != self._checked[name]:
-                raise ValueError(
-                    f"{name}={shown(getattr(self, name))}, but this learner has learned with "
-                    f"{shown(self._checked[name])}: set it back, or begin with a clone"
-                )
+            now, was = getattr(self, name), self._checked[name]
+            if now != was:
+                which = f"{name}={shown(now)}, but this learner has learned with {shown(was)}"
+                raise ValueError(f"{which}: set it back, or begin with a clone")
         self._checked = {name: getattr(self, name) for name in self._get_param_names()}
 
     def _vector(self, x):
@@ -162,9 +133,8 @@ class OnlineLearner(BaseEstimator):
             raise ValueError(f"x has the features {came}, but the first x had {expected}; give the same ones each time")
         for name in known:
             if not is_number(x[name]):
-                raise ValueError(
-                    f"x[{shown(name)}] is {shown(x[name])}; float32 holds no such number: encode, impute or scale"
-                )
+                fault = f"x[{shown(name)}] is {shown(x[name])}; float32 holds no such number"
+                raise ValueError(f"{fault}: encode, impute or scale")
         return np.array([x[name] for name in known], np.float64)
 
     def _standardised(self, x):
@@ -176,19 +146,15 @@ class OnlineLearner(BaseEstimator):
         # For longer than targets: what weights have learned to read should hold still.
         return out, (run_on(out, *moments, *self._X_moments, x, 10 * MEMORY), *moments)
 
-    def _build(self, n_outputs):
-        """A network with its optimiser."""
-        self.network_ = self._new_network(n_outputs, check_random_state(self.random_state))
-        self._prepare()
-
-    def _new_network(self, n_outputs, rng):
+    def _build(self, n_outputs, known=None):
+        """A network of random weights, or known ones; an optimiser for it, and what the kernels are told of it."""
         recurrent = {"hidden_size": self.hidden_size, "num_layers": 1, "bias": True, "bidirectional": False}
         cell = make_cell(self.cell, self.nonlinearity)
         encoder = Encoder(None, self.n_features_in_, cell, recurrent, 0.0, self.dtype)
-        return SequenceNetwork(encoder, n_outputs, "last", None, rng)
-
-    def _prepare(self):
-        """An optimiser for the network, and what the kernels are told of it."""
+        rng = check_random_state(self.random_state) if known is None else None
+        self.network_ = SequenceNetwork(encoder, n_outputs, "last", None, rng)
+        if known is not None:
+            with_weights(self.network_, known, self.dtype)
         theta, (recurrent, head) = self.network_.theta, self.network_.parts.values()
         self._optimizer = Optimizer(self.solver, theta.size, theta.dtype, momentum=0.0, nesterov=False)
         starts, self._head_starts = (np.array([*part.parameters.offsets.values()]) for part in (recurrent, head))
@@ -224,7 +190,7 @@ class OnlineLearner(BaseEstimator):
             **vars(self._optimizer),
         }  # fmt: skip
         fitted = {name: getattr(self, name) for name in self._fitted_rules}
-        check({**fitted, **{k: [*v] for k, v in fitted.items() if type(v) is tuple}}, self._fitted_rules, "learner")
+        check(fitted, self._fitted_rules, "learner")
         known = {"fitted": fitted, "memory": memory}
         return {"class": type(self).__name__, "parameters": parameters, "weights": weights(self.network_), **known}
 
@@ -243,9 +209,7 @@ class OnlineLearner(BaseEstimator):
         vars(learner).update(tree["fitted"])
         learner.n_features_in_ = len(learner.feature_names_in_)
         expect(learner._X_moments[1].size == learner.n_features_in_, "its moments do not go with its features")
-        network = learner._new_network(len(getattr(learner, "classes_", (0,))), None)
-        learner.network_ = with_weights(network, tree["weights"], learner.dtype)
-        learner._prepare()
+        learner._build(len(getattr(learner, "classes_", (0,))), tree["weights"])
         learner.reset()
         learner._remember(**memory)
         return learner
@@ -301,7 +265,7 @@ class OnlineLearner(BaseEstimator):
         self._state = np.concatenate([state[0] for state in training.states])
 
     def _window_of(self, T, targets):
-        """A training on one sequence of so many steps that goes on from a state; its steps and targets, to be filled."""
+        """A training on one sequence of T steps that goes on from a state; its steps and targets, to be filled."""
         values = np.empty((T, self.n_features_in_), self._state.dtype)
         steps, targets = Sequences(values, np.array([0, T])), targets.copy()
         problem = Problem(steps, targets, _ONE, self.network_.head.output_size, self._loss, n_streams=1)
