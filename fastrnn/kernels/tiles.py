@@ -148,7 +148,7 @@ def gate_tile(widths, first=range(MAX_WIDTH), second=range(MAX_WIDTH)):
 
 
 def _product_tile(widths, elements, is_packed):
-    """A tile of C (rows, `width` vectors) += A B, with such `elements` of A, and a panel of B or rows `b_stride` apart."""
+    """A tile of C (rows, `width` vectors) += A B: `elements` of A; of B a panel, or rows `b_stride` apart."""
 
     @instruction()
     def tile(context, builder, sig, width, rows, c, c_stride, a, a_stride, n_k, b, b_stride):
