@@ -110,16 +110,6 @@ def _times_matrix(out, x, matrix):
 
 
 @njit(**OPTIONS)
-def _emit(alpha, emitted, scores):
-    """alpha (K,) times emitted = exp(scores - largest), scaled, both; returns the logarithm of what they were."""
-    largest = _exp_shifted(emitted, scores)
-    alpha *= emitted
-    scale = _scaled(alpha)
-    emitted *= 1.0 / scale
-    return largest + np.log(scale)
-
-
-@njit(**OPTIONS)
 def _log_sum(x, y):
     """log sum of exp(x + y), both (K,)."""
     largest, total = -np.inf, 0.0
@@ -151,69 +141,80 @@ def _from_zero(x):
 
 
 @njit(**OPTIONS)
-def filtered(out, alpha, scores, parts, factors, shifts, scratch, n):
-    """out (B, K) = each label's probability at the last of n[0] steps, whose scores (B, >= K) these are.
-
-    alpha (B, K) goes from one step to the next, as probabilities, or if WIDE as logarithms of which the largest is 0.
-    """
-    K = out.shape[1]
-    for b in range(out.shape[0]):
-        before = scratch[K]
-        before[:] = alpha[b]
-        if shifts[2]:
-            _filter_in_logs(out[b], alpha[b], before, scores[b, :K], parts, factors, shifts, scratch, n)
-        else:
-            _filter(out[b], alpha[b], before, scores[b, :K], factors, scratch, n)
-
-
-@njit(**OPTIONS)
-def _filter(out, alpha, before, scores, factors, scratch, n):
-    K = out.size
-    moves, starts, ends, emitted = factors[:K], factors[2 * K], factors[2 * K + 1], scratch[K + 1]
-    if before.max() == 0.0:  # training goes on beside the stream, and the chain was wide
-        before[:] = np.exp(before)
-    if n[0] == 1:
-        alpha[:] = starts
+def _step(alpha, emitted, before, scores, factors, is_first):
+    """alpha (K,), scaled, from that before; emitted (K,) = exp(scores), scaled alike; returns the scale's logarithm."""
+    K = alpha.size
+    if is_first:
+        alpha[:] = factors[2 * K]
     else:
-        _times_matrix(alpha, before, moves)
-    _emit(alpha, emitted, scores)
-    scale = 1.0 / _dot(alpha, ends)
-    for j in range(K):
-        out[j] = alpha[j] * (ends[j] * scale)
+        _times_matrix(alpha, before, factors[:K])
+    largest = _exp_shifted(emitted, scores)
+    alpha *= emitted
+    scale = _scaled(alpha)
+    emitted *= 1.0 / scale
+    return largest + np.log(scale)
 
 
 @njit(**OPTIONS)
-def _filter_in_logs(out, alpha, before, scores, parts, factors, shifts, scratch, n):
-    K = out.size
-    near, totals = scratch[K + 1], scratch[K + 2]
-    if before.max() > 0.0:  # the chain was not wide
-        before[:] = np.log(before)
-    if n[0] == 1:
+def _step_in_logs(alpha, near, totals, before, scores, parts, factors, shifts, is_first):
+    """alpha (K,), logarithms with the maximum 0, from that before; returns what the maximum was."""
+    K = alpha.size
+    if is_first:
         alpha[:] = parts[2 * K]
     else:
         _log_sums(alpha, near, totals, before, parts[K : 2 * K], factors[:K], shifts[0])
     _add(alpha, alpha, scores)
-    _from_zero(alpha)
-    _add(out, alpha, parts[2 * K + 1])
-    _exp_shifted(out, out)
-    _scaled(out)
+    return _from_zero(alpha)
 
 
 @njit(**OPTIONS)
-def marginals(
-    out, log_z, counts, scores, parts, factors, shifts, rows, offsets, weights, alpha, emitted, scratch
-):  # fmt: skip
+def filtered(out, alpha, scores, parts, factors, shifts, scratch, n):
+    """out (B, K) = each label's probability at the last of n[0] steps, whose scores (B, >= K) these are.
+
+    alpha (B, K) goes from one step to the next, as probabilities, or if WIDE as logarithms of which the largest is 0;
+    where training goes on beside the stream, that may change between the two.
+    """
+    K = out.shape[1]
+    before, emitted, totals, ends = scratch[K], scratch[K + 1], scratch[K + 2], factors[2 * K + 1]
+    for b in range(out.shape[0]):
+        now, here = out[b], alpha[b]
+        before[:] = here
+        largest = before.max()
+        if shifts[2]:
+            if largest > 0.0:
+                before[:] = np.log(before)
+            _step_in_logs(here, emitted, totals, before, scores[b, :K], parts, factors, shifts, n[0] == 1)
+            _add(now, here, parts[2 * K + 1])
+            _exp_shifted(now, now)
+            _scaled(now)
+        else:
+            if largest == 0.0:
+                before[:] = np.exp(before)
+            _step(here, emitted, before, scores[b, :K], factors, n[0] == 1)
+            scale = 1.0 / _dot(here, ends)
+            for j in range(K):
+                now[j] = here[j] * (ends[j] * scale)
+
+
+@njit(**OPTIONS)
+def marginals(out, log_z, counts, scores, parts, factors, shifts, rows, offsets, weights, alpha, emitted, scratch):
     """out (S, K) = weight times each label's probability at each step, and log_z (B,); adds to counts."""
     K = out.shape[1]
-    pairs = scratch[:K]  # what moves are expected beside their factors
-    pairs[:] = 0.0
+    pairs, near, totals = scratch[:K], scratch[K], scratch[K + 1]
+    pairs[:] = 0.0  # what moves are expected beside their factors
     for b in range(offsets.size - 1):
-        steps = rows[offsets[b] : offsets[b + 1]]
+        steps, of_all = rows[offsets[b] : offsets[b + 1]], 0.0
+        T = steps.size
         if shifts[2]:
-            log_z[b] = _forward_in_logs(alpha, scores, steps, parts, factors, shifts, scratch)
+            for t in range(T):
+                here = scores[steps[t], :K]
+                of_all += _step_in_logs(alpha[t], near, totals, alpha[t - 1], here, parts, factors, shifts, t == 0)
+            log_z[b] = of_all + _log_sum(alpha[T - 1], parts[2 * K + 1])
             _backward_in_logs(out, counts, alpha, scores, steps, weights[b], parts, factors, shifts, scratch)
         else:
-            log_z[b] = _forward(alpha, emitted, scores, steps, factors, shifts)
+            for t in range(T):
+                of_all += _step(alpha[t], emitted[t], alpha[t - 1], scores[steps[t], :K], factors, t == 0)
+            log_z[b] = of_all + np.log(_dot(alpha[T - 1], factors[2 * K + 1])) + (shifts[1] + (T - 1) * shifts[0])
             _backward(out, counts, alpha, emitted, steps, weights[b], factors, scratch)
     for i in range(K):
         for j in range(K):
@@ -221,22 +222,8 @@ def marginals(
 
 
 @njit(**OPTIONS)
-def _forward(alpha, emitted, scores, rows, factors, shifts):
-    """alpha (T, K), scaled; emitted (T, K) = exp(scores), scaled alike; returns log Z."""
-    T, K, log_z = rows.size, alpha.shape[1], 0.0
-    moves, starts, ends = factors[:K], factors[2 * K], factors[2 * K + 1]
-    for t in range(T):
-        if t == 0:
-            alpha[0] = starts
-        else:
-            _times_matrix(alpha[t], alpha[t - 1], moves)
-        log_z += _emit(alpha[t], emitted[t], scores[rows[t], :K])
-    return log_z + np.log(_dot(alpha[T - 1], ends)) + (shifts[1] + (T - 1) * shifts[0])
-
-
-@njit(**OPTIONS)
 def _backward(out, counts, alpha, emitted, rows, weight, factors, scratch):
-    """From what `_forward` has left to a sequence's probabilities."""
+    """From what `_step` has left to a sequence's probabilities."""
     T, K = rows.size, alpha.shape[1]
     moves_back, starts, ends = factors[K : 2 * K], factors[2 * K], factors[2 * K + 1]
     pairs, beta, onward = scratch[:K], scratch[K], scratch[K + 1]
@@ -256,21 +243,6 @@ def _backward(out, counts, alpha, emitted, rows, weight, factors, scratch):
             _times_matrix(beta, onward, moves_back)
     for j in range(K):
         counts[K, j] += weight * starts[j] * onward[j]
-
-
-@njit(**OPTIONS)
-def _forward_in_logs(alpha, scores, rows, parts, factors, shifts, scratch):
-    """alpha (T, K), logarithms with the maximum 0; returns log Z."""
-    T, K, log_z = rows.size, alpha.shape[1], 0.0
-    near, totals = scratch[K], scratch[K + 1]
-    for t in range(T):
-        if t == 0:
-            alpha[0] = parts[2 * K]
-        else:
-            _log_sums(alpha[t], near, totals, alpha[t - 1], parts[K : 2 * K], factors[:K], shifts[0])
-        _add(alpha[t], alpha[t], scores[rows[t], :K])
-        log_z += _from_zero(alpha[t])
-    return log_z + _log_sum(alpha[T - 1], parts[2 * K + 1])
 
 
 @njit(**OPTIONS)
@@ -336,16 +308,12 @@ def add_counts(d_transitions, d_begin, d_end, sums, start):
     """Add to the parameters' gradients the counts of all places, which lie at `start` in each row of sums."""
     K = d_begin.size
     for i in range(K + 2):
+        target = d_transitions[i] if i < K else (d_begin, d_end)[i - K]
         for j in range(K):
             total = 0.0
             for place in range(sums.shape[0]):
                 total += sums[place, start + i * K + j]
-            if i < K:
-                d_transitions[i, j] += total
-            elif i == K:
-                d_begin[j] += total
-            else:
-                d_end[j] += total
+            target[j] += total
 
 
 @njit(**OPTIONS)

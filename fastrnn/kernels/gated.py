@@ -9,22 +9,44 @@ import numpy as np
 from fastrnn.kernels import gru, lstm
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL, hoist, is_cut, next_chunk, row_before
-from fastrnn.kernels.tiles import MAX_WIDTH, product
+from fastrnn.kernels.tiles import MAX_WIDTH, product, scratch, tile_rows
 from fastrnn.kernels.vectors import OPTIONS, at, lanes
 
 GATES, THREE = np.intp(4), np.intp(3)  # no literals, for which the products would be compiled again
-_lstm_units, _gru_units = lstm.units, gru.units
-_lstm_gradients, _gru_gradients = lstm.gate_gradients, gru.gate_gradients
+_lstm_tile, _lstm_states, _lstm_gradients = lstm.tile, lstm.new_states, lstm.gate_gradients
+_gru_tile, _gru_states, _gru_gradients = gru.tile, gru.new_states, gru.gate_gradients
 
 
 @njit(**OPTIONS)
 def _units(h, c, gates, x, panel, start, is_hoisted, sizes, d, old, row, n, unit, keep):
-    """One vector of units, from number `unit` on, in n rows; h, gates and x point to the first row of direction d."""
-    if c is None:
-        _gru_units(h, gates, x, panel, start, is_hoisted, sizes, old, row, n, unit, keep)
-    else:
-        c_d = at(c, d * c.shape[1] * c.shape[2])
-        _lstm_units(h, c_d, gates, x, panel, start, is_hoisted, sizes, old, row, n, unit, keep)
+    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
+
+    h, gates and x point to the first row of direction d; `old` and `row` count rows from there.
+    `sizes` are B, I, H and P.
+    """
+    B, I, H, P = sizes
+    L, n_units, G = lanes(h), H - unit, THREE if c is None else GATES
+    start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
+    w_x, w_h = at(panel, 4 * L), at(panel, (4 + G * I) * L)
+    sums = scratch(h)
+    ahead = at(w_h, (4 + G * (I + H)) * L)  # the weights of the next block
+    rows_a_tile = tile_rows(n)
+    k = 0
+    while k < n:
+        rows = min(rows_a_tile, n - k)
+        begin, x_k, h_old = at(start, k * start_stride), at(x, (row + k) * I), at(h, (old + k) * H)
+        h_new, kept = at(h, (B + row + k) * H + unit), at(gates, (row + k) * 4 * P + unit)
+        if c is None:
+            _gru_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h, ahead)
+            _gru_states(h_new, at(h_old, unit), kept, sums, rows, n_units, H, P, keep)
+        else:
+            _lstm_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h, ahead)
+            first = d * c.shape[1] + k
+            c_old = at(c, (first + (old if keep else 0)) * P + unit)
+            c_new = at(c, (first + (B + row if keep else 0)) * P + unit)
+            _lstm_states(h_new, c_new, c_old, kept, sums, rows, n_units, H, P, keep)
+        k += rows
+        ahead = at(ahead, H * L)
 
 
 @njit(**OPTIONS)
@@ -82,23 +104,6 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, keep, task, t
 
 
 @njit(**OPTIONS)
-def _d_gates(d_h, d_c, gates, d_out, h, c, d, row, old, n, low, high, width, cut):
-    """The units low to high of n rows of direction d's step from `row` on, which follow `old` among h and c.
-
-    Turns gates into their gradients, and d_h and d_c into those of the step before but for the product.
-    """
-    H, (B, P) = h.shape[2], d_h.shape[1:]
-    S, place = gates.shape[1], d * B * P
-    d_gates, d_row = at(gates, (d * S + row) * 4 * P), at(d_out, (d * S + row) * width)
-    if c is None:
-        h_old = at(h, (d * (B + S) + old) * H)
-        _gru_gradients(at(d_h, place), d_gates, d_row, h_old, n, low, high, H, P, width, cut)
-    else:
-        c_new, c_old = at(c, (d * (B + S) + B + row) * P), at(c, (d * (B + S) + old) * P)
-        _lstm_gradients(at(d_h, place), at(d_c, place), d_gates, d_row, c_new, c_old, n, low, high, H, P, width, cut)
-
-
-@njit(**OPTIONS)
 def backward(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d):
     """Direction d, last step first.
 
@@ -106,36 +111,41 @@ def backward(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps
     d_out (D, S, >= H) is the gradient of each row's h; hh_panels (D, .) are W_hh, (4P, H) or a GRU's (3P, H), packed
     for `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
-    S, width = d_out.shape[1:]
-    B, P = d_h.shape[1:]
-    n_k = (THREE if c is None else GATES) * P
-    d_state, w_hh = at(d_h, d * B * P), at(hh_panels, d * hh_panels.shape[1])
-    for t in range(counts.size - 1, -1, -1):
-        n, row = counts[t], starts[t]
-        old, cut = row_before(starts, t, B), is_cut(t, bptt_steps)
-        _d_gates(d_h, d_c, gates, d_out, h, c, d, row, old, n, 0, P, width, cut)
-        if not cut:  # of a GRU's gates the first has no part in the product
-            d_gates = at(gates, (d * S + row + 1) * 4 * P - n_k)
-            product(d_state, P, d_gates, 4 * P, w_hh, n, P // lanes(h), n_k)
+    for step in range(counts.size + 1):
+        _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d, np.intp(0), d_h.shape[2], step)
 
 
 @njit(**OPTIONS)
 def backward_block(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, task, step):
-    """As `backward`: one of T + 1 steps of the units of one panel, number `task` of all directions'.
+    """As `backward`: one of T + 1 steps of the units of one panel, number `task` of all directions'."""
+    P, units = d_h.shape[2], MAX_WIDTH * lanes(h)
+    panels = (P + units - 1) // units
+    d, low = task // panels, task % panels * units
+    high = min(low + units, P)
+    _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d, low, high, step)
 
-    First the product with the last step's gradients, which are those of all units, then this step's.
+
+@njit(**OPTIONS)
+def _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d, low, high, step):
+    """One of T + 1 steps of direction d's units low to high.
+
+    First the product with the last step's gradients, which are those of all units; then this step's, of gates, and of
+    the states before but for the product.
     """
     S, width = d_out.shape[1:]
-    B, P = d_h.shape[1:]
-    T, L = counts.size, lanes(h)
-    panels = (P + MAX_WIDTH * L - 1) // (MAX_WIDTH * L)
-    d, low = task // panels, task % panels * MAX_WIDTH * L
-    high = min(low + MAX_WIDTH * L, P)
-    n_k = (THREE if c is None else GATES) * P
-    t, w_hh = T - 1 - step, at(hh_panels, d * hh_panels.shape[1] + n_k * low)
-    if step > 0 and not is_cut(t + 1, bptt_steps):
-        d_gates = at(gates, (d * S + starts[t + 1] + 1) * 4 * P - n_k)
-        product(at(d_h, d * B * P + low), P, d_gates, 4 * P, w_hh, counts[t + 1], (high - low) // L, n_k)
+    H, (B, P) = h.shape[2], d_h.shape[1:]
+    n_k, t, place = (THREE if c is None else GATES) * P, counts.size - 1 - step, d * B * P
+    if step > 0 and not is_cut(t + 1, bptt_steps):  # of a GRU's gates the first has no part in the product
+        d_gates, w_hh = at(gates, (d * S + starts[t + 1] + 1) * 4 * P - n_k), d * hh_panels.shape[1] + n_k * low
+        n_vectors = (high - low) // lanes(h)
+        product(at(d_h, place + low), P, d_gates, 4 * P, at(hh_panels, w_hh), counts[t + 1], n_vectors, n_k)
     if t >= 0:
-        old, cut = row_before(starts, t, B), is_cut(t, bptt_steps)
-        _d_gates(d_h, d_c, gates, d_out, h, c, d, starts[t], old, counts[t], low, high, width, cut)
+        n, row, old, cut = counts[t], starts[t], row_before(starts, t, B), is_cut(t, bptt_steps)
+        d_gates, d_row = at(gates, (d * S + row) * 4 * P), at(d_out, (d * S + row) * width)
+        if c is None:
+            h_old = at(h, (d * (B + S) + old) * H)
+            _gru_gradients(at(d_h, place), d_gates, d_row, h_old, n, low, high, H, P, width, cut)
+        else:
+            c_d, of_c = at(c, d * (B + S) * P), at(d_c, place)
+            c_new, c_old = at(c_d, (B + row) * P), at(c_d, old * P)
+            _lstm_gradients(at(d_h, place), of_c, d_gates, d_row, c_new, c_old, n, low, high, H, P, width, cut)

@@ -20,13 +20,13 @@ import numpy as np
 
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.tiles import gate_tile, pack_bias, pack_gates, scratch, tile_rows
-from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wide, split, store, store_some, zeros
+from fastrnn.kernels.tiles import gate_tile, pack_bias, pack_gates
+from fastrnn.kernels.vectors import OPTIONS, lanes, load, load_some, load_wide, split, store, store_some, zeros
 
 GATES = np.intp(4)
 ORDER = np.arange(4)
 FACTORS = np.array([0.5, 0.5, 1.0, 0.5])
-_tile = gate_tile((4,))
+tile = gate_tile((4,))
 
 
 @njit(**OPTIONS)
@@ -44,45 +44,23 @@ def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
 
 
 @njit(**OPTIONS)
-def units(h, c, gates, x, panel, start, is_hoisted, sizes, old, row, n, unit, keep):
-    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
-
-    h, c, gates and x point to the first row of a direction; `old` and `row` count rows from there.
-    `sizes` are B, I, H and P.
-    """
-    B, I, H, P = sizes
-    L, n_units = lanes(h), H - unit
-    start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
-    h_old, x = at(h, old * H), at(x, row * I)
-    h, gates = at(h, (B + row) * H + unit), at(gates, row * 4 * P + unit)
-    c_old = at(c, (old if keep else 0) * P + unit)
-    c = at(c, (B + row if keep else 0) * P + unit)
-    w_x, w_h = at(panel, 4 * L), at(panel, (1 + I) * 4 * L)
-    sums = scratch(h)
-    ahead = at(w_h, (1 + I + H) * 4 * L)  # the weights of the next block
-    rows_a_tile = tile_rows(n)
-    r = 0
-    while r < n:
-        rows = min(rows_a_tile, n - r)
-        begin = at(start, r * start_stride)
-        x_r, h_r = at(x, r * I), at(h_old, r * H)
-        _tile(4, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
-        for q in range(rows):
-            t_i, t_f, g, t_o = split(tanh(load_wide(sums, q * 4 * L, 4)))
-            i, f, o = t_i * 0.5 + 0.5, t_f * 0.5 + 0.5, t_o * 0.5 + 0.5
-            store(c, (r + q) * P, f * load(c_old, (r + q) * P) + i * g)
-            store(sums, q * 4 * L, o)
-            if keep:
-                kept = (r + q) * 4 * P
-                store(gates, kept, i)
-                store(gates, kept + P, f)
-                store(gates, kept + 2 * P, g)
-                store(gates, kept + 3 * P, o)
-        for q in range(rows):  # apart, so that the CPU works on several rows at a time
-            h_new = load(sums, q * 4 * L) * tanh(load(c, (r + q) * P))
-            store_some(h, (r + q) * H, h_new, n_units)
-        r += rows
-        ahead = at(ahead, H * L)
+def new_states(h, c, c_old, gates, sums, n, n_units, H, P, keep):
+    """One vector of units in n rows, from the sums of their gates; pointers to what it has in the first row."""
+    L = lanes(h)
+    for q in range(n):
+        t_i, t_f, g, t_o = split(tanh(load_wide(sums, q * 4 * L, 4)))
+        i, f, o = t_i * 0.5 + 0.5, t_f * 0.5 + 0.5, t_o * 0.5 + 0.5
+        store(c, q * P, f * load(c_old, q * P) + i * g)
+        store(sums, q * 4 * L, o)
+        if keep:
+            kept = q * 4 * P
+            store(gates, kept, i)
+            store(gates, kept + P, f)
+            store(gates, kept + 2 * P, g)
+            store(gates, kept + 3 * P, o)
+    for q in range(n):  # apart, so that the CPU works on several rows at a time
+        h_new = load(sums, q * 4 * L) * tanh(load(c, q * P))
+        store_some(h, q * H, h_new, n_units)
 
 
 @njit(**OPTIONS)

@@ -7,30 +7,33 @@ not depend on its neighbours.
 import numpy as np
 
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import OPTIONS, at, lanes, load_some, store, store_some
+from fastrnn.kernels.vectors import OPTIONS, at, lanes, load_some, store_some
 
 BAD_INPUT, OVERFLOW = 1, 2
 """Why a step of a stream has ended before its answer."""
 
 
 @njit(**OPTIONS)
+def _copy(out, target, source, start, n, room):
+    """The n elements from `start` on to `room` ones from `target` on, of which the others become zero."""
+    for j in range(0, room, lanes(out)):
+        store_some(out, target + j, load_some(source, start + j, n - j), room - j)
+
+
+@njit(**OPTIONS)
 def copy_rows(out, out_column, source, source_column, picked, width):
-    """out[k, out_column:][:width] = source[picked[k], source_column:][:width] for each k; k itself if picked is None."""
-    out_stride, source_stride = out.shape[1], source.shape[1]
+    """out[k, out_column:][:width] = source[picked[k], source_column:][:width]; all rows in order if picked is None."""
     for k in range(out.shape[0]):
         row = k if picked is None else picked[k]
-        target, start = k * out_stride + out_column, row * source_stride + source_column
-        for j in range(0, width, lanes(out)):
-            store_some(out, target + j, load_some(source, start + j, width - j), width - j)
+        start = row * source.shape[1] + source_column
+        _copy(out, k * out.shape[1] + out_column, source, start, width, width)
 
 
 @njit(**OPTIONS)
 def spread_columns(out, picked, source, column, width):
     """out[picked[k], column:][:width] = source[k, column:][:width] for each k."""
     for k in range(picked.size):
-        target, start = picked[k] * out.shape[1] + column, k * source.shape[1] + column
-        for j in range(0, width, lanes(out)):
-            store_some(out, target + j, load_some(source, start + j, width - j), width - j)
+        _copy(out, picked[k] * out.shape[1] + column, source, k * source.shape[1] + column, width, width)
 
 
 @njit(**OPTIONS)
@@ -78,8 +81,7 @@ def clear(out, n_rows):
 def repeat_row(out, row):
     """Each row of out (n, W) = row (<= W,), and zeros."""
     for k in range(out.shape[0]):
-        for j in range(0, out.shape[1], lanes(out)):
-            store(out, k * out.shape[1] + j, load_some(row, j, row.size - j))
+        _copy(out, k * out.shape[1], row, 0, row.size, out.shape[1])
 
 
 @njit(**OPTIONS)
@@ -92,10 +94,7 @@ def scale_rows(out, x, scale, offset):
 
 @njit(**OPTIONS)
 def standardise(out, x, mean, scale):
-    """out = x less `mean`, over `scale`, in float64; out and x (n,) are many rows, which mean and scale (N,) go along.
-
-    These are the sums of `take_step`.
-    """
+    """out = x less `mean`, over `scale`, in float64; out and x are many rows, which mean and scale (N,) go along."""
     N = mean.size
     for first in range(0, x.size, N):
         here, there = at(x, first), at(out, first)
@@ -110,23 +109,22 @@ def take_step(x, given, mean, scale, count, status):
     Raises if that is not finite in x's precision, BAD_INPUT in status (1,), and counts no step.
     """
     status[0] = 0
-    for k in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            x[k, j] = (given[k, j] - mean[j]) / scale[j]
-            if not np.isfinite(x[k, j]):
-                status[0] = BAD_INPUT
-    if status[0]:
-        raise ValueError
+    standardise(x, given, mean, scale)
+    _refuse(x, status, BAD_INPUT)
     count[0] += 1
 
 
 @njit(**OPTIONS)
 def check(outputs, status):
     """Raise if some of the outputs (n, K) is not finite, OVERFLOW in status (1,)."""
-    for k in range(outputs.shape[0]):
-        for j in range(outputs.shape[1]):
-            if not np.isfinite(outputs[k, j]):
-                status[0] = OVERFLOW
+    _refuse(outputs, status, OVERFLOW)
+
+
+@njit(**OPTIONS)
+def _refuse(x, status, why):
+    for k in range(x.size):
+        if not np.isfinite(at(x, 0)[k]):
+            status[0] = why
     if status[0]:
         raise ValueError
 
@@ -171,9 +169,8 @@ def set_states(states, given, level, numbers, width):
     D, n, W = states.shape
     for d in range(D):
         for q in range(numbers.size):
-            target, start = (d * n + q) * W, ((level * D + d) * given.shape[1] + numbers[q]) * width
-            for j in range(0, W, lanes(states)):
-                store_some(states, target + j, load_some(given, start + j, width - j), W - j)
+            start = ((level * D + d) * given.shape[1] + numbers[q]) * width
+            _copy(states, (d * n + q) * W, given, start, width, W)
 
 
 @njit(**OPTIONS)
@@ -183,9 +180,8 @@ def get_states(out, level, states, picked, first, numbers, width):
     for d in range(D):
         for q in range(numbers.size):
             row = q if picked is None else first + picked[q]
-            target, start = ((level * D + d) * out.shape[1] + numbers[q]) * width, (d * n + row) * W
-            for j in range(0, width, lanes(out)):
-                store_some(out, target + j, load_some(states, start + j, width - j), width - j)
+            target = ((level * D + d) * out.shape[1] + numbers[q]) * width
+            _copy(out, target, states, (d * n + row) * W, width, width)
 
 
 # ------------------------------------------------------------------------------------------------------ readouts
@@ -256,8 +252,7 @@ def concatenate_steps(out, x, starts):
     F = x.shape[1]
     for q in range(out.shape[0]):
         for t in range(starts.size):
-            for j in range(F):
-                out[q, t * F + j] = x[starts[t] + q, j]
+            _copy(out, (q * starts.size + t) * F, x, (starts[t] + q) * F, F, F)
 
 
 @njit(**OPTIONS)
@@ -266,8 +261,7 @@ def split_steps(d_x, d_out, starts):
     F = d_x.shape[1]
     for t in range(starts.size):
         for q in range(d_out.shape[0]):
-            for j in range(F):
-                d_x[starts[t] + q, j] = d_out[q, t * F + j]
+            _copy(d_x, (starts[t] + q) * F, d_out, q * d_out.shape[1] + t * F, F, F)
 
 
 @njit(**OPTIONS)
