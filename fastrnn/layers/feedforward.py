@@ -6,10 +6,10 @@ import numpy as np
 
 from fastrnn.kernels.gradient import add_product
 from fastrnn.kernels.rnn import ORDER
-from fastrnn.kernels.rows import clear, copy_rows, repeat_row, scatter_add_rows, take
+from fastrnn.kernels.rows import copy_rows, repeat_row, scatter_add_rows, take
 from fastrnn.kernels.tiles import pack_panels, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, padded
-from fastrnn.layers.cells import add_sums, outer_products, product
+from fastrnn.layers.cells import add_sums, outer_products, product, zeros
 from fastrnn.params import Parameters, uniform
 
 
@@ -62,8 +62,7 @@ class Dense:
         inputs = padded(self.input_size, p.dtype)
         panels = empty_aligned((width * inputs,), p.dtype)
         p.call(pack_transposed, panels, self.parameters.stored("weight"), C, ORDER, stage="before")
-        d_x = p.room(n, inputs)
-        p.call(clear, p.part(d_x, (1, n, inputs)), n, stage="backward")
+        d_x = zeros(p, n, inputs)
         product(p, d_x, d_out, panels, width, "backward")
         return d_x
 

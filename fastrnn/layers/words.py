@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.kernels.rows import copy_rows, scatter_add_rows, take
-from fastrnn.layers.cells import zero_states
+from fastrnn.layers.cells import zeros
 from fastrnn.layers.readouts import Last
 from fastrnn.layers.stack import Stack
 from fastrnn.packing import Rows
@@ -72,9 +72,8 @@ class WordEmbedding:
         D, width, n = self.words.output_size, self.recurrent.output_size, d_out.shape[0]
         if not self.words.is_frozen:
             self.words.backward(p, tokens, d_out)
-        d_words, d_features = p.room(n, width), p.room(spellings.B, width)
+        d_words, d_features = p.room(n, width), zeros(p, spellings.B, width)
         p.call(copy_rows, d_words, 0, d_out, D, None, width, stage="backward")
-        zero_states(p, p.part(d_features, (1, *d_features.shape)), spellings.B, stage="backward")
         p.call(scatter_add_rows, d_features, d_words, which, n, width, stage="backward")
         d_states = Last.backward(p, d_features, None, spellings, 2, width)
         d_x = self.recurrent.backward(p, kept, d_states, spellings)

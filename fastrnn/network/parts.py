@@ -8,7 +8,7 @@ import numpy as np
 from fastrnn.kernels.rows import copy_rows
 from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
-from fastrnn.layers.stack import Stack
+from fastrnn.layers.stack import NO_DROPOUT, Stack
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
 KEYS_OF_AN_EPOCH = 2**20
@@ -151,7 +151,7 @@ class Encoder:
         embeddings = {} if self.embedding is None else self.embedding.parts
         return {**embeddings, "recurrent": self.recurrent}
 
-    def forward(self, p, rows, dropout=None, keep=False, initial=None, final=None):
+    def forward(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls from the stored steps, given as "values", to rows (S, D H), and what `backward` needs."""
         if self.embedding is None:
             x = p.room(rows.S, self.recurrent.input_size)
@@ -159,17 +159,15 @@ class Encoder:
             tokens = None
         else:
             x, tokens = self.embedding.forward(p, rows, keep)
-            if dropout is not None:
-                dropout.call(p, x, x, self.recurrent.num_layers, rows, "forward")
+            x = dropout.forward(p, x, self.recurrent.num_layers, rows)
         x, kept = self.recurrent.forward(p, x, rows, initial, dropout, keep, final)
         return x, (tokens, kept)
 
-    def backward(self, p, kept, d_rows, rows, dropout=None, bptt_steps=0):
+    def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0):
         """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
         tokens, kept = kept
         trains = self.embedding is not None and self.embedding.learns
         d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, input_grad=trains, bptt_steps=bptt_steps)
         if trains:
-            if dropout is not None:
-                dropout.call(p, d_x, d_x, self.recurrent.num_layers, rows, "backward")
+            d_x = dropout.backward(p, d_x, self.recurrent.num_layers, rows)
             self.embedding.backward(p, tokens, d_x)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.kernels.rows import add_places, add_weighted, copy_rows, take, take_scaled
+from fastrnn.layers.stack import by_number
 from fastrnn.losses.loss import Loss
 from fastrnn.network.parts import KEYS_OF_AN_EPOCH
 from fastrnn.programs import BEFORE, Pass
@@ -68,7 +69,7 @@ class Training:
         if not self._computes:
             self._given["targets"] = _flat(problem.targets)
         self.states = () if problem.n_streams is None else network.zero_states(problem.n_streams)
-        self._given |= {f"state {k}": state for k, state in enumerate(self.states)}
+        self._given |= by_number("state", self.states)
 
     def lay_out(self, batches, epoch):
         """Deal an epoch's batches into shards: numbers of the chosen sequences."""
