@@ -97,13 +97,9 @@ class Embedding:
         """Add the calls from the stored tokens, given as "values", to their vectors (S, dimension); and the tokens."""
         tokens = p.room(rows.S, dtype=np.int64)
         p.call(take, tokens, p.given(values, np.int64, 1), rows.rows)
-        return self.vectors(p, tokens), tokens
-
-    def vectors(self, p, tokens):
-        """Add the call from tokens (n,) to their vectors (n, dimension)."""
-        out = p.room(tokens.shape[0], self.output_size)
+        out = p.room(rows.S, self.output_size)
         p.call(copy_rows, out, 0, self.parameters.stored("weight"), 0, tokens, self.output_size)
-        return out
+        return out, tokens
 
     def backward(self, p, tokens, d_out, is_other=False):
         """Add d_out (n, >= dimension) to the gradients of the vectors of tokens (n,), one a step.

@@ -49,18 +49,18 @@ class WordEmbedding:
     def parts(self):
         return {"embedding": self.words, "character_embedding": self.characters, "character_recurrent": self.recurrent}
 
-    def forward(self, p, rows, keep=False):
+    def forward(self, p, rows, keep=False, values="values"):
         """Add the calls from the stored words to vectors (S, output_size), and what `backward` needs.
 
-        Given are their tokens as "values", "characters", the second packing, of spellings, in "word_order", and in
-        "words" the place of each stored word's among its shard's.
+        Given are their tokens by the name `values`, "characters", the second packing, of spellings, in "word_order",
+        and in "words" the place of each stored word's among its shard's.
         """
         spellings, which = Rows(p, other=True, order="word_order"), p.room(rows.S, dtype=np.int64)
         p.call(take, which, p.given("words", np.int64, 1), rows.rows)
         x, characters = self.characters.forward(p, spellings, keep, "characters")
         states, kept = self.recurrent.forward(p, x, spellings, keep=keep)
         features, _ = Last.forward(p, states, spellings, 2)
-        own, tokens = self.words.forward(p, rows, keep)
+        own, tokens = self.words.forward(p, rows, keep, values)
         out, (_, D), (_, width) = p.room(rows.S, self.output_size), own.shape, features.shape
         p.call(copy_rows, out, 0, own, 0, None, D)
         p.call(copy_rows, out, D, features, 0, which, width)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from math import prod
 
 import numpy as np
 
@@ -9,12 +10,10 @@ from fastrnn.kernels.rows import copy_rows
 from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import NO_DROPOUT, Stack
+from fastrnn.network.training import Training, is_computed
+from fastrnn.programs import Program
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
-KEYS_OF_AN_EPOCH = 2**20
-"""The distance of two epochs' dropout keys; in between each level of a stack has its own."""
-KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
-"""Where those of a decoder's levels begin."""
 
 _packing = threading.Lock()
 if hasattr(os, "register_at_fork"):
@@ -48,6 +47,10 @@ class Network:
     Attributes
     ----------
     parts : dict of name to layer
+    embedding : Embedding, WordEmbedding or None
+        What turns a sequence's tokens into vectors; None for numbers.
+    dropout : float
+        The fraction that is dropped in training.
     theta, gradient : ndarray
         The parameters of all parts, and their gradients.
     decays : ndarray
@@ -59,8 +62,9 @@ class Network:
     n_steps = None
     """The length that every sequence must have; None for any."""
 
-    def __init__(self, parts, rng):
-        self.parts = parts
+    def __init__(self, parts, rng, encoder=None, dropout=0.0):
+        self.parts, self.encoder, self.dropout = parts, encoder, dropout
+        self.embedding = None if encoder is None else encoder.embedding
         if rng is None:
             return
         self._gather_parameters()
@@ -111,6 +115,23 @@ class Network:
                     self._programs[key] = program, version
         return program
 
+    def new_program(self):
+        """One without calls."""
+        return Program(self.theta.dtype, self.is_shared)
+
+    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None):
+        """A `Training` on a problem, whose inputs are what a decoder reads."""
+        shape, is_frozen = problem.targets.shape[1:], getattr(self.embedding, "is_frozen", False)
+        width, rate = prod(shape) if shape else None, self.dropout if drops else 0.0
+        options = problem.loss, width, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
+        return Training(self, self.program(self._training, *options), problem, seed, chosen)
+
+    def set_dropout(self, rate):
+        """Drop this fraction from now on."""
+        self.dropout = rate
+        if self.encoder is not None:
+            self.encoder.dropout = rate
+
     def kept(self, name, make):
         """What is made over the parameters where they are now, once."""
         if name not in self._programs:
@@ -122,6 +143,19 @@ class Network:
         version = object()
         for part in self.parts.values():
             part.parameters.version = version
+
+
+def read_steps(p, embedding, width, rows, dropout, level, keep, values="values"):
+    """Add the calls from stored steps, given under a name, to what a stack reads of them, and the way back needs.
+
+    That is numbers (S, width), or vectors of tokens, of which some are dropped.
+    """
+    if embedding is None:
+        x = p.room(rows.S, width)
+        p.call(copy_rows, x, 0, p.given(values, p.dtype, 2), 0, rows.rows, width)
+        return x, None
+    x, tokens = embedding.forward(p, rows, keep, values)
+    return dropout.forward(p, x, level, rows), tokens
 
 
 class Encoder:
@@ -153,14 +187,9 @@ class Encoder:
 
     def forward(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls from the stored steps, given as "values", to rows (S, D H), and what `backward` needs."""
-        if self.embedding is None:
-            x = p.room(rows.S, self.recurrent.input_size)
-            p.call(copy_rows, x, 0, p.given("values", p.dtype, 2), 0, rows.rows, x.shape[1])
-            tokens = None
-        else:
-            x, tokens = self.embedding.forward(p, rows, keep)
-            x = dropout.forward(p, x, self.recurrent.num_layers, rows)
-        x, kept = self.recurrent.forward(p, x, rows, initial, dropout, keep, final)
+        stack = self.recurrent
+        x, tokens = read_steps(p, self.embedding, stack.input_size, rows, dropout, stack.num_layers, keep)
+        x, kept = stack.forward(p, x, rows, initial, dropout, keep, final)
         return x, (tokens, kept)
 
     def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0):

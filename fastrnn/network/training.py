@@ -5,9 +5,12 @@ import numpy as np
 from fastrnn.kernels.rows import add_places, add_weighted, copy_rows, take, take_scaled
 from fastrnn.layers.stack import by_number
 from fastrnn.losses.loss import Loss
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH
 from fastrnn.programs import BEFORE, Pass
 
+KEYS_OF_AN_EPOCH = 2**20
+"""The distance of two epochs' dropout keys; in between each level of a stack has its own."""
+KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
+"""Where those of a decoder's levels begin."""
 BACK = 3
 """Multiply-adds of a training pass to those of a forward pass."""
 
@@ -46,7 +49,7 @@ class Training:
     Parameters
     ----------
     network : Network
-        Has `shards(problem, batches)` and `given(problem)`, what its program reads besides targets and weights.
+        Has `shards(sequences, batches, inputs)` and `given(sequences, inputs)`, what its program reads of these.
     program : Program
     problem : fastrnn.base.Problem
     seed : int
@@ -64,7 +67,7 @@ class Training:
         self._network, self._program, self._problem, self._seed, self._chosen = network, program, problem, seed, chosen
         self._factor, self._loss, self._pass = np.empty(1), np.empty(1), None
         own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss}
-        self._given = {**network.given(problem), **own}
+        self._given = {**network.given(problem.sequences, problem.inputs), **own}
         self._computes = is_computed(problem)
         if not self._computes:
             self._given["targets"] = _flat(problem.targets)
@@ -75,7 +78,7 @@ class Training:
         """Deal an epoch's batches into shards: numbers of the chosen sequences."""
         if self._chosen is not None:
             batches = [self._chosen[numbers] for numbers in batches]
-        self._shards = shards = self._network.shards(self._problem, batches)
+        self._shards = shards = self._network.shards(self._problem.sequences, batches, self._problem.inputs)
         given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
         if self._pass is None:
             work, given = BACK * self._network.work, {**self._given, **given}
