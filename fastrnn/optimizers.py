@@ -50,10 +50,7 @@ def penalise(theta, gradient, decays, alpha, clip_norm, clip_value):
 
     Returns the penalty, and what to scale the gradient with to hold its norm to `clip_norm` (Pascanu et al. 2013).
     """
-    sums = np.zeros((-(-theta.size // BLOCK), 2))
-    numbers = np.array([alpha, np.inf if clip_value is None else clip_value])
-    _in_blocks(measure, theta.size, (sums, gradient, theta, decays, numbers))
-    squares, size = _total(sums)
+    squares, size = _measured(gradient, theta, decays, alpha, np.inf if clip_value is None else clip_value)
     return 0.5 * alpha * squares, clip_norm / size if clip_norm is not None and size > clip_norm else 1.0
 
 
@@ -61,12 +58,13 @@ def norm(vector):
     """The Euclidean norm; in sums of float64 in a fixed order, so that its bits depend on nothing else."""
     if vector.size <= BLOCK:
         return sqrt(_squares(vector))
-    sums = np.zeros((-(-vector.size // BLOCK), 2))
-    _in_blocks(measure, vector.size, (sums, vector, vector, vector, np.array([0.0, np.inf])))
-    return _total(sums)[1]
+    return _measured(vector, vector, vector, 0.0, np.inf)[1]
 
 
-def _total(sums):
+def _measured(gradient, theta, decays, alpha, limit):
+    """The sum of squares of what decays, and the gradient's norm then: the totals of `measure`."""
+    sums = np.zeros((-(-theta.size // BLOCK), 2))
+    _in_blocks(measure, theta.size, (sums, gradient, theta, decays, np.array([alpha, limit])))
     squares, of_gradient = sums[0] if len(sums) == 1 else sums.sum(axis=0)
     return float(squares), sqrt(of_gradient)
 
@@ -162,4 +160,3 @@ def _sgd(theta, gradient, velocity, numbers):
     for k in range(theta.size):
         velocity[k] = m * velocity[k] - step * gradient[k]
         theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
-

@@ -114,10 +114,10 @@ class Attention:
         d_v, d_energies = p.sums(parts, self.score.v.size), p.room(PAIRS)
         outputs = d_queries, d_keys, d_values, d_v, d_energies, d_both, H
         self._call(p, attend_backward, outputs, attended, memory, "backward")
-        for part in range(parts if self.query_layer is not None else 0):
-            d_weight = self.score.parameters.stored_gradients["weight"]
-            add_sums(p, d_weight, d_v, d_weight.size, 0, part * d_weight.size)
         if self.query_layer is not None:
+            d_weight = self.score.parameters.stored_gradients["weight"]
+            for part in range(parts):
+                add_sums(p, d_weight, d_v, d_weight.size, 0, part * d_weight.size)
             d_queries = self.query_layer.backward(p, attended.states, d_queries)
         d_x = p.room(rows.S, H)
         p.call(spread_columns, d_x, rows.packed, d_both, 0, H, stage="backward")

@@ -11,10 +11,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastrnn.kernels.rows import copy_rows, spread_columns
+from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Dropout, Stack, by_number
-from fastrnn.packing import Rows, Shards
+from fastrnn.packing import Rows, Shards, gathered
 from fastrnn.programs import KEPT, Pass, Program
 from fastrnn.wording import shown
 
@@ -103,27 +103,16 @@ class _Recurrent:
         stack, p = self._stack, Program(self.dtype, self._stack.is_shared)
         rows, dropout = Rows(p), Dropout.of(p, self.dropout if keeps else 0)
         initial, final = (stack.given_states(p, name) for name in ("initial", "final"))
-        x = self._gathered(p, "x", rows, self.input_size, "forward")
+        x = gathered(p, "x", rows.rows, self.input_size)
         output, kept = stack.forward(p, x, rows, initial, dropout, keeps, final)
-        self._spread(p, "output", rows, output, stack.output_size, "forward")
+        p.call(spread_columns, p.given("output", p.dtype, 2), rows.rows, output, 0, stack.output_size)
         if keeps:
             d_final, d_initial = (stack.given_states(p, name) for name in ("d_final", "d_initial"))
-            d_rows = self._gathered(p, "d_output", rows, stack.output_size, "backward")
+            d_rows = gathered(p, "d_output", rows.rows, stack.output_size, "backward")
             d_x = stack.backward(p, kept, d_rows, rows, dropout, d_final, d_initial, input_stage="inputs")
-            self._spread(p, "d_x", rows, d_x, self.input_size, "inputs")
+            out = p.given("d_x", p.dtype, 2)
+            p.call(spread_columns, out, rows.rows, d_x, 0, self.input_size, stage="inputs")
         return p
-
-    @staticmethod
-    def _gathered(p, name, rows, width, stage):
-        """The packed rows of an array of the caller's."""
-        packed = p.room(rows.S, width)
-        p.call(copy_rows, packed, 0, p.given(name, p.dtype, 2), 0, rows.rows, width, stage=stage)
-        return packed
-
-    @staticmethod
-    def _spread(p, name, rows, packed, width, stage):
-        """The inverse."""
-        p.call(spread_columns, p.given(name, p.dtype, 2), rows.rows, packed, 0, width, stage=stage)
 
     def _prepare(self, T, B, lengths):
         """What a call of this shape needs; in nobody else's hands, as threads may share a layer in eval mode."""
@@ -322,17 +311,15 @@ class _Recurrent:
 
     def train(self, mode=True):
         """Keep, at each call, what `backward` needs; apply dropout.  With mode=False as `eval`.  Returns self."""
+        self.training = bool(mode)
         if not mode:
-            return self.eval()
-        self.training = True
+            self._call = None
+            self._prepared.pop(True, None)
         return self
 
     def eval(self):
         """Keep nothing at a call, and apply no dropout.  Returns self."""
-        self.training = False
-        self._call = None
-        self._prepared.pop(True, None)
-        return self
+        return self.train(False)
 
     @property
     def grads(self):

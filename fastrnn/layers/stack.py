@@ -14,14 +14,19 @@ from fastrnn.params import Parameters, orthogonal, uniform
 from fastrnn.programs import Operand
 
 
+def _names(level, n_directions):
+    """Of a level's parameters, direction by direction."""
+    kinds, ends = ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), ("", "_reverse")
+    return [[f"{kind}_l{level}{end}" for kind in kinds] for end in ends[:n_directions]]
+
+
 class Level:
     """One layer of the stack: its cell, and its parameters by direction."""
 
     def __init__(self, cell, parameters, index, input_size, hidden_size, n_directions):
         self.cell, self.parameters, self.index = cell, parameters, index
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
-        suffixes = [f"_l{index}", f"_l{index}_reverse"][:n_directions]
-        self.names = [[f"{name}{s}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for s in suffixes]
+        self.names = _names(index, n_directions)
 
     @property
     def panels_shape(self):
@@ -201,11 +206,8 @@ class Stack:
     def _shapes(self, widths):
         G, H, shapes = self.n_gates * self.hidden_size, self.hidden_size, {}
         for level, width in enumerate(widths):
-            for suffix in ("", "_reverse")[: self.n_directions]:
-                own = {"weight_ih": (G, width), "weight_hh": (G, H), "bias_ih": (G,), "bias_hh": (G,)}
-                shapes |= {
-                    f"{name}_l{level}{suffix}": shape for name, shape in own.items() if self.bias or len(shape) == 2
-                }
+            for names in _names(level, self.n_directions):
+                shapes |= dict(zip(names, [(G, width), (G, H), (G,), (G,)][: 4 if self.bias else 2], strict=False))
         return shapes
 
     def zero_states(self, n):

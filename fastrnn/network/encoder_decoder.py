@@ -17,7 +17,7 @@ from fastrnn.layers.readouts import Last
 from fastrnn.layers.stack import NO_DROPOUT, Dropout, Stack, by_number
 from fastrnn.network.parts import Network, portions, read_steps, stored
 from fastrnn.network.training import KEYS_OF_DECODER, add_loss
-from fastrnn.packing import Rows, Shards
+from fastrnn.packing import Rows, Shards, gathered
 from fastrnn.programs import B, Pass
 
 
@@ -92,9 +92,7 @@ class EncoderDecoder(Network):
     def _context(self, p, rows, dropout=NO_DROPOUT, keep=False):
         """Add the calls to the context (B, C), by the sources' places; also the encoder's rows, and what it keeps."""
         if self.encoder is None:
-            context = p.room(B, self.n_features)
-            p.call(copy_rows, context, 0, p.given("vectors", p.dtype, 2), 0, rows.numbers, self.n_features)
-            return context, None, None
+            return gathered(p, "vectors", rows.numbers, self.n_features), None, None
         x, kept = self.encoder.forward(p, rows, dropout, keep)
         return Last.forward(p, x, rows, self.encoder.recurrent.n_directions)[0], x, kept
 

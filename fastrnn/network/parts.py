@@ -6,11 +6,11 @@ from math import prod
 
 import numpy as np
 
-from fastrnn.kernels.rows import copy_rows
 from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import NO_DROPOUT, Stack
 from fastrnn.network.training import Training, is_computed
+from fastrnn.packing import gathered
 from fastrnn.programs import Program
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
@@ -151,9 +151,7 @@ def read_steps(p, embedding, width, rows, dropout, level, keep, values="values")
     That is numbers (S, width), or vectors of tokens, of which some are dropped.
     """
     if embedding is None:
-        x = p.room(rows.S, width)
-        p.call(copy_rows, x, 0, p.given(values, p.dtype, 2), 0, rows.rows, width)
-        return x, None
+        return gathered(p, values, rows.rows, width), None
     x, tokens = embedding.forward(p, rows, keep, values)
     return dropout.forward(p, x, level, rows), tokens
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from fastrnn.kernels.rows import add_places, add_weighted, copy_rows, take, take_scaled
+from fastrnn.kernels.rows import add_places, add_weighted, take, take_scaled
 from fastrnn.layers.stack import by_number
 from fastrnn.losses.loss import Loss
+from fastrnn.packing import gathered
 from fastrnn.programs import BEFORE, Pass
 
 KEYS_OF_AN_EPOCH = 2**20
@@ -31,8 +32,7 @@ def add_loss(p, loss, outputs, K, width, picked, rows, is_computed=False):
     elif is_computed:
         targets = p.part(p.given("targets", p.dtype, 2), (n, width), BEFORE, width)
     else:
-        targets = p.room(n, width)
-        p.call(copy_rows, targets, 0, p.given("targets", p.dtype, 2), 0, picked, width)
+        targets = gathered(p, "targets", picked, width)
     if isinstance(loss, Loss):
         d_outputs, losses = p.room(*outputs.shape), p.room(n, dtype=np.float64)
         p.call(loss.kernel, d_outputs, losses, outputs, targets, weights, loss.constants, K)
