@@ -63,13 +63,9 @@ class Attention:
         self.key_layer, self.joined_layer = (Dense(value_size, H, dtype), Dense(H + value_size, H, dtype))
         self.query_layer = Dense(H, H, dtype) if form == "additive" else None
         self.score = _Direction(H if form == "additive" else 0, dtype)
-
-    @property
-    def parts(self):
-        parts = {"attention_key": self.key_layer, "attention_joined": self.joined_layer}
-        if self.query_layer is not None:
-            parts |= {"attention_query": self.query_layer, "attention_score": self.score}
-        return parts
+        self.parts = {"attention_key": self.key_layer, "attention_joined": self.joined_layer}
+        if form == "additive":
+            self.parts |= {"attention_query": self.query_layer, "attention_score": self.score}
 
     def memory(self, p, x, rows, sources):
         """Add the calls from packed encoder rows x (S_k, F) to the `Memory` of them, and `rows` as they lie in it."""

@@ -35,17 +35,6 @@ class _Prepared:
     """For states that are not given."""
 
 
-@dataclass
-class _Call:
-    """What `backward` needs of a call."""
-
-    prepared: _Prepared
-    lengths: np.ndarray | None
-    is_single: bool
-    shape: tuple
-    """Of x."""
-
-
 class _Recurrent:
     """What the three layers share; see `LSTM`."""
 
@@ -73,7 +62,7 @@ class _Recurrent:
         self._rng = check_random_state(random_state)
         self._stack = Stack(cell, input_size, hidden_size, num_layers, bias, bidirectional, self.dtype)
         self._stack.reset_parameters(self._rng)
-        self._call, self._prepared = None, {}
+        self._call, self._prepared = None, {}  # what `backward` needs of a call; programs, by `training`
 
     def __getstate__(self):
         # Programs hold addresses.
@@ -153,7 +142,7 @@ class _Recurrent:
         states = by_number("initial", state or prepared.zeros) | by_number("final", final)
         self._run(prepared, ("forward",), **rows, **states)
         if self.training:
-            self._call = _Call(prepared, lengths, is_single, x.shape)
+            self._call = prepared, lengths, is_single, x.shape
         else:
             self._put_back(prepared)
         return self._returned(output, final, is_single)
@@ -209,29 +198,29 @@ class _Recurrent:
                 "backward needs a call in training mode before it, one for each backward: after eval(), or a "
                 "second time, there is nothing kept; use train()"
             )
-        call, width = self._call, self._stack.output_size
-        d_output, shape = self._checked_array(d_output, "d_output"), (*call.shape[:2], width)
-        expected = (max(shape[:2]), shape[2]) if call.is_single else shape
+        (prepared, lengths, is_single, x_shape), width = self._call, self._stack.output_size
+        d_output, shape = self._checked_array(d_output, "d_output"), (*x_shape[:2], width)
+        expected = (max(shape[:2]), width) if is_single else shape
         if d_output.shape != expected:
             raise ValueError(f"d_output has shape {d_output.shape}; the output's is {expected}")
-        zeros = call.prepared.zeros
-        d_final = self._checked_state(d_state, zeros[0].shape[1], call.is_single, "gradient of the final state")
+        zeros = prepared.zeros
+        d_final = self._checked_state(d_state, zeros[0].shape[1], is_single, "gradient of the final state")
         d_output = d_output.reshape(shape)
-        self._check_finite(d_output, call.lengths, "d_output")
+        self._check_finite(d_output, lengths, "d_output")
         d_initial, d_x, stages = tuple(np.empty_like(part) for part in zeros), None, ("backward",)
         given = {"d_output": d_output.reshape(-1, width)}
         given |= by_number("d_final", d_final or zeros) | by_number("d_initial", d_initial)
         if input_grad:
-            d_x, stages = self._empty(call.shape, call.lengths), ("backward", "inputs")
+            d_x, stages = self._empty(x_shape, lengths), ("backward", "inputs")
             given["d_x"] = d_x.reshape(-1, self.input_size)
-        self._run(call.prepared, stages, **given)
+        self._run(prepared, stages, **given)
         self._forget()
-        return self._returned(d_x, d_initial, call.is_single)
+        return self._returned(d_x, d_initial, is_single)
 
     def _forget(self):
         """Of the last call in training mode, what `backward` would read."""
         if self._call is not None:
-            self._put_back(self._call.prepared)
+            self._put_back(self._call[0])
         self._call = None
 
     # ----------------------------------------------------------------------------------------------- checks

@@ -27,11 +27,7 @@ class Level:
         self.cell, self.parameters, self.index = cell, parameters, index
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
         self.names = _names(index, n_directions)
-
-    @property
-    def panels_shape(self):
-        """Of one direction's weights, packed."""
-        return self.cell.panels_shape(self.input_size, self.hidden_size, self.parameters.dtype)
+        self.panels_shape = cell.panels_shape(input_size, hidden_size, parameters.dtype)  # of a direction's weights
 
     def _panels(self, p):
         """The weights packed for `forward`, before each pass."""
@@ -174,6 +170,13 @@ class Stack:
     input_size, hidden_size, num_layers : int
     bias, bidirectional : bool
     dtype : {"float32", "float64"}
+
+    Attributes
+    ----------
+    output_size : int
+        Features of an output row: hidden_size, twice that if bidirectional.
+    work : int
+        Multiply-adds of a step of one sequence.
     """
 
     def __init__(self, cell, input_size, hidden_size, num_layers, bias, bidirectional, dtype):
@@ -181,27 +184,18 @@ class Stack:
         self.bias, self.dtype = bias, np.dtype(dtype)
         self.n_directions = 2 if bidirectional else 1
         self.n_states, self.n_gates = cell.n_states, cell.n_gates
+        self.output_size = self.n_directions * hidden_size
         widths = [input_size, *[self.output_size] * (num_layers - 1)]
         self.parameters = Parameters(self._shapes(widths), self.dtype)
         sizes = hidden_size, self.n_directions
         self.levels = [Level(cell, self.parameters, k, width, *sizes) for k, width in enumerate(widths)]
-
-    @property
-    def output_size(self):
-        """Features of an output row: hidden_size, twice that if bidirectional."""
-        return self.n_directions * self.hidden_size
+        self.work = sum(cell.n_gates * self.output_size * (width + hidden_size) for width in widths)
 
     @property
     def is_shared(self):
         """Whether weights leave no room in the second-level cache, so that threads share the units of a shard."""
         largest = max(prod(level.panels_shape) for level in self.levels) * self.dtype.itemsize
         return self.levels[0].cell.shares_units and largest > SECOND_LEVEL
-
-    @property
-    def work(self):
-        """Multiply-adds of a step of one sequence."""
-        gates = self.n_directions * self.n_gates * self.hidden_size
-        return sum(gates * (level.input_size + self.hidden_size) for level in self.levels)
 
     def _shapes(self, widths):
         G, H, shapes = self.n_gates * self.hidden_size, self.hidden_size, {}

@@ -26,15 +26,10 @@ class WordEmbedding:
     learns = True
 
     def __init__(self, words, characters, cell, hidden_size, dtype):
-        self.words, self.characters = words, characters
+        self.words, self.characters, self.parameters = words, characters, words.parameters
         self.recurrent = Stack(cell, characters.output_size, hidden_size, 1, True, True, dtype)
         self.limits = words.limits + characters.limits
         self.output_size = words.output_size + self.recurrent.output_size
-
-    @property
-    def parameters(self):
-        """The table of words."""
-        return self.words.parameters
 
     @property
     def is_frozen(self):

@@ -55,6 +55,11 @@ class EncoderDecoder(Network):
         self.bridge = Dense(context_size, self.n_groups * H, dtype)
         self.attention = None if attention is None else Attention(attention, H, context_size, dtype)
         self.head = Dense(H, n_outputs, dtype)
+        # What the names of the arrays begin with that say how targets lie: vectors have no steps of their own.
+        self._of_targets = "" if encoder is None else "other_"
+        self._stacks = [self.decoder] if encoder is None else [encoder.recurrent, self.decoder]
+        layers = [self.head] if attention is None else [self.head, self.attention.joined_layer]
+        self.work = sum(s.work for s in self._stacks) + sum(d.input_size * d.output_size for d in layers)
         parts = {} if encoder is None else encoder.parts
         targets = {} if embedding is None else {"target_embedding": embedding}
         seen = {} if attention is None else self.attention.parts
@@ -62,26 +67,11 @@ class EncoderDecoder(Network):
         super().__init__(parts, rng, encoder, dropout)
 
     @property
-    def _stacks(self):
-        return [self.decoder] if self.encoder is None else [self.encoder.recurrent, self.decoder]
-
-    @property
-    def work(self):
-        """Multiply-adds of a forward pass, a step of one source and one target."""
-        layers = [self.head] if self.attention is None else [self.head, self.attention.joined_layer]
-        return sum(s.work for s in self._stacks) + sum(d.input_size * d.output_size for d in layers)
-
-    @property
     def is_shared(self):
         """Whether a stack's weights leave no room in the second-level cache, so that threads share each shard."""
         return any(stack.is_shared for stack in self._stacks)
 
     # ------------------------------------------------------------------------------------------------- programs
-
-    @property
-    def _of_targets(self):
-        """What the names of the arrays begin with that say how targets lie; vectors have no steps of their own."""
-        return "" if self.encoder is None else "other_"
 
     def _rows(self, p):
         """How sources and targets are packed."""

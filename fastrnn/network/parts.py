@@ -51,6 +51,8 @@ class Network:
         What turns a sequence's tokens into vectors; None for numbers.
     dropout : float
         The fraction that is dropped in training.
+    work : int
+        Multiply-adds of a forward pass, a step of one sequence, or of one source and one target.
     theta, gradient : ndarray
         The parameters of all parts, and their gradients.
     decays : ndarray
@@ -177,11 +179,7 @@ class Encoder:
         if embedding is not None:
             input_size = embedding.output_size
         self.recurrent = Stack(cell, input_size, dtype=dtype, **recurrent)
-
-    @property
-    def parts(self):
-        embeddings = {} if self.embedding is None else self.embedding.parts
-        return {**embeddings, "recurrent": self.recurrent}
+        self.parts = {**({} if embedding is None else embedding.parts), "recurrent": self.recurrent}
 
     def forward(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls from the stored steps, given as "values", to rows (S, D H), and what `backward` needs."""

@@ -40,13 +40,9 @@ class SequenceNetwork(Network):
         self.readout = None if readout is None else Concat(n_steps) if readout == "concat" else READOUTS[readout]
         self.n_features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
         self.head = Dense(self.n_features, n_outputs, encoder.recurrent.dtype)
+        self.work = encoder.recurrent.work + self.n_features * n_outputs
         chains = {} if chain is None else {"chain": chain}
         super().__init__({**encoder.parts, "head": self.head, **chains}, rng, encoder, encoder.dropout)
-
-    @property
-    def work(self):
-        """Multiply-adds of a forward pass, a step of one sequence."""
-        return self.encoder.recurrent.work + self.head.input_size * self.head.output_size
 
     def shards(self, sequences, batches, inputs=None):
         """The sequences of these numbers, batch by batch, as `Shards`."""
