@@ -7,7 +7,7 @@ import numpy as np
 from fastrnn import programs
 from fastrnn.kernels import packing, words
 from fastrnn.kernels.program import S_OTHER, SHARD_WORDS, S
-from fastrnn.kernels.rows import copy_rows
+from fastrnn.kernels.rows import copy_rows, take
 from fastrnn.kernels.steps import MOST_SEQUENCES, MOST_SHARED
 
 
@@ -46,8 +46,12 @@ class Rows:
         return p.room(size, dtype=np.int64)
 
 
-def gathered(p, name, picked, width, stage="forward"):
-    """The rows `picked` of an array (N, width) that is given."""
+def gathered(p, name, picked, width=None, stage="forward"):
+    """The rows `picked` of an array (N, width) that is given; without a width, of integers (N,)."""
+    if width is None:
+        integers = p.room(*picked.shape, dtype=np.int64)
+        p.call(take, integers, p.given(name, np.int64, 1), picked, stage=stage)
+        return integers
     rows = p.room(*picked.shape, width)
     p.call(copy_rows, rows, 0, p.given(name, p.dtype, 2), 0, picked, width, stage=stage)
     return rows

@@ -10,6 +10,7 @@ from fastrnn.kernels.rows import copy_rows, repeat_row, scatter_add_rows, take
 from fastrnn.kernels.tiles import pack_panels, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, padded
 from fastrnn.layers.cells import add_sums, outer_products, product, zeros
+from fastrnn.packing import gathered
 from fastrnn.params import Parameters, uniform
 
 
@@ -95,8 +96,7 @@ class Embedding:
 
     def forward(self, p, rows, keep=False, values="values"):
         """Add the calls from the stored tokens, given as "values", to their vectors (S, dimension); and the tokens."""
-        tokens = p.room(rows.S, dtype=np.int64)
-        p.call(take, tokens, p.given(values, np.int64, 1), rows.rows)
+        tokens = gathered(p, values, rows.rows)
         out = p.room(rows.S, self.output_size)
         p.call(copy_rows, out, 0, self.parameters.stored("weight"), 0, tokens, self.output_size)
         return out, tokens

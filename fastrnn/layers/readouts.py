@@ -52,8 +52,7 @@ class Mean:
     @staticmethod
     def backward(p, d_features, memory, rows, n_directions, width):
         d_rows = p.room(rows.S, width)
-        arguments = d_rows, d_features, rows.places, rows.lengths, rows.numbers
-        p.call(kernel.unpool_mean, *arguments, stage="backward")
+        p.call(kernel.unpool_mean, d_rows, d_features, rows.places, rows.lengths, rows.numbers, stage="backward")
         return d_rows
 
     @staticmethod

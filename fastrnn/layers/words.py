@@ -1,12 +1,10 @@
 """Vectors of words from a table and from their characters: Ling et al., EMNLP 2015; Plank et al., ACL 2016."""
 
-import numpy as np
-
-from fastrnn.kernels.rows import copy_rows, scatter_add_rows, take
+from fastrnn.kernels.rows import copy_rows, scatter_add_rows
 from fastrnn.layers.cells import zeros
 from fastrnn.layers.readouts import Last
 from fastrnn.layers.stack import Stack
-from fastrnn.packing import Rows
+from fastrnn.packing import Rows, gathered
 
 
 class WordEmbedding:
@@ -50,8 +48,7 @@ class WordEmbedding:
         Given are their tokens by the name `values`, "characters", the second packing, of spellings, in "word_order",
         and in "words" the place of each stored word's among its shard's.
         """
-        spellings, which = Rows(p, other=True, order="word_order"), p.room(rows.S, dtype=np.int64)
-        p.call(take, which, p.given("words", np.int64, 1), rows.rows)
+        spellings, which = Rows(p, other=True, order="word_order"), gathered(p, "words", rows.rows)
         x, characters = self.characters.forward(p, spellings, keep, "characters")
         states, kept = self.recurrent.forward(p, x, spellings, keep=keep)
         features, _ = Last.forward(p, states, spellings, 2)

@@ -73,12 +73,6 @@ class EncoderDecoder(Network):
 
     # ------------------------------------------------------------------------------------------------- programs
 
-    def _rows(self, p):
-        """How sources and targets are packed."""
-        targets = Rows(p, other=self.encoder is not None)
-        targets.streams = targets.twins  # its states lie as the sources do
-        return targets if self.encoder is None else Rows(p), targets
-
     def _context(self, p, rows, dropout=NO_DROPOUT, keep=False):
         """Add the calls to the context (B, C), by the sources' places; also the encoder's rows, and what it keeps."""
         if self.encoder is None:
@@ -118,7 +112,9 @@ class EncoderDecoder(Network):
     def _whole(self, p, dropout=NO_DROPOUT, keep=False):
         """Add the calls from stored sources and targets to the targets' outputs, and name what they left."""
         left = SimpleNamespace(dropout=dropout, of_decoder=replace(dropout, first=KEYS_OF_DECODER))
-        left.sources, left.targets = self._rows(p)
+        left.targets = Rows(p, other=self.encoder is not None)
+        left.targets.streams = left.targets.twins  # its states lie as the sources do
+        left.sources = left.targets if self.encoder is None else Rows(p)
         left.context, x, left.encoded = self._context(p, left.sources, dropout, keep)
         left.picked = p.room(left.targets.S, dtype=np.int64)
         p.call(take, left.picked, left.targets.twins, left.targets.places)
@@ -202,8 +198,8 @@ class EncoderDecoder(Network):
     def _step(self, in_logs):
         """One step of continuations, each of the source that "sources" has for it, to their outputs, by number."""
         p = self.new_program()
-        rows, sources, memory = Rows(p), p.room(B, dtype=np.int64), None
-        p.call(take, sources, p.given("sources", np.int64, 1), rows.numbers)
+        rows, memory = Rows(p), None
+        sources = gathered(p, "sources", rows.numbers)
         if self.attention is not None:
             arrays = (p.given(name, p.dtype, 2) for name in ("keys", "seen"))
             memory = Memory(*arrays, *(p.given(name, np.int64, 1) for name in ("firsts", "sizes")), sources)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.kernels.rows import add_places, add_weighted, take, take_scaled
+from fastrnn.kernels.rows import add_places, add_weighted, take_scaled
 from fastrnn.layers.stack import by_number
 from fastrnn.losses.loss import Loss
 from fastrnn.packing import gathered
@@ -26,10 +26,7 @@ def add_loss(p, loss, outputs, K, width, picked, rows, is_computed=False):
     """
     n, weights, total = outputs.shape[0], p.room(outputs.shape[0], dtype=np.float64), p.sums(1, dtype=np.float64)
     p.call(take_scaled, weights, p.given("weights", np.float64, 1), picked, p.given("factor", np.float64, 1))
-    if width is None:
-        targets = p.room(n, dtype=np.int64)
-        p.call(take, targets, p.given("targets", np.int64, 1), picked)
-    elif is_computed:
+    if is_computed and width is not None:
         targets = p.part(p.given("targets", p.dtype, 2), (n, width), BEFORE, width)
     else:
         targets = gathered(p, "targets", picked, width)
