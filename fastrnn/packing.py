@@ -7,6 +7,7 @@ import numpy as np
 from fastrnn import programs
 from fastrnn.kernels import packing, words
 from fastrnn.kernels.program import S_OTHER, SHARD_WORDS, S
+from fastrnn.kernels.rows import copy_rows, take
 from fastrnn.kernels.steps import MOST_SEQUENCES, MOST_SHARED
 
 
@@ -45,6 +46,17 @@ class Rows:
         return p.room(size, dtype=np.int64)
 
 
+def gathered(p, name, picked, width=None, stage="forward"):
+    """The rows `picked` of an array (N, width) that is given; without a width, of integers (N,)."""
+    if width is None:
+        integers = p.room(*picked.shape, dtype=np.int64)
+        p.call(take, integers, p.given(name, np.int64, 1), picked, stage=stage)
+        return integers
+    rows = p.room(*picked.shape, width)
+    p.call(copy_rows, rows, 0, p.given(name, p.dtype, 2), 0, picked, width, stage=stage)
+    return rows
+
+
 class OneStep:
     """The rows of one step of n sequences: integers, and arrays that stay, for what `Rows` has of a shard."""
 
@@ -55,7 +67,7 @@ class OneStep:
 
 
 class Unpacked:
-    """The rows of `Rows` one sequence after the other: operands that hold what `fastrnn.kernels.packing.unpack` says."""
+    """The rows of `Rows` one sequence after the other: operands, as `fastrnn.kernels.packing.unpack` fills them."""
 
     def __init__(self, p, rows):
         self.S, self.numbers = rows.S, rows.numbers

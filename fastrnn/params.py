@@ -81,8 +81,7 @@ class Parameters:
         """For each element of the flat vector, whether weight decay holds for it: no bias, no gap, no table."""
         flags = np.zeros(self.size, bool)
         for name, shape in self.shapes.items():
-            start = self.offsets[name]
-            flags[start : start + prod(shape)] = len(shape) > 1 and name not in self._undecayed
+            self.stored_view(flags, name)[...] = len(shape) > 1 and name not in self._undecayed
         return flags
 
     def stored(self, name):

@@ -61,7 +61,7 @@ class Given:
         d_joined = p.room(*attended.joined.shape)
         factors = p.given("factors", p.dtype, 2)
         p.call(copy_rows, d_joined, 0, factors, 0, of_queries.rows, d_joined.shape[1], stage="backward")
-        d_q, parts = attention.backward(p, d_joined, attended, memory, memory_rows)
+        d_q, parts = attention.backward(p, d_joined, attended, memory)
         self._give(d_q, targets.rows, "d_queries", "backward")
         d_x = p.room(*x.shape)
         p.call(spread_columns, d_x, of_memory.packed, parts[0], 0, x.shape[1], stage="backward")

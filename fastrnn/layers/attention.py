@@ -8,7 +8,7 @@ from fastrnn.kernels.activations import tanh_groups, tanh_groups_backward
 from fastrnn.kernels.attention import attend, attend_backward
 from fastrnn.kernels.rows import copy_rows, scatter_add_rows, spread_columns
 from fastrnn.kernels.vectors import padded
-from fastrnn.layers.cells import add_sums, zero_states
+from fastrnn.layers.cells import add_sums, alone, in_parts, zeros
 from fastrnn.layers.feedforward import Dense
 from fastrnn.packing import Unpacked
 from fastrnn.params import Parameters, uniform
@@ -63,13 +63,9 @@ class Attention:
         self.key_layer, self.joined_layer = (Dense(value_size, H, dtype), Dense(H + value_size, H, dtype))
         self.query_layer = Dense(H, H, dtype) if form == "additive" else None
         self.score = _Direction(H if form == "additive" else 0, dtype)
-
-    @property
-    def parts(self):
-        parts = {"attention_key": self.key_layer, "attention_joined": self.joined_layer}
-        if self.query_layer is not None:
-            parts |= {"attention_query": self.query_layer, "attention_score": self.score}
-        return parts
+        self.parts = {"attention_key": self.key_layer, "attention_joined": self.joined_layer}
+        if form == "additive":
+            self.parts |= {"attention_query": self.query_layer, "attention_score": self.score}
 
     def memory(self, p, x, rows, sources):
         """Add the calls from packed encoder rows x (S_k, F) to the `Memory` of them, and `rows` as they lie in it."""
@@ -90,56 +86,39 @@ class Attention:
             queries = self.query_layer.forward(p, states)
         attended = Attended(unpacked, both, states, queries, p.room(PAIRS), joined)
         self._call(p, attend, [both, H], attended, memory, "forward")
-        p.call(tanh_groups, _alone(p, joined), self.joined_layer.forward(p, both))
+        p.call(tanh_groups, alone(p, joined), self.joined_layer.forward(p, both))
         return attended
 
     def _call(self, p, kernel, outputs, attended, memory, stage):
         """Add the call of a kernel for all sequences, or let threads share these."""
         arrays = attended.weights, attended.queries, memory.keys, memory.values, self.score.v, self.query_size
         places = attended.rows.firsts, attended.rows.lengths, memory.firsts, memory.lengths, memory.sources
-        if p.is_shared:
-            p.share(kernel, *outputs, *arrays, *places, PARTS, tasks=PARTS, stage=stage)
-        else:
-            p.call(kernel, *outputs, *arrays, *places, 1, 0, stage=stage)
+        in_parts(p, kernel, *outputs, *arrays, *places, parts=PARTS, stage=stage)
 
-    def backward(self, p, d_joined, attended, memory, memory_rows):
+    def backward(self, p, d_joined, attended, memory):
         """Add the calls from d_joined (S_q, >= H) to the parameters' gradients.
 
         Returns d_x (S_q, H), packed, and two parts (S_k, >= F) of the encoder rows' gradient, which lie in memory.
         """
         rows, H = attended.rows, self.query_size
         d_both = p.room(rows.S, padded(H, p.dtype))
-        p.call(tanh_groups_backward, d_both, _alone(p, d_joined), _alone(p, attended.joined), stage="backward")
+        p.call(tanh_groups_backward, d_both, alone(p, d_joined), alone(p, attended.joined), stage="backward")
         d_both = self.joined_layer.backward(p, attended.both, d_both)
-        d_queries, d_keys, d_values = (
-            _zeros(p, n, width)
-            for n, width in ((rows.S, padded(H, p.dtype)), (memory_rows.S, memory.keys.shape[1]), memory.values.shape)
-        )
+        d_queries, d_keys = zeros(p, rows.S, padded(H, p.dtype)), zeros(p, *memory.keys.shape)
+        d_values = zeros(p, *memory.values.shape)
         parts = PARTS if p.is_shared else 1
         d_v, d_energies = p.sums(parts, self.score.v.size), p.room(PAIRS)
         outputs = d_queries, d_keys, d_values, d_v, d_energies, d_both, H
         self._call(p, attend_backward, outputs, attended, memory, "backward")
-        for part in range(parts if self.query_layer is not None else 0):
-            d_weight = self.score.parameters.stored_gradients["weight"]
-            add_sums(p, d_weight, d_v, d_weight.size, 0, part * d_weight.size)
         if self.query_layer is not None:
+            d_weight = self.score.parameters.stored_gradients["weight"]
+            for part in range(parts):
+                add_sums(p, d_weight, d_v, d_weight.size, 0, part * d_weight.size)
             d_queries = self.query_layer.backward(p, attended.states, d_queries)
         d_x = p.room(rows.S, H)
         p.call(spread_columns, d_x, rows.packed, d_both, 0, H, stage="backward")
         p.call(scatter_add_rows, d_x, d_queries, rows.packed, rows.S, H, stage="backward")
         return d_x, (d_values, self.key_layer.backward(p, memory.values, d_keys))
-
-
-def _alone(p, rows):
-    """Rows (n, W) as an array (1, n, W)."""
-    return p.part(rows, (1, *rows.shape))
-
-
-def _zeros(p, n, width):
-    """Rows that are cleared on the way back."""
-    rows = p.room(n, width)
-    zero_states(p, _alone(p, rows), n, stage="backward")
-    return rows
 
 
 class _Direction:

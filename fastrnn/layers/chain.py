@@ -23,20 +23,15 @@ class LinearChain:
             uniform(self.parameters[name], 0.1, rng)
         self.parameters.changed()
 
-    def _parts(self):
-        """Room for what the kernels read of the parameters, and those."""
+    def _read(self, p=None):
+        """What the kernels read of the parameters: as they are now, or in a program before each pass."""
         (K,) = self.parameters.shapes["begin"]
         room = np.empty((2 * K + 2, K)), np.empty((2 * K + 2, K)), np.empty(3)
-        return room, [self.parameters.stored(name) for name in self.parameters]
-
-    def _read(self):
-        room, stored = self._parts()
-        crf.read(*room, *stored)
-        return room
-
-    def _prepared(self, p):
-        room, stored = self._parts()
-        p.call(crf.read, *room, *stored, stage="before")
+        stored = [self.parameters.stored(name) for name in self.parameters]
+        if p is None:
+            crf.read(*room, *stored)
+        else:
+            p.call(crf.read, *room, *stored, stage="before")
         return room
 
     def calls(self, p, total, outputs, targets, weights, K, rows):
@@ -45,7 +40,7 @@ class LinearChain:
         outputs (S, >= K), targets and weights (S,) are one a packed row; a sequence has the weight of its first.
         They add to the parameters' gradients.
         """
-        n, parts, float64 = outputs.shape[0], self._prepared(p), np.float64
+        n, parts, float64 = outputs.shape[0], self._read(p), np.float64
         places = p.room(n, dtype=np.int64), p.room(p.at_most(rows.B, 2**62, 1), dtype=np.int64), weights
         p.call(crf.by_sequence, *places[:2], rows.starts, rows.lengths, rows.numbers)
         found = p.room(n, K, dtype=float64), p.room(rows.B, dtype=float64)
@@ -83,7 +78,7 @@ class LinearChain:
         """
         (K,) = self.parameters.shapes["begin"]
         alpha, scratch = p.given("chain", np.float64, 2), p.room(K + 5, K, dtype=np.float64)
-        p.call(crf.filtered, out, alpha, scores, *self._prepared(p), scratch, n_steps)
+        p.call(crf.filtered, out, alpha, scores, *self._read(p), scratch, n_steps)
 
     def best(self, scores, offsets):
         """The most probable labels (S,) of sequences stored one after the other."""

@@ -6,10 +6,11 @@ import numpy as np
 
 from fastrnn.kernels.gradient import add_product
 from fastrnn.kernels.rnn import ORDER
-from fastrnn.kernels.rows import clear, copy_rows, repeat_row, scatter_add_rows, take
+from fastrnn.kernels.rows import copy_rows, repeat_row, scatter_add_rows, take
 from fastrnn.kernels.tiles import pack_panels, pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, padded
-from fastrnn.layers.cells import add_sums, outer_products, product
+from fastrnn.layers.cells import add_sums, outer_products, product, zeros
+from fastrnn.packing import gathered
 from fastrnn.params import Parameters, uniform
 
 
@@ -62,8 +63,7 @@ class Dense:
         inputs = padded(self.input_size, p.dtype)
         panels = empty_aligned((width * inputs,), p.dtype)
         p.call(pack_transposed, panels, self.parameters.stored("weight"), C, ORDER, stage="before")
-        d_x = p.room(n, inputs)
-        p.call(clear, p.part(d_x, (1, n, inputs)), n, stage="backward")
+        d_x = zeros(p, n, inputs)
         product(p, d_x, d_out, panels, width, "backward")
         return d_x
 
@@ -96,15 +96,10 @@ class Embedding:
 
     def forward(self, p, rows, keep=False, values="values"):
         """Add the calls from the stored tokens, given as "values", to their vectors (S, dimension); and the tokens."""
-        tokens = p.room(rows.S, dtype=np.int64)
-        p.call(take, tokens, p.given(values, np.int64, 1), rows.rows)
-        return self.vectors(p, tokens), tokens
-
-    def vectors(self, p, tokens):
-        """Add the call from tokens (n,) to their vectors (n, dimension)."""
-        out = p.room(tokens.shape[0], self.output_size)
+        tokens = gathered(p, values, rows.rows)
+        out = p.room(rows.S, self.output_size)
         p.call(copy_rows, out, 0, self.parameters.stored("weight"), 0, tokens, self.output_size)
-        return out
+        return out, tokens
 
     def backward(self, p, tokens, d_out, is_other=False):
         """Add d_out (n, >= dimension) to the gradients of the vectors of tokens (n,), one a step.

@@ -10,6 +10,7 @@ n_directions, width)`` those back to d_rows (S, F).  ``running(p, x, n_steps)``,
 import numpy as np
 
 from fastrnn.kernels import rows as kernel
+from fastrnn.layers.cells import zeros
 
 
 class Last:
@@ -29,8 +30,7 @@ class Last:
 
     @classmethod
     def backward(cls, p, d_features, memory, rows, n_directions, width):
-        H, d_rows = width // n_directions, p.room(rows.S, width)
-        p.call(kernel.clear, p.part(d_rows, (1, rows.S, width)), rows.S, stage="backward")
+        H, d_rows = width // n_directions, zeros(p, rows.S, width)
         for d, end in cls._ends(rows, n_directions):
             p.call(kernel.spread_columns, d_rows, end, d_features, d * H, H, stage="backward")
         return d_rows
@@ -52,8 +52,7 @@ class Mean:
     @staticmethod
     def backward(p, d_features, memory, rows, n_directions, width):
         d_rows = p.room(rows.S, width)
-        arguments = d_rows, d_features, rows.places, rows.lengths, rows.numbers
-        p.call(kernel.unpool_mean, *arguments, stage="backward")
+        p.call(kernel.unpool_mean, d_rows, d_features, rows.places, rows.lengths, rows.numbers, stage="backward")
         return d_rows
 
     @staticmethod

@@ -11,23 +11,15 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastrnn.kernels.rows import copy_rows, spread_columns
+from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
-from fastrnn.layers.stack import Dropout, Stack
-from fastrnn.packing import Rows, Shards
+from fastrnn.layers.stack import Dropout, Stack, by_number
+from fastrnn.packing import Rows, Shards, gathered
 from fastrnn.programs import KEPT, Pass, Program
 from fastrnn.wording import shown
 
-# Under which names a program is given states, and their gradients: h and c.
-INITIAL, FINAL = ("initial h", "initial c"), ("final h", "final c")
-D_INITIAL, D_FINAL = ("d_initial h", "d_initial c"), ("d_final h", "d_final c")
-
-
-OF_CALLER = "x", "output", "d_output", "d_x", *FINAL, *D_INITIAL
-
-
-def _named(names, arrays):
-    return dict(zip(names, arrays, strict=False))
+OF_CALLER = "x", "output", "d_output", "d_x", *(f"{name} {k}" for name in ("final", "d_initial") for k in range(2))
+"""What a program is given anew at each call."""
 
 
 @dataclass
@@ -41,18 +33,6 @@ class _Prepared:
     run: Pass | None = None
     zeros: tuple = ()
     """For states that are not given."""
-
-
-@dataclass
-class _Call:
-    """What `backward` needs of a call."""
-
-    prepared: _Prepared
-    lengths: np.ndarray | None
-    is_single: bool
-    shape: tuple
-    """Of x."""
-    output_shape: tuple
 
 
 class _Recurrent:
@@ -82,8 +62,7 @@ class _Recurrent:
         self._rng = check_random_state(random_state)
         self._stack = Stack(cell, input_size, hidden_size, num_layers, bias, bidirectional, self.dtype)
         self._stack.reset_parameters(self._rng)
-        self._n_levels = num_layers * self._stack.n_directions
-        self._call, self._prepared = None, {}
+        self._call, self._prepared = None, {}  # what `backward` needs of a call; programs, by `training`
 
     def __getstate__(self):
         # Programs hold addresses.
@@ -111,45 +90,31 @@ class _Recurrent:
     def _program(self, keeps):
         """From the steps of "x" to "output" and final states; if it `keeps`, from "d_output" back to "d_x"."""
         stack, p = self._stack, Program(self.dtype, self._stack.is_shared)
-        rows, dropout = Rows(p), Dropout.of(p, self.dropout) if keeps and self.dropout > 0 else None
-        initial, final = (self._given_states(p, names) for names in (INITIAL, FINAL))
-        x = self._gathered(p, "x", rows, self.input_size, "forward")
+        rows, dropout = Rows(p), Dropout.of(p, self.dropout if keeps else 0)
+        initial, final = (stack.given_states(p, name) for name in ("initial", "final"))
+        x = gathered(p, "x", rows.rows, self.input_size)
         output, kept = stack.forward(p, x, rows, initial, dropout, keeps, final)
-        self._spread(p, "output", rows, output, stack.output_size, "forward")
+        p.call(spread_columns, p.given("output", p.dtype, 2), rows.rows, output, 0, stack.output_size)
         if keeps:
-            d_final, d_initial = (self._given_states(p, names) for names in (D_FINAL, D_INITIAL))
-            d_rows = self._gathered(p, "d_output", rows, stack.output_size, "backward")
+            d_final, d_initial = (stack.given_states(p, name) for name in ("d_final", "d_initial"))
+            d_rows = gathered(p, "d_output", rows.rows, stack.output_size, "backward")
             d_x = stack.backward(p, kept, d_rows, rows, dropout, d_final, d_initial, input_stage="inputs")
-            self._spread(p, "d_x", rows, d_x, self.input_size, "inputs")
+            out = p.given("d_x", p.dtype, 2)
+            p.call(spread_columns, out, rows.rows, d_x, 0, self.input_size, stage="inputs")
         return p
-
-    def _given_states(self, p, names):
-        return tuple(p.given(name, p.dtype, 3) for name in names[: self._stack.n_states])
-
-    @staticmethod
-    def _gathered(p, name, rows, width, stage):
-        """The packed rows of an array of the caller's."""
-        packed = p.room(rows.S, width)
-        p.call(copy_rows, packed, 0, p.given(name, p.dtype, 2), 0, rows.rows, width, stage=stage)
-        return packed
-
-    @staticmethod
-    def _spread(p, name, rows, packed, width, stage):
-        """The inverse."""
-        p.call(spread_columns, p.given(name, p.dtype, 2), rows.rows, packed, 0, width, stage=stage)
 
     def _prepare(self, T, B, lengths):
         """What a call of this shape needs; in nobody else's hands, as threads may share a layer in eval mode."""
         prepared = self._prepared.pop(self.training, None) or _Prepared(self._program(self.training))
         shape = T, B, lengths is None
         if prepared.shape != shape or lengths is not None:
-            numbers, zeros = np.arange(B), np.zeros((self._n_levels, B, self.hidden_size), self.dtype)
+            numbers = np.arange(B)
             lengths = np.full(B, T) if lengths is None else lengths
             begins, stride = (numbers * T, 1) if self.batch_first else (numbers, B)
             shards = Shards(lengths, [numbers], self.hidden_size, self._stack.is_shared)
             given = {"lengths": lengths, "begins": begins, "stride": stride, **shards.given}
             prepared.run = Pass(prepared.program, shards, self._stack.work, is_kept=self.training, **given)
-            prepared.shape, prepared.zeros = shape, (zeros,) * self._stack.n_states
+            prepared.shape, prepared.zeros = shape, self._stack.zero_states(B)
         return prepared
 
     def _put_back(self, prepared):
@@ -168,18 +133,16 @@ class _Recurrent:
         self._check_finite(x, lengths, "x")
         state = self._checked_state(hx, B, is_single, "initial state")
         self._forget()
-        prepared, stack = self._prepare(T, B, lengths), self._stack
-        output = self._empty((*x.shape[:2], stack.output_size), lengths)
+        prepared, width = self._prepare(T, B, lengths), self._stack.output_size
+        output = self._empty((*x.shape[:2], width), lengths)
         final = tuple(np.empty_like(zeros) for zeros in prepared.zeros)
         if self.training and self.dropout > 0:
             prepared.run.give(key=int(self._rng.randint(2**31)))
-        self._run(
-            prepared, ("forward",), x=x.reshape(-1, self.input_size),
-            output=output.reshape(-1, stack.output_size),
-            **_named(INITIAL, state or prepared.zeros), **_named(FINAL, final),
-        )  # fmt: skip
+        rows = {"x": x.reshape(-1, self.input_size), "output": output.reshape(-1, width)}
+        states = by_number("initial", state or prepared.zeros) | by_number("final", final)
+        self._run(prepared, ("forward",), **rows, **states)
         if self.training:
-            self._call = _Call(prepared, lengths, is_single, x.shape, output.shape)
+            self._call = prepared, lengths, is_single, x.shape
         else:
             self._put_back(prepared)
         return self._returned(output, final, is_single)
@@ -235,30 +198,29 @@ class _Recurrent:
                 "backward needs a call in training mode before it, one for each backward: after eval(), or a "
                 "second time, there is nothing kept; use train()"
             )
-        call, stack = self._call, self._stack
-        d_output, shape = self._checked_array(d_output, "d_output"), call.output_shape
-        expected = (max(shape[:2]), shape[2]) if call.is_single else shape
+        (prepared, lengths, is_single, x_shape), width = self._call, self._stack.output_size
+        d_output, shape = self._checked_array(d_output, "d_output"), (*x_shape[:2], width)
+        expected = (max(shape[:2]), width) if is_single else shape
         if d_output.shape != expected:
             raise ValueError(f"d_output has shape {d_output.shape}; the output's is {expected}")
-        B = call.prepared.zeros[0].shape[1]
-        d_final = self._checked_state(d_state, B, call.is_single, "gradient of the final state")
+        zeros = prepared.zeros
+        d_final = self._checked_state(d_state, zeros[0].shape[1], is_single, "gradient of the final state")
         d_output = d_output.reshape(shape)
-        self._check_finite(d_output, call.lengths, "d_output")
-        d_x = self._empty(call.shape, call.lengths) if input_grad else None
-        d_initial = tuple(np.empty_like(zeros) for zeros in call.prepared.zeros)
-        wanted = {"d_x": d_x.reshape(-1, self.input_size)} if input_grad else {}
-        self._run(
-            call.prepared, ("backward", "inputs") if input_grad else ("backward",), **wanted,
-            d_output=d_output.reshape(-1, stack.output_size), **_named(D_FINAL, d_final or call.prepared.zeros),
-            **_named(D_INITIAL, d_initial),
-        )  # fmt: skip
+        self._check_finite(d_output, lengths, "d_output")
+        d_initial, d_x, stages = tuple(np.empty_like(part) for part in zeros), None, ("backward",)
+        given = {"d_output": d_output.reshape(-1, width)}
+        given |= by_number("d_final", d_final or zeros) | by_number("d_initial", d_initial)
+        if input_grad:
+            d_x, stages = self._empty(x_shape, lengths), ("backward", "inputs")
+            given["d_x"] = d_x.reshape(-1, self.input_size)
+        self._run(prepared, stages, **given)
         self._forget()
-        return self._returned(d_x, d_initial, call.is_single)
+        return self._returned(d_x, d_initial, is_single)
 
     def _forget(self):
         """Of the last call in training mode, what `backward` would read."""
         if self._call is not None:
-            self._put_back(self._call.prepared)
+            self._put_back(self._call[0])
         self._call = None
 
     # ----------------------------------------------------------------------------------------------- checks
@@ -322,7 +284,7 @@ class _Recurrent:
         parts = (state,) if self._stack.n_states == 1 else tuple(state)
         if len(parts) != self._stack.n_states:
             raise ValueError(f"the {what} must be a pair, as (h_0, c_0); got {len(parts)} arrays")
-        L, H = self._n_levels, self.hidden_size
+        L, H = self.num_layers * self._stack.n_directions, self.hidden_size
         shape = (L, H) if is_single else (L, B, H)
         checked = []
         for part, name in zip(parts, ("h", "c"), strict=False):
@@ -338,17 +300,15 @@ class _Recurrent:
 
     def train(self, mode=True):
         """Keep, at each call, what `backward` needs; apply dropout.  With mode=False as `eval`.  Returns self."""
+        self.training = bool(mode)
         if not mode:
-            return self.eval()
-        self.training = True
+            self._call = None
+            self._prepared.pop(True, None)
         return self
 
     def eval(self):
         """Keep nothing at a call, and apply no dropout.  Returns self."""
-        self.training = False
-        self._call = None
-        self._prepared.pop(True, None)
-        return self
+        return self.train(False)
 
     @property
     def grads(self):

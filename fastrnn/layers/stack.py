@@ -1,16 +1,23 @@
 """Stacks of recurrent levels over packed rows."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import prod, sqrt
 
 import numpy as np
 
-from fastrnn.kernels.rows import copy_rows, drop, get_states, scatter_add_rows, set_states
+from fastrnn.kernels.rows import clear, copy_rows, drop, get_states, scatter_add_rows, set_states
 from fastrnn.kernels.steps import SECOND_LEVEL
+from fastrnn.kernels.tiles import pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, padded
-from fastrnn.layers.cells import direction, product, zero_states
+from fastrnn.layers.cells import alone, direction, product
 from fastrnn.params import Parameters, orthogonal, uniform
 from fastrnn.programs import Operand
+
+
+def _names(level, n_directions):
+    """Of a level's parameters, direction by direction."""
+    kinds, ends = ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), ("", "_reverse")
+    return [[f"{kind}_l{level}{end}" for kind in kinds] for end in ends[:n_directions]]
 
 
 class Level:
@@ -19,64 +26,59 @@ class Level:
     def __init__(self, cell, parameters, index, input_size, hidden_size, n_directions):
         self.cell, self.parameters, self.index = cell, parameters, index
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
-        suffixes = [f"_l{index}", f"_l{index}_reverse"][:n_directions]
-        self.names = [[f"{name}{s}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for s in suffixes]
-
-    @property
-    def weight_bytes(self):
-        """Of one direction's weights, packed."""
-        shape = self.cell.panels_shape(self.input_size, self.hidden_size, self.parameters.dtype)
-        return int(np.prod(shape)) * self.parameters.dtype.itemsize
-
-    def _stored(self, names):
-        parameters = self.parameters
-        zeros = np.zeros(self.cell.n_gates * self.hidden_size, parameters.dtype)
-        weight_ih, weight_hh, *biases = (parameters.stored(n) if n in parameters.shapes else zeros for n in names)
-        return *biases, weight_ih, weight_hh
+        self.names = _names(index, n_directions)
+        self.panels_shape = cell.panels_shape(input_size, hidden_size, parameters.dtype)  # of a direction's weights
 
     def _panels(self, p):
         """The weights packed for `forward`, before each pass."""
-        shape = self.cell.panels_shape(self.input_size, self.hidden_size, self.parameters.dtype)
-        panels = empty_aligned((self.n_directions, *shape), self.parameters.dtype)
+        parameters = self.parameters
+        panels = empty_aligned((self.n_directions, *self.panels_shape), parameters.dtype)
+        zeros = np.zeros(self.cell.n_gates * self.hidden_size, parameters.dtype)
         for one, names in zip(panels, self.names, strict=True):
-            p.call(self.cell.pack, one, *self._stored(names), stage="before")
+            weight_ih, weight_hh, *biases = (parameters.stored(n) if n in parameters.shapes else zeros for n in names)
+            p.call(self.cell.pack, one, *biases, weight_ih, weight_hh, stage="before")
         return p.fixed(panels)
 
-    def _transposed(self, p, n_columns, place, pack):
-        """Weights (the one at `place` of `names`) packed by `pack` for the products in `backward`."""
+    def _transposed(self, p, n_columns, place, orders):
+        """Weights (the one at `place` of `names`) packed for the products in `backward`, gates in these orders."""
         H, dtype = self.hidden_size, self.parameters.dtype
-        size = self.cell.n_gates * padded(H, dtype) * padded(n_columns, dtype)
-        panels = empty_aligned((self.n_directions, size), dtype)
+        size = padded(H, dtype) * padded(n_columns, dtype)
+        panels = empty_aligned((self.n_directions, self.cell.n_gates * size), dtype)
+        ends = size * np.cumsum([len(order) for order in orders])
         for one, names in zip(panels, self.names, strict=True):
-            for call in pack(one, self.parameters.stored(names[place]), H):
-                p.call(*call, stage="before")
+            for part, order in zip(np.split(one, ends[:-1]), orders, strict=True):
+                p.call(pack_transposed, part, self.parameters.stored(names[place]), H, order, stage="before")
         return panels
 
-    def forward(self, p, x, rows, initial, keep):
-        """Rows x (S, I) to rows (S, D H), and what `backward` needs.  Of `initial`, a tuple of states, or zeros."""
-        D, H, I = self.n_directions, self.hidden_size, x.shape[1]
-        if D == 1:
-            both = p.part(x, (1, *x.shape))
-        else:
-            both = p.room(D, rows.S, I)
-            p.call(copy_rows, direction(p, both, 0), 0, x, 0, None, I)
-            p.call(copy_rows, direction(p, both, 1), 0, x, 0, rows.mirror, I)
-        room = self.cell.room(p, rows, D, H, keep)
-        for k, name in enumerate(("h", "c")[: self.cell.n_states]):
-            if initial is None:
-                zero_states(p, room[name], rows.B)
+    def _set_states(self, p, states, given, rows, stage):
+        """Set states (D, ., >= H) before a level's first step, or way back: to those given by number, or to zero."""
+        for k, state in enumerate(states):
+            if given is None:
+                p.call(clear, state, rows.B, stage=stage)
             else:
-                p.call(set_states, room[name], initial[k], self.index, rows.streams, H)
-        self.cell.forward(p, room, both, self._panels(p), rows, keep)
-        return self._joined(p, room["h"], rows), {**room, "x": both}
+                p.call(set_states, state, given[k], self.index, rows.streams, self.hidden_size, stage=stage)
 
-    def final(self, p, room, out, rows, keep):
-        """Put the states after each sequence's last step into `out`, a tuple of (levels D, n, H) by number."""
-        h, c = room["h"], room.get("c")
-        p.call(get_states, out[0], self.index, h, rows.last_rows, rows.B, rows.streams, self.hidden_size)
-        if self.cell.n_states == 2:
-            picked = rows.last_rows if keep else None
-            p.call(get_states, out[1], self.index, c, picked, rows.B, rows.streams, self.hidden_size)
+    def _by_direction(self, p, x, rows, width, column, stage):
+        """Rows x as (D, S, width): the reverse direction's from this column on, in its own time."""
+        if self.n_directions == 1:
+            return alone(p, x)
+        both = p.room(2, rows.S, width)
+        p.call(copy_rows, direction(p, both, 0), 0, x, 0, None, width, stage=stage)
+        p.call(copy_rows, direction(p, both, 1), 0, x, column, rows.mirror, width, stage=stage)
+        return both
+
+    def forward(self, p, x, rows, initial, keep, final=None):
+        """Rows x (S, I) to rows (S, D H), and what `backward` needs.  States are as those of `Stack.forward`."""
+        H, states = self.hidden_size, ("h", "c")[: self.cell.n_states]
+        both = self._by_direction(p, x, rows, x.shape[1], 0, "forward")
+        room = self.cell.room(p, rows, self.n_directions, H, keep)
+        self._set_states(p, [room[name] for name in states], initial, rows, "forward")
+        self.cell.forward(p, room, both, self._panels(p), rows, keep)
+        out = self._joined(p, room["h"], rows)
+        for name, target in zip(states, final or (), strict=False):
+            picked = rows.last_rows if name == "h" or keep else None
+            p.call(get_states, target, self.index, room[name], picked, rows.B, rows.streams, H)
+        return out, {**room, "x": both}
 
     def _joined(self, p, h, rows):
         """The states after each row, both directions side by side in forward time."""
@@ -94,20 +96,11 @@ class Level:
 
         The calls to d_x are of the `input_stage`, or there are none.
         """
-        D, H, dtype = self.n_directions, self.hidden_size, p.dtype
-        if D == 1:
-            both = p.part(d_out, (1, *d_out.shape))
-        else:
-            both = p.room(2, rows.S, H)
-            p.call(copy_rows, direction(p, both, 0), 0, d_out, 0, None, H, stage="backward")
-            p.call(copy_rows, direction(p, both, 1), 0, d_out, H, rows.mirror, H, stage="backward")
-        hh = self._transposed(p, H, 1, self.cell.pack_hh_transposed)
-        d_states = [p.room(D, rows.B, padded(H, dtype)) for _ in range(self.cell.n_states)]
-        for k, d_state in enumerate(d_states):
-            if d_final is None:
-                zero_states(p, d_state, rows.B, stage="backward")
-            else:
-                p.call(set_states, d_state, d_final[k], self.index, rows.streams, H, stage="backward")
+        H = self.hidden_size
+        both = self._by_direction(p, d_out, rows, H, H, "backward")
+        hh = self._transposed(p, H, 1, self.cell.orders_hh)
+        d_states = [p.room(self.n_directions, rows.B, padded(H, p.dtype)) for _ in range(self.cell.n_states)]
+        self._set_states(p, d_states, d_final, rows, "backward")
         self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
         stored = self.parameters.stored_gradients
         gradients = [[stored.get(name) for name in names] for names in self.names]
@@ -117,9 +110,9 @@ class Level:
     def _d_x(self, p, d_gates, rows, stage):
         """The gradient (S, I padded) of the input from that of the gates (D, S, .)."""
         I, D, dtype = self.input_size, self.n_directions, p.dtype
-        panels = self._transposed(p, I, 0, self.cell.pack_ih_transposed)
+        panels = self._transposed(p, I, 0, self.cell.orders_ih)
         both = p.room(D, rows.S, padded(I, dtype))
-        zero_states(p, both, rows.S, stage=stage)
+        p.call(clear, both, rows.S, stage=stage)
         n_k = self.cell.n_gates * padded(self.hidden_size, dtype)
         d_x = [direction(p, both, d) for d in range(D)]
         for d in range(D):
@@ -132,21 +125,40 @@ class Level:
 
 @dataclass(frozen=True)
 class Dropout:
-    """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements; `first` is level 0."""
+    """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements; `first` is level 0.
 
-    key: Operand
-    threshold: int
+    Nothing is without a key.
+    """
+
+    key: Operand | None = None
+    threshold: int = 0
     first: int = 0
 
     @classmethod
     def of(cls, p, rate):
         """The rate is rounded down, so that no more are dropped than the others stand for; the "key" is given."""
-        return cls(p.given_number("key"), int(rate * 2**16))
+        return cls(p.given_number("key"), int(rate * 2**16)) if rate > 0 else cls()
 
-    def call(self, p, out, x, level, rows, stage):
-        """Drop elements of x (n, F), rows of all steps, or one of each sequence's first."""
+    def forward(self, p, x, level, rows):
+        """Add the call from x (n, F), rows of all steps, or one of each sequence's first, to what is left of them."""
+        return x if self.key is None else self._call(p, p.room(*x.shape), x, level, rows, "forward")
+
+    def backward(self, p, d_x, level, rows):
+        """Add the call from the gradient of what is left to that of x, in its place."""
+        return d_x if self.key is None else self._call(p, d_x, d_x, level, rows, "backward")
+
+    def _call(self, p, out, x, level, rows, stage):
         where = rows.numbers, rows.places, rows.steps
         p.call(drop, out, x, self.key, self.first + level, *where, self.threshold, stage=stage)
+        return out
+
+
+NO_DROPOUT = Dropout()
+
+
+def by_number(name, states):
+    """A stack's states, or arrays given for them, as `Stack.given_states` names them."""
+    return {f"{name} {k}": state for k, state in enumerate(states)}
 
 
 class Stack:
@@ -158,6 +170,13 @@ class Stack:
     input_size, hidden_size, num_layers : int
     bias, bidirectional : bool
     dtype : {"float32", "float64"}
+
+    Attributes
+    ----------
+    output_size : int
+        Features of an output row: hidden_size, twice that if bidirectional.
+    work : int
+        Multiply-adds of a step of one sequence.
     """
 
     def __init__(self, cell, input_size, hidden_size, num_layers, bias, bidirectional, dtype):
@@ -165,42 +184,34 @@ class Stack:
         self.bias, self.dtype = bias, np.dtype(dtype)
         self.n_directions = 2 if bidirectional else 1
         self.n_states, self.n_gates = cell.n_states, cell.n_gates
+        self.output_size = self.n_directions * hidden_size
         widths = [input_size, *[self.output_size] * (num_layers - 1)]
         self.parameters = Parameters(self._shapes(widths), self.dtype)
         sizes = hidden_size, self.n_directions
         self.levels = [Level(cell, self.parameters, k, width, *sizes) for k, width in enumerate(widths)]
-
-    @property
-    def output_size(self):
-        """Features of an output row: hidden_size, twice that if bidirectional."""
-        return self.n_directions * self.hidden_size
-
-    @property
-    def weight_bytes(self):
-        """Of the largest level's weights in one direction, as a step reads them."""
-        return max(level.weight_bytes for level in self.levels)
+        self.work = sum(cell.n_gates * self.output_size * (width + hidden_size) for width in widths)
 
     @property
     def is_shared(self):
-        """Whether these leave no room in the second-level cache, so that threads share the units of a shard."""
-        return self.levels[0].cell.shares_units and self.weight_bytes > SECOND_LEVEL
-
-    @property
-    def work(self):
-        """Multiply-adds of a step of one sequence."""
-        gates = self.n_directions * self.n_gates * self.hidden_size
-        return sum(gates * (level.input_size + self.hidden_size) for level in self.levels)
+        """Whether weights leave no room in the second-level cache, so that threads share the units of a shard."""
+        largest = max(prod(level.panels_shape) for level in self.levels) * self.dtype.itemsize
+        return self.levels[0].cell.shares_units and largest > SECOND_LEVEL
 
     def _shapes(self, widths):
         G, H, shapes = self.n_gates * self.hidden_size, self.hidden_size, {}
         for level, width in enumerate(widths):
-            for suffix in ("", "_reverse")[: self.n_directions]:
-                shapes[f"weight_ih_l{level}{suffix}"] = (G, width)
-                shapes[f"weight_hh_l{level}{suffix}"] = (G, H)
-                if self.bias:
-                    shapes[f"bias_ih_l{level}{suffix}"] = (G,)
-                    shapes[f"bias_hh_l{level}{suffix}"] = (G,)
+            for names in _names(level, self.n_directions):
+                shapes |= dict(zip(names, [(G, width), (G, H), (G,), (G,)][: 4 if self.bias else 2], strict=False))
         return shapes
+
+    def zero_states(self, n):
+        """Those of n sequences before their first step."""
+        shape = self.num_layers * self.n_directions, n, self.hidden_size
+        return tuple(np.zeros(shape, self.dtype) for _ in range(self.n_states))
+
+    def given_states(self, p, name):
+        """States (num_layers * D, n, H) that a pass is given, under the names of `by_number`."""
+        return tuple(p.given(f"{name} {k}", p.dtype, 3) for k in range(self.n_states))
 
     def reset_parameters(self, rng, recurrent="uniform", forget_bias=None):
         """Draw all parameters anew, as PyTorch does: uniform in +-1 / sqrt(hidden_size).
@@ -226,7 +237,7 @@ class Stack:
                 self.parameters[name][H : 2 * H] = forget_bias if "_ih_" in name else 0.0
         self.parameters.changed()
 
-    def forward(self, p, x, rows, initial=None, dropout=None, keep=False, final=None):
+    def forward(self, p, x, rows, initial=None, dropout=NO_DROPOUT, keep=False, final=None):
         """Add the calls that run packed rows x (S, I) through all levels.
 
         Parameters
@@ -236,7 +247,7 @@ class Stack:
         rows : fastrnn.packing.Rows
         initial, final : tuple of Operand (num_layers * D, n, H), optional
             The states before and after, by the sequences' numbers; zeros, and not asked for, if None.
-        dropout : Dropout, optional
+        dropout : Dropout
             Between levels.
         keep : bool
             Keep what `backward` needs.
@@ -248,18 +259,14 @@ class Stack:
         """
         kept = []
         for k, level in enumerate(self.levels):
-            if k > 0 and dropout is not None:
-                dropped = p.room(*x.shape)
-                dropout.call(p, dropped, x, k, rows, "forward")
-                x = dropped
-            x, room = level.forward(p, x, rows, initial, keep)
-            if final is not None:
-                level.final(p, room, final, rows, keep)
+            if k > 0:
+                x = dropout.forward(p, x, k, rows)
+            x, room = level.forward(p, x, rows, initial, keep, final)
             kept.append(room)
         return x, kept
 
     def backward(
-        self, p, kept, d_rows, rows, dropout=None, d_final=None, d_initial=None, input_grad=True, bptt_steps=0,
+        self, p, kept, d_rows, rows, dropout=NO_DROPOUT, d_final=None, d_initial=None, input_grad=True, bptt_steps=0,
         input_stage="backward",
     ):  # fmt: skip
         """Add the calls from d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None.
@@ -271,8 +278,8 @@ class Stack:
         for k in range(self.num_layers - 1, -1, -1):
             wanted = "backward" if k > 0 else input_stage if input_grad else None
             d_rows, d_states = self.levels[k].backward(p, kept[k], d_rows, rows, d_final, wanted, bptt_steps)
-            if k > 0 and dropout is not None:
-                dropout.call(p, d_rows, d_rows, k, rows, "backward")
+            if k > 0:
+                dropout.backward(p, d_rows, k, rows)
             for out, d_state in zip(d_initial or (), d_states, strict=False):
                 p.call(get_states, out, k, d_state, None, 0, rows.streams, self.hidden_size, stage="backward")
         return d_rows

@@ -1,12 +1,10 @@
 """Vectors of words from a table and from their characters: Ling et al., EMNLP 2015; Plank et al., ACL 2016."""
 
-import numpy as np
-
-from fastrnn.kernels.rows import copy_rows, scatter_add_rows, take
-from fastrnn.layers.cells import zero_states
+from fastrnn.kernels.rows import copy_rows, scatter_add_rows
+from fastrnn.layers.cells import zeros
 from fastrnn.layers.readouts import Last
 from fastrnn.layers.stack import Stack
-from fastrnn.packing import Rows
+from fastrnn.packing import Rows, gathered
 
 
 class WordEmbedding:
@@ -26,15 +24,10 @@ class WordEmbedding:
     learns = True
 
     def __init__(self, words, characters, cell, hidden_size, dtype):
-        self.words, self.characters = words, characters
+        self.words, self.characters, self.parameters = words, characters, words.parameters
         self.recurrent = Stack(cell, characters.output_size, hidden_size, 1, True, True, dtype)
         self.limits = words.limits + characters.limits
         self.output_size = words.output_size + self.recurrent.output_size
-
-    @property
-    def parameters(self):
-        """The table of words."""
-        return self.words.parameters
 
     @property
     def is_frozen(self):
@@ -49,18 +42,17 @@ class WordEmbedding:
     def parts(self):
         return {"embedding": self.words, "character_embedding": self.characters, "character_recurrent": self.recurrent}
 
-    def forward(self, p, rows, keep=False):
+    def forward(self, p, rows, keep=False, values="values"):
         """Add the calls from the stored words to vectors (S, output_size), and what `backward` needs.
 
-        Given are their tokens as "values", "characters", the second packing, of spellings, in "word_order", and in
-        "words" the place of each stored word's among its shard's.
+        Given are their tokens by the name `values`, "characters", the second packing, of spellings, in "word_order",
+        and in "words" the place of each stored word's among its shard's.
         """
-        spellings, which = Rows(p, other=True, order="word_order"), p.room(rows.S, dtype=np.int64)
-        p.call(take, which, p.given("words", np.int64, 1), rows.rows)
+        spellings, which = Rows(p, other=True, order="word_order"), gathered(p, "words", rows.rows)
         x, characters = self.characters.forward(p, spellings, keep, "characters")
         states, kept = self.recurrent.forward(p, x, spellings, keep=keep)
         features, _ = Last.forward(p, states, spellings, 2)
-        own, tokens = self.words.forward(p, rows, keep)
+        own, tokens = self.words.forward(p, rows, keep, values)
         out, (_, D), (_, width) = p.room(rows.S, self.output_size), own.shape, features.shape
         p.call(copy_rows, out, 0, own, 0, None, D)
         p.call(copy_rows, out, D, features, 0, which, width)
@@ -72,9 +64,8 @@ class WordEmbedding:
         D, width, n = self.words.output_size, self.recurrent.output_size, d_out.shape[0]
         if not self.words.is_frozen:
             self.words.backward(p, tokens, d_out)
-        d_words, d_features = p.room(n, width), p.room(spellings.B, width)
+        d_words, d_features = p.room(n, width), zeros(p, spellings.B, width)
         p.call(copy_rows, d_words, 0, d_out, D, None, width, stage="backward")
-        zero_states(p, p.part(d_features, (1, *d_features.shape)), spellings.B, stage="backward")
         p.call(scatter_add_rows, d_features, d_words, which, n, width, stage="backward")
         d_states = Last.backward(p, d_features, None, spellings, 2, width)
         d_x = self.recurrent.backward(p, kept, d_states, spellings)

@@ -1,8 +1,7 @@
 """From a context, or from a sequence read by an encoder, to a sequence: Cho et al., EMNLP 2014."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from math import prod
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,25 +14,11 @@ from fastrnn.kernels.vectors import padded
 from fastrnn.layers.attention import Attention, Memory
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import Last
-from fastrnn.layers.stack import Dropout, Stack
-from fastrnn.network.parts import KEYS_OF_DECODER, Network, portions, stored
-from fastrnn.network.training import Training, add_loss
-from fastrnn.packing import Rows, Shards
-from fastrnn.programs import B, Pass, Program
-
-
-@dataclass
-class Encoded:
-    """What a decoder is given of n sources."""
-
-    context: np.ndarray
-    """(n, C): the encoder's last states, or the vectors themselves."""
-    states: np.ndarray
-    """(G, n, H): the decoder's before its first step; G as `EncoderDecoder.n_groups`."""
-    memory: dict
-    """What attention reads of them."""
-    lengths: np.ndarray
-    """(n,): the steps of each."""
+from fastrnn.layers.stack import NO_DROPOUT, Dropout, Stack, by_number
+from fastrnn.network.parts import Network, portions, read_steps, stored
+from fastrnn.network.training import KEYS_OF_DECODER, add_loss
+from fastrnn.packing import Rows, Shards, gathered
+from fastrnn.programs import B, Pass
 
 
 class EncoderDecoder(Network):
@@ -62,8 +47,7 @@ class EncoderDecoder(Network):
     def __init__(
         self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention, dropout, dtype, rng
     ):
-        self.encoder, self.target_embedding, self.dropout = encoder, embedding, dropout
-        self.n_features = context_size  # columns of `extract`
+        self.target_embedding, self.n_features = embedding, context_size  # the columns of `extract`
         self._input_width = n_values if embedding is None else embedding.output_size
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
         H = self.decoder.hidden_size
@@ -71,37 +55,16 @@ class EncoderDecoder(Network):
         self.bridge = Dense(context_size, self.n_groups * H, dtype)
         self.attention = None if attention is None else Attention(attention, H, context_size, dtype)
         self.head = Dense(H, n_outputs, dtype)
-        super().__init__(self._named_parts(), rng)
-
-    def _named_parts(self):
-        parts = {} if self.encoder is None else dict(self.encoder.parts)
-        if self.target_embedding is not None:
-            parts["target_embedding"] = self.target_embedding
-        parts |= {"bridge": self.bridge, "decoder": self.decoder}
-        if self.attention is not None:
-            parts |= self.attention.parts
-        return {**parts, "head": self.head}
-
-    def set_dropout(self, rate):
-        """Drop this fraction from now on."""
-        self.dropout = rate
-        if self.encoder is not None:
-            self.encoder.dropout = rate
-
-    @property
-    def embedding(self):
-        """What turns the source's tokens into vectors; None for numbers."""
-        return None if self.encoder is None else self.encoder.embedding
-
-    @property
-    def _stacks(self):
-        return [self.decoder] if self.encoder is None else [self.encoder.recurrent, self.decoder]
-
-    @property
-    def work(self):
-        """Multiply-adds of a forward pass, a step of one source and one target."""
-        layers = [self.head] if self.attention is None else [self.head, self.attention.joined_layer]
-        return sum(s.work for s in self._stacks) + sum(d.input_size * d.output_size for d in layers)
+        # What the names of the arrays begin with that say how targets lie: vectors have no steps of their own.
+        self._of_targets = "" if encoder is None else "other_"
+        self._stacks = [self.decoder] if encoder is None else [encoder.recurrent, self.decoder]
+        layers = [self.head] if attention is None else [self.head, self.attention.joined_layer]
+        self.work = sum(s.work for s in self._stacks) + sum(d.input_size * d.output_size for d in layers)
+        parts = {} if encoder is None else encoder.parts
+        targets = {} if embedding is None else {"target_embedding": embedding}
+        seen = {} if attention is None else self.attention.parts
+        parts = {**parts, **targets, "bridge": self.bridge, "decoder": self.decoder, **seen, "head": self.head}
+        super().__init__(parts, rng, encoder, dropout)
 
     @property
     def is_shared(self):
@@ -110,26 +73,10 @@ class EncoderDecoder(Network):
 
     # ------------------------------------------------------------------------------------------------- programs
 
-    def _program(self):
-        return Program(self.theta.dtype, self.is_shared)
-
-    @property
-    def _of_targets(self):
-        """What the names of the arrays begin with that say how targets lie; vectors have no steps of their own."""
-        return "" if self.encoder is None else "other_"
-
-    def _rows(self, p):
-        """How sources and targets are packed."""
-        targets = Rows(p, other=self.encoder is not None)
-        targets.streams = targets.twins  # its states lie as the sources do
-        return targets if self.encoder is None else Rows(p), targets
-
-    def _context(self, p, rows, dropout=None, keep=False):
+    def _context(self, p, rows, dropout=NO_DROPOUT, keep=False):
         """Add the calls to the context (B, C), by the sources' places; also the encoder's rows, and what it keeps."""
         if self.encoder is None:
-            context = p.room(B, self.n_features)
-            p.call(copy_rows, context, 0, p.given("vectors", p.dtype, 2), 0, rows.numbers, self.n_features)
-            return context, None, None
+            return gathered(p, "vectors", rows.numbers, self.n_features), None, None
         x, kept = self.encoder.forward(p, rows, dropout, keep)
         return Last.forward(p, x, rows, self.encoder.recurrent.n_directions)[0], x, kept
 
@@ -144,84 +91,67 @@ class EncoderDecoder(Network):
         n, H = self.decoder.num_layers, self.decoder.hidden_size
         return tuple(p.part(states, (n, B, H), B, k * n * H) for k in range(self.decoder.n_states))
 
-    def _decode(self, p, rows, context, picked, states, memory, dropout=None, keep=False, final=None):
+    def _decode(self, p, rows, context, picked, states, memory, dropout=NO_DROPOUT, keep=False, final=None):
         """Add the calls from packed targets to outputs (S, K), and what the way back needs.
 
         `picked` (S,) says which rows of `context` they read; states are as those of `Stack.forward`.
         """
-        width = self._input_width
-        inputs, values = p.room(rows.S, self.decoder.input_size), self._of_targets + "values"
-        if self.target_embedding is None:
-            tokens = None
-            p.call(copy_rows, inputs, 0, p.given(values, p.dtype, 2), 0, rows.rows, width)
-        else:
-            tokens = p.room(rows.S, dtype=np.int64)
-            p.call(take, tokens, p.given(values, np.int64, 1), rows.rows)
-            vectors = self.target_embedding.vectors(p, tokens)
-            if dropout is not None:
-                dropout.call(p, vectors, vectors, self.decoder.num_layers, rows, "forward")
-            p.call(copy_rows, inputs, 0, vectors, 0, None, width)
+        width, stack, values = self._input_width, self.decoder, self._of_targets + "values"
+        read, tokens = read_steps(p, self.target_embedding, width, rows, dropout, stack.num_layers, keep, values)
+        inputs = p.room(rows.S, stack.input_size)
+        p.call(copy_rows, inputs, 0, read, 0, None, width)
         p.call(copy_rows, inputs, width, context, 0, picked, self.n_features)
-        x, kept = self.decoder.forward(p, inputs, rows, states, dropout, keep, final)
+        x, kept = stack.forward(p, inputs, rows, states, dropout, keep, final)
         attended = None
         if memory is not None:
             attended = self.attention.forward(p, x, rows, memory)
             x, rows = attended.joined, attended.rows
-        if dropout is not None:
-            dropped = p.room(*x.shape)
-            dropout.call(p, dropped, x, 0, rows, "forward")
-            x = dropped
+        x = dropout.forward(p, x, 0, rows)
         return self.head.forward(p, x), rows, (tokens, kept, attended, x)
 
-    def _whole(self, p, dropout=None, keep=False):
+    def _whole(self, p, dropout=NO_DROPOUT, keep=False):
         """Add the calls from stored sources and targets to the targets' outputs, and name what they left."""
-        sources, targets = self._rows(p)
-        context, x, encoded = self._context(p, sources, dropout, keep)
-        picked, memory, memory_rows = p.room(targets.S, dtype=np.int64), None, None
-        p.call(take, picked, targets.twins, targets.places)
-        states = self._first_states(p, context)
+        left = SimpleNamespace(dropout=dropout, of_decoder=replace(dropout, first=KEYS_OF_DECODER))
+        left.targets = Rows(p, other=self.encoder is not None)
+        left.targets.streams = left.targets.twins  # its states lie as the sources do
+        left.sources = left.targets if self.encoder is None else Rows(p)
+        left.context, x, left.encoded = self._context(p, left.sources, dropout, keep)
+        left.picked = p.room(left.targets.S, dtype=np.int64)
+        p.call(take, left.picked, left.targets.twins, left.targets.places)
+        left.states, left.memory = self._first_states(p, left.context), None
         if self.attention is not None:
-            memory, memory_rows = self.attention.memory(p, x, sources, targets.twins)
-        of_decoder = dropout and replace(dropout, first=KEYS_OF_DECODER)
-        parts = self._parts_of(p, states)
-        outputs, rows, decoded = self._decode(p, targets, context, picked, parts, memory, of_decoder, keep)
-        return SimpleNamespace(
-            sources=sources, targets=targets, context=context, encoded=encoded, picked=picked, states=states,
-            memory=memory, memory_rows=memory_rows, outputs=outputs, rows=rows, decoded=decoded, dropout=dropout,
-            of_decoder=of_decoder,
-        )  # fmt: skip
+            left.memory, left.memory_rows = self.attention.memory(p, x, left.sources, left.targets.twins)
+        given = left.context, left.picked, self._parts_of(p, left.states), left.memory
+        left.outputs, left.rows, left.decoded = self._decode(p, left.targets, *given, left.of_decoder, keep)
+        return left
 
-    def _training(self, loss, width, dropout, is_frozen):
+    def _training(self, loss, width, rate, is_frozen, *_):
         """From stored sources and targets to the loss, and back to all gradients but a frozen table's."""
-        p = self._program()
-        whole = self._whole(p, Dropout.of(p, dropout) if dropout else None, keep=True)
-        rows = whole.rows
-        d_outputs = add_loss(p, loss, whole.outputs, self.head.output_size, width, rows.rows, rows)
+        p = self.new_program()
+        whole = self._whole(p, Dropout.of(p, rate), keep=True)
+        d_outputs = add_loss(p, loss, whole.outputs, self.head.output_size, width, whole.rows.rows, whole.rows)
         d_context, d_sources = self._decode_backward(p, whole, d_outputs)
         if self.encoder is not None:
-            stack, memory_rows = self.encoder.recurrent, whole.memory_rows
+            stack = self.encoder.recurrent
             d_rows = Last.backward(p, d_context, None, whole.sources, stack.n_directions, stack.output_size)
             for part in d_sources:
-                added = d_rows, part, memory_rows.packed, memory_rows.S, stack.output_size
-                p.call(scatter_add_rows, *added, stage="backward")
+                places = whole.memory_rows.packed, whole.memory_rows.S
+                p.call(scatter_add_rows, d_rows, part, *places, stack.output_size, stage="backward")
             self.encoder.backward(p, whole.encoded, d_rows, whole.sources, whole.dropout)
         return p
 
     def _decode_backward(self, p, whole, d_outputs):
         """Back from the outputs to the context, (B, >= C), and to parts of the encoder's rows, which lie in memory."""
         (tokens, kept, attended, x), dropout, d_sources = whole.decoded, whole.of_decoder, ()
-        d_x = self.head.backward(p, x, d_outputs)
-        if dropout is not None:
-            dropout.call(p, d_x, d_x, 0, whole.rows, "backward")
+        d_x = dropout.backward(p, self.head.backward(p, x, d_outputs), 0, whole.rows)
         if attended is not None:
-            d_x, d_sources = self.attention.backward(p, d_x, attended, whole.memory, whole.memory_rows)
+            d_x, d_sources = self.attention.backward(p, d_x, attended, whole.memory)
         d_states = p.room(*whole.states.shape)
         d_initial = self._parts_of(p, d_states)
         d_inputs = self.decoder.backward(p, kept, d_x, whole.targets, dropout, d_initial=d_initial)
         d_context = self._d_context(p, whole, d_states, d_inputs)
         if tokens is not None:
-            if dropout is not None:
-                dropout.call(p, d_inputs, d_inputs, self.decoder.num_layers, whole.targets, "backward")
+            d_inputs = dropout.backward(p, d_inputs, self.decoder.num_layers, whole.targets)
             self.target_embedding.backward(p, tokens, d_inputs, is_other=self.encoder is not None)
         return d_context, d_sources
 
@@ -238,7 +168,7 @@ class EncoderDecoder(Network):
 
     def _inference(self, what):
         """From stored sources and targets to "outputs" by step, or attention's "weights" by the targets' numbers."""
-        p = self._program()
+        p = self.new_program()
         whole = self._whole(p)
         if what == "outputs":
             out = p.given("out", p.dtype, 2)
@@ -252,7 +182,7 @@ class EncoderDecoder(Network):
 
     def _encoding(self, for_decoder):
         """From stored sources to contexts by number; `for_decoder` also to all that it is given besides."""
-        p = self._program()
+        p = self.new_program()
         rows = Rows(p)
         context, x, _ = self._context(p, rows)
         p.call(spread_columns, p.given("context", p.dtype, 2), rows.numbers, context, 0, self.n_features)
@@ -267,16 +197,13 @@ class EncoderDecoder(Network):
 
     def _step(self, in_logs):
         """One step of continuations, each of the source that "sources" has for it, to their outputs, by number."""
-        p = self._program()
-        rows, sources, memory = Rows(p), p.room(B, dtype=np.int64), None
-        p.call(take, sources, p.given("sources", np.int64, 1), rows.numbers)
+        p = self.new_program()
+        rows, memory = Rows(p), None
+        sources = gathered(p, "sources", rows.numbers)
         if self.attention is not None:
             arrays = (p.given(name, p.dtype, 2) for name in ("keys", "seen"))
             memory = Memory(*arrays, *(p.given(name, np.int64, 1) for name in ("firsts", "sizes")), sources)
-        states, final = (
-            tuple(p.given(f"{name} {k}", p.dtype, 3) for k in range(self.decoder.n_states))
-            for name in ("states", "final")
-        )
+        states, final = (self.decoder.given_states(p, name) for name in ("states", "final"))
         context = p.given("context", p.dtype, 2)
         outputs, rows, _ = self._decode(p, rows, context, sources, states, memory, final=final)
         K, out = self.head.output_size, p.given("out", np.float64 if in_logs else p.dtype, 2)
@@ -288,31 +215,19 @@ class EncoderDecoder(Network):
 
     # ------------------------------------------------------------------------------------------------- passes
 
-    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None):
-        """A `Training` on a problem, whose inputs are what the decoder reads."""
-        shape, is_frozen = problem.targets.shape[1:], getattr(self.embedding, "is_frozen", False)
-        options = problem.loss, prod(shape) if shape else None, self.dropout if drops else 0.0, is_frozen
-        return Training(self, self.program(self._training, *options), problem, seed, chosen)
-
-    def shards(self, problem, batches):
-        """A problem's sequences of these numbers, batch by batch, as `Shards`."""
-        return self._shards(problem.sequences, problem.inputs, batches)
-
-    def _shards(self, sequences, inputs, batches):
+    def shards(self, sequences, batches, inputs):
+        """Pairs of these numbers, batch by batch, as `Shards`."""
         lengths = inputs.lengths if self.encoder is None else sequences.lengths
         return Shards(lengths, batches, self.decoder.hidden_size, self.is_shared, inputs.lengths)
 
-    def given(self, problem):
-        """What training reads besides targets and weights."""
-        return self._given(problem.sequences, problem.inputs)
-
-    def _given(self, sequences, inputs):
+    def given(self, sequences, inputs):
+        """What a pass reads of sequences, and of inputs, which are what the decoder reads of targets."""
         return {"vectors": sequences.values, **stored(sequences), **stored(inputs, self._of_targets)}
 
     def _run(self, what, sequences, inputs, out, **given):
         p = self.program(self._inference, what)
-        shards = self._shards(sequences, inputs, portions(len(inputs)))
-        given |= {**self._given(sequences, inputs), **shards.given}
+        shards = self.shards(sequences, portions(len(inputs)), inputs)
+        given |= {**self.given(sequences, inputs), **shards.given}
         Pass(p, shards, self.work, out=out, **given).run(is_prepared=True)
         return out
 
@@ -331,27 +246,22 @@ class EncoderDecoder(Network):
 
     def extract(self, sequences):
         """The contexts (n, C) of all sequences."""
-        return self._encode(sequences, False)["context"]
+        return self.encode(sequences, False).context
 
-    def encode(self, sequences):
-        """The `Encoded` of sources."""
-        left = self._encode(sequences, True)
-        return Encoded(left.pop("context"), left.pop("states"), left, sequences.lengths)
+    def encode(self, sequences, for_decoder=True):
+        """What a decoder is given of n sources, under the names that its steps read.
 
-    def _encode(self, sequences, for_decoder):
-        """What a program of `_encoding` leaves, by name."""
-        p = self.program(self._encoding, for_decoder)
-        n, S, H, lengths = len(sequences), len(sequences.values), self.decoder.hidden_size, sequences.lengths
-        shapes = {"context": (n, self.n_features)}
-        if for_decoder:
-            shapes["states"] = self.n_groups, n, H
-        if for_decoder and self.attention is not None:
-            shapes |= {"keys": (S, padded(H, self.theta.dtype)), "seen": (S, self.n_features)}
-        left = {name: np.empty(shape, self.theta.dtype) for name, shape in shapes.items()}
-        shards = Shards(lengths, portions(n), H, self.is_shared)
+        That is the `context` (n, C), the encoder's last states, or the vectors themselves; and `for_decoder` also its
+        `states` (G, n, H) before the first step, G as `n_groups`, what attention reads, and the sources' `sizes` (n,).
+        """
+        p, H = self.program(self._encoding, for_decoder), self.decoder.hidden_size
+        n, S, C = len(sequences), len(sequences.values), self.n_features
+        shapes = {"context": (n, C), "states": (self.n_groups, n, H), "keys": (S, padded(H, p.dtype)), "seen": (S, C)}
+        left = {name: np.empty(shape, p.dtype) for name, shape in shapes.items() if name in p.names}
+        shards = Shards(sequences.lengths, portions(n), H, self.is_shared)
         given = {"vectors": sequences.values, **stored(sequences), **shards.given}
         Pass(p, shards, self.work, **left, **given).run(is_prepared=True)
-        return left | {"firsts": sequences.offsets[:-1]}
+        return SimpleNamespace(**left, firsts=sequences.offsets[:-1], sizes=sequences.lengths)
 
     # ------------------------------------------------------------------------------------- one step at a time
 
@@ -365,16 +275,14 @@ class EncoderDecoder(Network):
         dtype, ones = self.theta.dtype, np.ones(n, np.int64)
         last = np.repeat(encoded.states, width, axis=1)
         states, out = np.empty_like(last), np.empty((n, self.head.output_size), np.float64 if in_logs else dtype)
-        is_of_tokens = self.target_embedding is not None
-        values = np.empty(n, np.int64) if is_of_tokens else np.empty((n, self._input_width), dtype)
+        numbers = np.empty((n, self._input_width), dtype)
+        values = numbers if self.target_embedding is None else np.empty(n, np.int64)
         sources = np.arange(n) // width
-        shards = Shards(ones, [np.arange(n)], self.decoder.hidden_size, self.is_shared, encoded.lengths[sources])
-        given = {
-            **encoded.memory, "sizes": encoded.lengths, "sources": sources, "context": encoded.context, "out": out,
-            "lengths": ones, "begins": np.arange(n), "stride": 1, self._of_targets + "values": values, **shards.given,
-        }  # fmt: skip
-        for k in range(self.decoder.n_states):
-            given |= {f"states {k}": states[k * L : (k + 1) * L], f"final {k}": last[k * L : (k + 1) * L]}
+        shards = Shards(ones, [np.arange(n)], self.decoder.hidden_size, self.is_shared, encoded.sizes[sources])
+        given = {**vars(encoded), **shards.given, "sources": sources, self._of_targets + "values": values, "out": out}
+        given |= {"lengths": ones, "begins": np.arange(n), "stride": 1}
+        for name, every in ("states", states), ("final", last):
+            given |= by_number(name, every.reshape(-1, L, *every.shape[1:]))
         one = Pass(p, shards, self.work, **given)
 
         def step(x, picks):

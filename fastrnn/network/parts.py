@@ -2,19 +2,18 @@
 
 import os
 import threading
+from math import prod
 
 import numpy as np
 
-from fastrnn.kernels.rows import copy_rows
 from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
-from fastrnn.layers.stack import Stack
+from fastrnn.layers.stack import NO_DROPOUT, Stack
+from fastrnn.network.training import Training, is_computed
+from fastrnn.packing import gathered
+from fastrnn.programs import Program
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
-KEYS_OF_AN_EPOCH = 2**20
-"""The distance of two epochs' dropout keys; in between each level of a stack has its own."""
-KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
-"""Where those of a decoder's levels begin."""
 
 _packing = threading.Lock()
 if hasattr(os, "register_at_fork"):
@@ -48,6 +47,12 @@ class Network:
     Attributes
     ----------
     parts : dict of name to layer
+    embedding : Embedding, WordEmbedding or None
+        What turns a sequence's tokens into vectors; None for numbers.
+    dropout : float
+        The fraction that is dropped in training.
+    work : int
+        Multiply-adds of a forward pass, a step of one sequence, or of one source and one target.
     theta, gradient : ndarray
         The parameters of all parts, and their gradients.
     decays : ndarray
@@ -59,8 +64,9 @@ class Network:
     n_steps = None
     """The length that every sequence must have; None for any."""
 
-    def __init__(self, parts, rng):
-        self.parts = parts
+    def __init__(self, parts, rng, encoder=None, dropout=0.0):
+        self.parts, self.encoder, self.dropout = parts, encoder, dropout
+        self.embedding = None if encoder is None else encoder.embedding
         if rng is None:
             return
         self._gather_parameters()
@@ -111,6 +117,23 @@ class Network:
                     self._programs[key] = program, version
         return program
 
+    def new_program(self):
+        """One without calls."""
+        return Program(self.theta.dtype, self.is_shared)
+
+    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None):
+        """A `Training` on a problem, whose inputs are what a decoder reads."""
+        shape, is_frozen = problem.targets.shape[1:], getattr(self.embedding, "is_frozen", False)
+        width, rate = prod(shape) if shape else None, self.dropout if drops else 0.0
+        options = problem.loss, width, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
+        return Training(self, self.program(self._training, *options), problem, seed, chosen)
+
+    def set_dropout(self, rate):
+        """Drop this fraction from now on."""
+        self.dropout = rate
+        if self.encoder is not None:
+            self.encoder.dropout = rate
+
     def kept(self, name, make):
         """What is made over the parameters where they are now, once."""
         if name not in self._programs:
@@ -122,6 +145,17 @@ class Network:
         version = object()
         for part in self.parts.values():
             part.parameters.version = version
+
+
+def read_steps(p, embedding, width, rows, dropout, level, keep, values="values"):
+    """Add the calls from stored steps, given under a name, to what a stack reads of them, and the way back needs.
+
+    That is numbers (S, width), or vectors of tokens, of which some are dropped.
+    """
+    if embedding is None:
+        return gathered(p, values, rows.rows, width), None
+    x, tokens = embedding.forward(p, rows, keep, values)
+    return dropout.forward(p, x, level, rows), tokens
 
 
 class Encoder:
@@ -145,31 +179,20 @@ class Encoder:
         if embedding is not None:
             input_size = embedding.output_size
         self.recurrent = Stack(cell, input_size, dtype=dtype, **recurrent)
+        self.parts = {**({} if embedding is None else embedding.parts), "recurrent": self.recurrent}
 
-    @property
-    def parts(self):
-        embeddings = {} if self.embedding is None else self.embedding.parts
-        return {**embeddings, "recurrent": self.recurrent}
-
-    def forward(self, p, rows, dropout=None, keep=False, initial=None, final=None):
+    def forward(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls from the stored steps, given as "values", to rows (S, D H), and what `backward` needs."""
-        if self.embedding is None:
-            x = p.room(rows.S, self.recurrent.input_size)
-            p.call(copy_rows, x, 0, p.given("values", p.dtype, 2), 0, rows.rows, x.shape[1])
-            tokens = None
-        else:
-            x, tokens = self.embedding.forward(p, rows, keep)
-            if dropout is not None:
-                dropout.call(p, x, x, self.recurrent.num_layers, rows, "forward")
-        x, kept = self.recurrent.forward(p, x, rows, initial, dropout, keep, final)
+        stack = self.recurrent
+        x, tokens = read_steps(p, self.embedding, stack.input_size, rows, dropout, stack.num_layers, keep)
+        x, kept = stack.forward(p, x, rows, initial, dropout, keep, final)
         return x, (tokens, kept)
 
-    def backward(self, p, kept, d_rows, rows, dropout=None, bptt_steps=0):
+    def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0):
         """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
         tokens, kept = kept
         trains = self.embedding is not None and self.embedding.learns
         d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, input_grad=trains, bptt_steps=bptt_steps)
         if trains:
-            if dropout is not None:
-                dropout.call(p, d_x, d_x, self.recurrent.num_layers, rows, "backward")
+            d_x = dropout.backward(p, d_x, self.recurrent.num_layers, rows)
             self.embedding.backward(p, tokens, d_x)

@@ -1,15 +1,13 @@
 """The network of most estimators: encoder, readout and dense head."""
 
-from math import prod
-
 import numpy as np
 
 from fastrnn.kernels.rows import check, remainders, spread_columns, take_step
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import READOUTS, Concat, Last
-from fastrnn.layers.stack import Dropout
+from fastrnn.layers.stack import NO_DROPOUT, Dropout, by_number
 from fastrnn.network.parts import Network, portions, stored
-from fastrnn.network.training import Training, add_loss, is_computed
+from fastrnn.network.training import add_loss
 from fastrnn.packing import OneStep, Rows, Shards
 from fastrnn.programs import B, Pass, Program
 from fastrnn.sequences import Sequences
@@ -38,32 +36,16 @@ class SequenceNetwork(Network):
     """
 
     def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None):
-        self.encoder, self.n_steps, self.chain = encoder, n_steps, chain
+        self.n_steps, self.chain = n_steps, chain
         self.readout = None if readout is None else Concat(n_steps) if readout == "concat" else READOUTS[readout]
         self.n_features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
         self.head = Dense(self.n_features, n_outputs, encoder.recurrent.dtype)
+        self.work = encoder.recurrent.work + self.n_features * n_outputs
         chains = {} if chain is None else {"chain": chain}
-        super().__init__({**encoder.parts, "head": self.head, **chains}, rng)
+        super().__init__({**encoder.parts, "head": self.head, **chains}, rng, encoder, encoder.dropout)
 
-    def set_dropout(self, rate):
-        """Drop this fraction from now on."""
-        self.encoder.dropout = rate
-
-    @property
-    def embedding(self):
-        """What turns tokens into vectors; None for numbers."""
-        return self.encoder.embedding
-
-    @property
-    def work(self):
-        """Multiply-adds of a forward pass, a step of one sequence."""
-        return self.encoder.recurrent.work + self.head.input_size * self.head.output_size
-
-    def shards(self, problem, batches):
-        """A problem's sequences of these numbers, batch by batch, as `Shards`."""
-        return self._shards(problem.sequences, batches)
-
-    def _shards(self, sequences, batches):
+    def shards(self, sequences, batches, inputs=None):
+        """The sequences of these numbers, batch by batch, as `Shards`."""
         shards = Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, self.is_shared)
         if sequences.are_words:
             shards.deal_words(sequences)
@@ -76,21 +58,15 @@ class SequenceNetwork(Network):
 
     # ------------------------------------------------------------------------------------------------- programs
 
-    def _states(self, p, name):
-        """States (num_layers * D, n, H) that a pass is given."""
-        return tuple(p.given(f"{name} {k}", p.dtype, 3) for k in range(self.encoder.recurrent.n_states))
-
     def step(self, n, fill=None, *numbers):
         """The program of `_step`."""
         return self.program(self._step, n, fill, *numbers)
 
     def zero_states(self, n):
         """Those of n sequences before their first step."""
-        stack = self.encoder.recurrent
-        shape = stack.num_layers * stack.n_directions, n, stack.hidden_size
-        return tuple(np.zeros(shape, self.theta.dtype) for _ in range(stack.n_states))
+        return self.encoder.recurrent.zero_states(n)
 
-    def _features(self, p, rows, dropout=None, keep=False, initial=None, final=None):
+    def _features(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls to what the head reads, (B, F) by place or (S, F), and what the way back needs."""
         x, kept = self.encoder.forward(p, rows, dropout, keep, initial, final)
         memory = None
@@ -98,44 +74,35 @@ class SequenceNetwork(Network):
             x, memory = self.readout.forward(p, x, rows, self.encoder.recurrent.n_directions)
         return x, (kept, memory)
 
-    def _training(self, loss, width, dropout, is_frozen, bptt_steps, n_streams, targets_are_computed):
+    def _training(self, loss, width, rate, is_frozen, bptt_steps, n_streams, is_computed):
         """From stored steps to the loss, and back to all gradients but a frozen table's."""
-        p = Program(self.theta.dtype, self.is_shared)
-        rows, dropout = Rows(p), Dropout.of(p, dropout) if dropout else None
-        state = None
+        p = self.new_program()
+        rows, dropout, stack, state = Rows(p), Dropout.of(p, rate), self.encoder.recurrent, None
         if n_streams is not None:
-            state = self._states(p, "state")
+            state = stack.given_states(p, "state")
             rows.streams = p.room(B, dtype=np.int64)
             p.call(remainders, rows.streams, rows.numbers, n_streams)
         x, (kept, memory) = self._features(p, rows, dropout, True, state, state)
-        if dropout is not None:
-            dropped = p.room(*x.shape)
-            dropout.call(p, dropped, x, 0, rows, "forward")
-            x = dropped
-        outputs = self.head.forward(p, x)
+        x = dropout.forward(p, x, 0, rows)
+        outputs, K = self.head.forward(p, x), self.head.output_size
         picked = rows.rows if self.readout is None else rows.numbers
-        d_outputs = add_loss(p, self.chain or loss, outputs, self.head.output_size, width, picked, rows, targets_are_computed)
-        d_x = self.head.backward(p, x, d_outputs)
-        if dropout is not None:
-            dropout.call(p, d_x, d_x, 0, rows, "backward")
+        d_outputs = add_loss(p, self.chain or loss, outputs, K, width, picked, rows, is_computed)
+        d_x = dropout.backward(p, self.head.backward(p, x, d_outputs), 0, rows)
         if self.readout is not None:
-            stack = self.encoder.recurrent
             d_x = self.readout.backward(p, d_x, memory, rows, stack.n_directions, stack.output_size)
         self.encoder.backward(p, kept, d_x, rows, dropout, bptt_steps)
         return p
 
     def _inference(self, what, reads_states, leaves_states):
         """From stored steps to vectors, features, outputs, or those at last steps, given as "out" by number or step."""
-        p = Program(self.theta.dtype, self.is_shared)
-        rows = Rows(p)
-        initial, final = (
-            self._states(p, which) if wanted else None
-            for which, wanted in (("initial", reads_states), ("final", leaves_states))
-        )
+        p = self.new_program()
+        rows, stack = Rows(p), self.encoder.recurrent
+        initial = stack.given_states(p, "initial") if reads_states else None
+        final = stack.given_states(p, "final") if leaves_states else None
         if what == "vectors":
             x, _ = self.embedding.forward(p, rows)
         else:
-            x, _ = self._features(p, rows, None, False, initial, final)
+            x, _ = self._features(p, rows, initial=initial, final=final)
         if what == "last":
             x, _ = Last.forward(p, x, rows, 1)
         width = x.shape[1]
@@ -152,7 +119,7 @@ class SequenceNetwork(Network):
         given.  A chain has its own.
         """
         p, K, stack = Program(self.theta.dtype), self.head.output_size, self.encoder.recurrent
-        x, rows, states = p.room(n, stack.input_size), OneStep(p, n), self._states(p, "state")
+        x, rows, states = p.room(n, stack.input_size), OneStep(p, n), stack.given_states(p, "state")
         count, status = (p.given(name, np.int64, 1) for name in ("count", "status"))
         unit = (p.given(name, np.float64, 1) for name in ("mean", "scale"))
         p.call(take_step, x, p.given("given", np.float64, 2), *unit, count, status)
@@ -175,17 +142,10 @@ class SequenceNetwork(Network):
 
     # ------------------------------------------------------------------------------------------------- passes
 
-    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None):
-        """A `Training` on a problem."""
-        shape = problem.targets.shape[1:]
-        rate, is_frozen = self.encoder.dropout if drops else 0.0, getattr(self.embedding, "is_frozen", False)
-        options = problem.loss, prod(shape) if shape else None, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
-        return Training(self, self.program(self._training, *options), problem, seed, chosen)
-
     @staticmethod
-    def given(problem):
-        """What training reads besides targets and weights."""
-        return stored(problem.sequences)
+    def given(sequences, inputs=None):
+        """What a pass reads of sequences."""
+        return stored(sequences)
 
     def _run(self, what, sequences, state=None, leaves_states=False):
         """What a program of `_inference` leaves: rows, and the states after each sequence or None."""
@@ -195,11 +155,11 @@ class SequenceNetwork(Network):
         width = widths.get(what, self.head.output_size)
         n_rows = len(sequences.values) if self._is_by_step(what) else n
         out, states = np.empty((n_rows, width), self.theta.dtype), None
-        given = {} if state is None else {f"initial {k}": np.ascontiguousarray(s) for k, s in enumerate(state)}
+        given = by_number("initial", () if state is None else state)
         if leaves_states:
             states = self.zero_states(n)
-            given |= {f"final {k}": s for k, s in enumerate(states)}
-        shards = self._shards(sequences, portions(n))
+            given |= by_number("final", states)
+        shards = self.shards(sequences, portions(n))
         one = Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given)
         one.run(is_prepared=True)
         return out, states

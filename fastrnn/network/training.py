@@ -2,11 +2,16 @@
 
 import numpy as np
 
-from fastrnn.kernels.rows import add_places, add_weighted, copy_rows, take, take_scaled
+from fastrnn.kernels.rows import add_places, add_weighted, take_scaled
+from fastrnn.layers.stack import by_number
 from fastrnn.losses.loss import Loss
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH
+from fastrnn.packing import gathered
 from fastrnn.programs import BEFORE, Pass
 
+KEYS_OF_AN_EPOCH = 2**20
+"""The distance of two epochs' dropout keys; in between each level of a stack has its own."""
+KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
+"""Where those of a decoder's levels begin."""
 BACK = 3
 """Multiply-adds of a training pass to those of a forward pass."""
 
@@ -21,14 +26,10 @@ def add_loss(p, loss, outputs, K, width, picked, rows, is_computed=False):
     """
     n, weights, total = outputs.shape[0], p.room(outputs.shape[0], dtype=np.float64), p.sums(1, dtype=np.float64)
     p.call(take_scaled, weights, p.given("weights", np.float64, 1), picked, p.given("factor", np.float64, 1))
-    if width is None:
-        targets = p.room(n, dtype=np.int64)
-        p.call(take, targets, p.given("targets", np.int64, 1), picked)
-    elif is_computed:
+    if is_computed and width is not None:
         targets = p.part(p.given("targets", p.dtype, 2), (n, width), BEFORE, width)
     else:
-        targets = p.room(n, width)
-        p.call(copy_rows, targets, 0, p.given("targets", p.dtype, 2), 0, picked, width)
+        targets = gathered(p, "targets", picked, width)
     if isinstance(loss, Loss):
         d_outputs, losses = p.room(*outputs.shape), p.room(n, dtype=np.float64)
         p.call(loss.kernel, d_outputs, losses, outputs, targets, weights, loss.constants, K)
@@ -45,7 +46,7 @@ class Training:
     Parameters
     ----------
     network : Network
-        Has `shards(problem, batches)` and `given(problem)`, what its program reads besides targets and weights.
+        Has `shards(sequences, batches, inputs)` and `given(sequences, inputs)`, what its program reads of these.
     program : Program
     problem : fastrnn.base.Problem
     seed : int
@@ -63,18 +64,18 @@ class Training:
         self._network, self._program, self._problem, self._seed, self._chosen = network, program, problem, seed, chosen
         self._factor, self._loss, self._pass = np.empty(1), np.empty(1), None
         own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss}
-        self._given = {**network.given(problem), **own}
+        self._given = {**network.given(problem.sequences, problem.inputs), **own}
         self._computes = is_computed(problem)
         if not self._computes:
             self._given["targets"] = _flat(problem.targets)
         self.states = () if problem.n_streams is None else network.zero_states(problem.n_streams)
-        self._given |= {f"state {k}": state for k, state in enumerate(self.states)}
+        self._given |= by_number("state", self.states)
 
     def lay_out(self, batches, epoch):
         """Deal an epoch's batches into shards: numbers of the chosen sequences."""
         if self._chosen is not None:
             batches = [self._chosen[numbers] for numbers in batches]
-        self._shards = shards = self._network.shards(self._problem, batches)
+        self._shards = shards = self._network.shards(self._problem.sequences, batches, self._problem.inputs)
         given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
         if self._pass is None:
             work, given = BACK * self._network.work, {**self._given, **given}
