@@ -8,7 +8,10 @@ from fastrnn.kernels import rtrl
 from fastrnn.layers import GRU, LSTM, RNN
 from fastrnn.layers.cells import NONLINEARITIES
 
-CELLS = {f"rnn, {name}": (RNN, {"nonlinearity": name}) for name in NONLINEARITIES} | {"lstm": (LSTM, {}), "gru": (GRU, {})}
+CELLS = {f"rnn, {name}": (RNN, {"nonlinearity": name}) for name in NONLINEARITIES} | {
+    "lstm": (LSTM, {}),
+    "gru": (GRU, {}),
+}
 NAMES = "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
