@@ -6,11 +6,13 @@ import numpy as np
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
-from fastrnn.programs import tasks
+from fastrnn.programs import Program, caller
 
 RULES = {"adam": 0, "adamw": 0, "sgd": 1, "rmsprop": 2}
-BLOCK = 2**15
+BLOCK = 2**17
 """Parameters whose sums are formed together; one thread's piece of work."""
+RATE, ALPHA, DECAY, CLIP_VALUE, CLIP_NORM, MOMENTUM, NESTEROV, OF_MEAN, OF_SQUARE, SCALE, PENALTY, N_NUMBERS = range(12)
+"""What the kernels are told, and tell, beside the vectors; OF_MEAN and OF_SQUARE are what Adam's estimates lack."""
 COLUMNS = 256
 """Of which each has a sum of its own: the squares of a row are vectors then."""
 WORK = 40
@@ -46,36 +48,34 @@ class Sweeps:
     decays : ndarray (size,)
         1 for each parameter that decays, else 0.
     optimizer : Optimizer, optional
-        Without one there is no `step`.
+        Without one theta stays where it is.
     """
 
     def __init__(self, theta, gradient, decays, optimizer=None):
-        n_blocks, work = -(-theta.size // BLOCK), WORK * theta.size
-        self._sums, self._numbers, self._optimizer = np.zeros((n_blocks, 2)), np.zeros(7), optimizer
-        vectors = theta, gradient, decays, self._numbers
-        self._measure = tasks(measure, n_blocks, (self._sums, *vectors), work)
+        self._optimizer, self._numbers, self._program = optimizer, np.zeros(N_NUMBERS), Program(theta.dtype)
+        n_blocks = -(-theta.size // BLOCK)
+        p, sums, vectors = self._program, np.zeros((n_blocks, 2)), (theta, gradient, decays, self._numbers)
+        p.share(measure, sums, *vectors, tasks=n_blocks)
+        p.call(settle, sums, self._numbers)
         if optimizer is not None:
             memory = optimizer.first, optimizer.second, RULES[optimizer.name]
-            self._sweep = tasks(sweep, n_blocks, (*vectors, *memory), work)
+            p.share(sweep, *vectors, *memory, tasks=n_blocks)
+        self._run = caller(p, WORK * theta.size if n_blocks > 1 else 0)
 
-    def penalise(self, alpha, clip_norm, clip_value):
-        """Add the gradient of alpha / 2 times the sum of squares of what decays, and hold elements to +-clip_value.
+    def step(self, rate=0.0, alpha=0.0, decay=0.0, clip_norm=None, clip_value=None):
+        """Add to the gradient, clip it, and move theta against it; returns the penalty.
 
-        Returns the penalty, and what to scale the gradient with to hold its norm to `clip_norm` (Pascanu et al. 2013).
+        Added is the gradient of alpha / 2 times the sum of squares of what decays.  Elements are held to +-clip_value,
+        then the norm to `clip_norm` (Pascanu et al. 2013).  Before theta moves, `decay` of what decays is taken off it.
         """
-        self._numbers[:3] = alpha, np.inf if clip_value is None else clip_value, clip_norm is not None
-        self._measure()
-        squares, of_gradient = self._sums[0] if len(self._sums) == 1 else self._sums.sum(axis=0)
-        size = sqrt(of_gradient)
-        return 0.5 * alpha * float(squares), clip_norm / size if clip_norm is not None and size > clip_norm else 1.0
-
-    def step(self, rate, scale=1.0, decay=0.0):
-        """Move theta against `scale` times the gradient; before, take the share `decay` off it where it decays."""
-        o = self._optimizer
-        o.n_steps += 1
-        n = o.n_steps
-        self._numbers[:] = rate, scale, decay, o.momentum, o.nesterov, 1 - 0.9**n, sqrt(1 - 0.999**n)
-        self._sweep()
+        o, numbers = self._optimizer, self._numbers
+        if o is not None:
+            o.n_steps += 1
+            numbers[MOMENTUM:SCALE] = o.momentum, o.nesterov, 1 - 0.9**o.n_steps, sqrt(1 - 0.999**o.n_steps)
+        limits = np.inf if clip_value is None else clip_value, np.inf if clip_norm is None else clip_norm
+        numbers[:MOMENTUM] = rate, alpha, decay, *limits
+        self._run()
+        return float(numbers[PENALTY])
 
 
 def norm(vector):
@@ -99,11 +99,11 @@ def _squares(vector):
 
 @njit(**OPTIONS, unrolls=True)
 def measure(sums, theta, gradient, decays, numbers, task):
-    """One block of `penalise`: sums (blocks, 2) of the squares of what decays, and of the gradient then if it counts.
+    """Penalty and clipping of one block; sums (blocks, 2) of the squares of what decays, and of a gradient to be clipped.
 
     The sums are of float64: squares of float32 overflow from 2e19 on.
     """
-    alpha, limit = theta.dtype.type(numbers[0]), theta.dtype.type(numbers[1])
+    alpha, limit = theta.dtype.type(numbers[ALPHA]), theta.dtype.type(numbers[CLIP_VALUE])
     # Loops from 0 are made of vectors, those from elsewhere are not: an index might be one from the end.
     block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))
     theta, gradient, decays, squares = theta[block], gradient[block], decays[block], 0.0
@@ -115,15 +115,27 @@ def measure(sums, theta, gradient, decays, numbers, task):
         for k in range(theta.size):
             if abs(gradient[k]) > limit:  # NaN is not
                 gradient[k] = np.copysign(limit, gradient[k])
-    sums[task, 0], sums[task, 1] = squares, _squares(gradient) if numbers[2] else 0.0
+    sums[task, 0], sums[task, 1] = squares, _squares(gradient) if numbers[CLIP_NORM] < np.inf else 0.0
+
+
+@njit(**OPTIONS)
+def settle(sums, numbers):
+    """The penalty, and what to scale the gradient with."""
+    squares = of_gradient = 0.0
+    for block in range(sums.shape[0]):
+        squares += sums[block, 0]
+        of_gradient += sums[block, 1]
+    size = np.sqrt(of_gradient)
+    numbers[PENALTY] = 0.5 * numbers[ALPHA] * squares
+    numbers[SCALE] = numbers[CLIP_NORM] / size if size > numbers[CLIP_NORM] else 1.0
 
 
 @njit(**OPTIONS)
 def sweep(theta, gradient, decays, numbers, first, second, rule, task):
-    """One block of `Sweeps.step`: decoupled decay (Loshchilov and Hutter 2019), and a rule of `RULES`."""
+    """One block of an optimiser's step: decoupled decay (Loshchilov and Hutter 2019), and a rule of `RULES`."""
     block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))  # as in `measure`
     theta, gradient, first, second, decays = theta[block], gradient[block], first[block], second[block], decays[block]
-    scale, decay = theta.dtype.type(numbers[1]), theta.dtype.type(numbers[2])
+    scale, decay = theta.dtype.type(numbers[SCALE]), theta.dtype.type(numbers[DECAY])
     if scale != 1:
         for k in range(theta.size):
             gradient[k] *= scale
@@ -143,7 +155,7 @@ def _adam(theta, gradient, mean, square, numbers):
     """Kingma and Ba, ICLR 2015, with its published constants."""
     one = theta.dtype.type(1)
     b1, b2, tiny = theta.dtype.type(0.9), theta.dtype.type(0.999), theta.dtype.type(1e-8)
-    step, scale = theta.dtype.type(numbers[0] / numbers[5]), theta.dtype.type(1 / numbers[6])
+    step, scale = theta.dtype.type(numbers[RATE] / numbers[OF_MEAN]), theta.dtype.type(1 / numbers[OF_SQUARE])
     for k in range(theta.size):
         mean[k] = b1 * mean[k] + (one - b1) * gradient[k]
         square[k] = b2 * square[k] + (one - b2) * gradient[k] * gradient[k]
@@ -154,7 +166,7 @@ def _adam(theta, gradient, mean, square, numbers):
 def _rmsprop(theta, gradient, square, numbers):
     """Tieleman and Hinton 2012, with PyTorch's constant 0.99."""
     decay, tiny = theta.dtype.type(0.99), theta.dtype.type(1e-8)
-    step, one = theta.dtype.type(numbers[0]), theta.dtype.type(1)
+    step, one = theta.dtype.type(numbers[RATE]), theta.dtype.type(1)
     for k in range(theta.size):
         square[k] = decay * square[k] + (one - decay) * gradient[k] * gradient[k]
         theta[k] -= step * gradient[k] / (np.sqrt(square[k]) + tiny)
@@ -163,7 +175,7 @@ def _rmsprop(theta, gradient, square, numbers):
 @njit(**OPTIONS)
 def _sgd(theta, gradient, velocity, numbers):
     """Momentum of Polyak 1964, or Nesterov's in the form of Sutskever et al. 2013."""
-    step, m = theta.dtype.type(numbers[0]), theta.dtype.type(numbers[3])
+    step, m = theta.dtype.type(numbers[RATE]), theta.dtype.type(numbers[MOMENTUM])
     for k in range(theta.size):
         velocity[k] = m * velocity[k] - step * gradient[k]
-        theta[k] += m * velocity[k] - step * gradient[k] if numbers[4] else velocity[k]
+        theta[k] += m * velocity[k] - step * gradient[k] if numbers[NESTEROV] else velocity[k]

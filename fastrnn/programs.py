@@ -220,19 +220,18 @@ def _words_of(array):
     return 0, 0, array.size, array.itemsize, array.ctypes.data, *array.shape, *array.strides
 
 
-def tasks(function, n_tasks, arguments, work):
-    """What calls a kernel with arrays, integers and a task, for each task: at once, where so much work is worth it."""
-    if n_tasks == 1:
-        return partial(function, *arguments, 0)
-    p = Program("float64")
-    p.share(function, *arguments, tasks=n_tasks)
-    return partial(_run_tasks, p, work)
-
-
-def _run_tasks(p, work):
-    (frame, *_), (code, n) = p.arrays, p.code("forward")
+def caller(p, work):
+    """What makes the calls of a program of arrays and integers, which must stay; at once if so much work pays for it."""
+    (frame, *_), (code, n), failed = p.arrays, p.code("forward"), np.zeros(1, np.int64)
     job = code.ctypes.data, n, frame.ctypes.data
-    threads.run(work, lambda n_threads: kernel.run_once_at_once(*job, n_threads), lambda: kernel.run_once(*job))
+    serial = partial(kernel.entry(kernel.run_once, 3), *job)
+    if work <= threads.SMALL:
+        return serial
+
+    def at_once(n_threads):
+        kernel.run_together(*job, failed.ctypes.data, kernel.start_threads()[1], n_threads)
+
+    return partial(threads.run, work, at_once, serial)
 
 
 def _address(array):

@@ -291,8 +291,7 @@ class Trainer:
         if not isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
         alpha, decay = (0.0, rate * s.alpha) if s.solver == "adamw" else (s.alpha / s.n_sequences, 0.0)
-        penalty, scale = sweeps.penalise(alpha, s.clip_norm, s.clip_value)
-        sweeps.step(rate, scale, decay)
+        penalty = sweeps.step(rate, alpha, decay, s.clip_norm, s.clip_value)
         self.network.changed()
         return loss + penalty
 
@@ -366,7 +365,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
         move(theta)
         loss = objective(0)
         if alpha > 0:
-            loss += _sweeps(network).penalise(alpha, None, None)[0]
+            loss += _sweeps(network).step(alpha=alpha)
         return loss, network.gradient.astype(np.float64)
 
     def after_each(intermediate_result):

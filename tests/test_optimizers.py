@@ -95,12 +95,11 @@ def test_decay_and_penalty_touch_only_what_decays(dtype):
     theta = np.arange(1, 6).astype(dtype)
     gradient = np.ones(5, dtype)
     decays = np.array([1, 0, 1, 1, 0], dtype)
-    sweeps = Sweeps(theta, gradient, decays, Optimizer("sgd", 5, dtype))
-    value, _ = sweeps.penalise(0.5, None, None)
+    value = Sweeps(theta, gradient, decays).step(alpha=0.5)
     assert value == 0.25 * (1 + 9 + 16)
     assert gradient.tolist() == [1.5, 1, 2.5, 3, 1]
     gradient[:] = 0
-    sweeps.step(0.1, 1.0, 0.25)
+    Sweeps(theta, gradient, decays, Optimizer("sgd", 5, dtype)).step(0.1, decay=0.25)
     assert theta.tolist() == [0.75, 2, 2.25, 3, 5]
 
 
@@ -114,11 +113,10 @@ def test_blocks_and_threads_change_no_bits(rule):
         theta, gradient = vectors[0].copy(), vectors[1].copy()
         sweeps = Sweeps(theta, gradient, vectors[2], Optimizer(size=size, dtype="float32", **RULES[rule][0]))
         with threads.limit(n_jobs):
-            penalty, scale = sweeps.penalise(0.1, 2.0, 1.0)
-            sweeps.step(0.01, scale, 0.1)
-        answers.append((penalty, scale, theta.tobytes(), norm(gradient)))
+            penalty = sweeps.step(0.01, 0.1, 0.1, 2.0, 1.0)
+        answers.append((penalty, theta.tobytes(), norm(gradient)))
     assert len(set(answers)) == 1
-    ref.assert_within(1e-6, answers[0][3], 2.0)
+    ref.assert_within(1e-6, answers[0][2], 2.0)
 
 
 def test_the_norm_neither_overflows_nor_loses_small_parts():
@@ -132,9 +130,7 @@ def test_the_norm_neither_overflows_nor_loses_small_parts():
 def clipped(gradient, clip_norm, clip_value):
     gradient = np.array(gradient)
     theta, optimizer = np.zeros_like(gradient), Optimizer("sgd", gradient.size, gradient.dtype)
-    sweeps = Sweeps(theta, gradient, theta, optimizer)
-    _, scale = sweeps.penalise(0.0, clip_norm, clip_value)
-    sweeps.step(0.0, scale)
+    Sweeps(theta, gradient, theta, optimizer).step(clip_norm=clip_norm, clip_value=clip_value)
     return gradient.tolist()
 
 

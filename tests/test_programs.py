@@ -13,7 +13,7 @@ from fastrnn import programs, threads
 from fastrnn.kernels.gradient import fold
 from fastrnn.kernels.rows import scatter_add_rows
 from fastrnn.packing import Rows, Shards
-from fastrnn.programs import BEFORE, FIRST, MOST_SHARERS, PLACES, SHARERS, B, Pass, Program, S, T, tasks
+from fastrnn.programs import BEFORE, FIRST, MOST_SHARERS, PLACES, SHARERS, B, Pass, Program, S, T, caller
 
 
 @njit
@@ -287,7 +287,9 @@ def test_a_pass_that_is_kept_goes_on_from_what_its_shards_have_left(n_threads, m
 def test_tasks_by_themselves(n_threads, monkeypatch):
     out = np.zeros(101)
     with at_once(n_threads, monkeypatch):
-        tasks(count_up, 7, (out, 7), 1)()
+        p = Program("float64")
+        p.share(count_up, out, 7, tasks=7)
+        caller(p, threads.SMALL + 1)()
     assert (out == 1).all()
 
 

@@ -45,7 +45,7 @@ class Kernel:
         return self._dispatcher
 
     def __call__(self, *arguments):
-        return self.dispatcher(*arguments)
+        return (self._dispatcher or self.dispatcher)(*arguments)
 
     def compile(self, kinds):
         """For arguments of these Numba types."""

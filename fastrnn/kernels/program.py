@@ -337,7 +337,7 @@ def run_once(code, n_calls, frame):
 
 
 @njit(**OPTIONS)
-def _run_together(code, n_calls, frame, failed, shared_call, n_threads):
+def run_together(code, n_calls, frame, failed, shared_call, n_threads):
     """`run_calls`, of which threads share those that can be shared; whether one failed goes to an address."""
     code, frame = words(code), words(frame)
     data = _room_for_words(frame)
@@ -359,11 +359,11 @@ def work_together(address, shared_call, n_threads):
         _clear(job, place)
         for shard in range(place, job[N_SHARDS], job[N_PLACES]):
             frame = _address_of(_begin(job, 0, place, shard))
-            _run_together(job[CODE], job[N_CALLS], frame, job[FAILED], shared_call, n_threads)
+            run_together(job[CODE], job[N_CALLS], frame, job[FAILED], shared_call, n_threads)
 
 
 @cache
-def _start_threads():
+def start_threads():
     """Where `work` and `share` are; the linker knows the functions that both loops need from then on.
 
     Once, as Numba takes locks that a signal may leave behind.
@@ -375,18 +375,11 @@ def _start_threads():
 
 def start(job, n_threads, are_shared):
     """Let so many threads do a job, an address: each some of its places, or all each of its shards."""
-    work_of_one, shared_call = _start_threads()
+    work_of_one, shared_call = start_threads()
     if are_shared:
         work_together(job, shared_call, n_threads)
     else:
         loop(work_of_one, job, n_threads, 1, n_threads)
-
-
-def run_once_at_once(code, n_calls, frame, n_threads):
-    """`run_once`, the threads sharing what can be shared."""
-    failed = np.zeros(1, np.int64)
-    _run_together(code, n_calls, frame, failed.ctypes.data, _start_threads()[1], n_threads)
-    return bool(failed[0])
 
 
 @cache

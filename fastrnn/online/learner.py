@@ -89,9 +89,8 @@ class OnlineLearner(BaseEstimator):
             if not size < self._largest_norm:
                 place = f"x = {shown(x)}, y = {shown(y)}"
                 raise ValueError(f"the gradient overflows at {place}: scale x, or lower learning_rate_init")
-            scale = 1.0 if self.clip_norm is None or size <= self.clip_norm else self.clip_norm / size
             vectors = network.theta, network.gradient, network.decays
-            network.kept("sweeps", lambda: Sweeps(*vectors, self._optimizer)).step(self.learning_rate_init, scale)
+            network.kept("sweeps", lambda: Sweeps(*vectors, self._optimizer)).step(self.learning_rate_init, clip_norm=self.clip_norm)
             network.changed()
 
     def reset(self):
