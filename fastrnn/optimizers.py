@@ -15,7 +15,7 @@ RATE, ALPHA, DECAY, CLIP_VALUE, CLIP_NORM, MOMENTUM, NESTEROV, OF_MEAN, OF_SQUAR
 """What the kernels are told, and tell, beside the vectors; OF_MEAN and OF_SQUARE are what Adam's estimates lack."""
 COLUMNS = 256
 """Of which each has a sum of its own: the squares of a row are vectors then."""
-WORK = 40
+WORK = 5
 """What a step costs for each parameter, as multiply-adds."""
 
 
@@ -80,18 +80,18 @@ class Sweeps:
 
 def norm(vector):
     """The Euclidean norm; in sums of float64 in a fixed order, so that its bits depend on nothing else."""
-    return sqrt(_squares(vector))
+    return sqrt(_squares(vector, np.ones_like(vector)))
 
 
 @njit(**OPTIONS, unrolls=True)
-def _squares(vector):
-    """Their sum, in float64."""
+def _squares(vector, chosen):
+    """Their sum, in float64; of those that are chosen, with 1 for them and else 0."""
     total, of_all = np.zeros(COLUMNS), 0.0
     for first in range(0, vector.size, COLUMNS):
-        row = vector[first : first + COLUMNS]
+        row, weights = vector[first : first + COLUMNS], chosen[first : first + COLUMNS]
         for k in range(row.size):
             x = np.float64(row[k])
-            total[k] += x * x
+            total[k] += x * x * weights[k]
     for j in range(COLUMNS):
         of_all += total[j]
     return of_all
@@ -106,16 +106,16 @@ def measure(sums, theta, gradient, decays, numbers, task):
     alpha, limit = theta.dtype.type(numbers[ALPHA]), theta.dtype.type(numbers[CLIP_VALUE])
     # Loops from 0 are made of vectors, those from elsewhere are not: an index might be one from the end.
     block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))
-    theta, gradient, decays, squares = theta[block], gradient[block], decays[block], 0.0
+    theta, gradient, decays = theta[block], gradient[block], decays[block]
     if alpha != 0:
         for k in range(theta.size):
             gradient[k] += alpha * theta[k] * decays[k]
-            squares += theta[k] * theta[k] * decays[k]
     if limit < np.inf:
         for k in range(theta.size):
             if abs(gradient[k]) > limit:  # NaN is not
                 gradient[k] = np.copysign(limit, gradient[k])
-    sums[task, 0], sums[task, 1] = squares, _squares(gradient) if numbers[CLIP_NORM] < np.inf else 0.0
+    sums[task, 0] = _squares(theta, decays) if alpha != 0 else 0.0
+    sums[task, 1] = _squares(gradient, np.ones(gradient.size, gradient.dtype)) if numbers[CLIP_NORM] < np.inf else 0.0
 
 
 @njit(**OPTIONS)

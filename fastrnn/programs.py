@@ -222,15 +222,12 @@ def _words_of(array):
 
 def caller(p, work):
     """What makes the calls of a program of arrays and integers, which must stay; at once if so much work pays for it."""
-    (frame, *_), (code, n), failed = p.arrays, p.code("forward"), np.zeros(1, np.int64)
+    (frame, *_), (code, n) = p.arrays, p.code("forward")
     job = code.ctypes.data, n, frame.ctypes.data
     serial = partial(kernel.entry(kernel.run_once, 3), *job)
     if work <= threads.SMALL:
         return serial
-
-    def at_once(n_threads):
-        kernel.run_together(*job, failed.ctypes.data, kernel.start_threads()[1], n_threads)
-
+    at_once = partial(kernel.run_together, *job, frame.ctypes.data, kernel.start_threads()[1])
     return partial(threads.run, work, at_once, serial)
 
 

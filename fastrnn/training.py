@@ -249,13 +249,13 @@ class Trainer:
             If the loss or a parameter becomes NaN or infinite.
         """
         best, first, end = self.best, self.history.n_epochs, self.settings.max_iter
-        best.keeps_theta = score is not None
+        best.keeps_theta, sweeps = score is not None, self.sweeps()
         with Bar(self.settings.verbose, end, "epoch", first) as bar:
             try:
                 for epoch in range(first, end):
                     if best.is_over():
                         break
-                    loss = self.epoch(objective, lengths, epoch, end)
+                    loss = self.epoch(objective, lengths, sweeps, epoch, end)
                     validation = score() if score is not None else None
                     best.update(loss if score is None else -validation, self.network.theta)
                     self._on_plateau(best)
@@ -270,12 +270,16 @@ class Trainer:
         self.network.changed()
         return self
 
-    def epoch(self, objective, lengths, epoch, n_epochs):
+    def sweeps(self):
+        """The network's `Sweeps` with the optimiser's memory as it is now."""
+        return _sweeps(self.network, self.optimizer)
+
+    def epoch(self, objective, lengths, sweeps, epoch, n_epochs):
         """One pass over the data; returns the mean loss."""
         s = self.settings
         batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
         objective.lay_out(batches, self.history.n_epochs)
-        sweeps, total = _sweeps(self.network, self.optimizer), 0.0
+        total = 0.0
         for k, numbers in enumerate(batches):
             step, n_steps = epoch * len(batches) + k, n_epochs * len(batches)
             rate = s.learning_rate_init * self.plateau_factor * learning_rate_factor(s.learning_rate, step, n_steps)
