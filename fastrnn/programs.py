@@ -9,7 +9,7 @@ the shards of a place (`sums`).  Its calls come in stages: "before" and "after" 
 import threading
 from ctypes import addressof, c_char
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from math import prod
 
 import numpy as np
@@ -147,7 +147,7 @@ class Program:
     def _array(self, dtype, shape):
         dtype, n = np.dtype(dtype), len(shape)
         first = self._words([0, 0, 0, dtype.itemsize, 0, *[0 if isinstance(s, Size) else s for s in shape], *[0] * n])
-        return Operand(types.Array(numpy_support.from_dtype(dtype), n, "C"), first, 5 + 2 * n, tuple(shape))
+        return Operand(_kind(dtype, n), first, 5 + 2 * n, tuple(shape))
 
     def _buffer(self, shape, dtype, whence, other=0, size=0, n_bytes=0):
         operand = self._array(dtype or self.dtype, shape)
@@ -200,6 +200,11 @@ class Program:
             raise MemoryError("there is no memory to pack weights in")
 
 
+@cache
+def _kind(dtype, n_axes):
+    return types.Array(numpy_support.from_dtype(dtype), n_axes, "C")
+
+
 def _code(calls):
     """Calls as `fastrnn.kernels.program` reads them, and their number."""
     kernels = []
@@ -227,7 +232,7 @@ def caller(p, work):
     serial = partial(kernel.entry(kernel.run_once, 3), *job)
     if work <= threads.SMALL:
         return serial
-    at_once = partial(kernel.run_together, *job, frame.ctypes.data, kernel.start_threads()[1])
+    at_once = partial(kernel.run_together, *job, frame.ctypes.data, kernel.of_threads(kernel.share))
     return partial(threads.run, work, at_once, serial)
 
 

@@ -8,7 +8,7 @@ is compiled by each process.  One warning says so, and names the folder.
 import gc
 import logging
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache, cached_property
 from hashlib import blake2b
 from types import SimpleNamespace
@@ -65,17 +65,6 @@ class Dispatcher(CPUDispatcher):
                     gc.enable()
 
 
-@contextmanager
-def _others_compile():
-    """Let other threads translate their kernels while this one waits for LLVM, which has a lock of its own."""
-    lock = global_compiler_lock._lock
-    held = lock._release_save()
-    try:
-        yield
-    finally:
-        lock._acquire_restore(held)
-
-
 class _Whole(JITCodeLibrary):
     """The code of a kernel with that of the kernels it calls, optimised once."""
 
@@ -94,12 +83,10 @@ class _Whole(JITCodeLibrary):
         builder = create_pass_builder(self._codegen._tm, options)
         passes = builder.getModulePassManager()
         passes.add_refprune_pass()
-        with _others_compile():
-            passes.run(self._final_module, builder)
+        passes.run(self._final_module, builder)
 
     def _finalize_specific(self):
-        with _others_compile():
-            super()._finalize_specific()
+        super()._finalize_specific()
         # Of the parts as well, which have a place in memory only here: by way of these Numba raises what they raise.
         for variable in self._final_module.global_variables:
             if (environment := lookup_environment(variable.name)) is not None:

@@ -13,7 +13,6 @@ threads.
 A `job` is an array of words, of which the constants in capitals say what is where.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -363,28 +362,26 @@ def work_together(address, shared_call, n_threads):
 
 
 @cache
-def start_threads():
-    """Where `work` and `share` are; the linker knows the functions that both loops need from then on.
+def of_threads(kernel):
+    """Where `work` or `share` is; the linker knows the functions that both loops need from then on.
 
     Once, as Numba takes locks that a signal may leave behind.
     """
     numba.get_num_threads()
-    three = (types.intp,) * 3
-    return addresses([(work, three), (share, three)])
+    return addresses([(kernel, (types.intp,) * 3)])[0]
 
 
 def start(job, n_threads, are_shared):
     """Let so many threads do a job, an address: each some of its places, or all each of its shards."""
-    work_of_one, shared_call = start_threads()
     if are_shared:
-        work_together(job, shared_call, n_threads)
+        work_together(job, of_threads(share), n_threads)
     else:
-        loop(work_of_one, job, n_threads, 1, n_threads)
+        loop(of_threads(work), job, n_threads, 1, n_threads)
 
 
 @cache
 def entry(kernel, n):
-    """A kernel of n integers as Python calls it, who must give so many: a call takes .1 us, where a `Kernel`'s takes .3."""
+    """A kernel of n integers as Python calls it, who must give so many: .1 us a call, where a `Kernel` takes .3."""
     integers = (types.intp,) * n
     kernel.compile(integers)
     return kernel.overloads[integers].entry_point
@@ -394,18 +391,11 @@ _addresses = {}
 
 
 def addresses(kernels):
-    """Where the code of kernels lies, pairs of one and the Numba types of its arguments; compiled if there is none yet.
-
-    By two threads: what LLVM does for one kernel takes half as long as what Numba does for the next.
-    """
-    if missing := [pair for pair in dict.fromkeys(kernels) if pair not in _addresses]:
-        with ThreadPoolExecutor(2) as pool:
-            _addresses.update(zip(missing, pool.map(_address, missing), strict=True))
+    """Where the code of kernels for arguments of these Numba types lies, pairs of both; compiled if there is none yet."""
+    for kernel, kinds in kernels:
+        if (kernel, kinds) not in _addresses:
+            kernel.compile(kinds)
+            compiled = kernel.overloads[kinds]
+            name = compiled.fndesc.llvm_func_name
+            _addresses[kernel, kinds] = compiled.library.get_pointer_to_function(name)
     return [_addresses[pair] for pair in kernels]
-
-
-def _address(pair):
-    kernel, kinds = pair
-    kernel.compile(kinds)
-    compiled = kernel.overloads[kinds]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
