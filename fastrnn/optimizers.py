@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
-from fastrnn.programs import Program, caller
+from fastrnn.programs import Program, Standing
 
 RULES = {"adam": 0, "adamw": 0, "sgd": 1, "rmsprop": 2}
 BLOCK = 2**17
@@ -52,15 +52,14 @@ class Sweeps:
     """
 
     def __init__(self, theta, gradient, decays, optimizer=None):
-        self._optimizer, self._numbers, self._program = optimizer, np.zeros(N_NUMBERS), Program(theta.dtype)
-        n_blocks = -(-theta.size // BLOCK)
-        p, sums, vectors = self._program, np.zeros((n_blocks, 2)), (theta, gradient, decays, self._numbers)
+        self._optimizer, self._numbers, n_blocks = optimizer, np.zeros(N_NUMBERS), -(-theta.size // BLOCK)
+        p, sums, vectors = Program(theta.dtype), np.zeros((n_blocks, 2)), (theta, gradient, decays, self._numbers)
         p.share(measure, sums, *vectors, tasks=n_blocks)
         p.call(settle, sums, self._numbers)
         if optimizer is not None:
             memory = optimizer.first, optimizer.second, RULES[optimizer.name]
             p.share(sweep, *vectors, *memory, tasks=n_blocks)
-        self._run = caller(p, WORK * theta.size if n_blocks > 1 else 0)
+        self._calls = Standing(p, WORK * theta.size)
 
     def step(self, rate=0.0, alpha=0.0, decay=0.0, clip_norm=None, clip_value=None):
         """Add to the gradient, clip it, and move theta against it; returns the penalty.
@@ -74,7 +73,7 @@ class Sweeps:
             numbers[MOMENTUM:SCALE] = o.momentum, o.nesterov, 1 - 0.9**o.n_steps, sqrt(1 - 0.999**o.n_steps)
         limits = np.inf if clip_value is None else clip_value, np.inf if clip_norm is None else clip_norm
         numbers[:MOMENTUM] = rate, alpha, decay, *limits
-        self._run()
+        self._calls.run()
         return float(numbers[PENALTY])
 
 
@@ -99,7 +98,7 @@ def _squares(vector, chosen):
 
 @njit(**OPTIONS, unrolls=True)
 def measure(sums, theta, gradient, decays, numbers, task):
-    """Penalty and clipping of one block; sums (blocks, 2) of the squares of what decays, and of a gradient to be clipped.
+    """Penalty and clipping of one block; sums (blocks, 2) of squares: of what decays, and of a gradient to be clipped.
 
     The sums are of float64: squares of float32 overflow from 2e19 on.
     """

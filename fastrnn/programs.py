@@ -225,17 +225,6 @@ def _words_of(array):
     return 0, 0, array.size, array.itemsize, array.ctypes.data, *array.shape, *array.strides
 
 
-def caller(p, work):
-    """What makes the calls of a program of arrays and integers, which must stay; at once if so much work pays for it."""
-    (frame, *_), (code, n) = p.arrays, p.code("forward")
-    job = code.ctypes.data, n, frame.ctypes.data
-    serial = partial(kernel.entry(kernel.run_once, 3), *job)
-    if work <= threads.SMALL:
-        return serial
-    at_once = partial(kernel.run_together, *job, frame.ctypes.data, kernel.of_threads(kernel.share))
-    return partial(threads.run, work, at_once, serial)
-
-
 def _address(array):
     """Where the elements of a C-contiguous array begin; three times as quick as `array.ctypes.data`."""
     try:
@@ -430,17 +419,26 @@ class _OneShard:
 class Standing:
     """A program whose sizes are all integers, laid out once in memory of its own.
 
+    Parameters
+    ----------
+    work : int
+        Multiply-adds, of which more than `threads.SMALL` let threads share what can be shared.
+
     Attributes
     ----------
     run : callable
         Makes the calls of "forward" in the thread that asks for it, as far as the first that raises; returns whether
-        one has.
+        one has, if threads do not share.
     """
 
-    def __init__(self, program, **given):
+    def __init__(self, program, work=0, **given):
         self._pass = Pass(program, _OneShard(), 0, is_kept=True, **given)
         self._frame, (code, n) = self._pass.frame(), program.code("forward")
-        self.run = partial(kernel.entry(kernel.run_once, 3), code.ctypes.data, n, self._frame.ctypes.data)
+        job = code.ctypes.data, n, self._frame.ctypes.data
+        self.run = partial(kernel.entry(kernel.run_once, 3), *job)
+        if work > threads.SMALL:
+            at_once = partial(kernel.run_together, *job, self._frame.ctypes.data, kernel.of_threads(kernel.share))
+            self.run = partial(threads.run, work, at_once, self.run)
 
 
 _local = threading.local()

@@ -249,13 +249,13 @@ class Trainer:
             If the loss or a parameter becomes NaN or infinite.
         """
         best, first, end = self.best, self.history.n_epochs, self.settings.max_iter
-        best.keeps_theta, sweeps = score is not None, self.sweeps()
+        best.keeps_theta, sweeps = score is not None, _sweeps(self.network, self.optimizer)
         with Bar(self.settings.verbose, end, "epoch", first) as bar:
             try:
                 for epoch in range(first, end):
                     if best.is_over():
                         break
-                    loss = self.epoch(objective, lengths, sweeps, epoch, end)
+                    loss = self.epoch(objective, lengths, epoch, end, sweeps)
                     validation = score() if score is not None else None
                     best.update(loss if score is None else -validation, self.network.theta)
                     self._on_plateau(best)
@@ -270,13 +270,9 @@ class Trainer:
         self.network.changed()
         return self
 
-    def sweeps(self):
-        """The network's `Sweeps` with the optimiser's memory as it is now."""
-        return _sweeps(self.network, self.optimizer)
-
-    def epoch(self, objective, lengths, sweeps, epoch, n_epochs):
+    def epoch(self, objective, lengths, epoch=0, n_epochs=1, sweeps=None):
         """One pass over the data; returns the mean loss."""
-        s = self.settings
+        s, sweeps = self.settings, sweeps or _sweeps(self.network, self.optimizer)
         batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
         objective.lay_out(batches, self.history.n_epochs)
         total = 0.0

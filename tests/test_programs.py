@@ -13,7 +13,7 @@ from fastrnn import programs, threads
 from fastrnn.kernels.gradient import fold
 from fastrnn.kernels.rows import scatter_add_rows
 from fastrnn.packing import Rows, Shards
-from fastrnn.programs import BEFORE, FIRST, MOST_SHARERS, PLACES, SHARERS, B, Pass, Program, S, T, caller
+from fastrnn.programs import BEFORE, FIRST, MOST_SHARERS, PLACES, SHARERS, B, Pass, Program, S, Standing, T
 
 
 @njit
@@ -289,7 +289,7 @@ def test_tasks_by_themselves(n_threads, monkeypatch):
     with at_once(n_threads, monkeypatch):
         p = Program("float64")
         p.share(count_up, out, 7, tasks=7)
-        caller(p, threads.SMALL + 1)()
+        Standing(p, 1).run()
     assert (out == 1).all()
 
 

@@ -93,7 +93,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             rng = None if goes_on else check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
-            loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, self._trainer.sweeps(), 0, 1)
+            loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths)
             self._trainer.history.epochs.append((loss, None))
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
