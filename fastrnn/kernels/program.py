@@ -18,9 +18,9 @@ from functools import cache
 import numpy as np
 from llvmlite import ir
 
-from fastrnn.kernels.caching import cgutils, intrinsic, njit, numba, types
+from fastrnn.kernels.caching import cgutils, njit, numba, types
 from fastrnn.kernels.cpu import INT, INT32
-from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS
+from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS, instruction
 
 # The first words of each frame: None, and a shard's sizes, as `fastrnn.packing.Shards` have them.
 NONE, B, FIRST, S, T, BEFORE, B_OTHER, FIRST_OTHER, S_OTHER, T_OTHER, BEFORE_OTHER, PAIRS = range(12)
@@ -49,84 +49,59 @@ MOST_WORDS = 256
 """Of all arguments of a kernel."""
 
 
-@intrinsic
-def words(typing, address):
+@instruction(lambda address: types.CPointer(types.int64))
+def words(context, builder, sig, address):
     """A pointer to the words at an address."""
-
-    def lower(context, builder, sig, args):
-        return builder.inttoptr(args[0], INT.as_pointer())
-
-    return types.CPointer(types.int64)(types.intp), lower
+    return builder.inttoptr(address, INT.as_pointer())
 
 
-@intrinsic
-def _address_of(typing, pointer):
-    def lower(context, builder, sig, args):
-        return builder.ptrtoint(args[0], INT)
-
-    return types.intp(pointer), lower
+@instruction(lambda pointer: types.intp)
+def _address_of(context, builder, sig, pointer):
+    return builder.ptrtoint(pointer, INT)
 
 
-@intrinsic
-def _after(typing, pointer, n):
-    def lower(context, builder, sig, args):
-        return builder.gep(args[0], [args[1]])
-
-    return pointer(pointer, types.intp), lower
+@instruction(lambda pointer, n: pointer)
+def _after(context, builder, sig, pointer, n):
+    return builder.gep(pointer, [n])
 
 
-@intrinsic
-def _room_for_words(typing, like):
+@instruction(lambda like: like)
+def _room_for_words(context, builder, sig, like):
     """A pointer to `MOST_WORDS` words on the stack."""
-
-    def lower(context, builder, sig, args):
-        with builder.goto_entry_block():
-            return builder.alloca(INT, INT32(MOST_WORDS))
-
-    return like(like), lower
+    with builder.goto_entry_block():
+        return builder.alloca(INT, INT32(MOST_WORDS))
 
 
-@intrinsic
-def _call(typing, address, arguments, n):
+@instruction(lambda *kinds: types.boolean)
+def _call(context, builder, sig, address, arguments, n):
     """Call a kernel with n words; whether it raised, which can only be a MemoryError.
 
     A few words more than a kernel reads do no harm: it is the caller that puts them away.
     """
-
-    def lower(context, builder, sig, args):
-        failed = cgutils.alloca_once(builder, INT32)
-        nothing = cgutils.alloca_once(builder, INT)
-        pointer = ir.IntType(8).as_pointer()
-        done = builder.append_basic_block("called")
-        for size in (16, 32, 64, 96, 128, MOST_WORDS):
-            fits = builder.icmp_signed("<=", args[2], INT(size))
-            here, larger = builder.append_basic_block(f"words.{size}"), builder.append_basic_block("more")
-            builder.cbranch(fits, here, larger)
-            builder.position_at_end(here)
-            form = ir.FunctionType(INT32, [pointer, pointer, *[INT] * size])
-            kernel = builder.inttoptr(args[0], form.as_pointer())
-            given = [builder.load(builder.gep(args[1], [INT(k)])) for k in range(size)]
-            aside = builder.bitcast(nothing, pointer)
-            builder.store(builder.call(kernel, [aside, aside, *given]), failed)
-            builder.branch(done)
-            builder.position_at_end(larger)
+    failed, nothing = cgutils.alloca_once(builder, INT32), cgutils.alloca_once(builder, INT)
+    pointer = ir.IntType(8).as_pointer()
+    done = builder.append_basic_block("called")
+    for size in (16, 32, 64, 96, 128, MOST_WORDS):
+        fits = builder.icmp_signed("<=", n, INT(size))
+        here, larger = builder.append_basic_block(f"words.{size}"), builder.append_basic_block("more")
+        builder.cbranch(fits, here, larger)
+        builder.position_at_end(here)
+        form = ir.FunctionType(INT32, [pointer, pointer, *[INT] * size])
+        given = [builder.load(builder.gep(arguments, [INT(k)])) for k in range(size)]
+        aside = builder.bitcast(nothing, pointer)
+        builder.store(builder.call(builder.inttoptr(address, form.as_pointer()), [aside, aside, *given]), failed)
         builder.branch(done)
-        builder.position_at_end(done)
-        code = builder.load(failed)
-        raised = builder.or_(builder.icmp_signed("==", code, INT32(-1)), builder.icmp_signed(">", code, INT32(0)))
-        return raised
+        builder.position_at_end(larger)
+    builder.branch(done)
+    builder.position_at_end(done)
+    code = builder.load(failed)
+    return builder.or_(builder.icmp_signed("==", code, INT32(-1)), builder.icmp_signed(">", code, INT32(0)))
 
-    return types.boolean(types.intp, arguments, types.intp), lower
 
-
-@intrinsic
-def _take_next(typing, counter):
+@instruction(lambda counter: types.intp)
+def _take_next(context, builder, sig, counter):
     """The integer that a pointer leads to, which is one more for the next thread."""
-
-    def lower(context, builder, sig, args):
-        return builder.atomic_rmw("add", args[0], INT(1), "monotonic")
-
-    return types.intp(counter), lower
+    return builder.atomic_rmw("add", counter, INT(1), "monotonic")
 
 
 # --------------------------------------------------------------------------------------------------- frames
@@ -273,7 +248,8 @@ def largest_arena(address):
     for shard in range(job[N_SHARDS]):
         for k in range(SHARD_WORDS):
             frame[1 + k] = max(frame[1 + k], table[shard * SHARD_WORDS + k])
-    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], np.intp(0), np.intp(0))
+    zero = np.intp(0)
+    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], zero, zero)
 
 
 # ------------------------------------------------------------------------------------------------- the parallel loop
@@ -284,49 +260,36 @@ def loop(kernel, data, n_threads, n_steps, n_tasks):
     """Call a kernel (data, task, step), an address, for each task in any order, one step after the other."""
     # Set and restored in here, where no signal handler of Python's can come between and leave it behind.
     before = _get_threads()
-    _set_threads(types.int32(min(before, n_threads)))
+    _set_threads(min(before, n_threads))
     for step in range(n_steps):
         for task in numba.prange(n_tasks):
             _call_of_three(kernel, data, task, step)
     _set_threads(before)
 
 
-@intrinsic
-def _call_of_three(typing, kernel, data, task, step):
+@instruction()
+def _call_of_three(context, builder, sig, kernel, data, task, step):
     """Call a kernel (data, task, step)."""
-
-    def lower(context, builder, sig, args):
-        pointer = ir.IntType(8).as_pointer()
-        form = ir.FunctionType(INT32, [pointer, pointer, *[INT] * 3])
-        aside = builder.bitcast(cgutils.alloca_once(builder, INT), pointer)
-        builder.call(builder.inttoptr(args[0], form.as_pointer()), [aside, aside, *args[1:]])
-        return context.get_dummy_value()
-
-    return types.void(types.intp, types.intp, types.intp, types.intp), lower
+    pointer = ir.IntType(8).as_pointer()
+    form = ir.FunctionType(INT32, [pointer, pointer, *[INT] * 3])
+    aside = builder.bitcast(cgutils.alloca_once(builder, INT), pointer)
+    builder.call(builder.inttoptr(kernel, form.as_pointer()), [aside, aside, data, task, step])
 
 
-@intrinsic
-def _get_threads(typing):
+@instruction(lambda: types.int32)
+def _get_threads(context, builder, sig):
     """`numba.get_num_threads`, which brings a pointer along that no cache keeps."""
-
-    def lower(context, builder, sig, args):
-        form = ir.FunctionType(INT, [])  # as Numba declares it, though it is an int of C
-        count = builder.call(cgutils.get_or_insert_function(builder.module, form, "get_num_threads"), [])
-        return builder.trunc(count, INT32)
-
-    return types.int32(), lower
+    form = ir.FunctionType(INT, [])  # as Numba declares it, though it is an int of C
+    count = builder.call(cgutils.get_or_insert_function(builder.module, form, "get_num_threads"), [])
+    return builder.trunc(count, INT32)
 
 
-@intrinsic
-def _set_threads(typing, n):
-    """Likewise `numba.set_num_threads`."""
-
-    def lower(context, builder, sig, args):
-        form = ir.FunctionType(ir.VoidType(), [INT32])
-        builder.call(cgutils.get_or_insert_function(builder.module, form, "set_num_threads"), args)
-        return context.get_dummy_value()
-
-    return types.void(types.int32), lower
+@instruction()
+def _set_threads(context, builder, sig, n):
+    """Likewise `numba.set_num_threads`, of an intp."""
+    form = ir.FunctionType(ir.VoidType(), [INT32])
+    count = builder.trunc(n, INT32)
+    builder.call(cgutils.get_or_insert_function(builder.module, form, "set_num_threads"), [count])
 
 
 @njit(**OPTIONS)
@@ -391,7 +354,7 @@ _addresses = {}
 
 
 def addresses(kernels):
-    """Where the code of kernels for arguments of these Numba types lies, pairs of both; compiled if there is none yet."""
+    """Where the code of kernels for arguments of some Numba types lies, of pairs of both; compiled where it is not."""
     for kernel, kinds in kernels:
         if (kernel, kinds) not in _addresses:
             kernel.compile(kinds)
