@@ -19,7 +19,7 @@ from math import factorial
 
 from fastrnn.kernels.caching import Later, before_compiling, njit, types
 from fastrnn.kernels.cpu import HAS_FMA
-from fastrnn.kernels.vectors import OPTIONS, clamp, lanes, load_some, maximum, power_of_two, split_powers, step, store_some
+from fastrnn.kernels.vectors import OPTIONS, clamp, lanes, load_some, maximum, split_powers, step, store_some, two_to
 
 extending = Later("numba.extending")
 TANH, RELU, SIGMOID = 0, 1, 2
@@ -32,7 +32,7 @@ def _exp_single(x):
     k = shifted - _ROUNDER_SINGLE
     r = x - k * _LN2_SHORT - k * _LN2_REST
     tail = _C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7))))
-    return power_of_two(shifted) * (1.0 + r + r * r * tail)
+    return two_to(shifted) * (1.0 + r + r * r * tail)
 
 
 def _exp_double(x):
@@ -91,7 +91,7 @@ def _parts_of_exp(x):
     r = x - k * _LN2_HIGH - k * _LN2_LOW
     tail = _C7 + r * (_C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * (_C12 + r * _C13)))))
     tail = _C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * tail))))
-    return power_of_two(shifted), r + r * r * tail
+    return two_to(shifted), r + r * r * tail
 
 
 def _by_precision(single, double):

@@ -24,7 +24,7 @@ def hoisted_rows(row_bytes):
 
 @njit(**OPTIONS)
 def next_chunk(counts, t, streamed, room):
-    """The step after a chunk of a shard's steps from t, its rows, and whether the input's part of its products is hoisted.
+    """The step after a chunk of a shard's steps from t, its rows, and whether the input's part of them is hoisted.
 
     Hoisted, the products of all the chunk's rows with the input weights come first, in full tiles; a step then reads
     only the hidden state's weights.  That pays where a step has few rows, or where its weights are `streamed`, too

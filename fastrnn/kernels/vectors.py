@@ -144,7 +144,7 @@ def first_lanes(context, builder, sig, x, n):
 
 
 @instruction(lambda x: x)
-def power_of_two(context, builder, sig, shifted):
+def two_to(context, builder, sig, shifted):
     """2**k, where `shifted` is k + 1.5 * 2**m + bias, and m is the length of the mantissa.
 
     Adding 1.5 * 2**m rounds a number to an integer and leaves it in the low bits of the mantissa; moved up
