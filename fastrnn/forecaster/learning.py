@@ -253,5 +253,4 @@ class Learning(SequenceEstimator):
         """As given or found; [1] if there is none."""
         return [lag for lag in self._lens["lags"] if lag > 1] or [1]
 
-    def _rules(self, n_outputs):
-        return fitted_rules(self, n_outputs)
+    _rules = fitted_rules

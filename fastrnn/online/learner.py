@@ -90,7 +90,8 @@ class OnlineLearner(BaseEstimator):
                 place = f"x = {shown(x)}, y = {shown(y)}"
                 raise ValueError(f"the gradient overflows at {place}: scale x, or lower learning_rate_init")
             vectors = network.theta, network.gradient, network.decays
-            network.kept("sweeps", lambda: Sweeps(*vectors, self._optimizer)).step(self.learning_rate_init, clip_norm=self.clip_norm)
+            sweeps = network.kept("sweeps", lambda: Sweeps(*vectors, self._optimizer))
+            sweeps.step(self.learning_rate_init, clip_norm=self.clip_norm)
             network.changed()
 
     def reset(self):
