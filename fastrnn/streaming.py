@@ -167,8 +167,7 @@ class Stream:
             outputs overflow, after which the stream must be reset.
         """
         self.outputs(x)
-        said = self._said[0] if self.batch == 1 else self._said
-        return said.copy()
+        return (self._said[0] if self.batch == 1 else self._said).copy()
 
     def outputs(self, x):
         """As `step`; returns what the network puts out, (batch, K), which the next step overwrites."""

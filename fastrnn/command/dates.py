@@ -29,11 +29,9 @@ NAMED_ZONE = r".*:\d\d(\.\d+)? ?(?![AP]M\b)[A-Z]{2,5}"
 """Summer and winter time have names that mean this or that elsewhere."""
 PART = r"(?P<year>\d{4})[ ./-]?(?P<kind>[QWMqwm])-?(?P<part>\d\d?)"
 PART_FIRST = r"(?P<kind>[QWMqwm])-?(?P<part>\d\d?)[ ./-]?(?P<year>\d{4})"
-PARTS = {
-    "Q": (lambda year, k: date(year, 3 * k - 2, 1), lambda day: (day.year, day.quarter)),
-    "W": (lambda year, k: date.fromisocalendar(year, k, 1), lambda day: day.isocalendar()[:2]),
-    "M": (lambda year, k: date(year, k, 1), lambda day: (day.year, day.month)),
-}
+PARTS = {"Q": (lambda year, k: date(year, 3 * k - 2, 1), lambda day: (day.year, day.quarter)),
+         "W": (lambda year, k: date.fromisocalendar(year, k, 1), lambda day: day.isocalendar()[:2]),
+         "M": (lambda year, k: date(year, k, 1), lambda day: (day.year, day.month))}  # fmt: skip
 """The first day of a quarter, week or month of a year, and which one a day is in."""
 DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """Of whole numbers that are dates."""
