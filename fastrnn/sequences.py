@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
-from fastrnn.columns import common
+from fastrnn.columns import check_names, common
 from fastrnn.kernels import words
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
@@ -228,6 +228,17 @@ def as_table(estimator, X, *, reset):
     if estimator._is_panel:
         validate_data(estimator, X, reset=reset, skip_check_array=True)  # the columns' names
     return check_array(array, **options)
+
+
+def with_names(estimator, X, is_table, *, reset):
+    """X, of a panel as an array; what names of columns it has are kept at the fit, and compared with those later."""
+    if reset:
+        estimator._is_panel = is_table
+        vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
+    if is_table:
+        return as_table(estimator, X, reset=reset)
+    check_names(estimator, X, reset=reset)
+    return X
 
 
 def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_empty=False):

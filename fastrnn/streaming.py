@@ -63,7 +63,10 @@ class Stream:
         if beginning is not None and not 0 <= beginning < network.embedding.limits[0]:
             raise ValueError(f"the beginning is token {beginning}, but the network knows {network.embedding.limits[0]}")
         self._count, self._status = np.zeros((2, 1), np.int64)
-        self._places, self._given = self._room_for_steps(I)
+        n, self._given = batch, np.zeros((batch, I))
+        # Where a step's numbers go, by the shapes that it may come in.
+        shapes = [(n, I)[n == 1 :], (n, I), *([(n,)[n == 1 :]] if I == 1 else [])]
+        self._places = {shape: self._given.reshape(shape) for shape in shapes}
         self._bind()
         self.reset()
 
@@ -74,18 +77,14 @@ class Stream:
     def __setstate__(self, state):
         self.state = state
 
-    def _room_for_steps(self, I):
-        """Where a step's numbers go, (batch, I), by the shapes that it may come in."""
-        n, given = self.batch, np.zeros((self.batch, I))
-        shapes = [(n, I)[n == 1 :], (n, I), *([(n,)[n == 1 :]] if I == 1 else [])]
-        return {shape: given.reshape(shape) for shape in shapes}, given
-
     def _bind(self):
         """Have the network's program of a step read and fill arrays of this stream."""
         network, n, dtype = self._network, self.batch, self._network.theta.dtype
         states, self._outputs = network.zero_states(n), np.empty((n, network.head.output_size), dtype)
         self._options, given = self._answered(*self._outputs.shape)
-        given |= zip(("given", "mean", "scale", "count", "status", "out"), self._arrays(), strict=True)
+        mean, scale = self._unit
+        given |= {"given": self._given, "mean": mean, "scale": scale}
+        given |= {"count": self._count, "status": self._status, "out": self._outputs}
         given |= {f"state {k}": state for k, state in enumerate(states)}
         program, self._parts = network.step(*self._options), dict(zip(("h", "c"), states, strict=False))
         for name, like in ("pooled", states[0][:1]), ("chain", self._said):
@@ -93,9 +92,6 @@ class Stream:
                 given[name] = np.zeros_like(like).reshape(n, -1)
                 self._parts[name] = given[name][np.newaxis]
         self._program, self._version = Standing(program, **given), network.head.parameters.version
-
-    def _arrays(self):
-        return self._given, *self._unit, self._count, self._status, self._outputs
 
     def _answered(self, n, K):
         """How a network's step says its answer, and the arrays that it is given for this."""
@@ -127,12 +123,10 @@ class Stream:
             raise ValueError(f"a state of this stream is a dict of {', '.join(own)}, as `state` returns it")
         for name, expected in own.items():
             value, expected = np.asarray(state[name]), np.asarray(expected)
-            is_alike = value.shape == expected.shape and value.dtype.kind == expected.dtype.kind
-            if not is_alike:
-                raise ValueError(
-                    f"state[{name!r}] has shape {value.shape} and holds {value.dtype} values; expected "
-                    f"{expected.dtype} of shape {expected.shape}, as `state` returns them for a batch of {self.batch}"
-                )
+            if value.shape != expected.shape or value.dtype.kind != expected.dtype.kind:
+                found = f"has shape {value.shape} and holds {value.dtype} values"
+                its = f"{expected.dtype} of shape {expected.shape}, as `state` returns them for a batch of {self.batch}"
+                raise ValueError(f"state[{name!r}] {found}; expected {its}")
             with np.errstate(over="ignore"):
                 if not np.isfinite(value.astype(expected.dtype)).all():
                     raise ValueError(f"state[{name!r}] holds NaN or infinity: reset the stream that it is of")
@@ -173,8 +167,7 @@ class Stream:
             outputs overflow, after which the stream must be reset.
         """
         self.outputs(x)
-        said = self._said[0] if self.batch == 1 else self._said
-        return said.copy()
+        return (self._said[0] if self.batch == 1 else self._said).copy()
 
     def outputs(self, x):
         """As `step`; returns what the network puts out, (batch, K), which the next step overwrites."""
@@ -210,10 +203,8 @@ class Stream:
         bounds = limits[0] if not columns else np.r_[limits[0], np.full(columns[0] - 1, limits[1])]
         is_integer = x.dtype.kind in "iu" or (x.dtype.kind == "f" and (x == np.floor(x)).all())
         if not is_integer or (x < 0).any() or (x >= bounds).any():
-            raise ValueError(
-                f"a step's tokens are integers from 0 on, below {limits[0]} as in the fit"
-                f"{f' (of characters {limits[1]})' if columns else ''}; got {x.tolist()}"
-            )
+            known = f"{limits[0]} as in the fit" + (f" (of characters {limits[1]})" if columns else "")
+            raise ValueError(f"a step's tokens are integers from 0 on, below {known}; got {x.tolist()}")
         return x.reshape(shape).astype(np.int64)
 
     def _advance(self, x):

@@ -10,10 +10,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.base.labels import as_values, refuse_steps
-from fastrnn.columns import check_names
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
-from fastrnn.sequences import FREE_ROWS, Given, as_given, as_table, check_gaps, is_panel
+from fastrnn.sequences import FREE_ROWS, Given, as_given, check_gaps, is_panel, with_names
 from fastrnn.tables import as_numbers, labels, refuse_long
 from fastrnn.wording import shown
 
@@ -43,12 +42,13 @@ def check_counts(estimator):
 
 
 def check_finite(outputs, number_of, name="X"):
-    """Each row of the outputs, or each of them, must be finite; `number_of(row)` says whose it is in `name`."""
+    """The outputs, each row of which must be finite; `number_of(row)` says whose it is in `name`."""
     is_finite = np.isfinite(outputs.reshape(len(outputs), -1))
     if not is_finite.all():
         k = number_of(int(np.argmin(is_finite.all(axis=1))))
         why = "it is longer, or its values are larger, than what the network was trained on"
         raise ValueError(f"{name}[{k}] makes the network's outputs overflow: {why}")
+    return outputs
 
 
 class InputChecks:
@@ -62,15 +62,9 @@ class InputChecks:
         tokens = known.get("embedding_dim") is not None
         # Token lists may happen to be equally long.
         looks_like_panel = not (tokens and isinstance(X, (list, tuple))) and is_panel(X)
-        if reset:
-            self._is_panel = looks_like_panel
-            vars(self).pop("feature_names_in_", None)  # of an earlier fit
-        elif looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
+        if not reset and looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
             self._refuse_one_sequence(X)
-        if looks_like_panel:
-            X = as_table(self, X, reset=reset)
-        else:
-            check_names(self, X, reset=reset)
+        X = with_names(self, X, looks_like_panel, reset=reset)
         form = "characters" if known.get("character_embedding_dim") is not None else tokens
         n_features = 1 if self._is_panel else getattr(self, "n_features_in_", None)
         sequences = as_given(X, tokens=form, n_features=None if reset else n_features)

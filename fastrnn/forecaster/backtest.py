@@ -102,16 +102,10 @@ def _mean(scores):
     return known.mean() if known.size else np.nan
 
 
-def _mase(cut, came, said):
-    return _mean(np.abs(came - said) / cut.scale(1))
-
-
-def _rmsse(cut, came, said):
-    return _mean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
-
-
 POINT = {
-    "mase": _mase, "rmsse": _rmsse, "smape": lambda cut, came, said: smape(came, said),
+    "mase": lambda cut, came, said: _mean(np.abs(came - said) / cut.scale(1)),
+    "rmsse": lambda cut, came, said: _mean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2))),
+    "smape": lambda cut, came, said: smape(came, said),
     "mae": lambda cut, came, said: np.abs(came - said).mean(),
     "rmse": lambda cut, came, said: np.sqrt(((came - said) ** 2).mean()),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from fastrnn.forecaster import conformal
 from fastrnn.forecaster.choices import asked_for, chosen, fitted_rules
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
-from fastrnn.forecaster.panel import Panel, check_values
+from fastrnn.forecaster.panel import Panel, check_values, check_width
 from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.losses.likelihoods import likelihood
 from fastrnn.moments import moments
@@ -237,10 +237,8 @@ class Learning(SequenceEstimator):
             raise ValueError(f"{name} has {channels} channels; the fit was on {self.n_features_in_}")
         if form.kind == mine.kind == "frame" and form.columns != mine.columns:
             raise ValueError(f"{name} has the columns {[*form.columns]}; expected {[*mine.columns]}, as in the fit")
-        for which, width in panel.widths().items():
-            expected = self._n_covariates[which]
-            if which in covariates and width != expected:
-                raise ValueError(f"{which}= has {width} columns; the fit had {expected}: pass the same")
+        for which in covariates:
+            check_width(which, panel.widths()[which], self._n_covariates[which])
         check_values(panel, name, self._lens["log"] is True, self._shape["loss"] == "negative_binomial")
 
     @property
@@ -253,5 +251,4 @@ class Learning(SequenceEstimator):
         """As given or found; [1] if there is none."""
         return [lag for lag in self._lens["lags"] if lag > 1] or [1]
 
-    def _rules(self, n_outputs):
-        return fitted_rules(self, n_outputs)
+    _rules = fitted_rules

@@ -143,13 +143,13 @@ class Model:
     def points(self, panel, horizon):
         """Point forecasts (n, horizon, C), each block of steps from those before."""
         if self.is_recursive:
-            return self.checked(self._unrolled(panel, 1, horizon, self._point)[:, 0])
+            return check_finite(self._unrolled(panel, 1, horizon, self._point)[:, 0], int, "y")
         blocks = []
         for _ in range(0, horizon, self.horizon):
             blocks.append(self.forecast(panel, self._point)[..., 0])
             if self.horizon * len(blocks) < horizon:
                 panel = panel.continued(blocks[-1])
-        return self.checked(np.concatenate(blocks, axis=1)[:, :horizon])
+        return check_finite(np.concatenate(blocks, axis=1)[:, :horizon], int, "y")
 
     def _point(self, parameters):
         return self.likelihood.point(parameters)[..., np.newaxis]
@@ -169,7 +169,7 @@ class Model:
         def ask(parameters):
             return np.concatenate([self._point(parameters), self.likelihood.quantiles(parameters, levels)], axis=-1)
 
-        return self.checked(self.forecast(panel, ask, levels)[:, :horizon])
+        return check_finite(self.forecast(panel, ask, levels)[:, :horizon], int, "y")
 
     def intervals(self, panel, horizon, coverage, errors, seed):
         """(n, horizon, C, 2), round the points by what forecasts have missed, if there are such errors (horizon, m)."""
@@ -177,7 +177,8 @@ class Model:
             tail = (1 - coverage) / 2
             return self.quantiles(panel, horizon, np.array([tail, 1 - tail]), seed)
         view = View(panel.series, self.lens)
-        return self._counted(self.checked(conformal.interval(view, self.points(panel, horizon), errors, coverage)))
+        found = conformal.interval(view, self.points(panel, horizon), errors, coverage)
+        return self._counted(check_finite(found, int, "y"))
 
     def paths(self, panel, n_paths, horizon, seeds):
         """Drawn paths (n, n_paths, horizon, C), those of a few series at once, each by its own seed."""
@@ -188,7 +189,7 @@ class Model:
         for numbers in portions(len(panel.series), at_once):
             some = panel.upto(panel.series.lengths[numbers], numbers)
             drawn.append(self._unrolled(some, n_paths, horizon, self._drawing([seeds[k] for k in numbers])))
-        return self.checked(np.concatenate(drawn))
+        return check_finite(np.concatenate(drawn), int, "y")
 
     def _drawing(self, seeds):
         """What draws one number a parameter: what a series draws does not depend on those beside it."""
@@ -199,11 +200,6 @@ class Model:
             return np.concatenate([self.likelihood.sample(part, rng) for part, rng in parts])[..., np.newaxis]
 
         return draw
-
-    def checked(self, values):
-        """Values (n, ...), which must be finite."""
-        check_finite(values, int, "y")
-        return values
 
     def _unrolled(self, panel, n_paths, horizon, ask):
         """Each step from those before: `ask` (n, n_paths, horizon, C) of a model with a horizon of 1."""

@@ -119,9 +119,7 @@ class Panel:
         if self.future is None or horizon == 0:
             return self
         more = self._covariates(future, "future", np.full(len(self.series), horizon), horizon, missing)
-        known, found = self.future.values.shape[1], more.values.shape[1]
-        if known != found:
-            raise ValueError(f"future= has {found} columns; the fit had {known}: pass the same")
+        check_width("future", more.values.shape[1], self.future.values.shape[1])
         return replace(self, future=joined(self.future, more))
 
     def continued(self, values):
@@ -153,6 +151,12 @@ class Panel:
         if self.static is not None:
             parts.append(self.static[owner])
         return np.hstack(parts) if parts else np.empty((owner.size, 0))
+
+
+def check_width(which, width, expected):
+    """Covariates must have as many columns as those of the fit."""
+    if width != expected:
+        raise ValueError(f"{which}= has {width} columns; the fit had {expected}: pass the same")
 
 
 def check_values(panel, name, is_log, is_count):

@@ -196,13 +196,6 @@ class Form:
             return found.set_axis(found.index.astype(kind)) if kind else found
         return found
 
-    def numbers(self, answer):
-        """Those of one `container`, without the columns of ids and times."""
-        if tables.labels(answer) is None:
-            return np.asarray(answer)
-        columns, beside = tables.columns(answer, "y"), self.names[:2] if self.kind == "long" or self.is_timed else ()
-        return np.column_stack([columns[label] for label in columns if label not in beside])
-
     def calendar(self, lengths):
         """Sine and cosine of where in the day, week and year each step lies.
 

@@ -6,11 +6,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.columns import check_names
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
 from fastrnn.records import store
-from fastrnn.sequences import Sequences, as_objects, as_sequences, as_table, is_panel
+from fastrnn.sequences import Sequences, as_objects, as_sequences, is_panel, with_names
 from fastrnn.storage import array, check, integer, names
 
 
@@ -57,9 +56,8 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "method": [StrOptions({"standard", "minmax", "robust"})],
-        "by": [StrOptions({"channel", "sequence"})],
-    }
+        "method": [StrOptions({"standard", "minmax", "robust"})], "by": [StrOptions({"channel", "sequence"})],
+    }  # fmt: skip
 
     def __init__(self, *, method="standard", by="channel"):
         store(self, locals())
@@ -189,13 +187,7 @@ def read(transformer, X, *, reset):
     """X, a table of it as an array, and its `Sequences`; with `reset` later ones must be like it."""
     check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
     is_table = is_panel(X)
-    if reset:
-        transformer._is_panel = is_table
-        vars(transformer).pop("feature_names_in_", None)  # of an earlier fit
-    if is_table:
-        X = as_table(transformer, X, reset=reset)
-    else:
-        check_names(transformer, X, reset=reset)
+    X = with_names(transformer, X, is_table, reset=reset)
     n_channels = None if reset else 1 if transformer._is_panel else transformer.n_features_in_
     sequences = as_sequences(X, "float64", n_features=n_channels)
     if reset and not is_table:
