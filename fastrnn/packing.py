@@ -38,8 +38,7 @@ class Rows:
         p.call(
             packing.pack, self.numbers, self.counts, self.starts, self.places, self.steps, self.rows, self.previous,
             self.mirror, self.first_rows, self.last_rows, self.twins, p.given(order, np.int64, 1), first,
-            self.lengths, self.begins, p.given_number(name + "stride"),
-        )  # fmt: skip
+            self.lengths, self.begins, p.given_number(name + "stride"))  # fmt: skip
 
     @staticmethod
     def _integers(p, size):
@@ -99,8 +98,7 @@ class Shards:
         starts = np.cumsum([0, *map(len, batches)])
         packing.deal_batches(
             self.table, self.order, numbers, np.empty_like(numbers), starts, np.array(self.firsts), lengths,
-            lengths if others is None else others,
-        )  # fmt: skip
+            lengths if others is None else others)  # fmt: skip
         self.given = {"order": self.order}
 
     def deal_words(self, sequences):
@@ -108,9 +106,8 @@ class Shards:
         which, letters, _ = sequences.spellings
         n, order = letters.size, np.empty(sequences.lengths[self.order].sum(), np.int64)
         places, seen, room = np.empty_like(which), np.zeros(n, np.int64), np.empty(n, np.int64)
-        words.deal_words(
-            self.table, order, places, self.order, sequences.lengths, sequences.offsets, which, letters, seen, room
-        )
+        dealt = self.order, sequences.lengths, sequences.offsets
+        words.deal_words(self.table, order, places, *dealt, which, letters, seen, room)
         self.given |= {"word_order": order, "words": places}
 
     @cached_property

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -21,7 +20,7 @@ from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
 from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs, tell
-from fastrnn.wording import shown
+from fastrnn.wording import check_count
 
 
 @dataclass
@@ -93,7 +92,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             rng = None if goes_on else check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
-            loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, self._trainer.sweeps(), 0, 1)
+            objective, lengths = self._objective(problem), problem.sequences.lengths
+            loss = self._trainer.epoch(objective, lengths, self._trainer.sweeps(), 0, 1)
             self._trainer.history.epochs.append((loss, None))
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
@@ -264,8 +264,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             If the model needs steps that are still to come: with bidirectional=True or readout="concat".
         """
         check_is_fitted(self, "network_")
-        if not isinstance(batch, Integral) or isinstance(batch, bool) or batch < 1:
-            raise ValueError(f"batch must be an integer >= 1; got {shown(batch)}")
+        check_count("batch", batch)
         if self.network_.encoder.recurrent.n_directions == 2:
             why = "it reads each sequence from its end as well, which a stream has not seen yet"
             raise ValueError(f"this model was fitted with bidirectional=True: {why}; fit with bidirectional=False")

@@ -68,8 +68,7 @@ class VectorToSequence(DecodingEstimator):
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
         shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None,
-    ):  # fmt: skip
+        callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
@@ -166,20 +165,16 @@ class VectorToSequence(DecodingEstimator):
             self._check_columns(targets.values)
         return targets
 
-    def _head(self):
+    def _goals(self, targets):
         if self.target_embedding_dim is not None:
-            return super()._head()
-        return self._y_mean.size + 1, numbers_and_end
-
-    def _shifted(self, targets):
-        if self.target_embedding_dim is not None:
-            return super()._shifted(targets)
+            return super()._goals(targets)
         scaled = self._scaled(targets.values)
         before = np.roll(scaled, 1, axis=0)
         before[targets.offsets[:-1]] = 0
         is_last = np.zeros((len(scaled), 1), self.dtype)
         is_last[targets.offsets[1:] - 1] = 1
-        return Sequences(before, targets.offsets), np.hstack([scaled, is_last])
+        inputs, goals = Sequences(before, targets.offsets), np.hstack([scaled, is_last])
+        return inputs, goals, goals.shape[1], numbers_and_end
 
     def _rules(self, n_outputs):
         rules = super()._rules(n_outputs)
