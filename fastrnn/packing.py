@@ -29,20 +29,17 @@ class Rows:
     def __init__(self, p, other=False, order="order"):
         kinds = (f"{kind}_OTHER" if other else kind for kind in ("B", "FIRST", "S", "T", "B_AND_S"))
         self.B, first, self.S, self.T, self.B_AND_S = (getattr(programs, kind) for kind in kinds)
-        self.numbers, self.twins, self.first_rows, self.last_rows = (self._integers(p, self.B) for _ in range(4))
+        self.numbers, self.twins, self.first_rows, self.last_rows = (p.room(self.B, dtype=np.int64) for _ in range(4))
         self.streams = self.numbers  # whose states a sequence goes on from
-        self.counts, self.starts = (self._integers(p, self.T) for _ in range(2))
-        self.places, self.steps, self.rows, self.previous, self.mirror = (self._integers(p, self.S) for _ in range(5))
+        self.counts, self.starts = (p.room(self.T, dtype=np.int64) for _ in range(2))
+        self.places, self.steps, self.rows, self.previous = (p.room(self.S, dtype=np.int64) for _ in range(4))
+        self.mirror = p.room(self.S, dtype=np.int64)
         name = "other_" if other else ""
         self.lengths, self.begins = (p.given(name + what, np.int64, 1) for what in ("lengths", "begins"))
         p.call(
             packing.pack, self.numbers, self.counts, self.starts, self.places, self.steps, self.rows, self.previous,
             self.mirror, self.first_rows, self.last_rows, self.twins, p.given(order, np.int64, 1), first,
             self.lengths, self.begins, p.given_number(name + "stride"))  # fmt: skip
-
-    @staticmethod
-    def _integers(p, size):
-        return p.room(size, dtype=np.int64)
 
 
 def gathered(p, name, picked, width=None, stage="forward"):

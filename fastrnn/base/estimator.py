@@ -126,7 +126,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         if goes_on:
             self.network_.set_dropout(self.dropout)
             if self.network_.embedding is not None:
-                self.network_.embedding.freeze(self.freeze_embeddings)
+                self.network_.embedding.is_frozen = self.freeze_embeddings
             return
         self._sizes = self._measure(problem)
         self._check_lengths(problem.sequences, self._sizes["steps"] or None)

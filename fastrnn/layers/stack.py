@@ -265,9 +265,8 @@ class Stack:
             kept.append(room)
         return x, kept
 
-    def backward(
-        self, p, kept, d_rows, rows, dropout=NO_DROPOUT, d_final=None, d_initial=None, bptt_steps=0,
-        input_stage="backward"):  # fmt: skip
+    def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, d_final=None, d_initial=None, bptt_steps=0,
+                 input_stage="backward"):  # fmt: skip
         """Add the calls from d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None.
 
         They add to the parameters' gradients, and fill `d_initial`, by number; a gradient stops at each multiple of

@@ -78,9 +78,8 @@ huber = Loss("of_differences", (kernels.HUBER,))
 
 def regression_loss(name, quantile):
     """The loss of a `SequenceRegressor`."""
-    if name == "quantile":
-        return quantile_loss([quantile])
-    return {"squared_error": squared, "absolute_error": absolute, "huber": huber}[name]
+    known = {"squared_error": squared, "absolute_error": absolute, "huber": huber}
+    return quantile_loss([quantile]) if name == "quantile" else known[name]
 
 
 def log_probabilities(outputs, targets):

@@ -13,7 +13,7 @@ from fastrnn.kernels.softmax import spread_log_softmax
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.attention import Attention, Memory
 from fastrnn.layers.feedforward import Dense
-from fastrnn.layers.readouts import Last
+from fastrnn.layers.readouts import LAST
 from fastrnn.layers.stack import NO_DROPOUT, Dropout, Stack, by_number
 from fastrnn.network.parts import Network, portions, read_steps, stored
 from fastrnn.network.training import KEYS_OF_DECODER, add_loss
@@ -73,7 +73,7 @@ class EncoderDecoder(Network):
         if self.encoder is None:
             return gathered(p, "vectors", rows.numbers, self.n_features), None, None
         x, kept = self.encoder.forward(p, rows, dropout, keep)
-        return Last.forward(p, x, rows, self.encoder.recurrent.n_directions)[0], x, kept
+        return LAST.forward(p, x, rows, self.encoder.recurrent.n_directions)[0], x, kept
 
     def _first_states(self, p, context):
         """Add the calls to the decoder's states before its first step, tanh of a dense layer of the context."""
@@ -128,7 +128,7 @@ class EncoderDecoder(Network):
         d_context, d_sources = self._decode_backward(p, whole, d_outputs)
         if self.encoder is not None:
             stack = self.encoder.recurrent
-            d_rows = Last.backward(p, d_context, None, whole.sources, stack.n_directions, stack.output_size)
+            d_rows = LAST.backward(p, d_context, None, whole.sources, stack.n_directions, stack.output_size)
             for part in d_sources:
                 places = whole.memory_rows.packed, whole.memory_rows.S
                 p.call(scatter_add_rows, d_rows, part, *places, stack.output_size, stage="backward")

@@ -195,9 +195,8 @@ class Encoder:
     def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0):
         """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
         tokens, kept = kept
-        trains = self.embedding is not None and self.embedding.learns
-        stage = "backward" if trains else None
+        stage = "backward" if self.embedding is not None and self.embedding.learns else None
         d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, bptt_steps=bptt_steps, input_stage=stage)
-        if trains:
+        if stage is not None:
             d_x = dropout.backward(p, d_x, self.recurrent.num_layers, rows)
             self.embedding.backward(p, tokens, d_x)

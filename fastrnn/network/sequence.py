@@ -4,7 +4,7 @@ import numpy as np
 
 from fastrnn.kernels.rows import check, remainders, spread_columns, take_step
 from fastrnn.layers.feedforward import Dense
-from fastrnn.layers.readouts import READOUTS, Concat, Last
+from fastrnn.layers.readouts import LAST, READOUTS, Concat
 from fastrnn.layers.stack import NO_DROPOUT, Dropout, by_number
 from fastrnn.network.parts import Network, portions, stored
 from fastrnn.network.training import add_loss
@@ -96,7 +96,7 @@ class SequenceNetwork(Network):
         else:
             x, _ = self._features(p, rows, initial=initial, final=final)
         if what == "last":
-            x, _ = Last.forward(p, x, rows, 1)
+            x, _ = LAST.forward(p, x, rows, 1)
         width = x.shape[1]
         if what in ("outputs", "last"):
             x, width = self.head.forward(p, x), self.head.output_size

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.base import Problem, SequenceEstimator, check_finite
-from fastrnn.base.labels import check_as_many, check_given, rows_of
+from fastrnn.base.labels import check_as_many, rows_of
 from fastrnn.decoding import beam_search, useful_width
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses import cross_entropy
@@ -55,8 +55,7 @@ class DecodingEstimator(SequenceEstimator):
 
     def _read_targets(self, y, sequences, dtype, **options):
         """y as `Sequences`, one for each of X."""
-        check_given(self, y, "a list of sequences, or a 2-D or 3-D array")
-        rows = rows_of(y, "SequenceClassifier takes a label, SequenceRegressor a number for each sequence")
+        rows = rows_of(self, y, "SequenceClassifier takes a label, SequenceRegressor a number for each sequence")
         targets = as_sequences(rows, dtype, name="y", **options)
         check_as_many(targets, sequences)
         return targets
@@ -121,18 +120,18 @@ class DecodingEstimator(SequenceEstimator):
 
     def _search(self, sequences, beam_width):
         """Beam search, or the greedy choice wherever that is better."""
-        widths = (1,) if beam_width == 1 else (beam_width, 1)
         n, end = len(sequences), self.n_target_tokens_
         found, scores = [None] * n, np.full(n, -np.inf)
         encoded = self.network_.encode(sequences)
-        for width in widths:
+        for width in sorted({beam_width, 1}, reverse=True):
             step = self.network_.stepper(encoded, width, in_logs=True)
             tokens, values = beam_search(step, n, width, end, end, self.max_length_)
             for k in np.flatnonzero(values > scores):
                 found[k], scores[k] = tokens[k], values[k]
         return found, scores
 
-    def _exact(self, X, y, sample_weight):
+    def score(self, X, y, sample_weight=None):
+        """The fraction of sequences predicted without any mistake."""
         predicted = self.predict(X)
         targets = self._read_targets(y, predicted, self.dtype, tokens=True, may_be_empty=True)
         right = [np.array_equal(answer, targets[k]) for k, answer in enumerate(predicted)]

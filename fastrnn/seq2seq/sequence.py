@@ -114,10 +114,6 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
     def _has_columns(self):
         return True
 
-    def score(self, X, y, sample_weight=None):
-        """The fraction of sequences predicted without any mistake."""
-        return self._exact(X, y, sample_weight)
-
     def attention_weights(self, X, y=None):
         """How much each step of a target looked at each step of its source.
 

@@ -116,7 +116,7 @@ class VectorToSequence(DecodingEstimator):
         """
         check_is_fitted(self, "network_")
         if self.network_.target_embedding is not None:
-            return self._exact(X, y, sample_weight)
+            return super().score(X, y, sample_weight)
         answers = self.predict(X)
         expected = self._read_targets(y, answers, np.float64)
         self._check_columns(expected.values)
@@ -158,7 +158,7 @@ class VectorToSequence(DecodingEstimator):
         targets = self._read_targets(y, sequences, np.float64)
         self._check_longest(targets)
         if reset:
-            self._y_is_flat = np.ndim(next(iter(rows_of(y, "")))) == 1
+            self._y_is_flat = np.ndim(next(iter(rows_of(self, y, "")))) == 1
             weights = np.repeat(weights, targets.lengths)
             self._set_scale(targets.values, weights)
         else:
