@@ -152,8 +152,7 @@ class SequenceNetwork(Network):
             states = self.encoder.recurrent.zero_states(n)
             given |= by_number("final", states)
         shards = self.shards(sequences, portions(n))
-        one = Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given)
-        one.run(is_prepared=True)
+        Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given).run(is_prepared=True)
         return out, states
 
     def vectors(self, tokens):

@@ -159,8 +159,7 @@ class VectorToSequence(DecodingEstimator):
         self._check_longest(targets)
         if reset:
             self._y_is_flat = np.ndim(next(iter(rows_of(self, y, "")))) == 1
-            weights = np.repeat(weights, targets.lengths)
-            self._set_scale(targets.values, weights)
+            self._set_scale(targets.values, np.repeat(weights, targets.lengths))
         else:
             self._check_columns(targets.values)
         return targets
