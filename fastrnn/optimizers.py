@@ -44,16 +44,16 @@ class Sweeps:
 
     Parameters
     ----------
-    theta, gradient : ndarray (size,)
-    decays : ndarray (size,)
-        1 for each parameter that decays, else 0.
+    network
+        Has theta and gradient (size,), and decays (size,), 1 for each parameter that decays, else 0.
     optimizer : Optimizer, optional
         Without one theta stays where it is.
     """
 
-    def __init__(self, theta, gradient, decays, optimizer=None):
-        self._optimizer, self._numbers, n_blocks = optimizer, np.zeros(N_NUMBERS), -(-theta.size // BLOCK)
-        p, sums, vectors = Program(theta.dtype), np.zeros((n_blocks, 2)), (theta, gradient, decays, self._numbers)
+    def __init__(self, network, optimizer=None):
+        self._optimizer, self._numbers, theta = optimizer, np.zeros(N_NUMBERS), network.theta
+        p, n_blocks = Program(theta.dtype), -(-theta.size // BLOCK)
+        sums, vectors = np.zeros((n_blocks, 2)), (theta, network.gradient, network.decays, self._numbers)
         p.share(measure, sums, *vectors, tasks=n_blocks)
         p.call(settle, sums, self._numbers)
         if optimizer is not None:

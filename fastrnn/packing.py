@@ -29,21 +29,17 @@ class Rows:
     def __init__(self, p, other=False, order="order"):
         kinds = (f"{kind}_OTHER" if other else kind for kind in ("B", "FIRST", "S", "T", "B_AND_S"))
         self.B, first, self.S, self.T, self.B_AND_S = (getattr(programs, kind) for kind in kinds)
-        self.numbers, self.twins, self.first_rows, self.last_rows = (self._integers(p, self.B) for _ in range(4))
+        self.numbers, self.twins, self.first_rows, self.last_rows = (p.room(self.B, dtype=np.int64) for _ in range(4))
         self.streams = self.numbers  # whose states a sequence goes on from
-        self.counts, self.starts = (self._integers(p, self.T) for _ in range(2))
-        self.places, self.steps, self.rows, self.previous, self.mirror = (self._integers(p, self.S) for _ in range(5))
+        self.counts, self.starts = (p.room(self.T, dtype=np.int64) for _ in range(2))
+        self.places, self.steps, self.rows, self.previous = (p.room(self.S, dtype=np.int64) for _ in range(4))
+        self.mirror = p.room(self.S, dtype=np.int64)
         name = "other_" if other else ""
         self.lengths, self.begins = (p.given(name + what, np.int64, 1) for what in ("lengths", "begins"))
         p.call(
             packing.pack, self.numbers, self.counts, self.starts, self.places, self.steps, self.rows, self.previous,
             self.mirror, self.first_rows, self.last_rows, self.twins, p.given(order, np.int64, 1), first,
-            self.lengths, self.begins, p.given_number(name + "stride"),
-        )  # fmt: skip
-
-    @staticmethod
-    def _integers(p, size):
-        return p.room(size, dtype=np.int64)
+            self.lengths, self.begins, p.given_number(name + "stride"))  # fmt: skip
 
 
 def gathered(p, name, picked, width=None, stage="forward"):
@@ -99,8 +95,7 @@ class Shards:
         starts = np.cumsum([0, *map(len, batches)])
         packing.deal_batches(
             self.table, self.order, numbers, np.empty_like(numbers), starts, np.array(self.firsts), lengths,
-            lengths if others is None else others,
-        )  # fmt: skip
+            lengths if others is None else others)  # fmt: skip
         self.given = {"order": self.order}
 
     def deal_words(self, sequences):
@@ -108,9 +103,8 @@ class Shards:
         which, letters, _ = sequences.spellings
         n, order = letters.size, np.empty(sequences.lengths[self.order].sum(), np.int64)
         places, seen, room = np.empty_like(which), np.zeros(n, np.int64), np.empty(n, np.int64)
-        words.deal_words(
-            self.table, order, places, self.order, sequences.lengths, sequences.offsets, which, letters, seen, room
-        )
+        dealt = self.order, sequences.lengths, sequences.offsets
+        words.deal_words(self.table, order, places, *dealt, which, letters, seen, room)
         self.given |= {"word_order": order, "words": places}
 
     @cached_property

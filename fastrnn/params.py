@@ -114,8 +114,7 @@ class Parameters:
             If names are missing or unknown, a shape is another, or values are not finite in this
             precision; then nothing is changed.
         """
-        missing = sorted(set(self.shapes) - set(mapping))
-        unknown = sorted(set(mapping) - set(self.shapes))
+        missing, unknown = sorted(set(self.shapes) - set(mapping)), sorted(set(mapping) - set(self.shapes))
         if missing or unknown:
             raise ValueError(f"the state has not the names of these layers: missing {missing}, unknown {unknown}")
         arrays = {name: self._checked(name, mapping[name]) for name in self.shapes}

@@ -287,8 +287,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
     def _targets_of_steps(self, y, sequences):
         """Targets (S, K); and whether y has one number a step."""
-        check_given(self, y, "a list of sequences, or a 2-D or 3-D array")
-        rows = rows_of(y, "set return_sequences=False to predict one for each sequence")
+        rows = rows_of(self, y, "set return_sequences=False to predict one for each sequence")
         targets = as_sequences(rows, np.float64, name="y")
         check_as_many(targets, sequences)
         for k in np.flatnonzero(targets.lengths != sequences.lengths):

@@ -80,7 +80,7 @@ class Stream:
     def _bind(self):
         """Have the network's program of a step read and fill arrays of this stream."""
         network, n, dtype = self._network, self.batch, self._network.theta.dtype
-        states, self._outputs = network.zero_states(n), np.empty((n, network.head.output_size), dtype)
+        states, self._outputs = network.encoder.recurrent.zero_states(n), np.empty((n, network.head.output_size), dtype)
         self._options, given = self._answered(*self._outputs.shape)
         mean, scale = self._unit
         given |= {"given": self._given, "mean": mean, "scale": scale}

@@ -5,7 +5,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import storage
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
-from fastrnn.base.labels import as_labels, check_as_many, check_classes, check_given, rows_of
+from fastrnn.base.labels import as_labels, check_as_many, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
@@ -174,8 +174,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     def _label_rows(self, y, sequences):
         """Labels (S,), or (S, K), of all steps."""
-        check_given(self, y, "a list of label arrays, one for each of X")
-        rows = rows_of(y, "SequenceClassifier takes one for each sequence")
+        advice, expected = "SequenceClassifier takes one for each sequence", "a list of label arrays, one for each of X"
+        rows = rows_of(self, y, advice, expected)
         check_as_many(rows, sequences)
         arrays = [self._labels_of(labels, f"y[{k}]") for k, labels in enumerate(rows)]
         for k, labels in enumerate(arrays):

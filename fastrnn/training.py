@@ -11,7 +11,6 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import cos, isfinite, pi
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastrnn.optimizers import Optimizer, Sweeps
 from fastrnn.progress import Bar
-from fastrnn.wording import shown
+from fastrnn.wording import check_count
 
 WARM_UP = 0.05
 """The fraction of all steps over which "warmup" raises the learning rate."""
@@ -32,10 +31,8 @@ BUCKETS = 16
 
 
 Settings = namedtuple(
-    "Settings",
-    "solver learning_rate_init learning_rate momentum nesterovs_momentum alpha n_sequences batch_size max_iter "
-    "shuffle clip_norm clip_value n_iter_no_change tol verbose",
-)
+    "Settings", "solver learning_rate_init learning_rate momentum nesterovs_momentum alpha n_sequences batch_size "
+    "max_iter shuffle clip_norm clip_value n_iter_no_change tol verbose")  # fmt: skip
 """How to train, as the estimators' parameters of these names say, and on how many sequences."""
 
 
@@ -121,8 +118,7 @@ class Checkpoint:
     """
 
     def __init__(self, path, every=1):
-        if not isinstance(every, Integral) or every < 1:
-            raise ValueError(f"every must be an integer >= 1; got {shown(every)}")
+        check_count("every", every)
         if not Path(path).absolute().parent.is_dir():
             raise FileNotFoundError(f"there is no folder for {path}: make it first")
         if Path(path).is_dir():
@@ -249,7 +245,7 @@ class Trainer:
             If the loss or a parameter becomes NaN or infinite.
         """
         best, first, end = self.best, self.history.n_epochs, self.settings.max_iter
-        best.keeps_theta, sweeps = score is not None, _sweeps(self.network, self.optimizer)
+        best.keeps_theta, sweeps = score is not None, Sweeps(self.network, self.optimizer)
         with Bar(self.settings.verbose, end, "epoch", first) as bar:
             try:
                 for epoch in range(first, end):
@@ -272,7 +268,7 @@ class Trainer:
 
     def epoch(self, objective, lengths, epoch=0, n_epochs=1, sweeps=None):
         """One pass over the data; returns the mean loss."""
-        s, sweeps = self.settings, sweeps or _sweeps(self.network, self.optimizer)
+        s, sweeps = self.settings, sweeps or Sweeps(self.network, self.optimizer)
         batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
         objective.lay_out(batches, self.history.n_epochs)
         total = 0.0
@@ -307,10 +303,6 @@ class Trainer:
         patience = max(1, self.settings.n_iter_no_change // 2)
         if self.settings.learning_rate == "plateau" and best.n_stale and best.n_stale % patience == 0:
             self.plateau_factor /= 10
-
-
-def _sweeps(network, optimizer=None):
-    return Sweeps(network.theta, network.gradient, network.decays, optimizer)
 
 
 def _overshoots(settings):
@@ -365,7 +357,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
         move(theta)
         loss = objective(0)
         if alpha > 0:
-            loss += _sweeps(network).step(alpha=alpha)
+            loss += Sweeps(network).step(alpha=alpha)
         return loss, network.gradient.astype(np.float64)
 
     def after_each(intermediate_result):

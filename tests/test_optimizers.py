@@ -1,11 +1,17 @@
 """Each optimiser against the same rule in NumPy, written from its paper."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import reference as ref
 
 from fastrnn import threads
 from fastrnn.optimizers import BLOCK, Optimizer, Sweeps, norm
+
+
+def over(theta, gradient, decays, optimizer=None):
+    return Sweeps(SimpleNamespace(theta=theta, gradient=gradient, decays=decays), optimizer)
 
 
 def adam(theta, gradients, rate):
@@ -66,7 +72,7 @@ def test_steps_equal_the_formula(rule, dtype, tolerance):
     gradients[:, 5] = 0
     theta = start.astype(dtype)
     optimizer, gradient = Optimizer(size=37, dtype=dtype, **options), np.empty_like(theta)
-    sweeps = Sweeps(theta, gradient, theta, optimizer)
+    sweeps = over(theta, gradient, theta, optimizer)
     for given in gradients.astype(dtype):
         gradient[:] = given
         sweeps.step(0.01)
@@ -80,7 +86,7 @@ def test_nesterovs_form_is_his_method_seen_from_ahead():
     # theta_ahead = theta + m v, where the gradient is taken at theta_ahead (Nesterov 1983).
     curvature = np.array([1.0, 10.0])
     ahead, gradient = np.array([3.0, -2.0]), np.empty(2)
-    sweeps = Sweeps(ahead, gradient, ahead, Optimizer("sgd", 2, "float64"))
+    sweeps = over(ahead, gradient, ahead, Optimizer("sgd", 2, "float64"))
     theta, v = ahead.copy(), np.zeros(2)
     for _ in range(15):
         v = 0.9 * v - 0.05 * curvature * (theta + 0.9 * v)
@@ -95,11 +101,11 @@ def test_decay_and_penalty_touch_only_what_decays(dtype):
     theta = np.arange(1, 6).astype(dtype)
     gradient = np.ones(5, dtype)
     decays = np.array([1, 0, 1, 1, 0], dtype)
-    value = Sweeps(theta, gradient, decays).step(alpha=0.5)
+    value = over(theta, gradient, decays).step(alpha=0.5)
     assert value == 0.25 * (1 + 9 + 16)
     assert gradient.tolist() == [1.5, 1, 2.5, 3, 1]
     gradient[:] = 0
-    Sweeps(theta, gradient, decays, Optimizer("sgd", 5, dtype)).step(0.1, decay=0.25)
+    over(theta, gradient, decays, Optimizer("sgd", 5, dtype)).step(0.1, decay=0.25)
     assert theta.tolist() == [0.75, 2, 2.25, 3, 5]
 
 
@@ -111,7 +117,7 @@ def test_blocks_and_threads_change_no_bits(rule):
     answers = []
     for n_jobs in (1, 2, 3):
         theta, gradient = vectors[0].copy(), vectors[1].copy()
-        sweeps = Sweeps(theta, gradient, vectors[2], Optimizer(size=size, dtype="float32", **RULES[rule][0]))
+        sweeps = over(theta, gradient, vectors[2], Optimizer(size=size, dtype="float32", **RULES[rule][0]))
         with threads.limit(n_jobs):
             penalty = sweeps.step(0.01, 0.1, 0.1, 2.0, 1.0)
         answers.append((penalty, theta.tobytes(), norm(gradient)))
@@ -130,7 +136,7 @@ def test_the_norm_neither_overflows_nor_loses_small_parts():
 def clipped(gradient, clip_norm, clip_value):
     gradient = np.array(gradient)
     theta, optimizer = np.zeros_like(gradient), Optimizer("sgd", gradient.size, gradient.dtype)
-    Sweeps(theta, gradient, theta, optimizer).step(clip_norm=clip_norm, clip_value=clip_value)
+    over(theta, gradient, theta, optimizer).step(clip_norm=clip_norm, clip_value=clip_value)
     return gradient.tolist()
 
 

@@ -182,7 +182,7 @@ def stored(F, dtype="float64"):
 @pytest.mark.parametrize("F", [1, 7, 33])
 def test_mean(F):
     x, sequences = stored(F)
-    out, d_out, d_x, _ = through(Mean, x)
+    out, d_out, d_x, _ = through(Mean(), x)
     ref.assert_within(1e-15, out, np.array([s.sum(axis=0) / len(s) for s in sequences]))
     ref.assert_within(1e-15, d_x, np.repeat(d_out[:, :F] / LENGTHS[:, None], LENGTHS, axis=0))
 
@@ -192,7 +192,7 @@ def test_max(F):
     x, sequences = stored(F)
     for own in sequences:
         own[4:] = np.round(own[4:])  # some ties
-    out, d_out, d_x, where = through(Max, x)
+    out, d_out, d_x, where = through(Max(), x)
     for b, own in enumerate(sequences):
         first = LENGTHS[:b].sum()
         assert (out[b] == own.max(axis=0)).all()
@@ -204,11 +204,11 @@ def test_max(F):
 def test_nan_is_the_largest(step):
     x, sequences = stored(3)
     sequences[6][step, 1] = np.nan
-    out, _, _, _ = through(Max, x)
+    out, _, _, _ = through(Max(), x)
     assert np.isnan(out).sum() == 1 and np.isnan(out[6, 1])
 
 
-@pytest.mark.parametrize("readout", [Mean, Max])
+@pytest.mark.parametrize("readout", [Mean(), Max()])
 def test_pooling_has_the_same_bits_in_any_company(readout):
     x, sequences = stored(33, "float32")
     expected, _, _, _ = through(readout, x)

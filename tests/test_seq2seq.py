@@ -42,7 +42,7 @@ def as_vectors(x):
 def forward(model, X, y):
     """Log probabilities (M + 1, K) of each target's steps and its end, given the tokens before."""
     sequences = model._checked(X)
-    inputs, _ = model._shifted(model._check_targets(y, sequences, reset=False))
+    inputs, *_ = model._goals(model._check_targets(y, sequences, reset=False))
     outputs = model.network_.predict(sequences, inputs).astype(float)
     return inputs.split(log_softmax(outputs, axis=1))
 

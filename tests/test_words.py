@@ -174,7 +174,7 @@ def test_vectors_of_words_by_themselves():
 def test_what_is_frozen_later_is_trained_no_more():
     network, rows = tagging_network(), text()
     for is_frozen in (False, True, False):
-        network.embedding.freeze(is_frozen)
+        network.embedding.is_frozen = is_frozen
         objective(network, rows)(0)
         assert network.parts["embedding"].parameters.gradients.any() != is_frozen
         assert network.parts["character_embedding"].parameters.gradients.any()

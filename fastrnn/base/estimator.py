@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -21,7 +20,7 @@ from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
 from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs, tell
-from fastrnn.wording import shown
+from fastrnn.wording import check_count
 
 
 @dataclass
@@ -126,7 +125,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         if goes_on:
             self.network_.set_dropout(self.dropout)
             if self.network_.embedding is not None:
-                self.network_.embedding.freeze(self.freeze_embeddings)
+                self.network_.embedding.is_frozen = self.freeze_embeddings
             return
         self._sizes = self._measure(problem)
         self._check_lengths(problem.sequences, self._sizes["steps"] or None)
@@ -264,8 +263,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             If the model needs steps that are still to come: with bidirectional=True or readout="concat".
         """
         check_is_fitted(self, "network_")
-        if not isinstance(batch, Integral) or isinstance(batch, bool) or batch < 1:
-            raise ValueError(f"batch must be an integer >= 1; got {shown(batch)}")
+        check_count("batch", batch)
         if self.network_.encoder.recurrent.n_directions == 2:
             why = "it reads each sequence from its end as well, which a stream has not seen yet"
             raise ValueError(f"this model was fitted with bidirectional=True: {why}; fit with bidirectional=False")

@@ -94,16 +94,14 @@ class InputChecks:
             found = f"X holds sequences of {n} different integers that look like tokens"
             read = f"{'standardised' * self.normalize_X or 'as they are'} (normalize_X={self.normalize_X})"
             given = f"embedding_dim=None says that they are numbers, to be read {read}"
-            advice = "Set embedding_dim, such as 64, if they are tokens"
-            said = f"{found}, but {given}. {advice}; numbers as floats are taken without this warning"
-            warnings.warn(said, stacklevel=6)
+            advice = "Set embedding_dim, such as 64, if they are tokens; numbers as floats are taken without this"
+            warnings.warn(f"{found}, but {given}. {advice} warning", stacklevel=6)
 
     def _refuse_one_sequence(self, X):
         """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
         if len(X) > 1 and X.shape[1] == self.n_features_in_:
-            which = f"of shape {X.shape}, which would be {len(X)} univariate series of {X.shape[1]} steps"
-            fit = "the fit was on a list of sequences: pass [X] for one sequence"
-            raise ValueError(f"X is one array {which}, but {fit}")
+            found = f"X is one array of shape {X.shape}, which would be {len(X)} univariate series of {X.shape[1]}"
+            raise ValueError(f"{found} steps, but the fit was on a list of sequences: pass [X] for one sequence")
 
     def _check_panel(self, sequences):
         """Series for a model fitted on a panel, in whatever form, must have its length."""
@@ -217,9 +215,8 @@ class InputChecks:
         """All must have the `expected` number of steps, as readout="concat" needs it; None if it does not matter."""
         if expected is not None and (sequences.lengths != expected).any():
             k = int(np.argmax(sequences.lengths != expected))
-            found = f"X[{k}] has {sequences.lengths[k]} steps, expected {expected}"
-            advice = "use 'last', 'mean' or 'max' for ragged data"
-            raise ValueError(f"readout='concat' needs sequences of one length: {found}; {advice}")
+            found = f"readout='concat' needs sequences of one length: X[{k}] has {sequences.lengths[k]} steps"
+            raise ValueError(f"{found}, expected {expected}; use 'last', 'mean' or 'max' for ragged data")
 
     def _check_known(self, sequences):
         """Lengths and tokens must be such as the network can read."""

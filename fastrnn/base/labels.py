@@ -81,9 +81,8 @@ def check_there(values, name):
     """None of them may be None, NaN, NaT or pandas' NA."""
     gone = [_is_missing(v) for v in values.flat] if values.dtype == object else values != values
     for k in np.flatnonzero(gone):
-        place, value = f"{name}[{k // (values.size // len(values))}]", shown(values.ravel()[k])
-        advice = "fill them in, or leave them out of X too"
-        raise ValueError(f"{place} is {value}: {name} has missing values (NaN); {advice}")
+        found = f"{name}[{k // (values.size // len(values))}] is {shown(values.ravel()[k])}"
+        raise ValueError(f"{found}: {name} has missing values (NaN); fill them in, or leave them out of X too")
 
 
 def _is_missing(value):
@@ -100,8 +99,9 @@ def refuse_steps(values, advice, name="y"):
             raise ValueError(f"{name}[{k}] holds {len(value)} values, but one for each sequence is expected: {advice}")
 
 
-def rows_of(y, advice):
+def rows_of(estimator, y, advice, expected="a list of sequences, or a 2-D or 3-D array"):
     """The sequences in y; where there is one value in place of a sequence, the advice is what reads it."""
+    check_given(estimator, y, expected)
     rows = np.asarray(y) if tables.labels(y, "y") is not None else y
     first = next(iter(rows), ())
     if not is_sequence(first):

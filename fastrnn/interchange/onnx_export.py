@@ -128,9 +128,8 @@ def _kind(estimator):
     for kind in ANSWERS:
         if isinstance(estimator, kind):
             return kind
-    known = ", ".join(kind.__name__ for kind in ANSWERS)
-    advice = "of a Pipeline give the last step, pipe[-1]"
-    raise TypeError(f"{estimator!r:.80} cannot be exported: expected a {known}; {advice}")
+    expected = f"expected a {', '.join(kind.__name__ for kind in ANSWERS)}"
+    raise TypeError(f"{estimator!r:.80} cannot be exported: {expected}; of a Pipeline give the last step, pipe[-1]")
 
 
 def _model(estimator, kind, network, opset, lengths):

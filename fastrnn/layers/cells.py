@@ -159,9 +159,8 @@ class _GatedCell(_Cell):
         arguments = *arrays, rows.starts, rows.counts, bptt_steps
         if p.is_shared:
             n_tasks = D * -(-P // (MAX_WIDTH * n_lanes(p.dtype)))
-            p.share(
-                gated.backward_block, *arguments, tasks=n_tasks, steps=p.at_most(rows.T, 2**62, 1), stage="backward"
-            )
+            n_steps = p.at_most(rows.T, 2**62, 1)
+            p.share(gated.backward_block, *arguments, tasks=n_tasks, steps=n_steps, stage="backward")
             return
         self._each(p, D, gated.backward, *arguments, stage="backward")
 

@@ -84,10 +84,6 @@ class Embedding:
         """Whether it has anything to train."""
         return not self.is_frozen
 
-    def freeze(self, is_frozen=True):
-        """Leave the vectors as they are from now on, or train them again."""
-        self.is_frozen = is_frozen
-
     def reset_parameters(self, rng):
         """Standard normal, as `torch.nn.Embedding`."""
         table = self.parameters["weight"]

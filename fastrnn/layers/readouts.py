@@ -16,47 +16,40 @@ from fastrnn.layers.cells import zeros
 class Last:
     """The state after each sequence's last step; of the reverse direction, the one after its first."""
 
-    @staticmethod
-    def _ends(rows, n_directions):
+    def _ends(self, rows, n_directions):
         return enumerate((rows.last_rows, rows.first_rows)[:n_directions])
 
-    @classmethod
-    def forward(cls, p, x, rows, n_directions):
+    def forward(self, p, x, rows, n_directions):
         H = x.shape[1] // n_directions
         features = p.room(rows.B, x.shape[1])
-        for d, end in cls._ends(rows, n_directions):
+        for d, end in self._ends(rows, n_directions):
             p.call(kernel.copy_rows, features, d * H, x, d * H, end, H)
         return features, None
 
-    @classmethod
-    def backward(cls, p, d_features, memory, rows, n_directions, width):
+    def backward(self, p, d_features, memory, rows, n_directions, width):
         H, d_rows = width // n_directions, zeros(p, rows.S, width)
-        for d, end in cls._ends(rows, n_directions):
+        for d, end in self._ends(rows, n_directions):
             p.call(kernel.spread_columns, d_rows, end, d_features, d * H, H, stage="backward")
         return d_rows
 
-    @staticmethod
-    def running(p, x, n_steps):
+    def running(self, p, x, n_steps):
         return x
 
 
 class Mean:
     """The mean over the steps."""
 
-    @staticmethod
-    def forward(p, x, rows, n_directions):
+    def forward(self, p, x, rows, n_directions):
         features = p.room(rows.B, x.shape[1])
         p.call(kernel.pool_mean, features, x, rows.starts, rows.counts)
         return features, None
 
-    @staticmethod
-    def backward(p, d_features, memory, rows, n_directions, width):
+    def backward(self, p, d_features, memory, rows, n_directions, width):
         d_rows = p.room(rows.S, width)
         p.call(kernel.unpool_mean, d_rows, d_features, rows.places, rows.lengths, rows.numbers, stage="backward")
         return d_rows
 
-    @staticmethod
-    def running(p, x, n_steps):
+    def running(self, p, x, n_steps):
         features = p.room(*x.shape)
         p.call(kernel.add_to_mean, features, p.given("pooled", p.dtype, 2), x, n_steps)
         return features
@@ -65,20 +58,17 @@ class Mean:
 class Max:
     """The largest value over the steps, column by column."""
 
-    @staticmethod
-    def forward(p, x, rows, n_directions):
+    def forward(self, p, x, rows, n_directions):
         features, where = p.room(rows.B, x.shape[1]), p.room(rows.B, x.shape[1], dtype=np.int64)
         p.call(kernel.pool_max, features, where, x, rows.starts, rows.counts)
         return features, where
 
-    @staticmethod
-    def backward(p, d_features, memory, rows, n_directions, width):
+    def backward(self, p, d_features, memory, rows, n_directions, width):
         d_rows = p.room(rows.S, width)
         p.call(kernel.unpool_max, d_rows, d_features, memory, stage="backward")
         return d_rows
 
-    @staticmethod
-    def running(p, x, n_steps):
+    def running(self, p, x, n_steps):
         p.call(kernel.add_to_max, p.given("pooled", p.dtype, 2), x, n_steps)
         return p.part(p.names["pooled"], x.shape)
 
@@ -100,4 +90,5 @@ class Concat:
         return d_rows
 
 
-READOUTS = {"last": Last, "mean": Mean, "max": Max, "concat": Concat}
+LAST = Last()
+READOUTS = {"last": LAST, "mean": Mean(), "max": Max(), "concat": Concat}

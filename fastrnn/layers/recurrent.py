@@ -6,7 +6,7 @@ The names, shapes, gate order and initial values are those of `torch.nn.RNN`, `L
 
 import warnings
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -16,7 +16,7 @@ from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LS
 from fastrnn.layers.stack import Dropout, Stack, by_number
 from fastrnn.packing import Rows, Shards, gathered
 from fastrnn.programs import KEPT, Pass, Program
-from fastrnn.wording import shown
+from fastrnn.wording import check_count, shown
 
 OF_CALLER = "x", "output", "d_output", "d_x", *(f"{name} {k}" for name in ("final", "d_initial") for k in range(2))
 """What a program is given anew at each call."""
@@ -40,12 +40,10 @@ class _Recurrent:
 
     def _build(
         self, cell, /, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
-        random_state, **_,
-    ):  # fmt: skip
+        random_state, **_):  # fmt: skip
         """Check and set what a constructor was given, of which these are the locals()."""
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer >= 1; got {shown(value)}")
+            check_count(name, value)
         for name, value in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
             if not isinstance(value, (bool, np.bool_)):
                 raise ValueError(f"{name} must be True or False; got {shown(value)}")
@@ -194,10 +192,8 @@ class _Recurrent:
         The parameters' gradients are added to `grads`; `zero_grad` clears them.
         """
         if self._call is None:
-            raise RuntimeError(
-                "backward needs a call in training mode before it, one for each backward: after eval(), or a "
-                "second time, there is nothing kept; use train()"
-            )
+            why = "after eval(), or a second time, there is nothing kept; use train()"
+            raise RuntimeError(f"backward needs a call in training mode before it, one for each backward: {why}")
         (prepared, lengths, is_single, x_shape), width = self._call, self._stack.output_size
         d_output, shape = self._checked_array(d_output, "d_output"), (*x_shape[:2], width)
         expected = (max(shape[:2]), width) if is_single else shape
@@ -350,8 +346,7 @@ class RNN(_Recurrent):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
-        dropout=0.0, bidirectional=False, dtype="float32", random_state=None,
-    ):  # fmt: skip
+        dropout=0.0, bidirectional=False, dtype="float32", random_state=None):  # fmt: skip
         if nonlinearity not in NONLINEARITIES:
             raise ValueError(f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
@@ -408,8 +403,7 @@ class LSTM(_Recurrent):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False, dtype="float32", random_state=None,
-    ):  # fmt: skip
+        bidirectional=False, dtype="float32", random_state=None):  # fmt: skip
         self._build(LSTMCell(), **locals())
 
 
@@ -437,7 +431,6 @@ class GRU(_Recurrent):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False, reset_after=True, dtype="float32", random_state=None,
-    ):  # fmt: skip
+        bidirectional=False, reset_after=True, dtype="float32", random_state=None):  # fmt: skip
         self.reset_after = reset_after
         self._build(GRUCell() if reset_after else GRUResetBeforeCell(), **locals())

@@ -265,10 +265,8 @@ class Stack:
             kept.append(room)
         return x, kept
 
-    def backward(
-        self, p, kept, d_rows, rows, dropout=NO_DROPOUT, d_final=None, d_initial=None, input_grad=True, bptt_steps=0,
-        input_stage="backward",
-    ):  # fmt: skip
+    def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, d_final=None, d_initial=None, bptt_steps=0,
+                 input_stage="backward"):  # fmt: skip
         """Add the calls from d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None.
 
         They add to the parameters' gradients, and fill `d_initial`, by number; a gradient stops at each multiple of
@@ -276,7 +274,7 @@ class Stack:
         `input_stage`.
         """
         for k in range(self.num_layers - 1, -1, -1):
-            wanted = "backward" if k > 0 else input_stage if input_grad else None
+            wanted = "backward" if k > 0 else input_stage
             d_rows, d_states = self.levels[k].backward(p, kept[k], d_rows, rows, d_final, wanted, bptt_steps)
             if k > 0:
                 dropout.backward(p, d_rows, k, rows)

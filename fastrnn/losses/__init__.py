@@ -19,5 +19,4 @@ from fastrnn.losses.loss import (
 __all__ = [
     "LEAST_SHARE", "Loss", "absolute", "binary_cross_entropy", "cross_entropy", "filled", "huber", "log_odds",
     "log_probabilities", "logistic_answer", "numbers_and_end", "quantile_loss", "regression_loss", "scaled_answer",
-    "softmax_answer", "squared",
-]  # fmt: skip
+    "softmax_answer", "squared"]  # fmt: skip

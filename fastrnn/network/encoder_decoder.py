@@ -13,7 +13,7 @@ from fastrnn.kernels.softmax import spread_log_softmax
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.attention import Attention, Memory
 from fastrnn.layers.feedforward import Dense
-from fastrnn.layers.readouts import Last
+from fastrnn.layers.readouts import LAST
 from fastrnn.layers.stack import NO_DROPOUT, Dropout, Stack, by_number
 from fastrnn.network.parts import Network, portions, read_steps, stored
 from fastrnn.network.training import KEYS_OF_DECODER, add_loss
@@ -66,11 +66,6 @@ class EncoderDecoder(Network):
         parts = {**parts, **targets, "bridge": self.bridge, "decoder": self.decoder, **seen, "head": self.head}
         super().__init__(parts, rng, encoder, dropout)
 
-    @property
-    def is_shared(self):
-        """Whether a stack's weights leave no room in the second-level cache, so that threads share each shard."""
-        return any(stack.is_shared for stack in self._stacks)
-
     # ------------------------------------------------------------------------------------------------- programs
 
     def _context(self, p, rows, dropout=NO_DROPOUT, keep=False):
@@ -78,7 +73,7 @@ class EncoderDecoder(Network):
         if self.encoder is None:
             return gathered(p, "vectors", rows.numbers, self.n_features), None, None
         x, kept = self.encoder.forward(p, rows, dropout, keep)
-        return Last.forward(p, x, rows, self.encoder.recurrent.n_directions)[0], x, kept
+        return LAST.forward(p, x, rows, self.encoder.recurrent.n_directions)[0], x, kept
 
     def _first_states(self, p, context):
         """Add the calls to the decoder's states before its first step, tanh of a dense layer of the context."""
@@ -133,7 +128,7 @@ class EncoderDecoder(Network):
         d_context, d_sources = self._decode_backward(p, whole, d_outputs)
         if self.encoder is not None:
             stack = self.encoder.recurrent
-            d_rows = Last.backward(p, d_context, None, whole.sources, stack.n_directions, stack.output_size)
+            d_rows = LAST.backward(p, d_context, None, whole.sources, stack.n_directions, stack.output_size)
             for part in d_sources:
                 places = whole.memory_rows.packed, whole.memory_rows.S
                 p.call(scatter_add_rows, d_rows, part, *places, stack.output_size, stage="backward")
@@ -143,28 +138,23 @@ class EncoderDecoder(Network):
     def _decode_backward(self, p, whole, d_outputs):
         """Back from the outputs to the context, (B, >= C), and to parts of the encoder's rows, which lie in memory."""
         (tokens, kept, attended, x), dropout, d_sources = whole.decoded, whole.of_decoder, ()
+        C, targets = self.n_features, whole.targets
         d_x = dropout.backward(p, self.head.backward(p, x, d_outputs), 0, whole.rows)
         if attended is not None:
             d_x, d_sources = self.attention.backward(p, d_x, attended, whole.memory)
         d_states = p.room(*whole.states.shape)
         d_initial = self._parts_of(p, d_states)
-        d_inputs = self.decoder.backward(p, kept, d_x, whole.targets, dropout, d_initial=d_initial)
-        d_context = self._d_context(p, whole, d_states, d_inputs)
-        if tokens is not None:
-            d_inputs = dropout.backward(p, d_inputs, self.decoder.num_layers, whole.targets)
-            self.target_embedding.backward(p, tokens, d_inputs, is_other=self.encoder is not None)
-        return d_context, d_sources
-
-    def _d_context(self, p, whole, d_states, d_inputs):
-        """The context's gradient, from the decoder's first states and what it has read."""
-        C, targets = self.n_features, whole.targets
+        d_inputs = self.decoder.backward(p, kept, d_x, targets, dropout, d_initial=d_initial)
+        # The context's gradient is from the decoder's first states and what it has read.
         d_bridge = p.room(B, padded(self.bridge.output_size, p.dtype))
         p.call(tanh_groups_backward, d_bridge, d_states, whole.states, stage="backward")
-        d_context = self.bridge.backward(p, whole.context, d_bridge)
-        read = p.room(targets.S, C)
+        d_context, read = self.bridge.backward(p, whole.context, d_bridge), p.room(targets.S, C)
         p.call(copy_rows, read, 0, d_inputs, self._input_width, None, C, stage="backward")
         p.call(scatter_add_rows, d_context, read, whole.picked, targets.S, C, stage="backward")
-        return d_context
+        if tokens is not None:
+            d_inputs = dropout.backward(p, d_inputs, self.decoder.num_layers, targets)
+            self.target_embedding.backward(p, tokens, d_inputs, is_other=self.encoder is not None)
+        return d_context, d_sources
 
     def _inference(self, what):
         """From stored sources and targets to "outputs" by step, or attention's "weights" by the targets' numbers."""

@@ -117,6 +117,11 @@ class Network:
                     self._programs[key] = program, version
         return program
 
+    @property
+    def is_shared(self):
+        """Whether a stack's weights leave no room in the second-level cache, so that threads share each shard."""
+        return any(stack.is_shared for stack in self._stacks)
+
     def new_program(self):
         """One without calls."""
         return Program(self.theta.dtype, self.is_shared)
@@ -142,9 +147,8 @@ class Network:
 
     def changed(self):
         """Tell all parts that theta has changed."""
-        version = object()
         for part in self.parts.values():
-            part.parameters.version = version
+            part.parameters.changed()
 
 
 def read_steps(p, embedding, width, rows, dropout, level, keep, values="values"):
@@ -191,8 +195,8 @@ class Encoder:
     def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0):
         """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
         tokens, kept = kept
-        trains = self.embedding is not None and self.embedding.learns
-        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, input_grad=trains, bptt_steps=bptt_steps)
-        if trains:
+        stage = "backward" if self.embedding is not None and self.embedding.learns else None
+        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, bptt_steps=bptt_steps, input_stage=stage)
+        if stage is not None:
             d_x = dropout.backward(p, d_x, self.recurrent.num_layers, rows)
             self.embedding.backward(p, tokens, d_x)

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastrnn.kernels.rows import check, remainders, spread_columns, take_step
 from fastrnn.layers.feedforward import Dense
-from fastrnn.layers.readouts import READOUTS, Concat, Last
+from fastrnn.layers.readouts import LAST, READOUTS, Concat
 from fastrnn.layers.stack import NO_DROPOUT, Dropout, by_number
 from fastrnn.network.parts import Network, portions, stored
 from fastrnn.network.training import add_loss
@@ -40,6 +40,7 @@ class SequenceNetwork(Network):
         self.readout = None if readout is None else Concat(n_steps) if readout == "concat" else READOUTS[readout]
         self.n_features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
         self.head = Dense(self.n_features, n_outputs, encoder.recurrent.dtype)
+        self._stacks = [encoder.recurrent]
         self.work = encoder.recurrent.work + self.n_features * n_outputs
         chains = {} if chain is None else {"chain": chain}
         super().__init__({**encoder.parts, "head": self.head, **chains}, rng, encoder, encoder.dropout)
@@ -51,20 +52,11 @@ class SequenceNetwork(Network):
             shards.deal_words(sequences)
         return shards
 
-    @property
-    def is_shared(self):
-        """Whether the weights leave no room in the second-level cache, so that threads share the units of a shard."""
-        return self.encoder.recurrent.is_shared
-
     # ------------------------------------------------------------------------------------------------- programs
 
     def step(self, n, fill=None, *numbers):
         """The program of `_step`."""
         return self.program(self._step, n, fill, *numbers)
-
-    def zero_states(self, n):
-        """Those of n sequences before their first step."""
-        return self.encoder.recurrent.zero_states(n)
 
     def _features(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls to what the head reads, (B, F) by place or (S, F), and what the way back needs."""
@@ -104,7 +96,7 @@ class SequenceNetwork(Network):
         else:
             x, _ = self._features(p, rows, initial=initial, final=final)
         if what == "last":
-            x, _ = Last.forward(p, x, rows, 1)
+            x, _ = LAST.forward(p, x, rows, 1)
         width = x.shape[1]
         if what in ("outputs", "last"):
             x, width = self.head.forward(p, x), self.head.output_size
@@ -157,11 +149,10 @@ class SequenceNetwork(Network):
         out, states = np.empty((n_rows, width), self.theta.dtype), None
         given = by_number("initial", () if state is None else state)
         if leaves_states:
-            states = self.zero_states(n)
+            states = self.encoder.recurrent.zero_states(n)
             given |= by_number("final", states)
         shards = self.shards(sequences, portions(n))
-        one = Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given)
-        one.run(is_prepared=True)
+        Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given).run(is_prepared=True)
         return out, states
 
     def vectors(self, tokens):

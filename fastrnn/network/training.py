@@ -68,7 +68,7 @@ class Training:
         self._computes = is_computed(problem)
         if not self._computes:
             self._given["targets"] = _flat(problem.targets)
-        self.states = () if problem.n_streams is None else network.zero_states(problem.n_streams)
+        self.states = network.encoder.recurrent.zero_states(problem.n_streams) if problem.n_streams else ()
         self._given |= by_number("state", self.states)
 
     def lay_out(self, batches, epoch):

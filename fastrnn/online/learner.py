@@ -89,8 +89,7 @@ class OnlineLearner(BaseEstimator):
             if not size < self._largest_norm:
                 place = f"x = {shown(x)}, y = {shown(y)}"
                 raise ValueError(f"the gradient overflows at {place}: scale x, or lower learning_rate_init")
-            vectors = network.theta, network.gradient, network.decays
-            sweeps = network.kept("sweeps", lambda: Sweeps(*vectors, self._optimizer))
+            sweeps = network.kept("sweeps", lambda: Sweeps(network, self._optimizer))
             sweeps.step(self.learning_rate_init, clip_norm=self.clip_norm)
             network.changed()
 
