@@ -302,7 +302,7 @@ from pathlib import Path
 from fastrnn import kernels, optimizers
 from fastrnn.kernels import compiling, vectors
 Path.read_bytes = lambda file: b"upgraded"
-functions = [vectors.aligned_start.py_func, optimizers.measure.py_func]
+functions = [vectors.clamp.py_func, optimizers.measure.py_func]
 known = [compiling.Cache(function)._impl.sources for function in functions]
 kernels._sources.cache_clear(), kernels._kernels.cache_clear()
 print([digest == kernels.sources(function) for digest, function in zip(known, functions)], len({*known}))

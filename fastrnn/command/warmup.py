@@ -11,7 +11,7 @@ import numpy as np
 import fastrnn
 from fastrnn.command.options import KINDS
 from fastrnn.kernels import on_compiling
-from fastrnn.kernels.vectors import aligned_start
+from fastrnn.kernels.rows import clear
 from fastrnn.online import OnlineClassifier, OnlineRegressor
 
 LENGTHS = (3, 6, 4, 5) * 6
@@ -82,6 +82,6 @@ def warm_up(args):
             print(f"{kind}, {cell}, {dtype}: {len(compiled) - before} compiled, {perf_counter() - start:.1f} s")
     finally:
         on_compiling.remove(count)
-    folder = aligned_start.dispatcher.stats.cache_path
+    folder = clear.dispatcher.stats.cache_path
     kept = "nothing is kept" if folder is None else f"they are kept, for this CPU, in {folder} and beside it"
     print(f"{len(compiled)} kernels compiled in {perf_counter() - begin:.1f} s; {kept}")

@@ -9,7 +9,7 @@ logarithms.  That depends on the chain alone, and is the same for streams.
 
 Arrays, for K labels and B sequences of S steps in all, float64 but for scores and their gradient:
     scores (S, >= K)         one row a step
-    rows (S,), offsets (B + 1,)  sequence b has the rows rows[offsets[b] : offsets[b + 1]], in the order of time
+    rows (S,), firsts, lengths (B,)  sequence b has the rows rows[firsts[b]:][: lengths[b]], in the order of time
     weights (>= B,)          of the sequences
     parts (2 K + 2, K)       transitions from each label, and to each; of being the first label, and the last
     factors (2 K + 2, K)     exp(parts), and
@@ -55,17 +55,6 @@ def read(parts, factors, shifts, transitions, begin, end):
 @njit(**OPTIONS)
 def _is_wide(x):
     return x.max() - x.min() > WIDE
-
-
-@njit(**OPTIONS)
-def by_sequence(rows, offsets, starts, lengths, numbers):
-    """Fill rows and offsets of the sequences of a shard, by place (`fastrnn.kernels.packing`)."""
-    offsets[0] = 0
-    for q in range(numbers.size):
-        length, first = lengths[numbers[q]], offsets[q]
-        for t in range(length):
-            rows[first + t] = starts[t] + q
-        offsets[q + 1] = first + length
 
 
 @njit(**OPTIONS)
@@ -197,13 +186,13 @@ def filtered(out, alpha, scores, parts, factors, shifts, scratch, n):
 
 
 @njit(**OPTIONS)
-def marginals(out, log_z, counts, scores, parts, factors, shifts, rows, offsets, weights, alpha, emitted, scratch):
+def marginals(out, log_z, counts, scores, parts, factors, shifts, rows, firsts, lengths, weights, alpha, emitted, scratch):
     """out (S, K) = weight times each label's probability at each step, and log_z (B,); adds to counts."""
     K = out.shape[1]
     pairs, near, totals = scratch[:K], scratch[K], scratch[K + 1]
     pairs[:] = 0.0  # what moves are expected beside their factors
-    for b in range(offsets.size - 1):
-        steps, of_all = rows[offsets[b] : offsets[b + 1]], 0.0
+    for b in range(firsts.size):
+        steps, of_all = rows[firsts[b] : firsts[b] + lengths[b]], 0.0
         T = steps.size
         if shifts[2]:
             for t in range(T):
@@ -282,15 +271,15 @@ def _add_pairs(pairs, counts, here, near, totals, beta, onward, transitions):
 
 
 @njit(**OPTIONS)
-def compare(d_scores, total, counts, of_labels, log_z, scores, parts, labels, rows, offsets, weights):
+def compare(d_scores, total, counts, of_labels, log_z, scores, parts, labels, rows, firsts, lengths, weights):
     """Take the labels (S,) there are from what `marginals` has found likely: of_labels (S, K), log_z (B,) and counts.
 
     total (1,) += weights times -log probability(labels), of which d_scores (S, >= K) is the gradient.
     """
     K = of_labels.shape[1]
-    for b in range(offsets.size - 1):
+    for b in range(firsts.size):
         weight, value, before = weights[b], log_z[b], -1
-        for k in range(offsets[b], offsets[b + 1]):
+        for k in range(firsts[b], firsts[b] + lengths[b]):
             row, y = rows[k], labels[rows[k]]
             move, to = (K, 2 * K) if before < 0 else (before, before)
             value -= scores[row, y] + parts[to, y]

@@ -188,7 +188,7 @@ def get_states(out, level, states, picked, first, numbers, width):
 
 
 @njit(**OPTIONS)
-def pool_mean(out, x, starts, counts):
+def pool_mean(out, x, starts, counts, lengths, numbers):
     """out (B, F) = each sequence's mean row of x (S, F)."""
     out[:] = 0.0
     for t in range(counts.size):
@@ -196,11 +196,9 @@ def pool_mean(out, x, starts, counts):
             for j in range(x.shape[1]):
                 out[q, j] += x[starts[t] + q, j]
     for q in range(out.shape[0]):
-        n = 0
-        while n < counts.size and counts[n] > q:
-            n += 1
+        n = x.dtype.type(lengths[numbers[q]])
         for j in range(x.shape[1]):
-            out[q, j] /= x.dtype.type(n)
+            out[q, j] /= n
 
 
 @njit(**OPTIONS)

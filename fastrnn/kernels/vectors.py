@@ -36,29 +36,21 @@ def padded(n, dtype, width=1):
     return -(-n // count) * count
 
 
-@njit(**OPTIONS)
-def aligned_start(buffer):
-    """The first index of a flat buffer that lies on a cache line."""
-    return -buffer.ctypes.data % CACHE_LINE // buffer.itemsize
-
-
 def empty_aligned(shape, dtype):
     """An uninitialised C-contiguous array that starts on a cache line, unless it is so small that it hardly matters."""
-    return _aligned(np.empty, shape, np.dtype(dtype))
+    size = prod(shape)
+    if size < SMALL:
+        return np.empty(shape, dtype)
+    buffer = np.empty(size + CACHE_LINE // np.dtype(dtype).itemsize, dtype)
+    start = -buffer.ctypes.data % CACHE_LINE // buffer.itemsize
+    return buffer[start : start + size].reshape(shape)
 
 
 def zeros_aligned(shape, dtype):
     """Likewise, of zeros."""
-    return _aligned(np.zeros, shape, np.dtype(dtype))
-
-
-def _aligned(make, shape, dtype):
-    size = prod(shape)
-    if size < SMALL:
-        return make(shape, dtype)
-    buffer = make(size + CACHE_LINE // dtype.itemsize, dtype)
-    start = aligned_start(buffer)  # 2 us less than asking NumPy
-    return buffer[start : start + size].reshape(shape)
+    array = empty_aligned(shape, dtype)
+    array.fill(0)
+    return array
 
 
 # ------------------------------------------------------------------------------------------------- operations

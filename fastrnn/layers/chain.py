@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.kernels import crf
+from fastrnn.packing import Unpacked
 from fastrnn.params import Parameters, uniform
 
 
@@ -41,8 +42,8 @@ class LinearChain:
         They add to the parameters' gradients.
         """
         n, parts, float64 = outputs.shape[0], self._read(p), np.float64
-        places = p.room(n, dtype=np.int64), p.room(p.at_most(rows.B, 2**62, 1), dtype=np.int64), weights
-        p.call(crf.by_sequence, *places[:2], rows.starts, rows.lengths, rows.numbers)
+        unpacked = Unpacked(p, rows)
+        places = unpacked.packed, unpacked.firsts, unpacked.lengths, weights
         found = p.room(n, K, dtype=float64), p.room(rows.B, dtype=float64)
         counts = p.sums(K + 2, K, dtype=float64)
         scratch = [p.room(size, K, dtype=float64) for size in (rows.T, rows.T, K + 5)]
@@ -58,10 +59,11 @@ class LinearChain:
 
         As `fastrnn.kernels.crf.marginals` leaves them.
         """
-        (S, K), n = scores.shape, len(offsets) - 1
+        (S, K), n, lengths = scores.shape, len(offsets) - 1, np.diff(offsets)
         out, log_z, counts = np.empty((S, K)), np.empty(n), np.zeros((K + 2, K))
-        scratch = [np.empty((size, K)) for size in (np.diff(offsets).max(), np.diff(offsets).max(), K + 5)]
-        crf.marginals(out, log_z, counts, scores, *self._read(), np.arange(S), offsets, np.ones(n), *scratch)
+        scratch = [np.empty((size, K)) for size in (lengths.max(), lengths.max(), K + 5)]
+        places = np.arange(S), offsets[:-1], lengths, np.ones(n)
+        crf.marginals(out, log_z, counts, scores, *self._read(), *places, *scratch)
         return out, log_z, counts
 
     def marginals(self, scores, offsets):

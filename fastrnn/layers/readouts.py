@@ -41,7 +41,7 @@ class Mean:
 
     def forward(self, p, x, rows, n_directions):
         features = p.room(rows.B, x.shape[1])
-        p.call(kernel.pool_mean, features, x, rows.starts, rows.counts)
+        p.call(kernel.pool_mean, features, x, rows.starts, rows.counts, rows.lengths, rows.numbers)
         return features, None
 
     def backward(self, p, d_features, memory, rows, n_directions, width):
