@@ -15,7 +15,7 @@ Arrays, for K labels and B sequences of S steps in all, float64 but for scores a
     factors (2 K + 2, K)     exp(parts), and
     shifts (3,)              what they are divided by: see `read`
     counts (K + 2, K)        the weighted expected numbers of moves from each label, of first labels and last ones
-    alpha, emitted (>= T, K), scratch (K + 5, K)  to work in
+    alpha, emitted (>= T, K), room (K + 5, K)  to work in, and parts of it as scratch
 All loops run along one row of a matrix, so that they are vectors; a sequence's figures depend on nothing but itself.
 """
 
@@ -186,10 +186,10 @@ def filtered(out, alpha, scores, parts, factors, shifts, scratch, n):
 
 
 @njit(**OPTIONS)
-def marginals(out, log_z, counts, scores, parts, factors, shifts, rows, firsts, lengths, weights, alpha, emitted, scratch):
+def marginals(out, log_z, counts, scores, parts, factors, shifts, rows, firsts, lengths, weights, alpha, emitted, room):
     """out (S, K) = weight times each label's probability at each step, and log_z (B,); adds to counts."""
     K = out.shape[1]
-    pairs, near, totals = scratch[:K], scratch[K], scratch[K + 1]
+    pairs, near, totals = room[:K], room[K], room[K + 1]
     pairs[:] = 0.0  # what moves are expected beside their factors
     for b in range(firsts.size):
         steps, of_all = rows[firsts[b] : firsts[b] + lengths[b]], 0.0
@@ -199,12 +199,12 @@ def marginals(out, log_z, counts, scores, parts, factors, shifts, rows, firsts, 
                 here = scores[steps[t], :K]
                 of_all += _step_in_logs(alpha[t], near, totals, alpha[t - 1], here, parts, factors, shifts, t == 0)
             log_z[b] = of_all + _log_sum(alpha[T - 1], parts[2 * K + 1])
-            _backward_in_logs(out, counts, alpha, scores, steps, weights[b], parts, factors, shifts, scratch)
+            _backward_in_logs(out, counts, alpha, scores, steps, weights[b], parts, factors, shifts, room)
         else:
             for t in range(T):
                 of_all += _step(alpha[t], emitted[t], alpha[t - 1], scores[steps[t], :K], factors, t == 0)
             log_z[b] = of_all + np.log(_dot(alpha[T - 1], factors[2 * K + 1])) + (shifts[1] + (T - 1) * shifts[0])
-            _backward(out, counts, alpha, emitted, steps, weights[b], factors, scratch)
+            _backward(out, counts, alpha, emitted, steps, weights[b], factors, room)
     for i in range(K):
         for j in range(K):
             counts[i, j] += pairs[i, j] * factors[i, j]
