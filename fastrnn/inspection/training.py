@@ -285,7 +285,7 @@ class _StepBack:
         self.initial, self.d_states = (np.zeros((n, 1, 1, H), dtype) for _ in range(2))
         initial, d_states = ([p.fixed(state) for state in of_both] for of_both in (self.initial, self.d_states))
         _, kept = one.forward(p, p.fixed(self.x), rows, initial, keep=True)
-        d_x = one.backward(p, kept, p.fixed(self.d_out), rows, None, d_states, d_states, "backward")
+        d_x = one.backward(p, kept, p.fixed(self.d_out), rows, d_final=d_states, d_initial=d_states)
         p.call(copy_rows, p.fixed(self.d_x), 0, d_x, 0, None, I, stage="backward")
         shards = Shards(np.array([1]), [np.array([0])], H, False)
         given = {"lengths": np.array([1]), "begins": np.array([0]), "stride": 1, **shards.given}
