@@ -9,7 +9,8 @@ from sklearn.utils._param_validation import StrOptions
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, softmax_answer
+from fastrnn.losses.answers import filled, softmax_answer
+from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.storage import labels
 from fastrnn.wording import shown
 

@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.lists import check_listed
-from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
+from fastrnn.losses.answers import softmax_answer
+from fastrnn.losses.loss import cross_entropy, log_probabilities
 from fastrnn.sequences import FREE_OUTPUTS, Sequences, as_objects, as_sequences, next_tokens
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream

@@ -399,9 +399,8 @@ class Pass:
     def frame(self, shard=0):
         """The words of one shard of a kept pass, as its calls read them."""
         frame, job = np.empty(self._frame.size, np.int64), self._job
-        job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = (
-            frame.ctypes.data, self._shards.address, self._kept_start
-        )  # fmt: skip
+        places = frame.ctypes.data, self._shards.address, self._kept_start
+        job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = places
         self._span = self._used = None
         kernel.look_at(self._address, shard)
         return frame

@@ -12,7 +12,8 @@ from fastrnn import records
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_values, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.losses import filled, regression_loss, scaled_answer
+from fastrnn.losses.answers import filled, scaled_answer
+from fastrnn.losses.loss import regression_loss
 from fastrnn.moments import r_squared
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown

@@ -23,7 +23,7 @@ class Stream:
     batch : int
         Sequences side by side.
     answer : callable
-        What is said of the network's outputs, as `fastrnn.losses.softmax_answer`.
+        What is said of the network's outputs, as `fastrnn.losses.answers.softmax_answer`.
     n_tokens : int, optional
         What a step's tokens must be below, if the network knows more.
     beginning : int, optional

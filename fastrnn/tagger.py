@@ -10,7 +10,8 @@ from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.lists import is_sequence
-from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, logistic_answer, softmax_answer
+from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
+from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.network.parts import make_cell
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from fastrnn import threads
 from fastrnn.base import Problem
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses import cross_entropy, squared
+from fastrnn.losses.loss import cross_entropy, squared
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.sequences import as_sequences

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from fastrnn import SequenceGenerator, generator
 from fastrnn.base import Problem
 from fastrnn.generator import _draw
-from fastrnn.losses import cross_entropy, log_probabilities
+from fastrnn.losses.loss import cross_entropy, log_probabilities
 from fastrnn.preprocessing import Tokenizer
 from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream

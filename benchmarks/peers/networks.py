@@ -189,7 +189,7 @@ def _stored(arrays):
 def _step(network, case, sequences, inputs=None):
     """Return the step on a batch of all sequences; `inputs` are what a decoder reads."""
     from fastrnn.base import Problem
-    from fastrnn.losses import cross_entropy
+    from fastrnn.losses.loss import cross_entropy
 
     goals, numbers = np.concatenate(case.goals), np.arange(case.B)
     problem = Problem(sequences, goals, np.ones(goals.size), case.n_outputs, cross_entropy, inputs=inputs)

@@ -20,7 +20,7 @@ from benchmarks.measuring.report import markdown_table, milliseconds, significan
 from benchmarks.peers.cases import ragged_lengths
 from fastrnn import threads
 from fastrnn.base import Problem
-from fastrnn.losses import squared
+from fastrnn.losses.loss import squared
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences

@@ -14,7 +14,7 @@ from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
 from fastrnn.base.inputs import InputChecks, check_finite
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses import log_odds
+from fastrnn.losses.loss import log_odds
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
@@ -45,7 +45,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and returns a `Problem`;
     `_validation_score(network, problem, held_out)`, which returns a callable; `_rules(n_outputs)`, what the attributes
-    it adds to a file must be (`fastrnn.records`); and, if it has streams, `_answer` (`fastrnn.losses.softmax_answer`).
+    it adds to a file must be (`fastrnn.records`); and, if it has streams, `_answer` (`losses.answers.softmax_answer`).
     """
 
     _shape_parameters = tuple("cell hidden_size num_layers bidirectional nonlinearity bias embedding_dim dtype".split())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastrnn.command.reading import Contents
 from fastrnn.forecaster import SequenceForecaster
-from fastrnn.frames import read_series
+from fastrnn.frames.reading import read_series
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.storage import replacing
 
@@ -27,8 +27,7 @@ def forecast(contents: Contents, args):
     tails = sorted({(1 - coverage) / 2 for coverage in args.coverage})
     forecaster = SequenceForecaster(
         horizon=args.horizon, season=seasons, quantiles=[*tails, 0.5, *(1 - tail for tail in tails)],
-        missing=args.missing, max_iter=args.epochs, random_state=args.seed, verbose=True,
-    )  # fmt: skip
+        missing=args.missing, max_iter=args.epochs, random_state=args.seed, verbose=True)  # fmt: skip
     if not args.no_backtest:
         _backtest(forecaster, y, sizes, needed)
     forecaster.fit(y)

@@ -13,8 +13,7 @@ _VERBS = ("praised", "moved", "saw", "found", "described")
 
 #: Words of `make_number_agreement`: token k stands for word k.
 NUMBER_AGREEMENT_VOCABULARY = (
-    "the", "that", *_ADJECTIVES, *_PREPOSITIONS, *_VERBS, *_NOUNS, *(f"{noun}s" for noun in _NOUNS)
-)  # fmt: skip
+    "the", "that", *_ADJECTIVES, *_PREPOSITIONS, *_VERBS, *_NOUNS, *(f"{noun}s" for noun in _NOUNS))  # fmt: skip
 
 
 def make_binary_addition(n_samples=1000, n_bits=7, random_state=None):

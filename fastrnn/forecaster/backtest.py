@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.forecaster.learning import Learning, check_by_place
 from fastrnn.forecaster.panel import Panel
-from fastrnn.frames import read_series
+from fastrnn.frames.reading import read_series
 from fastrnn.metrics import coverage, mase, mean_quantile_loss, smape
 from fastrnn.wording import shown
 
@@ -107,8 +107,7 @@ POINT = {
     "rmsse": lambda cut, came, said: _mean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2))),
     "smape": lambda cut, came, said: smape(came, said),
     "mae": lambda cut, came, said: np.abs(came - said).mean(),
-    "rmse": lambda cut, came, said: np.sqrt(((came - said) ** 2).mean()),
-}  # fmt: skip
+    "rmse": lambda cut, came, said: np.sqrt(((came - said) ** 2).mean())}  # fmt: skip
 """Metrics of forecasts (m, horizon, C)."""
 OF_QUANTILES = {
     "mean_quantile_loss": lambda came, said, levels: mean_quantile_loss(came, said, quantiles=levels),
@@ -238,8 +237,7 @@ class Judged(Learning):
 
     def backtest(
         self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
-        future=None, static=None,
-    ):  # fmt: skip
+        future=None, static=None):  # fmt: skip
         """Forecast at many points of the past, and compare with what came and with the simplest forecasts.
 
         Parameters

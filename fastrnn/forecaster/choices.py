@@ -7,7 +7,7 @@ import numpy as np
 
 from fastrnn.forecaster.seasons import find_seasons
 from fastrnn.forecaster.view import Lens
-from fastrnn.frames import is_offset
+from fastrnn.frames.offsets import is_offset
 from fastrnn.losses.likelihoods import likelihood
 from fastrnn.storage import array, check, expect, integer, strings
 from fastrnn.tables import WITH_INDEX
@@ -136,8 +136,7 @@ def _form(n_series, C):
         "ends": lambda ends: ends is None or array("int64", n_series)(ends),
         "names": lambda names: len(names) == 3 and all(isinstance(name, (str, int)) for name in names),
         "is_timed": bool, "library": lambda name: name in ("", "polars", "pyarrow", *WITH_INDEX),
-        "types": lambda types: strings(types) and len(types) in (0, 2),
-    }  # fmt: skip
+        "types": lambda types: strings(types) and len(types) in (0, 2)}  # fmt: skip
 
 
 def _are_sequences(tree, n, width, offsets=None):

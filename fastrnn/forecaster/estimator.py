@@ -169,14 +169,12 @@ class SequenceForecaster(Judged):
         "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
         "linear_lags": [FROM_ZERO, AUTO], "calibration": [FROM_ZERO], "calendar": ["boolean"],
         "strategy": [StrOptions({"direct", "recursive"})], "missing": [StrOptions({"error", "interpolate"})],
-        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"],
-    }  # fmt: skip
+        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"]}  # fmt: skip
 
     _shape_parameters = (
         "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "dtype", "horizon", "context", "season",
         "difference", "seasonal_difference", "log", "scaling", "linear_lags", "strategy", "loss", "quantiles",
-        "calendar",
-    )  # fmt: skip
+        "calendar")  # fmt: skip
 
     def __init__(
         self, *, horizon=None, context="auto", season="auto", difference="auto", seasonal_difference="auto", log="auto",
@@ -186,16 +184,14 @@ class SequenceForecaster(Judged):
         learning_rate_init=1e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
         validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     # ----------------------------------------------------------------------------------- training
 
     def fit(
         self, y, *by_place, past=None, future=None, static=None, id_col="unique_id", time_col="ds", target_col="y",
-        resume_from=None,
-    ):  # fmt: skip
+        resume_from=None):  # fmt: skip
         """Train.
 
         Parameters

@@ -6,7 +6,8 @@ import numpy as np
 
 from fastrnn import tables
 from fastrnn.forecaster.view import ranges
-from fastrnn.frames import Form, read_covariates, read_series
+from fastrnn.frames.form import Form
+from fastrnn.frames.reading import read_covariates, read_series
 from fastrnn.sequences import Sequences, as_steps
 
 LARGEST = 1e150

@@ -148,7 +148,7 @@ class Form:
         Examples
         --------
         >>> import numpy as np
-        >>> from fastrnn.frames import read_series
+        >>> from fastrnn.frames.reading import read_series
         >>> series, form = read_series([5, 6, 7, 8])
         >>> form.container(np.array([9.0, 10.0]).reshape(1, 2, 1, 1))
         array([ 9., 10.])

@@ -55,7 +55,7 @@ def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
 
     Examples
     --------
-    >>> from fastrnn.frames import read_series
+    >>> from fastrnn.frames.reading import read_series
     >>> sequences, form = read_series([[1, 2, 3], [4, float("nan"), 6, 7]], missing="interpolate")
     >>> form.n_series, sequences[1].ravel()
     (2, array([4., 5., 6., 7.]))

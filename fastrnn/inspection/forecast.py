@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_scalar
 
-from fastrnn.frames import read_series
+from fastrnn.frames.reading import read_series
 from fastrnn.inspection.drawing import check_subject, new_axes
 from fastrnn.wording import shown
 
@@ -63,8 +63,7 @@ class ForecastDisplay:
     @classmethod
     def from_estimator(
         cls, forecaster, y=None, *, horizon=None, history=None, future=None, past=None, static=None, series=0,
-        channel=0, coverages=None, n_history=None, ax=None,
-    ):  # fmt: skip
+        channel=0, coverages=None, n_history=None, ax=None):  # fmt: skip
         """Draw the forecast of a fitted `SequenceForecaster`.
 
         Parameters

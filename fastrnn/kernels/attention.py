@@ -74,17 +74,6 @@ def _additive_energy(q, k, v, A):
 
 
 @njit(**OPTIONS)
-def _additive_energy_backward(d_q, d_k, d_v, d_e, q, k, v, A):
-    for a in range(0, A, lanes(q)):
-        n = A - a
-        t = tanh(load_some(q, a, n) + load_some(k, a, n))
-        d_both = load_some(v, a, n) * (1.0 - t * t) * d_e
-        store_some(d_q, a, load_some(d_q, a, n) + d_both, n)
-        store_some(d_k, a, load_some(d_k, a, n) + d_both, n)
-        store_some(d_v, a, load_some(d_v, a, n) + t * d_e, n)
-
-
-@njit(**OPTIONS)
 def _first_pair(end, lengths, key_lengths, sources):
     """Where the weights of target number `end` begin."""
     n = 0
@@ -96,8 +85,7 @@ def _first_pair(end, lengths, key_lengths, sources):
 @njit(**OPTIONS)
 def attend(
     contexts, column, weights, queries, keys, values, v, A, firsts, lengths, key_firsts, key_lengths, sources,
-    parts, task,
-):  # fmt: skip
+    parts, task):  # fmt: skip
     """Fill weights, and contexts from a column on."""
     F, key_width = values.shape[1], keys.shape[1]
     scale = queries.dtype.type(1 / np.sqrt(A))
@@ -124,8 +112,7 @@ def attend(
 @njit(**OPTIONS)
 def attend_backward(
     d_queries, d_keys, d_values, d_v, d_energies, d_contexts, column, weights, queries, keys, values, v, A,
-    firsts, lengths, key_firsts, key_lengths, sources, parts, task,
-):  # fmt: skip
+    firsts, lengths, key_firsts, key_lengths, sources, parts, task):  # fmt: skip
     """Add the gradients; d_energies, like `weights`, are overwritten, and d_v (parts, A) has a row a task."""
     F = values.shape[1]
     low, high = firsts.size * task // parts, firsts.size * (task + 1) // parts
@@ -181,7 +168,12 @@ def _of_tanhs(d_queries, d_keys, d_v, d_e, queries, keys, v, query, key, M, N, A
         q, d_q = at(queries, (query + m) * queries.shape[1]), at(d_queries, (query + m) * d_queries.shape[1])
         for n in range(N):
             k, d_k = at(keys, (key + n) * keys.shape[1]), at(d_keys, (key + n) * d_keys.shape[1])
-            _additive_energy_backward(d_q, d_k, d_v, d_e[m * N + n], q, k, at(v, 0), A)
+            for a in range(0, A, lanes(q)):
+                t = tanh(load_some(q, a, A - a) + load_some(k, a, A - a))
+                d_both = load_some(v, a, A - a) * (1.0 - t * t) * d_e[m * N + n]
+                store_some(d_q, a, load_some(d_q, a, A - a) + d_both, A - a)
+                store_some(d_k, a, load_some(d_k, a, A - a) + d_both, A - a)
+                store_some(d_v, a, load_some(d_v, a, A - a) + t * d_e[m * N + n], A - a)
 
 
 @njit(**OPTIONS)

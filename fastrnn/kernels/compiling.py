@@ -118,8 +118,7 @@ class _Part(_Whole):
 UNNEEDED = {
     "with_lifting", "inline_closure_likes", "make_function_op_code_to_jit_function", "inline_inlinables",
     "find_literally", "literal_unroll", "LiteralPropagation", "Rewrite dynamic raises", "inline_overloads",
-    "nopython_rewrites", "nopython_supported_feature_validation",
-}  # fmt: skip
+    "nopython_rewrites", "nopython_supported_feature_validation"}  # fmt: skip
 """Numba's passes for what no kernel has: closures, `with`, arithmetic with whole arrays."""
 
 
@@ -228,6 +227,5 @@ def _warn(message):
 
 @cache
 def _announce():
-    logging.getLogger("fastrnn").info(
-        "compiling kernels, which takes some ten seconds for the first model of a kind; they are kept on disk"
-    )
+    what = "compiling kernels, which takes some ten seconds for the first model of a kind; they are kept on disk"
+    logging.getLogger("fastrnn").info(what)

@@ -74,8 +74,7 @@ def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
                 target = start - pieces[piece, 0] + pieces[piece, 2]
                 transposed_product(
                     d_weight, target, N, buffer, left, rows_a_tile, block_size(rows_a_tile, count),
-                    buffer, panel, panel_columns, M, (stop - start) // count, n,
-                )  # fmt: skip
+                    buffer, panel, panel_columns, M, (stop - start) // count, n)  # fmt: skip
 
 
 def scratch_size(I, H, width, count):

@@ -166,8 +166,9 @@ def _call_once(address, arguments, n):
 
 
 @njit(**OPTIONS)
-def run_calls(code, n_calls, frame):
-    """Make the calls of a program; whether one failed."""
+def run_once(code, n_calls, frame):
+    """Make the calls of a program, which lie at an address, with a frame at another; whether one failed."""
+    code, frame = words(code), words(frame)
     arguments = _room_for_words(frame)
     for _ in range(n_calls):
         n, size = _collect(arguments, code, frame)
@@ -227,7 +228,7 @@ def work(address, worker, step):
         _clear(job, place)
         for shard in range(place, job[N_SHARDS], job[N_PLACES]):
             frame = _begin(job, worker, place, shard)
-            if run_calls(words(job[CODE]), job[N_CALLS], frame):
+            if run_once(job[CODE], job[N_CALLS], _address_of(frame)):
                 words(job[FAILED])[0] = 1
         place = _take_next(words(job[NEXT]))
 
@@ -293,24 +294,17 @@ def _set_threads(context, builder, sig, n):
 
 
 @njit(**OPTIONS)
-def run_once(code, n_calls, frame):
-    """`run_calls`, of addresses."""
-    return run_calls(words(code), n_calls, words(frame))
-
-
-@njit(**OPTIONS)
 def run_together(code, n_calls, frame, failed, shared_call, n_threads):
-    """`run_calls`, of which threads share those that can be shared; whether one failed goes to an address."""
-    code, frame = words(code), words(frame)
-    data = _room_for_words(frame)
+    """`run_once`, of which threads share those that can be shared; whether one failed goes to an address."""
+    data = _room_for_words(words(frame))
     for _ in range(n_calls):
-        n_tasks, n_steps = _counts(code, frame)
+        n_tasks, n_steps = _counts(words(code), words(frame))
         if n_tasks:
-            data[0], data[1], data[2] = _address_of(code), _address_of(frame), failed
+            data[0], data[1], data[2] = code, frame, failed
             loop(shared_call, _address_of(data), n_threads, n_steps, n_tasks)
-        elif run_calls(code, 1, frame):
+        elif run_once(code, 1, frame):
             words(failed)[0] = 1
-        code = _after(code, 4 + 2 * code[3])
+        code += 8 * (4 + 2 * words(code)[3])
 
 
 @njit(**OPTIONS)

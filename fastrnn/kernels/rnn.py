@@ -85,8 +85,7 @@ def forward(h, x, panels, hoisted, starts, counts, nonlinearity, d):
             start = at(start, hoisted_row * width * L) if is_hoisted else panel
             _units(
                 at(h_d, (B + row) * H + v * L), at(h_d, old * H), start, is_hoisted,
-                at(x_d, row * I), panel, width, n, I, H, H - v * L, nonlinearity,
-            )  # fmt: skip
+                at(x_d, row * I), panel, width, n, I, H, H - v * L, nonlinearity)  # fmt: skip
             v += width
         hoisted_row += n
 

@@ -55,13 +55,6 @@ def take(out, source, picked):
 
 
 @njit(**OPTIONS)
-def remainders(out, numbers, n):
-    """out = numbers modulo n."""
-    for k in range(out.size):
-        out[k] = numbers[k] % n
-
-
-@njit(**OPTIONS)
 def take_scaled(out, source, picked, factor):
     """out[k] = factor[0] source[picked[k]] for each k."""
     for k in range(out.size):
@@ -110,18 +103,13 @@ def take_step(x, given, mean, scale, count, status):
     """
     status[0] = 0
     standardise(x, given, mean, scale)
-    _refuse(x, status, BAD_INPUT)
+    refuse(x, status, BAD_INPUT)
     count[0] += 1
 
 
 @njit(**OPTIONS)
-def check(outputs, status):
-    """Raise if some of the outputs (n, K) is not finite, OVERFLOW in status (1,)."""
-    _refuse(outputs, status, OVERFLOW)
-
-
-@njit(**OPTIONS)
-def _refuse(x, status, why):
+def refuse(x, status, why):
+    """Raise if some of x (n, K) is not finite, and say why in status (1,)."""
     for k in range(x.size):
         if not np.isfinite(at(x, 0)[k]):
             status[0] = why

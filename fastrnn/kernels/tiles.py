@@ -134,8 +134,7 @@ def gate_tile(widths, first=range(MAX_WIDTH), second=range(MAX_WIDTH)):
     @instruction()
     def tile(
         context, builder, sig,
-        width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead,
-    ):  # fmt: skip
+        width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):  # fmt: skip
         products = (x, x_stride, n_x, w_x, None, first), (h, h_stride, n_h, w_h, ahead, second)
         for tile, n, w in _tiles(builder, sig.args[2].dtype, width, widths, rows):
             tile.read(start, start_stride)

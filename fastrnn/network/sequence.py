@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from fastrnn.kernels.rows import check, remainders, spread_columns, take_step
+from fastrnn.kernels.rows import OVERFLOW, refuse, spread_columns, take_step
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import LAST, READOUTS, Concat
 from fastrnn.layers.stack import NO_DROPOUT, Dropout, by_number
 from fastrnn.network.parts import Network, portions, stored
 from fastrnn.network.training import add_loss
-from fastrnn.packing import OneStep, Rows, Shards
-from fastrnn.programs import B, Pass, Program
+from fastrnn.packing import OneStep, Rows, Shards, gathered
+from fastrnn.programs import Pass, Program
 from fastrnn.sequences import Sequences
 
 
@@ -72,8 +72,7 @@ class SequenceNetwork(Network):
         rows, dropout, stack, state = Rows(p), Dropout.of(p, rate), self.encoder.recurrent, None
         if n_streams is not None:
             state = stack.given_states(p, "state")
-            rows.streams = p.room(B, dtype=np.int64)
-            p.call(remainders, rows.streams, rows.numbers, n_streams)
+            rows.streams = gathered(p, "streams", rows.numbers, None)
         x, (kept, memory) = self._features(p, rows, dropout, True, state, state)
         x = dropout.forward(p, x, 0, rows)
         outputs, K = self.head.forward(p, x), self.head.output_size
@@ -120,13 +119,13 @@ class SequenceNetwork(Network):
             x = self.readout.running(p, x, count)
         out, said = p.given("out", p.dtype, 2), p.given("said", np.float64, 2)
         p.call(spread_columns, out, rows.numbers, self.head.forward(p, x), 0, K)
-        p.call(check, out, status)
+        p.call(refuse, out, status, OVERFLOW)
         if self.chain is not None:
             self.chain.running(p, said, out, count)
         else:
             more = [p.given(f"constant {k}", np.float64, 1) if m is None else m for k, m in enumerate(numbers)]
             p.call(fill, said, out, *more)
-        p.call(check, said, status)
+        p.call(refuse, said, status, OVERFLOW)
         return p
 
     def _is_by_step(self, what):

@@ -69,6 +69,7 @@ class Training:
         if not self._computes:
             self._given["targets"] = _flat(problem.targets)
         self.states = network.encoder.recurrent.zero_states(problem.n_streams) if problem.n_streams else ()
+        self._given["streams"] = np.arange(len(problem.sequences)) % (problem.n_streams or 1)
         self._given |= by_number("state", self.states)
 
     def lay_out(self, batches, epoch):

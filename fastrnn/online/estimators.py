@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from scipy.special import softmax
 
-from fastrnn.losses import cross_entropy, squared
+from fastrnn.losses.loss import cross_entropy, squared
 from fastrnn.moments import MEMORY, running
 from fastrnn.online.learner import OnlineLearner, is_number
 from fastrnn.storage import array, integer
@@ -208,8 +208,7 @@ class OnlineRegressor(OnlineLearner):
     _loss = squared
     _fitted_rules = {
         "feature_names_in_": are_keys, "_X_moments": are_moments_of_several, "_y_moments": are_moments,
-        "_y_mean": is_number, "_y_scale": is_positive,
-    }  # fmt: skip
+        "_y_mean": is_number, "_y_scale": is_positive}  # fmt: skip
 
     def __init__(
         self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20, solver="rmsprop",

@@ -186,8 +186,7 @@ class OnlineLearner(BaseEstimator):
         memory = {
             "state": self._state, "derivatives": self._derivatives and self._derivatives[0][:, :size],
             "seen": [x for x, _ in self._window], "states": [state for _, state in self._window],
-            **vars(self._optimizer),
-        }  # fmt: skip
+            **vars(self._optimizer)}  # fmt: skip
         fitted = {name: getattr(self, name) for name in self._fitted_rules}
         check(fitted, self._fitted_rules, "learner")
         known = {"fitted": fitted, "memory": memory}

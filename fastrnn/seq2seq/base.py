@@ -6,7 +6,7 @@ from fastrnn.base import Problem, SequenceEstimator, check_finite
 from fastrnn.base.labels import check_as_many, rows_of
 from fastrnn.decoding import beam_search, useful_width
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses import cross_entropy
+from fastrnn.losses.loss import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import make_cell, portions
 from fastrnn.sequences import FREE_OUTPUTS, as_sequences, check_gaps, next_tokens

@@ -9,7 +9,7 @@ from fastrnn import records
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.base.labels import rows_of
 from fastrnn.lists import check_listed
-from fastrnn.losses import numbers_and_end
+from fastrnn.losses.loss import numbers_and_end
 from fastrnn.moments import r_squared
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import Given, Sequences, as_objects
