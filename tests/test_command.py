@@ -12,7 +12,7 @@ from fastrnn.command.numbers import Style, read_numbers
 from fastrnn.command.options import arguments
 from fastrnn.command.reading import read
 from fastrnn.command.table import read_table
-from fastrnn.frames import read_series
+from fastrnn.frames.reading import read_series
 from fastrnn.network.parts import CELLS
 
 pd = pytest.importorskip("pandas")

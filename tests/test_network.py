@@ -9,10 +9,11 @@ import reference as ref
 from samples import assert_same_bits, assert_slope, ragged
 from sklearn.utils import check_random_state
 
-from fastrnn import losses, threads
+from fastrnn import threads
 from fastrnn.base import Problem
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.feedforward import Embedding
+from fastrnn.losses import loss as losses
 from fastrnn.network import parts
 from fastrnn.network.parts import Encoder
 from fastrnn.network.sequence import SequenceNetwork
