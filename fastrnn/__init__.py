@@ -20,28 +20,20 @@ if TYPE_CHECKING:  # for editors, which do not run `__getattr__`
 
 __all__ = [
     "DivergenceError", "SequenceClassifier", "SequenceForecaster", "SequenceGenerator", "SequenceRegressor",
-    "SequenceTagger", "SequenceToSequence", "StorageError", "VectorToSequence", "load", "save",
-]  # fmt: skip
+    "SequenceTagger", "SequenceToSequence", "StorageError", "VectorToSequence", "load", "save"]  # fmt: skip
 
 _PLACES = {
-    "DivergenceError": "training.DivergenceError",
-    "SequenceClassifier": "classifier.SequenceClassifier",
-    "SequenceForecaster": "forecaster.SequenceForecaster",
-    "SequenceGenerator": "generator.SequenceGenerator",
-    "SequenceRegressor": "regressor.SequenceRegressor",
-    "SequenceTagger": "tagger.SequenceTagger",
-    "SequenceToSequence": "seq2seq.SequenceToSequence",
-    "StorageError": "storage.StorageError",
-    "VectorToSequence": "seq2seq.VectorToSequence",
-    "load": "saving.load",
-    "save": "saving.save",
-    "__version__": "storage.VERSION",
-}
+    "DivergenceError": "training.DivergenceError", "StorageError": "storage.StorageError",
+    "SequenceClassifier": "classifier.SequenceClassifier", "SequenceForecaster": "forecaster.SequenceForecaster",
+    "SequenceGenerator": "generator.SequenceGenerator", "SequenceRegressor": "regressor.SequenceRegressor",
+    "SequenceTagger": "tagger.SequenceTagger", "SequenceToSequence": "seq2seq.SequenceToSequence",
+    "VectorToSequence": "seq2seq.VectorToSequence", "__version__": "storage.VERSION",
+    "load": "saving.load", "save": "saving.save"}  # fmt: skip
 """What is imported when it is asked for; anything else is a module, if there is such a one."""
 
 
 if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
-    import_module("fastrnn.kernels.caching")  # says so at once, where nothing can be compiled
+    import_module("fastrnn.kernels")  # says so at once, where nothing can be compiled
 
 
 def __getattr__(name):

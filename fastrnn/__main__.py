@@ -81,8 +81,7 @@ def _run(argv):
             raise
         return INTERRUPTED
     except (ValueError, ArithmeticError, ImportError, OSError) as error:
-        is_of_file = getattr(error, "filename", None)
-        _say("error:", f"{error.filename}: {error.strerror}" if is_of_file else told(str(error)))
+        _say("error:", f"{error.filename}: {error.strerror}" if getattr(error, "filename", "") else told(str(error)))
         return 2
     return 0
 

@@ -3,15 +3,14 @@
 import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, softmax_answer
+from fastrnn.losses.answers import filled, softmax_answer
+from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.storage import labels
 from fastrnn.wording import shown
 
@@ -136,10 +135,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     True
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS, "readout": [StrOptions(set(READOUTS))],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }  # fmt: skip
+    _parameter_constraints = SHARED_CONSTRAINTS | {
+        "readout": [StrOptions(set(READOUTS))], "class_weight": [dict, StrOptions({"balanced"}), None]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout"
 
@@ -149,8 +146,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         solver="adam", learning_rate_init=5e-3, learning_rate="constant", momentum=0.9, nesterovs_momentum=True,
         alpha=0.0, batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None,
-        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
@@ -240,8 +236,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
     def score(self, X, y, sample_weight=None):
         """The fraction of sequences that are labelled rightly."""
-        check_is_fitted(self, "network_")
-        y, predicted = self._check_y(y), self.predict(X)
+        from sklearn.metrics import accuracy_score
+
+        predicted, y = self.predict(X), self._check_y(y)
         check_as_many(y, predicted)
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
@@ -254,16 +251,18 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         else:
             self.classes_ = np.unique(y if classes is None else self._check_y(classes, "classes"))
             if self.classes_.size < 2:
-                name = "y" if classes is None else "classes"
-                raise ValueError(
-                    f"{name} has {self.classes_.size} class, {shown(self.classes_)}: a classifier needs at least two; "
-                    "for partial_fit give all that will come as classes="
-                )
+                found = f"{self.classes_.size} class, {shown(self.classes_)}: a classifier needs at least two"
+                advice = "for partial_fit give all that will come as classes="
+                raise ValueError(f"{'y' if classes is None else 'classes'} has {found}; {advice}")
         codes = self._encode(y)
-        weights = self._weights(sample_weight, y)
-        n_outputs, loss, targets = self._head(codes)
-        sequences = self._standardised(sequences, weights, goes_on)
-        return Problem(sequences, targets, weights, n_outputs, loss, strata=codes)
+        weights = self._check_weights(sample_weight, len(y))
+        if self.class_weight is not None:
+            weights = weights * self._class_weights(y)
+        weights = self._normalised(weights)
+        n_outputs, loss, targets = self.classes_.size, cross_entropy, codes
+        if n_outputs == 2:
+            n_outputs, loss, targets = 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
+        return Problem(self._standardised(sequences, weights, goes_on), targets, weights, n_outputs, loss, strata=codes)
 
     def _check_y(self, y, name="y"):
         check_given(self, y, "a list of labels, one for each sequence", name)
@@ -282,36 +281,21 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             raise ValueError(f"y has the labels {shown(unknown)}, but the classes are {shown(self.classes_, 200)}")
         return np.searchsorted(self.classes_, y)
 
-    def _weights(self, sample_weight, y):
-        weights = self._check_weights(sample_weight, len(y))
-        if self.class_weight is not None:
-            weights = weights * self._class_weights(y)
-        return self._normalised(weights)
-
-    def _head(self, codes):
-        """Number of outputs, loss, and the targets in its form."""
-        if self.classes_.size == 2:
-            return 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
-        return self.classes_.size, cross_entropy, codes
-
     def _rules(self, n_outputs):
         return {"classes_": labels({1: 2, 2: 0}.get(n_outputs, n_outputs))}
 
     _answer = staticmethod(softmax_answer)
 
     def _validation_score(self, network, problem, held_out):
-        codes = problem.strata[held_out]
-        batch = network.batch(problem.sequences, held_out)
-        return lambda: accuracy_score(codes, filled(softmax_answer, network.forward(batch)).argmax(axis=1))
+        codes, sequences = problem.strata[held_out], problem.sequences.some(held_out)
+        return lambda: float(np.mean(filled(softmax_answer, network.predict(sequences)).argmax(axis=1) == codes))
 
 
 def _refuse_rows(y, name):
     """Rows of labels are no labels."""
+    found = f"{name} has shape {y.shape}"
     if np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
-        raise ValueError(
-            f"{name} has shape {y.shape}, rows with a single 1: pass np.argmax({name}, axis=1), their numbers"
-        )
-    raise ValueError(
-        f"{name} has shape {y.shape}, but one label for each sequence is expected, (n,): SequenceTagger takes a label "
-        "for each step, sklearn.multioutput.MultiOutputClassifier fits a classifier to each of several columns"
-    )
+        raise ValueError(f"{found}, rows with a single 1: pass np.argmax({name}, axis=1), their numbers")
+    advice = "SequenceTagger takes a label for each step"
+    advice += ", sklearn.multioutput.MultiOutputClassifier fits a classifier to each of several columns"
+    raise ValueError(f"{found}, but one label for each sequence is expected, (n,): {advice}")

@@ -38,16 +38,11 @@ def common(X, name="X"):
         if its == columns and (k or its is None):
             continue
         refuse_twice(its or (), f"{name}[{k}]")
-        if k and (_has_names(its) or _has_names(columns)):
+        if k and any(isinstance(label, str) for label in (*(its or ()), *(columns or ()))):
             refuse_long(x, f"{name}[{k}]")
             found, expected = ("no column names" if c is None else f"the columns {shown(c)}" for c in (its, columns))
-            raise ValueError(
-                f"{name}[{k}] has {found}, but {name}[0] has {expected}: give all the same, in the same order"
-            )
+            differ = f"{name}[{k}] has {found}, but {name}[0] has {expected}"
+            raise ValueError(f"{differ}: give all the same, in the same order")
         if not k:
             first, columns = x, its
     return first if columns is not None else None
-
-
-def _has_names(columns):
-    return columns is not None and any(isinstance(name, str) for name in columns)

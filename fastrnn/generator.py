@@ -9,9 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.lists import check_listed
-from fastrnn.losses import cross_entropy, log_probabilities, softmax_answer
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Batch, portions
-from fastrnn.packing import count_shards, regular_packing
+from fastrnn.losses.answers import softmax_answer
+from fastrnn.losses.loss import cross_entropy, log_probabilities
 from fastrnn.sequences import FREE_OUTPUTS, Sequences, as_objects, as_sequences, next_tokens
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
@@ -86,8 +85,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
         validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, *, resume_from=None):
@@ -120,8 +118,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     def score(self, X, y=None):
         """The mean log probability of a token, in nats: of each and the end, or of a stream's after its first."""
-        log_probabilities = self._log_probabilities(X)
-        return float(log_probabilities.mean())
+        return float(self._log_probabilities(X).mean())
 
     def perplexity(self, X):
         """exp(-score): among how many equally probable tokens the model is left to choose."""
@@ -154,10 +151,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         ndarray
             The new tokens.
         """
-        tokens = self.iter_sample(
-            prefix, length, temperature=temperature, top_k=top_k, top_p=top_p, random_state=random_state
-        )  # fmt: skip
-        return np.fromiter(tokens, np.int64)
+        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "random_state": random_state}
+        return np.fromiter(self.iter_sample(prefix, length, **options), np.int64)
 
     def iter_sample(self, prefix=None, length=None, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
         """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops.
@@ -165,9 +160,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         With a `Tokenizer`'s ``names = tokenizer.get_feature_names_out()``, ``print(names[token], end="")`` shows each.
         """
         check_is_fitted(self, "network_")
-        is_wrong_k = top_k is not None and not (isinstance(top_k, Integral) and top_k >= 1)
-        is_wrong_p = top_p is not None and not 0 < top_p <= 1
-        if not temperature >= 0 or is_wrong_k or is_wrong_p:
+        is_right_k = top_k is None or isinstance(top_k, Integral) and top_k >= 1
+        if not (temperature >= 0 and is_right_k and (top_p is None or 0 < top_p <= 1)):
             given = f"{temperature}, {top_k}, {top_p}"
             raise ValueError(f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {given}")
         if length is not None and not (isinstance(length, Integral) and length >= 0):
@@ -196,10 +190,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
             otherwise = "" if self._boundary is None else ", or None to begin a sequence"
             raise ValueError(f"prefix is empty: give at least one token{otherwise}")
         if np.ndim(prefix) != 1 or np.asarray(prefix).dtype.kind not in "iuf":
-            raise ValueError(
-                f"prefix must be one 1-D array of tokens; got {shown(prefix)}. A Tokenizer makes it of a text: "
-                "tokenizer.transform([text])[0]"
-            )
+            advice = "A Tokenizer makes it of a text: tokenizer.transform([text])[0]"
+            raise ValueError(f"prefix must be one 1-D array of tokens; got {shown(prefix)}. {advice}")
         prefix = as_sequences([prefix], self.dtype, tokens=True)
         self._check_known(prefix)
         start = [] if self._boundary is None else [self._boundary]
@@ -210,16 +202,13 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
         Of a stateful model too, which then begins each with a state of zeros.
         """
-        rows = super().transform(X)
-        return rows if self._boundary is None else as_objects([states[1:] for states in rows])
-
-    def _inputs(self, sequences):
-        return sequences if self._boundary is None else next_tokens(sequences, self._boundary)[0]
+        sequences, first = self._checked(X), 0
+        if self._boundary is not None:
+            (sequences, _), first = next_tokens(sequences, self._boundary), 1
+        rows = sequences.split(self._computed(self.network_.extract, sequences))
+        return as_objects([states[first:] for states in rows])
 
     _answer = staticmethod(softmax_answer)
-
-    def _beginning_of_streams(self):
-        return self.n_tokens_, self._boundary
 
     # -------------------------------------------------------------------------------------- training
 
@@ -244,31 +233,22 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
-        if goes_on:
-            self._check_known(sequences)
-        else:
-            given = 0 if self.embeddings is None else len(self.embeddings)
-            self.n_tokens_ = max(int(sequences.values.max()) + 1, given)
+        if not goes_on:
+            self.n_tokens_ = super()._count_tokens(sequences.values)
             if self.n_tokens_ < 2:
                 raise ValueError("X holds no token but 0: with a vocabulary of one there is nothing to learn")
             self._boundary = None if self.stateful else self.n_tokens_
-        inputs, targets = self._shifted(sequences)
+        (inputs, targets), n_streams = self._shifted(sequences), None
         if self.stateful:
-            inputs, targets = self._stretches(inputs.values, targets)
+            inputs, targets, n_streams = self._stretches(inputs.values, targets)
         n_outputs = self.n_tokens_ + (not self.stateful)
-        return Problem(inputs, targets, np.ones(targets.size), n_outputs, cross_entropy)
+        return Problem(inputs, targets, np.ones(targets.size), n_outputs, cross_entropy, n_streams=n_streams)
 
     def _rules(self, n_outputs):
         n_tokens = n_outputs - (not self._shape["stateful"])
         n_rows = self._sizes["inputs"]
         expect(n_rows == n_outputs, f"its table has {n_rows} rows for {n_outputs} outputs")
         return {"n_tokens_": n_tokens, "_boundary": None if self._shape["stateful"] else n_tokens}
-
-    def _prepare_network(self, problem, goes_on, rng):
-        if not goes_on:
-            super()._prepare_network(problem, goes_on, rng)
-        else:  # `_problem` has checked the tokens, among which the boundary is by now
-            self._go_on()
 
     def _shifted(self, sequences):
         """Inputs as `Sequences`, and for each step the token that comes next."""
@@ -280,61 +260,40 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         return Sequences(values[:-1], np.array([0, values.size - 1])), values[1:]
 
     def _stretches(self, inputs, targets):
-        """A stream as batch_size parts side by side: each stretch of steps is a sequence (steps * parts,)."""
+        """A stream as batch_size parts: the first stretch of each, which are sequences, then the second of each ..."""
         n_parts = min(self.batch_size, inputs.size)
-        n_steps = inputs.size // n_parts
-        parts = (a[: n_parts * n_steps].reshape(n_parts, n_steps) for a in (inputs, targets))
-        inputs, targets = (np.ascontiguousarray(part.T).ravel() for part in parts)
-        ends = np.append(np.arange(0, n_steps, self.bptt_steps or 64), n_steps)
-        return Sequences(inputs, ends * n_parts), targets
+        n_steps, most = inputs.size // n_parts, self.bptt_steps or 64
+        parts = [a[: n_parts * n_steps].reshape(n_parts, n_steps) for a in (inputs, targets)]
+        firsts = range(0, n_steps, most)
+        inputs, targets = (np.concatenate([part[:, t : t + most].ravel() for t in firsts]) for part in parts)
+        lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
+        return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
 
     def _settings(self, n_sequences):
+        """Those of a stream are of its stretches, in their order."""
         settings = super()._settings(n_sequences)
-        return settings._replace(batch_size=1, shuffle=False) if self.stateful else settings
-
-    def _objective(self, problem):
         if not self.stateful:
-            return super()._objective(problem)
-        network, state = self.network_, None
-
-        def loss_and_gradient(numbers, epoch):
-            nonlocal state
-            (k,) = numbers
-            batch = self._stretch(problem.sequences, k)
-            targets = problem.targets[batch.rows]
-            key = self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
-            # Steps count alike, also in a last stretch that is shorter.
-            weights = np.full(targets.size, len(problem.sequences) / problem.targets.size)
-            loss = network.loss_and_gradient(batch, cross_entropy, targets, weights, key, state=state if k else None)
-            state = network.final_state
-            return loss
-
-        return loss_and_gradient
-
-    def _stretch(self, sequences, k):
-        """The k-th stretch of all parts as a `Batch`."""
-        rows = np.arange(sequences.offsets[k], sequences.offsets[k + 1])
-        n_parts = min(self.batch_size, rows.size)
-        n_shards = count_shards(n_parts, self.hidden_size)
-        packing = regular_packing(rows.size // n_parts, n_parts, n_shards)
-        return Batch(packing, rows, sequences.values[rows], k * n_parts + np.arange(n_parts))
+            return settings
+        n_parts = min(self.batch_size, n_sequences)
+        return settings._replace(batch_size=n_parts, shuffle=False, n_sequences=n_sequences / n_parts)
 
     def _split(self, n, strata, rng):
         if not self.stateful:
             return super()._split(n, strata, rng)
-        n_held_out = max(1, int(n * self.validation_fraction))
-        if n_held_out >= n:
-            raise ValueError(f"early_stopping leaves none of a stream's {n} stretches: lower bptt_steps or batch_size")
-        return np.arange(n - n_held_out), np.arange(n - n_held_out, n)
+        n_parts = min(self.batch_size, n)
+        n_stretches = n // n_parts
+        n_held_out = max(1, int(n_stretches * self.validation_fraction))
+        if n_held_out >= n_stretches:
+            found = f"early_stopping leaves none of a stream's {n_stretches} stretches"
+            raise ValueError(f"{found}: lower bptt_steps or batch_size")
+        return np.split(np.arange(n), [(n_stretches - n_held_out) * n_parts])
 
     def _validation_score(self, network, problem, held_out):
+        sequences, targets = problem.sequences.some(held_out), problem.targets[problem.sequences.rows_of(held_out)]
+
         def score():
-            total, n = 0.0, 0
-            stretches = (self._stretch(problem.sequences, k) for k in held_out)
-            batches = stretches if self.stateful else network.batches(problem.sequences, held_out, AT_ONCE)
-            for rows, outputs in self._read(batches):
-                total, n = total + log_probabilities(outputs, problem.targets[rows]).sum(), n + rows.size
-            return total / n
+            parts = self._read(network, sequences, problem.n_streams or AT_ONCE)
+            return sum(log_probabilities(outputs, targets[rows]).sum() for rows, outputs in parts) / targets.size
 
         return score
 
@@ -342,29 +301,30 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
 
     def _log_probabilities(self, X):
         """Of each token that is to be predicted."""
-        inputs, targets = self._shifted(self._checked(X))
+        (inputs, targets), at_once = self._shifted(self._checked(X)), AT_ONCE
+        if self._boundary is None:  # a stream, whose stretches are read one after the other
+            inputs, at_once = Sequences(inputs.values, np.append(np.arange(0, targets.size, STRETCH), targets.size)), 1
         out = np.empty(targets.size)
         with self._computing():
-            for rows, outputs in self._read(self._batches(inputs)):
+            for rows, outputs in self._read(self.network_, inputs, at_once):
                 if not np.isfinite(outputs).all():
                     what = "X makes the network's outputs overflow"
                     raise ValueError(f"{what}; train with a lower learning_rate_init or clip_norm")
                 out[rows] = log_probabilities(outputs, targets[rows])
         return out
 
-    def _batches(self, inputs):
-        """All inputs, few at a time: each step has as many outputs as there are tokens."""
-        if self._boundary is not None:
-            return self.network_.batches(inputs, np.arange(len(inputs)), AT_ONCE)
-        pieces, one = portions(inputs.values.size, STRETCH), np.zeros(1, np.int64)
-        return (Batch(regular_packing(rows.size, 1, 1), rows, inputs.values[rows], one) for rows in pieces)
+    def _read(self, network, sequences, at_once):
+        """The rows of sequences, few at a time, for each step has as many outputs as there are tokens; and these.
 
-    def _read(self, batches):
-        """The rows of batches, and the outputs (n, K) after them; those of a stream go on from each other."""
+        A stream's sequences go on where those before have ended.
+        """
         state = None
-        for batch in batches:
-            outputs, state = self.network_.read(batch, state if self._boundary is None else None)
-            yield batch.rows, outputs
+        for first in range(0, len(sequences), at_once):
+            offsets = sequences.offsets[first : first + at_once + 1]
+            rows = slice(offsets[0], offsets[-1])
+            outputs, last = network.read(Sequences(sequences.values[rows], offsets - offsets[0]), state)
+            state = last if self._boundary is None else None
+            yield rows, outputs
 
 
 def _draw(logits, temperature, top_k, top_p, rng):

@@ -11,9 +11,7 @@ from fastrnn.wording import shown
 
 def check_listed(X, name, expected):
     """X must have items in an order; else the error says how to make a list of it."""
-    if type(X) in (list, tuple):
-        return
-    if hasattr(X, "todense"):  # some are dicts; what is said of all stands elsewhere
+    if type(X) in (list, tuple) or hasattr(X, "todense"):  # some are dicts; what is said of all stands elsewhere
         return
     if tables.library(X) not in (None, "pandas"):
         tables.opened(X, name)  # an error, if its rows are not there yet
@@ -49,10 +47,9 @@ def _depth(value):
 def refuse_pair(X, name):
     """No (X, y) or (X, static): what is read is X alone."""
     if isinstance(X, (list, tuple)) and len(X) in (2, 3) and _depth(X[0]) > 2:
-        raise ValueError(
-            f"{name}[0] holds {len(X[0])} sequences, as if {name} were a pair of them and something else: pass "
-            f"{name}[0]; what is constant over a sequence can be a channel of it, alike at each step"
-        )
+        found = f"{name}[0] holds {len(X[0])} sequences, as if {name} were a pair of them and something else"
+        advice = "what is constant over a sequence can be a channel of it, alike at each step"
+        raise ValueError(f"{found}: pass {name}[0]; {advice}")
 
 
 def as_array(x, what):
@@ -63,7 +60,5 @@ def as_array(x, what):
         if isinstance(x, tuple) and len(set(map(_depth, x))) > 1:
             parts = ", ".join(type(part).__name__ for part in x)
             raise ValueError(f"{what} is a tuple ({parts}): pass the sequences alone, a list of arrays") from None
-        raise ValueError(
-            f"{what} has steps of unequal lengths; a step is a row of numbers, (I,), and sequences of several lengths "
-            "are items of one list"
-        ) from None
+        advice = "a step is a row of numbers, (I,), and sequences of several lengths are items of one list"
+        raise ValueError(f"{what} has steps of unequal lengths; {advice}") from None

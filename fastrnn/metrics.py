@@ -82,9 +82,7 @@ def seasonal_naive(y, horizon, season):
     check_scalar(horizon, "horizon", Integral, min_val=1)
     check_scalar(season, "season", Integral, min_val=1)
     rows = np.arange(horizon) % season - season
-    series, is_many = _read_series(y, "y", season, f"season={season}")
-    forecasts = np.stack([x[rows] for x in series.values()])
-    return forecasts if is_many else forecasts[0]
+    return _of_each(y, season, f"season={season}", lambda x: x[rows])
 
 
 def drift(y, horizon):
@@ -114,9 +112,14 @@ def drift(y, horizon):
     array([ 9., 11., 13.])
     """
     check_scalar(horizon, "horizon", Integral, min_val=1)
-    series, is_many = _read_series(y, "y", 2, "a line")
     ahead = np.arange(1, horizon + 1)
-    forecasts = np.stack([x[-1] + np.multiply.outer(ahead, (x[-1] - x[0]) / (len(x) - 1)) for x in series.values()])
+    return _of_each(y, 2, "a line", lambda x: x[-1] + np.multiply.outer(ahead, (x[-1] - x[0]) / (len(x) - 1)))
+
+
+def _of_each(y, n_steps, who, forecast):
+    """The forecast of the one series, or of each of many; they need so many steps."""
+    series, is_many = _read_series(y, "y", n_steps, who)
+    forecasts = np.stack([forecast(x) for x in series.values()])
     return forecasts if is_many else forecasts[0]
 
 
@@ -289,9 +292,8 @@ def mean_quantile_loss(y_true, y_pred_quantiles, *, quantiles):
     """
     q = _read_numbers(quantiles, "quantiles")
     if q.ndim != 1 or not ((q > 0) & (q < 1)).all():
-        raise ValueError(
-            f"quantiles={shown(quantiles)}, but must be a list of numbers between 0 and 1{meant_as_share(quantiles)}"
-        )
+        expected = f"a list of numbers between 0 and 1{meant_as_share(quantiles)}"
+        raise ValueError(f"quantiles={shown(quantiles)}, but must be {expected}")
     y_true, y_pred = _read_pair(y_true, y_pred_quantiles, "y_pred_quantiles", len(q))
     above = y_true[..., np.newaxis] - y_pred
     return float(np.maximum(q * above, (q - 1) * above).mean())

@@ -3,7 +3,9 @@
 from math import sqrt
 
 import numpy as np
-from sklearn.metrics import r2_score
+
+from fastrnn.kernels.caching import njit
+from fastrnn.kernels.vectors import OPTIONS
 
 MEMORY = 300
 """Of a stream's numbers, after which running moments begin to forget."""
@@ -61,6 +63,8 @@ def unit_of(largest):
 def r_squared(targets, predicted, weights=None):
     """R^2 of targets (n,) or (n, K), to the bit scikit-learn's where that can square them."""
     unit = unit_of(np.abs(targets).max(axis=0))
+    from sklearn.metrics import r2_score
+
     return r2_score(targets / unit, predicted / unit, sample_weight=weights)
 
 
@@ -69,12 +73,25 @@ def none_yet(n):
     return 0, np.zeros(n), np.zeros(n), np.ones(n, bool)
 
 
-def running(n, mean, deviation, x, memory=MEMORY):
+@njit(**OPTIONS)
+def running(n, mean, deviation, x, memory):
     """The first three of them once x has come, of about the last `memory`: Welford, Technometrics 4(3), 1962."""
     n = min(n, memory - 1)
     apart = x - mean
-    mean = mean + apart / (n + 1)
-    return n + 1, mean, np.hypot(deviation * sqrt(n / (n + 1)), apart * (sqrt(n) / (n + 1)))
+    return n + 1, mean + apart / (n + 1), np.hypot(deviation * sqrt(n / (n + 1)), apart * (sqrt(n) / (n + 1)))
+
+
+@njit(**OPTIONS)
+def run_on(out, new_mean, new_deviation, new_is_flag, n, mean, deviation, is_flag, x, memory):
+    """Running moments (K,) once x (K,) has come, and x in their unit; columns of flags stay.  Returns their number."""
+    count = n
+    for k in range(x.size):
+        count, new_mean[k], new_deviation[k] = running(n, mean[k], deviation[k], x[k], memory)
+        new_is_flag[k] = is_flag[k] and (x[k] == 0 or x[k] == 1)
+        is_varied = new_deviation[k] > ROUNDING * abs(new_mean[k])
+        scale = new_deviation[k] if is_varied else 1.0
+        out[k] = x[k] if new_is_flag[k] else (x[k] - new_mean[k]) / scale
+    return count
 
 
 def _about(columns, weights, is_centred, beside=0.0):

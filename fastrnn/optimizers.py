@@ -3,10 +3,20 @@
 from math import sqrt
 
 import numpy as np
-from numba import float64
 
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
+from fastrnn.programs import Program, Standing
+
+RULES = {"adam": 0, "adamw": 0, "sgd": 1, "rmsprop": 2}
+BLOCK = 2**17
+"""Parameters whose sums are formed together; one thread's piece of work."""
+RATE, ALPHA, DECAY, CLIP_VALUE, CLIP_NORM, MOMENTUM, NESTEROV, OF_MEAN, OF_SQUARE, SCALE, PENALTY, N_NUMBERS = range(12)
+"""What the kernels are told, and tell, beside the vectors; OF_MEAN and OF_SQUARE are what Adam's estimates lack."""
+COLUMNS = 256
+"""Of which each has a sum of its own: the squares of a row are vectors then."""
+WORK = 5
+"""What a step costs for each parameter, as multiply-adds."""
 
 
 class Optimizer:
@@ -28,24 +38,123 @@ class Optimizer:
         self.first, self.second = np.zeros((2, size), dtype)
         self.n_steps = 0
 
-    def step(self, theta, gradient, rate):
-        """Move theta against the gradient."""
-        self.n_steps += 1
-        if self.name == "sgd":
-            sgd(theta, gradient, self.first, rate, self.momentum, self.nesterov)
-        elif self.name == "rmsprop":
-            rmsprop(theta, gradient, self.second, rate)
-        else:
-            adam(theta, gradient, self.first, self.second, rate, self.n_steps)
+
+class Sweeps:
+    """What goes over all parameters, in blocks that threads share; where the vectors lie is noted once.
+
+    Parameters
+    ----------
+    network
+        Has theta and gradient (size,), and decays (size,), 1 for each parameter that decays, else 0.
+    optimizer : Optimizer, optional
+        Without one theta stays where it is.
+    """
+
+    def __init__(self, network, optimizer=None):
+        self._optimizer, self._numbers, theta = optimizer, np.zeros(N_NUMBERS), network.theta
+        p, n_blocks = Program(theta.dtype), -(-theta.size // BLOCK)
+        sums, vectors = np.zeros((n_blocks, 2)), (theta, network.gradient, network.decays, self._numbers)
+        p.share(measure, sums, *vectors, tasks=n_blocks)
+        p.call(settle, sums, self._numbers)
+        if optimizer is not None:
+            memory = optimizer.first, optimizer.second, RULES[optimizer.name]
+            p.share(sweep, *vectors, *memory, tasks=n_blocks)
+        self._calls = Standing(p, WORK * theta.size)
+
+    def step(self, rate=0.0, alpha=0.0, decay=0.0, clip_norm=None, clip_value=None):
+        """Add to the gradient, clip it, and move theta against it; returns the penalty.
+
+        Added is the gradient of alpha / 2 times the sum of squares of what decays.  Elements are held to +-clip_value,
+        then the norm to `clip_norm` (Pascanu et al. 2013).  Before theta moves, `decay` of what decays is taken off it.
+        """
+        o, numbers = self._optimizer, self._numbers
+        if o is not None:
+            o.n_steps += 1
+            numbers[MOMENTUM:SCALE] = o.momentum, o.nesterov, 1 - 0.9**o.n_steps, sqrt(1 - 0.999**o.n_steps)
+        limits = np.inf if clip_value is None else clip_value, np.inf if clip_norm is None else clip_norm
+        numbers[:MOMENTUM] = rate, alpha, decay, *limits
+        self._calls.run()
+        return float(numbers[PENALTY])
+
+
+def norm(vector):
+    """The Euclidean norm; in sums of float64 in a fixed order, so that its bits depend on nothing else."""
+    return sqrt(_squares(vector, np.ones_like(vector)))
+
+
+@njit(**OPTIONS, unrolls=True)
+def _squares(vector, chosen):
+    """Their sum, in float64; of those that are chosen, with 1 for them and else 0."""
+    total, of_all = np.zeros(COLUMNS), 0.0
+    for first in range(0, vector.size, COLUMNS):
+        row, weights = vector[first : first + COLUMNS], chosen[first : first + COLUMNS]
+        for k in range(row.size):
+            x = np.float64(row[k])
+            total[k] += x * x * weights[k]
+    for j in range(COLUMNS):
+        of_all += total[j]
+    return of_all
+
+
+@njit(**OPTIONS, unrolls=True)
+def measure(sums, theta, gradient, decays, numbers, task):
+    """Penalty and clipping of one block; sums (blocks, 2) of squares: of what decays, and of a gradient to be clipped.
+
+    The sums are of float64: squares of float32 overflow from 2e19 on.
+    """
+    alpha, limit = theta.dtype.type(numbers[ALPHA]), theta.dtype.type(numbers[CLIP_VALUE])
+    # Loops from 0 are made of vectors, those from elsewhere are not: an index might be one from the end.
+    block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))
+    theta, gradient, decays = theta[block], gradient[block], decays[block]
+    if alpha != 0:
+        for k in range(theta.size):
+            gradient[k] += alpha * theta[k] * decays[k]
+    if limit < np.inf:
+        for k in range(theta.size):
+            if abs(gradient[k]) > limit:  # NaN is not
+                gradient[k] = np.copysign(limit, gradient[k])
+    sums[task, 0] = _squares(theta, decays) if alpha != 0 else 0.0
+    sums[task, 1] = _squares(gradient, np.ones(gradient.size, gradient.dtype)) if numbers[CLIP_NORM] < np.inf else 0.0
 
 
 @njit(**OPTIONS)
-def adam(theta, gradient, mean, square, rate, n):
+def settle(sums, numbers):
+    """The penalty, and what to scale the gradient with."""
+    squares = of_gradient = 0.0
+    for block in range(sums.shape[0]):
+        squares += sums[block, 0]
+        of_gradient += sums[block, 1]
+    size = np.sqrt(of_gradient)
+    numbers[PENALTY] = 0.5 * numbers[ALPHA] * squares
+    numbers[SCALE] = numbers[CLIP_NORM] / size if size > numbers[CLIP_NORM] else 1.0
+
+
+@njit(**OPTIONS)
+def sweep(theta, gradient, decays, numbers, first, second, rule, task):
+    """One block of an optimiser's step: decoupled decay (Loshchilov and Hutter 2019), and a rule of `RULES`."""
+    block = slice(task * BLOCK, min((task + 1) * BLOCK, theta.size))  # as in `measure`
+    theta, gradient, first, second, decays = theta[block], gradient[block], first[block], second[block], decays[block]
+    scale, decay = theta.dtype.type(numbers[SCALE]), theta.dtype.type(numbers[DECAY])
+    if scale != 1:
+        for k in range(theta.size):
+            gradient[k] *= scale
+    if decay != 0:
+        for k in range(theta.size):
+            theta[k] -= decay * theta[k] * decays[k]
+    if rule == 0:
+        _adam(theta, gradient, first, second, numbers)
+    elif rule == 1:
+        _sgd(theta, gradient, first, numbers)
+    else:
+        _rmsprop(theta, gradient, second, numbers)
+
+
+@njit(**OPTIONS)
+def _adam(theta, gradient, mean, square, numbers):
     """Kingma and Ba, ICLR 2015, with its published constants."""
     one = theta.dtype.type(1)
     b1, b2, tiny = theta.dtype.type(0.9), theta.dtype.type(0.999), theta.dtype.type(1e-8)
-    step = theta.dtype.type(rate / (1 - 0.9**n))
-    scale = theta.dtype.type(1 / sqrt(1 - 0.999**n))
+    step, scale = theta.dtype.type(numbers[RATE] / numbers[OF_MEAN]), theta.dtype.type(1 / numbers[OF_SQUARE])
     for k in range(theta.size):
         mean[k] = b1 * mean[k] + (one - b1) * gradient[k]
         square[k] = b2 * square[k] + (one - b2) * gradient[k] * gradient[k]
@@ -53,58 +162,19 @@ def adam(theta, gradient, mean, square, rate, n):
 
 
 @njit(**OPTIONS)
-def rmsprop(theta, gradient, square, rate):
+def _rmsprop(theta, gradient, square, numbers):
     """Tieleman and Hinton 2012, with PyTorch's constant 0.99."""
     decay, tiny = theta.dtype.type(0.99), theta.dtype.type(1e-8)
-    step, one = theta.dtype.type(rate), theta.dtype.type(1)
+    step, one = theta.dtype.type(numbers[RATE]), theta.dtype.type(1)
     for k in range(theta.size):
         square[k] = decay * square[k] + (one - decay) * gradient[k] * gradient[k]
         theta[k] -= step * gradient[k] / (np.sqrt(square[k]) + tiny)
 
 
 @njit(**OPTIONS)
-def sgd(theta, gradient, velocity, rate, momentum, nesterov):
+def _sgd(theta, gradient, velocity, numbers):
     """Momentum of Polyak 1964, or Nesterov's in the form of Sutskever et al. 2013."""
-    step, m = theta.dtype.type(rate), theta.dtype.type(momentum)
+    step, m = theta.dtype.type(numbers[RATE]), theta.dtype.type(numbers[MOMENTUM])
     for k in range(theta.size):
         velocity[k] = m * velocity[k] - step * gradient[k]
-        theta[k] += m * velocity[k] - step * gradient[k] if nesterov else velocity[k]
-
-
-@njit(**OPTIONS)
-def decay(theta, share, decays):
-    """theta -= share * theta where `decays`: decoupled decay (Loshchilov and Hutter 2019)."""
-    for k in range(theta.size):
-        theta[k] -= theta.dtype.type(share) * theta[k] * decays[k]
-
-
-@njit(**OPTIONS)
-def add_penalty(gradient, theta, alpha, decays):
-    """gradient += alpha theta where `decays`; returns alpha / 2 times the sum of their squares."""
-    factor, total = theta.dtype.type(alpha), 0.0
-    for k in range(theta.size):
-        gradient[k] += factor * theta[k] * decays[k]
-        total += theta[k] * theta[k] * decays[k]
-    return 0.5 * alpha * total
-
-
-@njit(**OPTIONS)
-def norm(vector):
-    """The Euclidean norm; in eight sums in a fixed order, so that its bits depend on nothing else.
-
-    The sums are of float64: squares of float32 overflow from 2e19 on.
-    """
-    sums = np.zeros(8)
-    for k in range(vector.size):
-        sums[k % 8] += float64(vector[k]) ** 2
-    return sqrt(sums.sum())
-
-
-def clip(gradient, clip_norm, clip_value):
-    """Hold elements to +-clip_value, then the norm to `clip_norm` (Pascanu et al. 2013)."""
-    if clip_value is not None:
-        np.clip(gradient, -clip_value, clip_value, out=gradient)
-    if clip_norm is not None:
-        size = norm(gradient)
-        if size > clip_norm:
-            gradient *= gradient.dtype.type(clip_norm / size)
+        theta[k] += m * velocity[k] - step * gradient[k] if numbers[NESTEROV] else velocity[k]

@@ -1,189 +1,145 @@
-"""How a batch of ragged sequences is packed: dealt into shards, by time, without padding."""
+"""How batches of ragged sequences are dealt into shards, the units of work of a pass, and how a shard lies packed."""
 
 from functools import cached_property
 
 import numpy as np
 
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import OPTIONS
+from fastrnn import programs
+from fastrnn.kernels import packing, words
+from fastrnn.kernels.program import S_OTHER, SHARD_WORDS, S
+from fastrnn.kernels.rows import copy_rows, take
+from fastrnn.kernels.steps import MOST_SEQUENCES, MOST_SHARED
 
 
-class Packing:
-    """Where the steps of a batch lie, packed by time without padding.
+class Rows:
+    """The packed rows of a shard: operands that hold what `fastrnn.kernels.packing.pack` says.
 
-    A batch of B sequences is dealt into shards.  A shard's sequences lie side by side, longest
-    first; its rows are packed step by step, each step holding only the sequences still alive.  The
-    batch's rows are those of all shards, S = sum of lengths.
+    A pass is given `order`, the numbers of the sequences of all shards, and `lengths`, `begins` and `stride`: step t
+    of a sequence is row begins[number] + t * stride of what is stored.
+
+    Parameters
+    ----------
+    p : Program
+    other : bool
+        Of a second packing of the same sequences, whose arrays are given as "other_lengths" and so on.
+    order : str
+        Under which name the order is given: of words, it is one of their own.
+    """
+
+    def __init__(self, p, other=False, order="order"):
+        kinds = (f"{kind}_OTHER" if other else kind for kind in ("B", "FIRST", "S", "T", "B_AND_S"))
+        self.B, first, self.S, self.T, self.B_AND_S = (getattr(programs, kind) for kind in kinds)
+        self.numbers, self.twins, self.first_rows, self.last_rows = (p.room(self.B, dtype=np.int64) for _ in range(4))
+        self.streams = self.numbers  # whose states a sequence goes on from
+        self.counts, self.starts = (p.room(self.T, dtype=np.int64) for _ in range(2))
+        self.places, self.steps, self.rows, self.previous = (p.room(self.S, dtype=np.int64) for _ in range(4))
+        self.mirror = p.room(self.S, dtype=np.int64)
+        name = "other_" if other else ""
+        self.lengths, self.begins = (p.given(name + what, np.int64, 1) for what in ("lengths", "begins"))
+        p.call(
+            packing.pack, self.numbers, self.counts, self.starts, self.places, self.steps, self.rows, self.previous,
+            self.mirror, self.first_rows, self.last_rows, self.twins, p.given(order, np.int64, 1), first,
+            self.lengths, self.begins, p.given_number(name + "stride"))  # fmt: skip
+
+
+def gathered(p, name, picked, width=None, stage="forward"):
+    """The rows `picked` of an array (N, width) that is given; without a width, of integers (N,)."""
+    if width is None:
+        integers = p.room(*picked.shape, dtype=np.int64)
+        p.call(take, integers, p.given(name, np.int64, 1), picked, stage=stage)
+        return integers
+    rows = p.room(*picked.shape, width)
+    p.call(copy_rows, rows, 0, p.given(name, p.dtype, 2), 0, picked, width, stage=stage)
+    return rows
+
+
+class OneStep:
+    """The rows of one step of n sequences: integers, and arrays that stay, for what `Rows` has of a shard."""
+
+    def __init__(self, p, n):
+        self.B, self.S, self.T, self.B_AND_S = n, n, 1, 2 * n
+        self.numbers = self.streams = self.last_rows = p.fixed(np.arange(n))
+        self.starts, self.counts = p.fixed(np.zeros(1, np.int64)), p.fixed(np.full(1, n))
+
+
+class Unpacked:
+    """The rows of `Rows` one sequence after the other: operands, as `fastrnn.kernels.packing.unpack` fills them."""
+
+    def __init__(self, p, rows):
+        self.S, self.numbers = rows.S, rows.numbers
+        self.packed, self.places, self.steps, self.rows = (p.room(rows.S, dtype=np.int64) for _ in range(4))
+        self.firsts, self.lengths = (p.room(programs.B, dtype=np.int64) for _ in range(2))
+        own = self.packed, self.places, self.steps, self.rows, self.firsts, self.lengths
+        p.call(packing.unpack, *own, rows.starts, rows.counts, rows.rows)
+
+
+class Shards:
+    """The shards of some batches.
 
     Attributes
     ----------
-    order : (B,)
-        Which of the batch's sequences lies in each place; shard s has the places from firsts[s].
-    starts, counts : (shards, T)
-        The packed row of the first sequence at each step, and how many are alive (0 past the end).
-    places, steps : (S,)
-        The place and the step of each packed row.
-    previous : (S,)
-        For states stored as B initial ones followed by one a row: which is before each row.
-    mirror : (S,)
-        The packed row of the same sequence as far from its end as this row is from its start.
-    first_rows, last_rows : (B,)
-        The packed rows of each place's first and last step.
-    last_states : (B,)
-        For states stored as under `previous`, each place's last.
+    table : ndarray (n, SHARD_WORDS) of int64
+        The sizes of each, as `fastrnn.kernels.program` reads them.
+    order : ndarray of int64
+        The sequences' numbers, shard after shard.
+    firsts : list of int
+        The first shard of each batch, and of one that would follow.
     """
 
-    def __init__(self, lengths, n_shards):
-        lengths = np.asarray(lengths, np.int64)
-        B, S = lengths.size, int(lengths.sum())
-        self.n_sequences, self.n_rows, self.lengths = B, S, lengths
-        longest_first = np.argsort(-lengths, kind="stable")
-        self.order, self.firsts = _deal(longest_first, n_shards)
-        shape = (n_shards, int(lengths.max()))
-        self.starts, self.counts = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        self.places, self.steps, self.previous, self.mirror = np.empty((4, S), np.int64)
-        self.first_rows, self.last_rows = np.empty((2, B), np.int64)
-        ends = np.append(self.firsts[1:], B)
-        _lay_out(
-            self.starts, self.counts, self.places, self.steps, self.previous, self.mirror,
-            self.first_rows, self.last_rows, lengths[self.order], self.firsts, ends,
-        )  # fmt: skip
-        self.all_rows = np.arange(S)
-        self.last_states = B + self.last_rows
+    def __init__(self, lengths, batches, hidden_size, is_shared, others=None):
+        counts = [count_shards(len(numbers), hidden_size, is_shared) for numbers in batches]
+        self.firsts = [0, *np.cumsum(counts).tolist()]
+        numbers = np.concatenate(batches)
+        self.table, self.order = np.empty((self.firsts[-1], SHARD_WORDS), np.int64), np.empty(numbers.size, np.int64)
+        self.address = self.table.ctypes.data
+        starts = np.cumsum([0, *map(len, batches)])
+        packing.deal_batches(
+            self.table, self.order, numbers, np.empty_like(numbers), starts, np.array(self.firsts), lengths,
+            lengths if others is None else others)  # fmt: skip
+        self.given = {"order": self.order}
 
-    def rows_of(self, offsets):
-        """Which stored row each packed row is, if the sequences are stored from `offsets` (B,)."""
-        return offsets[self.order][self.places] + self.steps
-
-    @cached_property
-    def padded_rows(self):
-        """For each packed row its row in an array (T * B, ...), where sequences lie padded, time first."""
-        return self.steps * self.n_sequences + self.numbers
+    def deal_words(self, sequences):
+        """Let each shard's second packing be of the different words of its sequences, none of which comes twice."""
+        which, letters, _ = sequences.spellings
+        n, order = letters.size, np.empty(sequences.lengths[self.order].sum(), np.int64)
+        places, seen, room = np.empty_like(which), np.zeros(n, np.int64), np.empty(n, np.int64)
+        dealt = self.order, sequences.lengths, sequences.offsets
+        words.deal_words(self.table, order, places, *dealt, which, letters, seen, room)
+        self.given |= {"word_order": order, "words": places}
 
     @cached_property
-    def numbers(self):
-        """The batch's sequence of each packed row, (S,)."""
-        return self.order[self.places]
+    def _steps(self):
+        return [[0, *np.cumsum(self.table[:, k - 1]).tolist()] for k in (S, S_OTHER)]
 
-    @cached_property
-    def by_sequence(self):
-        """The packed rows of the first sequence in time order, of the second ..., (S,); where each begins, (B + 1,)."""
-        offsets = np.concatenate([[0], np.cumsum(self.lengths)])
-        rows = np.empty(self.n_rows, np.int64)
-        rows[self.rows_of(offsets[:-1])] = self.all_rows
-        return rows, offsets
+    def __len__(self):
+        return len(self.table)
 
-    is_regular = False
-    """Whether packed row t * B + b is step t of sequence b."""
+    def stored_rows(self, first, last, sequences):
+        """Of some shards' packed rows, where they are stored."""
+        rows = np.empty(self.count_steps(first, last), np.int64)
+        packing.stored_rows(rows, self.table[first:last], self.order, sequences.lengths, sequences.offsets)
+        return rows
 
+    def count_steps(self, first, last, of_other=False):
+        """Steps of all sequences of the shards from `first` to `last`."""
+        steps = self._steps[of_other]
+        return steps[last] - steps[first]
 
-class RegularPacking(Packing):
-    """The packing of an array (T, B, ...) as it lies in memory; places are the batch's sequences.
-
-    `order` and `last_states` are slices, which index without copying.
-    """
-
-    def __init__(self, n_steps, n_sequences, n_shards):
-        T, B = n_steps, n_sequences
-        self.n_sequences, self.n_rows, self.lengths = B, T * B, np.full(B, T)
-        self.order = slice(None)
-        self.last_states = slice(T * B, T * B + B)
-        self.firsts = np.arange(n_shards) * B // n_shards
-        self.starts = self.firsts[:, np.newaxis] + B * np.arange(T)
-        self.counts = np.repeat(np.diff(self.firsts, append=B)[:, np.newaxis], T, axis=1)
-        self.all_rows = np.arange(T * B)
-        self.steps, self.places = np.divmod(self.all_rows, B)
-        self.numbers = self.places
-        self.previous = self.all_rows
-        self.mirror = (T - 1 - self.steps) * B + self.places
-        self.first_rows = np.arange(B)
-        self.last_rows = (T - 1) * B + np.arange(B)
-
-    is_regular = True
-
-    @property
-    def most_bytes(self):
-        """What it takes at most: its arrays of 64 bits, those that are made when they are asked for among them."""
-        return 8 * (6 * self.n_rows + 2 * self.starts.size + 5 * self.n_sequences)
+    def most_steps(self, of_other=False):
+        """Those of the longest batch."""
+        return int(np.diff(np.take(self._steps[of_other], self.firsts)).max())
 
 
-KEPT, KEPT_BYTES = 64, 2**25
-"""Regular packings that are kept, at most, and what they may take together."""
-_kept = {}
-
-
-def regular_packing(n_steps, n_sequences, n_shards):
-    """A `RegularPacking`; loops over batches of one shape get the same one."""
-    shape = n_steps, n_sequences, n_shards
-    # Each operation is one of the dict's own, whatever other threads do: a lock would be copied, locked, by a fork.
-    packing = _kept.pop(shape, None)
-    if packing is None:
-        packing = RegularPacking(*shape)
-        if packing.most_bytes > KEPT_BYTES:
-            return packing
-        _make_room(packing.most_bytes)
-    _kept[shape] = packing  # comes last, and goes last
-    return packing
-
-
-def _make_room(n_bytes):
-    """Let those go that were not asked for the longest, until there is room for one more of so many bytes."""
-    others = list(_kept.items())
-    n_bytes += sum(packing.most_bytes for _, packing in others)
-    for k, (shape, packing) in enumerate(others):
-        if n_bytes <= KEPT_BYTES and len(others) - k < KEPT:
-            return
-        n_bytes -= packing.most_bytes
-        _kept.pop(shape, None)
-
-
-def count_shards(n_sequences, hidden_size):
+def count_shards(n_sequences, hidden_size, is_shared=False):
     """Shards of a batch; as they depend on nothing else, results do not on the number of threads.
 
     Weights are read once a step and shard, which for many hidden units is what costs: shards of up
-    to 32 sequences then, else 16.  Two shards at least, and an even number of them.
+    to 32 sequences then, else 16.  Two shards at least, and an even number of them, unless threads share each: then
+    weights come from memory, and more sequences share them.
     """
+    if is_shared:
+        return -(-n_sequences // MOST_SHARED)
     if n_sequences < 8:
         return 1
-    rows = 32 if hidden_size >= 128 else 16
+    rows = MOST_SEQUENCES if hidden_size >= 128 else MOST_SEQUENCES // 2
     return 2 * -(-n_sequences // (2 * rows))
-
-
-def _deal(longest_first, n_shards):
-    """Deal sequences to shards like cards, to and fro, so that shards are equally long.
-
-    Returns the sequence in each place, and the first place of each shard.
-    """
-    B = longest_first.size
-    rounds, turn = np.divmod(np.arange(B), n_shards)
-    shard = np.where(rounds % 2 == 0, turn, n_shards - 1 - turn)
-    by_shard = np.argsort(shard, kind="stable")
-    firsts = np.searchsorted(shard[by_shard], np.arange(n_shards))
-    return longest_first[by_shard], firsts
-
-
-@njit(**OPTIONS)
-def _lay_out(starts, counts, places, steps, previous, mirror, first_rows, last_rows, lengths, firsts, ends):
-    B = lengths.size
-    row = 0
-    for s in range(firsts.size):
-        alive = ends[s] - firsts[s]
-        before = 0
-        for t in range(lengths[firsts[s]] if alive > 0 else 0):
-            while lengths[firsts[s] + alive - 1] <= t:
-                alive -= 1
-            starts[s, t], counts[s, t] = row, alive
-            for q in range(alive):
-                place = firsts[s] + q
-                places[row + q], steps[row + q] = place, t
-                previous[row + q] = B + before + q if t > 0 else place
-                if t == 0:
-                    first_rows[place] = row + q
-                if t == lengths[place] - 1:
-                    last_rows[place] = row + q
-            before = row
-            row += alive
-        for t in range(starts.shape[1]):
-            for q in range(counts[s, t]):
-                opposite = lengths[firsts[s] + q] - 1 - t
-                mirror[starts[s, t] + q] = starts[s, opposite] + q

@@ -81,8 +81,7 @@ class Parameters:
         """For each element of the flat vector, whether weight decay holds for it: no bias, no gap, no table."""
         flags = np.zeros(self.size, bool)
         for name, shape in self.shapes.items():
-            start = self.offsets[name]
-            flags[start : start + prod(shape)] = len(shape) > 1 and name not in self._undecayed
+            self.stored_view(flags, name)[...] = len(shape) > 1 and name not in self._undecayed
         return flags
 
     def stored(self, name):
@@ -115,8 +114,7 @@ class Parameters:
             If names are missing or unknown, a shape is another, or values are not finite in this
             precision; then nothing is changed.
         """
-        missing = sorted(set(self.shapes) - set(mapping))
-        unknown = sorted(set(mapping) - set(self.shapes))
+        missing, unknown = sorted(set(self.shapes) - set(mapping)), sorted(set(mapping) - set(self.shapes))
         if missing or unknown:
             raise ValueError(f"the state has not the names of these layers: missing {missing}, unknown {unknown}")
         arrays = {name: self._checked(name, mapping[name]) for name in self.shapes}

@@ -1,12 +1,13 @@
 """Progress bars that nobody has to be able to see: what is written where nothing can be written is lost."""
 
 import sys
+from contextlib import suppress
 from threading import get_ident
 from weakref import WeakValueDictionary
 
 from tqdm import tqdm
 
-from fastrnn.kernels.caching import on_compiling
+from fastrnn.kernels import on_compiling
 
 
 class Quiet:
@@ -25,10 +26,8 @@ class Quiet:
             return len(text)
 
     def flush(self):
-        try:
+        with suppress(Exception):
             self._stream.flush()
-        except Exception:
-            pass
 
     def __getattr__(self, name):
         try:

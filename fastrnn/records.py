@@ -13,10 +13,8 @@ from fastrnn.storage import StorageError, array, check, encoded, expect, floats,
 from fastrnn.training import History
 from fastrnn.wording import shown
 
-GENERATOR = {
-    "bit_generator": "MT19937", "state": {"key": array("uint32", 624), "pos": integer(0, 625)},
-    "has_gauss": integer(0, 2), "gauss": float,
-}  # fmt: skip
+GENERATOR = {"bit_generator": "MT19937", "state": {"key": array("uint32", 624), "pos": integer(0, 625)}}
+GENERATOR |= {"has_gauss": integer(0, 2), "gauss": float}
 """The state of NumPy's Mersenne Twister, which checks nothing itself."""
 IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start"}
 """Parameters that a run may go on with others of; draws are the checkpoint's."""
@@ -50,8 +48,7 @@ def _rules(estimator):
     rules = {
         "loss_curve_": floats, "validation_scores_": lambda value: value is None or floats(value),
         "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
-        "n_features_in_": 1 if has_tokens else sizes["inputs"],
-    }  # fmt: skip
+        "n_features_in_": 1 if has_tokens else sizes["inputs"]}  # fmt: skip
     sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
     if has_characters:
         sized["characters"], rules["n_features_in_"] = integer(1), integer(2)

@@ -5,16 +5,15 @@ from numbers import Number, Real
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_values, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.losses import filled, regression_loss, scaled_answer
+from fastrnn.losses.answers import filled, scaled_answer
+from fastrnn.losses.loss import regression_loss
 from fastrnn.moments import r_squared
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
@@ -149,13 +148,10 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     True
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
-        **dict.fromkeys(("return_sequences", "normalize_y"), ["boolean"]),
-        "readout": [StrOptions(set(READOUTS))],
+    _parameter_constraints = SHARED_CONSTRAINTS | {
+        "readout": [StrOptions(set(READOUTS))], "return_sequences": ["boolean"], "normalize_y": ["boolean"],
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
-        "quantile": [Interval(Real, 0, 1, closed="neither")],
-    }
+        "quantile": [Interval(Real, 0, 1, closed="neither")]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout", "return_sequences"
 
@@ -166,8 +162,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
         validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
@@ -247,29 +242,24 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
     def score(self, X, y, sample_weight=None):
         """R^2 of the predictions; with return_sequences over all steps of all sequences."""
-        check_is_fitted(self)
-        if self.network_.readout is not None:
-            predicted = self.predict(X)
-            targets = self._check_columns(self._targets_of_sequences(y, predicted))
-            return r_squared(targets, predicted, sample_weight)
         outputs, sequences = self._outputs(X)
-        targets = self._check_columns(self._targets_of_steps(y, sequences)[0])
-        weights = self._weights(sample_weight, sequences)
+        if self.network_.readout is not None:
+            targets, weights = self._targets_of_sequences(y, sequences), sample_weight
+        else:
+            (targets, _), weights = self._targets_of_steps(y, sequences), self._weights(sample_weight, sequences)
+        targets = self._check_columns(targets)
         return r_squared(targets, filled(self._answer, outputs).reshape(targets.shape), weights)
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
         targets, is_flat = self._check_y(y, sequences)
         weights = self._weights(sample_weight, sequences)
-        n_outputs = targets.shape[1]
         if not goes_on:
             self._y_is_flat = is_flat
             self._set_scale(targets, weights)
-        else:
-            self._check_columns(targets)
-        loss = regression_loss(self.loss, self.quantile)
-        sequences = self._standardised(sequences, weights, goes_on)
-        return Problem(sequences, self._scaled(targets), weights, n_outputs, loss)
+        self._check_columns(targets)
+        loss, sequences = regression_loss(self.loss, self.quantile), self._standardised(sequences, weights, goes_on)
+        return Problem(sequences, self._scaled(targets), weights, targets.shape[1], loss)
 
     def _check_y(self, y, sequences):
         """Targets (n, K) or (S, K) in float64; and whether y has one number a sequence or step."""
@@ -298,8 +288,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
     def _targets_of_steps(self, y, sequences):
         """Targets (S, K); and whether y has one number a step."""
-        check_given(self, y, "a list of sequences, or a 2-D or 3-D array")
-        rows = rows_of(y, "set return_sequences=False to predict one for each sequence")
+        rows = rows_of(self, y, "set return_sequences=False to predict one for each sequence")
         targets = as_sequences(rows, np.float64, name="y")
         check_as_many(targets, sequences)
         for k in np.flatnonzero(targets.lengths != sequences.lengths):
@@ -320,9 +309,11 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         return records.scale(n_outputs)
 
     def _validation_score(self, network, problem, held_out):
-        batch = network.batch(problem.sequences, held_out)
-        expected = problem.targets[batch.rows if self.return_sequences else held_out]
-        return lambda: r2_score(expected, network.forward(batch))
+        from sklearn.metrics import r2_score
+
+        sequences = problem.sequences.some(held_out)
+        expected = problem.targets[problem.sequences.rows_of(held_out) if self.return_sequences else held_out]
+        return lambda: r2_score(expected, network.predict(sequences))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -14,8 +14,7 @@ from fastrnn.tagger import SequenceTagger
 
 KINDS = {cls.__name__: cls for cls in (
     SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceScaler, SequenceTagger,
-    SequenceToSequence, Tokenizer, VectorToSequence,
-)}  # fmt: skip
+    SequenceToSequence, Tokenizer, VectorToSequence)}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
 
 

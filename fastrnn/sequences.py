@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
-from fastrnn.columns import common
+from fastrnn.columns import check_names, common
+from fastrnn.kernels import words
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
@@ -20,10 +21,8 @@ FREE_ROWS, FREE_OUTPUTS = 2**20, 2**17
 """A table of so many vectors, or a model of so many outputs, may have any gaps: hashed tokens, another's vocabulary."""
 USED = 8
 """Of more at least one in so many must be there."""
-NUMBER_THEM = (
-    "number them from 0 on: np.unique(tokens, return_inverse=True)[1] does so for all of them in one array, and a "
-    "Tokenizer, given each as a str, for what is still to come as well"
-)
+NUMBER_THEM = "number them from 0 on: np.unique(tokens, return_inverse=True)[1] does so for all of them in one array"
+NUMBER_THEM += ", and a Tokenizer, given each as a str, for what is still to come as well"
 MANY_TOKENS = 20
 """Fewer kinds of integers are often what they seem, as marks, ratings or digits."""
 AT_ONCE = 2**16
@@ -64,12 +63,38 @@ class Sequences:
         """Numbers or tokens of a step."""
         return 1 if self.values.ndim == 1 else self.values.shape[1]
 
+    @property
+    def are_words(self):
+        """Whether each step is a word's token followed by its characters', 0 past its end."""
+        return self.values.ndim == 2 and self.values.dtype.kind == "i"
+
+    @cached_property
+    def spellings(self):
+        """Of words: each one's spelling (S,), a number; and of each spelling the length, and where it begins.
+
+        The latter among all numbers of `values`.
+        """
+        which, lengths, begins = np.empty((3, len(self.values)), np.int64)
+        slots = np.full(2 ** (2 * len(self.values)).bit_length(), -1)
+        n = words.spell(which, lengths, begins, slots, self.values)
+        return which, lengths[:n].copy(), begins[:n].copy()
+
     def __getitem__(self, k):
         return self.values[self.offsets[k] : self.offsets[k + 1]]
 
     def number_of(self, row):
         """The sequence that a row of `values` belongs to."""
         return int(np.searchsorted(self.offsets, row, side="right")) - 1
+
+    def rows_of(self, numbers):
+        """The rows of `values` of the sequences of these numbers, one sequence after the other."""
+        lengths = self.lengths[numbers]
+        ends = np.cumsum(lengths)
+        return np.repeat(self.offsets[numbers] - (ends - lengths), lengths) + np.arange(lengths.sum())
+
+    def some(self, numbers):
+        """The sequences of these numbers."""
+        return Sequences(self.values[self.rows_of(numbers)], np.append(0, np.cumsum(self.lengths[numbers])))
 
     def split(self, rows):
         """A 1-D object array of the sequences' rows of an array (S, ...) ordered as `values`."""
@@ -127,14 +152,10 @@ class Given(Sequences):
         """Sequence k, which holds what is no token."""
         x = self._items[k]
         if not (np.isfinite(x) & (x == np.floor(x))).all():
-            raise ValueError(
-                f"{name}[{k}] holds values that are no integers; tokens must be. For numbers set the embedding's "
-                "dimension to None"
-            )
-        wrong = x.min() if x.min() < 0 else x.max()
-        raise ValueError(
-            f"{name}[{k}] holds the token {wrong}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}"
-        )
+            advice = "For numbers set the embedding's dimension to None"
+            raise ValueError(f"{name}[{k}] holds values that are no integers; tokens must be. {advice}")
+        found = f"{name}[{k}] holds the token {x.min() if x.min() < 0 else x.max()}"
+        raise ValueError(f"{found}; tokens count from 0 and are below {N_TOKENS}: {NUMBER_THEM}")
 
     def weighted_blocks(self, weights):
         """Steps that count, some at a time, and their weights, of weights of sequences (n,) or steps (S,)."""
@@ -149,9 +170,7 @@ class Given(Sequences):
         """The steps in order, some at a time: which they are, a slice, and their numbers in float64, to be read."""
         offsets, n_rows, first = self.offsets, AT_ONCE // self.width, 0
         while first < len(self):
-            last = len(self)
-            if offsets[last] - offsets[first] > n_rows:
-                last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + n_rows, "right")) - 1)
+            last = max(first + 1, int(offsets.searchsorted(offsets[first] + n_rows, "right")) - 1)
             with np.errstate(over="ignore"):  # what overflows is no finite number, and reported as such
                 # Kernels are compiled for arrays that can be written to.
                 rows = np.require(self.rows(first, last), np.float64, "CAWE")
@@ -168,10 +187,8 @@ class Given(Sequences):
         if not is_finite:
             row = int(np.argmin(np.isfinite(values).all(axis=1)))
             k, column = self.number_of(row), int(np.argmin(np.isfinite(values[row])))
-            raise ValueError(
-                f"{name}[{k}] contains NaN or infinity (at step {row - self.offsets[k]}, feature {column}, as "
-                f"{values.dtype}); remove or impute it"
-            )
+            place = f"at step {row - self.offsets[k]}, feature {column}, as {values.dtype}"
+            raise ValueError(f"{name}[{k}] contains NaN or infinity ({place}); remove or impute it")
         return Sequences(values, self.offsets)
 
 
@@ -185,10 +202,7 @@ def next_tokens(sequences, boundary):
 
 def as_objects(arrays):
     """A 1-D object array of arrays; NumPy by itself makes a 2-D one where they are equally long."""
-    out = np.empty(len(arrays), object)
-    for k, array in enumerate(arrays):
-        out[k] = array
-    return out
+    return np.fromiter(arrays, object, len(arrays))
 
 
 def is_panel(X):
@@ -214,6 +228,17 @@ def as_table(estimator, X, *, reset):
     if estimator._is_panel:
         validate_data(estimator, X, reset=reset, skip_check_array=True)  # the columns' names
     return check_array(array, **options)
+
+
+def with_names(estimator, X, is_table, *, reset):
+    """X, of a panel as an array; what names of columns it has are kept at the fit, and compared with those later."""
+    if reset:
+        estimator._is_panel = is_table
+        vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
+    if is_table:
+        return as_table(estimator, X, reset=reset)
+    check_names(estimator, X, reset=reset)
+    return X
 
 
 def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_empty=False):
@@ -268,10 +293,8 @@ def _items(X, name):
     if tables.labels(X, name) is not None:
         X = tables.numbers(X, name)
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
-        raise ValueError(
-            f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). "
-            f"Reshape your data: [{name}] if it is one sequence"
-        )
+        advice = f"Reshape your data: [{name}] if it is one sequence"
+        raise ValueError(f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). {advice}")
     is_array = type(X) in PLAIN and X.dtype.kind in REAL
     return X if is_array or type(X) in (list, tuple) else list(X)
 
@@ -304,16 +327,16 @@ def _one_by_one(items, name, tokens, n_features, may_be_empty):
     """Sequences in whatever form as arrays (T, I) of one width; the errors say which is none."""
     common(items, name)
     arrays = [as_steps(x, f"{name}[{k}]", tokens) for k, x in enumerate(items)]
-    if tokens == "characters":
-        arrays = _as_wide(arrays)
-    for k, x in enumerate(arrays):
-        if len(x) == 0 and not may_be_empty:
-            raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
+    if tokens == "characters":  # rows of words (T, 1 + L), all with the L of the longest: 0 is past a word's end
+        width = max((x.shape[1] for x in arrays), default=0)
+        arrays = [np.pad(x, ((0, 0), (0, width - x.shape[1]))) for x in arrays]
     if not arrays:
         raise ValueError(f"{name} is empty: it needs at least one sequence (n_samples=0)")
     width = arrays[0].shape[1] if n_features is None else n_features
     whose = f"{name}[0] has" if n_features is None else "the fit was on"
     for k, x in enumerate(arrays):
+        if len(x) == 0 and not may_be_empty:
+            raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
         if x.shape[1] != width:
             raise ValueError(f"{name}[{k}] has {x.shape[1]} features, but {whose} {width}")
     if width == 0:
@@ -339,29 +362,20 @@ def as_steps(x, what, tokens):
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
     if array.dtype.kind not in REAL:
-        raise ValueError(
-            f"{what} holds {array.dtype} values; sequences must be numbers (a fastrnn.preprocessing.Tokenizer makes "
-            "tokens of texts)"
-        )
+        advice = "a fastrnn.preprocessing.Tokenizer makes tokens of texts"
+        raise ValueError(f"{what} holds {array.dtype} values; sequences must be numbers ({advice})")
     if array.ndim == 1:
         array = array[:, np.newaxis]
     n_columns = array.shape[1] if array.ndim == 2 else 0
-    is_wrong = {True: n_columns != 1, "characters": n_columns < 2, False: array.ndim != 2}[tokens]
-    if is_wrong:
-        expected = {
-            True: "(T,), a token a step (for words with characters set character_embedding_dim, for numbers "
-            "embedding_dim=None)",
-            "characters": "(T, 1 + L), as a Tokenizer with max_characters gives",
-            False: "(T, I) or (T,)",
-        }[tokens]
+    is_right, expected = array.ndim == 2, "(T, I) or (T,)"
+    if tokens == "characters":
+        is_right, expected = n_columns > 1, "(T, 1 + L), as a Tokenizer with max_characters gives"
+    elif tokens:
+        advice = "for words with characters set character_embedding_dim, for numbers embedding_dim=None"
+        is_right, expected = n_columns == 1, f"(T,), a token a step ({advice})"
+    if not is_right:
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
     return array
-
-
-def _as_wide(arrays):
-    """Rows of words (T, 1 + L), all with the L of the longest word: 0 is past a word's end."""
-    width = max((x.shape[1] for x in arrays), default=0)
-    return [np.pad(x, ((0, 0), (0, width - x.shape[1]))) for x in arrays]
 
 
 def check_gaps(sequences, name, free, column=0):
@@ -374,8 +388,6 @@ def check_gaps(sequences, name, free, column=0):
     if n_rows <= free or n_rows <= USED * (n_different := np.unique(tokens).size):
         return
     k = sequences.number_of(int(tokens.argmax()) // (tokens.size // len(tokens)))
+    found = f"{name}[{k}] holds the token {n_rows - 1}, for which a table would have {n_rows} rows"
     advice = "a Tokenizer with max_characters numbers characters" if column else NUMBER_THEM
-    raise ValueError(
-        f"{name}[{k}] holds the token {n_rows - 1}, for which a table would have {n_rows} rows, but {name} has "
-        f"{n_different} different ones: {advice}"
-    )
+    raise ValueError(f"{found}, but {name} has {n_different} different ones: {advice}")

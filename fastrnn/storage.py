@@ -60,18 +60,14 @@ def replacing(path):
         with suppress(OSError):  # some file systems have no modes
             os.chmod(unfinished, 0o600)  # until it is complete, nobody else's
         yield unfinished
-        _give(unfinished, kept)
+        # To whom a file belonged, and with its mode, as far as the system allows.
+        with suppress(OSError, AttributeError):  # Windows has no owners
+            os.chown(unfinished, kept.st_uid, kept.st_gid)
+        with suppress(OSError):
+            os.chmod(unfinished, stat.S_IMODE(kept.st_mode))
         os.replace(unfinished, target)
     finally:
         Path(unfinished).unlink(missing_ok=True)  # there only if something failed
-
-
-def _give(path, kept):
-    """To whom a file belonged, and with its mode, as far as the system allows."""
-    with suppress(OSError, AttributeError):  # Windows has no owners
-        os.chown(path, kept.st_uid, kept.st_gid)
-    with suppress(OSError):
-        os.chmod(path, stat.S_IMODE(kept.st_mode))
 
 
 @contextmanager
@@ -108,8 +104,7 @@ def encoded(value, place, tensors):
         return [{"$tuple": part} if isinstance(v, tuple) else part for v, part in zip(value, parts, strict=True)]
     if isinstance(value, dict):
         if not all(type(key) is str and key[:1] != "$" for key in value):
-            value, place = {"keys": list(value), "values": list(value.values())}, f"{place}.$"
-            return {f"${key}": encoded(v, place, tensors) for key, v in value.items()}
+            value = {"$keys": list(value), "$values": list(value.values())}
         return {key: encoded(v, f"{place}.{key}".lstrip("."), tensors) for key, v in value.items()}
     kind = value.dtype.kind if isinstance(value, np.ndarray) else "none"
     if kind == "O":

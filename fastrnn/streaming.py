@@ -3,13 +3,9 @@
 import numpy as np
 
 from fastrnn.columns import check_names
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.parallel import BoundCalls
-from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
+from fastrnn.kernels.rows import BAD_INPUT
+from fastrnn.programs import Standing
 from fastrnn.tables import as_numbers
-
-FAILED, BAD_INPUT, OVERFLOW = 1, 2, 3
-"""What can come of a step, besides 0."""
 
 
 class Stream:
@@ -27,7 +23,7 @@ class Stream:
     batch : int
         Sequences side by side.
     answer : callable
-        What is said of the network's outputs, as `fastrnn.losses.softmax_answer`.
+        What is said of the network's outputs, as `fastrnn.losses.answers.softmax_answer`.
     n_tokens : int, optional
         What a step's tokens must be below, if the network knows more.
     beginning : int, optional
@@ -66,7 +62,12 @@ class Stream:
         self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
         if beginning is not None and not 0 <= beginning < network.embedding.limits[0]:
             raise ValueError(f"the beginning is token {beginning}, but the network knows {network.embedding.limits[0]}")
-        self._prepare()
+        self._count, self._status = np.zeros((2, 1), np.int64)
+        n, self._given = batch, np.zeros((batch, I))
+        # Where a step's numbers go, by the shapes that it may come in.
+        shapes = [(n, I)[n == 1 :], (n, I), *([(n,)[n == 1 :]] if I == 1 else [])]
+        self._places = {shape: self._given.reshape(shape) for shape in shapes}
+        self._bind()
         self.reset()
 
     def __reduce__(self):
@@ -76,30 +77,30 @@ class Stream:
     def __setstate__(self, state):
         self.state = state
 
-    def _prepare(self):
-        """Bind the kernels of a step to arrays that stay where they are."""
-        network, recurrent = self._network, self._network.encoder.recurrent
-        self._version = network.head.parameters.version
-        n, I = self.batch, recurrent.input_size
-        given, x = np.zeros((n, I)), zeros_aligned((n, I), recurrent.dtype)
-        self._places = {(n, I)[n == 1 :]: given.reshape((n, I)[n == 1 :]), (n, I): given}
-        if I == 1:
-            self._places[(n,)[n == 1 :]] = given.reshape((n,)[n == 1 :])
-        self._count, status = np.zeros((2, 1), np.int64)
-        calls, features, self._parts = recurrent.step_calls(x)
-        if network.readout is not None:
-            features, self._parts["pooled"], more = network.readout.running(features, self._count)
-            calls += more
-        more, outputs = network.head.step_calls(features)
-        calls += more
-        K = network.head.output_size
-        if network.chain is not None:
-            self._said, self._parts["chain"], more = network.chain.running(outputs, self._count)
-        else:
-            self._said, more = self._answer(outputs, K)
-        calls = [(_take, (x, given, *self._unit, self._count, status)), *calls, (_check, (outputs, status))]
-        self._calls = BoundCalls([*calls, *more, (_check, (self._said, status))], status)
-        self._outputs = outputs[:, :K]
+    def _bind(self):
+        """Have the network's program of a step read and fill arrays of this stream."""
+        network, n, dtype = self._network, self.batch, self._network.theta.dtype
+        states, self._outputs = network.encoder.recurrent.zero_states(n), np.empty((n, network.head.output_size), dtype)
+        self._options, given = self._answered(*self._outputs.shape)
+        mean, scale = self._unit
+        given |= {"given": self._given, "mean": mean, "scale": scale}
+        given |= {"count": self._count, "status": self._status, "out": self._outputs}
+        given |= {f"state {k}": state for k, state in enumerate(states)}
+        program, self._parts = network.step(*self._options), dict(zip(("h", "c"), states, strict=False))
+        for name, like in ("pooled", states[0][:1]), ("chain", self._said):
+            if name in program.names:
+                given[name] = np.zeros_like(like).reshape(n, -1)
+                self._parts[name] = given[name][np.newaxis]
+        self._program, self._version = Standing(program, **given), network.head.parameters.version
+
+    def _answered(self, n, K):
+        """How a network's step says its answer, and the arrays that it is given for this."""
+        if self._network.chain is not None:
+            self._said = np.empty((n, K))
+            return (n,), {"said": self._said}
+        self._said, (fill, out, *more) = self._answer(n, K)
+        numbers = (constant if isinstance(constant, int) else None for constant in more)
+        return (n, fill, *numbers), {"said": out, **{f"constant {k}": array for k, array in enumerate(more)}}
 
     @property
     def n_steps(self):
@@ -113,8 +114,7 @@ class Stream:
         "h", and of an LSTM "c", (num_layers, batch, hidden_size); "pooled" (1, batch, hidden_size) where the readout is
         the mean (the sum so far) or the largest state; "chain" (1, batch, n_classes) of a CRF; and "n_steps".
         """
-        arrays = {name: np.stack(parts) for name, parts in self._parts.items() if parts}
-        return {**arrays, "n_steps": self.n_steps}
+        return {**{name: part.copy() for name, part in self._parts.items()}, "n_steps": self.n_steps}
 
     @state.setter
     def state(self, state):
@@ -123,34 +123,27 @@ class Stream:
             raise ValueError(f"a state of this stream is a dict of {', '.join(own)}, as `state` returns it")
         for name, expected in own.items():
             value, expected = np.asarray(state[name]), np.asarray(expected)
-            is_alike = value.shape == expected.shape and value.dtype.kind == expected.dtype.kind
-            if not is_alike:
-                raise ValueError(
-                    f"state[{name!r}] has shape {value.shape} and holds {value.dtype} values; expected "
-                    f"{expected.dtype} of shape {expected.shape}, as `state` returns them for a batch of {self.batch}"
-                )
+            if value.shape != expected.shape or value.dtype.kind != expected.dtype.kind:
+                found = f"has shape {value.shape} and holds {value.dtype} values"
+                its = f"{expected.dtype} of shape {expected.shape}, as `state` returns them for a batch of {self.batch}"
+                raise ValueError(f"state[{name!r}] {found}; expected {its}")
             with np.errstate(over="ignore"):
                 if not np.isfinite(value.astype(expected.dtype)).all():
                     raise ValueError(f"state[{name!r}] holds NaN or infinity: reset the stream that it is of")
         if not 0 <= state["n_steps"] < 2**62:
             raise ValueError(f"state['n_steps'] is {state['n_steps']}; expected 0 or more")
-        self._set(state)
-
-    def _set(self, state):
-        for name, parts in self._parts.items():
-            for k, part in enumerate(parts):
-                part[...] = state[name][k]
+        for name, part in self._parts.items():
+            part[...] = state[name]
         self._count[0] = state["n_steps"] + (self._beginning is not None)
 
     def reset(self):
         """Begin new sequences."""
         self._keep_up()
-        for parts in self._parts.values():
-            for part in parts:
-                part[...] = 0
+        for part in self._parts.values():
+            part[...] = 0
         self._count[0] = 0
         if self._beginning is not None:
-            self._advance(self._network.embedding.forward(np.full(self.batch, self._beginning)))
+            self._advance(self._network.vectors(np.full(self.batch, self._beginning)))
 
     def step(self, x):
         """Read a step of each sequence.
@@ -174,24 +167,22 @@ class Stream:
             outputs overflow, after which the stream must be reset.
         """
         self.outputs(x)
-        said = self._said[0] if self.batch == 1 else self._said
-        return said.copy()
+        return (self._said[0] if self.batch == 1 else self._said).copy()
 
     def outputs(self, x):
         """As `step`; returns what the network puts out, (batch, K), which the next step overwrites."""
-        self._keep_up()
+        if self._version is not self._network.head.parameters.version:
+            self._keep_up()
         if self.feature_names_in_ is not None and hasattr(x, "iloc"):
             self._check_names(x)
         if self._network.embedding is not None:
-            x = self._network.embedding.forward(self._tokens(x))
+            x = self._network.vectors(self._tokens(x))
         return self._advance(np.asarray(x))
 
     def _keep_up(self):
-        """Go on with the network's weights if they have changed."""
-        if self._version is not self._network.head.parameters.version:
-            state = self.state
-            self._prepare()
-            self._set(state)
+        """Go on with the network's weights as they are now."""
+        self._version = self._network.head.parameters.version
+        self._network.step(*self._options)  # packs them
 
     def _check_names(self, x):
         """A step of pandas has its features' names as those of the fit; sequences side by side are a frame's rows."""
@@ -212,10 +203,8 @@ class Stream:
         bounds = limits[0] if not columns else np.r_[limits[0], np.full(columns[0] - 1, limits[1])]
         is_integer = x.dtype.kind in "iu" or (x.dtype.kind == "f" and (x == np.floor(x)).all())
         if not is_integer or (x < 0).any() or (x >= bounds).any():
-            raise ValueError(
-                f"a step's tokens are integers from 0 on, below {limits[0]} as in the fit"
-                f"{f' (of characters {limits[1]})' if columns else ''}; got {x.tolist()}"
-            )
+            known = f"{limits[0]} as in the fit" + (f" (of characters {limits[1]})" if columns else "")
+            raise ValueError(f"a step's tokens are integers from 0 on, below {known}; got {x.tolist()}")
         return x.reshape(shape).astype(np.int64)
 
     def _advance(self, x):
@@ -226,39 +215,14 @@ class Stream:
         if x.dtype.kind not in "fiub":
             x = as_numbers(x.astype(object), "a step")
         place[...] = x
-        status = self._calls.run()
-        if status:
-            self._raise(status, x)
+        if self._program.run():
+            self._raise(x)
         return self._outputs
 
-    def _raise(self, status, x):
-        if status == FAILED:
+    def _raise(self, x):
+        status = self._status[0]
+        if status == 0:
             raise MemoryError("there is no memory for a step: reset the stream")
         if status == BAD_INPUT:
             raise ValueError(f"a step holds NaN or infinity as {self._outputs.dtype}, and was not taken: {x.tolist()}")
         raise ValueError("the network's outputs overflow: reset the stream, and see that steps are as in the fit")
-
-
-@njit(**OPTIONS)
-def _take(x, given, mean, scale, count, status):
-    """x (B, I) = given (B, I) less `mean`, over `scale`, (I,), if that is finite in x's precision.
-
-    The sums are those of `fastrnn.sequences.Given.stored`.
-    """
-    status[0] = 0
-    for k in range(given.shape[0]):
-        for j in range(given.shape[1]):
-            given[k, j] = (given[k, j] - mean[j]) / scale[j]
-            if not np.isfinite(x.dtype.type(given[k, j])):
-                status[0] = BAD_INPUT
-    if status[0] == 0:
-        count[0] += 1
-        for k in range(x.size):
-            x.flat[k] = given.flat[k]
-
-
-@njit(**OPTIONS)
-def _check(outputs, status):
-    for value in outputs.flat:
-        if not np.isfinite(value):
-            status[0] = OVERFLOW

@@ -50,9 +50,8 @@ def opened(x, what):
     try:
         import narwhals
     except ImportError:
-        raise ValueError(
-            f"{which}, which takes narwhals to read: pip install narwhals, or pass {what}.to_pandas()"
-        ) from None
+        advice = f"pip install narwhals, or pass {what}.to_pandas()"
+        raise ValueError(f"{which}, which takes narwhals to read: {advice}") from None
     try:
         found = narwhals.from_native(x, allow_series=True, pass_through=True)
     except narwhals.exceptions.DuplicateError:
@@ -90,10 +89,8 @@ def refuse_long(x, what):
     is_stacked = library(x) == "pandas" and x.index.nlevels > 1
     if is_stacked or names and not {*LONG[:2]}.isdisjoint(names):
         why = "a MultiIndex" if is_stacked else f"the column {next(name for name in names if name in LONG[:2])!r}"
-        raise ValueError(
-            f"{what} has {why}, as a long table with a row for each step: fastrnn.preprocessing.from_long makes "
-            "sequences of the whole table; or leave out what is no feature"
-        )
+        advice = "fastrnn.preprocessing.from_long makes sequences of the whole table; or leave out what is no feature"
+        raise ValueError(f"{what} has {why}, as a long table with a row for each step: {advice}")
 
 
 def columns(table, what):
@@ -137,10 +134,9 @@ def _numbers(column, what):
     if column.dtype.kind in "OUS":
         return as_numbers(column.astype(object), what)
     if column.dtype.kind in "mM":
-        advice = "divide it by a unit of time" if column.dtype.kind == "m" else "leave it out"
-        if column.dtype.kind == "M":
-            advice += ", or make sequences of a table with a row for each step by fastrnn.preprocessing.from_long"
-        raise ValueError(f"{what} holds {column.dtype} values, which are no numbers: {advice}")
+        stacked = "a table with a row for each step by fastrnn.preprocessing.from_long"
+        ways = {"m": "divide it by a unit of time", "M": f"leave it out, or make sequences of {stacked}"}
+        raise ValueError(f"{what} holds {column.dtype} values, which are no numbers: {ways[column.dtype.kind]}")
     return column
 
 
@@ -148,10 +144,8 @@ def refuse_nested(cells, what):
     """Cells must hold one value each."""
     many = (cell for cell in cells if hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, dict)))
     if (cells.dtype == object or cells.ndim > 1) and (cell := next(many, None)) is not None:
-        raise ValueError(
-            f"{what} has a {type(cell).__name__} in a cell, as a nested table with a row for each sequence: "
-            "fastrnn.preprocessing.from_nested makes sequences of it"
-        )
+        found = f"{what} has a {type(cell).__name__} in a cell, as a nested table with a row for each sequence"
+        raise ValueError(f"{found}: fastrnn.preprocessing.from_nested makes sequences of it")
 
 
 def advice(x, name, *, groups="give fastrnn.preprocessing.from_long the table that it groups"):
@@ -243,22 +237,16 @@ def _made(narwhals, column, kind, backend):
     if kind == LARGE:
         made = _made(narwhals, column, "String", backend)
         return narwhals.from_native(made.to_native().cast(LARGE), series_only=True)
-    if column.dtype.kind != "M":
-        return _typed(narwhals, name, column.to_numpy(), dtype, backend)
-    zone = column.dt.tz
+    is_time = column.dtype.kind == "M"
+    zone = column.dt.tz if is_time else None
     values = (column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)).to_numpy()
-    if dtype == narwhals.Date:
+    if is_time and dtype == narwhals.Date:
         return narwhals.new_series(name, values.astype("M8[us]"), backend=backend).cast(dtype)
+    if not is_time:
+        with suppress(Exception):  # values may not fit in, as steps beyond 255: each library has errors of its own
+            return narwhals.new_series(name, values, dtype, backend=backend)
     made = narwhals.new_series(name, values, backend=backend)
     return made if zone is None else made.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
-
-
-def _typed(narwhals, name, values, dtype, backend):
-    """A column of this type, or of another if its values do not fit in: steps beyond 255, say."""
-    try:
-        return narwhals.new_series(name, values, dtype, backend=backend)
-    except Exception:  # each library has errors of its own
-        return narwhals.new_series(name, values, backend=backend)
 
 
 def _dtype(narwhals, kind):

@@ -5,14 +5,14 @@ from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import storage
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
-from fastrnn.base.labels import as_labels, check_as_many, check_classes, check_given, rows_of
+from fastrnn.base.labels import as_labels, check_as_many, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.lists import is_sequence
-from fastrnn.losses import binary_cross_entropy, cross_entropy, filled, logistic_answer, softmax_answer
+from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
+from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.network.parts import make_cell
-from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
@@ -72,10 +72,9 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     array(['up', 'up', 'down'], dtype='<U4')
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS, "crf": ["boolean"], "class_weight": [dict, StrOptions({"balanced"}), None],
-        "character_embedding_dim": [COUNT, None], "character_hidden_size": [COUNT],
-    }  # fmt: skip
+    _parameter_constraints = SHARED_CONSTRAINTS | {
+        "crf": ["boolean"], "class_weight": [dict, StrOptions({"balanced"}), None],
+        "character_embedding_dim": [COUNT, None], "character_hidden_size": [COUNT]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "crf", "character_embedding_dim", "character_hidden_size"
 
@@ -89,8 +88,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
         shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
@@ -150,10 +148,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         outputs, sequences = self._outputs(X)
         predicted, labels = self._decoded(outputs, sequences.offsets), self._label_rows(y, sequences)
         if predicted.shape != labels.shape or (predicted.dtype.kind in "OSU") != (labels.dtype.kind in "OSU"):
-            raise ValueError(
-                f"y holds {labels.dtype} labels, {labels.shape[1:]} a step, but the fit was on {predicted.dtype}, "
-                f"{predicted.shape[1:]} a step"
-            )
+            fit = f"the fit was on {predicted.dtype}, {predicted.shape[1:]} a step"
+            raise ValueError(f"y holds {labels.dtype} labels, {labels.shape[1:]} a step, but {fit}")
         right = predicted == labels
         weights = self._step_weights(sample_weight, sequences)
         return float(np.average(right.reshape(len(weights), -1).mean(axis=1), weights=weights))
@@ -179,23 +175,19 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     def _label_rows(self, y, sequences):
         """Labels (S,), or (S, K), of all steps."""
-        check_given(self, y, "a list of label arrays, one for each of X")
-        rows = rows_of(y, "SequenceClassifier takes one for each sequence")
+        advice, expected = "SequenceClassifier takes one for each sequence", "a list of label arrays, one for each of X"
+        rows = rows_of(self, y, advice, expected)
         check_as_many(rows, sequences)
         arrays = [self._labels_of(labels, f"y[{k}]") for k, labels in enumerate(rows)]
         for k, labels in enumerate(arrays):
             if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
-                raise ValueError(
-                    f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected a label for each step, "
-                    "(T,), or rows of 0 and 1, (T, K), alike in all"
-                )
+                expected = "a label for each step, (T,), or rows of 0 and 1, (T, K), alike in all"
+                raise ValueError(f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected {expected}")
             if len(labels) != sequences.lengths[k]:
                 raise ValueError(f"y[{k}] has {len(labels)} labels, but X[{k}] has {sequences.lengths[k]} steps")
             if (labels.dtype.kind in "OSU") != (arrays[0].dtype.kind in "OSU"):
-                one, other = (shown(part.flat[0]) for part in (labels, arrays[0]))
-                raise ValueError(
-                    f"y[{k}] holds labels as {one}, but y[0] as {other}: make them alike, all str or all int"
-                )
+                found = f"y[{k}] holds labels as {shown(labels.flat[0])}, but y[0] as {shown(arrays[0].flat[0])}"
+                raise ValueError(f"{found}: make them alike, all str or all int")
         return np.concatenate(arrays)
 
     @staticmethod
@@ -223,21 +215,15 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     def _encode(self, labels, sequences):
         """Targets of the steps: numbers of classes (S,), or 0 and 1 (S, K)."""
-        wrong = np.ones(len(labels), bool)
-        allowed, form = ((0, 1), (len(self.classes_),)) if self._is_multilabel else (self.classes_, ())
-        if labels.shape[1:] == form:
-            wrong = ~np.isin(labels, allowed).reshape(len(labels), -1).all(axis=1)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            k = sequences.number_of(row)
-            expected = f"rows of {len(self.classes_)} times 0 or 1" if self._is_multilabel else "labels"
-            raise ValueError(
-                f"y[{k}] holds {shown(labels[row])} at step {row - sequences.offsets[k]}; expected {expected}, as in "
-                f"the first fit (classes {shown(self.classes_, 200)})"
-            )
+        allowed, form, expected = self.classes_, (), "labels"
         if self._is_multilabel:
-            return labels.astype(self.dtype)
-        return np.searchsorted(self.classes_, labels)
+            allowed, form, expected = (0, 1), self.classes_.shape, f"rows of {len(self.classes_)} times 0 or 1"
+        wrong = ~np.isin(labels, allowed).reshape(len(labels), -1).all(axis=1)
+        for row in np.flatnonzero(wrong | (labels.shape[1:] != form)):
+            k = sequences.number_of(row)
+            found = f"y[{k}] holds {shown(labels[row])} at step {row - sequences.offsets[k]}"
+            raise ValueError(f"{found}; expected {expected}, as in the first fit (classes {shown(self.classes_, 200)})")
+        return labels.astype(self.dtype) if self._is_multilabel else np.searchsorted(self.classes_, labels)
 
     def _step_weights(self, sample_weight, sequences):
         """Weights (S,) with the mean 1."""
@@ -249,8 +235,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
                 n, expected = weights.lengths[k], sequences.lengths[k]
                 raise ValueError(f"sample_weight[{k}] has {n} weights, but X[{k}] has {expected} steps")
             return self._check_weights(weights.values[:, 0], sequences.offsets[-1])
-        weights = self._check_weights(sample_weight, len(sequences))
-        return self._normalised(np.repeat(weights, sequences.lengths))
+        return self._normalised(np.repeat(self._check_weights(sample_weight, len(sequences)), sequences.lengths))
 
     def _refuse_with_crf(self, what):
         if self.crf:
@@ -258,28 +243,14 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     # -------------------------------------------------------------------------------------- network
 
-    def _token_form(self, is_tokens, reset):
-        if reset:
-            return "characters" if self.character_embedding_dim is not None else is_tokens
-        return "characters" if isinstance(self.network_.embedding, WordEmbedding) else is_tokens
-
     def _check_parameters(self):
         super()._check_parameters()
         if self.character_embedding_dim is not None and self.embedding_dim is None:
-            raise ValueError(
-                f"character_embedding_dim={self.character_embedding_dim} is for words, whose vectors embedding_dim "
-                "must give a length (now None)"
-            )
-
-    def _measure(self, problem):
-        has_characters = self.character_embedding_dim is not None
-        n_characters = int(problem.sequences.values[:, 1:].max()) + 1 if has_characters else 0
-        return {**super()._measure(problem), "characters": n_characters}
+            advice = "whose vectors embedding_dim must give a length (now None)"
+            raise ValueError(f"character_embedding_dim={self.character_embedding_dim} is for words, {advice}")
 
     def _new_network(self, rng):
-        n_labels = self._sizes["outputs"]
-        chain = LinearChain(n_labels, self.dtype) if self.crf else None
-        return SequenceNetwork(self._new_encoder(), n_labels, None, None, rng, chain)
+        return super()._new_network(rng, LinearChain(self._sizes["outputs"], self.dtype) if self.crf else None)
 
     def _new_embedding(self):
         words = super()._new_embedding()
@@ -290,13 +261,10 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         return WordEmbedding(words, characters, cell, self.character_hidden_size, self.dtype)
 
     def _rules(self, n_outputs):
-        is_array, is_right = storage.array(int, n_outputs), storage.labels(n_outputs)
-
-        def are_columns(value):
-            return is_array(value) and (value == np.arange(n_outputs)).all()
-
-        is_multilabel = bool(self._is_multilabel and not self._shape["crf"])
-        return {"_is_multilabel": is_multilabel, "classes_": are_columns if is_multilabel else is_right}
+        is_multilabel, is_array = bool(self._is_multilabel and not self._shape["crf"]), storage.array(int, n_outputs)
+        if not is_multilabel:
+            return {"_is_multilabel": False, "classes_": storage.labels(n_outputs)}
+        return {"_is_multilabel": True, "classes_": lambda v: is_array(v) and (v == np.arange(n_outputs)).all()}
 
     def _probabilities(self, outputs, offsets):
         if self.network_.chain is not None:
@@ -316,18 +284,13 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         return self.classes_[outputs.argmax(axis=1)]
 
     def _validation_score(self, network, problem, held_out):
-        batch = network.batch(problem.sequences, held_out)
+        sequences, rows = problem.sequences.some(held_out), problem.sequences.rows_of(held_out)
+        goals = problem.targets[rows]
         if self._is_multilabel:  # most labels are 0, and rightly predicted by a model that knows nothing
-            goals = problem.targets[batch.rows]
             weights = np.full(len(goals), 1 / len(goals))
-            return lambda: -problem.loss(network.forward(batch), goals, weights)[0]
-        rows, offsets = batch.packing.by_sequence
-        expected = self.classes_[problem.targets[batch.rows][rows]]
-
-        def score():
-            return float(np.mean(self._decoded(network.forward(batch)[rows], offsets) == expected))
-
-        return score
+            return lambda: -problem.loss(network.predict(sequences), goals, weights)[0]
+        expected = self.classes_[goals]
+        return lambda: float(np.mean(self._decoded(network.predict(sequences), sequences.offsets) == expected))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

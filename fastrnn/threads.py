@@ -17,6 +17,7 @@ steps that cannot be interrupted, and what a thread has, it has while its own lo
 """
 
 import os
+import sys
 import threading
 from _thread import start_new_thread
 from multiprocessing import current_process
@@ -24,20 +25,15 @@ from queue import SimpleQueue
 
 from joblib import parallel as joblib_parallel
 from llvmlite.binding import ffi
-from numba import config
-from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import threadpool_limits
 
-from fastrnn.kernels import parallel
+from fastrnn.kernels.caching import numba
 
 SMALL = 1_000_000
 """Multiply-adds that one core does in less time than waking another takes to pay (about 20 us)."""
 
 PATIENCE = 60
 """Seconds that a fork waits for what is being compiled."""
-
-_compilers = global_compiler_lock._lock, ffi.lib._lock._lock
-"""The locks of Numba and of LLVM."""
 
 _line = {}
 """The locks, in order, of all who have asked for the parallel loop: the first that is held has the turn."""
@@ -46,8 +42,14 @@ _is_forked = False
 _local = threading.local()
 
 
+def _compilers():
+    """The locks of LLVM and, once it is there, of Numba."""
+    compiler = getattr(sys.modules.get("numba.core.compiler_lock"), "global_compiler_lock", None)
+    return [ffi.lib._lock._lock] if compiler is None else [compiler._lock, ffi.lib._lock._lock]
+
+
 def _before_fork():
-    _local.held = [lock for lock in _compilers if lock.acquire(timeout=PATIENCE)]
+    _local.held = [lock for lock in _compilers() if lock.acquire(timeout=PATIENCE)]
 
 
 def _after_fork_in_parent():
@@ -59,7 +61,7 @@ def _after_fork_in_child():
     global _line, _blas, _is_forked
     _line, _blas = {}, threading.Lock()
     _is_forked = True
-    for lock in _compilers:
+    for lock in _compilers():
         if lock in _local.held:
             lock.release()
         else:
@@ -84,8 +86,8 @@ def resolve(n_jobs):
     if n_jobs is None:
         n_jobs = _joblib_limit()
     elif n_jobs < 0:
-        n_jobs = max(1, config.NUMBA_DEFAULT_NUM_THREADS + 1 + n_jobs)
-    return min(n_jobs, config.NUMBA_NUM_THREADS, _share())
+        n_jobs = max(1, numba.config.NUMBA_DEFAULT_NUM_THREADS + 1 + n_jobs)
+    return min(n_jobs, numba.config.NUMBA_NUM_THREADS, _share())
 
 
 def _share():
@@ -95,23 +97,21 @@ def _share():
     """
     backend, _ = joblib_parallel.get_active_backend()
     if not getattr(backend, "nesting_level", 0):
-        return config.NUMBA_NUM_THREADS
+        return numba.config.NUMBA_NUM_THREADS
     if threading.current_thread() is not threading.main_thread() or current_process().daemon:
         return 1
     # joblib does not touch a NUMBA_NUM_THREADS that it finds; its share is in the variables of the other libraries.
     share = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, int(share)) if share.isdecimal() else config.NUMBA_NUM_THREADS
+    return max(1, int(share)) if share.isdecimal() else numba.config.NUMBA_NUM_THREADS
 
 
 def _joblib_limit():
     """What joblib's context allows: `parallel_config(n_jobs=k)` k."""
     # joblib has no public way to tell "no context" from "n_jobs=1".
-    context = getattr(joblib_parallel._backend, "config", None)
-    if context is None:
-        return config.NUMBA_NUM_THREADS
-    n_jobs = joblib_parallel.get_active_backend()[1]
-    if context.get("n_jobs") is joblib_parallel.default_parallel_config["n_jobs"] or n_jobs is None:
-        return config.NUMBA_NUM_THREADS
+    default = joblib_parallel.default_parallel_config
+    context, n_jobs = getattr(joblib_parallel._backend, "config", default), joblib_parallel.get_active_backend()[1]
+    if context.get("n_jobs") is default["n_jobs"] or n_jobs is None:
+        return numba.config.NUMBA_NUM_THREADS
     return max(1, joblib_parallel.effective_n_jobs(n_jobs))
 
 
@@ -185,16 +185,3 @@ def _is_first(turn):
         _line.pop(other, None)
     _line.pop(turn, None)
     return False
-
-
-def run_tasks(kernel, n_tasks, arguments, work):
-    """Call kernel(*arguments, task) for each task, at once where it pays."""
-
-    def one_after_the_other():
-        for task in range(n_tasks):
-            kernel(*arguments, task)
-
-    def at_once(n_threads):
-        parallel.run_tasks(kernel, n_tasks, arguments, n_threads)
-
-    run(work if n_tasks > 1 else 0, at_once, one_after_the_other)

@@ -1,7 +1,8 @@
 """The training loop: epochs of batches, schedules, early stopping, history.
 
-It knows a problem only as `loss_and_gradient(batch numbers, epoch)`, a flat theta with its
-gradient, and a stream of batches.
+It knows a problem only as an objective, a flat theta with its gradient, and a stream of batches.  An objective has
+`lay_out(batches, epoch)`, told before each epoch of all its batches, arrays of sequence numbers; called with a batch's
+place among them it returns the loss, and leaves the gradient in the network.
 """
 
 import warnings
@@ -10,16 +11,15 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import cos, isfinite, pi
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from fastrnn.optimizers import Optimizer, add_penalty, clip, decay
+from fastrnn.optimizers import Optimizer, Sweeps
 from fastrnn.progress import Bar
-from fastrnn.wording import shown
+from fastrnn.wording import check_count
 
 WARM_UP = 0.05
 """The fraction of all steps over which "warmup" raises the learning rate."""
@@ -31,10 +31,8 @@ BUCKETS = 16
 
 
 Settings = namedtuple(
-    "Settings",
-    "solver learning_rate_init learning_rate momentum nesterovs_momentum alpha n_sequences batch_size max_iter "
-    "shuffle clip_norm clip_value n_iter_no_change tol verbose",
-)
+    "Settings", "solver learning_rate_init learning_rate momentum nesterovs_momentum alpha n_sequences batch_size "
+    "max_iter shuffle clip_norm clip_value n_iter_no_change tol verbose")  # fmt: skip
 """How to train, as the estimators' parameters of these names say, and on how many sequences."""
 
 
@@ -120,8 +118,7 @@ class Checkpoint:
     """
 
     def __init__(self, path, every=1):
-        if not isinstance(every, Integral) or every < 1:
-            raise ValueError(f"every must be an integer >= 1; got {shown(every)}")
+        check_count("every", every)
         if not Path(path).absolute().parent.is_dir():
             raise FileNotFoundError(f"there is no folder for {path}: make it first")
         if Path(path).is_dir():
@@ -134,15 +131,14 @@ class Checkpoint:
     def __call__(self, progress):
         if progress.epoch % self.every:
             return
+        had_failed, self._has_failed = self._has_failed, False
         try:
             progress.save(self.path)
         except OSError as error:
-            if not self._has_failed:
+            self._has_failed = True
+            if not had_failed:
                 which = f"the checkpoint of epoch {progress.epoch} cannot be written to {self.path} ({error})"
                 warnings.warn(f"{which}: training goes on, and tries again with the next", RuntimeWarning, stacklevel=2)
-            self._has_failed = True
-        else:
-            self._has_failed = False
 
 
 class DivergenceError(ArithmeticError):
@@ -199,12 +195,9 @@ class Trainer:
 
     def __init__(self, network, settings, rng):
         self.network, self.settings, self.rng = network, settings, rng
-        s = settings
-        theta = network.theta
+        s, theta = settings, network.theta
         self.optimizer = Optimizer(s.solver, theta.size, theta.dtype, s.momentum, s.nesterovs_momentum)
-        self.history = History()
-        self.plateau_factor = 1.0
-        self.best = _Best(s.n_iter_no_change, s.tol)
+        self.history, self.plateau_factor, self.best = History(), 1.0, _Best(s.n_iter_no_change, s.tol)
 
     def successor(self, settings):
         """A trainer that goes on from here with other settings; this one stays as it is."""
@@ -230,13 +223,13 @@ class Trainer:
         vars(self.best).update(memory["best"])
         vars(self.optimizer).update(memory["optimizer"])
 
-    def fit(self, loss_and_gradient, lengths, score=None, callbacks=(), save=None):
+    def fit(self, objective, lengths, score=None, callbacks=(), save=None):
         """Train until there are max_iter epochs in the history.
 
         Parameters
         ----------
-        loss_and_gradient : callable
-            Of (sequence numbers, epoch): the loss; the gradient is left in the network.
+        objective
+            As above.
         lengths : ndarray (n,)
             Of the sequences.
         score : callable, optional
@@ -252,13 +245,13 @@ class Trainer:
             If the loss or a parameter becomes NaN or infinite.
         """
         best, first, end = self.best, self.history.n_epochs, self.settings.max_iter
-        best.keeps_theta = score is not None
+        best.keeps_theta, sweeps = score is not None, Sweeps(self.network, self.optimizer)
         with Bar(self.settings.verbose, end, "epoch", first) as bar:
             try:
                 for epoch in range(first, end):
                     if best.is_over():
                         break
-                    loss = self.epoch(loss_and_gradient, lengths, epoch, end)
+                    loss = self.epoch(objective, lengths, epoch, end, sweeps)
                     validation = score() if score is not None else None
                     best.update(loss if score is None else -validation, self.network.theta)
                     self._on_plateau(best)
@@ -273,45 +266,37 @@ class Trainer:
         self.network.changed()
         return self
 
-    def epoch(self, loss_and_gradient, lengths, epoch, n_epochs):
+    def epoch(self, objective, lengths, epoch=0, n_epochs=1, sweeps=None):
         """One pass over the data; returns the mean loss."""
-        s = self.settings
+        s, sweeps = self.settings, sweeps or Sweeps(self.network, self.optimizer)
         batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
+        objective.lay_out(batches, self.history.n_epochs)
         total = 0.0
         for k, numbers in enumerate(batches):
             step, n_steps = epoch * len(batches) + k, n_epochs * len(batches)
-            rate = s.learning_rate_init * self.plateau_factor
-            rate *= learning_rate_factor(s.learning_rate, step, n_steps)
-            total += self.step(loss_and_gradient, numbers, rate) * len(numbers)
+            rate = s.learning_rate_init * self.plateau_factor * learning_rate_factor(s.learning_rate, step, n_steps)
+            total += self.step(objective, k, sweeps, rate) * len(numbers)
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
         return total / len(lengths)
 
-    def step(self, loss_and_gradient, numbers, rate):
+    def step(self, objective, k, sweeps, rate):
         """One batch; returns its loss."""
-        s, network = self.settings, self.network
-        with np.errstate(over="ignore", invalid="ignore"):  # the error below says it better
-            loss = loss_and_gradient(numbers, self.history.n_epochs)
+        s = self.settings
+        loss = objective(k)
         if not isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
-        if s.alpha > 0 and s.solver != "adamw":
-            loss += add_penalty(network.gradient, network.theta, s.alpha / s.n_sequences, network.decays)
-        with np.errstate(invalid="ignore"):
-            clip(network.gradient, s.clip_norm, s.clip_value)
-        if s.alpha > 0 and s.solver == "adamw":
-            decay(network.theta, rate * s.alpha, network.decays)
-        self.optimizer.step(network.theta, network.gradient, rate)
-        network.changed()
-        return loss
+        alpha, decay = (0.0, rate * s.alpha) if s.solver == "adamw" else (s.alpha / s.n_sequences, 0.0)
+        penalty = sweeps.step(rate, alpha, decay, s.clip_norm, s.clip_value)
+        self.network.changed()
+        return loss + penalty
 
     def _diverged(self, what):
         s = self.settings
         clipping = "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
         weaker = f"lower alpha (now {s.alpha}), " if _overshoots(s) else ""
-        return DivergenceError(
-            f"{what} in epoch {self.history.n_epochs + 1}: {weaker}lower learning_rate_init (now "
-            f"{s.learning_rate_init}), {clipping}, or scale X and y"
-        )
+        slower = f"{weaker}lower learning_rate_init (now {s.learning_rate_init}), {clipping}"
+        return DivergenceError(f"{what} in epoch {self.history.n_epochs + 1}: {slower}, or scale X and y")
 
     def _on_plateau(self, best):
         """Under "plateau", a tenth of the learning rate when half the patience is used up."""
@@ -335,11 +320,8 @@ def tell(callbacks, progress):
 
 
 def _warn_of_interrupt(history):
-    warnings.warn(
-        f"training was interrupted in epoch {history.n_epochs + 1}; the model is as trained so far",
-        ConvergenceWarning,
-        stacklevel=6,  # the caller of an estimator's `fit`
-    )
+    found = f"training was interrupted in epoch {history.n_epochs + 1}; the model is as trained so far"
+    warnings.warn(found, ConvergenceWarning, stacklevel=6)  # of the caller of an estimator's `fit`
 
 
 class _Best:
@@ -361,44 +343,44 @@ class _Best:
         return (self.keeps_theta or self.tol is not None) and self.n_stale >= self.patience
 
 
-def fit_lbfgs(network, loss_and_gradient, settings, n, callbacks=(), history=None, save=None):
+def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=None):
     """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns the History of its iterations."""
-    history, numbers = history or History(), np.arange(n)
-    theta = network.theta.astype(np.float64)
-    bar = Bar(settings.verbose, settings.max_iter, "iteration")
+    history = history or History()
+    objective.lay_out([np.arange(n)], 0)
+    theta, alpha = network.theta.astype(np.float64), settings.alpha / n
 
-    def value_and_gradient(theta):
+    def move(theta):
         network.theta[:] = theta
         network.changed()
-        loss = loss_and_gradient(numbers, 0)
-        if settings.alpha > 0:
-            loss += add_penalty(network.gradient, network.theta, settings.alpha / n, network.decays)
+
+    def value_and_gradient(theta):
+        move(theta)
+        loss = objective(0)
+        if alpha > 0:
+            loss += Sweeps(network).step(alpha=alpha)
         return loss, network.gradient.astype(np.float64)
 
     def after_each(intermediate_result):
         nonlocal theta
-        theta = intermediate_result.x.copy()
-        loss = float(intermediate_result.fun)
+        theta, loss = intermediate_result.x.copy(), float(intermediate_result.fun)
         history.epochs.append((loss, None))
         bar.advance(loss=loss)
-        network.theta[:] = theta  # it was the last one that SciPy tried
-        network.changed()
+        move(theta)  # it was at the last one that SciPy tried
         if tell(callbacks, Progress(history.n_epochs, loss, None, save)):
             raise StopIteration  # SciPy's way to stop
 
     options = {"maxiter": settings.max_iter, "maxfun": 15 * settings.max_iter}
     if settings.tol is not None:
         options["ftol"] = settings.tol
-    try:
-        result = minimize(value_and_gradient, theta, jac=True, method="L-BFGS-B", callback=after_each, options=options)
-        if not isfinite(result.fun):
-            change = "lower" if _overshoots(settings) else "raise"
-            raise DivergenceError(f"the loss became {result.fun}: {change} alpha (now {settings.alpha}), or scale X")
-        theta = result.x
-    except KeyboardInterrupt:
-        _warn_of_interrupt(history)
-    finally:
-        bar.close()
-    network.theta[:] = theta
-    network.changed()
+    known = {"method": "L-BFGS-B", "callback": after_each, "options": options}
+    with Bar(settings.verbose, settings.max_iter, "iteration") as bar:
+        try:
+            result = minimize(value_and_gradient, theta, jac=True, **known)
+            if not isfinite(result.fun):
+                advice = f"{'lower' if _overshoots(settings) else 'raise'} alpha (now {settings.alpha}), or scale X"
+                raise DivergenceError(f"the loss became {result.fun}: {advice}")
+            theta = result.x
+        except KeyboardInterrupt:
+            _warn_of_interrupt(history)
+    move(theta)
     return history

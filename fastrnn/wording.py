@@ -1,6 +1,6 @@
 """How messages write what a caller gave."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -19,6 +19,12 @@ def _plain(value):
     if type(value) in (list, tuple, set):
         return type(value)(map(_plain, value))
     return {_plain(k): _plain(v) for k, v in value.items()} if type(value) is dict else value
+
+
+def check_count(name, value):
+    """Refuse what is no integer from 1 on."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1; got {shown(value)}")
 
 
 def counted(n, what="step"):

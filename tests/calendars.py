@@ -10,8 +10,8 @@ import pandas as pd
 
 import fastrnn
 from fastrnn import SequenceForecaster
-from fastrnn.frames import read_series
 from fastrnn.frames.offsets import rebuilt
+from fastrnn.frames.reading import read_series
 
 PACKAGE = str(Path(fastrnn.__file__).parent)
 HORIZON, NEW = 3, 4

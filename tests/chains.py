@@ -9,8 +9,13 @@ from itertools import pairwise, product
 import numpy as np
 from scipy.special import logsumexp
 
+from fastrnn.kernels.rows import copy_rows, spread_columns
 from fastrnn.layers.chain import LinearChain
-from fastrnn.packing import Packing
+from fastrnn.network.parts import stored
+from fastrnn.network.training import add_loss
+from fastrnn.packing import Rows, Shards
+from fastrnn.programs import Pass, Program
+from fastrnn.sequences import Sequences
 
 FORBIDDEN = -1e4
 PARTS = "transitions", "begin", "end"
@@ -77,31 +82,52 @@ def best_score(scores, transitions, begin, end, labels=None):
     return begin[labels[0]] + scores[np.arange(len(labels)), labels].sum() + moves + end[labels[-1]]
 
 
-def answers(chain, scores, offsets):
-    """What the kernel says of sequences: log Z of each, marginals (S, K), and the expected counts of each part."""
-    parts = [np.array(chain.parameters[name], float) for name in PARTS]
-    n, counts = len(offsets) - 1, [np.zeros(part.shape) for part in parts]
-    log_z, labels = np.empty(n), np.empty(scores.shape)
-    chain._add_marginals(labels, counts, log_z, scores, parts, np.arange(len(scores)), offsets, np.ones(n))
-    return log_z, labels, counts
+def loss(chain, scores, labels, weights, offsets):
+    """The loss of sequences stored one after the other, weights (S,), and its gradient (S, K)."""
+    (S, K), dtype = scores.shape, chain.parameters.dtype
+    p = Program(dtype)
+    rows = Rows(p)
+    outputs = p.room(rows.S, K + 3)
+    p.call(copy_rows, outputs, 0, p.given("values", dtype, 2), 0, rows.rows, K)
+    d_outputs = add_loss(p, chain, outputs, K, None, rows.rows, rows)
+    d_scores, value = np.empty((S, K), dtype), np.empty(1)
+    p.call(spread_columns, d_scores, rows.rows, d_outputs, 0, K)
+    n = len(offsets) - 1
+    shards = Shards(np.diff(offsets), [np.arange(n)], 1, False)
+    given = {"targets": labels, "weights": weights, "factor": np.ones(1), "loss": value}
+    Pass(p, shards, 1, **given, **stored(Sequences(scores, offsets)), **shards.given).run()
+    return float(value[0]), d_scores
 
 
 def streamed(chain, scores):
     """What a stream says after each step of one sequence (T, K)."""
-    step, n = np.empty((1, scores.shape[1]), np.float32), np.zeros(1, np.int64)
-    out, _, ((kernel, arguments),) = chain.running(step, n)
-    said = np.empty(scores.shape)
+    step, said = Stream(chain, scores.shape[1]), np.empty(scores.shape)
     for t, row in enumerate(scores):
-        step[0], n[0] = row, t + 1
-        kernel(*arguments)
-        said[t] = out[0]
+        said[t] = step(row)
     return said
+
+
+class Stream:
+    """A stream's steps of a chain by itself."""
+
+    def __init__(self, chain, K):
+        p, self._n = Program(chain.parameters.dtype), np.zeros(1, np.int64)
+        self._scores = np.empty((1, K), chain.parameters.dtype)
+        self._said, self.alpha = np.zeros((2, 1, K))
+        chain.running(p, p.fixed(self._said), p.fixed(self._scores), self._n)
+        self._pass = Pass(p, Shards(np.ones(1, np.int64), [np.zeros(1, np.int64)], 1, False), 1, chain=self.alpha)
+
+    def __call__(self, row):
+        self._scores[0] = row
+        self._n[0] += 1
+        self._pass.run()
+        return self._said[0].copy()
 
 
 def prefixes(chain, scores):
     """Each label's probability at the last step of each beginning of one sequence (T, K)."""
     ends = range(1, len(scores) + 1)
-    return np.array([answers(chain, scores[:n], np.array([0, n]))[1][-1] for n in ends])
+    return np.array([chain.found(scores[:n], np.array([0, n]))[0][-1] for n in ends])
 
 
 def errors(rng, scale):
@@ -109,7 +135,8 @@ def errors(rng, scale):
     chain = make_chain(rng, scale)
     scores, lengths = make_scores(rng, chain, scale)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    log_z, marginals, counts = answers(chain, scores, offsets)
+    marginals, log_z, counts = chain.found(scores, offsets)
+    counts = np.split(counts, [-2, -1])
     labels = chain.best(scores, offsets)
     expected = [np.zeros(count.shape) for count in counts]
     found, totals, parts = defaultdict(float), [], [np.array(chain.parameters[name], float) for name in PARTS]
@@ -131,9 +158,8 @@ def errors(rng, scale):
             part += count
     for part, count in zip(expected, counts, strict=True):
         note("counts", part - count)
-    packing, (of_all, of_best) = Packing(lengths, 1), np.array(totals).T
-    order = packing.rows_of(offsets[:-1])
-    value, _ = chain.loss(scores[order], labels[order], np.ones(len(scores)), packing)
+    of_all, of_best = np.array(totals).T
+    value, _ = loss(chain, scores, labels, np.ones(len(scores)), offsets)
     note("loss", value - (of_all - of_best).sum(), np.abs(of_all).max())
     first = scores[: lengths[0]]
     note("stream", (streamed(chain, first) != prefixes(chain, first)).astype(float))

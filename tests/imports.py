@@ -35,6 +35,8 @@ class Tree:
                 above = package[: len(package) - node.level + 1] if node.level else ()
                 origin = ".".join([*above, *filter(None, [node.module])])
                 yield from (f"{origin}.{alias.name}" for alias in node.names)
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Later" and not top_only:
+                yield node.args[0].value
 
     def imported_modules(self, path):
         """Modules of the package that a file imports, as `module_name` writes them."""

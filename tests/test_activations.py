@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 from numba import njit
+from reference import assert_within
 
-from fastrnn.kernels.activations import RELU, SIGMOID, TANH, activate, exp, log, log1p, slope
+from fastrnn.kernels.activations import (
+    RELU,
+    SIGMOID,
+    TANH,
+    activate,
+    exp,
+    log,
+    log1p,
+    slope,
+    tanh_groups,
+    tanh_groups_backward,
+)
 from fastrnn.kernels.vectors import OPTIONS, lanes, load, n_lanes, padded, store
 
 DTYPES = ["float32", "float64"]
@@ -177,3 +189,19 @@ def test_logarithms_of_what_is_no_number(dtype):
     out, of_one_more = np.empty((2, x.size), dtype)
     logarithms(out, of_one_more, x)
     assert of_one_more[0] == 0 and np.isnan(out[1:3]).all() and np.isnan(of_one_more[1:3]).all()
+
+
+@pytest.mark.parametrize("width", [1, 7, 16, 33])
+@every_dtype
+def test_tanh_of_groups_of_columns_and_back(width, dtype):
+    rng, tolerance = np.random.default_rng(0), 5e-7 if dtype == "float32" else 1e-15
+    x = rng.standard_normal((5, 2 * width + 3)).astype(dtype)
+    d_out = rng.standard_normal((2, 5, width + 1)).astype(dtype)
+    out, d_x = np.empty((2, 5, width), dtype), np.full(x.shape, np.nan, dtype)
+    tanh_groups(out, x)
+    expected = np.tanh(x[:, : 2 * width]).reshape(5, 2, width).transpose(1, 0, 2)
+    assert_within(tolerance, out, expected)
+    tanh_groups_backward(d_x, d_out, out)
+    slopes = (d_out[..., :width] * (1 - out * out)).transpose(1, 0, 2).reshape(5, -1)
+    assert_within(tolerance, d_x[:, : 2 * width], slopes)
+    assert not d_x[:, 2 * width :].any()

@@ -163,6 +163,13 @@ def test_wrong_covariates(train, given, match):
     assert_refused_by_both(train, match, ((Y,), given), {})
 
 
+def test_a_static_table_has_a_row_a_series(train):
+    y = long([Y, SHORT])
+    static = y.drop(columns="y").assign(k=1.0)
+    assert_refused_by_both(train, "static of unique_id 'u' has 60 steps; expected 1, a row a series",
+                           ((y,), {"static": static}), {})  # fmt: skip
+
+
 def test_past_covariates_of_a_recursive_model(train):
     assert_refused_by_both(train, "for which past= would have to be known: .*future=, or use strategy='direct'",
                            ((Y,), {"past": X[:60]}), {"strategy": "recursive"})  # fmt: skip

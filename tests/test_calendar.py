@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from calendars import bare, continued, dates, drawn, outcome, small
 
-from fastrnn.frames import read_series
 from fastrnn.frames.calendar import stamp_text
+from fastrnn.frames.reading import read_series
 
 pd = pytest.importorskip("pandas")
 

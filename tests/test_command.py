@@ -12,7 +12,7 @@ from fastrnn.command.numbers import Style, read_numbers
 from fastrnn.command.options import arguments
 from fastrnn.command.reading import read
 from fastrnn.command.table import read_table
-from fastrnn.frames import read_series
+from fastrnn.frames.reading import read_series
 from fastrnn.network.parts import CELLS
 
 pd = pytest.importorskip("pandas")
@@ -305,7 +305,7 @@ def test_a_warmed_up_process_has_nothing_left_to_compile(capsys):
 
 
 def test_what_can_be_warmed_up_is_what_there_is(capsys):
-    assert {*options.KINDS} == {*warmup._uses()} and {*options.CELLS} == {*CELLS}
+    assert {*options.KINDS} == {row[0] for row in warmup.USES} and {*options.CELLS} == {*CELLS}
     with pytest.raises(SystemExit, match="2"):
         main(["warmup", "no"])
     assert "'no' is none of classifier, regressor" in capsys.readouterr().err

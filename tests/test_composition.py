@@ -220,5 +220,5 @@ def test_workers_times_threads_stay_within_the_cores(backend, n_jobs):
             classifier(n_jobs=n_jobs, max_iter=1), {"hidden_size": [2, 3]}, cv=2, n_jobs=2, scoring=Threads()
         )
         search.fit(X, y)
-    n_cores = max(2, threads.config.NUMBA_DEFAULT_NUM_THREADS)
+    n_cores = max(2, threads.numba.config.NUMBA_DEFAULT_NUM_THREADS)
     assert (2 * search.cv_results_["mean_test_score"] <= n_cores).all()

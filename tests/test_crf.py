@@ -12,7 +12,6 @@ from sklearn.utils import check_random_state
 
 from fastrnn.kernels import crf
 from fastrnn.layers.chain import LinearChain
-from fastrnn.packing import Packing
 
 LENGTHS = (4, 1, 5, 2, 1, 3, 5, 4, 2)
 sizes = pytest.mark.parametrize("K", [3, 4])
@@ -63,9 +62,7 @@ def test_loss_and_gradient(K, dtype, tolerance):
     chain = make_chain(K, dtype)
     scores, labels, offsets = make_scores(LENGTHS, K, dtype)
     weights = np.repeat(np.linspace(0.5, 2, len(LENGTHS)), LENGTHS)
-    packing = Packing(np.array(LENGTHS), 2)
-    rows = packing.rows_of(offsets[:-1])
-    value, d_scores = chain.loss(scores[rows], labels[rows], weights[rows], packing)
+    value, d_scores = chains.loss(chain, scores, labels, weights, offsets)
     expected, d_expected, d_parts = 0, np.zeros(scores.shape), 0
     for a, b in pairwise(offsets):
         every, log_p = every_labelling(scores[a:b], chain)
@@ -76,7 +73,7 @@ def test_loss_and_gradient(K, dtype, tolerance):
         d_parts += np.concatenate([d.ravel() for d in d_others])
     assert d_scores.dtype == dtype
     assert_within(tolerance, value, expected)
-    assert_within(tolerance, d_scores, d_expected[rows])
+    assert_within(tolerance, d_scores, d_expected)
     gradients = [chain.parameters.gradient(name).ravel() for name in chain.parameters]
     assert_within(tolerance, np.concatenate(gradients), d_parts)
 
@@ -97,16 +94,16 @@ def test_marginals_and_the_most_probable_labels(K, dtype, tolerance):
 @pytest.mark.parametrize("lengths", [LENGTHS, (1,), (5,)], ids=str)
 def test_gradient_by_projection(lengths):
     chain = make_chain(4)
-    scores, labels, _ = make_scores(lengths, 4)
-    weights, packing = np.linspace(0.5, 2, len(labels)), Packing(np.array(lengths), 1)
+    scores, labels, offsets = make_scores(lengths, 4)
+    weights = np.linspace(0.5, 2, len(labels))
     parameters = chain.parameters
 
     def loss():
         parameters.gradients[:] = 0
-        return chain.loss(scores, labels, weights, packing)[0]
+        return chains.loss(chain, scores, labels, weights, offsets)[0]
 
     loss()
-    _, d_scores = chain.loss(scores, labels, weights, packing)
+    _, d_scores = chains.loss(chain, scores, labels, weights, offsets)
     # The gradients of two passes have been added up.
     assert_slope(loss, (scores, d_scores), (parameters.values, parameters.gradients / 2))
 
@@ -140,9 +137,7 @@ def test_a_huge_range_of_scores(dtype, largest):
     marginals, best = chain.marginals(scores, offsets), chain.best(scores, offsets)
     assert_within(1e-12, marginals.sum(axis=1), np.ones(len(labels)))
     assert (marginals.argmax(axis=1) == best).all()  # nothing else is probable
-    packing = Packing(np.array(LENGTHS), 1)
-    rows = packing.rows_of(offsets[:-1])
-    value, d_scores = chain.loss(scores[rows], best[rows], np.ones(len(labels)), packing)
+    value, d_scores = chains.loss(chain, scores, best, np.ones(len(labels)), offsets)
     assert value <= 1e-12 * largest and np.isfinite(d_scores).all()
     assert np.isfinite(chain.parameters.gradients).all()
 
@@ -179,32 +174,28 @@ def test_labels_that_are_forbidden(case):
     chain, scores = LinearChain(len(scores[0]), "float32"), np.array(scores, "float32")
     for name, part in zip(chain.parameters, parts, strict=True):
         chain.parameters[name][...] = part
-    log_z, marginals, (moves, _, _) = chains.answers(chain, scores, np.array([0, len(scores)]))
+    marginals, log_z, counts = chain.found(scores, np.array([0, len(scores)]))
     expected, of_labels, of_moves = chains.one_by_one(scores.astype(float), *(np.array(part, float) for part in parts))
     assert_within(1e-12, log_z[0], expected)
     assert_within(1e-9, marginals, of_labels)
-    assert_within(1e-9, moves, of_moves)
+    assert_within(1e-9, counts[:-2], of_moves)
 
 
 @pytest.mark.parametrize("factors", [(1, 100), (100, 1)])
 def test_a_stream_of_a_chain_that_training_makes_wide_or_narrow(factors):
     chain = make_chain(3)
     before, after = chain.parameters.values * factors[0], chain.parameters.values * factors[1]
-    scores, n = np.array([[1.0, 0.5, 0], [0, 0.5, 1]]), np.zeros(1, np.int64)
-    alpha = np.zeros((1, 3))
+    scores, stream = np.array([[1.0, 0.5, 0], [0, 0.5, 1]]), chains.Stream(chain, 3)
     for values, row in zip((before, after), scores, strict=True):
         chain.parameters.values[...] = values
-        out, (state,), ((kernel, arguments),) = chain.running(row[np.newaxis], n)
-        state[...], n[0] = alpha, n[0] + 1
-        kernel(*arguments)
-        alpha = state.copy()
+        said = stream(row)
     # The first step was seen with the transitions of then, the second with those of now.
     chain.parameters.values[...] = before
     begin = np.array(chain.parameters["begin"])
     chain.parameters.values[...] = after
     transitions, end = np.array(chain.parameters["transitions"]), np.array(chain.parameters["end"])
     expected = chains.one_by_one(scores, transitions, begin, end)[1][-1]
-    assert_within(1e-12, out[0], expected)
+    assert_within(1e-12, said, expected)
 
 
 def test_labels_are_labels_even_where_scores_are_not_numbers():
@@ -212,8 +203,7 @@ def test_labels_are_labels_even_where_scores_are_not_numbers():
     scores[5:30] = np.nan
     labels = np.full(43, -1)
     chain = make_chain(4)
-    parts = [np.array(chain.parameters[name]) for name in chain.parameters]
-    crf.viterbi(labels, scores, *parts, np.arange(43), offsets)
+    crf.viterbi(labels, scores, chain._read()[0], offsets)
     assert ((labels >= 0) & (labels < 4)).all()
     assert (labels[40:] == chain.best(scores[40:], np.array([0, 3]))).all()
 

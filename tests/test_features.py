@@ -65,8 +65,7 @@ def test_of_an_encoder_the_last_states(kind):
     model = make_estimator(kind).fit(X[:40], y[:40])
     features = model.transform(X)
     assert features.shape == (300, 12) and model.get_feature_names_out()[-1] == "sequencetosequence11"
-    source = model.network_.source(model._checked(X[:3]), np.arange(3))
-    assert_same_bits(features[:3], model.network_.encode(source).context)
+    assert_same_bits(features[:3], model.network_.encode(model._checked(X[:3])).context)
     assert_same_bits(model.transform(X[290:291])[0], features[290])
 
 

@@ -213,12 +213,12 @@ def test_the_gradient_by_projection(loss):
     model.fit([counts(40), counts(30, 1)])
     problem = model._problem(([counts(40), counts(30, 1)], None, None, None), None, None, False)
     network = model.network_
-    batch = network.batch(problem.sequences, np.arange(len(problem.sequences)))
-    share = np.full(batch.rows.size, 1 / batch.rows.size)
+    training = network.training(problem, False)
+    training.lay_out([np.arange(len(problem.sequences))], 0)
 
     def value():
         network.changed()
-        return network.loss_and_gradient(batch, problem.loss, problem.targets[batch.rows], share, None, None)
+        return training(0)
 
     value()
     gradient = network.gradient.copy()

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastrnn.frames import read_covariates, read_series
+from fastrnn.frames.reading import read_covariates, read_series
 
 pd = pytest.importorskip("pandas")
 
@@ -474,7 +474,7 @@ def test_no_calendar_without_timestamps(y):
 
 
 def test_arrays_need_no_pandas():
-    code = "import sys; sys.modules['pandas'] = None; from fastrnn.frames import read_series; " + (
+    code = "import sys; sys.modules['pandas'] = None; from fastrnn.frames.reading import read_series; " + (
         "s, f = read_series([[1, 2], [3.0]]); print(f.container(s.values[:2].reshape(2, 1, 1, 1)).tolist())"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[[1.0], [2.0]]"

@@ -10,10 +10,9 @@ from scipy.special import log_softmax
 from sklearn.pipeline import make_pipeline
 
 from fastrnn import SequenceGenerator, generator
+from fastrnn.base import Problem
 from fastrnn.generator import _draw
-from fastrnn.losses import cross_entropy, log_probabilities
-from fastrnn.network.parts import Batch
-from fastrnn.packing import regular_packing
+from fastrnn.losses.loss import cross_entropy, log_probabilities
 from fastrnn.preprocessing import Tokenizer
 from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
@@ -81,8 +80,7 @@ def test_lbfgs_and_truncated_gradients():
 
 def read(model, tokens, state=None):
     """Outputs (T, K) of one sequence's tokens, and the states after it."""
-    batch = Batch(regular_packing(len(tokens), 1, 1), None, np.asarray(tokens), np.zeros(1, int))
-    return model.network_.read(batch, state)
+    return model.network_.read(Sequences(np.asarray(tokens), np.array([0, len(tokens)])), state)
 
 
 # ---------------------------------------------------------------------------- scores
@@ -130,9 +128,10 @@ def test_training_on_a_stream_is_truncated_backpropagation_through_all_of_it():
     after = small(learning_rate_init=1e-7, **options).fit(X)
     parts = Sequences(X[:-1], np.arange(0, 61, 20))
     network = before.network_
-    batch = network.batch(parts, np.arange(n_parts))
-    weights = np.full(60, 1 / 60)
-    loss = network.loss_and_gradient(batch, cross_entropy, X[1:][batch.rows], weights, bptt_steps=bptt_steps)
+    whole = Problem(parts, X[1:], np.ones(60), before.n_tokens_, cross_entropy)
+    training = network.training(whole, False, bptt_steps=bptt_steps)
+    training.lay_out([np.arange(n_parts)], 0)
+    loss = training(0)
     np.testing.assert_allclose(before.loss_curve_, [loss], rtol=1e-10)
     # The step is so small that all stretches have the gradient of the first theta.
     moved = (network.theta - after.network_.theta) / 1e-7
@@ -140,10 +139,15 @@ def test_training_on_a_stream_is_truncated_backpropagation_through_all_of_it():
 
 
 def test_dropout_is_of_its_own_in_each_stretch():
-    model = small(stateful=True, batch_size=4, bptt_steps=5)
-    problem = model._problem(stream(), None, None, goes_on=False)
-    numbers = [model._stretch(problem.sequences, k).numbers for k in range(len(problem.sequences))]
-    assert len(np.unique(numbers)) == 4 * len(problem.sequences)
+    options = {"stateful": True, "batch_size": 1, "bptt_steps": 5, "max_iter": 1, "dropout": 0.5, "cell": "rnn"}
+    model, X = small(**options).fit(stream()), np.ones(41, int)
+    # With no weights from step to step only what is dropped differs from stretch to stretch.
+    model.network_.encoder.recurrent.parameters["weight_hh_l0"][...] = 0
+    model.network_.changed()
+    problem = model._problem(X, None, None, goes_on=True)
+    training = model.network_.training(problem, True)
+    training.lay_out([np.array([k]) for k in range(8)], 0)
+    assert len({training(k) for k in range(8)}) == 8
 
 
 def test_early_stopping_reads_the_end_of_a_stream():

@@ -21,7 +21,7 @@ from fastrnn import (
     VectorToSequence,
 )
 from fastrnn.inspection import GradientFlowDisplay, TrainingCurveDisplay
-from fastrnn.network.parts import Batch
+from fastrnn.inspection.drawing import Reading
 from fastrnn.preprocessing import SequenceScaler
 
 pytest.importorskip("matplotlib").use("Agg")
@@ -157,11 +157,12 @@ def test_every_reader_of_sequences():
         model.fit(x, y)
         found = GradientFlowDisplay.from_estimator(model, x[:1], y[:1]).norms["h_l0"]
         stack, problem = model.network_.encoder.recurrent, model._problem(x[:1], y[:1], None, True)
-        model._objective(problem)(np.array([0]), 0)
+        objective = model._objective(problem)
+        objective.lay_out([np.array([0])], 0)
+        objective(0)
         gradient = stack.parameters.gradient("bias_ih_l0")
-        batch = Batch.of(model._checked(x[:1]), np.array([0]), model.hidden_size)
-        rows, _ = model.network_.encoder.forward(batch)
-        np.testing.assert_allclose(found, [np.linalg.norm(gradient / (1 - rows[0] ** 2))], rtol=1e-10)
+        h = Reading(model.network_.encoder)(model._checked(x[:1]))[0]["h"][0, 1]
+        np.testing.assert_allclose(found, [np.linalg.norm(gradient / (1 - h**2))], rtol=1e-10)
     generator = SequenceGenerator(**SMALL).fit(tokens(6))
     assert len(GradientFlowDisplay.from_estimator(generator, [[1, 2, 0]]).norms["h_l0"]) == 4  # with the beginning
 
@@ -183,7 +184,6 @@ def test_the_mean_counts_from_the_end_and_nothing_changes():
     assert_same_bits(clf.network_.gradient, gradient)
     assert_same_bits(clf.predict_proba(x), said)
     assert clf.dropout == clf.network_.encoder.dropout == 0.5
-    assert not clf.network_.encoder.recurrent.keeps_a_pass
 
 
 # ------------------------------------------------------------------------------------------- errors

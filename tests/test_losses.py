@@ -7,7 +7,7 @@ import pytest
 import reference as ref
 from samples import assert_rows_stand_alone
 
-from fastrnn import losses
+from fastrnn.losses import loss as losses
 
 LEVELS = (0.05, 0.3, 0.9)
 

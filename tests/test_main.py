@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import run_script
 
 import fastrnn
 from fastrnn import SequenceForecaster, __version__
@@ -266,6 +267,19 @@ def test_names_are_imported_when_they_are_asked_for():
         fastrnn.SequenceClasifier  # noqa: B018
 
 
+def test_what_is_imported_when_it_is_used():
+    """Not with the estimators: Numba, what scikit-learn does not import itself, and optional packages."""
+    script = """
+import sys, sklearn.base
+known = {*sys.modules}
+import fastrnn
+assert all(hasattr(fastrnn, name) for name in fastrnn.__all__) and fastrnn.online.OnlineClassifier
+late = "numba", "sklearn.metrics", "sklearn.model_selection", "pandas", "polars", "narwhals", "matplotlib", "onnx"
+print(sorted({*late} & {*sys.modules} - known))
+"""
+    assert run_script(script) == "[]\n"
+
+
 def test_a_file_to_write_must_be_one(folder, capsys):
     for path in ("data.csv", "./data.csv", ".", "/dev/null", "none/next.csv"):
         assert run(lines(), "--out", path) == 2
@@ -294,7 +308,7 @@ def test_a_fit_that_is_interrupted_gives_no_forecast(monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastrnn.optimizers.Optimizer.step", interrupted)
+    monkeypatch.setattr("fastrnn.optimizers.Sweeps.step", interrupted)
     assert run(lines(), "--out", "next.csv") == 130
     assert "interrupted" not in capsys.readouterr().err and not Path("next.csv").exists()
 

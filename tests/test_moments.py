@@ -106,11 +106,11 @@ def test_running_moments():
     rows = np.random.default_rng(0).normal(size=(20, 2)) * [1, 1e-200] + [5, 0]
     state = 0, np.zeros(2), np.zeros(2)
     for x in rows:
-        state = running(*state, x)
+        state = running(*state, x, 300)
     np.testing.assert_allclose(state[1:], (rows.mean(axis=0), rows.std(axis=0) * [1, 0] + [0, state[2][1]]), rtol=1e-12)
     np.testing.assert_allclose(state[2][1], (rows[:, 1] * 1e200).std() * 1e-200, rtol=1e-12)
     for _ in range(2000):
-        state = running(*state, np.array([9.0, 0.0]), memory=50)
+        state = running(*state, np.array([9.0, 0.0]), 50)
     np.testing.assert_allclose(state[1:], ([9, 0], [0, 0]), atol=1e-6)
 
 

@@ -1,16 +1,23 @@
 """Gradients of whole networks: against the NumPy reference, and by random projection in float64."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import reference as ref
 from samples import assert_same_bits, assert_slope, ragged
 from sklearn.utils import check_random_state
 
-from fastrnn import losses
+from fastrnn import threads
+from fastrnn.base import Problem
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.feedforward import Embedding
+from fastrnn.losses import loss as losses
+from fastrnn.network import parts
 from fastrnn.network.parts import Encoder
 from fastrnn.network.sequence import SequenceNetwork
+from fastrnn.programs import Program
 from fastrnn.sequences import as_sequences
 
 # How the package makes a cell; its name and form in the reference.
@@ -71,12 +78,19 @@ def problem(lengths, readout, loss="squared", n_outputs=K, seed=0):
     return as_sequences(X, "float64"), targets, weights / weights.sum()
 
 
-def gradient_of(network, sequences, loss, targets, weights, **options):
+def objective(network, sequences, loss, targets, weights, batches=None, epoch=0, drops=True, bptt_steps=None):
+    """The losses of batches of sequences, all of them if not said otherwise, with these very weights."""
+    batches = [np.arange(len(sequences))] if batches is None else batches
+    size = len(batches[0]) * weights.size / len(sequences)  # by which the weights are divided
+    given = Problem(sequences, targets, weights * size, targets.shape[-1], loss)
+    training = network.training(given, drops, seed=3, bptt_steps=bptt_steps)
+    training.lay_out(batches, epoch)
+    return training
+
+
+def gradient_of(network, *given, **options):
     """The loss of all sequences, and every part's gradients by name."""
-    batch = network.batch(sequences, np.arange(len(sequences)))
-    if network.readout is None:
-        targets, weights = targets[batch.rows], weights[batch.rows]
-    value = network.loss_and_gradient(batch, loss, targets, weights, **options)
+    value = objective(network, *given, **options)(0)
     return value, {
         f"{part}.{name}": layer.parameters.gradient(name).copy()
         for part, layer in network.parts.items()
@@ -197,43 +211,126 @@ def test_gradients_stop_at_multiples_of_bptt_steps(cell, readout, bptt_steps):
 # --------------------------------------------------------------------------- by projection
 
 
-def assert_projection(network, *given, **options):
-    """The gradient of the loss that `loss_and_gradient` has of what is given."""
+def assert_projection(network, training):
+    """The gradient of the loss of its first batch."""
 
     def loss():
         network.changed()
-        return network.loss_and_gradient(*given, **options)
+        return training(0)
 
     loss()
     assert_slope(loss, (network.theta, network.gradient))
 
 
+def of_tokens(readout, **options):
+    """A network of tokens, and what to train it on."""
+    lengths, rng = lengths_for(readout), np.random.default_rng(2)
+    network = make(
+        options.pop("cell"), "two_levels_both_ways", readout, lengths[0], embedding_dim=6, input_size=7, **options
+    )
+    sequences = as_sequences([rng.integers(0, 7, T) for T in lengths], "float64", tokens=True)
+    n = sum(lengths) if readout is None else len(lengths)
+    return network, sequences, losses.cross_entropy, rng.integers(0, K, n), rng.uniform(0.2, 1, n)
+
+
 @pytest.mark.parametrize("readout", READOUTS)
 @every_cell
 def test_dropout_and_embedding(cell, readout):
-    lengths = lengths_for(readout)
-    network = make(cell, "two_levels_both_ways", readout, lengths[0], embedding_dim=6, dropout=0.3, input_size=7)
-    rng = np.random.default_rng(2)
-    sequences = as_sequences([rng.integers(0, 7, T) for T in lengths], "float64", tokens=True)
-    numbers = rng.permutation(len(lengths))
-    batch = network.batch(sequences, numbers)
-    n = len(batch.rows) if readout is None else len(numbers)
-    targets, weights = rng.integers(0, K, n), rng.uniform(0.2, 1, n)
-    assert_projection(network, batch, losses.cross_entropy, targets, weights, dropout_key=77)
+    network, *given = of_tokens(readout, cell=cell, dropout=0.3)
+    numbers = np.random.default_rng(1).permutation(len(given[0]))
+    assert_projection(network, objective(network, *given, batches=[numbers], epoch=77))
     assert np.abs(network.embedding.parameters.gradients).max() > 0
 
 
-def test_dropout_is_decided_by_the_key_and_the_sequence():
-    network = make("gru", "two_levels_both_ways", "mean", dropout=0.5)
-    sequences = as_sequences(ragged(9), "float64")
-    every = network.batch(sequences, np.arange(9))
-    expected = network.forward(every, keep=True, dropout_key=5)
-    assert_same_bits(network.forward(every, keep=True, dropout_key=5), expected)
-    for numbers in (np.array([3]), np.arange(9)[::-1]):  # in another batch and place
-        batch = network.batch(sequences, numbers)
-        assert_same_bits(network.forward(batch, keep=True, dropout_key=5), expected[numbers])
-    assert (network.forward(every, keep=True, dropout_key=6) != expected).any(axis=1).all()
-    assert (network.forward(every) != expected).any(axis=1).all()
+@pytest.mark.parametrize("readout", [None, "mean"])
+def test_dropout_is_decided_by_the_epoch_and_the_sequence(readout):
+    network, *given = of_tokens(readout, cell="gru", dropout=0.5)
+    n = len(given[0])
+
+    def alone(epoch, numbers, **options):
+        training = objective(network, *given, batches=[np.array([k]) for k in numbers], epoch=epoch, **options)
+        return {k: training(place) for place, k in enumerate(numbers)}
+
+    expected = alone(5, range(n))
+    assert alone(5, range(n)[::-1]) == expected
+    together = objective(network, *given, epoch=5)(0)
+    np.testing.assert_allclose(together, sum(expected.values()), rtol=1e-12)
+    others = alone(6, range(n)), alone(5, range(n), drops=False)
+    assert all(expected[k] != other[k] for other in others for k in range(n))
+
+
+def test_an_epoch_of_batches_is_that_of_each():
+    network, *given = of_tokens("max", cell="lstm")
+    batches = np.split(np.random.default_rng(0).permutation(9), 3)
+    training = objective(network, *given, batches=batches)
+    for k in (1, 0, 2, 1):
+        value = training(k)
+        gradient = network.gradient.copy()
+        assert objective(network, *given, batches=[batches[k]])(0) == value
+        assert_same_bits(network.gradient, gradient)
+
+
+@pytest.mark.parametrize("hidden_size", [5, 300])
+def test_threads_change_no_bits(hidden_size, monkeypatch):
+    monkeypatch.setattr(threads, "SMALL", 0)
+    monkeypatch.setitem(globals(), "H", hidden_size)  # of 300 units threads share the shards
+    answers = []
+    for n_jobs in (1, 2, 3):
+        network = make("gru", "two_levels_both_ways", "mean")
+        sequences, targets, weights = problem(tuple(range(1, 41)), "mean")
+        with threads.limit(n_jobs):
+            value = objective(network, sequences, losses.squared, targets, weights)(0)
+            answers.append((value, network.gradient.tobytes(), network.predict(sequences).tobytes()))
+    assert network.is_shared == (hidden_size == 300)
+    assert len(set(answers)) == 1
+
+
+class NotedLock:
+    """A lock that calls a function before anyone has to wait for it."""
+
+    def __init__(self, note):
+        self._lock, self._note = threading.Lock(), note
+
+    def __enter__(self):
+        if not self._lock.acquire(blocking=False):
+            self._note()
+            self._lock.acquire()
+
+    def __exit__(self, *_):
+        self._lock.release()
+
+
+@pytest.mark.parametrize("readout", ["mean", None])
+def test_two_threads_that_predict_at_once_after_a_change_read_wholly_packed_weights(readout, monkeypatch):
+    """The first packs nothing before the second has answered, or waits for it."""
+    network, changed = make("gru", "two_levels_both_ways", readout), make("gru", "two_levels_both_ways", readout)
+    sequences, _, _ = problem(lengths_for(readout), readout)
+    before = network.predict(sequences)
+    changed.theta *= 2
+    changed.changed()
+    expected = changed.predict(sequences)
+    assert not np.isclose(before, expected).any()
+
+    packs, is_packing, may_pack, prepare = [], threading.Event(), threading.Event(), Program.prepare
+
+    def wait_and_prepare(program):
+        packs.append(program)
+        (is_packing if len(packs) == 1 else may_pack).set()  # none waits for another one who packs, too
+        assert may_pack.wait(30)
+        prepare(program)
+
+    monkeypatch.setattr(Program, "prepare", wait_and_prepare)
+    monkeypatch.setattr(parts, "_packing", NotedLock(may_pack.set))
+    network.theta *= 2
+    network.changed()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(network.predict, sequences)
+        assert is_packing.wait(30)
+        second = pool.submit(network.predict, sequences)
+        second.add_done_callback(lambda _: may_pack.set())
+        for answer in (first, second):
+            assert_same_bits(answer.result(), expected)
+    assert len(packs) == 1  # not once more below one who reads
 
 
 # ------------------------------------------------------------------------- forms of the network
@@ -243,8 +340,7 @@ def test_a_batch_of_some_sequences_in_any_order():
     network = make("gru", "two_levels_both_ways", "mean")
     sequences, targets, weights = problem(lengths_for("mean"), "mean")
     numbers = np.array([8, 2, 5])
-    batch = network.batch(sequences, numbers)
-    value = network.loss_and_gradient(batch, losses.squared, targets[numbers], weights[numbers])
+    value = objective(network, sequences, losses.squared, targets, weights, [numbers])(0)
     chosen = as_sequences([sequences[k] for k in numbers], "float64")
     w = weights[numbers]
     expected, gradients = reference_gradient(network, chosen, "mean", ref.squared, targets[numbers], w)
@@ -262,7 +358,8 @@ def test_predict_gives_outputs_in_the_order_stored(readout):
         alone = [network.predict(as_sequences([sequences[k]], "float64")) for k in range(300)]
         assert_same_bits(whole, np.concatenate(alone))
     else:
-        assert_same_bits(whole, network.forward(network.batch(sequences, np.arange(300))))
+        some = np.random.default_rng(0).permutation(300)[:50]
+        assert_same_bits(whole[some], network.predict(sequences.some(some)))
 
 
 def test_theta_holds_all_parameters_and_decays_marks_matrices():

@@ -12,9 +12,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import fastrnn
-from fastrnn.network.parts import Batch
 from fastrnn.online import OnlineClassifier, OnlineRegressor
-from fastrnn.packing import regular_packing
+from fastrnn.sequences import Sequences
 from fastrnn.storage import write
 
 BOTH = [OnlineClassifier, OnlineRegressor]
@@ -104,8 +103,7 @@ def test_prediction_changes_nothing_and_learning_takes_the_same_step(learner, ce
     rows = np.array([[x[name] for name in "abc"] for x in [*xs, xs[0]]])
     so_far = [rows[: t + 1] for t in range(len(rows))]
     rows = np.array([(part[-1] - part.mean(axis=0)) / (part.std(axis=0) if len(part) > 1 else 1) for part in so_far])
-    batch = Batch(regular_packing(len(rows), 1, 1), None, rows, np.zeros(1, int))
-    outputs = model.network_.forward(batch)[0]
+    outputs = model.network_.predict(Sequences(rows, np.array([0, len(rows)])))[0]
     if learner is OnlineClassifier:
         assert predicted == model.classes_[outputs.argmax()]
     else:

@@ -1,10 +1,17 @@
 """Each optimiser against the same rule in NumPy, written from its paper."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import reference as ref
 
-from fastrnn.optimizers import Optimizer, add_penalty, clip, decay, norm
+from fastrnn import threads
+from fastrnn.optimizers import BLOCK, Optimizer, Sweeps, norm
+
+
+def over(theta, gradient, decays, optimizer=None):
+    return Sweeps(SimpleNamespace(theta=theta, gradient=gradient, decays=decays), optimizer)
 
 
 def adam(theta, gradients, rate):
@@ -64,11 +71,12 @@ def test_steps_equal_the_formula(rule, dtype, tolerance):
     gradients = rng.standard_normal((20, 37)) * 10.0 ** rng.integers(-4, 3, 37)
     gradients[:, 5] = 0
     theta = start.astype(dtype)
-    optimizer = Optimizer(size=37, dtype=dtype, **options)
-    for gradient in gradients.astype(dtype):
-        before = gradient.copy()
-        optimizer.step(theta, gradient, 0.01)
-        assert (gradient == before).all()
+    optimizer, gradient = Optimizer(size=37, dtype=dtype, **options), np.empty_like(theta)
+    sweeps = over(theta, gradient, theta, optimizer)
+    for given in gradients.astype(dtype):
+        gradient[:] = given
+        sweeps.step(0.01)
+        assert (gradient == given).all()
     assert theta.dtype == dtype and optimizer.n_steps == 20
     ref.assert_within(tolerance, theta, formula(start, gradients, 0.01))
     assert theta[5] == start.astype(dtype)[5]
@@ -77,12 +85,14 @@ def test_steps_equal_the_formula(rule, dtype, tolerance):
 def test_nesterovs_form_is_his_method_seen_from_ahead():
     # theta_ahead = theta + m v, where the gradient is taken at theta_ahead (Nesterov 1983).
     curvature = np.array([1.0, 10.0])
-    ahead, optimizer = np.array([3.0, -2.0]), Optimizer("sgd", 2, "float64")
+    ahead, gradient = np.array([3.0, -2.0]), np.empty(2)
+    sweeps = over(ahead, gradient, ahead, Optimizer("sgd", 2, "float64"))
     theta, v = ahead.copy(), np.zeros(2)
     for _ in range(15):
         v = 0.9 * v - 0.05 * curvature * (theta + 0.9 * v)
         theta = theta + v
-        optimizer.step(ahead, curvature * ahead, 0.05)
+        gradient[:] = curvature * ahead
+        sweeps.step(0.05)
     ref.assert_within(1e-13, ahead, theta + 0.9 * v)
 
 
@@ -91,11 +101,28 @@ def test_decay_and_penalty_touch_only_what_decays(dtype):
     theta = np.arange(1, 6).astype(dtype)
     gradient = np.ones(5, dtype)
     decays = np.array([1, 0, 1, 1, 0], dtype)
-    value = add_penalty(gradient, theta, 0.5, decays)
+    value = over(theta, gradient, decays).step(alpha=0.5)
     assert value == 0.25 * (1 + 9 + 16)
     assert gradient.tolist() == [1.5, 1, 2.5, 3, 1]
-    decay(theta, 0.25, decays)
+    gradient[:] = 0
+    over(theta, gradient, decays, Optimizer("sgd", 5, dtype)).step(0.1, decay=0.25)
     assert theta.tolist() == [0.75, 2, 2.25, 3, 5]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_blocks_and_threads_change_no_bits(rule):
+    size = 2 * BLOCK + 5
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((3, size)).astype(np.float32)
+    answers = []
+    for n_jobs in (1, 2, 3):
+        theta, gradient = vectors[0].copy(), vectors[1].copy()
+        sweeps = over(theta, gradient, vectors[2], Optimizer(size=size, dtype="float32", **RULES[rule][0]))
+        with threads.limit(n_jobs):
+            penalty = sweeps.step(0.01, 0.1, 0.1, 2.0, 1.0)
+        answers.append((penalty, theta.tobytes(), norm(gradient)))
+    assert len(set(answers)) == 1
+    ref.assert_within(1e-6, answers[0][2], 2.0)
 
 
 def test_the_norm_neither_overflows_nor_loses_small_parts():
@@ -106,19 +133,18 @@ def test_the_norm_neither_overflows_nor_loses_small_parts():
     assert norm(np.zeros(3)) == 0
 
 
+def clipped(gradient, clip_norm, clip_value):
+    gradient = np.array(gradient)
+    theta, optimizer = np.zeros_like(gradient), Optimizer("sgd", gradient.size, gradient.dtype)
+    over(theta, gradient, theta, optimizer).step(clip_norm=clip_norm, clip_value=clip_value)
+    return gradient.tolist()
+
+
 def test_clip():
-    gradient = np.array([3.0, -4.0])
-    clip(gradient, None, None)
-    assert gradient.tolist() == [3, -4]
-    clip(gradient, 10.0, 5.0)
-    assert gradient.tolist() == [3, -4]
-    clip(gradient, 2.5, None)
-    np.testing.assert_allclose(gradient, [1.5, -2])
-    clip(gradient, None, 1.75)
-    np.testing.assert_allclose(gradient, [1.5, -1.75])
-    gradient = np.array([3.0, -4.0])
-    clip(gradient, 1.0, 3.0)  # values first, then the norm
-    np.testing.assert_allclose(gradient, np.array([1, -1]) / np.sqrt(2))
-    nothing = np.zeros(2)
-    clip(nothing, 1.0, None)
-    assert (nothing == 0).all()
+    assert clipped([3.0, -4.0], None, None) == clipped([3.0, -4.0], 10.0, 5.0) == [3, -4]
+    np.testing.assert_allclose(clipped([3.0, -4.0], 2.5, None), [1.5, -2])
+    np.testing.assert_allclose(clipped([1.5, -2.0], None, 1.75), [1.5, -1.75])
+    # Values first, then the norm.
+    np.testing.assert_allclose(clipped([3.0, -4.0], 1.0, 3.0), np.array([1, -1]) / np.sqrt(2))
+    assert clipped([0.0, 0.0], 1.0, None) == [0, 0]
+    np.testing.assert_array_equal(clipped([np.nan, 3.0], None, 2.0), [np.nan, 2])

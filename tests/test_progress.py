@@ -11,7 +11,7 @@ from samples import KINDS, TESTS, data_for, labelled, make_estimator
 from series import Y, forecaster
 
 from fastrnn import SequenceClassifier
-from fastrnn.kernels import caching
+from fastrnn.kernels import on_compiling
 from fastrnn.progress import Bar
 
 
@@ -70,7 +70,7 @@ def stream(request, monkeypatch):
 def test_a_bar_that_nobody_can_see(stream):
     with Bar(True, 3, "epoch") as bar:
         bar.advance(loss=1.0)
-        caching.on_compiling[0]()
+        on_compiling[0]()
         bar.advance(loss=0.5, score=0.25)
         bar.refresh()
     assert bar.n == 2
@@ -106,13 +106,13 @@ def test_a_process_without_stderr(ending):
 
 def test_a_bar_says_that_kernels_are_compiled(capfd):
     with Bar(True, 3, "epoch") as bar:
-        caching.on_compiling[0]()
+        on_compiling[0]()
         assert "compiling" in capfd.readouterr().err
         bar.advance(loss=1.0)
         bar.refresh()
         assert "compiling" not in capfd.readouterr().err
-    caching.on_compiling[0]()  # of no interest to a bar that is closed
+    on_compiling[0]()  # of no interest to a bar that is closed
     del bar
     with Bar(False, 3, "epoch"):
-        caching.on_compiling[0]()
+        on_compiling[0]()
     assert "compiling" not in capfd.readouterr().err

@@ -10,7 +10,10 @@ from samples import assert_same_bits, labelled, ragged, read_only, run_script, w
 
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor
-from fastrnn.sequences import as_sequences
+from fastrnn.kernels import program as kernel
+from fastrnn.network import sequence, training
+from fastrnn.network.parts import Encoder
+from fastrnn.programs import Pass
 
 TWO_THREADS = pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba may start one thread only")
 
@@ -148,16 +151,37 @@ def test_a_process_of_one_thread_gives_the_same_bits():
 # ----------------------------------------------- 4: what is computed is the sum of lengths
 
 
-def test_there_are_as_many_rows_as_steps(monkeypatch):
+@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn"])
+def test_there_are_as_many_rows_as_steps(cell, monkeypatch):
+    """In a fit and a prediction, whose passes keep here what they have computed."""
     X = [*ragged(20, longest=9), *ragged(1, shortest=400, longest=400)]
-    n_steps = sum(map(len, X))
-    network = SequenceClassifier(max_iter=1, hidden_size=5).fit(X, np.arange(21) % 2).network_
-    batch = network.batch(as_sequences(X, "float32"), np.arange(21))
-    assert batch.packing.n_rows == len(batch.x) == batch.packing.counts.sum() == n_steps
-    network.forward(batch, keep=True)
-    kept = network.encoder.recurrent._levels[0].kept
-    assert kept["x"].shape[1] == kept["d_gates"].shape[1] == n_steps
-    assert kept["h"].shape[1] == n_steps + 21
+    n_steps, passes, rooms, forward = sum(map(len, X)), [], [], Encoder.forward
+
+    class Kept(Pass):
+        def __init__(self, program, shards, *options, **given):
+            super().__init__(program, shards, *options, is_kept=True, **given)
+            passes.append((self, program, shards))
+
+    def noted(*arguments):
+        x, (tokens, kept) = forward(*arguments)
+        rooms.append(kept[0])
+        return x, (tokens, kept)
+
+    for module in (training, sequence):
+        monkeypatch.setattr(module, "Pass", Kept)
+    monkeypatch.setattr(Encoder, "forward", noted)
+    SequenceClassifier(cell=cell, max_iter=1, hidden_size=5).fit(X, np.arange(21) % 2).predict(X)
+    assert len(passes) == len(rooms) == 2
+    for one, program, shards in passes:
+        assert shards.table[:, kernel.B - 1].sum() == 21 and shards.table[:, kernel.S - 1].sum() == n_steps
+        sizes = program.arrays[1].reshape(-1, kernel.BUFFER_SIZE)[:, kernel.BUFFER_WORDS :]
+        for shard in range(len(shards)):
+            frame = one.frame(shard)
+            rows = [frame[words[words > 0]].prod() for words in sizes]
+            assert max(rows) == frame[kernel.B] + frame[kernel.S]  # no array has more, padded ones would
+    one, _, shards = passes[0]
+    for name, n in (("x", n_steps), ("d_gates", n_steps), ("h", n_steps + 21)):
+        assert sum(one.array(rooms[0][name], shard).shape[1] for shard in range(len(shards))) == n
 
 
 # ------------------------------------------------------ 6: the caller's arrays stay as they are

@@ -5,35 +5,35 @@ import pytest
 from reference import assert_within
 
 from fastrnn.kernels import rtrl
-from fastrnn.layers.cells import NONLINEARITIES, GRUCell, LSTMCell, RNNCell
-from fastrnn.layers.stack import Stack
-from fastrnn.packing import regular_packing
+from fastrnn.layers import GRU, LSTM, RNN
+from fastrnn.layers.cells import NONLINEARITIES
 
-CELLS = {f"rnn, {name}": (RNNCell(name), name) for name in NONLINEARITIES}
-CELLS |= {"lstm": (LSTMCell(), "tanh"), "gru": (GRUCell(), "tanh")}
+CELLS = {f"rnn, {name}": (RNN, {"nonlinearity": name}) for name in NONLINEARITIES} | {
+    "lstm": (LSTM, {}),
+    "gru": (GRU, {}),
+}
 NAMES = "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
 
-def drawn(cell, I, H, T, dtype):
-    """A level with random weights, inputs (T, I), a state, and the loss's gradients (T, H)."""
-    rng = np.random.RandomState(0)
-    stack = Stack(cell, I, H, 1, bias=True, bidirectional=False, dtype=dtype)
-    stack.reset_parameters(rng)
+def drawn(layer, H, T, dtype):
+    """Random weights, and inputs (T, I), a state, and the loss's gradients (T, H)."""
+    rng, stack = np.random.RandomState(0), layer._stack
     stack.parameters.values[:] *= 2  # so that gates leave the middle
-    x, state, d_h = (rng.standard_normal(shape).astype(dtype) for shape in ((T, I), (cell.n_states, H), (T, H)))
-    return stack, x, state, d_h
+    stack.parameters.changed()
+    shapes = (T, layer.input_size), (stack.n_states, H), (T, H)
+    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
 
 
-def forward_in_time(stack, cell, code, x, state, d_h):
+def forward_in_time(stack, code, x, state, d_h):
     """The states (T, H), and the gradient (P,) summed over the steps."""
-    parameters = stack.parameters
+    parameters, n_gates = stack.parameters, stack.n_gates
     starts = np.array([parameters.offsets[name] for name in NAMES])
     s, total, states = rtrl.zeros(state, parameters.size), np.zeros_like(parameters.values), []
     for x_t, d_t in zip(x, d_h, strict=True):
         new, s_new, tentative = np.empty_like(state), np.empty_like(s), np.empty_like(state)
-        rtrl.advance(tentative, state, x_t, parameters.values, starts, cell.n_gates, code)
-        rtrl.step(new, s_new, state, s, x_t, parameters.values, starts, cell.n_gates, code)
+        rtrl.advance(tentative, state, x_t, parameters.values, starts, n_gates, code)
+        rtrl.step(new, s_new, state, s, x_t, parameters.values, starts, n_gates, code)
         assert tentative.tobytes() == new.tobytes()
         state, s = new, s_new
         d_weight, d_bias = np.zeros((d_t.size, d_t.size), x.dtype), np.zeros_like(d_t)
@@ -48,15 +48,14 @@ def forward_in_time(stack, cell, code, x, state, d_h):
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (4, 16, 7), (3, 5, 12), (2, 19, 9)], ids=str)
 @pytest.mark.parametrize("kind", CELLS)
 def test_gradients_are_those_of_backpropagation(kind, sizes, dtype):
-    cell, nonlinearity = CELLS[kind]
-    I, H, T = sizes
-    stack, x, state, d_h = drawn(cell, I, H, T, dtype)
-    h, gradient = forward_in_time(stack, cell, NONLINEARITIES[nonlinearity], x, state, d_h)
-    initial = tuple(part[np.newaxis, np.newaxis] for part in state)
-    rows, _ = stack.forward(x, regular_packing(T, 1, 1), initial, keep=True)
-    stack.parameters.gradients[:] = 0
-    stack.backward(d_h, input_grad=False)
+    (make, options), (I, H, T) = CELLS[kind], sizes
+    layer = make(I, H, dtype=dtype, random_state=0, **options)
+    x, state, d_h = drawn(layer, H, T, dtype)
+    code = NONLINEARITIES[options.get("nonlinearity", "tanh")]
+    h, gradient = forward_in_time(layer._stack, code, x, state, d_h)
+    initial = tuple(part[np.newaxis] for part in state)
+    rows, _ = layer(x, initial if len(initial) > 1 else initial[0])
+    layer.backward(d_h, input_grad=False)
     assert_within(TOLERANCE[dtype], h, rows)
-    for name in NAMES:
-        expected = stack.parameters.gradient(name)
-        assert_within(TOLERANCE[dtype], stack.parameters.stored_view(gradient, name).T, expected)
+    for name, expected in layer.grads.items():
+        assert_within(TOLERANCE[dtype], layer._stack.parameters.stored_view(gradient, name).T, expected)

@@ -6,7 +6,7 @@ import pytest
 from series import Y, forecaster, walk
 
 from fastrnn.forecaster.seasons import find_seasons
-from fastrnn.frames import read_series
+from fastrnn.frames.reading import read_series
 from fastrnn.sequences import as_sequences
 
 T = np.arange(120)

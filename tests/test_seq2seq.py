@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from fastrnn import SequenceToSequence, VectorToSequence
 from fastrnn.preprocessing import Tokenizer
+from fastrnn.sequences import as_sequences
 
 TRANSLATORS = ["translator", "translator_of_numbers"]
 OF_TOKENS = [*TRANSLATORS, "vector_to_tokens"]
@@ -33,15 +34,17 @@ def maker(**options):
     return VectorToSequence(**{**defaults, **options})
 
 
+def as_vectors(x):
+    """A vector as a network reads it."""
+    return as_sequences([x[np.newaxis]], "float64")
+
+
 def forward(model, X, y):
     """Log probabilities (M + 1, K) of each target's steps and its end, given the tokens before."""
     sequences = model._checked(X)
-    inputs, _ = model._shifted(model._check_targets(y, sequences, reset=False))
-    numbers = np.arange(len(sequences))
-    batch = model.network_.target(inputs, numbers)
-    outputs, _ = model.network_.forward(model.network_.source(sequences, numbers), batch)
-    rows, offsets = batch.packing.by_sequence
-    return np.split(log_softmax(outputs[rows].astype(float), axis=1), offsets[1:-1])
+    inputs, *_ = model._goals(model._check_targets(y, sequences, reset=False))
+    outputs = model.network_.predict(sequences, inputs).astype(float)
+    return inputs.split(log_softmax(outputs, axis=1))
 
 
 def log_probabilities(model, X, y):
@@ -260,7 +263,7 @@ def test_the_loss_of_numbers():
     scaled = [(labels - every.mean(axis=0)) / every.std(axis=0) for labels in y]
     losses = []
     for x, labels in zip(X, scaled, strict=True):
-        step = model.network_.stepper(model.network_.encode(x[np.newaxis]))
+        step = model.network_.stepper(model.network_.encode(as_vectors(x)))
         for t, (before, now) in enumerate(zip([0 * labels[0], *labels], labels, strict=False)):
             outputs = step(before[np.newaxis], np.array([0]))[0]
             p = sigmoid(outputs[2])
@@ -274,7 +277,7 @@ def test_numbers_feed_on_what_has_been_put_out():
     model = make_estimator("vector_to_numbers", max_iter=10, dtype="float64", normalize_X=False).fit(X, y)
     every = np.concatenate(y)
     for x, predicted in zip(X, model.predict(X), strict=True):
-        step, before, made = model.network_.stepper(model.network_.encode(x[np.newaxis])), np.zeros((1, 2)), []
+        step, before, made = model.network_.stepper(model.network_.encode(as_vectors(x))), np.zeros((1, 2)), []
         while len(made) < model.max_length_:
             outputs = step(before, np.array([0]))
             before = outputs[:, :2].copy()

@@ -1,44 +1,50 @@
-"""Chunks and runs of steps hold each row once; where rows of the step before lie, and where gradients stop."""
+"""Chunks of steps hold each row once; where rows of the step before lie, and where gradients stop."""
 
 import numpy as np
 import pytest
 
-from fastrnn.kernels.steps import FEW_ROWS, hoisted_rows, is_cut, next_chunk, next_run, row_before
+from fastrnn.kernels.steps import (
+    FEW_ROWS,
+    HOISTED,
+    HOISTED_STEPS,
+    MOST_SEQUENCES,
+    hoisted_rows,
+    is_cut,
+    next_chunk,
+    row_before,
+)
 
-COUNTS = [[1] * 40, [20] * 9, [16, 16, 9, 4, 3, 3, 1], [3, 2, 0, 0], [30, 5, 0]]
+COUNTS = [[1] * 40, [20] * 9, [16, 16, 9, 4, 3, 3, 1], [3, 2], [30, 5], [32] * 70, [1] * 5000]
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("row_bytes", [64, 2**15])
-@pytest.mark.parametrize("counts", COUNTS, ids=str)
+@pytest.mark.parametrize("counts", COUNTS, ids=lambda counts: f"{counts[:9]}x{len(counts)}")
 def test_chunks_hold_each_step_once(counts, row_bytes, streamed):
     counts = np.array(counts)
-    alive = int((counts > 0).sum())
-    room = hoisted_rows(counts[0], alive, row_bytes)
+    room = min(hoisted_rows(row_bytes), counts.sum())
     t = 0
-    while t < alive:
-        stop, hoist = next_chunk(counts[np.newaxis], 0, t, streamed, room)
-        assert t < stop <= alive
+    while t < counts.size:
+        stop, rows, hoist = next_chunk(counts, t, streamed, room)
+        assert t < stop <= counts.size
+        assert rows == counts[t:stop].sum()
         if hoist:
-            assert counts[t:stop].sum() <= room
+            assert rows <= room
+            assert stop == counts.size or rows + counts[stop] > room  # no more steps would have had room
         else:
             assert not streamed and (counts[t:stop] >= FEW_ROWS).all()
         t = stop
 
 
-def test_runs_of_rows_that_lie_together():
-    starts, counts = np.array([[4, 7, 9, 20, 21]]), np.array([[3, 2, 1, 1, 1]])
-    assert next_run(starts, counts, 0, 0, 5) == (6, 3)
-    assert next_run(starts, counts, 0, 1, 5) == (3, 3)
-    assert next_run(starts, counts, 0, 0, 2) == (5, 2)
-    assert next_run(starts, counts, 0, 3, 5) == (2, 5)
-    assert next_run(starts, counts, 0, 4, 5) == (1, 5)
+def test_room_for_hoisted_rows_is_that_of_some_steps_and_of_the_cache():
+    assert hoisted_rows(64) * 64 == HOISTED
+    for row_bytes in (1024, 2**15):  # some steps of any shard have room, whatever they take
+        assert hoisted_rows(row_bytes) >= HOISTED_STEPS * MOST_SEQUENCES
 
 
 def test_rows_of_the_step_before():
-    starts, firsts = np.array([[0, 3, 5], [6, 8, 0]]), np.array([0, 3])
-    assert [row_before(starts, firsts, 0, t, 5) for t in range(3)] == [0, 5, 8]
-    assert [row_before(starts, firsts, 1, t, 5) for t in range(2)] == [3, 11]
+    starts = np.array([0, 3, 5])
+    assert [row_before(starts, t, 3) for t in range(3)] == [0, 3, 6]
 
 
 def test_gradients_stop_at_multiples_of_bptt_steps_but_not_at_the_first_step():

@@ -9,7 +9,7 @@ import pytest
 from samples import assert_same_bits
 
 from fastrnn import SequenceClassifier, SequenceForecaster, VectorToSequence, load, save, tables
-from fastrnn.frames import read_covariates, read_series
+from fastrnn.frames.reading import read_covariates, read_series
 from fastrnn.preprocessing import SequenceScaler, from_long, from_nested
 from fastrnn.sequences import as_objects, as_sequences
 

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
 from joblib._parallel_backends import SequentialBackend
-from numba import njit
+from numba import types
 from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import threadpool_info
 
 from benchmarks.promises import interrupts
 from fastrnn import threads
-from fastrnn.kernels import parallel
+from fastrnn.kernels import program
+from fastrnn.kernels.caching import njit
 
 ALL = numba.config.NUMBA_NUM_THREADS
 LARGE = threads.SMALL + 1
@@ -111,18 +112,18 @@ def test_only_large_work_is_shared():
 
 
 @njit(nogil=True)
-def note_thread(seen, task):
-    seen[task] = numba.get_thread_id()
+def note_thread(data, task, step):
+    program.words(data)[task] = numba.get_thread_id()
 
 
 @TWO_THREADS
 def test_the_number_of_threads_is_never_raised_and_always_restored():
-    seen = np.empty(64, np.int64)
+    seen, (kernel,) = np.empty(64, np.int64), program.addresses([(note_thread, (types.intp,) * 3)])
     for before in (1, 2):
         numba.set_num_threads(before)
         try:
             for n in (1, 2):
-                parallel.run_tasks(note_thread, 64, (seen,), n)
+                program.loop(kernel, seen.ctypes.data, n, 1, seen.size)
                 assert set(seen) <= set(range(min(n, before)))
                 assert numba.get_num_threads() == before
         finally:

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastrnn import SequenceClassifier, SequenceRegressor, records, training
 from fastrnn.base import estimator
+from fastrnn.optimizers import Sweeps
 from fastrnn.training import (
     BUCKET,
     BUCKETS,
@@ -51,9 +52,29 @@ class Toy:
         return float(0.5 * (self.gradient**2).sum())
 
 
+class Objective:
+    """Losses of batches, from a function of their numbers and the epoch."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def lay_out(self, batches, epoch):
+        self.batches, self.epoch = batches, epoch
+
+    def __call__(self, k):
+        return self.function(self.batches[k], self.epoch)
+
+
+def one_step(trainer, toy, rate):
+    """The loss of a batch of four sequences."""
+    objective = Objective(toy)
+    objective.lay_out([np.arange(4)], 0)
+    return trainer.step(objective, 0, Sweeps(toy, trainer.optimizer), rate)
+
+
 def train(toy, score=None, callbacks=(), lengths=(1,) * 10, **changes):
     trainer = Trainer(toy, SETTINGS._replace(**changes), np.random.RandomState(0))
-    return trainer.fit(toy, np.array(lengths), score, callbacks)
+    return trainer.fit(Objective(toy), np.array(lengths), score, callbacks)
 
 
 # ------------------------------------------------------------------------------ batches
@@ -149,7 +170,7 @@ def test_the_penalty_is_of_matrices_only_and_shared_by_the_sequences():
     toy = Toy()
     toy.theta[:] = 3
     trainer = Trainer(toy, SETTINGS._replace(alpha=5.0, learning_rate_init=0.25), np.random.RandomState(0))
-    loss = trainer.step(toy, np.arange(4), 0.25)
+    loss = one_step(trainer, toy, 0.25)
     assert loss == 0.5 * 3 * 4 + 0.5 * (5 / 10) * 2 * 9
     np.testing.assert_allclose(toy.theta, 3 - 0.25 * (2 + 0.5 * 3 * toy.decays))
 
@@ -159,7 +180,7 @@ def test_adamw_decays_apart_from_the_gradient():
     for toy, alpha in ((plain, 0.0), (decayed, 0.5)):
         toy.theta[:] = 3
         settings = SETTINGS._replace(solver="adamw", alpha=alpha)
-        assert Trainer(toy, settings, np.random.RandomState(0)).step(toy, np.arange(4), 0.1) == 6.0
+        assert one_step(Trainer(toy, settings, np.random.RandomState(0)), toy, 0.1) == 6.0
     np.testing.assert_allclose(plain.theta - decayed.theta, 0.1 * 0.5 * 3 * plain.decays)
 
 
@@ -301,7 +322,7 @@ def test_an_interrupt_at_any_line_leaves_a_score_for_each_loss():
             toy, SETTINGS._replace(max_iter=3, batch_size=5, n_iter_no_change=9), np.random.RandomState(0)
         )
         given = np.ones(10, int), lambda: next(scores), [lambda _: after.append(toy.theta.copy())]
-        is_over = not interrupted(partial(trainer.fit, toy, *given), {training.__file__}, line)
+        is_over = not interrupted(partial(trainer.fit, Objective(toy), *given), {training.__file__}, line)
         return is_over, trainer.history, toy.theta, after
 
     for line in range(1, 10_000):
@@ -409,7 +430,7 @@ def test_a_diverged_partial_fit_leaves_weights_and_optimizer_as_they_were():
 def test_lbfgs_reaches_the_minimum_in_few_iterations():
     toy = Toy(size=50)
     toy.theta = toy.theta.astype(np.float32)
-    history = fit_lbfgs(toy, toy, SETTINGS._replace(max_iter=20), 10)
+    history = fit_lbfgs(toy, Objective(toy), SETTINGS._replace(max_iter=20), 10)
     np.testing.assert_allclose(toy.theta, 1, atol=1e-5)
     assert history.n_epochs == len(history.losses) <= 5
     assert (np.concatenate([numbers for _, numbers in toy.numbers]).reshape(-1, 10) == np.arange(10)).all()
@@ -417,7 +438,7 @@ def test_lbfgs_reaches_the_minimum_in_few_iterations():
 
 def test_lbfgs_adds_the_penalty():
     toy = Toy(size=3, target=2.0)
-    fit_lbfgs(toy, toy, SETTINGS._replace(alpha=10.0), 10)
+    fit_lbfgs(toy, Objective(toy), SETTINGS._replace(alpha=10.0), 10)
     np.testing.assert_allclose(toy.theta, [1, 1, 2], atol=1e-5)
 
 
@@ -442,7 +463,7 @@ def test_an_interrupt_of_lbfgs_keeps_the_model_and_warns():
 
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         try:
-            fit_lbfgs(toy, interrupted, SETTINGS._replace(max_iter=50), 10)
+            fit_lbfgs(toy, Objective(interrupted), SETTINGS._replace(max_iter=50), 10)
         except KeyboardInterrupt:  # would end the tests
             pytest.fail("the interrupt went on to the caller")
     assert np.isfinite(toy.theta).all() and (toy.theta != 0).any()

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from numba import config, njit
+from numba import njit
 
-from fastrnn.kernels import vectors
+from fastrnn.kernels import cpu, vectors
 from fastrnn.kernels.vectors import (
     OPTIONS,
     clamp,
@@ -115,8 +115,8 @@ def test_empty_aligned(shape, dtype):
     ],
 )
 def test_registers_are_those_of_numbas_target(features, registers, monkeypatch):
-    monkeypatch.setattr(config, "CPU_FEATURES", features)
-    assert vectors._registers() == registers
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", features)
+    assert cpu._registers() == registers
 
 
 @njit(**OPTIONS)

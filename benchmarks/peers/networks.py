@@ -123,7 +123,7 @@ def fastrnn_contender(name, case):
     network = _encoder_decoder(case) if case.decodes else _sequence_network(case)
     for part, layer in network.parts.items():
         layer.parameters.load({key: case.weights[f"{part}.{key}"] for key in layer.parameters})
-    step = _decoding_step(network, case) if case.decodes else _labelling_step(network, case)
+    step = _step(network, case, _stored(case.x), _stored(case.decoder_x) if case.decodes else None)
 
     def loss_and_gradients():
         loss = step()
@@ -186,30 +186,18 @@ def _stored(arrays):
     return as_sequences(arrays, "float32", tokens=True)
 
 
-def _labelling_step(network, case):
-    from fastrnn.losses import cross_entropy
+def _step(network, case, sequences, inputs=None):
+    """Return the step on a batch of all sequences; `inputs` are what a decoder reads."""
+    from fastrnn.base import Problem
+    from fastrnn.losses.loss import cross_entropy
 
-    sequences, goals, numbers = _stored(case.x), np.concatenate(case.goals), np.arange(case.B)
-    weights = np.full(goals.size, 1 / goals.size)
-
-    def step():
-        network.changed()
-        batch = network.batch(sequences, numbers)
-        return network.loss_and_gradient(batch, cross_entropy, goals[batch.rows], weights[batch.rows])
-
-    return step
-
-
-def _decoding_step(network, case):
-    from fastrnn.losses import cross_entropy
-
-    sequences, inputs = _stored(case.x), _stored(case.decoder_x)
     goals, numbers = np.concatenate(case.goals), np.arange(case.B)
-    weights = np.full(goals.size, 1 / goals.size)
+    problem = Problem(sequences, goals, np.ones(goals.size), case.n_outputs, cross_entropy, inputs=inputs)
+    training = network.training(problem, drops=True)
 
     def step():
         network.changed()
-        source, batch = network.source(sequences, numbers), network.target(inputs, numbers)
-        return network.loss_and_gradient(source, batch, cross_entropy, goals[batch.rows], weights[batch.rows])
+        training.lay_out([numbers], 0)  # once an epoch in a fit, for all its batches
+        return training(0)
 
     return step

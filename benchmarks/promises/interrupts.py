@@ -15,11 +15,11 @@ import signal
 import sys
 
 import numba
-import numpy as np
 from threadpoolctl import threadpool_info
 
 from fastrnn import threads
-from fastrnn.kernels.parallel import run_tasks
+from fastrnn.kernels import program
+from fastrnn.kernels.caching import njit
 
 ALL = numba.config.NUMBA_NUM_THREADS
 LARGE = threads.SMALL + 1
@@ -49,18 +49,17 @@ def limited():
 
 
 def parallel():
-    arguments = (np.zeros(4, np.int64),)
+    (kernel,) = program.addresses([(note, (numba.types.intp,) * 3)])
     with threads.limit(2):
-        threads.run(LARGE, lambda n: run_tasks(note, 4, arguments, n - 1), lambda: None)
+        threads.run(LARGE, lambda n: program.loop(kernel, 0, n - 1, 1, 4), lambda: None)
 
 
 def blas():
     threads.with_one_in_blas(lambda: None)
 
 
-@numba.njit(nogil=True)
-def note(seen, task):
-    seen[task] += 1
+@njit(nogil=True)
+def note(data, task, step): ...
 
 
 ACTIONS = [empty] * 8 + [limited] * 6 + [parallel] * 5 + [blas]

@@ -19,7 +19,8 @@ from benchmarks.measuring.measure import Contender, alternate, medians
 from benchmarks.measuring.report import markdown_table, milliseconds, significant, write_json
 from benchmarks.peers.cases import ragged_lengths
 from fastrnn import threads
-from fastrnn.losses import squared
+from fastrnn.base import Problem
+from fastrnn.losses.loss import squared
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
@@ -42,16 +43,17 @@ def training(name, cell, H, lengths):
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     values = np.random.default_rng(1).standard_normal((offsets[-1], INPUTS), np.float32)
     sequences, numbers = Sequences(values, offsets), np.arange(lengths.size)
-    targets, weights = np.zeros((lengths.size, 1), np.float32), np.ones(lengths.size, np.float32)
+    targets, weights = np.zeros((lengths.size, 1), np.float32), np.ones(lengths.size)
     stack = {"hidden_size": H, "num_layers": 1, "bias": True, "bidirectional": False}
     encoder = Encoder(None, INPUTS, make_cell(cell, "tanh"), stack, 0.0, "float32")
     network = SequenceNetwork(encoder, 1, "last", None, check_random_state(0))
+    objective = network.training(Problem(sequences, targets, weights, 1, squared), drops=True)
 
     def run():
         network.changed()
-        batch = network.batch(sequences, numbers)
         with threads.limit(1):
-            return network.loss_and_gradient(batch, squared, targets, weights)
+            objective.lay_out([numbers], 0)
+            return objective(0)
 
     return Contender(name, run)
 

@@ -5,5 +5,5 @@ from fastrnn.base.features import FeatureExtractor
 from fastrnn.base.inputs import COUNT, SHARED_CONSTRAINTS, check_counts, check_finite
 
 __all__ = [
-    "COUNT", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator", "check_counts", "check_finite"
+    "COUNT", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator", "check_counts", "check_finite",
 ]  # fmt: skip

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,13 +14,13 @@ from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
 from fastrnn.base.inputs import InputChecks, check_finite
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses import log_odds
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, Encoder, make_cell
+from fastrnn.losses.loss import log_odds
+from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
 from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs, tell
-from fastrnn.wording import shown
+from fastrnn.wording import check_count
 
 
 @dataclass
@@ -38,6 +36,8 @@ class Problem:
     """Classes (n,), of which a held-out part shall have its share."""
     inputs: Sequences | None = None
     """What a decoder reads."""
+    n_streams: int | None = None
+    """If given, sequence k goes on where sequence k - n_streams has ended."""
 
 
 class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
@@ -45,12 +45,10 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and returns a `Problem`;
     `_validation_score(network, problem, held_out)`, which returns a callable; `_rules(n_outputs)`, what the attributes
-    it adds to a file must be (`fastrnn.records`); and, if it has streams, `_answer` (`fastrnn.losses.softmax_answer`).
+    it adds to a file must be (`fastrnn.records`); and, if it has streams, `_answer` (`losses.answers.softmax_answer`).
     """
 
-    _shape_parameters = (
-        "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "embedding_dim", "dtype"
-    )  # fmt: skip
+    _shape_parameters = tuple("cell hidden_size num_layers bidirectional nonlinearity bias embedding_dim dtype".split())
     """Those that a network keeps for life."""
 
     _store = records.store
@@ -76,8 +74,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             self._prepare_network(problem, goes_on, run.rng)
             if not goes_on and self._readout() is None:
                 self._start_at_shares(problem)
-            settings = self._settings(len(problem.sequences))
-            self._trainer = Trainer(self.network_, settings, run.rng)
+            self._trainer = Trainer(self.network_, self._settings(len(problem.sequences)), run.rng)
             self._train(problem, run, X, y, sample_weight)
         return self
 
@@ -95,7 +92,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             rng = None if goes_on else check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
-            loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths, 0, 1)
+            loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths)
             self._trainer.history.epochs.append((loss, None))
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
@@ -124,10 +121,11 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             raise
 
     def _prepare_network(self, problem, goes_on, rng):
-        """A new network, or check that the problem is one for the network that is there."""
+        """A new network, or what parameters may change of the one that is there."""
         if goes_on:
-            self._check_known(problem.sequences)
-            self._go_on()
+            self.network_.set_dropout(self.dropout)
+            if self.network_.embedding is not None:
+                self.network_.embedding.is_frozen = self.freeze_embeddings
             return
         self._sizes = self._measure(problem)
         self._check_lengths(problem.sequences, self._sizes["steps"] or None)
@@ -139,12 +137,6 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         self._shape = {name: getattr(self, name) for name in self._shape_parameters}
         self._dropout_seed = int(rng.randint(2**31)) if self.dropout else 0
 
-    def _go_on(self):
-        """Set what parameters may change of a network."""
-        self.network_.set_dropout(self.dropout)
-        if self.network_.embedding is not None:
-            self.network_.embedding.freeze(self.freeze_embeddings)
-
     def _start_at_shares(self, problem):
         """Let the head's bias give each label of a step its share: rare ones need not be learned to be rare."""
         bias = log_odds(problem.loss, problem.targets, problem.weights, problem.n_outputs)
@@ -153,20 +145,21 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     def _measure(self, problem):
         """What the data decide of a network: features or tokens, outputs, and the steps that "concat" reads or 0."""
-        columns, lengths = problem.sequences.values, problem.sequences.lengths
+        sequences, columns = problem.sequences, problem.sequences.values
         inputs = columns.shape[1] if self.embedding_dim is None else self._count_tokens(columns)
-        steps = int(lengths[0]) if self._readout() == "concat" else 0
-        return {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": 0}
+        steps = int(sequences.lengths[0]) if self._readout() == "concat" else 0
+        characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
+        return {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
 
     def _count_tokens(self, columns):
         """Rows of the table: for the largest token there is, or as many as the one given."""
         given = 0 if self.embeddings is None else len(self.embeddings)
         return max(int(columns.reshape(len(columns), -1)[:, 0].max()) + 1, given)
 
-    def _new_network(self, rng):
+    def _new_network(self, rng, chain=None):
         """From the parameters and `_sizes` alone; without `rng` one that awaits its weights."""
-        sizes = self._sizes
-        return SequenceNetwork(self._new_encoder(), sizes["outputs"], self._readout(), sizes["steps"] or None, rng)
+        n_outputs, n_steps = self._sizes["outputs"], self._sizes["steps"] or None
+        return SequenceNetwork(self._new_encoder(), n_outputs, self._readout(), n_steps, rng, chain)
 
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
@@ -185,23 +178,21 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         return Settings(n_sequences=n_sequences, **own)
 
     def _train(self, problem, run, *given):
-        training = self._training(problem, run)
-        with watched(self, *given) as hooks:
-            training(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
-            self._set_history()
-
-    def _training(self, problem, run):
-        """What is to be called with callbacks and `save`: the training, from the start or where a checkpoint was."""
-        trainer, lengths, objective = self._trainer, problem.sequences.lengths, self._objective(problem)
+        """From the start, or where a checkpoint was."""
+        trainer, lengths, n = self._trainer, problem.sequences.lengths, len(problem.sequences)
         if self.solver == "lbfgs":
-            n, history = lengths.size, trainer.history
-            return partial(fit_lbfgs, self.network_, objective, trainer.settings, n, history=history)
-        train, score = np.arange(lengths.size), None
-        if self.early_stopping:
-            train, held_out = self._split(lengths.size, problem.strata, run.rng)
-            score = self._validation_score(self.network_, problem, held_out)
-        run.go_on(trainer)
-        return partial(trainer.fit, lambda numbers, epoch: objective(train[numbers], epoch), lengths[train], score)
+            objective, history = self._objective(problem), trainer.history
+            train = partial(fit_lbfgs, self.network_, objective, trainer.settings, n, history=history)
+        else:
+            some, score = np.arange(n), None
+            if self.early_stopping:
+                some, held_out = self._split(n, problem.strata, run.rng)
+                score = self._validation_score(self.network_, problem, held_out)
+            run.go_on(trainer)
+            train = partial(trainer.fit, self._objective(problem, some), lengths[some], score)
+        with watched(self, *given) as hooks:
+            train(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
+            self._set_history()
 
     def _set_history(self):
         vars(self).update(self._history_of(self._trainer))
@@ -210,31 +201,19 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         losses, scores = trainer.history.losses, trainer.history.scores if self.early_stopping else None
         return {"loss_curve_": losses, "n_iter_": len(losses), "validation_scores_": scores}
 
-    def _objective(self, problem):
-        """The loss of some of the sequences, its gradient left in the network."""
-        network, sequences = self.network_, problem.sequences
-        is_full_batch = self.solver == "lbfgs"
-        # All sequences in order, as lbfgs takes them at each step, are packed once.
-        everything = network.batch(sequences, np.arange(len(sequences))) if is_full_batch else None
-
-        def loss_and_gradient(numbers, epoch):
-            batch = everything or network.batch(sequences, numbers)
-            key = None if is_full_batch else self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
-            chosen = batch.rows if network.readout is None else batch.numbers
-            # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
-            share = problem.weights[chosen] * (len(sequences) / (len(numbers) * problem.weights.size))
-            return network.loss_and_gradient(batch, problem.loss, problem.targets[chosen], share, key, self.bptt_steps)
-
-        return loss_and_gradient
+    def _objective(self, problem, chosen=None):
+        """The losses of batches of the chosen sequences, as `fastrnn.training` wants them."""
+        drops = self.solver != "lbfgs"  # it wants the same loss each time
+        return self.network_.training(problem, drops, self._dropout_seed, self.bptt_steps, chosen)
 
     def _split(self, n, strata, rng):
         """Numbers of the sequences to train on and of those held out for early stopping."""
+        from sklearn.model_selection import train_test_split
+
         n_held_out = max(2, int(np.ceil(n * self.validation_fraction)))  # one has no R^2
         if n_held_out >= n:
-            raise ValueError(
-                f"early_stopping holds out {n_held_out} of {n} sequences and leaves none to train "
-                f"on: lower validation_fraction (now {self.validation_fraction}), or give more"
-            )
+            found = f"early_stopping holds out {n_held_out} of {n} sequences and leaves none to train on"
+            raise ValueError(f"{found}: lower validation_fraction (now {self.validation_fraction}), or give more")
         every, seed = np.arange(n), rng.randint(2**31)
         if strata is None:
             train, held_out = train_test_split(every, test_size=n_held_out, random_state=seed)
@@ -251,17 +230,15 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         fewest, most = max(2, n_classes), n_several - n_classes
         if fewest <= n_held_out <= most:
             return
+        found = f"early_stopping holds out {n_held_out} of {n} sequences"
+        needs = f"both parts need one of each class that has several ({n_classes})"
+        if not n_classes:
+            needs = "each class has a single one, which is to be learned"
         advice = "set early_stopping=False, or give more sequences"
         if fewest <= most:
             nearest = fewest if n_held_out < fewest else most
             advice = f"set it to {(nearest - 0.5) / n:.4g}, or early_stopping=False"
-        needs = f"both parts need one of each class that has several ({n_classes})"
-        if not n_classes:
-            needs = "each class has a single one, which is to be learned"
-        raise ValueError(
-            f"early_stopping holds out {n_held_out} of {n} sequences, by validation_fraction="
-            f"{self.validation_fraction}; {needs}: {advice}"
-        )
+        raise ValueError(f"{found}, by validation_fraction={self.validation_fraction}; {needs}: {advice}")
 
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""
@@ -286,25 +263,18 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             If the model needs steps that are still to come: with bidirectional=True or readout="concat".
         """
         check_is_fitted(self, "network_")
-        if not isinstance(batch, Integral) or isinstance(batch, bool) or batch < 1:
-            raise ValueError(f"batch must be an integer >= 1; got {shown(batch)}")
+        check_count("batch", batch)
         if self.network_.encoder.recurrent.n_directions == 2:
-            raise ValueError(
-                "this model was fitted with bidirectional=True: it reads each sequence from its end as well, which a "
-                "stream has not seen yet; fit with bidirectional=False"
-            )
+            why = "it reads each sequence from its end as well, which a stream has not seen yet"
+            raise ValueError(f"this model was fitted with bidirectional=True: {why}; fit with bidirectional=False")
         if self.network_.n_steps is not None:
-            raise ValueError(
-                "this model was fitted with readout='concat', which needs all steps of a sequence; fit with 'last', "
-                "'mean' or 'max'"
-            )
+            why = "which needs all steps of a sequence"
+            raise ValueError(f"this model was fitted with readout='concat', {why}; fit with 'last', 'mean' or 'max'")
         names = getattr(self, "feature_names_in_", None) if not self._is_panel else None
         unit = None if self.network_.embedding is not None else (self._X_mean, self._X_scale)
-        return Stream(self.network_, int(batch), self._answer, *self._beginning_of_streams(), unit, names)
-
-    def _beginning_of_streams(self):
-        """How many tokens may come, if the network knows more; and the one before the first."""
-        return None, None
+        # How many tokens may come, if the network knows more; and the one before the first.
+        tokens = (getattr(self, name, None) for name in ("n_tokens_", "_boundary"))
+        return Stream(self.network_, int(batch), self._answer, *tokens, unit, names)
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""
@@ -314,9 +284,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _checked(self, X):
         """X as `Sequences` that the fitted network can read."""
         check_is_fitted(self, "network_")
-        sequences = self._check_sequences(X, reset=False)
-        self._check_known(sequences)
-        return self._standardised(sequences, None, goes_on=True)
+        return self._standardised(self._check_sequences(X, reset=False), None, goes_on=True)
 
     def _computed(self, function, sequences):
         """What `function` makes of sequences, a finite row each, or one for each step."""

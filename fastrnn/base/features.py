@@ -43,13 +43,9 @@ class FeatureExtractor(TransformerMixin):
         >>> clf.transform(X).shape
         (270, 16)
         """
-        sequences = self._inputs(self._checked(X))
+        sequences = self._checked(X)
         features = self._computed(self.network_.extract, sequences)
         return features if self._has_columns() else sequences.split(features)
-
-    def _inputs(self, sequences):
-        """What the network reads of them."""
-        return sequences
 
     @available_if(lambda self: self._has_columns())
     def get_feature_names_out(self, input_features=None):

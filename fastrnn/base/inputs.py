@@ -10,10 +10,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.base.labels import as_values, refuse_steps
-from fastrnn.columns import check_names
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
-from fastrnn.sequences import FREE_ROWS, Given, as_given, as_table, check_gaps, is_panel
+from fastrnn.sequences import FREE_ROWS, Given, as_given, check_gaps, is_panel, with_names
 from fastrnn.tables import as_numbers, labels, refuse_long
 from fastrnn.wording import shown
 
@@ -26,15 +25,13 @@ SHARED_CONSTRAINTS = {
     **dict.fromkeys(("embedding_dim", "bptt_steps"), [COUNT, None]),
     **dict.fromkeys(("dropout", "momentum"), [Interval(Real, 0, 1, closed="left")]),
     **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
-    "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})],
-    "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})],
+    "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "embeddings": ["array-like", None],
+    "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
     "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")], "tol": [NOT_NEGATIVE, None],
-    "dtype": [StrOptions({"float32", "float64"})], "embeddings": ["array-like", None],
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
-    "random_state": ["random_state"], "verbose": ["verbose"],
-}  # fmt: skip
+    "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
 
 
 def check_counts(estimator):
@@ -45,14 +42,13 @@ def check_counts(estimator):
 
 
 def check_finite(outputs, number_of, name="X"):
-    """Each row of the outputs, or each of them, must be finite; `number_of(row)` says whose it is in `name`."""
+    """The outputs, each row of which must be finite; `number_of(row)` says whose it is in `name`."""
     is_finite = np.isfinite(outputs.reshape(len(outputs), -1))
     if not is_finite.all():
         k = number_of(int(np.argmin(is_finite.all(axis=1))))
-        raise ValueError(
-            f"{name}[{k}] makes the network's outputs overflow: it is longer, or its values are larger, than what the "
-            "network was trained on"
-        )
+        why = "it is longer, or its values are larger, than what the network was trained on"
+        raise ValueError(f"{name}[{k}] makes the network's outputs overflow: {why}")
+    return outputs
 
 
 class InputChecks:
@@ -61,29 +57,26 @@ class InputChecks:
     def _check_sequences(self, X, *, reset):
         """X as `Sequences` of tokens, or `Given` numbers; with `reset` what comes later must be like it."""
         check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
+        # Parameters may have been set since the fit.
+        known = vars(self) if reset else self._shape
+        tokens = known.get("embedding_dim") is not None
         # Token lists may happen to be equally long.
-        looks_like_panel = not (self.embedding_dim is not None and isinstance(X, (list, tuple))) and is_panel(X)
-        if reset:
-            self._is_panel = looks_like_panel
-            vars(self).pop("feature_names_in_", None)  # of an earlier fit
-        elif looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
+        looks_like_panel = not (tokens and isinstance(X, (list, tuple))) and is_panel(X)
+        if not reset and looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
             self._refuse_one_sequence(X)
-        if looks_like_panel:
-            X = as_table(self, X, reset=reset)
-        else:
-            check_names(self, X, reset=reset)
-        tokens, n_features = self.embedding_dim is not None, None
-        if not reset:  # parameters may have been set since the fit
-            tokens = self.network_.embedding is not None
-            n_features = 1 if self._is_panel else self.n_features_in_
-        sequences = as_given(X, tokens=self._token_form(tokens, reset), n_features=n_features)
+        X = with_names(self, X, looks_like_panel, reset=reset)
+        form = "characters" if known.get("character_embedding_dim") is not None else tokens
+        n_features = 1 if self._is_panel else getattr(self, "n_features_in_", None)
+        sequences = as_given(X, tokens=form, n_features=None if reset else n_features)
         if reset and not looks_like_panel and not tokens and np.ndim(next(iter(X))) == 1:
             self._warn_of_tokens(sequences.count_likely_tokens())
         if self._is_panel:
             self._check_panel(sequences)
         elif reset:
             self.n_features_in_ = sequences.width
-        if reset and tokens:
+        if not reset:
+            self._check_known(sequences)
+        elif tokens:
             self._check_table(sequences)
         return sequences
 
@@ -92,41 +85,30 @@ class InputChecks:
         """A table has a row for each sequence, not one for each step."""
         if hasattr(y, "__len__") and labels(X) is not None and len(y) < len(X):
             refuse_long(X, "X")
-            raise ValueError(
-                f"X is a table of {len(X)} rows, each a sequence, but y has {len(y)} entries: if a row is a step, "
-                "fastrnn.preprocessing.from_long(X, id_col=, time_col=) makes sequences of it"
-            )
+            advice = "if a row is a step, fastrnn.preprocessing.from_long(X, id_col=, time_col=) makes sequences of it"
+            raise ValueError(f"X is a table of {len(X)} rows, each a sequence, but y has {len(y)} entries: {advice}")
 
     def _warn_of_tokens(self, n):
         """Sequences of numbers that may be n tokens."""
         if n > 0:
-            warnings.warn(
-                f"X holds sequences of {n} different integers that look like tokens, but embedding_dim=None says that "
-                f"they are numbers, to be read {'standardised' * self.normalize_X or 'as they are'} "
-                f"(normalize_X={self.normalize_X}). Set embedding_dim, such as 64, if they are tokens; numbers as "
-                "floats are taken without this warning",
-                stacklevel=6,
-            )
-
-    def _token_form(self, is_tokens, reset):
-        """What `as_given` is told of tokens."""
-        return is_tokens
+            found = f"X holds sequences of {n} different integers that look like tokens"
+            read = f"{'standardised' * self.normalize_X or 'as they are'} (normalize_X={self.normalize_X})"
+            given = f"embedding_dim=None says that they are numbers, to be read {read}"
+            advice = "Set embedding_dim, such as 64, if they are tokens; numbers as floats are taken without this"
+            warnings.warn(f"{found}, but {given}. {advice} warning", stacklevel=6)
 
     def _refuse_one_sequence(self, X):
         """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
         if len(X) > 1 and X.shape[1] == self.n_features_in_:
-            raise ValueError(
-                f"X is one array of shape {X.shape}, which would be {len(X)} univariate series of {X.shape[1]} steps, "
-                "but the fit was on a list of sequences: pass [X] for one sequence"
-            )
+            found = f"X is one array of shape {X.shape}, which would be {len(X)} univariate series of {X.shape[1]}"
+            raise ValueError(f"{found} steps, but the fit was on a list of sequences: pass [X] for one sequence")
 
     def _check_panel(self, sequences):
         """Series for a model fitted on a panel, in whatever form, must have its length."""
         for k in np.flatnonzero(sequences.lengths != self.n_features_in_):
-            raise ValueError(
-                f"X[{k}] has {sequences.lengths[k]} steps, but {type(self).__name__} was fitted on a 2-D X of series "
-                f"of {self.n_features_in_} steps; fit on a list of sequences to predict other lengths"
-            )
+            fit = f"{type(self).__name__} was fitted on a 2-D X of series of {self.n_features_in_} steps"
+            advice = "fit on a list of sequences to predict other lengths"
+            raise ValueError(f"X[{k}] has {sequences.lengths[k]} steps, but {fit}; {advice}")
 
     def _check_weights(self, sample_weight, n):
         """Weights (n,) with the mean 1."""
@@ -174,8 +156,8 @@ class InputChecks:
             self._X_mean, self._X_scale = np.zeros(sequences.width), np.ones(sequences.width)
             if self.normalize_X:
                 # Without biases there is none that could take the mean off in another library's layers.
-                options = {"is_centred": self.bias, "spares_ready": True}
-                self._X_mean, self._X_scale = moments(sequences.weighted_blocks(weights), **options)
+                blocks = sequences.weighted_blocks(weights)
+                self._X_mean, self._X_scale = moments(blocks, is_centred=self.bias, spares_ready=True)
         return sequences.stored(self.network_.theta.dtype if goes_on else self.dtype, self._X_mean, self._X_scale)
 
     def _set_scale(self, targets, weights):
@@ -216,33 +198,25 @@ class InputChecks:
         if self.freeze_embeddings and self.embeddings is None:
             raise ValueError("freeze_embeddings=True needs embeddings; without them random vectors would stay so")
         if self.embeddings is not None and self.embedding_dim is None:
-            raise ValueError(
-                "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers: set "
-                "embedding_dim to the length of a vector"
-            )
+            found = "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers"
+            raise ValueError(f"{found}: set embedding_dim to the length of a vector")
         if self.bptt_steps is not None and self.bidirectional:
-            raise ValueError(
-                f"bptt_steps={self.bptt_steps} cuts gradients going back in time; with bidirectional=True the reverse "
-                "direction would need the end of each sequence first: set one of them"
-            )
+            why = "with bidirectional=True the reverse direction would need the end of each sequence first"
+            raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: set one of them")
 
     def _check_shape(self):
         """The parameters must be those of the network that is to be trained on."""
         for name, value in self._shape.items():
             if not np.array_equal(getattr(self, name), value):  # lists come back from a file where tuples went
-                raise ValueError(
-                    f"{name}={shown(getattr(self, name))}, but the network to go on with has {name}={shown(value)}: "
-                    "set it back, or fit anew with warm_start=False"
-                )
+                found = f"{name}={shown(getattr(self, name))}, but the network to go on with has {name}={shown(value)}"
+                raise ValueError(f"{found}: set it back, or fit anew with warm_start=False")
 
     def _check_lengths(self, sequences, expected):
         """All must have the `expected` number of steps, as readout="concat" needs it; None if it does not matter."""
         if expected is not None and (sequences.lengths != expected).any():
             k = int(np.argmax(sequences.lengths != expected))
-            raise ValueError(
-                f"readout='concat' needs sequences of one length: X[{k}] has {sequences.lengths[k]} steps, expected "
-                f"{expected}; use 'last', 'mean' or 'max' for ragged data"
-            )
+            found = f"readout='concat' needs sequences of one length: X[{k}] has {sequences.lengths[k]} steps"
+            raise ValueError(f"{found}, expected {expected}; use 'last', 'mean' or 'max' for ragged data")
 
     def _check_known(self, sequences):
         """Lengths and tokens must be such as the network can read."""
@@ -257,31 +231,24 @@ class InputChecks:
     def _check_tokens(self, sequences, limits, whence):
         """Tokens must be below the limit of the first column, those of others below the last."""
         columns = sequences.values.reshape(len(sequences.values), -1)
-        too_large = columns >= np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
-        if too_large.any():
-            row, column = np.argwhere(too_large)[0]
-            k = sequences.number_of(row)
-            raise ValueError(
-                f"X[{k}] holds the token {columns[row, column]}, but {whence} tokens up to "
-                f"{limits[min(column, len(limits) - 1)] - 1}: put the Tokenizer first in a Pipeline, so that it gives "
-                "what it does not know the token 0, or fit on data with all tokens first"
-            )
+        limits = np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
+        for row, column in np.argwhere(columns >= limits):
+            found = f"X[{sequences.number_of(row)}] holds the token {columns[row, column]}"
+            way = "put the Tokenizer first in a Pipeline, so that it gives what it does not know the token 0"
+            advice = f"{way}, or fit on data with all tokens first"
+            raise ValueError(f"{found}, but {whence} tokens up to {limits[column] - 1:.0f}: {advice}")
 
     _free_rows = FREE_ROWS
 
     def _check_table(self, sequences):
         """The tokens must be such as a table can be made for, or has been given for."""
-        if self.embeddings is not None:
-            self._check_embeddings(sequences)
-        else:
+        if self.embeddings is None:
             check_gaps(sequences, "X", self._free_rows)
-        if sequences.values.ndim == 2:
+        else:
+            vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
+            if (width := vectors.shape[1]) != self.embedding_dim:
+                raise ValueError(f"embeddings has vectors of {width} numbers, but embedding_dim={self.embedding_dim}")
+            # Characters, of which other columns hold the tokens, have vectors of their own.
+            self._check_tokens(sequences, (len(vectors), np.inf), "embeddings has vectors for")
+        if sequences.are_words:
             check_gaps(sequences, "X", self._free_rows, column=1)
-
-    def _check_embeddings(self, sequences):
-        """They must be numbers, embedding_dim for each token of X."""
-        vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
-        if (width := vectors.shape[1]) != self.embedding_dim:
-            raise ValueError(f"embeddings has vectors of {width} numbers, but embedding_dim={self.embedding_dim}")
-        # Characters, of which other columns hold the tokens, have vectors of their own.
-        self._check_tokens(sequences, (len(vectors), np.inf), "embeddings has vectors for")

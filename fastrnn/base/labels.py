@@ -21,10 +21,8 @@ def check_given(estimator, y, expected, name="y"):
 def check_as_many(y, sequences, name="y"):
     """y must have an entry for each sequence of X."""
     if len(y) != len(sequences):
-        which = "more" if len(y) > len(sequences) else "fewer"
-        raise ValueError(
-            f"{name} has {which} entries than X has sequences, {len(y)} for {len(sequences)}: give one each"
-        )
+        which, numbers = "more" if len(y) > len(sequences) else "fewer", f"{len(y)} for {len(sequences)}"
+        raise ValueError(f"{name} has {which} entries than X has sequences, {numbers}: give one each")
 
 
 def as_values(y):
@@ -57,9 +55,8 @@ def as_labels(y, name="y"):
         which = f"{shown(one)} at {k} and {shown(other)} at {at}"
         raise ValueError(f"{name} holds labels of several kinds, as {which}: make them alike, {alike}")
     if kinds.keys() - {str, float}:
-        raise ValueError(
-            f"{name}[{k}] is {shown(one)}, a {type(one).__name__}; labels are strings, integers or bools: {alike}"
-        )
+        which = f"{name}[{k}] is {shown(one)}, a {type(one).__name__}"
+        raise ValueError(f"{which}; labels are strings, integers or bools: {alike}")
     if kinds.keys() == {str} and hasattr(y, "__array__"):
         return labels  # as what was given holds them
     return np.array(labels.tolist())
@@ -82,15 +79,10 @@ def check_classes(labels, instead):
 
 def check_there(values, name):
     """None of them may be None, NaN, NaT or pandas' NA."""
-    if values.dtype.kind in "fmM":
-        gone = np.isnan(values) if values.dtype.kind == "f" else np.isnat(values)
-    else:
-        gone = np.array([_is_missing(v) for v in values.flat]) if values.dtype == object else np.zeros(0, bool)
-    for k in np.flatnonzero(gone)[:1]:
-        place, value = f"{name}[{k // (values.size // len(values))}]", values.ravel()[k]
-        raise ValueError(
-            f"{place} is {shown(value)}: {name} has missing values (NaN); fill them in, or leave them out of X too"
-        )
+    gone = [_is_missing(v) for v in values.flat] if values.dtype == object else values != values
+    for k in np.flatnonzero(gone):
+        found = f"{name}[{k // (values.size // len(values))}] is {shown(values.ravel()[k])}"
+        raise ValueError(f"{found}: {name} has missing values (NaN); fill them in, or leave them out of X too")
 
 
 def _is_missing(value):
@@ -107,8 +99,9 @@ def refuse_steps(values, advice, name="y"):
             raise ValueError(f"{name}[{k}] holds {len(value)} values, but one for each sequence is expected: {advice}")
 
 
-def rows_of(y, advice):
+def rows_of(estimator, y, advice, expected="a list of sequences, or a 2-D or 3-D array"):
     """The sequences in y; where there is one value in place of a sequence, the advice is what reads it."""
+    check_given(estimator, y, expected)
     rows = np.asarray(y) if tables.labels(y, "y") is not None else y
     first = next(iter(rows), ())
     if not is_sequence(first):

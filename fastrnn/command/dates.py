@@ -2,15 +2,14 @@
 
 import calendar
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import namedtuple
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from itertools import product
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
-
-from fastrnn.command.offsets import located, without_offsets
 
 try:
     import pandas as pd
@@ -30,27 +29,22 @@ NAMED_ZONE = r".*:\d\d(\.\d+)? ?(?![AP]M\b)[A-Z]{2,5}"
 """Summer and winter time have names that mean this or that elsewhere."""
 PART = r"(?P<year>\d{4})[ ./-]?(?P<kind>[QWMqwm])-?(?P<part>\d\d?)"
 PART_FIRST = r"(?P<kind>[QWMqwm])-?(?P<part>\d\d?)[ ./-]?(?P<year>\d{4})"
-PARTS = {
-    "Q": (lambda year, k: date(year, 3 * k - 2, 1), lambda day: (day.year, day.quarter)),
-    "W": (lambda year, k: date.fromisocalendar(year, k, 1), lambda day: day.isocalendar()[:2]),
-    "M": (lambda year, k: date(year, k, 1), lambda day: (day.year, day.month)),
-}
+PARTS = {"Q": (lambda year, k: date(year, 3 * k - 2, 1), lambda day: (day.year, day.quarter)),
+         "W": (lambda year, k: date.fromisocalendar(year, k, 1), lambda day: day.isocalendar()[:2]),
+         "M": (lambda year, k: date(year, k, 1), lambda day: (day.year, day.month))}  # fmt: skip
 """The first day of a quarter, week or month of a year, and which one a day is in."""
 DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """Of whole numbers that are dates."""
 EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 """Of whole numbers that count these units since 1970, if they are no such dates."""
-SHORT_DAY, SHORT_HOUR = r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
-"""A zero that some leave out."""
-
-
-@dataclass
-class Times:
-    """What a column of times holds: values for pandas, how one is written, and what --date-format would say."""
-
-    values: object
-    write: Callable = str
-    form: str | None = None
+NOTHING, SHORT_DAY, SHORT_HOUR = "$^", r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
+"""Zeros that some leave out."""
+Times = namedtuple("Times", "values, write, form", defaults=(str, None))
+"""What a column of times holds: values for pandas, how one is written, and what --date-format would say."""
+WITH_OFFSET = r"^(?P<local>.*\d:\d\d(?::\d\d)?(?:\.\d+)?(?: ?[AP]M)?)(?P<offset> ?(?:Z|UTC|GMT|[-+]\d\d(?::?\d\d)?))$"
+ZONES = ["Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", "America/Chicago", "America/Denver",
+         "America/Los_Angeles", "Australia/Sydney", "Pacific/Auckland"]  # fmt: skip
+"""Tried before all others."""
 
 
 def read_times(text, column, form=None):
@@ -83,8 +77,8 @@ def read_times(text, column, form=None):
     for pattern, reader in READERS.items():
         fits = text.str.fullmatch(pattern)
         if form is None and fits.mean() > 0.5:
-            _refuse(~fits, f"{column} is {{}}, unlike others, such as {text[fits.idxmax()]}: correct it", text)
-            return reader(text, column)
+            refuse(~fits, text, column, f"unlike others, such as {text[fits.idxmax()]}: correct it")
+            return reader(text, column, pattern)
     local, offsets = (text, None) if form and "%z" not in form else without_offsets(text, column)
     found, dates = _agreed(local, column, [form.replace("%z", "").rstrip()] if form else _forms(local))
     write = _writer(found, dates, local)
@@ -95,17 +89,17 @@ def read_times(text, column, form=None):
     return Times(times, lambda time: write(time.tz_localize(None)) + offset_of(time), label)
 
 
-def _refuse(wrong, what, text):
-    """An error that names the first line of the file that is wrong, if there is any."""
+def refuse(wrong, text, column, what):
+    """An error that names the first line of the file whose text in a column is wrong, if there is any."""
     if wrong.any():
         line = wrong.idxmax()
-        raise ValueError(f"line {line}: {what.format(repr(str(text[line])))}")
+        raise ValueError(f"line {line}: {column} is {str(text[line])!r}, {what}")
 
 
 # ------------------------------------------------------------------------------------------ numbers
 
 
-def _whole_numbers(text, column):
+def _whole_numbers(text, *_):
     """Dates without anything between, what has passed since 1970, or just numbers."""
     numbers, digits = text.astype(np.int64), len(text.iloc[0])
     if digits in DIGITS:
@@ -114,9 +108,8 @@ def _whole_numbers(text, column):
         if dates.notna().all():
             return Times(pd.DatetimeIndex(dates), partial(pd.Timestamp.strftime, format=DIGITS[digits]), DIGITS[digits])
     if digits in EPOCHS and text.str.fullmatch(rf"[1-9]\d{{{digits - 1}}}").all():
-        one = pd.Timedelta(1, EPOCHS[digits])
         times = pd.DatetimeIndex(pd.to_datetime(numbers, unit=EPOCHS[digits]))
-        return Times(times, lambda time: str((time - pd.Timestamp(0)) // one))
+        return Times(times, lambda time: str((time - pd.Timestamp(0)) // pd.Timedelta(1, EPOCHS[digits])))
     return Times(numbers.to_numpy())
 
 
@@ -125,7 +118,7 @@ def _parts(text, column, pattern):
     matches = [re.fullmatch(pattern, each) for each in text]
     first, kind = matches[0], matches[0]["kind"].upper()
     days = pd.to_datetime(pd.Series([_first_day(match, kind) for match in matches], text.index))
-    _refuse(days.isna(), f"{column} is {{}}, but the first is {first.string}: correct it", text)
+    refuse(days.isna(), text, column, f"but the first is {first.string}: correct it")
     width = min(len(match["part"]) for match in matches)
     (a, b), (c, d) = sorted((first.span("year"), first.span("part")))
 
@@ -140,17 +133,11 @@ def _parts(text, column, pattern):
 
 def _first_day(match, kind):
     """None if there is no such part of a year, or it is of another kind."""
-    try:
+    with suppress(ValueError):
         return PARTS[kind][0](int(match["year"]), int(match["part"])) if match["kind"].upper() == kind else None
-    except ValueError:
-        return None
 
 
-READERS = {
-    r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers,
-    PART: partial(_parts, pattern=PART),
-    PART_FIRST: partial(_parts, pattern=PART_FIRST),
-}
+READERS = {r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers, PART: _parts, PART_FIRST: _parts}
 """What is no date of the calendar, by how it looks."""
 
 
@@ -161,19 +148,16 @@ def _agreed(text, column, forms):
     """The form that all rows have, and their dates."""
     found = {form: _parsed(text, form) for form in forms}
     if not found:
-        _refuse(text.notna(), f"{column} is {{}}, no date in a form that is known: pass --date-format", text)
+        refuse(text.notna(), text, column, "no date in a form that is known: pass --date-format")
     best = min(found, key=lambda form: found[form].isna().sum())
-    advice = "correct it, or pass --date-format"
-    if text.str.fullmatch(NAMED_ZONE).all():
-        advice = "write the zone as an offset from UTC, such as +02:00"
+    is_zoned = text.str.fullmatch(NAMED_ZONE).all()
+    advice = "write the zone as an offset from UTC, such as +02:00" if is_zoned else "correct it, or pass --date-format"
     like = "like the others" if found[best].notna().any() else "in a form that is known"
-    _refuse(found[best].isna(), f"{column} is {{}}, no date {like}: {advice}", text)
+    refuse(found[best].isna(), text, column, f"no date {like}: {advice}")
     whole = {form: dates for form, dates in found.items() if dates.notna().all()}
     others = [form for form in whole if form == best or (whole[form] != whole[best]).any()]
-    if len(others) > 1:
-        others = [form for form in others if _is_regular(whole[form])] or others
-    if len(others) > 1:  # nobody writes the month first before a point
-        others = [form for form in others if "%m.%d" not in form]
+    others = [form for form in others if _is_regular(whole[form])] or others
+    others = [form for form in others if "%m.%d" not in form] or others  # the month comes first before no point
     if len(others) > 1:
         what = f"{column}, such as {text.iloc[0]!r}, may be read as {' or '.join(others)}"
         raise ValueError(f"{what}: pass one of them as --date-format")
@@ -197,8 +181,7 @@ def _forms(text):
     """That rows from the first to the last may have."""
     some = text.iloc[np.unique(np.linspace(0, len(text) - 1, SAMPLE).astype(int))]
     forms = dict.fromkeys(form for each in some for form in _forms_of(each))
-    is_iso = some.str.match(r"\d{4}-\d\d-\d\d").any()
-    return [*forms, "ISO8601"] if is_iso else list(forms)
+    return [*forms, "ISO8601"] if some.str.match(r"\d{4}-\d\d-\d\d").any() else [*forms]
 
 
 def _forms_of(text):
@@ -207,8 +190,7 @@ def _forms_of(text):
     >>> _forms_of("1/2/2024 3:00 PM")
     ['%d/%m/%Y %I:%M %p', '%m/%d/%Y %I:%M %p']
     """
-    match = DATE.fullmatch(text)
-    if not match:
+    if not (match := DATE.fullmatch(text)):
         return []
     clock, n = re.subn("[AP]M", "%p", match["clock"] or "", flags=re.IGNORECASE)
     clock = re.sub(r"\.\d+", ".%f", clock)
@@ -240,19 +222,100 @@ def _fields(kinds):
 
 def _writer(form, dates, text):
     """A function that writes dates as the file does: fractions of so many digits, zeros left out, small letters."""
-    fraction = re.search(r":\d\d\.(\d+)", text.iloc[0])
-    digits = len(fraction[1]) if fraction else 6
+    digits = len(fraction[1]) if (fraction := re.search(r":\d\d\.(\d+)", text.iloc[0])) else 6
 
     def plain(day):
         if form == "ISO8601":
             return day.isoformat("T" if "T" in text.iloc[0] else " ")
         return re.sub(r"(:\d\d\.\d{6})", lambda found: found[0][: digits - 6 or None], day.strftime(form))
 
-    def writer(zeros, case):
-        return lambda day: case(re.sub(zeros, "", plain(day)))
+    def written(zeros, case, day):
+        return case(re.sub(zeros, "", plain(day)))
 
     some = list(zip(dates[:SAMPLE], text[:SAMPLE], strict=True))
-    nothing = "$^"
-    ways = product((nothing, SHORT_DAY, SHORT_HOUR, f"{SHORT_DAY}|{SHORT_HOUR}"), (str, str.lower, str.upper))
-    writers = (writer(*way) for way in ways)
+    ways = product((NOTHING, SHORT_DAY, SHORT_HOUR, f"{SHORT_DAY}|{SHORT_HOUR}"), (str, str.lower, str.upper))
+    writers = (partial(written, *way) for way in ways)
     return next((write for write in writers if all(write(day) == its for day, its in some)), plain)
+
+
+# ------------------------------------------------------------------------------------------ offsets from UTC
+
+
+def without_offsets(text, column):
+    """The local times of a Series of str, and their offsets as they are written: Series, or None if there are none.
+
+    >>> import pandas as pd
+    >>> local, offsets = without_offsets(pd.Series(["2024-01-01 00:00+01:00"]), "day")
+    >>> local[0], offsets[0]
+    ('2024-01-01 00:00', '+01:00')
+    """
+    parts = text.str.extract(WITH_OFFSET, flags=re.IGNORECASE)
+    lacking = parts["offset"].isna()
+    if lacking.all():
+        return text, None
+    if lacking.mean() < 0.5:
+        refuse(lacking, text, column, "without an offset from UTC, unlike others: add it")
+    elif lacking.any():
+        refuse(~lacking, text, column, "with an offset from UTC: remove it")
+    return parts["local"], parts["offset"]
+
+
+def located(local, offsets):
+    """Times for pandas, and how the offset of one of them is written.
+
+    Offsets that are those of some time zone at these times go on as it does.  If there is none, and if they are all the
+    same, the times are local ones at the offset of the last.
+
+    Parameters
+    ----------
+    local : DatetimeIndex
+    offsets : Series of str
+
+    Returns
+    -------
+    times : DatetimeIndex
+        With a time zone or without.
+    write : callable
+        Of a time.
+    """
+    found = {text: pd.Timedelta(minutes=_minutes(text)) for text in offsets.unique()}
+    ahead = pd.TimedeltaIndex(offsets.map(found))
+    instants = local - ahead
+    last = int(instants.argmax())
+    zone = _zone(instants, ahead) if ahead.nunique() > 1 else None
+    if zone is None:
+        return instants + ahead[last], lambda time: offsets.iloc[last]
+    return instants.tz_localize("UTC").tz_convert(zone), lambda time: _written(time.utcoffset(), offsets.iloc[last])
+
+
+def _minutes(text):
+    sign, digits = text.strip()[0], re.sub(r"\D", "", text)
+    return int(f"{sign}1") * (60 * int(digits[:2]) + int(digits[2:] or 0)) if digits else 0
+
+
+def _written(offset, like):
+    """An offset in the form of another."""
+    minutes = round(offset.total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    space, is_number = " " * like.startswith(" "), like[-1].isdigit()
+    if not minutes and not is_number:
+        return like
+    colon = ":" * (":" in like or not is_number)
+    is_short = is_number and len(like.strip()) == 3 and not rest
+    return f"{space}{'-' if minutes < 0 else '+'}{hours:02}" + f"{colon}{rest:02}" * (not is_short)
+
+
+def _zone(instants, offsets):
+    """The name of a time zone that has these offsets at these instants, or None."""
+    order = np.argsort(instants)
+    instants, offsets = instants[order].tz_localize("UTC"), offsets[order]
+    is_change = offsets[1:] != offsets[:-1]
+    edges = np.flatnonzero(np.append(True, is_change) | np.append(is_change, True))
+    changes = list(zip(instants[edges].to_pydatetime(), offsets[edges].to_pytimedelta(), strict=True))
+    known = available_timezones()
+    for name in dict.fromkeys([*ZONES, *sorted(known)]):
+        zone = ZoneInfo(name) if name in known else None
+        if zone and all(time.astimezone(zone).utcoffset() == offset for time, offset in changes):
+            if (instants.tz_convert(name).tz_localize(None) - instants.tz_localize(None) == offsets).all():
+                return name
+    return None

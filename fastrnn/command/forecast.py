@@ -5,14 +5,12 @@ from pathlib import Path
 
 from fastrnn.command.reading import Contents
 from fastrnn.forecaster import SequenceForecaster
-from fastrnn.frames import read_series
+from fastrnn.frames.reading import read_series
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.storage import replacing
 
-DRAWN = 6
-"""Series, at most, in a picture."""
-HELD_OUT = 3
-"""Horizons, at most, that the backtest is on."""
+DRAWN, HELD_OUT = 6, 3
+"""Series in a picture, and horizons that the backtest is on, at most."""
 
 
 def forecast(contents: Contents, args):
@@ -23,16 +21,13 @@ def forecast(contents: Contents, args):
     seasons = "auto" if "auto" in args.season else args.season
     needed = args.horizon + 1 + (1 if seasons == "auto" else max(seasons))
     if sizes.max() < needed:
-        raise ValueError(
-            f"the longest series has {sizes.max()} rows; --horizon {args.horizon} with this season needs {needed}: "
-            "give more, or forecast fewer steps"
-        )
+        what = f"the longest series has {sizes.max()} rows; --horizon {args.horizon} with this season needs {needed}"
+        raise ValueError(f"{what}: give more, or forecast fewer steps")
     read_series(y, missing=args.missing)  # what is refused is refused before the fit of the backtest
     tails = sorted({(1 - coverage) / 2 for coverage in args.coverage})
     forecaster = SequenceForecaster(
         horizon=args.horizon, season=seasons, quantiles=[*tails, 0.5, *(1 - tail for tail in tails)],
-        missing=args.missing, max_iter=args.epochs, random_state=args.seed, verbose=True,
-    )  # fmt: skip
+        missing=args.missing, max_iter=args.epochs, random_state=args.seed, verbose=True)  # fmt: skip
     if not args.no_backtest:
         _backtest(forecaster, y, sizes, needed)
     forecaster.fit(y)
@@ -61,8 +56,7 @@ def _backtest(forecaster, y, sizes, needed):
         print(f"no backtest: it needs {needed + horizon} rows of a series")
         return
     y = y[y["unique_id"].map(sizes) >= needed + k * horizon]
-    groups = y.groupby("unique_id", sort=False)
-    forecaster.fit(y[groups.cumcount(ascending=False) >= k * horizon])
+    forecaster.fit(y[y.groupby("unique_id", sort=False).cumcount(ascending=False) >= k * horizon])
     tested = forecaster.backtest(y, step=horizon, metrics=("mase", "smape", "mae", "coverage"))
     print(f"\nBacktest on the last {k * horizon} steps, unseen by its fit (coverage: of the widest interval)")
     print(f"{tested}\n")

@@ -1,7 +1,7 @@
 """Numbers as people write them; all of a column are written alike, or none is read."""
 
 import re
-from dataclasses import dataclass
+from collections import namedtuple
 
 MISSING = {"", "na", "n/a", "nan", "-nan", "null", "none", "<na>", "#n/a", "#na"}
 """In small letters, what stands for a missing number."""
@@ -12,12 +12,8 @@ LARGEST = 1e150
 """The forecaster takes no larger ones."""
 
 
-@dataclass(frozen=True)
-class Style:
+class Style(namedtuple("Style", "decimal, thousands", defaults=(".", ""))):
     """How numbers are written: their decimal mark, and what stands between thousands, or nothing."""
-
-    decimal: str = "."
-    thousands: str = ""
 
     def pattern(self):
         """Of the text of a number."""
@@ -35,8 +31,7 @@ class Style:
 
     def options(self):
         """What says so at the command line."""
-        thousands = f' --thousands "{self.thousands}"' if self.thousands else ""
-        return f'--decimal "{self.decimal}"{thousands}'
+        return f'--decimal "{self.decimal}"' + f' --thousands "{self.thousands}"' * bool(self.thousands)
 
 
 def read_numbers(texts, lines, column, *, decimal=None, thousands=None):
@@ -70,9 +65,8 @@ def read_numbers(texts, lines, column, *, decimal=None, thousands=None):
     styles = _styles("".join(texts), decimal, thousands)
     fitting = [style for style in styles if _first_misfit(style, given) is None]
     if not fitting:
-        is_told = decimal or thousands
-        others = is_told and any(_first_misfit(x, given) is None for x in _styles("".join(texts), None, None))
-        raise ValueError(_no_numbers(styles, given, column) + ", or leave out --decimal and --thousands" * bool(others))
+        is_told = any(_first_misfit(style, given) is None for style in _styles("".join(texts), None, None))
+        raise ValueError(_no_numbers(styles, given, column) + ", or leave out --decimal and --thousands" * is_told)
     for text, line in given:
         readings = {style.number(text): style for style in reversed(fitting)}
         if len(readings) > 1:
@@ -109,5 +103,4 @@ def _no_numbers(styles, given, column):
     if re.fullmatch(r"\([^()]*\)", text):
         return f"{start}: write it such as -1234{style.decimal}5 in place of (1234{style.decimal}5)"
     strange = "".join(dict.fromkeys(re.sub(r"[-+0-9.,'\s]", "", text)))
-    without = f" without {strange!r}" * bool(strange)
-    return f"{start}: write it such as 1234{style.decimal}5{without}"
+    return f"{start}: write it such as 1234{style.decimal}5" + f" without {strange!r}" * bool(strange)

@@ -9,6 +9,7 @@ from fastrnn import __version__
 
 EXAMPLE = "Example: fastrnn forecast sales.csv --time day --target sold --horizon 28 --out next.csv --plot next.png"
 WHAT = "Forecast the series in a CSV file; a backtest on its last rows, beside the simplest forecasts, comes first."
+FORM = "All that is left out is found by itself, or asked for if it may be this or that."
 WARM_UP = "Compile what models need now, into Numba's cache, and not when they are first used: for images."
 KINDS = "classifier", "regressor", "tagger", "generator", "translator", "forecaster", "online"
 CELLS = "lstm", "gru", "gru_reset_before", "rnn"
@@ -56,8 +57,7 @@ def arguments(argv=None):
     parser = argparse.ArgumentParser(prog="fastrnn", description="Recurrent networks on the CPU.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="command")
-    command = commands.add_parser("forecast", help=WHAT, description=WHAT, epilog=EXAMPLE)
-    _add_forecast(command)
+    _add_forecast(commands.add_parser("forecast", help=WHAT, description=WHAT, epilog=EXAMPLE))
     _add_warmup(commands.add_parser("warmup", help=WARM_UP, description=WARM_UP))
     args = parser.parse_args(argv)
     if args.command is None:
@@ -90,9 +90,7 @@ def _add_forecast(command):
     add("--no-backtest", action="store_true", help="do not show how good forecasts have been")
     add("--out", metavar="FILE", help="CSV file, of the form of the first, for forecast and intervals")
     add("--plot", metavar="FILE", help="picture, such as forecast.png")
-    add = command.add_argument_group(
-        "the form of the file", "All that is left out is found by itself, or asked for if it may be this or that."
-    ).add_argument
+    add = command.add_argument_group("the form of the file", FORM).add_argument
     add("--sep", metavar="MARK", type=separator, help='what separates columns: "," ";" "|" or tab')
     add("--decimal", choices=[".", ","], help="decimal mark")
     add("--thousands", choices=[",", ".", " ", "'"], help="mark between thousands")
@@ -107,8 +105,7 @@ def check_outputs(args):
     paths = [Path(path) for path in (args.out, args.plot) if path is not None]
     for path in paths:
         folder = path.resolve().parent
-        is_right = folder.is_dir() and os.access(folder, os.W_OK) and (path.is_file() or not path.exists())
-        if not is_right:
+        if not (folder.is_dir() and os.access(folder, os.W_OK) and (path.is_file() or not path.exists())):
             raise ValueError(f"{path} cannot be written: name a file in a folder that is there and may be written to")
         if path.exists() and Path(args.data).exists() and path.samefile(args.data):
             raise ValueError(f"{path} is the file to read: name another to write")

@@ -1,11 +1,13 @@
 """A CSV file as the long DataFrame that forecasters take, its index the lines of the file."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import namedtuple
 
 from fastrnn.command.numbers import Style, read_numbers
-from fastrnn.command.table import Table, read_table
+from fastrnn.command.table import read_table
+from fastrnn.kernels.caching import Later
+
+pd = Later("pandas")
 
 OF_TIMES = re.compile(
     r"(?P<who>y of unique_id (?P<id>'[^']*'|\"[^\"]*\"))|step (?P<step>\d+)( \([^)]*\))?"
@@ -15,8 +17,7 @@ OF_TIMES = re.compile(
 """What messages of the library say of series, steps and timestamps."""
 
 
-@dataclass
-class Contents:
+class Contents(namedtuple("Contents", "y, write, names, style, options, table")):
     """What a file holds.
 
     Attributes
@@ -34,13 +35,6 @@ class Contents:
         What would say at the command line what was found out about the file.
     table : Table
     """
-
-    y: object
-    write: Callable
-    names: dict
-    style: Style
-    options: str
-    table: Table
 
     def told(self, message):
         """A message of the library in the file's own terms: its names, dates and lines."""
@@ -66,8 +60,6 @@ class Contents:
 
     def _time(self, rows, text):
         """A timestamp as the file writes it, with its line."""
-        import pandas as pd
-
         is_dated = rows["ds"].dtype.kind == "M"
         if not is_dated and not text.lstrip("-").isdigit():
             return text
@@ -97,51 +89,44 @@ def read(args):
         if args.time is None and value is not None:
             raise ValueError(f"{option} {value} is of dates: name their column by --time")
     table = read_table(args.data, columns, separator=args.sep, decimal=args.decimal, encoding=args.encoding)
-    _refuse_empty(table, columns[:-1])
-    texts, lines = table.columns[args.target], table.lines
-    numbers, style = read_numbers(texts, lines, args.target, decimal=args.decimal, thousands=args.thousands)
+    for column in columns[:-1]:
+        _refuse_missing(table, column, [text or None for text in table.columns[column]], "remove the line")
+    marks = {"decimal": args.decimal, "thousands": args.thousands}
+    numbers, style = read_numbers(table.columns[args.target], table.lines, args.target, **marks)
     if args.missing == "error":
-        _refuse_missing(numbers, texts, lines, args.target)
+        _refuse_missing(table, args.target, numbers, "pass --missing interpolate")
     y, times = _frame(table, numbers, args)
     y = _in_order(y, args, times.write)
     return Contents(y, times.write, names, style, _options(table, style, times), table)
 
 
-def _refuse_empty(table, columns):
-    for column in columns:
-        if "" in table.columns[column]:
-            line = table.lines[table.columns[column].index("")]
-            raise ValueError(f"line {line}: there is no {column}: fill it in, or remove the line")
-
-
-def _refuse_missing(numbers, texts, lines, column):
-    for number, text, line in zip(numbers, texts, lines, strict=True):
-        if number != number:
+def _refuse_missing(table, column, values, advice):
+    """An error for the first None or NaN."""
+    for value, text, line in zip(values, table.columns[column], table.lines, strict=True):
+        if value is None or value != value:
             what = f"{column} is {text!r}, which is none" if text else f"there is no {column}"
-            raise ValueError(f"line {line}: {what}: fill it in, or pass --missing interpolate")
+            raise ValueError(f"line {line}: {what}: fill it in, or {advice}")
 
 
 def _frame(table, numbers, args):
     """The long DataFrame as the file has it, and its times."""
-    from fastrnn.command.dates import Times, pd, read_times
+    from fastrnn.command.dates import Times, read_times
 
-    lines = table.lines
-    ids = pd.Series(table.columns[args.id] if args.id else args.target, lines, dtype=object)
+    ids = pd.Series(table.columns[args.id] if args.id else args.target, table.lines, dtype=object)
     y = pd.DataFrame({"unique_id": ids, "y": numbers})
     if args.time is None:
-        y["ds"] = y.groupby("unique_id", sort=False).cumcount()
-        return y, Times(None)
-    times = read_times(pd.Series(table.columns[args.time], lines, dtype=object), args.time, args.date_format)
-    y["ds"] = times.values
-    return y, times
+        times = Times(y.groupby("unique_id", sort=False).cumcount())
+    else:
+        texts = pd.Series(table.columns[args.time], table.lines, dtype=object)
+        times = read_times(texts, args.time, args.date_format)
+    return y.assign(ds=times.values), times
 
 
 def _options(table, style, times):
     """What would say at the command line what was found out."""
     separator = {",": "", "\t": "--sep tab"}.get(table.separator, f'--sep "{table.separator}"')
     encoding = "" if table.encoding in ("utf-8", "utf-8-sig") else f"--encoding {table.encoding}"
-    is_plain = times.form is None or times.form.startswith("%Y-%m")
-    dates = "" if is_plain else f'--date-format "{times.form}"'
+    dates = "" if times.form is None or times.form.startswith("%Y-%m") else f'--date-format "{times.form}"'
     return " ".join(filter(None, [separator, encoding, style.options() * (style != Style()), dates]))
 
 
@@ -150,19 +135,17 @@ def _options(table, style, times):
 
 def _in_order(y, args, write):
     """Sorted by series, as they come, and time; on the grid of a frequency if that is asked for."""
-    import pandas as pd
-
     same = y.duplicated(["unique_id", "ds"])
     if same.any():
         row = y.iloc[int(same.argmax())]
         twin = y.index[(y["unique_id"] == row["unique_id"]) & (y["ds"] == row["ds"])][0]
         owner = f" of {row['unique_id']!r}" if args.id else ""
         advice = "keep one" + ", or pass --id if there are several series" * (not args.id)
-        if args.time and _may_be_set_back(row["ds"]):
+        # An hour that comes again is before four in all time zones.
+        if getattr(row["ds"], "tz", 0) is None and (0, 0) < (row["ds"].hour, row["ds"].minute) < (4, 0):
             advice += "; if clocks were set back then, write offsets such as +02:00 and +01:00 after the times"
         raise ValueError(f"line {row.name}: {args.time} is {write(row['ds'])!r}{owner}, as in line {twin}: {advice}")
-    order = pd.Series(pd.factorize(y["unique_id"])[0], y.index)
-    y = y.assign(order=order).sort_values(["order", "ds"], kind="stable").drop(columns="order")
+    y = y.assign(order=y.groupby("unique_id", sort=False).ngroup()).sort_values(["order", "ds"]).drop(columns="order")
     if args.missing == "error" and args.freq is None or args.time is None:
         return y
     parts = [part for _, part in y.groupby("unique_id", sort=False)]
@@ -170,20 +153,12 @@ def _in_order(y, args, write):
     return pd.concat([_on_grid(part, grid, args, write) for part in parts])
 
 
-def _may_be_set_back(time):
-    """Whether it may be of an hour that came again; in all time zones that is by four."""
-    return hasattr(time, "hour") and time.tz is None and 0 < time.hour + time.minute and time.hour < 4
-
-
 def _grid(part, freq):
     """A function that gives the steps from a first to a last one, as the longest series shows or the caller says."""
-    import pandas as pd
-
-    from fastrnn.frames.inference import inferred
+    from fastrnn.frames.inference import inferred, most_common
 
     if part["ds"].dtype.kind != "M":
-        gaps = part["ds"].diff().dropna()
-        step = int(gaps.mode().iloc[0]) if len(gaps) else 1
+        step = int(most_common(part["ds"].diff()[1:])) if len(part) > 1 else 1
         return lambda first, last: range(first, last + 1, step)
     try:
         freq = pd.tseries.frequencies.to_offset(freq) or inferred(pd.DatetimeIndex(part["ds"]))

@@ -8,8 +8,8 @@ import os
 import re
 import sys
 import zlib
+from collections import namedtuple
 from contextlib import suppress
-from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 from itertools import islice, pairwise
@@ -23,34 +23,22 @@ MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 FOREIGN = {
     b"PK\x03\x04": "an Excel workbook or another zip archive: save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
-    b"PAR1": "a Parquet file: write it as CSV",
-    b"%PDF": "a PDF file: ask for the table as CSV",
-}
+    b"PAR1": "a Parquet file: write it as CSV", b"%PDF": "a PDF file: ask for the table as CSV"}  # fmt: skip
+Table = namedtuple("Table", "name, columns, lines, header, separator, encoding")
+"""What was read of a file.
 
-
-@dataclass
-class Table:
-    """What was read of a file.
-
-    Attributes
-    ----------
-    name : str
-        What messages call the file.
-    columns : dict of str to list of str
-        Those that were asked for.
-    lines : list of int
-        Of the file, from 1, that the rows begin on.
-    header : int
-        Its line.
-    separator, encoding : str
-    """
-
-    name: str
-    columns: dict
-    lines: list
-    header: int
-    separator: str
-    encoding: str
+Attributes
+----------
+name : str
+    What messages call the file.
+columns : dict of str to list of str
+    Those that were asked for.
+lines : list of int
+    Of the file, from 1, that the rows begin on.
+header : int
+    Its line.
+separator, encoding : str
+"""
 
 
 def read_table(path, names, *, separator=None, decimal=None, encoding=None):
@@ -89,8 +77,7 @@ def read_table(path, names, *, separator=None, decimal=None, encoding=None):
     text, encoding = _decoded(_bytes(path), name, encoding)
     if not text.strip():
         raise ValueError(f"{name} is empty: it needs a line with the columns' names, and a line a step")
-    tried = [separator] if separator else SEPARATORS
-    separator, header, labels = _header(text, names, tried, decimal, name)
+    separator, header, labels = _header(text, names, separator or SEPARATORS, decimal, name)
     rows, lines = _rows(text, separator, header, labels)
     if not rows:
         raise ValueError(f"{name} has no rows below its header")
@@ -109,16 +96,11 @@ def _bytes(path):
         raise ValueError(f"{path} is a folder: name a CSV file in it")
     try:
         data = Path(path).read_bytes()
+        return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
     except FileNotFoundError as error:
-        folder = Path(path).parent
-        near = get_close_matches(Path(path).name, os.listdir(folder) if folder.is_dir() else [], 1)
-        hint = "".join(f" (is it {str(folder / other)!r}?)" for other in near)
-        raise FileNotFoundError(errno.ENOENT, error.strerror + hint, path) from None
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
+        others = {other.name: str(other) for other in Path(path).parent.glob("*")}
+        raise FileNotFoundError(errno.ENOENT, error.strerror + _near(Path(path).name, others), path) from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged gzip file: {error}") from None
 
 
@@ -149,30 +131,26 @@ def _decoded(data, name, encoding):
 
 def _records(text, separator):
     """The line that each row begins on, and its fields; blank lines have none."""
-    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            fields = [field.strip() for field in next(reader)]
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise ValueError(f"line {line}: the quotation marks do not match: {error}") from None
-        yield line, [] if fields == [""] else fields
+    reader, line = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True), 1
+    try:
+        for row in reader:
+            fields = [field.strip() for field in row]
+            yield line, [] if fields == [""] else fields
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"line {line}: the quotation marks do not match: {error}") from None
 
 
 def _header(text, names, separators, decimal, name):
     """The separator, and line and fields of the first row that has all names."""
     tops = {separator: _top(text, separator) for separator in separators}
-    found = {}
-    for separator, top in tops.items():
-        row = _first_with(names, top)
-        if row is not None:  # of a single column the separator is what the rows below seem to have, but no decimal mark
-            key = len(row[1]), separator != decimal, max(len(fields) for _, fields in top)
-            found.setdefault(key, (separator, *row))
+    found = {separator: row for separator, top in tops.items() if (row := _first_with(names, top))}
     if not found:
         raise ValueError(_no_column(list(filter(None, tops.values())), names, name))
-    separator, line, labels = found[max(found)]
+    # Of a single column the separator is what the rows below seem to have, but no decimal mark.
+    widths = {mark: (len(row[1]), mark != decimal, max(len(x) for _, x in tops[mark])) for mark, row in found.items()}
+    separator = max(widths, key=widths.get)
+    line, labels = found[separator]
     for column in names:
         if labels.count(column) > 1:
             raise ValueError(f"line {line}: {labels.count(column)} columns are named {column!r}: rename all but one")
@@ -194,8 +172,7 @@ def _top(text, separator):
     """The first rows, as far as they can be read with a separator that may be another."""
     rows = []
     with suppress(ValueError):
-        for row in islice(_records(text, separator), HEADER_WITHIN):
-            rows.append(row)
+        rows.extend(islice(_records(text, separator), HEADER_WITHIN))
     return [(line, fields) for line, fields in rows if fields]
 
 
@@ -209,10 +186,14 @@ def _no_column(tops, names, name):
     if 2 * n_numbers >= len(labels) and not set(names) & set(labels):
         return f"{name} has no header: write the columns' names above line {line}, {','.join(labels):.60}"
     missing = next(column for column in names if column not in labels)
-    known = {label.lower(): label for label in labels}
-    near = "".join(f" (is it {known[other]!r}?)" for other in get_close_matches(missing.lower(), known, 1))
+    near = _near(missing.lower(), {label.lower(): label for label in labels})
     others = f" and {len(labels) - 20} more" * (len(labels) > 20)
     return f"{name} has no column {missing!r}{near}; it has: {', '.join(labels[:20])}{others}"
+
+
+def _near(name, known):
+    """What may be meant by a name, if one that is known is like it: what that one stands for."""
+    return "".join(f" (is it {known[other]!r}?)" for other in get_close_matches(name, known, 1))
 
 
 def _rows(text, separator, header, labels):
@@ -243,9 +224,8 @@ def _ragged(line, fields, separator, header, labels, before):
     if len(fields) >= len(labels) and not any(fields[len(labels) :]):
         return f"line {line} has {n}, separated by {mark}, but the rows above have {before}: correct the line"
     names = f"{len(labels)} name{'s' * (len(labels) != 1)}"
-    text = f"line {line} has {n}, but the header (line {header}) has {names}, separated by {mark}"
     advice = f"quote fields that hold {mark}, or correct the line"
     if separator == "," and len(fields) > len(labels):
         rest = 'pass --decimal ","' if len(labels) == 1 else 'separate columns by ";" and pass --decimal ","'
         advice += f"; if commas are decimal marks, {rest}"
-    return f"{text}: {advice}"
+    return f"line {line} has {n}, but the header (line {header}) has {names}, separated by {mark}: {advice}"

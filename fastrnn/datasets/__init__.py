@@ -11,5 +11,4 @@ from fastrnn.datasets.real import load_air_passengers, load_japanese_vowels
 
 __all__ = [
     "NUMBER_AGREEMENT_VOCABULARY", "load_air_passengers", "load_japanese_vowels", "make_adding_problem",
-    "make_binary_addition", "make_copy_memory", "make_number_agreement",
-]  # fmt: skip
+    "make_binary_addition", "make_copy_memory", "make_number_agreement"]  # fmt: skip

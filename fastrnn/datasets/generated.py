@@ -5,10 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state, check_scalar
 
-_NOUNS = {
-    "singular": ("key", "cabinet", "door", "author", "book", "senator", "farmer", "picture"),
-    "plural": ("keys", "cabinets", "doors", "authors", "books", "senators", "farmers", "pictures"),
-}
+_NOUNS = ("key", "cabinet", "door", "author", "book", "senator", "farmer", "picture")
 _ADJECTIVES = ("old", "small", "famous", "red")
 _PREPOSITIONS = ("to", "near", "behind", "beside", "above")
 # In the past tense, because a present-tense verb would give the head noun's number away.
@@ -16,8 +13,7 @@ _VERBS = ("praised", "moved", "saw", "found", "described")
 
 #: Words of `make_number_agreement`: token k stands for word k.
 NUMBER_AGREEMENT_VOCABULARY = (
-    "the", "that", *_ADJECTIVES, *_PREPOSITIONS, *_VERBS, *_NOUNS["singular"], *_NOUNS["plural"]
-)  # fmt: skip
+    "the", "that", *_ADJECTIVES, *_PREPOSITIONS, *_VERBS, *_NOUNS, *(f"{noun}s" for noun in _NOUNS))  # fmt: skip
 
 
 def make_binary_addition(n_samples=1000, n_bits=7, random_state=None):
@@ -69,15 +65,12 @@ def make_binary_addition(n_samples=1000, n_bits=7, random_state=None):
     check_scalar(n_bits, "n_bits", Integral, min_val=1, max_val=62)
     if n_samples is None:
         if n_bits > 10:
-            raise ValueError(
-                f"n_samples=None asks for all 4**{n_bits} pairs, but that is done for n_bits up "
-                "to 10 only; give n_samples to draw some of them"
-            )
+            what = f"n_samples=None asks for all 4**{n_bits} pairs, but that is done for n_bits up to 10 only"
+            raise ValueError(f"{what}; give n_samples to draw some of them")
         pairs = np.indices((2**n_bits, 2**n_bits)).reshape(2, -1).T
     else:
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        rng = check_random_state(random_state)
-        pairs = rng.randint(0, 2**n_bits, size=(n_samples, 2), dtype=np.int64)
+        pairs = check_random_state(random_state).randint(0, 2**n_bits, size=(n_samples, 2), dtype=np.int64)
     steps = np.arange(n_bits + 1)
     X = pairs[:, np.newaxis, :] >> steps[:, np.newaxis] & 1
     y = pairs.sum(axis=1)[:, np.newaxis] >> steps & 1
@@ -203,12 +196,11 @@ def make_copy_memory(n_samples=1000, n_blanks=100, n_symbols=8, n_copied=10, ran
     for name, count in counts.items():
         check_scalar(count, name, Integral, min_val=1)
     rng = check_random_state(random_state)
-    symbols = rng.randint(1, n_symbols + 1, size=(n_samples, n_copied), dtype=np.int64)
     X = np.zeros((n_samples, n_blanks + 2 * n_copied), dtype=np.int64)
     y = np.zeros_like(X)
-    X[:, :n_copied] = symbols
+    X[:, :n_copied] = rng.randint(1, n_symbols + 1, size=(n_samples, n_copied), dtype=np.int64)
     X[:, -n_copied - 1 :] = n_symbols + 1
-    y[:, -n_copied:] = symbols
+    y[:, -n_copied:] = X[:, :n_copied]
     return X, y
 
 
@@ -279,18 +271,14 @@ def _sentence_beginning(rng, number, max_intervening):
     for _ in range(rng.randint(max_intervening + 1)):
         phrase = _noun_phrase(rng, ("singular", "plural")[rng.randint(2)])
         form = rng.randint(3)
-        if form == 0:
-            words += [_draw(rng, _PREPOSITIONS), *phrase]
-        elif form == 1:
-            words += ["that", *phrase, _draw(rng, _VERBS)]
-        else:
-            words += ["that", _draw(rng, _VERBS), *phrase]
+        link = _draw(rng, _VERBS if form else _PREPOSITIONS)
+        words += [[link, *phrase], ["that", *phrase, link], ["that", link, *phrase]][form]
     return words
 
 
 def _noun_phrase(rng, number):
     adjective = [_draw(rng, _ADJECTIVES)] if rng.randint(3) == 0 else []
-    return ["the", *adjective, _draw(rng, _NOUNS[number])]
+    return ["the", *adjective, _draw(rng, _NOUNS) + "s" * (number == "plural")]
 
 
 def _draw(rng, words):

@@ -4,8 +4,6 @@ from importlib.resources import files
 
 import numpy as np
 
-_N_VOWELS_TRAIN = 270
-
 
 def load_japanese_vowels(split=None):
     """Load Japanese Vowels: which of nine speakers said /ae/?
@@ -54,16 +52,14 @@ def load_japanese_vowels(split=None):
     >>> y[:3].tolist()
     [1, 1, 1]
     """
-    parts = {"train": slice(_N_VOWELS_TRAIN), "test": slice(_N_VOWELS_TRAIN, None), None: slice(None)}
+    parts = {"train": slice(270), "test": slice(270, None), None: slice(None)}
     if not isinstance(split, str | None) or split not in parts:
         raise ValueError(f"split is {split!r}, but must be 'train', 'test' or None for both")
-    path = files(__package__) / "data" / "japanese_vowels.npz"
-    with path.open("rb") as file, np.load(file) as stored:
+    with (files(__package__) / "data" / "japanese_vowels.npz").open("rb") as file, np.load(file) as stored:
         millionths = (stored["high"].astype(np.int64) << 16) + stored["low"]
         lengths, speakers = stored["lengths"], stored["speakers"].astype(np.int64)
     # Division, not a product with 1e-6: it gives the very double that the decimal text reads as.
-    sequences = np.split(millionths / 1e6, np.cumsum(lengths)[:-1])
-    return sequences[parts[split]], speakers[parts[split]]
+    return np.split(millionths / 1e6, np.cumsum(lengths)[:-1])[parts[split]], speakers[parts[split]]
 
 
 def load_air_passengers():
@@ -90,7 +86,6 @@ def load_air_passengers():
     >>> y[:3].tolist(), str(months[0]), str(months[-1])
     ([112.0, 118.0, 132.0], '1949-01', '1960-12')
     """
-    text = (files(__package__) / "data" / "air_passengers.csv").read_text(encoding="ascii")
-    rows = [line.split(",") for line in text.splitlines()[1:]]
-    months = np.array([month for month, _ in rows], dtype="datetime64[M]")
-    return np.array([float(passengers) for _, passengers in rows]), months
+    with (files(__package__) / "data" / "air_passengers.csv").open(encoding="ascii") as file:
+        months, passengers = np.loadtxt(file, str, delimiter=",", skiprows=1, unpack=True)
+    return passengers.astype(np.float64), months.astype("datetime64[M]")

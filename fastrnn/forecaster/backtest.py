@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.forecaster.learning import Learning, check_by_place
 from fastrnn.forecaster.panel import Panel
-from fastrnn.frames import read_series
+from fastrnn.frames.reading import read_series
 from fastrnn.metrics import coverage, mase, mean_quantile_loss, smape
 from fastrnn.wording import shown
 
@@ -43,8 +43,8 @@ class Backtest:
 
     def __str__(self):
         names = list(next(iter(self.scores.values())))
-        horizon = self.actual.shape[1]
-        lines = [f"{len(self.cutoffs)} forecasts of {horizon} steps", " " * 20 + "".join(f"{n:>20}" for n in names)]
+        head = f"{len(self.cutoffs)} forecasts of {self.actual.shape[1]} steps"
+        lines = [head, " " * 20 + "".join(f"{n:>20}" for n in names)]
         for who, row in self.scores.items():
             lines.append(f"{who:<20}" + "".join(f"{row[n]:>20.4g}" if n in row else " " * 19 + "-" for n in names))
         return "\n".join(lines)
@@ -63,26 +63,21 @@ class Cut:
     horizon: int
     season: int
 
-    @property
-    def _firsts(self):
-        return self.panel.series.offsets[self.numbers]
-
     def values(self, steps):
-        """At steps (m,) or (m, k) of each forecast's series."""
-        return self.panel.series.values[(self._firsts if steps.ndim == 1 else self._firsts[:, np.newaxis]) + steps]
+        """At steps (m, k) of each forecast's series."""
+        return self.panel.series.values[self.panel.series.offsets[self.numbers][:, np.newaxis] + steps]
 
     def actual(self):
         return self.values(self.ends[:, np.newaxis] + np.arange(self.horizon))
 
     def simplest(self):
         """Forecasts (m, horizon, C) to compare with, by name."""
-        last, ahead, season = self.ends - 1, np.arange(1, self.horizon + 1), self.season
-        now = self.values(last)[:, np.newaxis]
-        slope = (now - self.values(np.zeros_like(last))[:, np.newaxis]) / np.maximum(last, 1)[:, np.newaxis, np.newaxis]
+        last, ahead, season = self.ends[:, np.newaxis] - 1, np.arange(1, self.horizon + 1), self.season
+        now = self.values(last)
+        slope = (now - self.values(0 * last)) / np.maximum(last, 1)[..., np.newaxis]
         found = {"naive": np.repeat(now, self.horizon, axis=1), "drift": now + ahead[:, np.newaxis] * slope}
         if season > 1:
-            steps = last[:, np.newaxis] + ahead - season * -(-ahead // season)
-            found = {"seasonal naive": self.values(steps), **found}
+            found = {"seasonal naive": self.values(last + ahead - season * -(-ahead // season)), **found}
         return found
 
     def scale(self, power):
@@ -107,19 +102,12 @@ def _mean(scores):
     return known.mean() if known.size else np.nan
 
 
-def _mase(cut, came, said):
-    return _mean(np.abs(came - said) / cut.scale(1))
-
-
-def _rmsse(cut, came, said):
-    return _mean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2)))
-
-
 POINT = {
-    "mase": _mase, "rmsse": _rmsse, "smape": lambda cut, came, said: smape(came, said),
+    "mase": lambda cut, came, said: _mean(np.abs(came - said) / cut.scale(1)),
+    "rmsse": lambda cut, came, said: _mean(np.sqrt(((came - said) ** 2).mean(axis=1, keepdims=True) / cut.scale(2))),
+    "smape": lambda cut, came, said: smape(came, said),
     "mae": lambda cut, came, said: np.abs(came - said).mean(),
-    "rmse": lambda cut, came, said: np.sqrt(((came - said) ** 2).mean()),
-}  # fmt: skip
+    "rmse": lambda cut, came, said: np.sqrt(((came - said) ** 2).mean())}  # fmt: skip
 """Metrics of forecasts (m, horizon, C)."""
 OF_QUANTILES = {
     "mean_quantile_loss": lambda came, said, levels: mean_quantile_loss(came, said, quantiles=levels),
@@ -135,12 +123,8 @@ def first_cut_offs(panel, fitted, seen, least, initial, refit):
         return np.maximum(panel.series.lengths // 2 if refit else seen, least)
     check_scalar(initial, "initial", Integral, min_val=least)
     if not refit and (initial < seen).any():
-        warnings.warn(
-            f"the fit has seen up to {seen.max()} steps, and is judged from step {initial} on: fit on less, begin "
-            "later, or set refit=True",
-            UserWarning,
-            stacklevel=3,
-        )
+        fault = f"the fit has seen up to {seen.max()} steps, and is judged from step {initial} on"
+        warnings.warn(f"{fault}: fit on less, begin later, or set refit=True", UserWarning, stacklevel=3)
     return np.full(len(panel.series), initial)
 
 
@@ -158,10 +142,8 @@ def cut_up(panel, firsts, step, horizon, model):
         ahead = -(-horizon // model.horizon) * model.horizon
     counts = np.maximum((lengths - ahead - firsts) // step + 1, 0)
     if counts.sum() == 0:
-        raise ValueError(
-            f"y has up to {lengths.max()} steps, which leaves nothing to judge a horizon of {ahead} by after the "
-            f"first {firsts.min()}: give more, or a smaller initial"
-        )
+        fault = f"leaves nothing to judge a horizon of {ahead} by after the first {firsts.min()}"
+        raise ValueError(f"y has up to {lengths.max()} steps, which {fault}: give more, or a smaller initial")
     turns = np.concatenate([np.arange(n) for n in counts])
     numbers = np.repeat(np.arange(lengths.size), counts)
     return Cut(panel, numbers, firsts[numbers] + step * turns, turns, horizon, model.lens.lags[0])
@@ -175,30 +157,24 @@ def answers(model, panel, *, horizon, levels, seed):
     return np.concatenate([points, model.quantiles(panel, horizon, levels, seed)], axis=-1)
 
 
-def in_portions(cut, forecast):
-    """`forecast(panel)` for what is known at the cut-offs, some of them at once."""
-    parts = np.flatnonzero(np.diff(np.cumsum(cut.ends) // AT_ONCE, prepend=0))
-    found = [
-        forecast(cut.panel.upto(cut.ends[some], cut.numbers[some]))
-        for some in np.split(np.arange(cut.ends.size), parts)
-        if some.size
-    ]
-    return np.concatenate(found)
+def every_forecast(cut, forecaster, refit, forecast):
+    """`forecast(model, panel)` for what is known at the cut-offs: some of them at once, or with `refit` turn by turn.
 
-
-def refitted(cut, forecaster, every, forecast):
-    """`forecast(model, panel)` likewise, with a model fitted anew on what is known at each `every`-th cut-off."""
-    check_scalar(every, "refit", Integral, min_val=1)
-    found, model = [None] * cut.ends.size, None
-    for turn in range(cut.turns.max() + 1):
-        some = np.flatnonzero(cut.turns == turn)
+    Then the model is fitted anew at each `refit`-th cut-off, on what is known there.
+    """
+    if refit:
+        check_scalar(refit, "refit", Integral, min_val=1)
+        groups = [np.flatnonzero(cut.turns == turn) for turn in range(cut.turns.max() + 1)]
+    else:
+        groups = np.split(np.arange(cut.ends.size), np.flatnonzero(np.diff(np.cumsum(cut.ends) // AT_ONCE)) + 1)
+    model, found = forecaster._model, []
+    for turn, some in enumerate(groups):
         known = cut.panel.upto(cut.ends[some], cut.numbers[some])
-        if turn % every == 0:
+        if refit and turn % refit == 0:
             # Left open, the horizon would depend on how much is known.
-            model = clone(forecaster).set_params(horizon=forecaster.horizon_).fit(known)
-        for k, one in zip(some, forecast(model._model, known), strict=True):
-            found[k] = one
-    return np.stack(found)
+            model = clone(forecaster).set_params(horizon=forecaster.horizon_).fit(known)._model
+        found.append(forecast(model, known))
+    return np.concatenate(found)[np.argsort(np.concatenate(groups))]
 
 
 def judged(cut, forecasts, quantiles, levels, metrics):
@@ -208,13 +184,12 @@ def judged(cut, forecasts, quantiles, levels, metrics):
     for who, said in forecasts.items():
         scores[who] = {}
         for metric in metrics:
-            if metric in OF_QUANTILES:
-                if who == next(iter(forecasts)):
-                    scores[who][metric] = float(OF_QUANTILES[metric](came, quantiles, levels))
-            elif callable(metric):
+            if callable(metric):
                 scores[who][metric.__name__] = float(metric(came, said))
-            else:
+            elif metric in POINT:
                 scores[who][metric] = float(POINT[metric](cut, came, said))
+            elif who == next(iter(forecasts)):
+                scores[who][metric] = float(OF_QUANTILES[metric](came, quantiles, levels))
     return scores
 
 
@@ -262,8 +237,7 @@ class Judged(Learning):
 
     def backtest(
         self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
-        future=None, static=None,
-    ):  # fmt: skip
+        future=None, static=None):  # fmt: skip
         """Forecast at many points of the past, and compare with what came and with the simplest forecasts.
 
         Parameters
@@ -306,15 +280,14 @@ class Judged(Learning):
         horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
         known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
         for unknown in (name for name in metrics if not (callable(name) or name in known)):
-            names = ", ".join(known)
-            raise ValueError(f"metrics holds {shown(unknown)}; expected some of {names}, or functions (y_true, y_pred)")
+            expected = f"some of {', '.join(known)}, or functions (y_true, y_pred)"
+            raise ValueError(f"metrics holds {shown(unknown)}; expected {expected}")
         panel = self._past(y, past, future, static)
         firsts = first_cut_offs(panel, self._stored().series, self._seen, self._model.lens.first + 1, initial, refit)
         cut = cut_up(panel, firsts, step, horizon, self._model)
         levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
-        forecast = partial(answers, horizon=horizon, levels=levels, seed=self._seed)
         with self._computing():
-            found = refitted(cut, self, refit, forecast) if refit else in_portions(cut, partial(forecast, self._model))
+            found = every_forecast(cut, self, refit, partial(answers, horizon=horizon, levels=levels, seed=self._seed))
         points, quantiles = found[..., 0], found[..., 1:]
         scores = judged(cut, {type(self).__name__: points, **cut.simplest()}, quantiles, levels, metrics)
         flat = (slice(None), slice(None), *[0] * panel.form.is_flat)

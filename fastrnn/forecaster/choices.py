@@ -7,7 +7,7 @@ import numpy as np
 
 from fastrnn.forecaster.seasons import find_seasons
 from fastrnn.forecaster.view import Lens
-from fastrnn.frames import is_offset
+from fastrnn.frames.offsets import is_offset
 from fastrnn.losses.likelihoods import likelihood
 from fastrnn.storage import array, check, expect, integer, strings
 from fastrnn.tables import WITH_INDEX
@@ -29,9 +29,7 @@ def chosen(forecaster, panel):
     """Horizon, context, and the fields of the `Lens`, for a panel."""
     most = _reached_by_most(panel.series.lengths)
     seasons = _seasons(forecaster, panel, most)
-    is_seasonal = forecaster.seasonal_difference
-    if is_seasonal == "auto":
-        is_seasonal = seasons[0] > 1
+    is_seasonal = seasons[0] > 1 if forecaster.seasonal_difference == "auto" else forecaster.seasonal_difference
     difference = not is_seasonal if forecaster.difference == "auto" else forecaster.difference
     horizon = forecaster.horizon or max(1, min(2 * seasons[0] if seasons[0] > 1 else HORIZON, most // 3))
     reach, block = forecaster.linear_lags or 1, 1 if forecaster.strategy == "recursive" else horizon
@@ -40,12 +38,10 @@ def chosen(forecaster, panel):
         wanted = min(wanted, max(LONGEST_REACH, max(seasons) + 1))
         held_back = horizon + forecaster.calibration - 1 if forecaster.calibration else 0
         reach = max(1, min(wanted, (most - held_back - block) // 2))
-    lags = tuple(dict.fromkeys([*seasons, 1]))
-    context = forecaster.context
-    if context == "auto":
-        context = max(SEASONS * max(lags), SHORTEST_CONTEXT)
+    lags = list(dict.fromkeys([*seasons, 1]))
+    context = max(SEASONS * max(lags), SHORTEST_CONTEXT) if forecaster.context == "auto" else forecaster.context
     lens = Lens(lags, bool(difference), bool(is_seasonal), _log(forecaster), forecaster.scaling, reach)
-    return horizon, context, {**asdict(lens), "lags": list(lags)}
+    return horizon, context, asdict(lens)
 
 
 def _reached_by_most(lengths):
@@ -61,10 +57,10 @@ def _seasons(forecaster, panel, most):
     if isinstance(season, str):
         likely = panel.form.cycle_lengths(panel.series.lengths)
         return [s for s in find_seasons(panel.series, likely, forecaster.horizon) if 2 * s < most] or [1]
-    seasons = [] if season is None else np.atleast_1d(season).tolist()
-    if (season is not None and not seasons) or not all(isinstance(s, Integral) and s >= 1 for s in seasons):
+    seasons = [1] if season is None else np.atleast_1d(season).tolist()
+    if not seasons or not all(isinstance(s, Integral) and s >= 1 for s in seasons):
         raise ValueError(f"season={season!r}; expected a number of steps, several, 'auto' or None")
-    return seasons or [1]
+    return seasons
 
 
 def asked_for(lens, parameters):
@@ -84,15 +80,14 @@ def _log(forecaster):
 
 def fitted_rules(forecaster, n_outputs):
     """What the fitted attributes must be, as `fastrnn.records` has it."""
-    lens, horizon, C = forecaster._lens, forecaster.horizon_, forecaster.n_features_in_
+    lens, horizon, C = Lens(**forecaster._lens), forecaster.horizon_, forecaster.n_features_in_
     block = 1 if forecaster._shape["strategy"] == "recursive" else horizon
     widths, n_series = forecaster._n_covariates, len(forecaster._seen)
     answers = likelihood(forecaster._shape["loss"], forecaster._shape["quantiles"])
     expect(n_outputs == block * C * answers.n_parameters, f"its network has {n_outputs} outputs for {block} steps")
     n_features = widths["past"] + block * widths["future"] + widths["static"] + forecaster._n_calendar
-    rest = forecaster._sizes["inputs"] - n_features
-    is_free = lens["difference"] or lens["seasonal_difference"]
-    expect(rest == C * (len(lens["lags"]) + (not is_free)), "its network reads another number of values")
+    n_values = C * (len(lens.lags) + (not lens.is_anchored))
+    expect(forecaster._sizes["inputs"] == n_values + n_features, "its network reads another number of values")
     beside = array("float64", n_features)
     return {
         "horizon_": integer(1), "n_features_in_": integer(1),
@@ -102,7 +97,7 @@ def fitted_rules(forecaster, n_outputs):
             "seasonal_difference": bool, "log": lambda log: log in (True, False, "auto"),
             "scaling": lambda how: how in ("mean", "standard", "robust", None), "reach": integer(1),
         },
-        "linear_coef_": array("float64", block, lens["reach"]),
+        "linear_coef_": array("float64", block, lens.reach),
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),
         "_n_covariates": dict.fromkeys(("past", "future", "static"), integer(0)), "_n_calendar": integer(0, 7),
         "_calibration": lambda x: x is None or array("float64", horizon, x.shape[1])(x) and (np.diff(x) >= 0).all(),
@@ -141,8 +136,7 @@ def _form(n_series, C):
         "ends": lambda ends: ends is None or array("int64", n_series)(ends),
         "names": lambda names: len(names) == 3 and all(isinstance(name, (str, int)) for name in names),
         "is_timed": bool, "library": lambda name: name in ("", "polars", "pyarrow", *WITH_INDEX),
-        "types": lambda types: strings(types) and len(types) in (0, 2),
-    }  # fmt: skip
+        "types": lambda types: strings(types) and len(types) in (0, 2)}  # fmt: skip
 
 
 def _are_sequences(tree, n, width, offsets=None):

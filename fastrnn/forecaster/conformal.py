@@ -57,10 +57,8 @@ def interval(view, points, errors, coverage):
         raise ValueError(f"horizon={h}, but intervals were calibrated for {len(errors)} steps: fit with horizon={h}")
     if rank > m:
         needed = ceil(coverage / (1 - coverage) - 1e-9)
-        raise ValueError(
-            f"coverage={coverage} needs {needed} errors to calibrate it; there are {m}: raise calibration, or give "
-            "more series"
-        )
+        fault = f"coverage={coverage} needs {needed} errors to calibrate it; there are {m}"
+        raise ValueError(f"{fault}: raise calibration, or give more series")
     reach = errors[:h, rank - 1][:, np.newaxis] * view.scale[:, np.newaxis]
     levels = view.to_levels(points)
     return view.from_levels(np.stack([levels - reach, levels + reach], axis=-1))

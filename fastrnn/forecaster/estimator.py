@@ -9,10 +9,11 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS
 from fastrnn.forecaster.backtest import Judged
-from fastrnn.forecaster.conformal import check_coverage
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
 from fastrnn.losses.likelihoods import LIKELIHOODS
+
+AUTO, FROM_ZERO = StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")
 
 
 class SequenceForecaster(Judged):
@@ -163,25 +164,17 @@ class SequenceForecaster(Judged):
 
     _parameter_constraints = {
         **SHARED_CONSTRAINTS,
-        "horizon": [COUNT, None],
-        "context": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), None],
-        "season": [COUNT, "array-like", StrOptions({"auto"}), None],
-        **dict.fromkeys(("difference", "seasonal_difference", "log"), ["boolean", StrOptions({"auto"})]),
-        "scaling": [StrOptions({"mean", "standard", "robust"}), None],
-        "linear_lags": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
-        "strategy": [StrOptions({"direct", "recursive"})],
-        "loss": [StrOptions(set(LIKELIHOODS))],
-        "quantiles": ["array-like"],
-        "calibration": [Interval(Integral, 0, None, closed="left")],
-        "calendar": ["boolean"],
-        "missing": [StrOptions({"error", "interpolate"})],
-    }
+        **dict.fromkeys(("difference", "seasonal_difference", "log"), ["boolean", AUTO]),
+        "horizon": [COUNT, None], "context": [Interval(Integral, 2, None, closed="left"), AUTO, None],
+        "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
+        "linear_lags": [FROM_ZERO, AUTO], "calibration": [FROM_ZERO], "calendar": ["boolean"],
+        "strategy": [StrOptions({"direct", "recursive"})], "missing": [StrOptions({"error", "interpolate"})],
+        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"]}  # fmt: skip
 
     _shape_parameters = (
         "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "dtype", "horizon", "context", "season",
         "difference", "seasonal_difference", "log", "scaling", "linear_lags", "strategy", "loss", "quantiles",
-        "calendar",
-    )  # fmt: skip
+        "calendar")  # fmt: skip
 
     def __init__(
         self, *, horizon=None, context="auto", season="auto", difference="auto", seasonal_difference="auto", log="auto",
@@ -191,16 +184,14 @@ class SequenceForecaster(Judged):
         learning_rate_init=1e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
         validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None,
-    ):  # fmt: skip
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     # ----------------------------------------------------------------------------------- training
 
     def fit(
         self, y, *by_place, past=None, future=None, static=None, id_col="unique_id", time_col="ds", target_col="y",
-        resume_from=None,
-    ):  # fmt: skip
+        resume_from=None):  # fmt: skip
         """Train.
 
         Parameters
@@ -343,11 +334,8 @@ class SequenceForecaster(Judged):
         those errors and the one to come are exchangeable.  Cut-offs that overlap, and series that change, make it an
         approximation.
         """
-        check_coverage(coverage)
         panel, horizon = self._given(horizon, history, past, future, static)
-        with self._computing():
-            values = self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)
-        return panel.form.container(values, ["lower", "upper"])
+        return panel.form.container(self._intervals(panel, horizon, coverage), ["lower", "upper"])
 
     def sample_paths(self, n_paths=100, horizon=None, history=None, *, future=None, static=None, random_state=None):
         """Draw what may come: each step from those drawn before it.
@@ -406,9 +394,8 @@ class SequenceForecaster(Judged):
         check_by_place("update", by_place, "past= or future=")
         check_is_fitted(self, "network_")
         before = self._stored()
-        new = Panel.read(
-            y_new, past, future, None, missing=self.missing, calendar=False, name="y_new", before=before.form
-        )
+        options = {"missing": self.missing, "calendar": False, "before": before.form}
+        new = Panel.read(y_new, past, future, None, **options, name="y_new")
         self._check_like_fit(new, "y_new", ("past", "future"))
         self._history = before.followed(new).tree()
         return self

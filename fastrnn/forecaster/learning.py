@@ -13,7 +13,7 @@ from fastrnn.forecaster import conformal
 from fastrnn.forecaster.choices import asked_for, chosen, fitted_rules
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
-from fastrnn.forecaster.panel import Panel, check_values
+from fastrnn.forecaster.panel import Panel, check_values, check_width
 from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.losses.likelihoods import likelihood
 from fastrnn.moments import moments
@@ -30,10 +30,8 @@ SAMPLE = 4096
 def check_by_place(verb, given, keywords):
     """Of scikit-learn's X and y, X would be forecast; its tools pass None."""
     if any(x is not None for x in given):
-        raise TypeError(
-            f"{verb} takes by place what is to be forecast and nothing else: of X and y that is y.  Pass what is known "
-            f"beside it by keyword, as {keywords}"
-        )
+        advice = f"of X and y that is y.  Pass what is known beside it by keyword, as {keywords}"
+        raise TypeError(f"{verb} takes by place what is to be forecast and nothing else: {advice}")
 
 
 class Learning(SequenceEstimator):
@@ -43,8 +41,8 @@ class Learning(SequenceEstimator):
     readout, bidirectional, bptt_steps, _is_panel = None, False, None, False
 
     def _problem(self, given, _, sample_weight, goes_on):
-        likelihood("quantile", self.quantiles)  # which any loss may be asked for
-        answers = likelihood(self.loss, self.quantiles)
+        for loss in ("quantile", self.loss):  # quantiles any loss may be asked for
+            likelihood(loss, self.quantiles)
         panel = given if isinstance(given, Panel) else Panel.read(*given, missing=self.missing, calendar=self.calendar)
         if goes_on:
             self._check_like_fit(panel, "y")
@@ -56,79 +54,78 @@ class Learning(SequenceEstimator):
         if held_back:
             some = np.flatnonzero(panel.series.lengths > Lens(**self._lens).first + held_back)
             panel = panel.upto(panel.series.lengths[some] - held_back, some)
-        return self._learnable(panel, answers)
+        return self._learnable(panel)
 
     def _take_up(self, panel):
         """Note what was given, and decide what the parameters leave open."""
         if self.strategy == "recursive" and panel.past is not None:
-            raise ValueError(
-                "strategy='recursive' feeds its own forecasts back, for which past= would have to be known: pass it as "
-                "future=, or use strategy='direct'"
-            )
+            fault = "strategy='recursive' feeds its own forecasts back, for which past= would have to be known"
+            raise ValueError(f"{fault}: pass it as future=, or use strategy='direct'")
         self.n_features_in_ = panel.series.values.shape[1]
         self._n_covariates = panel.widths()
         self._n_calendar = 0 if panel.calendar is None else panel.calendar.values.shape[1]
         check_values(panel, "y", self.log is True, self.loss == "negative_binomial")
         self.horizon_, self.context_, self._lens = chosen(self, panel)
 
-    def _learnable(self, panel, answers):
+    def _learnable(self, panel):
         """The `Problem` of a panel; the linear part is fitted on the way."""
-        lens, is_recursive = Lens(**self._lens), self.strategy == "recursive"
-        view, block = View(panel.series, lens), 1 if is_recursive else self.horizon_
+        lens, block = Lens(**self._lens), 1 if self.strategy == "recursive" else self.horizon_
+        view = View(panel.series, lens)
         rows, counts = view.training_rows(block)
-        folds = np.concatenate([np.arange(n) * FOLDS // n for n in counts if n])
+        counts = counts[counts > 0]
+        folds = np.concatenate([np.arange(n) * FOLDS // n for n in counts])
         linear = Linear(lens.reach, block)
         if self.linear_lags != 0:
             linear.fit(view, rows, folds)
         self.linear_coef_ = linear.whole.parameters["weight"].copy()
         beside = panel.features(view.owner[rows], view.steps(rows), block)
         self._features = [*moments([(beside, np.ones(len(beside)))])]
-        model = Model(lens, block, self.context_, linear, answers, self._features, self.dtype, is_recursive)
+        model = self._model_of(vars(self), linear)
         values = model.inputs(view, panel, rows, view.steps(rows))
-        sequences = Sequences(values, pieces(counts[counts > 0], self.context_ or int(counts.max())))
+        sequences = Sequences(values, pieces(counts, self.context_ or int(counts.max())))
         targets, size = Targets(model, view, rows, folds), block * self.n_features_in_
         if rows.size * size <= AT_HAND:
             targets = np.asarray(targets)
-        weights = np.broadcast_to(1.0, rows.size)
         vars(self).pop("_model", None)
-        apart = distances(sequences, counts[counts > 0])
-        return Problem(sequences, targets, weights, size * answers.n_parameters, answers.loss, apart)
+        weights, n_outputs = np.broadcast_to(1.0, rows.size), size * model.likelihood.n_parameters
+        return Problem(sequences, targets, weights, n_outputs, model.likelihood.loss, distances(sequences, counts))
+
+    def _model_of(self, parameters, linear, network=None):
+        """A `Model` by parameters, as a dict, and what this fit has found."""
+        answers = likelihood(parameters["loss"], parameters["quantiles"])
+        known, is_recursive = (self.context_, linear, answers, self._features), parameters["strategy"] == "recursive"
+        return Model(Lens(**self._lens), linear.horizon, *known, parameters["dtype"], is_recursive, network)
 
     def _check_lengths_of(self, panel, held_back=0, name="y", to_learn=True):
         """Each series must be long enough for what was asked for, and one at least to learn from."""
-        lens, lengths, who = Lens(**self._lens), panel.series.lengths, partial(panel.form.who, name)
-        least = asked_for(lens, vars(self) if to_learn else self._shape)
-        C = panel.series.values.shape[1]
+        lens, lengths, C = Lens(**self._lens), panel.series.lengths, panel.series.values.shape[1]
+        least, asked = self._needed(asked_for(lens, vars(self) if to_learn else self._shape), held_back)
+        needed, chosen = self._needed(lens, held_back)
+
+        def has(k):
+            return f"{panel.form.who(name, k)} has {counted(lengths[k])}"
+
         of = f" of {C} channels (many series come as a list)" if C > 1 and not panel.form.is_many else ""
-        for k in np.flatnonzero(lengths < least.first + 1 + held_back):
-            raise ValueError(
-                f"{who(k)} has {counted(lengths[k])}{of}; {self._what_takes(least, held_back)} need "
-                f"{least.first + 1 + held_back} to forecast from: give more, leave it out, or lower season or "
-                "linear_lags"
-            )
-        needed, why = lens.first + 1 + held_back, self._what_takes(lens, held_back)
+        for k in np.flatnonzero(lengths < least):
+            fault = f"{has(k)}{of}; {asked} need {least} to forecast from"
+            raise ValueError(f"{fault}: give more, leave it out, or lower season or linear_lags")
         block = 1 if self.strategy == "recursive" else self.horizon_
         if to_learn and lengths.max() < needed + block:
-            k = int(lengths.argmax())
-            raise ValueError(
-                f"{who(k)} has {counted(lengths[k])}; {why} and horizon={block} need {needed + block} to learn from: "
-                "give more, or lower horizon, season or linear_lags"
-            )
+            fault = f"{has(lengths.argmax())}; {chosen} and horizon={block} need {needed + block} to learn from"
+            raise ValueError(f"{fault}: give more, or lower horizon, season or linear_lags")
         short = np.flatnonzero(lengths < needed)
         if short.size:
-            came, n = counted(lengths[short[0]]), short.size - 1
+            n = short.size - 1
             others = f", and {n} more {'is' if n == 1 else 'are'} too short as well" * (n > 0)
-            warnings.warn(
-                f"{who(short[0])} has {came}{others}: {why}, chosen for most series, need {needed}. "
-                "They are forecast as if they had always been like their first season; give more, leave them out, or "
-                "set season and linear_lags",
-                UserWarning,
-                stacklevel=5 if to_learn else 4,
-            )
+            fault = f"{has(short[0])}{others}: {chosen}, chosen for most series, need {needed}"
+            advice = "give more, leave them out, or set season and linear_lags"
+            message = f"{fault}. They are forecast as if they had always been like their first season; {advice}"
+            warnings.warn(message, UserWarning, stacklevel=5 if to_learn else 4)
 
-    def _what_takes(self, lens, held_back):
+    def _needed(self, lens, held_back):
+        """How many steps a `Lens` takes, with those that are held back, and what of the parameters takes them."""
         calibration = f" and calibration={self.calibration}" if held_back else ""
-        return f"lags={lens.lags} and linear_lags={lens.reach}{calibration}"
+        return lens.first + 1 + held_back, f"lags={lens.lags} and linear_lags={lens.reach}{calibration}"
 
     def _start_at_shares(self, problem):
         """Let forecasts begin as those of the linear part, with the spread that its misses have."""
@@ -142,10 +139,8 @@ class Learning(SequenceEstimator):
         """Hold out what comes last in time: pieces at the least distances from their series' ends."""
         n_held_out = max(1, int(np.ceil(n * self.validation_fraction)))
         if n_held_out >= n:
-            raise ValueError(
-                f"early_stopping holds out {n_held_out} of {n} stretches of up to {self.context_} steps and leaves "
-                "none to train on: lower context, or give more"
-            )
+            which = f"{n_held_out} of {n} stretches of up to {self.context_} steps and leaves none to train on"
+            raise ValueError(f"early_stopping holds out {which}: lower context, or give more")
         nearest = np.lexsort([rng.random_sample(n), distances])
         return np.sort(nearest[n_held_out:]), np.sort(nearest[:n_held_out])
 
@@ -153,8 +148,9 @@ class Learning(SequenceEstimator):
         def score():
             total = 0.0
             for numbers in np.array_split(held_out, -(-held_out.size // 64)):
-                batch = network.batch(problem.sequences, numbers)
-                total -= problem.loss(network.forward(batch), problem.targets[batch.rows], np.ones(batch.rows.size))[0]
+                outputs = network.predict(problem.sequences.some(numbers))
+                targets = problem.targets[problem.sequences.rows_of(numbers)]
+                total -= problem.loss(outputs, targets, np.ones(len(outputs)))[0]
             return float(total / problem.sequences.lengths[held_out].sum())
 
         return score
@@ -162,12 +158,7 @@ class Learning(SequenceEstimator):
     @cached_property
     def _model(self):
         """What forecasts take; made when first needed after a fit."""
-        answers = likelihood(self._shape["loss"], self._shape["quantiles"])
-        linear = Linear.of(self.linear_coef_)
-        return Model(
-            Lens(**self._lens), linear.horizon, self.context_, linear, answers, self._features, self._shape["dtype"],
-            self._shape["strategy"] == "recursive", self.network_,
-        )  # fmt: skip
+        return self._model_of(self._shape, Linear.of(self.linear_coef_), self.network_)
 
     def _stored(self):
         """The series of the fit, with what update has added."""
@@ -175,14 +166,17 @@ class Learning(SequenceEstimator):
 
     def _past(self, y, past, future, static):
         """The `Panel` that a backtest is on; what is read beside it must reach as far as the model looks ahead."""
-        calendar = self._shape["calendar"]
         if y is None:
             if not (past is future is static is None):
                 raise ValueError("past=, future= and static= of the fitted series are known: leave them out or give y=")
-            return self._stored().extended(None, 0, self.missing, calendar)
-        names, before = self._stored().form.names, self._before(y)
-        panel = Panel.read(y, past, future, static, names, missing=self.missing, calendar=calendar, before=before)
-        self._check_like_fit(panel, "y")
+            return self._stored().extended(None, 0, self.missing, self._shape["calendar"])
+        return self._read((y, past, future, static), "y")
+
+    def _read(self, given, name, ahead=0):
+        """The `Panel` of other series than the fit's, in tables like its."""
+        options = {"missing": self.missing, "calendar": self._shape["calendar"], "before": self._before(given[0])}
+        panel = Panel.read(*given, self._stored().form.names, **options, ahead=ahead, name=name)
+        self._check_like_fit(panel, name)
         return panel
 
     def _before(self, y):
@@ -203,6 +197,11 @@ class Learning(SequenceEstimator):
         with self._computing():
             return self._model.points(panel, horizon)
 
+    def _intervals(self, panel, horizon, coverage):
+        conformal.check_coverage(coverage)
+        with self._computing():
+            return self._model.intervals(panel, horizon, coverage, self._calibration, self._seed)
+
     @property
     def _seed(self):
         """Of what quantiles are read from: one model says one thing."""
@@ -217,11 +216,7 @@ class Learning(SequenceEstimator):
         if history is None:
             self._check_stored(past, future, static)
             return self._stored().extended(future, ahead, self.missing, self._shape["calendar"]), horizon
-        panel = Panel.read(
-            history, past, future, static, self._stored().form.names, missing=self.missing,
-            calendar=self._shape["calendar"], ahead=ahead, name="history", before=self._before(history),
-        )  # fmt: skip
-        self._check_like_fit(panel, "history")
+        panel = self._read((history, past, future, static), "history", ahead)
         self._check_lengths_of(panel, name="history", to_learn=False)
         return panel, horizon
 
@@ -242,10 +237,8 @@ class Learning(SequenceEstimator):
             raise ValueError(f"{name} has {channels} channels; the fit was on {self.n_features_in_}")
         if form.kind == mine.kind == "frame" and form.columns != mine.columns:
             raise ValueError(f"{name} has the columns {[*form.columns]}; expected {[*mine.columns]}, as in the fit")
-        for which, width in panel.widths().items():
-            expected = self._n_covariates[which]
-            if which in covariates and width != expected:
-                raise ValueError(f"{which}= has {width} columns; the fit had {expected}: pass the same")
+        for which in covariates:
+            check_width(which, panel.widths()[which], self._n_covariates[which])
         check_values(panel, name, self._lens["log"] is True, self._shape["loss"] == "negative_binomial")
 
     @property
@@ -258,5 +251,4 @@ class Learning(SequenceEstimator):
         """As given or found; [1] if there is none."""
         return [lag for lag in self._lens["lags"] if lag > 1] or [1]
 
-    def _rules(self, n_outputs):
-        return fitted_rules(self, n_outputs)
+    _rules = fitted_rules

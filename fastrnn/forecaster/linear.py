@@ -37,18 +37,18 @@ class Linear:
 
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
-        moments, solutions, errors = threads.with_one_in_blas(lambda: self._candidates(view, rows, folds))
-        if min(errors) < moments[1].sum():
-            for layer, found in zip((*self._folds, self.whole), solutions[int(np.argmin(errors))], strict=True):
+        best = threads.with_one_in_blas(lambda: self._best(*self._moments(view, rows, folds)))
+        if best is not None:
+            for layer, found in zip((*self._folds, self.whole), best, strict=True):
                 layer.parameters["weight"][...] = found.T
                 layer.parameters.changed()
         return self
 
-    def _candidates(self, view, rows, folds):
-        """The moments; and for each strength the weights, and what they miss."""
-        moments = self._moments(view, rows, folds)
-        solutions = [self._solutions(moments, strength) for strength in STRENGTHS]
-        return moments, solutions, [self._error(moments, found[:FOLDS]) for found in solutions]
+    def _best(self, products, squares):
+        """The weights of the strength that misses least; None if all miss more than none would."""
+        solutions = [self._solutions(products, strength) for strength in STRENGTHS]
+        errors = [self._error(products, squares, found[:FOLDS]) for found in solutions]
+        return solutions[int(np.argmin(errors))] if min(errors) < squares.sum() else None
 
     def _moments(self, view, rows, folds):
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold."""
@@ -56,17 +56,15 @@ class Linear:
         squares = np.zeros(FOLDS)
         for k in range(FOLDS):
             chosen = rows[folds == k]
-            for first in range(0, chosen.size, ROWS):
-                part = chosen[first : first + ROWS]
+            for part in np.split(chosen, range(ROWS, chosen.size, ROWS)):
                 X = view.window(part).reshape(-1, self.reach)
                 Y = view.gaps(part, self.horizon).transpose(0, 2, 1).reshape(-1, self.horizon)
                 products[k] += X.T @ np.hstack([X, Y])
                 squares[k] += (Y * Y).sum()
         return products, squares
 
-    def _solutions(self, moments, strength):
+    def _solutions(self, products, strength):
         """Weights (reach, horizon) without each fold, and with all."""
-        products = moments[0]
         # Summed, not taken from the whole: after one huge fold the difference would hold no digit of the others.
         parts = [np.delete(products, k, axis=0).sum(axis=0) for k in range(FOLDS)]
         return np.stack([self._solved(part, strength) for part in (*parts, products.sum(axis=0))])
@@ -78,25 +76,25 @@ class Linear:
         penalties[0] = 1e-6 * penalty  # the drift, or from a centre the last value, is hardly shrunk
         return np.linalg.solve(square + np.diag(penalties), product[:, self.reach :])
 
-    def _error(self, moments, weights):
+    def _error(self, products, squares, weights):
         """The sum of squares of what each fold's weights miss in it."""
-        (products, squares), total = moments, 0.0
+        total = 0.0
         for product, square, W in zip(products, squares, weights, strict=True):
             total += square + (W * (product[:, : self.reach] @ W - 2 * product[:, self.reach :])).sum()
         return total
 
     def gaps(self, view, rows):
         """The gaps (R, horizon, C) that follow rows."""
-        X = view.window(rows)
-        return self._shaped(self.whole.forward(X.reshape(-1, self.reach)), X.shape[1])
+        return self._gaps(self.whole, view.window(rows))
 
     def unseen(self, view, rows, folds):
         """Likewise, each by the weights that were fitted without it."""
         X, out = view.window(rows), np.empty((len(rows), self.horizon, view.levels.shape[1]))
         for k in np.unique(folds):
             chosen = np.flatnonzero(folds == k)
-            out[chosen] = self._shaped(self._folds[k].forward(X[chosen].reshape(-1, self.reach)), X.shape[1])
+            out[chosen] = self._gaps(self._folds[k], X[chosen])
         return out
 
-    def _shaped(self, gaps, n_channels):
-        return gaps.reshape(-1, n_channels, self.horizon).transpose(0, 2, 1)
+    def _gaps(self, layer, X):
+        """What a layer makes of windows X (R, C, reach)."""
+        return layer(X.reshape(-1, self.reach)).reshape(*X.shape[:2], self.horizon).transpose(0, 2, 1)

@@ -1,17 +1,17 @@
 """From series to what a network reads, and from what it puts out to forecasts."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from fastrnn.base import check_finite
 from fastrnn.forecaster import conformal
 from fastrnn.forecaster.linear import ROWS, Linear
-from fastrnn.forecaster.view import Lens, View
+from fastrnn.forecaster.view import Lens, View, stretches
 from fastrnn.losses.likelihoods import NegativeBinomial
-from fastrnn.network.parts import Batch
+from fastrnn.network.parts import portions
 from fastrnn.network.sequence import SequenceNetwork
-from fastrnn.packing import count_shards, regular_packing
 from fastrnn.sequences import Sequences
 from fastrnn.wording import meant_as_share, shown
 
@@ -32,20 +32,23 @@ class Targets:
     def __len__(self):
         return self._rows.size
 
+    @cached_property
+    def shape(self):
+        return len(self), *self[:1].shape[1:]
+
     def __getitem__(self, chosen):
         model, view, rows = self._model, self._view, self._rows[chosen]
         linear, horizon = model.linear.unseen(view, rows, self._folds[chosen]), model.horizon
         if model.of_counts:
-            came = view.levels[rows[:, np.newaxis] + np.arange(1, horizon + 1)]
+            came = stretches(view.levels, horizon)[rows + 1]
             found = np.stack([came, model.base_of_counts(view, rows, linear)], axis=-1).reshape(rows.size, -1, 2)
         else:
             found = (view.gaps(rows, horizon) - linear).reshape(rows.size, -1)
         return found.astype(model.dtype)
 
     def __array__(self, dtype=None, copy=None):
-        out = np.empty((len(self), *self[:1].shape[1:]), self._model.dtype)
-        for first in range(0, len(self), ROWS):
-            some = slice(first, first + ROWS)
+        out = np.empty(self.shape, self._model.dtype)
+        for some in portions(len(self), ROWS):
             out[some] = self[some]
         return out
 
@@ -104,8 +107,7 @@ class Model:
             return linear[..., np.newaxis] + ask(parameters)
         base = self.base_of_counts(view, rows, linear)[..., np.newaxis]
         counts = ask(np.concatenate([parameters, base], axis=-1))
-        unit = view.unit(rows)[:, np.newaxis, :, np.newaxis]
-        return (counts - view.base(rows, self.horizon)[..., np.newaxis]) / unit
+        return (counts - view.base(rows, self.horizon)[..., np.newaxis]) / view.unit(rows)[:, np.newaxis, :, np.newaxis]
 
     def read(self, panel):
         """The view of a panel, its last rows, and the network's outputs and states there."""
@@ -141,13 +143,13 @@ class Model:
     def points(self, panel, horizon):
         """Point forecasts (n, horizon, C), each block of steps from those before."""
         if self.is_recursive:
-            return self.checked(self._unrolled(panel, 1, horizon, self._point)[:, 0])
+            return check_finite(self._unrolled(panel, 1, horizon, self._point)[:, 0], int, "y")
         blocks = []
         for _ in range(0, horizon, self.horizon):
             blocks.append(self.forecast(panel, self._point)[..., 0])
             if self.horizon * len(blocks) < horizon:
                 panel = panel.continued(blocks[-1])
-        return self.checked(np.concatenate(blocks, axis=1)[:, :horizon])
+        return check_finite(np.concatenate(blocks, axis=1)[:, :horizon], int, "y")
 
     def _point(self, parameters):
         return self.likelihood.point(parameters)[..., np.newaxis]
@@ -161,15 +163,13 @@ class Model:
             found = np.moveaxis(np.quantile(paths, [0.5, *levels], axis=1), 0, -1)
             return self._counted(view.from_levels(self._spread(view.to_levels(found), levels)))
         if horizon > self.horizon:
-            raise ValueError(
-                f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit: fit with "
-                f"horizon={horizon}, or with strategy='recursive'"
-            )
+            fault = f"horizon={horizon}, but quantiles are known for the {self.horizon} steps of the fit"
+            raise ValueError(f"{fault}: fit with horizon={horizon}, or with strategy='recursive'")
 
         def ask(parameters):
             return np.concatenate([self._point(parameters), self.likelihood.quantiles(parameters, levels)], axis=-1)
 
-        return self.checked(self.forecast(panel, ask, levels)[:, :horizon])
+        return check_finite(self.forecast(panel, ask, levels)[:, :horizon], int, "y")
 
     def intervals(self, panel, horizon, coverage, errors, seed):
         """(n, horizon, C, 2), round the points by what forecasts have missed, if there are such errors (horizon, m)."""
@@ -177,19 +177,19 @@ class Model:
             tail = (1 - coverage) / 2
             return self.quantiles(panel, horizon, np.array([tail, 1 - tail]), seed)
         view = View(panel.series, self.lens)
-        return self._counted(self.checked(conformal.interval(view, self.points(panel, horizon), errors, coverage)))
+        found = conformal.interval(view, self.points(panel, horizon), errors, coverage)
+        return self._counted(check_finite(found, int, "y"))
 
     def paths(self, panel, n_paths, horizon, seeds):
         """Drawn paths (n, n_paths, horizon, C), those of a few series at once, each by its own seed."""
         if not self.is_recursive:
             raise ValueError("paths are drawn step by step: fit with strategy='recursive'")
-        every = np.arange(len(panel.series))
         at_once = max(1, DRAWN_AT_ONCE // (n_paths * (self.lens.first + 1 + horizon)))
         drawn = []
-        for numbers in np.split(every, every[at_once::at_once]):
+        for numbers in portions(len(panel.series), at_once):
             some = panel.upto(panel.series.lengths[numbers], numbers)
             drawn.append(self._unrolled(some, n_paths, horizon, self._drawing([seeds[k] for k in numbers])))
-        return self.checked(np.concatenate(drawn))
+        return check_finite(np.concatenate(drawn), int, "y")
 
     def _drawing(self, seeds):
         """What draws one number a parameter: what a series draws does not depend on those beside it."""
@@ -201,27 +201,18 @@ class Model:
 
         return draw
 
-    def checked(self, values):
-        """Values (n, ...), which must be finite."""
-        check_finite(values, int, "y")
-        return values
-
     def _unrolled(self, panel, n_paths, horizon, ask):
         """Each step from those before: `ask` (n, n_paths, horizon, C) of a model with a horizon of 1."""
         view, _, outputs, state = self.read(panel)
         view, rows = view.unrolled(n_paths, horizon)
         steps = np.repeat(panel.series.lengths - 1, n_paths)
         outputs, state = np.repeat(outputs, n_paths, axis=0), tuple(np.repeat(h, n_paths, axis=1) for h in state)
-        every = np.arange(rows.size)
-        packing = regular_packing(1, rows.size, count_shards(rows.size, self.network.encoder.recurrent.hidden_size))
         for step in range(horizon):
-            gaps = self.gaps(view, rows, outputs, ask)[:, 0, :, 0]
-            scale = view.scale[view.owner[rows]]
-            view.levels[rows + 1] = view.base(rows, 1)[:, 0] + scale * gaps
+            view.levels[rows + 1] = view.ahead(rows, self.gaps(view, rows, outputs, ask))[:, 0, :, 0]
             rows, steps = rows + 1, steps + 1
             if step + 1 < horizon:
                 x = self.inputs(view, panel, rows, steps)
-                outputs, state = self.network.read(Batch(packing, every, x, every), state)
+                outputs, state = self.network.read(Sequences(x, np.arange(rows.size + 1)), state)
         drawn = view.levels[rows[:, np.newaxis] - np.arange(horizon)[::-1]]
         drawn = view.from_levels(drawn[..., np.newaxis], view.owner[rows])
         return self._counted(drawn).reshape(len(panel.series), n_paths, horizon, -1)

@@ -6,7 +6,8 @@ import numpy as np
 
 from fastrnn import tables
 from fastrnn.forecaster.view import ranges
-from fastrnn.frames import Form, read_covariates, read_series
+from fastrnn.frames.form import Form
+from fastrnn.frames.reading import read_covariates, read_series
 from fastrnn.sequences import Sequences, as_steps
 
 LARGEST = 1e150
@@ -49,9 +50,9 @@ class Panel:
         if calendar:
             panel.calendar = panel._calendar(ahead)
         if past is not None:
-            panel.past = panel._covariates(past, "past", 0, missing)
+            panel.past = panel._covariates(past, "past", series.lengths, 0, missing)
         if future is not None:
-            panel.future = panel._covariates(future, "future", ahead, missing)
+            panel.future = panel._covariates(future, "future", series.lengths + ahead, ahead, missing)
         if static is not None:
             panel.static = panel._static(static)
         return panel
@@ -74,20 +75,23 @@ class Panel:
         parts = {"past": self.past and self.past.values, "future": self.future and self.future.values}
         return {name: 0 if x is None else x.shape[1] for name, x in {**parts, "static": self.static}.items()}
 
-    def _covariates(self, x, name, ahead, missing):
+    def _covariates(self, x, name, expected, ahead=0, missing="error"):
+        """Of so many steps each, (n,); their columns are noted, or must be those that are known."""
         found, form = read_covariates(x, self.form, name, ahead=ahead, missing=missing)
-        self._check_lengths(found, name, self.series.lengths + ahead)
+        for k in np.flatnonzero(found.lengths != expected):
+            why = "a row a series" if name == "static" else f"for {self.form.who('y', k)} has {self.series.lengths[k]}"
+            raise ValueError(f"{self.form.who(name, k)} has {found.lengths[k]} steps; expected {expected[k]}, {why}")
         check_size(found, form, name)
-        self.columns.update(labelled(name, form))
+        if form.kind in ("frame", "long") or form.kind == "series" and not form.is_many and form.columns != (None,):
+            labels = {name: [str(column) for column in form.columns]}
+            self.check_columns(labels)
+            self.columns.update(labels)
         return found
 
     def _static(self, static):
         """(n, K), in the order of the form's series."""
         if self.form.kind == "long":
-            found, form = read_covariates(static, self.form, "static")
-            check_size(found, form, "static")
-            self.columns.update(labelled("static", form))
-            return found.values
+            return self._covariates(static, "static", np.ones(self.form.n_series, int), None).values
         if tables.library(static) is not None:
             tables.refuse_long(static, "static")  # its rows go with the series by their order
             self.columns.update({"static": [*map(str, tables.labels(static) or ())]})
@@ -95,10 +99,8 @@ class Panel:
         array = as_steps(np.atleast_1d(static), "static", False).astype(np.float64)
         array = array.T if np.ndim(static) < 2 and not self.form.is_many else array
         if len(array) != self.form.n_series or not (np.abs(array) <= LARGEST).all():
-            raise ValueError(
-                f"static has shape {np.shape(static)}; expected ({self.form.n_series}, K) finite numbers up to "
-                f"{LARGEST}, a row for each series"
-            )
+            expected = f"({self.form.n_series}, K) finite numbers up to {LARGEST}, a row for each series"
+            raise ValueError(f"static has shape {np.shape(static)}; expected {expected}")
         return array
 
     def check_columns(self, columns):
@@ -108,29 +110,17 @@ class Panel:
             if found != expected:
                 raise ValueError(f"{name}= has the columns {found}; the fit had {expected}: pass them in that order")
 
-    def _check_lengths(self, found, name, expected):
-        for k in np.flatnonzero(found.lengths != expected):
-            raise ValueError(
-                f"{self.form.who(name, k)} has {found.lengths[k]} steps; expected {expected[k]}, for "
-                f"{self.form.who('y', k)} has {self.series.lengths[k]}"
-            )
-
     def _calendar(self, ahead):
         lengths, more = self.series.lengths + ahead, np.full(len(self.series), ahead)
         return Sequences(self.form.extended(more).calendar(lengths), np.append(0, np.cumsum(lengths)))
 
     def extended(self, future, horizon, missing, calendar):
         """With `future` (horizon steps a series) after what there was of it."""
-        self = replace(self, calendar=self._calendar(horizon) if calendar else None)
+        self = replace(self, calendar=self._calendar(horizon) if calendar else None, columns=self.columns.copy())
         if self.future is None or horizon == 0:
             return self
-        more, form = read_covariates(future, self.form, "future", ahead=horizon, missing=missing)
-        self._check_lengths(more, "future", np.full(len(self.series), horizon))
-        check_size(more, form, "future")
-        self.check_columns(labelled("future", form))
-        known, found = self.future.values.shape[1], more.values.shape[1]
-        if known != found:
-            raise ValueError(f"future= has {found} columns; the fit had {known}: pass the same")
+        more = self._covariates(future, "future", np.full(len(self.series), horizon), horizon, missing)
+        check_width("future", more.values.shape[1], self.future.values.shape[1])
         return replace(self, future=joined(self.future, more))
 
     def continued(self, values):
@@ -149,12 +139,9 @@ class Panel:
 
     def upto(self, ends, numbers):
         """Series `numbers` (m,), each up to its step `ends` (m,), as a panel of m; covariates to come stay."""
-        known = {name: getattr(self, name) for name in ("future", "calendar")}
-        known = {name: x and part(x, x.lengths[numbers], numbers) for name, x in known.items()}
-        return replace(
-            self, series=part(self.series, ends, numbers), past=self.past and part(self.past, ends, numbers),
-            static=None if self.static is None else self.static[numbers], **known,
-        )  # fmt: skip
+        known = {name: x and part(x, ends, numbers) for name, x in {"series": self.series, "past": self.past}.items()}
+        known |= {name: x and x.some(numbers) for name, x in {"future": self.future, "calendar": self.calendar}.items()}
+        return replace(self, static=None if self.static is None else self.static[numbers], **known)
 
     def features(self, owner, steps, horizon):
         """What is read beside the series at steps (R,) of series `owner` (R,), (R, all their columns)."""
@@ -167,19 +154,21 @@ class Panel:
         return np.hstack(parts) if parts else np.empty((owner.size, 0))
 
 
+def check_width(which, width, expected):
+    """Covariates must have as many columns as those of the fit."""
+    if width != expected:
+        raise ValueError(f"{which}= has {width} columns; the fit had {expected}: pass the same")
+
+
 def check_values(panel, name, is_log, is_count):
     """Series must be what numbers, logarithms or counts can be made of."""
     check_size(panel.series, panel.form, name)
-    values, faults = panel.series.values, []
+    values, where = panel.series.values, (panel.series, panel.form, name)
     if is_log:
-        faults.append((values <= 0, "expected numbers above 0 under log=True: set log='auto'"))
+        refuse(values <= 0, "expected numbers above 0 under log=True: set log='auto'", *where)
     if is_count:
-        faults.append((
-            (values < 0) | (values != np.rint(values)),
-            "expected counts 0, 1, 2, .. under loss='negative_binomial': use another loss",
-        ))  # fmt: skip
-    for wrong, text in faults:
-        refuse(wrong, text, panel.series, panel.form, name)
+        expected = "expected counts 0, 1, 2, .. under loss='negative_binomial': use another loss"
+        refuse((values < 0) | (values != np.rint(values)), expected, *where)
 
 
 def check_size(series, form, name):
@@ -196,18 +185,10 @@ def refuse(wrong, text, series, form, name):
         raise ValueError(f"{form.who(name, k)} is {series.values[row, channel]} {place}; {text}")
 
 
-def labelled(name, form):
-    """The columns of covariates by their name, if they came in DataFrames or one Series."""
-    is_named = form.kind in ("frame", "long") or form.kind == "series" and not form.is_many and form.columns != (None,)
-    return {name: [str(column) for column in form.columns]} if is_named else {}
-
-
 def joined(first, second):
     """Each sequence of the first with that of the second after it."""
-    rows = np.concatenate([first.values, second.values])
-    starts = np.stack([first.offsets[:-1], second.offsets[:-1] + len(first.values)], axis=1).ravel()
-    counts = np.stack([first.lengths, second.lengths], axis=1).ravel()
-    return Sequences(rows[ranges(starts, counts)], np.append(0, np.cumsum(first.lengths + second.lengths)))
+    ends = np.repeat(first.offsets[1:], second.lengths)
+    return Sequences(np.insert(first.values, ends, second.values, axis=0), first.offsets + second.offsets)
 
 
 def part(sequences, ends, numbers):

@@ -23,7 +23,7 @@ class Lens:
 
     Attributes
     ----------
-    lags : tuple of int
+    lags : list of int
         Of the differences that it reads; the first is the season, or 1.
     difference, seasonal_difference : bool
         What a forecast starts from: the last value, the last season, the last season plus the change since, or (neither
@@ -34,7 +34,7 @@ class Lens:
         Values back to which the linear part reads.
     """
 
-    lags: tuple
+    lags: list
     difference: bool
     seasonal_difference: bool
     log: bool | str
@@ -45,6 +45,11 @@ class Lens:
     def first(self):
         """The first step of a series that can be read."""
         return max(*self.lags, self.reach - 1)
+
+    @property
+    def is_anchored(self):
+        """Whether forecasts start from values of the series, not from its centre."""
+        return self.difference or self.seasonal_difference
 
 
 class View:
@@ -84,7 +89,7 @@ class View:
         values, starts = series.values, series.offsets[:-1]
         smallest = np.minimum.reduceat(values, starts)
         if self.lens.log == "auto":
-            mean = np.add.reduceat(values, starts) / self.lengths[:, np.newaxis]
+            mean = self._sums(values) / self.lengths[:, np.newaxis]
             changes = np.maximum.reduceat(values, starts) - smallest > FLATTEST * mean
             is_log = changes & (smallest > 0) & (smallest >= SMALLEST * mean)
         else:
@@ -95,10 +100,12 @@ class View:
 
     def _scales(self):
         """Of the differences from the base; 0 for a channel that does not change."""
-        lens, u = self.lens, self.levels
+        lens, u, scaling = self.lens, self.levels, self.lens.scaling
         n, lags = self.lengths[:, np.newaxis], np.zeros(len(self.lengths), int)
         centre = np.zeros((len(self.lengths), u.shape[1]))
-        if self._starts_anywhere:
+        if scaling is None:
+            return np.ones(centre.shape), centre
+        if lens.is_anchored:
             lag = lens.lags[0] if lens.seasonal_difference else 1
             lags = np.where(self.lengths > lag, lag, 1)  # of less than a season, steps say how much it changes
             differences, rows = np.zeros_like(u), np.arange(len(u))
@@ -106,25 +113,23 @@ class View:
             differences[known] = u[known] - u[known - lags[self.owner[known]]]
             n = np.maximum(n - lags[:, np.newaxis], 1)
         else:
-            if lens.scaling is not None:
-                centre = self._of_each(np.median, u, lags) if lens.scaling == "robust" else self._sums(u) / n
+            centre = self._medians(u, lags) if scaling == "robust" else self._sums(u) / n
             differences = u - centre[self.owner]
-        if lens.scaling is None:
-            return np.ones(centre.shape), centre
-        if lens.scaling == "standard":
+        if scaling == "standard":
             unit = unit_of(np.maximum.reduceat(np.abs(differences), self.offsets[:-1]))
             return unit * np.sqrt(self._sums((differences / unit[self.owner]) ** 2) / n), centre
-        if lens.scaling == "robust":
-            spread = self._of_each(np.median, np.abs(differences), lags)
-            return np.where(spread > 0, spread, self._sums(np.abs(differences)) / n), centre
-        return self._sums(np.abs(differences)) / n, centre
+        scale = self._sums(np.abs(differences)) / n
+        if scaling == "robust":
+            spread = self._medians(np.abs(differences), lags)
+            scale = np.where(spread > 0, spread, scale)
+        return scale, centre
 
     def _sums(self, values):
         return np.add.reduceat(values, self.offsets[:-1])
 
-    def _of_each(self, statistic, values, firsts):
+    def _medians(self, values, firsts):
         parts = np.split(values, self.offsets[1:-1])
-        return np.stack([statistic(part[first:], axis=0) for part, first in zip(parts, firsts, strict=True)])
+        return np.stack([np.median(part[first:], axis=0) for part, first in zip(parts, firsts, strict=True)])
 
     def steps(self, rows):
         """Of each row its place in its series, (R,)."""
@@ -140,13 +145,9 @@ class View:
         """What the network reads at rows, (R, lags C)."""
         u, unit, lens = self.levels, self.unit(rows), self.lens
         parts = [(u[rows] - u[rows - lag]) / unit for lag in lens.lags]
-        if not self._starts_anywhere:
+        if not lens.is_anchored:
             parts.append((u[rows] - self.centre[self.owner[rows]]) / unit)
         return np.hstack(parts)
-
-    @property
-    def _starts_anywhere(self):
-        return self.lens.difference or self.lens.seasonal_difference
 
     def base(self, rows, horizon):
         """Where the forecasts made at rows start from, (R, horizon, C)."""
@@ -162,12 +163,12 @@ class View:
     def window(self, rows):
         """What the linear part reads: the last values, less the very last, and 1 in its place, (R, C, reach)."""
         u = self.levels
-        start = u[rows] if self._starts_anywhere else self.centre[self.owner[rows]]
+        start = u[rows] if self.lens.is_anchored else self.centre[self.owner[rows]]
         latest_first = stretches(u, self.lens.reach)[:, ::-1].transpose(0, 2, 1)
         window = latest_first[rows + 1 - self.lens.reach]
         window -= start[..., np.newaxis]
         window /= self.unit(rows)[..., np.newaxis]
-        if self._starts_anywhere:
+        if self.lens.is_anchored:
             window[..., 0] = 1
         return window
 
@@ -178,22 +179,22 @@ class View:
         gaps /= self.unit(rows)[:, np.newaxis]
         return gaps
 
+    def ahead(self, rows, gaps):
+        """Levels (R, horizon, C, K) from gaps at rows."""
+        scale = self.scale[self.owner[rows]][:, np.newaxis, :, np.newaxis]
+        return self.base(rows, gaps.shape[1])[..., np.newaxis] + scale * gaps
+
     def values(self, rows, gaps):
         """Forecasts (R, horizon, C, K) in the series' own unit from gaps at rows."""
-        owner = self.owner[rows]
-        scale = self.scale[owner][:, np.newaxis, :, np.newaxis]
-        levels = self.base(rows, gaps.shape[1])[..., np.newaxis] + scale * gaps
-        return self.from_levels(levels, owner)
+        return self.from_levels(self.ahead(rows, gaps), self.owner[rows])
 
     def from_levels(self, levels, owner=slice(None)):
         """Levels (R, horizon, C, K) of series `owner` (R,) in their own unit."""
-        is_log = np.broadcast_to(self.is_log[owner][:, np.newaxis, :, np.newaxis], levels.shape)
-        return np.exp(levels, out=levels, where=is_log)
+        return np.exp(levels, out=levels, where=self.is_log[owner][:, np.newaxis, :, np.newaxis])
 
     def to_levels(self, values):
         """The way there, for values (n, horizon, C) or (n, horizon, C, K)."""
-        is_log = self.is_log[:, np.newaxis] if values.ndim == 3 else self.is_log[:, np.newaxis, :, np.newaxis]
-        is_log = np.broadcast_to(is_log, values.shape)
+        is_log = np.expand_dims(self.is_log, (1, *range(3, values.ndim)))
         # What came may be zero or less after a history that was not: then it is far away.
         return np.log(np.maximum(values, np.finfo(float).tiny), out=values.copy(), where=is_log)
 
@@ -204,7 +205,7 @@ class View:
         """
         n, depth = len(self.lengths), self.lens.first + 1
         view = copy(self)
-        last = ranges(self.offsets[1:] - depth, np.full(n, depth)).reshape(n, 1, depth)
+        last = (self.offsets[1:] - depth)[:, np.newaxis, np.newaxis] + np.arange(depth)
         view.levels = np.zeros((n, n_copies, depth + horizon, self.levels.shape[1]))
         view.levels[:, :, :depth] = self.levels[last]
         view.levels = view.levels.reshape(-1, self.levels.shape[1])
@@ -213,9 +214,7 @@ class View:
 
     def last_rows(self, most=None):
         """The last `most` readable rows of each series, and how many there are of each, (n,)."""
-        counts = self.lengths - self.lens.first
-        if most is not None:
-            counts = np.minimum(counts, most)
+        counts = np.minimum(self.lengths - self.lens.first, most or len(self.levels))
         return ranges(self.offsets[1:] - counts, counts), counts
 
     def training_rows(self, horizon):

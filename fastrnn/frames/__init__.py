@@ -2,10 +2,3 @@
 
 pandas is optional, and imported only where a table came in; its calendars are those of all libraries' tables.
 """
-
-from fastrnn.frames.calendar import ADVICE
-from fastrnn.frames.form import Form
-from fastrnn.frames.offsets import is_offset
-from fastrnn.frames.reading import read_covariates, read_series
-
-__all__ = ["ADVICE", "Form", "is_offset", "read_covariates", "read_series"]

@@ -1,10 +1,10 @@
 """Timestamps: as integers and as pandas has them, how they go on, and what clock and calendar show."""
 
-from dataclasses import dataclass
+from collections import namedtuple
 
 import numpy as np
 
-from fastrnn.frames.offsets import rebuilt, stride, text_of, told, walked
+from fastrnn.frames.offsets import pd, rebuilt, stride, text_of, told, walked
 
 CYCLES = ("hour_of_day", "day_of_week", "day_of_year")
 DAY = np.timedelta64(1, "D")
@@ -14,8 +14,6 @@ IRREGULAR = "correct or resample it, or pass the values alone"
 
 
 def has_times(index):
-    import pandas as pd
-
     return isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex))
 
 
@@ -23,8 +21,7 @@ def stamp_text(stamp):
     return str(stamp).removesuffix(" 00:00:00")
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(namedtuple("Clock", "dtype, offset, step", defaults=(None, 1))):
     """Timestamps as integers, and how they go on.
 
     Those of dates in a time zone whose steps are no fixed lengths of time count local time as it would be if clocks did
@@ -41,15 +38,9 @@ class Clock:
         How far apart timestamps are in units of their dtype; 0 if that varies, as for months.
     """
 
-    dtype: str
-    offset: str | None = None
-    step: int = 1
-
     @classmethod
     def of(cls, dtype, offset):
         """Of dates that an offset goes through."""
-        import pandas as pd
-
         length, unit = stride(offset)[0], pd.Timedelta(1, dtype[11:].split("]")[0].split(",")[0])
         return cls(dtype, told(offset), 0 if length is None else -(-length // unit))
 
@@ -71,8 +62,6 @@ class Clock:
 
     def index(self, stamps):
         """The pandas Index of timestamps stored as integers."""
-        import pandas as pd
-
         if self.dtype.startswith("period"):
             return pd.PeriodIndex.from_ordinals(stamps, freq=pd.api.types.pandas_dtype(self.dtype).freq)
         if not self.is_local:
@@ -101,22 +90,20 @@ class Clock:
         ValueError
             If pandas has none there.
         """
+        try:
+            return self._moved(stamps, counts)
+        except (pd.errors.OutOfBoundsDatetime, OverflowError):
+            what = f"dates so far ahead are none of {self.dtype}"
+            raise ValueError(f"{what}: use another unit (as_unit), or fewer steps") from None
+
+    def _moved(self, stamps, counts):
         if self.step:
             if (np.abs(stamps + np.float64(self.step) * counts) > 2**63 - 2**12).any():
-                raise self._too_far()
+                raise OverflowError
             return stamps + self.step * counts
-        import pandas as pd
-
         codes, unique = pd.factorize(stamps)
         low, high = min(np.min(counts), 0), max(np.max(counts), 0)
-        try:
-            found = walked(unique.view(self.naive), rebuilt(self.offset), low, high)
-        except (pd.errors.OutOfBoundsDatetime, OverflowError):
-            raise self._too_far() from None
-        return found.view(np.int64)[counts - low, codes]
-
-    def _too_far(self):
-        return ValueError(f"dates so far ahead are none of {self.dtype}: use another unit (as_unit), or fewer steps")
+        return walked(unique.view(self.naive), rebuilt(self.offset), low, high).view(np.int64)[counts - low, codes]
 
     def uneven(self, index, starts):
         """Timestamps as integers, and which of them are not one step after that before.
@@ -140,23 +127,19 @@ class Clock:
         return stamps, is_uneven
 
     def _uneven(self, stamps, starts):
-        is_uneven = np.zeros(len(stamps), bool)
-        is_uneven[1:] = self.moved(stamps[:-1], 1) != stamps[1:]
+        is_uneven, offset = np.append(False, self.moved(stamps[:-1], 1) != stamps[1:]), rebuilt(self.offset)
         is_uneven[starts] = False
-        if self.offset is None:
-            return is_uneven
-        import pandas as pd
-
-        offset, (codes, unique) = rebuilt(self.offset), pd.factorize(stamps[starts])
-        if not self.step or getattr(offset, "weekday", None) is not None:
-            times = pd.DatetimeIndex(unique.view(self.naive))
-            is_uneven[starts] = ~np.fromiter(map(offset.is_on_offset, times), bool, len(times))[codes]
+        if offset is not None and (not self.step or getattr(offset, "weekday", None) is not None):
+            codes, unique = pd.factorize(stamps[starts])
+            is_on = [offset.is_on_offset(time) for time in pd.DatetimeIndex(unique.view(self.naive))]
+            is_uneven[starts] = ~np.array(is_on)[codes]
         return is_uneven
 
     def places(self, stamps):
         """The numbers of timestamps (T,), counted in steps from the first; -1 where none ends."""
-        import pandas as pd
-
+        if self.step:
+            numbers, rest = np.divmod(stamps - stamps[0], self.step)
+            return np.where(rest, -1, numbers)
         first, last = pd.DatetimeIndex(stamps[[0, -1]].view(self.naive))
         return pd.date_range(first, last, freq=rebuilt(self.offset)).get_indexer(stamps.view(self.naive))
 
@@ -172,8 +155,6 @@ class Clock:
 
     def shortest_step(self, end):
         """Of local time, as timedelta64."""
-        import pandas as pd
-
         if self.offset is None:
             return np.diff(self.local(end + self.step * np.arange(9))).min()
         offset = rebuilt(self.offset)
@@ -186,8 +167,6 @@ class Clock:
 
 def zoned(index):
     """How pandas writes the dtype of timestamps, so that it reads it again; with a "(" if the time zone has no name."""
-    import pandas as pd
-
     zone = index.tz if isinstance(index, pd.DatetimeIndex) else None
     kind, name = type(zone).__name__, str(zone)
     if zone is None:

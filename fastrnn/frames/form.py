@@ -7,7 +7,7 @@ import numpy as np
 
 from fastrnn import tables
 from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycle_lengths, cycles, stamp_text
-from fastrnn.frames.offsets import rebuilt
+from fastrnn.frames.offsets import pd, rebuilt
 from fastrnn.wording import shown
 
 KINDS = {
@@ -88,9 +88,7 @@ class Form:
 
     def extended(self, lengths):
         """The form of the same series `lengths` (n_series,) steps later."""
-        if self.ends is None:
-            return self
-        return replace(self, ends=self.clock.moved(self.ends, np.asarray(lengths)))
+        return self if self.ends is None else replace(self, ends=self.clock.moved(self.ends, np.asarray(lengths)))
 
     def follows(self, other, lengths, *, name="y"):
         """Check that series of another form, which have `lengths` (n_series,) steps, go on where these end.
@@ -117,8 +115,7 @@ class Form:
             # Forwards, for on their way back the 31st and the 29th of a month meet.
             later, lengths = self.extended(lengths), np.asarray(lengths)
             if (later._last() != other._last()).any():
-                first = other.extended(1 - lengths)
-                first.check_ends(self.extended(np.ones(self.n_series, int)), name, "begins")
+                other.extended(1 - lengths).check_ends(self.extended(np.ones(self.n_series, int)), name, "begins")
                 other.check_ends(later, name)
 
     def check_ends(self, expected, name, verb="ends"):
@@ -151,7 +148,7 @@ class Form:
         Examples
         --------
         >>> import numpy as np
-        >>> from fastrnn.frames import read_series
+        >>> from fastrnn.frames.reading import read_series
         >>> series, form = read_series([5, 6, 7, 8])
         >>> form.container(np.array([9.0, 10.0]).reshape(1, 2, 1, 1))
         array([ 9., 10.])
@@ -160,10 +157,7 @@ class Form:
         """
         n, h, C, K = values.shape
         if self.kind in ("array", "list"):
-            shape = (n,) * self.is_many + (h,) + (C,) * (not self.is_flat) + (K,) * (columns is not None)
-            return values.reshape(shape)
-        import pandas as pd
-
+            return values.reshape((n,) * self.is_many + (h,) + (C,) * (not self.is_flat) + (K,) * (columns is not None))
         index = pd.RangeIndex(n * h) if self.ends is None else self.ahead(h)
         if self.kind == "long":
             frame = pd.DataFrame({self.names[0]: pd.Index(self.ids).repeat(h), self.names[1]: index})
@@ -174,8 +168,6 @@ class Form:
 
     def _frame(self, k, values, index, columns):
         """A Series or wide DataFrame of the values (h, C, K) for series k."""
-        import pandas as pd
-
         # Of many series that would take longer than all else.
         if self.offset is not None and not self.is_many:
             with suppress(ValueError):  # a midnight that is left out
@@ -183,20 +175,14 @@ class Form:
         if self.kind == "series" and columns is None:
             return self._native(pd.Series(values[:, 0, 0], index, name=self.columns[k]))
         if self.kind == "frame":
-            columns = self._labels(columns)
+            if columns is None:
+                columns = self.columns
+            elif not self.is_timed:
+                columns = pd.MultiIndex.from_product([self.columns, columns])
+            elif self.n_channels > 1:  # beside a column of times there are no two rows of names
+                columns = [f"{c}_{label}" for c in self.columns for label in columns]
         frame = pd.DataFrame(values.reshape(len(index), -1), index, columns)
         return self._native(frame.reset_index(names=self.names[1]) if self.is_timed else frame)
-
-    def _labels(self, columns):
-        """Of channels, with what is below each."""
-        import pandas as pd
-
-        if columns is None:
-            return self.columns
-        if not self.is_timed:
-            return pd.MultiIndex.from_product([self.columns, columns])
-        # Below a column of times there are no two rows of names.
-        return list(columns) if self.n_channels == 1 else [f"{c}_{label}" for c in self.columns for label in columns]
 
     def _native(self, found):
         """What pandas has, as a table of the library and with times of the type that came in."""
@@ -210,13 +196,6 @@ class Form:
             return found.set_axis(found.index.astype(kind)) if kind else found
         return found
 
-    def numbers(self, answer):
-        """Those of one `container`, without the columns of ids and times."""
-        if tables.labels(answer) is None:
-            return np.asarray(answer)
-        columns, beside = tables.columns(answer, "y"), self.names[:2] if self.kind == "long" or self.is_timed else ()
-        return np.column_stack([columns[label] for label in columns if label not in beside])
-
     def calendar(self, lengths):
         """Sine and cosine of where in the day, week and year each step lies.
 
@@ -229,8 +208,6 @@ class Form:
         -------
         ndarray (sum of lengths, len(calendar_names))
         """
-        import pandas as pd
-
         first, lengths = self._first_cycle(), np.asarray(lengths)
         counts = np.arange(lengths.sum()) + 1 - np.repeat(np.cumsum(lengths), lengths)
         # Many series share their timestamps.

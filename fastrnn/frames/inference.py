@@ -1,10 +1,11 @@
 """What the timestamps of a series show of their frequency."""
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
 from fastrnn.frames.calendar import Clock, zoned
+from fastrnn.frames.offsets import pd
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 ENOUGH = 0.5
@@ -15,8 +16,7 @@ WRITTEN = {
     "%Y%m%d%H": (10, None, 10**6, READ % "%Y%m%d%H"), "%Y%m%d": (8, None, 10**4, READ % "%Y%m%d"),
     "%Y%m": (6, 12, 100, READ % "%Y%m"),
     "quarters": (5, 4, 10, "pandas.PeriodIndex([f'{{t // 10}}Q{{t % 10}}' for t in {times}], freq='Q')"),
-    "weeks": (6, 53, 100, "pandas.to_datetime({times}.astype(str) + '1', format='%G%V%u')"),
-}  # fmt: skip
+    "weeks": (6, 53, 100, "pandas.to_datetime({times}.astype(str) + '1', format='%G%V%u')")}  # fmt: skip
 """Dates as integers: their digits; the last in a year; a year, which goes on as integers do; and what reads them."""
 
 
@@ -42,14 +42,11 @@ def _candidates(index):
     parts = [index[a:b] for some in edges for a, b in pairwise(some) if b - a >= 3]
     # `infer_freq` itself warns that in pandas 4 it returns something else.
     for k, part in enumerate(parts):
-        offset = type(part)(part, freq="infer").freq
-        if offset is not None:
+        if offset := type(part)(part, freq="infer").freq:
             yield offset
         if k == 0:
             local = index.tz_localize(None)
-            yield from _of_months(local)
-            yield from _of_lengths(index)
-            yield from _of_days(local)
+            yield from chain(_of_months(local), _of_lengths(index), _of_days(local))
 
 
 def most_common(numbers):
@@ -59,8 +56,6 @@ def most_common(numbers):
 
 def written_dates(stamps, times):
     """What reads integers that are dates such as 202012, of which the next is 202101; None if they are none."""
-    import pandas as pd
-
     some, gaps = stamps[:50], np.unique(np.diff(stamps))
     for form, (digits, last, year, reader) in WRITTEN.items():
         years, rest = np.divmod(some, 10 ** (digits - 4))
@@ -76,8 +71,6 @@ def written_dates(stamps, times):
 
 def _of_months(times):
     """Offsets that count months, or parts of them."""
-    import pandas as pd
-
     n = int(most_common(np.diff(times.year * 12 + times.month)))
     day, span = times.day, {"months": n} if n % 12 else {"years": n // 12}
     if n < 2 and len(np.unique(day)) < 6:  # 15 and 28 to 31
@@ -87,34 +80,28 @@ def _of_months(times):
         if low < 28 <= high:
             yield pd.offsets.SemiMonthEnd(day_of_month=low)
     if n > 0:
-        yield pd.offsets.MonthBegin(n)
-        yield pd.offsets.MonthEnd(n)
+        yield from (pd.offsets.MonthBegin(n), pd.offsets.MonthEnd(n))
         if day.max() > 28:
             yield pd.DateOffset(**span, day=int(day.max()))
         yield pd.DateOffset(**span)
-        yield pd.offsets.BMonthBegin(n)
-        yield pd.offsets.BMonthEnd(n)
+        yield from (pd.offsets.BMonthBegin(n), pd.offsets.BMonthEnd(n))
         yield pd.offsets.LastWeekOfMonth(n, weekday=times.day_of_week[0])
 
 
 def _of_days(times):
     """Offsets for which days of the week count, or hours of opening: those that several weeks, or days, leave out."""
-    import pandas as pd
-
     days, counts = np.unique(times.day_of_week, return_counts=True)
     span, clock = times[-1] - times[0], times - times.normalize()
     mask = " ".join(WEEK[day] for day in (days if span >= pd.Timedelta("14D") else range(7)))
     is_usual = days.tolist() == [0, 1, 2, 3, 4]
     if (clock == most_common(clock)).mean() > ENOUGH:  # not all, where a clock has left one out
-        weeks = int(most_common(np.diff(times)) // np.timedelta64(7, "D"))
-        if weeks:
+        if weeks := int(most_common(np.diff(times)) // np.timedelta64(7, "D")):
             yield pd.offsets.Week(weeks, weekday=int(days[0]))
         if counts.min() > 1:
             yield pd.offsets.BusinessDay() if is_usual else pd.offsets.CustomBusinessDay(weekmask=mask)
     elif most_common(np.diff(times)) == np.timedelta64(1, "h") and span >= pd.Timedelta("2D"):
-        start, end = (
-            f"{times[0].normalize() + time:%H:%M}" for time in (clock.min(), clock.max() + pd.Timedelta("1h"))
-        )
+        midnight = times[0].normalize()
+        start, end = f"{midnight + clock.min():%H:%M}", f"{midnight + clock.max() + pd.Timedelta('1h'):%H:%M}"
         if start != end:
             yield pd.offsets.BusinessHour(start=start, end=end)
             yield pd.offsets.CustomBusinessHour(start=start, end=end, weekmask=mask)
@@ -122,8 +109,6 @@ def _of_days(times):
 
 def _of_lengths(index):
     """Steps of a length, in local time if they are days."""
-    import pandas as pd
-
     days = most_common(np.diff(index.tz_localize(None))) / np.timedelta64(1, "D")
     if days >= 1 and days == int(days):
         yield pd.offsets.Day(int(days))

@@ -2,11 +2,17 @@
 
 import json
 import re
+from contextlib import suppress
 from functools import cache, lru_cache
 from itertools import accumulate, chain
 from reprlib import repr as shortened
 
 import numpy as np
+
+from fastrnn.kernels.caching import Later
+
+pd = Later("pandas")
+"""Imported where a table came in, and only there."""
 
 LONGEST = 10**5
 """Of what an offset counts in one step; FY5253 goes through them one by one."""
@@ -44,10 +50,6 @@ def _is_told(days, weekmask, holidays, **_):
 
 def _plain(value):
     """JSON for what keywords of offsets hold beside numbers and text."""
-    import pandas as pd
-
-    if isinstance(value, np.datetime64):
-        return str(value.astype("M8[D]"))
     if isinstance(value, (np.ndarray, np.generic)):
         return value.astype("M8[D]").astype(str).tolist() if value.dtype.kind == "M" else value.tolist()
     if hasattr(value, "strftime"):
@@ -66,8 +68,6 @@ def rebuilt(text):
     ValueError, TypeError
         If there is no such offset.
     """
-    import pandas as pd
-
     if not isinstance(text, str):
         return text
     fields = json.loads(text)
@@ -89,21 +89,16 @@ def rebuilt(text):
 
 def is_offset(text):
     """Whether it tells an offset, as far as can be said without pandas."""
-    try:
+    with suppress(ImportError):
         return rebuilt(text) is not None
-    except ImportError:
-        return True
+    return True
 
 
 def text_of(offset):
     """What people call an offset: its alias if that tells it whole, or how it is made."""
-    import pandas as pd
-
-    try:
+    with suppress(ValueError, TypeError):  # offsets of lists cannot be compared
         if pd.tseries.frequencies.to_offset(offset.freqstr) == offset:
             return offset.freqstr
-    except (ValueError, TypeError):  # offsets of lists cannot be compared
-        pass
     text = told(offset)
     if not isinstance(text, str):
         return repr(offset)
@@ -114,8 +109,6 @@ def text_of(offset):
 
 def stride(offset):
     """How long a step is, None if that varies, and whether it is one of local time: a day may have 23 hours."""
-    import pandas as pd
-
     if isinstance(offset, (pd.offsets.Day, pd.offsets.Week)):
         return pd.Timedelta(days=offset.n * (7 if isinstance(offset, pd.offsets.Week) else 1)), True
     if isinstance(offset, pd.offsets.Tick):
@@ -128,8 +121,6 @@ def stride(offset):
 
 def looser(offset, zone):
     """Offsets with steps as long, which each series counts from a day of its own."""
-    import pandas as pd
-
     found = BEGINS_OR_ENDS.fullmatch(type(offset).__name__)
     if isinstance(offset, pd.offsets.Week):
         return [pd.offsets.Week(offset.n)]
@@ -147,8 +138,6 @@ def looser(offset, zone):
 
 def walked(stamps, offset, low, high):
     """Timestamps (m,), as datetime64, from `low` <= 0 to `high` >= 0 steps later: (high - low + 1, m)."""
-    import pandas as pd
-
     times = pd.DatetimeIndex(stamps)
     if len(times) > FEW and _is_fast(offset):
         rows = _steps(times, lambda row: row - offset, -low)[:0:-1] + _steps(times, lambda row: row + offset, high)

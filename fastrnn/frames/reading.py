@@ -1,26 +1,22 @@
 """Time series in any container, read once."""
 
-from dataclasses import dataclass, field, replace
+from collections import namedtuple
 
 import numpy as np
 
 from fastrnn import tables
 from fastrnn.frames.calendar import has_times
 from fastrnn.frames.form import Form
+from fastrnn.frames.offsets import pd
 from fastrnn.frames.rows import Rows
 from fastrnn.sequences import Sequences, as_steps
 from fastrnn.wording import shown
 
+Item = namedtuple("Item", "x, kind, has_times, origin", defaults=(False, {}))
+"""One thing that came in: an array, or a pandas object whose index has the times, if it has some.
 
-@dataclass
-class Item:
-    """One thing that came in: an array, or a pandas object whose index has the times, if it has some."""
-
-    x: object
-    kind: str
-    has_times: bool = False
-    origin: dict = field(default_factory=dict)
-    """Fields of a `Form` that tell what else than a pandas object with such an index it was."""
+`origin` has fields of a `Form` that tell what else than a pandas object with such an index it was.
+"""
 
 
 def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
@@ -59,7 +55,7 @@ def read_series(y, *, name="y", missing="error", form=None, names=tables.LONG):
 
     Examples
     --------
-    >>> from fastrnn.frames import read_series
+    >>> from fastrnn.frames.reading import read_series
     >>> sequences, form = read_series([[1, 2, 3], [4, float("nan"), 6, 7]], missing="interpolate")
     >>> form.n_series, sequences[1].ravel()
     (2, array([4., 5., 6., 7.]))
@@ -120,8 +116,7 @@ def _got(x, name, form):
     got, columns = type(x).__name__, tables.labels(x, name)
     if columns is not None:
         got += f" with the columns {shown(columns)}"
-    index = getattr(x, "index", ())
-    has_ids = columns is not None and form.names[0] not in columns and set(form.ids) <= set(index)
+    has_ids = columns is not None and form.names[0] not in columns and {*form.ids} <= {*getattr(x, "index", ())}
     return got + f": pass {name}.reset_index(names={form.names[0]!r})" * has_ids
 
 
@@ -132,9 +127,8 @@ def _read(items, is_many, name, missing, names, before):
         arrays, lengths, indexes, form = _from_items(items, is_many, name, names)
     # Concatenating copies one array, too: nothing later writes to the caller's.
     values = np.concatenate(arrays, dtype=np.float64, casting="unsafe")
-    sequences = Sequences(values, np.concatenate([[0], np.cumsum(lengths)]))
-    index = indexes[0].append(list(indexes[1:])) if indexes else None
-    rows = Rows(form, sequences, index, name)
+    index = indexes[0].append(indexes[1:]) if indexes else None
+    rows = Rows(form, Sequences(values, np.append(0, np.cumsum(lengths))), index, name)
     if indexes:
         rows.read_times(before, [getattr(index, "freq", None) for index in indexes], missing)
     rows.check_values(missing)
@@ -156,68 +150,54 @@ def _items(y, name, names):
 
 
 def _item(x, who, names):
-    library, origin = tables.library(x), {}
+    library, has_index, origin, (id_col, time_col, _) = tables.library(x), True, {}, names
     if library is None:
         return Item(x, "array")
-    has_index = True
     if library != "pandas":
         x, backend, types = tables.to_pandas(x, who)
         has_index = backend in tables.WITH_INDEX
         origin = {"library": backend, "types": tuple(types.get(name, "") for name in names[:2])}
         if origin["types"][1] == "String":
-            raise ValueError(
-                f"{who} has texts in the column {names[1]!r}; expected times or integers: parse them first"
-            )
+            what = f"{who} has texts in the column {time_col!r}"
+            raise ValueError(f"{what}; expected times or integers: parse them first")
     if x.index.nlevels > 1:
         raise ValueError(f"{who} has a MultiIndex: {_way_out(x, who)}")
-    if x.ndim == 1:
-        return _dated(Item(x, "series", has_index, origin))
-    tables.refuse_twice(x.columns, who)
-    if names[0] in x.columns:
-        return Item(x, "long", names[1] in x.columns, origin)
-    if names[0] in x.index.names:
-        raise ValueError(f"{who} has {names[0]} as its index: pass {who}.reset_index()")
-    if names[1] in x.columns and not has_times(x.index):
-        if x[names[1]].duplicated().any():
-            raise ValueError(f"{who} has times twice in {names[1]!r}: if it is many series, id_col= names their column")
-        return _dated(Item(x.set_index(names[1]), "frame", True, {**origin, "is_timed": True}))
-    return _dated(Item(x, "frame", has_index, origin))
+    if x.ndim == 2:
+        tables.refuse_twice(x.columns, who)
+        if id_col in x.columns:
+            return Item(x, "long", time_col in x.columns, origin)
+        if id_col in x.index.names:
+            raise ValueError(f"{who} has {id_col} as its index: pass {who}.reset_index()")
+        if time_col in x.columns and not has_times(x.index):
+            if x[time_col].duplicated().any():
+                what = f"{who} has times twice in {time_col!r}"
+                raise ValueError(f"{what}: if it is many series, id_col= names their column")
+            x, has_index, origin = x.set_index(time_col), True, {**origin, "is_timed": True}
+    index, kind = _times(x.index)
+    if kind:
+        x, origin = x.set_axis(index), {**origin, "types": ("", kind)}
+    return Item(x, "series" if x.ndim == 1 else "frame", has_index, origin)
 
 
 def _way_out(x, who):
     """From a MultiIndex of ids and times."""
     frame = x.to_frame("y" if x.name is None else x.name) if x.ndim == 1 else x
     id_col, time_col, *rest = frame.iloc[:0].reset_index().columns
-    options = {"id_col": id_col, "time_col": time_col, "target_col": rest[-1]}
-    given = ", ".join(f"{option}={label!r}" for option, label in options.items())
+    given = f"id_col={id_col!r}, time_col={time_col!r}, target_col={rest[-1]!r}"
     start = f"{who}.to_frame({rest[-1]!r})" if x.ndim == 1 else who
     return f"pass {start}.reset_index(), with {given}; or what fastrnn.preprocessing.from_long makes of it"
 
 
-def _dated(item):
-    """An item whose index has times as pandas itself has them, not pyarrow."""
-    if item.has_times and type(item.x.index.dtype).__name__ == "ArrowDtype":
-        index, kind = _times(item.x.index)
-        return Item(item.x.set_axis(index), item.kind, True, {**item.origin, "types": ("", kind)})
-    return item
-
-
-def _times(values):
-    """Times as a pandas Index, and their type if that is one of pyarrow's."""
-    import pandas as pd
-
-    index = pd.Index(values)
-    kind = str(index.dtype)
-    if kind.startswith(("timestamp", "date")) and kind.endswith("[pyarrow]"):
-        return pd.DatetimeIndex(index), kind
-    return index, ""
+def _times(index):
+    """An index whose times are of pandas' own type, and the type that they had if that is one of pyarrow's."""
+    kind = str(index.dtype) if isinstance(index.dtype, pd.ArrowDtype) else ""
+    return (pd.DatetimeIndex(index), kind) if kind.startswith(("timestamp", "date")) else (index, "")
 
 
 def _from_items(items, is_many, name, names):
     """The arrays (T, C) of one series or a list of them, their lengths, indexes if they have some, and form."""
-    first = items[0]
-    kind, is_pandas = first.kind, first.kind != "array"
-    form = Form(kind if is_pandas or not is_many else "list", len(items), is_many=is_many, names=names, **first.origin)
+    first, kind = items[0], "list" if is_many and items[0].kind == "array" else items[0].kind
+    form = Form(kind, len(items), is_many=is_many, names=names, **first.origin)
     arrays = [_as_array(item, first, form.who(name, k)) for k, item in enumerate(items)]
     form.n_channels, form.is_flat = arrays[0].shape[1], np.ndim(first.x) == 1
     for k, item in enumerate(items):
@@ -226,7 +206,7 @@ def _from_items(items, is_many, name, names):
             raise ValueError(f"{what}: the shapes are {np.shape(item.x)} and {np.shape(first.x)}")
         if kind == "frame" and list(item.x.columns) != list(first.x.columns):
             raise ValueError(f"{name}[{k}] and {name}[0] have other columns: {shown([*item.x.columns], 80)}")
-    if is_pandas:
+    if first.kind != "array":
         form.columns = tuple(first.x.columns if kind == "frame" else (item.x.name for item in items))
     return arrays, [len(x) for x in arrays], [item.x.index for item in items if item.has_times], form
 
@@ -262,8 +242,7 @@ def _check_columns(item, name, names, is_many):
         wide = "a DatetimeIndex or PeriodIndex" if has_index else f"the column {time_col}"
         got = shown(columns, 80) + f" and {index.dtype}" * has_index
         advice = "id_col=, time_col= and target_col= of fit name others"
-        if not has_index:
-            advice += f"; numpy.asarray({name}) has no need of times"
+        advice += f"; numpy.asarray({name}) has no need of times" * (not has_index)
         raise ValueError(f"{name} must have {wide} and a column a channel, or {accepted}; got {got}: {advice}")
     extra = ", ".join(str(column) for column in columns if column not in names)
     if extra and (is_long or is_timed and target_col in columns):
@@ -273,13 +252,10 @@ def _check_columns(item, name, names, is_many):
 
 def _from_long(item, name, names, ids):
     """As `_from_items`, of a long table; with the order of the series that ids give, if there are any."""
-    import pandas as pd
-
     frame, (id_col, time_col, _) = item.x, names
     labels = frame[id_col]
     if labels.isna().any():
-        row = int(labels.isna().argmax())
-        raise ValueError(f"{name} has no {id_col} in row {row}: fill it in, or leave the row out")
+        raise ValueError(f"{name} has no {id_col} in row {labels.isna().argmax()}: fill it in, or leave the row out")
     numbers, ids = (pd.Index(ids).get_indexer(labels), ids) if ids else pd.factorize(labels)
     if (numbers < 0).any():
         raise ValueError(f"{name} has the {id_col} {shown(labels[numbers < 0].iloc[0])}; known are {shown([*ids], 80)}")
@@ -288,15 +264,13 @@ def _from_long(item, name, names, ids):
         raise ValueError(f"{name} has no rows of {id_col} {ids[int(lengths.argmin())]!r}")
     if (np.diff(numbers) < 0).any():
         frame = frame.iloc[np.argsort(numbers, kind="stable")]
-    columns = [column for column in frame.columns if column not in (id_col, time_col)]
-    form = Form("long", len(ids), len(columns), is_many=True, columns=tuple(columns), ids=tuple(ids), names=names)
-    form = replace(form, **item.origin)
+    columns = tuple(column for column in frame.columns if column not in (id_col, time_col))
+    form = Form("long", len(ids), len(columns), is_many=True, columns=columns, ids=(*ids,), names=names, **item.origin)
     indexes = []
     if item.has_times:
-        index, kind = _times(frame[time_col])
+        index, kind = _times(pd.Index(frame[time_col]))
         indexes, form.types = [index], form.types or ("", kind)
     elif lengths.max() > 1:
-        raise ValueError(
-            f"{form.who(name, int(lengths.argmax()))} has several rows; expected one, or a column {time_col}"
-        )
-    return [_filled(tables.numbers(frame[columns], name), frame, name)], lengths, indexes, form
+        who = form.who(name, int(lengths.argmax()))
+        raise ValueError(f"{who} has several rows; expected one, or a column {time_col}")
+    return [_filled(tables.numbers(frame[[*columns]], name), frame, name)], lengths, indexes, form

@@ -1,11 +1,8 @@
 """The rows of time series while they are checked."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fastrnn.frames.calendar import ADVICE, HOLIDAYS, IRREGULAR, Clock, has_times, stamp_text, zoned
-from fastrnn.frames.form import Form
 from fastrnn.frames.inference import inferred, most_common, written_dates
 from fastrnn.frames.offsets import looser, rebuilt
 from fastrnn.sequences import Sequences
@@ -15,7 +12,6 @@ LATEST_CHANGE = 4
 """The hour by which clocks have been changed, in all time zones."""
 
 
-@dataclass
 class Rows:
     """The rows of all series, one series after the other, while they are checked.
 
@@ -29,11 +25,8 @@ class Rows:
         How many steps each row is after the one before, where some are left out that shall be filled in.
     """
 
-    form: Form
-    sequences: Sequences
-    index: object
-    name: str
-    counts: np.ndarray | None = None
+    def __init__(self, form, sequences, index, name):
+        self.form, self.sequences, self.index, self.name, self.counts = form, sequences, index, name, None
 
     def read_times(self, before, freqs, missing):
         """Check that the steps of each series are regular, and store in the form how they go on.
@@ -70,7 +63,8 @@ class Rows:
         if "(" in form.dtype:
             raise ValueError(f"{self.name} has the time zone {index.tz}: tz_convert it to one with a name")
         stamps = index.asi8 if has_times(index) else index.to_numpy(np.int64)
-        is_back = self.gaps(stamps, 1) <= 0
+        is_back = np.append(False, np.diff(stamps) <= 0)
+        is_back[self.sequences.offsets[:-1]] = False
         advice = "sort it by time, and keep each time once" + SET_BACK * self.are_local_hours(is_back)
         self.refuse(is_back, f"has {{last}} before {{place}}: {advice}")
         return stamps
@@ -91,8 +85,7 @@ class Rows:
             return [Clock(form.dtype, None, before.step if is_told else self.spacing(stamps[part], k))]
         if before is not None and before.offset is not None:
             return [Clock.of(form.dtype, rebuilt(before.offset))]
-        offset = next(filter(None, freqs), None)
-        offset = inferred(self.index[part]) if offset is None else offset
+        offset = next(filter(None, freqs), None) or inferred(self.index[part])
         if offset is None:
             raise ValueError(f"{form.who(self.name, k)} shows no frequency: give its index a freq, or {IRREGULAR}")
         return [Clock.of(form.dtype, x) for x in (offset, *looser(offset, self.index.tz))]
@@ -102,16 +95,14 @@ class Rows:
         gaps, form = np.diff(stamps), self.form
         if form.dtype != "int64":
             return int(gaps[0]) if gaps.size and gaps.min() == gaps.max() else self.index.freq.n
-        how = written_dates(stamps, f"y[{form.names[1]!r}]" if form.ids or form.is_timed else "y.index")
-        if how:
+        if how := written_dates(stamps, f"y[{form.names[1]!r}]" if form.ids or form.is_timed else "y.index"):
             what = f"the times {stamps[0]}, .., {stamps[-1]}, which are dates written as integers"
             raise ValueError(f"{form.who(self.name, k)} has {what}: read them with {how}")
         return int(most_common(gaps)) if gaps.size else 1
 
     def check_frequencies(self, clock, is_uneven, before):
         """Refuse a series that is regular in itself, but not as the others."""
-        row = int(is_uneven.argmax())
-        k, longest = self.sequences.number_of(row), int(self.sequences.lengths.argmax())
+        k, longest = self.sequences.number_of(int(is_uneven.argmax())), int(self.sequences.lengths.argmax())
         part = slice(*self.sequences.offsets[k : k + 2])
         if not self.form.dtype.startswith("datetime") or before is None and k == longest or part.stop - part.start < 3:
             return
@@ -133,30 +124,22 @@ class Rows:
                 self.counts = counts
                 return
             advice = "more rows are missing than there are, which is too much to interpolate"
-        row = int(is_uneven.argmax())
-        after = clock.index(clock.moved(stamps[[row - 1]], 1))[0]
+        after = clock.index(clock.moved(stamps[[is_uneven.argmax() - 1]], 1))[0]
         self.refuse(is_uneven, f"has a gap: {stamp_text(after)} is missing after {{last}}; {advice}")
 
     def steps_since(self, clock, stamps, is_uneven):
         """How many steps each row is after the one before, 0 where it is between two."""
-        offsets = self.sequences.offsets
-        if clock.step:
-            gaps = self.gaps(stamps, clock.step)
-            counts = np.where(gaps % clock.step, 0, gaps // clock.step)
-        else:
-            counts = np.ones(len(stamps), np.int64)
-            for k in np.unique(np.searchsorted(offsets, np.flatnonzero(is_uneven), side="right")) - 1:
-                part = slice(*offsets[k : k + 2])
-                places = clock.places(stamps[part])
-                counts[part] = np.where(places < 0, 0, np.diff(places, prepend=-1))
+        counts, offsets = np.ones(len(stamps), np.int64), self.sequences.offsets
+        for k in self.of_rows(is_uneven):
+            part = slice(*offsets[k : k + 2])
+            places = clock.places(stamps[part])
+            counts[part] = np.where(places < 0, 0, np.diff(places, prepend=-1))
         counts[offsets[:-1]] = ~is_uneven[offsets[:-1]]
         return counts
 
-    def gaps(self, numbers, first):
-        """How far each row is from the one before, and `first` where a series begins."""
-        gaps = np.diff(numbers, prepend=numbers[0])
-        gaps[self.sequences.offsets[:-1]] = first
-        return gaps
+    def of_rows(self, which):
+        """The numbers of the series that have such rows."""
+        return np.unique(np.searchsorted(self.sequences.offsets, np.flatnonzero(which), side="right")) - 1
 
     def check_values(self, missing):
         """Refuse values that are not finite, or fill in NaN and the rows that are left out."""
@@ -166,8 +149,7 @@ class Rows:
             self.refuse(np.isnan(values).any(axis=1), "is NaN at {place}: remove it or set missing='interpolate'")
         if self.counts is not None:
             self.sequences = _spread(self.sequences, self.counts)
-        is_nan, offsets = np.isnan(self.sequences.values).any(axis=1), self.sequences.offsets
-        for k in np.unique(np.searchsorted(offsets, np.flatnonzero(is_nan), side="right")) - 1:
+        for k in self.of_rows(np.isnan(self.sequences.values).any(axis=1)):
             for series in self.sequences[k].T:
                 _interpolate(series, self.form.who(self.name, k))
 

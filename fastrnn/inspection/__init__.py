@@ -6,5 +6,4 @@ from fastrnn.inspection.training import GradientFlowDisplay, TrainingCurveDispla
 
 __all__ = [
     "AttentionDisplay", "ForecastDisplay", "GateActivationsDisplay", "GradientFlowDisplay", "ProbabilitiesDisplay",
-    "TrainingCurveDisplay",
-]  # fmt: skip
+    "TrainingCurveDisplay"]  # fmt: skip

@@ -8,6 +8,10 @@ from copy import copy, deepcopy
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.network.parts import stored
+from fastrnn.packing import Rows, Shards
+from fastrnn.programs import Pass, Program
+
 COLOURS = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"
 """Told apart by the colour-blind too: Okabe and Ito, "Color universal design", 2008."""
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False}
@@ -42,7 +46,33 @@ def opened(display, estimator):
     return model
 
 
-def one_sequence(x):
+class Reading:
+    """What an encoder computes of one sequence, and what it keeps for the way back.
+
+    Parameters
+    ----------
+    encoder : fastrnn.network.parts.Encoder
+    """
+
+    def __init__(self, encoder):
+        stack = self._stack = encoder.recurrent
+        self._program = Program(stack.dtype, stack.is_shared)
+        _, (_, self._kept) = encoder.forward(self._program, Rows(self._program), keep=True)
+
+    def __call__(self, sequences, number=0):
+        """For each level a dict of arrays with D directions, in whose order their steps lie.
+
+        That of `fastrnn.layers.cells` for one sequence.
+        """
+        shards = Shards(sequences.lengths, [np.array([number])], self._stack.hidden_size, self._stack.is_shared)
+        if sequences.are_words:
+            shards.deal_words(sequences)
+        one = Pass(self._program, shards, 0, is_kept=True, **stored(sequences), **shards.given)
+        one.run()
+        return [{name: one.array(operand) for name, operand in kept.items() if operand.shape} for kept in self._kept]
+
+
+def as_single(x):
     """x as an array, if it is one sequence."""
     shapes = {np.shape(step) for step in x}
     if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):

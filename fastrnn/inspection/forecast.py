@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_scalar
 
-from fastrnn.frames import read_series
+from fastrnn.frames.reading import read_series
 from fastrnn.inspection.drawing import check_subject, new_axes
 from fastrnn.wording import shown
 
@@ -63,8 +63,7 @@ class ForecastDisplay:
     @classmethod
     def from_estimator(
         cls, forecaster, y=None, *, horizon=None, history=None, future=None, past=None, static=None, series=0,
-        channel=0, coverages=None, n_history=None, ax=None,
-    ):  # fmt: skip
+        channel=0, coverages=None, n_history=None, ax=None):  # fmt: skip
         """Draw the forecast of a fitted `SequenceForecaster`.
 
         Parameters
@@ -99,21 +98,15 @@ class ForecastDisplay:
             the history.
         """
         check_subject(cls.__name__, forecaster, hasattr(forecaster, "predict_interval"), "a SequenceForecaster")
-        given = {"history": history, "future": future, "past": past, "static": static}
         panel, horizon = forecaster._given(horizon, history, past, future, static)
         form = panel.form
         k = _number(series, form)
         check_scalar(channel, "channel", Integral, min_val=0, max_val=form.n_channels - 1)
         n_history = max(3 * horizon, 50) if n_history is None else n_history
         check_scalar(n_history, "n_history", Integral, min_val=1)
-
-        def numbers(found):
-            parts = [form.numbers(part) for part in found] if isinstance(found, list) else form.numbers(found)
-            return np.asarray(parts, np.float64).reshape(form.n_series, horizon, form.n_channels, -1)[k, :, channel]
-
         coverages = _known(forecaster) if coverages is None else coverages
-        intervals = {c: numbers(forecaster.predict_interval(c, horizon, **given)) for c in sorted(coverages)}
-        median = numbers(forecaster.predict(horizon, **given))[:, 0]
+        intervals = {c: forecaster._intervals(panel, horizon, c)[k, :, channel] for c in sorted(coverages)}
+        median = forecaster._points(panel, horizon)[k, :, channel]
         values = panel.series[k][:, channel]
         shown = min(len(values), n_history)
         n = shown + horizon
@@ -125,10 +118,8 @@ class ForecastDisplay:
             came, its = read_series(y, missing=forecaster.missing, form=form)
             form.follows(its, came.lengths)
             came = came[k][:, channel]
-        display = cls(
-            history=values[len(values) - shown :], median=median, intervals=intervals, actual=came,
-            history_times=places[:shown], times=places[shown:],
-        )  # fmt: skip
+        times = {"history_times": places[:shown], "times": places[shown:]}
+        display = cls(history=values[len(values) - shown :], median=median, intervals=intervals, actual=came, **times)
         display.plot(ax).ax_.set_ylabel(_label(form, k, channel))
         return display
 

@@ -2,18 +2,16 @@
 
 import numpy as np
 
-from fastrnn.inspection.drawing import BESIDE, COLOURS, check_subject, name_steps, new_axes, one_sequence, opened
+from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
-from fastrnn.network.parts import Batch
 from fastrnn.wording import shown
 
 KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
 """What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
 TITLES = {
     "r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "forget gate f", "o": "output gate o",
-    "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h",
-}  # fmt: skip
+    "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h"}  # fmt: skip
 
 
 class GateActivationsDisplay:
@@ -87,14 +85,15 @@ class GateActivationsDisplay:
         """
         model = opened(cls.__name__, estimator)
         stack = model.network_.encoder.recurrent
-        places = {n[0][10:]: (level, d) for level in stack._levels for d, n in enumerate(level.names)}
+        places = {n[0][10:]: (level, d) for level in stack.levels for d, n in enumerate(level.names)}
         if layer not in places:
             raise ValueError(f"layer={shown(layer)}; this model has {', '.join(places)}")
-        sequences = model._checked([one_sequence(x)])
+        sequences = model._checked([as_single(x)])
         if hasattr(model, "n_tokens_"):  # a generator
             sequences, _ = model._shifted(sequences)
-        model.network_.encoder.forward(Batch.of(sequences, np.array([0]), stack.hidden_size), keep=True)
-        return cls(activations=_activations(*places[layer]), labels=labels).plot()
+        level, d = places[layer]
+        kept = Reading(model.network_.encoder)(sequences)[level.index]
+        return cls(activations=_activations(level, kept, d), labels=labels).plot()
 
     def plot(self):
         """Draw it, in a new figure.
@@ -130,10 +129,10 @@ class GateActivationsDisplay:
         return self
 
 
-def _activations(level, d):
+def _activations(level, kept, d):
     """One direction's, each (T, H), in the order of the steps."""
-    H, kept, P = level.hidden_size, level.kept, padded(level.hidden_size, level.parameters.dtype)
-    found = {name: kept[name][d, 1:, :H] for name in "hc" if kept.get(name) is not None}
+    H, P = level.hidden_size, padded(level.hidden_size, level.parameters.dtype)
+    found = {name: kept[name][d, 1:, :H] for name in "hc" if name in kept}
     for k, name in enumerate(KEPT.get(type(level.cell), "")):
         found[name] = kept["d_gates"][d, :, k * P : k * P + H]
     return {name: rows[:: -1 if d else 1].copy() for name, rows in found.items()}
@@ -214,7 +213,7 @@ class AttentionDisplay:
         """
         is_right = hasattr(estimator, "attention_weights")
         check_subject(cls.__name__, estimator, is_right, "a SequenceToSequence with attention")
-        weights = estimator.attention_weights([one_sequence(x)], None if y is None else [y])[0]
+        weights = estimator.attention_weights([as_single(x)], None if y is None else [y])[0]
         return cls(weights=weights, source_labels=source_labels, target_labels=target_labels).plot(ax)
 
     def plot(self, ax=None):
@@ -322,7 +321,7 @@ class ProbabilitiesDisplay:
         """
         is_right = hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_")
         check_subject(cls.__name__, estimator, is_right, "a classifier or a tagger with predict_proba")
-        said = _said(estimator, one_sequence(x))
+        said = _said(estimator, as_single(x))
         shown = {"truth": None if y is None else _truth(y, estimator.classes_, said.shape), "labels": labels}
         return cls(probabilities=said, classes=estimator.classes_, max_classes=max_classes, **shown).plot(ax)
 
@@ -381,7 +380,6 @@ def _truth(y, classes, shape):
     y = np.asarray(y)
     truth = y.astype(bool) if y.ndim == 2 else y[..., np.newaxis] == classes
     if truth.shape not in (shape, shape[1:]) or (y.ndim < 2 and not truth.any(axis=-1).all()):
-        raise ValueError(
-            f"y={shown(y.tolist())}; expected one of {shown(classes)}, or one for each of the {shape[0]} steps"
-        )
+        expected = f"one of {shown(classes)}, or one for each of the {shape[0]} steps"
+        raise ValueError(f"y={shown(y.tolist())}; expected {expected}")
     return np.broadcast_to(truth, shape)

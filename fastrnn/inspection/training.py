@@ -4,9 +4,11 @@ from itertools import zip_longest
 
 import numpy as np
 
-from fastrnn.inspection.drawing import BESIDE, COLOURS, check_subject, name_steps, new_axes, opened
-from fastrnn.layers.stack import Level
-from fastrnn.packing import regular_packing
+from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, check_subject, name_steps, new_axes, opened
+from fastrnn.kernels.rows import copy_rows, spread_columns
+from fastrnn.layers.stack import Stack
+from fastrnn.packing import Rows, Shards
+from fastrnn.programs import Pass, Program
 
 SCORES = "validation score"
 
@@ -240,36 +242,79 @@ class GradientFlowDisplay:
 
 def _found(model, X, y):
     """For each sequence the norms of its states' gradients."""
-    model.solver, encoder, found = "adam", model.network_.encoder, []  # lbfgs would take all sequences at once
+    model.solver = "adam"  # lbfgs would take all sequences at once
     problem = model._problem(X, y, None, True)
     model._prepare_network(problem, True, None)
-    encoder.backward = lambda batch, d_rows, *_: found.append(_norms(encoder.recurrent, d_rows))
+    encoder, sequences = model.network_.encoder, problem.sequences
+    stack = encoder.recurrent
+    d_rows = np.empty((len(sequences.values), stack.output_size), stack.dtype)
+
+    def leave(p, kept, d_out, rows, *_, **__):
+        """In place of the way back through the encoder."""
+        p.call(spread_columns, p.fixed(d_rows), rows.rows, d_out, 0, stack.output_size, stage="backward")
+
+    encoder.backward = leave
     objective = model._objective(problem)
-    for k in range(len(problem.sequences)):
-        objective(np.array([k]), 0)
+    objective.lay_out([np.array([k]) for k in range(len(sequences))], 0)
+    reading, found = Reading(encoder), []
+    steps = [[_StepBack(level, names) for names in level.names] for level in stack.levels]
+    for k in range(len(sequences)):
+        objective(k)
+        rows = slice(sequences.offsets[k], sequences.offsets[k + 1])
+        found.append(_norms(steps, reading(sequences, k), d_rows[rows]))
     return found
 
 
-def _norms(stack, d_rows):
-    """Of one sequence, from d_rows (T, >= D H): by a state's name its gradients' norms, from the end on.
+class _StepBack:
+    """One step of a direction of a level, and back: the gradients of its input and of the states before it.
+
+    Attributes
+    ----------
+    x, h : ndarray (1, I) and (1, H)
+    """
+
+    def __init__(self, level, names):
+        H, I, dtype, n = level.hidden_size, level.input_size, level.parameters.dtype, level.cell.n_states
+        self.letters, self.suffix = "hc"[:n], names[0].removeprefix("weight_ih")
+        weights = [level.parameters[name] for name in names if name in level.parameters.shapes]
+        one = Stack(level.cell, I, H, 1, len(weights) == 4, False, dtype)
+        one.parameters.load(dict(zip(one.parameters.shapes, weights, strict=True)))
+        p = Program(dtype)
+        rows = Rows(p)
+        self.x, self.d_x, self.d_out = (np.zeros((1, width), dtype) for width in (I, I, H))
+        self.initial, self.d_states = (np.zeros((n, 1, 1, H), dtype) for _ in range(2))
+        initial, d_states = ([p.fixed(state) for state in of_both] for of_both in (self.initial, self.d_states))
+        _, kept = one.forward(p, p.fixed(self.x), rows, initial, keep=True)
+        d_x = one.backward(p, kept, p.fixed(self.d_out), rows, d_final=d_states, d_initial=d_states)
+        p.call(copy_rows, p.fixed(self.d_x), 0, d_x, 0, None, I, stage="backward")
+        shards = Shards(np.array([1]), [np.array([0])], H, False)
+        given = {"lengths": np.array([1]), "begins": np.array([0]), "stride": 1, **shards.given}
+        self._pass = Pass(p, shards, 0, ("forward", "backward"), **given)
+
+    def __call__(self, x, states, d_out):
+        """From d_out (H,), and `d_states` of the states after it, to `d_x`, and `d_states` of those before it."""
+        self.x[0], self.initial[:, 0, 0], self.d_out[0] = x, states, d_out
+        self._pass.run()
+
+
+def _norms(steps, kept, d_rows):
+    """Of one sequence, from d_rows (T, D H): by a state's name its gradients' norms, from the end on.
 
     Level by level, each step a sequence of its own: the gradient of its initial states is that of the states before.
     """
-    H, n, T, packing, norms = stack.hidden_size, stack.n_states, len(d_rows), regular_packing(1, 1, 1), {}
-    for level in reversed(stack._levels):
-        d_out, d_rows, kept = d_rows, np.zeros((T, level.input_size), d_rows.dtype), level.kept
-        for d, names in enumerate(level.names):
-            one = Level(level.cell, level.parameters, 0, level.input_size, H, 1)
-            one.names, d_states = [names], np.zeros((n, 1, 1, H), d_rows.dtype)
+    T, norms = len(d_rows), {}
+    for of_level, its in zip(reversed(steps), reversed(kept), strict=True):
+        d_out, d_rows = d_rows, np.zeros((T, its["x"].shape[2]), d_rows.dtype)
+        for d, step in enumerate(of_level):
+            H = step.d_out.size
+            step.d_states[:] = 0
             for t in reversed(range(T)):
                 row = T - 1 - t if d else t
-                d_h = np.ascontiguousarray(d_out[row : row + 1, d * H : (d + 1) * H])
-                gradients = np.array(d_states, np.float64)[:, 0, 0]
-                gradients[0] += d_h[0]  # h is also read by what is above
-                for letter, gradient in zip("hc"[:n], gradients, strict=True):
-                    norms.setdefault(names[0].replace("weight_ih", letter), []).append(np.linalg.norm(gradient))
-                initial = [kept[s][d : d + 1, t : t + 1, :H] for s in "hc"[:n]]
-                one.forward(kept["x"][d, t : t + 1], initial, packing, True)
-                d_x, d_states = one.backward(d_h, d_states, packing, True, 0)
-                d_rows[row] += d_x[0, : level.input_size]
+                d_h = d_out[row, d * H : (d + 1) * H]
+                gradients = np.array(step.d_states[:, 0, 0], np.float64)
+                gradients[0] += d_h  # h is also read by what is above
+                for letter, gradient in zip(step.letters, gradients, strict=True):
+                    norms.setdefault(letter + step.suffix, []).append(np.linalg.norm(gradient))
+                step(its["x"][d, t], [its[s][d, t, :H] for s in step.letters], d_h)
+                d_rows[row] += step.d_x[0]
     return norms

@@ -132,9 +132,8 @@ def from_keras(estimator, weights, *, classes=None):
     filling.out, filling.back = (partial(change, filling.shape["cell"]) for change in (_to_list, _from_list))
     keys, came = filling.shapes(), len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
     if came != len(keys):
-        raise ValueError(
-            f"weights must be a list of {len(keys)} arrays, as of model.get_weights(); got {came}{filling.advice}"
-        )
+        expected = f"a list of {len(keys)} arrays, as of model.get_weights()"
+        raise ValueError(f"weights must be {expected}; got {came}{filling.advice}")
     shown = {key: f"weights[{k}]" for k, key in enumerate(keys)}
     filling.advice += ADVICE
     return filling.fill(dict(zip(keys, weights, strict=True)), shown, classes)

@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
@@ -110,15 +109,14 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     >>> bool((labels == clf.predict(X)).all()), bool(np.allclose(p, clf.predict_proba(X), atol=1e-5))
     (True, True)
     """
-    kind = _kind(estimator)
-    check_is_fitted(estimator, "network_")
+    kind, network = _kind(estimator), network_of(estimator, np.float32)
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")
     if not isinstance(lengths, (bool, np.bool_)):
         raise ValueError(f"lengths must be True or False; got {shown(lengths)}: they are an input of the model")
-    if not lengths and len(getattr(estimator.network_.embedding, "limits", ())) > 1:
+    if not lengths and len(getattr(network.embedding, "limits", ())) > 1:
         raise ValueError("lengths=False, but words with characters have lengths of their own: leave it True")
-    model = _model(estimator, kind, int(opset), lengths)
+    model = _model(estimator, kind, network, int(opset), lengths)
     if path is not None:
         with replacing(path) as unfinished, open(unfinished, "wb") as file:
             file.write(model.SerializeToString())
@@ -130,14 +128,12 @@ def _kind(estimator):
     for kind in ANSWERS:
         if isinstance(estimator, kind):
             return kind
-    raise TypeError(
-        f"{estimator!r:.80} cannot be exported: expected a {', '.join(kind.__name__ for kind in ANSWERS)}; of a "
-        "Pipeline give the last step, pipe[-1]"
-    )
+    expected = f"expected a {', '.join(kind.__name__ for kind in ANSWERS)}"
+    raise TypeError(f"{estimator!r:.80} cannot be exported: {expected}; of a Pipeline give the last step, pipe[-1]")
 
 
-def _model(estimator, kind, opset, lengths):
-    graph, network = Graph(), network_of(estimator, np.float32)
+def _model(estimator, kind, network, opset, lengths):
+    graph = Graph()
     scores, inside = add_scores(graph, network, estimator._shape, lengths)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]
@@ -228,6 +224,5 @@ def _numbers(graph, estimator, scores, inside):
     return [("predictions", "float64", estimator._y_mean.size)]
 
 
-ANSWERS = {
-    SequenceClassifier: _classes, SequenceRegressor: _numbers, SequenceTagger: _tags, SequenceGenerator: _next_tokens
-}  # fmt: skip
+ANSWERS = {SequenceClassifier: _classes, SequenceRegressor: _numbers,
+           SequenceTagger: _tags, SequenceGenerator: _next_tokens}  # fmt: skip

@@ -58,8 +58,7 @@ class Graph:
         part, way = Graph(f"{name}.", self), [int(backwards)]
         over = [rows] if flags is None else [rows, flags]
         kinds = ("state", "float32", "labels"), ("row", "float32", "labels"), ("flag", "bool", 1)
-        kinds = kinds[: 1 + len(over)]
-        inputs = [self.value(f"{name}.{kind}", dtype, "batch", width) for kind, dtype, width in kinds]
+        inputs = [self.value(f"{name}.{kind}", dtype, "batch", width) for kind, dtype, width in kinds[: 1 + len(over)]]
         names = [value.name for value in inputs]
         following, emitted = step(part, *names, *[None] * (3 - len(names)))
         outputs = [self.value(following, "float32", "batch", "labels"), self.value(emitted, *emits)]

@@ -120,10 +120,8 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     missing = [name for name in shown.values() if name not in state_dict]
     unknown = [name for name in state_dict if name not in shown.values()]
     if missing or unknown:
-        raise ValueError(
-            f"the state dict has other names: missing {few(missing)}, unknown {few(unknown)}{filling.advice}, and "
-            "names= to what the module calls its parts"
-        )
+        found = f"the state dict has other names: missing {few(missing)}, unknown {few(unknown)}"
+        raise ValueError(f"{found}{filling.advice}, and names= to what the module calls its parts")
     return filling.fill({key: state_dict[name] for key, name in shown.items()}, shown, classes)
 
 

@@ -28,7 +28,6 @@ def weights_of(estimator):
     """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
         raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
-    check_is_fitted(estimator, "network_")
     parts = records.weights(network_of(estimator))
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
     if isinstance(estimator, SequenceRegressor):
@@ -43,6 +42,7 @@ def network_of(estimator, dtype=None):
 
     They must be finite in `dtype`, by default the network's own, and not so small that digits go.
     """
+    check_is_fitted(estimator, "network_")
     network = estimator.network_
     mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))
     if mean is None or network.embedding is not None or ((mean == 0) & (scale == 1)).all():
@@ -54,11 +54,10 @@ def network_of(estimator, dtype=None):
         folded = columns / scale
         largest, smallest = np.abs(folded).max() > limits.max, scale.max() * limits.tiny > LEAST_WEIGHT
         if largest or smallest:
-            raise ValueError(
-                f"X has features of a scale of {scale.min() if largest else scale.max():.3g}, which the weights of "
-                f"another library's layers would have to make up for: {limits.dtype} holds none so "
-                f"{'large' if largest else 'small'}; fit on X in another unit"
-            )
+            found, size = (scale.min(), "large") if largest else (scale.max(), "small")
+            why = "which the weights of another library's layers would have to make up for"
+            advice = f"{limits.dtype} holds none so {size}; fit on X in another unit"
+            raise ValueError(f"X has features of a scale of {found:.3g}, {why}: {advice}")
         columns[...] = folded
         if bias in part.parameters.shapes:  # else nothing was centred
             part.parameters[bias][...] -= columns.astype(np.float64) @ mean  # of the weights as they are rounded now
@@ -106,10 +105,8 @@ class Filling:
         is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
         has_characters = getattr(estimator, "character_embedding_dim", None) is not None
         if not is_known or has_characters and not self.is_fitted:
-            raise ValueError(
-                f"weights alone do not make {estimator!r:.60} a fitted estimator: pass an instance; if it decodes, "
-                "forecasts or reads characters, fit it first, max_iter=1"
-            )
+            advice = "pass an instance; if it decodes, forecasts or reads characters, fit it first, max_iter=1"
+            raise ValueError(f"weights alone do not make {estimator!r:.60} a fitted estimator: {advice}")
         estimator._check_parameters()
         self.shape = getattr(estimator, "_shape", {n: getattr(estimator, n) for n in estimator._shape_parameters})
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
@@ -132,9 +129,8 @@ class Filling:
         classes are those of the head's rows, in order.
         """
         if classes is not None and not self._has_classes:
-            raise ValueError(
-                f"this {type(self.estimator).__name__} has no classes: leave classes={wording.shown(classes)} out"
-            )
+            which = f"this {type(self.estimator).__name__} has no classes"
+            raise ValueError(f"{which}: leave classes={wording.shown(classes)} out")
         # NumPy has no bfloat16.
         given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
         arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
@@ -208,8 +204,7 @@ class Filling:
         return {
             "_sizes": sizes, "_shape": self.shape, "_is_panel": False, "_dropout_seed": 0,
             "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1,
-            "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found,
-        }  # fmt: skip
+            "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found}  # fmt: skip
 
     def _take(self, weights, found):
         """Give the network its weights; who goes on with it, as a stream, sees them."""

@@ -17,12 +17,11 @@ sigmoid.
 
 from math import factorial
 
-from numba import types
-from numba.extending import overload
+from fastrnn.kernels.caching import Later, before_compiling, njit, types
+from fastrnn.kernels.cpu import HAS_FMA
+from fastrnn.kernels.vectors import OPTIONS, clamp, lanes, load_some, maximum, split_powers, step, store_some, two_to
 
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import HAS_FMA, OPTIONS, clamp, maximum, power_of_two, split_powers, step
-
+extending = Later("numba.extending")
 TANH, RELU, SIGMOID = 0, 1, 2
 """Codes by which a kernel knows the plain RNN's nonlinearity."""
 
@@ -33,7 +32,7 @@ def _exp_single(x):
     k = shifted - _ROUNDER_SINGLE
     r = x - k * _LN2_SHORT - k * _LN2_REST
     tail = _C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7))))
-    return power_of_two(shifted) * (1.0 + r + r * r * tail)
+    return two_to(shifted) * (1.0 + r + r * r * tail)
 
 
 def _exp_double(x):
@@ -92,7 +91,7 @@ def _parts_of_exp(x):
     r = x - k * _LN2_HIGH - k * _LN2_LOW
     tail = _C7 + r * (_C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * (_C12 + r * _C13)))))
     tail = _C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * tail))))
-    return power_of_two(shifted), r + r * r * tail
+    return two_to(shifted), r + r * r * tail
 
 
 def _by_precision(single, double):
@@ -101,7 +100,11 @@ def _by_precision(single, double):
     def function(x):
         """Of a vector; kernels only."""
 
-    overload(function, jit_options={"fastmath": {"contract"}})(lambda x: single if x.dtype == types.float32 else double)
+    def tell():
+        overload = extending.overload(function, jit_options={"fastmath": {"contract"}})
+        overload(lambda x: single if x.dtype == types.float32 else double)
+
+    before_compiling.append(tell)
     return function
 
 
@@ -149,3 +152,29 @@ def slope(code, y):
     if code == RELU:
         return step(y)
     return y * (1.0 - y)
+
+
+@njit(**OPTIONS)
+def tanh_groups(out, x):
+    """out (G, n, H) = tanh of x (n, >= G H), whose columns are G groups."""
+    G, n, H = out.shape
+    for g in range(G):
+        for k in range(n):
+            target, source = (g * n + k) * H, k * x.shape[1] + g * H
+            for j in range(0, H, lanes(x)):
+                store_some(out, target + j, tanh(load_some(x, source + j, H - j)), H - j)
+
+
+@njit(**OPTIONS)
+def tanh_groups_backward(d_x, d_out, out):
+    """d_x (n, >= G H), with zeros behind, from d_out (G, n, >= H) and out (G, n, H)."""
+    G, n, H = out.shape
+    for k in range(n):
+        for j in range(G * H, d_x.shape[1]):
+            d_x[k, j] = 0
+        for g in range(G):
+            target, row = k * d_x.shape[1] + g * H, g * n + k
+            for j in range(0, H, lanes(d_x)):
+                y = load_some(out, row * H + j, H - j)
+                d_y = load_some(d_out, row * d_out.shape[2] + j, H - j)
+                store_some(d_x, target + j, d_y * (1.0 - y * y), H - j)

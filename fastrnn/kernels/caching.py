@@ -1,222 +1,89 @@
-"""Numba's `njit`, with a cache on disk that can be damaged, full or gone and yet ends nothing.
+"""Numba's `njit` and `intrinsic`, for kernels that are compiled when they are first called, and kept on disk.
 
-Numba trusts its cache: a file that is cut short is an error in the middle of a fit, and changed machine code is run.
-Here what is kept has a digest; whatever cannot be read is compiled anew and written again, and what cannot be written
-is compiled by each process.  One warning says so, and names the folder.
+Numba takes longer to import than all else that is needed here: it comes with the first call (`compiling`).  Until then
+kernels, intrinsics and these modules of Numba's are but names.
 """
 
-import gc
-import logging
-import warnings
-from contextlib import suppress
-from functools import cache, cached_property
-from hashlib import blake2b
-from pathlib import Path
-from types import SimpleNamespace
+from functools import cached_property, update_wrapper
+from importlib import import_module
+from types import ModuleType
 
-from llvmlite.binding import create_pass_builder, create_pipeline_tuning_options
-from numba.core import config, types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.environment import lookup_environment
-from numba.core.registry import CPUDispatcher
-from numba.core.serialize import dumps, loads
-from numba.core.sigutils import normalize_signature
-
-if config.DISABLE_JIT:
-    raise ImportError(
-        "NUMBA_DISABLE_JIT is set, but fastrnn's kernels are made of the CPU's own instructions and exist only "
-        "compiled: unset it (or set it to 0) before Python starts"
-    )
-
-ELSEWHERE = "set NUMBA_CACHE_DIR to a folder that can be written to"
-
-on_compiling = []
-"""Functions to call before each compilation of a kernel."""
+from fastrnn.kernels import sources
 
 
-def njit(**options):
-    """Numba's decorator of this name, with a cache."""
-    return lambda function: Kernel(function, targetoptions={**options, "nopython": True})
+class Later(ModuleType):
+    """A module that is imported when something of it is asked for, which is kept."""
+
+    def __getattr__(self, name):
+        return vars(self).setdefault(name, getattr(import_module(self.__name__), name))
 
 
-class Kernel(CPUDispatcher):
-    """A function that is compiled, optimised and kept where Python calls it.
+numba, types, cgutils = map(Later, ("numba", "numba.core.types", "numba.core.cgutils"))
 
-    A kernel that calls it takes in its code as it was written, and is optimised as a whole: Numba would optimise each
-    function for itself and once more in each of its callers, which takes twice as long for the same code.
-    """
+before_compiling = []
+"""Functions to call once, before the first kernel is compiled: they tell Numba of new types, or what operators do."""
 
-    def __init__(self, py_func, locals=None, targetoptions=None):
-        super().__init__(py_func, locals or {}, targetoptions, _WholeCompiler)
-        self._cache = _cache_of(py_func)
 
-    @cached_property
-    def _part(self):
-        """The same for callers."""
-        options = {**self.targetoptions, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        return CPUDispatcher(self.py_func, self.locals, options, _PartCompiler)
+class Kernel:
+    """A function that is compiled for each kind of arguments it is called with."""
+
+    def __init__(self, function, options):
+        update_wrapper(self, function)
+        self.py_func, self._options, self._dispatcher = function, options, None
+        sources(function)  # as they are now: what runs is kept as of these, whatever is written there after the import
+
+    @property
+    def dispatcher(self):
+        """Numba's; made under the lock that a thread which compiles has already, and no other one."""
+        if self._dispatcher is None:
+            from fastrnn.kernels.compiling import Dispatcher, global_compiler_lock
+
+            with global_compiler_lock:
+                while before_compiling:
+                    before_compiling.pop(0)()
+                self._dispatcher = self._dispatcher or Dispatcher(self.py_func, targetoptions=self._options)
+        return self._dispatcher
+
+    def __call__(self, *arguments):
+        return (self._dispatcher or self.dispatcher)(*arguments)
+
+    def compile(self, kinds):
+        """For arguments of these Numba types."""
+        self.dispatcher.compile(kinds)
+
+    @property
+    def overloads(self):
+        """What is compiled, by these types."""
+        return self.dispatcher.overloads
 
     @property
     def _numba_type_(self):
         """What Numba sees where a kernel calls this one."""
-        return types.Dispatcher(self._part)
+        return self.dispatcher._numba_type_
 
-    def compile(self, sig):
-        """The code for arguments of these types, from the cache if it is there."""
-        with global_compiler_lock:
-            is_collecting = gc.isenabled()
-            try:
-                gc.disable()  # a tenth of the time, for what will not be garbage
-                return super().compile(sig)
-            finally:
-                if is_collecting:
-                    gc.enable()
+    def __reduce__(self):
+        return self.__qualname__
 
 
-class _Whole(JITCodeLibrary):
-    """The code of a kernel with that of the kernels it calls, optimised once."""
+class Intrinsic:
+    """A function (typing, *types) that returns a signature and a function that writes LLVM code."""
 
-    def add_llvm_module(self, module):
-        module.data_layout = self._codegen._data_layout
-        self._final_module.link_in(module)
+    def __init__(self, function, options):
+        update_wrapper(self, function)
+        self._function, self._options = function, options
 
-    def _optimize_final_module(self):
-        options = create_pipeline_tuning_options(int(config.OPT))
-        options.loop_vectorization, options.slp_vectorization = True, False
-        # Loops are over whole vectors or register tiles.  Unrolled, they take a third longer to compile and no less to
-        # run; where a step has one row, an eighth more.
-        options.loop_unrolling = options.loop_interleaving = False
-        builder = create_pass_builder(self._codegen._tm, options)
-        passes = builder.getModulePassManager()
-        passes.add_refprune_pass()
-        passes.run(self._final_module, builder)
+    @cached_property
+    def _numba_type_(self):
+        from numba.core.typing.templates import make_intrinsic_template
 
-    def _finalize_specific(self):
-        super()._finalize_specific()
-        # Of the parts as well, which have a place in memory only here: by way of these Numba raises what they raise.
-        for variable in self._final_module.global_variables:
-            if (environment := lookup_environment(variable.name)) is not None:
-                self._codegen.set_env(variable.name, environment)
+        return types.Function(make_intrinsic_template(self, self._function, self.__name__, **self._options))
 
 
-class _Part(_Whole):
-    """The code of a kernel for those that call it, with no place in memory of its own."""
-
-    codegen = SimpleNamespace(set_env=lambda name, environment: None)
-    """Whom Numba would tell of such a place."""
-
-    def _optimize_final_module(self): ...
-
-    def _finalize_final_module(self):
-        self._finalized = True
-
-    def get_pointer_to_function(self, name):
-        self._ensure_finalized()
-        return 0
+def njit(**options):
+    """Numba's decorator of this name, with a cache; one option more is `unrolls`, whether LLVM may unroll loops."""
+    return lambda function: Kernel(function, {**options, "nopython": True})
 
 
-class _WholeCompiler(Compiler):
-    library = _Whole
-
-    def compile_extra(self, func):
-        self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)
-        self.state.library.enable_object_caching()
-        return super().compile_extra(func)
-
-
-class _PartCompiler(_WholeCompiler):
-    library = _Part
-
-
-def _cache_of(function):
-    try:
-        _sources()  # as they are now: what runs is kept as of these, whatever is written there after the import
-        return Cache(function)
-    except Exception:  # a RuntimeError, or whatever the file system says
-        _warn(f"Numba finds no writable folder for its cache, so that every process compiles anew; {ELSEWHERE}")
-        return NullCache()
-
-
-class _Entries(CompileResultCacheImpl):
-    """What is kept of a compiled function: which sources it is of, a digest, and Numba's bytes."""
-
-    def reduce(self, result):
-        data = dumps(super().reduce(result))
-        return _sources(), self._digest(data), data
-
-    def rebuild(self, context, entry):
-        """The function, or None if other sources have been compiled since; an error if it is not what was kept."""
-        sources, digest, data = entry
-        if digest != self._digest(data):
-            raise ValueError("its digest is another")
-        return super().rebuild(context, loads(data)) if sources == _sources() else None
-
-    def _digest(self, data):
-        return blake2b(data, key=blake2b(self.filename_base.encode()).digest()).digest()
-
-
-@cache
-def _sources():
-    """A digest of all kernels: Numba looks only at the file of a kernel, not at what it calls in others."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return blake2b(b"\0".join(file.read_bytes() for file in files)).digest()
-
-
-class Cache(FunctionCache):
-    """That of one function; nothing that goes wrong with its files is raised."""
-
-    _impl_class = _Entries
-
-    def load_overload(self, signature, context):
-        """The compiled function if it is kept, else None."""
-        found = None
-        try:
-            found = super().load_overload(signature, context)
-            if found is not None and tuple(found.signature.args) != tuple(normalize_signature(signature)[0]):
-                raise ValueError("it is of other arguments")
-        except Exception as error:
-            found = None
-            self._warn_of(error)
-            with suppress(Exception):
-                self.flush()  # or what is compiled could not be added to a damaged index
-        if found is None:
-            _announce()
-            for call in on_compiling:
-                call()
-        return found
-
-    def save_overload(self, signature, result):
-        """Keep a compiled function, if that is possible."""
-        try:
-            super().save_overload(signature, result)
-        except Exception as error:
-            self._warn_of(error)
-
-    def _warn_of(self, error):
-        what = f"{type(error).__name__}: {error}"
-        if isinstance(error, OSError):
-            what = f"cannot be used ({what}), so that every process compiles anew: make room there, or {ELSEWHERE}"
-        else:
-            what = f"holds damaged files ({what}): what they held is compiled anew"
-        _warn(f"{self.cache_path}, where Numba keeps compiled code, {what}")
-
-
-_has_warned = False
-
-
-def _warn(message):
-    """The first of a process; hundreds of kernels would say the same."""
-    global _has_warned
-    if not _has_warned:
-        _has_warned = True
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
-
-
-@cache
-def _announce():
-    logging.getLogger("fastrnn").info(
-        "compiling kernels, which takes some ten seconds for the first model of a kind; they are kept on disk"
-    )
+def intrinsic(function=None, **options):
+    """Likewise."""
+    return Intrinsic(function, options) if function else lambda function: Intrinsic(function, options)

@@ -1,75 +1,90 @@
 """The loops over time that LSTM and GRU share.
 
 Arrays and equations are those of `lstm.py` and `gru.py`.  A GRU has None for c and d_c; that is a type to Numba, which
-compiles the branch taken only.  A task is one direction of one shard.
+compiles the branch taken only.
 """
 
 import numpy as np
 
 from fastrnn.kernels import gru, lstm
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
-from fastrnn.kernels.tiles import MAX_WIDTH, product
-from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes
+from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL, hoist, is_cut, next_chunk, row_before
+from fastrnn.kernels.tiles import MAX_WIDTH, product, scratch, tile_rows
+from fastrnn.kernels.vectors import OPTIONS, at, lanes
 
 GATES, THREE = np.intp(4), np.intp(3)  # no literals, for which the products would be compiled again
-_lstm_units, _gru_units = lstm.units, gru.units
-_lstm_gradients, _gru_gradients = lstm.gate_gradients, gru.gate_gradients
+_lstm_tile, _lstm_states, _lstm_gradients = lstm.tile, lstm.new_states, lstm.gate_gradients
+_gru_tile, _gru_states, _gru_gradients = gru.tile, gru.new_states, gru.gate_gradients
 
 
 @njit(**OPTIONS)
-def _units(h, c, gates, x, panel, start, is_hoisted, sizes, d, old, row, first, n, unit, keep):
-    """One vector of units, from number `unit` on, in n rows; h, gates and x point to the first row of direction d."""
-    if c is None:
-        _gru_units(h, gates, x, panel, start, is_hoisted, sizes, old, row, n, unit, keep)
-    else:
-        c_d = at(c, d * c.shape[1] * c.shape[2])
-        _lstm_units(h, c_d, gates, x, panel, start, is_hoisted, sizes, old, row, first, n, unit, keep)
+def _units(h, c, gates, x, panel, start, is_hoisted, sizes, d, old, row, n, unit, keep):
+    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
+
+    h, gates and x point to the first row of direction d; `old` and `row` count rows from there.
+    `sizes` are B, I, H and P.
+    """
+    B, I, H, P = sizes
+    L, n_units, G = lanes(h), H - unit, THREE if c is None else GATES
+    start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
+    w_x, w_h = at(panel, 4 * L), at(panel, (4 + G * I) * L)
+    sums = scratch(h)
+    ahead = at(w_h, (4 + G * (I + H)) * L)  # the weights of the next block
+    rows_a_tile = tile_rows(n)
+    k = 0
+    while k < n:
+        rows = min(rows_a_tile, n - k)
+        begin, x_k, h_old = at(start, k * start_stride), at(x, (row + k) * I), at(h, (old + k) * H)
+        h_new, kept = at(h, (B + row + k) * H + unit), at(gates, (row + k) * 4 * P + unit)
+        if c is None:
+            _gru_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h, ahead)
+            _gru_states(h_new, at(h_old, unit), kept, sums, rows, n_units, H, P, keep)
+        else:
+            _lstm_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h, ahead)
+            first = d * c.shape[1] + k
+            c_old = at(c, (first + (old if keep else 0)) * P + unit)
+            c_new = at(c, (first + (B + row if keep else 0)) * P + unit)
+            _lstm_states(h_new, c_new, c_old, kept, sums, rows, n_units, H, P, keep)
+        k += rows
+        ahead = at(ahead, H * L)
 
 
 @njit(**OPTIONS)
-def forward(h, c, gates, x, panels, starts, counts, firsts, keep, task):
-    """Run one direction of one shard."""
-    d, s = task // firsts.size, task % firsts.size
+def forward(h, c, gates, x, panels, hoisted, starts, counts, keep, d):
+    """Run direction d; hoisted (rows, 4 P) is scratch."""
     S, I = x.shape[1:]
     H, L = h.shape[2], lanes(h)
-    B, T = h.shape[1] - S, counts.shape[1]
+    B, T = h.shape[1] - S, counts.size
     blocks, size = panels.shape[1:]
-    P = blocks * L
+    P, room = blocks * L, hoisted.shape[0]
     h_d, gates_d = at(h, d * (B + S) * H), at(gates, d * S * 4 * P)
     x_d, panels_d = at(x, d * S * I), at(panels, d * blocks * size)
     streamed = blocks * size * h.itemsize > SECOND_LEVEL
-    room = hoisted_rows(counts[s, 0], T, 4 * P * h.itemsize)
-    hoisted = np.empty(0, h.dtype)
     input_gates = THREE if c is None else GATES
-    t, stop, is_hoisted, hoisted_row, base = np.intp(0), 0, False, 0, 0
-    while t < T and counts[s, t] > 0:
+    stop, rows, is_hoisted, hoisted_row = 0, 0, False, 0
+    for t in range(T):
+        n, row = counts[t], starts[t]
         if t == stop:
-            stop, is_hoisted = next_chunk(counts, s, t, streamed, room)
+            stop, rows, is_hoisted = next_chunk(counts, t, streamed, room)
             hoisted_row = 0
             if is_hoisted:
-                if hoisted.size == 0:
-                    hoisted, base = aligned_scratch(blocks * room * 4 * L, h)
                 for p in range(blocks):
-                    target = at(hoisted, base + p * room * 4 * L)
-                    panel = at(panels_d, p * size)
-                    hoist(target, GATES, input_gates, x_d, I, panel, starts, counts, s, t, stop)
-        n, row, first = counts[s, t], starts[s, t], firsts[s]
-        old = row_before(starts, firsts, s, t, B)
+                    target, panel = at(hoisted, p * room * 4 * L), at(panels_d, p * size)
+                    hoist(target, GATES, input_gates, at(x_d, row * I), I, panel, rows)
+        old = row_before(starts, t, B)
         for p in range(blocks):
             panel = at(panels_d, p * size)
-            start = at(hoisted, base + (p * room + hoisted_row) * 4 * L) if is_hoisted else panel
-            _units(h_d, c, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), d, old, row, first, n, p * L, keep)
+            start = at(hoisted, (p * room + hoisted_row) * 4 * L) if is_hoisted else panel
+            _units(h_d, c, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), d, old, row, n, p * L, keep)
         hoisted_row += n
-        t += 1
 
 
 @njit(**OPTIONS)
-def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep, task, t):
-    """Step t of one vector of units, number `task` of all directions', in all shards.
+def forward_block(h, c, gates, x, panels, hoisted, starts, counts, keep, task, t):
+    """Step t of one vector of units, number `task` of all directions'.
 
-    Threads that share units read a part of the weights each.  hoisted (D P / lanes, B HOISTED_STEPS, 4 lanes) is
-    filled here, at the first of each HOISTED_STEPS steps.
+    Threads that share units read a part of the weights each.  hoisted (D P / lanes, rows, 4 lanes) is filled here, at
+    the first of each HOISTED_STEPS steps.
     """
     blocks, size = panels.shape[1:]
     d, p = task // blocks, task % blocks
@@ -78,84 +93,59 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, firsts, keep,
     B, P = h.shape[1] - S, blocks * L
     h_d, gates_d = at(h, d * (B + S) * H), at(gates, d * S * 4 * P)
     x_d, panel = at(x, d * S * I), at(panels, task * size)
-    input_gates = THREE if c is None else GATES
-    for s in range(firsts.size):
-        n, row, first = counts[s, t], starts[s, t], firsts[s]
-        room = (task * B + first) * HOISTED_STEPS
-        if t % HOISTED_STEPS == 0:
-            stop = min(t + HOISTED_STEPS, counts.shape[1])
-            target = at(hoisted, room * 4 * L)
-            hoist(target, GATES, input_gates, x_d, I, panel, starts, counts, s, t, stop)
-        if n > 0:
-            for k in range(t - t % HOISTED_STEPS, t):
-                room += counts[s, k]
-            old = row_before(starts, firsts, s, t, B)
-            start = at(hoisted, room * 4 * L)
-            _units(h_d, c, gates_d, x_d, panel, start, True, (B, I, H, P), d, old, row, first, n, p * L, keep)
+    n, row, room = counts[t], starts[t], task * hoisted.shape[1]
+    first = t - t % HOISTED_STEPS
+    if t == first:
+        last = min(t + HOISTED_STEPS, counts.size) - 1
+        rows, input_gates = starts[last] + counts[last] - row, THREE if c is None else GATES
+        hoist(at(hoisted, room * 4 * L), GATES, input_gates, at(x_d, row * I), I, panel, rows)
+    old, start = row_before(starts, t, B), at(hoisted, (room + row - starts[first]) * 4 * L)
+    _units(h_d, c, gates_d, x_d, panel, start, True, (B, I, H, P), d, old, row, n, p * L, keep)
 
 
 @njit(**OPTIONS)
-def _d_gates(d_h, d_c, gates, d_out, h, c, d, first, row, old, n, low, high, width, cut):
-    """The units low to high of n rows of direction d's step from `row` on, which follow `old` among h and c.
-
-    Turns gates into their gradients, and d_h and d_c into those of the step before but for the product.
-    """
-    H, P = h.shape[2], d_h.shape[2]
-    S = gates.shape[1]
-    B = h.shape[1] - S
-    place = (d * d_h.shape[1] + first) * P
-    d_gates, d_row = at(gates, (d * S + row) * 4 * P), at(d_out, (d * S + row) * width)
-    if c is None:
-        h_old = at(h, (d * (B + S) + old) * H)
-        _gru_gradients(at(d_h, place), d_gates, d_row, h_old, n, low, high, H, P, width, cut)
-    else:
-        c_new, c_old = at(c, (d * (B + S) + B + row) * P), at(c, (d * (B + S) + old) * P)
-        _lstm_gradients(at(d_h, place), at(d_c, place), d_gates, d_row, c_new, c_old, n, low, high, H, P, width, cut)
-
-
-@njit(**OPTIONS)
-def backward(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, firsts, bptt_steps, task):
-    """One direction of one shard, last step first.
+def backward(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d):
+    """Direction d, last step first.
 
     Turns gates into their gradients, and d_h and d_c (D, B, P) from the final into the initial states' gradients.
     d_out (D, S, >= H) is the gradient of each row's h; hh_panels (D, .) are W_hh, (4P, H) or a GRU's (3P, H), packed
     for `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
-    d, s = task // firsts.size, task % firsts.size
-    S, width = d_out.shape[1:]
-    B, P = d_h.shape[1:]
-    n_k = (THREE if c is None else GATES) * P
-    d_state, w_hh = at(d_h, (d * B + firsts[s]) * P), at(hh_panels, d * hh_panels.shape[1])
-    for t in range(counts.shape[1] - 1, -1, -1):
-        n, row = counts[s, t], starts[s, t]
-        if n > 0:
-            old, cut = row_before(starts, firsts, s, t, B), is_cut(t, bptt_steps)
-            _d_gates(d_h, d_c, gates, d_out, h, c, d, firsts[s], row, old, n, 0, P, width, cut)
-            if not cut:  # of a GRU's gates the first has no part in the product
-                d_gates = at(gates, (d * S + row + 1) * 4 * P - n_k)
-                product(d_state, P, d_gates, 4 * P, w_hh, n, P // lanes(h), n_k)
+    for step in range(counts.size + 1):
+        _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d, np.intp(0), d_h.shape[2], step)
 
 
 @njit(**OPTIONS)
-def backward_block(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, firsts, bptt_steps, task, step):
-    """As `backward`, for all shards: one of T + 1 steps of the units of one panel, number `task` of all directions'.
+def backward_block(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, task, step):
+    """As `backward`: one of T + 1 steps of the units of one panel, number `task` of all directions'."""
+    P, units = d_h.shape[2], MAX_WIDTH * lanes(h)
+    panels = (P + units - 1) // units
+    d, low = task // panels, task % panels * units
+    high = min(low + units, P)
+    _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d, low, high, step)
 
-    First the product with the last step's gradients, which are those of all units, then this step's.
+
+@njit(**OPTIONS)
+def _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d, low, high, step):
+    """One of T + 1 steps of direction d's units low to high.
+
+    First the product with the last step's gradients, which are those of all units; then this step's, of gates, and of
+    the states before but for the product.
     """
     S, width = d_out.shape[1:]
-    B, P = d_h.shape[1:]
-    T, L = counts.shape[1], lanes(h)
-    panels = (P + MAX_WIDTH * L - 1) // (MAX_WIDTH * L)
-    d, low = task // panels, task % panels * MAX_WIDTH * L
-    high = min(low + MAX_WIDTH * L, P)
-    n_k = (THREE if c is None else GATES) * P
-    t, w_hh = T - 1 - step, at(hh_panels, d * hh_panels.shape[1] + n_k * low)
-    for s in range(firsts.size):
-        n = counts[s, t + 1] if step > 0 else 0
-        if n > 0 and not is_cut(t + 1, bptt_steps):
-            d_gates = at(gates, (d * S + starts[s, t + 1] + 1) * 4 * P - n_k)
-            d_state = at(d_h, (d * B + firsts[s]) * P + low)
-            product(d_state, P, d_gates, 4 * P, w_hh, n, (high - low) // L, n_k)
-        if t >= 0 and counts[s, t] > 0:
-            old, cut = row_before(starts, firsts, s, t, B), is_cut(t, bptt_steps)
-            _d_gates(d_h, d_c, gates, d_out, h, c, d, firsts[s], starts[s, t], old, counts[s, t], low, high, width, cut)
+    H, (B, P) = h.shape[2], d_h.shape[1:]
+    n_k, t, place = (THREE if c is None else GATES) * P, counts.size - 1 - step, d * B * P
+    if step > 0 and not is_cut(t + 1, bptt_steps):  # of a GRU's gates the first has no part in the product
+        d_gates, w_hh = at(gates, (d * S + starts[t + 1] + 1) * 4 * P - n_k), d * hh_panels.shape[1] + n_k * low
+        n_vectors = (high - low) // lanes(h)
+        product(at(d_h, place + low), P, d_gates, 4 * P, at(hh_panels, w_hh), counts[t + 1], n_vectors, n_k)
+    if t >= 0:
+        n, row, old, cut = counts[t], starts[t], row_before(starts, t, B), is_cut(t, bptt_steps)
+        d_gates, d_row = at(gates, (d * S + row) * 4 * P), at(d_out, (d * S + row) * width)
+        if c is None:
+            h_old = at(h, (d * (B + S) + old) * H)
+            _gru_gradients(at(d_h, place), d_gates, d_row, h_old, n, low, high, H, P, width, cut)
+        else:
+            c_d, of_c = at(c, d * (B + S) * P), at(d_c, place)
+            c_new, c_old = at(c_d, (B + row) * P), at(c_d, old * P)
+            _lstm_gradients(at(d_h, place), of_c, d_gates, d_row, c_new, c_old, n, low, high, H, P, width, cut)

@@ -5,11 +5,9 @@ number of threads: they share out the columns of a weight's gradient.  An input'
 they share the rows.
 """
 
-import numpy as np
-
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.tiles import MAX_WIDTH, product, tile_rows, transposed_product
-from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes, load, load_some, store
+from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, store_some
 
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
 
@@ -21,16 +19,18 @@ def block_size(rows, count):
 
 
 @njit(**OPTIONS)
-def gather_rows(blocks, b0, a, picked):
-    """Copy the `picked` rows of a, in blocks of as many columns as a tile has rows.
+def gather_rows(blocks, b0, a, picked, first, n):
+    """Copy n rows of a, those `picked` from its element `first` on, or from row `first` on if it has none.
 
-    A block's columns are contiguous, row after row: a tile then reads them one after the other.
+    They go to blocks of as many columns as a tile has rows.  A block's columns are contiguous, row after row: a tile
+    then reads them one after the other.
     """
     M, count = a.shape[1], lanes(a)
     rows = tile_rows(M)
     size = block_size(rows, count)
-    for k in range(picked.size):
-        source, target = picked[k] * M, b0 + k * rows
+    for k in range(n):
+        row = picked[first + k] if picked.size else first + k
+        source, target = row * M, b0 + k * rows
         for m in range(0, M, rows):
             # Whole vectors are quicker than `rows` elements; the next row, or the room, takes what is too much.
             for j in range(0, rows, count):
@@ -74,8 +74,13 @@ def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
                 target = start - pieces[piece, 0] + pieces[piece, 2]
                 transposed_product(
                     d_weight, target, N, buffer, left, rows_a_tile, block_size(rows_a_tile, count),
-                    buffer, panel, panel_columns, M, (stop - start) // count, n,
-                )  # fmt: skip
+                    buffer, panel, panel_columns, M, (stop - start) // count, n)  # fmt: skip
+
+
+def scratch_size(I, H, width, count):
+    """Elements that `gradient` works in, for d_gates (S, width) and vectors of `count` elements."""
+    left = max(_left_size.py_func(M, count) for M in (I, H))
+    return left + CHUNK * -(-width // (MAX_WIDTH * count)) * MAX_WIDTH * count
 
 
 @njit(**OPTIONS)
@@ -87,34 +92,50 @@ def _left_size(M, count):
 
 
 @njit(**OPTIONS)
-def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, step, task):
-    """The columns of d_gates (S, width) from task * step on, no more than `step` of them (whole vectors).
+def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, nowhere, scratch, parts, task):
+    """One of so many parts of the columns of d_gates (S, width).
 
     Adds to d_bias (width,), to d_ih (I, N) and to d_hh (H, N) as `ih_pieces` and `hh_pieces` say; x is (S, I),
-    and h (., H) is read at `previous` (S,).
+    and h (., H) is read at `previous` (S,); there may be none of it, with H = 0.  nowhere (0,) stands for no choice of
+    rows; scratch (parts, `scratch_size`) is overwritten.
     """
-    I, H = x.shape[1], h.shape[1]
+    I, H, width = x.shape[1], h.shape[1], d_gates.shape[1]
     count = lanes(d_gates)
-    low, high = task * step, min(task * step + step, d_gates.shape[1])
+    panel = MAX_WIDTH * count
+    panels = (width + panel - 1) // panel
+    low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, width)
     left_size = max(_left_size(I, count), _left_size(H, count))
-    panels = (high - low + MAX_WIDTH * count - 1) // (MAX_WIDTH * count)
-    buffer, left = aligned_scratch(left_size + CHUNK * panels * MAX_WIDTH * count, d_gates)
+    left = task * scratch.shape[1]
     right = left + left_size
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
-        copy_columns(buffer, right, d_bias, d_gates, s, n, low, high)
-        gather_rows(buffer, left, x, np.arange(s, s + n))
-        add_outer(d_ih, ih_pieces, buffer, left, tile_rows(I), right, n, low, high)
-        gather_rows(buffer, left, h, previous[s : s + n])
-        add_outer(d_hh, hh_pieces, buffer, left, tile_rows(H), right, n, low, high)
+        copy_columns(scratch, right, d_bias, d_gates, s, n, low, high)
+        gather_rows(scratch, left, x, nowhere, s, n)
+        add_outer(d_ih, ih_pieces, scratch, left, tile_rows(I), right, n, low, high)
+        if H > 0:
+            gather_rows(scratch, left, h, previous, s, n)
+            add_outer(d_hh, hh_pieces, scratch, left, tile_rows(H), right, n, low, high)
 
 
 @njit(**OPTIONS)
-def add_product(c, a, panels, n_k, step, task):
+def add_product(c, a, panels, n_k, parts, task):
     """C (S, n) += the first n_k columns of A (S, >= n_k) times packed B (n_k, n), n in whole vectors.
 
-    The rows from task * step on, no more than `step` of them.
+    One of so many parts of the rows.
     """
-    (S, n), width, first = c.shape, a.shape[1], task * step
-    rows = min(step, S - first)
-    product(at(c, first * n), n, at(a, first * width), width, at(panels, 0), rows, n // lanes(c), n_k)
+    (S, n), width = c.shape, a.shape[1]
+    first, end = S * task // parts, S * (task + 1) // parts
+    product(at(c, first * n), n, at(a, first * width), width, at(panels, 0), end - first, n // lanes(c), n_k)
+
+
+@njit(**OPTIONS)
+def fold(out, n_groups, group, sums, start, stride):
+    """out (n_groups * group,) += the places' sums (places, .), of which group k begins at start + k stride."""
+    for k in range(n_groups):
+        target, source = k * group, start + k * stride
+        for j in range(0, group, lanes(out)):
+            n = group - j
+            total = load_some(sums, source + j, n)
+            for place in range(1, sums.shape[0]):
+                total = total + load_some(sums, place * sums.shape[1] + source + j, n)
+            store_some(out, target + j, load_some(out, target + j, n) + total, n)

@@ -6,15 +6,14 @@
 Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder", arXiv:1406.1078; the form with the
 product first is that of its version 1 and of cuDNN.  `gru_reset_before.py` has the other one.
 
-Arrays of D directions, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+Arrays of D directions, for B sequences packed into S rows (`fastrnn.kernels.packing`):
     h      (D, B + S, H)     the B initial states, then the state after each row
     gates  (D, S, 4 P)       n, r, z and m = W_hn h + b_hn of each row (P is H padded to whole vectors); backward
                              leaves the gradients before the nonlinearities there, that of m in the last place
     x      (D, S, I)
     panels (D, P / lanes, .) for each vector of units: bias (n, r, z, m), W_ih^T (n, r, z), W_hh^T (r, z, m), those of
                              r and z halved: sigmoid(a) = (1 + tanh(a / 2)) / 2
-    starts, counts (shards, T)  for each step the packed row of its first sequence, and how many sequences are alive
-    firsts (shards,)         the first sequence of each shard
+    starts, counts (T,)      for each step the packed row of its first sequence, and how many sequences are alive
 `gated.py` has the loops over time.
 """
 
@@ -22,69 +21,50 @@ import numpy as np
 
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.tiles import gate_tile, pack_gates, scratch, tile_rows
-from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wide, split, store, store_some, zeros
+from fastrnn.kernels.tiles import gate_tile, pack_bias, pack_gates
+from fastrnn.kernels.vectors import OPTIONS, lanes, load, load_some, load_wide, split, store, store_some, zeros
 
-ORDER_BIAS = np.arange(4)
 ORDER_IH = np.array([2, 0, 1])  # PyTorch's r, z, n as n, r, z
 ORDER_HH = np.arange(3)
-FACTORS_BIAS, FACTORS_HH = np.array([1.0, 0.5, 0.5, 1.0]), np.array([0.5, 0.5, 1.0])
-_tile = gate_tile((4,), range(3), range(1, 4))
+FACTORS_IH, FACTORS_HH = np.array([1.0, 0.5, 0.5]), np.array([0.5, 0.5, 1.0])
+tile = gate_tile((4,), range(3), range(1, 4))
 
 
 @njit(**OPTIONS)
-def pack(panels, bias, weight_ih, weight_hh):
+def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
     """One direction's panels (blocks of units, lanes (4 + 3 I + 3 H)) from its weights.
 
-    bias is (4H,: n, r, z, m); weight_ih (I, 3H) and weight_hh (H, 3H) are transposed.
+    Biases are (3H,); weight_ih (I, 3H) and weight_hh (H, 3H) are transposed.
     """
-    I, H = weight_ih.shape[0], weight_hh.shape[0]
-    L = lanes(panels)
-    pack_gates(panels, np.intp(0), bias.reshape(1, 4 * H), H, ORDER_BIAS, FACTORS_BIAS)
-    pack_gates(panels, 4 * L, weight_ih, H, ORDER_IH, FACTORS_BIAS)
+    I, H, L = weight_ih.shape[0], weight_hh.shape[0], lanes(panels)
+    pack_bias(panels, np.intp(0), bias_ih, 2 * H, None, H, 1.0)
+    pack_bias(panels, L, bias_ih, np.intp(0), bias_hh, H, 0.5)
+    pack_bias(panels, 2 * L, bias_ih, H, bias_hh, H, 0.5)
+    pack_bias(panels, 3 * L, bias_hh, 2 * H, None, H, 1.0)
+    pack_gates(panels, 4 * L, weight_ih, H, ORDER_IH, FACTORS_IH)
     pack_gates(panels, (4 + 3 * I) * L, weight_hh, H, ORDER_HH, FACTORS_HH)
 
 
 @njit(**OPTIONS)
-def units(h, gates, x, panel, start, is_hoisted, sizes, old, row, n, unit, keep):
-    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
-
-    h, gates and x point to the first row of a direction; `old` and `row` count rows from there.
-    `sizes` are B, I, H and P.
-    """
-    B, I, H, P = sizes
-    L, n_units = lanes(h), H - unit
-    start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
-    h_old, x = at(h, old * H), at(x, row * I)
-    h, gates = at(h, (B + row) * H + unit), at(gates, row * 4 * P + unit)
-    w_x, w_h = at(panel, 4 * L), at(panel, (4 + 3 * I) * L)
-    sums = scratch(h)
-    ahead = at(w_h, (4 + 3 * I + 3 * H) * L)  # the weights of the next block
-    rows_a_tile = tile_rows(n)
-    k = 0
-    while k < n:
-        rows = min(rows_a_tile, n - k)
-        begin = at(start, k * start_stride)
-        x_k, h_k = at(x, k * I), at(h_old, k * H)
-        _tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_k, H, H, w_h, ahead)
-        for q in range(rows):
-            t_r, t_z = split(tanh(load_wide(sums, (4 * q + 1) * L, 2)))
-            r, z, m = t_r * 0.5 + 0.5, t_z * 0.5 + 0.5, load(sums, (4 * q + 3) * L)
-            store(sums, 4 * q * L, load(sums, 4 * q * L) + r * m)
-            store(sums, (4 * q + 2) * L, z)
-            if keep:
-                kept = (k + q) * 4 * P
-                store(gates, kept + P, r)
-                store(gates, kept + 2 * P, z)
-                store(gates, kept + 3 * P, m)
-        for q in range(rows):  # apart, so that the CPU works on several rows at a time
-            n_new, z = tanh(load(sums, 4 * q * L)), load(sums, (4 * q + 2) * L)
-            before = load_some(h_k, q * H + unit, n_units)
-            store_some(h, (k + q) * H, n_new + z * (before - n_new), n_units)
-            if keep:
-                store(gates, (k + q) * 4 * P, n_new)
-        k += rows
-        ahead = at(ahead, H * L)
+def new_states(h, h_old, gates, sums, n, n_units, H, P, keep):
+    """One vector of units in n rows, from the sums of their gates; pointers to what it has in the first row."""
+    L = lanes(h)
+    for q in range(n):
+        t_r, t_z = split(tanh(load_wide(sums, (4 * q + 1) * L, 2)))
+        r, z, m = t_r * 0.5 + 0.5, t_z * 0.5 + 0.5, load(sums, (4 * q + 3) * L)
+        store(sums, 4 * q * L, load(sums, 4 * q * L) + r * m)
+        store(sums, (4 * q + 2) * L, z)
+        if keep:
+            kept = q * 4 * P
+            store(gates, kept + P, r)
+            store(gates, kept + 2 * P, z)
+            store(gates, kept + 3 * P, m)
+    for q in range(n):  # apart, so that the CPU works on several rows at a time
+        n_new, z = tanh(load(sums, 4 * q * L)), load(sums, (4 * q + 2) * L)
+        before = load_some(h_old, q * H, n_units)
+        store_some(h, q * H, n_new + z * (before - n_new), n_units)
+        if keep:
+            store(gates, q * 4 * P, n_new)
 
 
 @njit(**OPTIONS)

@@ -14,14 +14,13 @@ from math import log as log_of_number
 from math import pi
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from fastrnn.kernels import vectors as vec
 from fastrnn.kernels.activations import exp, log, log1p
 from fastrnn.kernels.caching import njit
+from fastrnn.kernels.cpu import INT
 from fastrnn.kernels.softmax import softmax
-from fastrnn.kernels.vectors import OPTIONS, at, first_lanes, lane_sum, lanes, load_some, step, store_some
+from fastrnn.kernels.vectors import OPTIONS, at, first_lanes, instruction, lane_sum, lanes, load_some, step, store_some
 
 SQUARED, ABSOLUTE, HUBER = 0, 1, 2
 """Codes of the losses of a difference."""
@@ -41,8 +40,7 @@ _OF_NORMAL = 0.5 * log_of_number(2 * pi)
 # The difference of two log gammas would keep few digits of large df.
 _OF_DF = (
     0.021123904893058758, -0.07484298829248548, 0.11022258900250985, -0.07758015548524932, 0.004045578699015782,
-    0.041325329324751886, 1.4902113623881802e-05, -0.2500002633317025, 9.338880085918433e-10,
-)  # fmt: skip
+    0.041325329324751886, 1.4902113623881802e-05, -0.2500002633317025, 9.338880085918433e-10)  # fmt: skip
 
 
 @njit(**OPTIONS)
@@ -264,38 +262,28 @@ def _of_row(code, d, x, t, weight, K, W):
     return lane_sum(total) / K
 
 
-@intrinsic
-def _load_every(typing, pointer, index, stride, n, like):
+@instruction(lambda pointer, index, stride, n, like: vec.registers.Vector(like.dtype))
+def _load_every(context, builder, sig, pointer, index, stride, n, like):
     """Every `stride`-th number from `index` on, `n` at most, in the dtype of `like`; other lanes have the last one."""
-    vector = vec.Vector(like.dtype)
-
-    def lower(context, builder, sig, args):
-        value = ir.Constant(vec.llvm_vector(vector), ir.Undefined)
-        for lane, place in enumerate(_every(builder, args, vector.count)):
-            number = context.cast(builder, builder.load(place), pointer.dtype, like.dtype)
-            value = builder.insert_element(value, number, vec.INT32(lane))
-        return value
-
-    return vector(pointer, types.intp, types.intp, types.intp, like), lower
+    vector, dtype = sig.return_type, sig.args[0].dtype
+    value = ir.Constant(vec.registers.llvm_vector(vector), ir.Undefined)
+    for lane, place in _every(builder, vector.count, pointer, index, stride, n):
+        number = context.cast(builder, builder.load(place), dtype, vector.dtype)
+        value = builder.insert_element(value, number, lane)
+    return value
 
 
-@intrinsic
-def _store_every(typing, pointer, index, stride, n, value):
+@instruction()
+def _store_every(context, builder, sig, pointer, index, stride, n, value):
     """Write such a vector back; the lanes from `n` on, which have what the last one has, go where it goes."""
-
-    def lower(context, builder, sig, args):
-        for lane, place in enumerate(_every(builder, args, value.count)):
-            number = builder.extract_element(args[4], vec.INT32(lane))
-            builder.store(context.cast(builder, number, value.dtype, pointer.dtype), place)
-        return context.get_dummy_value()
-
-    return types.void(pointer, types.intp, types.intp, types.intp, value), lower
+    for lane, place in _every(builder, value.type.count, pointer, index, stride, n):
+        number = builder.extract_element(value, lane)
+        builder.store(context.cast(builder, number, sig.args[4].dtype, sig.args[0].dtype), place)
 
 
-def _every(builder, args, count):
-    """Pointers of the lanes, from the arguments' first four."""
-    first, index, stride, n = args[:4]
-    last = builder.sub(n, vec.INT(1))
-    for lane in map(vec.INT, range(count)):
+def _every(builder, count, pointer, index, stride, n):
+    """The lanes, each with where its number is."""
+    last = builder.sub(n, INT(1))
+    for lane in map(INT, range(count)):
         number = builder.select(builder.icmp_signed("<", lane, last), lane, last)
-        yield builder.gep(first, [builder.add(index, builder.mul(number, stride))])
+        yield lane, builder.gep(pointer, [builder.add(index, builder.mul(number, stride))])

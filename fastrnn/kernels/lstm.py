@@ -5,15 +5,14 @@
     g = tanh   (W_ig x + b_ig + W_hg h + b_hg)
     o = sigmoid(W_io x + b_io + W_ho h + b_ho)
 
-Arrays of D directions, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+Arrays of D directions, for B sequences packed into S rows (`fastrnn.kernels.packing`):
     h      (D, B + S, H)     the B initial states, then the state after each row
     c      (D, B + S, P)     likewise if kept for backward, else (D, B, P), in place; P is H padded to whole vectors
     gates  (D, S, 4 P)       i, f, g, o of each row; backward leaves their gradients (before the nonlinearity) there
     x      (D, S, I)
     panels (D, P / lanes, .) for each vector of units: bias, W_ih^T and W_hh^T with the four gates side by side,
                              those of i, f and o halved: sigmoid(a) = (1 + tanh(a / 2)) / 2, so one tanh serves all
-    starts, counts (shards, T)  for each step the packed row of its first sequence, and how many sequences are alive
-    firsts (shards,)         the first sequence of each shard
+    starts, counts (T,)      for each step the packed row of its first sequence, and how many sequences are alive
 `gated.py` has the loops over time.
 """
 
@@ -21,68 +20,47 @@ import numpy as np
 
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.tiles import gate_tile, pack_gates, scratch, tile_rows
-from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wide, split, store, store_some, zeros
+from fastrnn.kernels.tiles import gate_tile, pack_bias, pack_gates
+from fastrnn.kernels.vectors import OPTIONS, lanes, load, load_some, load_wide, split, store, store_some, zeros
 
 GATES = np.intp(4)
 ORDER = np.arange(4)
 FACTORS = np.array([0.5, 0.5, 1.0, 0.5])
-_tile = gate_tile((4,))
+tile = gate_tile((4,))
 
 
 @njit(**OPTIONS)
-def pack(panels, bias, weight_ih, weight_hh):
+def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
     """One direction's panels (blocks of units, 4 lanes (1 + I + H)) from its weights.
 
-    bias is (4H,); weight_ih (I, 4H) and weight_hh (H, 4H) are transposed.
+    Biases are (4H,); weight_ih (I, 4H) and weight_hh (H, 4H) are transposed.
     """
-    I, H = weight_ih.shape[0], weight_hh.shape[0]
-    row = GATES * lanes(panels)
-    pack_gates(panels, np.intp(0), bias.reshape(1, GATES * H), H, ORDER, FACTORS)
+    I, H, L = weight_ih.shape[0], weight_hh.shape[0], lanes(panels)
+    row = GATES * L
+    for gate in range(4):
+        pack_bias(panels, gate * L, bias_ih, gate * H, bias_hh, H, FACTORS[gate])
     pack_gates(panels, row, weight_ih, H, ORDER, FACTORS)
     pack_gates(panels, (1 + I) * row, weight_hh, H, ORDER, FACTORS)
 
 
 @njit(**OPTIONS)
-def units(h, c, gates, x, panel, start, is_hoisted, sizes, old, row, first, n, unit, keep):
-    """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
-
-    h, c, gates and x point to the first row of a direction; `old`, `row` and `first` count rows from there.
-    `sizes` are B, I, H and P.
-    """
-    B, I, H, P = sizes
-    L, n_units = lanes(h), H - unit
-    start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
-    h_old, x = at(h, old * H), at(x, row * I)
-    h, gates = at(h, (B + row) * H + unit), at(gates, row * 4 * P + unit)
-    c_old = at(c, (old if keep else first) * P + unit)
-    c = at(c, (B + row if keep else first) * P + unit)
-    w_x, w_h = at(panel, 4 * L), at(panel, (1 + I) * 4 * L)
-    sums = scratch(h)
-    ahead = at(w_h, (1 + I + H) * 4 * L)  # the weights of the next block
-    rows_a_tile = tile_rows(n)
-    r = 0
-    while r < n:
-        rows = min(rows_a_tile, n - r)
-        begin = at(start, r * start_stride)
-        x_r, h_r = at(x, r * I), at(h_old, r * H)
-        _tile(4, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
-        for q in range(rows):
-            t_i, t_f, g, t_o = split(tanh(load_wide(sums, q * 4 * L, 4)))
-            i, f, o = t_i * 0.5 + 0.5, t_f * 0.5 + 0.5, t_o * 0.5 + 0.5
-            store(c, (r + q) * P, f * load(c_old, (r + q) * P) + i * g)
-            store(sums, q * 4 * L, o)
-            if keep:
-                kept = (r + q) * 4 * P
-                store(gates, kept, i)
-                store(gates, kept + P, f)
-                store(gates, kept + 2 * P, g)
-                store(gates, kept + 3 * P, o)
-        for q in range(rows):  # apart, so that the CPU works on several rows at a time
-            h_new = load(sums, q * 4 * L) * tanh(load(c, (r + q) * P))
-            store_some(h, (r + q) * H, h_new, n_units)
-        r += rows
-        ahead = at(ahead, H * L)
+def new_states(h, c, c_old, gates, sums, n, n_units, H, P, keep):
+    """One vector of units in n rows, from the sums of their gates; pointers to what it has in the first row."""
+    L = lanes(h)
+    for q in range(n):
+        t_i, t_f, g, t_o = split(tanh(load_wide(sums, q * 4 * L, 4)))
+        i, f, o = t_i * 0.5 + 0.5, t_f * 0.5 + 0.5, t_o * 0.5 + 0.5
+        store(c, q * P, f * load(c_old, q * P) + i * g)
+        store(sums, q * 4 * L, o)
+        if keep:
+            kept = q * 4 * P
+            store(gates, kept, i)
+            store(gates, kept + P, f)
+            store(gates, kept + 2 * P, g)
+            store(gates, kept + 3 * P, o)
+    for q in range(n):  # apart, so that the CPU works on several rows at a time
+        h_new = load(sums, q * 4 * L) * tanh(load(c, q * P))
+        store_some(h, q * H, h_new, n_units)
 
 
 @njit(**OPTIONS)

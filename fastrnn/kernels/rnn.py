@@ -2,34 +2,34 @@
 
     h' = f(W_ih x + b_ih + W_hh h + b_hh),    f tanh, relu or the sigmoid
 
-Arrays of D directions, for B sequences packed into S rows (`fastrnn.sequences.Packing`):
+Arrays of D directions, for B sequences packed into S rows (`fastrnn.kernels.packing`):
     h        (D, B + S, H)   the B initial states, then the state after each row
     x        (D, S, I)
     d_gates  (D, S, P)       gradients before the nonlinearity; P is H padded to whole vectors
     panels   (D, .)          bias, W_ih^T and W_hh^T, packed for a tile (1 + I + H rows)
-    starts, counts (shards, T)  for each step the packed row of its first sequence, and how many sequences are alive
-    firsts (shards,)         the first sequence of each shard
-A task is one direction of one shard.
+    starts, counts (T,)      for each step the packed row of its first sequence, and how many sequences are alive
 """
 
 import numpy as np
 
 from fastrnn.kernels.activations import activate, slope
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.steps import SECOND_LEVEL, hoist, hoisted_rows, is_cut, next_chunk, row_before
+from fastrnn.kernels.steps import SECOND_LEVEL, hoist, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import gate_tile, pack_panels, panel_width, product, scratch, tile_rows
-from fastrnn.kernels.vectors import OPTIONS, aligned_scratch, at, lanes, load, load_some, store, store_some, zeros
+from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, store_some, zeros
 
 ORDER = np.arange(1)
 _tile = gate_tile((4, 2, 1))
 
 
 @njit(**OPTIONS)
-def pack(panels, bias, weight_ih, weight_hh):
-    """One direction's panels (P (1 + I + H),) from bias (H,) and weight_ih (I, H), weight_hh (H, H), transposed."""
+def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
+    """One direction's panels (P (1 + I + H),) from biases (H,) and weight_ih (I, H), weight_hh (H, H), transposed."""
     I, H = weight_ih.shape[0], weight_hh.shape[0]
-    depth = 1 + I + H
-    pack_panels(panels, depth, 0, bias.reshape(1, H))
+    depth, bias = 1 + I + H, np.empty((1, H), panels.dtype)
+    for unit in range(H):
+        bias[0, unit] = bias_ih[unit] + bias_hh[unit]
+    pack_panels(panels, depth, 0, bias)
     pack_panels(panels, depth, 1, weight_ih)
     pack_panels(panels, depth, 1 + I, weight_hh)
 
@@ -61,67 +61,51 @@ def _units(h, h_old, start, is_hoisted, x, panel, width, n, I, H, n_units, nonli
 
 
 @njit(**OPTIONS)
-def forward(h, x, panels, starts, counts, firsts, nonlinearity, task):
-    """Run one direction of one shard."""
-    d, s = task // firsts.size, task % firsts.size
+def forward(h, x, panels, hoisted, starts, counts, nonlinearity, d):
+    """Run direction d; hoisted (rows, P) is scratch."""
     S, I = x.shape[1:]
     H, L = h.shape[2], lanes(h)
-    B, T = h.shape[1] - S, counts.shape[1]
-    depth, n_vectors = 1 + I + H, (H + L - 1) // L
+    B = h.shape[1] - S
+    depth, n_vectors, room = 1 + I + H, (H + L - 1) // L, hoisted.shape[0]
     h_d, x_d, panels_d = at(h, d * (B + S) * H), at(x, d * S * I), at(panels, d * panels.shape[1])
     streamed = panels.shape[1] * h.itemsize > SECOND_LEVEL
-    room = hoisted_rows(counts[s, 0], T, n_vectors * L * h.itemsize)
-    hoisted = np.empty(0, h.dtype)
-    t, stop, is_hoisted, hoisted_row, base = np.intp(0), 0, False, 0, 0
-    while t < T and counts[s, t] > 0:
+    stop, rows, is_hoisted, hoisted_row = 0, 0, False, 0
+    for t in range(counts.size):
+        n, row = counts[t], starts[t]
         if t == stop:
-            stop, is_hoisted = next_chunk(counts, s, t, streamed, room)
+            stop, rows, is_hoisted = next_chunk(counts, t, streamed, room)
             hoisted_row = 0
-            if is_hoisted:
-                if hoisted.size == 0:
-                    hoisted, base = aligned_scratch(n_vectors * room * L, h)
-                v = 0
-                while v < n_vectors:
-                    width = panel_width(n_vectors - v)
-                    panel = at(panels_d, depth * v * L)
-                    target = at(hoisted, base + v * room * L)
-                    hoist(target, width, width, x_d, I, panel, starts, counts, s, t, stop)
-                    v += width
-        n, row = counts[s, t], starts[s, t]
-        old = row_before(starts, firsts, s, t, B)
+        old = row_before(starts, t, B)
         v = 0
         while v < n_vectors:
             width = panel_width(n_vectors - v)
-            panel = at(panels_d, depth * v * L)
-            start = at(hoisted, base + (v * room + hoisted_row * width) * L) if is_hoisted else panel
+            panel, start = at(panels_d, depth * v * L), at(hoisted, v * room * L)
+            if is_hoisted and hoisted_row == 0:
+                hoist(start, width, width, at(x_d, row * I), I, panel, rows)
+            start = at(start, hoisted_row * width * L) if is_hoisted else panel
             _units(
                 at(h_d, (B + row) * H + v * L), at(h_d, old * H), start, is_hoisted,
-                at(x_d, row * I), panel, width, n, I, H, H - v * L, nonlinearity,
-            )  # fmt: skip
+                at(x_d, row * I), panel, width, n, I, H, H - v * L, nonlinearity)  # fmt: skip
             v += width
         hoisted_row += n
-        t += 1
 
 
 @njit(**OPTIONS)
-def backward(d_h, d_gates, d_out, h, hh_panels, starts, counts, firsts, nonlinearity, bptt_steps, task):
-    """One direction of one shard, last step first.
+def backward(d_h, d_gates, d_out, h, hh_panels, starts, counts, nonlinearity, bptt_steps, d):
+    """Direction d, last step first.
 
     Fills d_gates, and turns d_h (D, B, P) from the final into the initial states' gradient.
     d_out (D, S, >= H) is the gradient of each row's h; hh_panels (D, .) are W_hh (P, H), packed for `product`; a
     gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
-    d, s = task // firsts.size, task % firsts.size
     S, width = d_out.shape[1:]
     B, P = d_h.shape[1:]
     H, L = h.shape[2], lanes(h)
-    state = (d * B + firsts[s]) * P
+    state = d * B * P
     zero = zeros(h)
     w_hh = at(hh_panels, d * hh_panels.shape[1])
-    for t in range(counts.shape[1] - 1, -1, -1):
-        n, row = counts[s, t], starts[s, t]
-        if n == 0:
-            continue
+    for t in range(counts.size - 1, -1, -1):
+        n, row = counts[t], starts[t]
         now, kept, out = (d * (B + S) + B + row) * H, (d * S + row) * P, (d * S + row) * width
         for q in range(n):
             for unit in range(0, H, L):

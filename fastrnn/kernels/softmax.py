@@ -47,6 +47,19 @@ def softmax_rows(p, outputs):
 
 
 @njit(**OPTIONS)
+def spread_log_softmax(out, picked, p, outputs):
+    """out[picked[k]] (K,) = log softmax of row k's first K outputs, in the precision of out; p (K,) is overwritten."""
+    K = out.shape[1]
+    for row in range(picked.size):
+        logs = at(out, picked[row] * K)
+        for k in range(K):
+            logs[k] = outputs[row, k]
+        largest, log_sum = softmax(at(p, 0), logs, K)
+        for k in range(K):
+            logs[k] = logs[k] - largest - log_sum
+
+
+@njit(**OPTIONS)
 def logistic_rows(p, outputs, is_of_two):
     """p (n, K) = the logistic function of each row of outputs (n, >= K); or (n, 2), of minus the first, and of it."""
     for row in range(p.shape[0]):

@@ -9,58 +9,52 @@ B is read from *panels*: blocks of up to four vectors of columns, each block con
 """
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from fastrnn.kernels import vectors as vec
-from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import INT, INT32, OPTIONS, Vector, at, lanes, load, load_some, store
+from fastrnn.kernels.caching import cgutils, njit, types
+from fastrnn.kernels.cpu import FUSE, INT, INT32, N_REGISTERS
+from fastrnn.kernels.vectors import OPTIONS, at, instruction, lanes, load, load_some, registers, store
 
 MAX_WIDTH = 4  # vectors in a row of sums
-MAX_ROWS = 6 if vec.N_REGISTERS == 32 else 3  # 6 x 4 sums, 4 of B, 1 of A: 29 registers
+MAX_ROWS = 6 if N_REGISTERS == 32 else 3  # 6 x 4 sums, 4 of B, 1 of A: 29 registers
 
 
-@intrinsic
-def scratch(typing, array):
+@instruction(lambda array: types.CPointer(array.dtype))
+def scratch(context, builder, sig, array):
     """A pointer to MAX_ROWS x MAX_WIDTH vectors on the stack, on a cache line."""
-
-    def lower(context, builder, sig, args):
-        size = ir.Constant(INT32, MAX_ROWS * MAX_WIDTH)
-        with builder.goto_entry_block():
-            place = builder.alloca(vec.llvm_vector(Vector(array.dtype)), size)
-        place.align = vec.CACHE_LINE
-        return builder.bitcast(place, context.get_value_type(array.dtype).as_pointer())
-
-    return types.CPointer(array.dtype)(array), lower
+    element = sig.return_type.dtype
+    with builder.goto_entry_block():
+        place = builder.alloca(registers.llvm_vector(registers.Vector(element)), INT32(MAX_ROWS * MAX_WIDTH))
+    place.align = vec.CACHE_LINE
+    return builder.bitcast(place, context.get_value_type(element).as_pointer())
 
 
 class _Sums:
     """`rows` x `width` registers of sums, while the code of one tile is written."""
 
-    def __init__(self, context, builder, dtype, rows, width):
+    def __init__(self, builder, dtype, rows, width):
         self.builder = builder
-        self.kind = vec.llvm_vector(Vector(dtype))
+        self.kind = registers.llvm_vector(registers.Vector(dtype))
         self.count = self.kind.count
         self.registers = [[cgutils.alloca_once(builder, self.kind) for _ in range(width)] for _ in range(rows)]
-
-    def _rows_from(self, pointer, stride):
-        b = self.builder
-        return [b.gep(pointer, [b.mul(stride, INT(r))]) for r in range(len(self.registers))]
 
     def _vector_at(self, pointer, v):
         return self.builder.gep(pointer, [INT(v * self.count)])
 
-    def read(self, pointer, stride):
-        for row, start in zip(self.registers, self._rows_from(pointer, stride), strict=True):
+    def _places(self, pointer, stride):
+        """The registers, each with where it is read from or written to."""
+        starts = _row_starts(self.builder, pointer, stride, len(self.registers))
+        for row, start in zip(self.registers, starts, strict=True):
             for v, register in enumerate(row):
-                value = vec.llvm_load(self.builder, self._vector_at(start, v), self.kind)
-                self.builder.store(value, register)
+                yield register, self._vector_at(start, v)
+
+    def read(self, pointer, stride):
+        for register, place in self._places(pointer, stride):
+            self.builder.store(vec.llvm_load(self.builder, place, self.kind), register)
 
     def write(self, pointer, stride):
-        for row, start in zip(self.registers, self._rows_from(pointer, stride), strict=True):
-            for v, register in enumerate(row):
-                vec.llvm_store(self.builder, self.builder.load(register), self._vector_at(start, v))
+        for register, place in self._places(pointer, stride):
+            vec.llvm_store(self.builder, self.builder.load(register), place)
 
     def add_products(self, steps, columns, a_of, b, b_stride, ahead=None):
         """Add sum over k of a(row, k) times B's row k to the sums of `columns` (a range).
@@ -73,50 +67,60 @@ class _Sums:
             b_row = builder.gep(b, [builder.mul(k, b_stride)])
             loaded = [vec.llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))]
             if ahead is not None:
-                line = builder.gep(ahead, [builder.mul(k, INT(self.count))])
-                _prefetch(builder, line)
+                _prefetch(builder, builder.gep(ahead, [builder.mul(k, INT(self.count))]))
             for row, pointer in zip(self.registers, a_of(k), strict=True):
-                factor = vec.llvm_splat(builder, builder.load(pointer), self.kind)
+                factor = registers.llvm_splat(builder, builder.load(pointer), self.kind)
                 for vector, column in zip(loaded, columns, strict=True):
-                    product = builder.fmul(factor, vector, flags=vec.FUSE)
-                    total = builder.fadd(builder.load(row[column]), product, flags=vec.FUSE)
+                    product = builder.fmul(factor, vector, flags=FUSE)
+                    total = builder.fadd(builder.load(row[column]), product, flags=FUSE)
                     builder.store(total, row[column])
 
 
 def _prefetch(builder, pointer):
-    byte_pointer = ir.IntType(8).as_pointer()
-    kinds = [byte_pointer, INT32, INT32, INT32]
-    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), kinds), "llvm.prefetch.p0")
     read, to_second_level, data = INT32(0), INT32(2), INT32(1)
-    builder.call(function, [builder.bitcast(pointer, byte_pointer), read, to_second_level, data])
+    arguments = [builder.bitcast(pointer, ir.IntType(8).as_pointer()), read, to_second_level, data]
+    form = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+    builder.call(cgutils.get_or_insert_function(builder.module, form, "llvm.prefetch.p0"), arguments)
 
 
-def _for_each(builder, value, choices, write):
-    """`write(n)` for the n of the choices that an integer equals."""
+def _cases(builder, value, choices):
+    """Each of the choices, while the code for an integer that equals it is written."""
     done = builder.append_basic_block("done")
     switch = builder.switch(value, done)
     for n in choices:
         block = builder.append_basic_block(f"choice.{n}")
         switch.add_case(ir.Constant(value.type, n), block)
         builder.position_at_end(block)
-        write(n)
+        yield n
         builder.branch(done)
     builder.position_at_end(done)
 
 
-def _for_each_size(builder, width, widths, rows, write):
-    """`write(w, n)` for the w of the widths that equals `width`, and the n, 1 to MAX_ROWS, that equals `rows`."""
-
-    def write_width(w):
-        _for_each(builder, rows, range(1, MAX_ROWS + 1), lambda n: write(w, n))
-
-    _for_each(builder, width, widths, write_width)
+def _tiles(builder, dtype, width, widths, rows):
+    """The sums of a tile of each size, of so many vectors, one of the widths, and 1 to MAX_ROWS rows, likewise."""
+    for w in _cases(builder, width, widths):
+        for n in _cases(builder, rows, range(1, MAX_ROWS + 1)):
+            yield _Sums(builder, dtype, n, w), n, w
 
 
-def _elements(builder, source, stride, n):
+def _row_starts(builder, pointer, stride, n):
+    return [builder.gep(pointer, [builder.mul(stride, INT(r))]) for r in range(n)]
+
+
+def _of_rows(builder, a, stride, n):
     """For `_Sums.add_products`: where element k of each of n rows is."""
-    starts = [builder.gep(source, [builder.mul(stride, INT(r))]) for r in range(n)]
-    return lambda k: [builder.gep(p, [k]) for p in starts]
+    starts = _row_starts(builder, a, stride, n)
+    return lambda k: [builder.gep(start, [k]) for start in starts]
+
+
+def _of_columns(builder, a, stride, n):
+    """Likewise of n columns."""
+
+    def places(k):
+        start = builder.gep(a, [builder.mul(k, stride)])
+        return [builder.gep(start, [INT(r)]) for r in range(n)]
+
+    return places
 
 
 def gate_tile(widths, first=range(MAX_WIDTH), second=range(MAX_WIDTH)):
@@ -125,68 +129,39 @@ def gate_tile(widths, first=range(MAX_WIDTH), second=range(MAX_WIDTH)):
     Its sums (rows, `width` vectors, one of `widths`) start from `start`; x (rows, I) times a panel is added to the
     columns `first`, then h (rows, H) times a panel to the columns `second`, those of them that there are.
     With each element of h one vector is prefetched from `ahead`.
-    Arguments: width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead.
     """
 
-    @intrinsic
-    def tile(typing, width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):
-        index = types.intp
-        sig = types.void(index, index, sums, start, index, x, index, index, w_x, h, index, index, w_h, ahead)
-
-        def lower(context, builder, sig, args):
-            width, rows, out, start, start_stride = args[:5]
-            products = (*args[5:9], None, first), (*args[9:], second)
-
-            def write_tile(width, n):
-                tile = _Sums(context, builder, sums.dtype, n, width)
-                tile.read(start, start_stride)
-                for a, stride, n_k, panel, ahead, columns in products:
-                    columns = columns[:width]
-                    line = INT(len(columns) * tile.count)
-                    tile.add_products(n_k, columns, _elements(builder, a, stride, n), panel, line, ahead)
-                tile.write(out, INT(width * tile.count))
-
-            _for_each_size(builder, width, widths, rows, write_tile)
-            return context.get_dummy_value()
-
-        return sig, lower
+    @instruction()
+    def tile(
+        context, builder, sig,
+        width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):  # fmt: skip
+        products = (x, x_stride, n_x, w_x, None, first), (h, h_stride, n_h, w_h, ahead, second)
+        for tile, n, w in _tiles(builder, sig.args[2].dtype, width, widths, rows):
+            tile.read(start, start_stride)
+            for a, stride, n_k, panel, to_fetch, columns in products:
+                line = INT(len(columns[:w]) * tile.count)
+                tile.add_products(n_k, columns[:w], _of_rows(builder, a, stride, n), panel, line, to_fetch)
+            tile.write(sums, INT(w * tile.count))
 
     return tile
 
 
-def _product_tile(widths, is_transposed):
-    """A tile of C (rows, `width` vectors) += A B, for A (rows, K); if transposed A^T B, for A (K, >= rows)."""
+def _product_tile(widths, elements, is_packed):
+    """A tile of C (rows, `width` vectors) += A B: `elements` of A; of B a panel, or rows `b_stride` apart."""
 
-    @intrinsic
-    def tile(typing, width, rows, c, c_stride, a, a_stride, n_k, b, b_stride):
-        index = types.intp
-        sig = types.void(index, index, c, index, a, index, index, b, index)
-
-        def lower(context, builder, sig, args):
-            width, rows, out, out_stride, a, a_stride, n_k, b, b_stride = args
-
-            def of_column(k, n):
-                start = builder.gep(a, [builder.mul(k, a_stride)])
-                return [builder.gep(start, [INT(r)]) for r in range(n)]
-
-            def write_tile(width, n):
-                tile = _Sums(context, builder, c.dtype, n, width)
-                tile.read(out, out_stride)
-                elements = (lambda k: of_column(k, n)) if is_transposed else _elements(builder, a, a_stride, n)
-                # A panel's stride is its width: known here, it is no multiplication at run time.
-                line = b_stride if is_transposed else INT(width * tile.count)
-                tile.add_products(n_k, range(width), elements, b, line)
-                tile.write(out, out_stride)
-
-            _for_each_size(builder, width, widths, rows, write_tile)
-            return context.get_dummy_value()
-
-        return sig, lower
+    @instruction()
+    def tile(context, builder, sig, width, rows, c, c_stride, a, a_stride, n_k, b, b_stride):
+        for tile, n, w in _tiles(builder, sig.args[2].dtype, width, widths, rows):
+            tile.read(c, c_stride)
+            # A panel's stride is its width: known here, it is no multiplication at run time.
+            line = INT(w * tile.count) if is_packed else b_stride
+            tile.add_products(n_k, range(w), elements(builder, a, a_stride, n), b, line)
+            tile.write(c, c_stride)
 
     return tile
 
 
-_product, _transposed = _product_tile((4, 3, 2, 1), False), _product_tile((4, 2, 1), True)
+_product, _transposed = _product_tile((4, 3, 2, 1), _of_rows, True), _product_tile((4, 2, 1), _of_columns, False)
 
 
 # ------------------------------------------------------------------------------------------------ matrix products
@@ -230,6 +205,18 @@ def pack_gates(panels, offset, weight, H, order, factors):
 
 
 @njit(**OPTIONS)
+def pack_bias(panels, offset, bias, start, other, H, factor):
+    """Put (bias + other) factor of one gate, H elements from `start` on, at `offset` of each block; or just bias."""
+    count = lanes(panels)
+    for block in range(panels.shape[0]):
+        first, units = start + block * count, H - block * count
+        total = load_some(bias, first, units)
+        if other is not None:
+            total = total + load_some(other, first, units)
+        store(panels, block * panels.shape[1] + offset, total * factor)
+
+
+@njit(**OPTIONS)
 def pack_panels(panels, depth, first, weight):
     """Put weight^T (K, N) into rows first to first + K of panels of B (depth, padded N), for `product`."""
     count = lanes(panels)
@@ -246,26 +233,21 @@ def pack_panels(panels, depth, first, weight):
         v += width
 
 
-@intrinsic
-def transpose(typing, square):
+@instruction()
+def transpose(context, builder, sig, square):
     """Transpose a square of one vector's lanes, rows one after the other at a pointer, in place."""
-    kind = vec.llvm_vector(Vector(square.dtype))
-
-    def lower(context, builder, sig, args):
-        places = [builder.gep(args[0], [INT(r * kind.count)]) for r in range(kind.count)]
-        rows = [vec.llvm_load(builder, place, kind) for place in places]
-        # Blocks off the diagonal change places, halves first, single elements last.
-        distance = kind.count // 2
-        while distance > 0:
-            for r in range(kind.count):
-                if not r & distance:
-                    rows[r], rows[r + distance] = _swapped(builder, rows[r], rows[r + distance], distance)
-            distance //= 2
-        for row, place in zip(rows, places, strict=True):
-            vec.llvm_store(builder, row, place)
-        return context.get_dummy_value()
-
-    return types.void(square), lower
+    kind = registers.llvm_vector(registers.Vector(sig.args[0].dtype))
+    places = [builder.gep(square, [INT(r * kind.count)]) for r in range(kind.count)]
+    rows = [vec.llvm_load(builder, place, kind) for place in places]
+    # Blocks off the diagonal change places, halves first, single elements last.
+    distance = kind.count // 2
+    while distance > 0:
+        for r in range(kind.count):
+            if not r & distance:
+                rows[r], rows[r + distance] = _swapped(builder, rows[r], rows[r + distance], distance)
+        distance //= 2
+    for row, place in zip(rows, places, strict=True):
+        vec.llvm_store(builder, row, place)
 
 
 def _swapped(builder, upper, lower, distance):

@@ -1,61 +1,28 @@
-"""The vector registers of this CPU as a Numba type.
+"""The vector registers of this CPU: what kernels do with them, and arrays that suit them.
 
-`Vector` is one SIMD register of float32 or float64, with ``+ - * /``.  Formulas written with it run at the full
-width of the CPU, with the same operations for every element.  (LLVM's own vectoriser takes half the width on
-AVX-512 Intel, and treats the last elements of a loop differently.)
+`registers.Vector`, a Numba type, is one SIMD register of float32 or float64, with ``+ - * /``.  Formulas written with
+it run at the full width of the CPU, with the same operations for every element.  (LLVM's own vectoriser takes half the
+width on AVX-512 Intel, and treats the last elements of a loop differently.)
 
 Vectors that straddle a cache line cost up to half the speed: arrays for them come from `empty_aligned`.
 """
 
-import operator
-import re
+from functools import update_wrapper
+from inspect import signature
 from math import prod
 
 import numpy as np
-from llvmlite import binding, ir
-from numba import types
-from numba.core import cgutils, config
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from llvmlite import ir
 
-from fastrnn.kernels.caching import njit
+from fastrnn.kernels.caching import Later, before_compiling, cgutils, intrinsic, njit, types
+from fastrnn.kernels.cpu import INT, INT32, VECTOR_BYTES
 
 CACHE_LINE = 64
 SMALL = 1024
 """Elements of an array that is sooner read than aligned."""
 
-# `contract` fuses a product and a sum; nothing here may reorder additions or assume there is no NaN.
-FUSE = ("contract",)
-
-
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
 """Options of every kernel."""
-
-INT = ir.IntType(64)
-INT32 = ir.IntType(32)
-
-
-def _target_features():
-    """The features Numba compiles for, which may be fewer than the CPU has."""
-    if config.CPU_FEATURES is not None:
-        return set(re.findall(r"\+([^,]+)", config.CPU_FEATURES))
-    return {name for name, present in binding.get_host_cpu_features().items() if present}
-
-
-def _registers():
-    """(bytes of a vector register, number of them) of the target."""
-    features = _target_features()
-    if "avx512f" in features:
-        return 64, 32
-    if "avx2" in features:
-        return 32, 16
-    is_arm = "neon" in features or "fp-armv8" in features
-    return 16, 32 if is_arm else 16
-
-
-VECTOR_BYTES, N_REGISTERS = _registers()
-HAS_FMA = bool(_target_features() & {"fma", "avx512f", "neon", "fp-armv8"})
-"""Whether a product and a sum are fused into one operation."""
 
 
 def n_lanes(dtype):
@@ -69,156 +36,91 @@ def padded(n, dtype, width=1):
     return -(-n // count) * count
 
 
-@njit(**OPTIONS)
-def aligned_start(buffer):
-    """The first index of a flat buffer that lies on a cache line."""
-    return -buffer.ctypes.data % CACHE_LINE // buffer.itemsize
-
-
-@njit(**OPTIONS)
-def aligned_scratch(size, like):
-    """A flat buffer with room for `size` elements like an array's, and its first index on a cache line."""
-    buffer = np.empty(size + CACHE_LINE, like.dtype)
-    return buffer, aligned_start(buffer)
-
-
 def empty_aligned(shape, dtype):
     """An uninitialised C-contiguous array that starts on a cache line, unless it is so small that it hardly matters."""
-    return _aligned(np.empty, shape, np.dtype(dtype))
+    size = prod(shape)
+    if size < SMALL:
+        return np.empty(shape, dtype)
+    buffer = np.empty(size + CACHE_LINE // np.dtype(dtype).itemsize, dtype)
+    start = -buffer.ctypes.data % CACHE_LINE // buffer.itemsize
+    return buffer[start : start + size].reshape(shape)
 
 
 def zeros_aligned(shape, dtype):
     """Likewise, of zeros."""
-    return _aligned(np.zeros, shape, np.dtype(dtype))
+    array = empty_aligned(shape, dtype)
+    array.fill(0)
+    return array
 
 
-def _aligned(make, shape, dtype):
-    size = prod(shape)
-    if size < SMALL:
-        return make(shape, dtype)
-    buffer = make(size + CACHE_LINE // dtype.itemsize, dtype)
-    start = aligned_start(buffer)  # 2 us less than asking NumPy
-    return buffer[start : start + size].reshape(shape)
+# ------------------------------------------------------------------------------------------------- operations
 
 
-# ---------------------------------------------------------------------------------------------- the Vector type
+registers = Later("fastrnn.kernels.registers")
+before_compiling.append(lambda: registers.Vector)
 
 
-class Vector(types.Type):
-    """`registers` registers of `dtype`.
+def instruction(result=lambda *kinds: types.void, **options):
+    """Decorator: the intrinsic whose LLVM code a function (context, builder, sig, *values) writes.
 
-    Several together take each operation side by side, which hides how long one of them lasts.
+    Its type is `result` of the arguments' types; integers among them become intp.
     """
 
-    def __init__(self, dtype, registers=1):
-        self.dtype, self.registers = dtype, registers
-        self.count = VECTOR_BYTES * 8 // dtype.bitwidth * registers
-        super().__init__(name=f"Vector({dtype} x {self.count})")
+    def decorate(write):
+        def define(typing, *given):
+            def lower(context, builder, sig, args):
+                value = write(context, builder, sig, *args)
+                return context.get_dummy_value() if value is None else value
+
+            kinds = [types.intp if isinstance(kind, types.Integer) else types.unliteral(kind) for kind in given]
+            return result(*given)(*kinds), lower
+
+        parameters = list(signature(write).parameters.values())
+        update_wrapper(define, write).__signature__ = signature(write).replace(parameters=parameters[2:])
+        return intrinsic(define, **options)
+
+    return decorate
 
 
-def llvm_vector(vector):
-    """The LLVM type of a `Vector`."""
-    scalar = ir.FloatType() if vector.dtype == types.float32 else ir.DoubleType()
-    return ir.VectorType(scalar, vector.count)
+def _bound(comparison):
+    """An instruction: each lane of `x`, or `y` where comparing them says so; NaN in `x` stays NaN."""
+
+    @instruction(lambda x, y: x)
+    def bound(context, builder, sig, x, y):
+        other = registers.as_vector(context, builder, y, sig.args[1], sig.return_type)
+        return builder.select(builder.fcmp_ordered(comparison, x, other), other, x)
+
+    return bound
 
 
-@register_model(Vector)
-class VectorModel(models.PrimitiveModel):
-    def __init__(self, manager, vector):
-        super().__init__(manager, vector, llvm_vector(vector))
+maximum, minimum = _bound("<"), _bound(">")
+"""The larger, or smaller, of each lane of the first and the number or vector that comes second."""
 
 
-def llvm_splat(builder, scalar, vector_type):
-    """All lanes equal to `scalar`."""
-    undefined = ir.Constant(vector_type, ir.Undefined)
-    one = builder.insert_element(undefined, scalar, INT32(0))
-    lanes_of_zero = ir.Constant(ir.VectorType(INT32, vector_type.count), [0] * vector_type.count)
-    return builder.shuffle_vector(one, undefined, lanes_of_zero)
-
-
-def _as_vector(context, builder, value, value_type, vector):
-    if isinstance(value_type, Vector):
-        return value
-    scalar = context.cast(builder, value, value_type, vector.dtype)
-    return llvm_splat(builder, scalar, llvm_vector(vector))
-
-
-class _Arithmetic(AbstractTemplate):
-    def generic(self, args, kws):
-        vectors = [a for a in args if isinstance(a, Vector)]
-        others = [a for a in args if not isinstance(a, Vector)]
-        if vectors and all(isinstance(a, types.Number) for a in others):
-            return signature(vectors[0], *[types.unliteral(a) for a in args])
-
-
-def _define_operator(function, instruction):
-    infer_global(function)(type("_VectorOperator", (_Arithmetic,), {"key": function}))
-
-    def lower(context, builder, sig, args):
-        vector = sig.return_type
-        operands = [_as_vector(context, builder, v, kind, vector) for v, kind in zip(args, sig.args, strict=True)]
-        return getattr(builder, instruction)(*operands, flags=FUSE)
-
-    for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
-        lower_builtin(function, *kinds)(lower)
-
-
-for _instruction, _function in zip(("fadd", "fsub", "fmul", "fdiv"), ("add", "sub", "mul", "truediv"), strict=True):
-    _define_operator(getattr(operator, _function), _instruction)
-
-
-@intrinsic
-def clamp(typing, x, low, high):
+@njit(**OPTIONS)
+def clamp(x, low, high):
     """Each lane of `x` between the numbers `low` and `high`; NaN stays NaN."""
-
-    def lower(context, builder, sig, args):
-        value = args[0]
-        for k, comparison in ((1, "<"), (2, ">")):
-            bound = _as_vector(context, builder, args[k], sig.args[k], x)
-            beyond = builder.fcmp_ordered(comparison, value, bound)
-            value = builder.select(beyond, bound, value)
-        return value
-
-    return x(x, types.unliteral(low), types.unliteral(high)), lower
+    return minimum(maximum(x, low), high)
 
 
-@intrinsic
-def maximum(typing, x, y):
-    """The larger of each lane of `x` and the number or vector `y`; NaN in `x` stays NaN."""
-
-    def lower(context, builder, sig, args):
-        other = _as_vector(context, builder, args[1], sig.args[1], x)
-        return builder.select(builder.fcmp_ordered("<", args[0], other), other, args[0])
-
-    return x(x, types.unliteral(y)), lower
-
-
-@intrinsic
-def step(typing, x):
+@instruction(lambda x: x)
+def step(context, builder, sig, x):
     """1 in each lane of `x` above zero, 0 in the others."""
-
-    def lower(context, builder, sig, args):
-        one, zero = (ir.Constant(args[0].type, [v] * x.count) for v in (1.0, 0.0))
-        return builder.select(builder.fcmp_ordered(">", args[0], zero), one, zero)
-
-    return x(x), lower
+    one, zero = (ir.Constant(x.type, [v] * x.type.count) for v in (1.0, 0.0))
+    return builder.select(builder.fcmp_ordered(">", x, zero), one, zero)
 
 
 def _reduction(combine):
-    """An intrinsic that combines all lanes of a vector: its halves, then theirs, down to a number."""
+    """An instruction that combines all lanes of a vector: its halves, then theirs, down to a number."""
 
-    @intrinsic
-    def reduce(typing, x):
-        def lower(context, builder, sig, args):
-            value = args[0]
-            while value.type.count > 1:
-                n = value.type.count // 2
-                kind = ir.VectorType(INT32, n)
-                a, b = (builder.shuffle_vector(value, value, ir.Constant(kind, [*range(k, k + n)])) for k in (0, n))
-                value = combine(builder, a, b)
-            return builder.extract_element(value, INT32(0))
-
-        return x.dtype(x), lower
+    @instruction(lambda x: x.dtype)
+    def reduce(context, builder, sig, x):
+        while x.type.count > 1:
+            n = x.type.count // 2
+            kind = ir.VectorType(INT32, n)
+            a, b = (builder.shuffle_vector(x, x, ir.Constant(kind, [*range(k, k + n)])) for k in (0, n))
+            x = combine(builder, a, b)
+        return builder.extract_element(x, INT32(0))
 
     return reduce
 
@@ -227,91 +129,68 @@ lane_sum = _reduction(lambda builder, a, b: builder.fadd(a, b))
 lane_max = _reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a))
 
 
-@intrinsic
-def first_lanes(typing, x, n):
+@instruction(lambda x, n: x)
+def first_lanes(context, builder, sig, x, n):
     """`x` in the first `n` lanes, 0 in the others."""
-
-    def lower(context, builder, sig, args):
-        kind = args[0].type
-        zero = ir.Constant(kind, [0.0] * kind.count)
-        return builder.select(_first_lanes(builder, kind.count, args[1]), args[0], zero)
-
-    return x(x, types.intp), lower
+    return builder.select(_first_lanes(builder, x.type.count, n), x, _zeros(x.type))
 
 
-@intrinsic
-def power_of_two(typing, shifted):
+@instruction(lambda x: x)
+def two_to(context, builder, sig, shifted):
     """2**k, where `shifted` is k + 1.5 * 2**m + bias, and m is the length of the mantissa.
 
     Adding 1.5 * 2**m rounds a number to an integer and leaves it in the low bits of the mantissa; moved up
     into the place of the exponent, they are a power of two.
     """
-    mantissa = 23 if shifted.dtype == types.float32 else 52
-
-    def lower(context, builder, sig, args):
-        bits = ir.VectorType(ir.IntType(shifted.dtype.bitwidth), shifted.count)
-        distance = ir.Constant(bits, [mantissa] * shifted.count)
-        return builder.bitcast(builder.shl(builder.bitcast(args[0], bits), distance), args[0].type)
-
-    return shifted(shifted), lower
+    bits, mantissa = _integers(shifted.type)
+    return builder.bitcast(builder.shl(builder.bitcast(shifted, bits), mantissa), shifted.type)
 
 
-@intrinsic
-def split_powers(typing, x):
+@instruction(lambda x: types.UniTuple(x, 2))
+def split_powers(context, builder, sig, x):
     """k and m of each positive lane m * 2**k, where m lies about 1, between the roots of 1/2 and 2."""
-    mantissa, root = (23, 0x3F3504F3) if x.dtype == types.float32 else (52, 0x3FE6A09E667F3BCD)
+    bits, mantissa = _integers(x.type)
+    root = 0x3F3504F3 if bits.element.width == 32 else 0x3FE6A09E667F3BCD
+    lowest, whole = ir.Constant(bits, [root] * bits.count), builder.bitcast(x, bits)
+    k = builder.ashr(builder.sub(whole, lowest), mantissa)
+    m = builder.bitcast(builder.sub(whole, builder.shl(k, mantissa)), x.type)
+    return context.make_tuple(builder, sig.return_type, [builder.sitofp(k, x.type), m])
 
-    def lower(context, builder, sig, args):
-        kind = args[0].type
-        bits = ir.VectorType(ir.IntType(x.dtype.bitwidth), kind.count)
-        lowest, distance = (ir.Constant(bits, [value] * kind.count) for value in (root, mantissa))
-        whole = builder.bitcast(args[0], bits)
-        k = builder.ashr(builder.sub(whole, lowest), distance)
-        m = builder.bitcast(builder.sub(whole, builder.shl(k, distance)), kind)
-        return context.make_tuple(builder, sig.return_type, [builder.sitofp(k, kind), m])
 
-    return types.UniTuple(x, 2)(x), lower
+def _integers(kind):
+    """The LLVM type of a vector's bits, and the length of the mantissa in each lane of it."""
+    n = 8 * _bytes(kind.element)
+    bits = ir.VectorType(ir.IntType(n), kind.count)
+    return bits, ir.Constant(bits, [23 if n == 32 else 52] * kind.count)
 
 
 # ------------------------------------------------------------------------------------------------------- memory
 
 
-@intrinsic
-def lanes(typing, array):
+@instruction(lambda array: types.intp)
+def lanes(context, builder, sig, array):
     """Elements of the array's dtype in one vector, as a constant."""
-
-    def lower(context, builder, sig, args):
-        return INT(VECTOR_BYTES * 8 // array.dtype.bitwidth)
-
-    return types.intp(array), lower
+    return INT(VECTOR_BYTES * 8 // sig.args[0].dtype.bitwidth)
 
 
-@intrinsic
-def zeros(typing, array):
+@instruction(lambda array: registers.Vector(array.dtype))
+def zeros(context, builder, sig, array):
     """A vector of zeros."""
-    vector = Vector(array.dtype)
-
-    def lower(context, builder, sig, args):
-        kind = llvm_vector(vector)
-        return ir.Constant(kind, [0.0] * kind.count)
-
-    return vector(array), lower
+    return _zeros(registers.llvm_vector(sig.return_type))
 
 
-@intrinsic
-def at(typing, array, index):
-    """A pointer to element `index` of an array seen as flat, or from a pointer; it does not keep the array alive."""
-
-    def lower(context, builder, sig, args):
-        return _pointer(context, builder, array, args[0], args[1])
-
-    return types.CPointer(array.dtype)(array, types.intp), lower
+def _zeros(kind):
+    return ir.Constant(kind, [0.0] * kind.count)
 
 
-def _pointer(context, builder, kind, value, index):
-    """Element `index` of an array or a pointer."""
-    data = value if isinstance(kind, types.CPointer) else context.make_array(kind)(context, builder, value).data
+def _pointer(context, builder, sig, array, index):
+    kind = sig.args[0]
+    data = array if isinstance(kind, types.CPointer) else context.make_array(kind)(context, builder, array).data
     return builder.gep(data, [index])
+
+
+at = instruction(lambda array, index: types.CPointer(array.dtype))(_pointer)
+"""A pointer to element `index` of an array seen as flat, or from a pointer; it does not keep the array alive."""
 
 
 def llvm_load(builder, pointer, vector_type):
@@ -331,123 +210,84 @@ def _bytes(scalar):
     return 4 if isinstance(scalar, ir.FloatType) else 8
 
 
-def _masked(builder, name, vector_type, result, arguments):
-    suffix = f"v{vector_type.count}f{8 * _bytes(vector_type.element)}.p0"
-    form = ir.FunctionType(result, [a.type for a in arguments])
-    function = cgutils.get_or_insert_function(builder.module, form, f"llvm.masked.{name}.{suffix}")
-    return builder.call(function, arguments)
-
-
 def _first_lanes(builder, count, n):
     numbers = ir.Constant(ir.VectorType(INT, count), list(range(count)))
-    return builder.icmp_signed("<", numbers, llvm_splat(builder, n, numbers.type))
+    return builder.icmp_signed("<", numbers, registers.llvm_splat(builder, n, numbers.type))
 
 
-def _loading(vector, array, *more):
-    """What an intrinsic is that loads a vector: its signature, and its code."""
-
-    def lower(context, builder, sig, args):
-        pointer = _pointer(context, builder, array, args[0], args[1])
-        return llvm_load(builder, pointer, llvm_vector(vector))
-
-    return vector(array, types.intp, *more), lower
+def _load(context, builder, sig, array, index):
+    """Code that loads a vector, rounded if need be to the dtype it is wanted in."""
+    kind, pointer = registers.llvm_vector(sig.return_type), _pointer(context, builder, sig, array, index)
+    loaded = llvm_load(builder, pointer, ir.VectorType(pointer.type.pointee, kind.count))
+    return loaded if loaded.type == kind else builder.fptrunc(loaded, kind)
 
 
-@intrinsic
-def load(typing, array, index):
-    """The vector that starts at flat `index` of an array or pointer."""
-    return _loading(Vector(array.dtype), array)
+load = instruction(lambda array, index: registers.Vector(array.dtype))(_load)
+"""The vector that starts at flat `index` of an array or pointer."""
 
 
-@intrinsic(prefer_literal=True)
-def load_wide(typing, array, index, registers):
+@instruction(lambda array, index, n: registers.Vector(array.dtype, n.literal_value), prefer_literal=True)
+def load_wide(context, builder, sig, array, index, n_registers):
     """As `load`, a vector of so many registers (a literal)."""
-    return _loading(Vector(array.dtype, registers.literal_value), array, registers)
+    return _load(context, builder, sig, array, index)
 
 
-@intrinsic
-def load_as(typing, array, index, like):
+@instruction(lambda array, index, like: registers.Vector(like.dtype))
+def load_as(context, builder, sig, array, index, like):
     """As `load`, from an array of the same dtype as `like` or of float64, in the dtype of `like`."""
-    vector = Vector(like.dtype)
-
-    def lower(context, builder, sig, args):
-        pointer, kind = _pointer(context, builder, array, args[0], args[1]), llvm_vector(vector)
-        loaded = llvm_load(builder, pointer, ir.VectorType(pointer.type.pointee, kind.count))
-        return loaded if loaded.type == kind else builder.fptrunc(loaded, kind)
-
-    return vector(array, types.intp, like), lower
+    return _load(context, builder, sig, array, index)
 
 
-@intrinsic
-def split(typing, vector):
+@instruction(lambda vector: types.UniTuple(registers.Vector(vector.dtype), vector.registers))
+def split(context, builder, sig, vector):
     """The registers of a vector, a tuple."""
-    kind = Vector(vector.dtype)
-    result = types.UniTuple(kind, vector.registers)
-
-    def lower(context, builder, sig, args):
-        parts = []
-        for k in range(vector.registers):
-            places = range(k * kind.count, (k + 1) * kind.count)
-            mask = ir.Constant(ir.VectorType(INT32, kind.count), list(places))
-            parts.append(builder.shuffle_vector(args[0], args[0], mask))
-        return context.make_tuple(builder, result, parts)
-
-    return result(vector), lower
+    parts, n = [], sig.return_type.dtype.count
+    for first in range(0, vector.type.count, n):
+        mask = ir.Constant(ir.VectorType(INT32, n), [*range(first, first + n)])
+        parts.append(builder.shuffle_vector(vector, vector, mask))
+    return context.make_tuple(builder, sig.return_type, parts)
 
 
-@intrinsic
-def store(typing, array, index, value):
+@instruction()
+def store(context, builder, sig, array, index, value):
     """Write a vector to flat `index` of an array or pointer."""
-
-    def lower(context, builder, sig, args):
-        llvm_store(builder, args[2], _pointer(context, builder, array, args[0], args[1]))
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, value), lower
+    llvm_store(builder, value, _pointer(context, builder, sig, array, index))
 
 
-@intrinsic
-def load_some(typing, array, index, n):
+@instruction(lambda array, index, n: registers.Vector(array.dtype))
+def load_some(context, builder, sig, array, index, n):
     """As `load`, but no more than `n` elements; the other lanes are zero."""
-    vector = Vector(array.dtype)
-
-    def lower(context, builder, sig, args):
-        kind = llvm_vector(vector)
-        pointer = _pointer(context, builder, array, args[0], args[1])
-        place = builder.bitcast(pointer, kind.as_pointer())
-        zero = ir.Constant(kind, [0.0] * kind.count)
-        result = cgutils.alloca_once(builder, kind)
-        with builder.if_else(_has_all(builder, kind, args[2])) as (whole, part):
-            with whole:
-                builder.store(llvm_load(builder, pointer, kind), result)
-            with part:
-                size, mask = INT32(_bytes(kind.element)), _first_lanes(builder, kind.count, args[2])
-                loaded = _masked(builder, "load", kind, kind, [place, size, mask, zero])
-                builder.store(loaded, result)
-        return builder.load(result)
-
-    return vector(array, types.intp, types.intp), lower
+    kind, pointer = registers.llvm_vector(sig.return_type), _pointer(context, builder, sig, array, index)
+    result = cgutils.alloca_once(builder, kind)
+    with builder.if_else(_has_all(builder, kind, n)) as (whole, part):
+        with whole:
+            builder.store(llvm_load(builder, pointer, kind), result)
+        with part:
+            loaded = _masked(builder, "load", kind, kind, pointer, n, after=[_zeros(kind)])
+            builder.store(loaded, result)
+    return builder.load(result)
 
 
-@intrinsic
-def store_some(typing, array, index, value, n):
+@instruction()
+def store_some(context, builder, sig, array, index, value, n):
     """As `store`, but no more than `n` elements."""
-
-    def lower(context, builder, sig, args):
-        kind = args[2].type
-        pointer = _pointer(context, builder, array, args[0], args[1])
-        place = builder.bitcast(pointer, kind.as_pointer())
-        with builder.if_else(_has_all(builder, kind, args[3])) as (whole, part):
-            with whole:
-                llvm_store(builder, args[2], pointer)
-            with part:
-                size, mask = INT32(_bytes(kind.element)), _first_lanes(builder, kind.count, args[3])
-                _masked(builder, "store", kind, ir.VoidType(), [args[2], place, size, mask])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, value, types.intp), lower
+    pointer = _pointer(context, builder, sig, array, index)
+    with builder.if_else(_has_all(builder, value.type, n)) as (whole, part):
+        with whole:
+            llvm_store(builder, value, pointer)
+        with part:
+            _masked(builder, "store", ir.VoidType(), value.type, pointer, n, before=[value])
 
 
 def _has_all(builder, kind, n):
     """Whether `n` elements fill a vector; a whole one is quicker than a masked one."""
     return builder.icmp_signed(">=", n, INT(kind.count))
+
+
+def _masked(builder, name, result, kind, pointer, n, before=(), after=()):
+    """A call of LLVM's function of this name, for the first `n` elements of a vector at a pointer."""
+    place, size = builder.bitcast(pointer, kind.as_pointer()), _bytes(kind.element)
+    arguments = [*before, place, INT32(size), _first_lanes(builder, kind.count, n), *after]
+    form = ir.FunctionType(result, [argument.type for argument in arguments])
+    name = f"llvm.masked.{name}.v{kind.count}f{8 * size}.p0"
+    return builder.call(cgutils.get_or_insert_function(builder.module, form, name), arguments)

@@ -1,12 +1,49 @@
 """A decoder's attention on the encoder's steps, after its recurrent stack (Luong et al., EMNLP 2015)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from fastrnn import threads
+from fastrnn.kernels.activations import tanh_groups, tanh_groups_backward
 from fastrnn.kernels.attention import attend, attend_backward
-from fastrnn.kernels.vectors import empty_aligned
+from fastrnn.kernels.rows import copy_rows, scatter_add_rows, spread_columns
+from fastrnn.kernels.vectors import padded
+from fastrnn.layers.cells import add_sums, alone, in_parts, zeros
 from fastrnn.layers.feedforward import Dense
+from fastrnn.packing import Unpacked
 from fastrnn.params import Parameters, uniform
+from fastrnn.programs import PAIRS, Operand
+
+PARTS = 16
+"""Into which sequences are cut where threads share them: as sums are of a part, by no number of threads."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a decoder looks at: source k's rows are `lengths[k]` from `firsts[k]` on."""
+
+    keys: Operand
+    """(S_k, >= H), of `values` (S_k, F), which are the encoder's rows."""
+    values: Operand
+    firsts: Operand
+    lengths: Operand
+    sources: Operand
+    """(B,): the number k of each place's source."""
+
+
+@dataclass(frozen=True)
+class Attended:
+    """What attention makes of decoder rows; rows lie one sequence after the other, as `rows` says."""
+
+    rows: Unpacked
+    both: Operand
+    """(S_q, H + F): states, and what was seen."""
+    states: Operand
+    queries: Operand
+    weights: Operand
+    """For each pair of a sequence's query and key; as of `fastrnn.kernels.attention`."""
+    joined: Operand
+    """(S_q, H)."""
 
 
 class Attention:
@@ -22,78 +59,66 @@ class Attention:
 
     def __init__(self, form, query_size, value_size, dtype):
         H = query_size
+        self.query_size, self.value_size = query_size, value_size
         self.key_layer, self.joined_layer = (Dense(value_size, H, dtype), Dense(H + value_size, H, dtype))
         self.query_layer = Dense(H, H, dtype) if form == "additive" else None
         self.score = _Direction(H if form == "additive" else 0, dtype)
-        self._kept = None
+        self.parts = {"attention_key": self.key_layer, "attention_joined": self.joined_layer}
+        if form == "additive":
+            self.parts |= {"attention_query": self.query_layer, "attention_score": self.score}
 
-    def __getstate__(self):
-        return {**self.__dict__, "_kept": None}
+    def memory(self, p, x, rows, sources):
+        """Add the calls from packed encoder rows x (S_k, F) to the `Memory` of them, and `rows` as they lie in it."""
+        unpacked, values = Unpacked(p, rows), p.room(*x.shape)
+        p.call(copy_rows, values, 0, x, 0, unpacked.packed, x.shape[1])
+        keys = self.key_layer.forward(p, values)
+        return Memory(keys, values, unpacked.firsts, unpacked.lengths, sources), unpacked
 
-    @property
-    def parts(self):
-        parts = {"attention_key": self.key_layer, "attention_joined": self.joined_layer}
+    def forward(self, p, x, rows, memory):
+        """Add the calls from decoder rows x (S_q, H), packed by `rows`, to `Attended` ones."""
+        H, F = self.query_size, self.value_size
+        unpacked, both, joined = Unpacked(p, rows), p.room(rows.S, H + F), p.room(rows.S, H)
+        p.call(copy_rows, both, 0, x, 0, unpacked.packed, H)
+        queries = states = both
         if self.query_layer is not None:
-            parts |= {"attention_query": self.query_layer, "attention_score": self.score}
-        return parts
+            states = p.room(rows.S, H)
+            p.call(copy_rows, states, 0, both, 0, None, H)
+            queries = self.query_layer.forward(p, states)
+        attended = Attended(unpacked, both, states, queries, p.room(PAIRS), joined)
+        self._call(p, attend, [both, H], attended, memory, "forward")
+        p.call(tanh_groups, alone(p, joined), self.joined_layer.forward(p, both))
+        return attended
 
-    def keys(self, encoder_rows, keep=False):
-        """The keys (S_k, H) of encoder rows; the same for all steps of a decoder."""
-        return np.ascontiguousarray(self.key_layer.forward(encoder_rows, keep))
+    def _call(self, p, kernel, outputs, attended, memory, stage):
+        """Add the call of a kernel for all sequences, or let threads share these."""
+        arrays = attended.weights, attended.queries, memory.keys, memory.values, self.score.v, self.query_size
+        places = attended.rows.firsts, attended.rows.lengths, memory.firsts, memory.lengths, memory.sources
+        in_parts(p, kernel, *outputs, *arrays, *places, parts=PARTS, stage=stage)
 
-    def forward(self, rows, keys, values, places, keep=False):
-        """Joined rows (S_q, H), and the weights, flat; `places` is a `Places`."""
-        queries = rows if self.query_layer is None else self.query_layer.forward(rows, keep)
-        queries = np.ascontiguousarray(queries)
-        context = empty_aligned((len(rows), values.shape[1]), rows.dtype)
-        weights = empty_aligned((places.weight_offsets[-1],), rows.dtype)
-        places.run(attend, context, weights, queries, keys, values, self.score.v)
-        joined = np.tanh(self.joined_layer.forward(np.hstack([rows, context]), keep))
-        if keep:
-            self._kept = (queries, keys, values, weights, joined, places)
-        return joined, weights
+    def backward(self, p, d_joined, attended, memory):
+        """Add the calls from d_joined (S_q, >= H) to the parameters' gradients.
 
-    def backward(self, d_joined):
-        """From d_joined (S_q, >= H) to d_rows (S_q, H) and d_encoder_rows (S_k, F)."""
-        queries, keys, values, weights, joined, places = self._kept
-        self._kept = None
-        H, F = joined.shape[1], values.shape[1]
-        d_both = self.joined_layer.backward(d_joined[:, :H] * (1 - joined * joined))
-        d_rows, d_context = d_both[:, :H], np.ascontiguousarray(d_both[:, H : H + F])
-        d_queries, d_keys, d_values = (np.zeros_like(a) for a in (queries, keys, values))
-        v = self.score.v
-        d_v = np.zeros((places.n_sequences, v.size), values.dtype)
-        places.run(attend_backward, d_queries, d_keys, d_values, d_v, d_context, weights, queries, keys, values, v)
-        d_values += self.key_layer.backward(d_keys)[:, :F]
-        if self.query_layer is None:
-            return d_rows + d_queries, d_values
-        for row in d_v:
-            self.score.parameters.stored_gradients["weight"][...] += row
-        return d_rows + self.query_layer.backward(d_queries)[:, :H], d_values
-
-
-class Places:
-    """Which rows are queries and which keys of each sequence; arguments as of the kernels."""
-
-    def __init__(self, query_rows, query_offsets, key_rows, key_offsets):
-        sizes = np.diff(query_offsets) * np.diff(key_offsets)
-        self.n_sequences = sizes.size
-        self.weight_offsets = np.concatenate([[0], np.cumsum(sizes)])
-        self.arrays = (query_rows, query_offsets, key_rows, key_offsets, self.weight_offsets)
-
-    def run(self, kernel, *arrays):
-        """Share the sequences among the threads."""
-        # A query and a key take about as long as this many multiply-adds for each number of the values.
-        work = 4 * int(self.weight_offsets[-1]) * arrays[0].shape[1]
-        share = -(-self.n_sequences // threads.available(work))
-        n_tasks = -(-self.n_sequences // share)
-        threads.run_tasks(kernel, n_tasks, (*arrays, *self.arrays, share), work)
-
-    def split(self, weights):
-        """A list of each sequence's weights (queries, keys)."""
-        n_queries, n_keys = np.diff(self.arrays[1]), np.diff(self.arrays[3])
-        parts = np.split(weights, self.weight_offsets[1:-1])
-        return [p.reshape(m, n) for p, m, n in zip(parts, n_queries, n_keys, strict=True)]
+        Returns d_x (S_q, H), packed, and two parts (S_k, >= F) of the encoder rows' gradient, which lie in memory.
+        """
+        rows, H = attended.rows, self.query_size
+        d_both = p.room(rows.S, padded(H, p.dtype))
+        p.call(tanh_groups_backward, d_both, alone(p, d_joined), alone(p, attended.joined), stage="backward")
+        d_both = self.joined_layer.backward(p, attended.both, d_both)
+        d_queries, d_keys = zeros(p, rows.S, padded(H, p.dtype)), zeros(p, *memory.keys.shape)
+        d_values = zeros(p, *memory.values.shape)
+        parts = PARTS if p.is_shared else 1
+        d_v, d_energies = p.sums(parts, self.score.v.size), p.room(PAIRS)
+        outputs = d_queries, d_keys, d_values, d_v, d_energies, d_both, H
+        self._call(p, attend_backward, outputs, attended, memory, "backward")
+        if self.query_layer is not None:
+            d_weight = self.score.parameters.stored_gradients["weight"]
+            for part in range(parts):
+                add_sums(p, d_weight, d_v, d_weight.size, 0, part * d_weight.size)
+            d_queries = self.query_layer.backward(p, attended.states, d_queries)
+        d_x = p.room(rows.S, H)
+        p.call(spread_columns, d_x, rows.packed, d_both, 0, H, stage="backward")
+        p.call(scatter_add_rows, d_x, d_queries, rows.packed, rows.S, H, stage="backward")
+        return d_x, (d_values, self.key_layer.backward(p, memory.values, d_keys))
 
 
 class _Direction:

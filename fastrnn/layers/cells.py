@@ -1,88 +1,101 @@
-"""One level of a recurrent stack, both directions: which arrays each cell's kernels need.
+"""One level of a recurrent stack, both directions: which arrays each cell's kernels need, and their calls.
 
-A cell packs weights, allocates what its kernels fill, and calls them.  Arrays lead with a direction axis D.
-B sequences are packed into S rows (`fastrnn.sequences.Packing`); P is H padded to whole vectors.
+Arrays lead with a direction axis D.  B sequences are packed into S rows (`fastrnn.kernels.packing`); P is H padded to
+whole vectors.  What a method is given, and returns, are operands of a `fastrnn.programs.Program`.
 """
-
-from functools import lru_cache
 
 import numpy as np
 
-from fastrnn import threads
 from fastrnn.kernels import activations, gated, gru, gru_reset_before, lstm, rnn
-from fastrnn.kernels.gradient import add_product, gradient
-from fastrnn.kernels.parallel import run_steps
-from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL
-from fastrnn.kernels.tiles import MAX_WIDTH, pack_transposed
-from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded, zeros_aligned
+from fastrnn.kernels.gradient import add_product, fold, gradient, scratch_size
+from fastrnn.kernels.rows import clear
+from fastrnn.kernels.steps import HOISTED_STEPS, MOST_SHARED, hoisted_rows
+from fastrnn.kernels.tiles import MAX_WIDTH
+from fastrnn.kernels.vectors import n_lanes, padded
+from fastrnn.programs import MOST_SHARERS, NOTHING, SHARERS
 
 NONLINEARITIES = {"tanh": activations.TANH, "relu": activations.RELU, "sigmoid": activations.SIGMOID}
 
 
-def _run(kernel, work, arrays, packing, scalars):
-    """Run a kernel for each direction and shard."""
-    arguments = (*arrays, packing.starts, packing.counts, packing.firsts, *scalars)
-    threads.run_tasks(kernel, len(arrays[0]) * packing.firsts.size, arguments, work)
+def in_parts(p, function, *arguments, parts, stage):
+    """Call it for all, or let threads share so many parts; its last arguments are how many there are, and which."""
+    if p.is_shared:
+        p.share(function, *arguments, parts, tasks=parts, stage=stage)
+    else:
+        p.call(function, *arguments, 1, 0, stage=stage)
 
 
-def _run_sharing_units(kernel, n_steps, n_tasks, arguments, work, panels, by_sequences):
-    """Share the units of each step, if weights are many, else the tasks.
+def product(p, out, a, panels, n_k, stage):
+    """Call `fastrnn.kernels.gradient.add_product`."""
+    in_parts(p, add_product, out, a, panels, n_k, parts=SHARERS, stage=stage)
 
-    A thread then reads a part of the weights only, where the second-level cache cannot hold them.
+
+def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=(), h=None, previous=None, P=1):
+    """Call `fastrnn.kernels.gradient.gradient`, in the stage "backward"; without h there are inputs only.
+
+    A piece is a run of d_gates' columns, from and to, and where its first one goes, each P times as much.
     """
-    is_large = panels[0].nbytes > SECOND_LEVEL and work // n_steps > threads.SMALL
-    if not is_large:
-        return by_sequences()
-    threads.run(work, lambda n_threads: run_steps(kernel, n_steps, n_tasks, arguments(), n_threads), by_sequences)
-
-
-def add_rows_product(c, a, panels, n_k):
-    """`fastrnn.kernels.gradient.add_product`, the rows shared out among the threads."""
-    S, n = c.shape
-    work = S * n_k * n
-    step = -(-S // threads.available(work))
-    threads.run_tasks(add_product, -(-S // step), (c, a, panels, n_k, step), work)
-
-
-def add_gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous):
-    """One direction's `fastrnn.kernels.gradient.gradient`, its columns shared out among the threads."""
-    S, width = d_gates.shape
-    work = S * width * (x.shape[1] + h.shape[1])
-    panel = MAX_WIDTH * n_lanes(d_gates.dtype)
-    step = -(-width // (threads.available(work) * panel)) * panel
-    arguments = d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, step
-    threads.run_tasks(gradient, -(-width // step), arguments, work)
-
-
-@lru_cache(maxsize=64)
-def column_runs(*runs):
-    """Runs of d_gates' columns, each (from, to, where its first column goes), as the kernels read them."""
-    return np.array(runs, np.int64).reshape(-1, 3)
+    nowhere = p.room(0, dtype=np.int64)
+    if h is None:
+        d_hh, h, previous = p.sums(0, 0), p.room(0, 0), nowhere
+    size = scratch_size(x.shape[1], h.shape[1], d_gates.shape[1], n_lanes(p.dtype))
+    scratch = p.room(MOST_SHARERS if p.is_shared else 1, size)
+    pieces = (P * np.array(some, np.int64).reshape(-1, 3) for some in (ih_pieces, hh_pieces))
+    arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, nowhere, scratch
+    in_parts(p, gradient, *arguments, parts=SHARERS, stage="backward")
 
 
 class _Cell:
-    """What the cells share; `order_ih` and `order_hh` say how gates lie in the products of `backward`."""
+    """What the cells share.
 
-    def pack_ih_transposed(self, panels, weight, H):
-        """One direction's W_ih (stored transposed), packed for the products in `backward`."""
-        pack_transposed(panels, weight, H, self.order_ih)
+    `orders_ih` and `orders_hh` say how gates lie in the products of `backward`, of which there may be several;
+    `ih_pieces`, `hh_pieces` and `b_hh_pieces` where they lie among the gates' gradients, as `outer_products` takes
+    them.  `n_biases` are the vectors of biases that `pack` leaves.
+    """
 
-    def pack_hh_transposed(self, panels, weight, H):
-        """Likewise W_hh."""
-        pack_transposed(panels, weight, H, self.order_hh)
+    shares_units = False
+    """Whether threads can share the units of a step."""
 
-    def forward(self, x, initial, H, panels, packing, keep):
-        """Make room, and fill it."""
-        room = self.room(x, initial, H, packing, keep)
-        kernel, arguments = self.call(room, panels, packing, keep)
-        threads.run_tasks(kernel, len(x) * packing.firsts.size, arguments, _work(self, x, room["h"]))
-        return room
+    def panels_shape(self, I, H, dtype):
+        """The shape that `pack` fills: a row of vectors for each vector of units."""
+        count = n_lanes(dtype)
+        return -(-H // count), (self.n_biases + self.n_gates * (I + H)) * count
+
+    @staticmethod
+    def _each(p, D, function, *arguments, stage):
+        """Call it for each direction, or let threads share these."""
+        if p.is_shared:
+            p.share(function, *arguments, tasks=D, stage=stage)
+            return
+        for d in range(D):
+            p.call(function, *arguments, d, stage=stage)
+
+    def add_gradients(self, p, room, x, gradients, rows):
+        """Add to the stored gradients (w_ih, w_hh, b_ih, b_hh) of each direction; None where there are no biases.
+
+        Returns the sums for W_hh.
+        """
+        of_hh = []
+        for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
+            H, P = w_hh.shape[0], padded(w_hh.shape[0], p.dtype)
+            d_bias = p.sums(room["d_gates"].shape[2])
+            d_ih, d_hh = (p.sums(len(weight), weight.shape[1] // H * P) for weight in (w_ih, w_hh))
+            d_gates, inputs, h = (direction(p, array, d) for array in (room["d_gates"], x, room["h"]))
+            of_h = d_hh, self.hh_pieces, h, rows.previous
+            outer_products(p, d_bias, d_ih, self.ih_pieces, d_gates, inputs, *of_h, P)
+            add_sums(p, w_ih, d_ih, H, P)
+            add_sums(p, w_hh, d_hh, H, P)
+            for bias, pieces in ((b_ih, self.ih_pieces), (b_hh, self.b_hh_pieces)):
+                for low, high, target in pieces if bias is not None else ():
+                    add_sums(p, bias[target * H : (target + high - low) * H], d_bias, H, P, low * P)
+            of_hh.append(d_hh)
+        return of_hh
 
 
 class RNNCell(_Cell):
     """h' = f(W_ih x + b_ih + W_hh h + b_hh)."""
 
-    n_gates, n_states = 1, 1
+    n_gates, n_states, pack = 1, 1, staticmethod(rnn.pack)
 
     def __init__(self, nonlinearity):
         self.code = NONLINEARITIES[nonlinearity]
@@ -91,235 +104,135 @@ class RNNCell(_Cell):
         """The shape that `pack` fills."""
         return (padded(H, dtype) * (1 + I + H),)
 
-    def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
-        """One direction's weights (stored transposed), packed for `forward`."""
-        rnn.pack(panels, b_ih + b_hh, w_ih, w_hh)
+    orders_ih = orders_hh = (rnn.ORDER,)
+    ih_pieces = hh_pieces = b_hh_pieces = ((0, 1, 0),)
 
-    order_ih = order_hh = rnn.ORDER
+    def room(self, p, rows, D, H, keep):
+        """A dict of what `forward` fills, with the states under "h" (and "c")."""
+        return {"h": p.room(D, rows.B_AND_S, H)}
 
-    def room(self, x, initial, H, packing, keep):
-        """A dict of what `forward` reads and fills, with the states under "h" (and "c")."""
-        return {"x": x, "h": _hidden(initial, x, H, packing)}
+    def forward(self, p, room, x, panels, rows, keep):
+        """Add the calls that fill it from x (D, S, I)."""
+        P = padded(room["h"].shape[2], p.dtype)
+        hoisted = p.room(p.at_most(rows.S, hoisted_rows(P * p.dtype.itemsize)), P)
+        arguments = room["h"], x, panels, hoisted, rows.starts, rows.counts, self.code
+        for d in range(x.shape[0]):  # not at once: they have the same scratch
+            p.call(rnn.forward, *arguments, d)
 
-    def call(self, room, panels, packing, keep):
-        """The kernel that fills it, and its arguments but for the task."""
-        arrays = (room["h"], room["x"], panels)
-        return rnn.forward, (*arrays, packing.starts, packing.counts, packing.firsts, self.code)
-
-    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
-        """Fill kept["d_gates"]; d_states become those of the initial states."""
-        h = kept["h"]
-        kept["d_gates"] = empty_aligned((len(h), d_out.shape[1], d_states[0].shape[2]), h.dtype)
-        arrays = (*d_states, kept["d_gates"], d_out, h, hh)
-        work = _work(self, kept["x"], h)
-        _run(rnn.backward, work, arrays, packing, (self.code, bptt_steps))
-
-    def add_gradients(self, kept, gradients, packing):
-        """Add to the stored gradients (w_ih, w_hh, b_ih, b_hh) of each direction."""
-        P = kept["d_gates"].shape[2]
-        every = ((0, P, 0),)
-        _add_gradients(kept, gradients, packing, every, every, P)
+    def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
+        """Add the calls that fill room["d_gates"]; d_states become those of the initial states."""
+        D, H = d_out.shape[0], room["h"].shape[2]
+        room["d_gates"] = p.room(D, rows.S, padded(H, p.dtype))
+        arrays = *d_states, room["d_gates"], d_out, room["h"], hh
+        self._each(p, D, rnn.backward, *arrays, rows.starts, rows.counts, self.code, bptt_steps, stage="backward")
 
 
 class _GatedCell(_Cell):
     """What LSTM and GRU share."""
 
-    def room(self, x, initial, H, packing, keep):
-        h = _hidden(initial, x, H, packing)
-        (D, S), B, P = x.shape[:2], packing.n_sequences, padded(H, x.dtype)
-        c = None
+    shares_units = True
+
+    def room(self, p, rows, D, H, keep):
+        P = padded(H, p.dtype)
+        room = {"h": p.room(D, rows.B_AND_S, H), "c": NOTHING}
         if self.n_states == 2:
-            shape = D, B + S if keep else B, P
-            c = _states(None if initial is None else initial[1], shape, x.dtype, B)
+            room["c"] = p.room(D, rows.B_AND_S if keep else rows.B, P)
         # Backward turns the gates into their gradients.
-        return {"x": x, "h": h, "c": c, "d_gates": empty_aligned((D, S if keep else 0, 4 * P), x.dtype)}
+        return room | {"d_gates": p.room(D, rows.S if keep else 0, 4 * P)}
 
-    def call(self, room, panels, packing, keep):
-        arrays = (room["h"], room["c"], room["d_gates"], room["x"], panels)
-        return gated.forward, (*arrays, packing.starts, packing.counts, packing.firsts, keep)
+    def forward(self, p, room, x, panels, rows, keep):
+        (D, blocks, _), lane = panels.shape, n_lanes(p.dtype)
+        P, places = blocks * lane, (rows.starts, rows.counts, int(keep))
+        arrays = room["h"], room["c"], room["d_gates"], x, panels
+        if p.is_shared:
+            hoisted = p.room(D * blocks, p.at_most(rows.S, HOISTED_STEPS * MOST_SHARED), 4 * lane)
+            p.share(gated.forward_block, *arrays, hoisted, *places, tasks=D * blocks, steps=rows.T)
+            return
+        hoisted = p.room(p.at_most(rows.S, hoisted_rows(4 * P * p.dtype.itemsize)), 4 * P)
+        for d in range(D):
+            p.call(gated.forward, *arrays, hoisted, *places, d)
 
-    def forward(self, x, initial, H, panels, packing, keep):
-        room = self.room(x, initial, H, packing, keep)
-        (D, blocks, _), work = panels.shape, _work(self, x, room["h"])
-        kernel, arguments = self.call(room, panels, packing, keep)
-
-        def with_hoisted():
-            rows = packing.n_sequences * HOISTED_STEPS
-            hoisted = empty_aligned((D * blocks, rows, 4 * n_lanes(x.dtype)), x.dtype)
-            return *arguments[:5], hoisted, *arguments[5:]
-
-        _run_sharing_units(
-            gated.forward_block, packing.counts.shape[1], D * blocks, with_hoisted, work, panels,
-            lambda: threads.run_tasks(kernel, D * packing.firsts.size, arguments, work),
-        )  # fmt: skip
-        return room
-
-    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
-        d_h, d_c = d_states if self.n_states == 2 else (*d_states, None)
-        arrays = (d_h, d_c, kept["d_gates"], d_out, kept["h"], kept["c"], hh)
-        arguments = (*arrays, packing.starts, packing.counts, packing.firsts, bptt_steps)
-        (D, _, P), work = d_h.shape, _work(self, kept["x"], kept["h"])
-        n_tasks = D * -(-P // (MAX_WIDTH * n_lanes(d_h.dtype)))
-        _run_sharing_units(
-            gated.backward_block, packing.counts.shape[1] + 1, n_tasks, lambda: arguments, work, hh,
-            lambda: threads.run_tasks(gated.backward, D * packing.firsts.size, arguments, work),
-        )  # fmt: skip
-
-    def add_gradients(self, kept, gradients, packing):
-        P = kept["d_gates"].shape[2] // 4
-        _add_gradients(kept, gradients, packing, self.ih_pieces(P), self.hh_pieces(P), P)
+    def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
+        d_h, d_c = d_states if self.n_states == 2 else (*d_states, NOTHING)
+        D, _, P = d_h.shape
+        arrays = d_h, d_c, room["d_gates"], d_out, room["h"], room["c"], hh
+        arguments = *arrays, rows.starts, rows.counts, bptt_steps
+        if p.is_shared:
+            n_tasks = D * -(-P // (MAX_WIDTH * n_lanes(p.dtype)))
+            n_steps = p.at_most(rows.T, 2**62, 1)
+            p.share(gated.backward_block, *arguments, tasks=n_tasks, steps=n_steps, stage="backward")
+            return
+        self._each(p, D, gated.backward, *arguments, stage="backward")
 
 
 class LSTMCell(_GatedCell):
     """Gates i, f, g, o; states h and c."""
 
-    n_gates, n_states = 4, 2
-
-    def panels_shape(self, I, H, dtype):
-        return _blocks(H, 4 * (1 + I + H), dtype)
-
-    def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
-        lstm.pack(panels, b_ih + b_hh, w_ih, w_hh)
-
-    order_ih = order_hh = lstm.ORDER
-
-    def ih_pieces(self, P):
-        """Of the gates' gradients, as `_add_gradients` takes them."""
-        return ((0, 4 * P, 0),)
-
-    hh_pieces = ih_pieces
+    n_gates, n_biases, n_states, pack = 4, 4, 2, staticmethod(lstm.pack)
+    orders_ih = orders_hh = (lstm.ORDER,)
+    ih_pieces = hh_pieces = b_hh_pieces = ((0, 4, 0),)
 
 
 class GRUCell(_GatedCell):
     """Gates r, z, n, the reset gate after the product."""
 
-    n_gates, n_states = 3, 1
-
-    def panels_shape(self, I, H, dtype):
-        return _blocks(H, 4 + 3 * (I + H), dtype)
-
-    def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
-        rz = w_hh.shape[0] * 2
-        bias = np.concatenate([b_ih[rz:], b_ih[:rz] + b_hh[:rz], b_hh[rz:]])
-        gru.pack(panels, bias, w_ih, w_hh)
-
-    order_ih, order_hh = gru.ORDER_IH, gru.ORDER_HH
-
-    def ih_pieces(self, P):
-        return ((0, P, 2 * P), (P, 3 * P, 0))
-
-    def hh_pieces(self, P):
-        return ((P, 4 * P, 0),)
+    n_gates, n_biases, n_states, pack = 3, 4, 1, staticmethod(gru.pack)
+    orders_ih, orders_hh = (gru.ORDER_IH,), (gru.ORDER_HH,)
+    ih_pieces = ((0, 1, 2), (1, 3, 0))
+    hh_pieces = b_hh_pieces = ((1, 4, 0),)
 
 
 class GRUResetBeforeCell(_Cell):
     """Gates r, z, n, the reset gate before the product."""
 
-    n_gates, n_states = 3, 1
+    n_gates, n_biases, n_states, pack = 3, 3, 1, staticmethod(gru_reset_before.pack)
+    orders_ih = (gru_reset_before.ORDER_IH,)
+    orders_hh = (gru_reset_before.ORDER_N, gru_reset_before.ORDER_RZ)
+    ih_pieces = b_hh_pieces = ((0, 1, 2), (1, 3, 0))
+    hh_pieces = ((1, 3, 0),)
 
-    def panels_shape(self, I, H, dtype):
-        return _blocks(H, 3 * (1 + I + H), dtype)
+    def room(self, p, rows, D, H, keep):
+        P, n_rows = padded(H, p.dtype), rows.S if keep else rows.B
+        gates, reset = (p.room(D, n_rows, n * P) for n in (3, 1))
+        return {"h": p.room(D, rows.B_AND_S, H), "d_gates": gates, "reset": reset}
 
-    def pack(self, panels, w_ih, w_hh, b_ih, b_hh):
-        gru_reset_before.pack(panels, b_ih + b_hh, w_ih, w_hh)
+    def forward(self, p, room, x, panels, rows, keep):
+        arrays = room["h"], room["d_gates"], room["reset"], x, panels
+        arguments = *arrays, rows.starts, rows.counts, int(keep)
+        self._each(p, x.shape[0], gru_reset_before.forward, *arguments, stage="forward")
 
-    order_ih = gru_reset_before.ORDER_IH
+    def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
+        D, _, P = d_states[0].shape
+        arrays = *d_states, p.room(D, rows.B, P), room["d_gates"], d_out, room["h"], hh
+        arguments = *arrays, rows.starts, rows.counts, bptt_steps
+        self._each(p, D, gru_reset_before.backward, *arguments, stage="backward")
 
-    def pack_hh_transposed(self, panels, weight, H):
-        of_n = panels.size // 3
-        pack_transposed(panels[:of_n], weight, H, gru_reset_before.ORDER_N)
-        pack_transposed(panels[of_n:], weight, H, gru_reset_before.ORDER_RZ)
-
-    def room(self, x, initial, H, packing, keep):
-        h = _hidden(initial, x, H, packing)
-        (D, S), P = x.shape[:2], padded(H, h.dtype)
-        n_rows = S if keep else packing.n_sequences
-        gates, reset = (empty_aligned((D, n_rows, n * P), h.dtype) for n in (3, 1))
-        return {"x": x, "h": h, "d_gates": gates, "reset": reset}
-
-    def call(self, room, panels, packing, keep):
-        arrays = (room["h"], room["d_gates"], room["reset"], room["x"], panels)
-        return gru_reset_before.forward, (*arrays, packing.starts, packing.counts, packing.firsts, keep)
-
-    def backward(self, kept, d_states, d_out, hh, packing, bptt_steps):
-        d_reset = empty_aligned(d_states[0].shape, d_out.dtype)
-        arrays = (*d_states, d_reset, kept["d_gates"], d_out, kept["h"], hh)
-        work = _work(self, kept["x"], kept["h"])
-        _run(gru_reset_before.backward, work, arrays, packing, (bptt_steps,))
-
-    def add_gradients(self, kept, gradients, packing):
-        reset = kept["reset"]
-        P = reset.shape[2]
-        n, rz = (0, P, 2 * P), (P, 3 * P, 0)
-        _add_gradients(kept, gradients, packing, (n, rz), (rz,), P, bias_hh_pieces=(n, rz))
-        nothing = {**kept, "x": np.empty((*reset.shape[:2], 0), reset.dtype), "h": reset}
-        weights = [(None, w_hh, None, None) for _, w_hh, _, _ in gradients]
-        _add_gradients(nothing, weights, packing, (), (n,), P, previous=packing.all_rows)
+    def add_gradients(self, p, room, x, gradients, rows):
+        P = room["reset"].shape[2]
+        for d, d_hh in enumerate(super().add_gradients(p, room, x, gradients, rows)):
+            d_gates, reset = (direction(p, room[name], d) for name in ("d_gates", "reset"))
+            outer_products(p, p.sums(3 * P), d_hh, ((0, 1, 2),), d_gates, reset, P=P)
 
 
-def _work(cell, x, h):
-    """Multiply-adds of a forward pass."""
-    D, S, I = x.shape
-    H = h.shape[2]
-    return D * S * cell.n_gates * H * (I + H)
+def direction(p, array, d):
+    """One direction of an operand (D, rows, W)."""
+    _, rows, W = array.shape
+    return p.part(array, (rows, W), rows, d * W)
 
 
-def _blocks(H, vectors, dtype):
-    """The shape of panels for H units: a row of so many vectors for each vector of units."""
-    count = n_lanes(dtype)
-    return -(-H // count), vectors * count
+def alone(p, rows):
+    """Rows (n, W) as an array (1, n, W)."""
+    return p.part(rows, (1, *rows.shape))
 
 
-def _states(initial, shape, dtype, n_initial):
-    """States (D, rows, units), the first `n_initial` rows those of `initial` (D, B, H), or zero if None."""
-    states = empty_aligned(shape, dtype)
-    states[:, :n_initial] = 0
-    if initial is not None:
-        states[:, :n_initial, : initial.shape[2]] = initial
-    return states
+def zeros(p, n, width):
+    """Rows that are cleared on the way back."""
+    rows = p.room(n, width)
+    p.call(clear, alone(p, rows), n, stage="backward")
+    return rows
 
 
-def _hidden(initial, x, H, packing):
-    """h (D, B + S, H)."""
-    D, S = x.shape[:2]
-    B = packing.n_sequences
-    return _states(None if initial is None else initial[0], (D, B + S, H), x.dtype, B)
-
-
-def _add_gradients(kept, gradients, packing, ih_pieces, hh_pieces, P, bias_hh_pieces=None, previous=None):
-    """Add each direction's gradients to the stored ones of W_ih, W_hh, b_ih and b_hh, where they are not None.
-
-    A piece is a run of d_gates' columns, from and to, and the place of its first column among padded gates.
-    """
-    previous = packing.previous if previous is None else previous
-    ih, hh = column_runs(*ih_pieces), column_runs(*hh_pieces)
-    for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
-        d_gates, x, h = kept["d_gates"][d], kept["x"][d], kept["h"][d]
-        H = w_hh.shape[0]
-        d_bias = zeros_aligned((d_gates.shape[1],), h.dtype)
-        d_ih, d_hh = _target(w_ih, H, P, h.dtype), _target(w_hh, H, P, h.dtype)
-        add_gradient(d_bias, d_ih, d_hh, ih, hh, d_gates, x, h, previous)
-        _add_padded(w_ih, d_ih, H, P)
-        _add_padded(w_hh, d_hh, H, P)
-        for bias, pieces in ((b_ih, ih_pieces), (b_hh, bias_hh_pieces or hh_pieces)):
-            if bias is not None:
-                for low, high, target in pieces:
-                    units = d_bias[low:high]
-                    if H != P:
-                        units = units.reshape(-1, P)[:, :H].ravel()
-                    first = target // P * H
-                    bias[first : first + units.size] += units
-
-
-def _target(weight, H, P, dtype):
-    """Where a weight's gradient (K, G H) is added up: there itself, or in zeros (K, G P) if units are padded."""
-    if weight is None:
-        return zeros_aligned((0, 0), dtype)
-    return weight if H == P else zeros_aligned((weight.shape[0], weight.shape[1] // H * P), dtype)
-
-
-def _add_padded(weight, padded_gates, H, P):
-    """weight (K, G H) += padded_gates (K, G P), unless they are the same."""
-    if weight is not None and H != P:
-        K = weight.shape[0]
-        weight.reshape(K, -1, H)[...] += padded_gates.reshape(K, -1, P)[..., :H]
+def add_sums(p, gradient, sums, group, stride, offset=0):
+    """Add to a stored gradient the sums of all places, of which its groups of numbers lie `stride` apart."""
+    every, start = p.placed(sums)
+    p.call(fold, gradient.ravel(), gradient.size // group, group, every, start + offset, stride, stage="after")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.kernels import crf
+from fastrnn.packing import Unpacked
 from fastrnn.params import Parameters, uniform
 
 
@@ -23,64 +24,66 @@ class LinearChain:
             uniform(self.parameters[name], 0.1, rng)
         self.parameters.changed()
 
-    def _scores(self):
-        return [self.parameters.stored(name).astype(np.float64) for name in self.parameters]
+    def _read(self, p=None):
+        """What the kernels read of the parameters: as they are now, or in a program before each pass."""
+        (K,) = self.parameters.shapes["begin"]
+        room = np.empty((2 * K + 2, K)), np.empty((2 * K + 2, K)), np.empty(3)
+        stored = [self.parameters.stored(name) for name in self.parameters]
+        if p is None:
+            crf.read(*room, *stored)
+        else:
+            p.call(crf.read, *room, *stored, stage="before")
+        return room
 
-    @staticmethod
-    def _is_wide(parts):
-        """Whether to take the kernels that are exact however far apart the scores are, for twice the time or more."""
-        return max(np.ptp(part) for part in parts) > crf.WIDE
+    def calls(self, p, total, outputs, targets, weights, K, rows):
+        """Add the calls to total (1,) += -weight log probability(labels) of each sequence, and its gradient (S, >= K).
 
-    def _add_marginals(self, out, d_parts, log_z, scores, parts, *where):
-        kernel = crf.marginals_in_logs if self._is_wide(parts) else crf.marginals
-        kernel(out, *d_parts, log_z, scores, *parts, *where)
-
-    def loss(self, scores, labels, weights, packing):
-        """The sum of -weight log probability(labels), and its gradient (S, K).
-
-        scores (S, K), labels and weights (S,) are one a packed row; a sequence has the weight of its first.
-        Adds to the parameters' gradients.
+        outputs (S, >= K), targets and weights (S,) are one a packed row; a sequence has the weight of its first.
+        They add to the parameters' gradients.
         """
-        rows, offsets = packing.by_sequence
-        weights, parts = weights[rows[offsets[:-1]]], self._scores()
-        d_scores, log_z = np.empty(scores.shape), np.empty(weights.size)
-        d_parts = [np.zeros(part.shape) for part in parts]
-        self._add_marginals(d_scores, d_parts, log_z, scores, parts, rows, offsets, weights)
-        y, of_steps = labels[rows], np.repeat(weights, packing.lengths)
-        later = np.delete(np.arange(rows.size), offsets[:-1])
-        places = (y[later - 1], y[later]), y[offsets[:-1]], y[offsets[1:] - 1]
-        value = (weights * log_z).sum() - (of_steps * scores[rows, y]).sum()
-        d_scores[rows, y] -= of_steps
-        for name, part, d_part, at, w in zip(
-            self.parameters, parts, d_parts, places, (of_steps[later], weights, weights), strict=True
-        ):
-            value -= (w * part[at]).sum()
-            np.subtract.at(d_part, at, w)
-            self.parameters.stored_gradients[name][...] += d_part
-        return float(value), d_scores.astype(scores.dtype)
+        n, parts, float64 = outputs.shape[0], self._read(p), np.float64
+        unpacked = Unpacked(p, rows)
+        places = unpacked.packed, unpacked.firsts, unpacked.lengths, weights
+        found = p.room(n, K, dtype=float64), p.room(rows.B, dtype=float64)
+        counts = p.sums(K + 2, K, dtype=float64)
+        scratch = [p.room(size, K, dtype=float64) for size in (rows.T, rows.T, K + 5)]
+        p.call(crf.marginals, *found, counts, outputs, *parts, *places, *scratch)
+        d_outputs = p.room(*outputs.shape)
+        p.call(crf.compare, d_outputs, total, counts, *found, outputs, parts[0], targets, *places)
+        gradients = self.parameters.stored_gradients.values()
+        p.call(crf.add_counts, *gradients, *p.placed(counts), stage="after")
+        return d_outputs
+
+    def found(self, scores, offsets):
+        """Of sequences stored one after the other, each label's probability at each step (S, K), log Z, and counts.
+
+        As `fastrnn.kernels.crf.marginals` leaves them.
+        """
+        (S, K), n, lengths = scores.shape, len(offsets) - 1, np.diff(offsets)
+        out, log_z, counts = np.empty((S, K)), np.empty(n), np.zeros((K + 2, K))
+        scratch = [np.empty((size, K)) for size in (lengths.max(), lengths.max(), K + 5)]
+        places = np.arange(S), offsets[:-1], lengths, np.ones(n)
+        crf.marginals(out, log_z, counts, scores, *self._read(), *places, *scratch)
+        return out, log_z, counts
 
     def marginals(self, scores, offsets):
         """Each label's probability at each step (S, K), of sequences stored one after the other."""
-        out, n, parts = np.empty(scores.shape), len(offsets) - 1, self._scores()
-        nowhere = [np.empty_like(part) for part in parts]
-        rows = np.arange(len(scores))
-        self._add_marginals(out, nowhere, np.empty(n), scores, parts, rows, offsets, np.ones(n))
+        out, *_ = self.found(scores, offsets)
         if not np.isfinite(out).all():
             raise ValueError("the labels' scores overflow: train with a lower learning_rate_init or clip_norm")
         return out
 
-    def running(self, scores, n_steps):
+    def running(self, p, out, scores, n_steps):
         """Like that of a readout: from the scores (B, >= K) of a step each label's probability, given those so far.
 
-        A later change of the parameters is not seen.
+        They go to `out` (B, K), and are kept in what is given as "chain" (B, K).
         """
-        B, parts = len(scores), self._scores()
-        out, alpha = np.zeros((2, B, len(parts[1])))
-        kernel = crf.filtered_in_logs if self._is_wide(parts) else crf.filtered
-        return out, [alpha], [(kernel, (out, alpha, scores, *parts, n_steps))]
+        (K,) = self.parameters.shapes["begin"]
+        alpha, scratch = p.given("chain", np.float64, 2), p.room(K + 5, K, dtype=np.float64)
+        p.call(crf.filtered, out, alpha, scores, *self._read(p), scratch, n_steps)
 
     def best(self, scores, offsets):
         """The most probable labels (S,) of sequences stored one after the other."""
         labels = np.empty(len(scores), np.int64)
-        crf.viterbi(labels, scores, *self._scores(), np.arange(len(scores)), offsets)
+        crf.viterbi(labels, scores, self._read()[0], offsets)
         return labels

@@ -6,13 +6,12 @@ import numpy as np
 
 from fastrnn.kernels.gradient import add_product
 from fastrnn.kernels.rnn import ORDER
-from fastrnn.kernels.rows import copy_rows, scatter_add_rows
+from fastrnn.kernels.rows import copy_rows, repeat_row, scatter_add_rows, take
 from fastrnn.kernels.tiles import pack_panels, pack_transposed
-from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
-from fastrnn.layers.cells import add_gradient, add_rows_product, column_runs
+from fastrnn.kernels.vectors import empty_aligned, padded
+from fastrnn.layers.cells import add_sums, outer_products, product, zeros
+from fastrnn.packing import gathered
 from fastrnn.params import Parameters, uniform
-
-_NO_WEIGHT = {name: np.empty((0, 0), name) for name in ("float32", "float64")}
 
 
 class Dense:
@@ -22,10 +21,6 @@ class Dense:
         self.input_size, self.output_size = input_size, output_size
         shapes = {"weight": (output_size, input_size), "bias": (output_size,)}
         self.parameters = Parameters(shapes, dtype)
-        self._x, self._packed = None, (None, None)
-
-    def __getstate__(self):
-        return {**self.__dict__, "_x": None, "_packed": (None, None)}
 
     def reset_parameters(self, rng):
         """Uniform in +-1 / sqrt(inputs), as `torch.nn.Linear`."""
@@ -33,56 +28,43 @@ class Dense:
             uniform(self.parameters[name], 1 / sqrt(self.input_size), rng)
         self.parameters.changed()
 
-    def forward(self, x, keep=False):
-        """Rows x (n, inputs) to rows (n, outputs)."""
-        width = padded(self.output_size, x.dtype)
-        out = empty_aligned((len(x), width), x.dtype)
-        out[:, : self.output_size] = self.parameters.stored("bias")
-        out[:, self.output_size :] = 0
-        add_rows_product(out, x, self._panels(width), self.input_size)
-        self._x = x if keep else None
+    def _panels(self):
+        """Room for the weights as `forward` reads them, and what packs them."""
+        weight, width = self.parameters.stored("weight"), padded(self.output_size, self.parameters.dtype)
+        panels = empty_aligned((self.input_size * width,), weight.dtype)
+        return panels, (pack_panels, panels, self.input_size, 0, weight)
+
+    def __call__(self, x):
+        """Rows x (n, inputs) to rows (n, outputs), arrays."""
+        panels, (pack, *arguments) = self._panels()
+        pack(*arguments)
+        out = np.empty((len(x), padded(self.output_size, x.dtype)), x.dtype)
+        repeat_row(out, self.parameters.stored("bias"))
+        add_product(out, x, panels, self.input_size, 1, 0)
         return out[:, : self.output_size]
 
-    def step_calls(self, x):
-        """Calls that make of rows x (n, inputs) the rows (n, outputs padded with zeros) returned with them."""
-        n, width = len(x), padded(self.output_size, x.dtype)
-        out, bias = np.zeros((n, width), x.dtype), np.zeros((1, width), x.dtype)
-        bias[0, : self.output_size] = self.parameters.stored("bias")
-        panels = self._panels(width)
-        start = (copy_rows, (out, 0, bias, 0, np.zeros(n, np.int64), width))
-        return [start, (add_product, (out, x, panels, self.input_size, n, 0))], out
+    def forward(self, p, x):
+        """Add the calls from rows x (n, inputs) to rows (n, outputs padded with zeros)."""
+        n, width = x.shape[0], padded(self.output_size, p.dtype)
+        panels, call = self._panels()
+        p.call(*call, stage="before")
+        out = p.room(n, width)
+        p.call(repeat_row, out, self.parameters.stored("bias"))
+        product(p, out, x, panels, self.input_size, "forward")
+        return out
 
-    def _panels(self, width):
-        """The weights packed for `forward`, made anew when they have changed."""
-        version, panels = self._packed
-        if version is not self.parameters.version:
-            version, panels = self.parameters.version, empty_aligned((self.input_size * width,), self.parameters.dtype)
-            pack_panels(panels, self.input_size, 0, self.parameters.stored("weight"))
-            self._packed = version, panels  # at once: two threads may come here
-        return panels
-
-    def backward(self, d_out):
-        """d_out (n, outputs) to d_x (n, inputs padded); adds to the parameters' gradients."""
-        x, self._x = self._x, None
-        dtype, n = x.dtype, len(x)
-        C = self.output_size
-        width = padded(C, dtype)
-        d_padded = np.ascontiguousarray(d_out)
-        if C != width:
-            d_padded = zeros_aligned((n, width), dtype)
-            d_padded[:, :C] = d_out
-        d_weight, d_bias = np.zeros((self.input_size, width), dtype), np.zeros(width, dtype)
-        add_gradient(
-            d_bias, d_weight, _NO_WEIGHT[dtype.name], column_runs((0, width, 0)), column_runs(), d_padded, x,
-            np.empty((n, 0), dtype), np.arange(n),
-        )  # fmt: skip
-        self.parameters.stored_gradients["weight"][...] += d_weight[:, :C]
-        self.parameters.stored_gradients["bias"][...] += d_bias[:C]
-        inputs = padded(self.input_size, dtype)
-        panels = empty_aligned((width * inputs,), dtype)
-        pack_transposed(panels, self.parameters.stored("weight"), C, ORDER)
-        d_x = zeros_aligned((n, inputs), dtype)
-        add_rows_product(d_x, d_padded, panels, width)
+    def backward(self, p, x, d_out):
+        """Add the calls from d_out (n, outputs padded with zeros) to d_x (n, inputs padded), and to the gradients."""
+        C, (n, width), stored = self.output_size, d_out.shape, self.parameters.stored_gradients
+        d_weight, d_bias = p.sums(self.input_size, width), p.sums(width)
+        outer_products(p, d_bias, d_weight, ((0, width, 0),), d_out, x)
+        add_sums(p, stored["weight"], d_weight, C, width)
+        add_sums(p, stored["bias"], d_bias, C, width)
+        inputs = padded(self.input_size, p.dtype)
+        panels = empty_aligned((width * inputs,), p.dtype)
+        p.call(pack_transposed, panels, self.parameters.stored("weight"), C, ORDER, stage="before")
+        d_x = zeros(p, n, inputs)
+        product(p, d_x, d_out, panels, width, "backward")
         return d_x
 
 
@@ -97,9 +79,10 @@ class Embedding:
     def parts(self):
         return {"embedding": self}
 
-    def freeze(self, is_frozen=True):
-        """Leave the vectors as they are from now on, or train them again."""
-        self.is_frozen = is_frozen
+    @property
+    def learns(self):
+        """Whether it has anything to train."""
+        return not self.is_frozen
 
     def reset_parameters(self, rng):
         """Standard normal, as `torch.nn.Embedding`."""
@@ -107,12 +90,22 @@ class Embedding:
         table[...] = rng.normal(size=table.shape)
         self.parameters.changed()
 
-    def forward(self, tokens, keep=False):
-        """Tokens (S,) to their vectors (S, dimension)."""
-        out = empty_aligned((tokens.size, self.output_size), self.parameters.dtype)
-        copy_rows(out, 0, self.parameters.stored("weight"), 0, tokens, self.output_size)
-        return out
+    def forward(self, p, rows, keep=False, values="values"):
+        """Add the calls from the stored tokens, given as "values", to their vectors (S, dimension); and the tokens."""
+        tokens = gathered(p, values, rows.rows)
+        out = p.room(rows.S, self.output_size)
+        p.call(copy_rows, out, 0, self.parameters.stored("weight"), 0, tokens, self.output_size)
+        return out, tokens
 
-    def backward(self, tokens, d_out):
-        """Add d_out (S, >= dimension) to the gradients of the vectors of tokens (S,)."""
-        scatter_add_rows(self.parameters.stored_gradients["weight"], d_out, tokens, self.output_size)
+    def backward(self, p, tokens, d_out, is_other=False):
+        """Add d_out (n, >= dimension) to the gradients of the vectors of tokens (n,), one a step.
+
+        Of all shards after these: no sums of a table's size, of which a batch needs a few rows.
+        """
+        own, every = p.of_batch(self.output_size, is_other=is_other)
+        own_tokens, every_token = p.of_batch(is_other=is_other, dtype=np.int64)
+        p.call(copy_rows, own, 0, d_out, 0, None, self.output_size, stage="backward")
+        p.call(take, own_tokens, tokens, None, stage="backward")
+        n_steps = p.given_number("n_other_steps" if is_other else "n_steps")
+        stored = self.parameters.stored_gradients["weight"]
+        p.call(scatter_add_rows, stored, every, every_token, n_steps, self.output_size, stage="after")

@@ -1,106 +1,94 @@
 """From the states after all steps to one row of features a sequence.
 
-Each readout is a pair: ``forward(rows, packing, n_directions)`` takes packed rows (S, F) to features (B, .) in the
-batch's order and something to remember; ``backward(d_features, memory, packing, n_directions, width)`` gives back
-d_rows (S, F).  ``running(rows, n_steps)``, for streams, gives the features (B, F) of the steps so far, what they are
-kept in, and the calls that bring both up to date from the last states, rows (B, F); n_steps (1,) counts this one.
+Each readout is a pair: ``forward(p, x, rows, n_directions)`` adds to a program the calls from packed rows x (S, F) to
+features (B, .) by place, and returns these and something to remember; ``backward(p, d_features, memory, rows,
+n_directions, width)`` those back to d_rows (S, F).  ``running(p, x, n_steps)``, for streams, gives the features
+(B, F) of the steps so far from the last states, x (B, F), and perhaps from what is given as "pooled" (B, F); n_steps
+(1,) counts this one.
 """
 
 import numpy as np
 
 from fastrnn.kernels import rows as kernel
+from fastrnn.layers.cells import zeros
 
 
 class Last:
     """The state after each sequence's last step; of the reverse direction, the one after its first."""
 
-    @staticmethod
-    def _ends(packing, n_directions):
-        return (packing.last_rows, packing.first_rows)[:n_directions]
+    def _ends(self, rows, n_directions):
+        return enumerate((rows.last_rows, rows.first_rows)[:n_directions])
 
-    @classmethod
-    def forward(cls, rows, packing, n_directions):
-        H = rows.shape[1] // n_directions
-        features = np.empty((packing.n_sequences, rows.shape[1]), rows.dtype)
-        for d, end in enumerate(cls._ends(packing, n_directions)):
-            span = slice(d * H, (d + 1) * H)
-            features[packing.order, span] = rows[end, span]
+    def forward(self, p, x, rows, n_directions):
+        H = x.shape[1] // n_directions
+        features = p.room(rows.B, x.shape[1])
+        for d, end in self._ends(rows, n_directions):
+            p.call(kernel.copy_rows, features, d * H, x, d * H, end, H)
         return features, None
 
-    @classmethod
-    def backward(cls, d_features, memory, packing, n_directions, width):
-        H = width // n_directions
-        d_rows = np.zeros((packing.n_rows, width), d_features.dtype)
-        for d, end in enumerate(cls._ends(packing, n_directions)):
-            span = slice(d * H, (d + 1) * H)
-            d_rows[end, span] = d_features[packing.order, span]
+    def backward(self, p, d_features, memory, rows, n_directions, width):
+        H, d_rows = width // n_directions, zeros(p, rows.S, width)
+        for d, end in self._ends(rows, n_directions):
+            p.call(kernel.spread_columns, d_rows, end, d_features, d * H, H, stage="backward")
         return d_rows
 
-    @staticmethod
-    def running(rows, n_steps):
-        return rows, [], []
+    def running(self, p, x, n_steps):
+        return x
 
 
 class Mean:
     """The mean over the steps."""
 
-    @staticmethod
-    def forward(rows, packing, n_directions):
-        by_place = np.empty((packing.n_sequences, rows.shape[1]), rows.dtype)
-        kernel.pool_mean(by_place, rows, packing.starts, packing.counts, packing.firsts)
-        return _in_batch_order(by_place, packing), None
+    def forward(self, p, x, rows, n_directions):
+        features = p.room(rows.B, x.shape[1])
+        p.call(kernel.pool_mean, features, x, rows.starts, rows.counts, rows.lengths, rows.numbers)
+        return features, None
 
-    @staticmethod
-    def backward(d_features, memory, packing, n_directions, width):
-        lengths = packing.lengths.astype(d_features.dtype)[:, np.newaxis]
-        return (d_features[:, :width] / lengths)[packing.numbers]
+    def backward(self, p, d_features, memory, rows, n_directions, width):
+        d_rows = p.room(rows.S, width)
+        p.call(kernel.unpool_mean, d_rows, d_features, rows.places, rows.lengths, rows.numbers, stage="backward")
+        return d_rows
 
-    @staticmethod
-    def running(rows, n_steps):
-        features, total = np.empty_like(rows), np.zeros_like(rows)
-        return features, [total], [(kernel.add_to_mean, (features, total, rows, n_steps))]
+    def running(self, p, x, n_steps):
+        features = p.room(*x.shape)
+        p.call(kernel.add_to_mean, features, p.given("pooled", p.dtype, 2), x, n_steps)
+        return features
 
 
 class Max:
     """The largest value over the steps, column by column."""
 
-    @staticmethod
-    def forward(rows, packing, n_directions):
-        by_place = np.empty((packing.n_sequences, rows.shape[1]), rows.dtype)
-        where = np.empty(by_place.shape, np.int64)
-        kernel.pool_max(by_place, where, rows, packing.starts, packing.counts, packing.firsts)
-        return _in_batch_order(by_place, packing), where
+    def forward(self, p, x, rows, n_directions):
+        features, where = p.room(rows.B, x.shape[1]), p.room(rows.B, x.shape[1], dtype=np.int64)
+        p.call(kernel.pool_max, features, where, x, rows.starts, rows.counts)
+        return features, where
 
-    @staticmethod
-    def backward(d_features, memory, packing, n_directions, width):
-        d_rows = np.zeros((packing.n_rows, width), d_features.dtype)
-        d_rows[memory, np.arange(width)] = d_features[packing.order, :width]
+    def backward(self, p, d_features, memory, rows, n_directions, width):
+        d_rows = p.room(rows.S, width)
+        p.call(kernel.unpool_max, d_rows, d_features, memory, stage="backward")
         return d_rows
 
-    @staticmethod
-    def running(rows, n_steps):
-        features = np.zeros_like(rows)
-        return features, [features], [(kernel.add_to_max, (features, rows, n_steps))]
+    def running(self, p, x, n_steps):
+        p.call(kernel.add_to_max, p.given("pooled", p.dtype, 2), x, n_steps)
+        return p.part(p.names["pooled"], x.shape)
 
 
 class Concat:
     """All steps side by side; the sequences must be equally long."""
 
-    @staticmethod
-    def forward(rows, packing, n_directions):
-        return rows[packing.by_sequence[0]].reshape(packing.n_sequences, -1), None
+    def __init__(self, n_steps):
+        self.n_steps = n_steps
 
-    @staticmethod
-    def backward(d_features, memory, packing, n_directions, width):
-        d_rows = np.empty((packing.n_rows, width), d_features.dtype)
-        d_rows[packing.by_sequence[0]] = d_features[:, : packing.lengths[0] * width].reshape(-1, width)
+    def forward(self, p, x, rows, n_directions):
+        features = p.room(rows.B, x.shape[1] * self.n_steps)
+        p.call(kernel.concatenate_steps, features, x, rows.starts)
+        return features, None
+
+    def backward(self, p, d_features, memory, rows, n_directions, width):
+        d_rows = p.room(rows.S, width)
+        p.call(kernel.split_steps, d_rows, d_features, rows.starts, stage="backward")
         return d_rows
 
 
-def _in_batch_order(by_place, packing):
-    features = np.empty_like(by_place)
-    features[packing.order] = by_place
-    return features
-
-
-READOUTS = {"last": Last, "mean": Mean, "max": Max, "concat": Concat}
+LAST = Last()
+READOUTS = {"last": LAST, "mean": Mean(), "max": Max(), "concat": Concat}

@@ -5,17 +5,34 @@ The names, shapes, gate order and initial values are those of `torch.nn.RNN`, `L
 """
 
 import warnings
-from numbers import Integral, Real
+from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastrnn.kernels.rows import copy_rows, scatter_add_rows
-from fastrnn.kernels.vectors import empty_aligned
+from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
-from fastrnn.layers.stack import Stack
-from fastrnn.packing import Packing, count_shards, regular_packing
-from fastrnn.wording import shown
+from fastrnn.layers.stack import Dropout, Stack, by_number
+from fastrnn.packing import Rows, Shards, gathered
+from fastrnn.programs import KEPT, Pass, Program
+from fastrnn.wording import check_count, shown
+
+OF_CALLER = "x", "output", "d_output", "d_x", *(f"{name} {k}" for name in ("final", "d_initial") for k in range(2))
+"""What a program is given anew at each call."""
+
+
+@dataclass
+class _Prepared:
+    """A layer's program, and its last pass, for the next call of the same shape."""
+
+    program: Program
+    version: object = None
+    """Of the weights that are packed."""
+    shape: tuple | None = None
+    run: Pass | None = None
+    zeros: tuple = ()
+    """For states that are not given."""
 
 
 class _Recurrent:
@@ -23,12 +40,10 @@ class _Recurrent:
 
     def _build(
         self, cell, /, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
-        random_state, **_,
-    ):  # fmt: skip
+        random_state, **_):  # fmt: skip
         """Check and set what a constructor was given, of which these are the locals()."""
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer >= 1; got {shown(value)}")
+            check_count(name, value)
         for name, value in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
             if not isinstance(value, (bool, np.bool_)):
                 raise ValueError(f"{name} must be True or False; got {shown(value)}")
@@ -45,7 +60,11 @@ class _Recurrent:
         self._rng = check_random_state(random_state)
         self._stack = Stack(cell, input_size, hidden_size, num_layers, bias, bidirectional, self.dtype)
         self._stack.reset_parameters(self._rng)
-        self._call = None
+        self._call, self._prepared = None, {}  # what `backward` needs of a call; programs, by `training`
+
+    def __getstate__(self):
+        # Programs hold addresses.
+        return {**self.__dict__, "_call": None, "_prepared": {}}
 
     def reset_parameters(self, recurrent="uniform", forget_bias=None):
         """Draw all parameters anew, uniform in +-1 / sqrt(hidden_size) as PyTorch does.
@@ -64,46 +83,86 @@ class _Recurrent:
         """
         self._stack.reset_parameters(self._rng, recurrent, forget_bias)
 
+    # ------------------------------------------------------------------------------------------ programs
+
+    def _program(self, keeps):
+        """From the steps of "x" to "output" and final states; if it `keeps`, from "d_output" back to "d_x"."""
+        stack, p = self._stack, Program(self.dtype, self._stack.is_shared)
+        rows, dropout = Rows(p), Dropout.of(p, self.dropout if keeps else 0)
+        initial, final = (stack.given_states(p, name) for name in ("initial", "final"))
+        x = gathered(p, "x", rows.rows, self.input_size)
+        output, kept = stack.forward(p, x, rows, initial, dropout, keeps, final)
+        p.call(spread_columns, p.given("output", p.dtype, 2), rows.rows, output, 0, stack.output_size)
+        if keeps:
+            d_final, d_initial = (stack.given_states(p, name) for name in ("d_final", "d_initial"))
+            d_rows = gathered(p, "d_output", rows.rows, stack.output_size, "backward")
+            d_x = stack.backward(p, kept, d_rows, rows, dropout, d_final, d_initial, input_stage="inputs")
+            out = p.given("d_x", p.dtype, 2)
+            p.call(spread_columns, out, rows.rows, d_x, 0, self.input_size, stage="inputs")
+        return p
+
+    def _prepare(self, T, B, lengths):
+        """What a call of this shape needs; in nobody else's hands, as threads may share a layer in eval mode."""
+        prepared = self._prepared.pop(self.training, None) or _Prepared(self._program(self.training))
+        shape = T, B, lengths is None
+        if prepared.shape != shape or lengths is not None:
+            numbers = np.arange(B)
+            lengths = np.full(B, T) if lengths is None else lengths
+            begins, stride = (numbers * T, 1) if self.batch_first else (numbers, B)
+            shards = Shards(lengths, [numbers], self.hidden_size, self._stack.is_shared)
+            given = {"lengths": lengths, "begins": begins, "stride": stride, **shards.given}
+            prepared.run = Pass(prepared.program, shards, self._stack.work, is_kept=self.training, **given)
+            prepared.shape, prepared.zeros = shape, self._stack.zero_states(B)
+        return prepared
+
+    def _put_back(self, prepared):
+        """Have it for the next call; memory of a pass only if that is not much."""
+        prepared.run.release(*OF_CALLER)
+        if prepared.run.kept_bytes > KEPT:
+            prepared.shape = prepared.run = None
+        self._prepared[self.training] = prepared
+
     # ------------------------------------------------------------------------------------------ padded arrays
 
     def __call__(self, x, hx=None, lengths=None):
-        x = self._checked_array(x, "x")
-        is_single = x.ndim == 2
-        if is_single:
-            x = x[:, np.newaxis]
-        elif x.ndim != 3:
-            axes = "B, T" if self.batch_first else "T, B"
-            raise ValueError(f"x has shape {x.shape}; expected ({axes}, {self.input_size}) or (T, {self.input_size})")
-        elif self.batch_first:
-            x = x.swapaxes(0, 1)
-        self._call = None
-        self._stack.forget()
-        T, B, I = x.shape
-        if I != self.input_size:
-            raise ValueError(f"x has {I} features, but input_size is {self.input_size}")
-        if T == 0 or B == 0:
-            raise ValueError(f"x has shape {x.shape}: no steps or no sequences")
+        x, is_single = self._checked_x(x)
+        T, B = x.shape[1::-1] if self.batch_first else x.shape[:2]
         lengths = self._checked_lengths(lengths, T, B)
-        self._check_finite(x, lengths)
+        self._check_finite(x, lengths, "x")
         state = self._checked_state(hx, B, is_single, "initial state")
-        n_shards = count_shards(B, self.hidden_size)
-        if lengths is None:
-            packing = regular_packing(T, B, n_shards)
-            rows = np.ascontiguousarray(x).reshape(T * B, I)
-            if self.training and np.may_share_memory(rows, x):
-                rows = rows.copy()  # backward reads it, and the array is the caller's
-        else:
-            packing = Packing(lengths, n_shards)
-            rows = self._packed(x, packing)
-        key = int(self._rng.randint(2**31)) if self.training and self.dropout > 0 else None
-        numbers = None if key is None else np.arange(B)
-        rows, final = self._stack.forward(rows, packing, state, numbers, key, self.dropout, keep=self.training)
-        output = self._to_padded(rows, packing, T, is_single)
+        self._forget()
+        prepared, width = self._prepare(T, B, lengths), self._stack.output_size
+        output = self._empty((*x.shape[:2], width), lengths)
+        final = tuple(np.empty_like(zeros) for zeros in prepared.zeros)
+        if self.training and self.dropout > 0:
+            prepared.run.give(key=int(self._rng.randint(2**31)))
+        rows = {"x": x.reshape(-1, self.input_size), "output": output.reshape(-1, width)}
+        states = by_number("initial", state or prepared.zeros) | by_number("final", final)
+        self._run(prepared, ("forward",), **rows, **states)
         if self.training:
-            self._call = packing, T, is_single, output.shape
+            self._call = prepared, lengths, is_single, x.shape
+        else:
+            self._put_back(prepared)
+        return self._returned(output, final, is_single)
+
+    def _run(self, prepared, stages, **given):
+        """Run stages of a program with arrays that are given by name."""
+        run, version = prepared.run, self._stack.parameters.version
+        run.give(**given)
+        run.take(*stages)
+        run.run(is_prepared=version is prepared.version)
+        prepared.version = version
+
+    def _empty(self, shape, lengths):
+        """An array for the caller, of zeros if steps of it are none."""
+        return np.empty(shape, self.dtype) if lengths is None else np.zeros(shape, self.dtype)
+
+    def _returned(self, rows, state, is_single):
+        """An array of steps, or None, and states as the caller has them."""
         if is_single:
-            final = tuple(s[:, 0] for s in final)
-        return output, (final if self._stack.n_states > 1 else final[0])
+            state = tuple(part[:, 0] for part in state)
+            rows = None if rows is None else rows.reshape(-1, rows.shape[2])
+        return rows, (state if len(state) > 1 else state[0])
 
     def backward(self, d_output, d_state=None, input_grad=True):
         """Gradients from those of the last call's results.
@@ -132,55 +191,50 @@ class _Recurrent:
         -----
         The parameters' gradients are added to `grads`; `zero_grad` clears them.
         """
-        if self._call is None or not self._stack.keeps_a_pass:
-            raise RuntimeError(
-                "backward needs a call in training mode before it, one for each backward: after eval(), or a "
-                "second time, there is nothing kept; use train()"
-            )
-        packing, T, is_single, shape = self._call
-        d_output = self._checked_array(d_output, "d_output")
-        if d_output.shape != shape:
-            raise ValueError(f"d_output has shape {d_output.shape}; the output's is {shape}")
-        d_state = self._checked_state(d_state, packing.n_sequences, is_single, "gradient of the final state")
-        if is_single:
-            d_output = d_output[:, np.newaxis]
-        elif self.batch_first:
-            d_output = d_output.swapaxes(0, 1)
-        self._check_finite(d_output, None if packing.is_regular else packing.lengths, "d_output")
-        if packing.is_regular:
-            d_rows = np.ascontiguousarray(d_output).reshape(packing.n_rows, -1)
-        else:
-            d_rows = self._packed(d_output, packing)
-        d_x, d_initial = self._stack.backward(d_rows, d_state, input_grad)
-        if is_single:
-            d_initial = tuple(d[:, 0] for d in d_initial)
+        if self._call is None:
+            why = "after eval(), or a second time, there is nothing kept; use train()"
+            raise RuntimeError(f"backward needs a call in training mode before it, one for each backward: {why}")
+        (prepared, lengths, is_single, x_shape), width = self._call, self._stack.output_size
+        d_output, shape = self._checked_array(d_output, "d_output"), (*x_shape[:2], width)
+        expected = (max(shape[:2]), width) if is_single else shape
+        if d_output.shape != expected:
+            raise ValueError(f"d_output has shape {d_output.shape}; the output's is {expected}")
+        zeros = prepared.zeros
+        d_final = self._checked_state(d_state, zeros[0].shape[1], is_single, "gradient of the final state")
+        d_output = d_output.reshape(shape)
+        self._check_finite(d_output, lengths, "d_output")
+        d_initial, d_x, stages = tuple(np.empty_like(part) for part in zeros), None, ("backward",)
+        given = {"d_output": d_output.reshape(-1, width)}
+        given |= by_number("d_final", d_final or zeros) | by_number("d_initial", d_initial)
         if input_grad:
-            d_x = self._to_padded(d_x[:, : self.input_size], packing, T, is_single)
-        return d_x, (d_initial if self._stack.n_states > 1 else d_initial[0])
+            d_x, stages = self._empty(x_shape, lengths), ("backward", "inputs")
+            given["d_x"] = d_x.reshape(-1, self.input_size)
+        self._run(prepared, stages, **given)
+        self._forget()
+        return self._returned(d_x, d_initial, is_single)
 
-    def _packed(self, array, packing):
-        """The steps of (T, B, F) that are no padding, as packed rows (S, F)."""
-        F = array.shape[2]
-        rows = empty_aligned((packing.n_rows, F), self.dtype)
-        padded_rows = np.ascontiguousarray(array).reshape(-1, F)
-        copy_rows(rows, 0, padded_rows, 0, packing.padded_rows, F)
-        return rows
-
-    def _to_padded(self, rows, packing, T, is_single):
-        """Packed rows (S, F) as the caller's (T, B, F), (B, T, F) or (T, F), zero past each end."""
-        B = packing.n_sequences
-        if packing.is_regular:
-            # In training rows are states that backward reads, and what is returned is the caller's.
-            array = rows.copy() if self.training else np.ascontiguousarray(rows)
-        else:
-            array = np.zeros((T * B, rows.shape[1]), self.dtype)
-            scatter_add_rows(array, np.ascontiguousarray(rows), packing.padded_rows, rows.shape[1])
-        array = array.reshape(T, B, -1)
-        if is_single:
-            return array[:, 0]
-        return array.swapaxes(0, 1) if self.batch_first else array
+    def _forget(self):
+        """Of the last call in training mode, what `backward` would read."""
+        if self._call is not None:
+            self._put_back(self._call[0])
+        self._call = None
 
     # ----------------------------------------------------------------------------------------------- checks
+
+    def _checked_x(self, x):
+        """x as a batch, and whether it was one sequence."""
+        x = self._checked_array(x, "x")
+        is_single = x.ndim == 2
+        if is_single:
+            x = x[np.newaxis] if self.batch_first else x[:, np.newaxis]
+        elif x.ndim != 3:
+            axes = "B, T" if self.batch_first else "T, B"
+            raise ValueError(f"x has shape {x.shape}; expected ({axes}, {self.input_size}) or (T, {self.input_size})")
+        if x.shape[2] != self.input_size:
+            raise ValueError(f"x has {x.shape[2]} features, but input_size is {self.input_size}")
+        if 0 in x.shape:
+            raise ValueError(f"x has shape {x.shape}: no steps or no sequences")
+        return x, is_single
 
     def _checked_array(self, array, name):
         try:
@@ -194,11 +248,13 @@ class _Recurrent:
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be an array of real numbers: {error}") from None
 
-    def _check_finite(self, x, lengths, name="x"):
+    def _check_finite(self, x, lengths, name):
         """Padding past each end may hold anything."""
         finite = np.isfinite(x)
         if np.logical_and.reduce(finite, axis=None):  # half the time of `all` for small arrays
             return
+        if self.batch_first:
+            x, finite = x.swapaxes(0, 1), finite.swapaxes(0, 1)
         bad = ~finite
         if lengths is not None:
             bad &= (np.arange(len(x))[:, np.newaxis] < lengths)[..., np.newaxis]
@@ -215,7 +271,7 @@ class _Recurrent:
         if lengths.min() < 1 or lengths.max() > T:
             b = int(np.argmax((lengths < 1) | (lengths > T)))
             raise ValueError(f"lengths[{b}] is {lengths[b]}; x has room for 1 to {T} steps")
-        return lengths
+        return lengths.astype(np.int64)
 
     def _checked_state(self, state, B, is_single, what):
         """A tuple of arrays (num_layers * D, B, H), or None."""
@@ -240,16 +296,15 @@ class _Recurrent:
 
     def train(self, mode=True):
         """Keep, at each call, what `backward` needs; apply dropout.  With mode=False as `eval`.  Returns self."""
+        self.training = bool(mode)
         if not mode:
-            return self.eval()
-        self.training = True
+            self._call = None
+            self._prepared.pop(True, None)
         return self
 
     def eval(self):
         """Keep nothing at a call, and apply no dropout.  Returns self."""
-        self.training = False
-        self._stack.forget()
-        return self
+        return self.train(False)
 
     @property
     def grads(self):
@@ -291,8 +346,7 @@ class RNN(_Recurrent):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
-        dropout=0.0, bidirectional=False, dtype="float32", random_state=None,
-    ):  # fmt: skip
+        dropout=0.0, bidirectional=False, dtype="float32", random_state=None):  # fmt: skip
         if nonlinearity not in NONLINEARITIES:
             raise ValueError(f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
@@ -349,8 +403,7 @@ class LSTM(_Recurrent):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False, dtype="float32", random_state=None,
-    ):  # fmt: skip
+        bidirectional=False, dtype="float32", random_state=None):  # fmt: skip
         self._build(LSTMCell(), **locals())
 
 
@@ -378,7 +431,6 @@ class GRU(_Recurrent):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False, reset_after=True, dtype="float32", random_state=None,
-    ):  # fmt: skip
+        bidirectional=False, reset_after=True, dtype="float32", random_state=None):  # fmt: skip
         self.reset_after = reset_after
         self._build(GRUCell() if reset_after else GRUResetBeforeCell(), **locals())

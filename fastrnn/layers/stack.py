@@ -1,132 +1,164 @@
 """Stacks of recurrent levels over packed rows."""
 
-from math import sqrt
+from dataclasses import dataclass
+from math import prod, sqrt
 
 import numpy as np
 
-from fastrnn.kernels.rows import copy_rows, drop, scatter_add_rows
-from fastrnn.kernels.vectors import empty_aligned, padded, zeros_aligned
-from fastrnn.layers.cells import add_rows_product
-from fastrnn.packing import regular_packing
+from fastrnn.kernels.rows import clear, copy_rows, drop, get_states, scatter_add_rows, set_states
+from fastrnn.kernels.steps import SECOND_LEVEL
+from fastrnn.kernels.tiles import pack_transposed
+from fastrnn.kernels.vectors import empty_aligned, padded
+from fastrnn.layers.cells import alone, direction, product
 from fastrnn.params import Parameters, orthogonal, uniform
+from fastrnn.programs import Operand
+
+
+def _names(level, n_directions):
+    """Of a level's parameters, direction by direction."""
+    kinds, ends = ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), ("", "_reverse")
+    return [[f"{kind}_l{level}{end}" for kind in kinds] for end in ends[:n_directions]]
 
 
 class Level:
-    """One layer of the stack: its cell, its parameters by direction, and what the last forward pass kept."""
+    """One layer of the stack: its cell, and its parameters by direction."""
 
     def __init__(self, cell, parameters, index, input_size, hidden_size, n_directions):
-        self.cell, self.parameters = cell, parameters
+        self.cell, self.parameters, self.index = cell, parameters, index
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
-        suffixes = [f"_l{index}", f"_l{index}_reverse"][:n_directions]
-        self.names = [[f"{name}{s}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for s in suffixes]
-        self.packed, self.packed_version = {}, None
-        self.kept = None
+        self.names = _names(index, n_directions)
+        self.panels_shape = cell.panels_shape(input_size, hidden_size, parameters.dtype)  # of a direction's weights
 
-    def __getstate__(self):
-        return {**self.__dict__, "packed": {}, "packed_version": None, "kept": None}
-
-    def _packed(self, name, shape):
-        """The array (D, *shape) for weights packed one way."""
-        array = self.packed.get(name)
-        if array is None:  # two threads may come here at once, and must go on with the same array
-            array = empty_aligned((self.n_directions, *shape), self.parameters.dtype)
-            array = self.packed.setdefault(name, array)
-        return array
-
-    def _stored(self, names):
+    def _panels(self, p):
+        """The weights packed for `forward`, before each pass."""
         parameters = self.parameters
+        panels = empty_aligned((self.n_directions, *self.panels_shape), parameters.dtype)
         zeros = np.zeros(self.cell.n_gates * self.hidden_size, parameters.dtype)
-        return [parameters.stored(n) if n in parameters.shapes else zeros for n in names]
+        for one, names in zip(panels, self.names, strict=True):
+            weight_ih, weight_hh, *biases = (parameters.stored(n) if n in parameters.shapes else zeros for n in names)
+            p.call(self.cell.pack, one, *biases, weight_ih, weight_hh, stage="before")
+        return p.fixed(panels)
 
-    def _panels(self):
-        """The weights packed for `forward`, made anew when they have changed."""
-        version = self.parameters.version
-        if self.packed_version is not version:
-            H, dtype = self.hidden_size, self.parameters.dtype
-            panels = self._packed("forward", self.cell.panels_shape(self.input_size, H, dtype))
-            for direction, names in zip(panels, self.names, strict=True):
-                self.cell.pack(direction, *self._stored(names))
-            self.packed_version = version
-        return self.packed["forward"]
-
-    def _transposed(self, name, n_columns, place, pack):
-        """Weights (the one at `place` of `names`) packed by `pack` for the products in `backward`."""
+    def _transposed(self, p, n_columns, place, orders):
+        """Weights (the one at `place` of `names`) packed for the products in `backward`, gates in these orders."""
         H, dtype = self.hidden_size, self.parameters.dtype
-        size = self.cell.n_gates * padded(H, dtype) * padded(n_columns, dtype)
-        panels = self._packed(name, (size,))
-        for direction, names in zip(panels, self.names, strict=True):
-            pack(direction, self.parameters.stored(names[place]), H)
+        size = padded(H, dtype) * padded(n_columns, dtype)
+        panels = empty_aligned((self.n_directions, self.cell.n_gates * size), dtype)
+        ends = size * np.cumsum([len(order) for order in orders])
+        for one, names in zip(panels, self.names, strict=True):
+            for part, order in zip(np.split(one, ends[:-1]), orders, strict=True):
+                p.call(pack_transposed, part, self.parameters.stored(names[place]), H, order, stage="before")
         return panels
 
-    def forward(self, x, initial, packing, keep):
-        """Rows x (S, I) to rows (S, D H); also the final states, each (D, B, H) by place.
+    def _set_states(self, p, states, given, rows, stage):
+        """Set states (D, ., >= H) before a level's first step, or way back: to those given by number, or to zero."""
+        for k, state in enumerate(states):
+            if given is None:
+                p.call(clear, state, rows.B, stage=stage)
+            else:
+                p.call(set_states, state, given[k], self.index, rows.streams, self.hidden_size, stage=stage)
 
-        The initial states are likewise, or None for zeros.
-        """
-        directions = x[np.newaxis]
-        if self.n_directions == 2:
-            directions = empty_aligned((2, *x.shape), x.dtype)
-            directions[0] = x
-            copy_rows(directions[1], 0, x, 0, packing.mirror, x.shape[1])
-        arrays = self.cell.forward(directions, initial, self.hidden_size, self._panels(), packing, keep)
-        self.kept = arrays if keep else None
-        final = [arrays["h"][:, packing.last_states]]
-        if arrays.get("c") is not None:
-            c = arrays["c"][:, packing.last_states] if keep else arrays["c"]
-            final.append(c[..., : self.hidden_size])
-        return self._joined(arrays["h"], packing), final
-
-    def step_call(self, x, packing):
-        """The kernel that takes sequences one step on, its arguments, and its room: x is (1, B, I)."""
-        room = self.cell.room(x, None, self.hidden_size, packing, False)
-        kernel, arguments = self.cell.call(room, self._panels(), packing, False)
-        return kernel, (*arguments, 0), room
-
-    def _joined(self, h, packing):
-        """The states after each row, both directions side by side in forward time."""
-        B, S, H = packing.n_sequences, packing.n_rows, self.hidden_size
+    def _by_direction(self, p, x, rows, width, column, stage):
+        """Rows x as (D, S, width): the reverse direction's from this column on, in its own time."""
         if self.n_directions == 1:
-            return h[0, B:]
-        out = empty_aligned((S, 2 * H), h.dtype)
-        out[:, :H] = h[0, B:]
-        copy_rows(out, H, h[1, B:], 0, packing.mirror, H)
+            return alone(p, x)
+        both = p.room(2, rows.S, width)
+        p.call(copy_rows, direction(p, both, 0), 0, x, 0, None, width, stage=stage)
+        p.call(copy_rows, direction(p, both, 1), 0, x, column, rows.mirror, width, stage=stage)
+        return both
+
+    def forward(self, p, x, rows, initial, keep, final=None):
+        """Rows x (S, I) to rows (S, D H), and what `backward` needs.  States are as those of `Stack.forward`."""
+        H, states = self.hidden_size, ("h", "c")[: self.cell.n_states]
+        both = self._by_direction(p, x, rows, x.shape[1], 0, "forward")
+        room = self.cell.room(p, rows, self.n_directions, H, keep)
+        self._set_states(p, [room[name] for name in states], initial, rows, "forward")
+        self.cell.forward(p, room, both, self._panels(p), rows, keep)
+        out = self._joined(p, room["h"], rows)
+        for name, target in zip(states, final or (), strict=False):
+            picked = rows.last_rows if name == "h" or keep else None
+            p.call(get_states, target, self.index, room[name], picked, rows.B, rows.streams, H)
+        return out, {**room, "x": both}
+
+    def _joined(self, p, h, rows):
+        """The states after each row, both directions side by side in forward time."""
+        H = self.hidden_size
+        states = [p.part(direction(p, h, d), (rows.S, H), rows.B, H) for d in range(self.n_directions)]
+        if self.n_directions == 1:
+            return states[0]
+        out = p.room(rows.S, 2 * H)
+        p.call(copy_rows, out, 0, states[0], 0, None, H)
+        p.call(copy_rows, out, H, states[1], 0, rows.mirror, H)
         return out
 
-    def backward(self, d_out, d_final, packing, input_grad, bptt_steps):
-        """Rows d_out (S, >= D H) to rows d_x (S, I padded) or None; and the initial states' gradients."""
-        kept, dtype = self.kept, d_out.dtype
-        S, D, H = packing.n_rows, self.n_directions, self.hidden_size
-        if D == 1:
-            d_directions = d_out[np.newaxis]
-        else:
-            d_directions = empty_aligned((2, S, H), dtype)
-            copy_rows(d_directions[0], 0, d_out, 0, packing.all_rows, H)
-            copy_rows(d_directions[1], 0, d_out, H, packing.mirror, H)
-        hh = self._transposed("hh", H, 1, self.cell.pack_hh_transposed)
-        shape = self.cell.n_states, D, packing.n_sequences, padded(H, dtype)
-        d_states = list(zeros_aligned(shape, dtype))
-        if d_final is not None:
-            for padded_state, d in zip(d_states, d_final, strict=True):
-                padded_state[..., :H] = d
-        self.cell.backward(kept, d_states, d_directions, hh, packing, bptt_steps)
+    def backward(self, p, room, d_out, rows, d_final, input_stage, bptt_steps):
+        """Rows d_out (S, >= D H) to rows d_x (S, I padded); and the initial states' gradients, (D, B, P) each.
+
+        The calls to d_x are of the `input_stage`, or there are none.
+        """
+        H = self.hidden_size
+        both = self._by_direction(p, d_out, rows, H, H, "backward")
+        hh = self._transposed(p, H, 1, self.cell.orders_hh)
+        d_states = [p.room(self.n_directions, rows.B, padded(H, p.dtype)) for _ in range(self.cell.n_states)]
+        self._set_states(p, d_states, d_final, rows, "backward")
+        self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
         stored = self.parameters.stored_gradients
         gradients = [[stored.get(name) for name in names] for names in self.names]
-        self.cell.add_gradients(kept, gradients, packing)
-        self.kept = None
-        d_initial = [d[..., :H] for d in d_states]
-        return (self._d_x(kept["d_gates"], packing) if input_grad else None), d_initial
+        self.cell.add_gradients(p, room, room["x"], gradients, rows)
+        return (self._d_x(p, room["d_gates"], rows, input_stage) if input_stage else None), d_states
 
-    def _d_x(self, d_gates, packing):
+    def _d_x(self, p, d_gates, rows, stage):
         """The gradient (S, I padded) of the input from that of the gates (D, S, .)."""
-        I, D, dtype = self.input_size, self.n_directions, d_gates.dtype
-        panels = self._transposed("ih", I, 0, self.cell.pack_ih_transposed)
-        d_x = zeros_aligned((D, packing.n_rows, padded(I, dtype)), dtype)
+        I, D, dtype = self.input_size, self.n_directions, p.dtype
+        panels = self._transposed(p, I, 0, self.cell.orders_ih)
+        both = p.room(D, rows.S, padded(I, dtype))
+        p.call(clear, both, rows.S, stage=stage)
         n_k = self.cell.n_gates * padded(self.hidden_size, dtype)
+        d_x = [direction(p, both, d) for d in range(D)]
         for d in range(D):
-            add_rows_product(d_x[d], d_gates[d], panels[d], n_k)
+            product(p, d_x[d], direction(p, d_gates, d), panels[d], n_k, stage)
         if D == 2:
-            scatter_add_rows(d_x[0], d_x[1], packing.mirror, I)  # a row is its mirror's mirror
+            # A row is its mirror's mirror.
+            p.call(scatter_add_rows, d_x[0], d_x[1], rows.mirror, rows.S, I, stage=stage)
         return d_x[0]
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements; `first` is level 0.
+
+    Nothing is without a key.
+    """
+
+    key: Operand | None = None
+    threshold: int = 0
+    first: int = 0
+
+    @classmethod
+    def of(cls, p, rate):
+        """The rate is rounded down, so that no more are dropped than the others stand for; the "key" is given."""
+        return cls(p.given_number("key"), int(rate * 2**16)) if rate > 0 else cls()
+
+    def forward(self, p, x, level, rows):
+        """Add the call from x (n, F), rows of all steps, or one of each sequence's first, to what is left of them."""
+        return x if self.key is None else self._call(p, p.room(*x.shape), x, level, rows, "forward")
+
+    def backward(self, p, d_x, level, rows):
+        """Add the call from the gradient of what is left to that of x, in its place."""
+        return d_x if self.key is None else self._call(p, d_x, d_x, level, rows, "backward")
+
+    def _call(self, p, out, x, level, rows, stage):
+        where = rows.numbers, rows.places, rows.steps
+        p.call(drop, out, x, self.key, self.first + level, *where, self.threshold, stage=stage)
+        return out
+
+
+NO_DROPOUT = Dropout()
+
+
+def by_number(name, states):
+    """A stack's states, or arrays given for them, as `Stack.given_states` names them."""
+    return {f"{name} {k}": state for k, state in enumerate(states)}
 
 
 class Stack:
@@ -138,6 +170,13 @@ class Stack:
     input_size, hidden_size, num_layers : int
     bias, bidirectional : bool
     dtype : {"float32", "float64"}
+
+    Attributes
+    ----------
+    output_size : int
+        Features of an output row: hidden_size, twice that if bidirectional.
+    work : int
+        Multiply-adds of a step of one sequence.
     """
 
     def __init__(self, cell, input_size, hidden_size, num_layers, bias, bidirectional, dtype):
@@ -145,41 +184,34 @@ class Stack:
         self.bias, self.dtype = bias, np.dtype(dtype)
         self.n_directions = 2 if bidirectional else 1
         self.n_states, self.n_gates = cell.n_states, cell.n_gates
+        self.output_size = self.n_directions * hidden_size
         widths = [input_size, *[self.output_size] * (num_layers - 1)]
         self.parameters = Parameters(self._shapes(widths), self.dtype)
         sizes = hidden_size, self.n_directions
-        self._levels = [Level(cell, self.parameters, k, width, *sizes) for k, width in enumerate(widths)]
-        self._tape = None
-
-    def __getstate__(self):
-        return {**self.__dict__, "_tape": None}
+        self.levels = [Level(cell, self.parameters, k, width, *sizes) for k, width in enumerate(widths)]
+        self.work = sum(cell.n_gates * self.output_size * (width + hidden_size) for width in widths)
 
     @property
-    def keeps_a_pass(self):
-        """Whether a forward pass waits for its backward pass."""
-        return self._tape is not None
-
-    def forget(self):
-        """Drop what a forward pass kept."""
-        self._tape = None
-        for level in self._levels:
-            level.kept = None
-
-    @property
-    def output_size(self):
-        """Features of an output row: hidden_size, twice that if bidirectional."""
-        return self.n_directions * self.hidden_size
+    def is_shared(self):
+        """Whether weights leave no room in the second-level cache, so that threads share the units of a shard."""
+        largest = max(prod(level.panels_shape) for level in self.levels) * self.dtype.itemsize
+        return self.levels[0].cell.shares_units and largest > SECOND_LEVEL
 
     def _shapes(self, widths):
         G, H, shapes = self.n_gates * self.hidden_size, self.hidden_size, {}
         for level, width in enumerate(widths):
-            for suffix in ("", "_reverse")[: self.n_directions]:
-                shapes[f"weight_ih_l{level}{suffix}"] = (G, width)
-                shapes[f"weight_hh_l{level}{suffix}"] = (G, H)
-                if self.bias:
-                    shapes[f"bias_ih_l{level}{suffix}"] = (G,)
-                    shapes[f"bias_hh_l{level}{suffix}"] = (G,)
+            for names in _names(level, self.n_directions):
+                shapes |= dict(zip(names, [(G, width), (G, H), (G,), (G,)][: 4 if self.bias else 2], strict=False))
         return shapes
+
+    def zero_states(self, n):
+        """Those of n sequences before their first step."""
+        shape = self.num_layers * self.n_directions, n, self.hidden_size
+        return tuple(np.zeros(shape, self.dtype) for _ in range(self.n_states))
+
+    def given_states(self, p, name):
+        """States (num_layers * D, n, H) that a pass is given, under the names of `by_number`."""
+        return tuple(p.given(f"{name} {k}", p.dtype, 3) for k in range(self.n_states))
 
     def reset_parameters(self, rng, recurrent="uniform", forget_bias=None):
         """Draw all parameters anew, as PyTorch does: uniform in +-1 / sqrt(hidden_size).
@@ -205,87 +237,47 @@ class Stack:
                 self.parameters[name][H : 2 * H] = forget_bias if "_ih_" in name else 0.0
         self.parameters.changed()
 
-    def forward(self, x, packing, state=None, sequence_numbers=None, dropout_key=None, dropout=0.0, keep=False):
-        """Run packed rows x (S, I) through all levels.
+    def forward(self, p, x, rows, initial=None, dropout=NO_DROPOUT, keep=False, final=None):
+        """Add the calls that run packed rows x (S, I) through all levels.
 
         Parameters
         ----------
-        x : ndarray (S, I)
-        packing : Packing
-        state : tuple of ndarray (num_layers * D, B, H), optional
-            The initial states in the batch's order, zeros if None.
-        sequence_numbers : ndarray (B,), optional
-            With `dropout_key` (an integer), what a sequence's dropout depends on; no dropout without a key.
-        dropout : float
-            The fraction dropped between levels.
+        p : Program
+        x : Operand (S, I)
+        rows : fastrnn.packing.Rows
+        initial, final : tuple of Operand (num_layers * D, n, H), optional
+            The states before and after, by the sequences' numbers; zeros, and not asked for, if None.
+        dropout : Dropout
+            Between levels.
         keep : bool
             Keep what `backward` needs.
 
         Returns
         -------
-        rows : ndarray (S, D H)
-        final : tuple of ndarray (num_layers * D, B, H)
+        rows : Operand (S, D H)
+        kept : list, for `backward`
         """
-        finals, row_numbers = [], None if dropout_key is None else sequence_numbers[packing.numbers]
-        for k, level in enumerate(self._levels):
-            if k > 0 and dropout_key is not None:
-                dropped = empty_aligned(x.shape, x.dtype)
-                drop(dropped, x, dropout_key + k, row_numbers, packing.steps, dropout)
-                x = dropped
-            x, states = level.forward(x, self._of_level(state, k, packing), packing, keep)
-            finals.append(states)
-        self._tape = (packing, row_numbers, dropout_key, dropout) if keep else None
-        return x, _in_batch_order(finals, packing)
+        kept = []
+        for k, level in enumerate(self.levels):
+            if k > 0:
+                x = dropout.forward(p, x, k, rows)
+            x, room = level.forward(p, x, rows, initial, keep, final)
+            kept.append(room)
+        return x, kept
 
-    def step_calls(self, x):
-        """Calls that take B sequences one step on, each reading a row of x (B, I).
+    def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, d_final=None, d_initial=None, bptt_steps=0,
+                 input_stage="backward"):  # fmt: skip
+        """Add the calls from d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None.
 
-        Returns
-        -------
-        calls : list of (kernel, arguments)
-        out : ndarray (B, H)
-            The states of the last level after the step.
-        states : dict of lists of ndarray (B, H)
-            "h", and of an LSTM "c", of each level, which the next step goes on from; zeros now.
+        They add to the parameters' gradients, and fill `d_initial`, by number; a gradient stops at each multiple of
+        `bptt_steps` steps, 0 for none.  States are tuples as those of `forward`.  Those to d_x alone are of the
+        `input_stage`.
         """
-        B, H, calls, rooms = len(x), self.hidden_size, [], []
-        packing = regular_packing(1, B, 1)
-        for level in self._levels:
-            kernel, arguments, room = level.step_call(x[np.newaxis], packing)
-            h = room["h"][0]
-            calls += [(kernel, arguments), (copy_rows, (h, 0, h, 0, B + np.arange(B), H))]
-            rooms.append(room)
-            x = h[B:]
-        return calls, x, {name: [room[name][0, :B, :H] for room in rooms] for name in ("h", "c")[: self.n_states]}
-
-    def _of_level(self, states, k, packing):
-        """Level k's part of states in the batch's order, (D, B, H) by place; None for None."""
-        if states is None:
-            return None
-        span = slice(k * self.n_directions, (k + 1) * self.n_directions)
-        return [s[span][:, packing.order] for s in states]
-
-    def backward(self, d_rows, d_final=None, input_grad=True, bptt_steps=0):
-        """From d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None, and the initial states'.
-
-        Adds to the parameters' gradients; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
-        """
-        packing, row_numbers, dropout_key, dropout = self._tape
-        d_initials = []
         for k in range(self.num_layers - 1, -1, -1):
-            d_last = self._of_level(d_final, k, packing)
-            d_rows, d_states = self._levels[k].backward(d_rows, d_last, packing, input_grad or k > 0, bptt_steps)
-            if k > 0 and dropout_key is not None:
-                drop(d_rows, d_rows, dropout_key + k, row_numbers, packing.steps, dropout)
-            d_initials.insert(0, d_states)
-        self._tape = None
-        return d_rows, _in_batch_order(d_initials, packing)
-
-
-def _in_batch_order(levels, packing):
-    """A tuple of states (num_layers * D, B, H), from those of each level, (D, B, H) by place."""
-    by_place = [np.concatenate(parts) for parts in zip(*levels, strict=True)]
-    if packing.is_regular:
-        return tuple(by_place)
-    places = np.argsort(packing.order)
-    return tuple(states.take(places, axis=1) for states in by_place)
+            wanted = "backward" if k > 0 else input_stage
+            d_rows, d_states = self.levels[k].backward(p, kept[k], d_rows, rows, d_final, wanted, bptt_steps)
+            if k > 0:
+                dropout.backward(p, d_rows, k, rows)
+            for out, d_state in zip(d_initial or (), d_states, strict=False):
+                p.call(get_states, out, k, d_state, None, 0, rows.streams, self.hidden_size, stage="backward")
+        return d_rows

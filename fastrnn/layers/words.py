@@ -1,18 +1,16 @@
 """Vectors of words from a table and from their characters: Ling et al., EMNLP 2015; Plank et al., ACL 2016."""
 
-import numpy as np
-
 from fastrnn.kernels.rows import copy_rows, scatter_add_rows
-from fastrnn.kernels.vectors import empty_aligned
-from fastrnn.layers.readouts import Last
+from fastrnn.layers.cells import zeros
+from fastrnn.layers.readouts import LAST
 from fastrnn.layers.stack import Stack
-from fastrnn.packing import Packing, count_shards
+from fastrnn.packing import Rows, gathered
 
 
 class WordEmbedding:
     """A word's own vector, and beside it the last states of a bidirectional network over its characters.
 
-    Each word of a batch is read once, however often it occurs.
+    Each spelling in a shard is read once, however often it occurs.
 
     Parameters
     ----------
@@ -23,63 +21,41 @@ class WordEmbedding:
     dtype : {"float32", "float64"}
     """
 
+    learns = True
+
     def __init__(self, words, characters, cell, hidden_size, dtype):
-        self.words, self.characters = words, characters
+        self.words, self.characters, self.parameters = words, characters, words.parameters
+        self.is_frozen = words.is_frozen  # the words' own vectors: the characters' are trained all the same
         self.recurrent = Stack(cell, characters.output_size, hidden_size, 1, True, True, dtype)
+        self.parts = {"embedding": words, "character_embedding": characters, "character_recurrent": self.recurrent}
         self.limits = words.limits + characters.limits
-        self.is_frozen = False
         self.output_size = words.output_size + self.recurrent.output_size
-        self._kept = None
 
-    def __getstate__(self):
-        return {**self.__dict__, "_kept": None}
+    def forward(self, p, rows, keep=False, values="values"):
+        """Add the calls from the stored words to vectors (S, output_size), and what `backward` needs.
 
-    @property
-    def parameters(self):
-        """The table of words."""
-        return self.words.parameters
+        Given are their tokens by the name `values`, "characters", the second packing, of spellings, in "word_order",
+        and in "words" the place of each stored word's among its shard's.
+        """
+        spellings, which = Rows(p, other=True, order="word_order"), gathered(p, "words", rows.rows)
+        x, characters = self.characters.forward(p, spellings, keep, "characters")
+        states, kept = self.recurrent.forward(p, x, spellings, keep=keep)
+        features, _ = LAST.forward(p, states, spellings, 2)
+        own, tokens = self.words.forward(p, rows, keep, values)
+        out, (_, D), (_, width) = p.room(rows.S, self.output_size), own.shape, features.shape
+        p.call(copy_rows, out, 0, own, 0, None, D)
+        p.call(copy_rows, out, D, features, 0, which, width)
+        return out, (tokens, characters, spellings, which, kept)
 
-    def freeze(self, is_frozen=True):
-        """Leave the words' own vectors as they are from now on, or train them again."""
-        self.words.freeze(is_frozen)
-
-    @property
-    def parts(self):
-        return {"embedding": self.words, "character_embedding": self.characters, "character_recurrent": self.recurrent}
-
-    def forward(self, tokens, keep=False):
-        """tokens (S, 1 + L), a word's and its characters' (0 past its end), to vectors (S, output_size)."""
-        spellings, which = _unique_rows(tokens[:, 1:])
-        lengths = np.maximum((spellings > 0).sum(axis=1), 1)  # a word of no characters has one, 0
-        packing = Packing(lengths, count_shards(lengths.size, self.recurrent.hidden_size))
-        of_rows = spellings[packing.numbers, packing.steps]
-        x = self.characters.forward(of_rows)
-        states, _ = self.recurrent.forward(x, packing, keep=keep)
-        features, _ = Last.forward(states, packing, 2)
-        D, width = self.words.output_size, self.recurrent.output_size
-        out = empty_aligned((len(tokens), self.output_size), x.dtype)
-        out[:, :D] = self.words.forward(np.ascontiguousarray(tokens[:, 0]))
-        copy_rows(out, D, features, 0, which, width)
-        self._kept = (packing, of_rows, which) if keep else None
-        return out
-
-    def backward(self, tokens, d_out):
-        """Add d_out (S, >= output_size) to the gradients of tables and network."""
-        packing, of_rows, which = self._kept
-        self._kept = None
-        D, width = self.words.output_size, self.recurrent.output_size
-        if not self.words.is_frozen:
-            self.words.backward(np.ascontiguousarray(tokens[:, 0]), d_out)
-        d_features = np.zeros((packing.n_sequences, width), d_out.dtype)
-        scatter_add_rows(d_features, np.ascontiguousarray(d_out[:, D:]), which, width)
-        d_states = Last.backward(d_features, None, packing, 2, width)
-        d_x, _ = self.recurrent.backward(d_states)
-        self.characters.backward(of_rows, d_x)
-
-
-def _unique_rows(rows):
-    """The different rows of (S, L) integers, and which of them each is."""
-    rows = np.ascontiguousarray(rows)
-    keys = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
-    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
-    return rows[first], which.ravel()
+    def backward(self, p, memory, d_out):
+        """Add the calls from d_out (S, >= output_size) to the gradients of tables and network."""
+        tokens, characters, spellings, which, kept = memory
+        D, width, n = self.words.output_size, self.recurrent.output_size, d_out.shape[0]
+        if not self.is_frozen:
+            self.words.backward(p, tokens, d_out)
+        d_words, d_features = p.room(n, width), zeros(p, spellings.B, width)
+        p.call(copy_rows, d_words, 0, d_out, D, None, width, stage="backward")
+        p.call(scatter_add_rows, d_features, d_words, which, n, width, stage="backward")
+        d_states = LAST.backward(p, d_features, None, spellings, 2, width)
+        d_x = self.recurrent.backward(p, kept, d_states, spellings)
+        self.characters.backward(p, characters, d_x, is_other=True)

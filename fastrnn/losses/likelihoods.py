@@ -50,10 +50,8 @@ class Quantiles:
         places = {round(level, 9): k for k, level in enumerate(self.levels.tolist())}
         missing = [level for level in (round(float(level), 9) for level in levels) if level not in places]
         if missing:
-            raise ValueError(
-                f"levels {missing} were not fitted; ask for those of {self.levels.tolist()}, or fit with "
-                "quantiles= that hold them (intervals of any coverage: with calibration=)"
-            )
+            otherwise = "or fit with quantiles= that hold them (intervals of any coverage: with calibration=)"
+            raise ValueError(f"levels {missing} were not fitted; ask for those of {self.levels.tolist()}, {otherwise}")
         return np.sort(parameters, axis=-1)[..., [places[round(float(level), 9)] for level in levels]]
 
     def sample(self, parameters, rng):
@@ -86,16 +84,12 @@ class Squared(_Parameters):
     name, loss = "squared_error", squared
 
     def quantiles(self, parameters, levels):
-        raise ValueError(
-            f"loss={self.name!r} knows no quantiles: fit with loss='quantile' or a distribution ('gaussian', "
-            "'student_t', 'negative_binomial'), or use conformal intervals"
-        )
+        advice = "fit with loss='quantile' or a distribution ('gaussian', 'student_t', 'negative_binomial')"
+        raise ValueError(f"loss={self.name!r} knows no quantiles: {advice}, or use conformal intervals")
 
     def sample(self, parameters, rng):
-        raise ValueError(
-            f"loss={self.name!r} knows no distribution to draw from: fit with 'gaussian', 'student_t' or "
-            "'negative_binomial'"
-        )
+        advice = "fit with 'gaussian', 'student_t' or 'negative_binomial'"
+        raise ValueError(f"loss={self.name!r} knows no distribution to draw from: {advice}")
 
 
 class Absolute(Squared):
@@ -171,8 +165,7 @@ class NegativeBinomial(_Parameters):
 
 LIKELIHOODS = {
     "quantile": Quantiles, "squared_error": Squared, "absolute_error": Absolute, "gaussian": Gaussian,
-    "student_t": StudentT, "negative_binomial": NegativeBinomial,
-}  # fmt: skip
+    "student_t": StudentT, "negative_binomial": NegativeBinomial}  # fmt: skip
 """By the name of a forecaster's loss."""
 
 

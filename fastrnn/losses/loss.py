@@ -70,19 +70,16 @@ def quantile_loss(levels):
     return Loss("pinball", tuple(np.resize(levels, len(levels) + n_lanes("float32")).tolist()))
 
 
-cross_entropy, binary_cross_entropy, numbers_and_end = map(
-    Loss, ("cross_entropy", "binary_cross_entropy", "numbers_and_end")
-)
-squared, absolute, huber = (
-    Loss("of_differences", (code,)) for code in (kernels.SQUARED, kernels.ABSOLUTE, kernels.HUBER)
-)
+cross_entropy, binary_cross_entropy = Loss("cross_entropy"), Loss("binary_cross_entropy")
+numbers_and_end = Loss("numbers_and_end")
+squared, absolute = (Loss("of_differences", (code,)) for code in (kernels.SQUARED, kernels.ABSOLUTE))
+huber = Loss("of_differences", (kernels.HUBER,))
 
 
 def regression_loss(name, quantile):
     """The loss of a `SequenceRegressor`."""
-    if name == "quantile":
-        return quantile_loss([quantile])
-    return {"squared_error": squared, "absolute_error": absolute, "huber": huber}[name]
+    known = {"squared_error": squared, "absolute_error": absolute, "huber": huber}
+    return quantile_loss([quantile]) if name == "quantile" else known[name]
 
 
 def log_probabilities(outputs, targets):

@@ -1,29 +1,24 @@
 """From a context, or from a sequence read by an encoder, to a sequence: Cho et al., EMNLP 2014."""
 
-from dataclasses import dataclass
+from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 
-from fastrnn.kernels.rows import copy_rows, scatter_add_rows
-from fastrnn.kernels.vectors import empty_aligned
-from fastrnn.layers.attention import Attention, Places
+from fastrnn.kernels.activations import tanh_groups, tanh_groups_backward
+from fastrnn.kernels.attention import spread_weights
+from fastrnn.kernels.rows import copy_rows, get_states, scatter_add_rows, spread_columns, take
+from fastrnn.kernels.softmax import spread_log_softmax
+from fastrnn.kernels.vectors import padded
+from fastrnn.layers.attention import Attention, Memory
 from fastrnn.layers.feedforward import Dense
-from fastrnn.layers.readouts import Last
-from fastrnn.layers.stack import Stack
-from fastrnn.network.parts import KEYS_OF_DECODER, Batch, Network, portions
-from fastrnn.packing import Packing, count_shards, regular_packing
-
-
-@dataclass
-class Encoded:
-    """What a decoder is given of its sources."""
-
-    context: np.ndarray
-    """(B, C): the encoder's last states, or the vectors themselves."""
-    rows: np.ndarray | None = None
-    """The encoder's rows (S, F), and of these its keys (S, H) and packing, for attention."""
-    keys: np.ndarray | None = None
-    packing: Packing | None = None
+from fastrnn.layers.readouts import LAST
+from fastrnn.layers.stack import NO_DROPOUT, Dropout, Stack, by_number
+from fastrnn.network.parts import Network, portions, read_steps, stored
+from fastrnn.network.training import KEYS_OF_DECODER, add_loss
+from fastrnn.packing import Rows, Shards, gathered
+from fastrnn.programs import B, Pass
 
 
 class EncoderDecoder(Network):
@@ -52,186 +47,238 @@ class EncoderDecoder(Network):
     def __init__(
         self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention, dropout, dtype, rng
     ):
-        self.encoder, self.target_embedding, self.dropout = encoder, embedding, dropout
-        self.n_features = context_size  # columns of `extract`
+        self.target_embedding, self.n_features = embedding, context_size  # the columns of `extract`
         self._input_width = n_values if embedding is None else embedding.output_size
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
-        H, n_states = self.decoder.hidden_size, self.decoder.n_states * self.decoder.num_layers
-        self.bridge = Dense(context_size, n_states * H, dtype)
+        H = self.decoder.hidden_size
+        self.n_groups = self.decoder.n_states * self.decoder.num_layers
+        self.bridge = Dense(context_size, self.n_groups * H, dtype)
         self.attention = None if attention is None else Attention(attention, H, context_size, dtype)
         self.head = Dense(H, n_outputs, dtype)
-        super().__init__(self._named_parts(), rng)
+        # What the names of the arrays begin with that say how targets lie: vectors have no steps of their own.
+        self._of_targets = "" if encoder is None else "other_"
+        self._stacks = [self.decoder] if encoder is None else [encoder.recurrent, self.decoder]
+        layers = [self.head] if attention is None else [self.head, self.attention.joined_layer]
+        self.work = sum(s.work for s in self._stacks) + sum(d.input_size * d.output_size for d in layers)
+        parts = {} if encoder is None else encoder.parts
+        targets = {} if embedding is None else {"target_embedding": embedding}
+        seen = {} if attention is None else self.attention.parts
+        parts = {**parts, **targets, "bridge": self.bridge, "decoder": self.decoder, **seen, "head": self.head}
+        super().__init__(parts, rng, encoder, dropout)
 
-    def _named_parts(self):
-        parts = {} if self.encoder is None else dict(self.encoder.parts)
-        if self.target_embedding is not None:
-            parts["target_embedding"] = self.target_embedding
-        parts |= {"bridge": self.bridge, "decoder": self.decoder}
-        if self.attention is not None:
-            parts |= self.attention.parts
-        return {**parts, "head": self.head}
+    # ------------------------------------------------------------------------------------------------- programs
 
-    def __getstate__(self):
-        return {**super().__getstate__(), "_states": None}
-
-    def set_dropout(self, rate):
-        """Drop this fraction from now on."""
-        self.dropout = rate
-        if self.encoder is not None:
-            self.encoder.dropout = rate
-
-    @property
-    def embedding(self):
-        """What turns the source's tokens into vectors; None for numbers."""
-        return None if self.encoder is None else self.encoder.embedding
-
-    # ------------------------------------------------------------------------------------- batches
-
-    def source(self, sequences, numbers):
-        """The sources of these numbers."""
+    def _context(self, p, rows, dropout=NO_DROPOUT, keep=False):
+        """Add the calls to the context (B, C), by the sources' places; also the encoder's rows, and what it keeps."""
         if self.encoder is None:
-            return sequences.values[numbers]
-        return Batch.of(sequences, numbers, self.encoder.recurrent.hidden_size)
+            return gathered(p, "vectors", rows.numbers, self.n_features), None, None
+        x, kept = self.encoder.forward(p, rows, dropout, keep)
+        return LAST.forward(p, x, rows, self.encoder.recurrent.n_directions)[0], x, kept
 
-    def target(self, inputs, numbers):
-        """What the decoder reads for them, as a `Batch`."""
-        return Batch.of(inputs, numbers, self.decoder.hidden_size)
+    def _first_states(self, p, context):
+        """Add the calls to the decoder's states before its first step, tanh of a dense layer of the context."""
+        states = p.room(self.n_groups, B, self.decoder.hidden_size)
+        p.call(tanh_groups, states, self.bridge.forward(p, context))
+        return states
 
-    # ------------------------------------------------------------------------------------- passes
+    def _parts_of(self, p, states):
+        """States (G, B, H) as the stack has them, a tuple of (num_layers, B, H)."""
+        n, H = self.decoder.num_layers, self.decoder.hidden_size
+        return tuple(p.part(states, (n, B, H), B, k * n * H) for k in range(self.decoder.n_states))
+
+    def _decode(self, p, rows, context, picked, states, memory, dropout=NO_DROPOUT, keep=False, final=None):
+        """Add the calls from packed targets to outputs (S, K), and what the way back needs.
+
+        `picked` (S,) says which rows of `context` they read; states are as those of `Stack.forward`.
+        """
+        width, stack, values = self._input_width, self.decoder, self._of_targets + "values"
+        read, tokens = read_steps(p, self.target_embedding, width, rows, dropout, stack.num_layers, keep, values)
+        inputs = p.room(rows.S, stack.input_size)
+        p.call(copy_rows, inputs, 0, read, 0, None, width)
+        p.call(copy_rows, inputs, width, context, 0, picked, self.n_features)
+        x, kept = stack.forward(p, inputs, rows, states, dropout, keep, final)
+        attended = None
+        if memory is not None:
+            attended = self.attention.forward(p, x, rows, memory)
+            x, rows = attended.joined, attended.rows
+        x = dropout.forward(p, x, 0, rows)
+        return self.head.forward(p, x), rows, (tokens, kept, attended, x)
+
+    def _whole(self, p, dropout=NO_DROPOUT, keep=False):
+        """Add the calls from stored sources and targets to the targets' outputs, and name what they left."""
+        left = SimpleNamespace(dropout=dropout, of_decoder=replace(dropout, first=KEYS_OF_DECODER))
+        left.targets = Rows(p, other=self.encoder is not None)
+        left.targets.streams = left.targets.twins  # its states lie as the sources do
+        left.sources = left.targets if self.encoder is None else Rows(p)
+        left.context, x, left.encoded = self._context(p, left.sources, dropout, keep)
+        left.picked = p.room(left.targets.S, dtype=np.int64)
+        p.call(take, left.picked, left.targets.twins, left.targets.places)
+        left.states, left.memory = self._first_states(p, left.context), None
+        if self.attention is not None:
+            left.memory, left.memory_rows = self.attention.memory(p, x, left.sources, left.targets.twins)
+        given = left.context, left.picked, self._parts_of(p, left.states), left.memory
+        left.outputs, left.rows, left.decoded = self._decode(p, left.targets, *given, left.of_decoder, keep)
+        return left
+
+    def _training(self, loss, width, rate, is_frozen, *_):
+        """From stored sources and targets to the loss, and back to all gradients but a frozen table's."""
+        p = self.new_program()
+        whole = self._whole(p, Dropout.of(p, rate), keep=True)
+        d_outputs = add_loss(p, loss, whole.outputs, self.head.output_size, width, whole.rows.rows, whole.rows)
+        d_context, d_sources = self._decode_backward(p, whole, d_outputs)
+        if self.encoder is not None:
+            stack = self.encoder.recurrent
+            d_rows = LAST.backward(p, d_context, None, whole.sources, stack.n_directions, stack.output_size)
+            for part in d_sources:
+                places = whole.memory_rows.packed, whole.memory_rows.S
+                p.call(scatter_add_rows, d_rows, part, *places, stack.output_size, stage="backward")
+            self.encoder.backward(p, whole.encoded, d_rows, whole.sources, whole.dropout)
+        return p
+
+    def _decode_backward(self, p, whole, d_outputs):
+        """Back from the outputs to the context, (B, >= C), and to parts of the encoder's rows, which lie in memory."""
+        (tokens, kept, attended, x), dropout, d_sources = whole.decoded, whole.of_decoder, ()
+        C, targets = self.n_features, whole.targets
+        d_x = dropout.backward(p, self.head.backward(p, x, d_outputs), 0, whole.rows)
+        if attended is not None:
+            d_x, d_sources = self.attention.backward(p, d_x, attended, whole.memory)
+        d_states = p.room(*whole.states.shape)
+        d_initial = self._parts_of(p, d_states)
+        d_inputs = self.decoder.backward(p, kept, d_x, targets, dropout, d_initial=d_initial)
+        # The context's gradient is from the decoder's first states and what it has read.
+        d_bridge = p.room(B, padded(self.bridge.output_size, p.dtype))
+        p.call(tanh_groups_backward, d_bridge, d_states, whole.states, stage="backward")
+        d_context, read = self.bridge.backward(p, whole.context, d_bridge), p.room(targets.S, C)
+        p.call(copy_rows, read, 0, d_inputs, self._input_width, None, C, stage="backward")
+        p.call(scatter_add_rows, d_context, read, whole.picked, targets.S, C, stage="backward")
+        if tokens is not None:
+            d_inputs = dropout.backward(p, d_inputs, self.decoder.num_layers, targets)
+            self.target_embedding.backward(p, tokens, d_inputs, is_other=self.encoder is not None)
+        return d_context, d_sources
+
+    def _inference(self, what):
+        """From stored sources and targets to "outputs" by step, or attention's "weights" by the targets' numbers."""
+        p = self.new_program()
+        whole = self._whole(p)
+        if what == "outputs":
+            out = p.given("out", p.dtype, 2)
+            p.call(spread_columns, out, whole.rows.rows, whole.outputs, 0, self.head.output_size)
+        else:
+            attended, memory = whole.decoded[2], whole.memory
+            lengths = attended.rows.lengths, memory.lengths, memory.sources, attended.rows.numbers
+            out, begins = p.given("out", p.dtype, 1), p.given("begins_of_weights", np.int64, 1)
+            p.call(spread_weights, out, begins, attended.weights, *lengths)
+        return p
+
+    def _encoding(self, for_decoder):
+        """From stored sources to contexts by number; `for_decoder` also to all that it is given besides."""
+        p = self.new_program()
+        rows = Rows(p)
+        context, x, _ = self._context(p, rows)
+        p.call(spread_columns, p.given("context", p.dtype, 2), rows.numbers, context, 0, self.n_features)
+        if for_decoder:
+            states, H = self._first_states(p, context), self.decoder.hidden_size
+            p.call(get_states, p.given("states", p.dtype, 3), 0, states, None, 0, rows.numbers, H)
+        if for_decoder and self.attention is not None:
+            memory, unpacked = self.attention.memory(p, x, rows, None)
+            for name, array in (("keys", memory.keys), ("seen", memory.values)):
+                p.call(spread_columns, p.given(name, p.dtype, 2), unpacked.rows, array, 0, array.shape[1])
+        return p
+
+    def _step(self, in_logs):
+        """One step of continuations, each of the source that "sources" has for it, to their outputs, by number."""
+        p = self.new_program()
+        rows, memory = Rows(p), None
+        sources = gathered(p, "sources", rows.numbers)
+        if self.attention is not None:
+            arrays = (p.given(name, p.dtype, 2) for name in ("keys", "seen"))
+            memory = Memory(*arrays, *(p.given(name, np.int64, 1) for name in ("firsts", "sizes")), sources)
+        states, final = (self.decoder.given_states(p, name) for name in ("states", "final"))
+        context = p.given("context", p.dtype, 2)
+        outputs, rows, _ = self._decode(p, rows, context, sources, states, memory, final=final)
+        K, out = self.head.output_size, p.given("out", np.float64 if in_logs else p.dtype, 2)
+        if in_logs:
+            p.call(spread_log_softmax, out, rows.rows, p.room(K, dtype=np.float64), outputs)
+        else:
+            p.call(spread_columns, out, rows.rows, outputs, 0, K)
+        return p
+
+    # ------------------------------------------------------------------------------------------------- passes
+
+    def shards(self, sequences, batches, inputs):
+        """Pairs of these numbers, batch by batch, as `Shards`."""
+        lengths = inputs.lengths if self.encoder is None else sequences.lengths
+        return Shards(lengths, batches, self.decoder.hidden_size, self.is_shared, inputs.lengths)
+
+    def given(self, sequences, inputs):
+        """What a pass reads of sequences, and of inputs, which are what the decoder reads of targets."""
+        return {"vectors": sequences.values, **stored(sequences), **stored(inputs, self._of_targets)}
+
+    def _run(self, what, sequences, inputs, out, **given):
+        p = self.program(self._inference, what)
+        shards = self.shards(sequences, portions(len(inputs)), inputs)
+        given |= {**self.given(sequences, inputs), **shards.given}
+        Pass(p, shards, self.work, out=out, **given).run(is_prepared=True)
+        return out
+
+    def predict(self, sequences, inputs):
+        """Outputs (S, K) of the targets' steps as they are stored in `inputs`, which are what the decoder reads."""
+        out = np.empty((len(inputs.values), self.head.output_size), self.theta.dtype)
+        return self._run("outputs", sequences, inputs, out)
+
+    def attention_weights(self, sequences, inputs):
+        """Likewise how much each step of a target looks at each of its source, a list of arrays (M, T)."""
+        sizes = [*zip(inputs.lengths.tolist(), sequences.lengths.tolist(), strict=True)]
+        begins = np.cumsum([0, *(M * T for M, T in sizes)])
+        weights = np.empty(begins[-1], self.theta.dtype)
+        self._run("weights", sequences, inputs, weights, begins_of_weights=begins[:-1])
+        return [weights[a:b].reshape(size) for (a, b), size in zip(pairwise(begins), sizes, strict=True)]
 
     def extract(self, sequences):
         """The contexts (n, C) of all sequences."""
-        every = portions(len(sequences))
-        return np.concatenate([self.encode(self.source(sequences, numbers)).context for numbers in every])
+        return self.encode(sequences, False).context
 
-    def encode(self, source, keep=False, dropout_key=None):
-        """The `Encoded` of sources."""
-        if self.encoder is None:
-            return Encoded(source)
-        rows, _ = self.encoder.forward(source, None, keep, dropout_key)
-        context, _ = Last.forward(rows, source.packing, self.encoder.recurrent.n_directions)
-        if self.attention is None:
-            return Encoded(context, packing=source.packing)
-        rows = np.ascontiguousarray(rows)
-        return Encoded(context, rows, self.attention.keys(rows, keep), source.packing)
+    def encode(self, sequences, for_decoder=True):
+        """What a decoder is given of n sources, under the names that its steps read.
 
-    def first_state(self, context, keep=False):
-        """The decoder's states (num_layers, B, H) before its first step: tanh of a dense layer of the context."""
-        states = np.tanh(self.bridge.forward(context, keep))
-        if keep:
-            self._states = states
-        shape = len(context), self.decoder.n_states, self.decoder.num_layers, -1
-        return tuple(states.reshape(shape).transpose(1, 2, 0, 3))
-
-    def decode(self, batch, encoded, context, state, places, keep=False, dropout_key=None):
-        """Outputs (S, K) of a batch's packed rows, the states after it, and the attention's weights or None.
-
-        context (B, C) is one a sequence of the batch, `places` says whose keys its rows see.
+        That is the `context` (n, C), the encoder's last states, or the vectors themselves; and `for_decoder` also its
+        `states` (G, n, H) before the first step, G as `n_groups`, what attention reads, and the sources' `sizes` (n,).
         """
-        width = self._input_width
-        inputs = empty_aligned((batch.rows.size, width + context.shape[1]), context.dtype)
-        inputs[:, :width] = self._vectors(batch, dropout_key)
-        copy_rows(inputs, width, context, 0, batch.packing.numbers, context.shape[1])
-        rows, state = self.decoder.forward(
-            inputs, batch.packing, state, sequence_numbers=batch.numbers, dropout_key=dropout_key,
-            dropout=self.dropout, keep=keep,
-        )  # fmt: skip
-        weights = None
-        if self.attention is not None:
-            rows, weights = self.attention.forward(rows, encoded.keys, encoded.rows, places, keep)
-        if dropout_key is not None:
-            rows = rows.copy()
-            batch.drop(rows, dropout_key, self.dropout)
-        return self.head.forward(rows, keep), state, weights
-
-    def _vectors(self, batch, dropout_key):
-        """The decoder's inputs beside the context."""
-        if self.target_embedding is None:
-            return batch.x
-        x = self.target_embedding.forward(batch.x)
-        if dropout_key is not None:
-            batch.drop(x, dropout_key + self.decoder.num_layers, self.dropout)
-        return x
-
-    def forward(self, source, batch, keep=False, dropout_key=None):
-        """Outputs (S, K) of the targets' packed rows, each step given the target's step before; and the weights."""
-        of_decoder = None if dropout_key is None else dropout_key + KEYS_OF_DECODER
-        encoded = self.encode(source, keep, dropout_key)
-        places = self.places(source, batch)
-        state = self.first_state(encoded.context, keep)
-        outputs, _, weights = self.decode(batch, encoded, encoded.context, state, places, keep, of_decoder)
-        return outputs, weights
-
-    def places(self, source, batch):
-        """Each target sees the steps of its own source."""
-        if self.attention is None:
-            return None
-        return Places(*batch.packing.by_sequence, *source.packing.by_sequence)
-
-    def backward(self, source, batch, d_outputs, dropout_key=None):
-        """Add to `gradient`."""
-        of_decoder = None if dropout_key is None else dropout_key + KEYS_OF_DECODER
-        d_rows, d_encoder_rows = self.head.backward(d_outputs), None
-        if of_decoder is not None:
-            batch.drop(d_rows, of_decoder, self.dropout)
-        if self.attention is not None:
-            d_rows, d_encoder_rows = self.attention.backward(d_rows)
-        d_inputs, d_state = self.decoder.backward(np.ascontiguousarray(d_rows))
-        width = self._input_width
-        d_context = self._d_context(d_inputs[:, width:], d_state, batch.packing)
-        if self.target_embedding is not None:
-            d_x = np.ascontiguousarray(d_inputs[:, :width])
-            if of_decoder is not None:
-                batch.drop(d_x, of_decoder + self.decoder.num_layers, self.dropout)
-            self.target_embedding.backward(batch.x, d_x)
-        if self.encoder is not None:
-            recurrent = self.encoder.recurrent
-            d_rows = Last.backward(d_context, None, source.packing, recurrent.n_directions, recurrent.output_size)
-            if d_encoder_rows is not None:
-                d_rows += d_encoder_rows
-            self.encoder.backward(source, d_rows, dropout_key)
-
-    def _d_context(self, d_inputs, d_state, packing):
-        """The context's gradient (B, C), from the decoder's inputs and first states."""
-        states, C = self._states, self.bridge.input_size
-        d_states = np.stack(d_state).transpose(2, 0, 1, 3).reshape(states.shape)
-        d_context = self.bridge.backward(d_states * (1 - states * states))[:, :C].copy()
-        scatter_add_rows(d_context, np.ascontiguousarray(d_inputs), packing.numbers, C)
-        return d_context
-
-    def loss_and_gradient(self, source, batch, loss, targets, weights, dropout_key=None):
-        """The loss of a batch; its gradient is left in `gradient`.  targets and weights are one a packed row."""
-        if not self.dropout:
-            dropout_key = None
-        self.gradient[:] = 0
-        outputs, _ = self.forward(source, batch, keep=True, dropout_key=dropout_key)
-        value, d_outputs = loss(outputs, targets, weights)
-        self.backward(source, batch, d_outputs, dropout_key)
-        return value
+        p, H = self.program(self._encoding, for_decoder), self.decoder.hidden_size
+        n, S, C = len(sequences), len(sequences.values), self.n_features
+        shapes = {"context": (n, C), "states": (self.n_groups, n, H), "keys": (S, padded(H, p.dtype)), "seen": (S, C)}
+        left = {name: np.empty(shape, p.dtype) for name, shape in shapes.items() if name in p.names}
+        shards = Shards(sequences.lengths, portions(n), H, self.is_shared)
+        given = {"vectors": sequences.values, **stored(sequences), **shards.given}
+        Pass(p, shards, self.work, **left, **given).run(is_prepared=True)
+        return SimpleNamespace(**left, firsts=sequences.offsets[:-1], sizes=sequences.lengths)
 
     # ------------------------------------------------------------------------------------- one step at a time
 
-    def stepper(self, encoded, width=1):
-        """A function of (x, picks) that decodes a step: outputs (B * width, K).
+    def stepper(self, encoded, width=1, in_logs=False):
+        """A function of (x, picks) that decodes a step: outputs (n * width, K), or in float64 their log softmax.
 
-        `width` continuations of each source, as `encode` returned them, are decoded side by side; x (B * width,) or
-        (B * width, n_values) is what they read, and picks (B * width,) which of the last step's each goes on from.
+        `width` continuations of each source, as `encode` returned them, are decoded side by side; x (n * width,) or
+        (n * width, n_values) is what they read, and picks (n * width,) which of the last step's each goes on from.
         """
-        n_rows = len(encoded.context) * width
-        context = np.repeat(encoded.context, width, axis=0)
-        state = self.first_state(context)
-        every = np.arange(n_rows)
-        packing = regular_packing(1, n_rows, count_shards(n_rows, self.decoder.hidden_size))
-        places = None
-        if self.attention is not None:
-            key_places = encoded.packing.by_sequence
-            places = Places(every, np.arange(len(encoded.context) + 1) * width, *key_places)
+        p, n, L = self.program(self._step, in_logs), len(encoded.context) * width, self.decoder.num_layers
+        dtype, ones = self.theta.dtype, np.ones(n, np.int64)
+        last = np.repeat(encoded.states, width, axis=1)
+        states, out = np.empty_like(last), np.empty((n, self.head.output_size), np.float64 if in_logs else dtype)
+        numbers = np.empty((n, self._input_width), dtype)
+        values = numbers if self.target_embedding is None else np.empty(n, np.int64)
+        sources = np.arange(n) // width
+        shards = Shards(ones, [np.arange(n)], self.decoder.hidden_size, self.is_shared, encoded.sizes[sources])
+        given = {**vars(encoded), **shards.given, "sources": sources, self._of_targets + "values": values, "out": out}
+        given |= {"lengths": ones, "begins": np.arange(n), "stride": 1}
+        for name, every in ("states", states), ("final", last):
+            given |= by_number(name, every.reshape(-1, L, *every.shape[1:]))
+        one = Pass(p, shards, self.work, **given)
 
         def step(x, picks):
-            nonlocal state
-            state = tuple(part[:, picks] for part in state)
-            batch = Batch(packing, every, x, every)
-            outputs, state, _ = self.decode(batch, encoded, context, state, places)
-            return outputs
+            values[...] = x
+            np.take(last, picks, axis=1, out=states, mode="clip")
+            one.run(is_prepared=True)
+            return out.copy()
 
         return step

@@ -1,20 +1,23 @@
 """What networks are made of: parts over one vector of parameters, batches, and the encoder they share."""
 
-from dataclasses import dataclass
+import os
+import threading
+from math import prod
 
 import numpy as np
 
-from fastrnn.kernels.rows import copy_rows, drop
-from fastrnn.kernels.vectors import empty_aligned, zeros_aligned
+from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
-from fastrnn.layers.stack import Stack
-from fastrnn.packing import Packing, count_shards, regular_packing
+from fastrnn.layers.stack import NO_DROPOUT, Stack
+from fastrnn.network.training import Training, is_computed
+from fastrnn.packing import gathered
+from fastrnn.programs import Program
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
-KEYS_OF_AN_EPOCH = 2**20
-"""The distance of two epochs' dropout keys; in between each level of a stack has its own."""
-KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
-"""Where those of a decoder's levels begin."""
+
+_packing = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_packing._at_fork_reinit)  # or a thread that the child lacks may hold it
 
 
 def make_cell(name, nonlinearity):
@@ -23,41 +26,19 @@ def make_cell(name, nonlinearity):
 
 
 def portions(n, size=256):
-    """The numbers 0 to n - 1 in parts: what a network makes of so many sequences is in memory at once."""
+    """The numbers 0 to n - 1 in parts, as sequences are dealt into shards together."""
     return np.split(np.arange(n), np.arange(size, n, size))
 
 
-@dataclass
-class Batch:
-    """Some of the sequences, packed."""
-
-    packing: Packing
-    rows: np.ndarray
-    """For each packed row, its place among the stored steps, (S,)."""
-    x: np.ndarray
-    """(S, I) numbers, or (S,) or (S, 1 + L) tokens."""
-    numbers: np.ndarray
-    """Which of the stored sequences these are, (B,)."""
-
-    @classmethod
-    def of(cls, sequences, numbers, hidden_size):
-        """The sequences of these numbers."""
-        lengths = sequences.lengths[numbers]
-        if lengths.size == 1:
-            packing = regular_packing(int(lengths[0]), 1, 1)  # laid out before
-        else:
-            packing = Packing(lengths, count_shards(numbers.size, hidden_size))
-        rows, values = packing.rows_of(sequences.offsets[numbers]), sequences.values
-        if values.dtype.kind == "i":
-            return cls(packing, rows, values[rows], numbers)
-        x = empty_aligned((rows.size, values.shape[1]), values.dtype)
-        copy_rows(x, 0, values, 0, rows, values.shape[1])
-        return cls(packing, rows, x, numbers)
-
-    def drop(self, rows, key, rate):
-        """Drop elements of packed rows (S, F), in place."""
-        packing = self.packing
-        drop(rows, rows, key, self.numbers[packing.numbers], packing.steps, rate)
+def stored(sequences, name=""):
+    """Of `Sequences`, what `fastrnn.packing.Rows` and an encoder read."""
+    values, more = sequences.values, {}
+    if sequences.are_words:
+        _, lengths, begins = sequences.spellings
+        more = {"characters": values.ravel(), "other_lengths": lengths, "other_begins": begins, "other_stride": 1}
+        values = values[:, 0]
+    begins = {name + "lengths": sequences.lengths, name + "begins": sequences.offsets, name + "stride": 1}
+    return {name + "values": values, **begins, **more}
 
 
 class Network:
@@ -66,6 +47,12 @@ class Network:
     Attributes
     ----------
     parts : dict of name to layer
+    embedding : Embedding, WordEmbedding or None
+        What turns a sequence's tokens into vectors; None for numbers.
+    dropout : float
+        The fraction that is dropped in training.
+    work : int
+        Multiply-adds of a forward pass, a step of one sequence, or of one source and one target.
     theta, gradient : ndarray
         The parameters of all parts, and their gradients.
     decays : ndarray
@@ -77,20 +64,19 @@ class Network:
     n_steps = None
     """The length that every sequence must have; None for any."""
 
-    def __init__(self, parts, rng):
-        self.parts = parts
+    def __init__(self, parts, rng, encoder=None, dropout=0.0):
+        self.parts, self.encoder, self.dropout = parts, encoder, dropout
+        self.embedding = None if encoder is None else encoder.embedding
         if rng is None:
             return
-        # Freeing a block of this size makes glibc keep up to twice as much of what is freed later.  Else it may give
-        # the arrays of a step back to the system after each, and get them anew page by page: a quarter of the time.
-        np.empty(31 * 2**20, np.uint8)
         self._gather_parameters()
         for part in parts.values():
             part.reset_parameters(rng)
 
     def load(self, weights):
         """Take weights by the parts' names and their own, with just their shapes and precision."""
-        self._gather_parameters()
+        if not hasattr(self, "theta"):  # else streams and programs read it where it is
+            self._gather_parameters()
         for name, part in self.parts.items():
             part.parameters.load(weights[name])
 
@@ -98,7 +84,7 @@ class Network:
         sizes = [part.parameters.size for part in self.parts.values()]
         dtype = next(iter(self.parts.values())).parameters.dtype
         self.theta, self.gradient = (zeros_aligned((sum(sizes),), dtype) for _ in range(2))
-        self.decays = np.zeros(sum(sizes), dtype)
+        self.decays, self._programs = np.zeros(sum(sizes), dtype), {}
         start = 0
         for part, size in zip(self.parts.values(), sizes, strict=True):
             span = slice(start, start + size)
@@ -109,17 +95,71 @@ class Network:
             start += size
 
     def __getstate__(self):
-        # The parts hold the same parameters.
-        return {k: v for k, v in self.__dict__.items() if k not in ("theta", "gradient", "decays")}
+        # The parts hold the same parameters, and programs their addresses.
+        return {k: v for k, v in self.__dict__.items() if k not in ("theta", "gradient", "decays", "_programs")}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._gather_parameters()
 
+    def program(self, build, *options):
+        """The program that a method builds with these options, once, with the weights packed as they are now."""
+        version, key = tuple(part.parameters.version for part in self.parts.values()), (build.__name__, options)
+        if key not in self._programs:
+            program = build(*options)
+            program.prepare()
+            self._programs.setdefault(key, (program, version))
+        program, packed_version = self._programs[key]
+        if packed_version != version:
+            with _packing:  # another thread must not read them half packed
+                if self._programs[key][1] != version:
+                    program.prepare()
+                    self._programs[key] = program, version
+        return program
+
+    @property
+    def is_shared(self):
+        """Whether a stack's weights leave no room in the second-level cache, so that threads share each shard."""
+        return any(stack.is_shared for stack in self._stacks)
+
+    def new_program(self):
+        """One without calls."""
+        return Program(self.theta.dtype, self.is_shared)
+
+    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None):
+        """A `Training` on a problem, whose inputs are what a decoder reads."""
+        shape, is_frozen = problem.targets.shape[1:], getattr(self.embedding, "is_frozen", False)
+        width, rate = prod(shape) if shape else None, self.dropout if drops else 0.0
+        options = problem.loss, width, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
+        return Training(self, self.program(self._training, *options), problem, seed, chosen)
+
+    def set_dropout(self, rate):
+        """Drop this fraction from now on."""
+        self.dropout = rate
+        if self.encoder is not None:
+            self.encoder.dropout = rate
+
+    def kept(self, name, make):
+        """What is made over the parameters where they are now, once."""
+        if name not in self._programs:
+            self._programs[name] = make()
+        return self._programs[name]
+
     def changed(self):
         """Tell all parts that theta has changed."""
         for part in self.parts.values():
             part.parameters.changed()
+
+
+def read_steps(p, embedding, width, rows, dropout, level, keep, values="values"):
+    """Add the calls from stored steps, given under a name, to what a stack reads of them, and the way back needs.
+
+    That is numbers (S, width), or vectors of tokens, of which some are dropped.
+    """
+    if embedding is None:
+        return gathered(p, values, rows.rows, width), None
+    x, tokens = embedding.forward(p, rows, keep, values)
+    return dropout.forward(p, x, level, rows), tokens
 
 
 class Encoder:
@@ -143,29 +183,20 @@ class Encoder:
         if embedding is not None:
             input_size = embedding.output_size
         self.recurrent = Stack(cell, input_size, dtype=dtype, **recurrent)
+        self.parts = {**({} if embedding is None else embedding.parts), "recurrent": self.recurrent}
 
-    @property
-    def parts(self):
-        embeddings = {} if self.embedding is None else self.embedding.parts
-        return {**embeddings, "recurrent": self.recurrent}
+    def forward(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
+        """Add the calls from the stored steps, given as "values", to rows (S, D H), and what `backward` needs."""
+        stack = self.recurrent
+        x, tokens = read_steps(p, self.embedding, stack.input_size, rows, dropout, stack.num_layers, keep)
+        x, kept = stack.forward(p, x, rows, initial, dropout, keep, final)
+        return x, (tokens, kept)
 
-    def forward(self, batch, state=None, keep=False, dropout_key=None):
-        """Rows (S, D H), and the final states."""
-        x = batch.x
-        if self.embedding is not None:
-            x = self.embedding.forward(x, keep)
-            if dropout_key is not None:
-                batch.drop(x, dropout_key + self.recurrent.num_layers, self.dropout)
-        return self.recurrent.forward(
-            x, batch.packing, state, sequence_numbers=batch.numbers, dropout_key=dropout_key,
-            dropout=self.dropout, keep=keep,
-        )  # fmt: skip
-
-    def backward(self, batch, d_rows, dropout_key=None, bptt_steps=0):
-        """From d_rows (S, >= D H); adds to the parameters' gradients."""
-        trains = self.embedding is not None and not self.embedding.is_frozen
-        d_x, _ = self.recurrent.backward(d_rows, input_grad=trains, bptt_steps=bptt_steps)
-        if trains:
-            if dropout_key is not None:
-                batch.drop(d_x, dropout_key + self.recurrent.num_layers, self.dropout)
-            self.embedding.backward(batch.x, d_x)
+    def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0):
+        """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
+        tokens, kept = kept
+        stage = "backward" if self.embedding is not None and self.embedding.learns else None
+        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, bptt_steps=bptt_steps, input_stage=stage)
+        if stage is not None:
+            d_x = dropout.backward(p, d_x, self.recurrent.num_layers, rows)
+            self.embedding.backward(p, tokens, d_x)

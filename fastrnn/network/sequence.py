@@ -2,10 +2,15 @@
 
 import numpy as np
 
-from fastrnn.kernels.rows import drop
+from fastrnn.kernels.rows import OVERFLOW, refuse, spread_columns, take_step
 from fastrnn.layers.feedforward import Dense
-from fastrnn.layers.readouts import READOUTS, Last
-from fastrnn.network.parts import Batch, Network, portions
+from fastrnn.layers.readouts import LAST, READOUTS, Concat
+from fastrnn.layers.stack import NO_DROPOUT, Dropout, by_number
+from fastrnn.network.parts import Network, portions, stored
+from fastrnn.network.training import add_loss
+from fastrnn.packing import OneStep, Rows, Shards, gathered
+from fastrnn.programs import Pass, Program
+from fastrnn.sequences import Sequences
 
 
 class SequenceNetwork(Network):
@@ -28,113 +33,145 @@ class SequenceNetwork(Network):
     ----------
     n_features : int
         What the head reads of a sequence, or step.
-    final_state : tuple of ndarray
-        The recurrent states after the last training pass.
     """
 
     def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None):
-        self.encoder, self.n_steps, self.chain = encoder, n_steps, chain
-        self.readout = None if readout is None else READOUTS[readout]
+        self.n_steps, self.chain = n_steps, chain
+        self.readout = None if readout is None else Concat(n_steps) if readout == "concat" else READOUTS[readout]
         self.n_features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
         self.head = Dense(self.n_features, n_outputs, encoder.recurrent.dtype)
+        self._stacks = [encoder.recurrent]
+        self.work = encoder.recurrent.work + self.n_features * n_outputs
         chains = {} if chain is None else {"chain": chain}
-        super().__init__({**encoder.parts, "head": self.head, **chains}, rng)
+        super().__init__({**encoder.parts, "head": self.head, **chains}, rng, encoder, encoder.dropout)
 
-    def __getstate__(self):
-        return {**super().__getstate__(), "final_state": None, "_memory": None}
+    def shards(self, sequences, batches, inputs=None):
+        """The sequences of these numbers, batch by batch, as `Shards`."""
+        shards = Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, self.is_shared)
+        if sequences.are_words:
+            shards.deal_words(sequences)
+        return shards
 
-    def set_dropout(self, rate):
-        """Drop this fraction from now on."""
-        self.encoder.dropout = rate
+    # ------------------------------------------------------------------------------------------------- programs
 
-    @property
-    def embedding(self):
-        """What turns tokens into vectors; None for numbers."""
-        return self.encoder.embedding
+    def step(self, n, fill=None, *numbers):
+        """The program of `_step`."""
+        return self.program(self._step, n, fill, *numbers)
 
-    def batch(self, sequences, numbers):
-        """The sequences of these numbers as a `Batch`."""
-        return Batch.of(sequences, numbers, self.encoder.recurrent.hidden_size)
-
-    def batches(self, sequences, numbers, at_once=256):
-        """Likewise, some of them at once."""
-        return (self.batch(sequences, numbers[some]) for some in portions(numbers.size, at_once))
-
-    def forward(self, batch, keep=False, dropout_key=None):
-        """Outputs (B, K) in the batch's order; without a readout (S, K), one a packed row."""
-        return self.read(batch, None, keep, dropout_key)[0]
-
-    def read(self, batch, state, keep=False, dropout_key=None):
-        """The outputs, and the recurrent states (num_layers * D, B, H) after the last steps, from those before."""
-        features, final_state = self.features(batch, state, keep, dropout_key)
-        if dropout_key is not None:
-            features = features.copy()
-            self._drop(features, batch, dropout_key)
-        return self.head.forward(features, keep), final_state
-
-    def features(self, batch, state=None, keep=False, dropout_key=None):
-        """What the head reads, (B, F) in the batch's order or (S, F), and the states as `read` has them."""
-        features, final_state = self.encoder.forward(batch, state, keep, dropout_key)
+    def _features(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
+        """Add the calls to what the head reads, (B, F) by place or (S, F), and what the way back needs."""
+        x, kept = self.encoder.forward(p, rows, dropout, keep, initial, final)
+        memory = None
         if self.readout is not None:
-            n_directions = self.encoder.recurrent.n_directions
-            features, memory = self.readout.forward(features, batch.packing, n_directions)
-            self._memory = memory if keep else None
-        return features, final_state
+            x, memory = self.readout.forward(p, x, rows, self.encoder.recurrent.n_directions)
+        return x, (kept, memory)
 
-    def _drop(self, features, batch, dropout_key):
-        if self.readout is None:
-            batch.drop(features, dropout_key, self.encoder.dropout)
+    def _training(self, loss, width, rate, is_frozen, bptt_steps, n_streams, is_computed):
+        """From stored steps to the loss, and back to all gradients but a frozen table's."""
+        p = self.new_program()
+        rows, dropout, stack, state = Rows(p), Dropout.of(p, rate), self.encoder.recurrent, None
+        if n_streams is not None:
+            state = stack.given_states(p, "state")
+            rows.streams = gathered(p, "streams", rows.numbers, None)
+        x, (kept, memory) = self._features(p, rows, dropout, True, state, state)
+        x = dropout.forward(p, x, 0, rows)
+        outputs, K = self.head.forward(p, x), self.head.output_size
+        picked = rows.rows if self.readout is None else rows.numbers
+        d_outputs = add_loss(p, self.chain or loss, outputs, K, width, picked, rows, is_computed)
+        d_x = dropout.backward(p, self.head.backward(p, x, d_outputs), 0, rows)
+        if self.readout is not None:
+            d_x = self.readout.backward(p, d_x, memory, rows, stack.n_directions, stack.output_size)
+        self.encoder.backward(p, kept, d_x, rows, dropout, bptt_steps)
+        return p
+
+    def _inference(self, what, reads_states, leaves_states):
+        """From stored steps to vectors, features, outputs, or those at last steps, given as "out" by number or step."""
+        p = self.new_program()
+        rows, stack = Rows(p), self.encoder.recurrent
+        initial = stack.given_states(p, "initial") if reads_states else None
+        final = stack.given_states(p, "final") if leaves_states else None
+        if what == "vectors":
+            x, _ = self.embedding.forward(p, rows)
         else:
-            steps = np.zeros(len(features), np.int64)
-            drop(features, features, dropout_key, batch.numbers, steps, self.encoder.dropout)
+            x, _ = self._features(p, rows, initial=initial, final=final)
+        if what == "last":
+            x, _ = LAST.forward(p, x, rows, 1)
+        width = x.shape[1]
+        if what in ("outputs", "last"):
+            x, width = self.head.forward(p, x), self.head.output_size
+        picked = rows.rows if self._is_by_step(what) else rows.numbers
+        p.call(spread_columns, p.given("out", p.dtype, 2), picked, x, 0, width)
+        return p
 
-    def backward(self, batch, d_outputs, dropout_key=None, bptt_steps=0):
-        """Add to `gradient` from d_outputs, of the shape that `forward` returned."""
-        d_rows = self.head.backward(d_outputs)
-        if dropout_key is not None:
-            self._drop(d_rows, batch, dropout_key)
-        if self.readout is not None:
-            stack = self.encoder.recurrent
-            d_rows = self.readout.backward(d_rows, self._memory, batch.packing, stack.n_directions, stack.output_size)
-        self.encoder.backward(batch, d_rows, dropout_key, bptt_steps or 0)
+    def _step(self, n, fill, *numbers):
+        """Of n sequences side by side: from a step "given" (n, I) to outputs (n, K), "out", and what is "said" of them.
 
-    def loss_and_gradient(self, batch, loss, targets, weights, dropout_key=None, bptt_steps=0, state=None):
-        """The loss of a batch; its gradient is left in `gradient`.
-
-        targets and weights are one a sequence in the batch's order, without a readout one a packed
-        row.  With a chain, `loss` is not used.
+        `fill` and `numbers` are a kernel that says it, and its last arguments; None for a float64 array (K,), which is
+        given.  A chain has its own.
         """
-        if not self.encoder.dropout:
-            dropout_key = None
-        self.gradient[:] = 0
-        outputs, self.final_state = self.read(batch, state, keep=True, dropout_key=dropout_key)
-        if self.chain is None:
-            value, d_outputs = loss(outputs, targets, weights)
+        p, K, stack = Program(self.theta.dtype), self.head.output_size, self.encoder.recurrent
+        x, rows, states = p.room(n, stack.input_size), OneStep(p, n), stack.given_states(p, "state")
+        count, status = (p.given(name, np.int64, 1) for name in ("count", "status"))
+        unit = (p.given(name, np.float64, 1) for name in ("mean", "scale"))
+        p.call(take_step, x, p.given("given", np.float64, 2), *unit, count, status)
+        x, _ = stack.forward(p, x, rows, states, final=states)
+        if self.readout is not None:
+            x = self.readout.running(p, x, count)
+        out, said = p.given("out", p.dtype, 2), p.given("said", np.float64, 2)
+        p.call(spread_columns, out, rows.numbers, self.head.forward(p, x), 0, K)
+        p.call(refuse, out, status, OVERFLOW)
+        if self.chain is not None:
+            self.chain.running(p, said, out, count)
         else:
-            value, d_outputs = self.chain.loss(outputs, targets, weights, batch.packing)
-        self.backward(batch, d_outputs, dropout_key, bptt_steps)
-        return value
+            more = [p.given(f"constant {k}", np.float64, 1) if m is None else m for k, m in enumerate(numbers)]
+            p.call(fill, said, out, *more)
+        p.call(refuse, said, status, OVERFLOW)
+        return p
+
+    def _is_by_step(self, what):
+        return what == "vectors" or (self.readout is None and what != "last")
+
+    # ------------------------------------------------------------------------------------------------- passes
+
+    @staticmethod
+    def given(sequences, inputs=None):
+        """What a pass reads of sequences."""
+        return stored(sequences)
+
+    def _run(self, what, sequences, state=None, leaves_states=False):
+        """What a program of `_inference` leaves: rows, and the states after each sequence or None."""
+        p = self.program(self._inference, what, state is not None, leaves_states)
+        n = len(sequences)
+        widths = {"vectors": self.encoder.recurrent.input_size, "features": self.n_features}
+        width = widths.get(what, self.head.output_size)
+        n_rows = len(sequences.values) if self._is_by_step(what) else n
+        out, states = np.empty((n_rows, width), self.theta.dtype), None
+        given = by_number("initial", () if state is None else state)
+        if leaves_states:
+            states = self.encoder.recurrent.zero_states(n)
+            given |= by_number("final", states)
+        shards = self.shards(sequences, portions(n))
+        Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given).run(is_prepared=True)
+        return out, states
+
+    def vectors(self, tokens):
+        """What the stack reads of tokens (n,), or words and their characters (n, 1 + L), each by itself (n, .)."""
+        if tokens.ndim == 1:
+            return self.embedding.parameters.stored("weight")[tokens]
+        return self._run("vectors", Sequences(tokens, np.arange(len(tokens) + 1)))[0]
 
     def predict(self, sequences):
         """Outputs (n, K), or without a readout (S, K), ordered as the steps are stored."""
-        return self._all_rows(sequences, self.head.output_size, self.forward)
+        return self._run("outputs", sequences)[0]
 
     def extract(self, sequences):
         """What the head reads, (n, F), or without a readout (S, F), ordered as the steps are stored."""
-        return self._all_rows(sequences, self.n_features, lambda batch: self.features(batch)[0])
+        return self._run("features", sequences)[0]
 
-    def _all_rows(self, sequences, width, rows_of):
-        n = len(sequences) if self.readout is not None else len(sequences.values)
-        out = np.empty((n, width), self.theta.dtype)
-        for batch in self.batches(sequences, np.arange(len(sequences))):
-            out[batch.numbers if self.readout is not None else batch.rows] = rows_of(batch)
-        return out
+    def read(self, sequences, state=None):
+        """The outputs as `predict`, and the recurrent states (num_layers * D, n, H) after the last steps."""
+        return self._run("outputs", sequences, state, True)
 
     def predict_last(self, sequences):
         """Without a readout: the outputs (n, K) at each sequence's last step, and the recurrent states after it."""
-        outputs, states = [], []
-        for batch in self.batches(sequences, np.arange(len(sequences))):
-            rows, state = self.encoder.forward(batch)
-            outputs.append(self.head.forward(Last.forward(rows, batch.packing, 1)[0]))
-            states.append(state)
-        return np.concatenate(outputs), tuple(np.concatenate(parts, axis=1) for parts in zip(*states, strict=True))
+        return self._run("last", sequences, None, True)

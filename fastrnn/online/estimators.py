@@ -5,18 +5,38 @@ from numbers import Real
 import numpy as np
 from scipy.special import softmax
 
-from fastrnn.losses import cross_entropy, squared
-from fastrnn.moments import running
-from fastrnn.online.learner import (
-    OnlineLearner,
-    are_keys,
-    are_moments,
-    are_moments_of_several,
-    is_label,
-    is_number,
-    is_positive,
-)
+from fastrnn.losses.loss import cross_entropy, squared
+from fastrnn.moments import MEMORY, running
+from fastrnn.online.learner import OnlineLearner, is_number
+from fastrnn.storage import array, integer
 from fastrnn.wording import shown
+
+
+def is_label(value):
+    """Whether it can be found again among others, as what is missing cannot."""
+    try:
+        return value is not None and hash(value) is not None and bool(value == value)
+    except TypeError:
+        return False
+
+
+def are_keys(value):
+    """Whether a file's list can hold names or labels."""
+    return type(value) is list and len(value) > 0 and all(isinstance(v, (str, Real, np.generic)) for v in value)
+
+
+def is_positive(value):
+    return is_number(value) and value > 0
+
+
+def are_moments(value):
+    return type(value) in (list, tuple) and len(value) == 3 and all(map(is_number, value)) and is_positive(value[0])
+
+
+def are_moments_of_several(value):
+    n = np.size(value[1]) if type(value) in (list, tuple) and len(value) == 4 else 0
+    rules = integer(0), array("float64", n), array("float64", n), array(bool, n)
+    return n > 0 and all(rule(part) for rule, part in zip(rules, value, strict=True))
 
 
 class OnlineClassifier(OnlineLearner):
@@ -86,7 +106,7 @@ class OnlineClassifier(OnlineLearner):
     True
     """
 
-    _loss = staticmethod(cross_entropy)
+    _loss = cross_entropy
     _multiclass = True  # River asks
     _fitted_rules = {"feature_names_in_": are_keys, "classes_": are_keys, "_X_moments": are_moments_of_several}
 
@@ -185,11 +205,10 @@ class OnlineRegressor(OnlineLearner):
     True
     """
 
-    _loss = staticmethod(squared)
+    _loss = squared
     _fitted_rules = {
         "feature_names_in_": are_keys, "_X_moments": are_moments_of_several, "_y_moments": are_moments,
-        "_y_mean": is_number, "_y_scale": is_positive,
-    }  # fmt: skip
+        "_y_mean": is_number, "_y_scale": is_positive}  # fmt: skip
 
     def __init__(
         self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20, solver="rmsprop",
@@ -201,7 +220,8 @@ class OnlineRegressor(OnlineLearner):
         if not is_number(y):
             raise ValueError(f"y is {shown(y)}; a target must be a finite number")
         y, moments = float(y), getattr(self, "_y_moments", (0, 0.0, 0.0))
-        self._y_moments = _, self._y_mean, deviation = running(*moments, y) if self.normalize_y else (1, 0.0, 1.0)
+        moments = running(*moments, y, MEMORY) if self.normalize_y else (1, 0.0, 1.0)
+        self._y_moments = _, self._y_mean, deviation = moments
         self._y_scale = float(deviation) or 1.0
         return np.array([[(y - self._y_mean) / self._y_scale]], self.dtype), 1
 

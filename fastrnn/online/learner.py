@@ -10,15 +10,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, SequenceEstimator, check_counts
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator, check_counts
 from fastrnn.kernels import rtrl
 from fastrnn.layers.cells import NONLINEARITIES
-from fastrnn.moments import MEMORY, none_yet, running, scale_of
-from fastrnn.network.parts import Batch, Encoder, make_cell
+from fastrnn.moments import MEMORY, none_yet, run_on
+from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
-from fastrnn.optimizers import Optimizer, clip, norm
-from fastrnn.packing import regular_packing
+from fastrnn.optimizers import Optimizer, Sweeps, norm
 from fastrnn.records import weights, with_weights
+from fastrnn.sequences import Sequences
 from fastrnn.storage import array, check, expect, integer
 from fastrnn.tables import labels, refuse_twice
 from fastrnn.wording import shown
@@ -37,33 +37,6 @@ def is_number(value):
         return isinstance(value, (float, Real, np.bool_)) and abs(float(value)) <= LARGEST
     except OverflowError:  # an integer of hundreds of digits
         return False
-
-
-def is_label(value):
-    """Whether it can be found again among others, as what is missing cannot."""
-    try:
-        return value is not None and hash(value) is not None and bool(value == value)
-    except TypeError:
-        return False
-
-
-def are_keys(value):
-    """Whether a file's list can hold names or labels."""
-    return type(value) is list and len(value) > 0 and all(isinstance(v, (str, Real, np.generic)) for v in value)
-
-
-def is_positive(value):
-    return is_number(value) and value > 0
-
-
-def are_moments(value):
-    return type(value) is list and len(value) == 3 and all(map(is_number, value)) and is_positive(value[0])
-
-
-def are_moments_of_several(value):
-    n = np.size(value[1]) if type(value) is list and len(value) == 4 else 0
-    rules = integer(0), array("float64", n), array("float64", n), array(bool, n)
-    return n > 0 and all(rule(part) for rule, part in zip(rules, value, strict=True))
 
 
 class OnlineLearner(BaseEstimator):
@@ -114,11 +87,10 @@ class OnlineLearner(BaseEstimator):
             (self._forward_in_time if self.gradient == "rtrl" else self._through_window)(values, targets)
             network, size = self.network_, norm(self.network_.gradient)
             if not size < self._largest_norm:
-                raise ValueError(
-                    f"the gradient overflows at x = {shown(x)}, y = {shown(y)}: scale x, or lower learning_rate_init"
-                )
-            clip(network.gradient, self.clip_norm, None)
-            self._optimizer.step(network.theta, network.gradient, self.learning_rate_init)
+                place = f"x = {shown(x)}, y = {shown(y)}"
+                raise ValueError(f"the gradient overflows at {place}: scale x, or lower learning_rate_init")
+            sweeps = network.kept("sweeps", lambda: Sweeps(network, self._optimizer))
+            sweeps.step(self.learning_rate_init, clip_norm=self.clip_norm)
             network.changed()
 
     def reset(self):
@@ -133,11 +105,10 @@ class OnlineLearner(BaseEstimator):
         self._validate_params()
         check_counts(self)
         for name in () if is_new else ("cell", "hidden_size", "nonlinearity", "gradient", "solver", "dtype"):
-            if getattr(self, name) != self._checked[name]:
-                raise ValueError(
-                    f"{name}={shown(getattr(self, name))}, but this learner has learned with "
-                    f"{shown(self._checked[name])}: set it back, or begin with a clone"
-                )
+            now, was = getattr(self, name), self._checked[name]
+            if now != was:
+                which = f"{name}={shown(now)}, but this learner has learned with {shown(was)}"
+                raise ValueError(f"{which}: set it back, or begin with a clone")
         self._checked = {name: getattr(self, name) for name in self._get_param_names()}
 
     def _vector(self, x):
@@ -161,34 +132,28 @@ class OnlineLearner(BaseEstimator):
             raise ValueError(f"x has the features {came}, but the first x had {expected}; give the same ones each time")
         for name in known:
             if not is_number(x[name]):
-                raise ValueError(
-                    f"x[{shown(name)}] is {shown(x[name])}; float32 holds no such number: encode, impute or scale"
-                )
+                fault = f"x[{shown(name)}] is {shown(x[name])}; float32 holds no such number"
+                raise ValueError(f"{fault}: encode, impute or scale")
         return np.array([x[name] for name in known], np.float64)
 
     def _standardised(self, x):
         """What the network reads of x (I,), and the running moments with it among them."""
-        n, mean, deviation, is_flag = self._X_moments
-        if self.normalize_X:
-            # For longer than targets: what weights have learned to read should hold still.
-            n, mean, deviation = running(n, mean, deviation, x, 10 * MEMORY)
-            is_flag = is_flag & ((x == 0) | (x == 1))
-            x = np.where(is_flag, x, (x - mean) / scale_of(mean, deviation))
-        return x.astype(self._checked["dtype"]), (n, mean, deviation, is_flag)
+        dtype = self._checked["dtype"]
+        if not self.normalize_X:
+            return x.astype(dtype), self._X_moments
+        out, moments = np.empty(x.size, dtype), tuple(map(np.empty_like, self._X_moments[1:]))
+        # For longer than targets: what weights have learned to read should hold still.
+        return out, (run_on(out, *moments, *self._X_moments, x, 10 * MEMORY), *moments)
 
-    def _build(self, n_outputs):
-        """A network with its optimiser."""
-        self.network_ = self._new_network(n_outputs, check_random_state(self.random_state))
-        self._prepare()
-
-    def _new_network(self, n_outputs, rng):
+    def _build(self, n_outputs, known=None):
+        """A network of random weights, or known ones; an optimiser for it, and what the kernels are told of it."""
         recurrent = {"hidden_size": self.hidden_size, "num_layers": 1, "bias": True, "bidirectional": False}
         cell = make_cell(self.cell, self.nonlinearity)
         encoder = Encoder(None, self.n_features_in_, cell, recurrent, 0.0, self.dtype)
-        return SequenceNetwork(encoder, n_outputs, "last", None, rng)
-
-    def _prepare(self):
-        """An optimiser for the network, and what the kernels are told of it."""
+        rng = check_random_state(self.random_state) if known is None else None
+        self.network_ = SequenceNetwork(encoder, n_outputs, "last", None, rng)
+        if known is not None:
+            with_weights(self.network_, known, self.dtype)
         theta, (recurrent, head) = self.network_.theta, self.network_.parts.values()
         self._optimizer = Optimizer(self.solver, theta.size, theta.dtype, momentum=0.0, nesterov=False)
         starts, self._head_starts = (np.array([*part.parameters.offsets.values()]) for part in (recurrent, head))
@@ -221,10 +186,9 @@ class OnlineLearner(BaseEstimator):
         memory = {
             "state": self._state, "derivatives": self._derivatives and self._derivatives[0][:, :size],
             "seen": [x for x, _ in self._window], "states": [state for _, state in self._window],
-            **vars(self._optimizer),
-        }  # fmt: skip
+            **vars(self._optimizer)}  # fmt: skip
         fitted = {name: getattr(self, name) for name in self._fitted_rules}
-        check({**fitted, **{k: [*v] for k, v in fitted.items() if type(v) is tuple}}, self._fitted_rules, "learner")
+        check(fitted, self._fitted_rules, "learner")
         known = {"fitted": fitted, "memory": memory}
         return {"class": type(self).__name__, "parameters": parameters, "weights": weights(self.network_), **known}
 
@@ -243,9 +207,7 @@ class OnlineLearner(BaseEstimator):
         vars(learner).update(tree["fitted"])
         learner.n_features_in_ = len(learner.feature_names_in_)
         expect(learner._X_moments[1].size == learner.n_features_in_, "its moments do not go with its features")
-        network = learner._new_network(len(getattr(learner, "classes_", (0,))), None)
-        learner.network_ = with_weights(network, tree["weights"], learner.dtype)
-        learner._prepare()
+        learner._build(len(getattr(learner, "classes_", (0,))), tree["weights"])
         learner.reset()
         learner._remember(**memory)
         return learner
@@ -281,7 +243,7 @@ class OnlineLearner(BaseEstimator):
         recurrent, head = network.encoder.recurrent.parameters, network.head.parameters
         now, after = self._derivatives or (rtrl.zeros(old, recurrent.size), rtrl.zeros(old, recurrent.size))
         outputs = self._run(rtrl.step, (new, after, old, now), x)
-        _, d_outputs = self._loss(outputs, targets, _ONE)
+        _, d_outputs = self._loss.of_rows(outputs, targets, _ONE)
         self._state, self._derivatives = new, (after, now)
         network.gradient[:] = 0
         d_head = head.stored_gradients["weight"], head.stored_gradients["bias"]
@@ -291,11 +253,23 @@ class OnlineLearner(BaseEstimator):
 
     def _through_window(self, x, targets):
         self._window = [*self._window, (x, self._state)][-self.bptt_steps :]
-        rows = np.stack([x for x, _ in self._window])
-        batch = Batch(regular_packing(len(rows), 1, 1), _FIRST, rows, _FIRST)
-        state = tuple(part[np.newaxis, np.newaxis] for part in self._window[0][1])
-        self.network_.loss_and_gradient(batch, self._loss, targets, _ONE, state=state)
-        self._state = np.concatenate([part[0] for part in self.network_.final_state])
+        T = len(self._window)
+        training, values, wanted = self.network_.kept(f"window of {T}", lambda: self._window_of(T, targets))
+        np.stack([x for x, _ in self._window], out=values)
+        wanted[...] = targets
+        for state, first in zip(training.states, self._window[0][1], strict=True):
+            state[...] = first
+        training(0)
+        self._state = np.concatenate([state[0] for state in training.states])
+
+    def _window_of(self, T, targets):
+        """A training on one sequence of T steps that goes on from a state; its steps and targets, to be filled."""
+        values = np.empty((T, self.n_features_in_), self._state.dtype)
+        steps, targets = Sequences(values, np.array([0, T])), targets.copy()
+        problem = Problem(steps, targets, _ONE, self.network_.head.output_size, self._loss, n_streams=1)
+        training = self.network_.training(problem, drops=False)
+        training.lay_out([_FIRST], 0)
+        return training, values, targets
 
     def _outputs(self, x):
         """Outputs (K,) after a tentative step."""

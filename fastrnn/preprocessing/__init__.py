@@ -17,5 +17,4 @@ from fastrnn.preprocessing.windows import SlidingWindow, pad_sequences, unpad_se
 __all__ = [
     "SequenceScaler", "SlidingWindow", "Tokenizer", "from_channels_first", "from_concatenated", "from_long",
     "from_nan_padded", "from_nested", "pad_sequences", "to_channels_first", "to_concatenated", "to_long",
-    "unpad_sequences",
-]  # fmt: skip
+    "unpad_sequences"]  # fmt: skip

@@ -45,12 +45,8 @@ def from_channels_first(X):
         if x.ndim != 2:
             raise ValueError(f"X[{k}] has shape {x.shape}; expected (channels, steps)")
     if items and all(x.shape[0] > x.shape[1] for x in items):
-        warnings.warn(
-            f"X[0] has shape {items[0].shape}, more channels than steps: in this form the last axis is time; if yours "
-            "is the first, the estimators take X as it is",
-            UserWarning,
-            stacklevel=2,
-        )
+        what = f"X[0] has shape {items[0].shape}, more channels than steps: in this form the last axis is time"
+        warnings.warn(f"{what}; if yours is the first, the estimators take X as it is", UserWarning, stacklevel=2)
     return as_objects([np.ascontiguousarray(x.T) for x in items])
 
 
@@ -206,7 +202,10 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     if tables.library(frame) is None:
         raise ValueError(f"frame is a {type(frame).__name__}; expected a table: pandas.DataFrame(frame) may make one")
     frame = tables.to_pandas(frame, "frame")[0] if tables.library(frame) != "pandas" else frame
-    frame = _with_index_as_columns(frame.to_frame() if frame.ndim == 1 else frame, id_col, time_col)
+    frame = frame.to_frame() if frame.ndim == 1 else frame
+    if frame.index.nlevels == 2 and {id_col, time_col} != set(frame.index.names):
+        frame = frame.rename_axis([id_col, time_col])  # the first is sktime's instances
+    frame = frame.reset_index() if frame.index.nlevels > 1 else frame
     tables.refuse_twice(frame.columns, "the frame")
     columns = [name for name in frame.columns if name not in (id_col, time_col)] if columns is None else list(columns)
     for name in (id_col, time_col, *columns):
@@ -227,13 +226,6 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     except (TypeError, ValueError) as error:
         raise ValueError(f"the channels {columns} must be numbers: give those that are as columns= ({error})") from None
     return Sequences(values, np.append(0, np.cumsum(np.bincount(numbers)))).split(values), found.to_numpy()
-
-
-def _with_index_as_columns(frame, id_col, time_col):
-    """The levels of a MultiIndex as columns; of two that are not named so, the first is sktime's instances."""
-    if frame.index.nlevels == 2 and {id_col, time_col} != set(frame.index.names):
-        frame = frame.rename_axis([id_col, time_col])
-    return frame.reset_index() if frame.index.nlevels > 1 else frame
 
 
 def from_nested(frame):
@@ -308,9 +300,8 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
         if len(given) != expected:
             raise ValueError(f"{what} has {len(given)} entries; expected {expected}")
     if len({id_col, time_col, *columns}) < 2 + I:
-        raise ValueError(
-            f"the frame's columns must differ: id_col={id_col!r}, time_col={time_col!r}, columns={list(columns)}"
-        )
+        given = f"id_col={id_col!r}, time_col={time_col!r}, columns={list(columns)}"
+        raise ValueError(f"the frame's columns must differ: {given}")
     steps = np.concatenate([np.arange(length) for length in sequences.lengths])
     index = {id_col: pd.Index(names).repeat(sequences.lengths), time_col: steps}
     return pd.DataFrame({**index, **dict(zip(columns, sequences.values.T, strict=True))})

@@ -6,11 +6,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.columns import check_names
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
 from fastrnn.records import store
-from fastrnn.sequences import Sequences, as_sequences, as_table, is_panel
+from fastrnn.sequences import Sequences, as_objects, as_sequences, is_panel, with_names
 from fastrnn.storage import array, check, integer, names
 
 
@@ -57,9 +56,8 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "method": [StrOptions({"standard", "minmax", "robust"})],
-        "by": [StrOptions({"channel", "sequence"})],
-    }
+        "method": [StrOptions({"standard", "minmax", "robust"})], "by": [StrOptions({"channel", "sequence"})],
+    }  # fmt: skip
 
     def __init__(self, *, method="standard", by="channel"):
         store(self, locals())
@@ -137,8 +135,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.center_ is not None:
             rows = function(sequences.values, self.center_, self.scale_)
         else:
-            parts = [sequences[k] for k in range(len(sequences))]
-            rows = np.concatenate([function(part, *_center_and_scale(part, self.method)) for part in parts])
+            rows = np.concatenate([function(part, *_center_and_scale(part, self.method)) for part in sequences])
         return in_form_of(X, Sequences(rows, sequences.offsets))
 
     @available_if(lambda self: getattr(self, "_is_panel", True))  # before `fit` X may come to be 2-D
@@ -175,14 +172,14 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check(tree["parameters"], {"method": str, "by": str}, "parameters")
         scaler = cls(**tree["parameters"])
         scaler._validate_params()
-        numbers, n = None, tree["fitted"]["n_features_in_"]
+        fitted, numbers = tree["fitted"], None
         if scaler.by == "channel":
-            numbers = array("float64", 1 if tree["fitted"].get("_is_panel") else n)
+            numbers = array("float64", 1 if fitted.get("_is_panel") else fitted["n_features_in_"])
         rule = {"n_features_in_": integer(1), "center_": numbers, "scale_": numbers, "_is_panel": bool}
-        if "feature_names_in_" in tree["fitted"]:
-            rule["feature_names_in_"] = names(n)
-        check(tree["fitted"], rule, "fitted")
-        vars(scaler).update(tree["fitted"])
+        if "feature_names_in_" in fitted:
+            rule["feature_names_in_"] = names(fitted["n_features_in_"])
+        check(fitted, rule, "fitted")
+        vars(scaler).update(fitted)
         return scaler
 
 
@@ -190,13 +187,7 @@ def read(transformer, X, *, reset):
     """X, a table of it as an array, and its `Sequences`; with `reset` later ones must be like it."""
     check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
     is_table = is_panel(X)
-    if reset:
-        transformer._is_panel = is_table
-        vars(transformer).pop("feature_names_in_", None)  # of an earlier fit
-    if is_table:
-        X = as_table(transformer, X, reset=reset)
-    else:
-        check_names(transformer, X, reset=reset)
+    X = with_names(transformer, X, is_table, reset=reset)
     n_channels = None if reset else 1 if transformer._is_panel else transformer.n_features_in_
     sequences = as_sequences(X, "float64", n_features=n_channels)
     if reset and not is_table:
@@ -209,26 +200,21 @@ def _center_and_scale(values, method):
     if method == "standard":
         return moments([(values, np.ones(len(values)))])
     if method == "minmax":
-        center = values.min(axis=0)
-        scale = values.max(axis=0) - center
+        center, scale = values.min(axis=0), np.ptp(values, axis=0)
     else:
         low, center, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
         scale = high - low
     # A column that only rounding moves has no scale.
-    rounding = len(values) * np.finfo(np.float64).eps * np.abs(center)
-    return center, np.where(scale > rounding, scale, 1.0)
+    return center, np.where(scale > len(values) * np.finfo(np.float64).eps * np.abs(center), scale, 1.0)
 
 
 def in_form_of(X, sequences):
     """Sequences with the axes of the X that they were made of, and in float32 if all of that is."""
     is_array = isinstance(X, np.ndarray) and X.dtype != object
-    parts = [X] if is_array else X
-    if all(getattr(part, "dtype", None) == np.float32 for part in parts):
-        sequences = Sequences(sequences.values.astype(np.float32), sequences.offsets)
+    values = sequences.values
+    if all(getattr(part, "dtype", None) == np.float32 for part in ([X] if is_array else X)):
+        values = values.astype(np.float32)
     if is_array:
-        return sequences.values.reshape(X.shape)
-    flat = [np.ndim(part) == 1 for part in X]
-    rows = sequences.split(sequences.values)
-    for k in np.flatnonzero(flat):
-        rows[k] = rows[k][:, 0]
-    return rows
+        return values.reshape(X.shape)
+    found = sequences.split(values)
+    return as_objects([rows[:, 0] if np.ndim(part) == 1 else rows for rows, part in zip(found, X, strict=True)])

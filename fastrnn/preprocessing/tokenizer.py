@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from functools import partial
+from itertools import chain
 from numbers import Integral, Number
 
 import numpy as np
@@ -15,6 +16,12 @@ from fastrnn.lists import check_listed
 from fastrnn.records import store
 from fastrnn.storage import check, expect, strings
 from fastrnn.wording import shown
+
+COUNT = Interval(Integral, 1, None, closed="left")
+FREE_ROOM, USED = 2**26, 8
+"""Rows of so many numbers in all may be mostly empty; of more at least one number in so many must be a character's."""
+ADVICE = "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
+"""For tokens that are no texts."""
 
 
 # Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
@@ -87,18 +94,13 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """
 
     _parameter_constraints = {
-        "level": [StrOptions({"word", "char"})],
-        **dict.fromkeys(("lowercase", "start", "end"), ["boolean"]),
-        "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None],
-        "token_pattern": [str],
-        "min_count": [Interval(Integral, 1, None, closed="left")],
-        **dict.fromkeys(("max_tokens", "max_characters"), [Interval(Integral, 1, None, closed="left"), None]),
-    }
+        "level": [StrOptions({"word", "char"})], **dict.fromkeys(("lowercase", "start", "end"), ["boolean"]),
+        "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None], "token_pattern": [str],
+        "min_count": [COUNT], **dict.fromkeys(("max_tokens", "max_characters"), [COUNT, None])}  # fmt: skip
 
     def __init__(
         self, *, level="word", lowercase=False, strip_accents=None, token_pattern=r"\w+|[^\w\s]",
-        min_count=1, max_tokens=None, start=False, end=False, max_characters=None,
-    ):  # fmt: skip
+        min_count=1, max_tokens=None, start=False, end=False, max_characters=None):  # fmt: skip
         store(self, locals())
 
     def fit(self, X, y=None):
@@ -122,10 +124,9 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         """
         special, split, L = self._special_tokens(), self._splitter(), self.max_characters or 0
         tokens, characters = Counter(), Counter()
-        for pairs in _split_all(X, split, len(special) > 1):
-            tokens.update(token for token, _ in pairs)
-            for _, word in pairs:
-                characters.update(word[:L])
+        for token, word in chain.from_iterable(_split_all(X, split, len(special) > 1)):
+            tokens[token] += 1
+            characters.update(word[:L])
         vocabulary = _numbered(tokens, self.min_count, len(special), self.max_tokens)
         if not vocabulary:
             most = max(tokens.values(), default=0)
@@ -138,10 +139,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         self._special, self._split, self._level = special, split, self.level
         self._L, self._fitted_with = self.max_characters or 0, self.get_params()
         self.vocabulary_, self.n_tokens_ = vocabulary, len(special) + len(vocabulary)
-        self.start_token_ = special.index("<start>") if self.start else None
-        self.end_token_ = special.index("<end>") if self.end else None
-        self.character_vocabulary_ = characters if self._L else None
-        self.n_characters_ = 2 + len(characters) if self._L else None
+        self.start_token_, self.end_token_ = (special.index(x) if x in special else None for x in ("<start>", "<end>"))
+        self.character_vocabulary_, self.n_characters_ = (characters, 2 + len(characters)) if self._L else (None, None)
         return self
 
     def _record(self):
@@ -151,8 +150,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     @classmethod
     def _restored(cls, tree):
-        rules = {"class": str, "parameters": dict, "vocabulary": strings, "characters": strings}
-        check(tree, rules, "tokenizer")
+        check(tree, {"class": str, "parameters": dict, "vocabulary": strings, "characters": strings}, "tokenizer")
         tokenizer = cls(**tree["parameters"])
         expect(len(tokenizer.token_pattern) <= 200, "its token_pattern has more than 200 characters")
         special, split = tokenizer._special_tokens(), tokenizer._splitter()
@@ -238,26 +236,23 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     def _splitter(self):
         """What makes tokens of a text, with the parameters as they are now."""
-        options = {name: getattr(self, name) for name in ("lowercase", "strip_accents")}
-        vectorizer = CountVectorizer(token_pattern=self.token_pattern, **options)
+        names = "lowercase", "strip_accents", "token_pattern"
+        vectorizer = CountVectorizer(**{name: getattr(self, name) for name in names})
         try:
             split = list if self.level == "char" else vectorizer.build_tokenizer()
         except (re.error, ValueError) as error:
             what = f"token_pattern={shown(self.token_pattern)} is no regular expression of a word"
             raise ValueError(f"{what}: {error}") from None
-        as_written = self.max_characters is not None
-        return partial(_pairs, vectorizer.build_preprocessor(), split, as_written)
+        return partial(_pairs, vectorizer.build_preprocessor(), split, self.max_characters is not None)
 
     def _ids(self, pairs, L):
         """The ids of a text's tokens (T,), or with those of their characters (T, 1 + L)."""
-        edges = self.start_token_, self.end_token_
-        first, last = ([] if i is None else [(i, "")] for i in edges)
+        first, last = ([] if i is None else [(i, "")] for i in (self.start_token_, self.end_token_))
         steps = [*first, *((self.vocabulary_.get(token, 0), word) for token, word in pairs), *last]
         known = self.character_vocabulary_
         if not L:
             return np.array([i for i, _ in steps], np.int64)
-        rows = [[i, *(known.get(c, 1) for c in w[:L]), *[0] * (L - len(w))] for i, w in steps]
-        return np.array(rows, np.int64)
+        return np.array([[i, *(known.get(c, 1) for c in w[:L]), *[0] * (L - len(w))] for i, w in steps], np.int64)
 
     def _check_ids(self, ids, k):
         """The ids of tokens in one sequence, as a list."""
@@ -278,8 +273,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
 def _numbered(counts, min_count, first, end=None):
     """Ids from `first` on and below `end`, by falling count; equal counts alphabetically."""
-    kept = [key for key in counts if counts[key] >= min_count]
-    ranked = sorted(kept, key=lambda key: (-counts[key], key))
+    ranked = sorted((key for key in counts if counts[key] >= min_count), key=lambda key: (-counts[key], key))
     return {key: i for i, key in enumerate(ranked, first) if end is None or i < end}
 
 
@@ -293,21 +287,15 @@ def _pairs(preprocess, split, as_written, text):
     return [(preprocess(str(word)), str(word)) for word in text]
 
 
-FREE_ROOM, USED = 2**26, 8
-"""Rows of so many numbers in all may be mostly empty; of more at least one number in so many must be a character's."""
-
-
 def _room(texts, most):
     """Characters of the longest word of the texts' pairs, at least 1 and at most `most`."""
     lengths = [min(len(word), most) for pairs in texts for _, word in pairs]
     L = max(lengths, default=1) or 1
     if len(lengths) * L > max(FREE_ROOM, USED * sum(lengths)):
         k, word = next((k, word) for k, pairs in enumerate(texts) for _, word in pairs if len(word) >= L)
-        raise ValueError(
-            f"X[{k}] has a word of {len(word)} characters, {word!r:.30}..., and the rows of {len(lengths)} words would "
-            f"have room for as many: lower max_characters (now {most}) to {FREE_ROOM // len(lengths)} or less, or "
-            "leave the word out"
-        )
+        what = f"X[{k}] has a word of {len(word)} characters, {word!r:.30}..., and the rows of {len(lengths)} words"
+        advice = f"lower max_characters (now {most}) to {FREE_ROOM // len(lengths)} or less, or leave the word out"
+        raise ValueError(f"{what} would have room for as many: {advice}")
     return L
 
 
@@ -333,19 +321,11 @@ def _check_texts(X):
     if not texts:
         raise ValueError("X is empty: it needs at least one text")
     for k, text in enumerate(texts):
-        tokens = text if isinstance(text, (list, tuple, np.ndarray)) else [text]
-        if not all(isinstance(token, str) for token in tokens):
-            wrong = next(token for token in tokens if not isinstance(token, str))
-            raise ValueError(f"X[{k}] is {shown(text)}, but must be a str or a list of them: {_advice(wrong)}")
+        for token in text if isinstance(text, (list, tuple, np.ndarray)) else [text]:
+            if not isinstance(token, str):
+                is_number = isinstance(token, Number) and token == token
+                advice = ADVICE if is_number else "leave it out or convert it"
+                raise ValueError(f"X[{k}] is {shown(text)}, but must be a str or a list of them: {advice}")
         if isinstance(text, str) != isinstance(texts[0], str):
             raise ValueError(f"X[{k}] is {shown(text)}, but X[0] is {shown(texts[0])}: split all into tokens, or none")
     return texts
-
-
-def _advice(token):
-    """What to do with a token that is no text."""
-    if isinstance(token, Number) and token == token:
-        return (
-            "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
-        )
-    return "leave it out or convert it"

@@ -220,10 +220,8 @@ def unpad_sequences(padded, lengths):
         for k in np.flatnonzero((mask != (np.arange(mask.shape[1]) < lengths[:, np.newaxis])).any(axis=1)):
             raise ValueError(f"the mask of padded[{k}] is not true first and false from there on: cut the gaps out")
     if lengths.shape != padded.shape[:1] or lengths.dtype.kind not in "iu":
-        raise ValueError(
-            f"lengths is {lengths.dtype} of shape {lengths.shape}; expected integers ({len(padded)},), or a mask "
-            f"{padded.shape[:2]} of bool, as padded is {padded.shape}"
-        )
+        expected = f"integers ({len(padded)},), or a mask {padded.shape[:2]} of bool, as padded is {padded.shape}"
+        raise ValueError(f"lengths is {lengths.dtype} of shape {lengths.shape}; expected {expected}")
     for k in np.flatnonzero((lengths < 1) | (lengths > padded.shape[1])):
         raise ValueError(f"lengths[{k}] is {lengths[k]}; expected 1 to {padded.shape[1]}, the steps of padded")
     return as_objects([x[:n].copy() for x, n in zip(padded, lengths, strict=True)])

@@ -1,20 +1,17 @@
 """What the estimators with a decoder share."""
 
-from numbers import Integral
-
 import numpy as np
-from scipy.special import log_softmax
 
 from fastrnn.base import Problem, SequenceEstimator, check_finite
-from fastrnn.base.labels import check_as_many, check_given, rows_of
+from fastrnn.base.labels import check_as_many, rows_of
 from fastrnn.decoding import beam_search, useful_width
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses import cross_entropy
+from fastrnn.losses.loss import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
-from fastrnn.network.parts import KEYS_OF_AN_EPOCH, make_cell, portions
+from fastrnn.network.parts import make_cell, portions
 from fastrnn.sequences import FREE_OUTPUTS, as_sequences, check_gaps, next_tokens
 from fastrnn.storage import integer
-from fastrnn.wording import shown
+from fastrnn.wording import check_count
 
 ROWS_AT_ONCE = 2**13
 """Sequences times continuations of each that are decoded side by side, unless one sequence alone has more."""
@@ -38,8 +35,7 @@ class DecodingEstimator(SequenceEstimator):
         if longest == 0:
             raise ValueError("y holds no token at all; at least one target must have one")
         self.max_length_ = self.max_length or max(longest, self.max_length_ if goes_on else 0)
-        n_outputs, loss = self._head()
-        inputs, goals = self._shifted(targets)
+        inputs, goals, n_outputs, loss = self._goals(targets)
         weights = self._normalised(np.repeat(weights, inputs.lengths))
         return Problem(sequences, goals, weights, n_outputs, loss, inputs=inputs)
 
@@ -53,16 +49,13 @@ class DecodingEstimator(SequenceEstimator):
             self.n_target_tokens_ = n_tokens
         elif n_tokens > self.n_target_tokens_:
             k = targets.number_of(int(targets.values.argmax()))
-            raise ValueError(
-                f"y[{k}] holds the token {n_tokens - 1}, but the first fit has seen tokens up to "
-                f"{self.n_target_tokens_ - 1}"
-            )
+            seen = f"the first fit has seen tokens up to {self.n_target_tokens_ - 1}"
+            raise ValueError(f"y[{k}] holds the token {n_tokens - 1}, but {seen}")
         return targets
 
     def _read_targets(self, y, sequences, dtype, **options):
         """y as `Sequences`, one for each of X."""
-        check_given(self, y, "a list of sequences, or a 2-D or 3-D array")
-        rows = rows_of(y, "SequenceClassifier takes a label, SequenceRegressor a number for each sequence")
+        rows = rows_of(self, y, "SequenceClassifier takes a label, SequenceRegressor a number for each sequence")
         targets = as_sequences(rows, dtype, name="y", **options)
         check_as_many(targets, sequences)
         return targets
@@ -73,18 +66,12 @@ class DecodingEstimator(SequenceEstimator):
         if self.max_length is not None and longest > self.max_length:
             raise ValueError(f"y[{targets.lengths.argmax()}] has {longest} steps, but max_length={self.max_length}")
 
-    @property
-    def _end(self):
-        """The token that ends a target, and stands before its first."""
-        return self.n_target_tokens_
+    def _goals(self, targets):
+        """What the decoder reads, as `Sequences`; what is to come out of it, a row a step; how many outputs; the loss.
 
-    def _head(self):
-        """Number of outputs, and the loss."""
-        return self.n_target_tokens_ + 1, cross_entropy
-
-    def _shifted(self, targets):
-        """What the decoder reads, as `Sequences`, and what is to come out of it, a row a step."""
-        return next_tokens(targets, self._end)
+        The token n_target_tokens_ ends a target, and stands before its first.
+        """
+        return *next_tokens(targets, self.n_target_tokens_), self.n_target_tokens_ + 1, cross_entropy
 
     def _new_network(self, rng):
         encoder, width = self._new_source()
@@ -95,32 +82,18 @@ class DecodingEstimator(SequenceEstimator):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         return EncoderDecoder(
-            encoder, width, embedding, n_values, n_outputs, cell, recurrent, self.attention,
-            self.dropout, self.dtype, rng,
-        )  # fmt: skip
+            encoder, width, embedding, n_values, n_outputs, cell, recurrent, self.attention, self.dropout, self.dtype,
+            rng)  # fmt: skip
 
     def _rules(self, n_outputs):
         return {"n_target_tokens_": n_outputs - 1, "max_length_": integer(1)}
 
-    def _objective(self, problem):
-        network, inputs = self.network_, problem.inputs
-
-        def loss_and_gradient(numbers, epoch):
-            source = network.source(problem.sequences, numbers)
-            batch = network.target(inputs, numbers)
-            share = problem.weights[batch.rows] * (len(inputs) / (len(numbers) * problem.weights.size))
-            key = None if self.solver == "lbfgs" else self._dropout_seed + KEYS_OF_AN_EPOCH * epoch
-            return network.loss_and_gradient(source, batch, problem.loss, problem.targets[batch.rows], share, key)
-
-        return loss_and_gradient
-
     def _validation_score(self, network, problem, held_out):
         """The negative loss; to decode after each epoch would take too long."""
-        source = network.source(problem.sequences, held_out)
-        batch = network.target(problem.inputs, held_out)
-        goals = problem.targets[batch.rows]
+        sequences, inputs = (some.some(held_out) for some in (problem.sequences, problem.inputs))
+        goals = problem.targets[problem.inputs.rows_of(held_out)]
         weights = np.full(len(goals), 1 / len(goals))
-        return lambda: -problem.loss(network.forward(source, batch)[0], goals, weights)[0]
+        return lambda: -problem.loss(network.predict(sequences, inputs), goals, weights)[0]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -135,34 +108,30 @@ class DecodingEstimator(SequenceEstimator):
     def _decoded(self, X, beam_width):
         """A list of token arrays, and their scores."""
         sequences, tokens, scores = self._checked(X), [], []
-        if not isinstance(beam_width, Integral) or beam_width < 1:
-            raise ValueError(f"beam_width must be an integer >= 1; got {shown(beam_width)}")
+        check_count("beam_width", beam_width)
         width = useful_width(beam_width, self.n_target_tokens_, self.max_length_)
         with self._computing():
             for numbers in portions(len(sequences), min(256, max(1, ROWS_AT_ONCE // width))):
-                source = self.network_.source(sequences, numbers)
-                found, values = self._search(source, numbers.size, width)
+                found, values = self._search(sequences.some(numbers), width)
                 check_finite(values, lambda k, first=numbers[0]: first + k)
                 tokens += found
                 scores.append(values)
         return tokens, np.concatenate(scores)
 
-    def _search(self, source, n, beam_width):
+    def _search(self, sequences, beam_width):
         """Beam search, or the greedy choice wherever that is better."""
-        widths = (1,) if beam_width == 1 else (beam_width, 1)
+        n, end = len(sequences), self.n_target_tokens_
         found, scores = [None] * n, np.full(n, -np.inf)
-        encoded = self.network_.encode(source)
-        for width in widths:
-            step = self.network_.stepper(encoded, width)
-            tokens, values = beam_search(
-                lambda x, picks, step=step: log_softmax(step(x, picks).astype(np.float64), axis=1),
-                n, width, self._end, self._end, self.max_length_,
-            )  # fmt: skip
+        encoded = self.network_.encode(sequences)
+        for width in sorted({beam_width, 1}, reverse=True):
+            step = self.network_.stepper(encoded, width, in_logs=True)
+            tokens, values = beam_search(step, n, width, end, end, self.max_length_)
             for k in np.flatnonzero(values > scores):
                 found[k], scores[k] = tokens[k], values[k]
         return found, scores
 
-    def _exact(self, X, y, sample_weight):
+    def score(self, X, y, sample_weight=None):
+        """The fraction of sequences predicted without any mistake."""
         predicted = self.predict(X)
         targets = self._read_targets(y, predicted, self.dtype, tokens=True, may_be_empty=True)
         right = [np.array_equal(answer, targets[k]) for k, answer in enumerate(predicted)]

@@ -4,7 +4,6 @@ from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import threads
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, SequenceEstimator
-from fastrnn.network.parts import portions
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import as_objects
 
@@ -62,8 +61,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
 
     _parameter_constraints = {
         **SHARED_CONSTRAINTS, "attention": [StrOptions({"dot", "additive"}), None],
-        "target_embedding_dim": [COUNT], "max_length": [COUNT, None],
-    }  # fmt: skip
+        "target_embedding_dim": [COUNT], "max_length": [COUNT, None]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "target_embedding_dim", "attention"
 
@@ -76,8 +74,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
         shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None,
-    ):  # fmt: skip
+        callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
@@ -117,10 +114,6 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
     def _has_columns(self):
         return True
 
-    def score(self, X, y, sample_weight=None):
-        """The fraction of sequences predicted without any mistake."""
-        return self._exact(X, y, sample_weight)
-
     def attention_weights(self, X, y=None):
         """How much each step of a target looked at each step of its source.
 
@@ -138,15 +131,9 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
         if self.network_.attention is None:
             raise ValueError("attention_weights needs attention='dot' or 'additive'; this model has None")
         y = self.predict(X) if y is None else y
-        inputs, _ = self._shifted(self._check_targets(y, sequences, reset=False))
-        weights = []
+        inputs, *_ = self._goals(self._check_targets(y, sequences, reset=False))
         with threads.limit(self.n_jobs):
-            for numbers in portions(len(sequences)):
-                source = self.network_.source(sequences, numbers)
-                batch = self.network_.target(inputs, numbers)
-                places = self.network_.places(source, batch)
-                weights += places.split(self.network_.forward(source, batch)[1])
-        return as_objects(weights)
+            return as_objects(self.network_.attention_weights(sequences, inputs))
 
     def _new_source(self):
         encoder = self._new_encoder()

@@ -9,7 +9,7 @@ from fastrnn import records
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
 from fastrnn.base.labels import rows_of
 from fastrnn.lists import check_listed
-from fastrnn.losses import numbers_and_end
+from fastrnn.losses.loss import numbers_and_end
 from fastrnn.moments import r_squared
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import Given, Sequences, as_objects
@@ -68,8 +68,7 @@ class VectorToSequence(DecodingEstimator):
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
         shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None,
-    ):  # fmt: skip
+        callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
@@ -108,7 +107,7 @@ class VectorToSequence(DecodingEstimator):
             return as_objects(self._decoded(X, beam_width)[0])
         if beam_width != 1:
             raise ValueError(f"beam_width={shown(beam_width)} is for tokens; this model makes numbers")
-        return self._numbers(self._checked(X).values)
+        return self._numbers(self._checked(X))
 
     def score(self, X, y, sample_weight=None):
         """Of tokens the fraction of sequences without any mistake; of numbers R^2 over all steps of y.
@@ -117,7 +116,7 @@ class VectorToSequence(DecodingEstimator):
         """
         check_is_fitted(self, "network_")
         if self.network_.target_embedding is not None:
-            return self._exact(X, y, sample_weight)
+            return super().score(X, y, sample_weight)
         answers = self.predict(X)
         expected = self._read_targets(y, answers, np.float64)
         self._check_columns(expected.values)
@@ -159,27 +158,22 @@ class VectorToSequence(DecodingEstimator):
         targets = self._read_targets(y, sequences, np.float64)
         self._check_longest(targets)
         if reset:
-            self._y_is_flat = np.ndim(next(iter(rows_of(y, "")))) == 1
-            weights = np.repeat(weights, targets.lengths)
-            self._set_scale(targets.values, weights)
+            self._y_is_flat = np.ndim(next(iter(rows_of(self, y, "")))) == 1
+            self._set_scale(targets.values, np.repeat(weights, targets.lengths))
         else:
             self._check_columns(targets.values)
         return targets
 
-    def _head(self):
+    def _goals(self, targets):
         if self.target_embedding_dim is not None:
-            return super()._head()
-        return self._y_mean.size + 1, numbers_and_end
-
-    def _shifted(self, targets):
-        if self.target_embedding_dim is not None:
-            return super()._shifted(targets)
+            return super()._goals(targets)
         scaled = self._scaled(targets.values)
         before = np.roll(scaled, 1, axis=0)
         before[targets.offsets[:-1]] = 0
         is_last = np.zeros((len(scaled), 1), self.dtype)
         is_last[targets.offsets[1:] - 1] = 1
-        return Sequences(before, targets.offsets), np.hstack([scaled, is_last])
+        inputs, goals = Sequences(before, targets.offsets), np.hstack([scaled, is_last])
+        return inputs, goals, goals.shape[1], numbers_and_end
 
     def _rules(self, n_outputs):
         rules = super()._rules(n_outputs)
@@ -190,12 +184,12 @@ class VectorToSequence(DecodingEstimator):
     def _new_source(self):
         return None, self._sizes["inputs"]
 
-    def _numbers(self, X):
+    def _numbers(self, vectors):
         """Each step is what the next one reads, until one of them says that it is the last."""
-        n, K = len(X), self._y_mean.size
+        n, K = len(vectors), self._y_mean.size
         with self._computing():
-            step = self.network_.stepper(self.network_.encode(X))
-            x, every, steps = np.zeros((n, K), X.dtype), np.arange(n), []
+            step = self.network_.stepper(self.network_.encode(vectors))
+            x, every, steps = np.zeros((n, K), self.dtype), np.arange(n), []
             lengths = np.zeros(n, np.int64)
             for t in range(1, self.max_length_ + 1):
                 outputs = step(x, every)

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import threading
 import warnings
 
 import numba
@@ -16,7 +17,8 @@ from numba.core.caching import IndexDataCacheFile, NullCache
 from numba.core.codegen import JITCodeLibrary
 from samples import run_script
 
-from fastrnn.kernels import caching
+from fastrnn.kernels import compiling
+from fastrnn.kernels.caching import njit
 
 SOURCE = """
 from fastrnn.kernels.caching import njit
@@ -42,10 +44,10 @@ def process(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "CACHE_DIR", str(folder))
     (tmp_path / "doubled.py").write_text(SOURCE)
     compiled = []
-    monkeypatch.setattr(caching, "on_compiling", [lambda: compiled.append(1), lambda: call.at_compiling()])
+    monkeypatch.setattr(compiling, "on_compiling", [lambda: compiled.append(1), lambda: call.at_compiling()])
 
     def call(x=3, before=lambda: None):
-        monkeypatch.setattr(caching, "_has_warned", False)
+        monkeypatch.setattr(compiling, "_has_warned", False)
         compiled.clear()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -53,6 +55,7 @@ def process(tmp_path, monkeypatch):
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             call.module = module
+            assert module.outer.dispatcher  # which opens the cache
             before()
             assert module.outer(x) == 2 * (x + 1)
         return [str(w.message) for w in caught], len(compiled)
@@ -86,14 +89,14 @@ def test_a_kernel_is_kept_where_python_calls_it(process):
     assert process(before=lambda: process.module.inner(1)) == ([], 0)
 
 
-@caching.njit()
+@njit()
 def checked(x):
     if x < 0:
         raise ValueError("below zero")
     return np.arange(x).sum()
 
 
-@caching.njit()
+@njit()
 def checked_twice(x):
     return checked(x) + checked(x + 1)
 
@@ -123,6 +126,22 @@ def test_whoever_calls_a_kernel(function):
 def test_functions_of_numba_are_compiled_as_ever():
     of_numba(1)
     assert {type(result.library) for result in of_numba.overloads.values()} == {JITCodeLibrary}
+
+
+def test_who_compiles_waits_for_no_thread_that_waits_for_it():
+    one, other = (njit(nogil=True)(function) for function in (lambda x: x, lambda x: -x))
+    is_done = threading.Event()
+
+    def compile_one():
+        waiting = threading.Thread(target=lambda: other.dispatcher, daemon=True)
+        with compiling.global_compiler_lock:
+            waiting.start()
+            waiting.join(0.2)
+            assert waiting.is_alive() and one.dispatcher
+        is_done.set()
+
+    threading.Thread(target=compile_one, daemon=True).start()
+    assert is_done.wait(30)
 
 
 @pytest.mark.parametrize("is_collecting", [True, False])
@@ -208,7 +227,7 @@ def test_files_of_another_version_of_numba_or_of_the_kernels(process, monkeypatc
         version = numba.__version__.encode()
         file.write_bytes(file.read_bytes().replace(version, b"9" * len(version)))
     assert process() == ([], 1)
-    monkeypatch.setattr(caching, "_sources", lambda: b"others")
+    monkeypatch.setattr(compiling, "sources", lambda function: b"others")
     assert process() == ([], 1)
     assert process() == ([], 0)
 
@@ -250,14 +269,14 @@ def test_a_disk_that_is_full_or_read_only(process, monkeypatch, number):
 
 
 def test_no_folder_at_all(process, monkeypatch):
-    monkeypatch.setattr(caching.Cache._impl_class, "_locator_classes", [])
+    monkeypatch.setattr(compiling.Cache._impl_class, "_locator_classes", [])
     messages, n_compiled = process()
     assert len(messages) == 1 and "no writable folder" in messages[0] and "NUMBA_CACHE_DIR" in messages[0]
-    assert n_compiled == 0 and isinstance(caching._cache_of(process), NullCache)
+    assert n_compiled == 0 and isinstance(compiling._cache_of(process), NullCache)
 
 
 def test_the_first_compilation_is_logged_once(process, caplog):
-    caching._announce.cache_clear()
+    compiling._announce.cache_clear()
     with caplog.at_level(logging.INFO, "fastrnn"):
         process(), process(2.5)
     assert [record.name for record in caplog.records] == ["fastrnn"]
@@ -280,10 +299,12 @@ def test_what_runs_is_kept_as_of_the_sources_that_were_imported():
     """Not of those that an upgrade has written since, for which the next process would take it."""
     script = """
 from pathlib import Path
-from fastrnn.kernels import caching, vectors
+from fastrnn import kernels, optimizers
+from fastrnn.kernels import compiling, vectors
 Path.read_bytes = lambda file: b"upgraded"
-known = caching._sources()
-caching._sources.cache_clear()
-print(known != caching._sources())
+functions = [vectors.clamp.py_func, optimizers.measure.py_func]
+known = [compiling.Cache(function)._impl.sources for function in functions]
+kernels._sources.cache_clear(), kernels._kernels.cache_clear()
+print([digest == kernels.sources(function) for digest, function in zip(known, functions)], len({*known}))
 """
-    assert run_script(script) == "True\n"
+    assert run_script(script) == "[False, False] 2\n"

@@ -1,0 +1,36 @@
+"""The CPU that kernels are compiled for: its vector registers, and what LLVM calls its integers."""
+
+import os
+import re
+
+from llvmlite import binding, ir
+
+INT = ir.IntType(64)
+INT32 = ir.IntType(32)
+
+# `contract` fuses a product and a sum; nothing here may reorder additions or assume there is no NaN.
+FUSE = ("contract",)
+
+
+def _target_features():
+    """The features Numba compiles for, which may be fewer than the CPU has."""
+    asked_for = os.environ.get("NUMBA_CPU_FEATURES")
+    if asked_for is not None:
+        return set(re.findall(r"\+([^,]+)", asked_for))
+    return {name for name, present in binding.get_host_cpu_features().items() if present}
+
+
+def _registers():
+    """(bytes of a vector register, number of them) of the target."""
+    features = _target_features()
+    if "avx512f" in features:
+        return 64, 32
+    if "avx2" in features:
+        return 32, 16
+    is_arm = "neon" in features or "fp-armv8" in features
+    return 16, 32 if is_arm else 16
+
+
+VECTOR_BYTES, N_REGISTERS = _registers()
+HAS_FMA = bool(_target_features() & {"fma", "avx512f", "neon", "fp-armv8"})
+"""Whether a product and a sum are fused into one operation."""

@@ -1,0 +1,137 @@
+"""How ragged sequences are dealt into shards, and how a shard's steps lie packed by time, without padding."""
+
+from fastrnn.kernels.caching import njit
+from fastrnn.kernels.program import B_OTHER, BEFORE, BEFORE_OTHER, FIRST, FIRST_OTHER, PAIRS, S_OTHER, T_OTHER, B, S, T
+from fastrnn.kernels.vectors import OPTIONS
+
+
+@njit(**OPTIONS)
+def sort(numbers, room, lengths):
+    """Sort numbers (n,) of sequences, longest first, equally long ones in order.  Merges runs, with `room` (n,)."""
+    n, run = numbers.size, 1
+    while run < n:
+        for low in range(0, n, 2 * run):
+            middle, high = min(low + run, n), min(low + 2 * run, n)
+            i, j = low, middle
+            for k in range(low, high):
+                if i < middle and (j == high or lengths[numbers[i]] >= lengths[numbers[j]]):
+                    room[k] = numbers[i]
+                    i += 1
+                else:
+                    room[k] = numbers[j]
+                    j += 1
+        for k in range(n):  # a slice would bring in how Numba writes errors, half a second of compiling
+            numbers[k] = room[k]
+        run *= 2
+
+
+@njit(**OPTIONS)
+def deal(table, order, numbers, room, lengths, others, n_shards):
+    """Deal sequences to shards like cards, to and fro, longest first, so that shards are equally long.
+
+    Fills the rows of `table` (n_shards, SHARD_WORDS) but for where an order that goes on begins, and `order` (n,): the
+    sequences of the first shard, those of the second ...  numbers (n,) and room (n,) are overwritten; lengths (N,) are
+    of all sequences, and others (N,) those in a second packing.
+    """
+    sort(numbers, room, lengths)
+    n, place = numbers.size, 0
+    table[:] = 0
+    for s in range(n_shards):
+        record = table[s]
+        record[FIRST - 1] = record[FIRST_OTHER - 1] = place
+        if s > 0:
+            record[BEFORE - 1] = table[s - 1, BEFORE - 1] + table[s - 1, S - 1]
+            record[BEFORE_OTHER - 1] = table[s - 1, BEFORE_OTHER - 1] + table[s - 1, S_OTHER - 1]
+        for turn in range((n + n_shards - 1) // n_shards):
+            k = turn * n_shards + (s if turn % 2 == 0 else n_shards - 1 - s)
+            if k < n:
+                own, other = lengths[numbers[k]], others[numbers[k]]
+                record[B - 1] = record[B_OTHER - 1] = record[B - 1] + 1
+                record[S - 1] += own
+                record[T - 1] = max(record[T - 1], own)
+                record[S_OTHER - 1] += other
+                record[T_OTHER - 1] = max(record[T_OTHER - 1], other)
+                record[PAIRS - 1] += own * other
+                order[place] = numbers[k]
+                place += 1
+
+
+@njit(**OPTIONS)
+def deal_batches(table, order, numbers, room, firsts, first_shards, lengths, others):
+    """`deal` batch after batch: batch k has the numbers from firsts[k], and the shards from first_shards[k]."""
+    for k in range(firsts.size - 1):
+        low, high, first, end = firsts[k], firsts[k + 1], first_shards[k], first_shards[k + 1]
+        deal(table[first:end], order[low:high], numbers[low:high], room[low:high], lengths, others, end - first)
+        for s in range(first, end):
+            table[s, FIRST - 1] += low
+            table[s, FIRST_OTHER - 1] += low
+
+
+@njit(**OPTIONS)
+def pack(
+    numbers, counts, starts, places, steps, rows, previous, mirror, first_rows, last_rows, twins,
+    order, first, lengths, begins, stride):  # fmt: skip
+    """Lay out a shard: the sequences order[first : first + B], of `lengths`, sorted with the longest first.
+
+    numbers, twins (B,)      the sequence in each place, and its place in the order
+    counts, starts (T,)      at each step how many sequences are alive, and the packed row of the first
+    places, steps (S,)       the place and the step of each packed row
+    rows (S,)                where it is stored, if step t of a sequence is in row begins[number] + t stride
+    previous (S,)            which of B initial states and S later ones is before each row
+    mirror (S,)              the row of the same sequence as far from its end as this row is from its start
+    first_rows, last_rows (B,)  each place's rows of its first and last step
+    """
+    B = numbers.size
+    for q in range(B):
+        k = q
+        length = lengths[order[first + q]]
+        while k > 0 and lengths[numbers[k - 1]] < length:
+            numbers[k], twins[k] = numbers[k - 1], twins[k - 1]
+            k -= 1
+        numbers[k], twins[k] = order[first + q], q
+    row, before, alive = 0, 0, B
+    for t in range(counts.size):
+        while lengths[numbers[alive - 1]] <= t:
+            alive -= 1
+        starts[t], counts[t] = row, alive
+        for q in range(alive):
+            places[row + q], steps[row + q] = q, t
+            rows[row + q] = begins[numbers[q]] + t * stride
+            previous[row + q] = B + before + q if t > 0 else q
+        before = row
+        row += alive
+    for q in range(B):
+        length = lengths[numbers[q]]
+        first_rows[q], last_rows[q] = q, starts[length - 1] + q
+        for t in range(length):
+            mirror[starts[t] + q] = starts[length - 1 - t] + q
+
+
+@njit(**OPTIONS)
+def stored_rows(rows, table, order, lengths, begins):
+    """Fill `rows` as `pack` does, for one shard of a table after the other; a step is one row after the one before."""
+    n = 0
+    for s in range(table.shape[0]):
+        numbers = order[table[s, FIRST - 1] :][: table[s, B - 1]]
+        for t in range(table[s, T - 1]):
+            for number in numbers:
+                if lengths[number] > t:
+                    rows[n] = begins[number] + t
+                    n += 1
+
+
+@njit(**OPTIONS)
+def unpack(packed, places, steps, rows, firsts, lengths, starts, counts, stored):
+    """Lay out a shard's rows one sequence after the other, in the order of places.
+
+    Of each row `packed` (S,) says where it is packed, and places, steps and rows (S,) what `pack` does; firsts and
+    lengths (B,) are each sequence's first row and their number.  starts, counts and stored are `pack`'s.
+    """
+    row = 0
+    for q in range(firsts.size):
+        firsts[q], t = row, 0
+        while t < counts.size and counts[t] > q:
+            packed[row], places[row], steps[row] = starts[t] + q, q, t
+            rows[row] = stored[starts[t] + q]
+            row, t = row + 1, t + 1
+        lengths[q] = t

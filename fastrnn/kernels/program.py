@@ -1,0 +1,358 @@
+"""Programs: the calls that take a shard through a whole pass, made by compiled code.
+
+A program is a list of kernels, each with the places of its arguments in a *frame*: an array of 64-bit words, in which
+an integer is one word, and an array of n axes the 5 + 2 n words that Numba hands over for it: two for its owner
+(nobody), its elements, its bytes an element, its address, its shape and its strides.  All words of a frame are known
+when the program is built, but the sizes of a shard, and the addresses and shapes that go by them: `lay_out` fills these
+in.  As all arguments are words, one piece of code calls any kernel.
+
+Threads take places: a place is a fixed part of a pass's shards, which one thread takes one after the other, adding to
+sums of their own.  So the sums, and what is made of them in the order of places, have the same bits for any number of
+threads.
+
+A `job` is an array of words, of which the constants in capitals say what is where.
+"""
+
+from functools import cache
+
+import numpy as np
+from llvmlite import ir
+
+from fastrnn.kernels.caching import cgutils, njit, numba, types
+from fastrnn.kernels.cpu import INT, INT32
+from fastrnn.kernels.vectors import CACHE_LINE, OPTIONS, instruction
+
+# The first words of each frame: None, and a shard's sizes, as `fastrnn.packing.Shards` have them.
+NONE, B, FIRST, S, T, BEFORE, B_OTHER, FIRST_OTHER, S_OTHER, T_OTHER, BEFORE_OTHER, PAIRS = range(12)
+B_AND_S, B_AND_S_OTHER, PLACE, SHARERS, N_FIXED = range(12, 17)
+SHARD_WORDS = 11
+"""B sequences, and the first one's place in the order; steps in all, of the longest, and of the batch's shards before;
+likewise for a second packing, of the same sequences or of a tagger's words; and, of the same sequences, the sum of
+their steps times steps of the other."""
+
+# What a job holds.
+(
+    CODE, N_CALLS, FRAME, N_WORDS, BUFFERS, N_BUFFERS, DERIVED, N_DERIVED, SHARDS, N_SHARDS, N_PLACES, ARENA,
+    ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, N_FIELDS,
+) = range(20)  # fmt: skip
+
+# Where a buffer's memory comes from.
+OF_ARENA, OF_SUMS, OF_ANOTHER = range(3)
+BUFFER_WORDS = 6
+"""Of a buffer's record: its first word in the frame, its axes, whence its memory comes; of another's the first word,
+and the size and the bytes whose product says how far in; of sums the bytes alone.  Then for each axis (3 at most) the
+word of its size, 0 if it is constant."""
+MAX_AXES = 3
+BUFFER_SIZE = BUFFER_WORDS + MAX_AXES
+
+MOST_WORDS = 256
+"""Of all arguments of a kernel."""
+
+
+@instruction(lambda address: types.CPointer(types.int64))
+def words(context, builder, sig, address):
+    """A pointer to the words at an address."""
+    return builder.inttoptr(address, INT.as_pointer())
+
+
+@instruction(lambda pointer: types.intp)
+def _address_of(context, builder, sig, pointer):
+    return builder.ptrtoint(pointer, INT)
+
+
+@instruction(lambda pointer, n: pointer)
+def _after(context, builder, sig, pointer, n):
+    return builder.gep(pointer, [n])
+
+
+@instruction(lambda like: like)
+def _room_for_words(context, builder, sig, like):
+    """A pointer to `MOST_WORDS` words on the stack."""
+    with builder.goto_entry_block():
+        return builder.alloca(INT, INT32(MOST_WORDS))
+
+
+@instruction(lambda *kinds: types.boolean)
+def _call(context, builder, sig, address, arguments, n):
+    """Call a kernel with n words; whether it raised, which can only be a MemoryError.
+
+    A few words more than a kernel reads do no harm: it is the caller that puts them away.
+    """
+    failed, nothing = cgutils.alloca_once(builder, INT32), cgutils.alloca_once(builder, INT)
+    pointer = ir.IntType(8).as_pointer()
+    done = builder.append_basic_block("called")
+    for size in (16, 32, 64, 96, 128, MOST_WORDS):
+        fits = builder.icmp_signed("<=", n, INT(size))
+        here, larger = builder.append_basic_block(f"words.{size}"), builder.append_basic_block("more")
+        builder.cbranch(fits, here, larger)
+        builder.position_at_end(here)
+        form = ir.FunctionType(INT32, [pointer, pointer, *[INT] * size])
+        given = [builder.load(builder.gep(arguments, [INT(k)])) for k in range(size)]
+        aside = builder.bitcast(nothing, pointer)
+        builder.store(builder.call(builder.inttoptr(address, form.as_pointer()), [aside, aside, *given]), failed)
+        builder.branch(done)
+        builder.position_at_end(larger)
+    builder.branch(done)
+    builder.position_at_end(done)
+    code = builder.load(failed)
+    return builder.or_(builder.icmp_signed("==", code, INT32(-1)), builder.icmp_signed(">", code, INT32(0)))
+
+
+@instruction(lambda counter: types.intp)
+def _take_next(context, builder, sig, counter):
+    """The integer that a pointer leads to, which is one more for the next thread."""
+    return builder.atomic_rmw("add", counter, INT(1), "monotonic")
+
+
+# --------------------------------------------------------------------------------------------------- frames
+
+
+@njit(**OPTIONS)
+def lay_out(frame, derived, n_derived, buffers, n_buffers, arena, sums):
+    """Fill in what goes by a shard's sizes; returns the bytes that its buffers take of the arena."""
+    frame[B_AND_S], frame[B_AND_S_OTHER] = frame[B] + frame[S], frame[B_OTHER] + frame[S_OTHER]
+    for k in range(n_derived):
+        word, size, more, bound = derived[4 * k], derived[4 * k + 1], derived[4 * k + 2], derived[4 * k + 3]
+        frame[word] = min(frame[size] + more, bound)
+    used = 0
+    record = 0
+    for _ in range(n_buffers):
+        word, n_axes, whence = buffers[record], buffers[record + 1], buffers[record + 2]
+        n, itemsize = 1, frame[word + 3]
+        for axis in range(n_axes - 1, -1, -1):
+            size = buffers[record + BUFFER_WORDS + axis]
+            if size:
+                frame[word + 5 + axis] = frame[size]
+            frame[word + 5 + n_axes + axis] = n * itemsize
+            n *= frame[word + 5 + axis]
+        frame[word + 2] = n
+        if whence == OF_ARENA:
+            frame[word + 4] = arena + used
+            used += (n * itemsize + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE
+        elif whence == OF_SUMS:
+            frame[word + 4] = sums + buffers[record + 5]
+        else:
+            frame[word + 4] = frame[buffers[record + 3] + 4] + frame[buffers[record + 4]] * buffers[record + 5]
+        record += BUFFER_SIZE
+    return used
+
+
+@njit(**OPTIONS)
+def _collect(arguments, code, frame):
+    """Copy the words of one call; returns how many, and how long its record is.
+
+    A record is the kernel's address, the words with the tasks and the steps that threads share it by, or 0, and the
+    number of groups of words; then of each group the first word and their number.
+    """
+    n, n_groups = 0, code[3]
+    for group in range(n_groups):
+        first, count = code[4 + 2 * group], code[5 + 2 * group]
+        for k in range(first, first + count):
+            arguments[n] = frame[k]
+            n += 1
+    return n, 4 + 2 * n_groups
+
+
+@njit(**OPTIONS)
+def _counts(code, frame):
+    """Tasks and steps of a call; 0 tasks of one that is no thread's but the caller's."""
+    return frame[code[1]], frame[code[2]] if code[2] else 1
+
+
+@njit(**OPTIONS)
+def _call_once(address, arguments, n):
+    """`_call`, which has hundreds of arguments, written but once."""
+    return _call(address, arguments, n)
+
+
+@njit(**OPTIONS)
+def run_once(code, n_calls, frame):
+    """Make the calls of a program, which lie at an address, with a frame at another; whether one failed."""
+    code, frame = words(code), words(frame)
+    arguments = _room_for_words(frame)
+    for _ in range(n_calls):
+        n, size = _collect(arguments, code, frame)
+        n_tasks, n_steps = _counts(code, frame)
+        if n_tasks == 0:
+            if _call_once(code[0], arguments, n):
+                return True
+        for step in range(n_steps):
+            for task in range(n_tasks):
+                arguments[n], arguments[n + 1] = task, step
+                if _call_once(code[0], arguments, n + 2):
+                    return True
+        code = _after(code, size)
+    return False
+
+
+@njit(**OPTIONS)
+def share(data, task, step):
+    """One task of one call that threads share: the task and the step are its last arguments."""
+    given = words(data)
+    code, arguments = words(given[0]), _room_for_words(given)
+    n, _ = _collect(arguments, code, words(given[1]))
+    arguments[n], arguments[n + 1] = task, step
+    if _call(code[0], arguments, n + 2):
+        words(given[2])[0] = 1
+
+
+@njit(**OPTIONS)
+def _begin(job, worker, place, shard):
+    """The frame for a shard; where what is computed is kept, it lies where an earlier pass has left it."""
+    n = job[N_WORDS]
+    frame, template, table = words(job[FRAMES] + 8 * n * worker), words(job[FRAME]), words(job[SHARDS])
+    for k in range(n):
+        frame[k] = template[k]
+    for k in range(SHARD_WORDS):
+        frame[1 + k] = table[shard * SHARD_WORDS + k]
+    frame[PLACE] = place
+    arena = job[ARENA] + (shard if job[IS_KEPT] else worker) * job[ARENA_BYTES]
+    sums = job[SUMS] + place * job[SUMS_BYTES]
+    lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], arena, sums)
+    return frame
+
+
+@njit(**OPTIONS)
+def _clear(job, place):
+    sums = words(job[SUMS] + place * job[SUMS_BYTES])
+    for k in range(job[SUMS_BYTES] // 8):
+        sums[k] = 0
+
+
+@njit(**OPTIONS)
+def work(address, worker, step):
+    """What one thread does of a job: take places, until there are none."""
+    job = words(address)
+    place = _take_next(words(job[NEXT]))
+    while place < job[N_PLACES]:
+        _clear(job, place)
+        for shard in range(place, job[N_SHARDS], job[N_PLACES]):
+            frame = _begin(job, worker, place, shard)
+            if run_once(job[CODE], job[N_CALLS], _address_of(frame)):
+                words(job[FAILED])[0] = 1
+        place = _take_next(words(job[NEXT]))
+
+
+@njit(**OPTIONS)
+def look_at(address, shard):
+    """Fill the first thread's frame for one shard of a job."""
+    _begin(words(address), 0, 0, shard)
+
+
+@njit(**OPTIONS)
+def largest_arena(address):
+    """The bytes that a job's largest shard may take: those of one as large in every way as any."""
+    job = words(address)
+    frame, template, table = words(job[FRAMES]), words(job[FRAME]), words(job[SHARDS])
+    for k in range(job[N_WORDS]):
+        frame[k] = template[k]
+    for shard in range(job[N_SHARDS]):
+        for k in range(SHARD_WORDS):
+            frame[1 + k] = max(frame[1 + k], table[shard * SHARD_WORDS + k])
+    zero = np.intp(0)
+    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], zero, zero)
+
+
+# ------------------------------------------------------------------------------------------------- the parallel loop
+
+
+@njit(**OPTIONS, parallel=True)
+def loop(kernel, data, n_threads, n_steps, n_tasks):
+    """Call a kernel (data, task, step), an address, for each task in any order, one step after the other."""
+    # Set and restored in here, where no signal handler of Python's can come between and leave it behind.
+    before = _get_threads()
+    _set_threads(min(before, n_threads))
+    for step in range(n_steps):
+        for task in numba.prange(n_tasks):
+            _call_of_three(kernel, data, task, step)
+    _set_threads(before)
+
+
+@instruction()
+def _call_of_three(context, builder, sig, kernel, data, task, step):
+    """Call a kernel (data, task, step)."""
+    pointer = ir.IntType(8).as_pointer()
+    form = ir.FunctionType(INT32, [pointer, pointer, *[INT] * 3])
+    aside = builder.bitcast(cgutils.alloca_once(builder, INT), pointer)
+    builder.call(builder.inttoptr(kernel, form.as_pointer()), [aside, aside, data, task, step])
+
+
+@instruction(lambda: types.int32)
+def _get_threads(context, builder, sig):
+    """`numba.get_num_threads`, which brings a pointer along that no cache keeps."""
+    form = ir.FunctionType(INT, [])  # as Numba declares it, though it is an int of C
+    count = builder.call(cgutils.get_or_insert_function(builder.module, form, "get_num_threads"), [])
+    return builder.trunc(count, INT32)
+
+
+@instruction()
+def _set_threads(context, builder, sig, n):
+    """Likewise `numba.set_num_threads`, of an intp."""
+    form = ir.FunctionType(ir.VoidType(), [INT32])
+    count = builder.trunc(n, INT32)
+    builder.call(cgutils.get_or_insert_function(builder.module, form, "set_num_threads"), [count])
+
+
+@njit(**OPTIONS)
+def run_together(code, n_calls, frame, failed, shared_call, n_threads):
+    """`run_once`, of which threads share those that can be shared; whether one failed goes to an address."""
+    data = _room_for_words(words(frame))
+    for _ in range(n_calls):
+        n_tasks, n_steps = _counts(words(code), words(frame))
+        if n_tasks:
+            data[0], data[1], data[2] = code, frame, failed
+            loop(shared_call, _address_of(data), n_threads, n_steps, n_tasks)
+        elif run_once(code, 1, frame):
+            words(failed)[0] = 1
+        code += 8 * (4 + 2 * words(code)[3])
+
+
+@njit(**OPTIONS)
+def work_together(address, shared_call, n_threads):
+    """As `work`, but shard after shard, and the threads share those of its calls that can be shared."""
+    job = words(address)
+    for place in range(job[N_PLACES]):
+        _clear(job, place)
+        for shard in range(place, job[N_SHARDS], job[N_PLACES]):
+            frame = _address_of(_begin(job, 0, place, shard))
+            run_together(job[CODE], job[N_CALLS], frame, job[FAILED], shared_call, n_threads)
+
+
+@cache
+def of_threads(kernel):
+    """Where `work` or `share` is; the linker knows the functions that both loops need from then on.
+
+    Once, as Numba takes locks that a signal may leave behind.
+    """
+    numba.get_num_threads()
+    return addresses([(kernel, (types.intp,) * 3)])[0]
+
+
+def start(job, n_threads, are_shared):
+    """Let so many threads do a job, an address: each some of its places, or all each of its shards."""
+    if are_shared:
+        work_together(job, of_threads(share), n_threads)
+    else:
+        loop(of_threads(work), job, n_threads, 1, n_threads)
+
+
+@cache
+def entry(kernel, n):
+    """A kernel of n integers as Python calls it, who must give so many: .1 us a call, where a `Kernel` takes .3."""
+    integers = (types.intp,) * n
+    kernel.compile(integers)
+    return kernel.overloads[integers].entry_point
+
+
+_addresses = {}
+
+
+def addresses(kernels):
+    """Where the code of kernels for arguments of some Numba types lies, of pairs of both; compiled where it is not."""
+    for kernel, kinds in kernels:
+        if (kernel, kinds) not in _addresses:
+            kernel.compile(kinds)
+            compiled = kernel.overloads[kinds]
+            name = compiled.fndesc.llvm_func_name
+            _addresses[kernel, kinds] = compiled.library.get_pointer_to_function(name)
+    return [_addresses[pair] for pair in kernels]

@@ -1,0 +1,111 @@
+"""From outputs to a loss, and the passes that train on it."""
+
+import numpy as np
+
+from fastrnn.kernels.rows import add_places, add_weighted, take_scaled
+from fastrnn.layers.stack import by_number
+from fastrnn.losses.loss import Loss
+from fastrnn.packing import gathered
+from fastrnn.programs import BEFORE, Pass
+
+KEYS_OF_AN_EPOCH = 2**20
+"""The distance of two epochs' dropout keys; in between each level of a stack has its own."""
+KEYS_OF_DECODER = KEYS_OF_AN_EPOCH // 2
+"""Where those of a decoder's levels begin."""
+BACK = 3
+"""Multiply-adds of a training pass to those of a forward pass."""
+
+
+def add_loss(p, loss, outputs, K, width, picked, rows, is_computed=False):
+    """Add the calls from outputs (n, >= K) to the loss and its gradient, which is returned.
+
+    `loss` is one of `fastrnn.losses`, or a `LinearChain`.  "targets" (N, width), or of integers (N,) if the width is
+    None, and "weights" (N,) are given, of which `picked` (n,) are those of the outputs, and a "factor" (1,) for the
+    weights; the value goes to "loss" (1,).  Where it `is_computed`, the targets given are those of a batch's rows as
+    they are packed.
+    """
+    n, weights, total = outputs.shape[0], p.room(outputs.shape[0], dtype=np.float64), p.sums(1, dtype=np.float64)
+    p.call(take_scaled, weights, p.given("weights", np.float64, 1), picked, p.given("factor", np.float64, 1))
+    if is_computed and width is not None:
+        targets = p.part(p.given("targets", p.dtype, 2), (n, width), BEFORE, width)
+    else:
+        targets = gathered(p, "targets", picked, width)
+    if isinstance(loss, Loss):
+        d_outputs, losses = p.room(*outputs.shape), p.room(n, dtype=np.float64)
+        p.call(loss.kernel, d_outputs, losses, outputs, targets, weights, loss.constants, K)
+        p.call(add_weighted, total, losses, weights)
+    else:
+        d_outputs = loss.calls(p, total, outputs, targets, weights, K, rows)
+    p.call(add_places, p.given("loss", np.float64, 1), *p.placed(total), stage="after")
+    return d_outputs
+
+
+class Training:
+    """The losses of the batches of an epoch, each of which leaves its gradient in the network.
+
+    Parameters
+    ----------
+    network : Network
+        Has `shards(sequences, batches, inputs)` and `given(sequences, inputs)`, what its program reads of these.
+    program : Program
+    problem : fastrnn.base.Problem
+    seed : int
+        Of what is dropped, with the epoch.
+    chosen : ndarray, optional
+        Numbers of the sequences to train on; all if None.
+
+    Attributes
+    ----------
+    states : tuple of ndarray (num_layers * D, n_streams, H)
+        Those that a batch of streams goes on from, and leaves.
+    """
+
+    def __init__(self, network, program, problem, seed, chosen=None):
+        self._network, self._program, self._problem, self._seed, self._chosen = network, program, problem, seed, chosen
+        self._factor, self._loss, self._pass = np.empty(1), np.empty(1), None
+        own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss}
+        self._given = {**network.given(problem.sequences, problem.inputs), **own}
+        self._computes = is_computed(problem)
+        if not self._computes:
+            self._given["targets"] = _flat(problem.targets)
+        self.states = network.encoder.recurrent.zero_states(problem.n_streams) if problem.n_streams else ()
+        self._given["streams"] = np.arange(len(problem.sequences)) % (problem.n_streams or 1)
+        self._given |= by_number("state", self.states)
+
+    def lay_out(self, batches, epoch):
+        """Deal an epoch's batches into shards: numbers of the chosen sequences."""
+        if self._chosen is not None:
+            batches = [self._chosen[numbers] for numbers in batches]
+        self._shards = shards = self._network.shards(self._problem.sequences, batches, self._problem.inputs)
+        given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
+        if self._pass is None:
+            work, given = BACK * self._network.work, {**self._given, **given}
+            self._pass = Pass(self._program, shards, work, ("forward", "backward"), **given)
+        else:
+            self._pass.go_over(shards, **given)
+        # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
+        for state in self.states:
+            state.fill(0)
+        n = len(self._problem.sequences) / self._problem.weights.size
+        self._factors = [n / len(numbers) for numbers in batches]
+
+    def __call__(self, k):
+        """The loss of batch k."""
+        first, last = self._shards.firsts[k : k + 2]
+        self._factor[0] = self._factors[k]
+        if self._computes:
+            rows = self._shards.stored_rows(first, last, self._problem.sequences)
+            self._pass.give(targets=_flat(self._problem.targets[rows]))
+        self._network.gradient.fill(0)
+        self._pass.run(first, last)
+        return float(self._loss[0])
+
+
+def is_computed(problem):
+    """Whether a problem's targets are computed when a batch asks for them."""
+    return not isinstance(problem.targets, np.ndarray)
+
+
+def _flat(targets):
+    """A row for each target, unless they are single integers."""
+    return targets if targets.ndim == 1 else targets.reshape(len(targets), -1)
