@@ -59,7 +59,7 @@ class Linear:
             for part in np.split(chosen, range(ROWS, chosen.size, ROWS)):
                 X = view.window(part).reshape(-1, self.reach)
                 Y = view.gaps(part, self.horizon).transpose(0, 2, 1).reshape(-1, self.horizon)
-                products[k] += X.T @ np.hstack([X, Y])
+                products[k] += np.hstack([X.T @ X, X.T @ Y])  # BLAS forms half of the first, which is symmetric
                 squares[k] += (Y * Y).sum()
         return products, squares
 
