@@ -67,30 +67,31 @@ class Sweeps:
         Added is the gradient of alpha / 2 times the sum of squares of what decays.  Elements are held to +-clip_value,
         then the norm to `clip_norm` (Pascanu et al. 2013).  Before theta moves, `decay` of what decays is taken off it.
         """
-        o, numbers = self._optimizer, self._numbers
+        o, rule = self._optimizer, (0.0, 0.0, 1.0, 1.0)
         if o is not None:
             o.n_steps += 1
-            numbers[MOMENTUM:SCALE] = o.momentum, o.nesterov, 1 - 0.9**o.n_steps, sqrt(1 - 0.999**o.n_steps)
+            rule = o.momentum, o.nesterov, 1 - 0.9**o.n_steps, sqrt(1 - 0.999**o.n_steps)
         limits = np.inf if clip_value is None else clip_value, np.inf if clip_norm is None else clip_norm
-        numbers[:MOMENTUM] = rate, alpha, decay, *limits
+        self._numbers[:SCALE] = rate, alpha, decay, *limits, *rule
         self._calls.run()
-        return float(numbers[PENALTY])
-
-
-def norm(vector):
-    """The Euclidean norm; in sums of float64 in a fixed order, so that its bits depend on nothing else."""
-    return sqrt(_squares(vector, np.ones_like(vector)))
+        return float(self._numbers[PENALTY])
 
 
 @njit(**OPTIONS, unrolls=True)
-def _squares(vector, chosen):
-    """Their sum, in float64; of those that are chosen, with 1 for them and else 0."""
+def norm(vector):
+    """The Euclidean norm; in sums of float64 in a fixed order, so that its bits depend on nothing else."""
+    return np.sqrt(_squares(vector))
+
+
+@njit(**OPTIONS, unrolls=True)
+def _squares(vector):
+    """Their sum, in float64."""
     total, of_all = np.zeros(COLUMNS), 0.0
     for first in range(0, vector.size, COLUMNS):
-        row, weights = vector[first : first + COLUMNS], chosen[first : first + COLUMNS]
+        row = vector[first : first + COLUMNS]
         for k in range(row.size):
             x = np.float64(row[k])
-            total[k] += x * x * weights[k]
+            total[k] += x * x
     for j in range(COLUMNS):
         of_all += total[j]
     return of_all
@@ -113,19 +114,15 @@ def measure(sums, theta, gradient, decays, numbers, task):
         for k in range(theta.size):
             if abs(gradient[k]) > limit:  # NaN is not
                 gradient[k] = np.copysign(limit, gradient[k])
-    sums[task, 0] = _squares(theta, decays) if alpha != 0 else 0.0
-    sums[task, 1] = _squares(gradient, np.ones(gradient.size, gradient.dtype)) if numbers[CLIP_NORM] < np.inf else 0.0
+    sums[task, 0] = _squares(theta * decays) if alpha != 0 else 0.0
+    sums[task, 1] = _squares(gradient) if numbers[CLIP_NORM] < np.inf else 0.0
 
 
 @njit(**OPTIONS)
 def settle(sums, numbers):
     """The penalty, and what to scale the gradient with."""
-    squares = of_gradient = 0.0
-    for block in range(sums.shape[0]):
-        squares += sums[block, 0]
-        of_gradient += sums[block, 1]
-    size = np.sqrt(of_gradient)
-    numbers[PENALTY] = 0.5 * numbers[ALPHA] * squares
+    size = np.sqrt(sums[:, 1].sum())
+    numbers[PENALTY] = 0.5 * numbers[ALPHA] * sums[:, 0].sum()
     numbers[SCALE] = numbers[CLIP_NORM] / size if size > numbers[CLIP_NORM] else 1.0
 
 
