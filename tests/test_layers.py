@@ -858,3 +858,11 @@ def test_bad_options_are_an_error(cell, options):
 def test_unknown_nonlinearity_is_an_error():
     with pytest.raises(ValueError, match="(?s)nonlinearity.*gelu"):
         RNN(5, 6, nonlinearity="gelu")
+
+
+def test_lengths_that_change_from_call_to_call():
+    layer, x = GRU(3, 5, random_state=0).eval(), np.random.default_rng(0).standard_normal((7, 2, 3))
+    for lengths in ([7, 2], [7, 2], [3, 7], [7, 2], None, [7, 2]):
+        expected = GRU(3, 5, random_state=0).eval()(x, lengths=lengths)
+        for a, b in zip(layer(x, lengths=lengths), expected, strict=True):
+            assert a.tobytes() == b.tobytes()

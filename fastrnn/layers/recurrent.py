@@ -104,8 +104,8 @@ class _Recurrent:
     def _prepare(self, T, B, lengths):
         """What a call of this shape needs; in nobody else's hands, as threads may share a layer in eval mode."""
         prepared = self._prepared.pop(self.training, None) or _Prepared(self._program(self.training))
-        shape = T, B, lengths is None
-        if prepared.shape != shape or lengths is not None:
+        shape = T, B, None if lengths is None else lengths.tobytes()
+        if prepared.shape != shape:
             numbers = np.arange(B)
             lengths = np.full(B, T) if lengths is None else lengths
             begins, stride = (numbers * T, 1) if self.batch_first else (numbers, B)
