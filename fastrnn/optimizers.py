@@ -71,9 +71,9 @@ class Sweeps:
         if o is not None:
             o.n_steps += 1
             rule = o.momentum, o.nesterov, 1 - 0.9**o.n_steps, sqrt(1 - 0.999**o.n_steps)
-        limits = np.inf if clip_value is None else clip_value, np.inf if clip_norm is None else clip_norm
-        self._numbers[:SCALE] = rate, alpha, decay, *limits, *rule
-        self._calls.run()
+        self._numbers[:SCALE] = rate, alpha, decay, clip_value or np.inf, clip_norm or np.inf, *rule
+        if self._calls.run():
+            raise MemoryError("there is no memory for the sums over a network's parameters")
         return float(self._numbers[PENALTY])
 
 

@@ -426,8 +426,7 @@ class Standing:
     Attributes
     ----------
     run : callable
-        Makes the calls of "forward" in the thread that asks for it, as far as the first that raises; returns whether
-        one has, if threads do not share.
+        Makes the calls of "forward"; returns whether one has raised, after which the others may not have been made.
     """
 
     def __init__(self, program, work=0, **given):
@@ -436,7 +435,7 @@ class Standing:
         job = code.ctypes.data, n, self._frame.ctypes.data
         self.run = partial(kernel.entry(kernel.run_once, 3), *job)
         if work > threads.SMALL:
-            at_once = partial(kernel.run_together, *job, self._frame.ctypes.data, kernel.of_threads(kernel.share))
+            at_once = partial(kernel.run_together, *job, kernel.of_threads(kernel.share))
             self.run = partial(threads.run, work, at_once, self.run)
 
 

@@ -347,7 +347,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
     """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns the History of its iterations."""
     history = history or History()
     objective.lay_out([np.arange(n)], 0)
-    theta, alpha = network.theta.astype(np.float64), settings.alpha / n
+    theta, alpha, sweeps = network.theta.astype(np.float64), settings.alpha / n, Sweeps(network)
 
     def move(theta):
         network.theta[:] = theta
@@ -357,7 +357,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
         move(theta)
         loss = objective(0)
         if alpha > 0:
-            loss += Sweeps(network).step(alpha=alpha)
+            loss += sweeps.step(alpha=alpha)
         return loss, network.gradient.astype(np.float64)
 
     def after_each(intermediate_result):

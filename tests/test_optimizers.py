@@ -148,3 +148,10 @@ def test_clip():
     np.testing.assert_allclose(clipped([3.0, -4.0], 1.0, 3.0), np.array([1, -1]) / np.sqrt(2))
     assert clipped([0.0, 0.0], 1.0, None) == [0, 0]
     np.testing.assert_array_equal(clipped([np.nan, 3.0], None, 2.0), [np.nan, 2])
+
+
+def test_a_sweep_without_memory_is_an_error():
+    sweeps = over(np.ones(3), np.ones(3), np.ones(3), Optimizer("adam", 3, "float64"))
+    sweeps._calls.run = lambda: True
+    with pytest.raises(MemoryError, match="no memory"):
+        sweeps.step(0.1)

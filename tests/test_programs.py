@@ -70,6 +70,12 @@ def fail_at(numbers, wrong):
 
 
 @njit
+def fail_at_task(numbers, wrong, task):
+    if numbers[task] == wrong[0]:
+        raise MemoryError
+
+
+@njit
 def follow(log, task, step):
     """Each step sees what all tasks of the step before have left."""
     before = 0
@@ -242,6 +248,21 @@ def test_a_kernel_without_memory_is_an_error_and_the_next_run_none(is_shared, st
             one.run()
         one.give(wrong=-1)
         one.run()
+
+
+@every_count
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_program_that_is_kept_ready_says_whether_a_kernel_has_raised(is_shared, n_threads, monkeypatch):
+    numbers, wrong, p = np.arange(7), np.array([3]), Program("float64")
+    if is_shared:
+        p.share(fail_at_task, numbers, wrong, tasks=7)
+    else:
+        p.call(fail_at_task, numbers, wrong, 3)
+    with at_once(n_threads, monkeypatch):
+        run = Standing(p, 1).run
+        assert run()
+        wrong[0] = -1
+        assert not run()
 
 
 def test_memory_is_that_of_the_run_before():

@@ -294,17 +294,19 @@ def _set_threads(context, builder, sig, n):
 
 
 @njit(**OPTIONS)
-def run_together(code, n_calls, frame, failed, shared_call, n_threads):
-    """`run_once`, of which threads share those that can be shared; whether one failed goes to an address."""
+def run_together(code, n_calls, frame, shared_call, n_threads):
+    """`run_once`, of which threads share those that can be shared."""
     data = _room_for_words(words(frame))
+    data[2], data[3] = _address_of(_after(data, np.intp(3))), 0
     for _ in range(n_calls):
         n_tasks, n_steps = _counts(words(code), words(frame))
         if n_tasks:
-            data[0], data[1], data[2] = code, frame, failed
+            data[0], data[1] = code, frame
             loop(shared_call, _address_of(data), n_threads, n_steps, n_tasks)
         elif run_once(code, 1, frame):
-            words(failed)[0] = 1
+            data[3] = 1
         code += 8 * (4 + 2 * words(code)[3])
+    return data[3] != 0
 
 
 @njit(**OPTIONS)
@@ -315,7 +317,8 @@ def work_together(address, shared_call, n_threads):
         _clear(job, place)
         for shard in range(place, job[N_SHARDS], job[N_PLACES]):
             frame = _address_of(_begin(job, 0, place, shard))
-            run_together(job[CODE], job[N_CALLS], frame, job[FAILED], shared_call, n_threads)
+            if run_together(job[CODE], job[N_CALLS], frame, shared_call, n_threads):
+                words(job[FAILED])[0] = 1
 
 
 @cache
