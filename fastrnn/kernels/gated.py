@@ -29,7 +29,6 @@ def _units(h, c, gates, x, panel, start, is_hoisted, sizes, d, old, row, n, unit
     start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
     w_x, w_h = at(panel, 4 * L), at(panel, (4 + G * I) * L)
     sums = scratch(h)
-    ahead = at(w_h, (4 + G * (I + H)) * L)  # the weights of the next block
     rows_a_tile = tile_rows(n)
     k = 0
     while k < n:
@@ -37,16 +36,15 @@ def _units(h, c, gates, x, panel, start, is_hoisted, sizes, d, old, row, n, unit
         begin, x_k, h_old = at(start, k * start_stride), at(x, (row + k) * I), at(h, (old + k) * H)
         h_new, kept = at(h, (B + row + k) * H + unit), at(gates, (row + k) * 4 * P + unit)
         if c is None:
-            _gru_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h, ahead)
+            _gru_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h)
             _gru_states(h_new, at(h_old, unit), kept, sums, rows, n_units, H, P, keep)
         else:
-            _lstm_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h, ahead)
+            _lstm_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h)
             first = d * c.shape[1] + k
             c_old = at(c, (first + (old if keep else 0)) * P + unit)
             c_new = at(c, (first + (B + row if keep else 0)) * P + unit)
             _lstm_states(h_new, c_new, c_old, kept, sums, rows, n_units, H, P, keep)
         k += rows
-        ahead = at(ahead, H * L)
 
 
 @njit(**OPTIONS)

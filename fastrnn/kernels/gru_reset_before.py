@@ -66,7 +66,7 @@ def forward(h, gates, reset, x, panels, starts, counts, keep, d):
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, h_r = at(x, (row + r0) * I), at(h, (before + r0) * H)
-                _tile_rz(2, rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h, bias)
+                _tile_rz(2, rows, sums, bias, 0, x_r, I, I, w_x, h_r, H, H, w_h)
                 for q in range(rows):
                     r = sigmoid(load(sums, q * 2 * L))
                     z = sigmoid(load(sums, q * 2 * L + L))
@@ -81,7 +81,7 @@ def forward(h, gates, reset, x, panels, starts, counts, keep, d):
             for r0 in range(0, n, rows_a_tile):
                 rows = min(rows_a_tile, n - r0)
                 x_r, reset_r = at(x, (row + r0) * I), at(reset, (slot + r0) * P)
-                _tile_n(1, rows, sums, bias, 0, x_r, I, I, w_x, reset_r, P, H, w_h, bias)
+                _tile_n(1, rows, sums, bias, 0, x_r, I, I, w_x, reset_r, P, H, w_h)
                 for q in range(rows):
                     kept = (slot + r0 + q) * 3 * P + unit
                     n_new = tanh(load(sums, q * L))

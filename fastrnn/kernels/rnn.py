@@ -45,19 +45,17 @@ def _units(h, h_old, start, is_hoisted, x, panel, width, n, I, H, n_units, nonli
     start_stride, n_x = (line, 0) if is_hoisted else (0, I)
     w_x, w_h = at(panel, line), at(panel, (1 + I) * line)
     sums = scratch(h)
-    ahead = at(w_h, (1 + I + H) * line)  # the weights of the next panel
     rows_a_tile = tile_rows(n)
     r = 0
     while r < n:
         rows = min(rows_a_tile, n - r)
         begin, x_r, h_r = at(start, r * start_stride), at(x, r * I), at(h_old, r * H)
-        _tile(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h, ahead)
+        _tile(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h)
         for q in range(rows):
             for unit in range(0, line, L):
                 h_new = activate(nonlinearity, load(sums, q * line + unit))
                 store_some(h, (r + q) * H + unit, h_new, n_units - unit)
         r += rows
-        ahead = at(ahead, H * L)
 
 
 @njit(**OPTIONS)

@@ -56,31 +56,22 @@ class _Sums:
         for register, place in self._places(pointer, stride):
             vec.llvm_store(self.builder, self.builder.load(register), place)
 
-    def add_products(self, steps, columns, a_of, b, b_stride, ahead=None):
+    def add_products(self, steps, columns, a_of, b, b_stride):
         """Add sum over k of a(row, k) times B's row k to the sums of `columns` (a range).
 
-        `a_of(k)` gives a pointer to each row's element; each k prefetches one vector from `ahead`.
+        `a_of(k)` gives a pointer to each row's element.
         """
         builder = self.builder
         with cgutils.for_range(builder, steps, intp=INT) as loop:
             k = loop.index
             b_row = builder.gep(b, [builder.mul(k, b_stride)])
             loaded = [vec.llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))]
-            if ahead is not None:
-                _prefetch(builder, builder.gep(ahead, [builder.mul(k, INT(self.count))]))
             for row, pointer in zip(self.registers, a_of(k), strict=True):
                 factor = registers.llvm_splat(builder, builder.load(pointer), self.kind)
                 for vector, column in zip(loaded, columns, strict=True):
                     product = builder.fmul(factor, vector, flags=FUSE)
                     total = builder.fadd(builder.load(row[column]), product, flags=FUSE)
                     builder.store(total, row[column])
-
-
-def _prefetch(builder, pointer):
-    read, to_second_level, data = INT32(0), INT32(2), INT32(1)
-    arguments = [builder.bitcast(pointer, ir.IntType(8).as_pointer()), read, to_second_level, data]
-    form = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-    builder.call(cgutils.get_or_insert_function(builder.module, form, "llvm.prefetch.p0"), arguments)
 
 
 def _cases(builder, value, choices):
@@ -128,19 +119,18 @@ def gate_tile(widths, first=range(MAX_WIDTH), second=range(MAX_WIDTH)):
 
     Its sums (rows, `width` vectors, one of `widths`) start from `start`; x (rows, I) times a panel is added to the
     columns `first`, then h (rows, H) times a panel to the columns `second`, those of them that there are.
-    With each element of h one vector is prefetched from `ahead`.
     """
 
     @instruction()
     def tile(
         context, builder, sig,
-        width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h, ahead):  # fmt: skip
-        products = (x, x_stride, n_x, w_x, None, first), (h, h_stride, n_h, w_h, ahead, second)
+        width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h):  # fmt: skip
+        products = (x, x_stride, n_x, w_x, first), (h, h_stride, n_h, w_h, second)
         for tile, n, w in _tiles(builder, sig.args[2].dtype, width, widths, rows):
             tile.read(start, start_stride)
-            for a, stride, n_k, panel, to_fetch, columns in products:
+            for a, stride, n_k, panel, columns in products:
                 line = INT(len(columns[:w]) * tile.count)
-                tile.add_products(n_k, columns[:w], _of_rows(builder, a, stride, n), panel, line, to_fetch)
+                tile.add_products(n_k, columns[:w], _of_rows(builder, a, stride, n), panel, line)
             tile.write(sums, INT(w * tile.count))
 
     return tile
