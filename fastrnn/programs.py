@@ -315,10 +315,15 @@ class Pass:
         self._shapes[first] = array.shape
         return array
 
-    def release(self, *names):
-        """Let go of arrays that are given anew before the next run."""
-        for name in names:
-            self._held.pop(name, None)
+    def lend(self, **given):
+        """As `give`: contiguous arrays of the right dtype, which the caller keeps until it lends others."""
+        names, held, shapes, frame = self.program.names, self._held, self._shapes, self._frame
+        for name, array in given.items():
+            operand, held[name] = names[name], None
+            if shapes.get(operand.first) == array.shape:
+                frame[operand.first + 4] = _address(array)
+            else:
+                self._set(operand, array)
 
     def _measure(self):
         """How much memory the largest of the shards takes."""
@@ -359,7 +364,7 @@ class Pass:
 
     def _one_after_the_other(self):
         self._use(1)
-        kernel.work(self._address, 0, 0)
+        kernel.entry(kernel.work, 3)(self._address, 0, 0)
 
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""

@@ -85,9 +85,9 @@ class Stream:
         mean, scale = self._unit
         given |= {"given": self._given, "mean": mean, "scale": scale}
         given |= {"count": self._count, "status": self._status, "out": self._outputs}
-        given |= {f"state {k}": state for k, state in enumerate(states)}
-        program, self._parts = network.step(*self._options), dict(zip(("h", "c"), states, strict=False))
-        for name, like in ("pooled", states[0][:1]), ("chain", self._said):
+        given["state"], n_states = states, network.encoder.recurrent.n_states
+        program, self._parts = network.step(*self._options), dict(zip("hc", np.split(states, n_states), strict=False))
+        for name, like in ("pooled", states[:1]), ("chain", self._said):
             if name in program.names:
                 given[name] = np.zeros_like(like).reshape(n, -1)
                 self._parts[name] = given[name][np.newaxis]

@@ -728,6 +728,12 @@ def test_inputs_are_read_in_any_form_and_not_written_to(form, container):
 # ------------------------------------------------ promise 7: bad input, one error
 
 
+@pytest.mark.parametrize("n", [1, 30_000])
+def test_numbers_whose_squares_overflow_are_finite(n):
+    output, _ = RNN(1, 2, random_state=0)(np.full((n, 1, 1), 1e30, "float32"))
+    assert np.isfinite(output).all()
+
+
 @every_cell
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_nan_and_infinity_are_errors(cell, bad):

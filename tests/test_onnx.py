@@ -263,8 +263,8 @@ def test_states_of_both_directions_are_the_networks_own():
     estimator = fitted(SequenceClassifier, X, y, cell="lstm", num_layers=2)
     values = np.random.default_rng(0).standard_normal((2, 4, 12, 7)).astype("float32")
     found = run(session_of(to_onnx(estimator)), X, dict(zip(["h_0", "c_0"], values, strict=True)))
-    _, states = estimator.network_.read(estimator._checked(X), tuple(values))
-    for name, expected in zip(["h_n", "c_n"], states, strict=True):
+    _, states = estimator.network_.read(estimator._checked(X), np.concatenate(values))
+    for name, expected in zip(["h_n", "c_n"], np.split(states, 2), strict=True):
         assert_close(found[name], expected)
 
 

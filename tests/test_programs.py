@@ -142,7 +142,12 @@ def test_arrays_given_again_are_found_where_they_are():
         one.give(values=np.full(9, k))  # nobody else holds it
         one.run()
         assert (out == k).all()
-        one.release("values")
+        lent = np.full(9 if k % 2 else 12, 100.0 + k)  # held here, of any length, and read where it is
+        one.lend(values=lent)
+        one.run()
+        lent += 1000
+        one.run()
+        assert (out == 1100 + k).all()
 
 
 def test_rooms_parts_and_derived_sizes():

@@ -85,15 +85,15 @@ class GateActivationsDisplay:
         """
         model = opened(cls.__name__, estimator)
         stack = model.network_.encoder.recurrent
-        places = {n[0][10:]: (level, d) for level in stack.levels for d, n in enumerate(level.names)}
+        places = {n[0][10:]: (k, d) for k, level in enumerate(stack.levels) for d, n in enumerate(level.names)}
         if layer not in places:
             raise ValueError(f"layer={shown(layer)}; this model has {', '.join(places)}")
         sequences = model._checked([as_single(x)])
         if hasattr(model, "n_tokens_"):  # a generator
             sequences, _ = model._shifted(sequences)
-        level, d = places[layer]
-        kept = Reading(model.network_.encoder)(sequences)[level.index]
-        return cls(activations=_activations(level, kept, d), labels=labels).plot()
+        k, d = places[layer]
+        kept = Reading(model.network_.encoder)(sequences)[k]
+        return cls(activations=_activations(stack.levels[k], kept, d), labels=labels).plot()
 
     def plot(self):
         """Draw it, in a new figure.

@@ -282,9 +282,9 @@ class _StepBack:
         p = Program(dtype)
         rows = Rows(p)
         self.x, self.d_x, self.d_out = (np.zeros((1, width), dtype) for width in (I, I, H))
-        self.initial, self.d_states = (np.zeros((n, 1, 1, H), dtype) for _ in range(2))
-        initial, d_states = ([p.fixed(state) for state in of_both] for of_both in (self.initial, self.d_states))
-        _, kept = one.forward(p, p.fixed(self.x), rows, initial, keep=True)
+        self.initial, self.d_states = one.zero_states(1), one.zero_states(1)
+        _, kept = one.forward(p, p.fixed(self.x), rows, p.fixed(self.initial), keep=True)
+        d_states = p.fixed(self.d_states)
         d_x = one.backward(p, kept, p.fixed(self.d_out), rows, d_final=d_states, d_initial=d_states)
         p.call(copy_rows, p.fixed(self.d_x), 0, d_x, 0, None, I, stage="backward")
         shards = Shards(np.array([1]), [np.array([0])], H, False)
@@ -293,7 +293,7 @@ class _StepBack:
 
     def __call__(self, x, states, d_out):
         """From d_out (H,), and `d_states` of the states after it, to `d_x`, and `d_states` of those before it."""
-        self.x[0], self.initial[:, 0, 0], self.d_out[0] = x, states, d_out
+        self.x[0], self.initial[:, 0], self.d_out[0] = x, states, d_out
         self._pass.run()
 
 
@@ -311,7 +311,7 @@ def _norms(steps, kept, d_rows):
             for t in reversed(range(T)):
                 row = T - 1 - t if d else t
                 d_h = d_out[row, d * H : (d + 1) * H]
-                gradients = np.array(step.d_states[:, 0, 0], np.float64)
+                gradients = np.array(step.d_states[:, 0], np.float64)
                 gradients[0] += d_h  # h is also read by what is above
                 for letter, gradient in zip(step.letters, gradients, strict=True):
                     norms.setdefault(letter + step.suffix, []).append(np.linalg.norm(gradient))

@@ -6,6 +6,7 @@ The names, shapes, gate order and initial values are those of `torch.nn.RNN`, `L
 
 import warnings
 from dataclasses import dataclass
+from math import isfinite
 from numbers import Real
 
 import numpy as np
@@ -13,13 +14,13 @@ from sklearn.utils import check_random_state
 
 from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
-from fastrnn.layers.stack import Dropout, Stack, by_number
+from fastrnn.layers.stack import Dropout, Stack
 from fastrnn.packing import Rows, Shards, gathered
 from fastrnn.programs import KEPT, Pass, Program
 from fastrnn.wording import check_count, shown
 
-OF_CALLER = "x", "output", "d_output", "d_x", *(f"{name} {k}" for name in ("final", "d_initial") for k in range(2))
-"""What a program is given anew at each call."""
+OF_ONE_THREAD = 2**13
+"""Numbers, at most, that BLAS multiplies without waking its threads; it tells whether they are finite the soonest."""
 
 
 @dataclass
@@ -31,8 +32,13 @@ class _Prepared:
     """Of the weights that are packed."""
     shape: tuple | None = None
     run: Pass | None = None
-    zeros: tuple = ()
+    zeros: np.ndarray | None = None
     """For states that are not given."""
+
+
+def _flat(x):
+    """The rows (n, F) of an array (., ., F), one after the other."""
+    return np.ascontiguousarray(x.reshape(-1, x.shape[2]))
 
 
 class _Recurrent:
@@ -89,12 +95,12 @@ class _Recurrent:
         """From the steps of "x" to "output" and final states; if it `keeps`, from "d_output" back to "d_x"."""
         stack, p = self._stack, Program(self.dtype, self._stack.is_shared)
         rows, dropout = Rows(p), Dropout.of(p, self.dropout if keeps else 0)
-        initial, final = (stack.given_states(p, name) for name in ("initial", "final"))
+        initial, final = (p.given(name, p.dtype, 3) for name in ("initial", "final"))
         x = gathered(p, "x", rows.rows, self.input_size)
         output, kept = stack.forward(p, x, rows, initial, dropout, keeps, final)
         p.call(spread_columns, p.given("output", p.dtype, 2), rows.rows, output, 0, stack.output_size)
         if keeps:
-            d_final, d_initial = (stack.given_states(p, name) for name in ("d_final", "d_initial"))
+            d_final, d_initial = (p.given(name, p.dtype, 3) for name in ("d_final", "d_initial"))
             d_rows = gathered(p, "d_output", rows.rows, stack.output_size, "backward")
             d_x = stack.backward(p, kept, d_rows, rows, dropout, d_final, d_initial, input_stage="inputs")
             out = p.given("d_x", p.dtype, 2)
@@ -117,7 +123,6 @@ class _Recurrent:
 
     def _put_back(self, prepared):
         """Have it for the next call; memory of a pass only if that is not much."""
-        prepared.run.release(*OF_CALLER)
         if prepared.run.kept_bytes > KEPT:
             prepared.shape = prepared.run = None
         self._prepared[self.training] = prepared
@@ -133,12 +138,11 @@ class _Recurrent:
         self._forget()
         prepared, width = self._prepare(T, B, lengths), self._stack.output_size
         output = self._empty((*x.shape[:2], width), lengths)
-        final = tuple(np.empty_like(zeros) for zeros in prepared.zeros)
+        final = np.empty_like(prepared.zeros)
         if self.training and self.dropout > 0:
             prepared.run.give(key=int(self._rng.randint(2**31)))
-        rows = {"x": x.reshape(-1, self.input_size), "output": output.reshape(-1, width)}
-        states = by_number("initial", state or prepared.zeros) | by_number("final", final)
-        self._run(prepared, ("forward",), **rows, **states)
+        prepared.run.give(initial=prepared.zeros if state is None else state)
+        self._run(prepared, ("forward",), x=_flat(x), output=output.reshape(-1, width), final=final)
         if self.training:
             self._call = prepared, lengths, is_single, x.shape
         else:
@@ -148,7 +152,7 @@ class _Recurrent:
     def _run(self, prepared, stages, **given):
         """Run stages of a program with arrays that are given by name."""
         run, version = prepared.run, self._stack.parameters.version
-        run.give(**given)
+        run.lend(**given)
         run.take(*stages)
         run.run(is_prepared=version is prepared.version)
         prepared.version = version
@@ -160,9 +164,10 @@ class _Recurrent:
     def _returned(self, rows, state, is_single):
         """An array of steps, or None, and states as the caller has them."""
         if is_single:
-            state = tuple(part[:, 0] for part in state)
+            state = state[:, 0]
             rows = None if rows is None else rows.reshape(-1, rows.shape[2])
-        return rows, (state if len(state) > 1 else state[0])
+        n = len(state) // self._stack.n_states
+        return rows, (state if n == len(state) else (state[:n], state[n:]))
 
     def backward(self, d_output, d_state=None, input_grad=True):
         """Gradients from those of the last call's results.
@@ -200,12 +205,11 @@ class _Recurrent:
         if d_output.shape != expected:
             raise ValueError(f"d_output has shape {d_output.shape}; the output's is {expected}")
         zeros = prepared.zeros
-        d_final = self._checked_state(d_state, zeros[0].shape[1], is_single, "gradient of the final state")
+        d_final = self._checked_state(d_state, zeros.shape[1], is_single, "gradient of the final state")
         d_output = d_output.reshape(shape)
         self._check_finite(d_output, lengths, "d_output")
-        d_initial, d_x, stages = tuple(np.empty_like(part) for part in zeros), None, ("backward",)
-        given = {"d_output": d_output.reshape(-1, width)}
-        given |= by_number("d_final", d_final or zeros) | by_number("d_initial", d_initial)
+        d_initial, d_x, stages = np.empty_like(zeros), None, ("backward",)
+        given = {"d_output": _flat(d_output), "d_final": zeros if d_final is None else d_final, "d_initial": d_initial}
         if input_grad:
             d_x, stages = self._empty(x_shape, lengths), ("backward", "inputs")
             given["d_x"] = d_x.reshape(-1, self.input_size)
@@ -250,6 +254,8 @@ class _Recurrent:
 
     def _check_finite(self, x, lengths, name):
         """Padding past each end may hold anything."""
+        if x.size <= OF_ONE_THREAD and isfinite(np.vdot(x, x)):
+            return
         finite = np.isfinite(x)
         if np.logical_and.reduce(finite, axis=None):  # half the time of `all` for small arrays
             return
@@ -268,13 +274,13 @@ class _Recurrent:
         lengths = np.asarray(lengths)
         if lengths.shape != (B,) or lengths.dtype.kind not in "iu":
             raise ValueError(f"lengths must be {B} integers, one a sequence; got {lengths.shape} of {lengths.dtype}")
-        if lengths.min() < 1 or lengths.max() > T:
+        if not 1 <= min(numbers := lengths.tolist()) <= max(numbers) <= T:  # of few, quicker than by NumPy
             b = int(np.argmax((lengths < 1) | (lengths > T)))
             raise ValueError(f"lengths[{b}] is {lengths[b]}; x has room for 1 to {T} steps")
         return lengths.astype(np.int64)
 
     def _checked_state(self, state, B, is_single, what):
-        """A tuple of arrays (num_layers * D, B, H), or None."""
+        """As `Stack.forward` takes states, or None."""
         if state is None:
             return None
         parts = (state,) if self._stack.n_states == 1 else tuple(state)
@@ -290,7 +296,7 @@ class _Recurrent:
             if not np.isfinite(part).all():
                 raise ValueError(f"the {what} {name} contains NaN or infinity")
             checked.append(part.reshape(L, B, H))
-        return tuple(checked)
+        return np.ascontiguousarray(np.concatenate(checked))  # of Fortran's order they stay so
 
     # ---------------------------------------------------------------------------------------------- parameters
 

@@ -23,8 +23,9 @@ def _names(level, n_directions):
 class Level:
     """One layer of the stack: its cell, and its parameters by direction."""
 
-    def __init__(self, cell, parameters, index, input_size, hidden_size, n_directions):
-        self.cell, self.parameters, self.index = cell, parameters, index
+    def __init__(self, cell, parameters, index, num_layers, input_size, hidden_size, n_directions):
+        self.cell, self.parameters = cell, parameters
+        self.places = range(index, cell.n_states * num_layers, num_layers)  # of its states among those of all levels
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
         self.names = _names(index, n_directions)
         self.panels_shape = cell.panels_shape(input_size, hidden_size, parameters.dtype)  # of a direction's weights
@@ -52,11 +53,17 @@ class Level:
 
     def _set_states(self, p, states, given, rows, stage):
         """Set states (D, ., >= H) before a level's first step, or way back: to those given by number, or to zero."""
-        for k, state in enumerate(states):
+        for place, state in zip(self.places, states, strict=True):
             if given is None:
                 p.call(clear, state, rows.B, stage=stage)
             else:
-                p.call(set_states, state, given[k], self.index, rows.streams, self.hidden_size, stage=stage)
+                p.call(set_states, state, given, place, rows.streams, self.hidden_size, stage=stage)
+
+    def _get_states(self, p, given, states, picked, rows, stage):
+        """The inverse, if they are asked for: the `picked` rows of each of the states, or the first ones if None."""
+        for place, state, of_state in zip(self.places, states, picked, strict=True):
+            if given is not None:
+                p.call(get_states, given, place, state, of_state, rows.B, rows.streams, self.hidden_size, stage=stage)
 
     def _by_direction(self, p, x, rows, width, column, stage):
         """Rows x as (D, S, width): the reverse direction's from this column on, in its own time."""
@@ -69,15 +76,14 @@ class Level:
 
     def forward(self, p, x, rows, initial, keep, final=None):
         """Rows x (S, I) to rows (S, D H), and what `backward` needs.  States are as those of `Stack.forward`."""
-        H, states = self.hidden_size, ("h", "c")[: self.cell.n_states]
         both = self._by_direction(p, x, rows, x.shape[1], 0, "forward")
-        room = self.cell.room(p, rows, self.n_directions, H, keep)
-        self._set_states(p, [room[name] for name in states], initial, rows, "forward")
+        room = self.cell.room(p, rows, self.n_directions, self.hidden_size, keep)
+        states = [room[name] for name in ("h", "c")[: self.cell.n_states]]
+        self._set_states(p, states, initial, rows, "forward")
         self.cell.forward(p, room, both, self._panels(p), rows, keep)
         out = self._joined(p, room["h"], rows)
-        for name, target in zip(states, final or (), strict=False):
-            picked = rows.last_rows if name == "h" or keep else None
-            p.call(get_states, target, self.index, room[name], picked, rows.B, rows.streams, H)
+        picked = [rows.last_rows, rows.last_rows if keep else None]  # c is in place
+        self._get_states(p, final, states, picked[: len(states)], rows, "forward")
         return out, {**room, "x": both}
 
     def _joined(self, p, h, rows):
@@ -91,11 +97,8 @@ class Level:
         p.call(copy_rows, out, H, states[1], 0, rows.mirror, H)
         return out
 
-    def backward(self, p, room, d_out, rows, d_final, input_stage, bptt_steps):
-        """Rows d_out (S, >= D H) to rows d_x (S, I padded); and the initial states' gradients, (D, B, P) each.
-
-        The calls to d_x are of the `input_stage`, or there are none.
-        """
+    def backward(self, p, room, d_out, rows, d_final, d_initial, input_stage, bptt_steps):
+        """Rows d_out (S, >= D H) to rows d_x (S, I padded), whose calls are of the `input_stage`, or there are none."""
         H = self.hidden_size
         both = self._by_direction(p, d_out, rows, H, H, "backward")
         hh = self._transposed(p, H, 1, self.cell.orders_hh)
@@ -105,7 +108,8 @@ class Level:
         stored = self.parameters.stored_gradients
         gradients = [[stored.get(name) for name in names] for names in self.names]
         self.cell.add_gradients(p, room, room["x"], gradients, rows)
-        return (self._d_x(p, room["d_gates"], rows, input_stage) if input_stage else None), d_states
+        self._get_states(p, d_initial, d_states, [None] * len(d_states), rows, "backward")
+        return self._d_x(p, room["d_gates"], rows, input_stage) if input_stage else None
 
     def _d_x(self, p, d_gates, rows, stage):
         """The gradient (S, I padded) of the input from that of the gates (D, S, .)."""
@@ -156,11 +160,6 @@ class Dropout:
 NO_DROPOUT = Dropout()
 
 
-def by_number(name, states):
-    """A stack's states, or arrays given for them, as `Stack.given_states` names them."""
-    return {f"{name} {k}": state for k, state in enumerate(states)}
-
-
 class Stack:
     """Levels of one cell, each reading the outputs of the one below; parameters under PyTorch's names.
 
@@ -188,7 +187,7 @@ class Stack:
         widths = [input_size, *[self.output_size] * (num_layers - 1)]
         self.parameters = Parameters(self._shapes(widths), self.dtype)
         sizes = hidden_size, self.n_directions
-        self.levels = [Level(cell, self.parameters, k, width, *sizes) for k, width in enumerate(widths)]
+        self.levels = [Level(cell, self.parameters, k, num_layers, width, *sizes) for k, width in enumerate(widths)]
         self.work = sum(cell.n_gates * self.output_size * (width + hidden_size) for width in widths)
 
     @property
@@ -205,13 +204,8 @@ class Stack:
         return shapes
 
     def zero_states(self, n):
-        """Those of n sequences before their first step."""
-        shape = self.num_layers * self.n_directions, n, self.hidden_size
-        return tuple(np.zeros(shape, self.dtype) for _ in range(self.n_states))
-
-    def given_states(self, p, name):
-        """States (num_layers * D, n, H) that a pass is given, under the names of `by_number`."""
-        return tuple(p.given(f"{name} {k}", p.dtype, 3) for k in range(self.n_states))
+        """Those of n sequences before their first step: h, and of an LSTM then c, of all levels and directions."""
+        return np.zeros((self.n_states * self.num_layers * self.n_directions, n, self.hidden_size), self.dtype)
 
     def reset_parameters(self, rng, recurrent="uniform", forget_bias=None):
         """Draw all parameters anew, as PyTorch does: uniform in +-1 / sqrt(hidden_size).
@@ -245,7 +239,7 @@ class Stack:
         p : Program
         x : Operand (S, I)
         rows : fastrnn.packing.Rows
-        initial, final : tuple of Operand (num_layers * D, n, H), optional
+        initial, final : Operand (n_states * num_layers * D, n, H), optional
             The states before and after, by the sequences' numbers; zeros, and not asked for, if None.
         dropout : Dropout
             Between levels.
@@ -270,14 +264,11 @@ class Stack:
         """Add the calls from d_rows (S, >= D H) and the final states' gradients to d_x (S, >= I) or None.
 
         They add to the parameters' gradients, and fill `d_initial`, by number; a gradient stops at each multiple of
-        `bptt_steps` steps, 0 for none.  States are tuples as those of `forward`.  Those to d_x alone are of the
-        `input_stage`.
+        `bptt_steps` steps, 0 for none.  States are as those of `forward`.  Those to d_x alone are of the `input_stage`.
         """
         for k in range(self.num_layers - 1, -1, -1):
             wanted = "backward" if k > 0 else input_stage
-            d_rows, d_states = self.levels[k].backward(p, kept[k], d_rows, rows, d_final, wanted, bptt_steps)
+            d_rows = self.levels[k].backward(p, kept[k], d_rows, rows, d_final, d_initial, wanted, bptt_steps)
             if k > 0:
                 dropout.backward(p, d_rows, k, rows)
-            for out, d_state in zip(d_initial or (), d_states, strict=False):
-                p.call(get_states, out, k, d_state, None, 0, rows.streams, self.hidden_size, stage="backward")
         return d_rows

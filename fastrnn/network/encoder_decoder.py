@@ -14,7 +14,7 @@ from fastrnn.kernels.vectors import padded
 from fastrnn.layers.attention import Attention, Memory
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import LAST
-from fastrnn.layers.stack import NO_DROPOUT, Dropout, Stack, by_number
+from fastrnn.layers.stack import NO_DROPOUT, Dropout, Stack
 from fastrnn.network.parts import Network, portions, read_steps, stored
 from fastrnn.network.training import KEYS_OF_DECODER, add_loss
 from fastrnn.packing import Rows, Shards, gathered
@@ -81,11 +81,6 @@ class EncoderDecoder(Network):
         p.call(tanh_groups, states, self.bridge.forward(p, context))
         return states
 
-    def _parts_of(self, p, states):
-        """States (G, B, H) as the stack has them, a tuple of (num_layers, B, H)."""
-        n, H = self.decoder.num_layers, self.decoder.hidden_size
-        return tuple(p.part(states, (n, B, H), B, k * n * H) for k in range(self.decoder.n_states))
-
     def _decode(self, p, rows, context, picked, states, memory, dropout=NO_DROPOUT, keep=False, final=None):
         """Add the calls from packed targets to outputs (S, K), and what the way back needs.
 
@@ -116,7 +111,7 @@ class EncoderDecoder(Network):
         left.states, left.memory = self._first_states(p, left.context), None
         if self.attention is not None:
             left.memory, left.memory_rows = self.attention.memory(p, x, left.sources, left.targets.twins)
-        given = left.context, left.picked, self._parts_of(p, left.states), left.memory
+        given = left.context, left.picked, left.states, left.memory
         left.outputs, left.rows, left.decoded = self._decode(p, left.targets, *given, left.of_decoder, keep)
         return left
 
@@ -143,8 +138,7 @@ class EncoderDecoder(Network):
         if attended is not None:
             d_x, d_sources = self.attention.backward(p, d_x, attended, whole.memory)
         d_states = p.room(*whole.states.shape)
-        d_initial = self._parts_of(p, d_states)
-        d_inputs = self.decoder.backward(p, kept, d_x, targets, dropout, d_initial=d_initial)
+        d_inputs = self.decoder.backward(p, kept, d_x, targets, dropout, d_initial=d_states)
         # The context's gradient is from the decoder's first states and what it has read.
         d_bridge = p.room(B, padded(self.bridge.output_size, p.dtype))
         p.call(tanh_groups_backward, d_bridge, d_states, whole.states, stage="backward")
@@ -193,7 +187,7 @@ class EncoderDecoder(Network):
         if self.attention is not None:
             arrays = (p.given(name, p.dtype, 2) for name in ("keys", "seen"))
             memory = Memory(*arrays, *(p.given(name, np.int64, 1) for name in ("firsts", "sizes")), sources)
-        states, final = (self.decoder.given_states(p, name) for name in ("states", "final"))
+        states, final = (p.given(name, p.dtype, 3) for name in ("states", "final"))
         context = p.given("context", p.dtype, 2)
         outputs, rows, _ = self._decode(p, rows, context, sources, states, memory, final=final)
         K, out = self.head.output_size, p.given("out", np.float64 if in_logs else p.dtype, 2)
@@ -261,7 +255,7 @@ class EncoderDecoder(Network):
         `width` continuations of each source, as `encode` returned them, are decoded side by side; x (n * width,) or
         (n * width, n_values) is what they read, and picks (n * width,) which of the last step's each goes on from.
         """
-        p, n, L = self.program(self._step, in_logs), len(encoded.context) * width, self.decoder.num_layers
+        p, n = self.program(self._step, in_logs), len(encoded.context) * width
         dtype, ones = self.theta.dtype, np.ones(n, np.int64)
         last = np.repeat(encoded.states, width, axis=1)
         states, out = np.empty_like(last), np.empty((n, self.head.output_size), np.float64 if in_logs else dtype)
@@ -270,9 +264,7 @@ class EncoderDecoder(Network):
         sources = np.arange(n) // width
         shards = Shards(ones, [np.arange(n)], self.decoder.hidden_size, self.is_shared, encoded.sizes[sources])
         given = {**vars(encoded), **shards.given, "sources": sources, self._of_targets + "values": values, "out": out}
-        given |= {"lengths": ones, "begins": np.arange(n), "stride": 1}
-        for name, every in ("states", states), ("final", last):
-            given |= by_number(name, every.reshape(-1, L, *every.shape[1:]))
+        given |= {"lengths": ones, "begins": np.arange(n), "stride": 1, "states": states, "final": last}
         one = Pass(p, shards, self.work, **given)
 
         def step(x, picks):

@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.kernels.rows import OVERFLOW, refuse, spread_columns, take_step
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import LAST, READOUTS, Concat
-from fastrnn.layers.stack import NO_DROPOUT, Dropout, by_number
+from fastrnn.layers.stack import NO_DROPOUT, Dropout
 from fastrnn.network.parts import Network, portions, stored
 from fastrnn.network.training import add_loss
 from fastrnn.packing import OneStep, Rows, Shards, gathered
@@ -71,7 +71,7 @@ class SequenceNetwork(Network):
         p = self.new_program()
         rows, dropout, stack, state = Rows(p), Dropout.of(p, rate), self.encoder.recurrent, None
         if n_streams is not None:
-            state = stack.given_states(p, "state")
+            state = p.given("state", p.dtype, 3)
             rows.streams = gathered(p, "streams", rows.numbers, None)
         x, (kept, memory) = self._features(p, rows, dropout, True, state, state)
         x = dropout.forward(p, x, 0, rows)
@@ -87,9 +87,9 @@ class SequenceNetwork(Network):
     def _inference(self, what, reads_states, leaves_states):
         """From stored steps to vectors, features, outputs, or those at last steps, given as "out" by number or step."""
         p = self.new_program()
-        rows, stack = Rows(p), self.encoder.recurrent
-        initial = stack.given_states(p, "initial") if reads_states else None
-        final = stack.given_states(p, "final") if leaves_states else None
+        rows = Rows(p)
+        initial = p.given("initial", p.dtype, 3) if reads_states else None
+        final = p.given("final", p.dtype, 3) if leaves_states else None
         if what == "vectors":
             x, _ = self.embedding.forward(p, rows)
         else:
@@ -110,7 +110,7 @@ class SequenceNetwork(Network):
         given.  A chain has its own.
         """
         p, K, stack = Program(self.theta.dtype), self.head.output_size, self.encoder.recurrent
-        x, rows, states = p.room(n, stack.input_size), OneStep(p, n), stack.given_states(p, "state")
+        x, rows, states = p.room(n, stack.input_size), OneStep(p, n), p.given("state", p.dtype, 3)
         count, status = (p.given(name, np.int64, 1) for name in ("count", "status"))
         unit = (p.given(name, np.float64, 1) for name in ("mean", "scale"))
         p.call(take_step, x, p.given("given", np.float64, 2), *unit, count, status)
@@ -145,13 +145,10 @@ class SequenceNetwork(Network):
         widths = {"vectors": self.encoder.recurrent.input_size, "features": self.n_features}
         width = widths.get(what, self.head.output_size)
         n_rows = len(sequences.values) if self._is_by_step(what) else n
-        out, states = np.empty((n_rows, width), self.theta.dtype), None
-        given = by_number("initial", () if state is None else state)
-        if leaves_states:
-            states = self.encoder.recurrent.zero_states(n)
-            given |= by_number("final", states)
-        shards = self.shards(sequences, portions(n))
-        Pass(p, shards, self.work, out=out, **stored(sequences), **shards.given, **given).run(is_prepared=True)
+        out, shards = np.empty((n_rows, width), self.theta.dtype), self.shards(sequences, portions(n))
+        states = self.encoder.recurrent.zero_states(n) if leaves_states else None
+        given = {"out": out, "initial": state, "final": states, **stored(sequences), **shards.given}
+        Pass(p, shards, self.work, **given).run(is_prepared=True)
         return out, states
 
     def vectors(self, tokens):

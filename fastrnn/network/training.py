@@ -3,7 +3,6 @@
 import numpy as np
 
 from fastrnn.kernels.rows import add_places, add_weighted, take_scaled
-from fastrnn.layers.stack import by_number
 from fastrnn.losses.loss import Loss
 from fastrnn.packing import gathered
 from fastrnn.programs import BEFORE, Pass
@@ -56,7 +55,7 @@ class Training:
 
     Attributes
     ----------
-    states : tuple of ndarray (num_layers * D, n_streams, H)
+    states : ndarray (n_states * num_layers * D, n_streams, H)
         Those that a batch of streams goes on from, and leaves.
     """
 
@@ -68,9 +67,10 @@ class Training:
         self._computes = is_computed(problem)
         if not self._computes:
             self._given["targets"] = _flat(problem.targets)
-        self.states = network.encoder.recurrent.zero_states(problem.n_streams) if problem.n_streams else ()
-        self._given["streams"] = np.arange(len(problem.sequences)) % (problem.n_streams or 1)
-        self._given |= by_number("state", self.states)
+        if problem.n_streams:
+            self.states = network.encoder.recurrent.zero_states(problem.n_streams)
+            self._given["state"] = self.states
+            self._given["streams"] = np.arange(len(problem.sequences)) % problem.n_streams
 
     def lay_out(self, batches, epoch):
         """Deal an epoch's batches into shards: numbers of the chosen sequences."""
@@ -84,8 +84,8 @@ class Training:
         else:
             self._pass.go_over(shards, **given)
         # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.
-        for state in self.states:
-            state.fill(0)
+        if self._problem.n_streams:
+            self.states.fill(0)
         n = len(self._problem.sequences) / self._problem.weights.size
         self._factors = [n / len(numbers) for numbers in batches]
 

@@ -257,10 +257,9 @@ class OnlineLearner(BaseEstimator):
         training, values, wanted = self.network_.kept(f"window of {T}", lambda: self._window_of(T, targets))
         np.stack([x for x, _ in self._window], out=values)
         wanted[...] = targets
-        for state, first in zip(training.states, self._window[0][1], strict=True):
-            state[...] = first
+        training.states[:, 0] = self._window[0][1]
         training(0)
-        self._state = np.concatenate([state[0] for state in training.states])
+        self._state = training.states[:, 0].copy()
 
     def _window_of(self, T, targets):
         """A training on one sequence of T steps that goes on from a state; its steps and targets, to be filled."""
