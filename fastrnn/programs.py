@@ -290,8 +290,8 @@ class Pass:
             once = {stage: (code.ctypes.data, n, self._frame_address) for stage, (code, n) in codes.items() if n}
             code, n = self.program.code(*stages)
             self._taken[stages] = (code.ctypes.data, n), self.program.sums_bytes if ends else 0, once
-        self._job[kernel.CODE : kernel.N_CALLS + 1], self._sums_bytes, self._once = self._taken[stages]
-        self._job[kernel.SUMS_BYTES], self._stages = self._sums_bytes, stages
+        self._job[kernel.CODE : kernel.N_CALLS + 1], self._job[kernel.SUMS_BYTES], self._once = self._taken[stages]
+        self._stages = stages
 
     def give(self, **given):
         """Arrays, or integers, to read from now on."""
@@ -368,14 +368,14 @@ class Pass:
 
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""
-        n_bytes, self._counters[0] = self._sums_bytes, 0
+        n_bytes, self._counters[0] = self.program.sums_bytes, 0  # of whichever stages, so that it stays
         frames = -(-8 * self._frame.size * n_threads // CACHE_LINE) * CACHE_LINE
         n_arenas = 0 if self._is_kept else 1 if self.program.is_shared else n_threads
         sums = n_bytes * self._n_places
         start = _workspace(frames + sums + self._arena_bytes * n_arenas)
-        if self._used == (start, n_threads, n_bytes):
+        if self._used == (start, n_threads):
             return
-        self._used, job = (start, n_threads, n_bytes), self._job
+        self._used, job = (start, n_threads), self._job
         self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
         job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
         job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
