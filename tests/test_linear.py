@@ -5,7 +5,8 @@ import pytest
 from samples import assert_same_bits
 from series import Y, forecaster, walk
 
-from fastrnn.forecaster.linear import FOLDS, STRENGTHS, Linear
+from fastrnn import threads
+from fastrnn.forecaster.linear import FOLDS, ROWS, STRENGTHS, Linear
 from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.sequences import Sequences, as_sequences
 
@@ -224,3 +225,16 @@ def test_forecasts_of_logarithms_go_with_the_unit():
     model = forecaster(log=True).fit(Y)
     np.testing.assert_allclose(model.predict(history=10 * Y), 10 * model.predict(), rtol=1e-6)
     assert (model.predict_interval(0.95, history=np.exp(walk(60) - 50)) > 0).all()
+
+
+def test_weights_have_the_same_bits_for_any_number_of_threads():
+    view = view_of([walk(11 * ROWS)], reach=20)
+    rows = np.arange(20, 11 * ROWS - 5)
+    found = []
+    for n_jobs in (1, 2, 3):
+        with threads.limit(n_jobs):
+            linear = Linear(20, 4).fit(view, rows, rows // ROWS % FOLDS)
+        found.append(linear.whole.parameters["weight"].copy())
+    assert np.abs(found[0]).max() > 0
+    assert_same_bits(found[0], found[1])
+    assert_same_bits(found[0], found[2])

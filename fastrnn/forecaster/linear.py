@@ -4,6 +4,8 @@ A recurrent network learns what a linear model misses far sooner than it learns 
 of Lai et al., SIGIR 2018, here in closed form.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from fastrnn import threads
@@ -37,7 +39,8 @@ class Linear:
 
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
-        best = threads.with_one_in_blas(lambda: self._best(*self._moments(view, rows, folds)))
+        n_threads = threads.available(len(rows) * self.reach**2)
+        best = threads.with_one_in_blas(lambda: self._best(*self._moments(view, rows, folds, n_threads)))
         if best is not None:
             for layer, found in zip((*self._folds, self.whole), best, strict=True):
                 layer.parameters["weight"][...] = found.T
@@ -50,17 +53,25 @@ class Linear:
         errors = [self._error(products, squares, found[:FOLDS]) for found in solutions]
         return solutions[int(np.argmin(errors))] if min(errors) < squares.sum() else None
 
-    def _moments(self, view, rows, folds):
-        """Products of inputs with inputs and gaps, and the gaps' squares, of each fold."""
+    def _moments(self, view, rows, folds, n_threads):
+        """Products of inputs with inputs and gaps, and the gaps' squares, of each fold; summed in order."""
         products = np.zeros((FOLDS, self.reach, self.reach + self.horizon))
-        squares = np.zeros(FOLDS)
+        squares, parts = np.zeros(FOLDS), []
         for k in range(FOLDS):
             chosen = rows[folds == k]
-            for part in np.split(chosen, range(ROWS, chosen.size, ROWS)):
-                X = view.window(part).reshape(-1, self.reach)
-                Y = view.gaps(part, self.horizon).transpose(0, 2, 1).reshape(-1, self.horizon)
-                products[k] += np.hstack([X.T @ X, X.T @ Y])  # BLAS forms half of the first, which is symmetric
-                squares[k] += (Y * Y).sum()
+            parts += [(k, part) for part in np.split(chosen, range(ROWS, chosen.size, ROWS))]
+
+        def moments(k_and_part):
+            k, part = k_and_part
+            X = view.window(part).reshape(-1, self.reach)
+            Y = view.gaps(part, self.horizon).transpose(0, 2, 1).reshape(-1, self.horizon)
+            return k, X.T @ X, X.T @ Y, (Y * Y).sum()  # BLAS forms half of the first, which is symmetric
+
+        with ThreadPoolExecutor(n_threads) as pool:
+            for k, of_inputs, of_gaps, square in pool.map(moments, parts):
+                products[k, :, : self.reach] += of_inputs
+                products[k, :, self.reach :] += of_gaps
+                squares[k] += square
         return products, squares
 
     def _solutions(self, products, strength):
