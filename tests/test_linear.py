@@ -228,7 +228,7 @@ def test_forecasts_of_logarithms_go_with_the_unit():
 
 
 def test_weights_have_the_same_bits_for_any_number_of_threads():
-    view = view_of([walk(11 * ROWS)], reach=20)
+    view = view_of([walk(11 * ROWS) + 9 * np.sin(np.arange(11 * ROWS))], reach=20)
     rows = np.arange(20, 11 * ROWS - 5)
     found = []
     for n_jobs in (1, 2, 3):
