@@ -215,6 +215,7 @@ def _code(calls):
     code = []
     for address, (_, operands, sharing) in zip(kernel.addresses(kernels), calls, strict=True):
         groups = [(operand.first, operand.n_words) for operand in operands]
+        assert sum(n for _, n in groups) + 2 <= kernel.MOST_WORDS, "a call has more words than there is room for"
         code += [address, *sharing, len(groups), *sum(groups, ())]
     return np.array(code, np.int64), len(calls)
 
@@ -255,6 +256,7 @@ class Pass:
         (frame, *arrays), self._counters = program.arrays, np.zeros(2, np.int64)
         self._frame = frame.copy()
         self._rooms, self._held, self._shapes, self._taken, self._stages = {}, {}, {}, {}, None
+        self._room = None  # an address, the bytes from there on, and the array that has them
         self._job = np.zeros(kernel.N_FIELDS, np.int64)
         job, self._address = self._job, self._job.ctypes.data
         self._frame_address = job[kernel.FRAME] = self._frame.ctypes.data
@@ -323,6 +325,7 @@ class Pass:
             if shapes.get(operand.first) == array.shape:
                 frame[operand.first + 4] = _address(array)
             else:
+                assert array.flags.c_contiguous and array.dtype == operand.dtype, "what is lent is read where it is"
                 self._set(operand, array)
 
     def _measure(self):
@@ -340,11 +343,15 @@ class Pass:
         if self._span != (first, last):
             self._take_shards(first, len(self._shards) if last is None else last)
             self._span = first, last
+        if self._room is None:
+            self._room, _local.room = _local.room, None
         if not is_prepared and "before" in self._once:
             self._counters[1] = kernel.run_once(*self._once["before"])
         threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
         if "after" in self._once:
             self._counters[1] |= kernel.run_once(*self._once["after"])
+        if self._room[1] <= KEPT:
+            self._room, _local.room = None, self._room
         if self._counters[1]:
             self._counters[1] = 0
             raise MemoryError("there is no memory for what a kernel needs to work in")
@@ -372,10 +379,10 @@ class Pass:
         frames = -(-8 * self._frame.size * n_threads // CACHE_LINE) * CACHE_LINE
         n_arenas = 0 if self._is_kept else 1 if self.program.is_shared else n_threads
         sums = n_bytes * self._n_places
-        start = _workspace(frames + sums + self._arena_bytes * n_arenas)
+        start = self._reserve(frames + sums + self._arena_bytes * n_arenas)
         if self._used == (start, n_threads):
             return
-        self._used, job = (start, n_threads), self._job
+        self._used, job = None, self._job
         self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
         job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
         job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
@@ -384,6 +391,14 @@ class Pass:
                 operand, n = self.program.names[name], n_bytes // dtype
                 group = 0, 0, self._n_places * n, dtype, start + frames, self._n_places, n, n_bytes, dtype
                 self._frame[operand.first : operand.first + operand.n_words] = group
+        self._used = start, n_threads
+
+    def _reserve(self, n_bytes):
+        """The address of so many bytes."""
+        if self._room is None or self._room[1] < n_bytes:
+            memory = np.empty(n_bytes + CACHE_LINE, np.uint8)
+            self._room = -(-memory.ctypes.data // CACHE_LINE) * CACHE_LINE, n_bytes, memory
+        return self._room[0]
 
     @property
     def kept_bytes(self):
@@ -444,14 +459,14 @@ class Standing:
             self.run = partial(threads.run, work, at_once, self.run)
 
 
-_local = threading.local()
+class _Local(threading.local):
+    """Of each thread of Python's the memory that passes work in, or their own if it is more than `KEPT`.
+
+    While a pass has it, the thread has none: a signal's handler may run another pass before what this one has left is
+    read.
+    """
+
+    room = None
 
 
-def _workspace(n_bytes):
-    """The address of memory of this thread of Python's, which grows, and stays unless it was very much."""
-    room = getattr(_local, "room", None)
-    if room is None or room[1] < n_bytes:
-        memory = np.empty(n_bytes + CACHE_LINE, np.uint8)
-        room = -(-memory.ctypes.data // CACHE_LINE) * CACHE_LINE, n_bytes, memory
-        _local.room = room
-    return room[0]
+_local = _Local()

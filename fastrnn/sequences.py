@@ -196,8 +196,7 @@ def next_tokens(sequences, boundary):
     """Token sequences that begin with the boundary, and what comes after each of their tokens: at last the boundary."""
     values, offsets = sequences.values, sequences.offsets
     inputs = np.insert(values, offsets[:-1], boundary)
-    targets = np.insert(values, offsets[1:], boundary)
-    return Sequences(inputs, offsets + np.arange(offsets.size)), targets
+    return Sequences(inputs, offsets + np.arange(offsets.size)), np.insert(values, offsets[1:], boundary)
 
 
 def as_objects(arrays):

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import pickle
+import signal
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 import reference as ref
 from make_fixtures import CASES, RAGGED, load, param_shapes
 
+from fastrnn import programs
 from fastrnn.layers import GRU, LSTM, RNN
 from fastrnn.layers.stack import Stack
 
@@ -872,3 +874,63 @@ def test_lengths_that_change_from_call_to_call():
         expected = GRU(3, 5, random_state=0).eval()(x, lengths=lengths)
         for a, b in zip(layer(x, lengths=lengths), expected, strict=True):
             assert a.tobytes() == b.tobytes()
+
+
+def test_weights_loaded_between_a_call_and_its_backward_are_read_by_the_next():
+    gru, x = GRU(3, 4, random_state=0), normal(5, 2, 3)
+    output, _ = gru(x)
+    loaded = {name: 0.5 * weight for name, weight in gru.state_dict().items()}
+    gru.load_state_dict(loaded)
+    gru.backward(np.ones_like(output))
+    other = GRU(3, 4, random_state=1)
+    other.load_state_dict(loaded)
+    np.testing.assert_array_equal(gru(x)[0], other(x)[0])
+
+
+def test_training_set_as_an_attribute_is_as_eval():
+    gru, x = GRU(3, 4, 2, dropout=0.5, random_state=0), normal(5, 2, 3)
+    expected = gru.eval()(x)[0]
+    gru.train()(x)
+    gru.training = False
+    np.testing.assert_array_equal(gru(x)[0], expected)
+
+
+def test_a_backward_that_was_cut_short_is_not_repeated(monkeypatch):
+    gru = GRU(3, 4, random_state=0)
+    output, _ = gru(normal(5, 2, 3))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(gru, "_returned", lambda *_: signal.raise_signal(signal.SIGINT))
+        gru.backward(np.ones_like(output))
+    with pytest.raises(RuntimeError, match="backward needs a call"):
+        gru.backward(np.ones_like(output))
+    gru.backward(np.ones_like(gru(normal(5, 2, 3))[0]))
+
+
+def test_a_pass_in_a_signals_handler_leaves_the_one_it_interrupts_alone(monkeypatch):
+    def gradient(layer):
+        layer.zero_grad()
+        layer.backward(np.ones_like(layer(normal(20, 8, 4))[0]))
+        return layer.grads["weight_hh_l0"].copy()
+
+    one, other = LSTM(4, 8, random_state=0), LSTM(4, 40, random_state=1)
+    expected, run = gradient(one), programs.threads.run
+
+    def interrupted(*arguments):  # a signal that comes while compiled code runs is handled right after
+        with monkeypatch.context() as patch:
+            patch.setattr(programs.threads, "run", run)
+            run(*arguments)
+            gradient(other)
+
+    monkeypatch.setattr(programs.threads, "run", interrupted)
+    np.testing.assert_array_equal(gradient(one), expected)
+
+
+@pytest.mark.parametrize("state", [5, np.zeros(3), (np.zeros((1, 3, 6)),)])
+def test_a_state_that_is_no_pair_is_an_error(state):
+    with pytest.raises(ValueError, match="h_0, c_0"):
+        LSTM(5, 6)(normal(4, 3, 5), state)
+
+
+def test_times_are_no_numbers():
+    with pytest.raises(ValueError, match="datetime64"):
+        LSTM(5, 6)(np.zeros((4, 3, 5), "datetime64[s]"))

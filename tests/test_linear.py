@@ -6,7 +6,7 @@ from samples import assert_same_bits
 from series import Y, forecaster, walk
 
 from fastrnn import threads
-from fastrnn.forecaster.linear import FOLDS, ROWS, STRENGTHS, Linear
+from fastrnn.forecaster.linear import FOLDS, STRENGTHS, WINDOWS, Linear
 from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.sequences import Sequences, as_sequences
 
@@ -163,7 +163,7 @@ def test_it_is_left_out_where_it_does_not_help():
 
 def test_rows_are_summed_in_portions(monkeypatch):
     expected = forecaster().fit(Y).linear_coef_
-    monkeypatch.setattr("fastrnn.forecaster.linear.ROWS", 7)
+    monkeypatch.setattr("fastrnn.forecaster.linear.WINDOWS", 7)
     np.testing.assert_allclose(forecaster().fit(Y).linear_coef_, expected, rtol=1e-9)
 
 
@@ -228,12 +228,12 @@ def test_forecasts_of_logarithms_go_with_the_unit():
 
 
 def test_weights_have_the_same_bits_for_any_number_of_threads():
-    view = view_of([walk(11 * ROWS) + 9 * np.sin(np.arange(11 * ROWS))], reach=20)
-    rows = np.arange(20, 11 * ROWS - 5)
+    view = view_of([walk(11 * WINDOWS) + 9 * np.sin(np.arange(11 * WINDOWS))], reach=20)
+    rows = np.arange(20, 11 * WINDOWS - 5)
     found = []
     for n_jobs in (1, 2, 3):
         with threads.limit(n_jobs):
-            linear = Linear(20, 4).fit(view, rows, rows // ROWS % FOLDS)
+            linear = Linear(20, 4).fit(view, rows, rows // WINDOWS % FOLDS)
         found.append(linear.whole.parameters["weight"].copy())
     assert np.abs(found[0]).max() > 0
     assert_same_bits(found[0], found[1])

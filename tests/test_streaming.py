@@ -288,3 +288,14 @@ def test_steps_leave_memory_flat():
     for _ in range(100_000):
         stream.step(x)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 3_000  # kB
+
+
+@pytest.mark.parametrize(("cell", "hidden_size"), [("lstm", 256), ("gru", 300), ("rnn", 512)])
+def test_more_sequences_than_a_shard_has(cell, hidden_size):
+    """Weights too large for the second-level cache are read otherwise, and there is room for so many rows only."""
+    X = np.random.default_rng(0).standard_normal((300, 2, 2))
+    options = {"cell": cell, "hidden_size": hidden_size, "bidirectional": False, "max_iter": 1, "random_state": 0}
+    model = SequenceRegressor(**options).fit(X[:4], np.arange(4.0))
+    stream = model.stream(batch=300)
+    stream.step(X[:, 0])
+    assert_same_bits(stream.step(X[:, 1]), model.predict(X))

@@ -244,3 +244,16 @@ def test_the_most_probable_labels_as_a_whole():
     # Held out, scores are of the labels as well.
     stopped = make_estimator("tagger_of_words", early_stopping=True).fit(X, y)
     assert all(0 <= score <= 1 for score in stopped.validation_scores_)
+
+
+@pytest.mark.parametrize(("hidden_size", "character_hidden_size"), [(256, 4), (4, 256)])
+def test_more_spellings_than_a_shard_has_sequences(hidden_size, character_hidden_size):
+    """Where threads share units, and where weights are too large for the second-level cache."""
+    rng = np.random.default_rng(0)
+    X = [np.hstack([rng.integers(1, 9, (30, 1)), rng.integers(1, 20, (30, 6))]) for _ in range(20)]
+    y = [rng.integers(0, 3, 30) for _ in X]
+    sizes = {"hidden_size": hidden_size, "character_hidden_size": character_hidden_size}
+    options = {"embedding_dim": 4, "character_embedding_dim": 4, "max_iter": 1, "random_state": 0}
+    tagger = SequenceTagger(**sizes, **options).fit(X[:2], y[:2])
+    for x, found in zip(X, tagger.predict_proba(X), strict=True):
+        assert_same_bits(found, tagger.predict_proba([x])[0])

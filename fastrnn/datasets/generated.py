@@ -73,8 +73,7 @@ def make_binary_addition(n_samples=1000, n_bits=7, random_state=None):
         pairs = check_random_state(random_state).randint(0, 2**n_bits, size=(n_samples, 2), dtype=np.int64)
     steps = np.arange(n_bits + 1)
     X = pairs[:, np.newaxis, :] >> steps[:, np.newaxis] & 1
-    y = pairs.sum(axis=1)[:, np.newaxis] >> steps & 1
-    return X.astype(np.float64), y
+    return X.astype(np.float64), pairs.sum(axis=1)[:, np.newaxis] >> steps & 1
 
 
 def make_adding_problem(n_samples=1000, n_steps=100, random_state=None):

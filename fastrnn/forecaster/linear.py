@@ -4,8 +4,6 @@ A recurrent network learns what a linear model misses far sooner than it learns 
 of Lai et al., SIGIR 2018, here in closed form.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
 from fastrnn import threads
@@ -14,8 +12,8 @@ from fastrnn.layers.feedforward import Dense
 FOLDS = 5
 STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
 """Of the penalty, in units of the mean square of the inputs."""
-ROWS = 2**12
-"""Read at once: what is computed from so many stays in the cache."""
+WINDOWS = 2**12
+"""Read at once, by each thread."""
 
 
 class Linear:
@@ -57,21 +55,21 @@ class Linear:
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold; summed in order."""
         products = np.zeros((FOLDS, self.reach, self.reach + self.horizon))
         squares, parts = np.zeros(FOLDS), []
+        size = max(1, WINDOWS // view.levels.shape[1])
         for k in range(FOLDS):
             chosen = rows[folds == k]
-            parts += [(k, part) for part in np.split(chosen, range(ROWS, chosen.size, ROWS))]
+            parts += [(k, part) for part in np.split(chosen, range(size, chosen.size, size))]
 
         def moments(k_and_part):
             k, part = k_and_part
             X = view.window(part).reshape(-1, self.reach)
             Y = view.gaps(part, self.horizon).transpose(0, 2, 1).reshape(-1, self.horizon)
-            return k, X.T @ X, X.T @ Y, (Y * Y).sum()  # BLAS forms half of the first, which is symmetric
+            # BLAS forms half of the first product, which is symmetric.
+            return k, np.hstack([X.T @ X, X.T @ Y]), (Y * Y).sum()
 
-        with ThreadPoolExecutor(n_threads) as pool:
-            for k, of_inputs, of_gaps, square in pool.map(moments, parts):
-                products[k, :, : self.reach] += of_inputs
-                products[k, :, self.reach :] += of_gaps
-                squares[k] += square
+        for k, product, square in threads.in_turn(moments, parts, n_threads):
+            products[k] += product
+            squares[k] += square
         return products, squares
 
     def _solutions(self, products, strength):

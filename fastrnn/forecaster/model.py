@@ -7,7 +7,7 @@ import numpy as np
 
 from fastrnn.base import check_finite
 from fastrnn.forecaster import conformal
-from fastrnn.forecaster.linear import ROWS, Linear
+from fastrnn.forecaster.linear import WINDOWS, Linear
 from fastrnn.forecaster.view import Lens, View, stretches
 from fastrnn.losses.likelihoods import NegativeBinomial
 from fastrnn.network.parts import portions
@@ -48,7 +48,7 @@ class Targets:
 
     def __array__(self, dtype=None, copy=None):
         out = np.empty(self.shape, self._model.dtype)
-        for some in portions(len(self), ROWS):
+        for some in portions(len(self), WINDOWS):
             out[some] = self[some]
         return out
 
@@ -124,8 +124,7 @@ class Model:
         """
         view, rows, outputs, _ = self.read(panel)
         gaps = self.gaps(view, rows, outputs, ask)
-        values = view.values(rows, gaps if levels is None else self._spread(gaps, levels))
-        return self._counted(values)
+        return self._counted(view.values(rows, gaps if levels is None else self._spread(gaps, levels)))
 
     def _counted(self, values):
         """Counts are whole, and what is as far from the median as a season before could be less than none."""

@@ -193,5 +193,4 @@ def joined(first, second):
 
 def part(sequences, ends, numbers):
     """Sequences `numbers`, each up to its end."""
-    rows = ranges(sequences.offsets[numbers], ends)
-    return Sequences(sequences.values[rows], np.append(0, np.cumsum(ends)))
+    return Sequences(sequences.values[ranges(sequences.offsets[numbers], ends)], np.append(0, np.cumsum(ends)))

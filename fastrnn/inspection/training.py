@@ -83,8 +83,7 @@ class TrainingCurveDisplay:
         """
         losses = getattr(estimator, "loss_curve_", None)
         check_subject(cls.__name__, estimator, losses is not None, "an estimator with a loss_curve_")
-        scores = getattr(estimator, "validation_scores_", None)
-        return cls(losses=losses, scores=scores, label=label).plot(ax)
+        return cls(losses=losses, scores=getattr(estimator, "validation_scores_", None), label=label).plot(ax)
 
     def plot(self, ax=None):
         """Draw it.

@@ -81,8 +81,8 @@ def forward(h, c, gates, x, panels, hoisted, starts, counts, keep, d):
 def forward_block(h, c, gates, x, panels, hoisted, starts, counts, keep, task, t):
     """Step t of one vector of units, number `task` of all directions'.
 
-    Threads that share units read a part of the weights each.  hoisted (D P / lanes, rows, 4 lanes) is filled here, at
-    the first of each HOISTED_STEPS steps.
+    Threads that share units read a part of the weights each.  hoisted (D P / lanes HOISTED_STEPS, B, 4 lanes) is filled
+    here, at the first of each HOISTED_STEPS steps.
     """
     blocks, size = panels.shape[1:]
     d, p = task // blocks, task % blocks
@@ -91,7 +91,7 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, keep, task, t
     B, P = h.shape[1] - S, blocks * L
     h_d, gates_d = at(h, d * (B + S) * H), at(gates, d * S * 4 * P)
     x_d, panel = at(x, d * S * I), at(panels, task * size)
-    n, row, room = counts[t], starts[t], task * hoisted.shape[1]
+    n, row, room = counts[t], starts[t], task * HOISTED_STEPS * hoisted.shape[1]
     first = t - t % HOISTED_STEPS
     if t == first:
         last = min(t + HOISTED_STEPS, counts.size) - 1

@@ -24,8 +24,7 @@ class Vector(types.Type):
 
 def llvm_vector(vector):
     """The LLVM type of a `Vector`."""
-    scalar = ir.FloatType() if vector.dtype == types.float32 else ir.DoubleType()
-    return ir.VectorType(scalar, vector.count)
+    return ir.VectorType(ir.FloatType() if vector.dtype == types.float32 else ir.DoubleType(), vector.count)
 
 
 @register_model(Vector)

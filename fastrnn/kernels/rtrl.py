@@ -177,8 +177,7 @@ def _add_immediate(s, d, inputs, start):
 def step(new, s_new, old, s_old, x, theta, starts, n_gates, nonlinearity):
     """The state after one step, x (I,), and its derivatives by theta."""
     d_a, d_b, carry = advance(new, old, x, theta, starts, n_gates, nonlinearity)
-    jacobian = _jacobian(d_b, carry, theta, starts[1])
-    _product(s_new, jacobian, s_old)
+    _product(s_new, _jacobian(d_b, carry, theta, starts[1]), s_old)
     one = np.ones(1, old.dtype)
     for d, inputs, weight, bias in ((d_a, x, starts[0], starts[2]), (d_b, old[0], starts[1], starts[3])):
         _add_immediate(s_new, d, inputs, weight)

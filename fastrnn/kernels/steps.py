@@ -10,9 +10,9 @@ SECOND_LEVEL = 3 * 2**18
 """Bytes of weights that stay in the second-level cache from step to step."""
 HOISTED_STEPS = 8
 MOST_SEQUENCES = 32
-"""Of a shard that is one thread's."""
+"""Of a shard that is one thread's, as batches are dealt; its different words, or a stream's sequences, may be more."""
 MOST_SHARED = 64
-"""Of one that threads share."""
+"""Likewise of one that threads share."""
 HOISTED = 2**18
 """Bytes of hoisted input products that stay there with them."""
 
@@ -28,13 +28,11 @@ def next_chunk(counts, t, streamed, room):
 
     Hoisted, the products of all the chunk's rows with the input weights come first, in full tiles; a step then reads
     only the hidden state's weights.  That pays where a step has few rows, or where its weights are `streamed`, too
-    many for the second-level cache.  There is `room` for so many hoisted rows.
+    many for the second-level cache.  There is `room` for so many hoisted rows, or fewer than a step has.
     """
-    hoist = counts[t] < FEW_ROWS or streamed
-    rows = 0
-    while t < counts.size:
-        if hoist and rows + counts[t] > room or not hoist and counts[t] < FEW_ROWS:
-            break
+    most = room if streamed else min(FEW_ROWS - 1, room)
+    hoist, rows = counts[t] <= most, 0
+    while t < counts.size and (counts[t] <= most) == hoist and not (hoist and rows + counts[t] > room):
         rows += counts[t]
         t += 1
     return t, rows, hoist

@@ -9,7 +9,7 @@ import numpy as np
 from fastrnn.kernels import activations, gated, gru, gru_reset_before, lstm, rnn
 from fastrnn.kernels.gradient import add_product, fold, gradient, scratch_size
 from fastrnn.kernels.rows import clear
-from fastrnn.kernels.steps import HOISTED_STEPS, MOST_SHARED, hoisted_rows
+from fastrnn.kernels.steps import HOISTED_STEPS, hoisted_rows
 from fastrnn.kernels.tiles import MAX_WIDTH
 from fastrnn.kernels.vectors import n_lanes, padded
 from fastrnn.programs import MOST_SHARERS, NOTHING, SHARERS
@@ -145,7 +145,7 @@ class _GatedCell(_Cell):
         P, places = blocks * lane, (rows.starts, rows.counts, int(keep))
         arrays = room["h"], room["c"], room["d_gates"], x, panels
         if p.is_shared:
-            hoisted = p.room(D * blocks, p.at_most(rows.S, HOISTED_STEPS * MOST_SHARED), 4 * lane)
+            hoisted = p.room(D * blocks * HOISTED_STEPS, rows.B, 4 * lane)
             p.share(gated.forward_block, *arrays, hoisted, *places, tasks=D * blocks, steps=rows.T)
             return
         hoisted = p.room(p.at_most(rows.S, hoisted_rows(4 * P * p.dtype.itemsize)), 4 * P)

@@ -50,8 +50,7 @@ class LinearChain:
         p.call(crf.marginals, *found, counts, outputs, *parts, *places, *scratch)
         d_outputs = p.room(*outputs.shape)
         p.call(crf.compare, d_outputs, total, counts, *found, outputs, parts[0], targets, *places)
-        gradients = self.parameters.stored_gradients.values()
-        p.call(crf.add_counts, *gradients, *p.placed(counts), stage="after")
+        p.call(crf.add_counts, *self.parameters.stored_gradients.values(), *p.placed(counts), stage="after")
         return d_outputs
 
     def found(self, scores, offsets):

@@ -19,8 +19,7 @@ class Dense:
 
     def __init__(self, input_size, output_size, dtype):
         self.input_size, self.output_size = input_size, output_size
-        shapes = {"weight": (output_size, input_size), "bias": (output_size,)}
-        self.parameters = Parameters(shapes, dtype)
+        self.parameters = Parameters({"weight": (output_size, input_size), "bias": (output_size,)}, dtype)
 
     def reset_parameters(self, rng):
         """Uniform in +-1 / sqrt(inputs), as `torch.nn.Linear`."""

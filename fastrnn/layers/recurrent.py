@@ -27,6 +27,8 @@ OF_ONE_THREAD = 2**13
 class _Prepared:
     """A layer's program, and its last pass, for the next call of the same shape."""
 
+    keeps: bool
+    """Whether it is for training."""
     program: Program
     version: object = None
     """Of the weights that are packed."""
@@ -109,7 +111,7 @@ class _Recurrent:
 
     def _prepare(self, T, B, lengths):
         """What a call of this shape needs; in nobody else's hands, as threads may share a layer in eval mode."""
-        prepared = self._prepared.pop(self.training, None) or _Prepared(self._program(self.training))
+        prepared = self._prepared.pop(self.training, None) or _Prepared(self.training, self._program(self.training))
         shape = T, B, None if lengths is None else lengths.tobytes()
         if prepared.shape != shape:
             numbers = np.arange(B)
@@ -125,7 +127,7 @@ class _Recurrent:
         """Have it for the next call; memory of a pass only if that is not much."""
         if prepared.run.kept_bytes > KEPT:
             prepared.shape = prepared.run = None
-        self._prepared[self.training] = prepared
+        self._prepared[prepared.keeps] = prepared
 
     # ------------------------------------------------------------------------------------------ padded arrays
 
@@ -135,7 +137,9 @@ class _Recurrent:
         lengths = self._checked_lengths(lengths, T, B)
         self._check_finite(x, lengths, "x")
         state = self._checked_state(hx, B, is_single, "initial state")
-        self._forget()
+        if self._call is not None:  # nothing is kept of it for `backward` any more
+            self._put_back(self._call[0])
+            self._call = None
         prepared, width = self._prepare(T, B, lengths), self._stack.output_size
         output = self._empty((*x.shape[:2], width), lengths)
         final = np.empty_like(prepared.zeros)
@@ -155,7 +159,8 @@ class _Recurrent:
         run.lend(**given)
         run.take(*stages)
         run.run(is_prepared=version is prepared.version)
-        prepared.version = version
+        if "forward" in stages:  # it has packed them
+            prepared.version = version
 
     def _empty(self, shape, lengths):
         """An array for the caller, of zeros if steps of it are none."""
@@ -213,15 +218,10 @@ class _Recurrent:
         if input_grad:
             d_x, stages = self._empty(x_shape, lengths), ("backward", "inputs")
             given["d_x"] = d_x.reshape(-1, self.input_size)
+        self._call = None  # what is kept of it becomes gradients
         self._run(prepared, stages, **given)
-        self._forget()
+        self._put_back(prepared)
         return self._returned(d_x, d_initial, is_single)
-
-    def _forget(self):
-        """Of the last call in training mode, what `backward` would read."""
-        if self._call is not None:
-            self._put_back(self._call[0])
-        self._call = None
 
     # ----------------------------------------------------------------------------------------------- checks
 
@@ -245,8 +245,8 @@ class _Recurrent:
             array = np.asarray(array)
             if array.dtype == self.dtype:
                 return array
-            if array.dtype.kind == "c":
-                raise TypeError("complex numbers")
+            if array.dtype.kind in "cmM":
+                raise TypeError(f"{array.dtype} is none")
             with np.errstate(over="ignore"):  # an overflow to infinity is reported by name
                 return array.astype(self.dtype, copy=False)
         except (TypeError, ValueError) as error:
@@ -283,7 +283,7 @@ class _Recurrent:
         """As `Stack.forward` takes states, or None."""
         if state is None:
             return None
-        parts = (state,) if self._stack.n_states == 1 else tuple(state)
+        parts = (state,) if self._stack.n_states == 1 else tuple(state) if np.iterable(state) else ()
         if len(parts) != self._stack.n_states:
             raise ValueError(f"the {what} must be a pair, as (h_0, c_0); got {len(parts)} arrays")
         L, H = self.num_layers * self._stack.n_directions, self.hidden_size

@@ -56,8 +56,7 @@ class OnlineLearner(BaseEstimator):
 
     def clone(self, new_params=None, include_attributes=False):
         """A learner with these parameters that has learned nothing, as River asks for it; or a copy of all."""
-        other = deepcopy(self) if include_attributes else clone(self)
-        return other.set_params(**(new_params or {}))
+        return (deepcopy(self) if include_attributes else clone(self)).set_params(**(new_params or {}))
 
     def learn_one(self, x, y):
         """Take the step, learn from y, and keep the new state.
