@@ -6,7 +6,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import COUNT_OR_AUTO, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses.answers import filled, softmax_answer
@@ -56,7 +56,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early
         stopping.
     learning_rate_init : float, default=5e-3
-    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="constant"
+    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
         The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first
         twentieth before that, "plateau" falls to a tenth when nothing has improved for
         n_iter_no_change / 2 epochs.
@@ -68,8 +68,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of
         their squares for n sequences; for adamw the decoupled rate of decay.
     batch_size : int, default=32
-    max_iter : int, default=60
-        Epochs.
+    max_iter : int or "auto", default="auto"
+        Epochs.  "auto" takes as many as 1,500 batches need (of lbfgs 1,500 iterations at most), fewer where these
+        would read more than 2**28 steps, but never less than 60; `fit` warns if the model has learned little by then.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.
     clip_norm : float or None, default=1.0
@@ -136,15 +137,16 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS | {
-        "readout": [StrOptions(set(READOUTS))], "class_weight": [dict, StrOptions({"balanced"}), None]}  # fmt: skip
+        "readout": [StrOptions(set(READOUTS))], "class_weight": [dict, StrOptions({"balanced"}), None],
+        "max_iter": COUNT_OR_AUTO}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout"
 
     def __init__(
         self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout=0.0, readout="max", embedding_dim=None, embeddings=None, freeze_embeddings=False, normalize_X=True,
-        solver="adam", learning_rate_init=5e-3, learning_rate="constant", momentum=0.9, nesterovs_momentum=True,
-        alpha=0.0, batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
+        alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None,
         warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
@@ -179,6 +181,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         -----
         UserWarning
             If X holds integers that look like tokens, but `embedding_dim` is None.
+        ConvergenceWarning
+            With max_iter="auto", if the loss is hardly less than that of the best constant answer, or still falls.
         """
         return self._fit(X, y, sample_weight, resume_from)
 

@@ -269,13 +269,13 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
         return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
 
-    def _settings(self, n_sequences):
+    def _settings(self, lengths):
         """Those of a stream are of its stretches, in their order."""
-        settings = super()._settings(n_sequences)
+        settings = super()._settings(lengths)
         if not self.stateful:
             return settings
-        n_parts = min(self.batch_size, n_sequences)
-        return settings._replace(batch_size=n_parts, shuffle=False, n_sequences=n_sequences / n_parts)
+        n_parts = min(self.batch_size, len(lengths))
+        return settings._replace(batch_size=n_parts, shuffle=False, n_sequences=len(lengths) / n_parts)
 
     def _split(self, n, strata, rng):
         if not self.stateful:

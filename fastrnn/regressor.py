@@ -9,7 +9,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastrnn import records
-from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import COUNT_OR_AUTO, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_values, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses.answers import filled, scaled_answer
@@ -81,8 +81,9 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of
         their squares for n sequences; for adamw the decoupled rate of decay.
     batch_size : int, default=32
-    max_iter : int, default=60
-        Epochs.
+    max_iter : int or "auto", default="auto"
+        Epochs.  "auto" takes as many as 1,500 batches need (of lbfgs 1,500 iterations at most), fewer where these
+        would read more than 2**28 steps, but never less than 60; `fit` warns if the model has learned little by then.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.
     clip_norm : float or None, default=1.0
@@ -150,6 +151,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
     _parameter_constraints = SHARED_CONSTRAINTS | {
         "readout": [StrOptions(set(READOUTS))], "return_sequences": ["boolean"], "normalize_y": ["boolean"],
+        "max_iter": COUNT_OR_AUTO,
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")]}  # fmt: skip
 
@@ -160,9 +162,9 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         dropout=0.0, readout="last", embedding_dim=None, embeddings=None, freeze_embeddings=False,
         return_sequences=False, loss="squared_error", quantile=0.5, normalize_X=True, normalize_y=True, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter=60, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32",
+        n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
@@ -195,6 +197,8 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         -----
         UserWarning
             If X holds integers that look like tokens, but `embedding_dim` is None.
+        ConvergenceWarning
+            With max_iter="auto", if the loss is hardly less than that of the best constant answer, or still falls.
         """
         return self._fit(X, y, sample_weight, resume_from)
 

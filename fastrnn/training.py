@@ -10,7 +10,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from math import cos, isfinite, pi
+from math import ceil, cos, isfinite, pi
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,12 @@ BUCKET = 8
 """Batches, at most, among which sequences are sorted by length."""
 BUCKETS = 16
 """Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
+
+
+EPOCHS, UPDATES, STEPS = 60, 1500, 2**28
+"""Of max_iter="auto": epochs at least; updates at least, unless they read more steps than these, some five minutes."""
+LITTLE = 0.05
+"""Of the loss of the best constant answer, what training should be better by, or what it should no longer gain."""
 
 
 Settings = namedtuple(
@@ -179,6 +185,27 @@ def learning_rate_factor(schedule, step, n_steps):
     if schedule in ("cosine", "warmup"):
         return 0.5 * (1 + cos(pi * done))
     return 1.0
+
+
+def epochs_for(lengths, batch_size):
+    """What max_iter="auto" is for sequences of these lengths."""
+    updates = ceil(len(lengths) / batch_size)
+    return max(EPOCHS, min(ceil(UPDATES / updates), STEPS // int(lengths.sum())))
+
+
+def warn_if_not_learned(losses, constant):
+    """Of a training that has chosen its epochs itself, whose best constant answer has this loss."""
+    n = max(1, len(losses) // 10)
+    last, before = np.mean(losses[-n:]), np.mean(losses[-2 * n :][:n])
+    found = f"after {len(losses)} epochs the training loss is {last:.3g}"
+    if constant < 0.01:
+        return  # there is nothing to learn
+    if last > (1 - LITTLE) * constant:
+        why = f"{found}, and that of the best constant answer {constant:.3g}: little was learned"
+        warnings.warn(f"{why}. See that X tells y, or raise hidden_size or max_iter", ConvergenceWarning, stacklevel=6)
+    elif before - last > LITTLE * constant:
+        why = f"{found}, a tenth of the epochs before it was {before:.3g}: it still falls. Raise max_iter"
+        warnings.warn(why, ConvergenceWarning, stacklevel=6)
 
 
 class Trainer:

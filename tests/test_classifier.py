@@ -239,8 +239,8 @@ def test_a_second_fit_is_a_first_one():
 def test_early_stopping_keeps_the_best_epoch():
     X, y = labelled(80)
     y[::3] = np.random.default_rng(0).integers(0, 3, y[::3].size)  # noise, so that scores go up and down
-    clf = small(early_stopping=True, max_iter=60, n_iter_no_change=3, validation_fraction=0.25, learning_rate_init=0.05)
-    clf.fit(X, y)
+    options = {"validation_fraction": 0.25, "learning_rate_init": 0.05, "learning_rate": "constant"}
+    clf = small(early_stopping=True, max_iter=60, n_iter_no_change=3, **options).fit(X, y)
     scores = clf.validation_scores_
     assert len(scores) == clf.n_iter_ < 60
     assert clf.n_iter_ == int(np.argmax(scores)) + 1 + 3

@@ -32,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger, threads
 from fastrnn.preprocessing import SequenceScaler, Tokenizer
 
-QUICK = {"hidden_size": 4, "max_iter": 8, "learning_rate_init": 0.03, "random_state": 0}
+QUICK = {"hidden_size": 4, "max_iter": 8, "learning_rate_init": 0.03, "learning_rate": "constant", "random_state": 0}
 X, y = labelled(42)
 MEANS = np.array([x.mean() for x in X])
 

@@ -22,8 +22,10 @@ from fastrnn.training import (
     Settings,
     Trainer,
     draw_batches,
+    epochs_for,
     fit_lbfgs,
     learning_rate_factor,
+    warn_if_not_learned,
 )
 
 SETTINGS = Settings(
@@ -478,3 +480,54 @@ def test_lbfgs_calls_callbacks():
     ).fit(X, y)  # fmt: skip
     assert seen == list(enumerate(clf.loss_curve_, 1))
     assert clf.n_iter_ == 3
+
+
+# --------------------------------------------------------------------- epochs that the data decide
+
+
+@pytest.mark.parametrize(
+    ("n", "length", "batch_size", "expected"),
+    [(30, 400, 32, 1500), (270, 16, 32, 167), (270, 16, 8, 60), (10**5, 10, 32, 60), (32, 2**16, 32, 128),
+     (32, 2**24, 32, 60)],
+)  # fmt: skip
+def test_epochs_are_as_many_as_enough_updates_take(n, length, batch_size, expected):
+    """60 at least; else 1,500 updates, unless they read more steps than fit into some minutes."""
+    assert epochs_for(np.full(n, length), batch_size) == expected
+
+
+def test_a_fit_takes_them():
+    X, y = labelled(300)
+    assert SequenceClassifier(hidden_size=2, batch_size=4, random_state=0).fit(X, y).n_iter_ == 60
+    assert SequenceClassifier(hidden_size=2, batch_size=64, random_state=0).fit(X, y).n_iter_ == 300
+    assert SequenceClassifier(max_iter=2).fit(X, y).n_iter_ == 2
+
+
+@pytest.mark.parametrize("model", [SequenceClassifier, SequenceRegressor])
+def test_a_fit_that_learns_little_warns(model):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((400, 3, 1)), rng.integers(0, 2, 400)
+    with pytest.warns(ConvergenceWarning, match="best constant answer.*little was learned"):
+        model(hidden_size=1, bidirectional=False, learning_rate_init=1e-4, random_state=0).fit(X, y)
+
+
+def test_a_fit_whose_loss_still_falls_warns():
+    with pytest.warns(ConvergenceWarning, match="after 100 epochs.*0.141.*0.232: it still falls. Raise max_iter"):
+        warn_if_not_learned(np.linspace(1, 0.1, 100), 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_if_not_learned(np.append(np.linspace(1, 0.1, 100), np.full(20, 0.1)), 1.0)
+
+
+@pytest.mark.parametrize("model", [SequenceClassifier, SequenceRegressor])
+def test_a_fit_that_learns_does_not_warn(model):
+    X, y = labelled(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(hidden_size=8, random_state=0).fit(X, y)
+
+
+def test_what_has_one_class_is_nothing_to_learn():
+    X, y = labelled(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        SequenceClassifier(hidden_size=2, random_state=0).fit(X, y, sample_weight=(y == 0).astype(float))

@@ -17,7 +17,7 @@ from benchmarks.quality.corpora import G2P_LANGUAGES
 # stream, all of which is test, by two seeds on the stream itself.
 SETTINGS = {
     "JapaneseVowels": {"readout": "last"},
-    "GunPoint": {"learning_rate_init": 1e-2, "max_iter": 200},
+    "GunPoint": {"learning_rate_init": 1e-2, "learning_rate": "constant", "max_iter": 200},
     "ItalyPowerDemand": {"readout": "last"},
     "SNIPS intents": {"embedding_dim": 64, "dropout": 0.3, "learning_rate": "cosine", "max_iter": 8},
     "names18": {

@@ -2,8 +2,9 @@
 
 from fastrnn.base.estimator import Problem, SequenceEstimator
 from fastrnn.base.features import FeatureExtractor
-from fastrnn.base.inputs import COUNT, SHARED_CONSTRAINTS, check_counts, check_finite
+from fastrnn.base.inputs import COUNT, COUNT_OR_AUTO, SHARED_CONSTRAINTS, check_counts, check_finite
 
 __all__ = [
-    "COUNT", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator", "check_counts", "check_finite",
+    "COUNT", "COUNT_OR_AUTO", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator",
+    "check_counts", "check_finite",
 ]  # fmt: skip

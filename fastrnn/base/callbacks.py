@@ -36,14 +36,14 @@ class _Hooks:
         self._estimator, self._epoch = estimator, None
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self._fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        self._fit = estimator._init_callback_context(max_subtasks=estimator._trainer.settings.max_iter)
         self._fit.call_on_fit_task_begin(**self._given)
         self._begin()
 
     def __call__(self, progress):
         epoch, self._epoch = self._epoch, None
         wants_to_stop = epoch.call_on_fit_task_end(**self._given, reconstruction_attributes=self._attributes)
-        if not wants_to_stop and progress.epoch < self._estimator.max_iter:
+        if not wants_to_stop and progress.epoch < self._estimator._trainer.settings.max_iter:
             self._begin()
         return wants_to_stop
 

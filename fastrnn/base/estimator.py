@@ -14,12 +14,12 @@ from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
 from fastrnn.base.inputs import InputChecks, check_finite
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses.loss import log_odds
+from fastrnn.losses.loss import constant_loss, log_odds
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
-from fastrnn.training import History, Progress, Settings, Trainer, fit_lbfgs, tell
+from fastrnn.training import History, Progress, Settings, Trainer, epochs_for, fit_lbfgs, tell, warn_if_not_learned
 from fastrnn.wording import check_count
 
 
@@ -74,7 +74,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             self._prepare_network(problem, goes_on, run.rng)
             if not goes_on and self._readout() is None:
                 self._start_at_shares(problem)
-            self._trainer = Trainer(self.network_, self._settings(len(problem.sequences)), run.rng)
+            self._trainer = Trainer(self.network_, self._settings(problem.sequences.lengths), run.rng)
             self._train(problem, run, X, y, sample_weight)
         return self
 
@@ -88,7 +88,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             if goes_on:
                 self._check_shape()
             problem = self._problem(X, y, sample_weight, goes_on, **known)
-            settings = self._settings(len(problem.sequences))._replace(learning_rate="constant")
+            settings = self._settings(problem.sequences.lengths)._replace(learning_rate="constant")
             rng = None if goes_on else check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
@@ -101,7 +101,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     @cached_property
     def _trainer(self):
         """That of the last fit; of a loaded model a new one, with the history there is."""
-        trainer = Trainer(self.network_, self._settings(1), check_random_state(self.random_state))
+        trainer = Trainer(self.network_, self._settings(np.ones(1)), check_random_state(self.random_state))
         trainer.history = History.of(self.loss_curve_, self.validation_scores_ or [])
         return trainer
 
@@ -173,9 +173,11 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _readout(self):
         return self.readout
 
-    def _settings(self, n_sequences):
+    def _settings(self, lengths):
         own = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}
-        return Settings(n_sequences=n_sequences, **own)
+        if own["max_iter"] == "auto":
+            own["max_iter"] = epochs_for(lengths, len(lengths) if self.solver == "lbfgs" else self.batch_size)
+        return Settings(n_sequences=len(lengths), **own)
 
     def _train(self, problem, run, *given):
         """From the start, or where a checkpoint was."""
@@ -193,6 +195,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         with watched(self, *given) as hooks:
             train(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
             self._set_history()
+        if self.max_iter == "auto" and self.n_iter_ == trainer.settings.max_iter:
+            warn_if_not_learned(self.loss_curve_, constant_loss(problem.loss, problem.targets, problem.weights))
 
     def _set_history(self):
         vars(self).update(self._history_of(self._trainer))

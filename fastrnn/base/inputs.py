@@ -17,6 +17,7 @@ from fastrnn.tables import as_numbers, labels, refuse_long
 from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
+COUNT_OR_AUTO = [COUNT, StrOptions({"auto"})]
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),

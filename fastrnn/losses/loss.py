@@ -98,3 +98,14 @@ def log_odds(loss, targets, weights, n_outputs):
     if loss == binary_cross_entropy:
         return logit(np.clip(weights @ targets / weights.sum(), LEAST_SHARE, 1 - LEAST_SHARE))
     return np.zeros(n_outputs)
+
+
+def constant_loss(loss, targets, weights):
+    """The mean loss of the shares of the classes as an answer to all, or of the mean of the targets (n, K)."""
+    if targets.ndim == 1:
+        constant = log_odds(loss, targets, weights, targets.max() + 1)
+    elif loss == binary_cross_entropy:
+        constant = log_odds(loss, targets, weights, targets.shape[1])
+    else:
+        constant = np.average(targets, 0, weights)
+    return loss(np.tile(constant, (len(targets), 1)), targets, weights / weights.sum())[0]
