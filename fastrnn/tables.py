@@ -203,11 +203,10 @@ def to_pandas(x, what):
         return found.to_pandas(), backend, {}
     if labels(x, what) is None:
         return pd.Series(found.to_numpy(), name=found.name or None), backend, {}
-    read = {name: _zoned(pd, found[name]) for name in found.columns}
     types = {name: repr(dtype) for name, dtype in found.schema.items()}
     if backend == "pyarrow":  # of which narwhals has one type of strings
         types |= {field.name: LARGE for field in found.to_native().schema if field.type == LARGE}
-    return pd.DataFrame(read), backend, types
+    return pd.DataFrame({name: _zoned(pd, found[name]) for name in found.columns}), backend, types
 
 
 def _zoned(pd, column):

@@ -39,9 +39,8 @@ def inferred(index):
 def _candidates(index):
     """Offsets that may be the one; pandas itself knows most from a part without a hole."""
     edges = [np.arange(n + 1) * len(index) // n for n in (1, 2, 4, 8)]
-    parts = [index[a:b] for some in edges for a, b in pairwise(some) if b - a >= 3]
     # `infer_freq` itself warns that in pandas 4 it returns something else.
-    for k, part in enumerate(parts):
+    for k, part in enumerate(index[a:b] for some in edges for a, b in pairwise(some) if b - a >= 3):
         if offset := type(part)(part, freq="infer").freq:
             yield offset
         if k == 0:

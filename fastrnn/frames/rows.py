@@ -151,7 +151,10 @@ class Rows:
             self.sequences = _spread(self.sequences, self.counts)
         for k in self.of_rows(np.isnan(self.sequences.values).any(axis=1)):
             for series in self.sequences[k].T:
-                _interpolate(series, self.form.who(self.name, k))
+                is_hole = np.isnan(series)
+                if is_hole.all():
+                    raise ValueError(f"{self.form.who(self.name, k)} is NaN at all steps: leave the series out")
+                series[is_hole] = np.interp(np.flatnonzero(is_hole), np.flatnonzero(~is_hole), series[~is_hole])
 
     def refuse(self, wrong, text):
         """Raise an error that names the first row which is wrong, if there is any."""
@@ -169,11 +172,3 @@ def _spread(sequences, counts):
     values = np.full((places[-1] + 1, sequences.values.shape[1]), np.nan)
     values[places] = sequences.values
     return Sequences(values, np.append(places[sequences.offsets[:-1]], len(values)))
-
-
-def _interpolate(series, who):
-    """Fill NaN in an array (T,)."""
-    is_hole = np.isnan(series)
-    if is_hole.all():
-        raise ValueError(f"{who} is NaN at all steps: leave the series out")
-    series[is_hole] = np.interp(np.flatnonzero(is_hole), np.flatnonzero(~is_hole), series[~is_hole])

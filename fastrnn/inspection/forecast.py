@@ -204,8 +204,7 @@ class ForecastDisplay:
             if ends.shape != (len(ahead), 2):
                 raise ValueError(f"intervals[{coverage}] has shape {ends.shape}; expected ({len(ahead)}, 2), as median")
             style = {"color": 1 - shade * (1 - colour), "lw": 8 if len(ahead) == 1 else 0, "zorder": 2 - coverage}
-            label = f"{100 * coverage:.4g} % interval"
-            self.bands_[coverage] = ax.fill_between(ahead, *ends.T, label=label, **style)
+            self.bands_[coverage] = ax.fill_between(ahead, *ends.T, label=f"{100 * coverage:.4g} % interval", **style)
 
 
 def _number(series, form):

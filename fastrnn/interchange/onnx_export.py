@@ -109,7 +109,11 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     >>> bool((labels == clf.predict(X)).all()), bool(np.allclose(p, clf.predict_proba(X), atol=1e-5))
     (True, True)
     """
-    kind, network = _kind(estimator), network_of(estimator, np.float32)
+    kind = next((kind for kind in ANSWERS if isinstance(estimator, kind)), None)
+    if kind is None:
+        expected = f"expected a {', '.join(kind.__name__ for kind in ANSWERS)}"
+        raise TypeError(f"{estimator!r:.80} cannot be exported: {expected}; of a Pipeline give the last step, pipe[-1]")
+    network = network_of(estimator, np.float32)
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")
     if not isinstance(lengths, (bool, np.bool_)):
@@ -123,22 +127,13 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     return model
 
 
-def _kind(estimator):
-    """The class among those that can be exported."""
-    for kind in ANSWERS:
-        if isinstance(estimator, kind):
-            return kind
-    expected = f"expected a {', '.join(kind.__name__ for kind in ANSWERS)}"
-    raise TypeError(f"{estimator!r:.80} cannot be exported: {expected}; of a Pipeline give the last step, pipe[-1]")
-
-
 def _model(estimator, kind, network, opset, lengths):
     graph = Graph()
     scores, inside = add_scores(graph, network, estimator._shape, lengths)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]
     outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
-    inputs = [_input(graph, estimator)]
+    inputs = [_input(graph, network)]
     if lengths:
         inputs += [graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
         outputs += _states(graph, network, "n", "batch")
@@ -151,8 +146,7 @@ def _model(estimator, kind, network, opset, lengths):
     return model
 
 
-def _input(graph, estimator):
-    network = estimator.network_
+def _input(graph, network):
     dtype, columns = "float32", [network.encoder.recurrent.input_size]
     if network.embedding is not None:
         dtype, columns = "int64", ["columns"] * (len(network.embedding.limits) - 1)
@@ -217,11 +211,9 @@ def _numbers(graph, estimator, scores, inside):
     values = graph.cast(scores, "float64")  # as float32 loses the digits of what varies little about a large mean
     values = graph.add("Add", graph.add("Mul", values, estimator._y_scale), estimator._y_mean)
     values = graph.where(inside, values, 0.0)
-    if estimator._y_is_flat:
-        graph.add("Squeeze", values, [-1], name="predictions")
-        return [("predictions", "float64")]
-    graph.add("Identity", values, name="predictions")
-    return [("predictions", "float64", estimator._y_mean.size)]
+    is_flat = estimator._y_is_flat
+    graph.add(*(("Squeeze", values, [-1]) if is_flat else ("Identity", values)), name="predictions")
+    return [("predictions", "float64", *[estimator._y_mean.size][is_flat:])]
 
 
 ANSWERS = {SequenceClassifier: _classes, SequenceRegressor: _numbers,

@@ -103,8 +103,7 @@ class Filling:
     def __init__(self, estimator):
         self.estimator, self.is_fitted = estimator, hasattr(estimator, "network_")
         is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
-        has_characters = getattr(estimator, "character_embedding_dim", None) is not None
-        if not is_known or has_characters and not self.is_fitted:
+        if not is_known or not self.is_fitted and getattr(estimator, "character_embedding_dim", None) is not None:
             advice = "pass an instance; if it decodes, forecasts or reads characters, fit it first, max_iter=1"
             raise ValueError(f"weights alone do not make {estimator!r:.60} a fitted estimator: {advice}")
         estimator._check_parameters()

@@ -56,8 +56,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "method": [StrOptions({"standard", "minmax", "robust"})], "by": [StrOptions({"channel", "sequence"})],
-    }  # fmt: skip
+        "method": [StrOptions({"standard", "minmax", "robust"})], "by": [StrOptions({"channel", "sequence"})]}  # fmt: skip
 
     def __init__(self, *, method="standard", by="channel"):
         store(self, locals())
