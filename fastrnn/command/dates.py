@@ -21,8 +21,8 @@ SAMPLE = 50
 CLOCK = r"T\d\d?(:\d\d){0,2}(\.\d+)?|,? +(\d\d?(:\d\d){1,2}(\.\d+)?( ?[AP]M)?|\d\d? ?[AP]M)"
 DATE = re.compile(rf"(?P<day>.*?\w)(?P<clock>{CLOCK})?", re.IGNORECASE)
 ORDERS = {
-    "Ynn": ["Ymd"], "nnY": ["dmY", "mdY"], "nnn": ["dmy", "mdy", "ymd"], "Yn": ["Ym"], "nY": ["mY"],
-    "nbY": ["dbY"], "nbn": ["dby"], "bnY": ["bdY"], "Ybn": ["Ybd"], "bY": ["bY"], "bn": ["by"], "Yb": ["Yb"]}  # fmt: skip
+    "Ynn": ["Ymd"], "nnY": ["dmY", "mdY"], "nnn": ["dmy", "mdy", "ymd"], "Yn": ["Ym"], "nY": ["mY"], "nbY": ["dbY"],
+    "nbn": ["dby"], "bnY": ["bdY"], "Ybn": ["Ybd"], "bY": ["bY"], "bn": ["by"], "Yb": ["Yb"]}  # fmt: skip
 """What years of four digits, names of months and other numbers, in an order, may be: letters of strptime."""
 NAMED_ZONE = r".*:\d\d(\.\d+)? ?(?![AP]M\b)[A-Z]{2,5}"
 """Summer and winter time have names that mean this or that elsewhere."""

@@ -10,9 +10,9 @@ from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycle_lengths, cycles, s
 from fastrnn.frames.offsets import pd, rebuilt
 from fastrnn.wording import shown
 
-KINDS = {
-    "array": "an array", "list": "a list of arrays", "series": "a Series, or a list of them",
-    "frame": "a table with a column a channel, or a list of them", "long": "a long table, of ids, times and values"}  # fmt: skip
+KINDS = {"array": "an array", "list": "a list of arrays", "series": "a Series, or a list of them",
+         "frame": "a table with a column a channel, or a list of them",
+         "long": "a long table, of ids, times and values"}  # fmt: skip
 """How messages call what came in."""
 MOST_STEPS = 2**14
 """By which it is told how many of them a day or a year holds."""
