@@ -4,13 +4,9 @@ import json
 
 import numpy as np
 
-from fastrnn.classifier import SequenceClassifier
-from fastrnn.generator import SequenceGenerator
 from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores, float32
-from fastrnn.interchange.weights import network_of
-from fastrnn.regressor import SequenceRegressor
+from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of
 from fastrnn.storage import VERSION, replacing
-from fastrnn.tagger import SequenceTagger
 from fastrnn.wording import shown
 
 OPSETS = range(18, 23)
@@ -142,7 +138,11 @@ def _model(estimator, kind, network, opset, lengths):
         opset_imports=[graph.helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="fastrnn",
         producer_version=VERSION, doc_string=f"A {kind.__name__}: fastrnn.interchange.to_onnx has inputs and outputs.",
     )  # fmt: skip
-    graph.helper.set_model_props(model, _properties(estimator))
+    # What the outputs' columns are, and the token that sequences begin with.
+    known = {"classes": "classes_", "begin_and_end_token": "_boundary"}
+    values = {name: getattr(estimator, attribute, None) for name, attribute in known.items()}
+    properties = {name: json.dumps(np.asarray(value).tolist()) for name, value in values.items() if value is not None}
+    graph.helper.set_model_props(model, properties)
     return model
 
 
@@ -157,13 +157,6 @@ def _states(graph, network, when, batch):
     stack = network.encoder.recurrent
     shape = stack.num_layers * stack.n_directions, batch, stack.hidden_size
     return [graph.value(f"{s}_{when}", "float32", *shape) for s in "hc"[: stack.n_states]]
-
-
-def _properties(estimator):
-    """JSON of what the outputs' columns are, and of the token that sequences begin with."""
-    known = {"classes": "classes_", "begin_and_end_token": "_boundary"}
-    values = {name: getattr(estimator, attribute, None) for name, attribute in known.items()}
-    return {name: json.dumps(np.asarray(value).tolist()) for name, value in values.items() if value is not None}
 
 
 # Each of these makes outputs of scores (batch, K), or of (time, batch, K) and what is inside a sequence: the name, the
@@ -216,5 +209,4 @@ def _numbers(graph, estimator, scores, inside):
     return [("predictions", "float64", *[estimator._y_mean.size][is_flat:])]
 
 
-ANSWERS = {SequenceClassifier: _classes, SequenceRegressor: _numbers,
-           SequenceTagger: _tags, SequenceGenerator: _next_tokens}  # fmt: skip
+ANSWERS = dict(zip(KNOWN_BY_WEIGHTS, (_classes, _numbers, _tags, _next_tokens), strict=True))
