@@ -20,10 +20,9 @@ SEPARATORS = ",;\t|"
 HEADER_WITHIN = 30
 """Rows; titles may stand above the header."""
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-FOREIGN = {
-    b"PK\x03\x04": "an Excel workbook or another zip archive: save the sheet as CSV",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
-    b"PAR1": "a Parquet file: write it as CSV", b"%PDF": "a PDF file: ask for the table as CSV"}  # fmt: skip
+FOREIGN = {b"PK\x03\x04": "an Excel workbook or another zip archive: save the sheet as CSV",
+           b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV", b"PAR1": "a Parquet file: write it as CSV",
+           b"%PDF": "a PDF file: ask for the table as CSV"}  # fmt: skip
 Table = namedtuple("Table", "name, columns, lines, header, separator, encoding")
 """What was read of a file.
 

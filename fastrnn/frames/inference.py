@@ -12,11 +12,10 @@ ENOUGH = 0.5
 """Of the timestamps, and more, must be one step after the one before; where fewer are, there is no frequency."""
 
 READ = "pandas.to_datetime({times}.astype(str), format='%s')"
-WRITTEN = {
-    "%Y%m%d%H": (10, None, 10**6, READ % "%Y%m%d%H"), "%Y%m%d": (8, None, 10**4, READ % "%Y%m%d"),
-    "%Y%m": (6, 12, 100, READ % "%Y%m"),
-    "quarters": (5, 4, 10, "pandas.PeriodIndex([f'{{t // 10}}Q{{t % 10}}' for t in {times}], freq='Q')"),
-    "weeks": (6, 53, 100, "pandas.to_datetime({times}.astype(str) + '1', format='%G%V%u')")}  # fmt: skip
+WRITTEN = {"%Y%m%d%H": (10, None, 10**6, READ % "%Y%m%d%H"), "%Y%m%d": (8, None, 10**4, READ % "%Y%m%d"),
+           "%Y%m": (6, 12, 100, READ % "%Y%m"),
+           "quarters": (5, 4, 10, "pandas.PeriodIndex([f'{{t // 10}}Q{{t % 10}}' for t in {times}], freq='Q')"),
+           "weeks": (6, 53, 100, "pandas.to_datetime({times}.astype(str) + '1', format='%G%V%u')")}  # fmt: skip
 """Dates as integers: their digits; the last in a year; a year, which goes on as integers do; and what reads them."""
 
 

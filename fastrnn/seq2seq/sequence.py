@@ -59,9 +59,8 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
     array([3, 2, 1, 0])
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS, "attention": [StrOptions({"dot", "additive"}), None],
-        "target_embedding_dim": [COUNT], "max_length": [COUNT, None]}  # fmt: skip
+    _parameter_constraints = {**SHARED_CONSTRAINTS, "attention": [StrOptions({"dot", "additive"}), None],
+                              "target_embedding_dim": [COUNT], "max_length": [COUNT, None]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "target_embedding_dim", "attention"
 
