@@ -8,7 +8,6 @@ from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from numbers import Number
-from types import NoneType
 
 import numpy as np
 
@@ -171,7 +170,7 @@ def as_numbers(array, what):
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        wrong = next((value for value in array.flat if not isinstance(value, (Number, NoneType))), None)
+        wrong = next((value for value in array.flat if not isinstance(value, (Number, type(None)))), None)
         raise type(error)(f"{what} holds values that are no numbers: {shown(wrong)} ({error})") from None
 
 

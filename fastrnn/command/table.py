@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import errno
 import gzip
 import os
 import re
@@ -98,7 +97,7 @@ def _bytes(path):
         return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
     except FileNotFoundError as error:
         others = {other.name: str(other) for other in Path(path).parent.glob("*")}
-        raise FileNotFoundError(errno.ENOENT, error.strerror + _near(Path(path).name, others), path) from None
+        raise FileNotFoundError(error.errno, error.strerror + _near(Path(path).name, others), path) from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged gzip file: {error}") from None
 

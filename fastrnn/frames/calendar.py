@@ -183,12 +183,3 @@ def cycles(times):
     begins, ends = years.astype("M8[D]"), (years + 1).astype("M8[D]")
     weekdays = (days.astype(np.int64) + 3) % 7  # 1970 began on a Thursday
     return np.column_stack([(times - days) / DAY, weekdays / 7, (days - begins) / (ends - begins)])
-
-
-def cycle_lengths(times):
-    """How many of consecutive times (m,) a minute, an hour, a day, a week and a year hold, where that is more than one.
-
-    Counted, not computed: a day of opening hours or a week of business days has fewer.
-    """
-    groups = [np.unique(times.astype(f"M8[{unit}]"), return_counts=True)[1][1:-1] for unit in "mhDWY"]
-    return tuple(dict.fromkeys(n for n in (int(np.median(counts)) for counts in groups if counts.size) if n > 1))
