@@ -344,8 +344,7 @@ def _scaled_errors(y_true, y_pred, y_train, season, power):
         expected = ", ".join(map(str, expected))
         raise ValueError(f"y_true has shape {y_true.shape}; expected ({expected}), as y_train is {many}")
     errors = (np.abs(y_true - y_pred) ** power).mean(axis=int(is_many))
-    scales = np.stack([_scale(x, what, season, power) for what, x in past.items()])
-    return errors / (scales if is_many else scales[0])
+    return errors / np.stack([_scale(x, what, season, power) for what, x in past.items()])
 
 
 def _scale(x, what, season, power):

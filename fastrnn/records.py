@@ -100,9 +100,8 @@ def restored(cls, tree):
 
 def with_weights(network, weights, dtype):
     """A network that has only shapes so far, given weights if they are of these."""
-    rules = {}
-    for name, part in network.parts.items():
-        rules[name] = {key: array(dtype, *shape) for key, shape in part.parameters.shapes.items()}
+    shapes = {name: part.parameters.shapes for name, part in network.parts.items()}
+    rules = {name: {key: array(dtype, *shape) for key, shape in own.items()} for name, own in shapes.items()}
     check(weights, rules, "weights")
     network.load(weights)
     return network

@@ -8,7 +8,6 @@ from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from numbers import Number
-from types import NoneType
 
 import numpy as np
 
@@ -171,7 +170,7 @@ def as_numbers(array, what):
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        wrong = next((value for value in array.flat if not isinstance(value, (Number, NoneType))), None)
+        wrong = next((value for value in array.flat if not isinstance(value, (Number, type(None)))), None)
         raise type(error)(f"{what} holds values that are no numbers: {shown(wrong)} ({error})") from None
 
 
@@ -203,11 +202,10 @@ def to_pandas(x, what):
         return found.to_pandas(), backend, {}
     if labels(x, what) is None:
         return pd.Series(found.to_numpy(), name=found.name or None), backend, {}
-    read = {name: _zoned(pd, found[name]) for name in found.columns}
     types = {name: repr(dtype) for name, dtype in found.schema.items()}
     if backend == "pyarrow":  # of which narwhals has one type of strings
         types |= {field.name: LARGE for field in found.to_native().schema if field.type == LARGE}
-    return pd.DataFrame(read), backend, types
+    return pd.DataFrame({name: _zoned(pd, found[name]) for name in found.columns}), backend, types
 
 
 def _zoned(pd, column):

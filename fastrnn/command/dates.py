@@ -21,9 +21,8 @@ SAMPLE = 50
 CLOCK = r"T\d\d?(:\d\d){0,2}(\.\d+)?|,? +(\d\d?(:\d\d){1,2}(\.\d+)?( ?[AP]M)?|\d\d? ?[AP]M)"
 DATE = re.compile(rf"(?P<day>.*?\w)(?P<clock>{CLOCK})?", re.IGNORECASE)
 ORDERS = {
-    "Ynn": ["Ymd"], "nnY": ["dmY", "mdY"], "nnn": ["dmy", "mdy", "ymd"], "Yn": ["Ym"], "nY": ["mY"],
-    "nbY": ["dbY"], "nbn": ["dby"], "bnY": ["bdY"], "Ybn": ["Ybd"], "bY": ["bY"], "bn": ["by"], "Yb": ["Yb"],
-}  # fmt: skip
+    "Ynn": ["Ymd"], "nnY": ["dmY", "mdY"], "nnn": ["dmy", "mdy", "ymd"], "Yn": ["Ym"], "nY": ["mY"], "nbY": ["dbY"],
+    "nbn": ["dby"], "bnY": ["bdY"], "Ybn": ["Ybd"], "bY": ["bY"], "bn": ["by"], "Yb": ["Yb"]}  # fmt: skip
 """What years of four digits, names of months and other numbers, in an order, may be: letters of strptime."""
 NAMED_ZONE = r".*:\d\d(\.\d+)? ?(?![AP]M\b)[A-Z]{2,5}"
 """Summer and winter time have names that mean this or that elsewhere."""
@@ -120,13 +119,12 @@ def _parts(text, column, pattern):
     days = pd.to_datetime(pd.Series([_first_day(match, kind) for match in matches], text.index))
     refuse(days.isna(), text, column, f"but the first is {first.string}: correct it")
     width = min(len(match["part"]) for match in matches)
-    (a, b), (c, d) = sorted((first.span("year"), first.span("part")))
+    start, _, between, *_ = re.split(r"(\d+)", first.string)
 
     def write(day):
         year, part = PARTS[kind][1](day)
-        numbers = (f"{year}", f"{part:0{width}}")
-        former, latter = numbers if pattern == PART else numbers[::-1]
-        return first.string[:a] + former + first.string[b:c] + latter + first.string[d:]
+        numbers = str(year), f"{part:0{width}}"
+        return start + between.join(numbers if pattern == PART else numbers[::-1])
 
     return Times(pd.DatetimeIndex(days), write)
 
@@ -278,8 +276,7 @@ def located(local, offsets):
     write : callable
         Of a time.
     """
-    found = {text: pd.Timedelta(minutes=_minutes(text)) for text in offsets.unique()}
-    ahead = pd.TimedeltaIndex(offsets.map(found))
+    ahead = pd.TimedeltaIndex(offsets.map({text: pd.Timedelta(minutes=_minutes(text)) for text in offsets.unique()}))
     instants = local - ahead
     last = int(instants.argmax())
     zone = _zone(instants, ahead) if ahead.nunique() > 1 else None

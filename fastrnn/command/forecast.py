@@ -3,7 +3,6 @@
 from io import BytesIO
 from pathlib import Path
 
-from fastrnn.command.reading import Contents
 from fastrnn.forecaster import SequenceForecaster
 from fastrnn.frames.reading import read_series
 from fastrnn.inspection import ForecastDisplay
@@ -13,7 +12,7 @@ DRAWN, HELD_OUT = 6, 3
 """Series in a picture, and horizons that the backtest is on, at most."""
 
 
-def forecast(contents: Contents, args):
+def forecast(contents, args):
     """Print what was read and how good forecasts have been; then print or write the next steps."""
     y = contents.y
     sizes = y.groupby("unique_id", sort=False).size()

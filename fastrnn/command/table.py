@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import errno
 import gzip
 import os
 import re
@@ -20,10 +19,9 @@ SEPARATORS = ",;\t|"
 HEADER_WITHIN = 30
 """Rows; titles may stand above the header."""
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-FOREIGN = {
-    b"PK\x03\x04": "an Excel workbook or another zip archive: save the sheet as CSV",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
-    b"PAR1": "a Parquet file: write it as CSV", b"%PDF": "a PDF file: ask for the table as CSV"}  # fmt: skip
+FOREIGN = {b"PK\x03\x04": "an Excel workbook or another zip archive: save the sheet as CSV",
+           b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV", b"PAR1": "a Parquet file: write it as CSV",
+           b"%PDF": "a PDF file: ask for the table as CSV"}  # fmt: skip
 Table = namedtuple("Table", "name, columns, lines, header, separator, encoding")
 """What was read of a file.
 
@@ -99,7 +97,7 @@ def _bytes(path):
         return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
     except FileNotFoundError as error:
         others = {other.name: str(other) for other in Path(path).parent.glob("*")}
-        raise FileNotFoundError(errno.ENOENT, error.strerror + _near(Path(path).name, others), path) from None
+        raise FileNotFoundError(error.errno, error.strerror + _near(Path(path).name, others), path) from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged gzip file: {error}") from None
 

@@ -9,6 +9,5 @@ from fastrnn.datasets.generated import (
 )
 from fastrnn.datasets.real import load_air_passengers, load_japanese_vowels
 
-__all__ = [
-    "NUMBER_AGREEMENT_VOCABULARY", "load_air_passengers", "load_japanese_vowels", "make_adding_problem",
-    "make_binary_addition", "make_copy_memory", "make_number_agreement"]  # fmt: skip
+__all__ = ["NUMBER_AGREEMENT_VOCABULARY", "load_air_passengers", "load_japanese_vowels", "make_adding_problem",
+           "make_binary_addition", "make_copy_memory", "make_number_agreement"]  # fmt: skip

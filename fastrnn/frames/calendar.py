@@ -91,19 +91,16 @@ class Clock(namedtuple("Clock", "dtype, offset, step", defaults=(None, 1))):
             If pandas has none there.
         """
         try:
-            return self._moved(stamps, counts)
+            if self.step:
+                if (np.abs(stamps + np.float64(self.step) * counts) > 2**63 - 2**12).any():
+                    raise OverflowError
+                return stamps + self.step * counts
+            codes, unique = pd.factorize(stamps)
+            low, high = min(np.min(counts), 0), max(np.max(counts), 0)
+            return walked(unique.view(self.naive), rebuilt(self.offset), low, high).view(np.int64)[counts - low, codes]
         except (pd.errors.OutOfBoundsDatetime, OverflowError):
             what = f"dates so far ahead are none of {self.dtype}"
             raise ValueError(f"{what}: use another unit (as_unit), or fewer steps") from None
-
-    def _moved(self, stamps, counts):
-        if self.step:
-            if (np.abs(stamps + np.float64(self.step) * counts) > 2**63 - 2**12).any():
-                raise OverflowError
-            return stamps + self.step * counts
-        codes, unique = pd.factorize(stamps)
-        low, high = min(np.min(counts), 0), max(np.max(counts), 0)
-        return walked(unique.view(self.naive), rebuilt(self.offset), low, high).view(np.int64)[counts - low, codes]
 
     def uneven(self, index, starts):
         """Timestamps as integers, and which of them are not one step after that before.
@@ -186,12 +183,3 @@ def cycles(times):
     begins, ends = years.astype("M8[D]"), (years + 1).astype("M8[D]")
     weekdays = (days.astype(np.int64) + 3) % 7  # 1970 began on a Thursday
     return np.column_stack([(times - days) / DAY, weekdays / 7, (days - begins) / (ends - begins)])
-
-
-def cycle_lengths(times):
-    """How many of consecutive times (m,) a minute, an hour, a day, a week and a year hold, where that is more than one.
-
-    Counted, not computed: a day of opening hours or a week of business days has fewer.
-    """
-    groups = [np.unique(times.astype(f"M8[{unit}]"), return_counts=True)[1][1:-1] for unit in "mhDWY"]
-    return tuple(dict.fromkeys(n for n in (int(np.median(counts)) for counts in groups if counts.size) if n > 1))

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycle_lengths, cycles, stamp_text
+from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycles, stamp_text
 from fastrnn.frames.offsets import pd, rebuilt
 from fastrnn.wording import shown
 
-KINDS = {
-    "array": "an array", "list": "a list of arrays", "series": "a Series, or a list of them",
-    "frame": "a table with a column a channel, or a list of them", "long": "a long table, of ids, times and values",
-}  # fmt: skip
+KINDS = {"array": "an array", "list": "a list of arrays", "series": "a Series, or a list of them",
+         "frame": "a table with a column a channel, or a list of them",
+         "long": "a long table, of ids, times and values"}  # fmt: skip
 """How messages call what came in."""
 MOST_STEPS = 2**14
 """By which it is told how many of them a day or a year holds."""
@@ -223,6 +222,8 @@ class Form:
     def cycle_lengths(self, lengths):
         """How many steps a minute, an hour, a day, a week and a year hold, where that is more than one.
 
+        Counted, not computed: a day of opening hours or a week of business days has fewer.
+
         Parameters
         ----------
         lengths : array (n_series,)
@@ -232,7 +233,9 @@ class Form:
             return ()
         k = int(np.argmax(lengths))
         counts = np.arange(1 - min(int(lengths[k]), MOST_STEPS), 1)
-        return cycle_lengths(self.clock.local(self.clock.moved(np.repeat(self.ends[k], counts.size), counts)))
+        times = self.clock.local(self.clock.moved(np.repeat(self.ends[k], counts.size), counts))
+        groups = [np.unique(times.astype(f"M8[{unit}]"), return_counts=True)[1][1:-1] for unit in "mhDWY"]
+        return tuple(dict.fromkeys(n for n in (int(np.median(held)) for held in groups if held.size) if n > 1))
 
     def _first_cycle(self):
         """Cycles no longer than a step are left out, but for the year."""

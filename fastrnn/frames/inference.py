@@ -12,11 +12,10 @@ ENOUGH = 0.5
 """Of the timestamps, and more, must be one step after the one before; where fewer are, there is no frequency."""
 
 READ = "pandas.to_datetime({times}.astype(str), format='%s')"
-WRITTEN = {
-    "%Y%m%d%H": (10, None, 10**6, READ % "%Y%m%d%H"), "%Y%m%d": (8, None, 10**4, READ % "%Y%m%d"),
-    "%Y%m": (6, 12, 100, READ % "%Y%m"),
-    "quarters": (5, 4, 10, "pandas.PeriodIndex([f'{{t // 10}}Q{{t % 10}}' for t in {times}], freq='Q')"),
-    "weeks": (6, 53, 100, "pandas.to_datetime({times}.astype(str) + '1', format='%G%V%u')")}  # fmt: skip
+WRITTEN = {"%Y%m%d%H": (10, None, 10**6, READ % "%Y%m%d%H"), "%Y%m%d": (8, None, 10**4, READ % "%Y%m%d"),
+           "%Y%m": (6, 12, 100, READ % "%Y%m"),
+           "quarters": (5, 4, 10, "pandas.PeriodIndex([f'{{t // 10}}Q{{t % 10}}' for t in {times}], freq='Q')"),
+           "weeks": (6, 53, 100, "pandas.to_datetime({times}.astype(str) + '1', format='%G%V%u')")}  # fmt: skip
 """Dates as integers: their digits; the last in a year; a year, which goes on as integers do; and what reads them."""
 
 
@@ -39,9 +38,8 @@ def inferred(index):
 def _candidates(index):
     """Offsets that may be the one; pandas itself knows most from a part without a hole."""
     edges = [np.arange(n + 1) * len(index) // n for n in (1, 2, 4, 8)]
-    parts = [index[a:b] for some in edges for a, b in pairwise(some) if b - a >= 3]
     # `infer_freq` itself warns that in pandas 4 it returns something else.
-    for k, part in enumerate(parts):
+    for k, part in enumerate(index[a:b] for some in edges for a, b in pairwise(some) if b - a >= 3):
         if offset := type(part)(part, freq="infer").freq:
             yield offset
         if k == 0:

@@ -148,10 +148,17 @@ class Rows:
         if missing == "error":
             self.refuse(np.isnan(values).any(axis=1), "is NaN at {place}: remove it or set missing='interpolate'")
         if self.counts is not None:
-            self.sequences = _spread(self.sequences, self.counts)
+            # With rows of NaN before those that are several steps after the one before.
+            places = np.cumsum(self.counts) - 1
+            spread = np.full((places[-1] + 1, values.shape[1]), np.nan)
+            spread[places] = values
+            self.sequences = Sequences(spread, np.append(places[self.sequences.offsets[:-1]], len(spread)))
         for k in self.of_rows(np.isnan(self.sequences.values).any(axis=1)):
             for series in self.sequences[k].T:
-                _interpolate(series, self.form.who(self.name, k))
+                is_hole = np.isnan(series)
+                if is_hole.all():
+                    raise ValueError(f"{self.form.who(self.name, k)} is NaN at all steps: leave the series out")
+                series[is_hole] = np.interp(np.flatnonzero(is_hole), np.flatnonzero(~is_hole), series[~is_hole])
 
     def refuse(self, wrong, text):
         """Raise an error that names the first row which is wrong, if there is any."""
@@ -161,19 +168,3 @@ class Rows:
             last, this = ("", "") if self.index is None else map(stamp_text, self.index[[row - 1, row]])
             place = f"step {row - self.sequences.offsets[k]}" + f" ({this})" * bool(this)
             raise ValueError(f"{self.form.who(self.name, k)} {text.format(last=last, place=place)}")
-
-
-def _spread(sequences, counts):
-    """With rows of NaN before those that are several steps after the one before."""
-    places = np.cumsum(counts) - 1
-    values = np.full((places[-1] + 1, sequences.values.shape[1]), np.nan)
-    values[places] = sequences.values
-    return Sequences(values, np.append(places[sequences.offsets[:-1]], len(values)))
-
-
-def _interpolate(series, who):
-    """Fill NaN in an array (T,)."""
-    is_hole = np.isnan(series)
-    if is_hole.all():
-        raise ValueError(f"{who} is NaN at all steps: leave the series out")
-    series[is_hole] = np.interp(np.flatnonzero(is_hole), np.flatnonzero(~is_hole), series[~is_hole])

@@ -4,6 +4,5 @@ from fastrnn.inspection.forecast import ForecastDisplay
 from fastrnn.inspection.steps import AttentionDisplay, GateActivationsDisplay, ProbabilitiesDisplay
 from fastrnn.inspection.training import GradientFlowDisplay, TrainingCurveDisplay
 
-__all__ = [
-    "AttentionDisplay", "ForecastDisplay", "GateActivationsDisplay", "GradientFlowDisplay", "ProbabilitiesDisplay",
-    "TrainingCurveDisplay"]  # fmt: skip
+__all__ = ["AttentionDisplay", "ForecastDisplay", "GateActivationsDisplay", "GradientFlowDisplay",
+           "ProbabilitiesDisplay", "TrainingCurveDisplay"]  # fmt: skip

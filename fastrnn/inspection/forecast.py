@@ -1,6 +1,5 @@
 """A forecast, drawn."""
 
-from math import ceil
 from numbers import Integral
 
 import numpy as np
@@ -204,8 +203,7 @@ class ForecastDisplay:
             if ends.shape != (len(ahead), 2):
                 raise ValueError(f"intervals[{coverage}] has shape {ends.shape}; expected ({len(ahead)}, 2), as median")
             style = {"color": 1 - shade * (1 - colour), "lw": 8 if len(ahead) == 1 else 0, "zorder": 2 - coverage}
-            label = f"{100 * coverage:.4g} % interval"
-            self.bands_[coverage] = ax.fill_between(ahead, *ends.T, label=label, **style)
+            self.bands_[coverage] = ax.fill_between(ahead, *ends.T, label=f"{100 * coverage:.4g} % interval", **style)
 
 
 def _number(series, form):
@@ -222,7 +220,7 @@ def _known(forecaster):
     """Coverages that a forecaster has intervals for."""
     if forecaster._calibration is not None:
         m = forecaster._calibration.shape[1]
-        return [c for c in COVERAGES if ceil((m + 1) * c - 1e-9) <= m]
+        return [c for c in COVERAGES if (m + 1) * c - 1e-9 <= m]
     loss, levels = forecaster._shape["loss"], np.round(forecaster._shape["quantiles"], 9).tolist()
     if loss == "quantile":
         return [round(1 - 2 * level, 9) for level in levels if level < 0.5 and round(1 - level, 9) in levels]

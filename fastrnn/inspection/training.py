@@ -204,8 +204,7 @@ class GradientFlowDisplay:
         """
         found, norms = _found(opened(cls.__name__, estimator), X, y), {}
         for name in sorted(found[0], key=lambda name: name[1:]):
-            padded = [*zip_longest(*(of_one[name] for of_one in found), fillvalue=np.nan)]
-            norms[name] = np.nanmean(padded, axis=1)
+            norms[name] = np.nanmean([*zip_longest(*(of_one[name] for of_one in found), fillvalue=np.nan)], axis=1)
         return cls(norms=norms, label=label).plot(ax)
 
     def plot(self, ax=None):

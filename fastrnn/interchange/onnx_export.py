@@ -4,13 +4,9 @@ import json
 
 import numpy as np
 
-from fastrnn.classifier import SequenceClassifier
-from fastrnn.generator import SequenceGenerator
 from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores, float32
-from fastrnn.interchange.weights import network_of
-from fastrnn.regressor import SequenceRegressor
+from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of
 from fastrnn.storage import VERSION, replacing
-from fastrnn.tagger import SequenceTagger
 from fastrnn.wording import shown
 
 OPSETS = range(18, 23)
@@ -109,7 +105,11 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     >>> bool((labels == clf.predict(X)).all()), bool(np.allclose(p, clf.predict_proba(X), atol=1e-5))
     (True, True)
     """
-    kind, network = _kind(estimator), network_of(estimator, np.float32)
+    kind = next((kind for kind in ANSWERS if isinstance(estimator, kind)), None)
+    if kind is None:
+        expected = f"expected a {', '.join(kind.__name__ for kind in ANSWERS)}"
+        raise TypeError(f"{estimator!r:.80} cannot be exported: {expected}; of a Pipeline give the last step, pipe[-1]")
+    network = network_of(estimator, np.float32)
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")
     if not isinstance(lengths, (bool, np.bool_)):
@@ -123,22 +123,13 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     return model
 
 
-def _kind(estimator):
-    """The class among those that can be exported."""
-    for kind in ANSWERS:
-        if isinstance(estimator, kind):
-            return kind
-    expected = f"expected a {', '.join(kind.__name__ for kind in ANSWERS)}"
-    raise TypeError(f"{estimator!r:.80} cannot be exported: {expected}; of a Pipeline give the last step, pipe[-1]")
-
-
 def _model(estimator, kind, network, opset, lengths):
     graph = Graph()
     scores, inside = add_scores(graph, network, estimator._shape, lengths)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]
     outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
-    inputs = [_input(graph, estimator)]
+    inputs = [_input(graph, network)]
     if lengths:
         inputs += [graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
         outputs += _states(graph, network, "n", "batch")
@@ -147,12 +138,15 @@ def _model(estimator, kind, network, opset, lengths):
         opset_imports=[graph.helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="fastrnn",
         producer_version=VERSION, doc_string=f"A {kind.__name__}: fastrnn.interchange.to_onnx has inputs and outputs.",
     )  # fmt: skip
-    graph.helper.set_model_props(model, _properties(estimator))
+    # What the outputs' columns are, and the token that sequences begin with.
+    known = {"classes": "classes_", "begin_and_end_token": "_boundary"}
+    values = {name: getattr(estimator, attribute, None) for name, attribute in known.items()}
+    properties = {name: json.dumps(np.asarray(value).tolist()) for name, value in values.items() if value is not None}
+    graph.helper.set_model_props(model, properties)
     return model
 
 
-def _input(graph, estimator):
-    network = estimator.network_
+def _input(graph, network):
     dtype, columns = "float32", [network.encoder.recurrent.input_size]
     if network.embedding is not None:
         dtype, columns = "int64", ["columns"] * (len(network.embedding.limits) - 1)
@@ -163,13 +157,6 @@ def _states(graph, network, when, batch):
     stack = network.encoder.recurrent
     shape = stack.num_layers * stack.n_directions, batch, stack.hidden_size
     return [graph.value(f"{s}_{when}", "float32", *shape) for s in "hc"[: stack.n_states]]
-
-
-def _properties(estimator):
-    """JSON of what the outputs' columns are, and of the token that sequences begin with."""
-    known = {"classes": "classes_", "begin_and_end_token": "_boundary"}
-    values = {name: getattr(estimator, attribute, None) for name, attribute in known.items()}
-    return {name: json.dumps(np.asarray(value).tolist()) for name, value in values.items() if value is not None}
 
 
 # Each of these makes outputs of scores (batch, K), or of (time, batch, K) and what is inside a sequence: the name, the
@@ -217,12 +204,9 @@ def _numbers(graph, estimator, scores, inside):
     values = graph.cast(scores, "float64")  # as float32 loses the digits of what varies little about a large mean
     values = graph.add("Add", graph.add("Mul", values, estimator._y_scale), estimator._y_mean)
     values = graph.where(inside, values, 0.0)
-    if estimator._y_is_flat:
-        graph.add("Squeeze", values, [-1], name="predictions")
-        return [("predictions", "float64")]
-    graph.add("Identity", values, name="predictions")
-    return [("predictions", "float64", estimator._y_mean.size)]
+    is_flat = estimator._y_is_flat
+    graph.add(*(("Squeeze", values, [-1]) if is_flat else ("Identity", values)), name="predictions")
+    return [("predictions", "float64", *[estimator._y_mean.size][is_flat:])]
 
 
-ANSWERS = {SequenceClassifier: _classes, SequenceRegressor: _numbers,
-           SequenceTagger: _tags, SequenceGenerator: _next_tokens}  # fmt: skip
+ANSWERS = dict(zip(KNOWN_BY_WEIGHTS, (_classes, _numbers, _tags, _next_tokens), strict=True))

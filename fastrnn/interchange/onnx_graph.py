@@ -121,7 +121,7 @@ def add_vectors(graph, embedding, cell):
     x = graph.add("Gather", tables[1], graph.add("Transpose", letters, perm=[1, 0]))
     _, (final,) = add_stack(graph, "character_recurrent", embedding.recurrent, cell, x, lengths)
     shape = graph.add("Concat", graph.add("Shape", "X", end=2), [embedding.recurrent.output_size], axis=0)
-    return graph.add("Concat", words, graph.add("Reshape", add_last(graph, final[0]), shape), axis=2, name="vectors")
+    return graph.add("Concat", words, graph.add("Reshape", add_flat(graph, final[0]), shape), axis=2, name="vectors")
 
 
 def add_stack(graph, name, stack, cell, x, lengths, initial=()):
@@ -156,30 +156,26 @@ def _weights(stack, k, order):
         return float32(value.reshape(len(order), stack.hidden_size, -1)[order].reshape(value.shape))
 
     weights = [np.stack([ordered(f"weight_{of}{s}") for s in suffixes]) for of in ("ih", "hh")]
-    if not stack.bias:
-        return *weights, ""
-    return *weights, np.stack([np.concatenate([ordered(f"bias_{of}{s}") for of in ("ih", "hh")]) for s in suffixes])
+    biases = [np.concatenate([ordered(f"bias_{of}{s}") for of in ("ih", "hh")]) for s in suffixes if stack.bias]
+    return *weights, np.stack(biases) if biases else ""
 
 
-def add_last(graph, final):
-    """From final states (D, batch, H) to features (batch, D H)."""
-    return graph.add("Flatten", graph.add("Transpose", final, perm=[1, 0, 2]))
+def add_flat(graph, rows):
+    """Features (batch, . H) of final states (D, batch, H), or of rows (time, batch, H)."""
+    return graph.add("Flatten", graph.add("Transpose", rows, perm=[1, 0, 2]))
 
 
 def add_readout(graph, readout, rows, final, inside):
     """Features (batch, .) of the last level's rows and its final state."""
-    if readout == "last":
-        return add_last(graph, final)
-    if readout == "concat":
-        return graph.add("Flatten", graph.add("Transpose", rows, perm=[1, 0, 2]))
+    if readout in ("last", "concat"):
+        return add_flat(graph, final if readout == "last" else rows)
     # ONNX Runtime has zeros past each end, but the format promises nothing.
     if readout == "max":
         return graph.add("ReduceMax", graph.where(inside, rows, float32(-np.inf)), [0], keepdims=0)
     if inside is None:
         return graph.add("ReduceMean", rows, [0], keepdims=0)
     n_steps = graph.add("Unsqueeze", graph.cast("lengths", "float32"), [1])
-    total = graph.add("ReduceSum", graph.where(inside, rows, float32(0)), [0], keepdims=0)
-    return graph.add("Div", total, n_steps)
+    return graph.add("Div", graph.add("ReduceSum", graph.where(inside, rows, float32(0)), [0], keepdims=0), n_steps)
 
 
 def add_chain(graph, chain, scores, inside):
@@ -192,22 +188,17 @@ def add_chain(graph, chain, scores, inside):
     shape = graph.add("Concat", graph.add("Shape", "X", start=1, end=2), [1], axis=0)
     begin, end = graph.add("Expand", begin, shape), graph.add("Expand", end, shape)
 
-    def told(part, pool, here, moves):
-        return part.add(pool, part.add("Add", part.add("Unsqueeze", here, [2]), moves), [1], keepdims=0)
-
-    def forward(pool, part, before, scores, is_inside):
+    def forward(pool, part, before, scores, is_inside, moves=transitions):
         here = part.add("LogSoftmax", part.add("Add", before, scores))
-        return told(part, pool, here, transitions), here
+        return part.add(pool, part.add("Add", part.add("Unsqueeze", here, [2]), moves), [1], keepdims=0), here
 
     def backward(part, after, scores, is_inside):
-        here = part.add("LogSoftmax", part.add("Add", after, scores))
-        before = told(part, "ReduceLogSumExp", here, transitions.T)
+        before, _ = forward("ReduceLogSumExp", part, after, scores, is_inside, transitions.T)
         return part.where(is_inside, before, after), part.add("Identity", after)
 
     def trace(part, after, so_far, is_inside):
         label = part.add("ArgMax", part.add("Add", so_far, after), axis=1, keepdims=0)
-        before = part.add("Gather", transitions.T, label)
-        return part.where(is_inside, before, after), label
+        return part.where(is_inside, part.add("Gather", transitions.T, label), after), label
 
     so_far = graph.scan("forward", partial(forward, "ReduceLogSumExp"), begin, scores, inside)
     to_come = graph.scan("backward", backward, end, scores, inside, backwards=True)

@@ -16,10 +16,8 @@ from fastrnn.generator import SequenceGenerator
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.tagger import SequenceTagger
 
-KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
-"""Of these the weights' shapes say all that data would."""
-
-
+KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator
+"""Of these the weights' shapes say all that data would, and ONNX has all that they compute."""
 LEAST_WEIGHT = 1e-3
 """Of what reads standardised X, one that shall keep its digits."""
 
@@ -103,8 +101,7 @@ class Filling:
     def __init__(self, estimator):
         self.estimator, self.is_fitted = estimator, hasattr(estimator, "network_")
         is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
-        has_characters = getattr(estimator, "character_embedding_dim", None) is not None
-        if not is_known or has_characters and not self.is_fitted:
+        if not is_known or not self.is_fitted and getattr(estimator, "character_embedding_dim", None) is not None:
             advice = "pass an instance; if it decodes, forecasts or reads characters, fit it first, max_iter=1"
             raise ValueError(f"weights alone do not make {estimator!r:.60} a fitted estimator: {advice}")
         estimator._check_parameters()
@@ -201,10 +198,9 @@ class Filling:
             n_tokens = n_outputs - (not estimator.stateful)
             found = {"n_tokens_": n_tokens, "_boundary": None if estimator.stateful else n_tokens}
         # A kind looks only at those that are its own.
-        return {
-            "_sizes": sizes, "_shape": self.shape, "_is_panel": False, "_dropout_seed": 0,
-            "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1,
-            "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found}  # fmt: skip
+        return {"_sizes": sizes, "_shape": self.shape, "_is_panel": False, "_dropout_seed": 0,
+                "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1,
+                "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found}  # fmt: skip
 
     def _take(self, weights, found):
         """Give the network its weights; who goes on with it, as a stream, sees them."""

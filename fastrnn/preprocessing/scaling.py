@@ -55,9 +55,8 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     >>> model = make_pipeline(SequenceScaler(), SequenceClassifier(max_iter=2, random_state=0)).fit(X, y)
     """
 
-    _parameter_constraints = {
-        "method": [StrOptions({"standard", "minmax", "robust"})], "by": [StrOptions({"channel", "sequence"})],
-    }  # fmt: skip
+    _parameter_constraints = {"method": [StrOptions({"standard", "minmax", "robust"})],
+                              "by": [StrOptions({"channel", "sequence"})]}  # fmt: skip
 
     def __init__(self, *, method="standard", by="channel"):
         store(self, locals())

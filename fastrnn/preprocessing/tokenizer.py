@@ -323,8 +323,7 @@ def _check_texts(X):
     for k, text in enumerate(texts):
         for token in text if isinstance(text, (list, tuple, np.ndarray)) else [text]:
             if not isinstance(token, str):
-                is_number = isinstance(token, Number) and token == token
-                advice = ADVICE if is_number else "leave it out or convert it"
+                advice = ADVICE if isinstance(token, Number) and token == token else "leave it out or convert it"
                 raise ValueError(f"X[{k}] is {shown(text)}, but must be a str or a list of them: {advice}")
         if isinstance(text, str) != isinstance(texts[0], str):
             raise ValueError(f"X[{k}] is {shown(text)}, but X[0] is {shown(texts[0])}: split all into tokens, or none")

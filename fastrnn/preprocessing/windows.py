@@ -123,8 +123,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         if not counts.any():
             raise ValueError(f"X has up to {sequences.lengths.max()} steps; a window of size={self.size} needs more")
         numbers = np.repeat(np.arange(len(sequences)), counts)
-        turns = np.concatenate([np.arange(n) for n in counts])
-        return sequences, np.stack([numbers, turns * self.step], axis=1)
+        return sequences, np.stack([numbers, self.step * np.concatenate([np.arange(n) for n in counts])], axis=1)
 
     def set_output(self, *, transform=None):
         """Accepted, for a Pipeline asks all of its steps; windows are no columns, and stay arrays."""

@@ -81,9 +81,8 @@ class DecodingEstimator(SequenceEstimator):
         n_values = n_outputs - 1  # one more says that a step is the last
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
-        return EncoderDecoder(
-            encoder, width, embedding, n_values, n_outputs, cell, recurrent, self.attention, self.dropout, self.dtype,
-            rng)  # fmt: skip
+        return EncoderDecoder(encoder, width, embedding, n_values, n_outputs, cell, recurrent, self.attention,
+                              self.dropout, self.dtype, rng)  # fmt: skip
 
     def _rules(self, n_outputs):
         return {"n_target_tokens_": n_outputs - 1, "max_length_": integer(1)}

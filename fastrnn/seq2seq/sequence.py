@@ -2,7 +2,6 @@
 
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn import threads
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, SequenceEstimator
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import as_objects
@@ -59,9 +58,8 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
     array([3, 2, 1, 0])
     """
 
-    _parameter_constraints = {
-        **SHARED_CONSTRAINTS, "attention": [StrOptions({"dot", "additive"}), None],
-        "target_embedding_dim": [COUNT], "max_length": [COUNT, None]}  # fmt: skip
+    _parameter_constraints = {**SHARED_CONSTRAINTS, "attention": [StrOptions({"dot", "additive"}), None],
+                              "target_embedding_dim": [COUNT], "max_length": [COUNT, None]}  # fmt: skip
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "target_embedding_dim", "attention"
 
@@ -132,7 +130,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
             raise ValueError("attention_weights needs attention='dot' or 'additive'; this model has None")
         y = self.predict(X) if y is None else y
         inputs, *_ = self._goals(self._check_targets(y, sequences, reset=False))
-        with threads.limit(self.n_jobs):
+        with self._computing():
             return as_objects(self.network_.attention_weights(sequences, inputs))
 
     def _new_source(self):
