@@ -82,7 +82,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         their squares for n sequences; for adamw the decoupled rate of decay.
     batch_size : int, default=32
     max_iter : int or "auto", default="auto"
-        Epochs.  "auto" takes as many as 1,500 batches need (of lbfgs 1,500 iterations at most), fewer where these
+        Epochs.  "auto" takes as many as 2,000 batches need (of lbfgs 2,000 iterations at most), fewer where these
         would read more than 2**28 steps, but never less than 60; `fit` warns if the model has learned little by then.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.

@@ -29,6 +29,8 @@ AT_ONCE = 2**16
 """Numbers that are standardised together: they stay in the cache, and take no memory to speak of."""
 IN_A_LOOP = 256
 """Of which so many at least are a row to the kernel: it takes whole vectors of them, however few the columns."""
+VIEWS = 10
+"""Of patches, at most, whose answers are averaged."""
 IN_CACHE = 1024
 """Arrays that are looked at together, as what is looked at stays in the cache."""
 PLAIN = {np.ndarray, np.memmap}
@@ -51,12 +53,23 @@ class Sequences:
         Sequence k is values[offsets[k] : offsets[k + 1]].
     """
 
+    stride = 1
+    """Steps that are read as one."""
+
     def __init__(self, values, offsets):
         self.values, self.offsets = values, offsets
-        self.lengths = np.diff(offsets)
+        self.lengths, self.begins = np.diff(offsets), offsets
 
     def __len__(self):
         return self.lengths.size
+
+    def views(self):
+        """The sequences in all ways that they are to be read in, of which answers are the mean."""
+        return [self]
+
+    def of_epoch(self, epoch):
+        """The way that they are read in during an epoch of training."""
+        return self
 
     @cached_property
     def width(self):
@@ -101,6 +114,32 @@ class Sequences:
         return as_objects([rows[a:b] for a, b in pairwise(self.offsets)])
 
 
+class Patches(Sequences):
+    """Sequences of which `stride` steps side by side are read as one.
+
+    Where the first patch begins, at one of the first steps (n,), differs from epoch to epoch, and answers are the mean
+    over up to `VIEWS` of them: no place of a pattern in its patch is special.
+    """
+
+    def __init__(self, values, offsets, stride, first=0):
+        super().__init__(values, offsets)
+        self.stride, self.begins = stride, offsets[:-1] + first
+        self.lengths = (self.lengths - first) // stride
+
+    def _from(self, first):
+        return Patches(self.values, self.offsets, self.stride, first)
+
+    def views(self):
+        return [self._from(k) for k in np.unique(np.linspace(0, self.stride - 1, VIEWS).astype(int))]
+
+    def of_epoch(self, epoch):
+        return self._from((np.arange(len(self)) + epoch) % self.stride)
+
+    def some(self, numbers):
+        some = Sequences(self.values, self.offsets).some(numbers)
+        return Patches(some.values, some.offsets, self.stride)
+
+
 class Given(Sequences):
     """Sequences of numbers as they came, not yet stored.
 
@@ -120,6 +159,15 @@ class Given(Sequences):
         some = self._items[first:last]
         rows = some if isinstance(some, np.ndarray) else np.concatenate(some)
         return rows.reshape(-1, self.width)
+
+    def with_changes(self, n_steps):
+        """Beside each step what it has changed by; of less than `n_steps` steps the first one comes again before it."""
+        items = []
+        for k in range(len(self)):
+            x = self.rows(k, k + 1).astype(np.float64)
+            x = np.pad(x, ((max(0, n_steps - len(x)), 0), (0, 0)), "edge")
+            items.append(np.hstack([x, np.diff(x, axis=0, prepend=x[:1])]))
+        return Given(items, [*map(len, items)])
 
     def count_likely_tokens(self):
         """How many different tokens these might be, 0 if they seem to be numbers.

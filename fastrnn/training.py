@@ -30,7 +30,7 @@ BUCKETS = 16
 """Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
 
 
-EPOCHS, UPDATES, STEPS = 60, 1500, 2**28
+EPOCHS, UPDATES, STEPS = 60, 2000, 2**28
 """Of max_iter="auto": epochs at least; updates at least, unless they read more steps than these, some five minutes."""
 LITTLE = 0.05
 """Of the loss of the best constant answer, what training should be better by, or what it should no longer gain."""

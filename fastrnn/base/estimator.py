@@ -146,10 +146,11 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _measure(self, problem):
         """What the data decide of a network: features or tokens, outputs, and the steps that "concat" reads or 0."""
         sequences, columns = problem.sequences, problem.sequences.values
-        inputs = columns.shape[1] if self.embedding_dim is None else self._count_tokens(columns)
+        inputs = columns.shape[1] * sequences.stride if self.embedding_dim is None else self._count_tokens(columns)
         steps = int(sequences.lengths[0]) if self._readout() == "concat" else 0
         characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
-        return {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
+        sizes = {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
+        return {**sizes, "patch": sequences.stride}
 
     def _count_tokens(self, columns):
         """Rows of the table: for the largest token there is, or as many as the one given."""
@@ -268,6 +269,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         """
         check_is_fitted(self, "network_")
         check_count("batch", batch)
+        self._refuse_patches("a stream")
         if self.network_.encoder.recurrent.n_directions == 2:
             why = "it reads each sequence from its end as well, which a stream has not seen yet"
             raise ValueError(f"this model was fitted with bidirectional=True: {why}; fit with bidirectional=False")

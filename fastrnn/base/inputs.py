@@ -12,12 +12,14 @@ from sklearn.utils.validation import _check_sample_weight
 from fastrnn.base.labels import as_values, refuse_steps
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
-from fastrnn.sequences import FREE_ROWS, Given, as_given, check_gaps, is_panel, with_names
+from fastrnn.sequences import FREE_ROWS, Given, Patches, as_given, check_gaps, is_panel, with_names
 from fastrnn.tables import as_numbers, labels, refuse_long
 from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
 COUNT_OR_AUTO = [COUNT, StrOptions({"auto"})]
+PATCHES = 40
+"""Of a sequence of the middle length, at least, with patch_length="auto"."""
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
@@ -153,13 +155,29 @@ class InputChecks:
         """What the network reads of sequences; the first ones, with weights (n,) or (S,), say how.  Tokens stay."""
         if not isinstance(sequences, Given):
             return sequences
+        if (size := self._sizes["patch"] if goes_on else self._choose_patch(sequences.lengths)) > 1:
+            sequences = sequences.with_changes(2 * size - 1)
         if not goes_on:
             self._X_mean, self._X_scale = np.zeros(sequences.width), np.ones(sequences.width)
             if self.normalize_X:
                 # Without biases there is none that could take the mean off in another library's layers.
                 blocks = sequences.weighted_blocks(weights)
                 self._X_mean, self._X_scale = moments(blocks, is_centred=self.bias, spares_ready=True)
-        return sequences.stored(self.network_.theta.dtype if goes_on else self.dtype, self._X_mean, self._X_scale)
+        dtype = self.network_.theta.dtype if goes_on else self.dtype
+        stored = sequences.stored(dtype, self._X_mean, self._X_scale)
+        return stored if size == 1 else Patches(stored.values, stored.offsets, size)
+
+    def _choose_patch(self, lengths):
+        """Steps that are read as one, as `patch_length` says, of estimators that have it."""
+        asked = getattr(self, "patch_length", 1)
+        if asked != "auto":
+            return asked
+        return 1 if self.readout == "concat" else max(1, int(np.median(lengths)) // PATCHES)
+
+    def _refuse_patches(self, what):
+        if (size := self._sizes["patch"]) > 1:
+            found = f"this model reads {size} steps as one (patch_length={shown(self.patch_length)})"
+            raise ValueError(f"{found}, and {what} does not: fit with patch_length=1")
 
     def _set_scale(self, targets, weights):
         """With what targets (n, K) that are numbers are standardised for training."""

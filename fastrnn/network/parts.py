@@ -37,7 +37,8 @@ def stored(sequences, name=""):
         _, lengths, begins = sequences.spellings
         more = {"characters": values.ravel(), "other_lengths": lengths, "other_begins": begins, "other_stride": 1}
         values = values[:, 0]
-    begins = {name + "lengths": sequences.lengths, name + "begins": sequences.offsets, name + "stride": 1}
+    begins = {"lengths": sequences.lengths, "begins": sequences.begins, "stride": sequences.stride}
+    begins = {name + key: value for key, value in begins.items()}
     return {name + "values": values, **begins, **more}
 
 

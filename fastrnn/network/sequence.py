@@ -159,11 +159,19 @@ class SequenceNetwork(Network):
 
     def predict(self, sequences):
         """Outputs (n, K), or without a readout (S, K), ordered as the steps are stored."""
-        return self._run("outputs", sequences)[0]
+        return self._mean("outputs", sequences)
 
     def extract(self, sequences):
         """What the head reads, (n, F), or without a readout (S, F), ordered as the steps are stored."""
-        return self._run("features", sequences)[0]
+        return self._mean("features", sequences)
+
+    def _mean(self, what, sequences):
+        """Over all views of the sequences, in their order."""
+        views = sequences.views()
+        total, *others = (self._run(what, view)[0] for view in views)
+        for other in others:
+            total += other
+        return total if not others else total / total.dtype.type(len(views))
 
     def read(self, sequences, state=None):
         """The outputs as `predict`, and the recurrent states (num_layers * D, n, H) after the last steps."""

@@ -76,8 +76,11 @@ class Training:
         """Deal an epoch's batches into shards: numbers of the chosen sequences."""
         if self._chosen is not None:
             batches = [self._chosen[numbers] for numbers in batches]
-        self._shards = shards = self._network.shards(self._problem.sequences, batches, self._problem.inputs)
+        sequences = self._problem.sequences.of_epoch(epoch)
+        self._shards = shards = self._network.shards(sequences, batches, self._problem.inputs)
         given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
+        if sequences is not self._problem.sequences:
+            given |= self._network.given(sequences)
         if self._pass is None:
             work, given = BACK * self._network.work, {**self._given, **given}
             self._pass = Pass(self._program, shards, work, ("forward", "backward"), **given)
