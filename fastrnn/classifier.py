@@ -148,8 +148,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout"
 
-    def __init__(
-        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout=0.0, readout="last", embedding_dim=None, embeddings=None, freeze_embeddings=False, normalize_X=True,
         solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
         alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,

@@ -141,5 +141,4 @@ def count_shards(n_sequences, hidden_size, is_shared=False):
         return -(-n_sequences // MOST_SHARED)
     if n_sequences < 8:
         return 1
-    rows = MOST_SEQUENCES if hidden_size >= 128 else MOST_SEQUENCES // 2
-    return 2 * -(-n_sequences // (2 * rows))
+    return 2 * -(-n_sequences // (MOST_SEQUENCES * (2 if hidden_size >= 128 else 1)))

@@ -157,8 +157,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
     _shape_parameters = *SequenceEstimator._shape_parameters, "readout", "return_sequences"
 
-    def __init__(
-        self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
+    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
         dropout=0.0, readout="last", embedding_dim=None, embeddings=None, freeze_embeddings=False,
         return_sequences=False, loss="squared_error", quantile=0.5, normalize_X=True, normalize_y=True, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,

@@ -126,14 +126,12 @@ class Patches(Sequences):
         self.stride, self.begins = stride, offsets[:-1] + first
         self.lengths = (self.lengths - first) // stride
 
-    def _from(self, first):
-        return Patches(self.values, self.offsets, self.stride, first)
-
     def views(self):
-        return [self._from(k) for k in np.unique(np.linspace(0, self.stride - 1, VIEWS).astype(int))]
+        firsts = np.unique(np.linspace(0, self.stride - 1, VIEWS).astype(int))
+        return [Patches(self.values, self.offsets, self.stride, first) for first in firsts]
 
     def of_epoch(self, epoch):
-        return self._from((np.arange(len(self)) + epoch) % self.stride)
+        return Patches(self.values, self.offsets, self.stride, (np.arange(len(self)) + epoch) % self.stride)
 
     def some(self, numbers):
         some = Sequences(self.values, self.offsets).some(numbers)
@@ -157,8 +155,7 @@ class Given(Sequences):
     def rows(self, first, last):
         """The steps of sequences `first` to before `last`, in order, (R, I): to be read, as they may be those of X."""
         some = self._items[first:last]
-        rows = some if isinstance(some, np.ndarray) else np.concatenate(some)
-        return rows.reshape(-1, self.width)
+        return (some if isinstance(some, np.ndarray) else np.concatenate(some)).reshape(-1, self.width)
 
     def with_changes(self, n_steps):
         """Beside each step what it has changed by; of less than `n_steps` steps the first one comes again before it."""

@@ -81,8 +81,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     readout = None
     """A row of outputs for each step."""
 
-    def __init__(
-        self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+    def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout=0.0, embedding_dim=None, embeddings=None, freeze_embeddings=False, character_embedding_dim=None,
         character_hidden_size=32, crf=False, normalize_X=True, solver="adam", learning_rate_init=5e-3,
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,

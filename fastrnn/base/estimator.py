@@ -149,8 +149,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         inputs = columns.shape[1] * sequences.stride if self.embedding_dim is None else self._count_tokens(columns)
         steps = int(sequences.lengths[0]) if self._readout() == "concat" else 0
         characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
-        sizes = {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
-        return {**sizes, "patch": sequences.stride}
+        data = {"inputs": inputs, "steps": steps, "characters": characters, "patch": sequences.stride}
+        return {**data, "outputs": problem.n_outputs}
 
     def _count_tokens(self, columns):
         """Rows of the table: for the largest token there is, or as many as the one given."""
@@ -197,7 +197,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             train(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
             self._set_history()
         if self.max_iter == "auto" and self.n_iter_ == trainer.settings.max_iter:
-            warn_if_not_learned(self.loss_curve_, constant_loss(problem.loss, problem.targets, problem.weights))
+            given = problem.loss, problem.targets, problem.weights, problem.n_outputs
+            warn_if_not_learned(self.loss_curve_, constant_loss(*given))
 
     def _set_history(self):
         vars(self).update(self._history_of(self._trainer))

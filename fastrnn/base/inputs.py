@@ -169,10 +169,9 @@ class InputChecks:
 
     def _choose_patch(self, lengths):
         """Steps that are read as one, as `patch_length` says, of estimators that have it."""
-        asked = getattr(self, "patch_length", 1)
-        if asked != "auto":
-            return asked
-        return 1 if self.readout == "concat" else max(1, int(np.median(lengths)) // PATCHES)
+        if (asked := getattr(self, "patch_length", 1)) == "auto":
+            return 1 if self.readout == "concat" else max(1, int(np.median(lengths)) // PATCHES)
+        return asked
 
     def _refuse_patches(self, what):
         if (size := self._sizes["patch"]) > 1:

@@ -235,8 +235,7 @@ class Judged(Learning):
         some = np.flatnonzero(before.series.lengths > season)
         return -mase(actual[some], forecasts[some], y_train=[before.series[k] for k in some], season=season)
 
-    def backtest(
-        self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
+    def backtest(self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
         future=None, static=None):  # fmt: skip
         """Forecast at many points of the past, and compare with what came and with the simplest forecasts.
 

@@ -225,8 +225,7 @@ class View:
 
 def ranges(starts, counts):
     """starts[0], starts[0] + 1, ... of each range, one range after the other."""
-    before = np.cumsum(counts) - counts
-    return np.repeat(starts - before, counts) + np.arange(counts.sum())
+    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
 
 
 def stretches(values, length):

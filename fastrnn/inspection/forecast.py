@@ -60,9 +60,8 @@ class ForecastDisplay:
         self.history_times, self.times = history_times, times
 
     @classmethod
-    def from_estimator(
-        cls, forecaster, y=None, *, horizon=None, history=None, future=None, past=None, static=None, series=0,
-        channel=0, coverages=None, n_history=None, ax=None):  # fmt: skip
+    def from_estimator(cls, forecaster, y=None, *, horizon=None, history=None, future=None, past=None, static=None,
+        series=0, channel=0, coverages=None, n_history=None, ax=None):  # fmt: skip
         """Draw the forecast of a fitted `SequenceForecaster`.
 
         Parameters

@@ -83,8 +83,7 @@ def _first_pair(end, lengths, key_lengths, sources):
 
 
 @njit(**OPTIONS)
-def attend(
-    contexts, column, weights, queries, keys, values, v, A, firsts, lengths, key_firsts, key_lengths, sources,
+def attend(contexts, column, weights, queries, keys, values, v, A, firsts, lengths, key_firsts, key_lengths, sources,
     parts, task):  # fmt: skip
     """Fill weights, and contexts from a column on."""
     F, key_width = values.shape[1], keys.shape[1]
@@ -110,9 +109,8 @@ def attend(
 
 
 @njit(**OPTIONS)
-def attend_backward(
-    d_queries, d_keys, d_values, d_v, d_energies, d_contexts, column, weights, queries, keys, values, v, A,
-    firsts, lengths, key_firsts, key_lengths, sources, parts, task):  # fmt: skip
+def attend_backward(d_queries, d_keys, d_values, d_v, d_energies, d_contexts, column, weights, queries, keys, values, v,
+    A, firsts, lengths, key_firsts, key_lengths, sources, parts, task):  # fmt: skip
     """Add the gradients; d_energies, like `weights`, are overwritten, and d_v (parts, A) has a row a task."""
     F = values.shape[1]
     low, high = firsts.size * task // parts, firsts.size * (task + 1) // parts

@@ -68,9 +68,8 @@ def deal_batches(table, order, numbers, room, firsts, first_shards, lengths, oth
 
 
 @njit(**OPTIONS)
-def pack(
-    numbers, counts, starts, places, steps, rows, previous, mirror, first_rows, last_rows, twins,
-    order, first, lengths, begins, stride):  # fmt: skip
+def pack(numbers, counts, starts, places, steps, rows, previous, mirror, first_rows, last_rows, twins, order, first,
+    lengths, begins, stride):  # fmt: skip
     """Lay out a shard: the sequences order[first : first + B], of `lengths`, sorted with the longest first.
 
     numbers, twins (B,)      the sequence in each place, and its place in the order

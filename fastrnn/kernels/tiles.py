@@ -122,9 +122,8 @@ def gate_tile(widths, first=range(MAX_WIDTH), second=range(MAX_WIDTH)):
     """
 
     @instruction()
-    def tile(
-        context, builder, sig,
-        width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h, w_h):  # fmt: skip
+    def tile(context, builder, sig, width, rows, sums, start, start_stride, x, x_stride, n_x, w_x, h, h_stride, n_h,
+        w_h):  # fmt: skip
         products = (x, x_stride, n_x, w_x, first), (h, h_stride, n_h, w_h, second)
         for tile, n, w in _tiles(builder, sig.args[2].dtype, width, widths, rows):
             tile.read(start, start_stride)

@@ -46,8 +46,7 @@ def _flat(x):
 class _Recurrent:
     """What the three layers share; see `LSTM`."""
 
-    def _build(
-        self, cell, /, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
+    def _build(self, cell, /, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
         random_state, **_):  # fmt: skip
         """Check and set what a constructor was given, of which these are the locals()."""
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
@@ -350,8 +349,7 @@ class RNN(_Recurrent):
     ((1, 3, 6), (1, 3, 6))
     """
 
-    def __init__(
-        self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
+    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
         dropout=0.0, bidirectional=False, dtype="float32", random_state=None):  # fmt: skip
         if nonlinearity not in NONLINEARITIES:
             raise ValueError(f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}")
@@ -407,8 +405,7 @@ class LSTM(_Recurrent):
     ((1, 3, 5), (24, 6))
     """
 
-    def __init__(
-        self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
         bidirectional=False, dtype="float32", random_state=None):  # fmt: skip
         self._build(LSTMCell(), **locals())
 
@@ -435,8 +432,7 @@ class GRU(_Recurrent):
     ((1, 3, 6), (2, 3, 6))
     """
 
-    def __init__(
-        self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
         bidirectional=False, reset_after=True, dtype="float32", random_state=None):  # fmt: skip
         self.reset_after = reset_after
         self._build(GRUCell() if reset_after else GRUResetBeforeCell(), **locals())

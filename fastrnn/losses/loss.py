@@ -100,12 +100,8 @@ def log_odds(loss, targets, weights, n_outputs):
     return np.zeros(n_outputs)
 
 
-def constant_loss(loss, targets, weights):
-    """The mean loss of the shares of the classes as an answer to all, or of the mean of the targets (n, K)."""
-    if targets.ndim == 1:
-        constant = log_odds(loss, targets, weights, targets.max() + 1)
-    elif loss == binary_cross_entropy:
-        constant = log_odds(loss, targets, weights, targets.shape[1])
-    else:
-        constant = np.average(targets, 0, weights)
+def constant_loss(loss, targets, weights, n_outputs):
+    """The mean loss of the shares of the classes as an answer to all, or of the mean of the targets (n, n_outputs)."""
+    are_classes = loss in (cross_entropy, binary_cross_entropy)
+    constant = log_odds(loss, targets, weights, n_outputs) if are_classes else np.average(targets, 0, weights)
     return loss(np.tile(constant, (len(targets), 1)), targets, weights / weights.sum())[0]

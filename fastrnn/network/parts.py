@@ -37,8 +37,7 @@ def stored(sequences, name=""):
         _, lengths, begins = sequences.spellings
         more = {"characters": values.ravel(), "other_lengths": lengths, "other_begins": begins, "other_stride": 1}
         values = values[:, 0]
-    begins = {"lengths": sequences.lengths, "begins": sequences.begins, "stride": sequences.stride}
-    begins = {name + key: value for key, value in begins.items()}
+    begins = {name + what: getattr(sequences, what) for what in ("lengths", "begins", "stride")}
     return {name + "values": values, **begins, **more}
 
 

@@ -98,9 +98,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None], "token_pattern": [str],
         "min_count": [COUNT], **dict.fromkeys(("max_tokens", "max_characters"), [COUNT, None])}  # fmt: skip
 
-    def __init__(
-        self, *, level="word", lowercase=False, strip_accents=None, token_pattern=r"\w+|[^\w\s]",
-        min_count=1, max_tokens=None, start=False, end=False, max_characters=None):  # fmt: skip
+    def __init__(self, *, level="word", lowercase=False, strip_accents=None, token_pattern=r"\w+|[^\w\s]", min_count=1,
+        max_tokens=None, start=False, end=False, max_characters=None):  # fmt: skip
         store(self, locals())
 
     def fit(self, X, y=None):

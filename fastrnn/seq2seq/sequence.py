@@ -65,8 +65,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
 
     bptt_steps = None
 
-    def __init__(
-        self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+    def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout=0.0, embedding_dim=64, embeddings=None, freeze_embeddings=False, target_embedding_dim=64,
         attention="dot", max_length=None, normalize_X=True, solver="adam", learning_rate_init=5e-3,
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
