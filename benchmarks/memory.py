@@ -151,6 +151,7 @@ def fit(case, X, y):
         bidirectional=case.bidirectional,
         batch_size=case.batch_size,
         max_iter=2,
+        patch_length=1,
         early_stopping=False,
         random_state=0,
     ).fit(X, y)
@@ -161,7 +162,11 @@ def grown(case):
     from fastrnn import SequenceClassifier
 
     x = np.zeros((10, 8), np.float32)
-    stream = SequenceClassifier(cell=case.cell, bidirectional=False, max_iter=1).fit([x] * 10, [0, 1] * 5).stream()
+    stream = (
+        SequenceClassifier(cell=case.cell, bidirectional=False, max_iter=1, patch_length=1)
+        .fit([x] * 10, [0, 1] * 5)
+        .stream()
+    )
     for k in range(case.warm + case.steps):
         if k == case.warm:
             reset_peak()

@@ -81,8 +81,7 @@ def seasonal_naive(y, horizon, season):
     """
     check_scalar(horizon, "horizon", Integral, min_val=1)
     check_scalar(season, "season", Integral, min_val=1)
-    rows = np.arange(horizon) % season - season
-    return _of_each(y, season, f"season={season}", lambda x: x[rows])
+    return _of_each(y, season, f"season={season}", lambda x: x[np.arange(horizon) % season - season])
 
 
 def drift(y, horizon):

@@ -121,8 +121,7 @@ class Program:
     def placed(self, operand):
         """After the shards: the sums of all places, as the kernels `fold` and so on read them; and where one begins."""
         start = next(record[5] for record in self._buffers if record[0] == operand.first)
-        itemsize = operand.dtype.itemsize
-        return self.given(f"sums of {operand.dtype}", operand.dtype, 2), start // itemsize
+        return self.given(f"sums of {operand.dtype}", operand.dtype, 2), start // operand.dtype.itemsize
 
     def of_batch(self, *width, is_other=False, dtype=None):
         """Rows for all steps of a batch, or numbers without a width: what is the shard's of them, and all together.

@@ -45,24 +45,22 @@ def _rules(estimator):
     sizes, shape, is_panel = estimator._sizes, estimator._shape, estimator._is_panel
     has_tokens, has_characters = (shape.get(f"{of}embedding_dim") is not None for of in ("", "character_"))
     is_concat = shape.get("readout") == "concat" and not shape.get("return_sequences")
-    size, n_features = sizes.setdefault("patch", 1), sizes["inputs"]  # of older files
-    if size > 1:  # what steps have changed by stands beside them
-        n_features = n_features // size // 2
+    size = sizes.setdefault("patch", 1)  # of older files
+    read = 2 * size if size > 1 else 1  # of a step's number: what it changes by, too, and those of the steps beside it
+    n_features = sizes["inputs"] // read
     rules = {
         "loss_curve_": floats, "validation_scores_": lambda value: value is None or floats(value),
         "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
         "n_features_in_": 1 if has_tokens else n_features}  # fmt: skip
     sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
-    sized["patch"] = integer(1) if hasattr(estimator, "patch_length") and not (has_tokens or is_concat) else 1
-    if size > 1:
-        sized["inputs"] = 2 * size * (1 if is_panel else n_features)
+    sized |= {"patch": integer(1)} if read == 1 else {"patch": integer(2, 2**31), "inputs": read * n_features}
     if has_characters:
         sized["characters"], rules["n_features_in_"] = integer(1), integer(2)
     elif is_panel:
         rules["n_features_in_"] = sizes["steps"] or integer(1)
-        sized["inputs"] = sized["inputs"] if has_tokens or size > 1 else 1
+        sized["inputs"] = sized["inputs"] if has_tokens else read
     if "normalize_X" in estimator._get_param_names() and not has_tokens:
-        rules |= _moments("X", 2 * n_features if size > 1 else n_features)
+        rules |= _moments("X", sizes["inputs"] // size)
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)
     return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
@@ -83,8 +81,8 @@ def restored(cls, tree):
     """The estimator of a tree; an error if there is none that fitting could have made."""
     parameters = dict.fromkeys(cls._get_param_names(), object)
     is_older = "normalize_X" in parameters.keys() - tree["parameters"].keys()  # when X was taken as it was
-    if is_older:
-        tree["parameters"]["normalize_X"] = False
+    before = {"normalize_X": False, "patch_length": 1}
+    tree["parameters"] = {name: before[name] for name in parameters.keys() & before.keys()} | tree["parameters"]
     check(tree, {"class": cls.__name__, "parameters": parameters, "fitted": dict, "weights": dict}, "model")
     # The network is that of the fit, since when parameters may have been set.
     estimator = cls(**{**tree["parameters"], **tree["fitted"]["_shape"]})

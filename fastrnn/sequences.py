@@ -159,11 +159,9 @@ class Given(Sequences):
 
     def with_changes(self, n_steps):
         """Beside each step what it has changed by; of less than `n_steps` steps the first one comes again before it."""
-        items = []
-        for k in range(len(self)):
-            x = self.rows(k, k + 1).astype(np.float64)
-            x = np.pad(x, ((max(0, n_steps - len(x)), 0), (0, 0)), "edge")
-            items.append(np.hstack([x, np.diff(x, axis=0, prepend=x[:1])]))
+        before = [((max(0, n_steps - length), 0), (0, 0)) for length in self.lengths]
+        padded = (np.pad(self.rows(k, k + 1).astype(np.float64), width, "edge") for k, width in enumerate(before))
+        items = [np.hstack([x, np.diff(x, axis=0, prepend=x[:1])]) for x in padded]
         return Given(items, [*map(len, items)])
 
     def count_likely_tokens(self):

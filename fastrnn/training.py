@@ -32,8 +32,9 @@ BUCKETS = 16
 
 EPOCHS, UPDATES, STEPS = 60, 2000, 2**28
 """Of max_iter="auto": epochs at least; updates at least, unless they read more steps than these, some five minutes."""
-LITTLE = 0.05
-"""Of the loss of the best constant answer, what training should be better by, or what it should no longer gain."""
+LITTLE, LEAST = 0.05, 0.001
+"""Of the loss of the best constant answer, what training should be better by, or what it should no longer gain; less
+than the latter is nothing to learn."""
 
 
 Settings = namedtuple(
@@ -198,12 +199,10 @@ def warn_if_not_learned(losses, constant):
     n = max(1, len(losses) // 10)
     last, before = np.mean(losses[-n:]), np.mean(losses[-2 * n :][:n])
     found = f"after {len(losses)} epochs the training loss is {last:.3g}"
-    if constant < 0.01:
-        return  # there is nothing to learn
-    if last > (1 - LITTLE) * constant:
+    if last > (1 - LITTLE) * constant > LEAST:
         why = f"{found}, and that of the best constant answer {constant:.3g}: little was learned"
         warnings.warn(f"{why}. See that X tells y, or raise hidden_size or max_iter", ConvergenceWarning, stacklevel=6)
-    elif before - last > LITTLE * constant:
+    elif before - last > LITTLE * constant > LEAST:
         why = f"{found}, a tenth of the epochs before it was {before:.3g}: it still falls. Raise max_iter"
         warnings.warn(why, ConvergenceWarning, stacklevel=6)
 

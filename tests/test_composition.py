@@ -47,7 +47,7 @@ every_container = pytest.mark.parametrize("container", [list, tuple, as_objects]
 
 
 def classifier(**options):
-    return SequenceClassifier(**{**QUICK, **options})
+    return SequenceClassifier(**{**QUICK, "readout": "max", **options})
 
 
 # ------------------------------------------------------------------------------------ validation and searches

@@ -38,7 +38,7 @@ EXPECTED_FAILURES = {
     "float64 and in order"
 }
 TINY = {"hidden_size": 4, "max_iter": 1, "random_state": 0}
-EXACT = {"dtype": "float64", "shuffle": False, "batch_size": 1000}
+EXACT = {"dtype": "float64", "shuffle": False, "batch_size": 1000, "max_iter": 30}
 
 
 @parametrize_with_checks(

@@ -154,6 +154,8 @@ class InputChecks:
     def _standardised(self, sequences, weights, goes_on):
         """What the network reads of sequences; the first ones, with weights (n,) or (S,), say how.  Tokens stay."""
         if not isinstance(sequences, Given):
+            if getattr(self, "patch_length", 1) not in (1, "auto"):
+                raise ValueError(f"patch_length={self.patch_length} is for numbers; of tokens each is a step: leave it")
             return sequences
         if (size := self._sizes["patch"] if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)
@@ -169,9 +171,10 @@ class InputChecks:
 
     def _choose_patch(self, lengths):
         """Steps that are read as one, as `patch_length` says, of estimators that have it."""
-        if (asked := getattr(self, "patch_length", 1)) == "auto":
-            return 1 if self.readout == "concat" else max(1, int(np.median(lengths)) // PATCHES)
-        return asked
+        asked, is_concat = getattr(self, "patch_length", 1), self._readout() == "concat"
+        if asked not in (1, "auto") and is_concat:
+            raise ValueError(f"patch_length={asked} and readout='concat' do not go together: set one to its default")
+        return asked if asked != "auto" else 1 if is_concat else max(1, int(np.median(lengths)) // PATCHES)
 
     def _refuse_patches(self, what):
         if (size := self._sizes["patch"]) > 1:

@@ -151,8 +151,7 @@ def _missed(changes, season, n_waves):
 
 def _is_nearer(values, season, horizon):
     """Whether values are nearer, but for a trend, to those a season before than to those of the horizon before."""
-    ahead = max(1, min(horizon or season, season // 2))
-    return _apart(values, season) < _apart(values, ahead)
+    return _apart(values, season) < _apart(values, max(1, min(horizon or season, season // 2)))
 
 
 def _apart(values, lag):

@@ -164,8 +164,7 @@ class View:
         """What the linear part reads: the last values, less the very last, and 1 in its place, (R, C, reach)."""
         u = self.levels
         start = u[rows] if self.lens.is_anchored else self.centre[self.owner[rows]]
-        latest_first = stretches(u, self.lens.reach)[:, ::-1].transpose(0, 2, 1)
-        window = latest_first[rows + 1 - self.lens.reach]
+        window = stretches(u, self.lens.reach)[:, ::-1].transpose(0, 2, 1)[rows + 1 - self.lens.reach]  # latest first
         window -= start[..., np.newaxis]
         window /= self.unit(rows)[..., np.newaxis]
         if self.lens.is_anchored:

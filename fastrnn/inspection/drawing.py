@@ -41,8 +41,7 @@ def opened(display, estimator):
     is_reader = "embedding_dim" in parameters and not parameters.get("stateful")
     expected = "a model that reads sequences, such as a SequenceClassifier (but of no stateful generator)"
     check_subject(display, estimator, is_reader, expected)
-    if hasattr(estimator, "network_"):
-        estimator._refuse_patches("a picture of its states")
+    estimator._refuse_patches("a picture of its states")
     model = copy(estimator)
     model.network_, model.dropout = deepcopy(estimator.network_), 0.0
     return model

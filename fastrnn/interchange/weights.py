@@ -42,8 +42,7 @@ def network_of(estimator, dtype=None):
     """
     check_is_fitted(estimator, "network_")
     network = estimator.network_
-    if hasattr(estimator, "patch_length"):
-        estimator._refuse_patches("what it is exported to")
+    estimator._refuse_patches("what it is exported to")
     mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))
     if mean is None or network.embedding is not None or ((mean == 0) & (scale == 1)).all():
         return network

@@ -27,8 +27,7 @@ def _registers():
         return 64, 32
     if "avx2" in features:
         return 32, 16
-    is_arm = "neon" in features or "fp-armv8" in features
-    return 16, 32 if is_arm else 16
+    return 16, 32 if "neon" in features or "fp-armv8" in features else 16
 
 
 VECTOR_BYTES, N_REGISTERS = _registers()

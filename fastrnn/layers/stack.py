@@ -105,8 +105,7 @@ class Level:
         d_states = [p.room(self.n_directions, rows.B, padded(H, p.dtype)) for _ in range(self.cell.n_states)]
         self._set_states(p, d_states, d_final, rows, "backward")
         self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
-        stored = self.parameters.stored_gradients
-        gradients = [[stored.get(name) for name in names] for names in self.names]
+        gradients = [[self.parameters.stored_gradients.get(name) for name in names] for names in self.names]
         self.cell.add_gradients(p, room, room["x"], gradients, rows)
         self._get_states(p, d_initial, d_states, [None] * len(d_states), rows, "backward")
         return self._d_x(p, room["d_gates"], rows, input_stage) if input_stage else None

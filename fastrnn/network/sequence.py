@@ -166,12 +166,9 @@ class SequenceNetwork(Network):
         return self._mean("features", sequences)
 
     def _mean(self, what, sequences):
-        """Over all views of the sequences, in their order."""
-        views = sequences.views()
-        total, *others = (self._run(what, view)[0] for view in views)
-        for other in others:
-            total += other
-        return total if not others else total / total.dtype.type(len(views))
+        """Over all views of the sequences."""
+        found = [self._run(what, view)[0] for view in sequences.views()]
+        return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
     def read(self, sequences, state=None):
         """The outputs as `predict`, and the recurrent states (num_layers * D, n, H) after the last steps."""
