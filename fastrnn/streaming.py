@@ -49,7 +49,7 @@ class Stream:
 
     >>> kept = stream.state
     >>> sorted(kept), kept["h"].shape
-    (['h', 'n_steps', 'pooled'], (1, 1, 64))
+    (['h', 'n_steps'], (1, 1, 64))
     >>> later = stream.step(0.5)
     >>> stream.state = kept
     >>> bool((stream.step(0.5) == later).all())
