@@ -73,7 +73,7 @@ def to_keras(estimator):
     ...     def compute_mask(self, x, mask=None):
     ...         return None
     >>> layers = keras.layers
-    >>> clf = SequenceClassifier(hidden_size=8, max_iter=5, random_state=0).fit(X, y)  # bidirectional
+    >>> clf = SequenceClassifier(hidden_size=8, readout="max", max_iter=5, random_state=0).fit(X, y)  # bidirectional
     >>> gru = layers.Bidirectional(layers.GRU(8, return_sequences=True))
     >>> model = keras.Sequential(
     ...     [keras.Input((None, 12)), layers.Masking(0.0), gru, MaskedMax(), layers.Dense(9, activation="softmax")]
