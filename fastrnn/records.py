@@ -53,7 +53,8 @@ def _rules(estimator):
         "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
         "n_features_in_": 1 if has_tokens else n_features}  # fmt: skip
     sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
-    sized |= {"patch": integer(1)} if read == 1 else {"patch": integer(2, 2**31), "inputs": read * n_features}
+    sized |= {} if read == 1 else {"inputs": read * max(1, n_features)}
+    sized["patch"] = integer(1) if hasattr(estimator, "patch_length") and not (has_tokens or is_concat) else 1
     if has_characters:
         sized["characters"], rules["n_features_in_"] = integer(1), integer(2)
     elif is_panel:

@@ -123,8 +123,7 @@ class Patches(Sequences):
 
     def __init__(self, values, offsets, stride, first=0):
         super().__init__(values, offsets)
-        self.stride, self.begins = stride, offsets[:-1] + first
-        self.lengths = (self.lengths - first) // stride
+        self.stride, self.begins, self.lengths = stride, offsets[:-1] + first, (self.lengths - first) // stride
 
     def views(self):
         firsts = np.unique(np.linspace(0, self.stride - 1, VIEWS).astype(int))
@@ -157,10 +156,11 @@ class Given(Sequences):
         some = self._items[first:last]
         return (some if isinstance(some, np.ndarray) else np.concatenate(some)).reshape(-1, self.width)
 
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows, or is infinite, is reported where it is stored
     def with_changes(self, n_steps):
-        """Beside each step what it has changed by; of less than `n_steps` steps the first one comes again before it."""
-        before = [((max(0, n_steps - length), 0), (0, 0)) for length in self.lengths]
-        padded = (np.pad(self.rows(k, k + 1).astype(np.float64), width, "edge") for k, width in enumerate(before))
+        """Beside each step what it has changed by; of less than `n_steps` steps the last one comes again."""
+        after = [((0, max(0, n_steps - length)), (0, 0)) for length in self.lengths]
+        padded = (np.pad(self.rows(k, k + 1).astype(np.float64), width, "edge") for k, width in enumerate(after))
         items = [np.hstack([x, np.diff(x, axis=0, prepend=x[:1])]) for x in padded]
         return Given(items, [*map(len, items)])
 

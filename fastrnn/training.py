@@ -190,8 +190,7 @@ def learning_rate_factor(schedule, step, n_steps):
 
 def epochs_for(lengths, batch_size):
     """What max_iter="auto" is for sequences of these lengths."""
-    updates = ceil(len(lengths) / batch_size)
-    return max(EPOCHS, min(ceil(UPDATES / updates), STEPS // int(lengths.sum())))
+    return max(EPOCHS, min(ceil(UPDATES / ceil(len(lengths) / batch_size)), STEPS // int(lengths.sum())))
 
 
 def warn_if_not_learned(losses, constant):

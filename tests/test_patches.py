@@ -7,7 +7,7 @@ import pytest
 from samples import assert_same_bits
 
 import fastrnn
-from fastrnn import SequenceClassifier, threads
+from fastrnn import SequenceClassifier, storage, threads
 from fastrnn.inspection import GateActivationsDisplay
 from fastrnn.interchange import to_torch
 from fastrnn.sequences import Patches, Sequences
@@ -46,7 +46,7 @@ def test_the_middle_length_decides_and_tokens_are_steps():
 
 def patches_by_hand(clf, x, size, first):
     """Rows (T // size, 2 I size) of one sequence."""
-    x = np.concatenate([np.repeat(x[:1], max(0, 2 * size - 1 - len(x)), axis=0), x])
+    x = np.concatenate([x, np.repeat(x[-1:], max(0, 2 * size - 1 - len(x)), axis=0)])
     both = np.hstack([x, np.diff(x, axis=0, prepend=x[:1])])
     both = ((both - clf._X_mean) / clf._X_scale)[first:]
     n = len(both) // size
@@ -129,10 +129,30 @@ def test_options_that_do_not_go_together():
 
 
 def test_nan_is_named():
-    X, y = ragged(shortest=20)
-    X[3][5, 1] = np.nan
-    with pytest.raises(ValueError, match=r"X\[3\] contains NaN.*step 5, feature 1"):
-        SequenceClassifier(patch_length=4, **SMALL).fit(X, y)
+    for bad in (np.nan, np.inf):
+        X, y = ragged()
+        X[3] = np.array([[0.0, 1.0], [2.0, bad], [3.0, 4.0]])  # shorter than it is read as
+        with pytest.raises(ValueError, match=r"X\[3\] contains NaN.*step 1, feature 1"):
+            SequenceClassifier(patch_length=4, **SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize("sizes", [{"patch": 2}, {"patch": 0}, {"patch": 3, "inputs": 6}, {"patch": "x"}])
+def test_a_file_whose_patches_do_not_go_with_the_rest_is_refused(tmp_path, sizes):
+    X, y = ragged()
+    clf = SequenceClassifier(patch_length=4, **SMALL).fit(X, y)
+    tree = clf._record()
+    tree["fitted"]["_sizes"] = {**tree["fitted"]["_sizes"], **sizes}
+    storage.write(tmp_path / "model.safetensors", {"model": tree, "run": None})
+    with pytest.raises(fastrnn.StorageError):
+        fastrnn.load(tmp_path / "model.safetensors")
+
+
+def test_a_model_of_before_is_read_step_by_step():
+    X, y = ragged(longest=200)
+    clf = SequenceClassifier(patch_length=1, **SMALL).fit(X, y)
+    expected, tree = clf.predict_proba(X), clf._record()
+    del tree["parameters"]["patch_length"], tree["fitted"]["_sizes"]["patch"]
+    assert_same_bits(SequenceClassifier._restored(tree).predict_proba(X), expected)
 
 
 def test_long_series_are_learned():
