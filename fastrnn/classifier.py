@@ -90,9 +90,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     patch_length : int or "auto", default="auto"
         Steps that are read as one, and beside each what it has changed by: a long sequence becomes one of patches, of
         which a recurrent network learns more and sooner (Nie et al. 2023 for transformers).  Each epoch cuts it at
-        other places, and answers are the mean over these.  "auto" leaves 40 patches of a sequence of the middle length,
-        or 1 for tokens, readout="concat" and less than 80 steps.  1 reads step by step, as streams, exported models and
-        pictures of states do.
+        other places, and answers are the mean over up to ten.  "auto" leaves 40 patches of a sequence of the middle
+        length in the first fit, or 1 for tokens, readout="concat" and less than 80 steps.  1 reads step by step, as
+        streams, exported models and pictures of states do.  `bptt_steps` counts patches.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as elsewhere in scikit-learn.
     warm_start : bool, default=False

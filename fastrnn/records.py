@@ -45,7 +45,7 @@ def _rules(estimator):
     sizes, shape, is_panel = estimator._sizes, estimator._shape, estimator._is_panel
     has_tokens, has_characters = (shape.get(f"{of}embedding_dim") is not None for of in ("", "character_"))
     is_concat = shape.get("readout") == "concat" and not shape.get("return_sequences")
-    size = sizes.setdefault("patch", 1)  # of older files
+    size = sizes.get("patch", 1)
     read = 2 * size if size > 1 else 1  # of a step's number: what it changes by, too, and those of the steps beside it
     n_features = sizes["inputs"] // read
     rules = {
@@ -53,8 +53,8 @@ def _rules(estimator):
         "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
         "n_features_in_": 1 if has_tokens else n_features}  # fmt: skip
     sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
-    sized |= {} if read == 1 else {"inputs": read * max(1, n_features)}
-    sized["patch"] = integer(1) if hasattr(estimator, "patch_length") and not (has_tokens or is_concat) else 1
+    if read > 1 and hasattr(estimator, "patch_length") and not (has_tokens or is_concat):
+        sized |= {"patch": integer(2), "inputs": read * max(1, n_features)}
     if has_characters:
         sized["characters"], rules["n_features_in_"] = integer(1), integer(2)
     elif is_panel:

@@ -502,6 +502,13 @@ def test_a_fit_takes_them():
     assert SequenceClassifier(max_iter=2).fit(X, y).n_iter_ == 2
 
 
+@pytest.mark.parametrize("options", [{"loss": "absolute_error"}, {"loss": "quantile", "quantile": 0.95}])
+def test_the_best_constant_answer_goes_by_the_loss(options):
+    X, y = np.random.default_rng(0).standard_normal((60, 6)), np.where(np.arange(60) % 10 == 0, 10.0, 0.0)
+    with pytest.warns(ConvergenceWarning, match="little was learned"):
+        SequenceRegressor(hidden_size=1, learning_rate_init=1e-3, random_state=0, **options).fit(X, y)
+
+
 @pytest.mark.parametrize("model", [SequenceClassifier, SequenceRegressor])
 def test_a_fit_that_learns_little_warns(model):
     rng = np.random.default_rng(0)

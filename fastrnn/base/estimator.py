@@ -149,8 +149,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         inputs = columns.shape[1] * sequences.stride if self.embedding_dim is None else self._count_tokens(columns)
         steps = int(sequences.lengths[0]) if self._readout() == "concat" else 0
         characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
-        data = {"inputs": inputs, "steps": steps, "characters": characters, "patch": sequences.stride}
-        return {**data, "outputs": problem.n_outputs}
+        sizes = {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
+        return sizes if sequences.stride == 1 else {**sizes, "patch": sequences.stride}
 
     def _count_tokens(self, columns):
         """Rows of the table: for the largest token there is, or as many as the one given."""

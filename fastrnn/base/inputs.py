@@ -157,7 +157,7 @@ class InputChecks:
             if getattr(self, "patch_length", 1) not in (1, "auto"):
                 raise ValueError(f"patch_length={self.patch_length} is for numbers; of tokens each is a step: leave it")
             return sequences
-        if (size := self._sizes["patch"] if goes_on else self._choose_patch(sequences.lengths)) > 1:
+        if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)
         if not goes_on:
             self._X_mean, self._X_scale = np.zeros(sequences.width), np.ones(sequences.width)
@@ -177,9 +177,8 @@ class InputChecks:
         return asked if asked != "auto" else 1 if is_concat else max(1, int(np.median(lengths)) // PATCHES)
 
     def _refuse_patches(self, what):
-        if (size := self._sizes["patch"]) > 1:
-            found = f"this model reads {size} steps as one (patch_length={shown(self.patch_length)})"
-            raise ValueError(f"{found}, and {what} does not: fit with patch_length=1")
+        if (size := self._sizes.get("patch", 1)) > 1:
+            raise ValueError(f"this model reads {size} steps as one, and {what} does not: fit anew with patch_length=1")
 
     def _set_scale(self, targets, weights):
         """With what targets (n, K) that are numbers are standardised for training."""

@@ -241,8 +241,7 @@ def pieces(counts, longest):
     parts = -(-counts // longest)
     which = np.repeat(np.arange(counts.size), parts)
     k = ranges(np.zeros_like(parts), parts)
-    starts = (np.cumsum(counts) - counts)[which]
-    return np.append(starts + k * counts[which] // parts[which], counts.sum())
+    return np.append((np.cumsum(counts) - counts)[which] + k * counts[which] // parts[which], counts.sum())
 
 
 def distances(windows, counts):

@@ -116,7 +116,7 @@ class Filling:
 
     def shapes(self, **sizes):
         """The arrays' shapes by the layout's keys, for data of these sizes."""
-        self._twin._sizes = {"inputs": 1, "outputs": 1, "steps": 1, "characters": 1, "patch": 1, **sizes}
+        self._twin._sizes = {"inputs": 1, "outputs": 1, "steps": 1, "characters": 1, **sizes}
         parts = {name: part.parameters.shapes for name, part in self._twin._new_network(None).parts.items()}
         nothing = {(p, n): np.broadcast_to(np.int8(0), s) for p, shapes in parts.items() for n, s in shapes.items()}
         return {key: array.shape for key, array in self.out(nothing).items()}
@@ -154,8 +154,7 @@ class Filling:
             return {**self.estimator._sizes, "outputs": outputs} if is_free else self.estimator._sizes
         steps = arrays["head", "weight"].size // (outputs * max(shapes["head", "weight"])) or 1
         is_concat = self._twin._readout() == "concat"
-        more = {"steps": steps * is_concat, "characters": 0, "patch": 1}
-        return {"inputs": next(iter(told.values())), "outputs": outputs, **more}
+        return {"inputs": next(iter(told.values())), "outputs": outputs, "steps": steps * is_concat, "characters": 0}
 
     def _fault(self, name, array, shape):
         """What is wrong with an array, or None."""

@@ -101,7 +101,8 @@ def log_odds(loss, targets, weights, n_outputs):
 
 
 def constant_loss(loss, targets, weights, n_outputs):
-    """The mean loss of the shares of the classes as an answer to all, or of the mean of the targets (n, n_outputs)."""
-    are_classes = loss in (cross_entropy, binary_cross_entropy)
-    constant = log_odds(loss, targets, weights, n_outputs) if are_classes else np.average(targets, 0, weights)
-    return loss(np.tile(constant, (len(targets), 1)), targets, weights / weights.sum())[0]
+    """The mean loss of the best answer to all: the classes' shares, or of targets (n, K) their mean or a quantile."""
+    answers = [log_odds(loss, targets, weights, n_outputs)]
+    if loss not in (cross_entropy, binary_cross_entropy):
+        answers = [np.average(targets, 0, weights), *np.quantile(targets, np.linspace(0, 1, 21), axis=0)]
+    return min(loss(np.tile(each, (len(targets), 1)), targets, weights / weights.sum())[0] for each in answers)
