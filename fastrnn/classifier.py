@@ -8,7 +8,6 @@ from sklearn.utils._param_validation import StrOptions
 
 from fastrnn.base import COUNT_OR_AUTO, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
-from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.storage import labels
@@ -143,14 +142,14 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS | {
-        "readout": [StrOptions(set(READOUTS))], "class_weight": [dict, StrOptions({"balanced"}), None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
         "max_iter": COUNT_OR_AUTO, "patch_length": COUNT_OR_AUTO}  # fmt: skip
 
-    _shape_parameters = *SequenceEstimator._shape_parameters, "readout"
+    _shape_parameters = *SequenceEstimator._shape_parameters, *SequenceEstimator._of_characters, "readout"
 
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
-        dropout=0.0, readout="last", embedding_dim=None, embeddings=None, freeze_embeddings=False, normalize_X=True,
-        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
+        dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
+        character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
         alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto",
         class_weight=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,

@@ -82,8 +82,15 @@ def restored(cls, tree):
     """The estimator of a tree; an error if there is none that fitting could have made."""
     parameters = dict.fromkeys(cls._get_param_names(), object)
     is_older = "normalize_X" in parameters.keys() - tree["parameters"].keys()  # when X was taken as it was
-    before = {"normalize_X": False, "patch_length": 1}
-    tree["parameters"] = {name: before[name] for name in parameters.keys() & before.keys()} | tree["parameters"]
+    before = {
+        "normalize_X": False,
+        "patch_length": 1,
+        "smoothing": False,
+        "character_embedding_dim": None,
+        "character_hidden_size": 32,
+    }
+    for given, known in ((tree["parameters"], parameters), (tree["fitted"].get("_shape", {}), cls._shape_parameters)):
+        given.update({name: before[name] for name in before.keys() & set(known) - given.keys()})
     check(tree, {"class": cls.__name__, "parameters": parameters, "fitted": dict, "weights": dict}, "model")
     # The network is that of the fit, since when parameters may have been set.
     estimator = cls(**{**tree["parameters"], **tree["fitted"]["_shape"]})

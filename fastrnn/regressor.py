@@ -11,7 +11,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from fastrnn import records
 from fastrnn.base import COUNT_OR_AUTO, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_values, check_as_many, check_given, check_there, refuse_steps, rows_of
-from fastrnn.layers.readouts import READOUTS
 from fastrnn.losses.answers import filled, scaled_answer
 from fastrnn.losses.loss import regression_loss
 from fastrnn.moments import r_squared
@@ -150,16 +149,21 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS | {
-        "readout": [StrOptions(set(READOUTS))], "return_sequences": ["boolean"], "normalize_y": ["boolean"],
+        "return_sequences": ["boolean"], "normalize_y": ["boolean"],
         "max_iter": COUNT_OR_AUTO,
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")]}  # fmt: skip
 
-    _shape_parameters = *SequenceEstimator._shape_parameters, "readout", "return_sequences"
+    _shape_parameters = (
+        *SequenceEstimator._shape_parameters,
+        *SequenceEstimator._of_characters,
+        "readout",
+        "return_sequences",
+    )
 
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
-        dropout=0.0, readout="last", embedding_dim=None, embeddings=None, freeze_embeddings=False,
-        return_sequences=False, loss="squared_error", quantile=0.5, normalize_X=True, normalize_y=True, solver="adam",
+        dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
+        character_embedding_dim="auto", character_hidden_size=32, return_sequences=False, loss="squared_error", quantile=0.5, normalize_X=True, normalize_y=True, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32",
@@ -306,7 +310,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         return self._normalised(np.repeat(weights, sequences.lengths))
 
     def _readout(self):
-        return None if self.return_sequences else self.readout
+        return None if self.return_sequences else super()._readout()
 
     def _rules(self, n_outputs):
         return records.scale(n_outputs)

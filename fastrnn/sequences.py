@@ -29,6 +29,8 @@ AT_ONCE = 2**16
 """Numbers that are standardised together: they stay in the cache, and take no memory to speak of."""
 IN_A_LOOP = 256
 """Of which so many at least are a row to the kernel: it takes whole vectors of them, however few the columns."""
+HIDDEN = 0.25
+"""Of n occurrences of a token a share of HIDDEN / (HIDDEN + n) is read as unknown."""
 VIEWS = 10
 """Of patches, at most, whose answers are averaged."""
 IN_CACHE = 1024
@@ -40,6 +42,38 @@ REAL = "fiub"
 DTYPE, NDIM, SIZE = map(attrgetter, ("dtype", "ndim", "size"))
 SCALARS = (Number, np.generic, str, bytes, memoryview, type(None))
 """What stands in a cell of a table."""
+
+
+class Tokens(np.ndarray):
+    """Ids (T,) of a text's tokens, from a `Tokenizer`: by this type estimators know them from numbers.
+
+    Attributes
+    ----------
+    words : ndarray (T,), or None
+        The place of each word as it was written among the spellings.
+    spellings : ndarray (V, L), or None
+        The characters of the words of all texts, 0 past a word's end.
+    """
+
+    words = spellings = None
+
+    @classmethod
+    def of(cls, ids, words=None, spellings=None):
+        """An array with these attributes."""
+        tokens = np.asarray(ids, np.int64).view(cls)
+        tokens.words, tokens.spellings = words, spellings
+        return tokens
+
+    def __getitem__(self, key):
+        ids = np.asarray(self)[key]
+        return ids if ids.ndim == 0 else Tokens.of(ids, None if self.words is None else self.words[key], self.spellings)
+
+    def __reduce__(self):
+        return Tokens.of, (np.asarray(self), self.words, self.spellings)
+
+    def with_characters(self):
+        """Rows (T, 1 + L) of a word's id and its characters'."""
+        return np.hstack([np.asarray(self)[:, np.newaxis], self.spellings[self.words]])
 
 
 class Sequences:
@@ -135,6 +169,28 @@ class Patches(Sequences):
     def some(self, numbers):
         some = Sequences(self.values, self.offsets).some(numbers)
         return Patches(some.values, some.offsets, self.stride)
+
+
+class Text(Sequences):
+    """Tokens of a `Tokenizer`, of which rare ones are read as the unknown one now and then, so that it is trained.
+
+    Other ones in each epoch (Kiperwasser and Goldberg 2016); a word's
+    characters stay.
+    """
+
+    def __init__(self, values, offsets):
+        super().__init__(values, offsets)
+        tokens = values.reshape(len(values), -1)[:, 0]
+        self._rates = HIDDEN / (HIDDEN + np.bincount(tokens)[tokens])
+
+    def of_epoch(self, epoch):
+        values = self.values.copy()
+        hidden = np.random.default_rng(epoch).random(len(values)) < self._rates
+        values.reshape(len(values), -1)[hidden, 0] = 0
+        some = Sequences(values, self.offsets)
+        if self.are_words:
+            some.spellings = self.spellings
+        return some
 
 
 class Given(Sequences):
@@ -318,7 +374,7 @@ def as_sequences(X, dtype, *, name="X", tokens=False, n_features=None, may_be_em
 
 def as_given(X, name="X", tokens=False, n_features=None, may_be_empty=False):
     """As `as_sequences`, but numbers stay as they came: `Given`, of which kinds and shapes alone are checked."""
-    items = _items(X, name)
+    items = _items(X, name, tokens)
     n_features = None if tokens == "characters" else n_features
     lengths = _plain_lengths(items, tokens, n_features)
     if lengths is None:
@@ -327,7 +383,7 @@ def as_given(X, name="X", tokens=False, n_features=None, may_be_empty=False):
     return Given(items, lengths).as_tokens(name) if tokens else Given(items, lengths)
 
 
-def _items(X, name):
+def _items(X, name, tokens):
     """The sequences in X: an array of numbers, or a list or tuple."""
     check_listed(X, name, "a list of sequences, or a 2-D or 3-D array")
     refuse_pair(X, name)
@@ -337,8 +393,13 @@ def _items(X, name):
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and X.ndim not in (2, 3):
         advice = f"Reshape your data: [{name}] if it is one sequence"
         raise ValueError(f"{name} is an array of shape {X.shape}: expected (n, T) or (n, T, I). {advice}")
-    is_array = type(X) in PLAIN and X.dtype.kind in REAL
-    return X if is_array or type(X) in (list, tuple) else list(X)
+    if type(X) in PLAIN and X.dtype.kind in REAL:
+        return X
+    X = X if type(X) in (list, tuple) else list(X)
+    if not any(isinstance(x, Tokens) for x in X[:1]):
+        return X
+    is_spelled = tokens == "characters"
+    return [x.with_characters() if is_spelled and isinstance(x, Tokens) else np.asarray(x) for x in X]
 
 
 def _plain_lengths(items, tokens, n_features):

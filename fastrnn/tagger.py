@@ -4,15 +4,12 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import storage
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, check_as_many, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
-from fastrnn.layers.feedforward import Embedding
-from fastrnn.layers.words import WordEmbedding
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
-from fastrnn.network.parts import make_cell
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
@@ -73,16 +70,17 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS | {
-        "crf": ["boolean"], "class_weight": [dict, StrOptions({"balanced"}), None],
-        "character_embedding_dim": [COUNT, None], "character_hidden_size": [COUNT]}  # fmt: skip
+        "crf": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
 
-    _shape_parameters = *SequenceEstimator._shape_parameters, "crf", "character_embedding_dim", "character_hidden_size"
+    _shape_parameters = *SequenceEstimator._shape_parameters, *SequenceEstimator._of_characters, "crf"
 
     readout = None
     """A row of outputs for each step."""
 
     def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
-        dropout=0.0, embedding_dim=None, embeddings=None, freeze_embeddings=False, character_embedding_dim=None,
+        dropout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
         character_hidden_size=32, crf=False, normalize_X=True, solver="adam", learning_rate_init=5e-3,
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
         shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
@@ -242,22 +240,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     # -------------------------------------------------------------------------------------- network
 
-    def _check_parameters(self):
-        super()._check_parameters()
-        if self.character_embedding_dim is not None and self.embedding_dim is None:
-            advice = "whose vectors embedding_dim must give a length (now None)"
-            raise ValueError(f"character_embedding_dim={self.character_embedding_dim} is for words, {advice}")
-
     def _new_network(self, rng):
         return super()._new_network(rng, LinearChain(self._sizes["outputs"], self.dtype) if self.crf else None)
-
-    def _new_embedding(self):
-        words = super()._new_embedding()
-        if self.character_embedding_dim is None:
-            return words
-        characters = Embedding(self._sizes["characters"], self.character_embedding_dim, self.dtype)
-        cell = make_cell(self.cell, self.nonlinearity)
-        return WordEmbedding(words, characters, cell, self.character_hidden_size, self.dtype)
 
     def _rules(self, n_outputs):
         is_multilabel, is_array = bool(self._is_multilabel and not self._shape["crf"]), storage.array(int, n_outputs)

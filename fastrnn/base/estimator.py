@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
-from fastrnn.base.inputs import InputChecks, check_finite
+from fastrnn.base.inputs import DROPPED, InputChecks, check_finite
 from fastrnn.layers.feedforward import Embedding
+from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.loss import constant_loss, log_odds
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
@@ -36,6 +37,8 @@ class Problem:
     """Classes (n,), of which a held-out part shall have its share."""
     inputs: Sequences | None = None
     """What a decoder reads."""
+    trial: "Problem | None" = None
+    """Another, which shows how much of what a network learns is to be believed."""
     n_streams: int | None = None
     """If given, sequence k goes on where sequence k - n_streams has ended."""
 
@@ -50,6 +53,9 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
 
     _shape_parameters = tuple("cell hidden_size num_layers bidirectional nonlinearity bias embedding_dim dtype".split())
     """Those that a network keeps for life."""
+
+    _of_characters = "character_embedding_dim", "character_hidden_size"
+    """And these, of estimators that may read a word's characters."""
 
     _store = records.store
 
@@ -66,8 +72,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         self._check_parameters()
         with self._unchanged_on_error(), threads.limit(self.n_jobs):
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
-            if goes_on:
-                self._check_shape()
+            self._begin(goes_on)
             self._check_rows(X, y)
             problem = self._problem(X, y, sample_weight, goes_on)
             run = records.Run(self, problem, goes_on, resume_from)
@@ -85,8 +90,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             raise ValueError("partial_fit needs a stochastic solver; solver='lbfgs' reads all data at once")
         with self._unchanged_on_error(), threads.limit(self.n_jobs):
             goes_on = self.__sklearn_is_fitted__()
-            if goes_on:
-                self._check_shape()
+            self._begin(goes_on)
             problem = self._problem(X, y, sample_weight, goes_on, **known)
             settings = self._settings(problem.sequences.lengths)._replace(learning_rate="constant")
             rng = None if goes_on else check_random_state(self.random_state)
@@ -97,6 +101,13 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
         return self
+
+    def _begin(self, goes_on):
+        """Before anything is known of the data: parameters must be those of the network that is there, if it goes on."""
+        if goes_on:
+            self._check_shape()
+        else:
+            self._shape = self._decided()
 
     @cached_property
     def _trainer(self):
@@ -123,7 +134,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _prepare_network(self, problem, goes_on, rng):
         """A new network, or what parameters may change of the one that is there."""
         if goes_on:
-            self.network_.set_dropout(self.dropout)
+            self.network_.set_dropout(self._drop_rate())
             if self.network_.embedding is not None:
                 self.network_.embedding.is_frozen = self.freeze_embeddings
             return
@@ -134,8 +145,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             table = self.network_.embedding.parameters
             table["weight"][: len(self.embeddings)] = self.embeddings
             table.changed()
-        self._shape = {name: getattr(self, name) for name in self._shape_parameters}
-        self._dropout_seed = int(rng.randint(2**31)) if self.dropout else 0
+        self._dropout_seed = int(rng.randint(2**31)) if self._drop_rate() else 0
 
     def _start_at_shares(self, problem):
         """Let the head's bias give each label of a step its share: rare ones need not be learned to be rare."""
@@ -146,7 +156,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _measure(self, problem):
         """What the data decide of a network: features or tokens, outputs, and the steps that "concat" reads or 0."""
         sequences, columns = problem.sequences, problem.sequences.values
-        inputs = columns.shape[1] * sequences.stride if self.embedding_dim is None else self._count_tokens(columns)
+        inputs = columns.shape[1] * sequences.stride if self._reads_numbers() else self._count_tokens(columns)
         steps = int(sequences.lengths[0]) if self._readout() == "concat" else 0
         characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
         sizes = {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
@@ -165,14 +175,26 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
-        embedding = None if self.embedding_dim is None else self._new_embedding()
-        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dropout, self.dtype)
+        embedding = None if self._reads_numbers() else self._new_embedding()
+        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self._drop_rate(), self.dtype)
 
     def _new_embedding(self):
-        return Embedding(self._sizes["inputs"], self.embedding_dim, self.dtype, self.freeze_embeddings)
+        """Of tokens, or of words and their characters."""
+        words = Embedding(self._sizes["inputs"], self._shape["embedding_dim"], self.dtype, self.freeze_embeddings)
+        if not self._sizes["characters"]:
+            return words
+        characters = Embedding(self._sizes["characters"], self._shape["character_embedding_dim"], self.dtype)
+        cell = make_cell(self.cell, self.nonlinearity)
+        return WordEmbedding(words, characters, cell, self.character_hidden_size, self.dtype)
+
+    def _reads_numbers(self):
+        return self._shape.get("embedding_dim") is None
+
+    def _drop_rate(self):
+        return self.dropout if self.dropout != "auto" else 0.0 if self._reads_numbers() else DROPPED
 
     def _readout(self):
-        return self.readout
+        return getattr(self, "_shape", vars(self)).get("readout", self.readout)
 
     def _settings(self, lengths):
         own = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}

@@ -10,23 +10,27 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.base.labels import as_values, refuse_steps
+from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
-from fastrnn.sequences import FREE_ROWS, Given, Patches, as_given, check_gaps, is_panel, with_names
+from fastrnn.sequences import FREE_ROWS, Given, Patches, Text, Tokens, as_given, check_gaps, is_panel, with_names
 from fastrnn.tables import as_numbers, labels, refuse_long
 from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
-COUNT_OR_AUTO = [COUNT, StrOptions({"auto"})]
+AUTO = StrOptions({"auto"})
+COUNT_OR_AUTO = [COUNT, AUTO]
+EMBEDDING, CHARACTERS, DROPPED = 64, 32, 0.5
+"""What "auto" is, for text: the lengths of a token's and a character's vector, and dropout."""
 PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
     **dict.fromkeys(("shuffle", "early_stopping", "warm_start", "normalize_X"), ["boolean"]),
-    **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "max_iter", "n_iter_no_change"), [COUNT]),
-    **dict.fromkeys(("embedding_dim", "bptt_steps"), [COUNT, None]),
-    **dict.fromkeys(("dropout", "momentum"), [Interval(Real, 0, 1, closed="left")]),
+    **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "max_iter", "n_iter_no_change", "character_hidden_size"), [COUNT]),
+    "bptt_steps": [COUNT, None], **dict.fromkeys(("embedding_dim", "character_embedding_dim"), [COUNT, AUTO, None]),
+    "readout": [StrOptions({*READOUTS, "auto"})], "momentum": [Interval(Real, 0, 1, closed="left")], "dropout": [Interval(Real, 0, 1, closed="left"), AUTO],
     **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
     "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "embeddings": ["array-like", None],
     "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
@@ -57,18 +61,34 @@ def check_finite(outputs, number_of, name="X"):
 class InputChecks:
     """The checks; each raises a ValueError that says what came, what was expected, and what to do."""
 
+    def _decided(self, X=()):
+        """The parameters that a network keeps for life, with what "auto" is for X: of a `Tokenizer`, or numbers."""
+        shape = {name: getattr(self, name) for name in self._shape_parameters}
+        first = X[0] if isinstance(X, (list, tuple, np.ndarray)) and len(X) else None
+        has_characters = isinstance(first, Tokens) and first.spellings is not None
+        if shape.get("embedding_dim") == "auto":
+            given = None if self.embeddings is None else np.shape(self.embeddings)[-1]
+            shape["embedding_dim"] = given or (EMBEDDING if isinstance(first, Tokens) else None)
+        has_tokens = shape.get("embedding_dim") is not None
+        if shape.get("character_embedding_dim") == "auto":
+            shape["character_embedding_dim"] = CHARACTERS if has_tokens and has_characters else None
+        if shape.get("readout") == "auto":
+            shape["readout"] = "max" if has_tokens else "last"
+        return shape
+
     def _check_sequences(self, X, *, reset):
         """X as `Sequences` of tokens, or `Given` numbers; with `reset` what comes later must be like it."""
         check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
-        # Parameters may have been set since the fit.
-        known = vars(self) if reset else self._shape
-        tokens = known.get("embedding_dim") is not None
+        if reset:
+            self._shape = self._decided(X)
+        self._is_text = isinstance(X[0], Tokens)
+        tokens = not self._reads_numbers()
         # Token lists may happen to be equally long.
         looks_like_panel = not (tokens and isinstance(X, (list, tuple))) and is_panel(X)
         if not reset and looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
             self._refuse_one_sequence(X)
         X = with_names(self, X, looks_like_panel, reset=reset)
-        form = "characters" if known.get("character_embedding_dim") is not None else tokens
+        form = "characters" if self._shape.get("character_embedding_dim") is not None else tokens
         n_features = 1 if self._is_panel else getattr(self, "n_features_in_", None)
         sequences = as_given(X, tokens=form, n_features=None if reset else n_features)
         if reset and not looks_like_panel and not tokens and np.ndim(next(iter(X))) == 1:
@@ -96,7 +116,7 @@ class InputChecks:
         if n > 0:
             found = f"X holds sequences of {n} different integers that look like tokens"
             read = f"{'standardised' * self.normalize_X or 'as they are'} (normalize_X={self.normalize_X})"
-            given = f"embedding_dim=None says that they are numbers, to be read {read}"
+            given = f"embedding_dim={self.embedding_dim} takes them for numbers, to be read {read}"
             advice = "Set embedding_dim, such as 64, if they are tokens; numbers as floats are taken without this"
             warnings.warn(f"{found}, but {given}. {advice} warning", stacklevel=6)
 
@@ -156,7 +176,8 @@ class InputChecks:
         if not isinstance(sequences, Given):
             if getattr(self, "patch_length", 1) not in (1, "auto"):
                 raise ValueError(f"patch_length={self.patch_length} is for numbers; of tokens each is a step: leave it")
-            return sequences
+            is_text = weights is not None and self._is_text
+            return Text(sequences.values, sequences.offsets) if is_text else sequences
         if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)
         if not goes_on:
@@ -220,6 +241,9 @@ class InputChecks:
         if self.embeddings is not None and self.embedding_dim is None:
             found = "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers"
             raise ValueError(f"{found}: set embedding_dim to the length of a vector")
+        if isinstance(getattr(self, "character_embedding_dim", None), Integral) and self.embedding_dim is None:
+            advice = "whose vectors embedding_dim must give a length (now None)"
+            raise ValueError(f"character_embedding_dim={self.character_embedding_dim} is for words, {advice}")
         if self.bptt_steps is not None and self.bidirectional:
             why = "with bidirectional=True the reverse direction would need the end of each sequence first"
             raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: set one of them")
@@ -227,8 +251,10 @@ class InputChecks:
     def _check_shape(self):
         """The parameters must be those of the network that is to be trained on."""
         for name, value in self._shape.items():
-            if not np.array_equal(getattr(self, name), value):  # lists come back from a file where tuples went
-                found = f"{name}={shown(getattr(self, name))}, but the network to go on with has {name}={shown(value)}"
+            mine = getattr(self, name)
+            # "auto" was decided then; and lists come back from a file where tuples went.
+            if not (isinstance(mine, str) and mine == "auto" or np.array_equal(mine, value)):
+                found = f"{name}={shown(mine)}, but the network to go on with has {name}={shown(value)}"
                 raise ValueError(f"{found}: set it back, or fit anew with warm_start=False")
 
     def _check_lengths(self, sequences, expected):
@@ -266,8 +292,8 @@ class InputChecks:
             check_gaps(sequences, "X", self._free_rows)
         else:
             vectors = check_array(self.embeddings, dtype=self.dtype, input_name="embeddings")
-            if (width := vectors.shape[1]) != self.embedding_dim:
-                raise ValueError(f"embeddings has vectors of {width} numbers, but embedding_dim={self.embedding_dim}")
+            if (width := vectors.shape[1]) != (dim := self._shape["embedding_dim"]):
+                raise ValueError(f"embeddings has vectors of {width} numbers, but embedding_dim={dim}")
             # Characters, of which other columns hold the tokens, have vectors of their own.
             self._check_tokens(sequences, (len(vectors), np.inf), "embeddings has vectors for")
         if sequences.are_words:

@@ -5,8 +5,9 @@ from numbers import Integral
 
 import numpy as np
 
+from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.seasons import find_seasons
-from fastrnn.forecaster.view import Lens
+from fastrnn.forecaster.view import Lens, View
 from fastrnn.frames.offsets import is_offset
 from fastrnn.losses.likelihoods import likelihood
 from fastrnn.storage import array, check, expect, integer, strings
@@ -21,6 +22,8 @@ REACH = 36
 """Values that the linear part reads by default: at most, unless a season is longer; and without a season."""
 HORIZON = 12
 """Without a season; with one, two of it."""
+SHORT, ROOM = 400, 2**20
+"""Steps of most series, and of all times the horizon, up to which exponential smoothing is tried."""
 MOST = 0.9
 """Of all steps: so many are in series that are long enough for what is chosen."""
 
@@ -41,7 +44,49 @@ def chosen(forecaster, panel):
     lags = list(dict.fromkeys([*seasons, 1]))
     context = max(SEASONS * max(lags), SHORTEST_CONTEXT) if forecaster.context == "auto" else forecaster.context
     lens = Lens(lags, bool(difference), bool(is_seasonal), _log(forecaster), forecaster.scaling, reach)
-    return horizon, context, asdict(lens)
+    return horizon, context, asdict(_smoothed(forecaster, panel, lens, block))
+
+
+def _smoothed(forecaster, panel, lens, horizon):
+    """The lens, or one by which forecasts start from exponential smoothing, if that misses less of the last fifth.
+
+    With what the linear part adds to it, or, if it misses less without, with no more of that than the drift.
+    """
+    asked, steps = forecaster.smoothing, panel.series.lengths
+    is_direct, differences = forecaster.strategy == "direct", (forecaster.difference, forecaster.seasonal_difference)
+    if asked is True and not is_direct:
+        raise ValueError("smoothing=True forecasts several steps at once: use strategy='direct'")
+    if asked != "auto":
+        return replace(lens, smoothing=asked)
+    if not is_direct or differences != ("auto", "auto") or np.median(steps) > SHORT or steps.sum() * horizon > ROOM:
+        return lens
+    known = before_last_fold(panel.series, lens, horizon)
+    plain, smoother = View(panel.series, lens), View(panel.series, replace(lens, smoothing=True), known)
+    rows, _, folds = in_folds(plain, horizon)
+    late, folds_of_late = rows[folds == FOLDS - 1], np.full((folds == FOLDS - 1).sum(), FOLDS - 1)
+    if not late.size:
+        return lens
+    ways = []
+    for view in (plain, smoother):
+        linear = Linear(lens.reach, horizon).fit(view, rows, folds)
+        left, unit = view.gaps(late, horizon), (view.unit(late) / plain.unit(late))[:, np.newaxis]
+        ways.append((view.lens, unit * (left - linear.unseen(view, late, folds_of_late))))
+    if forecaster.linear_lags == "auto":
+        ways.append((replace(smoother.lens, reach=1), unit * left))
+    return min(ways, key=lambda way: np.abs(way[1]).mean())[0]
+
+
+def in_folds(view, horizon):
+    """The rows of a view to learn from, how many each series has that has any, and in which fold in time each is."""
+    rows, counts = view.training_rows(horizon)
+    counts = counts[counts > 0]
+    return rows, counts, np.concatenate([np.arange(n) * FOLDS // n for n in counts])
+
+
+def before_last_fold(series, lens, horizon):
+    """Of each series the steps that are known where the rows of the last fold begin."""
+    counts = np.maximum(series.lengths - lens.first - horizon, 0)
+    return np.maximum(series.lengths - horizon - counts // FOLDS, 1)
 
 
 def _reached_by_most(lengths):
@@ -96,6 +141,7 @@ def fitted_rules(forecaster, n_outputs):
             "lags": lambda lags: lags and all(map(integer(1, 2**31), lags)), "difference": bool,
             "seasonal_difference": bool, "log": lambda log: log in (True, False, "auto"),
             "scaling": lambda how: how in ("mean", "standard", "robust", None), "reach": integer(1),
+            **({"smoothing": bool} if "smoothing" in forecaster._lens else {}),
         },
         "linear_coef_": array("float64", block, lens.reach),
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),

@@ -39,6 +39,10 @@ class SequenceForecaster(Judged):
     seasonal_difference : bool or "auto", default="auto"
         Whether they start from the last season; "auto" if there is one.  With both they start from the last season
         plus the change since; with neither from the series' mean (its median under scaling="robust", 0 under None).
+    smoothing : bool or "auto", default="auto"
+        Whether they start from exponential smoothing instead (see Notes).  "auto" tries it on series of up to 400
+        steps, unless `difference` or `seasonal_difference` is set, and takes it if it has missed less of their last
+        fifth.  Only with strategy="direct".
     log : bool or "auto", default="auto"
         Forecast logarithms.  "auto" does for a series whose values are all positive, the least of them at least a
         hundredth of their mean, and more than a millionth of it apart.
@@ -164,7 +168,7 @@ class SequenceForecaster(Judged):
 
     _parameter_constraints = {
         **SHARED_CONSTRAINTS,
-        **dict.fromkeys(("difference", "seasonal_difference", "log"), ["boolean", AUTO]),
+        **dict.fromkeys(("difference", "seasonal_difference", "smoothing", "log"), ["boolean", AUTO]),
         "horizon": [COUNT, None], "context": [Interval(Integral, 2, None, closed="left"), AUTO, None],
         "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
         "linear_lags": [FROM_ZERO, AUTO], "calibration": [FROM_ZERO], "calendar": ["boolean"],
@@ -173,11 +177,11 @@ class SequenceForecaster(Judged):
 
     _shape_parameters = (
         "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "dtype", "horizon", "context", "season",
-        "difference", "seasonal_difference", "log", "scaling", "linear_lags", "strategy", "loss", "quantiles",
+        "difference", "seasonal_difference", "smoothing", "log", "scaling", "linear_lags", "strategy", "loss", "quantiles",
         "calendar")  # fmt: skip
 
     def __init__(self, *, horizon=None, context="auto", season="auto", difference="auto", seasonal_difference="auto",
-        log="auto", scaling="mean", linear_lags="auto", strategy="direct", loss="quantile", quantiles=(0.025, 0.1, 0.5,
+        smoothing="auto", log="auto", scaling="mean", linear_lags="auto", strategy="direct", loss="quantile", quantiles=(0.025, 0.1, 0.5,
         0.9, 0.975), calibration=0, calendar=False, missing="error", cell="gru", hidden_size=64, num_layers=1,
         nonlinearity="tanh", bias=True, dropout=0.0, solver="adam", learning_rate_init=1e-3, learning_rate="cosine",
         momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import product
 from numbers import Integral
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import Problem, SequenceEstimator
 from fastrnn.forecaster import conformal
-from fastrnn.forecaster.choices import asked_for, chosen, fitted_rules
+from fastrnn.forecaster.choices import asked_for, before_last_fold, chosen, fitted_rules, in_folds
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
 from fastrnn.forecaster.panel import Panel, check_values, check_width
@@ -19,10 +20,15 @@ from fastrnn.losses.likelihoods import likelihood
 from fastrnn.moments import moments
 from fastrnn.sequences import Sequences
 from fastrnn.tables import labels
+from fastrnn.training import Trainer
 from fastrnn.wording import counted
 
 AT_HAND = 2**27
 """Targets up to so many are computed once; of more each batch's anew."""
+TRIED = 2**16
+"""Steps of all series up to which there is a trial; of more a network is believed."""
+SHARES, WIDTHS = (0.0, 0.25, 0.5, 0.75, 1.0), (1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
+"""Of what a network has learned, and of its intervals."""
 SAMPLE = 4096
 """Rows by whose targets the network's first answers go."""
 
@@ -54,7 +60,10 @@ class Learning(SequenceEstimator):
         if held_back:
             some = np.flatnonzero(panel.series.lengths > Lens(**self._lens).first + held_back)
             panel = panel.upto(panel.series.lengths[some] - held_back, some)
-        return self._learnable(panel)
+        trial = None
+        if not (goes_on or self.early_stopping) and panel.series.offsets[-1] <= TRIED:
+            trial = self._learnable(panel, is_trial=True)
+        return replace(self._learnable(panel), trial=trial)
 
     def _take_up(self, panel):
         """Note what was given, and decide what the parameters leave open."""
@@ -67,13 +76,11 @@ class Learning(SequenceEstimator):
         check_values(panel, "y", self.log is True, self.loss == "negative_binomial")
         self.horizon_, self.context_, self._lens = chosen(self, panel)
 
-    def _learnable(self, panel):
-        """The `Problem` of a panel; the linear part is fitted on the way."""
+    def _learnable(self, panel, is_trial=False):
+        """The `Problem` of a panel, in a trial without what is last in time; the linear part is fitted on the way."""
         lens, block = Lens(**self._lens), 1 if self.strategy == "recursive" else self.horizon_
-        view = View(panel.series, lens)
-        rows, counts = view.training_rows(block)
-        counts = counts[counts > 0]
-        folds = np.concatenate([np.arange(n) * FOLDS // n for n in counts])
+        view = View(panel.series, lens, before_last_fold(panel.series, lens, block) if is_trial else None)
+        rows, counts, folds = in_folds(view, block)
         linear = Linear(lens.reach, block)
         if self.linear_lags != 0:
             linear.fit(view, rows, folds)
@@ -88,6 +95,8 @@ class Learning(SequenceEstimator):
             targets = np.asarray(targets)
         vars(self).pop("_model", None)
         weights, n_outputs = np.broadcast_to(1.0, rows.size), size * model.likelihood.n_parameters
+        if is_trial:
+            weights = (folds < FOLDS - 1) * 1.0
         return Problem(sequences, targets, weights, n_outputs, model.likelihood.loss, distances(sequences, counts))
 
     def _model_of(self, parameters, linear, network=None):
@@ -129,11 +138,54 @@ class Learning(SequenceEstimator):
 
     def _start_at_shares(self, problem):
         """Let forecasts begin as those of the linear part, with the spread that its misses have."""
-        answers = likelihood(self.loss, self.quantiles)
-        some = problem.targets[np.unique(np.linspace(0, len(problem.targets) - 1, SAMPLE).astype(int))]
         self.network_.head.parameters["weight"][...] = 0
-        self.network_.head.parameters["bias"][...] = answers.start(some).ravel()
+        self.network_.head.parameters["bias"][...] = self._start(problem)
         self.network_.changed()
+
+    def _start(self, problem):
+        some = problem.targets[np.unique(np.linspace(0, len(problem.targets) - 1, SAMPLE).astype(int))]
+        return likelihood(self.loss, self.quantiles).start(some).ravel()
+
+    def _train(self, problem, run, *given):
+        """Train, and keep of what was learned the shares that a trial supports, down to nothing."""
+        shares = (1.0, 1.0, 1.0) if problem.trial is None else self._tried(problem.trial)
+        super()._train(problem, run, *given)
+        start, (weight, bias) = self._start(problem), (self.network_.head.parameters[x] for x in ("weight", "bias"))
+        weight[...] = self._tempered(weight.T, 0.0, *shares).T
+        bias[...] = self._tempered(bias, start, *shares)
+        self.network_.changed()
+
+    def _tempered(self, outputs, start, *shares):
+        """Outputs (..., K) with these shares of what they are beside the start."""
+        answers = likelihood(self.loss, self.quantiles)
+        parts = (np.reshape(x, (*np.shape(x)[:-1], -1, answers.n_parameters)) for x in (outputs - start, start + 0 * outputs))
+        return answers.tempered(*parts, *shares).reshape(outputs.shape)
+
+    def _tried(self, trial):
+        """Of a network trained without what is last in time: how much of its points, spreads and widths is right there.
+
+        Of points no more than is needed to miss as little as the best, but for a standard error (Breiman et al. 1984).
+        """
+        rng, mine, late = np.random.RandomState(self._seed), self.network_, np.flatnonzero(trial.weights == 0)
+        if not late.size:
+            return 1.0, 1.0, 1.0
+        self.network_ = self._new_network(rng)
+        self._start_at_shares(trial)
+        settings, lengths = self._settings(trial.sequences.lengths)._replace(verbose=False), trial.sequences.lengths
+        Trainer(self.network_, settings, rng).fit(self._objective(trial), lengths)
+        outputs, start, targets = self.network_.predict(trial.sequences)[late], self._start(trial), trial.targets[late]
+        self.network_ = mine
+
+        def losses(*shares):
+            some = self._tempered(outputs, start, *shares).astype(outputs.dtype)
+            return trial.loss.of_rows(some, targets, np.ones(late.size))[0]
+
+        by_place = np.stack([losses(place, 1.0, 1.0) for place in SHARES])
+        best = by_place[by_place.mean(axis=1).argmin()]
+        beside = by_place - best
+        error = beside.std(axis=1) / np.sqrt(max(1.0, late.size / self.horizon_))
+        place = SHARES[int(np.argmax(beside.mean(axis=1) <= error))]
+        return min(((place, *rest) for rest in product(SHARES, WIDTHS)), key=lambda shares: losses(*shares).mean())
 
     def _split(self, n, distances, rng):
         """Hold out what comes last in time: pieces at the least distances from their series' ends."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.forecaster.smoothing import smoothed
 from fastrnn.moments import unit_of
 
 SMALLEST = 0.01
@@ -32,6 +33,8 @@ class Lens:
     scaling : {"mean", "standard", "robust"} or None
     reach : int
         Values back to which the linear part reads.
+    smoothing : bool
+        Start from exponential smoothing, whatever the differences say.
     """
 
     lags: list
@@ -40,6 +43,7 @@ class Lens:
     log: bool | str
     scaling: str | None
     reach: int
+    smoothing: bool = False
 
     @property
     def first(self):
@@ -65,8 +69,9 @@ class View:
         Rows before the first step of each series, by which one that is too short can be read at its last step.
     """
 
-    def __init__(self, series, lens):
+    def __init__(self, series, lens, known=None):
         self.lens, self.offsets, self.lengths = lens, series.offsets, series.lengths
+        self._series, self._known, self._smoothed = series, series.lengths if known is None else known, None
         self.owner, self.pads = np.repeat(np.arange(len(series)), series.lengths), np.zeros(len(series), int)
         self.levels, self.is_log = self._logarithms(series)
         self.scale, self.centre = self._scales()
@@ -152,6 +157,10 @@ class View:
     def base(self, rows, horizon):
         """Where the forecasts made at rows start from, (R, horizon, C)."""
         u, season, lens = self.levels, self.lens.lags[0], self.lens
+        if lens.smoothing:
+            if self._smoothed is None or self._smoothed.shape[1] < horizon:
+                self._smoothed = self._smooth(horizon)
+            return self._smoothed[rows, :horizon]
         if lens.seasonal_difference:
             base = stretches(u, min(season, horizon))[rows + 1 - season]
             if horizon > season:
@@ -159,6 +168,14 @@ class View:
             return base + (u[rows] - u[rows - season])[:, np.newaxis] if lens.difference else base
         start = u[rows] if lens.difference else self.centre[self.owner[rows]]
         return np.repeat(start[:, np.newaxis], horizon, axis=1)
+
+    def _smooth(self, horizon):
+        """What exponential smoothing forecasts from each step, (N, horizon, C)."""
+        series, out = self._series, np.zeros((len(self.levels), horizon, self.levels.shape[1]))
+        for k, known in enumerate(self._known):
+            paths = [smoothed(values, self.lens.lags[0], horizon, known) for values in series[k].T]
+            out[self.offsets[k] + self.pads[k] : self.offsets[k + 1]] = np.stack(paths, axis=-1)
+        return np.log(np.maximum(out, np.finfo(float).tiny), out=out, where=self.is_log[self.owner][:, np.newaxis])
 
     def window(self, rows):
         """What the linear part reads: the last values, less the very last, and 1 in its place, (R, C, reach)."""

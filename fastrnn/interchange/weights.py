@@ -102,11 +102,11 @@ class Filling:
     def __init__(self, estimator):
         self.estimator, self.is_fitted = estimator, hasattr(estimator, "network_")
         is_known = isinstance(estimator, SequenceEstimator if self.is_fitted else KNOWN_BY_WEIGHTS)
-        if not is_known or not self.is_fitted and getattr(estimator, "character_embedding_dim", None) is not None:
+        if not is_known or not self.is_fitted and isinstance(getattr(estimator, "character_embedding_dim", None), int):
             advice = "pass an instance; if it decodes, forecasts or reads characters, fit it first, max_iter=1"
             raise ValueError(f"weights alone do not make {estimator!r:.60} a fitted estimator: {advice}")
         estimator._check_parameters()
-        self.shape = getattr(estimator, "_shape", {n: getattr(estimator, n) for n in estimator._shape_parameters})
+        self.shape = estimator._shape if self.is_fitted else estimator._decided()
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
         known = ", ".join(f"{name}={wording.shown(value)}" for name, value in self.shape.items())
         self.advice = f"; this {type(estimator).__name__} has {known}: {remedy}"
@@ -193,14 +193,14 @@ class Filling:
             found = {"_y_mean": np.zeros(n_outputs), "_y_scale": np.ones(n_outputs)}
         if self.is_fitted:
             return found
-        if estimator.embedding_dim is None:
+        if reads_numbers := self.shape["embedding_dim"] is None:
             found |= {"_X_mean": np.zeros(sizes["inputs"]), "_X_scale": np.ones(sizes["inputs"])}
         if isinstance(estimator, SequenceGenerator):
             n_tokens = n_outputs - (not estimator.stateful)
             found = {"n_tokens_": n_tokens, "_boundary": None if estimator.stateful else n_tokens}
         # A kind looks only at those that are its own.
         return {"_sizes": sizes, "_shape": self.shape, "_is_panel": False, "_dropout_seed": 0,
-                "n_features_in_": sizes["inputs"] if estimator.embedding_dim is None else 1,
+                "n_features_in_": sizes["inputs"] if reads_numbers else 1,
                 "_y_is_flat": n_outputs == 1, "_is_multilabel": False, **found}  # fmt: skip
 
     def _take(self, weights, found):

@@ -7,6 +7,8 @@ side, in scaled units.
 - ``start(targets)`` (D, P), for some of the targets, is the bias for the head to begin with: that of a normal
   distribution about 0 as wide as they are.
 - ``point(parameters)``, for parameters (..., P) in float64, is one number each, the median or, of `Squared`, the mean.
+- ``tempered(learned, start, place, spread, width)``, (..., P): with a share `place` of what the point has learned beside
+  the start, and of quantiles a share of what their spread has, width times as wide.
 - ``quantiles(parameters, levels)`` (..., L) and ``sample(parameters, rng)``, one draw each, are for those that know a
   distribution; ValueError from others.
 """
@@ -40,10 +42,17 @@ class Quantiles:
 
     def point(self, parameters):
         """The median; if it is not among the levels, between its neighbours, or the level nearest to it."""
+        return self._middle(np.sort(parameters, axis=-1))
+
+    def _middle(self, values):
         place = np.interp(0.5, self.levels, np.arange(self.n_parameters))
-        below, values = int(place), np.sort(parameters, axis=-1)
+        below = int(place)
         above = min(below + 1, self.n_parameters - 1)
         return values[..., below] + (place - below) * (values[..., above] - values[..., below])
+
+    def tempered(self, learned, start, place, spread, width):
+        middle = self._middle(learned)[..., np.newaxis]
+        return place * middle + width * (start + spread * (learned - middle))
 
     def quantiles(self, parameters, levels):
         """Those of levels that were fitted; sorted, so that they never cross (Chernozhukov et al. 2010)."""
@@ -76,6 +85,9 @@ class _Parameters:
 
     def point(self, parameters):
         return parameters[..., 0]
+
+    def tempered(self, learned, start, place, spread, width):
+        return start + place * learned
 
 
 class Squared(_Parameters):

@@ -14,12 +14,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.lists import check_listed
 from fastrnn.records import store
+from fastrnn.sequences import Tokens, as_objects
 from fastrnn.storage import check, expect, strings
 from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
 FREE_ROOM, USED = 2**26, 8
 """Rows of so many numbers in all may be mostly empty; of more at least one number in so many must be a character's."""
+BESIDE = 20
+"""Characters of a word that are known beside its id by default."""
 ADVICE = "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
 """For tokens that are no texts."""
 
@@ -50,11 +53,13 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         The largest `n_tokens_`: the most frequent tokens are kept.
     start, end : bool, default=False
         Whether each sequence gets a token before its first and after its last.
-    max_characters : int or None, default=None
-        If set, each step has the ids of the word's first so many characters beside the word's own
+    max_characters : int, "auto" or None, default="auto"
+        "auto": of each word the first 20 characters go along unseen, for estimators that read them
+        too (`character_embedding_dim`), as the word is after it was lower-cased and stripped.  If a
+        number, each step has the ids of the word's first so many characters beside the word's own
         id: as they were written, capitals and accents included.  Texts are then split before they
         are lower-cased and stripped.  For words only.  All rows have room for the longest word, so
-        that a large number costs what that one does.
+        that a large number costs what that one does.  None: words alone.
 
     Attributes
     ----------
@@ -65,10 +70,10 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     start_token_, end_token_ : int or None
         Their ids.
     character_vocabulary_ : dict or None
-        With max_characters, the id of each known character: 0 stands for none (past the word's
+        Unless max_characters is None, the id of each known character: 0 stands for none (past the word's
         end), 1 for an unknown one, which are those that `fit` saw once or never.
     n_characters_ : int or None
-        With max_characters, the number of ids of characters.
+        Unless max_characters is None, the number of ids of characters.
 
     Examples
     --------
@@ -96,10 +101,10 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     _parameter_constraints = {
         "level": [StrOptions({"word", "char"})], **dict.fromkeys(("lowercase", "start", "end"), ["boolean"]),
         "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None], "token_pattern": [str],
-        "min_count": [COUNT], **dict.fromkeys(("max_tokens", "max_characters"), [COUNT, None])}  # fmt: skip
+        "min_count": [COUNT], "max_tokens": [COUNT, None], "max_characters": [COUNT, StrOptions({"auto"}), None]}  # fmt: skip
 
     def __init__(self, *, level="word", lowercase=False, strip_accents=None, token_pattern=r"\w+|[^\w\s]", min_count=1,
-        max_tokens=None, start=False, end=False, max_characters=None):  # fmt: skip
+        max_tokens=None, start=False, end=False, max_characters="auto"):  # fmt: skip
         store(self, locals())
 
     def fit(self, X, y=None):
@@ -121,7 +126,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             neither a start nor an end token (the message names it); or if no token is frequent
             enough.
         """
-        special, split, L = self._special_tokens(), self._splitter(), self.max_characters or 0
+        special, split, L = self._special_tokens(), self._splitter(), self._characters()
         tokens, characters = Counter(), Counter()
         for token, word in chain.from_iterable(_split_all(X, split, len(special) > 1)):
             tokens[token] += 1
@@ -136,7 +141,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     def _know(self, special, split, vocabulary, characters):
         """Set what is fitted."""
         self._special, self._split, self._level = special, split, self.level
-        self._L, self._fitted_with = self.max_characters or 0, self.get_params()
+        self._L, self._fitted_with = self._characters(), self.get_params()
         self.vocabulary_, self.n_tokens_ = vocabulary, len(special) + len(vocabulary)
         self.start_token_, self.end_token_ = (special.index(x) if x in special else None for x in ("<start>", "<end>"))
         self.character_vocabulary_, self.n_characters_ = (characters, 2 + len(characters)) if self._L else (None, None)
@@ -169,8 +174,9 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Returns
         -------
         ndarray (n,) of objects
-            Integer arrays (T_i,); with max_characters (T_i, 1 + L), a word's own id first, where L
-            is the length of the longest word of X, or max_characters if that is less.
+            Integer arrays (T_i,), which estimators know as tokens; if max_characters is a number
+            (T_i, 1 + L), a word's own id first, where L is the length of the longest word of X, or
+            max_characters if that is less.
 
         Raises
         ------
@@ -181,11 +187,17 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             would fill the memory with its room.
         """
         check_is_fitted(self, "vocabulary_")
-        texts, L = _split_all(X, self._split, len(self._special) > 1), 0
-        if self._L:
-            texts = list(texts)
-            L = _room(texts, self._L)
-        return np.fromiter((self._ids(pairs, L) for pairs in texts), object)
+        texts = [*_split_all(X, self._split, len(self._special) > 1)]
+        ids = map(self._ids, texts)
+        if not self._L:
+            return as_objects([*map(Tokens.of, ids)])
+        L, known, place = _room(texts, self._L), self.character_vocabulary_, {"": 0}
+        first, last = ([0] * (token is not None) for token in (self.start_token_, self.end_token_))
+        words = [[*first, *(place.setdefault(word, len(place)) for _, word in pairs), *last] for pairs in texts]
+        spellings = np.array([[known.get(c, 1) for c in w[:L]] + [0] * (L - len(w)) for w in place], np.int64)
+        tokens = [Tokens.of(i, np.array(w, np.int64), spellings) for i, w in zip(ids, words, strict=True)]
+        is_beside = self._fitted_with["max_characters"] == "auto"
+        return as_objects(tokens if is_beside else [x.with_characters() for x in tokens])
 
     def inverse_transform(self, sequences):
         """The texts that sequences of ids stand for, without start and end token.
@@ -226,7 +238,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     def _special_tokens(self):
         """The names of the ids before the first token's; checks the parameters."""
         self._validate_params()
-        if self.level == "char" and self.max_characters is not None:
+        if self.level == "char" and self.max_characters not in ("auto", None):
             raise ValueError("max_characters needs level='word', not 'char'; leave one of them out")
         special = ["<unknown>", *(f"<{name}>" for name in ("start", "end") if getattr(self, name))]
         if self.max_tokens is not None and self.max_tokens <= len(special):
@@ -242,16 +254,17 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         except (re.error, ValueError) as error:
             what = f"token_pattern={shown(self.token_pattern)} is no regular expression of a word"
             raise ValueError(f"{what}: {error}") from None
-        return partial(_pairs, vectorizer.build_preprocessor(), split, self.max_characters is not None)
+        is_beside = self.max_characters in ("auto", None)
+        return partial(_pairs, vectorizer.build_preprocessor(), split, not is_beside)
 
-    def _ids(self, pairs, L):
-        """The ids of a text's tokens (T,), or with those of their characters (T, 1 + L)."""
-        first, last = ([] if i is None else [(i, "")] for i in (self.start_token_, self.end_token_))
-        steps = [*first, *((self.vocabulary_.get(token, 0), word) for token, word in pairs), *last]
-        known = self.character_vocabulary_
-        if not L:
-            return np.array([i for i, _ in steps], np.int64)
-        return np.array([[i, *(known.get(c, 1) for c in w[:L]), *[0] * (L - len(w))] for i, w in steps], np.int64)
+    def _characters(self):
+        """Of a word, how many are read."""
+        return (self.level == "word") * BESIDE if self.max_characters == "auto" else self.max_characters or 0
+
+    def _ids(self, pairs):
+        """The ids of a text's tokens."""
+        first, last = ([] if i is None else [i] for i in (self.start_token_, self.end_token_))
+        return [*first, *(self.vocabulary_.get(token, 0) for token, _ in pairs), *last]
 
     def _check_ids(self, ids, k):
         """The ids of tokens in one sequence, as a list."""

@@ -82,7 +82,7 @@ class DecodingEstimator(SequenceEstimator):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         return EncoderDecoder(encoder, width, embedding, n_values, n_outputs, cell, recurrent, self.attention,
-                              self.dropout, self.dtype, rng)  # fmt: skip
+                              self._drop_rate(), self.dtype, rng)  # fmt: skip
 
     def _rules(self, n_outputs):
         return {"n_target_tokens_": n_outputs - 1, "max_length_": integer(1)}
