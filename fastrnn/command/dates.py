@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import date
 from functools import partial
 from itertools import product
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 import numpy as np
 
@@ -277,12 +277,12 @@ def located(local, offsets):
         Of a time.
     """
     ahead = pd.TimedeltaIndex(offsets.map({text: pd.Timedelta(minutes=_minutes(text)) for text in offsets.unique()}))
-    instants = local - ahead
+    instants = (local - ahead).tz_localize("UTC")
     last = int(instants.argmax())
-    zone = _zone(instants, ahead) if ahead.nunique() > 1 else None
+    zone = _zone(instants, local) if ahead.nunique() > 1 else None
     if zone is None:
-        return instants + ahead[last], lambda time: offsets.iloc[last]
-    return instants.tz_localize("UTC").tz_convert(zone), lambda time: _written(time.utcoffset(), offsets.iloc[last])
+        return instants.tz_localize(None) + ahead[last], lambda time: offsets.iloc[last]
+    return instants.tz_convert(zone), lambda time: _written(time.utcoffset(), offsets.iloc[last])
 
 
 def _minutes(text):
@@ -302,17 +302,8 @@ def _written(offset, like):
     return f"{space}{'-' if minutes < 0 else '+'}{hours:02}" + f"{colon}{rest:02}" * (not is_short)
 
 
-def _zone(instants, offsets):
-    """The name of a time zone that has these offsets at these instants, or None."""
-    order = np.argsort(instants)
-    instants, offsets = instants[order].tz_localize("UTC"), offsets[order]
-    is_change = offsets[1:] != offsets[:-1]
-    edges = np.flatnonzero(np.append(True, is_change) | np.append(is_change, True))
-    changes = list(zip(instants[edges].to_pydatetime(), offsets[edges].to_pytimedelta(), strict=True))
+def _zone(instants, local):
+    """The name of a time zone whose clocks show these local times at these instants, or None."""
     known = available_timezones()
-    for name in dict.fromkeys([*ZONES, *sorted(known)]):
-        zone = ZoneInfo(name) if name in known else None
-        if zone and all(time.astimezone(zone).utcoffset() == offset for time, offset in changes):
-            if (instants.tz_convert(name).tz_localize(None) - instants.tz_localize(None) == offsets).all():
-                return name
-    return None
+    names = [*(name for name in ZONES if name in known), *sorted(known)]
+    return next((name for name in names if (instants.tz_convert(name).tz_localize(None) == local).all()), None)
