@@ -282,7 +282,7 @@ def located(local, offsets):
     zone = _zone(instants, local) if ahead.nunique() > 1 else None
     if zone is None:
         return instants.tz_localize(None) + ahead[last], lambda time: offsets.iloc[last]
-    return instants.tz_convert(zone), lambda time: _written(time.utcoffset(), offsets.iloc[last])
+    return instants.tz_convert(zone), lambda time: _written(time, offsets.iloc[last])
 
 
 def _minutes(text):
@@ -290,16 +290,14 @@ def _minutes(text):
     return int(f"{sign}1") * (60 * int(digits[:2]) + int(digits[2:] or 0)) if digits else 0
 
 
-def _written(offset, like):
-    """An offset in the form of another."""
-    minutes = round(offset.total_seconds() / 60)
-    hours, rest = divmod(abs(minutes), 60)
-    space, is_number = " " * like.startswith(" "), like[-1].isdigit()
-    if not minutes and not is_number:
+def _written(time, like):
+    """The offset of a time in the form of another."""
+    text, is_number = f"{time:%z}", like[-1].isdigit()
+    if text == "+0000" and not is_number:
         return like
-    colon = ":" * (":" in like or not is_number)
-    is_short = is_number and len(like.strip()) == 3 and not rest
-    return f"{space}{'-' if minutes < 0 else '+'}{hours:02}" + f"{colon}{rest:02}" * (not is_short)
+    space, colon = " " * like.startswith(" "), ":" * (":" in like or not is_number)
+    is_short = is_number and len(like.strip()) == 3 and text.endswith("00")
+    return space + text[:3] + f"{colon}{text[3:]}" * (not is_short)
 
 
 def _zone(instants, local):
