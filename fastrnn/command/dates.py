@@ -145,8 +145,6 @@ READERS = {r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers, PART: _parts, PART_FIRS
 def _agreed(text, column, forms):
     """The form that all rows have, and their dates."""
     found = {form: _parsed(text, form) for form in forms}
-    if not found:
-        refuse(text.notna(), text, column, "no date in a form that is known: pass --date-format")
     best = min(found, key=lambda form: found[form].isna().sum())
     is_zoned = text.str.fullmatch(NAMED_ZONE).all()
     advice = "write the zone as an offset from UTC, such as +02:00" if is_zoned else "correct it, or pass --date-format"
@@ -179,7 +177,7 @@ def _forms(text):
     """That rows from the first to the last may have."""
     some = text.iloc[np.unique(np.linspace(0, len(text) - 1, SAMPLE).astype(int))]
     forms = dict.fromkeys(form for each in some for form in _forms_of(each))
-    return [*forms, "ISO8601"] if some.str.match(r"\d{4}-\d\d-\d\d").any() else [*forms]
+    return [*forms, "ISO8601"] if not forms or some.str.match(r"\d{4}-\d\d-\d\d").any() else [*forms]
 
 
 def _forms_of(text):
