@@ -5,9 +5,7 @@ from collections import namedtuple
 
 from fastrnn.command.numbers import Style, read_numbers
 from fastrnn.command.table import read_table
-from fastrnn.kernels.caching import Later
-
-pd = Later("pandas")
+from fastrnn.frames.offsets import pd
 
 OF_TIMES = re.compile(
     r"(?P<who>y of unique_id (?P<id>'[^']*'|\"[^\"]*\"))|step (?P<step>\d+)( \([^)]*\))?"
