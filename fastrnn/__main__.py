@@ -54,8 +54,6 @@ def _run(argv):
     from fastrnn.command.reading import read
 
     args = arguments(argv)
-    if args.command is None:
-        return 0
     told = str
     try:
         with warnings.catch_warnings():
@@ -65,15 +63,15 @@ def _run(argv):
                 from fastrnn.command.warmup import warm_up
 
                 warm_up(args)
-                return 0
-            check_outputs(args)
-            contents = read(args)
-            told = contents.told
-            from fastrnn.command.forecast import check_picture, forecast
+            elif args.command == "forecast":
+                check_outputs(args)
+                contents = read(args)
+                told = contents.told
+                from fastrnn.command.forecast import check_picture, forecast
 
-            if args.plot is not None:
-                check_picture(args.plot)
-            forecast(contents, args)
+                if args.plot is not None:
+                    check_picture(args.plot)
+                forecast(contents, args)
     except BrokenPipeError:
         raise
     except Warning as warning:

@@ -32,17 +32,14 @@ def common(X, name="X"):
     """The first of the sequences, if it is a frame as all others are, with columns as all others have."""
     if isinstance(X, np.ndarray) and X.dtype != object or not any(map(library_of, set(map(type, X)))):
         return None
-    first = columns = None
-    for k, x in enumerate(X):
-        its = None if type(x) is np.ndarray else labels(x, f"{name}[{k}]")
-        if its == columns and (k or its is None):
+    found = [None if type(x) is np.ndarray else labels(x, f"{name}[{k}]") for k, x in enumerate(X)]
+    for k, (x, its) in enumerate(zip(X, found, strict=True)):
+        if k and its == found[0]:
             continue
         refuse_twice(its or (), f"{name}[{k}]")
-        if k and any(isinstance(label, str) for label in (*(its or ()), *(columns or ()))):
+        if k and any(isinstance(label, str) for label in (*(its or ()), *(found[0] or ()))):
             refuse_long(x, f"{name}[{k}]")
-            found, expected = ("no column names" if c is None else f"the columns {shown(c)}" for c in (its, columns))
-            differ = f"{name}[{k}] has {found}, but {name}[0] has {expected}"
+            has, expected = ("no column names" if c is None else f"the columns {shown(c)}" for c in (its, found[0]))
+            differ = f"{name}[{k}] has {has}, but {name}[0] has {expected}"
             raise ValueError(f"{differ}: give all the same, in the same order")
-        if not k:
-            first, columns = x, its
-    return first if columns is not None else None
+    return None if found[0] is None else next(iter(X))

@@ -16,9 +16,8 @@ def check_listed(X, name, expected):
     if tables.library(X) not in (None, "pandas"):
         tables.opened(X, name)  # an error, if its rows are not there yet
     way = tables.advice(X, name)
-    is_wrong = isinstance(X, (str, bytes, set, frozenset, type)) or isinstance(X, np.ndarray) and X.ndim == 0
-    is_listed = hasattr(X, "__len__") and hasattr(X, "__getitem__")
-    if not way and not is_wrong and (is_listed or hasattr(X, "__array__") and np.asarray(X).ndim > 0):
+    is_listed = is_sequence(X) or hasattr(X, "__array__") and np.asarray(X).ndim > 0
+    if is_listed and not way and not isinstance(X, type):
         return
     if isinstance(X, (set, frozenset)):
         way = "it has no order, pass a list"

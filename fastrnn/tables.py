@@ -231,20 +231,18 @@ def from_pandas(found, backend, types):
 
 def _made(narwhals, column, kind, backend):
     """A narwhals column of a pandas one."""
-    name, dtype = str(column.name), _dtype(narwhals, kind)
-    if kind == LARGE:
-        made = _made(narwhals, column, "String", backend)
-        return narwhals.from_native(made.to_native().cast(LARGE), series_only=True)
-    is_time = column.dtype.kind == "M"
-    zone = column.dt.tz if is_time else None
-    values = (column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)).to_numpy()
-    if is_time and dtype == narwhals.Date:
-        return narwhals.new_series(name, values.astype("M8[us]"), backend=backend).cast(dtype)
-    if not is_time:
-        with suppress(Exception):  # values may not fit in, as steps beyond 255: each library has errors of its own
-            return narwhals.new_series(name, values, dtype, backend=backend)
-    made = narwhals.new_series(name, values, backend=backend)
-    return made if zone is None else made.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
+    zone, dtype = getattr(column.dtype, "tz", None), _dtype(narwhals, kind)
+    values = (column if zone is None else column.dt.tz_convert(None)).to_numpy()
+    # Dates are in seconds, which not all libraries have.
+    values = values.astype("M8[us]") if dtype == narwhals.Date else values
+    made = narwhals.new_series(str(column.name), values, backend=backend)
+    if zone is not None:
+        return made.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
+    with suppress(Exception):  # values may not fit in, as steps beyond 255: each library has errors of its own
+        if kind == LARGE:
+            return narwhals.from_native(made.to_native().cast(LARGE), series_only=True)
+        return made if dtype is None else made.cast(dtype)
+    return made
 
 
 def _dtype(narwhals, kind):

@@ -120,6 +120,14 @@ def test_gaps_are_filled_on_request(capsys):
     np.testing.assert_allclose(pd.read_csv("next.csv")["y"], forecaster.predict(), rtol=1e-9)
 
 
+def test_a_gap_where_the_backtest_begins(capsys):
+    rows = lines(dates=pd.date_range("2020", periods=60).astype(str))
+    del rows[42]
+    assert run(rows, "--missing", "interpolate") == 0
+    said = capsys.readouterr().out
+    assert "1 series of 60 steps" in said and "the last 18 steps" in said and "\n3 forecasts of 6 steps" in said
+
+
 def test_without_a_file_to_write_it_is_printed(capsys):
     assert run(lines(24), "--season", "none") == 0
     said = capsys.readouterr().out

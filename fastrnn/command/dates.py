@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import date
 from functools import partial
 from itertools import product
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 import numpy as np
 
@@ -145,8 +145,6 @@ READERS = {r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers, PART: _parts, PART_FIRS
 def _agreed(text, column, forms):
     """The form that all rows have, and their dates."""
     found = {form: _parsed(text, form) for form in forms}
-    if not found:
-        refuse(text.notna(), text, column, "no date in a form that is known: pass --date-format")
     best = min(found, key=lambda form: found[form].isna().sum())
     is_zoned = text.str.fullmatch(NAMED_ZONE).all()
     advice = "write the zone as an offset from UTC, such as +02:00" if is_zoned else "correct it, or pass --date-format"
@@ -179,7 +177,7 @@ def _forms(text):
     """That rows from the first to the last may have."""
     some = text.iloc[np.unique(np.linspace(0, len(text) - 1, SAMPLE).astype(int))]
     forms = dict.fromkeys(form for each in some for form in _forms_of(each))
-    return [*forms, "ISO8601"] if some.str.match(r"\d{4}-\d\d-\d\d").any() else [*forms]
+    return [*forms, "ISO8601"] if not forms or some.str.match(r"\d{4}-\d\d-\d\d").any() else [*forms]
 
 
 def _forms_of(text):
@@ -277,12 +275,12 @@ def located(local, offsets):
         Of a time.
     """
     ahead = pd.TimedeltaIndex(offsets.map({text: pd.Timedelta(minutes=_minutes(text)) for text in offsets.unique()}))
-    instants = local - ahead
+    instants = (local - ahead).tz_localize("UTC")
     last = int(instants.argmax())
-    zone = _zone(instants, ahead) if ahead.nunique() > 1 else None
+    zone = _zone(instants, local) if ahead.nunique() > 1 else None
     if zone is None:
-        return instants + ahead[last], lambda time: offsets.iloc[last]
-    return instants.tz_localize("UTC").tz_convert(zone), lambda time: _written(time.utcoffset(), offsets.iloc[last])
+        return instants.tz_localize(None) + ahead[last], lambda time: offsets.iloc[last]
+    return instants.tz_convert(zone), lambda time: _written(time, offsets.iloc[last])
 
 
 def _minutes(text):
@@ -290,29 +288,18 @@ def _minutes(text):
     return int(f"{sign}1") * (60 * int(digits[:2]) + int(digits[2:] or 0)) if digits else 0
 
 
-def _written(offset, like):
-    """An offset in the form of another."""
-    minutes = round(offset.total_seconds() / 60)
-    hours, rest = divmod(abs(minutes), 60)
-    space, is_number = " " * like.startswith(" "), like[-1].isdigit()
-    if not minutes and not is_number:
+def _written(time, like):
+    """The offset of a time in the form of another."""
+    text, is_number = f"{time:%z}", like[-1].isdigit()
+    if text == "+0000" and not is_number:
         return like
-    colon = ":" * (":" in like or not is_number)
-    is_short = is_number and len(like.strip()) == 3 and not rest
-    return f"{space}{'-' if minutes < 0 else '+'}{hours:02}" + f"{colon}{rest:02}" * (not is_short)
+    space, colon = " " * like.startswith(" "), ":" * (":" in like or not is_number)
+    is_short = is_number and len(like.strip()) == 3 and text.endswith("00")
+    return space + text[:3] + f"{colon}{text[3:]}" * (not is_short)
 
 
-def _zone(instants, offsets):
-    """The name of a time zone that has these offsets at these instants, or None."""
-    order = np.argsort(instants)
-    instants, offsets = instants[order].tz_localize("UTC"), offsets[order]
-    is_change = offsets[1:] != offsets[:-1]
-    edges = np.flatnonzero(np.append(True, is_change) | np.append(is_change, True))
-    changes = list(zip(instants[edges].to_pydatetime(), offsets[edges].to_pytimedelta(), strict=True))
+def _zone(instants, local):
+    """The name of a time zone whose clocks show these local times at these instants, or None."""
     known = available_timezones()
-    for name in dict.fromkeys([*ZONES, *sorted(known)]):
-        zone = ZoneInfo(name) if name in known else None
-        if zone and all(time.astimezone(zone).utcoffset() == offset for time, offset in changes):
-            if (instants.tz_convert(name).tz_localize(None) - instants.tz_localize(None) == offsets).all():
-                return name
-    return None
+    names = [*(name for name in ZONES if name in known), *sorted(known)]
+    return next((name for name in names if (instants.tz_convert(name).tz_localize(None) == local).all()), None)

@@ -4,6 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 from fastrnn.forecaster import SequenceForecaster
+from fastrnn.frames.offsets import pd
 from fastrnn.frames.reading import read_series
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.storage import replacing
@@ -15,20 +16,21 @@ DRAWN, HELD_OUT = 6, 3
 def forecast(contents, args):
     """Print what was read and how good forecasts have been; then print or write the next steps."""
     y = contents.y
-    sizes = y.groupby("unique_id", sort=False).size()
+    # What is refused is refused before the fit of the backtest; steps are counted with those that are filled in.
+    sequences, form = read_series(y, missing=args.missing)
+    sizes = pd.Series(sequences.lengths, form.ids)
     _describe(contents, sizes)
     seasons = "auto" if "auto" in args.season else args.season
     needed = args.horizon + 1 + (1 if seasons == "auto" else max(seasons))
     if sizes.max() < needed:
         what = f"the longest series has {sizes.max()} rows; --horizon {args.horizon} with this season needs {needed}"
         raise ValueError(f"{what}: give more, or forecast fewer steps")
-    read_series(y, missing=args.missing)  # what is refused is refused before the fit of the backtest
     tails = sorted({(1 - coverage) / 2 for coverage in args.coverage})
     forecaster = SequenceForecaster(
         horizon=args.horizon, season=seasons, quantiles=[*tails, 0.5, *(1 - tail for tail in tails)],
         missing=args.missing, max_iter=args.epochs, random_state=args.seed, verbose=True)  # fmt: skip
     if not args.no_backtest:
-        _backtest(forecaster, y, sizes, needed)
+        _backtest(forecaster, y, form, sizes, needed)
     forecaster.fit(y)
     freq = forecaster._stored().form.freq
     frequency = [] if freq is None else [f"frequency {freq};"]
@@ -47,15 +49,16 @@ def _describe(contents, sizes):
         print("read with", contents.options)
 
 
-def _backtest(forecaster, y, sizes, needed):
+def _backtest(forecaster, y, form, sizes, needed):
     """On the last horizons of what is long enough, by a fit on what comes before."""
     horizon = forecaster.horizon
     k = min(HELD_OUT, int(sizes.median() - needed) // horizon)
     if k < 1:
         print(f"no backtest: it needs {needed + horizon} rows of a series")
         return
+    ends = pd.Series(form.clock.index(form.clock.moved(form.ends, -k * horizon)), form.ids)
     y = y[y["unique_id"].map(sizes) >= needed + k * horizon]
-    forecaster.fit(y[y.groupby("unique_id", sort=False).cumcount(ascending=False) >= k * horizon])
+    forecaster.fit(y[y["ds"] <= y["unique_id"].map(ends)])
     tested = forecaster.backtest(y, step=horizon, metrics=("mase", "smape", "mae", "coverage"))
     print(f"\nBacktest on the last {k * horizon} steps, unseen by its fit (coverage: of the widest interval)")
     print(f"{tested}\n")

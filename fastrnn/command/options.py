@@ -12,6 +12,7 @@ WHAT = "Forecast the series in a CSV file; a backtest on its last rows, beside t
 FORM = "All that is left out is found by itself, or asked for if it may be this or that."
 WARM_UP = "Compile what models need now, into Numba's cache, and not when they are first used: for images."
 KINDS = "classifier", "regressor", "tagger", "generator", "translator", "forecaster", "online"
+ALL = "all"
 CELLS = "lstm", "gru", "gru_reset_before", "rnn"
 
 
@@ -20,13 +21,6 @@ def steps(text):
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
-
-
-def kind(text):
-    """Of models."""
-    if text not in KINDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(KINDS)}")
-    return text
 
 
 def season(text):
@@ -67,7 +61,7 @@ def arguments(argv=None):
 
 def _add_warmup(command):
     add = command.add_argument
-    add("kinds", metavar="KIND", nargs="*", type=kind, help=f"of {', '.join(KINDS)}; by default all")
+    add("kinds", metavar="KIND", nargs="*", choices=(ALL, *KINDS), default=ALL, help=f"{', '.join(KINDS)} or {ALL}")
     add("--cells", metavar="CELL", nargs="+", choices=CELLS, default=CELLS, help=f"of {', '.join(CELLS)}; all")
     add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"], help="by default float32")
 

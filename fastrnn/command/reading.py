@@ -5,9 +5,7 @@ from collections import namedtuple
 
 from fastrnn.command.numbers import Style, read_numbers
 from fastrnn.command.table import read_table
-from fastrnn.kernels.caching import Later
-
-pd = Later("pandas")
+from fastrnn.frames.offsets import pd
 
 OF_TIMES = re.compile(
     r"(?P<who>y of unique_id (?P<id>'[^']*'|\"[^\"]*\"))|step (?P<step>\d+)( \([^)]*\))?"
@@ -146,41 +144,25 @@ def _in_order(y, args, write):
             advice += "; if clocks were set back then, write offsets such as +02:00 and +01:00 after the times"
         raise ValueError(f"line {row.name}: {args.time} is {write(row['ds'])!r}{owner}, as in line {twin}: {advice}")
     y = y.assign(order=y.groupby("unique_id", sort=False).ngroup()).sort_values(["order", "ds"]).drop(columns="order")
-    if args.missing == "error" and args.freq is None or args.time is None:
-        return y
-    parts = [part for _, part in y.groupby("unique_id", sort=False)]
-    grid = _grid(max(parts, key=len), args.freq)
-    return pd.concat([_on_grid(part, grid, args, write) for part in parts])
+    return y if args.freq is None or y["ds"].dtype.kind != "M" else _at_frequency(y, args, write)
 
 
-def _grid(part, freq):
-    """A function that gives the steps from a first to a last one, as the longest series shows or the caller says."""
-    from fastrnn.frames.inference import inferred, most_common
-
-    if part["ds"].dtype.kind != "M":
-        step = int(most_common(part["ds"].diff()[1:])) if len(part) > 1 else 1
-        return lambda first, last: range(first, last + 1, step)
+def _at_frequency(y, args, write):
+    """With empty rows for the steps of --freq that are left out, if they may be."""
     try:
-        freq = pd.tseries.frequencies.to_offset(freq) or inferred(pd.DatetimeIndex(part["ds"]))
+        freq = pd.tseries.frequencies.to_offset(args.freq)
     except ValueError:
-        raise ValueError(f"--freq {freq} is not known: pass one of pandas', such as h, D, W-MON or MS") from None
-    if freq is None:
-        raise ValueError("the dates show no frequency: pass --freq, such as D or MS")
-    return lambda first, last: pd.date_range(first, last, freq=freq)
-
-
-def _on_grid(part, grid, args, write):
-    """The rows of a series, with empty ones for the steps left out, if they may be."""
-    steps = grid(*part["ds"].iloc[[0, -1]])
-    is_off = ~part["ds"].isin(steps)
-    if is_off.any():
-        line = part.index[int(is_off.argmax())]
-        what = f"at the frequency {args.freq}: correct it, or pass another --freq"
-        what = what if args.freq else "at the same distance as others: correct it, or pass --freq"
-        raise ValueError(f"line {line}: {args.time} is {write(part.loc[line, 'ds'])!r}, which is not {what}")
-    lines = dict(zip(part["ds"], part.index, strict=True))
-    absent = next((step for step in steps if step not in lines), None)
-    if absent is not None and args.missing == "error":
-        raise ValueError(f"there is no row of {args.time} {write(absent)!r}: add it, or pass --missing interpolate")
-    whole = part.set_index("ds").reindex(steps).assign(unique_id=part["unique_id"].iloc[0], ds=steps)
-    return whole.set_axis([lines.get(step, 0) for step in steps])
+        raise ValueError(f"--freq {args.freq} is not known: pass one of pandas', such as h, D, W-MON or MS") from None
+    whole = []
+    for owner, part in y.groupby("unique_id", sort=False):
+        steps = pd.date_range(*part["ds"].iloc[[0, -1]], freq=freq)
+        off, absent = part[~part["ds"].isin(steps)], steps.difference(part["ds"])
+        if len(off):
+            what = f"which is not at the frequency {args.freq}: correct it, or pass another --freq"
+            raise ValueError(f"line {off.index[0]}: {args.time} is {write(off['ds'].iloc[0])!r}, {what}")
+        if len(absent) and args.missing == "error":
+            what = f"there is no row of {args.time} {write(absent[0])!r}"
+            raise ValueError(f"{what}: add it, or pass --missing interpolate")
+        holes = pd.DataFrame({"unique_id": owner, "y": float("nan"), "ds": absent}, [0] * len(absent))
+        whole.append(pd.concat([part, holes]).sort_values("ds"))
+    return pd.concat(whole)

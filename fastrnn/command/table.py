@@ -157,13 +157,9 @@ def _header(text, names, separators, decimal, name):
 
 def _first_with(names, rows):
     """The first row that has all names, if only titles, of fewer fields, stand above it; or None."""
-    widest = 0
-    for line, fields in rows:
-        width = sum(map(bool, fields))
-        if set(names) <= set(fields):
-            return (line, fields) if width > widest else None
-        widest = max(widest, width)
-    return None
+    widths = [sum(map(bool, fields)) for _, fields in rows]
+    k = next((k for k, (_, fields) in enumerate(rows) if set(names) <= set(fields)), None)
+    return None if k is None or widths[k] <= max(widths[:k], default=0) else rows[k]
 
 
 def _top(text, separator):

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 
 import fastrnn
-from fastrnn.command.options import KINDS
+from fastrnn.command.options import ALL, KINDS
 from fastrnn.kernels import on_compiling
 from fastrnn.kernels.rows import clear
 from fastrnn.online import OnlineClassifier, OnlineRegressor
@@ -74,7 +74,8 @@ def warm_up(args):
 
     on_compiling.append(count)
     try:
-        for kind, cell, dtype in product(args.kinds or KINDS, args.cells, args.dtype):
+        kinds = KINDS if ALL in args.kinds else args.kinds
+        for kind, cell, dtype in product(kinds, args.cells, args.dtype):
             before, start = len(compiled), perf_counter()
             for _, use, data, every in [row for row in USES if row[0] == kind]:
                 for options in every:

@@ -119,7 +119,7 @@ class Clock(namedtuple("Clock", "dtype, offset, step", defaults=(None, 1))):
         stamps = self.integers(index)
         is_uneven = self._uneven(stamps, starts)
         if self.is_local and is_uneven.any():
-            stamps = self._as_meant(stamps, index, starts, np.flatnonzero(is_uneven))
+            stamps = self._as_meant(stamps, index, starts)
             is_uneven = self._uneven(stamps, starts)
         return stamps, is_uneven
 
@@ -140,15 +140,13 @@ class Clock(namedtuple("Clock", "dtype, offset, step", defaults=(None, 1))):
         first, last = pd.DatetimeIndex(stamps[[0, -1]].view(self.naive))
         return pd.date_range(first, last, freq=rebuilt(self.offset)).get_indexer(stamps.view(self.naive))
 
-    def _as_meant(self, stamps, index, starts, rows):
-        """With the local times that clocks left out, where `rows` or their neighbours show the moment after."""
-        rows = np.unique(np.clip(rows[:, np.newaxis] + [-1, 0, 1], 0, len(stamps) - 1))
-        day = DAY // np.timedelta64(1, np.datetime_data(self.local(stamps[:1]).dtype)[0])
-        beside = np.clip(np.where(np.isin(rows, starts), rows + 1, rows - 1), 0, len(stamps) - 1)
-        meant = stamps[rows] // day * day + stamps[beside] % day
-        stamps = stamps.copy()
-        stamps[rows] = np.where(self.index(meant) == index[rows], meant, stamps[rows])
-        return stamps
+    def _as_meant(self, stamps, index, starts):
+        """With the local times that clocks left out, where those beside the moment after are at that time of day."""
+        day = DAY // np.timedelta64(1, np.datetime_data(self.naive)[0])
+        beside = np.append(stamps[0], stamps[:-1])
+        beside[starts] = stamps[np.minimum(starts + 1, len(stamps) - 1)]
+        meant = stamps // day * day + beside % day
+        return np.where(self.index(meant) == index, meant, stamps)
 
     def shortest_step(self, end):
         """Of local time, as timedelta64."""
