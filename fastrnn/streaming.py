@@ -61,8 +61,6 @@ class Stream:
         self.batch, self._network, self._answer = batch, network, answer
         self._n_tokens, self._beginning, I = n_tokens, beginning, network.encoder.recurrent.input_size
         self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
-        if beginning is not None and not 0 <= beginning < network.embedding.limits[0]:
-            raise ValueError(f"the beginning is token {beginning}, but the network knows {network.embedding.limits[0]}")
         self._count, self._status = np.zeros((2, 1), np.int64)
         n, self._given = batch, np.zeros((batch, I))
         # Where a step's numbers go, by the shapes that it may come in.

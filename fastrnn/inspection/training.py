@@ -178,7 +178,7 @@ class GradientFlowDisplay:
         The gradient of each sequence's part of the loss is taken in h after each step, all that follows from it
         counted: later steps, higher levels and the readout; of an LSTM also in c as it is handed to the next step, h
         held fixed.  It is exact, without dropout, and goes back all the way whatever `bptt_steps` is.  Norms are
-        averaged over the sequences that are so long.  It takes about a fifth of a millisecond a step, level and
+        averaged over the sequences that are so long.  It takes about a quarter of a millisecond a step, level and
         direction: some tens of sequences say enough.
 
         Parameters

@@ -165,8 +165,8 @@ class VectorToSequence(DecodingEstimator):
             rules = {"max_length_": rules["max_length_"], **records.scale(n_outputs - 1)}
         return {**rules, "_is_panel": False}
 
-    def _new_source(self):
-        return None, self._sizes["inputs"]
+    def _new_encoder(self):
+        """None: the decoder reads the vectors themselves."""
 
     def _numbers(self, vectors):
         """Each step is what the next one reads, until one of them says that it is the last."""
@@ -174,15 +174,14 @@ class VectorToSequence(DecodingEstimator):
         with self._computing():
             step = self.network_.stepper(self.network_.encode(vectors))
             x, every, steps = np.zeros((n, K), self.dtype), np.arange(n), []
-            lengths = np.zeros(n, np.int64)
+            lengths = np.full(n, self.max_length_)
             for t in range(1, self.max_length_ + 1):
                 outputs = step(x, every)
                 x = np.ascontiguousarray(outputs[:, :K])
                 steps.append(x * self._y_scale + self._y_mean)
-                lengths[(lengths == 0) & (expit(outputs[:, K]) > 0.5)] = t
-                if (lengths > 0).all():
+                lengths[(lengths > t) & (expit(outputs[:, K]) > 0.5)] = t
+                if (lengths <= t).all():
                     break
-        lengths[lengths == 0] = self.max_length_
         values = np.stack(steps, axis=1)
         if self._y_is_flat:
             values = values[..., 0]
