@@ -26,7 +26,8 @@ def beam_search(step, n_sequences, width, start, end, max_length):
     totals = np.full((n, W), -np.inf)
     totals[:, 0] = 0
     tokens, picks = np.full(n * W, start), np.arange(n * W)
-    best_scores, best_ends, steps = np.full(n, -np.inf), np.zeros((n, 2), np.int64), []
+    written = np.empty((n * W, 0), np.int64)
+    best, best_scores = [written[0]] * n, np.full(n, -np.inf)
     for t in range(max_length + 1):
         log_p = step(tokens, picks)
         if t == max_length:
@@ -35,19 +36,18 @@ def beam_search(step, n_sequences, width, start, end, max_length):
         candidates = (totals[:, :, np.newaxis] + log_p.reshape(n, W, K)).reshape(n, W * K)
         chosen = _largest(candidates, W)
         totals = np.take_along_axis(candidates, chosen, axis=1)
-        parents, words = chosen // K, chosen % K
-        steps.append((words, parents))
+        words, parents = chosen % K, first_rows + chosen // K
         scores = np.where(words == end, totals / (t + 1), -np.inf)
-        place = scores.argmax(axis=1)
-        is_better = scores.max(axis=1) > best_scores
-        best_scores = np.where(is_better, scores.max(axis=1), best_scores)
-        best_ends[is_better] = np.column_stack([np.full(n, t), place])[is_better]
+        for k in np.flatnonzero(scores.max(axis=1) > best_scores):
+            place = scores[k].argmax()
+            best[k], best_scores[k] = written[parents[k, place]].copy(), scores[k, place]
         totals[words == end] = -np.inf
         # Log probabilities only fall: what is alive cannot get better than this.
         if (totals.max(axis=1) / (max_length + 1) <= best_scores).all():
             break
-        tokens, picks = words.ravel(), (first_rows + parents).ravel()
-    return [_traced(steps, k, *best_ends[k]) for k in range(n)], best_scores
+        tokens, picks = words.ravel(), parents.ravel()
+        written = np.column_stack([written[picks], tokens])
+    return best, best_scores
 
 
 def useful_width(width, n_tokens, max_length):
@@ -56,13 +56,8 @@ def useful_width(width, n_tokens, max_length):
     >>> useful_width(1000, 2, 3), useful_width(1000, 50, 10**9)
     (15, 1000)
     """
-    n, total = 1, 1
-    for _ in range(max_length):
-        if total >= width:
-            return width
-        n *= n_tokens
-        total += n
-    return min(width, total)
+    longest = min(max_length, width if n_tokens == 1 else int(width).bit_length())
+    return min(width, sum(n_tokens**n for n in range(longest + 1)))
 
 
 def _largest(candidates, n):
@@ -72,13 +67,3 @@ def _largest(candidates, n):
     places = np.sort(np.argpartition(-candidates, n - 1, axis=1)[:, :n], axis=1)
     order = np.argsort(-np.take_along_axis(candidates, places, axis=1), axis=1, kind="stable")
     return np.take_along_axis(places, order, axis=1)
-
-
-def _traced(steps, k, t, place):
-    """The tokens of sequence k that end at step t in a place of its beam."""
-    tokens = []
-    while t > 0:
-        place = steps[t][1][k, place]
-        t -= 1
-        tokens.append(steps[t][0][k, place])
-    return np.array(tokens[::-1], np.int64)

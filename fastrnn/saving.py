@@ -1,24 +1,18 @@
 """Models to files and back: safetensors, never pickle."""
 
+from importlib import import_module
+
 from sklearn.pipeline import Pipeline
 
-from fastrnn.classifier import SequenceClassifier
-from fastrnn.forecaster import SequenceForecaster
-from fastrnn.generator import SequenceGenerator
-from fastrnn.preprocessing import SequenceScaler, Tokenizer
 from fastrnn.records import read_model
-from fastrnn.regressor import SequenceRegressor
-from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
 from fastrnn.storage import StorageError, check, strings, write
-from fastrnn.tagger import SequenceTagger
 
-KINDS = {cls.__name__: cls for cls in (
-    SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceScaler, SequenceTagger,
-    SequenceToSequence, Tokenizer, VectorToSequence)}  # fmt: skip
+MODULES = {
+    "SequenceClassifier": "classifier", "SequenceForecaster": "forecaster", "SequenceGenerator": "generator",
+    "SequenceRegressor": "regressor", "SequenceScaler": "preprocessing", "SequenceTagger": "tagger",
+    "SequenceToSequence": "seq2seq", "Tokenizer": "preprocessing", "VectorToSequence": "seq2seq",
+    "OnlineClassifier": "online", "OnlineRegressor": "online"}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
-
-
-ONLINE = ("OnlineClassifier", "OnlineRegressor")
 
 
 def save(model, path):
@@ -104,12 +98,8 @@ def load(path):
 
 
 def _kind(name):
-    """The class of this name, None if there is none."""
-    if name in ONLINE:
-        from fastrnn import online  # which imports River where that is installed
-
-        return getattr(online, name)
-    return KINDS.get(name)
+    """The class of this name, None if there is none; it alone is imported, for River comes with some."""
+    return getattr(import_module(f"fastrnn.{MODULES[name]}"), name) if name in MODULES else None
 
 
 def _record(model):
@@ -117,7 +107,7 @@ def _record(model):
         names, steps = zip(*model.steps, strict=True)
         return {"class": "Pipeline", "names": names, "steps": [_record(step) for step in steps]}
     if _kind(type(model).__name__) is not type(model):
-        known = ", ".join([*KINDS, *ONLINE])
+        known = ", ".join(MODULES)
         raise StorageError(f"{model!r:.80} cannot be saved: expected {known}, or a Pipeline of them")
     return model._record()
 

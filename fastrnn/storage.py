@@ -171,8 +171,8 @@ def check(value, rule, name):
         # To write an array out takes more memory than to have it.
         form = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else None
         found = list(value) if isinstance(value, dict) else form or value
-        expected = "what goes with the rest" if callable(rule) else repr(rule)
-        expected = f"the fields {list(rule)}" if isinstance(rule, dict) else expected
+        otherwise = "what goes with the rest" if callable(rule) else repr(rule)
+        expected = f"the fields {list(rule)}" if isinstance(rule, dict) else getattr(rule, "expected", otherwise)
         raise StorageError(f"its {name} is {found!r:.200}; expected {expected}")
 
 
@@ -184,7 +184,12 @@ def integer(low, high=2**31):
 def array(dtype, *shape):
     """An array of finite numbers."""
     form = (np.dtype(dtype), shape)
-    return lambda value: type(value) is np.ndarray and (value.dtype, value.shape) == form and np.isfinite(value).all()
+
+    def is_right(value):
+        return type(value) is np.ndarray and (value.dtype, value.shape) == form and np.isfinite(value).all()
+
+    is_right.expected = f"finite {form[0]} of shape {shape}"
+    return is_right
 
 
 def floats(value):

@@ -5,6 +5,7 @@ import numpy as np
 from fastrnn.columns import check_names
 from fastrnn.kernels.rows import BAD_INPUT
 from fastrnn.programs import Standing
+from fastrnn.storage import array, check, integer
 from fastrnn.tables import as_numbers
 
 
@@ -60,8 +61,6 @@ class Stream:
         self.batch, self._network, self._answer = batch, network, answer
         self._n_tokens, self._beginning, I = n_tokens, beginning, network.encoder.recurrent.input_size
         self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
-        if beginning is not None and not 0 <= beginning < network.embedding.limits[0]:
-            raise ValueError(f"the beginning is token {beginning}, but the network knows {network.embedding.limits[0]}")
         self._count, self._status = np.zeros((2, 1), np.int64)
         n, self._given = batch, np.zeros((batch, I))
         # Where a step's numbers go, by the shapes that it may come in.
@@ -118,20 +117,9 @@ class Stream:
 
     @state.setter
     def state(self, state):
-        own = self.state
-        if not isinstance(state, dict) or state.keys() != own.keys():
-            raise ValueError(f"a state of this stream is a dict of {', '.join(own)}, as `state` returns it")
-        for name, expected in own.items():
-            value, expected = np.asarray(state[name]), np.asarray(expected)
-            if value.shape != expected.shape or value.dtype.kind != expected.dtype.kind:
-                found = f"has shape {value.shape} and holds {value.dtype} values"
-                its = f"{expected.dtype} of shape {expected.shape}, as `state` returns them for a batch of {self.batch}"
-                raise ValueError(f"state[{name!r}] {found}; expected {its}")
-            with np.errstate(over="ignore"):
-                if not np.isfinite(value.astype(expected.dtype)).all():
-                    raise ValueError(f"state[{name!r}] holds NaN or infinity: reset the stream that it is of")
-        if not 0 <= state["n_steps"] < 2**62:
-            raise ValueError(f"state['n_steps'] is {state['n_steps']}; expected 0 or more")
+        rules = {name: array(part.dtype, *part.shape) for name, part in self._parts.items()}
+        count = integer(0, 2**62)
+        check(state, {**rules, "n_steps": lambda n: np.size(n) == 1 and count(np.asarray(n).item())}, "state")
         for name, part in self._parts.items():
             part[...] = state[name]
         self._count[0] = state["n_steps"] + (self._beginning is not None)

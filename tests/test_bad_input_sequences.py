@@ -185,6 +185,7 @@ def test_bad_vectors(kind, train):
         ("train.csv", "got str: it is 'train.csv'; read a file first"),
         (dict(enumerate(X)), r"got dict: pass list\(X.values\(\)\)"),
         ([*X[:-1], X[-1][:2]], "X has rows of unequal lengths"),
+        (X[np.newaxis], r"X has shape \(1, 12, 3\); expected \(n, F\): a SequenceToSequence reads sequences"),
         (X.astype("M8[s]"), r"X holds datetime64\[s\] values"),
         (pd.DataFrame(X).astype(str), "X, column 0, holds values that are no numbers: '"),
         (X.astype(str).astype(object) + "a", "no numbers: '"),

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -118,21 +117,17 @@ OF_QUANTILES = {
 
 def first_cut_offs(panel, fitted, seen, least, initial, refit):
     """How many steps of each series are known at first (n,); of the `fitted` series a fit has seen so many (n,)."""
-    seen = seen if _goes_on(panel.series, fitted, seen) else np.zeros(len(panel.series), int)
+    series = panel.series
+    goes_on = len(series) == len(fitted) and (series.lengths >= seen).all()
+    if not (goes_on and all(np.array_equal(series[k][:n], fitted[k][:n]) for k, n in enumerate(seen))):
+        seen = np.zeros(len(series), int)
     if initial is None:
-        return np.maximum(panel.series.lengths // 2 if refit else seen, least)
+        return np.maximum(series.lengths // 2 if refit else seen, least)
     check_scalar(initial, "initial", Integral, min_val=least)
     if not refit and (initial < seen).any():
         fault = f"the fit has seen up to {seen.max()} steps, and is judged from step {initial} on"
         warnings.warn(f"{fault}: fit on less, begin later, or set refit=True", UserWarning, stacklevel=3)
-    return np.full(len(panel.series), initial)
-
-
-def _goes_on(series, fitted, seen):
-    """Whether series begin with those of the fit."""
-    if len(series) != len(fitted) or (series.lengths < seen).any():
-        return False
-    return all(np.array_equal(series[k][:n], fitted[k][:n]) for k, n in enumerate(seen))
+    return np.full(len(series), initial)
 
 
 def cut_up(panel, firsts, step, horizon, model):
@@ -149,18 +144,10 @@ def cut_up(panel, firsts, step, horizon, model):
     return Cut(panel, numbers, firsts[numbers] + step * turns, turns, horizon, model.lens.lags[0])
 
 
-def answers(model, panel, *, horizon, levels, seed):
-    """Points, and the quantiles of `levels` (Q,) if there are any, (m, horizon, C, 1 + Q)."""
-    points = model.points(panel, horizon)[..., np.newaxis]
-    if levels is None:
-        return points
-    return np.concatenate([points, model.quantiles(panel, horizon, levels, seed)], axis=-1)
+def every_forecast(cut, forecaster, refit, levels):
+    """Points, and the quantiles of `levels` (Q,) if there are any, at all cut-offs: (m, horizon, C, 1 + Q).
 
-
-def every_forecast(cut, forecaster, refit, forecast):
-    """`forecast(model, panel)` for what is known at the cut-offs: some of them at once, or with `refit` turn by turn.
-
-    Then the model is fitted anew at each `refit`-th cut-off, on what is known there.
+    Some are made at once; with `refit` turn by turn, and the model is fitted anew at each `refit`-th.
     """
     if refit:
         check_scalar(refit, "refit", Integral, min_val=1)
@@ -173,7 +160,10 @@ def every_forecast(cut, forecaster, refit, forecast):
         if refit and turn % refit == 0:
             # Left open, the horizon would depend on how much is known.
             model = clone(forecaster).set_params(horizon=forecaster.horizon_).fit(known)._model
-        found.append(forecast(model, known))
+        said = [model.points(known, cut.horizon)[..., np.newaxis]]
+        if levels is not None:
+            said.append(model.quantiles(known, cut.horizon, levels, forecaster._seed))
+        found.append(np.concatenate(said, axis=-1))
     return np.concatenate(found)[np.argsort(np.concatenate(groups))]
 
 
@@ -286,7 +276,7 @@ class Judged(Learning):
         cut = cut_up(panel, firsts, step, horizon, self._model)
         levels = np.sort(np.asarray(self._shape["quantiles"], np.float64)) if set(metrics) & set(OF_QUANTILES) else None
         with self._computing():
-            found = every_forecast(cut, self, refit, partial(answers, horizon=horizon, levels=levels, seed=self._seed))
+            found = every_forecast(cut, self, refit, levels)
         points, quantiles = found[..., 0], found[..., 1:]
         scores = judged(cut, {type(self).__name__: points, **cut.simplest()}, quantiles, levels, metrics)
         flat = (slice(None), slice(None), *[0] * panel.form.is_flat)

@@ -1,15 +1,16 @@
 """How training goes: the loss by epoch, and gradients on their way back through time."""
 
+from functools import partial
 from itertools import zip_longest
 
 import numpy as np
 
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, check_subject, name_steps, new_axes, opened
-from fastrnn.kernels.rows import copy_rows, spread_columns
-from fastrnn.layers.stack import Stack
-from fastrnn.packing import Rows, Shards
-from fastrnn.programs import Pass, Program
+from fastrnn.kernels.rows import spread_columns
+from fastrnn.layers import GRU, LSTM, RNN
 
+LAYERS = {"lstm": LSTM, "gru": GRU, "gru_reset_before": partial(GRU, reset_after=False)}
+"""The layer of each cell but "rnn"."""
 SCORES = "validation score"
 
 
@@ -177,7 +178,7 @@ class GradientFlowDisplay:
         The gradient of each sequence's part of the loss is taken in h after each step, all that follows from it
         counted: later steps, higher levels and the readout; of an LSTM also in c as it is handed to the next step, h
         held fixed.  It is exact, without dropout, and goes back all the way whatever `bptt_steps` is.  Norms are
-        averaged over the sequences that are so long.  It takes about a fifth of a millisecond a step, level and
+        averaged over the sequences that are so long.  It takes about a quarter of a millisecond a step, level and
         direction: some tens of sequences say enough.
 
         Parameters
@@ -255,64 +256,53 @@ def _found(model, X, y):
     objective = model._objective(problem)
     objective.lay_out([np.array([k]) for k in range(len(sequences))], 0)
     reading, found = Reading(encoder), []
-    steps = [[_StepBack(level, names) for names in level.names] for level in stack.levels]
+    layers = [[_layer(model._shape, level, names) for names in level.names] for level in stack.levels]
     for k in range(len(sequences)):
         objective(k)
         rows = slice(sequences.offsets[k], sequences.offsets[k + 1])
-        found.append(_norms(steps, reading(sequences, k), d_rows[rows]))
+        found.append(_norms(layers, reading(sequences, k), d_rows[rows]))
     return found
 
 
-class _StepBack:
-    """One step of a direction of a level, and back: the gradients of its input and of the states before it.
-
-    Attributes
-    ----------
-    x, h : ndarray (1, I) and (1, H)
-    """
-
-    def __init__(self, level, names):
-        H, I, dtype, n = level.hidden_size, level.input_size, level.parameters.dtype, level.cell.n_states
-        self.letters, self.suffix = "hc"[:n], names[0].removeprefix("weight_ih")
-        weights = [level.parameters[name] for name in names if name in level.parameters.shapes]
-        one = Stack(level.cell, I, H, 1, len(weights) == 4, False, dtype)
-        one.parameters.load(dict(zip(one.parameters.shapes, weights, strict=True)))
-        p = Program(dtype)
-        rows = Rows(p)
-        self.x, self.d_x, self.d_out = (np.zeros((1, width), dtype) for width in (I, I, H))
-        self.initial, self.d_states = one.zero_states(1), one.zero_states(1)
-        _, kept = one.forward(p, p.fixed(self.x), rows, p.fixed(self.initial), keep=True)
-        d_states = p.fixed(self.d_states)
-        d_x = one.backward(p, kept, p.fixed(self.d_out), rows, d_final=d_states, d_initial=d_states)
-        p.call(copy_rows, p.fixed(self.d_x), 0, d_x, 0, None, I, stage="backward")
-        shards = Shards(np.array([1]), [np.array([0])], H, False)
-        given = {"lengths": np.array([1]), "begins": np.array([0]), "stride": 1, **shards.given}
-        self._pass = Pass(p, shards, 0, ("forward", "backward"), **given)
-
-    def __call__(self, x, states, d_out):
-        """From d_out (H,), and `d_states` of the states after it, to `d_x`, and `d_states` of those before it."""
-        self.x[0], self.initial[:, 0], self.d_out[0] = x, states, d_out
-        self._pass.run()
+def _layer(shape, level, names):
+    """What one direction of a level is by itself, and PyTorch's suffix of its parameters' names."""
+    kind = LAYERS.get(shape["cell"]) or partial(RNN, nonlinearity=shape["nonlinearity"])
+    weights = [level.parameters[name] for name in names if name in level.parameters.shapes]
+    options = {"bias": len(weights) == 4, "dtype": level.parameters.dtype, "random_state": 0}
+    layer = kind(level.input_size, level.hidden_size, **options)
+    layer.load_state_dict(dict(zip(layer.state_dict(), weights, strict=True)))
+    return layer, names[0].removeprefix("weight_ih")
 
 
-def _norms(steps, kept, d_rows):
+def _norms(layers, kept, d_rows):
     """Of one sequence, from d_rows (T, D H): by a state's name its gradients' norms, from the end on.
 
     Level by level, each step a sequence of its own: the gradient of its initial states is that of the states before.
     """
     T, norms = len(d_rows), {}
-    for of_level, its in zip(reversed(steps), reversed(kept), strict=True):
+    for of_level, its in zip(reversed(layers), reversed(kept), strict=True):
         d_out, d_rows = d_rows, np.zeros((T, its["x"].shape[2]), d_rows.dtype)
-        for d, step in enumerate(of_level):
-            H = step.d_out.size
-            step.d_states[:] = 0
+        letters = [letter for letter in "hc" if letter in its]
+        for d, (layer, suffix) in enumerate(of_level):
+            H = layer.hidden_size
+            gradients = np.zeros((len(letters), 1, H), d_rows.dtype)
             for t in reversed(range(T)):
                 row = T - 1 - t if d else t
-                d_h = d_out[row, d * H : (d + 1) * H]
-                gradients = np.array(step.d_states[:, 0], np.float64)
-                gradients[0] += d_h  # h is also read by what is above
-                for letter, gradient in zip(step.letters, gradients, strict=True):
-                    norms.setdefault(letter + step.suffix, []).append(np.linalg.norm(gradient))
-                step(its["x"][d, t], [its[s][d, t, :H] for s in step.letters], d_h)
-                d_rows[row] += step.d_x[0]
+                d_h = d_out[row : row + 1, d * H : (d + 1) * H]
+                of_states = gradients.astype(np.float64)
+                of_states[0] += d_h  # h is also read by what is above
+                for letter, gradient in zip(letters, of_states, strict=True):
+                    norms.setdefault(letter + suffix, []).append(np.linalg.norm(gradient))
+                if not np.isfinite(of_states).all():  # nor is anything before it, or below
+                    gradients[:] = d_rows[row] = np.nan
+                    continue
+                layer(its["x"][d, t : t + 1], _as_given([its[s][d, t : t + 1, :H] for s in letters]))
+                d_x, d_states = layer.backward(d_h, _as_given(gradients))
+                gradients = np.reshape(d_states, gradients.shape)
+                d_rows[row] += d_x[0]
     return norms
+
+
+def _as_given(states):
+    """States, each (1, H), as a layer takes those of one sequence."""
+    return states if len(states) == 2 else states[0]

@@ -214,13 +214,11 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
             raise ValueError(f"the frame has no column {name!r}, but {others}: id_col= and time_col= name others")
     if frame[[id_col, time_col]].isna().to_numpy().any():
         raise ValueError(f"the columns {id_col} and {time_col} must be filled in every row: leave the others out")
+    again = frame.loc[frame.duplicated([id_col, time_col]), [id_col, time_col]]
+    for who, when in again.itertuples(index=False):
+        raise ValueError(f"{id_col} {who} has the {time_col} {when!s} twice: keep one row")
     numbers, found = frame[id_col].factorize()
     order = np.lexsort([frame[time_col].to_numpy(), numbers])
-    numbers, times = numbers[order], frame[time_col].to_numpy()[order]
-    again = (np.diff(numbers) == 0) & (times[1:] == times[:-1])
-    if again.any():
-        k = int(again.argmax())
-        raise ValueError(f"{id_col} {found[numbers[k]]} has the {time_col} {times[k]!s} twice: keep one row")
     try:
         values = tables.numbers(frame[columns], "the frame").astype(np.float64)[order]
     except (TypeError, ValueError) as error:

@@ -74,7 +74,8 @@ class DecodingEstimator(SequenceEstimator):
         return *next_tokens(targets, self.n_target_tokens_), self.n_target_tokens_ + 1, cross_entropy
 
     def _new_network(self, rng):
-        encoder, width = self._new_source()
+        encoder = self._new_encoder()
+        width = self._sizes["inputs"] if encoder is None else encoder.recurrent.output_size
         n_outputs, embedding = self._sizes["outputs"], None
         if self.target_embedding_dim is not None:
             embedding = Embedding(n_outputs, self.target_embedding_dim, self.dtype)

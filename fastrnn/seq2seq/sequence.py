@@ -131,7 +131,3 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
         inputs, *_ = self._goals(self._check_targets(y, sequences, reset=False))
         with self._computing():
             return as_objects(self.network_.attention_weights(sequences, inputs))
-
-    def _new_source(self):
-        encoder = self._new_encoder()
-        return encoder, encoder.recurrent.output_size

@@ -12,8 +12,7 @@ from fastrnn.lists import check_listed
 from fastrnn.losses.loss import numbers_and_end
 from fastrnn.moments import r_squared
 from fastrnn.seq2seq.base import DecodingEstimator
-from fastrnn.sequences import Given, Sequences, as_objects
-from fastrnn.tables import as_numbers, labels, numbers, refuse_long
+from fastrnn.sequences import Given, Sequences, as_objects, as_steps
 from fastrnn.wording import shown
 
 
@@ -126,30 +125,16 @@ class VectorToSequence(DecodingEstimator):
 
     def _check_sequences(self, X, *, reset):
         check_listed(X, "X", "an array (n, F)")
-        options = {"dtype": (np.float64, np.float32)}
-        if labels(X) is not None:
-            refuse_long(X, "X")
-            array = numbers(X, "X")
-            validate_data(self, X, reset=reset, skip_check_array=True)  # the columns' names
-            X = check_array(array, input_name="X", **options)
-        else:
-            self._check_vectors(X)
-            X = validate_data(self, X, reset=reset, **options)
-        return Given(X[:, np.newaxis], np.ones(len(X), int))
-
-    @staticmethod
-    def _check_vectors(X):
-        """What scikit-learn does not say of X, or not as what X is."""
-        if hasattr(X, "todense"):
-            return
         try:
-            array = np.asarray(X)
+            shape = np.shape(X)
         except ValueError:
             raise ValueError("X has rows of unequal lengths; expected an array (n, F)") from None
-        if array.dtype == object:
-            as_numbers(array, "X")
-        elif array.dtype.kind not in "fiubc":
-            raise ValueError(f"X holds {array.dtype} values; expected an array (n, F) of numbers")
+        if len(shape) > 2:
+            raise ValueError(f"X has shape {shape}; expected (n, F): a SequenceToSequence reads sequences")
+        rows = as_steps(X, "X", tokens=False).reshape(shape)  # of a vector alone scikit-learn knows what to say
+        rows = check_array(rows, dtype=(np.float64, np.float32), input_name="X")
+        validate_data(self, X, reset=reset, skip_check_array=True)  # how many columns, and their names
+        return Given(rows[:, np.newaxis], np.ones(len(rows), int))
 
     def _check_targets(self, y, sequences, *, reset, weights=None):
         if self.target_embedding_dim is not None:
@@ -180,8 +165,8 @@ class VectorToSequence(DecodingEstimator):
             rules = {"max_length_": rules["max_length_"], **records.scale(n_outputs - 1)}
         return {**rules, "_is_panel": False}
 
-    def _new_source(self):
-        return None, self._sizes["inputs"]
+    def _new_encoder(self):
+        """None: the decoder reads the vectors themselves."""
 
     def _numbers(self, vectors):
         """Each step is what the next one reads, until one of them says that it is the last."""
@@ -189,15 +174,14 @@ class VectorToSequence(DecodingEstimator):
         with self._computing():
             step = self.network_.stepper(self.network_.encode(vectors))
             x, every, steps = np.zeros((n, K), self.dtype), np.arange(n), []
-            lengths = np.zeros(n, np.int64)
+            lengths = np.full(n, self.max_length_)
             for t in range(1, self.max_length_ + 1):
                 outputs = step(x, every)
                 x = np.ascontiguousarray(outputs[:, :K])
                 steps.append(x * self._y_scale + self._y_mean)
-                lengths[(lengths == 0) & (expit(outputs[:, K]) > 0.5)] = t
-                if (lengths > 0).all():
+                lengths[(lengths > t) & (expit(outputs[:, K]) > 0.5)] = t
+                if (lengths <= t).all():
                     break
-        lengths[lengths == 0] = self.max_length_
         values = np.stack(steps, axis=1)
         if self._y_is_flat:
             values = values[..., 0]
