@@ -50,16 +50,15 @@ class _Cell:
 
     `orders_ih` and `orders_hh` say how gates lie in the products of `backward`, of which there may be several;
     `ih_pieces`, `hh_pieces` and `b_hh_pieces` where they lie among the gates' gradients, as `outer_products` takes
-    them.  `n_biases` are the vectors of biases that `pack` leaves.
+    them.
     """
 
     shares_units = False
     """Whether threads can share the units of a step."""
 
     def panels_shape(self, I, H, dtype):
-        """The shape that `pack` fills: a row of vectors for each vector of units."""
-        count = n_lanes(dtype)
-        return -(-H // count), (self.n_biases + self.n_gates * (I + H)) * count
+        """The shape that `pack` fills: a row of panels for each gate."""
+        return self.n_gates, padded(H, dtype) * (1 + I + H)
 
     @staticmethod
     def _each(p, D, function, *arguments, stage):
@@ -100,10 +99,6 @@ class RNNCell(_Cell):
     def __init__(self, nonlinearity):
         self.code = NONLINEARITIES[nonlinearity]
 
-    def panels_shape(self, I, H, dtype):
-        """The shape that `pack` fills."""
-        return (padded(H, dtype) * (1 + I + H),)
-
     orders_ih = orders_hh = (rnn.ORDER,)
     ih_pieces = hh_pieces = b_hh_pieces = ((0, 1, 0),)
 
@@ -131,6 +126,11 @@ class _GatedCell(_Cell):
     """What LSTM and GRU share."""
 
     shares_units = True
+
+    def panels_shape(self, I, H, dtype):
+        """The shape that `pack` fills: for each vector of units a row of vectors, of which four are biases."""
+        count = n_lanes(dtype)
+        return -(-H // count), (4 + self.n_gates * (I + H)) * count
 
     def room(self, p, rows, D, H, keep):
         P = padded(H, p.dtype)
@@ -168,7 +168,7 @@ class _GatedCell(_Cell):
 class LSTMCell(_GatedCell):
     """Gates i, f, g, o; states h and c."""
 
-    n_gates, n_biases, n_states, pack = 4, 4, 2, staticmethod(lstm.pack)
+    n_gates, n_states, pack = 4, 2, staticmethod(lstm.pack)
     orders_ih = orders_hh = (lstm.ORDER,)
     ih_pieces = hh_pieces = b_hh_pieces = ((0, 4, 0),)
 
@@ -176,7 +176,7 @@ class LSTMCell(_GatedCell):
 class GRUCell(_GatedCell):
     """Gates r, z, n, the reset gate after the product."""
 
-    n_gates, n_biases, n_states, pack = 3, 4, 1, staticmethod(gru.pack)
+    n_gates, n_states, pack = 3, 1, staticmethod(gru.pack)
     orders_ih, orders_hh = (gru.ORDER_IH,), (gru.ORDER_HH,)
     ih_pieces = ((0, 1, 2), (1, 3, 0))
     hh_pieces = b_hh_pieces = ((1, 4, 0),)
@@ -185,7 +185,7 @@ class GRUCell(_GatedCell):
 class GRUResetBeforeCell(_Cell):
     """Gates r, z, n, the reset gate before the product."""
 
-    n_gates, n_biases, n_states, pack = 3, 3, 1, staticmethod(gru_reset_before.pack)
+    n_gates, n_states, pack = 3, 1, staticmethod(rnn.pack)
     orders_ih = (gru_reset_before.ORDER_IH,)
     orders_hh = (gru_reset_before.ORDER_N, gru_reset_before.ORDER_RZ)
     ih_pieces = b_hh_pieces = ((0, 1, 2), (1, 3, 0))

@@ -31,7 +31,7 @@ class Dense:
         """Room for the weights as `forward` reads them, and what packs them."""
         weight, width = self.parameters.stored("weight"), padded(self.output_size, self.parameters.dtype)
         panels = empty_aligned((self.input_size * width,), weight.dtype)
-        return panels, (pack_panels, panels, self.input_size, 0, weight)
+        return panels, (pack_panels, panels, self.input_size, 0, weight, 0, self.output_size)
 
     def __call__(self, x):
         """Rows x (n, inputs) to rows (n, outputs), arrays."""
