@@ -93,7 +93,7 @@ class Shards:
         self.table, self.order = np.empty((self.firsts[-1], SHARD_WORDS), np.int64), np.empty(numbers.size, np.int64)
         self.address = self.table.ctypes.data
         starts = np.cumsum([0, *map(len, batches)])
-        packing.deal_batches(
+        packing.deal(
             self.table, self.order, numbers, np.empty_like(numbers), starts, np.array(self.firsts), lengths,
             lengths if others is None else others)  # fmt: skip
         self.given = {"order": self.order}

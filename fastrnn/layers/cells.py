@@ -60,15 +60,6 @@ class _Cell:
         """The shape that `pack` fills: a row of panels for each gate."""
         return self.n_gates, padded(H, dtype) * (1 + I + H)
 
-    @staticmethod
-    def _each(p, D, function, *arguments, stage):
-        """Call it for each direction, or let threads share these."""
-        if p.is_shared:
-            p.share(function, *arguments, tasks=D, stage=stage)
-            return
-        for d in range(D):
-            p.call(function, *arguments, d, stage=stage)
-
     def add_gradients(self, p, room, x, gradients, rows):
         """Add to the stored gradients (w_ih, w_hh, b_ih, b_hh) of each direction; None where there are no biases.
 
@@ -119,7 +110,8 @@ class RNNCell(_Cell):
         D, H = d_out.shape[0], room["h"].shape[2]
         room["d_gates"] = p.room(D, rows.S, padded(H, p.dtype))
         arrays = *d_states, room["d_gates"], d_out, room["h"], hh
-        self._each(p, D, rnn.backward, *arrays, rows.starts, rows.counts, self.code, bptt_steps, stage="backward")
+        arguments = *arrays, rows.starts, rows.counts, self.code, bptt_steps
+        p.share(rnn.backward, *arguments, tasks=D, stage="backward")
 
 
 class _GatedCell(_Cell):
@@ -149,8 +141,7 @@ class _GatedCell(_Cell):
             p.share(gated.forward_block, *arrays, hoisted, *places, tasks=D * blocks, steps=rows.T)
             return
         hoisted = p.room(p.at_most(rows.S, hoisted_rows(4 * P * p.dtype.itemsize)), 4 * P)
-        for d in range(D):
-            p.call(gated.forward, *arrays, hoisted, *places, d)
+        p.share(gated.forward, *arrays, hoisted, *places, tasks=D)
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         d_h, d_c = d_states if self.n_states == 2 else (*d_states, NOTHING)
@@ -162,7 +153,7 @@ class _GatedCell(_Cell):
             n_steps = p.at_most(rows.T, 2**62, 1)
             p.share(gated.backward_block, *arguments, tasks=n_tasks, steps=n_steps, stage="backward")
             return
-        self._each(p, D, gated.backward, *arguments, stage="backward")
+        p.share(gated.backward, *arguments, tasks=D, stage="backward")
 
 
 class LSTMCell(_GatedCell):
@@ -199,13 +190,13 @@ class GRUResetBeforeCell(_Cell):
     def forward(self, p, room, x, panels, rows, keep):
         arrays = room["h"], room["d_gates"], room["reset"], x, panels
         arguments = *arrays, rows.starts, rows.counts, int(keep)
-        self._each(p, x.shape[0], gru_reset_before.forward, *arguments, stage="forward")
+        p.share(gru_reset_before.forward, *arguments, tasks=x.shape[0])
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         D, _, P = d_states[0].shape
         arrays = *d_states, p.room(D, rows.B, P), room["d_gates"], d_out, room["h"], hh
         arguments = *arrays, rows.starts, rows.counts, bptt_steps
-        self._each(p, D, gru_reset_before.backward, *arguments, stage="backward")
+        p.share(gru_reset_before.backward, *arguments, tasks=D, stage="backward")
 
     def add_gradients(self, p, room, x, gradients, rows):
         P = room["reset"].shape[2]
