@@ -216,10 +216,10 @@ def alone(p, rows):
     return p.part(rows, (1, *rows.shape))
 
 
-def zeros(p, n, width):
-    """Rows that are cleared on the way back."""
+def zeros(p, n, width, stage="backward"):
+    """Rows that are cleared first."""
     rows = p.room(n, width)
-    p.call(clear, alone(p, rows), n, stage="backward")
+    p.call(clear, alone(p, rows), n, stage=stage)
     return rows
 
 
