@@ -332,7 +332,7 @@ class Pass:
         job, scratch = self._job, np.empty(self._frame.size, np.int64)
         job[kernel.FRAMES], job[kernel.SHARDS] = scratch.ctypes.data, self._shards.address
         job[kernel.N_SHARDS] = len(self._shards)
-        job[kernel.ARENA_BYTES] = self._arena_bytes = kernel.largest_arena(self._address)
+        job[kernel.ARENA_BYTES] = self._arena_bytes = kernel.look_at(self._address, 0, len(self._shards))
 
     def run(self, first=0, last=None, is_prepared=False):
         """Make the program's calls, for the shards from `first` to `last`.
@@ -421,7 +421,7 @@ class Pass:
         places = frame.ctypes.data, self._shards.address, self._kept_start
         job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = places
         self._span = self._used = None
-        kernel.look_at(self._address, shard)
+        kernel.look_at(self._address, shard, shard + 1)
         return frame
 
 

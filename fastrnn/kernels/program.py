@@ -197,19 +197,23 @@ def share(data, task, step):
 
 
 @njit(**OPTIONS)
-def _begin(job, worker, place, shard):
-    """The frame for a shard; where what is computed is kept, it lies where an earlier pass has left it."""
+def _begin(job, worker, place, first, end):
+    """The frame for a shard as large in every way as any from `first` to `end`, and what it takes of the arena.
+
+    Where what is computed is kept, it lies where an earlier pass has left it.
+    """
     n = job[N_WORDS]
     frame, template, table = words(job[FRAMES] + 8 * n * worker), words(job[FRAME]), words(job[SHARDS])
     for k in range(n):
         frame[k] = template[k]
-    for k in range(SHARD_WORDS):
-        frame[1 + k] = table[shard * SHARD_WORDS + k]
+    for shard in range(first, end):
+        for k in range(SHARD_WORDS):
+            frame[1 + k] = max(frame[1 + k], table[shard * SHARD_WORDS + k])
     frame[PLACE] = place
-    arena = job[ARENA] + (shard if job[IS_KEPT] else worker) * job[ARENA_BYTES]
+    arena = job[ARENA] + (first if job[IS_KEPT] else worker) * job[ARENA_BYTES]
     sums = job[SUMS] + place * job[SUMS_BYTES]
-    lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], arena, sums)
-    return frame
+    derived, buffers = words(job[DERIVED]), words(job[BUFFERS])
+    return frame, lay_out(frame, derived, job[N_DERIVED], buffers, job[N_BUFFERS], arena, sums)
 
 
 @njit(**OPTIONS)
@@ -227,30 +231,16 @@ def work(address, worker, step):
     while place < job[N_PLACES]:
         _clear(job, place)
         for shard in range(place, job[N_SHARDS], job[N_PLACES]):
-            frame = _begin(job, worker, place, shard)
+            frame, _ = _begin(job, worker, place, shard, shard + 1)
             if run_once(job[CODE], job[N_CALLS], _address_of(frame)):
                 words(job[FAILED])[0] = 1
         place = _take_next(words(job[NEXT]))
 
 
 @njit(**OPTIONS)
-def look_at(address, shard):
-    """Fill the first thread's frame for one shard of a job."""
-    _begin(words(address), 0, 0, shard)
-
-
-@njit(**OPTIONS)
-def largest_arena(address):
-    """The bytes that a job's largest shard may take: those of one as large in every way as any."""
-    job = words(address)
-    frame, template, table = words(job[FRAMES]), words(job[FRAME]), words(job[SHARDS])
-    for k in range(job[N_WORDS]):
-        frame[k] = template[k]
-    for shard in range(job[N_SHARDS]):
-        for k in range(SHARD_WORDS):
-            frame[1 + k] = max(frame[1 + k], table[shard * SHARD_WORDS + k])
-    zero = np.intp(0)
-    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], zero, zero)
+def look_at(address, first, end):
+    """Fill the first thread's frame as `_begin` does; returns the bytes that the shard takes of the arena."""
+    return _begin(words(address), 0, 0, first, end)[1]
 
 
 # ------------------------------------------------------------------------------------------------- the parallel loop
@@ -316,8 +306,8 @@ def work_together(address, shared_call, n_threads):
     for place in range(job[N_PLACES]):
         _clear(job, place)
         for shard in range(place, job[N_SHARDS], job[N_PLACES]):
-            frame = _address_of(_begin(job, 0, place, shard))
-            if run_together(job[CODE], job[N_CALLS], frame, shared_call, n_threads):
+            frame, _ = _begin(job, 0, place, shard, shard + 1)
+            if run_together(job[CODE], job[N_CALLS], _address_of(frame), shared_call, n_threads):
                 words(job[FAILED])[0] = 1
 
 
