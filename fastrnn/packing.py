@@ -39,7 +39,7 @@ class Rows:
         p.call(
             packing.pack, self.numbers, self.counts, self.starts, self.places, self.steps, self.rows, self.previous,
             self.mirror, self.first_rows, self.last_rows, self.twins, p.given(order, np.int64, 1), first,
-            self.lengths, self.begins, p.given_number(name + "stride"))  # fmt: skip
+            self.lengths, self.begins, p.given(name + "stride"))  # fmt: skip
 
 
 def gathered(p, name, picked, width=None, stage="forward"):

@@ -19,10 +19,8 @@ NONLINEARITIES = {"tanh": activations.TANH, "relu": activations.RELU, "sigmoid":
 
 def in_parts(p, function, *arguments, parts, stage):
     """Call it for all, or let threads share so many parts; its last arguments are how many there are, and which."""
-    if p.is_shared:
-        p.share(function, *arguments, parts, tasks=parts, stage=stage)
-    else:
-        p.call(function, *arguments, 1, 0, stage=stage)
+    parts = parts if p.is_shared else 1
+    p.share(function, *arguments, parts, tasks=parts, stage=stage)
 
 
 def product(p, out, a, panels, n_k, stage):
