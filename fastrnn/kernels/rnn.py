@@ -63,17 +63,23 @@ def _units(out, out_stride, h, h_stride, start, is_hoisted, x, panel, width, n, 
 
 
 @njit(**OPTIONS)
-def layer(out, out_stride, h, h_stride, x, panels, n, I, H, n_units, nonlinearity):
+def layer(out, out_stride, h, h_stride, x, panels, hoisted, room, done, rows, n, I, H, n_units, nonlinearity):
     """out (n, n_units) = f(W_ih x + b + W_hh h) for n rows of x (n, I) and h (n, H); pointers.
 
-    Units from H on, the padding, are f(0).
+    Units from H on, the padding, are f(0).  The input's part of so many `rows` is hoisted, 0 for none, by the call that
+    begins with the first of them, when none is `done`; `hoisted` has `room` rows for each panel.
     """
     L, v = lanes(out), 0
     n_vectors = (H + L - 1) // L
     while v < n_vectors:
         width, panel = panel_width(n_vectors - v), at(panels, (1 + I + H) * v * L)
-        units, left = at(out, v * L), n_units - v * L
-        _units(units, out_stride, h, h_stride, panel, False, x, panel, width, n, I, H, left, nonlinearity)
+        start, products, units = panel, at(hoisted, v * room * L), at(out, v * L)
+        if rows > 0:
+            if done == 0:
+                hoist(products, width, width, x, I, panel, rows)
+            start = at(products, done * width * L)
+        left = n_units - v * L
+        _units(units, out_stride, h, h_stride, start, rows > 0, x, panel, width, n, I, H, left, nonlinearity)
         v += width
 
 
@@ -81,30 +87,18 @@ def layer(out, out_stride, h, h_stride, x, panels, n, I, H, n_units, nonlinearit
 def forward(h, x, panels, hoisted, starts, counts, nonlinearity, d):
     """Run direction d; hoisted (rows, P) is scratch."""
     S, I = x.shape[1:]
-    H, L = h.shape[2], lanes(h)
-    B = h.shape[1] - S
-    depth, n_vectors, room = 1 + I + H, (H + L - 1) // L, hoisted.shape[0]
+    H, B, room = h.shape[2], h.shape[1] - S, hoisted.shape[0]
     h_d, x_d, panels_d = at(h, d * (B + S) * H), at(x, d * S * I), at(panels, d * panels.shape[2])
     streamed = panels.shape[2] * h.itemsize > SECOND_LEVEL
-    stop, rows, is_hoisted, hoisted_row = 0, 0, False, 0
+    stop, rows, done = 0, 0, 0
     for t in range(counts.size):
         n, row = counts[t], starts[t]
         if t == stop:
             stop, rows, is_hoisted = next_chunk(counts, t, streamed, room)
-            hoisted_row = 0
-        old = row_before(starts, t, B)
-        v = 0
-        while v < n_vectors:
-            width = panel_width(n_vectors - v)
-            panel, start = at(panels_d, depth * v * L), at(hoisted, v * room * L)
-            if is_hoisted and hoisted_row == 0:
-                hoist(start, width, width, at(x_d, row * I), I, panel, rows)
-            start = at(start, hoisted_row * width * L) if is_hoisted else panel
-            _units(
-                at(h_d, (B + row) * H + v * L), H, at(h_d, old * H), H, start, is_hoisted,
-                at(x_d, row * I), panel, width, n, I, H, H - v * L, nonlinearity)  # fmt: skip
-            v += width
-        hoisted_row += n
+            rows, done = rows if is_hoisted else 0, 0
+        h_new, h_old, x_t = at(h_d, (B + row) * H), at(h_d, row_before(starts, t, B) * H), at(x_d, row * I)
+        layer(h_new, H, h_old, H, x_t, panels_d, at(hoisted, 0), room, done, rows, n, I, H, H, nonlinearity)
+        done += n
 
 
 @njit(**OPTIONS)
