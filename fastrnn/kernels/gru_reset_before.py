@@ -67,30 +67,25 @@ def backward(d_h, d_reset, gates, d_out, h, hh_panels, starts, counts, bptt_step
     hn_panels, rz_panels = hh_panels[: P * P], hh_panels[P * P :]
     for t in range(counts.size - 1, -1, -1):
         count, row = counts[t], starts[t]
-        before = row_before(starts, t, B)
-        gate_row = row * 3 * P
+        h_old, kept, d_row = at(h, row_before(starts, t, B) * H), at(gates, row * 3 * P), at(d_out, row * width)
         for q in range(count):
             for unit in range(0, H, L):
-                kept = gate_row + q * 3 * P + unit
-                state = q * P + unit
-                n, z = load(gates, kept), load(gates, kept + 2 * P)
-                h_old = load_some(h, (before + q) * H + unit, H - unit)
-                dh = load(d_h, state) + load_some(d_out, (row + q) * width + unit, H - unit)
-                store(gates, kept, dh * (1.0 - z) * (1.0 - n * n))
-                store(gates, kept + 2 * P, dh * (h_old - n) * z * (1.0 - z))
+                gate, state = q * 3 * P + unit, q * P + unit
+                n, z = load(kept, gate), load(kept, gate + 2 * P)
+                before = load_some(h_old, q * H + unit, H - unit)
+                dh = load(d_h, state) + load_some(d_row, q * width + unit, H - unit)
+                store(kept, gate, dh * (1.0 - z) * (1.0 - n * n))
+                store(kept, gate + 2 * P, dh * (before - n) * z * (1.0 - z))
                 store(d_h, state, dh * z)
         d_reset[:count] = 0.0
-        product(at(d_reset, 0), P, at(gates, gate_row), 3 * P, at(hn_panels, 0), count, P // L, P)
+        product(at(d_reset, 0), P, kept, 3 * P, at(hn_panels, 0), count, P // L, P)
         for q in range(count):
             for unit in range(0, H, L):
-                kept = gate_row + q * 3 * P + unit
-                state = q * P + unit
-                r = load(gates, kept + P)
-                h_old = load_some(h, (before + q) * H + unit, H - unit)
-                d_rh = load(d_reset, state)
-                store(gates, kept + P, d_rh * h_old * r * (1.0 - r))
+                gate, state = q * 3 * P + P + unit, q * P + unit
+                r, d_rh = load(kept, gate), load(d_reset, state)
+                store(kept, gate, d_rh * load_some(h_old, q * H + unit, H - unit) * r * (1.0 - r))
                 store(d_h, state, load(d_h, state) + d_rh * r)
         if is_cut(t, bptt_steps):
             d_h[:count] = 0.0
         else:
-            product(at(d_h, 0), P, at(gates, gate_row + P), 3 * P, at(rz_panels, 0), count, P // L, 2 * P)
+            product(at(d_h, 0), P, at(kept, P), 3 * P, at(rz_panels, 0), count, P // L, 2 * P)
