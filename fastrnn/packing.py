@@ -39,7 +39,7 @@ class Rows:
         p.call(
             packing.pack, self.numbers, self.counts, self.starts, self.places, self.steps, self.rows, self.previous,
             self.mirror, self.first_rows, self.last_rows, self.twins, p.given(order, np.int64, 1), first,
-            self.lengths, self.begins, p.given_number(name + "stride"))  # fmt: skip
+            self.lengths, self.begins, p.given(name + "stride"))  # fmt: skip
 
 
 def gathered(p, name, picked, width=None, stage="forward"):
@@ -93,7 +93,7 @@ class Shards:
         self.table, self.order = np.empty((self.firsts[-1], SHARD_WORDS), np.int64), np.empty(numbers.size, np.int64)
         self.address = self.table.ctypes.data
         starts = np.cumsum([0, *map(len, batches)])
-        packing.deal_batches(
+        packing.deal(
             self.table, self.order, numbers, np.empty_like(numbers), starts, np.array(self.firsts), lengths,
             lengths if others is None else others)  # fmt: skip
         self.given = {"order": self.order}

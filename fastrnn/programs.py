@@ -76,12 +76,6 @@ class Program:
 
     # ----------------------------------------------------------------------------------------------- operands
 
-    def number(self, value):
-        """An integer."""
-        if value not in self._numbers:
-            self._numbers[value] = Operand(types.intp, self._words([int(value)]), 1)
-        return self._numbers[value]
-
     def at_most(self, size, bound, more=0):
         """The size of a shard, or an integer, and so much more, or `bound` if that is less."""
         word = Size(self._words([0]))
@@ -95,16 +89,10 @@ class Program:
         self._kept.append(array)
         return operand
 
-    def given(self, name, dtype, n_axes):
-        """An array that each pass gives under this name."""
+    def given(self, name, dtype=np.int64, n_axes=0):
+        """An array that each pass gives under this name, or an integer."""
         if name not in self.names:
-            self.names[name] = self._array(dtype, (0,) * n_axes)
-        return self.names[name]
-
-    def given_number(self, name):
-        """Likewise an integer."""
-        if name not in self.names:
-            self.names[name] = Operand(types.intp, self._words([0]), 1)
+            self.names[name] = self._array(dtype, (0,) * n_axes) if n_axes else self._integer(0)
         return self.names[name]
 
     def room(self, *shape, dtype=None):
@@ -143,6 +131,9 @@ class Program:
         self._frame += values
         return first
 
+    def _integer(self, value):
+        return Operand(types.intp, self._words([int(value)]), 1)
+
     def _array(self, dtype, shape):
         dtype, n = np.dtype(dtype), len(shape)
         first = self._words([0, 0, 0, dtype.itemsize, 0, *[0 if isinstance(s, Size) else s for s in shape], *[0] * n])
@@ -176,7 +167,11 @@ class Program:
             return argument
         if isinstance(argument, np.ndarray):
             return self.fixed(argument)
-        return Operand(types.intp, int(argument), 1) if isinstance(argument, Size) else self.number(argument)
+        if isinstance(argument, Size):
+            return Operand(types.intp, int(argument), 1)
+        if argument not in self._numbers:
+            self._numbers[argument] = self._integer(argument)
+        return self._numbers[argument]
 
     # --------------------------------------------------------------------------------------------------- passes
 
@@ -195,7 +190,7 @@ class Program:
     def prepare(self):
         """Make the calls of "before", of which all arguments are fixed."""
         (frame, *_), (code, n) = self.arrays, self.code("before")
-        if n and kernel.run_once(code.ctypes.data, n, frame.ctypes.data):
+        if n and kernel.run_once(code.ctypes.data, n, frame.ctypes.data, 0):
             raise MemoryError("there is no memory to pack weights in")
 
 
@@ -288,7 +283,7 @@ class Pass:
             begins, ends = "forward" in stages, "backward" in stages or not self._is_kept
             wanted = {"before": begins, "after": ends}
             codes = {stage: self.program.code(stage) for stage, is_wanted in wanted.items() if is_wanted}
-            once = {stage: (code.ctypes.data, n, self._frame_address) for stage, (code, n) in codes.items() if n}
+            once = {stage: (code.ctypes.data, n, self._frame_address, 0) for stage, (code, n) in codes.items() if n}
             code, n = self.program.code(*stages)
             self._taken[stages] = (code.ctypes.data, n), self.program.sums_bytes if ends else 0, once
         self._job[kernel.CODE : kernel.N_CALLS + 1], self._job[kernel.SUMS_BYTES], self._once = self._taken[stages]
@@ -332,7 +327,7 @@ class Pass:
         job, scratch = self._job, np.empty(self._frame.size, np.int64)
         job[kernel.FRAMES], job[kernel.SHARDS] = scratch.ctypes.data, self._shards.address
         job[kernel.N_SHARDS] = len(self._shards)
-        job[kernel.ARENA_BYTES] = self._arena_bytes = kernel.largest_arena(self._address)
+        job[kernel.ARENA_BYTES] = self._arena_bytes = kernel.look_at(self._address, 0, len(self._shards))
 
     def run(self, first=0, last=None, is_prepared=False):
         """Make the program's calls, for the shards from `first` to `last`.
@@ -365,11 +360,14 @@ class Pass:
         self._work_at_once, self._used = self._work * n_steps, None
 
     def _at_once(self, n_threads):
-        self._use(n_threads)
-        kernel.start(self._address, n_threads, self.program.is_shared)
+        if self.program.is_shared:
+            self._one_after_the_other(n_threads)
+        else:
+            self._use(n_threads)
+            kernel.start(self._address, n_threads)
 
-    def _one_after_the_other(self):
-        self._use(1)
+    def _one_after_the_other(self, n_sharers=1):
+        self._use(n_sharers)
         kernel.entry(kernel.work, 3)(self._address, 0, 0)
 
     def _use(self, n_threads):
@@ -383,6 +381,8 @@ class Pass:
             return
         self._used, job = None, self._job
         self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
+        is_together = self.program.is_shared and n_threads > 1
+        job[kernel.TOGETHER] = kernel.sharers(n_threads).ctypes.data if is_together else 0
         job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
         job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
         for name, dtype in (("sums of float32", 4), ("sums of float64", 8)):
@@ -421,7 +421,7 @@ class Pass:
         places = frame.ctypes.data, self._shards.address, self._kept_start
         job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = places
         self._span = self._used = None
-        kernel.look_at(self._address, shard)
+        kernel.look_at(self._address, shard, shard + 1)
         return frame
 
 
@@ -452,10 +452,9 @@ class Standing:
         self._pass = Pass(program, _OneShard(), 0, is_kept=True, **given)
         self._frame, (code, n) = self._pass.frame(), program.code("forward")
         job = code.ctypes.data, n, self._frame.ctypes.data
-        self.run = partial(kernel.entry(kernel.run_once, 3), *job)
+        self.run = partial(kernel.entry(kernel.run_once, 4), *job, 0)
         if work > threads.SMALL:
-            at_once = partial(kernel.run_together, *job, kernel.of_threads(kernel.share))
-            self.run = partial(threads.run, work, at_once, self.run)
+            self.run = partial(threads.run, work, partial(kernel.run_together, *job), self.run)
 
 
 class _Local(threading.local):

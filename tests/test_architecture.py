@@ -28,7 +28,6 @@ RANKS = [
         "kernels.rnn",
         "kernels.lstm",
         "kernels.gru",
-        "kernels.gru_reset_before",
         "kernels.losses",
         "kernels.gradient",
         "kernels.crf",
@@ -37,7 +36,7 @@ RANKS = [
         "kernels.words",
     ]
     + ["threads", "progress", "moments", "params"],
-    ["kernels.gated", "programs", "sequences", "losses"],
+    ["kernels.gru_reset_before", "kernels.gated", "programs", "sequences", "losses"],
     ["packing", "optimizers", "frames"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],

@@ -44,7 +44,7 @@ def draw(name, n=7, K=4, dtype="float64", seed=0):
     if name == "cross_entropy":
         targets = rng.integers(0, K, n)
     elif name == "quantiles":
-        targets = targets[:, :K]
+        targets = targets[:, :K].copy()
     elif name in ("binary", "numbers_and_end"):
         targets[:, -1 if name == "numbers_and_end" else 0 :] = targets[:, -1 if name == "numbers_and_end" else 0 :] > 0
     weights = rng.uniform(0, 1, n)

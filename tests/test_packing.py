@@ -102,7 +102,8 @@ def test_shards_are_alike_in_length():
 def test_equally_long_sequences_stay_in_order():
     order, table = np.empty(6, np.int64), np.empty((2, kernel.SHARD_WORDS), np.int64)
     lengths = np.array([3, 5, 3, 5, 3, 3])
-    kernels.deal(table, order, np.arange(6), np.empty(6, np.int64), lengths, lengths, 2)
+    batches = np.array([0, 6]), np.array([0, 2])
+    kernels.deal(table, order, np.arange(6), np.empty(6, np.int64), *batches, lengths, lengths)
     assert order.tolist() == [1, 2, 4, 3, 0, 5]  # 1, 3, 0, 2, 4, 5, dealt to and fro
 
 

@@ -5,7 +5,7 @@ import pytest
 from numba import njit, types
 
 from fastrnn.kernels import program as kernel
-from fastrnn.kernels.program import addresses, largest_arena, lay_out, loop, run_once, words
+from fastrnn.kernels.program import addresses, lay_out, look_at, loop, run_once, words
 
 
 @njit
@@ -88,7 +88,7 @@ def test_a_kernel_reads_arrays_integers_and_none(dtype):
     N = kernel.N_FIXED
     groups = [(N, 7), (N + 7, 9), (N + 16, 1), (kernel.NONE, 1), (N + 17, 1)]
     code = code_of(scale, kinds, groups)
-    assert not run_once(code.ctypes.data, 1, frame.ctypes.data)
+    assert not run_once(code.ctypes.data, 1, frame.ctypes.data, 0)
     assert out.tolist() == [0, 6, 12, 18, 24]
 
 
@@ -99,7 +99,7 @@ def test_a_kernel_that_fails_ends_the_calls():
     good, bad = (code_of(fail, kinds, [(N, 7), (N + word, 1)]) for word in (7, 8))
     for calls, failed, done in (([good, good], False, 2), ([good, bad, good], True, 1)):
         out[0], code = 0, np.concatenate(calls)
-        assert run_once(code.ctypes.data, len(calls), frame.ctypes.data) == failed
+        assert run_once(code.ctypes.data, len(calls), frame.ctypes.data, 0) == failed
         assert out[0] == done
 
 
@@ -109,7 +109,7 @@ def test_shared_calls_of_one_thread_are_made_step_by_step():
     N = kernel.N_FIXED
     kinds = (types.Array(types.int64, 2, "C"),)
     code = code_of(note_task, kinds, [(N, 9)], (N + 9, N + 10))
-    assert not run_once(code.ctypes.data, 1, frame.ctypes.data)
+    assert not run_once(code.ctypes.data, 1, frame.ctypes.data, 0)
     assert (log == 1).all()
 
 
@@ -130,4 +130,4 @@ def test_the_largest_arena_has_room_for_any_shard():
     job[kernel.FRAMES], job[kernel.FRAME], job[kernel.N_WORDS] = scratch.ctypes.data, frame.ctypes.data, frame.size
     job[kernel.BUFFERS], job[kernel.N_BUFFERS] = buffers.ctypes.data, 1
     job[kernel.SHARDS], job[kernel.N_SHARDS], job[kernel.DERIVED] = table.ctypes.data, 3, nothing.ctypes.data
-    assert largest_arena(job.ctypes.data) == 30 * 8 * 4
+    assert look_at(job.ctypes.data, 0, 3) == 30 * 8 * 4

@@ -117,7 +117,7 @@ def test_a_call_reads_what_is_given_and_fixed(dtype, n_threads, monkeypatch):
     _, shards, given = of_sequences(50)
     p, out = Program(dtype), np.zeros(50, dtype)
     rows = Rows(p)
-    p.call(spread, out, p.given("values", dtype, 1), rows.numbers, p.given_number("factor"), None)
+    p.call(spread, out, p.given("values", dtype, 1), rows.numbers, p.given("factor"), None)
     values = np.arange(100, dtype=dtype)[::2]  # not contiguous
     with at_once(n_threads, monkeypatch):
         one = Pass(p, shards, 1, values=values, factor=3, unknown=None, **given)
@@ -210,7 +210,7 @@ def test_rows_of_a_batch_are_those_of_its_shards(n_threads, monkeypatch):
     (own, every), (own_rows, every_row) = p.of_batch(1), p.of_batch(dtype=np.int64)
     p.call(square, p.part(own, (S,)), values, rows.rows)
     p.call(copy, own_rows, rows.rows)
-    p.call(scatter_add_rows, out, every, every_row, p.given_number("n_steps"), 1, stage="after")
+    p.call(scatter_add_rows, out, every, every_row, p.given("n_steps"), 1, stage="after")
     with at_once(n_threads, monkeypatch):
         one = Pass(p, shards, 1, lengths=lengths, begins=begins[:-1], stride=1, **shards.given)
         for first, end, numbers in zip(shards.firsts, shards.firsts[1:], batches, strict=False):
@@ -246,7 +246,7 @@ def test_a_kernel_without_memory_is_an_error_and_the_next_run_none(is_shared, st
     _, shards, given = of_sequences(70, is_shared=is_shared)
     p = Program("float64", is_shared=is_shared)
     numbers = Rows(p).numbers if stage == "forward" else np.arange(70)
-    p.call(fail_at, numbers, p.given_number("wrong"), stage=stage)
+    p.call(fail_at, numbers, p.given("wrong"), stage=stage)
     with at_once(n_threads, monkeypatch):
         one = Pass(p, shards, 1, wrong=33, **given)
         with pytest.raises(MemoryError, match="no memory"):

@@ -35,7 +35,7 @@ def packed(weight, depth=None, first=0, panels=None):
     depth = depth or K
     if panels is None:
         panels = filled((depth * padded(N, weight.dtype),), weight.dtype, np.nan)
-    pack_panels(panels, depth, first, weight)
+    pack_panels(panels, depth, first, weight, 0, weight.shape[1])
     return panels
 
 

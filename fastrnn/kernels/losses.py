@@ -17,7 +17,7 @@ from llvmlite import ir
 
 from fastrnn.kernels import vectors as vec
 from fastrnn.kernels.activations import exp, log, log1p
-from fastrnn.kernels.caching import njit
+from fastrnn.kernels.caching import cgutils, njit, types
 from fastrnn.kernels.cpu import INT
 from fastrnn.kernels.softmax import softmax
 from fastrnn.kernels.vectors import OPTIONS, at, first_lanes, instruction, lane_sum, lanes, load_some, step, store_some
@@ -43,159 +43,24 @@ _OF_DF = (
     0.041325329324751886, 1.4902113623881802e-05, -0.2500002633317025, 9.338880085918433e-10)  # fmt: skip
 
 
-@njit(**OPTIONS)
-def cross_entropy(d_outputs, losses, outputs, targets, weights, constants, K):
-    """-log softmax(outputs)[target], for targets (R,) of integers."""
-    W = outputs.shape[1]
-    for row in range(losses.size):
-        x, d, target = at(outputs, row * W), at(d_outputs, row * W), targets[row]
-        largest, log_sum = softmax(d, x, K)
-        losses[row] = log_sum - (x[target] - largest)
-        d[target] -= 1.0
-        for k in range(0, W, lanes(outputs)):
-            store_some(d, k, load_some(d, k, K - k) * weights[row], W - k)
+# ------------------------------------------------------------------------------------------- losses of a row
 
 
 @njit(**OPTIONS)
-def binary_cross_entropy(d_outputs, losses, outputs, targets, weights, constants, K):
-    """-log of the logistic probability of targets (R, K) of 0 and 1, summed over the K."""
-    W = outputs.shape[1]
-    for row in range(losses.size):
-        x, d, t = at(outputs, row * W), at(d_outputs, row * W), at(targets, row * K)
-        losses[row] = _of_labels(d, x, t, weights[row], K, W)
+def _of_class(d, x, t, weight, constants, K, M, W):
+    """-log softmax(outputs)[target], for a target that is an integer."""
+    target = t[0]
+    largest, log_sum = softmax(d, x, K)
+    loss = log_sum - (x[target] - largest)
+    d[target] -= 1.0
+    for k in range(0, W, lanes(x)):
+        store_some(d, k, load_some(d, k, K - k) * weight, W - k)
+    return loss
 
 
 @njit(**OPTIONS)
-def of_differences(d_outputs, losses, outputs, targets, weights, code, K):
-    """The mean over the K outputs of a loss of output less target; code (1,) says which."""
-    W = outputs.shape[1]
-    for row in range(losses.size):
-        x, d, t = at(outputs, row * W), at(d_outputs, row * W), at(targets, row * K)
-        losses[row] = _of_row(code[0], d, x, t, weights[row], K, W)
-
-
-@njit(**OPTIONS)
-def pinball(d_outputs, losses, outputs, targets, weights, levels, K):
-    """The mean over outputs of max(q d, (q - 1) d) for d = target - output (Koenker & Bassett 1978).
-
-    outputs have those for each level side by side, for each of the targets (R, M).  levels are followed by the first
-    ones again, so that a vector of them starts at any.
-    """
-    W, M = outputs.shape[1], targets.shape[1]
-    Q = K // M
-    jump = lanes(outputs) % Q
-    for row in range(losses.size):
-        x, d, factor, first = at(outputs, row * W), at(d_outputs, row * W), weights[row] / K, 0
-        for j in range(M):
-            for k in range(j * Q, j * Q + Q, lanes(outputs)):
-                store_some(d, k, vec.zeros(outputs) + targets[row, j], W - k)  # what is too long the next one covers
-        total = vec.zeros(outputs)
-        for k in range(0, W, lanes(outputs)):
-            q, difference = vec.load_as(levels, first, outputs), load_some(d, k, K - k) - load_some(x, k, K - k)
-            slope = (1.0 - q) * step(0.0 - difference) - q * step(difference)
-            total = total - slope * difference  # a product, so that NaN stays
-            store_some(d, k, slope * factor, W - k)
-            first += jump
-            if first >= Q:
-                first -= Q
-        losses[row] = lane_sum(total) / K
-
-
-@njit(**OPTIONS)
-def numbers_and_end(d_outputs, losses, outputs, targets, weights, constants, K):
-    """Of all columns but the last the squared loss, and of that the binary cross-entropy of being the last step."""
-    W, n = outputs.shape[1], K - 1
-    for row in range(losses.size):
-        x, d, t = at(outputs, row * W), at(d_outputs, row * W), at(targets, row * K)
-        of_numbers = _of_row(SQUARED, d, x, t, weights[row], n, n)
-        of_end = _of_labels(at(d, n), at(x, n), at(t, n), weights[row], 1, W - n)
-        losses[row] = of_numbers + of_end
-
-
-@njit(**OPTIONS)
-def gaussian(d_outputs, losses, outputs, targets, weights, constants, K):
-    """The mean over targets (R, D) of -log density; outputs are mean and scale, softplus(output) + LEAST_SCALE."""
-    W, D = outputs.shape[1], K // 2
-    for row in range(losses.size):
-        x, d, t = at(outputs, row * W), at(d_outputs, row * W), at(targets, row * D)
-        total, factor = vec.zeros(weights), weights[row] / D
-        for j in range(0, D, lanes(weights)):
-            n = D - j
-            scale, d_scale = _softplus(_load_every(x, 2 * j + 1, 2, n, weights), LEAST_SCALE)
-            z = (_load_every(t, j, 1, n, weights) - _load_every(x, 2 * j, 2, n, weights)) / scale
-            total = total + first_lanes(0.5 * z * z + log(scale) + _OF_NORMAL, n)
-            _store_every(d, 2 * j, 2, n, z / scale * -factor)
-            _store_every(d, 2 * j + 1, 2, n, (1.0 - z * z) / scale * d_scale * factor)
-        losses[row] = _ended(d, total, D, K, W)
-
-
-@njit(**OPTIONS)
-def student_t(d_outputs, losses, outputs, targets, weights, constants, K):
-    """As `gaussian`; outputs are median, scale as there, and degrees of freedom, 2 + softplus(output)."""
-    W, D = outputs.shape[1], K // 3
-    for row in range(losses.size):
-        x, d, t = at(outputs, row * W), at(d_outputs, row * W), at(targets, row * D)
-        total, factor = vec.zeros(weights), weights[row] / D
-        for j in range(0, D, lanes(weights)):
-            n = D - j
-            scale, d_scale = _softplus(_load_every(x, 3 * j + 1, 3, n, weights), LEAST_SCALE)
-            df, d_df = _softplus(_load_every(x, 3 * j + 2, 3, n, weights), 2.0)
-            z = (_load_every(t, j, 1, n, weights) - _load_every(x, 3 * j, 3, n, weights)) / scale
-            square, r = z * z, 1.0 / df
-            bend, pull = log1p(square * r), (df + 1.0) / (df + square)
-            of_gammas, d_of_gammas = _of_df(r)
-            # The Gaussian's constant, less what finite degrees of freedom take from it.
-            total = total + first_lanes(log(scale) + _OF_NORMAL - of_gammas + (df + 1.0) * 0.5 * bend, n)
-            slope = d_of_gammas * r * r + 0.5 * (bend - pull * square * r)
-            _store_every(d, 3 * j, 3, n, pull * z / scale * -factor)
-            _store_every(d, 3 * j + 1, 3, n, (1.0 - pull * square) / scale * d_scale * factor)
-            _store_every(d, 3 * j + 2, 3, n, slope * d_df * factor)
-        losses[row] = _ended(d, total, D, K, W)
-
-
-@njit(**OPTIONS)
-def negative_binomial(d_outputs, losses, outputs, targets, weights, constants, K):
-    """The mean of -log probability of D counts; targets (R, 2 D) are each and a positive base (Salinas et al. 2020).
-
-    outputs are log(mean / base) and dispersion, softplus(output) + LEAST_DISPERSION; variance mean + dispersion mean**2
-    """
-    W, D = outputs.shape[1], K // 2
-    for row in range(losses.size):
-        x, d, t = at(outputs, row * W), at(d_outputs, row * W), at(targets, row * K)
-        total, factor = vec.zeros(weights), weights[row] / D
-        for j in range(0, D, lanes(weights)):
-            n = D - j
-            count, base = _load_every(t, 2 * j, 2, n, weights), _load_every(t, 2 * j + 1, 2, n, weights)
-            ratio = _load_every(x, 2 * j, 2, n, weights)
-            dispersion, d_dispersion = _softplus(_load_every(x, 2 * j + 1, 2, n, weights), LEAST_DISPERSION)
-            mean = base * exp(vec.clamp(ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))
-            r, spread = 1.0 / dispersion, dispersion * mean
-            of_all, d_of_all, product = _log_gamma(count + r)
-            of_r, d_of_r, product_of_r = _log_gamma(r)
-            of_count, _, product_of_count = _log_gamma(count + 1.0)
-            growth = log1p(spread)
-            loss = of_count - of_all + of_r + log(product / (product_of_r * product_of_count))
-            total = total + first_lanes(loss + (r + count) * growth - count * log(spread), n)
-            of_log_mean = (mean - count) / (1.0 + spread)
-            slope = r * (r * (d_of_all - d_of_r - growth) + of_log_mean) * d_dispersion
-            # Beyond the limit only the way back is open: with no slope at all an output would stay there for good.
-            is_shut = step(_size(ratio) - LARGEST_LOG_RATIO) * (1.0 - step(of_log_mean * ratio))
-            _store_every(d, 2 * j, 2, n, (1.0 - is_shut) * of_log_mean * factor)
-            _store_every(d, 2 * j + 1, 2, n, slope * factor)
-        losses[row] = _ended(d, total, D, K, W)
-
-
-@njit(**OPTIONS)
-def _ended(d, total, D, K, W):
-    """The mean of D losses of a row, whose columns from K on become zero."""
-    for k in range(K, W):
-        d[k] = 0.0
-    return lane_sum(total) / D
-
-
-@njit(**OPTIONS)
-def _of_labels(d, x, t, weight, K, W):
-    """The binary cross-entropy of a row, from pointers to its columns."""
+def _of_labels(d, x, t, weight, constants, K, M, W):
+    """-log of the logistic probability of K targets of 0 and 1, summed over them."""
     total = vec.zeros(x)
     for k in range(0, W, lanes(x)):
         z, target = load_some(x, k, K - k), load_some(t, k, K - k)
@@ -203,6 +68,158 @@ def _of_labels(d, x, t, weight, K, W):
         total = total + first_lanes(value - z * target, K - k)
         store_some(d, k, first_lanes((slope - target) * weight, K - k), W - k)
     return lane_sum(total)
+
+
+@njit(**OPTIONS)
+def _differences(code, d, x, t, weight, K, W):
+    """The mean over K outputs of a loss of output less target; products, so that NaN stays."""
+    total, factor = vec.zeros(x), weight / K
+    for k in range(0, W, lanes(x)):
+        difference = load_some(x, k, K - k) - load_some(t, k, K - k)
+        if code == SQUARED:
+            slope, loss = difference * 2.0, difference * difference
+        elif code == ABSOLUTE:
+            slope = step(difference) - step(0.0 - difference)
+            loss = slope * difference
+        else:
+            slope = vec.clamp(difference, -1.0, 1.0)
+            loss = slope * (difference - slope * 0.5)
+        total = total + loss
+        store_some(d, k, slope * factor, W - k)
+    return lane_sum(total) / K
+
+
+@njit(**OPTIONS)
+def _of_differences(d, x, t, weight, code, K, M, W):
+    """The mean over the K outputs of a loss of output less target; code (1,) says which."""
+    return _differences(code[0], d, x, t, weight, K, W)
+
+
+@njit(**OPTIONS)
+def _of_numbers_and_end(d, x, t, weight, constants, K, M, W):
+    """Of all columns but the last the squared loss, and of that the binary cross-entropy of being the last step."""
+    n = K - 1
+    of_numbers = _differences(SQUARED, d, x, t, weight, n, n)
+    return of_numbers + _of_labels(at(d, n), at(x, n), at(t, n), weight, constants, 1, 1, W - n)
+
+
+@njit(**OPTIONS)
+def _of_quantiles(d, x, t, weight, levels, K, M, W):
+    """The mean over outputs of max(q d, (q - 1) d) for d = target - output (Koenker & Bassett 1978).
+
+    outputs have those for each level side by side, for each of the M targets.  levels are followed by the first ones
+    again, so that a vector of them starts at any.
+    """
+    Q = K // M
+    jump, factor, first, total = lanes(x) % Q, weight / K, 0, vec.zeros(x)
+    for j in range(M):
+        for k in range(j * Q, j * Q + Q, lanes(x)):
+            store_some(d, k, vec.zeros(x) + t[j], W - k)  # what is too long the next one covers
+    for k in range(0, W, lanes(x)):
+        q, difference = vec.load_as(levels, first, x), load_some(d, k, K - k) - load_some(x, k, K - k)
+        slope = (1.0 - q) * step(0.0 - difference) - q * step(difference)
+        total = total - slope * difference  # a product, so that NaN stays
+        store_some(d, k, slope * factor, W - k)
+        first += jump
+        if first >= Q:
+            first -= Q
+    return lane_sum(total) / K
+
+
+def _of_rows(of_row):
+    """The kernel of a loss, from that of one row: from pointers to it, its weight, K, M and W to the loss."""
+
+    @njit(**OPTIONS)
+    def loss(d_outputs, losses, outputs, targets, weights, constants, K):
+        W, M = outputs.shape[1], targets.size // losses.size
+        for row in range(losses.size):
+            d, x, t = at(d_outputs, row * W), at(outputs, row * W), at(targets, row * M)
+            losses[row] = of_row(d, x, t, weights[row], constants, K, M, W)
+
+    return loss
+
+
+cross_entropy, binary_cross_entropy, pinball = _of_rows(_of_class), _of_rows(_of_labels), _of_rows(_of_quantiles)
+of_differences, numbers_and_end = _of_rows(_of_differences), _of_rows(_of_numbers_and_end)
+
+
+# ------------------------------------------------------------------------------------------------ distributions
+
+
+@njit(**OPTIONS)
+def _of_gaussian(targets, outputs, factor):
+    """-log density; outputs are mean and scale, softplus(output) + LEAST_SCALE."""
+    (target,), (mean, raw) = targets, outputs
+    scale, d_scale = _softplus(raw, LEAST_SCALE)
+    z = (target - mean) / scale
+    slopes = z / scale * -factor, (1.0 - z * z) / scale * d_scale * factor
+    return 0.5 * z * z + log(scale) + _OF_NORMAL, slopes
+
+
+@njit(**OPTIONS)
+def _of_student_t(targets, outputs, factor):
+    """Likewise; outputs are median, scale as there, and degrees of freedom, 2 + softplus(output)."""
+    (target,), (median, raw, raw_df) = targets, outputs
+    scale, d_scale = _softplus(raw, LEAST_SCALE)
+    df, d_df = _softplus(raw_df, 2.0)
+    z = (target - median) / scale
+    square, r = z * z, 1.0 / df
+    bend, pull = log1p(square * r), (df + 1.0) / (df + square)
+    of_gammas, d_of_gammas = _of_df(r)
+    slope = d_of_gammas * r * r + 0.5 * (bend - pull * square * r)
+    slopes = pull * z / scale * -factor, (1.0 - pull * square) / scale * d_scale * factor, slope * d_df * factor
+    # The Gaussian's constant, less what finite degrees of freedom take from it.
+    return log(scale) + _OF_NORMAL - of_gammas + (df + 1.0) * 0.5 * bend, slopes
+
+
+@njit(**OPTIONS)
+def _of_negative_binomial(targets, outputs, factor):
+    """-log probability; targets are a count and a positive base (Salinas et al. 2020).
+
+    outputs are log(mean / base) and dispersion, softplus(output) + LEAST_DISPERSION; variance mean + dispersion mean**2
+    """
+    (count, base), (ratio, raw) = targets, outputs
+    dispersion, d_dispersion = _softplus(raw, LEAST_DISPERSION)
+    mean = base * exp(vec.clamp(ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))
+    r, spread = 1.0 / dispersion, dispersion * mean
+    of_all, d_of_all, product = _log_gamma(count + r)
+    of_r, d_of_r, product_of_r = _log_gamma(r)
+    of_count, _, product_of_count = _log_gamma(count + 1.0)
+    growth = log1p(spread)
+    loss = of_count - of_all + of_r + log(product / (product_of_r * product_of_count))
+    of_log_mean = (mean - count) / (1.0 + spread)
+    slope = r * (r * (d_of_all - d_of_r - growth) + of_log_mean) * d_dispersion
+    # Beyond the limit only the way back is open: with no slope at all an output would stay there for good.
+    is_shut = step(_size(ratio) - LARGEST_LOG_RATIO) * (1.0 - step(of_log_mean * ratio))
+    return loss + (r + count) * growth - count * log(spread), ((1.0 - is_shut) * of_log_mean * factor, slope * factor)
+
+
+def _of_numbers(n_targets, n_outputs, of_each):
+    """The kernel of the mean over D numbers of a loss, each of so many targets and outputs side by side.
+
+    `of_each` gives it, and the slopes times a factor, for vectors in float64.
+    """
+
+    @njit(**OPTIONS)
+    def loss(d_outputs, losses, outputs, targets, weights, constants, K):
+        W, D = outputs.shape[1], K // n_outputs
+        for row in range(losses.size):
+            d, x, t = at(d_outputs, row * W), at(outputs, row * W), at(targets, row * D * n_targets)
+            total, factor = vec.zeros(weights), weights[row] / D
+            for j in range(0, D, lanes(weights)):
+                given = _load_groups(t, j, n_targets, D, weights), _load_groups(x, j, n_outputs, D, weights)
+                value, slopes = of_each(*given, factor)
+                total = total + first_lanes(value, D - j)
+                _store_groups(d, j, D, slopes)
+            for k in range(K, W):
+                d[k] = 0.0
+            losses[row] = lane_sum(total) / D
+
+    return loss
+
+
+gaussian, student_t = _of_numbers(1, 2, _of_gaussian), _of_numbers(1, 3, _of_student_t)
+negative_binomial = _of_numbers(2, 2, _of_negative_binomial)
 
 
 @njit(**OPTIONS)
@@ -243,47 +260,38 @@ def _log_gamma(x):
     return (y - 0.5) * log_y - y + _OF_NORMAL + series, log_y - 0.5 * inverse - d_series - slope, product
 
 
-@njit(**OPTIONS)
-def _of_row(code, d, x, t, weight, K, W):
-    """A loss of the differences of a row, from pointers to its numbers; products, so that NaN stays."""
-    total, factor = vec.zeros(x), weight / K
-    for k in range(0, W, lanes(x)):
-        difference = load_some(x, k, K - k) - load_some(t, k, K - k)
-        if code == SQUARED:
-            slope, loss = difference * 2.0, difference * difference
-        elif code == ABSOLUTE:
-            slope = step(difference) - step(0.0 - difference)
-            loss = slope * difference
-        else:
-            slope = vec.clamp(difference, -1.0, 1.0)
-            loss = slope * (difference - slope * 0.5)
-        total = total + loss
-        store_some(d, k, slope * factor, W - k)
-    return lane_sum(total) / K
+def _vectors(pointer, first, size, n, like):
+    """The Numba type of what `_load_groups` returns."""
+    return types.UniTuple(vec.registers.Vector(like.dtype), size.literal_value)
 
 
-@instruction(lambda pointer, index, stride, n, like: vec.registers.Vector(like.dtype))
-def _load_every(context, builder, sig, pointer, index, stride, n, like):
-    """Every `stride`-th number from `index` on, `n` at most, in the dtype of `like`; other lanes have the last one."""
-    vector, dtype = sig.return_type, sig.args[0].dtype
-    value = ir.Constant(vec.registers.llvm_vector(vector), ir.Undefined)
-    for lane, place in _every(builder, vector.count, pointer, index, stride, n):
-        number = context.cast(builder, builder.load(place), dtype, vector.dtype)
-        value = builder.insert_element(value, number, lane)
-    return value
+@instruction(_vectors, prefer_literal=True)
+def _load_groups(context, builder, sig, pointer, first, size, n, like):
+    """Groups of `size` (a literal), n in all, from the `first` on: a vector of each place, in the dtype of `like`."""
+    vector, places = sig.return_type.dtype, _groups(builder, sig.return_type, pointer, first, n)
+    vectors = [ir.Constant(vec.registers.llvm_vector(vector), ir.Undefined)] * sig.return_type.count
+    for lane, group in places:
+        for k, place in enumerate(group):
+            number = context.cast(builder, builder.load(place), sig.args[0].dtype, vector.dtype)
+            vectors[k] = builder.insert_element(vectors[k], number, lane)
+    return context.make_tuple(builder, sig.return_type, vectors)
 
 
 @instruction()
-def _store_every(context, builder, sig, pointer, index, stride, n, value):
-    """Write such a vector back; the lanes from `n` on, which have what the last one has, go where it goes."""
-    for lane, place in _every(builder, value.type.count, pointer, index, stride, n):
-        number = builder.extract_element(value, lane)
-        builder.store(context.cast(builder, number, sig.args[4].dtype, sig.args[0].dtype), place)
+def _store_groups(context, builder, sig, pointer, first, n, vectors):
+    """Write such vectors back."""
+    kind = sig.args[3]
+    for lane, group in _groups(builder, kind, pointer, first, n):
+        for vector, place in zip(cgutils.unpack_tuple(builder, vectors, kind.count), group, strict=True):
+            number = builder.extract_element(vector, lane)
+            builder.store(context.cast(builder, number, kind.dtype.dtype, sig.args[0].dtype), place)
 
 
-def _every(builder, count, pointer, index, stride, n):
-    """The lanes, each with where its number is."""
+def _groups(builder, kind, pointer, first, n):
+    """The lanes, each with where the numbers of its group are; past the last group those of that."""
     last = builder.sub(n, INT(1))
-    for lane in map(INT, range(count)):
-        number = builder.select(builder.icmp_signed("<", lane, last), lane, last)
-        yield lane, builder.gep(pointer, [builder.add(index, builder.mul(number, stride))])
+    for lane in map(INT, range(kind.dtype.count)):
+        group = builder.add(first, lane)
+        group = builder.select(builder.icmp_signed("<", group, last), group, last)
+        start = builder.gep(pointer, [builder.mul(group, INT(kind.count))])
+        yield lane, [builder.gep(start, [INT(k)]) for k in range(kind.count)]

@@ -26,45 +26,36 @@ def sort(numbers, room, lengths):
 
 
 @njit(**OPTIONS)
-def deal(table, order, numbers, room, lengths, others, n_shards):
-    """Deal sequences to shards like cards, to and fro, longest first, so that shards are equally long.
+def deal(table, order, numbers, room, firsts, first_shards, lengths, others):
+    """Deal the sequences of each batch to its shards like cards, to and fro, longest first, so that they are alike.
 
-    Fills the rows of `table` (n_shards, SHARD_WORDS) but for where an order that goes on begins, and `order` (n,): the
-    sequences of the first shard, those of the second ...  numbers (n,) and room (n,) are overwritten; lengths (N,) are
-    of all sequences, and others (N,) those in a second packing.
+    Batch k has the numbers from firsts[k], and the shards from first_shards[k].  Fills the rows of `table` (shards,
+    SHARD_WORDS), and `order` (n,): the sequences of the first shard, those of the second ...  numbers (n,) and room
+    (n,) are overwritten; lengths (N,) are of all sequences, and others (N,) those in a second packing.
     """
-    sort(numbers, room, lengths)
-    n, place = numbers.size, 0
     table[:] = 0
-    for s in range(n_shards):
-        record = table[s]
-        record[FIRST - 1] = record[FIRST_OTHER - 1] = place
-        if s > 0:
-            record[BEFORE - 1] = table[s - 1, BEFORE - 1] + table[s - 1, S - 1]
-            record[BEFORE_OTHER - 1] = table[s - 1, BEFORE_OTHER - 1] + table[s - 1, S_OTHER - 1]
-        for turn in range((n + n_shards - 1) // n_shards):
-            k = turn * n_shards + (s if turn % 2 == 0 else n_shards - 1 - s)
-            if k < n:
-                own, other = lengths[numbers[k]], others[numbers[k]]
-                record[B - 1] = record[B_OTHER - 1] = record[B - 1] + 1
-                record[S - 1] += own
-                record[T - 1] = max(record[T - 1], own)
-                record[S_OTHER - 1] += other
-                record[T_OTHER - 1] = max(record[T_OTHER - 1], other)
-                record[PAIRS - 1] += own * other
-                order[place] = numbers[k]
-                place += 1
-
-
-@njit(**OPTIONS)
-def deal_batches(table, order, numbers, room, firsts, first_shards, lengths, others):
-    """`deal` batch after batch: batch k has the numbers from firsts[k], and the shards from first_shards[k]."""
-    for k in range(firsts.size - 1):
-        low, high, first, end = firsts[k], firsts[k + 1], first_shards[k], first_shards[k + 1]
-        deal(table[first:end], order[low:high], numbers[low:high], room[low:high], lengths, others, end - first)
-        for s in range(first, end):
-            table[s, FIRST - 1] += low
-            table[s, FIRST_OTHER - 1] += low
+    for batch in range(firsts.size - 1):
+        place, end, first = firsts[batch], firsts[batch + 1], first_shards[batch]
+        dealt, n, n_shards = numbers[place:end], end - place, first_shards[batch + 1] - first
+        sort(dealt, room[place:end], lengths)
+        for s in range(n_shards):
+            record, before = table[first + s], table[first + s - 1]
+            record[FIRST - 1] = record[FIRST_OTHER - 1] = place
+            if s > 0:
+                record[BEFORE - 1] = before[BEFORE - 1] + before[S - 1]
+                record[BEFORE_OTHER - 1] = before[BEFORE_OTHER - 1] + before[S_OTHER - 1]
+            for turn in range((n + n_shards - 1) // n_shards):
+                k = turn * n_shards + (s if turn % 2 == 0 else n_shards - 1 - s)
+                if k < n:
+                    own, other = lengths[dealt[k]], others[dealt[k]]
+                    record[B - 1] = record[B_OTHER - 1] = record[B - 1] + 1
+                    record[S - 1] += own
+                    record[T - 1] = max(record[T - 1], own)
+                    record[S_OTHER - 1] += other
+                    record[T_OTHER - 1] = max(record[T_OTHER - 1], other)
+                    record[PAIRS - 1] += own * other
+                    order[place] = dealt[k]
+                    place += 1
 
 
 @njit(**OPTIONS)

@@ -33,8 +33,8 @@ their steps times steps of the other."""
 # What a job holds.
 (
     CODE, N_CALLS, FRAME, N_WORDS, BUFFERS, N_BUFFERS, DERIVED, N_DERIVED, SHARDS, N_SHARDS, N_PLACES, ARENA,
-    ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, N_FIELDS,
-) = range(20)  # fmt: skip
+    ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, TOGETHER, N_FIELDS,
+) = range(21)  # fmt: skip
 
 # Where a buffer's memory comes from.
 OF_ARENA, OF_SUMS, OF_ANOTHER = range(3)
@@ -166,21 +166,32 @@ def _call_once(address, arguments, n):
 
 
 @njit(**OPTIONS)
-def run_once(code, n_calls, frame):
-    """Make the calls of a program, which lie at an address, with a frame at another; whether one failed."""
+def run_once(code, n_calls, frame, together):
+    """Make the calls of a program, which lie at an address, with a frame at another; whether one failed.
+
+    Threads share those that can be shared where `together`, another address, is not 0 but that of `sharers`.
+    """
     code, frame = words(code), words(frame)
-    arguments = _room_for_words(frame)
+    arguments, data = _room_for_words(frame), _room_for_words(frame)
     for _ in range(n_calls):
         n, size = _collect(arguments, code, frame)
         n_tasks, n_steps = _counts(code, frame)
         if n_tasks == 0:
             if _call_once(code[0], arguments, n):
                 return True
-        for step in range(n_steps):
-            for task in range(n_tasks):
-                arguments[n], arguments[n + 1] = task, step
-                if _call_once(code[0], arguments, n + 2):
-                    return True
+        elif together:
+            kernel, each, n_threads = words(together)[0], words(together)[1], words(together)[2]
+            data[0], data[1], data[2], data[3] = _address_of(code), _address_of(frame), _address_of(_after(data, 3)), 0
+            arguments[0], arguments[1], arguments[2] = each, _address_of(data), n_threads
+            arguments[3], arguments[4] = n_steps, n_tasks
+            if _call_once(kernel, arguments, 5) or data[3]:
+                return True
+        else:
+            for step in range(n_steps):
+                for task in range(n_tasks):
+                    arguments[n], arguments[n + 1] = task, step
+                    if _call_once(code[0], arguments, n + 2):
+                        return True
         code = _after(code, size)
     return False
 
@@ -197,19 +208,23 @@ def share(data, task, step):
 
 
 @njit(**OPTIONS)
-def _begin(job, worker, place, shard):
-    """The frame for a shard; where what is computed is kept, it lies where an earlier pass has left it."""
+def _begin(job, worker, place, first, end):
+    """The frame for a shard as large in every way as any from `first` to `end`, and what it takes of the arena.
+
+    Where what is computed is kept, it lies where an earlier pass has left it.
+    """
     n = job[N_WORDS]
     frame, template, table = words(job[FRAMES] + 8 * n * worker), words(job[FRAME]), words(job[SHARDS])
     for k in range(n):
         frame[k] = template[k]
-    for k in range(SHARD_WORDS):
-        frame[1 + k] = table[shard * SHARD_WORDS + k]
+    for shard in range(first, end):
+        for k in range(SHARD_WORDS):
+            frame[1 + k] = max(frame[1 + k], table[shard * SHARD_WORDS + k])
     frame[PLACE] = place
-    arena = job[ARENA] + (shard if job[IS_KEPT] else worker) * job[ARENA_BYTES]
+    arena = job[ARENA] + (first if job[IS_KEPT] else worker) * job[ARENA_BYTES]
     sums = job[SUMS] + place * job[SUMS_BYTES]
-    lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], arena, sums)
-    return frame
+    derived, buffers = words(job[DERIVED]), words(job[BUFFERS])
+    return frame, lay_out(frame, derived, job[N_DERIVED], buffers, job[N_BUFFERS], arena, sums)
 
 
 @njit(**OPTIONS)
@@ -227,30 +242,16 @@ def work(address, worker, step):
     while place < job[N_PLACES]:
         _clear(job, place)
         for shard in range(place, job[N_SHARDS], job[N_PLACES]):
-            frame = _begin(job, worker, place, shard)
-            if run_once(job[CODE], job[N_CALLS], _address_of(frame)):
+            frame, _ = _begin(job, worker, place, shard, shard + 1)
+            if run_once(job[CODE], job[N_CALLS], _address_of(frame), job[TOGETHER]):
                 words(job[FAILED])[0] = 1
         place = _take_next(words(job[NEXT]))
 
 
 @njit(**OPTIONS)
-def look_at(address, shard):
-    """Fill the first thread's frame for one shard of a job."""
-    _begin(words(address), 0, 0, shard)
-
-
-@njit(**OPTIONS)
-def largest_arena(address):
-    """The bytes that a job's largest shard may take: those of one as large in every way as any."""
-    job = words(address)
-    frame, template, table = words(job[FRAMES]), words(job[FRAME]), words(job[SHARDS])
-    for k in range(job[N_WORDS]):
-        frame[k] = template[k]
-    for shard in range(job[N_SHARDS]):
-        for k in range(SHARD_WORDS):
-            frame[1 + k] = max(frame[1 + k], table[shard * SHARD_WORDS + k])
-    zero = np.intp(0)
-    return lay_out(frame, words(job[DERIVED]), job[N_DERIVED], words(job[BUFFERS]), job[N_BUFFERS], zero, zero)
+def look_at(address, first, end):
+    """Fill the first thread's frame as `_begin` does; returns the bytes that the shard takes of the arena."""
+    return _begin(words(address), 0, 0, first, end)[1]
 
 
 # ------------------------------------------------------------------------------------------------- the parallel loop
@@ -293,34 +294,6 @@ def _set_threads(context, builder, sig, n):
     builder.call(cgutils.get_or_insert_function(builder.module, form, "set_num_threads"), [count])
 
 
-@njit(**OPTIONS)
-def run_together(code, n_calls, frame, shared_call, n_threads):
-    """`run_once`, of which threads share those that can be shared."""
-    data = _room_for_words(words(frame))
-    data[2], data[3] = _address_of(_after(data, np.intp(3))), 0
-    for _ in range(n_calls):
-        n_tasks, n_steps = _counts(words(code), words(frame))
-        if n_tasks:
-            data[0], data[1] = code, frame
-            loop(shared_call, _address_of(data), n_threads, n_steps, n_tasks)
-        elif run_once(code, 1, frame):
-            data[3] = 1
-        code += 8 * (4 + 2 * words(code)[3])
-    return data[3] != 0
-
-
-@njit(**OPTIONS)
-def work_together(address, shared_call, n_threads):
-    """As `work`, but shard after shard, and the threads share those of its calls that can be shared."""
-    job = words(address)
-    for place in range(job[N_PLACES]):
-        _clear(job, place)
-        for shard in range(place, job[N_SHARDS], job[N_PLACES]):
-            frame = _address_of(_begin(job, 0, place, shard))
-            if run_together(job[CODE], job[N_CALLS], frame, shared_call, n_threads):
-                words(job[FAILED])[0] = 1
-
-
 @cache
 def of_threads(kernel):
     """Where `work` or `share` is; the linker knows the functions that both loops need from then on.
@@ -331,12 +304,21 @@ def of_threads(kernel):
     return addresses([(kernel, (types.intp,) * 3)])[0]
 
 
-def start(job, n_threads, are_shared):
-    """Let so many threads do a job, an address: each some of its places, or all each of its shards."""
-    if are_shared:
-        work_together(job, of_threads(share), n_threads)
-    else:
-        loop(of_threads(work), job, n_threads, 1, n_threads)
+@cache
+def sharers(n_threads):
+    """What `run_once` lets so many threads share calls by: where `loop` and `share` are, and how many; it stays."""
+    each = of_threads(share)
+    return np.array([*addresses([(loop, (types.intp,) * 5)]), each, n_threads])
+
+
+def run_together(code, n_calls, frame, n_threads):
+    """`run_once`, of which so many threads share those that can be shared."""
+    return run_once(code, n_calls, frame, sharers(n_threads).ctypes.data)
+
+
+def start(job, n_threads):
+    """Let so many threads do a job, an address: each some of its places."""
+    loop(of_threads(work), job, n_threads, 1, n_threads)
 
 
 @cache

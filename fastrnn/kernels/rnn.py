@@ -6,7 +6,7 @@ Arrays of D directions, for B sequences packed into S rows (`fastrnn.kernels.pac
     h        (D, B + S, H)   the B initial states, then the state after each row
     x        (D, S, I)
     d_gates  (D, S, P)       gradients before the nonlinearity; P is H padded to whole vectors
-    panels   (D, .)          bias, W_ih^T and W_hh^T, packed for a tile (1 + I + H rows)
+    panels   (D, 1, .)       bias, W_ih^T and W_hh^T, packed for a tile (1 + I + H rows)
     starts, counts (T,)      for each step the packed row of its first sequence, and how many sequences are alive
 """
 
@@ -24,68 +24,81 @@ _tile = gate_tile((4, 2, 1))
 
 @njit(**OPTIONS)
 def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
-    """One direction's panels (P (1 + I + H),) from biases (H,) and weight_ih (I, H), weight_hh (H, H), transposed."""
+    """One direction's panels (G, P (1 + I + H)) of G gates, here one, as `layer` reads them.
+
+    Biases are (G H,); weight_ih (I, G H) and weight_hh (H, G H) are transposed.
+    """
     I, H = weight_ih.shape[0], weight_hh.shape[0]
-    depth, bias = 1 + I + H, np.empty((1, H), panels.dtype)
-    for unit in range(H):
+    depth, bias = 1 + I + H, np.empty((1, bias_ih.size), panels.dtype)
+    for unit in range(bias_ih.size):
         bias[0, unit] = bias_ih[unit] + bias_hh[unit]
-    pack_panels(panels, depth, 0, bias)
-    pack_panels(panels, depth, 1, weight_ih)
-    pack_panels(panels, depth, 1 + I, weight_hh)
+    for gate in range(panels.shape[0]):
+        pack_panels(panels[gate], depth, 0, bias, gate * H, H)
+        pack_panels(panels[gate], depth, 1, weight_ih, gate * H, H)
+        pack_panels(panels[gate], depth, 1 + I, weight_hh, gate * H, H)
 
 
 @njit(**OPTIONS)
-def _units(h, h_old, start, is_hoisted, x, panel, width, n, I, H, n_units, nonlinearity):
-    """The units of one panel, `width` vectors, in n rows; pointers to the first row.
+def _units(out, out_stride, h, h_stride, start, is_hoisted, x, panel, width, n, I, H, n_units, nonlinearity):
+    """f of the sums of one panel's units, `width` vectors, in n rows; pointers to the first row.
 
-    At `start` is the bias or what `hoist` made of it.
+    At `start` is the bias or what `hoist` made of it; of the units that are padding too, `out` has `n_units`.
     """
-    L = lanes(h)
+    L = lanes(out)
     line = width * L
     start_stride, n_x = (line, 0) if is_hoisted else (0, I)
     w_x, w_h = at(panel, line), at(panel, (1 + I) * line)
-    sums = scratch(h)
+    sums = scratch(out)
     rows_a_tile = tile_rows(n)
     r = 0
     while r < n:
         rows = min(rows_a_tile, n - r)
-        begin, x_r, h_r = at(start, r * start_stride), at(x, r * I), at(h_old, r * H)
-        _tile(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, H, H, w_h)
+        begin, x_r, h_r = at(start, r * start_stride), at(x, r * I), at(h, r * h_stride)
+        _tile(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, h_stride, H, w_h)
         for q in range(rows):
             for unit in range(0, line, L):
-                h_new = activate(nonlinearity, load(sums, q * line + unit))
-                store_some(h, (r + q) * H + unit, h_new, n_units - unit)
+                value = activate(nonlinearity, load(sums, q * line + unit))
+                store_some(out, (r + q) * out_stride + unit, value, n_units - unit)
         r += rows
+
+
+@njit(**OPTIONS)
+def layer(out, out_stride, h, h_stride, x, panels, hoisted, room, done, rows, n, I, H, n_units, nonlinearity):
+    """out (n, n_units) = f(W_ih x + b + W_hh h) for n rows of x (n, I) and h (n, H); pointers.
+
+    Units from H on, the padding, are f(0).  The input's part of so many `rows` is hoisted, 0 for none, by the call that
+    begins with the first of them, when none is `done`; `hoisted` has `room` rows for each panel.
+    """
+    L, v = lanes(out), 0
+    n_vectors = (H + L - 1) // L
+    while v < n_vectors:
+        width, panel = panel_width(n_vectors - v), at(panels, (1 + I + H) * v * L)
+        start, products, units = panel, at(hoisted, v * room * L), at(out, v * L)
+        if rows > 0:
+            if done == 0:
+                hoist(products, width, width, x, I, panel, rows)
+            start = at(products, done * width * L)
+        left = n_units - v * L
+        _units(units, out_stride, h, h_stride, start, rows > 0, x, panel, width, n, I, H, left, nonlinearity)
+        v += width
 
 
 @njit(**OPTIONS)
 def forward(h, x, panels, hoisted, starts, counts, nonlinearity, d):
     """Run direction d; hoisted (rows, P) is scratch."""
     S, I = x.shape[1:]
-    H, L = h.shape[2], lanes(h)
-    B = h.shape[1] - S
-    depth, n_vectors, room = 1 + I + H, (H + L - 1) // L, hoisted.shape[0]
-    h_d, x_d, panels_d = at(h, d * (B + S) * H), at(x, d * S * I), at(panels, d * panels.shape[1])
-    streamed = panels.shape[1] * h.itemsize > SECOND_LEVEL
-    stop, rows, is_hoisted, hoisted_row = 0, 0, False, 0
+    H, B, room = h.shape[2], h.shape[1] - S, hoisted.shape[0]
+    h_d, x_d, panels_d = at(h, d * (B + S) * H), at(x, d * S * I), at(panels, d * panels.shape[2])
+    streamed = panels.shape[2] * h.itemsize > SECOND_LEVEL
+    stop, rows, done = 0, 0, 0
     for t in range(counts.size):
         n, row = counts[t], starts[t]
         if t == stop:
             stop, rows, is_hoisted = next_chunk(counts, t, streamed, room)
-            hoisted_row = 0
-        old = row_before(starts, t, B)
-        v = 0
-        while v < n_vectors:
-            width = panel_width(n_vectors - v)
-            panel, start = at(panels_d, depth * v * L), at(hoisted, v * room * L)
-            if is_hoisted and hoisted_row == 0:
-                hoist(start, width, width, at(x_d, row * I), I, panel, rows)
-            start = at(start, hoisted_row * width * L) if is_hoisted else panel
-            _units(
-                at(h_d, (B + row) * H + v * L), at(h_d, old * H), start, is_hoisted,
-                at(x_d, row * I), panel, width, n, I, H, H - v * L, nonlinearity)  # fmt: skip
-            v += width
-        hoisted_row += n
+            rows, done = rows if is_hoisted else 0, 0
+        h_new, h_old, x_t = at(h_d, (B + row) * H), at(h_d, row_before(starts, t, B) * H), at(x_d, row * I)
+        layer(h_new, H, h_old, H, x_t, panels_d, at(hoisted, 0), room, done, rows, n, I, H, H, nonlinearity)
+        done += n
 
 
 @njit(**OPTIONS)

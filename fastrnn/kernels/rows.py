@@ -176,17 +176,16 @@ def get_states(out, level, states, picked, first, numbers, width):
 
 
 @njit(**OPTIONS)
-def pool_mean(out, x, starts, counts, lengths, numbers):
-    """out (B, F) = each sequence's mean row of x (S, F)."""
-    out[:] = 0.0
+def pool_mean(out, total, x, starts, counts, lengths, numbers):
+    """out (B, F) = each sequence's mean row: total (B, F), perhaps out, to which those of x (S, F) are added first."""
     for t in range(counts.size):
         for q in range(counts[t]):
             for j in range(x.shape[1]):
-                out[q, j] += x[starts[t] + q, j]
+                total[q, j] += x[starts[t] + q, j]
     for q in range(out.shape[0]):
         n = x.dtype.type(lengths[numbers[q]])
         for j in range(x.shape[1]):
-            out[q, j] /= n
+            out[q, j] = total[q, j] / n
 
 
 @njit(**OPTIONS)
@@ -200,25 +199,16 @@ def unpool_mean(d_x, d_out, places, lengths, numbers):
 
 
 @njit(**OPTIONS)
-def add_to_mean(out, total, x, n):
-    """total += x, and out = total / n[0], of which the bits are those of `pool_mean`; all (B, F)."""
-    for row in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            total[row, j] += x[row, j]
-            out[row, j] = total[row, j] / x.dtype.type(n[0])
-
-
-@njit(**OPTIONS)
-def pool_max(out, where, x, starts, counts):
+def pool_max(out, where, x, starts, counts, first):
     """out (B, F) = each column's maximum over a sequence's rows of x (S, F), found in row `where`.
 
-    Of equal ones `where` (B, F) has the first.
+    Of equal ones `where` (B, F) has the first.  Where x begins with another step than first[0] = 1, out goes on.
     """
     for t in range(counts.size):
         for q in range(counts[t]):
             row = starts[t] + q
             for j in range(x.shape[1]):
-                if t == 0 or x[row, j] > out[q, j] or x[row, j] != x[row, j]:  # NaN wins
+                if t + first[0] == 1 or x[row, j] > out[q, j] or x[row, j] != x[row, j]:  # NaN wins
                     out[q, j] = x[row, j]
                     where[q, j] = row
 
@@ -248,15 +238,6 @@ def split_steps(d_x, d_out, starts):
     for t in range(starts.size):
         for q in range(d_out.shape[0]):
             _copy(d_x, (starts[t] + q) * F, d_out, q * d_out.shape[1] + t * F, F, F)
-
-
-@njit(**OPTIONS)
-def add_to_max(out, x, n):
-    """out (B, F) = x if n[0], the number of steps with this one, is 1, else the larger; NaN wins."""
-    for row in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            if n[0] == 1 or x[row, j] > out[row, j] or x[row, j] != x[row, j]:
-                out[row, j] = x[row, j]
 
 
 @njit(**OPTIONS)

@@ -206,10 +206,13 @@ def pack_bias(panels, offset, bias, start, other, H, factor):
 
 
 @njit(**OPTIONS)
-def pack_panels(panels, depth, first, weight):
-    """Put weight^T (K, N) into rows first to first + K of panels of B (depth, padded N), for `product`."""
+def pack_panels(panels, depth, first, weight, start, N):
+    """Put N columns of weight^T (K, .), from `start` on, into rows first to first + K of B (depth, padded N).
+
+    B is packed in panels, for `product`.
+    """
     count = lanes(panels)
-    K, N = weight.shape
+    K, row = weight.shape
     n_vectors = (N + count - 1) // count
     v = 0
     while v < n_vectors:
@@ -218,7 +221,7 @@ def pack_panels(panels, depth, first, weight):
             target = depth * v * count + (first + k) * width * count
             for j in range(width):
                 column = (v + j) * count
-                store(panels, target + j * count, load_some(weight, k * N + column, N - column))
+                store(panels, target + j * count, load_some(weight, k * row + start + column, N - column))
         v += width
 
 

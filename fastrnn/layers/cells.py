@@ -19,10 +19,8 @@ NONLINEARITIES = {"tanh": activations.TANH, "relu": activations.RELU, "sigmoid":
 
 def in_parts(p, function, *arguments, parts, stage):
     """Call it for all, or let threads share so many parts; its last arguments are how many there are, and which."""
-    if p.is_shared:
-        p.share(function, *arguments, parts, tasks=parts, stage=stage)
-    else:
-        p.call(function, *arguments, 1, 0, stage=stage)
+    parts = parts if p.is_shared else 1
+    p.share(function, *arguments, parts, tasks=parts, stage=stage)
 
 
 def product(p, out, a, panels, n_k, stage):
@@ -50,25 +48,15 @@ class _Cell:
 
     `orders_ih` and `orders_hh` say how gates lie in the products of `backward`, of which there may be several;
     `ih_pieces`, `hh_pieces` and `b_hh_pieces` where they lie among the gates' gradients, as `outer_products` takes
-    them.  `n_biases` are the vectors of biases that `pack` leaves.
+    them.
     """
 
     shares_units = False
     """Whether threads can share the units of a step."""
 
     def panels_shape(self, I, H, dtype):
-        """The shape that `pack` fills: a row of vectors for each vector of units."""
-        count = n_lanes(dtype)
-        return -(-H // count), (self.n_biases + self.n_gates * (I + H)) * count
-
-    @staticmethod
-    def _each(p, D, function, *arguments, stage):
-        """Call it for each direction, or let threads share these."""
-        if p.is_shared:
-            p.share(function, *arguments, tasks=D, stage=stage)
-            return
-        for d in range(D):
-            p.call(function, *arguments, d, stage=stage)
+        """The shape that `pack` fills: a row of panels for each gate."""
+        return self.n_gates, padded(H, dtype) * (1 + I + H)
 
     def add_gradients(self, p, room, x, gradients, rows):
         """Add to the stored gradients (w_ih, w_hh, b_ih, b_hh) of each direction; None where there are no biases.
@@ -100,10 +88,6 @@ class RNNCell(_Cell):
     def __init__(self, nonlinearity):
         self.code = NONLINEARITIES[nonlinearity]
 
-    def panels_shape(self, I, H, dtype):
-        """The shape that `pack` fills."""
-        return (padded(H, dtype) * (1 + I + H),)
-
     orders_ih = orders_hh = (rnn.ORDER,)
     ih_pieces = hh_pieces = b_hh_pieces = ((0, 1, 0),)
 
@@ -124,13 +108,19 @@ class RNNCell(_Cell):
         D, H = d_out.shape[0], room["h"].shape[2]
         room["d_gates"] = p.room(D, rows.S, padded(H, p.dtype))
         arrays = *d_states, room["d_gates"], d_out, room["h"], hh
-        self._each(p, D, rnn.backward, *arrays, rows.starts, rows.counts, self.code, bptt_steps, stage="backward")
+        arguments = *arrays, rows.starts, rows.counts, self.code, bptt_steps
+        p.share(rnn.backward, *arguments, tasks=D, stage="backward")
 
 
 class _GatedCell(_Cell):
     """What LSTM and GRU share."""
 
     shares_units = True
+
+    def panels_shape(self, I, H, dtype):
+        """The shape that `pack` fills: for each vector of units a row of vectors, of which four are biases."""
+        count = n_lanes(dtype)
+        return -(-H // count), (4 + self.n_gates * (I + H)) * count
 
     def room(self, p, rows, D, H, keep):
         P = padded(H, p.dtype)
@@ -149,8 +139,7 @@ class _GatedCell(_Cell):
             p.share(gated.forward_block, *arrays, hoisted, *places, tasks=D * blocks, steps=rows.T)
             return
         hoisted = p.room(p.at_most(rows.S, hoisted_rows(4 * P * p.dtype.itemsize)), 4 * P)
-        for d in range(D):
-            p.call(gated.forward, *arrays, hoisted, *places, d)
+        p.share(gated.forward, *arrays, hoisted, *places, tasks=D)
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         d_h, d_c = d_states if self.n_states == 2 else (*d_states, NOTHING)
@@ -162,13 +151,13 @@ class _GatedCell(_Cell):
             n_steps = p.at_most(rows.T, 2**62, 1)
             p.share(gated.backward_block, *arguments, tasks=n_tasks, steps=n_steps, stage="backward")
             return
-        self._each(p, D, gated.backward, *arguments, stage="backward")
+        p.share(gated.backward, *arguments, tasks=D, stage="backward")
 
 
 class LSTMCell(_GatedCell):
     """Gates i, f, g, o; states h and c."""
 
-    n_gates, n_biases, n_states, pack = 4, 4, 2, staticmethod(lstm.pack)
+    n_gates, n_states, pack = 4, 2, staticmethod(lstm.pack)
     orders_ih = orders_hh = (lstm.ORDER,)
     ih_pieces = hh_pieces = b_hh_pieces = ((0, 4, 0),)
 
@@ -176,7 +165,7 @@ class LSTMCell(_GatedCell):
 class GRUCell(_GatedCell):
     """Gates r, z, n, the reset gate after the product."""
 
-    n_gates, n_biases, n_states, pack = 3, 4, 1, staticmethod(gru.pack)
+    n_gates, n_states, pack = 3, 1, staticmethod(gru.pack)
     orders_ih, orders_hh = (gru.ORDER_IH,), (gru.ORDER_HH,)
     ih_pieces = ((0, 1, 2), (1, 3, 0))
     hh_pieces = b_hh_pieces = ((1, 4, 0),)
@@ -185,7 +174,7 @@ class GRUCell(_GatedCell):
 class GRUResetBeforeCell(_Cell):
     """Gates r, z, n, the reset gate before the product."""
 
-    n_gates, n_biases, n_states, pack = 3, 3, 1, staticmethod(gru_reset_before.pack)
+    n_gates, n_states, pack = 3, 1, staticmethod(rnn.pack)
     orders_ih = (gru_reset_before.ORDER_IH,)
     orders_hh = (gru_reset_before.ORDER_N, gru_reset_before.ORDER_RZ)
     ih_pieces = b_hh_pieces = ((0, 1, 2), (1, 3, 0))
@@ -199,13 +188,13 @@ class GRUResetBeforeCell(_Cell):
     def forward(self, p, room, x, panels, rows, keep):
         arrays = room["h"], room["d_gates"], room["reset"], x, panels
         arguments = *arrays, rows.starts, rows.counts, int(keep)
-        self._each(p, x.shape[0], gru_reset_before.forward, *arguments, stage="forward")
+        p.share(gru_reset_before.forward, *arguments, tasks=x.shape[0])
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         D, _, P = d_states[0].shape
         arrays = *d_states, p.room(D, rows.B, P), room["d_gates"], d_out, room["h"], hh
         arguments = *arrays, rows.starts, rows.counts, bptt_steps
-        self._each(p, D, gru_reset_before.backward, *arguments, stage="backward")
+        p.share(gru_reset_before.backward, *arguments, tasks=D, stage="backward")
 
     def add_gradients(self, p, room, x, gradients, rows):
         P = room["reset"].shape[2]
@@ -225,10 +214,10 @@ def alone(p, rows):
     return p.part(rows, (1, *rows.shape))
 
 
-def zeros(p, n, width):
-    """Rows that are cleared on the way back."""
+def zeros(p, n, width, stage="backward"):
+    """Rows that are cleared first."""
     rows = p.room(n, width)
-    p.call(clear, alone(p, rows), n, stage="backward")
+    p.call(clear, alone(p, rows), n, stage=stage)
     return rows
 
 

@@ -31,7 +31,7 @@ class Dense:
         """Room for the weights as `forward` reads them, and what packs them."""
         weight, width = self.parameters.stored("weight"), padded(self.output_size, self.parameters.dtype)
         panels = empty_aligned((self.input_size * width,), weight.dtype)
-        return panels, (pack_panels, panels, self.input_size, 0, weight)
+        return panels, (pack_panels, panels, self.input_size, 0, weight, 0, self.output_size)
 
     def __call__(self, x):
         """Rows x (n, inputs) to rows (n, outputs), arrays."""
@@ -105,6 +105,6 @@ class Embedding:
         own_tokens, every_token = p.of_batch(is_other=is_other, dtype=np.int64)
         p.call(copy_rows, own, 0, d_out, 0, None, self.output_size, stage="backward")
         p.call(take, own_tokens, tokens, None, stage="backward")
-        n_steps = p.given_number("n_other_steps" if is_other else "n_steps")
+        n_steps = p.given("n_other_steps" if is_other else "n_steps")
         stored = self.parameters.stored_gradients["weight"]
         p.call(scatter_add_rows, stored, every, every_token, n_steps, self.output_size, stage="after")

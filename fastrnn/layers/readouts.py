@@ -2,7 +2,7 @@
 
 Each readout is a pair: ``forward(p, x, rows, n_directions)`` adds to a program the calls from packed rows x (S, F) to
 features (B, .) by place, and returns these and something to remember; ``backward(p, d_features, memory, rows,
-n_directions, width)`` those back to d_rows (S, F).  ``running(p, x, n_steps)``, for streams, gives the features
+n_directions, width)`` those back to d_rows (S, F).  ``running(p, x, rows, n_steps)``, for streams, gives the features
 (B, F) of the steps so far from the last states, x (B, F), and perhaps from what is given as "pooled" (B, F); n_steps
 (1,) counts this one.
 """
@@ -32,7 +32,7 @@ class Last:
             p.call(kernel.spread_columns, d_rows, end, d_features, d * H, H, stage="backward")
         return d_rows
 
-    def running(self, p, x, n_steps):
+    def running(self, p, x, rows, n_steps):
         return x
 
 
@@ -40,8 +40,8 @@ class Mean:
     """The mean over the steps."""
 
     def forward(self, p, x, rows, n_directions):
-        features = p.room(rows.B, x.shape[1])
-        p.call(kernel.pool_mean, features, x, rows.starts, rows.counts, rows.lengths, rows.numbers)
+        features = zeros(p, rows.B, x.shape[1], "forward")
+        p.call(kernel.pool_mean, features, features, x, rows.starts, rows.counts, rows.lengths, rows.numbers)
         return features, None
 
     def backward(self, p, d_features, memory, rows, n_directions, width):
@@ -49,9 +49,10 @@ class Mean:
         p.call(kernel.unpool_mean, d_rows, d_features, rows.places, rows.lengths, rows.numbers, stage="backward")
         return d_rows
 
-    def running(self, p, x, n_steps):
-        features = p.room(*x.shape)
-        p.call(kernel.add_to_mean, features, p.given("pooled", p.dtype, 2), x, n_steps)
+    def running(self, p, x, rows, n_steps):
+        features, one_for_all = p.room(*x.shape), np.zeros(rows.B, np.int64)
+        total = p.given("pooled", p.dtype, 2)
+        p.call(kernel.pool_mean, features, total, x, rows.starts, rows.counts, n_steps, one_for_all)
         return features
 
 
@@ -60,7 +61,7 @@ class Max:
 
     def forward(self, p, x, rows, n_directions):
         features, where = p.room(rows.B, x.shape[1]), p.room(rows.B, x.shape[1], dtype=np.int64)
-        p.call(kernel.pool_max, features, where, x, rows.starts, rows.counts)
+        p.call(kernel.pool_max, features, where, x, rows.starts, rows.counts, np.ones(1, np.int64))
         return features, where
 
     def backward(self, p, d_features, memory, rows, n_directions, width):
@@ -68,9 +69,10 @@ class Max:
         p.call(kernel.unpool_max, d_rows, d_features, memory, stage="backward")
         return d_rows
 
-    def running(self, p, x, n_steps):
-        p.call(kernel.add_to_max, p.given("pooled", p.dtype, 2), x, n_steps)
-        return p.part(p.names["pooled"], x.shape)
+    def running(self, p, x, rows, n_steps):
+        pooled, where = p.given("pooled", p.dtype, 2), p.room(*x.shape, dtype=np.int64)
+        p.call(kernel.pool_max, pooled, where, x, rows.starts, rows.counts, n_steps)
+        return p.part(pooled, x.shape)
 
 
 class Concat:

@@ -140,7 +140,7 @@ class Dropout:
     @classmethod
     def of(cls, p, rate):
         """The rate is rounded down, so that no more are dropped than the others stand for; the "key" is given."""
-        return cls(p.given_number("key"), int(rate * 2**16)) if rate > 0 else cls()
+        return cls(p.given("key"), int(rate * 2**16)) if rate > 0 else cls()
 
     def forward(self, p, x, level, rows):
         """Add the call from x (n, F), rows of all steps, or one of each sequence's first, to what is left of them."""

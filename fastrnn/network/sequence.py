@@ -116,7 +116,7 @@ class SequenceNetwork(Network):
         p.call(take_step, x, p.given("given", np.float64, 2), *unit, count, status)
         x, _ = stack.forward(p, x, rows, states, final=states)
         if self.readout is not None:
-            x = self.readout.running(p, x, count)
+            x = self.readout.running(p, x, rows, count)
         out, said = p.given("out", p.dtype, 2), p.given("said", np.float64, 2)
         p.call(spread_columns, out, rows.numbers, self.head.forward(p, x), 0, K)
         p.call(refuse, out, status, OVERFLOW)
