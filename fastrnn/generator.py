@@ -42,6 +42,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         As for `SequenceClassifier`; None means 64 if stateful.
     shuffle : bool, default=True
         Not of streams, which are read in order.
+    dropout : float, default=0.0
     learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
     max_iter : int, default=20
 

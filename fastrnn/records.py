@@ -86,6 +86,7 @@ def restored(cls, tree):
         "normalize_X": False,
         "patch_length": 1,
         "smoothing": False,
+        "shrinkage": None,
         "character_embedding_dim": None,
         "character_hidden_size": 32,
     }

@@ -35,20 +35,29 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         Of cell="rnn".
     bias : bool, default=True
         Whether the recurrent levels have bias vectors.
-    dropout : float, default=0.0
+    dropout : float or "auto", default="auto"
         The fraction of elements set to zero in training: of tokens' vectors, between levels, and
-        before the output layer.
-    readout : {"last", "mean", "max", "concat"}, default="last"
+        before the output layer.  "auto" is 0.5 for more than 50 different tokens, else 0.  Unless 0, rare words of a
+        `Tokenizer` are read as unknown now and then, so that what is unknown has a trained vector (Kiperwasser and
+        Goldberg 2016).
+    readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
         What the output layer reads: the state after the last step (of the reverse direction, after
         the first), the mean or the largest state over the steps, or all steps side by side
-        (sequences of one length only).
-    embedding_dim : int or None, default=None
-        If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
-        this length.
+        (sequences of one length only).  "auto" is "max" for tokens and "last" for numbers.
+    embedding_dim : int, "auto" or None, default="auto"
+        If a number, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
+        this length; None if X holds numbers.  "auto" is 64 for what a `Tokenizer` gives, or as long as `embeddings`
+        are, and else None.
     embeddings : array (n_tokens, embedding_dim) or None, default=None
         The vectors to begin with, as trained elsewhere.
     freeze_embeddings : bool, default=False
         Leave `embeddings` as they are.
+    character_embedding_dim : int, "auto" or None, default="auto"
+        If set, a step of X is a word's token followed by its characters' (0 past its end), or what a `Tokenizer` gives:
+        a bidirectional network reads each word's characters, and its last states stand beside the word's own vector
+        (Plank et al. 2016).  "auto" is 32 if X is from a `Tokenizer` that knows characters, else None.
+    character_hidden_size : int, default=32
+        Units of each direction of that network.
     normalize_X : bool, default=True
         Standardise each number of a step by its mean and standard deviation over all steps of the first fit, held-out
         ones among them, weighted as the sequences are; later fits (`warm_start`, `partial_fit`) keep these.  What is
@@ -163,11 +172,12 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
         dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
-        character_embedding_dim="auto", character_hidden_size=32, return_sequences=False, loss="squared_error", quantile=0.5, normalize_X=True, normalize_y=True, solver="adam",
-        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
-        early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32",
-        n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        character_embedding_dim="auto", character_hidden_size=32, return_sequences=False, loss="squared_error",
+        quantile=0.5, normalize_X=True, normalize_y=True, solver="adam", learning_rate_init=5e-3,
+        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto",
+        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
+        n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):

@@ -14,6 +14,7 @@ from fastrnn.kernels import words
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
+from fastrnn.tokens import Tokens, text_of
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
@@ -44,38 +45,6 @@ SCALARS = (Number, np.generic, str, bytes, memoryview, type(None))
 """What stands in a cell of a table."""
 
 
-class Tokens(np.ndarray):
-    """Ids (T,) of a text's tokens, from a `Tokenizer`: by this type estimators know them from numbers.
-
-    Attributes
-    ----------
-    words : ndarray (T,), or None
-        The place of each word as it was written among the spellings.
-    spellings : ndarray (V, L), or None
-        The characters of the words of all texts, 0 past a word's end.
-    """
-
-    words = spellings = None
-
-    @classmethod
-    def of(cls, ids, words=None, spellings=None):
-        """An array with these attributes."""
-        tokens = np.asarray(ids, np.int64).view(cls)
-        tokens.words, tokens.spellings = words, spellings
-        return tokens
-
-    def __getitem__(self, key):
-        ids = np.asarray(self)[key]
-        return ids if ids.ndim == 0 else Tokens.of(ids, None if self.words is None else self.words[key], self.spellings)
-
-    def __reduce__(self):
-        return Tokens.of, (np.asarray(self), self.words, self.spellings)
-
-    def with_characters(self):
-        """Rows (T, 1 + L) of a word's id and its characters'."""
-        return np.hstack([np.asarray(self)[:, np.newaxis], self.spellings[self.words]])
-
-
 class Sequences:
     """Sequences of any lengths, one after the other in one array.
 
@@ -87,8 +56,8 @@ class Sequences:
         Sequence k is values[offsets[k] : offsets[k + 1]].
     """
 
-    stride = 1
-    """Steps that are read as one."""
+    stride, are_text = 1, False
+    """Steps that are read as one; whether a `Tokenizer` made them."""
 
     def __init__(self, values, offsets):
         self.values, self.offsets = values, offsets
@@ -396,7 +365,7 @@ def _items(X, name, tokens):
     if type(X) in PLAIN and X.dtype.kind in REAL:
         return X
     X = X if type(X) in (list, tuple) else list(X)
-    if not any(isinstance(x, Tokens) for x in X[:1]):
+    if text_of(X) is None:
         return X
     is_spelled = tokens == "characters"
     return [x.with_characters() if is_spelled and isinstance(x, Tokens) else np.asarray(x) for x in X]

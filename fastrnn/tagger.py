@@ -23,16 +23,17 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     ----------
     cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
         "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
-    embedding_dim : int or None, default=None
-        If set, X holds sequences of integers (tokens from 0 on), and each token a trained vector of this length; None
-        if X holds numbers.
+    embedding_dim : int, "auto" or None, default="auto"
+        If a number, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
+        this length; None if X holds numbers.  "auto" is 64 for what a `Tokenizer` gives, or as long as `embeddings`
+        are, and else None.
     crf : bool, default=False
         Score each sequence of labels as a whole, with a linear-chain conditional random field (Lafferty et al. 2001;
         Huang et al. 2015) over the network's outputs: labels then depend on their neighbours.
-    character_embedding_dim : int or None, default=None
-        If set, a step of X is a word's token followed by its characters' (0 past its end), as `Tokenizer` gives them
-        with `max_characters`: a bidirectional network reads each word's characters, and its last states stand beside
-        the word's own vector (Plank et al. 2016).
+    character_embedding_dim : int, "auto" or None, default="auto"
+        If set, a step of X is a word's token followed by its characters' (0 past its end), or what a `Tokenizer` gives:
+        a bidirectional network reads each word's characters, and its last states stand beside the word's own vector
+        (Plank et al. 2016).  "auto" is 32 if X is from a `Tokenizer` that knows characters, else None.
     character_hidden_size : int, default=32
         Units of each direction of that network.
     class_weight : dict, "balanced" or None, default=None

@@ -9,7 +9,15 @@ TIMES = pd.date_range("2020-01-01", periods=60)
 
 
 def forecaster(**options):
-    small = {"horizon": 3, "season": None, "linear_lags": 4, "hidden_size": 5, "max_iter": 2, "random_state": 0}
+    small = {
+        "horizon": 3,
+        "season": None,
+        "linear_lags": 4,
+        "hidden_size": 5,
+        "shrinkage": None,
+        "max_iter": 2,
+        "random_state": 0,
+    }
     return SequenceForecaster(**{**small, **options})
 
 

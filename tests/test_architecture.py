@@ -23,7 +23,7 @@ RANKS = [
     ["kernels.caching"],
     ["kernels.vectors", "wording"],
     ["kernels.tiles", "kernels.activations", "kernels.program", "kernels.rows", "tables"],
-    ["kernels.steps", "kernels.softmax", "kernels.packing", "columns", "lists"],
+    ["kernels.steps", "kernels.softmax", "kernels.packing", "columns", "lists", "tokens"],
     [
         "kernels.rnn",
         "kernels.lstm",
@@ -34,6 +34,7 @@ RANKS = [
         "kernels.attention",
         "kernels.rtrl",
         "kernels.words",
+        "kernels.smoothing",
     ]
     + ["threads", "progress", "moments", "params"],
     ["kernels.gru_reset_before", "kernels.gated", "programs", "sequences", "losses"],

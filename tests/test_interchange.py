@@ -72,7 +72,7 @@ def test_every_estimator_takes_the_weights_of_its_like(kind):
 
 def test_a_forecaster_finds_its_errors_anew():
     y = 10 + np.sin(np.arange(60) / 3) + np.arange(60) / 30
-    make = {"season": 6, "horizon": 3, "hidden_size": 4, "max_iter": 2, "calibration": 9}
+    make = {"season": 6, "horizon": 3, "hidden_size": 4, "max_iter": 2, "shrinkage": None, "calibration": 9}
     model, other = (SequenceForecaster(**make, random_state=seed).fit(y) for seed in (0, 1))
     assert not np.array_equal(other.predict_interval(), model.predict_interval())
     from_torch(other, to_torch(model))

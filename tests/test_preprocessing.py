@@ -57,7 +57,9 @@ def test_ids_follow_counts_then_the_alphabet():
     assert list(tokenizer.vocabulary_) == list(expected)
     assert tokenizer.n_tokens_ == 8
     assert tokenizer.start_token_ is tokenizer.end_token_ is None
-    assert tokenizer.character_vocabulary_ is tokenizer.n_characters_ is None
+    assert tokenizer.n_characters_ == 2 + len(tokenizer.character_vocabulary_)
+    plain = Tokenizer(max_characters=None).fit(TEXTS)
+    assert plain.character_vocabulary_ is plain.n_characters_ is None
     assert ids_of(tokenizer, "the mat") == [1, 6]
 
 
@@ -486,4 +488,4 @@ def test_before_fit(method):
 )
 def test_bad_ids(sequences, match):
     with pytest.raises(ValueError, match=match):
-        Tokenizer().fit(TEXTS).inverse_transform(sequences)
+        Tokenizer(max_characters=None).fit(TEXTS).inverse_transform(sequences)

@@ -42,7 +42,15 @@ def long(a=0, b=60, ids="ab", names=tables.LONG):
 
 
 def forecaster(**options):
-    small = {"horizon": 3, "season": None, "linear_lags": 4, "hidden_size": 4, "max_iter": 1, "random_state": 0}
+    small = {
+        "horizon": 3,
+        "season": None,
+        "linear_lags": 4,
+        "hidden_size": 4,
+        "shrinkage": None,
+        "max_iter": 1,
+        "random_state": 0,
+    }
     return SequenceForecaster(**{**small, **options})
 
 

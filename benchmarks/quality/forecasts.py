@@ -81,21 +81,26 @@ class Histories:
 class ForecastTask(Task):
     """Of `Histories`; a metric is of them and of forecasts (m, horizon), or of what gives intervals."""
 
-    def scores(self, model, split):
-        """Return a score for each bar."""
-        forecaster, horizon = model[-1], split.horizon
+    def forecasts(self, model, split):
+        """Return the forecasts (m, horizon) at all cut-offs."""
         initial = None if (split.firsts == split.known).all() else int(split.firsts[0])
-        test = forecaster.backtest(split.series, initial=initial, horizon=horizon)
+        test = model[-1].backtest(split.series, initial=initial, horizon=split.horizon)
         if not np.array_equal(test.actual, split.came):
             raise ValueError(f"{self.name}: the backtest was at other cut-offs")
-        answers = {"predict": test.forecasts, "predict_interval": partial(forecaster.predict_interval, horizon=horizon)}
+        return test.forecasts
+
+    def scores(self, model, split):
+        """Return a score for each bar."""
+        interval = partial(model[-1].predict_interval, horizon=split.horizon)
+        answers = {"predict": self.forecasts(model, split), "predict_interval": interval}
         return [float(bar.metric.score(split, answers[bar.metric.method])) for bar in self.bars]
 
     def beside(self, bar, split):
         """Return what others have reached, and the simplest forecasts."""
         found = [bar.published] if bar.published else []
         if bar.metric.method == "predict":
-            found += [f"{name} {bar.metric.score(split, said):.4g}" for name, said in split.simplest.items()]
+            score = bar.metric.score
+            found += [f"{name} {score(split, said):.4g}" for name, said in split.simplest.items() if score]
         return "; ".join(found)
 
 

@@ -12,9 +12,9 @@ from benchmarks.quality.settings import SETTINGS
 from benchmarks.quality.tasks import MEANS, build
 
 
-def run_task(task, data, seeds):
+def run_task(task, data, seeds, settings=SETTINGS):
     """Fit and score once a seed; return a row for each bar."""
-    settings = SETTINGS.get(task.name, {})
+    settings = settings.get(task.name, {})
     split = task.read(data)
     scores, seconds = [], []
     for seed in range(min(seeds, task.seeds or seeds)):
@@ -50,10 +50,12 @@ def make_row(name, settings, bar, scores, seconds, seconds_allowed=None):
     }
 
 
-def mean_rows(rows):
-    """Return the rows of `MEANS` all of whose tasks are among the rows; a score is a seed's mean."""
-    found = {row["set"]: row for row in rows}
-    return [mean_row(mean, [found[name] for name in mean.of]) for mean in MEANS if found.keys() >= set(mean.of)]
+def mean_rows(rows, means=MEANS):
+    """Return the rows of means all of whose tasks are among the rows; a score is a seed's mean."""
+    found = {}
+    for row in rows:
+        found.setdefault(row["set"], row)
+    return [mean_row(mean, [found[name] for name in mean.of]) for mean in means if found.keys() >= set(mean.of)]
 
 
 def mean_row(mean, rows):

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
-from fastrnn.base.inputs import DROPPED, InputChecks, check_finite
+from fastrnn.base.inputs import DROPPED, FEW, InputChecks, check_finite
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.loss import constant_loss, log_odds
@@ -103,7 +103,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         return self
 
     def _begin(self, goes_on):
-        """Before anything is known of the data: parameters must be those of the network that is there, if it goes on."""
+        """Before anything is known of the data: a network that goes on must have the parameters' shape."""
         if goes_on:
             self._check_shape()
         else:
@@ -181,7 +181,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _new_embedding(self):
         """Of tokens, or of words and their characters."""
         words = Embedding(self._sizes["inputs"], self._shape["embedding_dim"], self.dtype, self.freeze_embeddings)
-        if not self._sizes["characters"]:
+        if self._shape.get("character_embedding_dim") is None:
             return words
         characters = Embedding(self._sizes["characters"], self._shape["character_embedding_dim"], self.dtype)
         cell = make_cell(self.cell, self.nonlinearity)
@@ -191,7 +191,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         return self._shape.get("embedding_dim") is None
 
     def _drop_rate(self):
-        return self.dropout if self.dropout != "auto" else 0.0 if self._reads_numbers() else DROPPED
+        is_of_words = not self._reads_numbers() and self._sizes["inputs"] > FEW
+        return self.dropout if self.dropout != "auto" else DROPPED * is_of_words
 
     def _readout(self):
         return getattr(self, "_shape", vars(self)).get("readout", self.readout)

@@ -13,25 +13,28 @@ from fastrnn.base.labels import as_values, refuse_steps
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
-from fastrnn.sequences import FREE_ROWS, Given, Patches, Text, Tokens, as_given, check_gaps, is_panel, with_names
+from fastrnn.sequences import FREE_ROWS, Given, Patches, Text, as_given, check_gaps, is_panel, with_names
 from fastrnn.tables import as_numbers, labels, refuse_long
+from fastrnn.tokens import text_of
 from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})
 COUNT_OR_AUTO = [COUNT, AUTO]
-EMBEDDING, CHARACTERS, DROPPED = 64, 32, 0.5
-"""What "auto" is, for text: the lengths of a token's and a character's vector, and dropout."""
+EMBEDDING, CHARACTERS, DROPPED, FEW = 64, 32, 0.5, 50
+"""What "auto" is, for text: the lengths of a token's and a character's vector, and dropout, of more tokens than a few.
+"""
 PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
+FRACTION = Interval(Real, 0, 1, closed="left")
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
     **dict.fromkeys(("shuffle", "early_stopping", "warm_start", "normalize_X"), ["boolean"]),
-    **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "max_iter", "n_iter_no_change", "character_hidden_size"), [COUNT]),
-    "bptt_steps": [COUNT, None], **dict.fromkeys(("embedding_dim", "character_embedding_dim"), [COUNT, AUTO, None]),
-    "readout": [StrOptions({*READOUTS, "auto"})], "momentum": [Interval(Real, 0, 1, closed="left")], "dropout": [Interval(Real, 0, 1, closed="left"), AUTO],
-    **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
+    **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "max_iter", "n_iter_no_change"), [COUNT]),
+    "character_hidden_size": [COUNT], "bptt_steps": [COUNT, None], "readout": [StrOptions({*READOUTS, "auto"})],
+    **dict.fromkeys(("embedding_dim", "character_embedding_dim"), [COUNT, AUTO, None]),
+    "momentum": [FRACTION], "dropout": [FRACTION, AUTO], **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
     "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "embeddings": ["array-like", None],
     "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
@@ -64,14 +67,14 @@ class InputChecks:
     def _decided(self, X=()):
         """The parameters that a network keeps for life, with what "auto" is for X: of a `Tokenizer`, or numbers."""
         shape = {name: getattr(self, name) for name in self._shape_parameters}
-        first = X[0] if isinstance(X, (list, tuple, np.ndarray)) and len(X) else None
-        has_characters = isinstance(first, Tokens) and first.spellings is not None
+        text = text_of(X)
         if shape.get("embedding_dim") == "auto":
             given = None if self.embeddings is None else np.shape(self.embeddings)[-1]
-            shape["embedding_dim"] = given or (EMBEDDING if isinstance(first, Tokens) else None)
+            shape["embedding_dim"] = given or (None if text is None else EMBEDDING)
         has_tokens = shape.get("embedding_dim") is not None
         if shape.get("character_embedding_dim") == "auto":
-            shape["character_embedding_dim"] = CHARACTERS if has_tokens and has_characters else None
+            has_characters = has_tokens and getattr(text, "spellings", None) is not None
+            shape["character_embedding_dim"] = CHARACTERS if has_characters else None
         if shape.get("readout") == "auto":
             shape["readout"] = "max" if has_tokens else "last"
         return shape
@@ -81,7 +84,6 @@ class InputChecks:
         check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
         if reset:
             self._shape = self._decided(X)
-        self._is_text = isinstance(X[0], Tokens)
         tokens = not self._reads_numbers()
         # Token lists may happen to be equally long.
         looks_like_panel = not (tokens and isinstance(X, (list, tuple))) and is_panel(X)
@@ -91,6 +93,7 @@ class InputChecks:
         form = "characters" if self._shape.get("character_embedding_dim") is not None else tokens
         n_features = 1 if self._is_panel else getattr(self, "n_features_in_", None)
         sequences = as_given(X, tokens=form, n_features=None if reset else n_features)
+        sequences.are_text = text_of(X) is not None
         if reset and not looks_like_panel and not tokens and np.ndim(next(iter(X))) == 1:
             self._warn_of_tokens(sequences.count_likely_tokens())
         if self._is_panel:
@@ -176,8 +179,8 @@ class InputChecks:
         if not isinstance(sequences, Given):
             if getattr(self, "patch_length", 1) not in (1, "auto"):
                 raise ValueError(f"patch_length={self.patch_length} is for numbers; of tokens each is a step: leave it")
-            is_text = weights is not None and self._is_text
-            return Text(sequences.values, sequences.offsets) if is_text else sequences
+            hides = sequences.are_text and weights is not None and self.dropout
+            return Text(sequences.values, sequences.offsets) if hides else sequences
         if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)
         if not goes_on:
@@ -241,8 +244,11 @@ class InputChecks:
         if self.embeddings is not None and self.embedding_dim is None:
             found = "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers"
             raise ValueError(f"{found}: set embedding_dim to the length of a vector")
-        if isinstance(getattr(self, "character_embedding_dim", None), Integral) and self.embedding_dim is None:
-            advice = "whose vectors embedding_dim must give a length (now None)"
+        if isinstance(getattr(self, "character_embedding_dim", None), Integral) and self.embedding_dim in (
+            None,
+            "auto",
+        ):
+            advice = f"whose vectors embedding_dim must give a length (now {self.embedding_dim})"
             raise ValueError(f"character_embedding_dim={self.character_embedding_dim} is for words, {advice}")
         if self.bptt_steps is not None and self.bidirectional:
             why = "with bidirectional=True the reverse direction would need the end of each sequence first"

@@ -44,14 +44,11 @@ def chosen(forecaster, panel):
     lags = list(dict.fromkeys([*seasons, 1]))
     context = max(SEASONS * max(lags), SHORTEST_CONTEXT) if forecaster.context == "auto" else forecaster.context
     lens = Lens(lags, bool(difference), bool(is_seasonal), _log(forecaster), forecaster.scaling, reach)
-    return horizon, context, asdict(_smoothed(forecaster, panel, lens, block))
+    return horizon, context, asdict(lens)
 
 
-def _smoothed(forecaster, panel, lens, horizon):
-    """The lens, or one by which forecasts start from exponential smoothing, if that misses less of the last fifth.
-
-    With what the linear part adds to it, or, if it misses less without, with no more of that than the drift.
-    """
+def with_smoothing(forecaster, panel, lens, horizon):
+    """The lens, or one by which forecasts start from exponential smoothing, if these miss less of the last fifth."""
     asked, steps = forecaster.smoothing, panel.series.lengths
     is_direct, differences = forecaster.strategy == "direct", (forecaster.difference, forecaster.seasonal_difference)
     if asked is True and not is_direct:
@@ -63,24 +60,21 @@ def _smoothed(forecaster, panel, lens, horizon):
     known = before_last_fold(panel.series, lens, horizon)
     plain, smoother = View(panel.series, lens), View(panel.series, replace(lens, smoothing=True), known)
     rows, _, folds = in_folds(plain, horizon)
-    late, folds_of_late = rows[folds == FOLDS - 1], np.full((folds == FOLDS - 1).sum(), FOLDS - 1)
-    if not late.size:
-        return lens
-    ways = []
-    for view in (plain, smoother):
+    late, of_late = rows[folds == FOLDS - 1], folds[folds == FOLDS - 1]
+
+    def missed(view):
         linear = Linear(lens.reach, horizon).fit(view, rows, folds)
-        left, unit = view.gaps(late, horizon), (view.unit(late) / plain.unit(late))[:, np.newaxis]
-        ways.append((view.lens, unit * (left - linear.unseen(view, late, folds_of_late))))
-    if forecaster.linear_lags == "auto":
-        ways.append((replace(smoother.lens, reach=1), unit * left))
-    return min(ways, key=lambda way: np.abs(way[1]).mean())[0]
+        found = np.abs(view.gaps(late, horizon) - linear.unseen(view, late, of_late)).mean(axis=1)
+        return (found * view.unit(late) / plain.unit(late)).mean()
+
+    return min((plain, smoother), key=missed).lens if late.size else lens
 
 
 def in_folds(view, horizon):
     """The rows of a view to learn from, how many each series has that has any, and in which fold in time each is."""
     rows, counts = view.training_rows(horizon)
     counts = counts[counts > 0]
-    return rows, counts, np.concatenate([np.arange(n) * FOLDS // n for n in counts])
+    return rows, counts, np.concatenate([[], *(np.arange(n) * FOLDS // n for n in counts)]).astype(int)
 
 
 def before_last_fold(series, lens, horizon):

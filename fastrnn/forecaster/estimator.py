@@ -64,6 +64,10 @@ class SequenceForecaster(Judged):
     calibration : int, default=0
         If above 0, the forecasts at the last so many cut-offs of each series, which the fit then does not learn from,
         calibrate `predict_interval`.
+    shrinkage : {"auto"} or None, default="auto"
+        "auto" first trains a network without the last fifth of each series, if these have up to 65,536 steps in all;
+        of what the final one has learned beside the linear part the shares stay that help there, down to nothing, and
+        intervals become as much wider as they should have been.  None takes it as it is; so does `early_stopping`.
     calendar : bool, default=False
         Read where in the day, week and year each step lies; for series with timestamps.
     missing : {"error", "interpolate"}, default="error"
@@ -171,22 +175,23 @@ class SequenceForecaster(Judged):
         **dict.fromkeys(("difference", "seasonal_difference", "smoothing", "log"), ["boolean", AUTO]),
         "horizon": [COUNT, None], "context": [Interval(Integral, 2, None, closed="left"), AUTO, None],
         "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
-        "linear_lags": [FROM_ZERO, AUTO], "calibration": [FROM_ZERO], "calendar": ["boolean"],
+        "linear_lags": [FROM_ZERO, AUTO], "calibration": [FROM_ZERO], "shrinkage": [AUTO, None],
         "strategy": [StrOptions({"direct", "recursive"})], "missing": [StrOptions({"error", "interpolate"})],
-        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"]}  # fmt: skip
+        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"], "calendar": ["boolean"]}  # fmt: skip
 
     _shape_parameters = (
         "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "dtype", "horizon", "context", "season",
-        "difference", "seasonal_difference", "smoothing", "log", "scaling", "linear_lags", "strategy", "loss", "quantiles",
-        "calendar")  # fmt: skip
+        "difference", "seasonal_difference", "smoothing", "log", "scaling", "linear_lags", "strategy", "loss",
+        "quantiles", "calendar")  # fmt: skip
 
     def __init__(self, *, horizon=None, context="auto", season="auto", difference="auto", seasonal_difference="auto",
-        smoothing="auto", log="auto", scaling="mean", linear_lags="auto", strategy="direct", loss="quantile", quantiles=(0.025, 0.1, 0.5,
-        0.9, 0.975), calibration=0, calendar=False, missing="error", cell="gru", hidden_size=64, num_layers=1,
-        nonlinearity="tanh", bias=True, dropout=0.0, solver="adam", learning_rate_init=1e-3, learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,
-        clip_value=None, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False,
-        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        smoothing="auto", log="auto", scaling="mean", linear_lags="auto", strategy="direct", loss="quantile",
+        quantiles=(0.025, 0.1, 0.5, 0.9, 0.975), calibration=0, shrinkage="auto", calendar=False, missing="error",
+        cell="gru", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0, solver="adam",
+        learning_rate_init=1e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     # ----------------------------------------------------------------------------------- training

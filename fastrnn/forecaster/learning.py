@@ -1,7 +1,7 @@
 """What stands behind a forecaster: from series to a problem that a network can learn, and to the model it becomes."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from itertools import product
 from numbers import Integral
@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import Problem, SequenceEstimator
 from fastrnn.forecaster import conformal
-from fastrnn.forecaster.choices import asked_for, before_last_fold, chosen, fitted_rules, in_folds
+from fastrnn.forecaster.choices import asked_for, before_last_fold, chosen, fitted_rules, in_folds, with_smoothing
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
 from fastrnn.forecaster.panel import Panel, check_values, check_width
@@ -60,8 +60,11 @@ class Learning(SequenceEstimator):
         if held_back:
             some = np.flatnonzero(panel.series.lengths > Lens(**self._lens).first + held_back)
             panel = panel.upto(panel.series.lengths[some] - held_back, some)
+        if not goes_on:
+            block = 1 if self.strategy == "recursive" else self.horizon_
+            self._lens = asdict(with_smoothing(self, panel, Lens(**self._lens), block))
         trial = None
-        if not (goes_on or self.early_stopping) and panel.series.offsets[-1] <= TRIED:
+        if self.shrinkage and not (goes_on or self.early_stopping) and panel.series.offsets[-1] <= TRIED:
             trial = self._learnable(panel, is_trial=True)
         return replace(self._learnable(panel), trial=trial)
 
@@ -158,8 +161,10 @@ class Learning(SequenceEstimator):
     def _tempered(self, outputs, start, *shares):
         """Outputs (..., K) with these shares of what they are beside the start."""
         answers = likelihood(self.loss, self.quantiles)
-        parts = (np.reshape(x, (*np.shape(x)[:-1], -1, answers.n_parameters)) for x in (outputs - start, start + 0 * outputs))
-        return answers.tempered(*parts, *shares).reshape(outputs.shape)
+        learned, start = (
+            x.reshape(*x.shape[:-1], -1, answers.n_parameters) for x in (outputs - start, 0 * outputs + start)
+        )
+        return answers.tempered(learned, start, *shares).reshape(outputs.shape)
 
     def _tried(self, trial):
         """Of a network trained without what is last in time: how much of its points, spreads and widths is right there.

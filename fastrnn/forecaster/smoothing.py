@@ -27,6 +27,8 @@ SMALLEST = 0.01
 
 def smoothed(series, season, horizon, known):
     """Forecasts (T, horizon) from each step of a series (T,), of which `known` ones tell the season."""
+    if (series == series[0]).all():  # to the bit
+        return np.full((series.size, horizon), series[0])
     unit = np.abs(series[:known]).mean() or 1.0
     series = series / unit
     first, parts = min(max(season, 3), known // 2), []
@@ -51,7 +53,7 @@ def smoothed(series, season, horizon, known):
 
 
 def _season(series, m, is_factor):
-    """Its mean part at each place (m,) in what is beside or over the centred mean of a season; none of less than two."""
+    """Its mean part at each place (m,), beside or over the centred mean of a season; none of less than two."""
     T, neutral = series.size, float(is_factor)
     if m < 2 or T < 2 * m + 1:
         return np.full(max(m, 1), neutral)

@@ -111,6 +111,7 @@ class Filling:
         known = ", ".join(f"{name}={wording.shown(value)}" for name, value in self.shape.items())
         self.advice = f"; this {type(estimator).__name__} has {known}: {remedy}"
         self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
+        self._twin._shape = self.shape
         is_multilabel = getattr(estimator, "_is_multilabel", False)
         self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
 

@@ -6,7 +6,7 @@ from fastrnn.kernels.caching import njit
 from fastrnn.kernels.vectors import OPTIONS
 
 ADDED, TIMES, LOGARITHMS = range(3)
-"""How a series is made of its season and the rest: their sum, their product, or the product with the rest's exponential."""
+"""How a series is made of season and rest: their sum, their product, or that of season and the rest's exponential."""
 LARGEST = 50.0
 """Of a logarithm in units of the series' mean: what a trend in logarithms leads to is a finite number."""
 
@@ -15,8 +15,8 @@ LARGEST = 50.0
 def smooth(out, missed, weights, adjusted, series, season, form, members, first):
     """Forecasts of a series from each of its steps by each member: out[t] += weights[t, k] times those of member k.
 
-    Or, if `out` has no rows, missed[t, k] += what the forecasts of member k from step `first` on miss of step t, in all.
-    A member (alpha, beta, phi, theta) follows, of what is left beside the season,
+    Or, if `out` has no rows, missed[t, k] += what the forecasts of member k from step `first` on miss of step t, those
+    h steps ahead by one h-th.  A member (alpha, beta, phi, theta) follows, of what is left beside the season,
 
         l[t] = f[t] + alpha e[t],  b[t] = phi b[t-1] + alpha beta e[t],  f[t] = l[t-1] + phi b[t-1] + d[t-1]
 

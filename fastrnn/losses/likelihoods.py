@@ -7,8 +7,8 @@ side, in scaled units.
 - ``start(targets)`` (D, P), for some of the targets, is the bias for the head to begin with: that of a normal
   distribution about 0 as wide as they are.
 - ``point(parameters)``, for parameters (..., P) in float64, is one number each, the median or, of `Squared`, the mean.
-- ``tempered(learned, start, place, spread, width)``, (..., P): with a share `place` of what the point has learned beside
-  the start, and of quantiles a share of what their spread has, width times as wide.
+- ``tempered(learned, start, place, spread, width)``, (..., P): the start with a share `place` of what the point has
+  learned beside it, and of quantiles with a share of what their spread has, `width` times as wide.
 - ``quantiles(parameters, levels)`` (..., L) and ``sample(parameters, rng)``, one draw each, are for those that know a
   distribution; ValueError from others.
 """

@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.lists import check_listed
 from fastrnn.records import store
-from fastrnn.sequences import Tokens, as_objects
+from fastrnn.sequences import as_objects
 from fastrnn.storage import check, expect, strings
+from fastrnn.tokens import Tokens
 from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
@@ -101,7 +102,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     _parameter_constraints = {
         "level": [StrOptions({"word", "char"})], **dict.fromkeys(("lowercase", "start", "end"), ["boolean"]),
         "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None], "token_pattern": [str],
-        "min_count": [COUNT], "max_tokens": [COUNT, None], "max_characters": [COUNT, StrOptions({"auto"}), None]}  # fmt: skip
+        "min_count": [COUNT], "max_tokens": [COUNT, None],
+        "max_characters": [COUNT, StrOptions({"auto"}), None]}  # fmt: skip
 
     def __init__(self, *, level="word", lowercase=False, strip_accents=None, token_pattern=r"\w+|[^\w\s]", min_count=1,
         max_tokens=None, start=False, end=False, max_characters="auto"):  # fmt: skip

@@ -31,6 +31,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
     attention : {"dot", "additive"} or None, default="dot"
     max_length : int or None, default=None
         Tokens, at most, of a target; None takes the longest there was.
+    dropout : float, default=0.0
     learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
     max_iter : int, default=30
 

@@ -31,6 +31,7 @@ class VectorToSequence(DecodingEstimator):
         The length of a trained vector for each token of y; None if y holds numbers, which are standardised within.
     max_length : int or None, default=None
         Steps, at most, of a target; None takes the longest there was.
+    dropout : float, default=0.0
     learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
     max_iter : int, default=30
 

@@ -1,0 +1,41 @@
+"""Ids of text, which estimators know from numbers by their type."""
+
+import numpy as np
+
+
+class Tokens(np.ndarray):
+    """Ids (T,) of a text's tokens, from a `Tokenizer`: by this type estimators know them from numbers.
+
+    Attributes
+    ----------
+    words : ndarray (T,), or None
+        The place of each word as it was written among the spellings.
+    spellings : ndarray (V, L), or None
+        The characters of the words of all texts, 0 past a word's end.
+    """
+
+    words = spellings = None
+
+    @classmethod
+    def of(cls, ids, words=None, spellings=None):
+        """An array with these attributes."""
+        tokens = np.asarray(ids, np.int64).view(cls)
+        tokens.words, tokens.spellings = words, spellings
+        return tokens
+
+    def __getitem__(self, key):
+        ids = np.asarray(self)[key]
+        return ids if ids.ndim == 0 else Tokens.of(ids, None if self.words is None else self.words[key], self.spellings)
+
+    def __reduce__(self):
+        return Tokens.of, (np.asarray(self), self.words, self.spellings)
+
+    def with_characters(self):
+        """Rows (T, 1 + L) of a word's id and its characters'."""
+        return np.hstack([np.asarray(self)[:, np.newaxis], self.spellings[self.words]])
+
+
+def text_of(X):
+    """The first sequence of X if it is of a `Tokenizer`, else None."""
+    first = next(iter(X), None) if isinstance(X, (list, tuple, np.ndarray)) else None
+    return first if isinstance(first, Tokens) else None
