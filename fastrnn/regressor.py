@@ -91,7 +91,8 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     batch_size : int, default=32
     max_iter : int or "auto", default="auto"
         Epochs.  "auto" takes as many as 2,000 batches need (of lbfgs 2,000 iterations at most), fewer where these
-        would read more than 2**28 steps, but never less than 60; `fit` warns if the model has learned little by then.
+        would read more than 2**28 steps, some five minutes, but never less than 60, of tokens 20; `fit` warns if little
+        was learned.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.
     clip_norm : float or None, default=1.0

@@ -11,6 +11,7 @@ from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.sequences import as_sequences
+from fastrnn.tokens import text_of
 from fastrnn.wording import shown
 
 
@@ -27,9 +28,10 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         If a number, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
         this length; None if X holds numbers.  "auto" is 64 for what a `Tokenizer` gives, or as long as `embeddings`
         are, and else None.
-    crf : bool, default=False
+    crf : bool or "auto", default="auto"
         Score each sequence of labels as a whole, with a linear-chain conditional random field (Lafferty et al. 2001;
-        Huang et al. 2015) over the network's outputs: labels then depend on their neighbours.
+        Huang et al. 2015) over the network's outputs: labels then depend on their neighbours.  "auto" does for what a
+        `Tokenizer` gives, if there is one label a step, and neither `class_weight` nor a weight for each step.
     character_embedding_dim : int, "auto" or None, default="auto"
         If set, a step of X is a word's token followed by its characters' (0 past its end), or what a `Tokenizer` gives:
         a bidirectional network reads each word's characters, and its last states stand beside the word's own vector
@@ -71,7 +73,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS | {
-        "crf": ["boolean"],
+        "crf": ["boolean", StrOptions({"auto"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -82,7 +84,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
-        character_hidden_size=32, crf=False, normalize_X=True, solver="adam", learning_rate_init=5e-3,
+        character_hidden_size=32, crf="auto", normalize_X=True, solver="adam", learning_rate_init=5e-3,
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
         shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, class_weight=None, warm_start=False, dtype="float32", n_jobs=None,
@@ -159,6 +161,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         labels = self._label_rows(y, sequences)
         if not goes_on:
             self._is_multilabel = labels.ndim == 2
+            if self.crf == "auto" and (labels.ndim == 2 or self.class_weight or _are_of_steps(sample_weight)):
+                self._shape["crf"] = False
             self._set_classes(labels, classes)
         else:
             self._check_same_classes(classes)
@@ -225,7 +229,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     def _step_weights(self, sample_weight, sequences):
         """Weights (S,) with the mean 1."""
-        if np.iterable(sample_weight) and any(np.ndim(w) == 1 for w in sample_weight):
+        if _are_of_steps(sample_weight):
             self._refuse_with_crf("sample_weight for each step")
             weights = as_sequences(sample_weight, "float64", name="sample_weight", n_features=1)
             check_as_many(weights, sequences, "sample_weight")
@@ -236,13 +240,21 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         return self._normalised(np.repeat(self._check_weights(sample_weight, len(sequences)), sequences.lengths))
 
     def _refuse_with_crf(self, what):
-        if self.crf:
+        if self._shape["crf"]:
             raise ValueError(f"{what} does not go with crf=True, which scores a sequence as a whole")
+
+    def _decided(self, X=()):
+        shape = super()._decided(X)
+        if shape["crf"] == "auto":
+            shape["crf"] = text_of(X) is not None
+        return shape
 
     # -------------------------------------------------------------------------------------- network
 
     def _new_network(self, rng):
-        return super()._new_network(rng, LinearChain(self._sizes["outputs"], self.dtype) if self.crf else None)
+        return super()._new_network(
+            rng, LinearChain(self._sizes["outputs"], self.dtype) if self._shape["crf"] else None
+        )
 
     def _rules(self, n_outputs):
         is_multilabel, is_array = bool(self._is_multilabel and not self._shape["crf"]), storage.array(int, n_outputs)
@@ -280,3 +292,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _are_of_steps(weights):
+    """Whether these are arrays of weights, one for each sequence."""
+    return np.iterable(weights) and any(np.ndim(w) == 1 for w in weights)

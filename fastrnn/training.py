@@ -31,7 +31,7 @@ BUCKETS = 16
 
 
 EPOCHS, UPDATES, STEPS = 60, 2000, 2**28
-"""Of max_iter="auto": epochs at least; updates at least, unless they read more steps than these, some five minutes."""
+"""Of max_iter="auto": epochs at least, of tokens a third; updates at least, unless they read more steps than these."""
 LITTLE, LEAST = 0.05, 0.001
 """Of the loss of the best constant answer, what training should be better by, or what it should no longer gain; less
 than the latter is nothing to learn."""
@@ -188,9 +188,10 @@ def learning_rate_factor(schedule, step, n_steps):
     return 1.0
 
 
-def epochs_for(lengths, batch_size):
+def epochs_for(lengths, batch_size, are_numbers):
     """What max_iter="auto" is for sequences of these lengths."""
-    return max(EPOCHS, min(ceil(UPDATES / ceil(len(lengths) / batch_size)), STEPS // int(lengths.sum())))
+    least, batches = EPOCHS if are_numbers else EPOCHS // 3, ceil(len(lengths) / batch_size)
+    return max(least, min(ceil(UPDATES / batches), STEPS // int(lengths.sum())))
 
 
 def warn_if_not_learned(losses, constant):

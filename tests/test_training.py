@@ -486,13 +486,14 @@ def test_lbfgs_calls_callbacks():
 
 
 @pytest.mark.parametrize(
-    ("n", "length", "batch_size", "expected"),
-    [(30, 400, 32, 2000), (270, 16, 32, 223), (270, 16, 8, 60), (10**5, 10, 32, 60), (32, 2**16, 32, 128),
-     (32, 2**24, 32, 60)],
+    ("n", "length", "batch_size", "of_numbers", "of_tokens"),
+    [(30, 400, 32, 2000, 2000), (270, 16, 32, 223, 223), (270, 16, 8, 60, 59), (10**5, 10, 32, 60, 20),
+     (32, 2**16, 32, 128, 128), (32, 2**24, 32, 60, 20)],
 )  # fmt: skip
-def test_epochs_are_as_many_as_enough_updates_take(n, length, batch_size, expected):
-    """60 at least; else 2,000 updates, unless they read more steps than fit into some minutes."""
-    assert epochs_for(np.full(n, length), batch_size) == expected
+def test_epochs_are_as_many_as_enough_updates_take(n, length, batch_size, of_numbers, of_tokens):
+    """60 at least, of tokens 20; else 2,000 updates, unless they read more steps than fit into some minutes."""
+    assert epochs_for(np.full(n, length), batch_size, True) == of_numbers
+    assert epochs_for(np.full(n, length), batch_size, False) == of_tokens
 
 
 def test_a_fit_takes_them():

@@ -200,7 +200,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _settings(self, lengths):
         own = {name: getattr(self, name) for name in Settings._fields if name != "n_sequences"}
         if own["max_iter"] == "auto":
-            own["max_iter"] = epochs_for(lengths, len(lengths) if self.solver == "lbfgs" else self.batch_size)
+            size = len(lengths) if self.solver == "lbfgs" else self.batch_size
+            own["max_iter"] = epochs_for(lengths, size, self._reads_numbers())
         return Settings(n_sequences=len(lengths), **own)
 
     def _train(self, problem, run, *given):

@@ -85,6 +85,9 @@ class InputChecks:
         if reset:
             self._shape = self._decided(X)
         tokens = not self._reads_numbers()
+        if not tokens and (length := self._shape.get("character_embedding_dim")) is not None:
+            advice = f"whose vectors embedding_dim must give a length (now {self.embedding_dim})"
+            raise ValueError(f"character_embedding_dim={length} is for words, {advice}")
         # Token lists may happen to be equally long.
         looks_like_panel = not (tokens and isinstance(X, (list, tuple))) and is_panel(X)
         if not reset and looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
@@ -244,12 +247,6 @@ class InputChecks:
         if self.embeddings is not None and self.embedding_dim is None:
             found = "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers"
             raise ValueError(f"{found}: set embedding_dim to the length of a vector")
-        if isinstance(getattr(self, "character_embedding_dim", None), Integral) and self.embedding_dim in (
-            None,
-            "auto",
-        ):
-            advice = f"whose vectors embedding_dim must give a length (now {self.embedding_dim})"
-            raise ValueError(f"character_embedding_dim={self.character_embedding_dim} is for words, {advice}")
         if self.bptt_steps is not None and self.bidirectional:
             why = "with bidirectional=True the reverse direction would need the end of each sequence first"
             raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: set one of them")

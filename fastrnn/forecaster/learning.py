@@ -169,7 +169,7 @@ class Learning(SequenceEstimator):
     def _tried(self, trial):
         """Of a network trained without what is last in time: how much of its points, spreads and widths is right there.
 
-        Of points no more than is needed to miss as little as the best, but for a standard error (Breiman et al. 1984).
+        Of points no more than is needed to miss as little as the best share, but for two standard errors.
         """
         rng, mine, late = np.random.RandomState(self._seed), self.network_, np.flatnonzero(trial.weights == 0)
         if not late.size:
@@ -189,7 +189,7 @@ class Learning(SequenceEstimator):
         best = by_place[by_place.mean(axis=1).argmin()]
         beside = by_place - best
         error = beside.std(axis=1) / np.sqrt(max(1.0, late.size / self.horizon_))
-        place = SHARES[int(np.argmax(beside.mean(axis=1) <= error))]
+        place = SHARES[int(np.argmax(beside.mean(axis=1) <= 2 * error))]
         return min(((place, *rest) for rest in product(SHARES, WIDTHS)), key=lambda shares: losses(*shares).mean())
 
     def _split(self, n, distances, rng):
