@@ -143,8 +143,7 @@ class Patches(Sequences):
 class Text(Sequences):
     """Tokens of a `Tokenizer`, of which rare ones are read as the unknown one now and then, so that it is trained.
 
-    Other ones in each epoch (Kiperwasser and Goldberg 2016); a word's
-    characters stay.
+    Others in each epoch (Kiperwasser and Goldberg 2016); a word's characters stay.
     """
 
     def __init__(self, values, offsets):

@@ -80,7 +80,7 @@ class Training:
         self._shards = shards = self._network.shards(sequences, batches, self._problem.inputs)
         given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
         if sequences is not self._problem.sequences:
-            given |= self._network.given(sequences)
+            given |= self._network.given(sequences, self._problem.inputs)
         if self._pass is None:
             work, given = BACK * self._network.work, {**self._given, **given}
             self._pass = Pass(self._program, shards, work, ("forward", "backward"), **given)

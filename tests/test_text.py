@@ -1,0 +1,165 @@
+"""Text with nothing set: what a Tokenizer makes is known by its type, and read by words and characters."""
+
+import pickle
+
+import numpy as np
+import pytest
+from samples import assert_same_bits
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+
+import fastrnn
+from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
+from fastrnn.preprocessing import Tokenizer
+from fastrnn.sequences import Sequences, Text
+from fastrnn.tokens import Tokens
+
+TEXTS = ["a fine film", "I liked it", "a dull film", "I hated it", "fine!", "dull, dull"] * 2
+LABELS = ["good", "good", "bad", "bad", "good", "bad"] * 2
+SMALL = {"hidden_size": 4, "max_iter": 2, "random_state": 0, "character_hidden_size": 3}
+
+
+def ids():
+    return Tokenizer().fit_transform(TEXTS)
+
+
+def test_tokens_are_arrays_of_ids():
+    X = ids()
+    plain = Tokenizer(max_characters=None).fit_transform(TEXTS)
+    assert all(type(x) is Tokens and x.tolist() == y.tolist() for x, y in zip(X, plain, strict=True))
+    assert plain[0].spellings is None and X[0].spellings is X[1].spellings
+    spelt = Tokenizer(max_characters=20).fit_transform(TEXTS)
+    for x, rows in zip(X, spelt, strict=True):
+        np.testing.assert_array_equal(x.with_characters(), rows)
+
+
+def test_parts_and_copies_stay_tokens():
+    x = ids()[0]
+    for part, rows in (
+        (x[1:], [1, 2]),
+        (x[[0, 2]], [0, 2]),
+        (x[x > 0], [0, 1, 2]),
+        (pickle.loads(pickle.dumps(x)), [0, 1, 2]),
+    ):
+        assert type(part) is Tokens
+        np.testing.assert_array_equal(part.with_characters(), x.with_characters()[rows])
+    assert np.ndim(x[0]) == 0 and not isinstance(x[0], np.ndarray)
+    assert (x + 1).spellings is None
+
+
+@pytest.mark.parametrize("kind", [SequenceClassifier, SequenceRegressor, SequenceTagger])
+def test_a_pipeline_of_two_words(kind):
+    y = {SequenceClassifier: LABELS, SequenceRegressor: [float(len(text)) for text in TEXTS]}.get(kind)
+    if y is None:
+        y = [np.where(x % 2, "odd", "even") for x in map(np.asarray, ids())]
+    model = make_pipeline(Tokenizer(), kind(**SMALL)).fit(TEXTS, y)
+    shape = model[-1]._shape
+    assert (shape["embedding_dim"], shape["character_embedding_dim"]) == (64, 32)
+    assert shape.get("readout", "max") == "max" and shape.get("crf", True) is True
+    assert (model[-1].embedding_dim, model[-1].dropout) == ("auto", "auto")
+    assert len(model.predict(["a film nobody has seen"])) == 1
+    clone(model).fit(TEXTS, y)
+
+
+def test_numbers_stay_numbers():
+    clf = SequenceClassifier(**SMALL).fit([np.asarray(x, float) for x in ids()], LABELS)
+    assert clf.network_.embedding is None
+    assert clf._shape["readout"] == "last" and clf._drop_rate() == 0
+    clf.fit([[1, 2], [3]] * 6, LABELS)
+    assert clf.network_.embedding is None
+
+
+def test_what_is_set_counts():
+    X = ids()
+    clf = SequenceClassifier(
+        **SMALL | {"embedding_dim": 5, "character_embedding_dim": None, "readout": "mean", "dropout": 0.0}
+    )
+    clf.fit(X, LABELS)
+    assert clf.network_.embedding.output_size == 5 and clf._shape["readout"] == "mean"
+    clf.set_params(embedding_dim=None).fit([np.asarray(x, float) for x in X], LABELS)
+    vectors = np.ones((30, 7))
+    clf = SequenceClassifier(**SMALL, embeddings=vectors).fit(X, LABELS)
+    assert clf._shape["embedding_dim"] == 7
+    with pytest.raises(ValueError, match="character_embedding_dim=4.*embedding_dim"):
+        SequenceClassifier(**SMALL, character_embedding_dim=4).fit([[0.1], [0.2]], [0, 1])
+
+
+def test_characters_of_a_tokenizer_and_by_hand_are_the_same():
+    by_type = SequenceClassifier(**SMALL, embedding_dim=5, character_embedding_dim=4, dropout=0.0)
+    by_hand = clone(by_type).fit(Tokenizer(max_characters=20).fit_transform(TEXTS), LABELS)
+    by_type.fit(ids(), LABELS)
+    assert_same_bits(by_type.network_.theta, by_hand.network_.theta)
+    cut = [x[:2] for x in ids()]
+    assert_same_bits(by_type.predict_proba(cut), by_hand.predict_proba([x.with_characters() for x in cut]))
+
+
+def test_files_and_later_fits(tmp_path):
+    X = ids()
+    clf = SequenceClassifier(**SMALL, warm_start=True).fit(X, LABELS)
+    fastrnn.save(clf, tmp_path / "clf.safetensors")
+    loaded = fastrnn.load(tmp_path / "clf.safetensors")
+    assert loaded.embedding_dim == "auto"
+    assert_same_bits(loaded.predict_proba(X), clf.predict_proba(X))
+    clf.fit(X, LABELS)
+    loaded.partial_fit(X, LABELS)
+    with pytest.raises(ValueError, match="embedding_dim=9, but the network to go on with has embedding_dim=64"):
+        clf.set_params(embedding_dim=9).fit(X, LABELS)
+
+
+def test_generators_read_the_ids():
+    plain = Tokenizer(max_characters=None).fit_transform(TEXTS)
+    options = {"hidden_size": 4, "max_iter": 2, "random_state": 0}
+    found, expected = (SequenceGenerator(**options).fit(X).score(X) for X in (ids(), plain))
+    assert found == expected
+
+
+# ----------------------------------------------------------------------------- rare words
+
+
+def test_rare_words_are_unknown_now_and_then():
+    tokens = np.concatenate([np.full(400, 1), np.arange(2, 402)])
+    text = Text(tokens, np.array([0, 800]))
+    seen = np.stack([text.of_epoch(epoch).values for epoch in range(200)])
+    hidden = seen == 0
+    np.testing.assert_array_equal(seen[~hidden], np.broadcast_to(tokens, seen.shape)[~hidden])
+    assert hidden[:, :400].mean() == pytest.approx(0.25 / 400.25, rel=0.5)
+    assert hidden[:, 400:].mean() == pytest.approx(0.2, rel=0.05)
+    np.testing.assert_array_equal(text.of_epoch(7).values, seen[7])
+    assert (text.values == tokens).all()
+
+
+def test_characters_of_hidden_words_stay():
+    rows = np.array([[1, 5, 6], [2, 5, 0], [3, 7, 0]])
+    text = Text(rows, np.array([0, 3]))
+    for epoch in range(20):
+        some = text.of_epoch(epoch)
+        np.testing.assert_array_equal(some.values[:, 1:], rows[:, 1:])
+        for mine, its in zip(some.spellings, Sequences(rows, text.offsets).spellings, strict=True):
+            np.testing.assert_array_equal(mine, its)
+
+
+@pytest.mark.parametrize(("dropout", "is_trained"), [(0.5, True), (0.0, False)])
+def test_the_unknown_word_is_trained_unless_nothing_is_dropped(dropout, is_trained):
+    def vector_after(**options):
+        clf = SequenceClassifier(**SMALL | options, dropout=dropout).fit(ids(), LABELS)
+        return clf.network_.embedding.words.parameters["weight"][0].copy()
+
+    moved = np.abs(vector_after(max_iter=30) - vector_after(max_iter=1, learning_rate_init=1e-30)).max()
+    assert moved > 1e-3 if is_trained else moved == 0
+
+
+# ----------------------------------------------------------------------------- labels of steps
+
+
+def test_when_labels_are_scored_as_a_whole():
+    X = ids()
+    y = [np.where(np.asarray(x) % 2, "odd", "even") for x in X]
+    assert SequenceTagger(**SMALL).fit(X, y).network_.chain is not None
+    weights = [np.ones(len(x)) for x in X]
+    assert SequenceTagger(**SMALL).fit(X, y, weights).network_.chain is None
+    assert SequenceTagger(**SMALL, class_weight="balanced").fit(X, y).network_.chain is None
+    several = [np.stack([np.asarray(x) % 2, np.asarray(x) % 3 > 0], axis=1).astype(int) for x in X]
+    assert SequenceTagger(**SMALL).fit(X, several).network_.chain is None
+    assert SequenceTagger(**SMALL).fit([np.asarray(x, float) for x in X], y).network_.chain is None
+    with pytest.raises(ValueError, match=r"class_weight does not go with crf=True"):
+        SequenceTagger(**SMALL, crf=True, class_weight="balanced").fit(X, y)
