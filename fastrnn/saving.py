@@ -91,8 +91,8 @@ def load(path):
     ...     path = Path(folder) / "tokenizer.safetensors"
     ...     fastrnn.save(Tokenizer().fit(["the cat sat"]), path)
     ...     tokenizer = fastrnn.load(path)
-    >>> tokenizer.transform(["the dog sat"])[0]
-    array([3, 0, 2])
+    >>> tokenizer.transform(["the dog sat"])[0].tolist()
+    [3, 0, 2]
     """
     return read_model(path, _restored)[0]
 

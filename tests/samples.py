@@ -252,7 +252,7 @@ KINDS = {
 
 def make_estimator(kind, **options):
     estimator, defaults, _ = KINDS[kind]
-    small = {"hidden_size": 6, "max_iter": 2, "random_state": 0}
+    small = {"hidden_size": 6, "max_iter": 2, "dropout": 0.0, "random_state": 0}
     return estimator(**{**small, **defaults, **options})
 
 

@@ -27,7 +27,7 @@ from fastrnn.preprocessing import SequenceScaler
 pytest.importorskip("matplotlib").use("Agg")
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
-SMALL = {"hidden_size": 3, "max_iter": 2, "random_state": 0, "dtype": "float64"}
+SMALL = {"hidden_size": 3, "max_iter": 2, "dropout": 0.0, "random_state": 0, "dtype": "float64"}
 X, Y = labelled(12, I=2, shortest=4, longest=4)
 
 

@@ -25,12 +25,12 @@ def short_words(n, seed=0):
 
 
 def translator(**options):
-    defaults = {"hidden_size": 24, "embedding_dim": 8, "target_embedding_dim": 8, "max_iter": 25}
+    defaults = {"hidden_size": 24, "embedding_dim": 8, "target_embedding_dim": 8, "max_iter": 25, "dropout": 0.0}
     return SequenceToSequence(**{**defaults, "learning_rate_init": 0.02, "random_state": 0, **options})
 
 
 def maker(**options):
-    defaults = {"hidden_size": 16, "max_iter": 40, "learning_rate_init": 0.02, "random_state": 0}
+    defaults = {"hidden_size": 16, "max_iter": 40, "learning_rate_init": 0.02, "dropout": 0.0, "random_state": 0}
     return VectorToSequence(**{**defaults, **options})
 
 

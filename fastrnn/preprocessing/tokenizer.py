@@ -83,8 +83,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     >>> tokenizer.vocabulary_
     {'.': 1, 'sat': 2, 'the': 3, ',': 4, 'cat': 5, 'dog': 6, 'too': 7}
     >>> ids = tokenizer.transform(["The bird sat."])
-    >>> ids[0]
-    array([3, 0, 2, 1])
+    >>> ids[0].tolist()
+    [3, 0, 2, 1]
     >>> tokenizer.inverse_transform(ids)
     ['the <unknown> sat .']
 
@@ -93,7 +93,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     >>> from sklearn.pipeline import make_pipeline
     >>> from fastrnn import SequenceClassifier
     >>> texts = ["a fine film", "I liked it", "a dull film", "I hated it"]
-    >>> clf = SequenceClassifier(embedding_dim=8, max_iter=5, random_state=0)
+    >>> clf = SequenceClassifier(max_iter=5, random_state=0)
     >>> model = make_pipeline(Tokenizer(), clf).fit(texts, ["good", "good", "bad", "bad"])
     >>> model.predict_proba(["a fine day"]).shape
     (1, 2)

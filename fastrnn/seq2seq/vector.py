@@ -31,6 +31,7 @@ class VectorToSequence(DecodingEstimator):
         The length of a trained vector for each token of y; None if y holds numbers, which are standardised within.
     max_length : int or None, default=None
         Steps, at most, of a target; None takes the longest there was.
+    hidden_size : int, default=128
     dropout : float, default=0.3
     learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
     max_iter : int, default=30
@@ -62,7 +63,7 @@ class VectorToSequence(DecodingEstimator):
     embedding_dim, embeddings, freeze_embeddings = None, None, False
     _is_panel = False
 
-    def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.3,
+    def __init__(self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.3,
         target_embedding_dim=64, max_length=None, normalize_X=True, solver="adam", learning_rate_init=5e-3,
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
         shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, validation_fraction=0.1,
