@@ -134,21 +134,41 @@ def with_one_in_blas(function):
     be interrupted while it starts one.
     """
 
+    def call():
+        with _blas, threadpool_limits(1, "blas"):
+            return function()
+
+    return _in_a_thread(call)()
+
+
+def _in_a_thread(function, *arguments):
+    """Begin to call it in another thread; returns a function that waits for what it returns or raises."""
     answers = SimpleQueue()
 
     def call():
         try:
-            with _blas, threadpool_limits(1, "blas"):
-                answer = function(), None
+            answers.put((function(*arguments), None))
         except BaseException as error:
-            answer = None, error
-        answers.put(answer)
+            answers.put((None, error))
+
+    def wait():
+        result, error = answers.get()
+        if error is not None:
+            raise error
+        return result
 
     start_new_thread(call, ())
-    result, error = answers.get()
-    if error is not None:
-        raise error
-    return result
+    return wait
+
+
+def in_turn(function, items, n_threads):
+    """What a function makes of each item, in their order, so many at once."""
+    for first in range(0, len(items), n_threads):
+        one, *others = items[first : first + n_threads]
+        waits = [_in_a_thread(function, other) for other in others]
+        yield function(one)
+        for wait in waits:
+            yield wait()
 
 
 def available(work):

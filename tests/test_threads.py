@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 
 import joblib
 import numba
@@ -229,3 +230,14 @@ def test_a_forked_child_runs_serially():
     # Also when the parent was within a loop, whose turn nobody in the child will give back.
     assert threads.run(LARGE, lambda n_threads: child(is_serial), lambda: child(is_serial)) == 0
     assert threads.available(LARGE) == ALL  # the parent is as before
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_what_is_done_in_turn_comes_in_order(n_threads):
+    def square(k):
+        time.sleep(0.01 * (k % 2 == 0))
+        return k * k
+
+    assert [*threads.in_turn(square, range(7), n_threads)] == [k * k for k in range(7)]
+    with pytest.raises(ZeroDivisionError):
+        [*threads.in_turn(lambda k: 1 // (k - 2), range(4), n_threads)]

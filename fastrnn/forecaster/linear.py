@@ -13,7 +13,7 @@ FOLDS = 5
 STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
 """Of the penalty, in units of the mean square of the inputs."""
 WINDOWS = 2**12
-"""Read at once."""
+"""Read at once, by each thread."""
 
 
 class Linear:
@@ -37,7 +37,8 @@ class Linear:
 
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
-        best = threads.with_one_in_blas(lambda: self._best(*self._moments(view, rows, folds)))
+        n_threads = threads.available(len(rows) * self.reach**2)
+        best = threads.with_one_in_blas(lambda: self._best(*self._moments(view, rows, folds, n_threads)))
         if best is not None:
             for layer, found in zip((*self._folds, self.whole), best, strict=True):
                 layer.parameters["weight"][...] = found.T
@@ -50,18 +51,25 @@ class Linear:
         errors = [self._error(products, squares, found[:FOLDS]) for found in solutions]
         return solutions[int(np.argmin(errors))] if min(errors) < squares.sum() else None
 
-    def _moments(self, view, rows, folds):
+    def _moments(self, view, rows, folds, n_threads):
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold; summed in order."""
         products = np.zeros((FOLDS, self.reach, self.reach + self.horizon))
-        squares, size = np.zeros(FOLDS), max(1, WINDOWS // view.levels.shape[1])
+        squares, parts = np.zeros(FOLDS), []
+        size = max(1, WINDOWS // view.levels.shape[1])
         for k in range(FOLDS):
             chosen = rows[folds == k]
-            for part in np.split(chosen, range(size, chosen.size, size)):
-                X = view.window(part).reshape(-1, self.reach)
-                Y = view.gaps(part, self.horizon).transpose(0, 2, 1).reshape(-1, self.horizon)
-                # BLAS forms half of the first product, which is symmetric.
-                products[k] += np.hstack([X.T @ X, X.T @ Y])
-                squares[k] += (Y * Y).sum()
+            parts += [(k, part) for part in np.split(chosen, range(size, chosen.size, size))]
+
+        def moments(k_and_part):
+            k, part = k_and_part
+            X = view.window(part).reshape(-1, self.reach)
+            Y = view.gaps(part, self.horizon).transpose(0, 2, 1).reshape(-1, self.horizon)
+            # BLAS forms half of the first product, which is symmetric.
+            return k, np.hstack([X.T @ X, X.T @ Y]), (Y * Y).sum()
+
+        for k, product, square in threads.in_turn(moments, parts, n_threads):
+            products[k] += product
+            squares[k] += square
         return products, squares
 
     def _solutions(self, products, strength):

@@ -102,21 +102,8 @@ class _Part(_Whole):
         return 0
 
 
-UNNEEDED = {
-    "with_lifting", "inline_closure_likes", "make_function_op_code_to_jit_function", "inline_inlinables",
-    "find_literally", "literal_unroll", "LiteralPropagation", "Rewrite dynamic raises", "inline_overloads",
-    "nopython_rewrites", "nopython_supported_feature_validation"}  # fmt: skip
-"""Numba's passes for what no kernel has: closures, `with`, arithmetic with whole arrays."""
-
-
 class _WholeCompiler(Compiler):
     library = _Whole
-
-    def define_pipelines(self):
-        (pipeline,) = super().define_pipelines()
-        if not self.state.flags.auto_parallel.enabled:
-            pipeline.passes = [entry for entry in pipeline.passes if entry[0].name() not in UNNEEDED]
-        return [pipeline]
 
     def compile_extra(self, func):
         self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)
