@@ -10,6 +10,8 @@ AS_OPTIONS = {
     "correct or resample it, or pass the values alone": "correct it, or leave out --time, for rows in order",
     "set missing='interpolate'": "pass --missing interpolate",
     "give its index a freq": "pass --freq, such as D or MS",
+    "sort it by time, and keep each time once": "keep one row of each time, or pass --id if there are several series",
+    "tz_localize the times of each series with ambiguous='infer'": "write offsets such as +02:00 after the times",
 }
 """What the library's errors advise, for somebody at a command line."""
 INTERRUPTION = "training was interrupted"

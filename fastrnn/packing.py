@@ -87,15 +87,15 @@ class Shards:
     """
 
     def __init__(self, lengths, batches, hidden_size, is_shared, others=None):
-        counts = [count_shards(len(numbers), hidden_size, is_shared) for numbers in batches]
+        sizes = [len(numbers) for numbers in batches]
+        counts = [count_shards(size, hidden_size, is_shared) for size in sizes]
         self.firsts = [0, *np.cumsum(counts).tolist()]
         numbers = np.concatenate(batches)
+        numbers = numbers[np.lexsort([-lengths[numbers], np.repeat(np.arange(len(batches)), sizes)])]
         self.table, self.order = np.empty((self.firsts[-1], SHARD_WORDS), np.int64), np.empty(numbers.size, np.int64)
         self.address = self.table.ctypes.data
-        starts = np.cumsum([0, *map(len, batches)])
-        packing.deal(
-            self.table, self.order, numbers, np.empty_like(numbers), starts, np.array(self.firsts), lengths,
-            lengths if others is None else others)  # fmt: skip
+        starts, others = np.cumsum([0, *sizes]), lengths if others is None else others
+        packing.deal(self.table, self.order, numbers, starts, np.array(self.firsts), lengths, others)
         self.given = {"order": self.order}
 
     def deal_words(self, sequences):

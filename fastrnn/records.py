@@ -81,31 +81,17 @@ def _moments(of, n):
 def restored(cls, tree):
     """The estimator of a tree; an error if there is none that fitting could have made."""
     parameters = dict.fromkeys(cls._get_param_names(), object)
-    is_older = "normalize_X" in parameters.keys() - tree["parameters"].keys()  # when X was taken as it was
-    before = {
-        "normalize_X": False,
-        "patch_length": 1,
-        "smoothing": False,
-        "shrinkage": None,
-        "character_embedding_dim": None,
-        "character_hidden_size": 32,
-    }
-    for given, known in ((tree["parameters"], parameters), (tree["fitted"].get("_shape", {}), cls._shape_parameters)):
-        given.update({name: before[name] for name in before.keys() & set(known) - given.keys()})
     check(tree, {"class": cls.__name__, "parameters": parameters, "fitted": dict, "weights": dict}, "model")
     # The network is that of the fit, since when parameters may have been set.
     estimator = cls(**{**tree["parameters"], **tree["fitted"]["_shape"]})
     estimator._validate_params()
     vars(estimator).update(tree["fitted"])
-    rules = _rules(estimator)
-    check(tree["fitted"], {k: v for k, v in rules.items() if not (is_older and k.startswith("_X_"))}, "fitted")
+    check(tree["fitted"], _rules(estimator), "fitted")
     # Nothing is large before the weights are known to be there and right.
     parts = [part for part in tree["weights"].values() if isinstance(part, dict)]
     n_weights = sum(isinstance(weight, np.ndarray) for part in parts for weight in part.values())
     expect(2 * estimator.num_layers <= n_weights, f"its num_layers={estimator.num_layers} have {n_weights} weights")
     estimator.network_ = with_weights(estimator._new_network(None), tree["weights"], estimator.dtype)
-    if is_older and "_X_mean" in rules:
-        estimator._X_mean, estimator._X_scale = (make(estimator._sizes["inputs"]) for make in (np.zeros, np.ones))
     estimator.n_iter_ = len(estimator.loss_curve_)
     estimator.set_params(**tree["parameters"])._check_parameters()
     return estimator

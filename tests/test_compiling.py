@@ -1,7 +1,6 @@
 """Compiled code on disk: whatever becomes of its files, functions answer right and one warning names the folder."""
 
 import errno
-import gc
 import importlib.util
 import logging
 import os
@@ -15,6 +14,7 @@ import pytest
 from numba import config
 from numba.core.caching import IndexDataCacheFile, NullCache
 from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
 from samples import run_script
 
 from fastrnn.kernels import compiling
@@ -134,7 +134,7 @@ def test_who_compiles_waits_for_no_thread_that_waits_for_it():
 
     def compile_one():
         waiting = threading.Thread(target=lambda: other.dispatcher, daemon=True)
-        with compiling.global_compiler_lock:
+        with global_compiler_lock:
             waiting.start()
             waiting.join(0.2)
             assert waiting.is_alive() and one.dispatcher
@@ -142,28 +142,6 @@ def test_who_compiles_waits_for_no_thread_that_waits_for_it():
 
     threading.Thread(target=compile_one, daemon=True).start()
     assert is_done.wait(30)
-
-
-@pytest.mark.parametrize("is_collecting", [True, False])
-def test_garbage_is_collected_as_it_was_before(process, is_collecting):
-    def interrupt():
-        assert not gc.isenabled()
-        raise KeyboardInterrupt
-
-    was = gc.isenabled()
-    (gc.enable if is_collecting else gc.disable)()
-    try:
-        process()
-        assert gc.isenabled() == is_collecting
-        with pytest.raises(numba.TypingError):
-            process("text")
-        assert gc.isenabled() == is_collecting
-        process.at_compiling = interrupt
-        with pytest.raises(KeyboardInterrupt):
-            process(2.5)
-        assert gc.isenabled() == is_collecting
-    finally:
-        (gc.enable if was else gc.disable)()
 
 
 DAMAGES = {

@@ -166,7 +166,7 @@ WRONG = {
     ),
     "number": (changed(9, "1949-09,$5"), [], "line 10: y is '.5', no number: write it such as 1234.5 without '.'"),
     "nan": (changed(9, "1949-09,"), [], "line 10: there is no y: fill it in, or pass --missing interpolate"),
-    "twice": (changed(9, "1949-08,1"), [], "line 10: ds is '1949-08', as in line 9: keep one.* --id"),
+    "twice": (changed(9, "1949-08,1"), [], r"y has 1949-08 \(line 9\) before line 10: keep one.* --id"),
     "gap": (
         lines()[:30] + lines()[32:],
         [],
@@ -181,7 +181,7 @@ WRONG = {
     "set back": (
         ["ds,y", "2024-10-27 01:30,5", "2024-10-27 02:00,5", "2024-10-27 02:30,5", "2024-10-27 02:00,5"],
         [],
-        r"line 5: ds is '2024-10-27 02:00', as in line 3: .*write offsets such as \+02:00",
+        r"y has 2024-10-27 02:00 \(line 3\) before line 5: .*write offsets such as \+02:00",
     ),
     "summer time": (
         ["ds,y", "2024-10-27 01:30 CEST,5", "2024-10-27 02:00 CET,5"],

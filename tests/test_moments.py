@@ -11,11 +11,10 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV
 
 import fastrnn
-from fastrnn import SequenceClassifier, SequenceForecaster, SequenceRegressor, records
+from fastrnn import SequenceClassifier, SequenceForecaster, SequenceRegressor
 from fastrnn.datasets import load_japanese_vowels
 from fastrnn.moments import moments, r_squared, running
 from fastrnn.sequences import as_given, as_objects
-from fastrnn.storage import write
 
 SMALL = {"hidden_size": 6, "max_iter": 2, "random_state": 0}
 X, Y = labelled(30)
@@ -276,21 +275,6 @@ def test_streams_files_pickles_and_searches(tmp_path):
     assert clone(model).normalize_X and not hasattr(clone(model), "_X_mean")
     search = GridSearchCV(SequenceRegressor(**SMALL).set_params(max_iter=30), {"normalize_X": [True, False]}, cv=2)
     assert search.fit(as_objects(rows), Y).best_params_ == {"normalize_X": True}
-
-
-@pytest.mark.parametrize("kind", ["classifier", "tagger", "vector_to_numbers"])
-def test_files_of_before_x_was_standardised(kind, tmp_path):
-    if kind == "classifier":
-        rows, model = X, SequenceClassifier(normalize_X=False, **SMALL).fit(X, Y)
-    else:
-        rows, y = data_for(kind)
-        model = make_estimator(kind, normalize_X=False).fit(rows, y)
-    tree = records.record(model)
-    del tree["parameters"]["normalize_X"], tree["fitted"]["_X_mean"], tree["fitted"]["_X_scale"]
-    write(tmp_path / "old", {"model": tree, "run": None})
-    loaded = fastrnn.load(tmp_path / "old")
-    assert loaded.normalize_X is False
-    assert_same_bits(loaded.predict(rows), model.predict(rows))
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])

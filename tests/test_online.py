@@ -14,7 +14,6 @@ from sklearn.exceptions import NotFittedError
 import fastrnn
 from fastrnn.online import OnlineClassifier, OnlineRegressor
 from fastrnn.sequences import Sequences
-from fastrnn.storage import write
 
 BOTH = [OnlineClassifier, OnlineRegressor]
 GRADIENTS = ["rtrl", "bptt"]
@@ -288,24 +287,6 @@ def test_what_is_0_or_1_so_far_stays_and_what_does_not_change_is_centred():
     assert now == pytest.approx((1 - np.mean([*of_first, 1])) / np.std([*of_first, 1]))
     plain = taught(OnlineRegressor, xs, range(9), normalize_X=False)
     assert plain._standardised(np.array([1, 7.1, 9.0]))[0].tolist() == np.float32([1, 7.1, 9]).tolist()
-
-
-@every_learner
-def test_files_of_before_x_was_standardised(learner, tmp_path):
-    xs, ys = stream(20)
-    model = taught(learner, xs, ys, normalize_X=False)
-    tree = model._record()
-    del tree["parameters"]["normalize_X"], tree["fitted"]["_X_moments"]
-    if learner is OnlineRegressor:
-        n, mean, deviation = tree["fitted"]["_y_moments"]
-        tree["fitted"]["_y_moments"] = n, mean, n * deviation**2
-    write(tmp_path / "learner", {"model": tree, "run": None})
-    loaded = fastrnn.load(tmp_path / "learner")
-    assert loaded.normalize_X is False
-    for x, y in zip(xs, ys, strict=True):
-        assert loaded.predict_one(x) == pytest.approx(model.predict_one(x), rel=1e-6)
-        model.learn_one(x, y)
-        loaded.learn_one(x, y)
 
 
 def test_forward_in_time_recalls_what_a_short_window_cannot():

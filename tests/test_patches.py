@@ -147,15 +147,6 @@ def test_a_file_whose_patches_do_not_go_with_the_rest_is_refused(tmp_path, sizes
         fastrnn.load(tmp_path / "model.safetensors")
 
 
-def test_a_model_of_before_is_read_step_by_step():
-    X, y = ragged(longest=200)
-    clf = SequenceClassifier(patch_length=1, **SMALL).fit(X, y)
-    expected, tree = clf.predict_proba(X), clf._record()
-    del tree["parameters"]["patch_length"]
-    assert "patch" not in tree["fitted"]["_sizes"]
-    assert_same_bits(SequenceClassifier._restored(tree).predict_proba(X), expected)
-
-
 def test_long_series_are_learned():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 400)), np.arange(60) % 2

@@ -133,16 +133,6 @@ def _options(table, style, times):
 
 def _in_order(y, args, write):
     """Sorted by series, as they come, and time; on the grid of a frequency if that is asked for."""
-    same = y.duplicated(["unique_id", "ds"])
-    if same.any():
-        row = y.iloc[int(same.argmax())]
-        twin = y.index[(y["unique_id"] == row["unique_id"]) & (y["ds"] == row["ds"])][0]
-        owner = f" of {row['unique_id']!r}" if args.id else ""
-        advice = "keep one" + ", or pass --id if there are several series" * (not args.id)
-        # An hour that comes again is before four in all time zones.
-        if getattr(row["ds"], "tz", 0) is None and (0, 0) < (row["ds"].hour, row["ds"].minute) < (4, 0):
-            advice += "; if clocks were set back then, write offsets such as +02:00 and +01:00 after the times"
-        raise ValueError(f"line {row.name}: {args.time} is {write(row['ds'])!r}{owner}, as in line {twin}: {advice}")
     y = y.assign(order=y.groupby("unique_id", sort=False).ngroup()).sort_values(["order", "ds"]).drop(columns="order")
     return y if args.freq is None or y["ds"].dtype.kind != "M" else _at_frequency(y, args, write)
 

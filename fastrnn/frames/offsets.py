@@ -18,12 +18,8 @@ LONGEST = 10**5
 """Of what an offset counts in one step; FY5253 goes through them one by one."""
 CLOCK = {"hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"}
 """Keywords of DateOffset that are lengths of time; days and weeks are so where clocks do not change."""
-FAST = {"years", "months", "weeks", "days", *CLOCK} - {"milliseconds", "nanoseconds"}
-"""Those that pandas adds to an array at once."""
 MONTHS = {"Month": 1, "Quarter": 3, "HalfYear": 6, "Year": 12}
 BEGINS_OR_ENDS = re.compile(rf"(B|Business)?({'|'.join(MONTHS)})(Begin|End)")
-FEW = 8
-"""Timestamps that are faster one by one."""
 
 
 def told(offset):
@@ -139,25 +135,13 @@ def looser(offset, zone):
 def walked(stamps, offset, low, high):
     """Timestamps (m,), as datetime64, from `low` <= 0 to `high` >= 0 steps later: (high - low + 1, m)."""
     times = pd.DatetimeIndex(stamps)
-    if len(times) > FEW and _is_fast(offset):
-        rows = _steps(times, lambda row: row - offset, -low)[:0:-1] + _steps(times, lambda row: row + offset, high)
-        found = times[:0].append(rows)
-    else:
-        back, on = cache(lambda stamp: stamp - offset), cache(lambda stamp: stamp + offset)  # series go the same ways
-        rows = _steps([*times], lambda row: [*map(back, row)], -low)[:0:-1]
-        rows += _steps([*times], lambda row: [*map(on, row)], high)
-        found = pd.DatetimeIndex([*chain.from_iterable(rows)])
+    back, on = cache(lambda stamp: stamp - offset), cache(lambda stamp: stamp + offset)  # series go the same ways
+    rows = _steps([*times], lambda row: [*map(back, row)], -low)[:0:-1]
+    rows += _steps([*times], lambda row: [*map(on, row)], high)
+    found = pd.DatetimeIndex([*chain.from_iterable(rows)])
     return found.as_unit(times.unit).to_numpy().reshape(len(rows), len(times))
 
 
 def _steps(row, step, n):
     """A row of timestamps, and the n after it."""
     return [*accumulate(range(n), lambda row, _: step(row), initial=row)]
-
-
-def _is_fast(offset):
-    """Whether pandas adds it to all elements of an array at once."""
-    name = type(offset).__name__
-    if name == "DateOffset":
-        return offset.kwds.keys() <= FAST
-    return name in ("BusinessDay", "SemiMonthBegin", "SemiMonthEnd") or bool(BEGINS_OR_ENDS.fullmatch(name))

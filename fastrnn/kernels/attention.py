@@ -18,31 +18,17 @@ import numpy as np
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.softmax import softmax
-from fastrnn.kernels.vectors import OPTIONS, at, lane_sum, lanes, load, load_some, load_wide, store, store_some, zeros
+from fastrnn.kernels.vectors import OPTIONS, at, lane_sum, lanes, load_some, load_wide, store, store_some, zeros
 
 
 @njit(**OPTIONS)
 def _dots(out, q, rows, width, N, A, scale):
     """out[n] = scale q rows[n], for N rows of A numbers, `width` apart; pointers."""
-    L, whole = lanes(q), A - A % lanes(q)
-    n = 0
-    while n < N:  # four at a time hide each other's latency
-        four = n + 4 <= N
-        a = at(rows, n * width)
-        b, c, d = (at(a, width), at(a, 2 * width), at(a, 3 * width)) if four else (a, a, a)
-        s, t, u, v = zeros(q), zeros(q), zeros(q), zeros(q)
-        for k in range(0, whole, L):
-            x = load(q, k)
-            s, t, u, v = s + x * load(a, k), t + x * load(b, k), u + x * load(c, k), v + x * load(d, k)
-        if whole < A:
-            m = A - whole
-            x = load_some(q, whole, m)
-            s, t = s + x * load_some(a, whole, m), t + x * load_some(b, whole, m)
-            u, v = u + x * load_some(c, whole, m), v + x * load_some(d, whole, m)
-        out[n] = lane_sum(s) * scale
-        if four:
-            out[n + 1], out[n + 2], out[n + 3] = lane_sum(t) * scale, lane_sum(u) * scale, lane_sum(v) * scale
-        n += 4 if four else 1
+    for n in range(N):
+        total = zeros(q)
+        for k in range(0, A, lanes(q)):
+            total = total + load_some(q, k, A - k) * load_some(rows, n * width + k, A - k)
+        out[n] = lane_sum(total) * scale
 
 
 @njit(**OPTIONS)

@@ -5,7 +5,6 @@ Here what is kept has a digest; whatever cannot be read is compiled anew and wri
 is compiled by each process.  One warning says so, and names the folder.
 """
 
-import gc
 import logging
 import warnings
 from contextlib import suppress
@@ -18,7 +17,6 @@ from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.compiler_lock import global_compiler_lock
 from numba.core.environment import lookup_environment
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps, loads
@@ -52,17 +50,6 @@ class Dispatcher(CPUDispatcher):
     def _numba_type_(self):
         """What Numba sees where a kernel calls this one."""
         return types.Dispatcher(self._part)
-
-    def compile(self, sig):
-        """The code for arguments of these types, from the cache if it is there."""
-        with global_compiler_lock:
-            is_collecting = gc.isenabled()
-            try:
-                gc.disable()  # a tenth of the time, for what will not be garbage
-                return super().compile(sig)
-            finally:
-                if is_collecting:
-                    gc.enable()
 
 
 class _Whole(JITCodeLibrary):
@@ -115,21 +102,8 @@ class _Part(_Whole):
         return 0
 
 
-UNNEEDED = {
-    "with_lifting", "inline_closure_likes", "make_function_op_code_to_jit_function", "inline_inlinables",
-    "find_literally", "literal_unroll", "LiteralPropagation", "Rewrite dynamic raises", "inline_overloads",
-    "nopython_rewrites", "nopython_supported_feature_validation"}  # fmt: skip
-"""Numba's passes for what no kernel has: closures, `with`, arithmetic with whole arrays."""
-
-
 class _WholeCompiler(Compiler):
     library = _Whole
-
-    def define_pipelines(self):
-        (pipeline,) = super().define_pipelines()
-        if not self.state.flags.auto_parallel.enabled:
-            pipeline.passes = [entry for entry in pipeline.passes if entry[0].name() not in UNNEEDED]
-        return [pipeline]
 
     def compile_extra(self, func):
         self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastrnn.kernels import gru, lstm
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.steps import HOISTED_STEPS, SECOND_LEVEL, hoist, is_cut, next_chunk, row_before
+from fastrnn.kernels.steps import HOISTED_STEPS, hoist, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import MAX_WIDTH, product, scratch, tile_rows
 from fastrnn.kernels.vectors import OPTIONS, at, lanes
 
@@ -57,13 +57,12 @@ def forward(h, c, gates, x, panels, hoisted, starts, counts, keep, d):
     P, room = blocks * L, hoisted.shape[0]
     h_d, gates_d = at(h, d * (B + S) * H), at(gates, d * S * 4 * P)
     x_d, panels_d = at(x, d * S * I), at(panels, d * blocks * size)
-    streamed = blocks * size * h.itemsize > SECOND_LEVEL
     input_gates = THREE if c is None else GATES
     stop, rows, is_hoisted, hoisted_row = 0, 0, False, 0
     for t in range(T):
         n, row = counts[t], starts[t]
         if t == stop:
-            stop, rows, is_hoisted = next_chunk(counts, t, streamed, room)
+            stop, rows, is_hoisted = next_chunk(counts, t, room)
             hoisted_row = 0
             if is_hoisted:
                 for p in range(blocks):

@@ -42,7 +42,7 @@ def forward(h, gates, reset, x, panels, starts, counts, keep, d):
             out, is_n = at(kept, (gate + 1) % 3 * P), gate == 2
             state, stride, code = (rh, P, TANH) if is_n else (h_old, H, SIGMOID)
             panel = at(panels, gate * panels.shape[1])
-            layer(out, 3 * P, state, stride, at(x, row * I), panel, out, 0, 0, 0, n, I, H, P, code)  # nothing hoisted
+            layer(out, 3 * P, state, stride, at(x, row * I), panel, n, I, H, P, code)
             for q in range(n):
                 for unit in range(0, H, L):
                     value, before = load(out, q * 3 * P + unit), load_some(h_old, q * H + unit, H - unit)

@@ -6,38 +6,17 @@ from fastrnn.kernels.vectors import OPTIONS
 
 
 @njit(**OPTIONS)
-def sort(numbers, room, lengths):
-    """Sort numbers (n,) of sequences, longest first, equally long ones in order.  Merges runs, with `room` (n,)."""
-    n, run = numbers.size, 1
-    while run < n:
-        for low in range(0, n, 2 * run):
-            middle, high = min(low + run, n), min(low + 2 * run, n)
-            i, j = low, middle
-            for k in range(low, high):
-                if i < middle and (j == high or lengths[numbers[i]] >= lengths[numbers[j]]):
-                    room[k] = numbers[i]
-                    i += 1
-                else:
-                    room[k] = numbers[j]
-                    j += 1
-        for k in range(n):  # a slice would bring in how Numba writes errors, half a second of compiling
-            numbers[k] = room[k]
-        run *= 2
-
-
-@njit(**OPTIONS)
-def deal(table, order, numbers, room, firsts, first_shards, lengths, others):
+def deal(table, order, numbers, firsts, first_shards, lengths, others):
     """Deal the sequences of each batch to its shards like cards, to and fro, longest first, so that they are alike.
 
-    Batch k has the numbers from firsts[k], and the shards from first_shards[k].  Fills the rows of `table` (shards,
-    SHARD_WORDS), and `order` (n,): the sequences of the first shard, those of the second ...  numbers (n,) and room
-    (n,) are overwritten; lengths (N,) are of all sequences, and others (N,) those in a second packing.
+    Batch k has the numbers (n,) from firsts[k] on, which are in this order, and the shards from first_shards[k] on.
+    Fills the rows of `table` (shards, SHARD_WORDS), and `order` (n,): the sequences of the first shard, those of the
+    second ...  lengths (N,) are of all sequences, and others (N,) those in a second packing.
     """
     table[:] = 0
     for batch in range(firsts.size - 1):
         place, end, first = firsts[batch], firsts[batch + 1], first_shards[batch]
         dealt, n, n_shards = numbers[place:end], end - place, first_shards[batch + 1] - first
-        sort(dealt, room[place:end], lengths)
         for s in range(n_shards):
             record, before = table[first + s], table[first + s - 1]
             record[FIRST - 1] = record[FIRST_OTHER - 1] = place

@@ -14,7 +14,7 @@ import numpy as np
 
 from fastrnn.kernels.activations import activate, slope
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.steps import SECOND_LEVEL, hoist, is_cut, next_chunk, row_before
+from fastrnn.kernels.steps import is_cut, row_before
 from fastrnn.kernels.tiles import gate_tile, pack_panels, panel_width, product, scratch, tile_rows
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, store_some, zeros
 
@@ -39,22 +39,21 @@ def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
 
 
 @njit(**OPTIONS)
-def _units(out, out_stride, h, h_stride, start, is_hoisted, x, panel, width, n, I, H, n_units, nonlinearity):
+def _units(out, out_stride, h, h_stride, x, panel, width, n, I, H, n_units, nonlinearity):
     """f of the sums of one panel's units, `width` vectors, in n rows; pointers to the first row.
 
-    At `start` is the bias or what `hoist` made of it; of the units that are padding too, `out` has `n_units`.
+    Of the units that are padding too, `out` has `n_units`.
     """
     L = lanes(out)
     line = width * L
-    start_stride, n_x = (line, 0) if is_hoisted else (0, I)
     w_x, w_h = at(panel, line), at(panel, (1 + I) * line)
     sums = scratch(out)
     rows_a_tile = tile_rows(n)
     r = 0
     while r < n:
         rows = min(rows_a_tile, n - r)
-        begin, x_r, h_r = at(start, r * start_stride), at(x, r * I), at(h, r * h_stride)
-        _tile(width, rows, sums, begin, start_stride, x_r, I, n_x, w_x, h_r, h_stride, H, w_h)
+        x_r, h_r = at(x, r * I), at(h, r * h_stride)
+        _tile(width, rows, sums, panel, 0, x_r, I, I, w_x, h_r, h_stride, H, w_h)
         for q in range(rows):
             for unit in range(0, line, L):
                 value = activate(nonlinearity, load(sums, q * line + unit))
@@ -63,42 +62,29 @@ def _units(out, out_stride, h, h_stride, start, is_hoisted, x, panel, width, n, 
 
 
 @njit(**OPTIONS)
-def layer(out, out_stride, h, h_stride, x, panels, hoisted, room, done, rows, n, I, H, n_units, nonlinearity):
+def layer(out, out_stride, h, h_stride, x, panels, n, I, H, n_units, nonlinearity):
     """out (n, n_units) = f(W_ih x + b + W_hh h) for n rows of x (n, I) and h (n, H); pointers.
 
-    Units from H on, the padding, are f(0).  The input's part of so many `rows` is hoisted, 0 for none, by the call that
-    begins with the first of them, when none is `done`; `hoisted` has `room` rows for each panel.
+    Units from H on, the padding, are f(0).
     """
     L, v = lanes(out), 0
     n_vectors = (H + L - 1) // L
     while v < n_vectors:
         width, panel = panel_width(n_vectors - v), at(panels, (1 + I + H) * v * L)
-        start, products, units = panel, at(hoisted, v * room * L), at(out, v * L)
-        if rows > 0:
-            if done == 0:
-                hoist(products, width, width, x, I, panel, rows)
-            start = at(products, done * width * L)
-        left = n_units - v * L
-        _units(units, out_stride, h, h_stride, start, rows > 0, x, panel, width, n, I, H, left, nonlinearity)
+        _units(at(out, v * L), out_stride, h, h_stride, x, panel, width, n, I, H, n_units - v * L, nonlinearity)
         v += width
 
 
 @njit(**OPTIONS)
-def forward(h, x, panels, hoisted, starts, counts, nonlinearity, d):
-    """Run direction d; hoisted (rows, P) is scratch."""
+def forward(h, x, panels, starts, counts, nonlinearity, d):
+    """Run direction d."""
     S, I = x.shape[1:]
-    H, B, room = h.shape[2], h.shape[1] - S, hoisted.shape[0]
+    H, B = h.shape[2], h.shape[1] - S
     h_d, x_d, panels_d = at(h, d * (B + S) * H), at(x, d * S * I), at(panels, d * panels.shape[2])
-    streamed = panels.shape[2] * h.itemsize > SECOND_LEVEL
-    stop, rows, done = 0, 0, 0
     for t in range(counts.size):
-        n, row = counts[t], starts[t]
-        if t == stop:
-            stop, rows, is_hoisted = next_chunk(counts, t, streamed, room)
-            rows, done = rows if is_hoisted else 0, 0
+        row = starts[t]
         h_new, h_old, x_t = at(h_d, (B + row) * H), at(h_d, row_before(starts, t, B) * H), at(x_d, row * I)
-        layer(h_new, H, h_old, H, x_t, panels_d, at(hoisted, 0), room, done, rows, n, I, H, H, nonlinearity)
-        done += n
+        layer(h_new, H, h_old, H, x_t, panels_d, counts[t], I, H, H, nonlinearity)
 
 
 @njit(**OPTIONS)

@@ -23,14 +23,14 @@ def hoisted_rows(row_bytes):
 
 
 @njit(**OPTIONS)
-def next_chunk(counts, t, streamed, room):
+def next_chunk(counts, t, room):
     """The step after a chunk of a shard's steps from t, its rows, and whether the input's part of them is hoisted.
 
     Hoisted, the products of all the chunk's rows with the input weights come first, in full tiles; a step then reads
-    only the hidden state's weights.  That pays where a step has few rows, or where its weights are `streamed`, too
-    many for the second-level cache.  There is `room` for so many hoisted rows, or fewer than a step has.
+    only the hidden state's weights.  That pays where a step has few rows.  There is `room` for so many hoisted rows, or
+    fewer than a step has.
     """
-    most = room if streamed else min(FEW_ROWS - 1, room)
+    most = min(FEW_ROWS - 1, room)
     hoist, rows = counts[t] <= most, 0
     while t < counts.size and (counts[t] <= most) == hoist and not (hoist and rows + counts[t] > room):
         rows += counts[t]

@@ -3,7 +3,6 @@
 import numpy as np
 
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.packing import sort
 from fastrnn.kernels.program import B_OTHER, BEFORE, BEFORE_OTHER, FIRST, FIRST_OTHER, S_OTHER, T_OTHER, B
 from fastrnn.kernels.vectors import OPTIONS
 
@@ -50,6 +49,17 @@ def spell(which, lengths, begins, slots, words):
 
 
 @njit(**OPTIONS)
+def _sort(words, letters):
+    """Sort the numbers of spellings, longest first, equally long ones in order."""
+    for k in range(1, words.size):
+        word = words[k]
+        while k > 0 and letters[words[k - 1]] < letters[word]:
+            words[k] = words[k - 1]
+            k -= 1
+        words[k] = word
+
+
+@njit(**OPTIONS)
 def deal_words(table, word_order, places, order, lengths, begins, which, letters, seen, room):
     """Let the second packing of shards, rows of `table`, be of the different words of their sequences.
 
@@ -57,7 +67,7 @@ def deal_words(table, word_order, places, order, lengths, begins, which, letters
     places (S,)                 of each word the place of its spelling among those of its shard
     order, lengths, begins      the sequences, as `fastrnn.kernels.packing.pack` has them
     which (S,), letters (n,)    as `spell` gives them
-    seen, room (n,)             of zeros, and to work in
+    seen, room (n,)             of zeros, and what is overwritten
     """
     end, before = 0, 0
     for s in range(len(table)):
@@ -72,7 +82,7 @@ def deal_words(table, word_order, places, order, lengths, begins, which, letters
                     word_order[end] = which[row]
                     end += 1
         words = word_order[first:end]
-        sort(words, room[: words.size], letters)
+        _sort(words, letters)
         record[S_OTHER - 1] = 0
         for k in range(words.size):
             room[words[k]] = k

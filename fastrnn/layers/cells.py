@@ -97,11 +97,7 @@ class RNNCell(_Cell):
 
     def forward(self, p, room, x, panels, rows, keep):
         """Add the calls that fill it from x (D, S, I)."""
-        P = padded(room["h"].shape[2], p.dtype)
-        hoisted = p.room(p.at_most(rows.S, hoisted_rows(P * p.dtype.itemsize)), P)
-        arguments = room["h"], x, panels, hoisted, rows.starts, rows.counts, self.code
-        for d in range(x.shape[0]):  # not at once: they have the same scratch
-            p.call(rnn.forward, *arguments, d)
+        p.share(rnn.forward, room["h"], x, panels, rows.starts, rows.counts, self.code, tasks=x.shape[0])
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         """Add the calls that fill room["d_gates"]; d_states become those of the initial states."""

@@ -195,11 +195,6 @@ class OnlineLearner(BaseEstimator):
     def _restored(cls, tree):
         parameters = dict.fromkeys(cls._get_param_names(), object)
         rules = {"class": str, "parameters": parameters, "weights": dict, "fitted": cls._fitted_rules, "memory": dict}
-        if "normalize_X" not in tree["parameters"]:  # x was taken as it was, and y's third moment a sum of squares
-            tree["parameters"]["normalize_X"], fitted = False, tree["fitted"]
-            fitted["_X_moments"] = [*none_yet(len(fitted["feature_names_in_"]))]
-            if "_y_moments" in fitted:
-                fitted["_y_moments"][2] = sqrt(fitted["_y_moments"][2] / fitted["_y_moments"][0])
         check(tree, rules, "model")
         learner, memory = cls(**tree["parameters"]), tree["memory"]
         learner._check_parameters(True)
