@@ -11,7 +11,6 @@ from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.sequences import as_sequences
-from fastrnn.tokens import text_of
 from fastrnn.wording import shown
 
 
@@ -242,12 +241,6 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     def _refuse_with_crf(self, what):
         if self._shape["crf"]:
             raise ValueError(f"{what} does not go with crf=True, which scores a sequence as a whole")
-
-    def _decided(self, X=()):
-        shape = super()._decided(X)
-        if shape["crf"] == "auto":
-            shape["crf"] = text_of(X) is not None
-        return shape
 
     # -------------------------------------------------------------------------------------- network
 

@@ -51,11 +51,13 @@ def test_the_kernel_is_its_equations(form, member):
         form, np.exp(adjusted) * np.resize(season, 30)
     )
     out, weights = np.zeros((30, 4)), np.full((30, 1), 0.5)
-    smooth(out, weights, weights, adjusted, series, season, form, np.array([member], float), 3)
+    slope, start = np.polyfit(np.arange(5), adjusted[:5], 1)
+    options = adjusted, series, season, form, np.array([member], float), 3, np.array([start, slope, 5])
+    smooth(out, weights, weights, *options)
     expected = by_hand(adjusted, season, form, *member, 4)
     np.testing.assert_allclose(out, expected / 2, rtol=1e-10)
     missed = np.zeros((30, 1))
-    smooth(np.empty((0, 4)), missed, missed, adjusted, series, season, form, np.array([member], float), 3)
+    smooth(np.empty((0, 4)), missed, missed, *options)
     by_target = np.zeros(30)
     for t in range(3, 30):
         for h in range(1, 5):

@@ -77,6 +77,8 @@ class InputChecks:
             shape["character_embedding_dim"] = CHARACTERS if has_characters else None
         if shape.get("readout") == "auto":
             shape["readout"] = "max" if has_tokens else "last"
+        if shape.get("crf") == "auto":
+            shape["crf"] = text is not None
         return shape
 
     def _check_sequences(self, X, *, reset):

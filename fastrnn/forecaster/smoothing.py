@@ -31,13 +31,17 @@ def smoothed(series, season, horizon, known):
         return np.full((series.size, horizon), series[0])
     unit = np.abs(series[:known]).mean() or 1.0
     series = series / unit
-    first, parts = min(max(season, 3), known // 2), []
+    first, parts, n = min(max(season, 3), known // 2), [], min(series.size, max(5, season))
+    places = np.arange(n) - (n - 1) / 2
     is_positive = series.min() >= SMALLEST
     for form in (ADDED, TIMES, LOGARITHMS) if is_positive else (ADDED,):
         factors = _season(series[:known], season, form != ADDED)
         beside = np.resize(factors, series.size)
         rest = series - beside if form == ADDED else series / beside
-        parts.append([np.log(rest) if form == LOGARITHMS else rest, series, factors, form, MEMBERS, first])
+        rest = np.log(rest) if form == LOGARITHMS else rest
+        slope = places @ rest[:n] / max(places @ places, 1.0)
+        line = np.array([rest[:n].mean() + slope * places[0], slope, n])
+        parts.append([rest, series, factors, form, MEMBERS, first, line])
     missed, nothing = np.zeros((len(parts), series.size, len(MEMBERS))), np.empty((0, horizon))
     for each, part in zip(missed, parts, strict=True):
         smooth(nothing, each, each, *part)

@@ -36,9 +36,7 @@ class Kernel:
     def dispatcher(self):
         """Numba's; made under the lock that a thread which compiles has already, and no other one."""
         if self._dispatcher is None:
-            from numba.core.compiler_lock import global_compiler_lock
-
-            from fastrnn.kernels.compiling import Dispatcher
+            from fastrnn.kernels.compiling import Dispatcher, global_compiler_lock
 
             with global_compiler_lock:
                 while before_compiling:

@@ -12,7 +12,7 @@ LARGEST = 50.0
 
 
 @njit(**OPTIONS)
-def smooth(out, missed, weights, adjusted, series, season, form, members, first):
+def smooth(out, missed, weights, adjusted, series, season, form, members, first, line):
     """Forecasts of a series from each of its steps by each member: out[t] += weights[t, k] times those of member k.
 
     Or, if `out` has no rows, missed[t, k] += what the forecasts of member k from step `first` on miss of step t, those
@@ -31,24 +31,21 @@ def smooth(out, missed, weights, adjusted, series, season, form, members, first)
     season (m,)             that of step t is season[t % m]
     form                    ADDED, TIMES or LOGARITHMS
     members (G, 4)
+    line (3,)               of regression, through the first steps: where it begins, its slope, and how many these are
     """
     T, m, horizon = adjusted.size, season.size, out.shape[1]
-    begin = min(T, max(5, m))
     for k in range(len(members)):
         alpha, beta, phi, theta = members[k]
-        level, slope = _line(adjusted, begin)
-        trend = slope if beta > 0 else 0.0
-        drift = theta * slope
-        level -= trend + drift
-        y, xy = 0.0, 0.0
+        trend, drift = line[1] if beta > 0 else 0.0, theta * line[1]
+        level = line[0] - trend - drift
+        n, y, xy = 0.0, 0.0, 0.0
         for t in range(T):
             before = level + phi * trend + drift
             error = adjusted[t] - before
             level, trend = before + alpha * error, phi * trend + alpha * beta * error
-            y += adjusted[t]
-            xy += t * adjusted[t]
-            if theta > 0 and t >= begin:
-                drift = theta * _slope(t + 1.0, y, xy)
+            n, y, xy = n + 1, y + adjusted[t], xy + t * adjusted[t]
+            if theta > 0 and t >= line[2]:
+                drift = theta * (n * xy - y * n * (n - 1) / 2) / (n * n * (n * n - 1) / 12)
             if len(out) == 0 and t < first:
                 continue
             ahead, share = 0.0, 1.0
@@ -67,20 +64,3 @@ def smooth(out, missed, weights, adjusted, series, season, form, members, first)
                     out[t, h] += weights[t, k] * value
                 elif t + 1 + h < T:
                     missed[t + 1 + h, k] += abs(series[t + 1 + h] - value) / (h + 1)
-
-
-@njit(**OPTIONS)
-def _slope(n, y, xy):
-    """Of the regression line through n steps, by the sums of their values and of these times their places."""
-    return (n * xy - y * n * (n - 1) / 2) / max(n * n * (n * n - 1) / 12, 1.0)
-
-
-@njit(**OPTIONS)
-def _line(values, n):
-    """The regression line through the first n values: where it begins, and its slope."""
-    y, xy = 0.0, 0.0
-    for t in range(n):
-        y += values[t]
-        xy += t * values[t]
-    slope = _slope(float(n), y, xy)
-    return y / n - slope * (n - 1) / 2, slope
