@@ -42,7 +42,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         As for `SequenceClassifier`; None means 64 if stateful.
     shuffle : bool, default=True
         Not of streams, which are read in order.
-    dropout : float, default=0.0
+    dropout : float, default=0.2
     learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
     max_iter : int, default=20
 
@@ -80,7 +80,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
     """A row of outputs for each step; a model of the next token must not see it."""
     _free_rows = FREE_OUTPUTS
 
-    def __init__(self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0,
+    def __init__(self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.2,
         embedding_dim=64, embeddings=None, freeze_embeddings=False, stateful=False, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,

@@ -19,7 +19,7 @@ from fastrnn.streaming import Stream
 
 
 def small(**options):
-    defaults = {"hidden_size": 6, "embedding_dim": 4, "max_iter": 2, "random_state": 0}
+    defaults = {"hidden_size": 6, "embedding_dim": 4, "max_iter": 2, "random_state": 0, "dropout": 0.0}
     return SequenceGenerator(**{**defaults, **options})
 
 

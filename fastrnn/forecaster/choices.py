@@ -134,8 +134,7 @@ def fitted_rules(forecaster, n_outputs):
         "_lens": {
             "lags": lambda lags: lags and all(map(integer(1, 2**31), lags)), "difference": bool,
             "seasonal_difference": bool, "log": lambda log: log in (True, False, "auto"),
-            "scaling": lambda how: how in ("mean", "standard", "robust", None), "reach": integer(1),
-            **({"smoothing": bool} if "smoothing" in forecaster._lens else {}),
+            "scaling": lambda how: how in ("mean", "standard", "robust", None), "reach": integer(1), "smoothing": bool,
         },
         "linear_coef_": array("float64", block, lens.reach),
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),

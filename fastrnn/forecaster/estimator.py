@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS
+from fastrnn.base import COUNT, POSITIVE, SHARED_CONSTRAINTS
 from fastrnn.forecaster.backtest import Judged
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
@@ -85,7 +85,8 @@ class SequenceForecaster(Judged):
     dropout : float, default=0.0
         The fraction of elements set to zero in training: between levels, and before the output layer.
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float or "auto", default="auto"
+        "auto" is 1e-3, or 3e-3 for stretches of more than 65,536 steps in all.
     learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
         The schedule; see `SequenceRegressor`.
     momentum, nesterovs_momentum : float, default=0.9, and bool, default=True
@@ -171,13 +172,13 @@ class SequenceForecaster(Judged):
     """
 
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS,
+        **SHARED_CONSTRAINTS, "learning_rate_init": [POSITIVE, AUTO], "calendar": ["boolean"],
         **dict.fromkeys(("difference", "seasonal_difference", "smoothing", "log"), ["boolean", AUTO]),
         "horizon": [COUNT, None], "context": [Interval(Integral, 2, None, closed="left"), AUTO, None],
         "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
         "linear_lags": [FROM_ZERO, AUTO], "calibration": [FROM_ZERO], "shrinkage": [AUTO, None],
         "strategy": [StrOptions({"direct", "recursive"})], "missing": [StrOptions({"error", "interpolate"})],
-        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"], "calendar": ["boolean"]}  # fmt: skip
+        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"]}  # fmt: skip
 
     _shape_parameters = (
         "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "dtype", "horizon", "context", "season",
@@ -188,7 +189,7 @@ class SequenceForecaster(Judged):
         smoothing="auto", log="auto", scaling="mean", linear_lags="auto", strategy="direct", loss="quantile",
         quantiles=(0.025, 0.1, 0.5, 0.9, 0.975), calibration=0, shrinkage="auto", calendar=False, missing="error",
         cell="gru", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0, solver="adam",
-        learning_rate_init=1e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        learning_rate_init="auto", learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
         validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
         random_state=None, verbose=False, callbacks=None):  # fmt: skip

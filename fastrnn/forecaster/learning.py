@@ -145,6 +145,11 @@ class Learning(SequenceEstimator):
         self.network_.head.parameters["bias"][...] = self._start(problem)
         self.network_.changed()
 
+    def _settings(self, lengths):
+        settings = super()._settings(lengths)
+        rate = 1e-3 if lengths.sum() <= TRIED else 3e-3
+        return settings if self.learning_rate_init != "auto" else settings._replace(learning_rate_init=rate)
+
     def _start(self, problem):
         some = problem.targets[np.unique(np.linspace(0, len(problem.targets) - 1, SAMPLE).astype(int))]
         return likelihood(self.loss, self.quantiles).start(some).ravel()
