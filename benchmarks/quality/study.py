@@ -1,0 +1,107 @@
+"""Which defaults the classifier should have: candidates by cross-validation on training parts alone, over many sets.
+
+    python -m benchmarks.quality.study --data DIR [--only NAME,...] [--seeds 1] [--json FILE]
+
+A candidate is what it changes of the defaults. The table has its accuracy on each set, the mean, and the mean of its
+ranks. What fits one set and not the others is refused by leaving sets out: for each set the candidate is chosen by the
+mean over the other ones, and what that loses on the set, beside the choice by all sets, is printed at the end.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from benchmarks.measuring.report import markdown_table, significant, write_json
+from benchmarks.quality.defaults import DEFAULTS, UNIVARIATE
+from benchmarks.quality.options import chosen, parser
+from fastrnn import SequenceClassifier
+from fastrnn.preprocessing import Tokenizer
+
+FOLDS = 3
+OF_NUMBERS = {
+    "defaults": {},
+    "60 epochs": {"max_iter": 60},
+    "step by step": {"patch_length": 1},
+    "constant rate": {"learning_rate": "constant"},
+    "max": {"readout": "max"},
+    "mean": {"readout": "mean"},
+    "dropout": {"dropout": 0.3},
+    "lstm": {"cell": "lstm"},
+    "128 units": {"hidden_size": 128},
+    "one direction": {"bidirectional": False},
+}
+OF_TEXT = {
+    "defaults": {},
+    "words alone": {"character_embedding_dim": None},
+    "last": {"readout": "last"},
+    "mean": {"readout": "mean"},
+    "dropout 0.3": {"dropout": 0.3},
+    "no dropout": {"dropout": 0.0},
+    "10 epochs": {"max_iter": 10},
+    "lstm": {"cell": "lstm"},
+}
+SETS = {
+    "numbers": (OF_NUMBERS, (*UNIVARIATE, "JapaneseVowels", "BasicMotions")),
+    "text": (OF_TEXT, ("sentence_polarity 0", "subjectivity 0", "SNIPS intents", "names18")),
+}
+
+
+def accuracy(task, split, changes, seeds):
+    """Return the mean over folds of the training part, and seeds."""
+    found = []
+    for seed in range(seeds):
+        estimator = SequenceClassifier(**changes, random_state=seed)
+        model = estimator if task.tokenizer is None else make_pipeline(Tokenizer(**task.tokenizer), estimator)
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+        found.append(cross_val_score(clone(model), split.X_train, split.y_train, cv=folds).mean())
+    return float(np.mean(found))
+
+
+def left_out(scores):
+    """What a choice by the mean over all other sets loses on each set, (n_sets,), of scores (candidates, n_sets)."""
+    by_all = scores[scores.mean(axis=1).argmax()]
+    without = [np.delete(scores, k, axis=1).mean(axis=1).argmax() for k in range(scores.shape[1])]
+    return by_all - scores[without, np.arange(scores.shape[1])]
+
+
+def study(candidates, tasks, data, seeds):
+    """Return the scores (candidates, tasks)."""
+    scores = np.empty((len(candidates), len(tasks)))
+    for k, task in enumerate(tasks):
+        split = task.read(data)
+        scores[:, k] = [accuracy(task, split, changes, seeds) for changes in candidates.values()]
+        print(task.name, np.round(scores[:, k], 4), file=sys.stderr, flush=True)
+    return scores
+
+
+def main(arguments=None):
+    """Print the tables."""
+    options = parser("quality.study")
+    options.add_argument("--seeds", type=int, default=1)
+    options.add_argument("--json", metavar="FILE")
+    options = options.parse_args(arguments)
+    found = {}
+    for kind, (candidates, names) in SETS.items():
+        tasks = [task for task in chosen(options.only, DEFAULTS) if task.name in names]
+        if not tasks:
+            continue
+        scores = study(candidates, tasks, options.data, options.seeds)
+        ranks = np.mean([rankdata(-column) for column in scores.T], axis=0)
+        rows = [
+            [name, *(significant(score, 3) for score in (*row, row.mean())), significant(rank, 2)]
+            for name, row, rank in zip(candidates, scores, ranks, strict=True)
+        ]
+        print(markdown_table([kind, *(task.name for task in tasks), "mean", "rank"], rows))
+        print(f"left out, a set loses {left_out(scores).mean():.4f} in the mean\n")
+        found[kind] = {name: row.tolist() for name, row in zip(candidates, scores, strict=True)}
+    write_json(options.json, found)
+
+
+if __name__ == "__main__":
+    main()
