@@ -1,13 +1,11 @@
 """Choose settings on the validation part, where a set has one, else by cross-validation on the training part; of
 forecasts on what comes before the test part, as many steps as that has. The test parts are never read.
 
-    python -m benchmarks.quality.choose_settings --data DIR [--only NAME,...] [--defaults] [--repeats N]
-                                         [--jobs N]
+    python -m benchmarks.quality.choose_settings --data DIR [--only NAME,...] [--repeats N] [--jobs N]
 
-For each set: every combination of its grid, and the defaults, ranked by their mean score. With
-``--defaults``: what would be a good default, by the mean over the sets of numeric sequences with
-labels. Writes nothing: the winners go into ``SETTINGS`` of `benchmarks.quality.settings`, or into the
-estimators, by hand.
+For each set: every combination of its grid, and the defaults, ranked by their mean score. Writes
+nothing: the winners go into ``SETTINGS`` of `benchmarks.quality.settings` by hand. What would be good
+defaults is another question, of `benchmarks.quality.study`.
 
 A job is a process with one thread. Without ``--jobs`` a fit uses all of Numba's threads, which on
 these small sets, beside other work, is much slower.
@@ -32,14 +30,12 @@ FOLDS = 5
 # A set with fewer training sequences than this is split again and again: one split says too little.
 SMALL = 200
 SHAPES = {"cell": ["lstm", "gru"], "bidirectional": [False, True], "readout": ["last", "mean", "max"]}
-RATES = {"learning_rate_init": [2e-3, 5e-3, 1e-2]}
 GRIDS = {
     # A bidirectional GRU of 64 is what is asked for, and what the defaults are.
     "JapaneseVowels": {"readout": ["last", "mean", "max"], "dropout": [0.0, 0.2, 0.4]},
     "BasicMotions": SHAPES,
     "ItalyPowerDemand": SHAPES,
     "GunPoint": {"readout": ["last", "mean", "max"], "learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 200]},
-    # A first search, over SHAPES, RATES and max_iter, has chosen the defaults' shape and rate.
     "ECG200": {"cell": ["lstm", "gru"], "dropout": [0.0, 0.3, 0.5], "readout": ["last", "mean", "max"]},
     "SyntheticControl": SHAPES | {"learning_rate_init": [5e-3, 1e-2], "max_iter": [60, 120]},
     "SNIPS intents": {
@@ -103,8 +99,6 @@ SEEDS = 3
 MISSED = 1000
 """What a forecast's missed bar counts beside its first one's score."""
 """Of a forecaster, whose test part is always the same."""
-DEFAULTS = SHAPES | RATES | {"learning_rate": ["constant", "cosine"]}
-DEFAULTS_FOR = ("JapaneseVowels", "BasicMotions", "ItalyPowerDemand", "GunPoint", "ECG200", "SyntheticControl")
 
 
 def candidates(name):
@@ -173,40 +167,19 @@ def choose(task, data, repeats, jobs):
     return sorted(trials, key=lambda trial: trial.mean, reverse=True)
 
 
-def choose_defaults(data, repeats, jobs):
-    """Return (mean over the sets, settings, trials) of each candidate default, best first."""
-    tasks = [task for task in TASKS if task.name in DEFAULTS_FOR]
-    splits = [task.read(data) for task in tasks]
-    rows = []
-    for settings in ParameterGrid(DEFAULTS):
-        trials = [evaluate(task, split, settings, repeats, jobs) for task, split in zip(tasks, splits, strict=True)]
-        rows.append((np.mean([trial.mean for trial in trials]), settings_text(settings), trials))
-    return sorted(rows, key=lambda row: row[0], reverse=True)
-
-
 def table(task, trials):
     """Return a set's ranking as Markdown."""
     lines = [[significant(abs(t.mean), 4), significant(t.error), significant(t.seconds), t.settings] for t in trials]
     return markdown_table([task.metric.name, "std error", "s", "settings"], lines)
 
 
-def defaults_table(rows):
-    """Return the ranking of defaults as Markdown."""
-    lines = [[f"{mean:.4f}", *(f"{trial.mean:.3f}" for trial in trials), settings] for mean, settings, trials in rows]
-    return markdown_table(["mean", *DEFAULTS_FOR, "settings"], lines)
-
-
 def main(arguments=None):
-    """Rank the settings of the sets asked for, or the candidate defaults."""
+    """Rank the settings of the sets asked for."""
     options = parser("quality.choose_settings")
-    options.add_argument("--defaults", action="store_true", help="rank defaults over all sets")
     options.add_argument("--repeats", type=int, help="of the folds (default: 3 if small, else 1), or seeds (3)")
     options.add_argument("--jobs", type=int, metavar="N", help="processes")
     options = options.parse_args(arguments)
     how = options.data, options.repeats, options.jobs
-    if options.defaults:
-        print(defaults_table(choose_defaults(*how)))
-        return
     for task in chosen(options.only, [task for task in TASKS + FORECASTS if task.name in GRIDS]):
         print(f"## {task.name}\n\n{table(task, choose(task, *how))}\n", flush=True)
 
