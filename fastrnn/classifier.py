@@ -6,7 +6,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base import COUNT_OR_AUTO, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
 from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
@@ -151,9 +151,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     True
     """
 
-    _parameter_constraints = SHARED_CONSTRAINTS | {
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "max_iter": COUNT_OR_AUTO, "patch_length": COUNT_OR_AUTO}  # fmt: skip
+    _parameter_constraints = SHARED_CONSTRAINTS | {"class_weight": [dict, StrOptions({"balanced"}), None]}
 
     _shape_parameters = *SequenceEstimator._shape_parameters, *SequenceEstimator._of_characters, "readout"
 

@@ -9,7 +9,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastrnn import records
-from fastrnn.base import COUNT_OR_AUTO, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_values, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.losses.answers import filled, scaled_answer
 from fastrnn.losses.loss import regression_loss
@@ -160,7 +160,6 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
 
     _parameter_constraints = SHARED_CONSTRAINTS | {
         "return_sequences": ["boolean"], "normalize_y": ["boolean"],
-        "max_iter": COUNT_OR_AUTO,
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")]}  # fmt: skip
 

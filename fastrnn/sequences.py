@@ -14,7 +14,7 @@ from fastrnn.kernels import words
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
-from fastrnn.tokens import Tokens, text_of
+from fastrnn.tokens import text_of
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
@@ -146,15 +146,11 @@ class Text(Sequences):
     Others in each epoch (Kiperwasser and Goldberg 2016); a word's characters stay.
     """
 
-    def __init__(self, values, offsets):
-        super().__init__(values, offsets)
-        tokens = values.reshape(len(values), -1)[:, 0]
-        self._rates = HIDDEN / (HIDDEN + np.bincount(tokens)[tokens])
-
     def of_epoch(self, epoch):
         values = self.values.copy()
-        hidden = np.random.default_rng(epoch).random(len(values)) < self._rates
-        values.reshape(len(values), -1)[hidden, 0] = 0
+        tokens = values.reshape(len(values), -1)[:, 0]
+        rates = HIDDEN / (HIDDEN + np.bincount(tokens)[tokens])
+        tokens[np.random.default_rng(epoch).random(tokens.size) < rates] = 0
         some = Sequences(values, self.offsets)
         if self.are_words:
             some.spellings = self.spellings
@@ -367,7 +363,8 @@ def _items(X, name, tokens):
     if text_of(X) is None:
         return X
     is_spelled = tokens == "characters"
-    return [x.with_characters() if is_spelled and isinstance(x, Tokens) else np.asarray(x) for x in X]
+    return [x.with_characters() if is_spelled and getattr(x, "spellings", None) is not None else as_array(x, name)
+            for x in X]  # fmt: skip
 
 
 def _plain_lengths(items, tokens, n_features):

@@ -160,8 +160,9 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         labels = self._label_rows(y, sequences)
         if not goes_on:
             self._is_multilabel = labels.ndim == 2
-            if self.crf == "auto" and (labels.ndim == 2 or self.class_weight or _are_of_steps(sample_weight)):
-                self._shape["crf"] = False
+            if self.crf == "auto":
+                is_plain = labels.ndim == 1 and self.class_weight is None and not _are_of_steps(sample_weight)
+                self._shape["crf"] &= is_plain
             self._set_classes(labels, classes)
         else:
             self._check_same_classes(classes)
@@ -240,7 +241,9 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     def _refuse_with_crf(self, what):
         if self._shape["crf"]:
-            raise ValueError(f"{what} does not go with crf=True, which scores a sequence as a whole")
+            raise ValueError(
+                f"{what} does not go with crf={self.crf}, which scores whole sequences: fit with crf=False"
+            )
 
     # -------------------------------------------------------------------------------------- network
 

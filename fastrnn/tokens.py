@@ -27,6 +27,16 @@ class Tokens(np.ndarray):
         ids = np.asarray(self)[key]
         return ids if ids.ndim == 0 else Tokens.of(ids, None if self.words is None else self.words[key], self.spellings)
 
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return array[()]  # what is computed of ids is none
+
+    def copy(self, order="C"):
+        """Another array of the same words."""
+        return Tokens.of(np.array(self), self.words, self.spellings)
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
     def __reduce__(self):
         return Tokens.of, (np.asarray(self), self.words, self.spellings)
 
@@ -37,5 +47,5 @@ class Tokens(np.ndarray):
 
 def text_of(X):
     """The first sequence of X if it is of a `Tokenizer`, else None."""
-    first = next(iter(X), None) if isinstance(X, (list, tuple, np.ndarray)) else None
+    first = next(iter(X), None) if hasattr(X, "__len__") and not hasattr(X, "todense") else None
     return first if isinstance(first, Tokens) else None

@@ -198,3 +198,33 @@ def test_every_loss_has_trials(loss):
     y = list(np.random.default_rng(0).poisson(5.0, (5, 40)).astype(float))
     model = forecaster(shrinkage="auto", loss=loss).fit(y)
     assert np.isfinite(model.predict()).all()
+
+
+def test_lbfgs_has_none():
+    y = levels_and_noise(3)
+    model, plain = (forecaster(shrinkage=how, solver="lbfgs").fit(y) for how in ("auto", None))
+    assert_same_bits(model.predict(), plain.predict())
+
+
+def test_an_interrupt_in_a_trial_ends_the_fit(monkeypatch):
+    model = forecaster(shrinkage="auto", warm_start=True).fit(levels_and_noise(3))
+    before = model.predict()
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastrnn.forecaster.learning.Trainer.epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(warm_start=False).fit(levels_and_noise(3))
+    assert_same_bits(model.predict(), before)
+
+
+@pytest.mark.parametrize("T", [36, 48, 72])
+def test_intervals_of_short_seasonal_series_cover(T):
+    """A season that few cycles show is wide of the next one."""
+    rng, t = np.random.default_rng(0), np.arange(T + 6)
+    y = list(20 + 2 * np.sin(2 * np.pi * t / 12) + rng.standard_normal((60, T + 6)))
+    model = SequenceForecaster(horizon=6, season=12, smoothing=True, random_state=0).fit([x[:T] for x in y])
+    low, high = np.moveaxis(model.predict_interval(coverage=0.8), -1, 0)
+    came = np.array([x[T:] for x in y])
+    assert 0.72 < ((low <= came) & (came <= high)).mean() < 0.9

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import assert_same_bits
 from sklearn.base import clone
@@ -44,7 +45,14 @@ def test_parts_and_copies_stay_tokens():
         assert type(part) is Tokens
         np.testing.assert_array_equal(part.with_characters(), x.with_characters()[rows])
     assert np.ndim(x[0]) == 0 and not isinstance(x[0], np.ndarray)
-    assert (x + 1).spellings is None
+    assert type(x + 1) is type(x == 1) is np.ndarray and {x.max(): 1}
+
+
+def test_text_is_known_in_any_container():
+    X = ids()
+    for some in (list(X), tuple(X), pd.Series(list(X)), Tokenizer(max_characters=20).fit_transform(TEXTS)):
+        clf = SequenceClassifier(**SMALL).fit(some, LABELS)
+        assert (clf._shape["embedding_dim"], clf._shape["character_embedding_dim"]) == (64, 32)
 
 
 @pytest.mark.parametrize("kind", [SequenceClassifier, SequenceRegressor, SequenceTagger])
@@ -163,3 +171,14 @@ def test_when_labels_are_scored_as_a_whole():
     assert SequenceTagger(**SMALL).fit([np.asarray(x, float) for x in X], y).network_.chain is None
     with pytest.raises(ValueError, match=r"class_weight does not go with crf=True"):
         SequenceTagger(**SMALL, crf=True, class_weight="balanced").fit(X, y)
+    whole = SequenceTagger(**SMALL, warm_start=True).fit(X, y).set_params(class_weight="balanced")
+    with pytest.raises(ValueError, match=r"class_weight does not go with crf=auto.*crf=False"):
+        whole.fit(X, y)
+
+
+@pytest.mark.parametrize(("options", "hides"), [({}, False), ({"dropout": 0.5}, True), ({"dropout": 0.0}, False)])
+def test_words_are_hidden_where_something_is_dropped(options, hides):
+    """Of few tokens dropout="auto" drops none."""
+    clf = SequenceClassifier(**SMALL | options).fit(ids(), LABELS)
+    problem = clf._problem(ids(), LABELS, None, False)
+    assert isinstance(problem.sequences, Text) == hides

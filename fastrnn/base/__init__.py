@@ -2,9 +2,9 @@
 
 from fastrnn.base.estimator import Problem, SequenceEstimator
 from fastrnn.base.features import FeatureExtractor
-from fastrnn.base.inputs import COUNT, COUNT_OR_AUTO, POSITIVE, SHARED_CONSTRAINTS, check_counts, check_finite
+from fastrnn.base.inputs import COUNT, POSITIVE, SHARED_CONSTRAINTS, check_counts, check_finite
 
 __all__ = [
-    "COUNT", "COUNT_OR_AUTO", "POSITIVE", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator",
-    "check_counts", "check_finite",
+    "COUNT", "POSITIVE", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator", "check_counts",
+    "check_finite",
 ]  # fmt: skip

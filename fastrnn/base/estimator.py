@@ -39,6 +39,8 @@ class Problem:
     """What a decoder reads."""
     trial: "Problem | None" = None
     """Another, which shows how much of what a network learns is to be believed."""
+    width: float = 1.0
+    """What is unknown about the future, in units of what targets show of it."""
     n_streams: int | None = None
     """If given, sequence k goes on where sequence k - n_streams has ended."""
 

@@ -20,7 +20,6 @@ from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})
-COUNT_OR_AUTO = [COUNT, AUTO]
 EMBEDDING, CHARACTERS, DROPPED, FEW = 64, 32, 0.5, 50
 """What "auto" is, for text: the lengths of a token's and a character's vector, and dropout, of more tokens than a few.
 """
@@ -31,17 +30,17 @@ NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in (
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
     **dict.fromkeys(("shuffle", "early_stopping", "warm_start", "normalize_X"), ["boolean"]),
-    **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "max_iter", "n_iter_no_change"), [COUNT]),
-    "character_hidden_size": [COUNT], "bptt_steps": [COUNT, None], "readout": [StrOptions({*READOUTS, "auto"})],
+    **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "n_iter_no_change", "character_hidden_size"), [COUNT]),
+    **dict.fromkeys(("max_iter", "patch_length"), [COUNT, AUTO]), "bptt_steps": [COUNT, None],
     **dict.fromkeys(("embedding_dim", "character_embedding_dim"), [COUNT, AUTO, None]),
     "momentum": [FRACTION], "dropout": [FRACTION, AUTO], **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
-    "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "embeddings": ["array-like", None],
+    "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "readout": [StrOptions({*READOUTS, "auto"})],
     "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
     "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")], "tol": [NOT_NEGATIVE, None],
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
-    "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
+    "embeddings": ["array-like", None], "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
 
 
 def check_counts(estimator):
@@ -66,20 +65,16 @@ class InputChecks:
 
     def _decided(self, X=()):
         """The parameters that a network keeps for life, with what "auto" is for X: of a `Tokenizer`, or numbers."""
-        shape = {name: getattr(self, name) for name in self._shape_parameters}
-        text = text_of(X)
-        if shape.get("embedding_dim") == "auto":
-            given = None if self.embeddings is None else np.shape(self.embeddings)[-1]
-            shape["embedding_dim"] = given or (None if text is None else EMBEDDING)
-        has_tokens = shape.get("embedding_dim") is not None
-        if shape.get("character_embedding_dim") == "auto":
-            has_characters = has_tokens and getattr(text, "spellings", None) is not None
-            shape["character_embedding_dim"] = CHARACTERS if has_characters else None
-        if shape.get("readout") == "auto":
-            shape["readout"] = "max" if has_tokens else "last"
-        if shape.get("crf") == "auto":
-            shape["crf"] = text is not None
-        return shape
+        shape, text = {name: getattr(self, name) for name in self._shape_parameters}, text_of(X)
+        length = shape.get("embedding_dim")
+        if length == "auto":
+            given = None if text is None else EMBEDDING
+            length = given if self.embeddings is None else np.shape(self.embeddings)[-1]
+        is_spelt = text is not None and (text.ndim == 2 or text.spellings is not None) and length is not None
+        auto = {"embedding_dim": length, "readout": "last" if length is None else "max", "crf": text is not None}
+        auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
+        return {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else value
+                for name, value in shape.items()}  # fmt: skip
 
     def _check_sequences(self, X, *, reset):
         """X as `Sequences` of tokens, or `Given` numbers; with `reset` what comes later must be like it."""
@@ -185,6 +180,7 @@ class InputChecks:
             if getattr(self, "patch_length", 1) not in (1, "auto"):
                 raise ValueError(f"patch_length={self.patch_length} is for numbers; of tokens each is a step: leave it")
             hides = sequences.are_text and weights is not None and self.dropout
+            hides = hides and (self.dropout != "auto" or self._count_tokens(sequences.values) > FEW)
             return Text(sequences.values, sequences.offsets) if hides else sequences
         if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)

@@ -154,5 +154,5 @@ def _at_frequency(y, args, write):
             what = f"there is no row of {args.time} {write(absent[0])!r}"
             raise ValueError(f"{what}: add it, or pass --missing interpolate")
         holes = pd.DataFrame({"unique_id": owner, "y": float("nan"), "ds": absent}, [0] * len(absent))
-        whole.append(pd.concat([part, holes]).sort_values("ds"))
+        whole.append(pd.concat([part, holes]).sort_values("ds", kind="stable"))
     return pd.concat(whole)

@@ -42,7 +42,7 @@ class SequenceForecaster(Judged):
     smoothing : bool or "auto", default="auto"
         Whether they start from exponential smoothing instead (see Notes).  "auto" tries it on series of up to 400
         steps, unless `difference` or `seasonal_difference` is set, and takes it if it has missed less of their last
-        fifth.  Only with strategy="direct".
+        fifth.  Only with strategy="direct"; on series of many thousand steps it takes seconds and much memory.
     log : bool or "auto", default="auto"
         Forecast logarithms.  "auto" does for a series whose values are all positive, the least of them at least a
         hundredth of their mean, and more than a millionth of it apart.
@@ -67,7 +67,8 @@ class SequenceForecaster(Judged):
     shrinkage : {"auto"} or None, default="auto"
         "auto" first trains a network without the last fifth of each series, if these have up to 65,536 steps in all;
         of what the final one has learned beside the linear part the shares stay that help there, down to nothing, and
-        intervals become as much wider as they should have been.  None takes it as it is; so does `early_stopping`.
+        intervals of loss="quantile" become as much wider as they should have been.  None takes it as it is; so do
+        `early_stopping`, solver="lbfgs" and later fits of `warm_start`.
     calendar : bool, default=False
         Read where in the day, week and year each step lies; for series with timestamps.
     missing : {"error", "interpolate"}, default="error"

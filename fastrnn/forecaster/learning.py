@@ -4,6 +4,7 @@ import warnings
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from itertools import product
+from math import sqrt
 from numbers import Integral
 
 import numpy as np
@@ -63,9 +64,9 @@ class Learning(SequenceEstimator):
         if not goes_on:
             block = 1 if self.strategy == "recursive" else self.horizon_
             self._lens = asdict(with_smoothing(self, panel, Lens(**self._lens), block))
-        trial = None
-        if self.shrinkage and not (goes_on or self.early_stopping) and panel.series.offsets[-1] <= TRIED:
-            trial = self._learnable(panel, is_trial=True)
+        has_trial = self.shrinkage and not (goes_on or self.early_stopping or self.solver == "lbfgs")
+        has_trial = has_trial and panel.series.offsets[-1] <= TRIED
+        trial = self._learnable(panel, is_trial=True) if has_trial else None
         return replace(self._learnable(panel), trial=trial)
 
     def _take_up(self, panel):
@@ -82,7 +83,8 @@ class Learning(SequenceEstimator):
     def _learnable(self, panel, is_trial=False):
         """The `Problem` of a panel, in a trial without what is last in time; the linear part is fitted on the way."""
         lens, block = Lens(**self._lens), 1 if self.strategy == "recursive" else self.horizon_
-        view = View(panel.series, lens, before_last_fold(panel.series, lens, block) if is_trial else None)
+        known = before_last_fold(panel.series, lens, block) if is_trial else panel.series.lengths
+        view = View(panel.series, lens, known)
         rows, counts, folds = in_folds(view, block)
         linear = Linear(lens.reach, block)
         if self.linear_lags != 0:
@@ -100,7 +102,10 @@ class Learning(SequenceEstimator):
         weights, n_outputs = np.broadcast_to(1.0, rows.size), size * model.likelihood.n_parameters
         if is_trial:
             weights = (folds < FOLDS - 1) * 1.0
-        return Problem(sequences, targets, weights, n_outputs, model.likelihood.loss, distances(sequences, counts))
+        ends, cycles = distances(sequences, counts), np.median(known) / lens.lags[0]
+        # A season that is the mean over n cycles misses less of these, by 1 - 1 / n, than of the next, by 1 + 1 / n.
+        width = sqrt((cycles + 1) / (cycles - 1)) if lens.smoothing and lens.lags[0] > 1 and cycles > 2 else 1.0
+        return Problem(sequences, targets, weights, n_outputs, model.likelihood.loss, ends, width=width)
 
     def _model_of(self, parameters, linear, network=None):
         """A `Model` by parameters, as a dict, and what this fit has found."""
@@ -151,12 +156,13 @@ class Learning(SequenceEstimator):
         return settings if self.learning_rate_init != "auto" else settings._replace(learning_rate_init=rate)
 
     def _start(self, problem):
-        some = problem.targets[np.unique(np.linspace(0, len(problem.targets) - 1, SAMPLE).astype(int))]
+        rows = np.flatnonzero(problem.weights)
+        some = problem.targets[rows[np.unique(np.linspace(0, rows.size - 1, SAMPLE).astype(int))]]
         return likelihood(self.loss, self.quantiles).start(some).ravel()
 
     def _train(self, problem, run, *given):
         """Train, and keep of what was learned the shares that a trial supports, down to nothing."""
-        shares = (1.0, 1.0, 1.0) if problem.trial is None else self._tried(problem.trial)
+        shares = np.array([1.0, 1.0, problem.width]) * (1.0 if problem.trial is None else self._tried(problem.trial))
         super()._train(problem, run, *given)
         start, (weight, bias) = self._start(problem), (self.network_.head.parameters[x] for x in ("weight", "bias"))
         weight[...] = self._tempered(weight.T, 0.0, *shares).T
@@ -181,13 +187,15 @@ class Learning(SequenceEstimator):
             return 1.0, 1.0, 1.0
         self.network_ = self._new_network(rng)
         self._start_at_shares(trial)
-        settings, lengths = self._settings(trial.sequences.lengths)._replace(verbose=False), trial.sequences.lengths
-        Trainer(self.network_, settings, rng).fit(self._objective(trial), lengths)
+        settings, lengths = self._settings(trial.sequences.lengths), trial.sequences.lengths
+        trainer, objective = Trainer(self.network_, settings, rng), self._objective(trial)
+        for epoch in range(settings.max_iter):  # an interrupt ends the fit
+            trainer.history.epochs.append((trainer.epoch(objective, lengths, epoch, settings.max_iter), None))
         outputs, start, targets = self.network_.predict(trial.sequences)[late], self._start(trial), trial.targets[late]
         self.network_ = mine
 
-        def losses(*shares):
-            some = self._tempered(outputs, start, *shares).astype(outputs.dtype)
+        def losses(place, spread, width):
+            some = self._tempered(outputs, start, place, spread, width * trial.width).astype(outputs.dtype)
             return trial.loss.of_rows(some, targets, np.ones(late.size))[0]
 
         by_place = np.stack([losses(place, 1.0, 1.0) for place in SHARES])

@@ -36,7 +36,9 @@ class Kernel:
     def dispatcher(self):
         """Numba's; made under the lock that a thread which compiles has already, and no other one."""
         if self._dispatcher is None:
-            from fastrnn.kernels.compiling import Dispatcher, global_compiler_lock
+            from numba.core.compiler_lock import global_compiler_lock
+
+            from fastrnn.kernels.compiling import Dispatcher
 
             with global_compiler_lock:
                 while before_compiling:

@@ -5,7 +5,6 @@ Here what is kept has a digest; whatever cannot be read is compiled anew and wri
 is compiled by each process.  One warning says so, and names the folder.
 """
 
-import gc
 import logging
 import warnings
 from contextlib import suppress
@@ -18,7 +17,6 @@ from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.compiler_lock import global_compiler_lock
 from numba.core.environment import lookup_environment
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps, loads
@@ -52,16 +50,6 @@ class Dispatcher(CPUDispatcher):
     def _numba_type_(self):
         """What Numba sees where a kernel calls this one."""
         return types.Dispatcher(self._part)
-
-    def compile(self, sig):
-        """The code for arguments of these types, from the cache if it is there."""
-        with global_compiler_lock:
-            switch = gc.enable if gc.isenabled() else gc.disable
-            gc.disable()  # a tenth of the time, for what will not be garbage
-            try:
-                return super().compile(sig)
-            finally:
-                switch()
 
 
 class _Whole(JITCodeLibrary):

@@ -199,7 +199,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         spellings = np.array([[known.get(c, 1) for c in w[:L]] + [0] * (L - len(w)) for w in place], np.int64)
         tokens = [Tokens.of(i, np.array(w, np.int64), spellings) for i, w in zip(ids, words, strict=True)]
         is_beside = self._fitted_with["max_characters"] == "auto"
-        return as_objects(tokens if is_beside else [x.with_characters() for x in tokens])
+        return as_objects(tokens if is_beside else [Tokens.of(x.with_characters()) for x in tokens])
 
     def inverse_transform(self, sequences):
         """The texts that sequences of ids stand for, without start and end token.
