@@ -228,3 +228,12 @@ def test_intervals_of_short_seasonal_series_cover(T):
     low, high = np.moveaxis(model.predict_interval(coverage=0.8), -1, 0)
     came = np.array([x[T:] for x in y])
     assert 0.72 < ((low <= came) & (came <= high)).mean() < 0.9
+
+
+def test_later_fits_do_not_widen_again():
+    rng, t = np.random.default_rng(0), np.arange(48)
+    y = list(20 + 2 * np.sin(2 * np.pi * t / 12) + rng.standard_normal((20, 48)))
+    options = {"season": 12, "smoothing": True, "warm_start": True, "max_iter": 1, "learning_rate_init": 1e-12}
+    model = forecaster(**options).fit(y)
+    first = np.diff(model.predict_interval(coverage=0.8))
+    np.testing.assert_allclose(np.diff(model.fit(y).fit(y).predict_interval(coverage=0.8)), first, rtol=1e-4)

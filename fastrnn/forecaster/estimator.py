@@ -19,7 +19,7 @@ AUTO, FROM_ZERO = StrOptions({"auto"}), Interval(Integral, 0, None, closed="left
 class SequenceForecaster(Judged):
     """Forecast time series, one or a million, with a recurrent network.
 
-    A forecast is the sum of three parts: a base, the last season or the last value; what a linear regression on the
+    A forecast is the sum of three parts: a base, the last season, the last value or exponential smoothing; what a linear regression on the
     last values adds to it (Lai et al. 2018); and what a recurrent network, which reads the scaled differences of the
     series, finds that both have missed.  All series share one network and one regression.
 
@@ -40,7 +40,8 @@ class SequenceForecaster(Judged):
         Whether they start from the last season; "auto" if there is one.  With both they start from the last season
         plus the change since; with neither from the series' mean (its median under scaling="robust", 0 under None).
     smoothing : bool or "auto", default="auto"
-        Whether they start from exponential smoothing instead (see Notes).  "auto" tries it on series of up to 400
+        Whether they start from exponential smoothing instead: the mean of damped trends and theta forecasts, each
+        by how little it has missed so far (Gardner and McKenzie 1985; Hyndman and Billah 2003).  "auto" tries it on series of up to 400
         steps, unless `difference` or `seasonal_difference` is set, and takes it if it has missed less of their last
         fifth.  Only with strategy="direct"; on series of many thousand steps it takes seconds and much memory.
     log : bool or "auto", default="auto"
@@ -145,6 +146,9 @@ class SequenceForecaster(Judged):
 
     References
     ----------
+    Gardner, E. S. and McKenzie, E. (1985). Forecasting trends in time series. Management Science 31(10).
+    Hyndman, R. J. and Billah, B. (2003). Unmasking the theta method. International Journal of Forecasting 19(2),
+    287-290.
     Lai, G., Chang, W.-C., Yang, Y. and Liu, H. (2018). Modeling long- and short-term temporal patterns with deep neural
     networks. SIGIR.
     Salinas, D., Flunkert, V., Gasthaus, J. and Januschowski, T. (2020). DeepAR: probabilistic forecasting with
