@@ -19,9 +19,9 @@ AUTO, FROM_ZERO = StrOptions({"auto"}), Interval(Integral, 0, None, closed="left
 class SequenceForecaster(Judged):
     """Forecast time series, one or a million, with a recurrent network.
 
-    A forecast is the sum of three parts: a base, the last season, the last value or exponential smoothing; what a linear regression on the
-    last values adds to it (Lai et al. 2018); and what a recurrent network, which reads the scaled differences of the
-    series, finds that both have missed.  All series share one network and one regression.
+    A forecast is the sum of three parts: a base, the last season, the last value or exponential smoothing; what a
+    linear regression on the last values adds to it (Lai et al. 2018); and what a recurrent network, which reads the
+    scaled differences of the series, finds that both have missed.  All series share one network and one regression.
 
     Parameters
     ----------
@@ -40,10 +40,11 @@ class SequenceForecaster(Judged):
         Whether they start from the last season; "auto" if there is one.  With both they start from the last season
         plus the change since; with neither from the series' mean (its median under scaling="robust", 0 under None).
     smoothing : bool or "auto", default="auto"
-        Whether they start from exponential smoothing instead: the mean of damped trends and theta forecasts, each
-        by how little it has missed so far (Gardner and McKenzie 1985; Hyndman and Billah 2003).  "auto" tries it on series of up to 400
-        steps, unless `difference` or `seasonal_difference` is set, and takes it if it has missed less of their last
-        fifth.  Only with strategy="direct"; on series of many thousand steps it takes seconds and much memory.
+        Whether they start from exponential smoothing instead: the mean of damped trends and theta forecasts, each by
+        how little it has missed so far (Gardner and McKenzie 1985; Hyndman and Billah 2003).  "auto" tries it on series
+        of up to 400 steps, unless `difference` or `seasonal_difference` is set, and takes it if it has missed less of
+        their last fifth.  Only with strategy="direct"; on series of many thousand steps it takes seconds and much
+        memory.
     log : bool or "auto", default="auto"
         Forecast logarithms.  "auto" does for a series whose values are all positive, the least of them at least a
         hundredth of their mean, and more than a millionth of it apart.
