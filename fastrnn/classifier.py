@@ -33,13 +33,14 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         Whether the recurrent levels have bias vectors.
     dropout : float or "auto", default="auto"
         The fraction of elements set to zero in training: of tokens' vectors, between levels, and
-        before the output layer.  "auto" is 0.5 for more than 50 different tokens, else 0.  Unless 0, rare words of a
+        before the output layer.  "auto" is 0 for numbers and up to 50 different tokens, 0.3 for up to 200, and else 0.5.
+        Unless 0, rare words of a
         `Tokenizer` are read as unknown now and then, so that what is unknown has a trained vector (Kiperwasser and
         Goldberg 2016).
     readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
         What the output layer reads: the state after the last step (of the reverse direction, after
         the first), the mean or the largest state over the steps, or all steps side by side
-        (sequences of one length only).  "auto" is "max" for tokens and "last" for numbers.
+        (sequences of one length only).  "auto" is "last" for numbers and a `Tokenizer`'s characters, and else "max".
     embedding_dim : int, "auto" or None, default="auto"
         If a number, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
         this length; None if X holds numbers.  "auto" is 64 for what a `Tokenizer` gives, or as long as `embeddings`
