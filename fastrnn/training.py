@@ -8,6 +8,7 @@ place among them it returns the loss, and leaves the gradient in the network.
 import warnings
 from collections import namedtuple
 from collections.abc import Callable
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import ceil, cos, isfinite, pi
@@ -73,13 +74,28 @@ class History:
 class Progress:
     """What a callback is told after each epoch (from 1); returning True stops the training.
 
-    While the callback runs, `save(path)` writes the model and what its training needs to go on.
+    While the callback runs, `save(path)` writes the model and what its training needs to go on, and `estimator` is what
+    is trained: its parameters may be read, and it can predict.
     """
 
     epoch: int
     loss: float
     validation_score: float | None
     save: Callable | None = field(default=None, repr=False, compare=False)
+    estimator: object = field(default=None, repr=False, compare=False)
+
+
+@contextmanager
+def going_on(callback, fault, kind=Exception):
+    """Errors of a kind within are a warning, one until all goes well again: they do not end a training."""
+    try:
+        yield
+        callback.has_failed = False
+    except kind as error:
+        if not getattr(callback, "has_failed", False):
+            message = f"{fault} ({error}): training goes on, and tries again with the next"
+            warnings.warn(message, RuntimeWarning, stacklevel=4)
+        callback.has_failed = True
 
 
 class Checkpoint:
@@ -132,20 +148,10 @@ class Checkpoint:
             raise IsADirectoryError(f"{path} is a folder: name a file in it")
         self.path, self.every = path, every
 
-    _has_failed = False
-    """The last time it was to write."""
-
     def __call__(self, progress):
-        if progress.epoch % self.every:
-            return
-        had_failed, self._has_failed = self._has_failed, False
-        try:
-            progress.save(self.path)
-        except OSError as error:
-            self._has_failed = True
-            if not had_failed:
-                which = f"the checkpoint of epoch {progress.epoch} cannot be written to {self.path} ({error})"
-                warnings.warn(f"{which}: training goes on, and tries again with the next", RuntimeWarning, stacklevel=2)
+        if progress.epoch % self.every == 0:
+            with going_on(self, f"the checkpoint of epoch {progress.epoch} cannot be written to {self.path}", OSError):
+                progress.save(self.path)
 
 
 class DivergenceError(ArithmeticError):
@@ -249,7 +255,7 @@ class Trainer:
         vars(self.best).update(memory["best"])
         vars(self.optimizer).update(memory["optimizer"])
 
-    def fit(self, objective, lengths, score=None, callbacks=(), save=None):
+    def fit(self, objective, lengths, score=None, callbacks=(), **told):
         """Train until there are max_iter epochs in the history.
 
         Parameters
@@ -262,8 +268,8 @@ class Trainer:
             The validation score after an epoch; the weights of the best are the ones that stay.
         callbacks : iterable of callables
             Of a `Progress`.
-        save : callable, optional
-            What the callbacks may use to save everything.
+        **told
+            What else a `Progress` tells them.
 
         Raises
         ------
@@ -283,7 +289,7 @@ class Trainer:
                     self._on_plateau(best)
                     self.history.epochs.append((loss, validation))
                     bar.advance(loss=loss, **({} if validation is None else {"score": validation}))
-                    if tell(callbacks, Progress(self.history.n_epochs, loss, validation, save)):
+                    if tell(callbacks, Progress(self.history.n_epochs, loss, validation, **told)):
                         break
             except KeyboardInterrupt:
                 _warn_of_interrupt(self.history)
@@ -341,7 +347,7 @@ def _overshoots(settings):
 def tell(callbacks, progress):
     """Call all of them; whether one wants to stop."""
     answers = [callback(progress) for callback in callbacks]
-    progress.save = None  # it holds the data, and a callback may keep what it was told
+    progress.save = progress.estimator = None  # they hold the data, and a callback may keep what it was told
     return any(answers)
 
 
@@ -369,7 +375,7 @@ class _Best:
         return (self.keeps_theta or self.tol is not None) and self.n_stale >= self.patience
 
 
-def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=None):
+def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, **told):
     """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns the History of its iterations."""
     history = history or History()
     objective.lay_out([np.arange(n)], 0)
@@ -392,7 +398,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
         history.epochs.append((loss, None))
         bar.advance(loss=loss)
         move(theta)  # it was at the last one that SciPy tried
-        if tell(callbacks, Progress(history.n_epochs, loss, None, save)):
+        if tell(callbacks, Progress(history.n_epochs, loss, None, **told)):
             raise StopIteration  # SciPy's way to stop
 
     options = {"maxiter": settings.max_iter, "maxfun": 15 * settings.max_iter}

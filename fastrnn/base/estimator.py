@@ -1,7 +1,7 @@
 """What the estimators share: training and prediction."""
 
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
 from fastrnn.base.inputs import DROPPED, FEW, InputChecks, check_finite
+from fastrnn.base.naming import Named
+from fastrnn.base.summary import Summarised
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.loss import constant_loss, log_odds
@@ -45,7 +47,7 @@ class Problem:
     """If given, sequence k goes on where sequence k - n_streams has ended."""
 
 
-class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
+class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that read sequences; they encode targets and decode outputs.
 
     A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and returns a `Problem`;
@@ -72,7 +74,10 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, resume_from=None):
         """Check and train; under `warm_start` go on from the weights that are there, or resume a checkpoint's run."""
         self._check_parameters()
-        with self._unchanged_on_error(), threads.limit(self.n_jobs):
+        with self._unchanged_on_error(), threads.limit(self.n_jobs), ExitStack() as stack:
+            for callback in self.callbacks or ():
+                if hasattr(callback, "__exit__"):
+                    stack.enter_context(callback)
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             self._begin(goes_on)
             self._check_rows(X, y)
@@ -101,7 +106,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths)
             self._trainer.history.epochs.append((loss, None))
             self._set_history()
-            tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
+            save = records.Run(self, problem, True, None).save
+            tell(self.callbacks or (), Progress(self.n_iter_, loss, None, save, self))
         return self
 
     def _begin(self, goes_on):
@@ -220,7 +226,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
             run.go_on(trainer)
             train = partial(trainer.fit, self._objective(problem, some), lengths[some], score)
         with watched(self, *given) as hooks:
-            train(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
+            train(callbacks=[*(self.callbacks or ()), *hooks], save=run.save, estimator=self)
             self._set_history()
         if self.max_iter == "auto" and self.n_iter_ == trainer.settings.max_iter:
             given = problem.loss, problem.targets, problem.weights, problem.n_outputs
