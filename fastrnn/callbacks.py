@@ -30,34 +30,41 @@ def _numbers(progress):
 
 
 class TensorBoard:
-    """A callback that writes the loss and the validation score of each epoch for TensorBoard.
+    """Write the loss and the validation score of each epoch for TensorBoard: a callback.
 
-    Each fit has a folder of its own in `log_dir`, as "SequenceClassifier-1", which holds the estimator's parameters as
-    text too.  ``tensorboard --logdir runs`` shows the curves.
+    Each fit writes to a folder of its own in `log_dir`, whose name is that of the estimator with the time. The command
+    ``tensorboard --logdir runs`` shows the curves.
 
     Parameters
     ----------
     log_dir : str or path-like, default="runs"
+        The folder that holds those of the fits.
 
     Raises
     ------
     ImportError
-        Without tensorboardX: ``pip install "fastrnn[tensorboard]"``.
+        If tensorboardX is not installed.
 
     Warns
     -----
     RuntimeWarning
-        If the files cannot be written.  Training goes on.
+        If the files cannot be written, for example because the disk is full. Training goes on.
 
     Notes
     -----
-    `partial_fit` goes on in the folder of the call before.
+    During a fit the files are up to five seconds behind. `partial_fit` goes on in the folder of the call before.
 
     Examples
     --------
+    >>> import os, tempfile
     >>> from fastrnn import SequenceClassifier
-    >>> from fastrnn.callbacks import TensorBoard  # doctest: +SKIP
-    >>> clf = SequenceClassifier(callbacks=[TensorBoard("runs")])  # doctest: +SKIP
+    >>> from fastrnn.callbacks import TensorBoard
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0]] * 20, [0, 1] * 20
+    >>> import tensorboardX
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clf = SequenceClassifier(max_iter=2, callbacks=[TensorBoard(folder)]).fit(X, y)
+    ...     len(os.listdir(folder))
+    1
     """
 
     def __init__(self, log_dir="runs"):
@@ -76,10 +83,9 @@ class TensorBoard:
         with going_on(self, "the files for TensorBoard cannot be written"):
             if self._writer is None:
                 name = f"{type(progress.estimator).__name__}-{datetime.now():%Y%m%d-%H%M%S-%f}"
-                self._writer = self._open(str(Path(self.log_dir) / name))
+                self._writer = self._open(str(Path(self.log_dir) / name), flush_secs=5)
             for name, number in _numbers(progress).items():
                 self._writer.add_scalar(name, number, progress.epoch)
-            self._writer.flush()
 
     def __exit__(self, *_):
         if self._writer is not None:
@@ -90,40 +96,39 @@ class TensorBoard:
 
 
 class MLflow:
-    """A callback that logs a fit to MLflow: parameters, the loss and score of each epoch, and the model as a file.
+    """Log a fit to MLflow: parameters, the loss and the score of each epoch, and the model as a file: a callback.
 
-    What is logged goes to the active run.  Without one, a fit has a run of its own, which ends with it.  The artefact
-    "model.safetensors" is for `fastrnn.load`.
-
-    Parameters
-    ----------
-    log_model : bool, default=True
-    nested : bool, default=False
-        Whether a fit has a run of its own below the active one: for searches, whose fits have different parameters.
+    Each fit is a run. If there is an active run, it is nested in that one, so that the fits of a search stand below one
+    run. The run ends with the fit: as finished, or as failed if `fit` raises an error. Its artefact "model.safetensors"
+    is the fitted model, which `fastrnn.load` reads.
 
     Raises
     ------
     ImportError
-        Without MLflow: ``pip install "fastrnn[mlflow]"``.
+        If MLflow is not installed.
 
     Warns
     -----
     RuntimeWarning
-        If something cannot be logged.  Training goes on.
+        If something cannot be logged, for example because the server does not answer. Training goes on.
 
     Notes
     -----
-    Within a Pipeline the file holds the estimator, not the steps before it.  `partial_fit` logs no model.
+    In a Pipeline the file holds the estimator, not the steps before it. `partial_fit` logs the loss to the active run,
+    and nothing else.
 
     Examples
     --------
+    >>> import mlflow
     >>> from fastrnn import SequenceClassifier
-    >>> from fastrnn.callbacks import MLflow  # doctest: +SKIP
-    >>> clf = SequenceClassifier(callbacks=[MLflow()])  # doctest: +SKIP
+    >>> from fastrnn.callbacks import MLflow
+    >>> clf = SequenceClassifier(max_iter=10, callbacks=[MLflow()])
     """
 
     def __init__(self):
-        self._run, self._estimator = _library("mlflow") and None, None
+        _library("mlflow")  # at once, if it is not there
+
+    _run = _estimator = None
 
     def __enter__(self):
         self._run = _library("mlflow").start_run(nested=True)
@@ -137,7 +142,7 @@ class MLflow:
         """
         mlflow, estimator = _library("mlflow"), progress.estimator
         with going_on(self, "MLflow does not take an epoch"):
-            if self._estimator is None:
+            if self._run is not None and self._estimator is None:
                 self._estimator, known = estimator, estimator.get_params(deep=False)
                 known = {name: value for name, value in known.items() if name not in ("callbacks", "embeddings")}
                 mlflow.log_params({"estimator": type(estimator).__name__, **known})
@@ -153,36 +158,42 @@ class MLflow:
 
 
 class OptunaPruning:
-    """A callback that reports each epoch to a trial of Optuna, and ends the fit when the study prunes the trial.
+    """Report each epoch to a trial of Optuna, and end the fit if Optuna prunes the trial: a callback.
 
-    It reports the validation score where there is one (early_stopping=True), which a study must maximise; else the
-    training loss, which it must minimise.
+    It reports the validation score if there is one (with early_stopping=True), else the training loss. If the study
+    wants the opposite, it reports the negative number: low is bad where the study maximises, high where it minimises.
 
     Parameters
     ----------
     trial : optuna.trial.Trial
+        The trial that the study gives to its objective.
 
     Raises
     ------
     ImportError
-        Without Optuna: ``pip install "fastrnn[optuna]"``.
+        If Optuna is not installed.
     optuna.TrialPruned
-        From `fit`, for `study.optimize` to take note of; the estimator is what it was before.
-    ValueError
-        From `fit`, if the study's direction is not that of what is reported.
+        From `fit`, if the trial is pruned. The estimator is then what it was before, and ``study.optimize`` goes on
+        with the next trial.
 
     Notes
     -----
-    A trial knows one value for each epoch: use it with one fit, not with cross-validation.
+    A trial takes one number for each epoch. So use it for one fit a trial, not for cross-validation.
 
     Examples
     --------
+    >>> import optuna
     >>> from fastrnn import SequenceClassifier
-    >>> from fastrnn.callbacks import OptunaPruning  # doctest: +SKIP
-    >>> def objective(trial):  # doctest: +SKIP
-    ...     size = trial.suggest_int("hidden_size", 8, 64)
-    ...     clf = SequenceClassifier(hidden_size=size, early_stopping=True, callbacks=[OptunaPruning(trial)])
-    ...     return max(clf.fit(X, y).validation_scores_)
+    >>> from fastrnn.callbacks import OptunaPruning
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0]] * 20, [0, 1] * 20
+    >>> def objective(trial):
+    ...     size, pruning = trial.suggest_int("hidden_size", 2, 8), OptunaPruning(trial)
+    ...     return SequenceClassifier(hidden_size=size, max_iter=3, callbacks=[pruning]).fit(X, y).score(X, y)
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> study = optuna.create_study(direction="maximize")
+    >>> study.optimize(objective, n_trials=2)
+    >>> len(study.trials)
+    2
     """
 
     def __init__(self, trial):

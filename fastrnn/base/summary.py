@@ -90,8 +90,19 @@ class Summarised:
         >>> from fastrnn import SequenceRegressor
         >>> X = np.random.RandomState(0).rand(20, 5, 3)
         >>> model = SequenceRegressor(hidden_size=4, bidirectional=False, bias=False, max_iter=1).fit(X, X[:, 0, 0])
-        >>> model.summary(n_steps=5)
+        >>> print(model.summary())
         SequenceRegressor
+        Layer           Type          Shape      Parameters
+        input           numbers       (B, T, 3)
+        recurrent       GRU, 1 level  (B, T, 4)          84
+          weight_ih_l0                (12, 3)            36
+          weight_hh_l0                (12, 4)            48
+        readout         last          (B, 4)
+        head            Dense         (B, 1)              5
+          weight                      (1, 4)              4
+          bias                        (1,)                1
+        89 parameters: 0.5 kB
+        Training on a batch of 32 sequences of 100 steps: up to ... kB more
         """
         if not self.__sklearn_is_fitted__():
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet: its layers get their widths from data")
