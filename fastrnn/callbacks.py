@@ -1,9 +1,11 @@
 """What estimators take as `callbacks`: checkpoints, and ways to TensorBoard, MLflow and Optuna, each an extra.
 
-A callback is called after each epoch with a `fastrnn.training.Progress`.  One that is a context manager too is entered
-before training, and left after it, also where that fails.
+A callback is called after each epoch with a `fastrnn.training.Progress`. It may also have a method `fitting`, which is
+given the estimator and returns a context manager: `fit` enters it before training, and leaves it when all is done, or
+when there is an error. `partial_fit` does not.
 """
 
+from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -25,8 +27,8 @@ def _library(name):
 
 def _numbers(progress):
     """The loss of an epoch, and the validation score, if there is one."""
-    numbers = {"loss": progress.loss, "validation_score": progress.validation_score}
-    return {name: number for name, number in numbers.items() if number is not None}
+    score = progress.validation_score
+    return {"loss": progress.loss, **({} if score is None else {"validation_score": score})}
 
 
 class TensorBoard:
@@ -48,11 +50,11 @@ class TensorBoard:
     Warns
     -----
     RuntimeWarning
-        If the files cannot be written, for example because the disk is full. Training goes on.
+        If the last numbers cannot be written, for example because the disk is full.
 
     Notes
     -----
-    During a fit the files are up to five seconds behind. `partial_fit` goes on in the folder of the call before.
+    During a fit the files are up to five seconds behind. `partial_fit` writes nothing.
 
     Examples
     --------
@@ -68,10 +70,31 @@ class TensorBoard:
     """
 
     def __init__(self, log_dir="runs"):
-        self.log_dir, self._open, self._writer = log_dir, _library("tensorboardX").SummaryWriter, None
+        _library("tensorboardX")  # at once, if it is not there
+        self.log_dir, self._writer = log_dir, None
 
-    def __reduce__(self):
-        return type(self), (self.log_dir,)  # copies, as of a search, have no writer
+    @contextmanager
+    def fitting(self, estimator):
+        """Open a folder for a fit, and close it.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The one that is trained.
+
+        Returns
+        -------
+        context manager
+            The fit is within it.
+        """
+        folder = Path(self.log_dir) / f"{type(estimator).__name__}-{datetime.now():%Y%m%d-%H%M%S-%f}"
+        self._writer = _library("tensorboardX").SummaryWriter(str(folder), flush_secs=5)
+        try:
+            yield
+        finally:
+            with going_on(self, "the files for TensorBoard cannot be written"):
+                self._writer.close()
+            self._writer = None
 
     def __call__(self, progress):
         """Write the numbers of an epoch.
@@ -79,20 +102,10 @@ class TensorBoard:
         Parameters
         ----------
         progress : fastrnn.training.Progress
+            What training tells after each epoch.
         """
-        with going_on(self, "the files for TensorBoard cannot be written"):
-            if self._writer is None:
-                name = f"{type(progress.estimator).__name__}-{datetime.now():%Y%m%d-%H%M%S-%f}"
-                self._writer = self._open(str(Path(self.log_dir) / name), flush_secs=5)
-            for name, number in _numbers(progress).items():
-                self._writer.add_scalar(name, number, progress.epoch)
-
-    def __exit__(self, *_):
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    __enter__ = __exit__
+        for name, number in _numbers(progress).items() if self._writer else ():
+            self._writer.add_scalar(name, number, progress.epoch)
 
 
 class MLflow:
@@ -128,33 +141,39 @@ class MLflow:
     def __init__(self):
         _library("mlflow")  # at once, if it is not there
 
-    _run = _estimator = None
+    @contextmanager
+    def fitting(self, estimator):
+        """Start a run for a fit with its parameters, and end it with its model.
 
-    def __enter__(self):
-        self._run = _library("mlflow").start_run(nested=True)
+        Parameters
+        ----------
+        estimator : estimator
+            The one that is trained.
+
+        Returns
+        -------
+        context manager
+            The fit is within it.
+        """
+        mlflow = _library("mlflow")
+        with mlflow.start_run(nested=True):
+            known = {**estimator.get_params(deep=False), "callbacks": None, "estimator": type(estimator).__name__}
+            mlflow.log_params({name: value for name, value in known.items() if value is not None})
+            yield
+            with going_on(self, "MLflow does not take the model"), TemporaryDirectory() as folder:
+                write(path := Path(folder) / "model.safetensors", {"model": estimator._record(), "run": None})
+                mlflow.log_artifact(path)
 
     def __call__(self, progress):
-        """Log the numbers of an epoch, and first the parameters.
+        """Log the numbers of an epoch.
 
         Parameters
         ----------
         progress : fastrnn.training.Progress
+            What training tells after each epoch.
         """
-        mlflow, estimator = _library("mlflow"), progress.estimator
         with going_on(self, "MLflow does not take an epoch"):
-            if self._run is not None and self._estimator is None:
-                self._estimator, known = estimator, estimator.get_params(deep=False)
-                known = {name: value for name, value in known.items() if name not in ("callbacks", "embeddings")}
-                mlflow.log_params({"estimator": type(estimator).__name__, **known})
-            mlflow.log_metrics(_numbers(progress), step=progress.epoch)
-
-    def __exit__(self, kind, *error):
-        if kind is None and self._estimator is not None:
-            with going_on(self, "MLflow does not take the model"), TemporaryDirectory() as folder:
-                write(path := Path(folder) / "model.safetensors", {"model": self._estimator._record(), "run": None})
-                _library("mlflow").log_artifact(path)
-        self._run.__exit__(kind, *error)
-        self._run = self._estimator = None
+            _library("mlflow").log_metrics(_numbers(progress), step=progress.epoch)
 
 
 class OptunaPruning:
@@ -208,6 +227,7 @@ class OptunaPruning:
         Parameters
         ----------
         progress : fastrnn.training.Progress
+            What training tells after each epoch.
         """
         cost = progress.loss if progress.validation_score is None else -progress.validation_score
         study = getattr(self.trial, "study", None)  # one that is over has none

@@ -53,8 +53,8 @@ class Bar(tqdm):
         texts = {name: f"{number:.4g}" for name, number in numbers.items()}
         if self._log is not None:
             self.n += 1
-            parts = (f"{name}={text}" for name, text in texts.items())
-            print(f"{self._unit} {self.n}/{self.total}", *parts, sep=", ", file=self._log, flush=True)
+            parts = f"{self._unit} {self.n}/{self.total}", *map("=".join, texts.items())
+            print(*parts, sep=", ", file=self._log, flush=True)
         self.set_description(refresh=False)
         self.set_postfix(refresh=False, **texts)
         self.update()

@@ -74,15 +74,13 @@ class History:
 class Progress:
     """What a callback is told after each epoch (from 1); returning True stops the training.
 
-    While the callback runs, `save(path)` writes the model and what its training needs to go on, and `estimator` is what
-    is trained: its parameters may be read, and it can predict.
+    While the callback runs, `save(path)` writes the model and what its training needs to go on.
     """
 
     epoch: int
     loss: float
     validation_score: float | None
     save: Callable | None = field(default=None, repr=False, compare=False)
-    estimator: object = field(default=None, repr=False, compare=False)
 
 
 @contextmanager
@@ -255,7 +253,7 @@ class Trainer:
         vars(self.best).update(memory["best"])
         vars(self.optimizer).update(memory["optimizer"])
 
-    def fit(self, objective, lengths, score=None, callbacks=(), **told):
+    def fit(self, objective, lengths, score=None, callbacks=(), save=None):
         """Train until there are max_iter epochs in the history.
 
         Parameters
@@ -268,8 +266,8 @@ class Trainer:
             The validation score after an epoch; the weights of the best are the ones that stay.
         callbacks : iterable of callables
             Of a `Progress`.
-        **told
-            What else a `Progress` tells them.
+        save : callable, optional
+            What the callbacks may use to save everything.
 
         Raises
         ------
@@ -289,7 +287,7 @@ class Trainer:
                     self._on_plateau(best)
                     self.history.epochs.append((loss, validation))
                     bar.advance(loss=loss, **({} if validation is None else {"score": validation}))
-                    if tell(callbacks, Progress(self.history.n_epochs, loss, validation, **told)):
+                    if tell(callbacks, Progress(self.history.n_epochs, loss, validation, save)):
                         break
             except KeyboardInterrupt:
                 _warn_of_interrupt(self.history)
@@ -347,7 +345,7 @@ def _overshoots(settings):
 def tell(callbacks, progress):
     """Call all of them; whether one wants to stop."""
     answers = [callback(progress) for callback in callbacks]
-    progress.save = progress.estimator = None  # they hold the data, and a callback may keep what it was told
+    progress.save = None  # it holds the data, and a callback may keep what it was told
     return any(answers)
 
 
@@ -375,7 +373,7 @@ class _Best:
         return (self.keeps_theta or self.tol is not None) and self.n_stale >= self.patience
 
 
-def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, **told):
+def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=None):
     """SciPy's L-BFGS on the full batch (Byrd et al. 1995); returns the History of its iterations."""
     history = history or History()
     objective.lay_out([np.arange(n)], 0)
@@ -398,7 +396,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, **tol
         history.epochs.append((loss, None))
         bar.advance(loss=loss)
         move(theta)  # it was at the last one that SciPy tried
-        if tell(callbacks, Progress(history.n_epochs, loss, None, **told)):
+        if tell(callbacks, Progress(history.n_epochs, loss, None, save)):
             raise StopIteration  # SciPy's way to stop
 
     options = {"maxiter": settings.max_iter, "maxfun": 15 * settings.max_iter}

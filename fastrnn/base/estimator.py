@@ -76,8 +76,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         self._check_parameters()
         with self._unchanged_on_error(), threads.limit(self.n_jobs), ExitStack() as stack:
             for callback in self.callbacks or ():
-                if hasattr(callback, "__exit__"):
-                    stack.enter_context(callback)
+                if hasattr(callback, "fitting"):
+                    stack.enter_context(callback.fitting(self))
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             self._begin(goes_on)
             self._check_rows(X, y)
@@ -106,8 +106,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths)
             self._trainer.history.epochs.append((loss, None))
             self._set_history()
-            save = records.Run(self, problem, True, None).save
-            tell(self.callbacks or (), Progress(self.n_iter_, loss, None, save, self))
+            tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
         return self
 
     def _begin(self, goes_on):
@@ -226,7 +225,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             run.go_on(trainer)
             train = partial(trainer.fit, self._objective(problem, some), lengths[some], score)
         with watched(self, *given) as hooks:
-            train(callbacks=[*(self.callbacks or ()), *hooks], save=run.save, estimator=self)
+            train(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
             self._set_history()
         if self.max_iter == "auto" and self.n_iter_ == trainer.settings.max_iter:
             given = problem.loss, problem.targets, problem.weights, problem.n_outputs

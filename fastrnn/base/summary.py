@@ -42,10 +42,9 @@ def layers(network):
         if name == "head" and is_pooled:
             yield "readout", type(readout).__name__.lower(), f"(B, {network.n_features})", {}
         if hasattr(part, "levels"):
-            kind = f"{type(part.levels[0].cell).__name__[:-4]}, {counted(part.num_layers, 'level')}"
-        kind += ", both directions" * (getattr(part, "n_directions", 1) - 1) + ", frozen" * getattr(
-            part, "is_frozen", 0
-        )
+            ways = ", both directions" * (part.n_directions == 2)
+            kind = f"{type(part.levels[0].cell).__name__[:-4]}, {counted(part.num_layers, 'level')}{ways}"
+        kind += ", frozen" * getattr(part, "is_frozen", False)
         shape = f"(B, {width})" if name == "bridge" or name == "head" and is_pooled else f"(B, T, {width})"
         yield name, kind, shape if width else "", part.parameters.shapes
 
