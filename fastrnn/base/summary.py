@@ -11,7 +11,8 @@ from fastrnn.programs import Pass
 from fastrnn.wording import check_count, counted
 
 BOX = '<span style="border:1px solid;border-radius:4px;padding:.2em .6em"><b>{}</b><br>{}<br>{}</span>'
-STYLE = "display:flex;flex-wrap:wrap;align-items:center;gap:.4em;margin:.5em 0;font:13px sans-serif"
+FRAME = 'role="group" aria-label="Network" title="Network, from B sequences of T steps to its outputs" style="'
+FRAME += 'display:flex;flex-wrap:wrap;align-items:center;gap:.4em;margin:.5em 0;font:13px sans-serif"'
 
 
 class Summary(str):
@@ -128,4 +129,4 @@ class Summarised:
         if not self.__sklearn_is_fitted__():
             return super()._html_repr()
         boxes = " → ".join(BOX.format(*told) for *told, _ in layers(self.network_))
-        return f'{super()._html_repr()}<div role="group" aria-label="Network" style="{STYLE}">{boxes}</div>'
+        return f"{super()._html_repr()}<div {FRAME}>{boxes}</div>"
