@@ -157,8 +157,8 @@ class MLflow:
         """
         mlflow = _library("mlflow")
         with mlflow.start_run(nested=True):
-            known = {**estimator.get_params(deep=False), "callbacks": None, "estimator": type(estimator).__name__}
-            mlflow.log_params({name: value for name, value in known.items() if value is not None})
+            known = {"estimator": type(estimator).__name__, **estimator.get_params(deep=False), "callbacks": None}
+            mlflow.log_params(known)
             yield
             with going_on(self, "MLflow does not take the model"), TemporaryDirectory() as folder:
                 write(path := Path(folder) / "model.safetensors", {"model": estimator._record(), "run": None})

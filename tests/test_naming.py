@@ -99,6 +99,7 @@ class Mine(SequenceClassifier):
 
 def test_a_subclass_may_have_such_a_name():
     model = Mine(epochs=3)
+    assert clone(model).fit(*labelled(20)).predict(labelled(20)[0]).shape == (20,)
     assert clone(model).epochs == 3 and model.set_params(epochs=4).epochs == 4
     with pytest.raises(TypeError, match="units is called hidden_size"):
         Mine(units=3)

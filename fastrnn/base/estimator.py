@@ -75,9 +75,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         """Check and train; under `warm_start` go on from the weights that are there, or resume a checkpoint's run."""
         self._check_parameters()
         with self._unchanged_on_error(), threads.limit(self.n_jobs), ExitStack() as stack:
-            for callback in self.callbacks or ():
-                if hasattr(callback, "fitting"):
-                    stack.enter_context(callback.fitting(self))
+            for callback in filter(lambda callback: hasattr(callback, "fitting"), self.callbacks or ()):
+                stack.enter_context(callback.fitting(self))
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             self._begin(goes_on)
             self._check_rows(X, y)
