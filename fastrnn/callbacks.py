@@ -70,8 +70,7 @@ class TensorBoard:
     """
 
     def __init__(self, log_dir="runs"):
-        _library("tensorboardX")  # at once, if it is not there
-        self.log_dir, self._writer = log_dir, None
+        self.log_dir, self._open, self._writer = log_dir, _library("tensorboardX").SummaryWriter, None
 
     @contextmanager
     def fitting(self, estimator):
@@ -88,7 +87,7 @@ class TensorBoard:
             The fit is within it.
         """
         folder = Path(self.log_dir) / f"{type(estimator).__name__}-{datetime.now():%Y%m%d-%H%M%S-%f}"
-        self._writer = _library("tensorboardX").SummaryWriter(str(folder), flush_secs=5)
+        self._writer = self._open(str(folder), flush_secs=5)
         try:
             yield
         finally:

@@ -91,8 +91,7 @@ def going_on(callback, fault, kind=Exception):
         callback.has_failed = False
     except kind as error:
         if not getattr(callback, "has_failed", False):
-            message = f"{fault} ({error}): training goes on, and tries again with the next"
-            warnings.warn(message, RuntimeWarning, stacklevel=4)
+            warnings.warn(f"{fault} ({error}): training goes on, and tries the next", RuntimeWarning, stacklevel=4)
         callback.has_failed = True
 
 

@@ -191,7 +191,7 @@ class Text(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self._open += [tag] if tag != "br" else []
-        self.label = self.label or dict(attributes).get("aria-label")
+        self.label = self.label or dict(attributes).get("title")
 
     def handle_endtag(self, tag):
         assert self._open.pop() == tag
@@ -211,7 +211,7 @@ def test_a_notebook_shows_a_drawing(kind):
     assert html == model._repr_html_() or "sk-container-id" in html  # whose numbers go on
     assert 'class="sk-top-container' in html and model._repr_mimebundle_()["text/html"].count('role="group"') == 1
     found = Text(html)
-    assert found.label == "Network" and found.texts[0] == "input"
+    assert found.label == "Layers: B sequences, T steps" and found.texts[0] == "input"
     assert [name for name in found.texts if name in model.network_.parts] == [*model.network_.parts]
 
 

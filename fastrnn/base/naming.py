@@ -5,16 +5,15 @@ from numbers import Real
 from fastrnn.wording import shown
 
 ELSEWHERE = {
-    "alpha": "l2 l2_regularization weight_decay", "batch_size": "batch batchsize", "bptt_steps": "tbptt_steps",
-    "cell": "cell_type model rnn_type", "clip_norm": "clipnorm grad_clip gradient_clip_val max_grad_norm",
-    "context": "context_length input_chunk_length input_size lookback window", "dropout": "dropout_rate p_dropout",
-    "embedding_dim": "embed_dim embedding_size", "hidden_size": "hidden hidden_dim hidden_layer_sizes hidden_units "
-    "n_hidden n_units num_units units", "horizon": "fh forecast_horizon h output_chunk_length prediction_length",
-    "learning_rate": "lr_scheduler schedule scheduler", "learning_rate_init": "learning_rate lr",
-    "max_iter": "epochs max_epochs max_steps n_epochs n_iter num_epochs", "n_iter_no_change": "patience",
-    "n_jobs": "num_threads num_workers threads", "nonlinearity": "activation", "normalize_X": "normalize standardize",
-    "num_layers": "layers n_layers", "random_state": "random_seed seed", "readout": "pooling", "season": "period "
-    "season_length sp", "solver": "optim optimiser optimizer", "validation_fraction": "validation_split"}  # fmt: skip
+    "alpha": "l2 weight_decay", "batch_size": "batch batchsize", "cell": "cell_type model rnn_type", "clip_norm":
+    "clipnorm gradient_clip_val max_grad_norm", "context": "context_length input_chunk_length input_size lookback",
+    "dropout": "dropout_rate", "embedding_dim": "embed_dim embedding_size", "hidden_size": "hidden_dim hidden_units "
+    "hidden_layer_sizes n_hidden n_units num_units units", "horizon": "fh h output_chunk_length prediction_length",
+    "learning_rate": "lr_scheduler scheduler", "learning_rate_init": "learning_rate lr", "max_iter": "epochs n_epochs "
+    "max_epochs max_steps n_iter num_epochs", "n_iter_no_change": "patience", "n_jobs": "num_threads num_workers",
+    "nonlinearity": "activation", "normalize_X": "normalize standardize", "num_layers": "layers n_layers",
+    "random_state": "random_seed seed", "readout": "pooling", "season": "season_length sp", "solver": "optimiser "
+    "optimizer", "validation_fraction": "validation_split"}  # fmt: skip
 """What parameters are called elsewhere."""
 ALL = frozenset(" ".join(ELSEWHERE.values()).split())
 

@@ -11,8 +11,7 @@ from fastrnn.programs import Pass
 from fastrnn.wording import check_count, counted
 
 BOX = '<span style="border:1px solid;border-radius:4px;padding:.2em .6em"><b>{}</b><br>{}<br>{}</span>'
-FRAME = 'role="group" aria-label="Network" title="Network, from B sequences of T steps to its outputs" style="'
-FRAME += 'display:flex;flex-wrap:wrap;align-items:center;gap:.4em;margin:.5em 0;font:13px sans-serif"'
+ROW = 'role="group" title="Layers: B sequences, T steps" style="display:flex;flex-wrap:wrap;align-items:center;gap:5px"'
 
 
 class Summary(str):
@@ -129,4 +128,4 @@ class Summarised:
         if not self.__sklearn_is_fitted__():
             return super()._html_repr()
         boxes = " → ".join(BOX.format(*told) for *told, _ in layers(self.network_))
-        return f"{super()._html_repr()}<div {FRAME}>{boxes}</div>"
+        return f"{super()._html_repr()}<div {ROW}>{boxes}</div>"
