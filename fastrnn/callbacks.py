@@ -27,8 +27,7 @@ def _library(name):
 
 def _numbers(progress):
     """The loss of an epoch, and the validation score, if there is one."""
-    score = progress.validation_score
-    return {"loss": progress.loss, **({} if score is None else {"validation_score": score})}
+    return {"loss": progress.loss} | ({} if (s := progress.validation_score) is None else {"validation_score": s})
 
 
 class TensorBoard:
