@@ -114,8 +114,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         the environment: OpenMP's threads wait for each other without giving up their core.
     random_state : int, RandomState or None, default=None
         For initial weights, order of the sequences, dropout and the held-out part.
-    verbose : bool, default=False
-        Show a progress bar.
+    verbose : bool or int, default=False
+        True or 1 shows a progress bar; 2 writes a line for each epoch, as log files want it.  Both go to stderr.
     callbacks : list of callables or None, default=None
         Called after each epoch with a `fastrnn.training.Progress`; returning True ends the
         training.  scikit-learn's own callbacks, which `fit` tells of a task "epoch" each, are for `set_callbacks`.

@@ -37,17 +37,26 @@ class Quiet:
 
 
 class Bar(tqdm):
-    """How far a training is, on stderr; while it waits for kernels to be compiled, that word."""
+    """How far a training is, on stderr; while it waits for kernels to be compiled, that word.
+
+    `shows` is an estimator's `verbose`: from 2 on there is a line for each step, and no bar.
+    """
 
     def __init__(self, shows, total, unit, initial=0):
         known = {"total": total, "unit": unit, "initial": initial}
-        super().__init__(file=Quiet(sys.stderr), disable=not shows, dynamic_ncols=True, **known)
+        self._log, self._unit = Quiet(sys.stderr) if shows > 1 else None, unit
+        super().__init__(file=Quiet(sys.stderr), disable=shows != 1, dynamic_ncols=True, **known)
         _bars[get_ident()] = self
 
     def advance(self, **numbers):
         """One more, and what it came to."""
+        texts = {name: f"{number:.4g}" for name, number in numbers.items()}
+        if self._log is not None:
+            self.n += 1
+            parts = f"{self._unit} {self.n}/{self.total}", *map("=".join, texts.items())
+            print(*parts, sep=", ", file=self._log, flush=True)
         self.set_description(refresh=False)
-        self.set_postfix(refresh=False, **{name: f"{number:.4g}" for name, number in numbers.items()})
+        self.set_postfix(refresh=False, **texts)
         self.update()
 
 

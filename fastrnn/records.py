@@ -22,8 +22,7 @@ IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start"}
 
 def store(estimator, parameters):
     """Set the attributes of a constructor's locals(), each under its own name, as scikit-learn wants them."""
-    for name in estimator._get_param_names():
-        setattr(estimator, name, parameters[name])
+    vars(estimator).update({name: value for name, value in parameters.items() if name not in ("self", "__class__")})
 
 
 def record(estimator):

@@ -8,6 +8,7 @@ place among them it returns the loss, and leaves the gradient in the network.
 import warnings
 from collections import namedtuple
 from collections.abc import Callable
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import ceil, cos, isfinite, pi
@@ -82,6 +83,18 @@ class Progress:
     save: Callable | None = field(default=None, repr=False, compare=False)
 
 
+@contextmanager
+def going_on(callback, fault, kind=Exception):
+    """Errors of a kind within are a warning, one until all goes well again: they do not end a training."""
+    try:
+        yield
+        callback.has_failed = False
+    except kind as error:
+        if not getattr(callback, "has_failed", False):
+            warnings.warn(f"{fault} ({error}): training goes on, and tries the next", RuntimeWarning, stacklevel=4)
+        callback.has_failed = True
+
+
 class Checkpoint:
     """A callback that saves the model as it is after an epoch, so that an interrupted fit can go on from there.
 
@@ -132,20 +145,10 @@ class Checkpoint:
             raise IsADirectoryError(f"{path} is a folder: name a file in it")
         self.path, self.every = path, every
 
-    _has_failed = False
-    """The last time it was to write."""
-
     def __call__(self, progress):
-        if progress.epoch % self.every:
-            return
-        had_failed, self._has_failed = self._has_failed, False
-        try:
-            progress.save(self.path)
-        except OSError as error:
-            self._has_failed = True
-            if not had_failed:
-                which = f"the checkpoint of epoch {progress.epoch} cannot be written to {self.path} ({error})"
-                warnings.warn(f"{which}: training goes on, and tries again with the next", RuntimeWarning, stacklevel=2)
+        if progress.epoch % self.every == 0:
+            with going_on(self, f"the checkpoint of epoch {progress.epoch} cannot be written to {self.path}", OSError):
+                progress.save(self.path)
 
 
 class DivergenceError(ArithmeticError):

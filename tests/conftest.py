@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 _PACKAGE = Path(__file__).parent.parent / "fastrnn"
-OPTIONAL = "onnx", "onnxruntime", "torch", "keras"
+OPTIONAL = "onnx", "onnxruntime", "torch", "keras", "tensorboardX", "mlflow", "optuna"
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 

@@ -42,7 +42,7 @@ RANKS = [
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network", "records"],
-    ["base", "preprocessing", "metrics"],
+    ["base", "preprocessing", "metrics", "callbacks"],
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
     ["inspection", "interchange", "saving", "datasets"],
     ["__init__"],

@@ -13,6 +13,7 @@ from series import Y, forecaster
 from fastrnn import SequenceClassifier
 from fastrnn.kernels import on_compiling
 from fastrnn.progress import Bar
+from fastrnn.training import Checkpoint
 
 
 class Raises:
@@ -116,3 +117,52 @@ def test_a_bar_says_that_kernels_are_compiled(capfd):
     with Bar(False, 3, "epoch"):
         on_compiling[0]()
     assert "compiling" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("solver, unit", [("adam", "epoch"), ("lbfgs", "iteration")])
+def test_a_line_for_each_epoch(capfd, solver, unit):
+    X, y = labelled(20)
+    model = SequenceClassifier(hidden_size=3, max_iter=3, solver=solver, random_state=0, verbose=2).fit(X, y)
+    out, err = capfd.readouterr()
+    assert out == "" and "\r" not in err
+    assert err.splitlines() == [f"{unit} {k}/3, loss={loss:.4g}" for k, loss in enumerate(model.loss_curve_, 1)]
+
+
+def test_lines_have_scores_and_go_on_with_a_run(capfd, tmp_path):
+    X, y = labelled(30)
+    options = {"hidden_size": 3, "max_iter": 3, "early_stopping": True, "random_state": 0}
+    stop = [Checkpoint(tmp_path / "run"), lambda progress: progress.epoch == 1]
+    SequenceClassifier(**options, callbacks=stop).fit(X, y)
+    model = SequenceClassifier(**options, verbose=2).fit(X, y, resume_from=tmp_path / "run")
+    lines = [(k, model.loss_curve_[k - 1], model.validation_scores_[k - 1]) for k in (2, 3)]
+    expected = [f"epoch {k}/3, loss={loss:.4g}, score={score:.4g}" for k, loss, score in lines]
+    assert capfd.readouterr().err.splitlines() == expected
+
+
+@pytest.mark.parametrize("verbose", [2, 3, np.int64(2)])
+@pytest.mark.parametrize("kind", [*KINDS, "forecaster"])
+def test_every_estimator_writes_lines(capfd, kind, verbose):
+    if kind == "forecaster":
+        forecaster(verbose=verbose).fit(Y)
+    else:
+        make_estimator(kind, verbose=verbose).fit(*data_for(kind))
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_lines_that_nobody_can_see(stream):
+    X, y = labelled(20)
+    assert SequenceClassifier(hidden_size=3, max_iter=2, verbose=2).fit(X, y).n_iter_ == 2
+
+
+@pytest.mark.parametrize("verbose", [True, 1, np.bool_(True)])
+def test_a_bar_is_no_line(capfd, verbose):
+    X, y = labelled(20)
+    SequenceClassifier(hidden_size=3, max_iter=2, verbose=verbose).fit(X, y)
+    assert "2/2 [" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("verbose", [-1, 1.5, "yes", None])
+def test_what_is_no_verbosity(verbose):
+    with pytest.raises(ValueError, match="'verbose' parameter"):
+        SequenceClassifier(verbose=verbose).fit(*labelled(20))

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
 from fastrnn.base.inputs import DROPPED, FEW, InputChecks, check_finite
+from fastrnn.base.naming import Named
+from fastrnn.base.summary import Summarised
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.loss import constant_loss, log_odds
@@ -46,7 +48,7 @@ class Problem:
     """If given, sequence k goes on where sequence k - n_streams has ended."""
 
 
-class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
+class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that read sequences; they encode targets and decode outputs.
 
     A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and returns a `Problem`;
@@ -73,7 +75,9 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, resume_from=None):
         """Check and train; under `warm_start` go on from the weights that are there, or resume a checkpoint's run."""
         self._check_parameters()
-        with self._unchanged_on_error(), threads.limit(self.n_jobs):
+        with self._unchanged_on_error(), threads.limit(self.n_jobs), ExitStack() as stack:
+            for callback in filter(lambda callback: hasattr(callback, "fitting"), self.callbacks or ()):
+                stack.enter_context(callback.fitting(self))
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             self._begin(goes_on)
             self._check_rows(X, y)

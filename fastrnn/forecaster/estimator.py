@@ -121,8 +121,8 @@ class SequenceForecaster(Judged):
         Threads; results do not depend on it.
     random_state : int, RandomState or None, default=None
         For initial weights, order, dropout, and the paths that are drawn.
-    verbose : bool, default=False
-        Show a progress bar.
+    verbose : bool or int, default=False
+        True or 1 shows a progress bar; 2 writes a line for each epoch, as log files want it.  Both go to stderr.
     callbacks : list of callables or None, default=None
         Called after each epoch with a `fastrnn.training.Progress`; True ends the training.
 
@@ -249,10 +249,7 @@ class SequenceForecaster(Judged):
         self._check_parameters()  # before all else, as scikit-learn has it
         check_by_place("fit", by_place, "past=, future= (what is known ahead) or static=")
         given = y if isinstance(y, Panel) else (y, past, future, static, (id_col, time_col, target_col))
-        self._fit(given, None, None, resume_from)
-        if self.calibration:
-            self._calibrate(self.calibration, y if isinstance(y, Panel) else None)
-        return self
+        return self._fit(given, None, None, resume_from)
 
     # --------------------------------------------------------------------------------- forecasts
 

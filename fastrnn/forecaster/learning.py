@@ -169,6 +169,8 @@ class Learning(SequenceEstimator):
         weight[...] = self._tempered(weight.T, 0.0, *shares).T
         bias[...] = self._tempered(bias, start, *shares)
         self.network_.changed()
+        if self.calibration:
+            self._calibrate(self.calibration, given[0] if isinstance(given[0], Panel) else None)
 
     def _tempered(self, outputs, start, *shares):
         """Outputs (..., K) with these shares of what they are beside the start."""

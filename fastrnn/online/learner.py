@@ -11,6 +11,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator, check_counts
+from fastrnn.base.naming import Named
+from fastrnn.base.summary import Summarised
 from fastrnn.kernels import rtrl
 from fastrnn.layers.cells import NONLINEARITIES
 from fastrnn.moments import MEMORY, none_yet, run_on
@@ -39,7 +41,7 @@ def is_number(value):
         return False
 
 
-class OnlineLearner(BaseEstimator):
+class OnlineLearner(Named, Summarised, BaseEstimator):
     """Steps, gradients and updates; a subclass encodes targets and decodes outputs.
 
     Until a step has succeeded attributes are replaced, and what they hold is not written to.
