@@ -1,7 +1,7 @@
 """What stands behind a forecaster: from series to a problem that a network can learn, and to the model it becomes."""
 
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import product
 from math import sqrt
@@ -63,7 +63,7 @@ class Learning(SequenceEstimator):
             panel = panel.upto(panel.series.lengths[some] - held_back, some)
         if not goes_on:
             block = 1 if self.strategy == "recursive" else self.horizon_
-            self._lens = asdict(with_smoothing(self, panel, Lens(**self._lens), block))
+            self._lens = with_smoothing(self, panel, Lens(**self._lens), block)._asdict()
         has_trial = self.shrinkage and not (goes_on or self.early_stopping or self.solver == "lbfgs")
         has_trial = has_trial and panel.series.offsets[-1] <= TRIED
         trial = self._learnable(panel, is_trial=True) if has_trial else None

@@ -4,8 +4,8 @@ A network reads differences in units of the series' own scale, and says what is 
 season or the last value: level, trend and season need not be learned, and one network serves many series.
 """
 
+from collections import namedtuple
 from copy import copy
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,8 +18,10 @@ FLATTEST = 1e-6
 """Of its mean, how far its values are apart at least: else a logarithm is a straight line, and takes digits."""
 
 
-@dataclass(frozen=True)
-class Lens:
+FIELDS = "lags, difference, seasonal_difference, log, scaling, reach, smoothing"
+
+
+class Lens(namedtuple("Lens", FIELDS, defaults=(False,))):
     """What is done to series before a network reads them.
 
     Attributes
@@ -36,14 +38,6 @@ class Lens:
     smoothing : bool
         Start from exponential smoothing, whatever the differences say.
     """
-
-    lags: list
-    difference: bool
-    seasonal_difference: bool
-    log: bool | str
-    scaling: str | None
-    reach: int
-    smoothing: bool = False
 
     @property
     def first(self):

@@ -1,6 +1,5 @@
 """From a context, or from a sequence read by an encoder, to a sequence: Cho et al., EMNLP 2014."""
 
-from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -101,7 +100,7 @@ class EncoderDecoder(Network):
 
     def _whole(self, p, dropout=NO_DROPOUT, keep=False):
         """Add the calls from stored sources and targets to the targets' outputs, and name what they left."""
-        left = SimpleNamespace(dropout=dropout, of_decoder=replace(dropout, first=KEYS_OF_DECODER))
+        left = SimpleNamespace(dropout=dropout, of_decoder=dropout._replace(first=KEYS_OF_DECODER))
         left.targets = Rows(p, other=self.encoder is not None)
         left.targets.streams = left.targets.twins  # its states lie as the sources do
         left.sources = left.targets if self.encoder is None else Rows(p)
