@@ -1,10 +1,9 @@
 """Sequence to a label, or several, at each step."""
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import storage
-from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, check_as_many, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
@@ -70,13 +69,6 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     >>> tagger.predict([[0.1, 0.9, 0.2]])[0]
     array(['up', 'up', 'down'], dtype='<U4')
     """
-
-    _parameter_constraints = SHARED_CONSTRAINTS | {
-        "crf": ["boolean", StrOptions({"auto"})],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
-
-    _shape_parameters = *SequenceEstimator._shape_parameters, *SequenceEstimator._of_characters, "crf"
 
     readout = None
     """A row of outputs for each step."""

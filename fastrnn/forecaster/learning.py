@@ -68,7 +68,7 @@ class Learning(SequenceEstimator):
         has_trial = has_trial and panel.series.offsets[-1] <= TRIED
         trial = self._learnable(panel, is_trial=True) if has_trial else None
         problem = self._learnable(panel)
-        return replace(problem, trial=trial, width=1.0 if goes_on else problem.width)  # once is enough
+        return problem._replace(trial=trial, width=1.0 if goes_on else problem.width)  # once is enough
 
     def _take_up(self, panel):
         """Note what was given, and decide what the parameters leave open."""
