@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
 from fastrnn.columns import check_names, common
-from fastrnn.kernels import words
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
@@ -90,10 +89,11 @@ class Sequences:
 
         The latter among all numbers of `values`.
         """
-        which, lengths, begins = np.empty((3, len(self.values)), np.int64)
-        slots = np.full(2 ** (2 * len(self.values)).bit_length(), -1)
-        n = words.spell(which, lengths, begins, slots, self.values)
-        return which, lengths[:n].copy(), begins[:n].copy()
+        characters, numbers = self.values[:, 1:], {}
+        which = np.array([numbers.setdefault(word.tobytes(), len(numbers)) for word in characters])
+        _, firsts = np.unique(which, return_index=True)
+        lengths = np.maximum(np.count_nonzero(characters[firsts], axis=1), 1)
+        return which, lengths, firsts * self.values.shape[1] + 1
 
     def __getitem__(self, k):
         return self.values[self.offsets[k] : self.offsets[k + 1]]
