@@ -233,16 +233,14 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
 
     def _refuse_with_crf(self, what):
         if self._shape["crf"]:
-            raise ValueError(
-                f"{what} does not go with crf={self.crf}, which scores whole sequences: fit with crf=False"
-            )
+            why = f"crf={self.crf}, which scores whole sequences"
+            raise ValueError(f"{what} does not go with {why}: fit with crf=False")
 
     # -------------------------------------------------------------------------------------- network
 
     def _new_network(self, rng):
-        return super()._new_network(
-            rng, LinearChain(self._sizes["outputs"], self.dtype) if self._shape["crf"] else None
-        )
+        chain = LinearChain(self._sizes["outputs"], self.dtype) if self._shape["crf"] else None
+        return super()._new_network(rng, chain)
 
     def _rules(self, n_outputs):
         is_multilabel, is_array = bool(self._is_multilabel and not self._shape["crf"]), storage.array(int, n_outputs)

@@ -139,8 +139,8 @@ def fitted_rules(forecaster, n_outputs):
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),
         "_n_covariates": dict.fromkeys(("past", "future", "static"), integer(0)), "_n_calendar": integer(0, 7),
         "_calibration": lambda x: x is None or array("float64", horizon, x.shape[1])(x) and (np.diff(x) >= 0).all(),
-        "_seen": array("int64", n_series), "_history": lambda tree: is_panel(tree, n_series, C, widths, forecaster),
-    }  # fmt: skip
+        "_history": lambda tree: is_panel(tree, n_series, C, widths, forecaster),
+        "_seen": array("int64", n_series)}  # fmt: skip
 
 
 def is_panel(tree, n_series, C, widths, forecaster):

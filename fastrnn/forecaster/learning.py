@@ -173,9 +173,8 @@ class Learning(SequenceEstimator):
     def _tempered(self, outputs, start, *shares):
         """Outputs (..., K) with these shares of what they are beside the start."""
         answers = likelihood(self.loss, self.quantiles)
-        learned, start = (
-            x.reshape(*x.shape[:-1], -1, answers.n_parameters) for x in (outputs - start, 0 * outputs + start)
-        )
+        each = outputs - start, 0 * outputs + start
+        learned, start = (x.reshape(*x.shape[:-1], -1, answers.n_parameters) for x in each)
         return answers.tempered(learned, start, *shares).reshape(outputs.shape)
 
     def _tried(self, trial):

@@ -33,8 +33,7 @@ their steps times steps of the other."""
 # What a job holds.
 (
     CODE, N_CALLS, FRAME, N_WORDS, BUFFERS, N_BUFFERS, DERIVED, N_DERIVED, SHARDS, N_SHARDS, N_PLACES, ARENA,
-    ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, TOGETHER, N_FIELDS,
-) = range(21)  # fmt: skip
+    ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, TOGETHER, N_FIELDS) = range(21)  # fmt: skip
 
 # Where a buffer's memory comes from.
 OF_ARENA, OF_SUMS, OF_ANOTHER = range(3)

@@ -43,9 +43,8 @@ class EncoderDecoder(Network):
     rng : RandomState
     """
 
-    def __init__(
-        self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention, dropout, dtype, rng
-    ):
+    def __init__(self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention, dropout,
+        dtype, rng):  # fmt: skip
         self.target_embedding, self.n_features = embedding, context_size  # the columns of `extract`
         self._input_width = n_values if embedding is None else embedding.output_size
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)

@@ -49,8 +49,7 @@ class OnlineLearner(BaseEstimator):
     _parameter_constraints = {
         **SHARED_CONSTRAINTS, "cell": [StrOptions({"lstm", "gru", "rnn"})], "bptt_steps": [COUNT],
         "gradient": [StrOptions({"rtrl", "bptt"})],
-        "solver": [StrOptions({"adam", "sgd", "rmsprop"})], "classes": ["array-like", None],
-    }  # fmt: skip
+        "solver": [StrOptions({"adam", "sgd", "rmsprop"})], "classes": ["array-like", None]}  # fmt: skip
     _store, _unchanged_on_error = SequenceEstimator._store, SequenceEstimator._unchanged_on_error
     __sklearn_is_fitted__ = SequenceEstimator.__sklearn_is_fitted__
 
