@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastrnn import records
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
-from fastrnn.base.labels import as_values, check_as_many, check_given, check_there, refuse_steps, rows_of
+from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.losses.answers import filled, scaled_answer
 from fastrnn.losses.loss import regression_loss
 from fastrnn.moments import r_squared
@@ -299,9 +299,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         """Targets (S, K); and whether y has one number a step."""
         rows = rows_of(self, y, "set return_sequences=False to predict one for each sequence")
         targets = as_sequences(rows, np.float64, name="y")
-        check_as_many(targets, sequences)
-        for k in np.flatnonzero(targets.lengths != sequences.lengths):
-            raise ValueError(f"y[{k}] has {targets.lengths[k]} steps, but X[{k}] has {sequences.lengths[k]}")
+        check_as_long(targets.lengths, sequences)
         return targets.values, np.ndim(next(iter(rows))) == 1
 
     def _weights(self, sample_weight, sequences):

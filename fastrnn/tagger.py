@@ -4,7 +4,7 @@ import numpy as np
 
 from fastrnn import storage
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
-from fastrnn.base.labels import as_labels, check_as_many, check_classes, rows_of
+from fastrnn.base.labels import as_labels, check_as_long, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
@@ -171,14 +171,12 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         """Labels (S,), or (S, K), of all steps."""
         advice, expected = "SequenceClassifier takes one for each sequence", "a list of label arrays, one for each of X"
         rows = rows_of(self, y, advice, expected)
-        check_as_many(rows, sequences)
         arrays = [self._labels_of(labels, f"y[{k}]") for k, labels in enumerate(rows)]
+        check_as_long(np.array([*map(len, arrays)]), sequences)
         for k, labels in enumerate(arrays):
             if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
                 expected = "a label for each step, (T,), or rows of 0 and 1, (T, K), alike in all"
                 raise ValueError(f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected {expected}")
-            if len(labels) != sequences.lengths[k]:
-                raise ValueError(f"y[{k}] has {len(labels)} labels, but X[{k}] has {sequences.lengths[k]} steps")
             if (labels.dtype.kind in "OSU") != (arrays[0].dtype.kind in "OSU"):
                 found = f"y[{k}] holds labels as {shown(labels.flat[0])}, but y[0] as {shown(arrays[0].flat[0])}"
                 raise ValueError(f"{found}: make them alike, all str or all int")
@@ -224,10 +222,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         if _are_of_steps(sample_weight):
             self._refuse_with_crf("sample_weight for each step")
             weights = as_sequences(sample_weight, "float64", name="sample_weight", n_features=1)
-            check_as_many(weights, sequences, "sample_weight")
-            for k in np.flatnonzero(weights.lengths != sequences.lengths):
-                n, expected = weights.lengths[k], sequences.lengths[k]
-                raise ValueError(f"sample_weight[{k}] has {n} weights, but X[{k}] has {expected} steps")
+            check_as_long(weights.lengths, sequences, "sample_weight")
             return self._check_weights(weights.values[:, 0], sequences.offsets[-1])
         return self._normalised(np.repeat(self._check_weights(sample_weight, len(sequences)), sequences.lengths))
 

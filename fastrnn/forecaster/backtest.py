@@ -102,8 +102,7 @@ POINT = {
 """Metrics of forecasts (m, horizon, C)."""
 OF_QUANTILES = {
     "mean_quantile_loss": lambda came, said, levels: mean_quantile_loss(came, said, quantiles=levels),
-    "coverage": lambda came, said, levels: coverage(came, said[..., [0, -1]]),
-}
+    "coverage": lambda came, said, levels: coverage(came, said[..., [0, -1]])}  # fmt: skip
 """Likewise of quantiles (m, horizon, C, Q)."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastrnn.forecaster.smoothing import smoothed
 from fastrnn.moments import unit_of
+from fastrnn.sequences import ranges
 
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
@@ -231,11 +232,6 @@ class View:
         """The rows of each series at which a forecast can be judged, and how many there are of each, (n,)."""
         counts = np.maximum(self.lengths - self.lens.first - horizon, 0)
         return ranges(self.offsets[:-1] + self.lens.first, counts), counts
-
-
-def ranges(starts, counts):
-    """starts[0], starts[0] + 1, ... of each range, one range after the other."""
-    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
 
 
 def stretches(values, length):
