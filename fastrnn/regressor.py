@@ -299,7 +299,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         """Targets (S, K); and whether y has one number a step."""
         rows = rows_of(self, y, "set return_sequences=False to predict one for each sequence")
         targets = as_sequences(rows, np.float64, name="y")
-        check_as_long(targets.lengths, sequences)
+        check_as_long(targets.lengths, sequences, "steps")
         return targets.values, np.ndim(next(iter(rows))) == 1
 
     def _weights(self, sample_weight, sequences):

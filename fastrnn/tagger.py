@@ -172,11 +172,12 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         advice, expected = "SequenceClassifier takes one for each sequence", "a list of label arrays, one for each of X"
         rows = rows_of(self, y, advice, expected)
         arrays = [self._labels_of(labels, f"y[{k}]") for k, labels in enumerate(rows)]
-        check_as_long(np.array([*map(len, arrays)]), sequences)
         for k, labels in enumerate(arrays):
             if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
                 expected = "a label for each step, (T,), or rows of 0 and 1, (T, K), alike in all"
                 raise ValueError(f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected {expected}")
+        check_as_long(np.array([*map(len, arrays)]), sequences, "labels")
+        for k, labels in enumerate(arrays):
             if (labels.dtype.kind in "OSU") != (arrays[0].dtype.kind in "OSU"):
                 found = f"y[{k}] holds labels as {shown(labels.flat[0])}, but y[0] as {shown(arrays[0].flat[0])}"
                 raise ValueError(f"{found}: make them alike, all str or all int")
@@ -222,7 +223,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         if _are_of_steps(sample_weight):
             self._refuse_with_crf("sample_weight for each step")
             weights = as_sequences(sample_weight, "float64", name="sample_weight", n_features=1)
-            check_as_long(weights.lengths, sequences, "sample_weight")
+            check_as_long(weights.lengths, sequences, "weights", "sample_weight")
             return self._check_weights(weights.values[:, 0], sequences.offsets[-1])
         return self._normalised(np.repeat(self._check_weights(sample_weight, len(sequences)), sequences.lengths))
 

@@ -136,7 +136,7 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _prepare_network(self, problem, goes_on, rng):
         """A new network, or what parameters may change of the one that is there."""
         if goes_on:
-            self.network_.set_dropout(self._drop_rate())
+            self.network_.dropout = self._drop_rate()
             if self.network_.embedding is not None:
                 self.network_.embedding.is_frozen = self.freeze_embeddings
             return
@@ -172,13 +172,13 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
     def _new_network(self, rng, chain=None):
         """From the parameters and `_sizes` alone; without `rng` one that awaits its weights."""
         n_outputs, n_steps = self._sizes["outputs"], self._sizes["steps"] or None
-        return SequenceNetwork(self._new_encoder(), n_outputs, self._readout(), n_steps, rng, chain)
+        return SequenceNetwork(self._new_encoder(), n_outputs, self._readout(), n_steps, rng, chain, self._drop_rate())
 
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         embedding = None if self._reads_numbers() else self._new_embedding()
-        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self._drop_rate(), self.dtype)
+        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dtype)
 
     def _new_embedding(self):
         """Of tokens, or of words and their characters."""

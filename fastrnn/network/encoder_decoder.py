@@ -39,7 +39,7 @@ class EncoderDecoder(Network):
         Of the decoder's stack: hidden_size, num_layers, bias.
     attention : {"dot", "additive"} or None
     dropout : float
-        As for `Encoder`, and before the head.
+        As for a `SequenceNetwork`.
     rng : RandomState
     """
 
