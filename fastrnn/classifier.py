@@ -4,9 +4,8 @@ import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
 from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
@@ -33,9 +32,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         Whether the recurrent levels have bias vectors.
     dropout : float or "auto", default="auto"
         The fraction of elements set to zero in training: of tokens' vectors, between levels, and
-        before the output layer.  "auto" is 0 for numbers and up to 50 different tokens, 0.3 for up to 200, and else 0.5.
-        Unless 0, rare words of a
-        `Tokenizer` are read as unknown now and then, so that what is unknown has a trained vector (Kiperwasser and
+        before the output layer.  "auto" is 0 for numbers and up to 50 different tokens, 0.3 for up to 200, and else
+        0.5.  Unless 0, rare words of a `Tokenizer` are read as unknown now and then, so that what is unknown has a trained vector (Kiperwasser and
         Goldberg 2016).
     readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
         What the output layer reads: the state after the last step (of the reverse direction, after
@@ -151,10 +149,6 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     >>> clf.score(X_test, y_test) > 0.9
     True
     """
-
-    _parameter_constraints = SHARED_CONSTRAINTS | {"class_weight": [dict, StrOptions({"balanced"}), None]}
-
-    _shape_parameters = *SequenceEstimator._shape_parameters, *SequenceEstimator._of_characters, "readout"
 
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,

@@ -7,7 +7,7 @@ from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import COUNT, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.lists import check_listed
 from fastrnn.losses.answers import softmax_answer
 from fastrnn.losses.loss import cross_entropy, log_probabilities
@@ -72,9 +72,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
     ['acad']
     """
 
-    _parameter_constraints = SHARED_CONSTRAINTS | {"embedding_dim": [COUNT], "stateful": ["boolean"]}
-
-    _shape_parameters = *(name for name in SequenceEstimator._shape_parameters if name != "bidirectional"), "stateful"
+    _parameter_constraints = {"embedding_dim": [COUNT]}
 
     readout, bidirectional = None, False
     """A row of outputs for each step; a model of the next token must not see it."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn import programs
 from fastrnn.kernels import packing, words
-from fastrnn.kernels.program import S_OTHER, SHARD_WORDS, S
+from fastrnn.kernels.program import FIRST, S_OTHER, SHARD_WORDS, B, S, T
 from fastrnn.kernels.rows import copy_rows, take
 from fastrnn.kernels.steps import MOST_SEQUENCES, MOST_SHARED
 
@@ -116,9 +116,11 @@ class Shards:
 
     def stored_rows(self, first, last, sequences):
         """Of some shards' packed rows, where they are stored."""
-        rows = np.empty(self.count_steps(first, last), np.int64)
-        packing.stored_rows(rows, self.table[first:last], self.order, sequences.lengths, sequences.offsets)
-        return rows
+        rows = []
+        for record in self.table[first:last]:
+            numbers, steps = self.order[record[FIRST - 1] :][: record[B - 1]], np.arange(record[T - 1])[:, np.newaxis]
+            rows.append((sequences.offsets[numbers] + steps)[steps < sequences.lengths[numbers]])
+        return np.concatenate(rows)
 
     def count_steps(self, first, last, of_other=False):
         """Steps of all sequences of the shards from `first` to `last`."""

@@ -7,8 +7,8 @@ the shards of a place (`sums`).  Its calls come in stages: "before" and "after" 
 """
 
 import threading
+from collections import namedtuple
 from ctypes import addressof, c_char
-from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from math import prod
 
@@ -32,14 +32,8 @@ class Size(int):
     """A word of the frame that holds a shard's size."""
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(namedtuple("Operand", "kind, first, n_words, shape", defaults=((),))):
     """An argument: its Numba type, and its words in the frame; of an array also its shape, as it was asked for."""
-
-    kind: object
-    first: int
-    n_words: int
-    shape: tuple = ()
 
     @cached_property
     def dtype(self):

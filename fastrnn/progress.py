@@ -20,10 +20,8 @@ class Quiet:
         self._stream = stream
 
     def write(self, text):
-        try:
-            return self._stream.write(text)
-        except Exception:
-            return len(text)
+        with suppress(Exception):
+            self._stream.write(text)
 
     def flush(self):
         with suppress(Exception):

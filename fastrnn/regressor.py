@@ -4,13 +4,13 @@ from functools import partial
 from numbers import Number, Real
 
 import numpy as np
-from sklearn.base import RegressorMixin
+from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastrnn import records
-from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
-from fastrnn.base.labels import as_values, check_as_many, check_given, check_there, refuse_steps, rows_of
+from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.losses.answers import filled, scaled_answer
 from fastrnn.losses.loss import regression_loss
 from fastrnn.moments import r_squared
@@ -18,7 +18,7 @@ from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
 
-class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
+class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, SequenceEstimator):
     """Predict numbers from sequences of any lengths with a recurrent network (N to 1, or N to N).
 
     Parameters
@@ -37,9 +37,8 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         Whether the recurrent levels have bias vectors.
     dropout : float or "auto", default="auto"
         The fraction of elements set to zero in training: of tokens' vectors, between levels, and
-        before the output layer.  "auto" is 0 for numbers and up to 50 different tokens, 0.3 for up to 200, and else 0.5.
-        Unless 0, rare words of a
-        `Tokenizer` are read as unknown now and then, so that what is unknown has a trained vector (Kiperwasser and
+        before the output layer.  "auto" is 0 for numbers and up to 50 different tokens, 0.3 for up to 200, and else
+        0.5.  Unless 0, rare words of a `Tokenizer` are read as unknown now and then, so that what is unknown has a trained vector (Kiperwasser and
         Goldberg 2016).
     readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
         What the output layer reads: the state after the last step (of the reverse direction, after
@@ -159,17 +158,9 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
     True
     """
 
-    _parameter_constraints = SHARED_CONSTRAINTS | {
-        "return_sequences": ["boolean"], "normalize_y": ["boolean"],
+    _parameter_constraints = {
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")]}  # fmt: skip
-
-    _shape_parameters = (
-        *SequenceEstimator._shape_parameters,
-        *SequenceEstimator._of_characters,
-        "readout",
-        "return_sequences",
-    )
 
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
         dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
@@ -308,9 +299,7 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         """Targets (S, K); and whether y has one number a step."""
         rows = rows_of(self, y, "set return_sequences=False to predict one for each sequence")
         targets = as_sequences(rows, np.float64, name="y")
-        check_as_many(targets, sequences)
-        for k in np.flatnonzero(targets.lengths != sequences.lengths):
-            raise ValueError(f"y[{k}] has {targets.lengths[k]} steps, but X[{k}] has {sequences.lengths[k]}")
+        check_as_long(targets.lengths, sequences, "steps")
         return targets.values, np.ndim(next(iter(rows))) == 1
 
     def _weights(self, sample_weight, sequences):
@@ -332,8 +321,3 @@ class SequenceRegressor(RegressorMixin, FeatureExtractor, SequenceEstimator):
         sequences = problem.sequences.some(held_out)
         expected = problem.targets[problem.sequences.rows_of(held_out) if self.return_sequences else held_out]
         return lambda: r2_score(expected, network.predict(sequences))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags

@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
 from fastrnn.columns import check_names, common
-from fastrnn.kernels import words
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
@@ -90,10 +89,11 @@ class Sequences:
 
         The latter among all numbers of `values`.
         """
-        which, lengths, begins = np.empty((3, len(self.values)), np.int64)
-        slots = np.full(2 ** (2 * len(self.values)).bit_length(), -1)
-        n = words.spell(which, lengths, begins, slots, self.values)
-        return which, lengths[:n].copy(), begins[:n].copy()
+        characters, numbers = self.values[:, 1:], {}
+        which = np.array([numbers.setdefault(word.tobytes(), len(numbers)) for word in characters])
+        _, firsts = np.unique(which, return_index=True)
+        lengths = np.maximum(np.count_nonzero(characters[firsts], axis=1), 1)
+        return which, lengths, firsts * self.values.shape[1] + 1
 
     def __getitem__(self, k):
         return self.values[self.offsets[k] : self.offsets[k + 1]]
@@ -104,13 +104,12 @@ class Sequences:
 
     def rows_of(self, numbers):
         """The rows of `values` of the sequences of these numbers, one sequence after the other."""
-        lengths = self.lengths[numbers]
-        ends = np.cumsum(lengths)
-        return np.repeat(self.offsets[numbers] - (ends - lengths), lengths) + np.arange(lengths.sum())
+        return ranges(self.offsets[numbers], self.lengths[numbers])
 
-    def some(self, numbers):
-        """The sequences of these numbers."""
-        return Sequences(self.values[self.rows_of(numbers)], np.append(0, np.cumsum(self.lengths[numbers])))
+    def some(self, numbers, lengths=None):
+        """The sequences of these numbers, or so many steps of each."""
+        lengths = self.lengths[numbers] if lengths is None else lengths
+        return Sequences(self.values[ranges(self.offsets[numbers], lengths)], np.append(0, np.cumsum(lengths)))
 
     def split(self, rows):
         """A 1-D object array of the sequences' rows of an array (S, ...) ordered as `values`."""
@@ -253,6 +252,11 @@ class Given(Sequences):
             place = f"at step {row - self.offsets[k]}, feature {column}, as {values.dtype}"
             raise ValueError(f"{name}[{k}] contains NaN or infinity ({place}); remove or impute it")
         return Sequences(values, self.offsets)
+
+
+def ranges(starts, counts):
+    """starts[0], starts[0] + 1, ... of each range, one range after the other."""
+    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
 
 
 def next_tokens(sequences, boundary):

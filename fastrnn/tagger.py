@@ -1,11 +1,10 @@
 """Sequence to a label, or several, at each step."""
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
 
 from fastrnn import storage
-from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
-from fastrnn.base.labels import as_labels, check_as_many, check_classes, rows_of
+from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.labels import as_labels, check_as_long, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
@@ -70,13 +69,6 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
     >>> tagger.predict([[0.1, 0.9, 0.2]])[0]
     array(['up', 'up', 'down'], dtype='<U4')
     """
-
-    _parameter_constraints = SHARED_CONSTRAINTS | {
-        "crf": ["boolean", StrOptions({"auto"})],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
-
-    _shape_parameters = *SequenceEstimator._shape_parameters, *SequenceEstimator._of_characters, "crf"
 
     readout = None
     """A row of outputs for each step."""
@@ -179,14 +171,13 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         """Labels (S,), or (S, K), of all steps."""
         advice, expected = "SequenceClassifier takes one for each sequence", "a list of label arrays, one for each of X"
         rows = rows_of(self, y, advice, expected)
-        check_as_many(rows, sequences)
         arrays = [self._labels_of(labels, f"y[{k}]") for k, labels in enumerate(rows)]
         for k, labels in enumerate(arrays):
             if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
                 expected = "a label for each step, (T,), or rows of 0 and 1, (T, K), alike in all"
                 raise ValueError(f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected {expected}")
-            if len(labels) != sequences.lengths[k]:
-                raise ValueError(f"y[{k}] has {len(labels)} labels, but X[{k}] has {sequences.lengths[k]} steps")
+        check_as_long(np.array([*map(len, arrays)]), sequences, "labels")
+        for k, labels in enumerate(arrays):
             if (labels.dtype.kind in "OSU") != (arrays[0].dtype.kind in "OSU"):
                 found = f"y[{k}] holds labels as {shown(labels.flat[0])}, but y[0] as {shown(arrays[0].flat[0])}"
                 raise ValueError(f"{found}: make them alike, all str or all int")
@@ -232,25 +223,20 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         if _are_of_steps(sample_weight):
             self._refuse_with_crf("sample_weight for each step")
             weights = as_sequences(sample_weight, "float64", name="sample_weight", n_features=1)
-            check_as_many(weights, sequences, "sample_weight")
-            for k in np.flatnonzero(weights.lengths != sequences.lengths):
-                n, expected = weights.lengths[k], sequences.lengths[k]
-                raise ValueError(f"sample_weight[{k}] has {n} weights, but X[{k}] has {expected} steps")
+            check_as_long(weights.lengths, sequences, "weights", "sample_weight")
             return self._check_weights(weights.values[:, 0], sequences.offsets[-1])
         return self._normalised(np.repeat(self._check_weights(sample_weight, len(sequences)), sequences.lengths))
 
     def _refuse_with_crf(self, what):
         if self._shape["crf"]:
-            raise ValueError(
-                f"{what} does not go with crf={self.crf}, which scores whole sequences: fit with crf=False"
-            )
+            why = f"crf={self.crf}, which scores whole sequences"
+            raise ValueError(f"{what} does not go with {why}: fit with crf=False")
 
     # -------------------------------------------------------------------------------------- network
 
     def _new_network(self, rng):
-        return super()._new_network(
-            rng, LinearChain(self._sizes["outputs"], self.dtype) if self._shape["crf"] else None
-        )
+        chain = LinearChain(self._sizes["outputs"], self.dtype) if self._shape["crf"] else None
+        return super()._new_network(rng, chain)
 
     def _rules(self, n_outputs):
         is_multilabel, is_array = bool(self._is_multilabel and not self._shape["crf"]), storage.array(int, n_outputs)

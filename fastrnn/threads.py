@@ -20,8 +20,8 @@ import os
 import sys
 import threading
 from _thread import start_new_thread
+from concurrent.futures import Future
 from multiprocessing import current_process
-from queue import SimpleQueue
 
 from joblib import parallel as joblib_parallel
 from llvmlite.binding import ffi
@@ -143,22 +143,16 @@ def with_one_in_blas(function):
 
 def _in_a_thread(function, *arguments):
     """Begin to call it in another thread; returns a function that waits for what it returns or raises."""
-    answers = SimpleQueue()
+    answer = Future()
 
     def call():
         try:
-            answers.put((function(*arguments), None))
+            answer.set_result(function(*arguments))
         except BaseException as error:
-            answers.put((None, error))
-
-    def wait():
-        result, error = answers.get()
-        if error is not None:
-            raise error
-        return result
+            answer.set_exception(error)
 
     start_new_thread(call, ())
-    return wait
+    return answer.result
 
 
 def in_turn(function, items, n_threads):

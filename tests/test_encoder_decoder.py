@@ -29,7 +29,7 @@ def make(cell="lstm", attention="dot", num_layers=1, dtype="float64", dropout=0.
     recurrent = {"num_layers": num_layers, "bias": True}
     encoder = Encoder(
         Embedding(5, 6, dtype, is_frozen), 0, make_cell(cell, "tanh"),
-        {**recurrent, "hidden_size": 5, "bidirectional": True}, dropout, dtype,
+        {**recurrent, "hidden_size": 5, "bidirectional": True}, dtype,
     )  # fmt: skip
     return EncoderDecoder(
         encoder, 10, Embedding(N_TOKENS, 3, dtype), 0, N_TOKENS, make_cell(cell, "tanh"),
@@ -92,7 +92,7 @@ def test_gradient_of_numbers_from_vectors(cell):
 
 def test_gradient_of_numbers_from_numbers_with_attention():
     recurrent = {"hidden_size": 5, "num_layers": 1, "bias": True, "bidirectional": False}
-    encoder = Encoder(None, 3, make_cell("gru", "tanh"), recurrent, 0.0, "float64")
+    encoder = Encoder(None, 3, make_cell("gru", "tanh"), recurrent, "float64")
     network = make_of_numbers("gru", encoder=encoder, context_size=5, attention="additive")
     sources, inputs = as_sequences(ragged(9), "float64"), as_sequences(ragged(9, I=2, seed=1), "float64")
     assert_projection(network, sources, inputs, *answers_for(inputs, 3), loss=squared)
@@ -233,8 +233,7 @@ def test_dropout_is_decided_by_the_epoch_and_the_sequence():
     assert_within(1e-12, sum(gradient(np.array([k])) for k in range(9)), expected)
     assert np.abs(gradient(np.arange(9), 6) - expected).max() > 1e-3
     undropped = gradient(np.arange(9), drops=False)
-    network.set_dropout(0.0)
-    assert network.encoder.dropout == network.dropout == 0
+    network.dropout = 0.0
     assert_same_bits(gradient(np.arange(9)), undropped)
 
 

@@ -76,7 +76,7 @@ def test_gates_are_those_of_the_reference(cell, dtype, tolerance):
         rows = np.concatenate(both, axis=1)
     display.figure_.canvas.draw()
     assert_same_bits(model.predict_proba(X), said)
-    assert model.network_.encoder.dropout == 0.3
+    assert model.network_.dropout == 0.3
 
 
 def test_steps_have_names():

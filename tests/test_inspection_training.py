@@ -183,7 +183,7 @@ def test_the_mean_counts_from_the_end_and_nothing_changes():
     assert_same_bits(clf.network_.theta, theta)
     assert_same_bits(clf.network_.gradient, gradient)
     assert_same_bits(clf.predict_proba(x), said)
-    assert clf.dropout == clf.network_.encoder.dropout == 0.5
+    assert clf.dropout == clf.network_.dropout == 0.5
 
 
 # ------------------------------------------------------------------------------------------- errors

@@ -58,8 +58,8 @@ def make(cell, stack="one", readout="last", n_steps=1, embedding_dim=None, dropo
     embedding = None
     if embedding_dim is not None:
         embedding = Embedding(input_size, embedding_dim, "float64")
-    encoder = Encoder(embedding, input_size, make_cell(), recurrent, dropout, "float64")
-    network = SequenceNetwork(encoder, n_outputs, readout, n_steps, check_random_state(0))
+    encoder = Encoder(embedding, input_size, make_cell(), recurrent, "float64")
+    network = SequenceNetwork(encoder, n_outputs, readout, n_steps, check_random_state(0), dropout=dropout)
     network.form_in_reference = form
     return network
 

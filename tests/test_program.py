@@ -2,18 +2,19 @@
 
 import numpy as np
 import pytest
-from numba import njit, types
+from numba import types
 
 from fastrnn.kernels import program as kernel
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.program import addresses, lay_out, look_at, loop, run_once, words
 
 
-@njit
+@njit()
 def put(frame, derived, n_derived, buffers, n_buffers, arena, sums):
     return lay_out(words(frame), words(derived), n_derived, words(buffers), n_buffers, arena, sums)
 
 
-@njit
+@njit()
 def scale(out, x, factor, nothing, twice):
     for k in range(out.size):
         out[k] = factor * x[0, k] if nothing is None else 0
@@ -21,20 +22,20 @@ def scale(out, x, factor, nothing, twice):
         out[:] = 2 * out
 
 
-@njit
+@njit()
 def fail(out, least):
     if least > 0:
         raise MemoryError
     out[0] += 1
 
 
-@njit
+@njit()
 def note(data, task, step):
     seen = words(data)
     seen[1 + task] = seen[1 + task] * 10 + step + 1
 
 
-@njit
+@njit()
 def note_task(log, task, step):
     log[step, task] += 1
 

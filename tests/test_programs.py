@@ -7,75 +7,75 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 import pytest
-from numba import njit
 
 from fastrnn import programs, threads
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.gradient import fold
 from fastrnn.kernels.rows import scatter_add_rows
 from fastrnn.packing import Rows, Shards
 from fastrnn.programs import BEFORE, FIRST, MOST_SHARERS, PLACES, SHARERS, B, Pass, Program, S, Standing, T
 
 
-@njit
+@njit()
 def spread(out, values, numbers, factor, nothing):
     """out[number] = factor values[number] for the shard's own, which nothing must come with."""
     for q in range(numbers.size):
         out[numbers[q]] = factor * values[numbers[q]] if nothing is None else -1
 
 
-@njit
+@njit()
 def put(out, row, column, value):
     out[row, column] = value
 
 
-@njit
+@njit()
 def put_shape(out, row, column, array):
     for axis in range(array.ndim):
         out[row, column + axis] = array.shape[axis]
 
 
-@njit
+@njit()
 def fill(array, value):
     array[:] = value
 
 
-@njit
+@njit()
 def add(total, values, numbers):
     for q in range(numbers.size):
         total[0] += values[numbers[q]]
 
 
-@njit
+@njit()
 def take(out, array, rows):
     for k in range(rows.size):
         out[rows[k]] = array[k]
 
 
-@njit
+@njit()
 def copy(out, array):
     out[:] = array
 
 
-@njit
+@njit()
 def square(out, values, rows):
     for k in range(rows.size):
         out[k] = values[rows[k]] * values[rows[k]]
 
 
-@njit
+@njit()
 def fail_at(numbers, wrong):
     for q in range(numbers.size):
         if numbers[q] == wrong:
             raise MemoryError
 
 
-@njit
+@njit()
 def fail_at_task(numbers, wrong, task):
     if numbers[task] == wrong[0]:
         raise MemoryError
 
 
-@njit
+@njit()
 def follow(log, task, step):
     """Each step sees what all tasks of the step before have left."""
     before = 0
@@ -84,7 +84,7 @@ def follow(log, task, step):
     log[step + 1, task] = before + task
 
 
-@njit
+@njit()
 def count_up(out, n_parts, task):
     for k in range(out.size * task // n_parts, out.size * (task + 1) // n_parts):
         out[k] += 1

@@ -126,7 +126,7 @@ def tagging_network(**options):
     """A network that labels words with characters, with a chain above."""
     layer, _ = make("lstm", **options)
     recurrent = {"hidden_size": 6, "num_layers": 1, "bias": True, "bidirectional": True}
-    encoder = Encoder(layer, None, make_cell("gru", "tanh"), recurrent, 0.0, layer.recurrent.dtype)
+    encoder = Encoder(layer, None, make_cell("gru", "tanh"), recurrent, layer.recurrent.dtype)
     return SequenceNetwork(encoder, 3, None, None, check_random_state(0), LinearChain(3, layer.recurrent.dtype))
 
 

@@ -147,7 +147,7 @@ def _encoder(case):
     embedding = Embedding(case.V, VECTOR, "float32")
     recurrent = {"hidden_size": case.H, "bidirectional": case.directions == 2}
     recurrent |= {"num_layers": 1, "bias": True}
-    return Encoder(embedding, 0, make_cell(case.cell, "tanh"), recurrent, 0.0, "float32")
+    return Encoder(embedding, 0, make_cell(case.cell, "tanh"), recurrent, "float32")
 
 
 def _sequence_network(case):

@@ -45,7 +45,7 @@ def training(name, cell, H, lengths):
     sequences, numbers = Sequences(values, offsets), np.arange(lengths.size)
     targets, weights = np.zeros((lengths.size, 1), np.float32), np.ones(lengths.size)
     stack = {"hidden_size": H, "num_layers": 1, "bias": True, "bidirectional": False}
-    encoder = Encoder(None, INPUTS, make_cell(cell, "tanh"), stack, 0.0, "float32")
+    encoder = Encoder(None, INPUTS, make_cell(cell, "tanh"), stack, "float32")
     network = SequenceNetwork(encoder, 1, "last", None, check_random_state(0))
     objective = network.training(Problem(sequences, targets, weights, 1, squared), drops=True)
 

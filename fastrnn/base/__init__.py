@@ -6,5 +6,4 @@ from fastrnn.base.inputs import COUNT, POSITIVE, SHARED_CONSTRAINTS, check_count
 
 __all__ = [
     "COUNT", "POSITIVE", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator", "check_counts",
-    "check_finite",
-]  # fmt: skip
+    "check_finite"]  # fmt: skip

@@ -1,9 +1,8 @@
 """What the estimators share: training and prediction."""
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections import namedtuple
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
@@ -13,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
-from fastrnn.base.inputs import DROPPED, FEW, InputChecks, check_finite
+from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite
 from fastrnn.base.naming import Named
 from fastrnn.base.summary import Summarised
 from fastrnn.layers.feedforward import Embedding
@@ -21,31 +20,33 @@ from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.loss import constant_loss, log_odds
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
-from fastrnn.sequences import Sequences
 from fastrnn.streaming import Stream
 from fastrnn.training import History, Progress, Settings, Trainer, epochs_for, fit_lbfgs, tell, warn_if_not_learned
 from fastrnn.wording import check_count
 
+KEPT_FOR_LIFE = (
+    "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "embedding_dim", "dtype",
+    "character_embedding_dim", "character_hidden_size", "readout", "return_sequences", "crf", "stateful",
+    "target_embedding_dim", "attention")  # fmt: skip
+"""Parameters, of estimators that have them, which a network keeps."""
 
-@dataclass
-class Problem:
-    """What a network is to learn; targets and weights are one a sequence, or one a stored step."""
 
-    sequences: Sequences
-    targets: np.ndarray
-    weights: np.ndarray
-    n_outputs: int
-    loss: Callable
-    strata: np.ndarray | None = None
-    """Classes (n,), of which a held-out part shall have its share."""
-    inputs: Sequences | None = None
-    """What a decoder reads."""
-    trial: "Problem | None" = None
-    """Another, which shows how much of what a network learns is to be believed."""
-    width: float = 1.0
-    """What is unknown about the future, in units of what targets show of it."""
-    n_streams: int | None = None
-    """If given, sequence k goes on where sequence k - n_streams has ended."""
+Problem = namedtuple(
+    "Problem", "sequences, targets, weights, n_outputs, loss, strata, inputs, trial, width, n_streams",
+    defaults=(None, None, None, 1.0, None))  # fmt: skip
+"""What a network is to learn; targets and weights are one a sequence, or one a stored step.
+
+strata : array (n,), optional
+    Classes, of which a held-out part shall have its share.
+inputs : Sequences, optional
+    What a decoder reads.
+trial : Problem, optional
+    Another, which shows how much of what a network learns is to be believed.
+width : float
+    What is unknown about the future, in units of what targets show of it.
+n_streams : int, optional
+    If given, sequence k goes on where sequence k - n_streams has ended.
+"""
 
 
 class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, BaseEstimator):
@@ -56,19 +57,18 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
     it adds to a file must be (`fastrnn.records`); and, if it has streams, `_answer` (`losses.answers.softmax_answer`).
     """
 
-    _shape_parameters = tuple("cell hidden_size num_layers bidirectional nonlinearity bias embedding_dim dtype".split())
-    """Those that a network keeps for life."""
-
-    _of_characters = "character_embedding_dim", "character_hidden_size"
-    """And these, of estimators that may read a word's characters."""
+    _shape_parameters = ()
+    """Those that a network keeps for life: `KEPT_FOR_LIFE`, and what a subclass adds."""
 
     _store = records.store
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         # scikit-learn's checks want constraints of its parameters and of nothing else.
-        names, table = cls._get_param_names(), getattr(cls, "_parameter_constraints", {})
+        names, table = cls._get_param_names(), SHARED_CONSTRAINTS | getattr(cls, "_parameter_constraints", {})
         cls._parameter_constraints = {name: table[name] for name in table if name in names}
+        kept = dict.fromkeys((*KEPT_FOR_LIFE, *cls._shape_parameters))
+        cls._shape_parameters = tuple(name for name in kept if name in names)
 
     # ----------------------------------------------------------------------------------- training
 
@@ -141,7 +141,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
     def _prepare_network(self, problem, goes_on, rng):
         """A new network, or what parameters may change of the one that is there."""
         if goes_on:
-            self.network_.set_dropout(self._drop_rate())
+            self.network_.dropout = self._drop_rate()
             if self.network_.embedding is not None:
                 self.network_.embedding.is_frozen = self.freeze_embeddings
             return
@@ -177,13 +177,13 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
     def _new_network(self, rng, chain=None):
         """From the parameters and `_sizes` alone; without `rng` one that awaits its weights."""
         n_outputs, n_steps = self._sizes["outputs"], self._sizes["steps"] or None
-        return SequenceNetwork(self._new_encoder(), n_outputs, self._readout(), n_steps, rng, chain)
+        return SequenceNetwork(self._new_encoder(), n_outputs, self._readout(), n_steps, rng, chain, self._drop_rate())
 
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         embedding = None if self._reads_numbers() else self._new_embedding()
-        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self._drop_rate(), self.dtype)
+        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dtype)
 
     def _new_embedding(self):
         """Of tokens, or of words and their characters."""

@@ -30,12 +30,15 @@ FRACTION = Interval(Real, 0, 1, closed="left")
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
-    **dict.fromkeys(("shuffle", "early_stopping", "warm_start", "normalize_X"), ["boolean"]),
+    **dict.fromkeys(("shuffle", "early_stopping", "warm_start", "normalize_X", "normalize_y"), ["boolean"]),
+    **dict.fromkeys(("return_sequences", "stateful"), ["boolean"]), "crf": ["boolean", AUTO],
     **dict.fromkeys(("hidden_size", "num_layers", "batch_size", "n_iter_no_change", "character_hidden_size"), [COUNT]),
-    **dict.fromkeys(("max_iter", "patch_length"), [COUNT, AUTO]), "bptt_steps": [COUNT, None],
+    **dict.fromkeys(("max_iter", "patch_length"), [COUNT, AUTO]),
+    **dict.fromkeys(("bptt_steps", "max_length", "target_embedding_dim"), [COUNT, None]),
     **dict.fromkeys(("embedding_dim", "character_embedding_dim"), [COUNT, AUTO, None]),
     "momentum": [FRACTION], "dropout": [FRACTION, AUTO], **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
     "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "readout": [StrOptions({*READOUTS, "auto"})],
+    "attention": [StrOptions({"dot", "additive"}), None], "class_weight": [dict, StrOptions({"balanced"}), None],
     "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
     "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],

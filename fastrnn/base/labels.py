@@ -25,6 +25,13 @@ def check_as_many(y, sequences, name="y"):
         raise ValueError(f"{name} has {which} entries than X has sequences, {numbers}: give one each")
 
 
+def check_as_long(lengths, sequences, what, name="y"):
+    """And an entry for each step of those; so many (what, in plural) are there."""
+    check_as_many(lengths, sequences, name)
+    for k in np.flatnonzero(lengths != sequences.lengths):
+        raise ValueError(f"{name}[{k}] has {lengths[k]} {what}, but X[{k}] has {sequences.lengths[k]} steps")
+
+
 def as_values(y):
     """y as an array, of objects where NumPy would make strings of numbers, or break off at rows of several lengths."""
     if hasattr(y, "__array__"):

@@ -1,6 +1,7 @@
 """Forecasts at many points of the past, and how good they were, beside the simplest ones."""
 
 import warnings
+from collections import namedtuple
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -9,7 +10,6 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.forecaster.learning import Learning, check_by_place
-from fastrnn.forecaster.panel import Panel
 from fastrnn.frames.reading import read_series
 from fastrnn.metrics import coverage, mase, mean_quantile_loss, smape
 from fastrnn.wording import shown
@@ -51,16 +51,8 @@ class Backtest:
     __repr__ = __str__
 
 
-@dataclass
-class Cut:
+class Cut(namedtuple("Cut", "panel, numbers, ends, turns, horizon, season")):
     """Many points of the past of a panel's series: m cut-offs, each with what is known and what came."""
-
-    panel: Panel
-    numbers: np.ndarray
-    ends: np.ndarray
-    turns: np.ndarray
-    horizon: int
-    season: int
 
     def values(self, steps):
         """At steps (m, k) of each forecast's series."""
@@ -110,8 +102,7 @@ POINT = {
 """Metrics of forecasts (m, horizon, C)."""
 OF_QUANTILES = {
     "mean_quantile_loss": lambda came, said, levels: mean_quantile_loss(came, said, quantiles=levels),
-    "coverage": lambda came, said, levels: coverage(came, said[..., [0, -1]]),
-}
+    "coverage": lambda came, said, levels: coverage(came, said[..., [0, -1]])}  # fmt: skip
 """Likewise of quantiles (m, horizon, C, Q)."""
 
 

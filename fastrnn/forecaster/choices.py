@@ -1,6 +1,5 @@
 """What a forecaster decides itself, where its parameters leave it open; and what its file must hold."""
 
-from dataclasses import asdict, replace
 from numbers import Integral
 
 import numpy as np
@@ -44,7 +43,7 @@ def chosen(forecaster, panel):
     lags = list(dict.fromkeys([*seasons, 1]))
     context = max(SEASONS * max(lags), SHORTEST_CONTEXT) if forecaster.context == "auto" else forecaster.context
     lens = Lens(lags, bool(difference), bool(is_seasonal), _log(forecaster), forecaster.scaling, reach)
-    return horizon, context, asdict(lens)
+    return horizon, context, lens._asdict()
 
 
 def with_smoothing(forecaster, panel, lens, horizon):
@@ -54,11 +53,11 @@ def with_smoothing(forecaster, panel, lens, horizon):
     if asked is True and not is_direct:
         raise ValueError("smoothing=True forecasts several steps at once: use strategy='direct'")
     if asked != "auto":
-        return replace(lens, smoothing=asked)
+        return lens._replace(smoothing=asked)
     if not is_direct or differences != ("auto", "auto") or np.median(steps) > SHORT or steps.sum() * horizon > ROOM:
         return lens
     known = before_last_fold(panel.series, lens, horizon)
-    plain, smoother = View(panel.series, lens), View(panel.series, replace(lens, smoothing=True), known)
+    plain, smoother = View(panel.series, lens), View(panel.series, lens._replace(smoothing=True), known)
     rows, _, folds = in_folds(plain, horizon)
     late, of_late = rows[folds == FOLDS - 1], folds[folds == FOLDS - 1]
 
@@ -105,7 +104,7 @@ def _seasons(forecaster, panel, most):
 def asked_for(lens, parameters):
     """The part of a `Lens` that parameters, by name, have asked for: every series must be long enough for it."""
     lags = [1] if isinstance(parameters["season"], str) else lens.lags
-    return replace(lens, lags=lags, reach=1 if parameters["linear_lags"] == "auto" else lens.reach)
+    return lens._replace(lags=lags, reach=1 if parameters["linear_lags"] == "auto" else lens.reach)
 
 
 def _log(forecaster):
@@ -140,8 +139,8 @@ def fitted_rules(forecaster, n_outputs):
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),
         "_n_covariates": dict.fromkeys(("past", "future", "static"), integer(0)), "_n_calendar": integer(0, 7),
         "_calibration": lambda x: x is None or array("float64", horizon, x.shape[1])(x) and (np.diff(x) >= 0).all(),
-        "_seen": array("int64", n_series), "_history": lambda tree: is_panel(tree, n_series, C, widths, forecaster),
-    }  # fmt: skip
+        "_history": lambda tree: is_panel(tree, n_series, C, widths, forecaster),
+        "_seen": array("int64", n_series)}  # fmt: skip
 
 
 def is_panel(tree, n_series, C, widths, forecaster):

@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
-from fastrnn.base import COUNT, POSITIVE, SHARED_CONSTRAINTS
+from fastrnn.base import COUNT, POSITIVE
 from fastrnn.forecaster.backtest import Judged
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
@@ -178,7 +178,7 @@ class SequenceForecaster(Judged):
     """
 
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS, "learning_rate_init": [POSITIVE, AUTO], "calendar": ["boolean"],
+        "learning_rate_init": [POSITIVE, AUTO], "calendar": ["boolean"],
         **dict.fromkeys(("difference", "seasonal_difference", "smoothing", "log"), ["boolean", AUTO]),
         "horizon": [COUNT, None], "context": [Interval(Integral, 2, None, closed="left"), AUTO, None],
         "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
@@ -187,9 +187,8 @@ class SequenceForecaster(Judged):
         "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"]}  # fmt: skip
 
     _shape_parameters = (
-        "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "dtype", "horizon", "context", "season",
-        "difference", "seasonal_difference", "smoothing", "log", "scaling", "linear_lags", "strategy", "loss",
-        "quantiles", "calendar")  # fmt: skip
+        "horizon", "context", "season", "difference", "seasonal_difference", "smoothing", "log", "scaling",
+        "linear_lags", "strategy", "loss", "quantiles", "calendar")  # fmt: skip
 
     def __init__(self, *, horizon=None, context="auto", season="auto", difference="auto", seasonal_difference="auto",
         smoothing="auto", log="auto", scaling="mean", linear_lags="auto", strategy="direct", loss="quantile",

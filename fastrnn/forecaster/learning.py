@@ -1,7 +1,7 @@
 """What stands behind a forecaster: from series to a problem that a network can learn, and to the model it becomes."""
 
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import product
 from math import sqrt
@@ -63,12 +63,12 @@ class Learning(SequenceEstimator):
             panel = panel.upto(panel.series.lengths[some] - held_back, some)
         if not goes_on:
             block = 1 if self.strategy == "recursive" else self.horizon_
-            self._lens = asdict(with_smoothing(self, panel, Lens(**self._lens), block))
+            self._lens = with_smoothing(self, panel, Lens(**self._lens), block)._asdict()
         has_trial = self.shrinkage and not (goes_on or self.early_stopping or self.solver == "lbfgs")
         has_trial = has_trial and panel.series.offsets[-1] <= TRIED
         trial = self._learnable(panel, is_trial=True) if has_trial else None
         problem = self._learnable(panel)
-        return replace(problem, trial=trial, width=1.0 if goes_on else problem.width)  # once is enough
+        return problem._replace(trial=trial, width=1.0 if goes_on else problem.width)  # once is enough
 
     def _take_up(self, panel):
         """Note what was given, and decide what the parameters leave open."""
@@ -175,9 +175,8 @@ class Learning(SequenceEstimator):
     def _tempered(self, outputs, start, *shares):
         """Outputs (..., K) with these shares of what they are beside the start."""
         answers = likelihood(self.loss, self.quantiles)
-        learned, start = (
-            x.reshape(*x.shape[:-1], -1, answers.n_parameters) for x in (outputs - start, 0 * outputs + start)
-        )
+        each = outputs - start, 0 * outputs + start
+        learned, start = (x.reshape(*x.shape[:-1], -1, answers.n_parameters) for x in each)
         return answers.tempered(learned, start, *shares).reshape(outputs.shape)
 
     def _tried(self, trial):

@@ -1,17 +1,16 @@
 """From series to what a network reads, and from what it puts out to forecasts."""
 
-from dataclasses import dataclass
+from collections import namedtuple
 from functools import cached_property
 
 import numpy as np
 
 from fastrnn.base import check_finite
 from fastrnn.forecaster import conformal
-from fastrnn.forecaster.linear import WINDOWS, Linear
-from fastrnn.forecaster.view import Lens, View, stretches
+from fastrnn.forecaster.linear import WINDOWS
+from fastrnn.forecaster.view import View, stretches
 from fastrnn.losses.likelihoods import NegativeBinomial
 from fastrnn.network.parts import portions
-from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.sequences import Sequences
 from fastrnn.wording import meant_as_share, shown
 
@@ -53,8 +52,10 @@ class Targets:
         return out
 
 
-@dataclass
-class Model:
+FIELDS = "lens, horizon, context, linear, likelihood, features, dtype, is_recursive, network"
+
+
+class Model(namedtuple("Model", FIELDS)):
     """All that a forecast takes.
 
     Attributes
@@ -72,16 +73,6 @@ class Model:
     is_recursive : bool
     network : SequenceNetwork
     """
-
-    lens: Lens
-    horizon: int
-    context: int | None
-    linear: Linear
-    likelihood: object
-    features: tuple
-    dtype: str
-    is_recursive: bool
-    network: SequenceNetwork | None = None
 
     @property
     def of_counts(self):

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.forecaster.view import ranges
 from fastrnn.frames.form import Form
 from fastrnn.frames.reading import read_covariates, read_series
 from fastrnn.sequences import Sequences, as_steps
@@ -139,7 +138,7 @@ class Panel:
 
     def upto(self, ends, numbers):
         """Series `numbers` (m,), each up to its step `ends` (m,), as a panel of m; covariates to come stay."""
-        known = {name: x and part(x, ends, numbers) for name, x in {"series": self.series, "past": self.past}.items()}
+        known = {name: x and x.some(numbers, ends) for name, x in {"series": self.series, "past": self.past}.items()}
         known |= {name: x and x.some(numbers) for name, x in {"future": self.future, "calendar": self.calendar}.items()}
         return replace(self, static=None if self.static is None else self.static[numbers], **known)
 
@@ -189,8 +188,3 @@ def joined(first, second):
     """Each sequence of the first with that of the second after it."""
     ends = np.repeat(first.offsets[1:], second.lengths)
     return Sequences(np.insert(first.values, ends, second.values, axis=0), first.offsets + second.offsets)
-
-
-def part(sequences, ends, numbers):
-    """Sequences `numbers`, each up to its end."""
-    return Sequences(sequences.values[ranges(sequences.offsets[numbers], ends)], np.append(0, np.cumsum(ends)))

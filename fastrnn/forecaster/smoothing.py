@@ -11,12 +11,7 @@ import numpy as np
 
 from fastrnn.kernels.smoothing import ADDED, LOGARITHMS, TIMES, smooth
 
-TRENDS = [
-    (0.0, 1.0, 0.0),
-    (0.0, 1.0, 0.5),
-    (0.0, 1.0, 1.0),
-    *((b, p, 0.0) for b in (0.1, 0.3) for p in (0.8, 0.9, 1.0)),
-]
+TRENDS = [(0.0, 1.0, 0.0), (0.0, 1.0, 0.5), (0.0, 1.0, 1.0), *product((0.1, 0.3), (0.8, 0.9, 1.0), (0.0,))]
 MEMBERS = np.array([(alpha, *trend) for alpha, trend in product((0.1, 0.2, 0.35, 0.5, 0.7, 0.9), TRENDS)])
 """(alpha, beta, phi, theta) of each."""
 SHARPNESS = 12.0

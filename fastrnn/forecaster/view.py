@@ -4,13 +4,14 @@ A network reads differences in units of the series' own scale, and says what is 
 season or the last value: level, trend and season need not be learned, and one network serves many series.
 """
 
+from collections import namedtuple
 from copy import copy
-from dataclasses import dataclass
 
 import numpy as np
 
 from fastrnn.forecaster.smoothing import smoothed
 from fastrnn.moments import unit_of
+from fastrnn.sequences import ranges
 
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
@@ -18,8 +19,10 @@ FLATTEST = 1e-6
 """Of its mean, how far its values are apart at least: else a logarithm is a straight line, and takes digits."""
 
 
-@dataclass(frozen=True)
-class Lens:
+FIELDS = "lags, difference, seasonal_difference, log, scaling, reach, smoothing"
+
+
+class Lens(namedtuple("Lens", FIELDS, defaults=(False,))):
     """What is done to series before a network reads them.
 
     Attributes
@@ -36,14 +39,6 @@ class Lens:
     smoothing : bool
         Start from exponential smoothing, whatever the differences say.
     """
-
-    lags: list
-    difference: bool
-    seasonal_difference: bool
-    log: bool | str
-    scaling: str | None
-    reach: int
-    smoothing: bool = False
 
     @property
     def first(self):
@@ -237,11 +232,6 @@ class View:
         """The rows of each series at which a forecast can be judged, and how many there are of each, (n,)."""
         counts = np.maximum(self.lengths - self.lens.first - horizon, 0)
         return ranges(self.offsets[:-1] + self.lens.first, counts), counts
-
-
-def ranges(starts, counts):
-    """starts[0], starts[0] + 1, ... of each range, one range after the other."""
-    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
 
 
 def stretches(values, length):

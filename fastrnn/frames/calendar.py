@@ -6,7 +6,6 @@ import numpy as np
 
 from fastrnn.frames.offsets import pd, rebuilt, stride, text_of, told, walked
 
-CYCLES = ("hour_of_day", "day_of_week", "day_of_year")
 DAY = np.timedelta64(1, "D")
 ADVICE = "add the missing rows, or set missing='interpolate'"
 HOLIDAYS = " (or, for holidays, give its index a freq as pandas.offsets.CustomBusinessDay(holidays=...))"

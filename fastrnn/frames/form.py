@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.frames.calendar import CYCLES, DAY, Clock, cycles, stamp_text
+from fastrnn.frames.calendar import DAY, Clock, cycles, stamp_text
 from fastrnn.frames.offsets import pd, rebuilt
 from fastrnn.wording import shown
 
@@ -205,7 +205,7 @@ class Form:
 
         Returns
         -------
-        ndarray (sum of lengths, len(calendar_names))
+        ndarray (sum of lengths, 2, 4 or 6)
         """
         first, lengths = self._first_cycle(), np.asarray(lengths)
         counts = np.arange(lengths.sum()) + 1 - np.repeat(np.cumsum(lengths), lengths)
@@ -213,11 +213,6 @@ class Form:
         numbers, stamps = pd.factorize(self.clock.moved(np.repeat(self.ends, lengths), counts))
         angles = 2 * np.pi * cycles(self.clock.local(stamps))[:, first:]
         return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(angles), -1)[numbers]
-
-    @property
-    def calendar_names(self):
-        """The columns of `calendar`."""
-        return [f"{cycle}_{wave}" for cycle in CYCLES[self._first_cycle() :] for wave in ("sin", "cos")]
 
     def cycle_lengths(self, lengths):
         """How many steps a minute, an hour, a day, a week and a year hold, where that is more than one.

@@ -6,10 +6,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
-    raise ImportError(
-        "NUMBA_DISABLE_JIT is set, but fastrnn's kernels are made of the CPU's own instructions and exist only "
-        "compiled: unset it (or set it to 0) before Python starts"
-    )
+    why = "fastrnn's kernels are made of the CPU's own instructions and exist only compiled"
+    raise ImportError(f"NUMBA_DISABLE_JIT is set, but {why}: unset it (or set it to 0) before Python starts")
 
 on_compiling = []
 """Functions to call before each compilation of a kernel."""

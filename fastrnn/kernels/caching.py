@@ -49,15 +49,6 @@ class Kernel:
     def __call__(self, *arguments):
         return (self._dispatcher or self.dispatcher)(*arguments)
 
-    def compile(self, kinds):
-        """For arguments of these Numba types."""
-        self.dispatcher.compile(kinds)
-
-    @property
-    def overloads(self):
-        """What is compiled, by these types."""
-        return self.dispatcher.overloads
-
     @property
     def _numba_type_(self):
         """What Numba sees where a kernel calls this one."""

@@ -77,19 +77,6 @@ def pack(numbers, counts, starts, places, steps, rows, previous, mirror, first_r
 
 
 @njit(**OPTIONS)
-def stored_rows(rows, table, order, lengths, begins):
-    """Fill `rows` as `pack` does, for one shard of a table after the other; a step is one row after the one before."""
-    n = 0
-    for s in range(table.shape[0]):
-        numbers = order[table[s, FIRST - 1] :][: table[s, B - 1]]
-        for t in range(table[s, T - 1]):
-            for number in numbers:
-                if lengths[number] > t:
-                    rows[n] = begins[number] + t
-                    n += 1
-
-
-@njit(**OPTIONS)
 def unpack(packed, places, steps, rows, firsts, lengths, starts, counts, stored):
     """Lay out a shard's rows one sequence after the other, in the order of places.
 

@@ -33,8 +33,7 @@ their steps times steps of the other."""
 # What a job holds.
 (
     CODE, N_CALLS, FRAME, N_WORDS, BUFFERS, N_BUFFERS, DERIVED, N_DERIVED, SHARDS, N_SHARDS, N_PLACES, ARENA,
-    ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, TOGETHER, N_FIELDS,
-) = range(21)  # fmt: skip
+    ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, TOGETHER, N_FIELDS) = range(21)  # fmt: skip
 
 # Where a buffer's memory comes from.
 OF_ARENA, OF_SUMS, OF_ANOTHER = range(3)
@@ -154,12 +153,6 @@ def _collect(arguments, code, frame):
 
 
 @njit(**OPTIONS)
-def _counts(code, frame):
-    """Tasks and steps of a call; 0 tasks of one that is no thread's but the caller's."""
-    return frame[code[1]], frame[code[2]] if code[2] else 1
-
-
-@njit(**OPTIONS)
 def _call_once(address, arguments, n):
     """`_call`, which has hundreds of arguments, written but once."""
     return _call(address, arguments, n)
@@ -175,8 +168,8 @@ def run_once(code, n_calls, frame, together):
     arguments, data = _room_for_words(frame), _room_for_words(frame)
     for _ in range(n_calls):
         n, size = _collect(arguments, code, frame)
-        n_tasks, n_steps = _counts(code, frame)
-        if n_tasks == 0:
+        n_tasks, n_steps = frame[code[1]], frame[code[2]] if code[2] else 1
+        if n_tasks == 0:  # it is no thread's but the caller's
             if _call_once(code[0], arguments, n):
                 return True
         elif together:
@@ -325,8 +318,8 @@ def start(job, n_threads):
 def entry(kernel, n):
     """A kernel of n integers as Python calls it, who must give so many: .1 us a call, where a `Kernel` takes .3."""
     integers = (types.intp,) * n
-    kernel.compile(integers)
-    return kernel.overloads[integers].entry_point
+    kernel.dispatcher.compile(integers)
+    return kernel.dispatcher.overloads[integers].entry_point
 
 
 _addresses = {}
@@ -336,8 +329,8 @@ def addresses(kernels):
     """Where the code of kernels for arguments of some Numba types lies, of pairs of both; compiled where it is not."""
     for kernel, kinds in kernels:
         if (kernel, kinds) not in _addresses:
-            kernel.compile(kinds)
-            compiled = kernel.overloads[kinds]
+            kernel.dispatcher.compile(kinds)
+            compiled = kernel.dispatcher.overloads[kinds]
             name = compiled.fndesc.llvm_func_name
             _addresses[kernel, kinds] = compiled.library.get_pointer_to_function(name)
     return [_addresses[pair] for pair in kernels]

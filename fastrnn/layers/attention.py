@@ -1,6 +1,6 @@
 """A decoder's attention on the encoder's steps, after its recurrent stack (Luong et al., EMNLP 2015)."""
 
-from dataclasses import dataclass
+from collections import namedtuple
 
 import numpy as np
 
@@ -12,38 +12,23 @@ from fastrnn.layers.cells import add_sums, alone, in_parts, zeros
 from fastrnn.layers.feedforward import Dense
 from fastrnn.packing import Unpacked
 from fastrnn.params import Parameters, uniform
-from fastrnn.programs import PAIRS, Operand
+from fastrnn.programs import PAIRS
 
 PARTS = 16
 """Into which sequences are cut where threads share them: as sums are of a part, by no number of threads."""
 
 
-@dataclass(frozen=True)
-class Memory:
-    """What a decoder looks at: source k's rows are `lengths[k]` from `firsts[k]` on."""
+Memory = namedtuple("Memory", "keys, values, firsts, lengths, sources")
+"""What a decoder looks at: source k's rows are `lengths[k]` from `firsts[k]` on.
 
-    keys: Operand
-    """(S_k, >= H), of `values` (S_k, F), which are the encoder's rows."""
-    values: Operand
-    firsts: Operand
-    lengths: Operand
-    sources: Operand
-    """(B,): the number k of each place's source."""
+keys (S_k, >= H) are those of values (S_k, F), the encoder's rows; sources (B,) has the number k of each place's source.
+"""
+Attended = namedtuple("Attended", "rows, both, states, queries, weights, joined")
+"""What attention makes of decoder rows; rows lie one sequence after the other, as `rows` (an `Unpacked`) says.
 
-
-@dataclass(frozen=True)
-class Attended:
-    """What attention makes of decoder rows; rows lie one sequence after the other, as `rows` says."""
-
-    rows: Unpacked
-    both: Operand
-    """(S_q, H + F): states, and what was seen."""
-    states: Operand
-    queries: Operand
-    weights: Operand
-    """For each pair of a sequence's query and key; as of `fastrnn.kernels.attention`."""
-    joined: Operand
-    """(S_q, H)."""
+both (S_q, H + F) are states, and what was seen; weights those for each pair of a sequence's query and key, as of
+`fastrnn.kernels.attention`; joined is (S_q, H).
+"""
 
 
 class Attention:

@@ -1,6 +1,6 @@
 """Stacks of recurrent levels over packed rows."""
 
-from dataclasses import dataclass
+from collections import namedtuple
 from math import prod, sqrt
 
 import numpy as np
@@ -11,7 +11,6 @@ from fastrnn.kernels.tiles import pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, padded
 from fastrnn.layers.cells import alone, direction, product
 from fastrnn.params import Parameters, orthogonal, uniform
-from fastrnn.programs import Operand
 
 
 def _names(level, n_directions):
@@ -126,16 +125,11 @@ class Level:
         return d_x[0]
 
 
-@dataclass(frozen=True)
-class Dropout:
+class Dropout(namedtuple("Dropout", "key, threshold, first", defaults=(None, 0, 0))):
     """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements; `first` is level 0.
 
     Nothing is without a key.
     """
-
-    key: Operand | None = None
-    threshold: int = 0
-    first: int = 0
 
     @classmethod
     def of(cls, p, rate):

@@ -1,6 +1,6 @@
 """Losses: value and gradient from the outputs of the dense head, before softmax or the logistic function."""
 
-from dataclasses import dataclass
+from collections import namedtuple
 from functools import cached_property
 from math import prod
 
@@ -14,8 +14,7 @@ LEAST_SHARE = 1e-4
 """Of a label among the targets, where a head starts; one that never comes keeps a chance."""
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(namedtuple("Loss", "name, numbers", defaults=((),))):
     """A loss of rows.
 
     Parameters
@@ -25,9 +24,6 @@ class Loss:
     numbers : tuple of float
         The kernel's constants.
     """
-
-    name: str
-    numbers: tuple = ()
 
     @property
     def kernel(self):

@@ -1,6 +1,5 @@
 """From a context, or from a sequence read by an encoder, to a sequence: Cho et al., EMNLP 2014."""
 
-from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -40,13 +39,12 @@ class EncoderDecoder(Network):
         Of the decoder's stack: hidden_size, num_layers, bias.
     attention : {"dot", "additive"} or None
     dropout : float
-        As for `Encoder`, and before the head.
+        As for a `SequenceNetwork`.
     rng : RandomState
     """
 
-    def __init__(
-        self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention, dropout, dtype, rng
-    ):
+    def __init__(self, encoder, context_size, embedding, n_values, n_outputs, cell, recurrent, attention, dropout,
+        dtype, rng):  # fmt: skip
         self.target_embedding, self.n_features = embedding, context_size  # the columns of `extract`
         self._input_width = n_values if embedding is None else embedding.output_size
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
@@ -101,7 +99,7 @@ class EncoderDecoder(Network):
 
     def _whole(self, p, dropout=NO_DROPOUT, keep=False):
         """Add the calls from stored sources and targets to the targets' outputs, and name what they left."""
-        left = SimpleNamespace(dropout=dropout, of_decoder=replace(dropout, first=KEYS_OF_DECODER))
+        left = SimpleNamespace(dropout=dropout, of_decoder=dropout._replace(first=KEYS_OF_DECODER))
         left.targets = Rows(p, other=self.encoder is not None)
         left.targets.streams = left.targets.twins  # its states lie as the sources do
         left.sources = left.targets if self.encoder is None else Rows(p)

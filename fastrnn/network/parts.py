@@ -133,12 +133,6 @@ class Network:
         options = problem.loss, width, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
         return Training(self, self.program(self._training, *options), problem, seed, chosen)
 
-    def set_dropout(self, rate):
-        """Drop this fraction from now on."""
-        self.dropout = rate
-        if self.encoder is not None:
-            self.encoder.dropout = rate
-
     def kept(self, name, make):
         """What is made over the parameters where they are now, once."""
         if name not in self._programs:
@@ -174,13 +168,11 @@ class Encoder:
     cell : a cell of `fastrnn.layers.cells`
     recurrent : dict
         The stack's options: hidden_size, num_layers, bias, bidirectional.
-    dropout : float
-        On the vectors of tokens, and between the levels of the stack.
     dtype : {"float32", "float64"}
     """
 
-    def __init__(self, embedding, input_size, cell, recurrent, dropout, dtype):
-        self.embedding, self.dropout = embedding, dropout
+    def __init__(self, embedding, input_size, cell, recurrent, dtype):
+        self.embedding = embedding
         if embedding is not None:
             input_size = embedding.output_size
         self.recurrent = Stack(cell, input_size, dtype=dtype, **recurrent)

@@ -28,6 +28,8 @@ class SequenceNetwork(Network):
         For the initial parameters.
     chain : LinearChain, optional
         Scores of transitions between the labels of neighbouring steps, trained with the rest.
+    dropout : float
+        On the vectors of tokens, between the levels of the stack, and before the head.
 
     Attributes
     ----------
@@ -35,7 +37,7 @@ class SequenceNetwork(Network):
         What the head reads of a sequence, or step.
     """
 
-    def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None):
+    def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None, dropout=0.0):
         self.n_steps, self.chain = n_steps, chain
         self.readout = None if readout is None else Concat(n_steps) if readout == "concat" else READOUTS[readout]
         self.n_features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
@@ -43,7 +45,7 @@ class SequenceNetwork(Network):
         self._stacks = [encoder.recurrent]
         self.work = encoder.recurrent.work + self.n_features * n_outputs
         chains = {} if chain is None else {"chain": chain}
-        super().__init__({**encoder.parts, "head": self.head, **chains}, rng, encoder, encoder.dropout)
+        super().__init__({**encoder.parts, "head": self.head, **chains}, rng, encoder, dropout)
 
     def shards(self, sequences, batches, inputs=None):
         """The sequences of these numbers, batch by batch, as `Shards`."""

@@ -110,10 +110,9 @@ class OnlineClassifier(OnlineLearner):
     _multiclass = True  # River asks
     _fitted_rules = {"feature_names_in_": are_keys, "classes_": are_keys, "_X_moments": are_moments_of_several}
 
-    def __init__(
-        self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20, solver="rmsprop",
-        learning_rate_init=5e-3, clip_norm=1.0, normalize_X=True, classes=None, dtype="float32", random_state=None,
-    ):  # fmt: skip
+    def __init__(self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20,
+        solver="rmsprop", learning_rate_init=5e-3, clip_norm=1.0, normalize_X=True, classes=None, dtype="float32",
+        random_state=None):  # fmt: skip
         self._store(locals())
 
     def _targets(self, y):
@@ -210,10 +209,9 @@ class OnlineRegressor(OnlineLearner):
         "feature_names_in_": are_keys, "_X_moments": are_moments_of_several, "_y_moments": are_moments,
         "_y_mean": is_number, "_y_scale": is_positive}  # fmt: skip
 
-    def __init__(
-        self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20, solver="rmsprop",
-        learning_rate_init=5e-3, clip_norm=1.0, normalize_X=True, normalize_y=True, dtype="float32", random_state=None,
-    ):  # fmt: skip
+    def __init__(self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20,
+        solver="rmsprop", learning_rate_init=5e-3, clip_norm=1.0, normalize_X=True, normalize_y=True, dtype="float32",
+        random_state=None):  # fmt: skip
         self._store(locals())
 
     def _targets(self, y):

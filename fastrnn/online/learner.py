@@ -51,8 +51,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
     _parameter_constraints = {
         **SHARED_CONSTRAINTS, "cell": [StrOptions({"lstm", "gru", "rnn"})], "bptt_steps": [COUNT],
         "gradient": [StrOptions({"rtrl", "bptt"})],
-        "solver": [StrOptions({"adam", "sgd", "rmsprop"})], "classes": ["array-like", None], "normalize_y": ["boolean"],
-    }  # fmt: skip
+        "solver": [StrOptions({"adam", "sgd", "rmsprop"})], "classes": ["array-like", None]}  # fmt: skip
     _store, _unchanged_on_error = SequenceEstimator._store, SequenceEstimator._unchanged_on_error
     __sklearn_is_fitted__ = SequenceEstimator.__sklearn_is_fitted__
 
@@ -150,7 +149,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
         """A network of random weights, or known ones; an optimiser for it, and what the kernels are told of it."""
         recurrent = {"hidden_size": self.hidden_size, "num_layers": 1, "bias": True, "bidirectional": False}
         cell = make_cell(self.cell, self.nonlinearity)
-        encoder = Encoder(None, self.n_features_in_, cell, recurrent, 0.0, self.dtype)
+        encoder = Encoder(None, self.n_features_in_, cell, recurrent, self.dtype)
         rng = check_random_state(self.random_state) if known is None else None
         self.network_ = SequenceNetwork(encoder, n_outputs, "last", None, rng)
         if known is not None:

@@ -1,8 +1,6 @@
 """Sequences to token sequences."""
 
-from sklearn.utils._param_validation import StrOptions
-
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, FeatureExtractor, SequenceEstimator
+from fastrnn.base import COUNT, FeatureExtractor
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import as_objects
 
@@ -60,10 +58,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
     array([3, 2, 1, 0])
     """
 
-    _parameter_constraints = {**SHARED_CONSTRAINTS, "attention": [StrOptions({"dot", "additive"}), None],
-                              "target_embedding_dim": [COUNT], "max_length": [COUNT, None]}  # fmt: skip
-
-    _shape_parameters = *SequenceEstimator._shape_parameters, "target_embedding_dim", "attention"
+    _parameter_constraints = {"target_embedding_dim": [COUNT]}
 
     bptt_steps = None
 

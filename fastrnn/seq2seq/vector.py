@@ -6,7 +6,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastrnn import records
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, check_finite
+from fastrnn.base import check_finite
 from fastrnn.base.labels import rows_of
 from fastrnn.lists import check_listed
 from fastrnn.losses.loss import numbers_and_end
@@ -54,10 +54,6 @@ class VectorToSequence(DecodingEstimator):
     >>> model.predict([[3 / 5]])[0]
     array([3, 2, 1])
     """
-
-    _parameter_constraints = SHARED_CONSTRAINTS | dict.fromkeys(("target_embedding_dim", "max_length"), [COUNT, None])
-
-    _shape_parameters = ("cell", "hidden_size", "num_layers", "nonlinearity", "bias", "target_embedding_dim", "dtype")
 
     bidirectional, bptt_steps, attention, normalize_y = False, None, None, True
     embedding_dim, embeddings, freeze_embeddings = None, None, False
