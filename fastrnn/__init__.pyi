@@ -1,32 +1,14 @@
 from typing import Final
 
-from fastrnn import (
-    datasets as datasets,
-)
-from fastrnn import (
-    inspection as inspection,
-)
-from fastrnn import (
-    interchange as interchange,
-)
-from fastrnn import (
-    layers as layers,
-)
-from fastrnn import (
-    metrics as metrics,
-)
-from fastrnn import (
-    online as online,
-)
-from fastrnn import (
-    preprocessing as preprocessing,
-)
-from fastrnn import (
-    streaming as streaming,
-)
-from fastrnn import (
-    training as training,
-)
+from fastrnn import datasets as datasets
+from fastrnn import inspection as inspection
+from fastrnn import interchange as interchange
+from fastrnn import layers as layers
+from fastrnn import metrics as metrics
+from fastrnn import online as online
+from fastrnn import preprocessing as preprocessing
+from fastrnn import streaming as streaming
+from fastrnn import training as training
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.forecaster import SequenceForecaster
 from fastrnn.generator import SequenceGenerator
