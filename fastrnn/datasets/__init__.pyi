@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Literal, overload
 
 import numpy as np
@@ -16,7 +17,7 @@ __all__ = [
 
 NUMBER_AGREEMENT_VOCABULARY: tuple[str, ...]
 
-def load_air_passengers() -> tuple[Vector[np.float64], Vector[np.datetime64]]: ...
+def load_air_passengers() -> tuple[Vector[np.float64], Vector[np.datetime64[date]]]: ...
 def load_japanese_vowels(
     split: Literal["train", "test"] | None = None,
 ) -> tuple[list[Matrix[np.float64]], Vector[np.int64]]: ...

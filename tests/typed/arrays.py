@@ -1,5 +1,6 @@
 """Arrays for `user_script`, and types by the number of axes; what NumPy itself knows only as Any stays in here."""
 
+from datetime import date
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -11,6 +12,7 @@ Cube: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[S]]
 Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[S]]
 Objects: TypeAlias = Vector[np.object_]
 Labels: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.generic[object]]]"
+Months: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.datetime64[date]]]"
 Floats: TypeAlias = np.float32 | np.float64
 
 
@@ -27,3 +29,8 @@ def waves() -> list[Matrix[np.float64]]:
 def directions() -> list[list[str]]:
     """A label for each of their steps."""
     return [["up" if up else "down" for up in (x[:, 0] > 0).tolist()] for x in waves()]
+
+
+def panel() -> Matrix[np.float64]:
+    """Three sequences of one length, as an array."""
+    return np.linspace(0, 1, 15).reshape(3, 5)

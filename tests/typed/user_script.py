@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import assert_type
 
 import numpy as np
-from arrays import Array, Cube, Floats, Labels, Matrix, Objects, Vector, directions, of, waves
+from arrays import Array, Cube, Floats, Labels, Matrix, Months, Objects, Vector, directions, of, panel, waves
 
 import fastrnn
 from fastrnn import (
@@ -152,7 +152,7 @@ def decoders() -> None:
 
 def forecaster() -> None:
     y, months = load_air_passengers()
-    assert_type(months, Vector[np.datetime64])
+    assert_type(months, Months)
     model = SequenceForecaster(horizon=4, season=12, hidden_size=4, max_iter=1, shrinkage=None).fit(y[:-12])
     assert_type(model, SequenceForecaster)
     forecast = model.predict()
@@ -202,7 +202,7 @@ def transformers() -> None:
     assert_type(scaler, SequenceScaler)
     assert_type(scaler.transform(X), Array[Floats] | Objects)
     of(scaler.transform(X), "O", 1)
-    of(scaler.fit_transform(np.zeros((3, 5)) + np.arange(5)), "f8", 2)
+    of(scaler.fit_transform(panel()), "f8", 2)
     of(scaler.center_, "f8", 1)
     windows = SlidingWindow(size=4)
     assert_type(windows.fit_transform(X), Cube[Floats])
