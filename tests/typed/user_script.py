@@ -215,7 +215,7 @@ def transformers() -> None:
     assert_type(lengths, Vector[np.int64])
     of(lengths, "i8", 1)
     assert_type(unpad_sequences(padded, lengths), Objects)
-    of(from_channels_first(np.zeros((3, 2, 7))), "O", 1)
+    of(from_channels_first([[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]]]), "O", 1)
     assert_type(to_channels_first(X), Cube[np.float64] | list[Matrix[np.float64]])
     assert_type(to_concatenated(X), tuple[Matrix[np.float64], Vector[np.int64]])
     assert_type(from_concatenated([1, 2, 3], [2, 1]), Objects)
