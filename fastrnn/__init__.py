@@ -1,26 +1,14 @@
 """Recurrent networks for sequences of any lengths, as scikit-learn estimators on fast CPU kernels.
 
-What is named here is imported when it is first asked for: the command line answers before Numba is there.
+What is named here is imported when it is first asked for, submodules too: the command line answers before Numba is
+there.  `__init__.pyi` tells editors and type checkers, which run nothing, what there is.
 """
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # for editors, which do not run `__getattr__`
-    from fastrnn.classifier import SequenceClassifier
-    from fastrnn.forecaster import SequenceForecaster
-    from fastrnn.generator import SequenceGenerator
-    from fastrnn.regressor import SequenceRegressor
-    from fastrnn.saving import load, save
-    from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
-    from fastrnn.storage import StorageError
-    from fastrnn.tagger import SequenceTagger
-    from fastrnn.training import DivergenceError
-
-__all__ = [
-    "DivergenceError", "SequenceClassifier", "SequenceForecaster", "SequenceGenerator", "SequenceRegressor",
-    "SequenceTagger", "SequenceToSequence", "StorageError", "VectorToSequence", "load", "save"]  # fmt: skip
+_SUBMODULES = "datasets inspection interchange layers metrics online preprocessing streaming training".split()
+"""The public submodules: `import fastrnn` is enough to reach them, and `dir` lists them."""
 
 _PLACES = {
     "DivergenceError": "training.DivergenceError", "StorageError": "storage.StorageError",
@@ -28,8 +16,10 @@ _PLACES = {
     "SequenceGenerator": "generator.SequenceGenerator", "SequenceRegressor": "regressor.SequenceRegressor",
     "SequenceTagger": "tagger.SequenceTagger", "SequenceToSequence": "seq2seq.SequenceToSequence",
     "VectorToSequence": "seq2seq.VectorToSequence", "__version__": "storage.VERSION",
-    "load": "saving.load", "save": "saving.save"}  # fmt: skip
+    "load": "saving.load", "save": "saving.save", "show_versions": "versions.show_versions"}  # fmt: skip
 """What is imported when it is asked for; anything else is a module, if there is such a one."""
+
+__all__ = [name for name in _PLACES if name != "__version__"]
 
 
 if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
@@ -48,4 +38,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    return sorted([*_PLACES, *_SUBMODULES])

@@ -33,8 +33,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     dropout : float or "auto", default="auto"
         The fraction of elements set to zero in training: of tokens' vectors, between levels, and
         before the output layer.  "auto" is 0 for numbers and up to 50 different tokens, 0.3 for up to 200, and else
-        0.5.  Unless 0, rare words of a `Tokenizer` are read as unknown now and then, so that what is unknown has a trained vector (Kiperwasser and
-        Goldberg 2016).
+        0.5.  Unless 0, rare words of a `Tokenizer` are read as unknown now and then, so that what is unknown has a
+        trained vector (Kiperwasser and Goldberg 2016).
     readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
         What the output layer reads: the state after the last step (of the reverse direction, after
         the first), the mean or the largest state over the steps, or all steps side by side

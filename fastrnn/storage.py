@@ -8,6 +8,7 @@ import json
 import os
 import stat
 from contextlib import contextmanager, suppress
+from importlib.metadata import distributions
 from pathlib import Path
 from secrets import token_hex
 
@@ -15,8 +16,8 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-VERSION = "0.1.0"
-"""Of the library."""
+VERSION = next((installed.version for installed in distributions(name="fastrnn")), "unknown")
+"""Of the library, as it is installed; a checkout that is only on the path has none."""
 FORMAT = 1
 """Of the files; another one is another meaning of the fields."""
 LONGEST = 2**23

@@ -11,7 +11,7 @@ from numbers import Number
 
 import numpy as np
 
-from fastrnn.wording import shown
+from fastrnn.wording import shown, to_install
 
 LONG = ("unique_id", "ds", "y")
 """What the columns of a long table are called: ids, times and values."""
@@ -49,7 +49,7 @@ def opened(x, what):
     try:
         import narwhals
     except ImportError:
-        advice = f"pip install narwhals, or pass {what}.to_pandas()"
+        advice = f"{to_install('narwhals')}, or pass {what}.to_pandas()"
         raise ValueError(f"{which}, which takes narwhals to read: {advice}") from None
     try:
         found = narwhals.from_native(x, allow_series=True, pass_through=True)
@@ -196,7 +196,7 @@ def to_pandas(x, what):
     try:
         import pandas as pd
     except ImportError:
-        raise ImportError(f'time series in a {type(x).__name__} take pandas: pip install "fastrnn[pandas]"') from None
+        raise ImportError(f"time series in a {type(x).__name__} take pandas: {to_install('pandas')}") from None
     backend = found.implementation.value
     if backend in WITH_INDEX:
         return found.to_pandas(), backend, {}

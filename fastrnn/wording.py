@@ -21,6 +21,21 @@ def _plain(value):
     return {_plain(k): _plain(v) for k, v in value.items()} if type(value) is dict else value
 
 
+LEAST = {"matplotlib": "3.9", "narwhals": "2", "onnx": "1.17", "pandas": "3.1"}
+"""Optional libraries, and the oldest version of each that will do, as in pyproject.toml."""
+
+
+def to_install(package):
+    """The command that installs an optional library.
+
+    It names the library and not an extra of fastrnn: that works for a checkout, too.
+
+    >>> to_install("matplotlib")
+    'pip install "matplotlib>=3.9"'
+    """
+    return f'pip install "{package}>={LEAST[package]}"'
+
+
 def check_count(name, value):
     """Refuse what is no integer from 1 on."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:

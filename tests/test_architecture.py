@@ -44,7 +44,7 @@ RANKS = [
     ["network", "records"],
     ["base", "preprocessing", "metrics", "callbacks"],
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
-    ["inspection", "interchange", "saving", "datasets"],
+    ["inspection", "interchange", "saving", "datasets", "versions"],
     ["__init__"],
     ["command"],
     ["__main__"],

@@ -180,7 +180,7 @@ display = ForecastDisplay(history=[1, 2], median=[3])
 try:
     display.plot()
 except ImportError as error:
-    assert 'pip install "fastrnn[plot]"' in str(error)
+    assert 'pip install "matplotlib>=3.9"' in str(error)
 else:
     raise SystemExit("no error")
 """

@@ -216,7 +216,7 @@ from fastrnn import SequenceClassifier
 try:
     TrainingCurveDisplay(losses=[1, 2]).plot()
 except ImportError as error:
-    assert str(error) == 'TrainingCurveDisplay draws with matplotlib: pip install "fastrnn[plot]"'
+    assert str(error) == 'TrainingCurveDisplay draws with matplotlib: pip install "matplotlib>=3.9"'
 else:
     raise SystemExit("no error")
 for display, data in ((TrainingCurveDisplay, []), (GradientFlowDisplay, [0]), (GateActivationsDisplay, [0]),

@@ -421,5 +421,5 @@ def test_words_of_characters_have_lengths(tmp_path):
 def test_without_onnx_the_error_says_what_to_install(monkeypatch):
     X, y = labelled(12)
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r'pip install "fastrnn\[onnx\]"'):
+    with pytest.raises(ImportError, match='pip install "onnx>=1.17"'):
         to_onnx(fitted(SequenceClassifier, X, y))

@@ -451,7 +451,7 @@ def test_many_named_series_go_on_in_their_order():
 
 def test_without_narwhals_the_way_out_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "narwhals", None)
-    text = "is a DataFrame of polars, which takes narwhals to read: pip install narwhals, or pass"
+    text = 'is a DataFrame of polars, which takes narwhals to read: pip install "narwhals>=2", or pass'
     refused(f"y {text} y.to_pandas()", lambda: forecaster().fit(polars_of(long())))
     refused(f"X[0] {text} X[0].to_pandas()", lambda: as_sequences([polars_of(panel())], "float64"))
     refused("frame is a DataFrame of polars", lambda: from_long(polars_of(LONG)))
@@ -460,7 +460,7 @@ def test_without_narwhals_the_way_out_is_named(monkeypatch):
 def test_without_pandas_its_extra_is_named(monkeypatch):
     y, X = polars_of(long()), polars_of(panel())
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r'time series in a DataFrame take pandas: pip install "fastrnn\[pandas\]"'):
+    with pytest.raises(ImportError, match=r'time series in a DataFrame take pandas: pip install "pandas>=3.1"'):
         read_series(y)
     assert as_sequences([X], "float64").values.shape == (12, 5)
 

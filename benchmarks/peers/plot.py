@@ -1,9 +1,9 @@
-"""The picture of README: how many times faster than the fastest peer.
+"""The picture of the documentation, and that of README: how many times faster than the fastest peer.
 
     python -m benchmarks.peers.plot FILE [--output docs/speed.svg]
 
 FILE is what ``python -m benchmarks.peers --json FILE`` wrote. A dot is a size of the grid, a bar
-the geometric mean of a cell. Needs matplotlib.
+the geometric mean of a cell. What is printed is README's: text, for a page that may show no files. Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -43,6 +43,17 @@ def bars(sections):
             if ratios := [row["ratio"] for row in rows if row["ratio"] is not None]:
                 found.append((section, cell, ratios))
     return found
+
+
+def as_text(rows):
+    """Bars made of letters, four for each time faster, of (section, cell, mean, least)."""
+    lines, before = [f"{'':36}   1x" + "".join(f"{x:>3}x" for x in range(2, 9))], None
+    for section, cell, mean, least in rows:
+        bar = "█" * int(4 * mean) + ["", "▎", "▌", "▊"][int(16 * mean) % 4]
+        title = section.replace("\n", " ") if section != before else ""
+        lines.append(f"{title:<30}{cell:<6}{bar:<37}{mean:.2f}, least {least:.2f}")
+        before = section
+    return "\n".join(lines)
 
 
 def versions_text(facts):
@@ -104,6 +115,8 @@ def main(arguments=None):
     for section, rows in content["sections"].items():
         if count := sum(map(disturbed, rows)):
             print(f"{count} disturbed rows in {section}: run the peers again", file=sys.stderr)
+    rows = bars(content["sections"])
+    print(as_text((SECTIONS[section], CELLS[cell], geometric_mean(found), min(found)) for section, cell, found in rows))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     with pyplot.rc_context(STYLE):
         draw(content).savefig(options.output, metadata={"Date": None})

@@ -11,10 +11,12 @@ from zoneinfo import available_timezones
 
 import numpy as np
 
+from fastrnn.wording import to_install
+
 try:
     import pandas as pd
 except ImportError:
-    raise ImportError('reading a file takes pandas: pip install "fastrnn[pandas]"') from None
+    raise ImportError(f"reading a file takes pandas: {to_install('pandas')}") from None
 
 SAMPLE = 50
 """Rows that show in which forms a column may be."""

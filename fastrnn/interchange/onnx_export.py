@@ -36,7 +36,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     Raises
     ------
     ImportError
-        Without onnx, which is an extra.
+        Without onnx; the message says how to install it.
     NotFittedError
         Before `fit`.
     TypeError

@@ -1,0 +1,3 @@
+from fastrnn.forecaster.estimator import SequenceForecaster
+
+__all__ = ["SequenceForecaster"]

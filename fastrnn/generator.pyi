@@ -1,0 +1,103 @@
+from collections.abc import Iterator
+from typing import Final, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastrnn._types import (
+    Callbacks,
+    Cell,
+    Extractor,
+    Nonlinearity,
+    Objects,
+    Path,
+    Precision,
+    RandomState,
+    Request,
+    Schedule,
+    Sequences,
+    Solver,
+    Streaming,
+    Vector,
+)
+
+STRETCH: Final = 256
+AT_ONCE: Final = 32
+
+class SequenceGenerator(Extractor, Streaming):
+    readout: None
+    bidirectional: bool
+    dropout: float | Literal["auto"]
+    embedding_dim: int
+    embeddings: ArrayLike | None
+    freeze_embeddings: bool
+    stateful: bool
+    learning_rate_init: float
+    max_iter: int
+    bptt_steps: int | None
+    n_tokens_: int
+
+    def __init__(
+        self,
+        *,
+        cell: Cell = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        nonlinearity: Nonlinearity = "tanh",
+        bias: bool = True,
+        dropout: float | Literal["auto"] = 0.2,
+        embedding_dim: int = 64,
+        embeddings: ArrayLike | None = None,
+        freeze_embeddings: bool = False,
+        stateful: bool = False,
+        solver: Solver = "adam",
+        learning_rate_init: float = 0.005,
+        learning_rate: Schedule = "cosine",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        max_iter: int = 20,
+        shuffle: bool = True,
+        clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
+        bptt_steps: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float | None = None,
+        warm_start: bool = False,
+        dtype: Precision = "float32",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+        callbacks: Callbacks = None,
+    ) -> None: ...
+    def fit(self, X: Sequences, y: object = None, *, resume_from: Path | None = None) -> Self: ...
+    def partial_fit(self, X: Sequences, y: object = None) -> Self: ...
+    def score(self, X: Sequences, y: object = None) -> float: ...
+    def perplexity(self, X: Sequences) -> float: ...
+    def bits_per_token(self, X: Sequences) -> float: ...
+    def sample(
+        self,
+        prefix: ArrayLike | None = None,
+        length: int = 100,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        random_state: RandomState = None,
+    ) -> Vector[np.int64]: ...
+    def iter_sample(
+        self,
+        prefix: ArrayLike | None = None,
+        length: int | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        random_state: RandomState = None,
+    ) -> Iterator[int]: ...
+    def transform(self, X: Sequences) -> Objects: ...
+    def fit_transform(self, X: Sequences, y: object = None, **fit_params: object) -> Objects: ...
+    def set_fit_request(self, *, resume_from: Request = ...) -> Self: ...

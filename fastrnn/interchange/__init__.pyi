@@ -1,0 +1,40 @@
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from onnx import ModelProto
+
+from fastrnn._types import Array, Path
+from fastrnn.classifier import SequenceClassifier
+from fastrnn.generator import SequenceGenerator
+from fastrnn.regressor import SequenceRegressor
+from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
+from fastrnn.tagger import SequenceTagger
+
+__all__ = ["from_keras", "from_torch", "to_keras", "to_onnx", "to_torch"]
+
+_Answering: TypeAlias = SequenceClassifier | SequenceRegressor | SequenceTagger | SequenceGenerator
+_Estimator: TypeAlias = _Answering | SequenceToSequence | VectorToSequence
+_E = TypeVar("_E", bound=_Estimator)
+
+class _Tensor(Protocol):
+    """PyTorch's, whose library is not needed."""
+
+    def numpy(self) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]: ...
+
+def from_keras(estimator: _E, weights: Sequence[ArrayLike], *, classes: ArrayLike | None = None) -> _E: ...
+def from_torch(
+    estimator: _E,
+    state_dict: Mapping[str, _Tensor] | Mapping[str, ArrayLike],
+    *,
+    names: Mapping[str, str] | None = None,
+    classes: ArrayLike | None = None,
+) -> _E: ...
+def to_keras(estimator: _Estimator) -> list[Array[np.float32 | np.float64]]: ...
+def to_onnx(
+    estimator: _Answering, path: Path | None = None, *, opset: int = 22, lengths: bool = True
+) -> ModelProto: ...
+def to_torch(
+    estimator: _Estimator, *, names: Mapping[str, str] | None = None
+) -> dict[str, Array[np.float32 | np.float64]]: ...

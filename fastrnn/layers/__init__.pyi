@@ -1,0 +1,96 @@
+from collections.abc import Mapping
+from typing import Literal, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastrnn._types import Array, Nonlinearity, Precision, RandomState
+
+__all__ = ["GRU", "LSTM", "RNN"]
+
+_Floats: TypeAlias = Array[np.float32 | np.float64]
+_Dtype: TypeAlias = Precision | type[np.float32] | type[np.float64]
+
+class _Layer:
+    input_size: int
+    hidden_size: int
+    num_layers: int
+    bias: bool
+    batch_first: bool
+    dropout: float
+    bidirectional: bool
+    dtype: np.dtype[np.float32 | np.float64]
+    training: bool
+
+    def reset_parameters(
+        self, recurrent: Literal["uniform", "orthogonal"] = "uniform", forget_bias: float | None = None
+    ) -> None: ...
+    def train(self, mode: bool = True) -> Self: ...
+    def eval(self) -> Self: ...
+    @property
+    def grads(self) -> dict[str, _Floats]: ...
+    def zero_grad(self) -> None: ...
+    def state_dict(self) -> dict[str, _Floats]: ...
+    def load_state_dict(self, mapping: Mapping[str, ArrayLike]) -> None: ...
+
+class _OneState(_Layer):
+    def __call__(
+        self, x: ArrayLike, hx: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[_Floats, _Floats]: ...
+    def backward(
+        self, d_output: ArrayLike, d_state: ArrayLike | None = None, input_grad: bool = True
+    ) -> tuple[_Floats | None, _Floats]: ...
+
+class RNN(_OneState):
+    nonlinearity: Nonlinearity
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: Nonlinearity = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: _Dtype = "float32",
+        random_state: RandomState = None,
+    ) -> None: ...
+
+class GRU(_OneState):
+    reset_after: bool
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        reset_after: bool = True,
+        dtype: _Dtype = "float32",
+        random_state: RandomState = None,
+    ) -> None: ...
+
+class LSTM(_Layer):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: _Dtype = "float32",
+        random_state: RandomState = None,
+    ) -> None: ...
+    def __call__(
+        self, x: ArrayLike, hx: tuple[ArrayLike, ArrayLike] | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[_Floats, tuple[_Floats, _Floats]]: ...
+    def backward(
+        self, d_output: ArrayLike, d_state: tuple[ArrayLike, ArrayLike] | None = None, input_grad: bool = True
+    ) -> tuple[_Floats | None, tuple[_Floats, _Floats]]: ...

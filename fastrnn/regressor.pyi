@@ -1,0 +1,103 @@
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import RegressorMixin
+
+from fastrnn._types import (
+    Array,
+    Callbacks,
+    Cell,
+    Extractor,
+    Matrix,
+    Nonlinearity,
+    Objects,
+    Path,
+    Precision,
+    RandomState,
+    Readout,
+    Request,
+    Rows,
+    Schedule,
+    Sequences,
+    Solver,
+    Steps,
+    Streaming,
+)
+
+class SequenceRegressor(RegressorMixin, Extractor, Streaming):
+    bidirectional: bool
+    dropout: float | Literal["auto"]
+    readout: Readout
+    embedding_dim: int | Literal["auto"] | None
+    embeddings: ArrayLike | None
+    freeze_embeddings: bool
+    character_embedding_dim: int | Literal["auto"] | None
+    character_hidden_size: int
+    return_sequences: bool
+    loss: Literal["squared_error", "absolute_error", "huber", "quantile"]
+    quantile: float
+    normalize_X: bool
+    normalize_y: bool
+    learning_rate_init: float
+    max_iter: int | Literal["auto"]
+    bptt_steps: int | None
+
+    def __init__(
+        self,
+        *,
+        cell: Cell = "gru",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        nonlinearity: Nonlinearity = "tanh",
+        bias: bool = True,
+        dropout: float | Literal["auto"] = "auto",
+        readout: Readout = "auto",
+        embedding_dim: int | Literal["auto"] | None = "auto",
+        embeddings: ArrayLike | None = None,
+        freeze_embeddings: bool = False,
+        character_embedding_dim: int | Literal["auto"] | None = "auto",
+        character_hidden_size: int = 32,
+        return_sequences: bool = False,
+        loss: Literal["squared_error", "absolute_error", "huber", "quantile"] = "squared_error",
+        quantile: float = 0.5,
+        normalize_X: bool = True,
+        normalize_y: bool = True,
+        solver: Solver = "adam",
+        learning_rate_init: float = 0.005,
+        learning_rate: Schedule = "cosine",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        max_iter: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
+        bptt_steps: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float | None = None,
+        warm_start: bool = False,
+        dtype: Precision = "float32",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+        callbacks: Callbacks = None,
+    ) -> None: ...
+    def fit(
+        self, X: Sequences, y: Rows | Steps, sample_weight: ArrayLike | None = None, *, resume_from: Path | None = None
+    ) -> Self: ...
+    def partial_fit(self, X: Sequences, y: Rows | Steps, sample_weight: ArrayLike | None = None) -> Self: ...
+    # Objects are arrays of steps, with return_sequences and sequences of several lengths.
+    def predict(self, X: Sequences) -> Array[np.float64] | Objects: ...
+    def score(self, X: Sequences, y: Rows | Steps, sample_weight: ArrayLike | None = None) -> float: ...
+    def transform(self, X: Sequences) -> Matrix[np.float32 | np.float64] | Objects: ...
+    def fit_transform(
+        self, X: Sequences, y: Rows | Steps, **fit_params: object
+    ) -> Matrix[np.float32 | np.float64] | Objects: ...
+    def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_partial_fit_request(self, *, sample_weight: Request = ...) -> Self: ...
+    def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...

@@ -1,0 +1,3 @@
+VERSION: str
+
+class StorageError(ValueError): ...

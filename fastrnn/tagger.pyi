@@ -1,0 +1,96 @@
+from typing import Literal, Self
+
+from numpy.typing import ArrayLike
+
+from fastrnn._types import (
+    Callbacks,
+    Cell,
+    ClassWeight,
+    Extractor,
+    Labels,
+    Nonlinearity,
+    Objects,
+    Path,
+    Precision,
+    RandomState,
+    Request,
+    Schedule,
+    Sequences,
+    Solver,
+    Steps,
+    Streaming,
+)
+
+class SequenceTagger(Extractor, Streaming):
+    readout: None
+    bidirectional: bool
+    dropout: float | Literal["auto"]
+    embedding_dim: int | Literal["auto"] | None
+    embeddings: ArrayLike | None
+    freeze_embeddings: bool
+    character_embedding_dim: int | Literal["auto"] | None
+    character_hidden_size: int
+    crf: bool | Literal["auto"]
+    normalize_X: bool
+    learning_rate_init: float
+    max_iter: int
+    bptt_steps: int | None
+    class_weight: ClassWeight
+    classes_: Labels
+
+    def __init__(
+        self,
+        *,
+        cell: Cell = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        nonlinearity: Nonlinearity = "tanh",
+        bias: bool = True,
+        dropout: float | Literal["auto"] = "auto",
+        embedding_dim: int | Literal["auto"] | None = "auto",
+        embeddings: ArrayLike | None = None,
+        freeze_embeddings: bool = False,
+        character_embedding_dim: int | Literal["auto"] | None = "auto",
+        character_hidden_size: int = 32,
+        crf: bool | Literal["auto"] = "auto",
+        normalize_X: bool = True,
+        solver: Solver = "adam",
+        learning_rate_init: float = 0.005,
+        learning_rate: Schedule = "cosine",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        max_iter: int = 30,
+        shuffle: bool = True,
+        clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
+        bptt_steps: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float | None = None,
+        class_weight: ClassWeight = None,
+        warm_start: bool = False,
+        dtype: Precision = "float32",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+        callbacks: Callbacks = None,
+    ) -> None: ...
+    def fit(
+        self, X: Sequences, y: Steps, sample_weight: Steps | None = None, *, resume_from: Path | None = None
+    ) -> Self: ...
+    def partial_fit(
+        self, X: Sequences, y: Steps, classes: ArrayLike | None = None, sample_weight: Steps | None = None
+    ) -> Self: ...
+    # One array a sequence, with a row or a label for each step.
+    def predict(self, X: Sequences) -> Objects: ...
+    def predict_proba(self, X: Sequences) -> Objects: ...
+    def score(self, X: Sequences, y: Steps, sample_weight: Steps | None = None) -> float: ...
+    def transform(self, X: Sequences) -> Objects: ...
+    def fit_transform(self, X: Sequences, y: Steps, **fit_params: object) -> Objects: ...
+    def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_partial_fit_request(self, *, classes: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...
