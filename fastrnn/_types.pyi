@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from fastrnn.base.summary import Summary
 from fastrnn.streaming import Stream
 from fastrnn.training import Progress
 
@@ -96,6 +97,7 @@ class Estimator(Parameters):
     n_iter_: int
 
     def set_callbacks(self, *callbacks: object) -> Self: ...
+    def summary(self, n_steps: int = 100) -> Summary: ...
 
 class Streaming(Estimator):
     """Those that can read a step at a time."""

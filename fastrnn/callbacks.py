@@ -7,22 +7,14 @@ when there is an error. `partial_fit` does not.
 
 from contextlib import contextmanager
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fastrnn.storage import write
 from fastrnn.training import Checkpoint, going_on
+from fastrnn.wording import optional
 
 __all__ = ["Checkpoint", "MLflow", "OptunaPruning", "TensorBoard"]
-
-
-def _library(name):
-    """An optional library, or an ImportError that says how to install it."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(f"this callback needs {name} ({error}): pip install {name}") from error
 
 
 def _numbers(progress):
@@ -69,7 +61,8 @@ class TensorBoard:
     """
 
     def __init__(self, log_dir="runs"):
-        self.log_dir, self._open, self._writer = log_dir, _library("tensorboardX").SummaryWriter, None
+        self._open = optional("tensorboardX", "TensorBoard takes tensorboardX").SummaryWriter
+        self.log_dir, self._writer = log_dir, None
 
     @contextmanager
     def fitting(self, estimator):
@@ -137,7 +130,7 @@ class MLflow:
     """
 
     def __init__(self):
-        _library("mlflow")  # at once, if it is not there
+        optional("mlflow", "MLflow takes mlflow")  # at once, if it is not there
 
     @contextmanager
     def fitting(self, estimator):
@@ -153,7 +146,7 @@ class MLflow:
         context manager
             The fit is within it.
         """
-        mlflow = _library("mlflow")
+        mlflow = optional("mlflow", "MLflow takes mlflow")
         with mlflow.start_run(nested=True):
             known = {"estimator": type(estimator).__name__, **estimator.get_params(deep=False), "callbacks": None}
             mlflow.log_params(known)
@@ -171,7 +164,7 @@ class MLflow:
             What training tells after each epoch.
         """
         with going_on(self, "MLflow does not take an epoch"):
-            _library("mlflow").log_metrics(_numbers(progress), step=progress.epoch)
+            optional("mlflow", "MLflow takes mlflow").log_metrics(_numbers(progress), step=progress.epoch)
 
 
 class OptunaPruning:
@@ -214,7 +207,7 @@ class OptunaPruning:
     """
 
     def __init__(self, trial):
-        self.trial, self._pruned = trial, _library("optuna").TrialPruned
+        self.trial, self._pruned = trial, optional("optuna", "OptunaPruning takes optuna").TrialPruned
 
     def __deepcopy__(self, memo):
         return self  # there is but one trial

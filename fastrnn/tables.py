@@ -11,7 +11,7 @@ from numbers import Number
 
 import numpy as np
 
-from fastrnn.wording import shown, to_install
+from fastrnn.wording import optional, shown, to_install
 
 LONG = ("unique_id", "ds", "y")
 """What the columns of a long table are called: ids, times and values."""
@@ -193,10 +193,7 @@ def to_pandas(x, what):
     Those without an index are read column by column: their own ways take pyarrow.
     """
     found = opened(x, what)
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError(f"time series in a {type(x).__name__} take pandas: {to_install('pandas')}") from None
+    pd = optional("pandas", f"time series in a {type(x).__name__} take pandas")
     backend = found.implementation.value
     if backend in WITH_INDEX:
         return found.to_pandas(), backend, {}

@@ -1,5 +1,6 @@
 """How messages write what a caller gave."""
 
+from importlib import import_module
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,7 +22,8 @@ def _plain(value):
     return {_plain(k): _plain(v) for k, v in value.items()} if type(value) is dict else value
 
 
-LEAST = {"matplotlib": "3.9", "narwhals": "2", "onnx": "1.17", "pandas": "3.1"}
+LEAST = {"matplotlib": "3.9", "mlflow": "3", "narwhals": "2", "onnx": "1.17", "optuna": "4", "pandas": "3.1",
+         "tensorboardX": "2.6.2.2"}  # fmt: skip
 """Optional libraries, and the oldest version of each that will do, as in pyproject.toml."""
 
 
@@ -34,6 +36,14 @@ def to_install(package):
     'pip install "matplotlib>=3.9"'
     """
     return f'pip install "{package}>={LEAST[package]}"'
+
+
+def optional(package, why):
+    """An optional library, or an ImportError that says why it is needed, and how to install it."""
+    try:
+        return import_module(package)
+    except ImportError:
+        raise ImportError(f"{why}: {to_install(package)}") from None
 
 
 def check_count(name, value):

@@ -122,8 +122,8 @@ def test_a_library_that_is_not_there(monkeypatch, callback, library):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return load(name, *rest)
 
-    monkeypatch.setattr("fastrnn.callbacks.import_module", refuse)
-    with pytest.raises(ImportError, match=f"this callback needs {library} .*: pip install {library}"):
+    monkeypatch.setattr("fastrnn.wording.import_module", refuse)
+    with pytest.raises(ImportError, match=f'takes {library}: pip install "{library}>='):
         callback()
 
 

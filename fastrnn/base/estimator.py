@@ -68,7 +68,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         names, table = cls._get_param_names(), SHARED_CONSTRAINTS | getattr(cls, "_parameter_constraints", {})
         cls._parameter_constraints = {name: table[name] for name in table if name in names}
         kept = dict.fromkeys((*KEPT_FOR_LIFE, *cls._shape_parameters))
-        cls._shape_parameters = tuple(name for name in kept if name in names)
+        cls._shape_parameters = tuple(name for name in kept if name in names or name in cls._shape_parameters)
 
     # ----------------------------------------------------------------------------------- training
 

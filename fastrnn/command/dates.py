@@ -11,12 +11,9 @@ from zoneinfo import available_timezones
 
 import numpy as np
 
-from fastrnn.wording import to_install
+from fastrnn.wording import optional
 
-try:
-    import pandas as pd
-except ImportError:
-    raise ImportError(f"reading a file takes pandas: {to_install('pandas')}") from None
+pd = optional("pandas", "reading a file takes pandas")
 
 SAMPLE = 50
 """Rows that show in which forms a column may be."""

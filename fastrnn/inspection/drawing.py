@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn.network.parts import stored
 from fastrnn.packing import Rows, Shards
 from fastrnn.programs import Pass, Program
-from fastrnn.wording import to_install
+from fastrnn.wording import optional
 
 COLOURS = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"
 """Told apart by the colour-blind too: Okabe and Ito, "Color universal design", 2008."""
@@ -21,10 +21,7 @@ BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False}
 
 def check_matplotlib(display):
     """Raise an ImportError that says how to install matplotlib."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ImportError(f"{display} draws with matplotlib: {to_install('matplotlib')}") from None
+    optional("matplotlib", f"{display} draws with matplotlib")
 
 
 def check_subject(display, estimator, is_right, expected):

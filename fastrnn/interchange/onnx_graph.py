@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from fastrnn.wording import to_install
+from fastrnn.wording import optional
 
 OPERATORS = {"rnn": ("RNN", [0]), "lstm": ("LSTM", [0, 3, 1, 2]), "gru": ("GRU", [1, 0, 2])}
 """Of each cell, with the order of our gates there: i, o, f, c for i, f, g, o, and z, r, h for r, z, n."""
@@ -22,11 +22,8 @@ class Graph:
     """
 
     def __init__(self, prefix="", outer=None):
-        try:
-            from onnx import helper, numpy_helper
-        except ImportError:
-            raise ImportError(f"an ONNX model is made with onnx: {to_install('onnx')}") from None
-        self.helper, self._from_array = helper, numpy_helper.from_array
+        onnx = optional("onnx", "an ONNX model is made with onnx")
+        self.helper, self._from_array = onnx.helper, onnx.numpy_helper.from_array
         self.nodes, self.constants = [], [] if outer is None else outer.constants
         self._prefix = prefix
 

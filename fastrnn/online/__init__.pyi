@@ -4,6 +4,7 @@ from typing import Literal, Self, TypeAlias
 from numpy.typing import ArrayLike
 
 from fastrnn._types import Nonlinearity, Parameters, Precision, RandomState
+from fastrnn.base.summary import Summary
 
 __all__ = ["OnlineClassifier", "OnlineRegressor"]
 
@@ -16,6 +17,7 @@ class _Learner(Parameters):
     n_features_in_: int
 
     def clone(self, new_params: Mapping[str, object] | None = None, include_attributes: bool = False) -> Self: ...
+    def summary(self, n_steps: int = 100) -> Summary: ...
     def reset(self) -> None: ...
 
 class OnlineClassifier(_Learner):

@@ -1,0 +1,4 @@
+class Summary(str):
+    n_parameters: int
+    weights_bytes: int
+    batch_bytes: int | None
