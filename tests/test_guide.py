@@ -15,7 +15,7 @@ def quotes(page):
     return [(file, [line.strip() for line in text.splitlines() if line.strip()]) for file, text in found]
 
 
-@pytest.mark.parametrize("page, least", [("cells.rst", 8), ("backpropagation.rst", 5)])
+@pytest.mark.parametrize("page, least", [("cells.rst", 8), ("backpropagation.rst", 5), ("readouts.rst", 2)])
 def test_quoted_lines_are_in_the_source(page, least):
     found = quotes(page)
     assert len(found) >= least
