@@ -16,7 +16,7 @@ release = version = installed("fastrnn")
 
 extensions = [
     "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "sphinx.ext.viewcode", "numpydoc",
-    "sphinx_copybutton", "sphinx_design", "sphinx_gallery.gen_gallery", "capability_tables", "pages",
+    "sphinx_copybutton", "sphinx_design", "sphinx_gallery.gen_gallery", "capability_tables", "pages", "reference",
 ]  # fmt: skip
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "Thumbs.db", ".DS_Store"]
@@ -30,7 +30,6 @@ default_role = "py:obj"
 nitpick_ignore_regex = [(r"py:obj", r".*")]
 
 autosummary_generate = True
-autodoc_default_options = {"inherited-members": None}
 autodoc_typehints = "none"
 add_module_names = False
 numpydoc_show_class_members = False

@@ -57,7 +57,7 @@ def test_tables_of_contents_name_pages_that_are_there():
 def test_a_page_begins_with_a_label_by_which_others_can_name_it(name):
     expected = "home" if name == "index" else name.replace("/", "-")
     lines = [line for line in PAGES[name].read_text("utf-8").splitlines() if line.strip()]
-    first = next(line for line in lines if not re.match(r":\w+:|\.\. (currentmodule|meta|\w+ *$)| ", line))
+    first = next(line for line in lines if not re.match(r":[\w.]+:|\.\. (currentmodule|meta|\w+ *$)| ", line))
     assert first == f".. _{expected}:"
 
 
@@ -135,8 +135,11 @@ def targets(name, X):
 def made(estimator, **options):
     if "Online" in estimator.__name__:
         return estimator(hidden_size=4, random_state=0, **options)
-    own = {"horizon": 1, "context": 2, "season": None, "linear_lags": 0} if "Forecaster" in estimator.__name__ else {}
-    return estimator(hidden_size=4, max_iter=1, random_state=0, **own, **options)
+    own = {
+        "SequenceForecaster": {"horizon": 1, "context": 2, "season": None, "linear_lags": 0},
+        "SequenceToSequence": {"embedding_dim": None},  # numbers, unless told otherwise
+    }.get(estimator.__name__, {})
+    return estimator(**{"hidden_size": 4, "max_iter": 1, "random_state": 0, **own, **options})
 
 
 def fitted(estimator, X=None, options=None, **more):
@@ -144,6 +147,8 @@ def fitted(estimator, X=None, options=None, **more):
     name = estimator.__name__
     model = made(estimator, **(options or {}))
     if "Online" in name:
+        if more:
+            return model.fit(X, LABELS, **more)
         for x in X or numbers():
             for step in x:
                 model.learn_one(dict(enumerate(map(float, step))), LABELS[0])

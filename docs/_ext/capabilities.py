@@ -9,13 +9,20 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import get_tags
 
 import fastrnn
 from fastrnn import interchange, online
 
+ORDER = "Classifier", "Regressor", "Tagger", "Forecaster", "Generator", "ToSequence"
+"""By how their names end, from the simplest task on; others follow."""
+
+
+def _place(estimator):
+    return next((k for k, end in enumerate(ORDER) if estimator.__name__.endswith(end)), len(ORDER))
+
+
 ESTIMATORS = [getattr(fastrnn, name) for name in fastrnn.__all__ if hasattr(getattr(fastrnn, name), "get_params")]
-ESTIMATORS.sort(key=lambda estimator: fastrnn.__all__.index(estimator.__name__))
+ESTIMATORS.sort(key=_place)
 ESTIMATORS += [getattr(online, name) for name in online.__all__]
 
 
@@ -72,10 +79,6 @@ def reads_channels(cls):
 
 def weighs_steps(cls):
     return "(T_i,)" in described(cls.fit, "sample_weight") if hasattr(cls, "fit") else False
-
-
-def takes_several_targets(cls):
-    return get_tags(cls()).target_tags.multi_output
 
 
 def answers_each_step(cls):
