@@ -32,6 +32,8 @@ nitpick_ignore_regex = [(r"py:obj", r".*")]
 autosummary_generate = True
 autodoc_typehints = "none"
 add_module_names = False
+toc_object_entries_show_parents = "hide"
+smartquotes = False  # "gru" in a description is what is typed
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 numpydoc_use_plots = False
@@ -51,6 +53,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": False,
     "only_warn_on_example_error": False,
     "min_reported_time": 0,
+    "default_thumb_file": str(HERE / "_static" / "thumbnail.svg"),
     "show_memory": False,
     "remove_config_comments": True,
     "download_all_examples": False,

@@ -12,7 +12,7 @@ class mark(nodes.inline):  # noqa: N801 (docutils names its nodes so)
 def enter_html(self, node):
     sign = "✓" if node["holds"] else "–"
     word = "yes" if node["holds"] else "no"
-    self.body.append(f'<span class="mark {word}" role="img" aria-label="{word}" title="{word}">{sign}</span>')
+    self.body.append(f'<span class="capability {word}" role="img" aria-label="{word}" title="{word}">{sign}</span>')
     raise nodes.SkipNode
 
 
