@@ -76,7 +76,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "fastrnn"},
     "navbar_align": "left",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 8,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "show_prev_next": True,
