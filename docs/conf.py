@@ -16,7 +16,8 @@ release = version = installed("fastrnn")
 
 extensions = [
     "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "sphinx.ext.viewcode", "numpydoc",
-    "sphinx_copybutton", "sphinx_design", "sphinx_gallery.gen_gallery", "capability_tables", "changelog_page", "pages", "reference",
+    "sphinx_copybutton", "sphinx_design", "sphinx_gallery.gen_gallery",
+    "capability_tables", "changelog_page", "pages", "reference",  # of docs/_ext
 ]  # fmt: skip
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "Thumbs.db", ".DS_Store"]
