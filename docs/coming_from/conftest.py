@@ -1,4 +1,4 @@
-"""What the pages need that show fastrnn beside another library; `docs/conftest.py` skips those whose library is missing.
+"""What the pages need that show fastrnn beside another library; `docs/conftest.py` skips those that miss theirs.
 
 Warnings are errors in our code and nowhere else: the other libraries have theirs.
 """
