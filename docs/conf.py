@@ -69,6 +69,7 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
+html_favicon = "_static/thumbnail.svg"
 html_title = f"fastrnn {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

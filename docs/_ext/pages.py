@@ -1,4 +1,4 @@
-"""How the gallery is made of `examples/`: which order, which arguments, which titles."""
+"""How the gallery is made of `examples/`: which order, which arguments, which titles; and which pages are wide."""
 
 import re
 from pathlib import Path
@@ -48,6 +48,13 @@ def give_title(app, docname, source):
     source[0] = f"{head}{label}\n{title}\n{'=' * len(title)}\n\n{more.strip()}\n\n{rest}"
 
 
+def widen(app, doctree):
+    """Pages that show two libraries side by side have no list of contents at their side."""
+    if app.env.docname.startswith("coming_from/"):
+        app.env.metadata[app.env.docname]["html_theme.sidebar_secondary.remove"] = "true"
+
+
 def setup(app):
+    app.connect("doctree-read", widen)
     app.connect("source-read", give_title)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
