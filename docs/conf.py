@@ -17,8 +17,10 @@ release = version = installed("fastrnn")
 extensions = [
     "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "sphinx.ext.viewcode", "numpydoc",
     "sphinx_copybutton", "sphinx_design", "sphinx_gallery.gen_gallery",
-    "capability_tables", "changelog_page", "pages", "reference",  # of docs/_ext
 ]  # fmt: skip
+extensions += sorted(
+    path.stem for path in (HERE / "_ext").glob("*.py") if "\ndef setup(app):" in path.read_text("utf-8")
+)
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "Thumbs.db", ".DS_Store"]
 language = "en_GB"
@@ -72,7 +74,7 @@ html_theme = "pydata_sphinx_theme"
 html_favicon = "_static/thumbnail.svg"
 html_title = f"fastrnn {release}"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = sorted(path.name for path in (HERE / "_static").glob("*.css"))
 html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sourcelink = False

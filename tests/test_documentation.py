@@ -95,9 +95,9 @@ def referenced():
     for name, path in PAGES.items():
         module = ""
         for line in path.read_text("utf-8").splitlines() if name.startswith("api/") else ():
-            if found := re.match(r"\.\. (?:currentmodule|module|automodule):: ([\w.]+)", line):
+            if found := re.match(r"\.\. (?:(?:py:)?currentmodule|(?:py:)?module|automodule):: ([\w.]+)", line):
                 module = found[1]
-            if found := re.match(r" +~?([\w.]+) *$|\.\. auto\w+:: ([\w.]+)", line):
+            if found := re.match(r" +~?([\w.]+) *$|\.\. (?:auto|py:)\w+:: ([\w.]+)", line):
                 entry = found[1] or found[2]
                 yield from (entry, f"{module}.{entry}")
 
