@@ -48,7 +48,7 @@ print(text[:200])
 tokenizer = Tokenizer(level="char").fit([text])
 stream, new_stream = tokenizer.transform([text, new_text])
 model = SequenceGenerator(
-    stateful=True, hidden_size=64, embedding_dim=16, batch_size=8, max_iter=4 if short else 20, random_state=0
+    stateful=True, hidden_size=64, embedding_dim=16, batch_size=8, max_iter=6 if short else 20, random_state=0
 ).fit(stream)
 print(f"perplexity on new text {model.perplexity(new_stream):.3f}; of the rules {2 ** (bits / len(new_text)):.3f}")
 
@@ -62,6 +62,7 @@ for temperature in (0.5, 1.0, 1.5):
 
 # %%
 # Where does the model hesitate?  At the first letter of a word that may be chosen, and hardly at all within a word.
+# ``stream()`` reads one token at a time, and gives the probability of each token that may come next.
 
 try:
     import matplotlib.pyplot as plt
@@ -70,10 +71,11 @@ except ImportError:
 
 start = new_text.index("\n", 400) + 1
 part = new_text[start : start + 44]
-said = model.predict_proba([new_stream[: start + len(part)]])[0][start - 1 : -1]
-bits = -np.log2(said[np.arange(len(part)), new_stream[start : start + len(part)]])
+reading, bits = model.stream(), []
+for token, following in zip(new_stream[: start + len(part) - 1], new_stream[1:], strict=False):
+    bits.append(-np.log2(reading.step(token)[following]))
 _, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
-ax.bar(range(len(part)), bits)
+ax.bar(range(len(part)), bits[-len(part) :])
 ax.set_xticks(range(len(part)), part.replace("\n", "|"))
 ax.set(title="How much each character surprises", xlabel="new text (| ends a line)", ylabel="surprise (bits)")
 plt.show()
