@@ -1,5 +1,6 @@
 """The site: every page can be found and named, every public name is in it, and its marks are true."""
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -17,6 +18,7 @@ from fastrnn import interchange, training
 DOCS = Path(__file__).parent.parent / "docs"
 sys.path.append(str(DOCS / "_ext"))
 import capabilities  # noqa: E402
+import pages  # noqa: E402
 
 MADE = "_build", "gallery", "generated", "sg_execution_times.rst"
 """What Sphinx makes."""
@@ -73,6 +75,18 @@ def test_no_page_shows_markdown(name):
     """Two habits that Sphinx takes without a word, and shows as they are."""
     text = re.sub(r"(?m)^(>>>|\.\.\.).*$", "", PAGES[name].read_text("utf-8"))
     assert not re.search(r"^```|\]\(https?:|^#+ ", text, re.M)
+
+
+# ------------------------------------------------------------------------------------------------ gallery
+
+EXAMPLES = sorted((DOCS.parent / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_begins_with_a_title_and_has_a_place_in_the_gallery(path):
+    title, line, *_ = ast.get_docstring(ast.parse(path.read_text("utf-8"))).splitlines()
+    assert line == "=" * len(title)
+    assert path.stem in pages.ORDER
 
 
 # ------------------------------------------------------------------------------------------- public names
