@@ -1,12 +1,15 @@
-"""A colour in words: three numbers in, a phrase out (1 to N), as one captions a picture.
+"""
+Describe a colour in words
+==========================
 
-Rules of hue, strength and brightness say what a colour may be called: "dark bluish green" is also
-"deep bluish green" or "dark green with some blue", and each example has one of them by chance.  The
-decoder has to find the rules behind red, green and blue, and to make phrases as they do.  For nine
-in ten new colours its phrase should be one of theirs, and those named below should look like it.
+Three numbers go in, and a phrase comes out (1 to N), as in a program that writes captions for pictures.  Rules of hue,
+strength and brightness say what a colour may be called: "dark bluish green" is also "deep bluish green" or "dark green
+with some blue".  Each training colour has one of its names, by chance.  From these the decoder has to find the rules
+and to make phrases of its own.  For about nine in ten new colours its phrase is one that the rules allow.
+
+You need matplotlib for the picture, and half a minute; with ``--short`` some seconds.
 """
 
-import argparse
 import sys
 from colorsys import rgb_to_hsv
 
@@ -15,14 +18,17 @@ import numpy as np
 from fastrnn import VectorToSequence
 from fastrnn.preprocessing import Tokenizer
 
+short = "--short" in sys.argv  # fewer epochs
+
+# %%
+# The rules: all that a colour may be called.
+
 DEGREES = (0, 30, 60, 120, 240, 285, 325, 360)
 HUES = "red orange yellow green blue violet pink red".split()
 NUANCES = "reddish orangey yellowish greenish bluish purplish pinkish reddish".split()
-COLOURS = "navy 000080, teal 008080, lime bfff00, salmon fa8072, plum 8e4585, mustard e1ad01, sky 87ceeb, ink 0a0c14"
 
 
 def phrases(rgb):
-    """All that a colour may be called."""
     hue, strength, brightness = rgb_to_hsv(*rgb)
     if brightness < 0.15:
         return ["black"]
@@ -36,24 +42,40 @@ def phrases(rgb):
     return [shade + name for shade in shades for name in names]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--short", action="store_true", help="fewer epochs")
-    max_iter, rng = 8 if parser.parse_args().short else 30, np.random.RandomState(0)
-    X, X_new = rng.uniform(size=(6000, 3)), rng.uniform(size=(1000, 3))
-    tokenizer = Tokenizer()
-    y = tokenizer.fit_transform([rng.choice(phrases(rgb)) for rgb in X])
-    model = VectorToSequence(hidden_size=128, max_iter=max_iter, random_state=0).fit(X, y)
+# %%
+# The targets of a decoder are tokens: a ``Tokenizer`` makes them of phrases, and phrases of what the model predicts.
 
-    names, codes = zip(*(colour.split() for colour in COLOURS.split(", ")), strict=True)
-    shown = np.array([list(bytes.fromhex(code)) for code in codes])
-    said = tokenizer.inverse_transform(model.predict(np.vstack([shown / 255, X_new])))
-    right = np.mean([words in phrases(rgb) for words, rgb in zip(said[-1000:], X_new, strict=True)])
-    print(f"{right:.1%} of 1000 new colours are called what the rules allow\n")
-    for name, (r, g, b), words in zip(names, shown, said[:-1000], strict=True):
-        patch = f"\033[48;2;{r};{g};{b}m      \033[0m   " if sys.stdout.isatty() else ""
-        print(f"{patch}{name:8} {r:3} {g:3} {b:3}   {words}")
+rng = np.random.RandomState(0)
+X, X_new = rng.uniform(size=(6000, 3)), rng.uniform(size=(1000, 3))
+tokenizer = Tokenizer()
+y = tokenizer.fit_transform([rng.choice(phrases(rgb)) for rgb in X])
+model = VectorToSequence(hidden_size=128, max_iter=8 if short else 30, random_state=0).fit(X, y)
 
+said = tokenizer.inverse_transform(model.predict(X_new))
+right = np.mean([words in phrases(rgb) for words, rgb in zip(said, X_new, strict=True)])
+print(f"{right:.1%} of 1000 new colours are called what the rules allow")
 
-if __name__ == "__main__":
-    main()
+# %%
+# Colours with well-known names, and what the model calls them.
+
+COLOURS = "navy 000080, teal 008080, lime bfff00, salmon fa8072, plum 8e4585, mustard e1ad01, sky 87ceeb, ink 0a0c14"
+names, codes = zip(*(colour.split() for colour in COLOURS.split(", ")), strict=True)
+shown = np.array([list(bytes.fromhex(code)) for code in codes]) / 255
+said = tokenizer.inverse_transform(model.predict(shown))
+for name, words in zip(names, said, strict=True):
+    print(f"{name:8} {words}")
+
+# %%
+try:
+    import matplotlib.pyplot as plt
+except ImportError:
+    sys.exit("To see the picture, install matplotlib: pip install matplotlib")
+
+_, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
+ax.barh(names, 1, color=shown)
+for row, words in enumerate(said):
+    ax.text(1.1, row, words, va="center")
+ax.set(title="Colours, as the model describes them", xlim=(0, 4), xticks=[])
+ax.invert_yaxis()
+ax.spines[:].set_visible(False)
+plt.show()

@@ -1,11 +1,16 @@
-"""Read a handwritten digit row by row, and say after each what it may be (N to 1).
+"""
+Read a digit row by row
+=======================
 
-Each image is a sequence of eight rows of eight pixels.  The network learns from images cut off
-after each row, sequences of 1 to 8 steps; its accuracy on digits it has not seen should climb with
-each row and end around 98 %.  The digits drawn show which guesses the rows so far allow for.
+Each image of a handwritten digit is a sequence of eight rows, and each row has eight pixels.  The classifier reads the
+rows one after the other.  It learns from images that are cut off after each row, so it can say at any time which digit
+it may be.
+
+You need matplotlib for the pictures, and some seconds.  The images come with scikit-learn.  After the first row about
+40 % of the guesses are right, after the last one about 98 %.
 """
 
-import argparse
+import sys
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -13,42 +18,51 @@ from sklearn.model_selection import train_test_split
 
 from fastrnn import SequenceClassifier
 
-SHADES = " .:-=+*#%@"
+short = "--short" in sys.argv  # fewer epochs
+
+# %%
+# The training set has each image eight times: its first row, its first two rows, and so on.
 
 
 def beginnings(images):
-    """Each image's first row, each one's first two rows, and so on."""
     return [image[:n] for n in range(1, 9) for image in images]
 
 
-def draw(image, odds):
-    """The rows as text, and after each the three likeliest digits."""
-    for row, probabilities in zip(image, odds, strict=True):
-        pixels = "".join(2 * SHADES[int(9 * value)] for value in row)
-        likeliest = np.argsort(-probabilities)[:3]
-        print(f"   |{pixels}|   " + "   ".join(f"{k} {probabilities[k]:4.0%}" for k in likeliest))
+images, digits = load_digits(return_X_y=True)
+images = images.reshape(-1, 8, 8) / 16
+X, X_test, y, y_test = train_test_split(images, digits, stratify=digits, random_state=0)
+clf = SequenceClassifier(dropout=0.5, max_iter=4 if short else 15, random_state=0)
+clf.fit(beginnings(X), np.tile(y, 8))
 
+# %%
+# How many digits are right after each row?
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--short", action="store_true", help="fewer epochs")
-    max_iter = 4 if parser.parse_args().short else 15
+odds = clf.predict_proba(beginnings(X_test)).reshape(8, len(X_test), 10)
+right = odds.argmax(axis=2) == y_test
+for n, accuracy in enumerate(right.mean(axis=1), 1):
+    print(f"{n} rows read: {accuracy:.0%} right")
 
-    images, digits = load_digits(return_X_y=True)
-    images = images.reshape(-1, 8, 8) / 16
-    X, X_test, y, y_test = train_test_split(images, digits, stratify=digits, random_state=0)
-    clf = SequenceClassifier(dropout=0.5, learning_rate="cosine", max_iter=max_iter, random_state=0)
-    clf.fit(beginnings(X), np.tile(y, 8))
+# %%
+try:
+    import matplotlib.pyplot as plt
+except ImportError:
+    sys.exit("To see the pictures, install matplotlib: pip install matplotlib")
 
-    odds = clf.predict_proba(beginnings(X_test)).reshape(8, len(X_test), 10)
-    right = odds.argmax(axis=2) == y_test
-    print("rows read   accuracy")
-    for n, accuracy in enumerate(right.mean(axis=1), 1):
-        print(f"{n:9}   {accuracy:8.1%}   {'#' * round(50 * accuracy)}")
-    for k in np.flatnonzero(~right[3] & right[7])[:2]:  # half of it misleads
-        print(f"\n{y_test[k]}")
-        draw(X_test[k], odds[:, k])
+_, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
+ax.plot(range(1, 9), 100 * right.mean(axis=1), marker="o", label="classifier")
+ax.axhline(10, color="0.5", ls=":", label="chance")
+ax.set(title="New digits, row by row", xlabel="rows read", ylabel="right (%)", ylim=(0, 103))
+ax.legend()
+plt.show()
 
+# %%
+# The upper half of some digits is misleading.  Beside each row of such a digit are the probabilities of the digits 0 to
+# 9 when that row has been read: the darker, the more probable.
 
-if __name__ == "__main__":
-    main()
+k = np.flatnonzero(~right[3] & right[7])[0]
+_, (left, ax) = plt.subplots(1, 2, figsize=(5, 3), sharey=True, layout="constrained")
+left.imshow(X_test[k], cmap="Greys", aspect="auto")
+left.set(title=f"A {y_test[k]}", ylabel="row", yticks=range(8), yticklabels=range(1, 9), xticks=[])
+ax.imshow(odds[:, k], cmap="Blues", vmin=0, vmax=1, aspect="auto")
+ax.set(title="What it may be", xlabel="digit", xticks=range(10))
+plt.show()

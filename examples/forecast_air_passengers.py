@@ -1,40 +1,50 @@
-"""Airline passengers, two years ahead, in ten lines.
+"""
+Forecast airline passengers
+===========================
 
-The forecast of the last 24 months should be less than two thirds as wrong as that each month is as it was in
-the last year that was known.
+The classic monthly series of airline passengers, 1949 to 1960.  The last two years are kept back, forecast from all
+before, and compared with what came.  The simplest forecast repeats the last year that is known.  The forecast here is
+wrong by less than half as much.
+
+You need matplotlib for the picture, and some seconds.
 """
 
-import argparse
+import sys
 
 import numpy as np
 
 from fastrnn import SequenceForecaster
 from fastrnn.datasets import load_air_passengers
+from fastrnn.inspection import ForecastDisplay
 from fastrnn.metrics import seasonal_naive
 
+# %%
+# A season has 12 months.  You set this; trend and form of the season are found.
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--short", action="store_true", help="the same; it takes seconds anyway")
-    parser.add_argument("--plot", metavar="FILE", help="draw it with matplotlib, too")
-    options = parser.parse_args()
+y, months = load_air_passengers()
+known, came = y[:-24], y[-24:]
+forecaster = SequenceForecaster(season=12, random_state=0).fit(known)
+forecast = forecaster.predict(24)
+lower, upper = forecaster.predict_interval(0.8, 24).T
+for row in zip(months[-12:], came[-12:], forecast[-12:], lower[-12:], upper[-12:], strict=True):
+    print("{}: {:.0f} came, {:.0f} forecast ({:.0f} to {:.0f})".format(*row))
 
-    y, months = load_air_passengers()
-    known, came = y[:-24], y[-24:]
-    forecaster = SequenceForecaster(season=12, random_state=0).fit(known)
-    forecast = forecaster.predict(24)
-    lower, upper = forecaster.predict_interval(0.8, 24).T
-    for row in zip(months[-24:], came, forecast, lower, upper, strict=True):
-        print("{}  {:4.0f}, forecast {:4.0f} ({:.0f} to {:.0f})".format(*row))
-    for name, said in (("network", forecast), ("a year ago", seasonal_naive(known, 24, 12))):
-        print(f"{name:10} misses by {np.mean(np.abs(said - came) / came):.1%}")
-    print(f"the 80 % interval held {np.mean((lower <= came) & (came <= upper)):.0%}")
+# %%
+# How wrong is it, as a mean share of what came?  And how much of what came is in the interval of 80 %?
 
-    if options.plot:
-        from fastrnn.inspection import ForecastDisplay
+for name, said in {"forecast": forecast, "last year again": seasonal_naive(known, 24, 12)}.items():
+    print(f"{name}: wrong by {np.mean(np.abs(said - came) / came):.1%}")
+print(f"in the interval: {np.mean((lower <= came) & (came <= upper)):.0%}")
 
-        ForecastDisplay.from_estimator(forecaster, came).figure_.savefig(options.plot)
+# %%
+# One picture with all of it.
 
+try:
+    import matplotlib.pyplot as plt
+except ImportError:
+    sys.exit("To see the picture, install matplotlib: pip install matplotlib")
 
-if __name__ == "__main__":
-    main()
+_, ax = plt.subplots(figsize=(5, 3.8), layout="constrained")
+ForecastDisplay.from_estimator(forecaster, came, ax=ax)
+ax.set(title="Airline passengers", xlabel="month since January 1949", ylabel="thousands a month")
+plt.show()

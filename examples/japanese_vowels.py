@@ -1,50 +1,55 @@
-"""Which of nine speakers said the vowel?  Ragged recordings, one label each.
+"""
+Which of nine speakers said the vowel?
+======================================
 
-270 utterances to learn from and 370 to test on, of 7 to 29 frames with 12 numbers each.  They go
-into `fit` as they are, a list of arrays: no padding, no masks, no settings.
+Each recording is a sequence of 7 to 29 frames, and each frame has 12 numbers.  A classifier learns from 270 recordings
+who is speaking, and is tested with 370 others.  The recordings go into ``fit`` as they are, as a list of arrays: there
+is no padding and no mask, and no parameter has to be set.
+
+You need nothing but fastrnn, and some seconds.  If matplotlib is installed, you see a picture, too.  About 98 % of the
+new recordings are recognised.
 """
 
-import argparse
 import time
+from importlib.util import find_spec
 
-import numpy as np
+from sklearn.metrics import ConfusionMatrixDisplay
 
 from fastrnn import SequenceClassifier
 from fastrnn.datasets import load_japanese_vowels
 
+# %%
+# The data come with fastrnn.  ``X`` is a list of arrays of different lengths, ``y`` has a speaker for each of them.
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--short", action="store_true", help="the same; it takes seconds anyway")
-    parser.parse_args()
+X_train, y_train = load_japanese_vowels(split="train")
+X_test, y_test = load_japanese_vowels(split="test")
+for x, speaker in zip(X_train[:120:40], y_train[:120:40], strict=True):
+    print(f"{len(x)} frames of {x.shape[1]} numbers, by speaker {speaker}")
 
-    X_train, y_train = load_japanese_vowels(split="train")
-    X_test, y_test = load_japanese_vowels(split="test")
-    lengths = [len(x) for x in X_train]
-    print(f"{len(X_train)} utterances of {min(lengths)} to {max(lengths)} frames to learn from")
+# %%
+# Numba compiles the code of the network when it is first used, and keeps it on disk.  This can take half a minute on a
+# new machine.  So the first fit here is a short one, to get the compilation out of the way.
 
-    # Numba compiles the kernels at their first use and keeps them on disk: one epoch, to get that
-    # out of the way and to see what it costs.
-    start = time.perf_counter()
-    SequenceClassifier(max_iter=1).fit(X_train, y_train).predict(X_test)
-    print(f"first use of the kernels   {time.perf_counter() - start:6.2f} s   (less the next time)")
+start = time.perf_counter()
+SequenceClassifier(max_iter=1).fit(X_train, y_train).predict(X_test)
+print(f"first use: {time.perf_counter() - start:.1f} s")
 
-    start = time.perf_counter()
-    clf = SequenceClassifier(random_state=0).fit(X_train, y_train)
-    print(f"fit, {clf.n_iter_} epochs             {time.perf_counter() - start:6.2f} s")
+# %%
+# Now the real fit.  ``random_state=0`` makes it repeatable.
 
-    start = time.perf_counter()
-    predicted = clf.predict(X_test)
-    print(f"predict, {len(X_test)} utterances    {time.perf_counter() - start:6.3f} s\n")
+start = time.perf_counter()
+clf = SequenceClassifier(random_state=0).fit(X_train, y_train)
+print(f"fit, {clf.n_iter_} epochs: {time.perf_counter() - start:.1f} s")
+print(f"right: {clf.score(X_test, y_test):.1%} of {len(y_test)} new recordings")
 
-    print("speaker   recognised   taken for")
-    for speaker in clf.classes_:
-        heard_as = predicted[y_test == speaker]
-        others, counts = np.unique(heard_as[heard_as != speaker], return_counts=True)
-        mistaken = ", ".join(f"{o} ({c}x)" for o, c in zip(others, counts, strict=True))
-        print(f"{speaker:7}   {np.sum(heard_as == speaker):4} / {len(heard_as):<3}   {mistaken}")
-    print(f"\naccuracy on the {len(y_test)} test utterances: {clf.score(X_test, y_test):.3f}")
+# %%
+# Who is taken for whom?  A row is a speaker, a column is what the classifier says.  All that is off the diagonal is
+# wrong.
 
+if find_spec("matplotlib"):
+    import matplotlib.pyplot as plt
 
-if __name__ == "__main__":
-    main()
+    _, ax = plt.subplots(figsize=(5, 4.5), layout="constrained")
+    ConfusionMatrixDisplay.from_estimator(clf, X_test, y_test, cmap="Blues", colorbar=False, ax=ax)
+    ax.set(title="370 recordings", xlabel="speaker, as recognised", ylabel="speaker")
+    plt.show()

@@ -1,18 +1,27 @@
-"""A language model of characters: which comes next, and so on for ever.
+"""
+A language model of characters
+==============================
 
-Rules make endless rhymes in the manner of the house that Jack built, so that it is known how well
-new text can be told at best.  The first model reads them as one stream, its state carried from
-stretch to stretch; its perplexity on new text should come within a per cent of the rules' own, and
-at a high temperature it should misspell.  The second learns from separate lines, the text cut after
-every 32 characters: nobody tells it how many, but it counts, and nearly all lines it makes have 32.
+A language model says which character comes next, and writes new text in this way.  Rules make endless rhymes in the
+manner of "The house that Jack built", so it is known how well new text can be predicted at best.  The perplexity of the
+model on new text comes within a few per cent of that.
+
+The text is one long stream here, and the state of the network is carried on from piece to piece.  You need matplotlib
+for the picture, and a minute; with ``--short`` some seconds.
 """
 
-import argparse
+import sys
 
 import numpy as np
 
 from fastrnn import SequenceGenerator
 from fastrnn.preprocessing import Tokenizer
+
+short = "--short" in sys.argv  # fewer epochs
+
+# %%
+# The rules.  They also tell the information of a text in bits: 2 a line for how many nouns, 4 a noun, 3 any other word
+# that is chosen.
 
 ADJECTIVES = ["", *"old little merry tattered forlorn crumpled shaven".split()]
 NOUNS = "rat cat dog cow maiden man priest cock farmer horse hound horn malt house cheese barn".split()
@@ -20,7 +29,6 @@ VERBS = "ate killed worried tossed milked kissed woke kept".split()
 
 
 def rhymes(n_lines, rng):
-    """A text, and its information in bits: 2 a line for how many nouns, 4 a noun, 3 another word."""
     text, bits = "", 0
     for n_nouns in rng.randint(1, 5, n_lines):
         things = [f"the {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}" for _ in range(n_nouns)]
@@ -30,28 +38,44 @@ def rhymes(n_lines, rng):
     return text, bits
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--short", action="store_true", help="too few epochs to count exactly")
-    max_iter, rng = 4 if parser.parse_args().short else 30, np.random.RandomState(0)
-    options = {"hidden_size": 64, "embedding_dim": 16, "batch_size": 8, "max_iter": max_iter}
+rng = np.random.RandomState(0)
+(text, _), (new_text, bits) = rhymes(1500, rng), rhymes(500, rng)
+print(text[:200])
 
-    (text, _), (new_text, bits) = rhymes(1500, rng), rhymes(500, rng)
-    tokenizer = Tokenizer(level="char").fit([text])
-    stream, new_stream = tokenizer.transform([text, new_text])
-    model = SequenceGenerator(stateful=True, random_state=0, **options).fit(stream)
-    at_best = 2 ** (bits / len(new_text))
-    print(f"perplexity on new text {model.perplexity(new_stream):.3f}, of the rules {at_best:.3f}")
-    for temperature in (0.5, 2.0):
-        sample = model.sample(stream[-100:], 240, temperature=temperature, random_state=0)
-        print(f"\ntemperature {temperature}\n{tokenizer.inverse_transform([sample])[0]}")
+# %%
+# Perplexity is the number of characters that the model hesitates between, on average.
 
-    pieces = [text[k : k + 32].replace("\n", " ") for k in range(0, len(text) - 31, 32)]
-    model = SequenceGenerator(random_state=0, **options).fit(tokenizer.transform(pieces))
-    lines = tokenizer.inverse_transform([model.sample(random_state=rng) for _ in range(100)])
-    print(f"\nof 100 lines {sum(len(line) == 32 for line in lines)} have 32 characters; the first")
-    print("\n".join(f"|{line}|" for line in lines[:8]))
+tokenizer = Tokenizer(level="char").fit([text])
+stream, new_stream = tokenizer.transform([text, new_text])
+model = SequenceGenerator(
+    stateful=True, hidden_size=64, embedding_dim=16, batch_size=8, max_iter=6 if short else 20, random_state=0
+).fit(stream)
+print(f"perplexity on new text {model.perplexity(new_stream):.3f}; of the rules {2 ** (bits / len(new_text)):.3f}")
 
+# %%
+# New text.  A low temperature is cautious, and repeats what is frequent.  A high one is bold, and makes spelling
+# mistakes.
 
-if __name__ == "__main__":
-    main()
+for temperature in (0.5, 1.0, 1.5):
+    sample = model.sample(stream[-100:], 240, temperature=temperature, random_state=0)
+    print(f"--- temperature {temperature}\n{tokenizer.inverse_transform([sample])[0]}")
+
+# %%
+# Where does the model hesitate?  At the first letter of a word that may be chosen, and hardly at all within a word.
+# ``stream()`` reads one token at a time, and gives the probability of each token that may come next.
+
+try:
+    import matplotlib.pyplot as plt
+except ImportError:
+    sys.exit("To see the picture, install matplotlib: pip install matplotlib")
+
+start = new_text.index("\n", 400) + 1
+part = new_text[start : start + 44]
+reading, bits = model.stream(), []
+for token, following in zip(new_stream[: start + len(part) - 1], new_stream[1:], strict=False):
+    bits.append(-np.log2(reading.step(token)[following]))
+_, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
+ax.bar(range(len(part)), bits[-len(part) :])
+ax.set_xticks(range(len(part)), part.replace("\n", "|"))
+ax.set(title="How much each character surprises", xlabel="new text (| ends a line)", ylabel="surprise (bits)")
+plt.show()

@@ -1,0 +1,42 @@
+"""How the gallery is made of `examples/`: which order, which arguments; and which pages are wide."""
+
+from pathlib import Path
+
+ORDER = [
+    "japanese_vowels", "digits_row_by_row", "question_intent", "text_classification", "number_agreement", "sure_early",
+    "adding_problem", "stream_labels", "tag_names", "binary_addition", "language_model", "dates_with_attention",
+    "colour_in_words", "forecast_air_passengers", "forecast_intervals", "forecast_many_series", "forecast_holidays",
+    "forecast_backtest", "online_drift", "search_settings", "resume_after_crash", "save_and_serve", "inspect_models",
+    "vanishing_gradients", "layers_by_hand",
+]  # fmt: skip
+"""From the first that a newcomer reads to the last, task by task; new ones come after these until they have a place."""
+
+
+class ExampleOrder:
+    """A sort key for the files of the gallery, as sphinx-gallery asks for it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, filename):
+        stem = Path(filename).stem
+        return (ORDER.index(stem) if stem in ORDER else len(ORDER), stem)
+
+    def __repr__(self):
+        return "<ExampleOrder>"  # without an address, which would be another configuration each time
+
+
+def short_form(gallery_conf, script_vars):
+    """The arguments that an example is run with."""
+    return ["--short"]
+
+
+def widen(app, doctree):
+    """Pages that show two libraries side by side have no list of contents at their side."""
+    if app.env.docname.startswith("coming_from/"):
+        app.env.metadata[app.env.docname]["html_theme.sidebar_secondary.remove"] = "true"
+
+
+def setup(app):
+    app.connect("doctree-read", widen)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,69 @@
+"""
+Forecast sales over a holiday
+=============================
+
+Shops sell much less on holidays.  The calendar is known ahead, so it goes to ``fit`` and to ``predict`` as ``future=``.
+Here twenty shops are forecast over the week that begins with Christmas.  Without the calendar the forecasts of
+Christmas Day are wrong by far; with it they are right to a few per cent.
+
+You need pandas for the tables, matplotlib for the picture (``pip install pandas matplotlib``), and some seconds.  The
+sales are made here.
+"""
+
+import sys
+
+import numpy as np
+
+from fastrnn import SequenceForecaster
+
+try:
+    import matplotlib.pyplot as plt
+    import pandas as pd
+    from pandas.tseries.holiday import USFederalHolidayCalendar
+except ImportError:
+    sys.exit("This example needs pandas and matplotlib: pip install pandas matplotlib")
+
+# %%
+# A long table: ``unique_id`` names the shop, ``ds`` is the day and ``y`` the sales.  The column ``holiday`` is 0 or 1.
+
+rng = np.random.RandomState(0)
+days = pd.date_range("2023-01-01", "2023-12-31", freq="D")
+holiday = days.isin(USFederalHolidayCalendar().holidays(days[0], days[-1]))
+usual = 10 + 3.0 * (days.day_of_week > 4)  # more at weekends
+sold = rng.lognormal(0, 0.5, (20, 1)) * usual * np.where(holiday, 0.3, 1) * rng.lognormal(0, 0.05, (20, 365))
+table = pd.DataFrame({
+    "unique_id": np.repeat([f"shop {k}" for k in range(20)], 365), "ds": np.tile(days, 20), "y": sold.ravel(),
+    "holiday": np.tile(holiday, 20).astype(float),
+})  # fmt: skip
+print(table[:3])
+known, week = table[table["ds"] < "2023-12-25"], table[table["ds"] >= "2023-12-25"]
+
+# %%
+# Only the network learns what covariates do.  With few series it needs a higher learning rate than the default, and
+# smaller batches.
+
+options = {"horizon": 7, "season": 7, "learning_rate_init": 5e-3, "batch_size": 8, "random_state": 0}
+y, calendar = known[["unique_id", "ds", "y"]], ["unique_id", "ds", "holiday"]
+without = SequenceForecaster(**options).fit(y).predict()
+forecaster = SequenceForecaster(**options).fit(y, future=known[calendar])
+said = forecaster.predict(future=week[calendar])
+print(said[:3])
+
+# %%
+# How wrong are they on Christmas Day, and on the days after it?
+
+is_christmas = (week["ds"] == "2023-12-25").to_numpy()
+for name, forecast in {"without holidays": without, "with holidays": said}.items():
+    off = np.abs(forecast["y"].to_numpy() / week["y"].to_numpy() - 1)
+    print(f"{name}: wrong by {off[is_christmas].mean():.0%} at Christmas, {off[~is_christmas].mean():.0%} later")
+
+# %%
+_, ax = plt.subplots(figsize=(5, 3.6), layout="constrained")
+shop = table["unique_id"] == "shop 0"
+ax.plot(table[shop]["ds"][-28:], table[shop]["y"][-28:], "k:o", ms=3, label="came")
+for name, forecast in {"without holidays": without, "with holidays": said}.items():
+    ax.plot(*forecast[forecast["unique_id"] == "shop 0"][["ds", "y"]].to_numpy().T, lw=2, label=name)
+ax.set(title="Sales of one shop", xlabel="day of December 2023", ylabel="pieces sold", ylim=(0, None))
+ax.set_xticks(days[-28::4], days[-28::4].day)
+ax.legend(loc="lower left")
+plt.show()

@@ -1,0 +1,322 @@
+"""The site: every page can be found and named, every public name is in it, and its marks are true."""
+
+import ast
+import importlib
+import pkgutil
+import re
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastrnn
+from fastrnn import interchange, training
+
+DOCS = Path(__file__).parent.parent / "docs"
+sys.path.append(str(DOCS / "_ext"))
+import capabilities  # noqa: E402
+import pages  # noqa: E402
+
+MADE = "_build", "gallery", "generated", "sg_execution_times.rst"
+"""What Sphinx makes."""
+PAGES = {
+    path.relative_to(DOCS).with_suffix("").as_posix(): path
+    for path in sorted(DOCS.rglob("*.rst"))
+    if not {*path.relative_to(DOCS).parts} & {*MADE, "_templates", "_static", "_ext"}
+}
+
+
+# -------------------------------------------------------------------------------------------------- pages
+
+
+def listed():
+    """The pages that tables of contents name."""
+    for name, path in PAGES.items():
+        for entries in re.findall(r"^( *)\.\. toctree::\n((?:\1 +.*\n|\n)*)", path.read_text("utf-8") + "\n", re.M):
+            for line in entries[1].splitlines():
+                if (entry := line.strip()) and not entry.startswith(":"):
+                    target = re.sub(r".*<(.*)>", r"\1", entry)
+                    yield target.removeprefix("/") if target[0] == "/" else (Path(name).parent / target).as_posix()
+
+
+def test_there_are_pages():
+    assert {"index", "start", "choosing", "guide/index"} <= {*PAGES}
+
+
+def test_every_page_is_in_a_table_of_contents():
+    assert {*PAGES} - {*listed()} == {"index"}
+
+
+def test_tables_of_contents_name_pages_that_are_there():
+    made = {name for name in listed() if name.split("/")[0] == "gallery"}
+    assert {*listed()} - made <= {*PAGES}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_begins_with_a_label_by_which_others_can_name_it(name):
+    expected = "home" if name == "index" else name.replace("/", "-")
+    lines = [line for line in PAGES[name].read_text("utf-8").splitlines() if line.strip()]
+    first = next(line for line in lines if not re.match(r":[\w.]+:|\.\. (currentmodule|meta|\w+ *$)| ", line))
+    assert first.replace("_", "-") == f".. _{expected}:".replace("_", "-")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_picture_has_a_text_for_those_who_do_not_see_it(name):
+    text = PAGES[name].read_text("utf-8") + "\n"
+    for kind, body in re.findall(r"\.\. (image|figure):: (.*\n(?: +\S.*\n)*)", text):
+        assert re.search(r"^ +:alt: \S.{9}", body, re.M), f"{kind} {body.splitlines()[0]}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_shows_markdown(name):
+    """Two habits that Sphinx takes without a word, and shows as they are."""
+    text = re.sub(r"(?m)^(>>>|\.\.\.).*$", "", PAGES[name].read_text("utf-8"))
+    assert not re.search(r"^```|\]\(https?:|^#+ ", text, re.M)
+
+
+# ------------------------------------------------------------------------------------------------ gallery
+
+EXAMPLES = sorted((DOCS.parent / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_begins_with_a_title_and_has_a_place_in_the_gallery(path):
+    title, line, *_ = ast.get_docstring(ast.parse(path.read_text("utf-8"))).splitlines()
+    assert line == "=" * len(title)
+    assert path.stem in pages.ORDER
+
+
+# ------------------------------------------------------------------------------------------- public names
+
+
+def public_names():
+    """What `fastrnn` and its public modules list, each by the shortest path."""
+    yield from (f"fastrnn.{name}" for name in fastrnn.__all__)
+    for module in pkgutil.iter_modules(fastrnn.__path__):
+        found = Path(fastrnn.__path__[0], module.name)
+        source = (found / "__init__.py" if module.ispkg else found.with_suffix(".py")).read_text("utf-8")
+        if "__all__" not in source or module.name in ("base", "kernels"):
+            continue
+        names = importlib.import_module(f"fastrnn.{module.name}").__all__
+        yield from (f"fastrnn.{module.name}.{name}" for name in names if name not in fastrnn.__all__)
+
+
+def referenced():
+    """The names that pages of the reference have in tables or directives, each by its path."""
+    for name, path in PAGES.items():
+        module = ""
+        for line in path.read_text("utf-8").splitlines() if name.startswith("api/") else ():
+            if found := re.match(r"\.\. (?:(?:py:)?currentmodule|(?:py:)?module|automodule):: ([\w.]+)", line):
+                module = found[1]
+            if found := re.match(r" +~?([\w.]+) *$|\.\. (?:auto|py:)\w+:: ([\w.]+)", line):
+                entry = found[1] or found[2]
+                yield from (entry, f"{module}.{entry}")
+
+
+@pytest.mark.skipif("api/index" not in PAGES, reason="the reference has not been written yet")
+def test_every_public_name_is_in_the_reference():
+    assert not {*public_names()} - {*referenced()}
+
+
+# ------------------------------------------------------------------------------------------- capabilities
+
+LENGTHS = 5, 3, 6, 4, 7, 3, 5, 6
+LABELS = [k % 2 for k in range(8)]
+RNG = np.random.RandomState(0)
+REFUSALS = TypeError, ValueError, AttributeError
+
+
+def numbers(channels=1, ragged=True):
+    return [RNG.normal(size=(T if ragged else 5, channels)) for T in LENGTHS]
+
+
+def tokens(*columns):
+    return [RNG.randint(1, 4, size=(T, *columns)) for T in LENGTHS]
+
+
+def targets(name, X):
+    """What an estimator of this name can learn of sequences X."""
+    if "Tagger" in name:
+        return [np.arange(len(x)) % 2 for x in X]
+    if "ToSequence" in name:
+        return [np.arange(1 + k % 3) for k in range(len(X))]
+    return LABELS if "Classifier" in name else [0.5 * k for k in range(len(X))]
+
+
+def made(estimator, **options):
+    if "Online" in estimator.__name__:
+        return estimator(hidden_size=4, random_state=0, **options)
+    own = {
+        "SequenceForecaster": {"horizon": 1, "context": 2, "season": None, "linear_lags": 0},
+        "SequenceToSequence": {"embedding_dim": None},  # numbers, unless told otherwise
+    }.get(estimator.__name__, {})
+    return estimator(**{"hidden_size": 4, "max_iter": 1, "random_state": 0, **own, **options})
+
+
+def fitted(estimator, X=None, options=None, **more):
+    """A tiny model, of X or of what this estimator reads."""
+    name = estimator.__name__
+    model = made(estimator, **(options or {}))
+    if "Online" in name:
+        if more:
+            return model.fit(X, LABELS, **more)
+        for x in X or numbers():
+            for step in x:
+                model.learn_one(dict(enumerate(map(float, step))), LABELS[0])
+            model.reset()
+        return model
+    if X is None:
+        X = {"SequenceGenerator": tokens(), "VectorToSequence": RNG.normal(size=(8, 3))}.get(name)
+    if "Forecaster" in name:
+        series = numbers() if X is None else X
+        return model.fit([np.tile(x, (6, 1)) for x in series], **more)
+    X = numbers() if X is None else X
+    return model.fit(X, **more) if "Generator" in name else model.fit(X, targets(name, X), **more)
+
+
+@cache
+def default(estimator):
+    return fitted(estimator)
+
+
+def one_way(estimator):
+    return {"bidirectional": False} if "bidirectional" in estimator().get_params() else {}
+
+
+def try_lengths(estimator):
+    fitted(estimator, tokens() if "Generator" in estimator.__name__ else numbers(3))
+
+
+def try_channels(estimator):
+    fitted(estimator, np.stack(numbers(2, ragged=False)) if "Vector" in estimator.__name__ else numbers(2))
+
+
+def try_tokens(estimator):
+    fitted(estimator, tokens(), {"embedding_dim": 4})
+
+
+def try_letters(estimator):
+    fitted(estimator, tokens(3), {"embedding_dim": 4, "character_embedding_dim": 3})
+
+
+def try_weights(estimator):
+    fitted(estimator, sample_weight=np.linspace(0.5, 1, 8))
+
+
+def try_step_weights(estimator):
+    fitted(estimator, sample_weight=[np.linspace(0.5, 1, T) for T in LENGTHS])
+
+
+def try_class_weights(estimator):
+    fitted(estimator, options={"class_weight": "balanced"})
+
+
+def try_online(estimator):
+    model, name = made(estimator), estimator.__name__
+    if "Online" in name:
+        model.learn_one({"x": 1.0}, 0)
+        model.learn_one({"x": 2.0}, 1)
+        return
+    X = {"SequenceGenerator": tokens(), "VectorToSequence": RNG.normal(size=(8, 3))}.get(name)
+    X = numbers() if X is None else X
+    given = (X,) if "Generator" in name else (X, targets(name, X))
+    first = model.partial_fit(*given).network_.theta.copy()
+    assert (model.partial_fit(*given).network_.theta != first).any()
+
+
+def try_probabilities(estimator):
+    model = default(estimator)
+    if "Online" in estimator.__name__:
+        assert sum(model.predict_proba_one({0: 1.0}).values()) == pytest.approx(1)
+    else:
+        p = model.predict_proba(numbers())
+        assert np.concatenate([np.atleast_2d(rows) for rows in p]).sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def try_quantiles(estimator):
+    if hasattr(estimator, "predict_interval"):
+        lower, upper = np.moveaxis(np.asarray(default(estimator).predict_interval(0.8, 1)), -1, 0)
+        assert (lower <= upper).all()
+    else:
+        fitted(estimator, options={"loss": "quantile", "quantile": 0.9})
+
+
+def try_each_step(estimator):
+    X = tokens() if "Generator" in estimator.__name__ else numbers()
+    if "Online" in estimator.__name__:
+        default(estimator).predict_one({0: 1.0})
+        return
+    if "return_sequences" in estimator().get_params():
+        model = made(estimator, return_sequences=True).fit(X, [x[:, 0] for x in X])
+        found = model.predict(X)
+    else:
+        found = default(estimator).transform(X)
+    if [len(rows) for rows in found] != [*LENGTHS]:
+        raise ValueError("one for each sequence")
+
+
+def try_features(estimator):
+    assert len(default(estimator).transform(tokens() if "Generator" in estimator.__name__ else numbers())) == 8
+
+
+def try_stream(estimator):
+    model = fitted(estimator, options=one_way(estimator))
+    if "Online" in estimator.__name__:
+        model.predict_one({0: 1.0})
+    else:
+        model.stream().step(1 if "Generator" in estimator.__name__ else np.ones(1))
+
+
+def try_onnx(estimator):
+    if find_spec("onnx") is None:
+        pytest.skip("onnx is not installed")
+    assert interchange.to_onnx(default(estimator)).graph.node
+
+
+def try_pytorch(estimator):
+    state = interchange.to_torch(default(estimator))
+    interchange.from_torch(fitted(estimator), state)
+
+
+def try_resume(estimator, file="run.safetensors"):
+    data = {"X": RNG.normal(size=(8, 3))} if "Vector" in estimator.__name__ else {}
+    data = data or {"X": tokens() if "Generator" in estimator.__name__ else numbers()}
+    options = {"callbacks": [training.Checkpoint(file, every=1)]} if "Online" not in estimator.__name__ else {}
+    whole = fitted(estimator, **data, options=options)
+    again = fitted(estimator, **data, options=options, resume_from=file)
+    assert (again.network_.theta == whole.network_.theta).all()
+
+
+TRIALS = {
+    "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters,
+    "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Online": try_online,
+    "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
+    "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
+}  # fmt: skip
+
+
+def test_every_estimator_and_every_capability_is_tried():
+    assert {capability.head for group in capabilities.GROUPS.values() for capability in group} == {*TRIALS}
+    assert len(capabilities.ESTIMATORS) >= 9
+
+
+@pytest.mark.parametrize("group", capabilities.GROUPS)
+@pytest.mark.parametrize("estimator", capabilities.ESTIMATORS, ids=lambda estimator: estimator.__name__)
+def test_a_mark_is_what_a_tiny_model_can_do(estimator, group, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for capability, holds in zip(capabilities.GROUPS[group], capabilities.table(group)[estimator], strict=True):
+        trial = TRIALS[capability.head]
+        if holds:
+            trial(estimator)
+        else:
+            with pytest.raises(REFUSALS):
+                trial(estimator)
+
+
+def test_every_estimator_is_in_the_table_of_tasks():
+    text = PAGES["choosing"].read_text("utf-8")
+    for estimator in capabilities.ESTIMATORS:
+        assert re.search(rf":class:`~fastrnn\.(online\.)?{estimator.__name__}`", text), estimator.__name__
