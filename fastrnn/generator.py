@@ -54,7 +54,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
     Attributes
     ----------
     n_tokens_ : int
-        Number of tokens: they are integers from 0 to n_tokens_ - 1.
+        Number of tokens: they are integers from 0 to ``n_tokens_ - 1``.
     n_features_in_ : int
         Number of features in a step, 1.
     loss_curve_ : list of float

@@ -114,9 +114,10 @@ class Stream:
 
         It has "n_steps" and these arrays:
 
-        - "h", and for an LSTM "c", of shape (num_layers, batch, hidden_size); - "pooled" of shape (1, batch,
-        hidden_size), if the readout is "mean" (the sum so far) or "max" (the largest so far); - "chain" of shape (1,
-        batch, n_classes), if there is a CRF.
+        - "h", and for an LSTM "c", of shape (num_layers, batch, hidden_size);
+        - "pooled" of shape (1, batch, hidden_size), if the readout is "mean" (the sum so far) or "max" (the largest so
+          far);
+        - "chain" of shape (1, batch, n_classes), if there is a CRF.
         """
         return {**{name: part.copy() for name, part in self._parts.items()}, "n_steps": self.n_steps}
 

@@ -54,18 +54,16 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     `to_torch`. These are the inputs of the model, for sequences side by side:
 
     - "X" (time, batch, I) float32; or tokens (time, batch) int64, or with characters (time, batch, 1 + L). After the
-    end of a
-      sequence there may be any number, or any token that the model knows.
-    - "lengths" (batch,) int32: the length of each sequence, from 1 to time. - "h_0", and for an LSTM "c_0": the initial
-    states, float32, (num_layers D, batch, H), or (num_layers D, 1, H) for all. D
-      is 2 if bidirectional, else 1. Sequences begin with zeros.
+      end of a sequence there may be any number, or any token that the model knows.
+    - "lengths" (batch,) int32: the length of each sequence, from 1 to time.
+    - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H), or (num_layers D, 1, H) for
+      all. D is 2 if bidirectional, else 1. Sequences begin with zeros.
 
     These are the outputs:
 
     - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger (time, batch, K). A
-    generator
-      gives the probabilities of the next token (time, batch, K). Unless it is stateful, each sequence must begin with
-      the token ``n_tokens_``, and the last probability is that of the end.
+      generator gives the probabilities of the next token (time, batch, K). Unless it is stateful, each sequence must
+      begin with the token ``n_tokens_``, and the last probability is that of the end.
     - "labels", as of `predict`: of a classifier (batch,), of a tagger (time, batch), or (time, batch, K) of 0 and 1.
     - "predictions" of a regressor, float64, as of `predict`; with return_sequences (time, batch) or (time, batch, K).
     - "h_n" and "c_n", in the shape of "h_0": the states after the last step of each sequence.

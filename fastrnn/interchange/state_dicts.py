@@ -93,8 +93,8 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     Returns
     -------
     estimator
-        The estimator that was given, fitted now. Its loss_curve_ is empty, and n_iter_ is 0. A regressor predicts what
-        the module returns.
+        The estimator that was given, fitted now. Its `loss_curve_` is empty, and `n_iter_` is 0. A regressor predicts
+        what the module returns.
 
     Raises
     ------

@@ -160,7 +160,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_features_in_,)
+        ndarray of shape (I,)
             The names.
         """
         return super().get_feature_names_out(input_features)

@@ -242,8 +242,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
         Returns
         -------
-        ndarray of shape (n_tokens_,)
-            "<unknown>", then "<start>" and "<end>" if there are such, then the known tokens.
+        ndarray of str
+            For each id: "<unknown>", then "<start>" and "<end>" if there are such, then the known tokens.
         """
         check_is_fitted(self, "vocabulary_")
         return np.array([*self._special, *self.vocabulary_], object)

@@ -46,7 +46,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
     Attributes
     ----------
     n_target_tokens_ : int
-        Number of tokens in targets: they are integers from 0 to n_target_tokens_ - 1.
+        Number of tokens in targets: they are integers from 0 to ``n_target_tokens_ - 1``.
     max_length_ : int
         The largest number of tokens in a predicted target.
     n_features_in_ : int

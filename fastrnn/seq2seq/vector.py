@@ -46,7 +46,7 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
     Attributes
     ----------
     n_target_tokens_ : int
-        Number of tokens in targets: they are integers from 0 to n_target_tokens_ - 1. Targets that are numbers have
+        Number of tokens in targets: they are integers from 0 to ``n_target_tokens_ - 1``. Targets that are numbers have
         none.
     max_length_ : int
         The largest number of steps in a predicted sequence.
