@@ -16,8 +16,8 @@ ESTIMATORS.sort(key=lambda estimator: (estimator.__name__ != "SequenceClassifier
 ONLINE = [getattr(online, name) for name in online.__all__]
 
 PLACES = {
-    "network": """cell hidden_size num_layers bidirectional nonlinearity bias dropout readout return_sequences crf attention
-        embedding_dim target_embedding_dim embeddings freeze_embeddings character_embedding_dim
+    "network": """cell hidden_size num_layers bidirectional nonlinearity bias dropout readout return_sequences crf
+        attention embedding_dim target_embedding_dim embeddings freeze_embeddings character_embedding_dim
         character_hidden_size""",
     "data": """normalize_X normalize_y patch_length class_weight stateful max_length horizon context season difference
         seasonal_difference smoothing log scaling linear_lags strategy calendar missing""",
@@ -28,7 +28,9 @@ PLACES = {
 }
 GROUPS = {group: names.split() for group, names in PLACES.items()}
 
-REST = re.compile(r"Parameters that are not listed here are those of `(\w+)`, with the\s+same defaults\.")
+REST = re.compile(
+    r"Parameters that are not listed here are those of `(\w+)`, with the same defaults\.".replace(" ", r"\s+")
+)
 """How a docstring leaves parameters to another class."""
 
 
@@ -128,13 +130,13 @@ def page(group):
         for cls in ESTIMATORS:
             if name in inspect.signature(cls).parameters:
                 owner, entry = described(cls)[name]
-                tellers.setdefault(tuple([entry.kind.rsplit(", default=", 1)[0], *entry.text]), []).append(owner)
+                tellers.setdefault((entry.kind.rsplit(", default=", 1)[0], *entry.text), []).append(owner)
         lines += [f".. _parameter-{name}:", "", name, "^" * len(name), ""]
         (kind, *text), _ = next(iter(tellers.items()))
         lines += [f"``{kind}``", "", *text, "", defaults_of(name), ""]
         others = [owners[0] for owners in list(tellers.values())[1:]]
         if others:
-            lines += [f"What it means there is described in {listed(dict.fromkeys(others))}.", ""]
+            lines += [f"It is a little different in {listed(list(dict.fromkeys(others)))}: see there.", ""]
     return lines
 
 
@@ -158,6 +160,7 @@ def setup(app):
         if what == "class" and found.__doc__:
             lines[:] = complete(list(lines), found)
 
+    app.add_css_file("api.css")
     app.add_directive("parameters", Parameters)
     app.connect("autodoc-process-docstring", merge, priority=100)  # before numpydoc
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
