@@ -1,6 +1,6 @@
 """Recurrent networks for sequences of any lengths, as scikit-learn estimators on fast CPU kernels.
 
-Each name here is imported when it is first used, so that the command line answers before Numba is loaded.
+What is named here is imported when it is first asked for: the command line answers before Numba is there.
 """
 
 import os
