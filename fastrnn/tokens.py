@@ -25,24 +25,28 @@ class Tokens(np.ndarray):
 
     def __getitem__(self, key):
         ids = np.asarray(self)[key]
-        return ids if ids.ndim == 0 else Tokens.of(ids, None if self.words is None else self.words[key], self.spellings)
+        return ids if ids.ndim == 0 else self.of(ids, None if self.words is None else self.words[key], self.spellings)
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
         return array[()]  # what is computed of ids is none
 
     def copy(self, order="C"):
         """Another array of the same words."""
-        return Tokens.of(np.array(self), self.words, self.spellings)
+        return self.of(np.array(self), self.words, self.spellings)
 
     def __deepcopy__(self, memo):
         return self.copy()
 
     def __reduce__(self):
-        return Tokens.of, (np.asarray(self), self.words, self.spellings)
+        return type(self).of, (np.asarray(self), self.words, self.spellings)
 
     def with_characters(self):
         """Rows (T, 1 + L) of a word's id and its characters'."""
         return np.hstack([np.asarray(self)[:, np.newaxis], self.spellings[self.words]])
+
+
+class Characters(Tokens):
+    """Those of text that is read character by character."""
 
 
 def text_of(X):

@@ -182,3 +182,40 @@ def test_words_are_hidden_where_something_is_dropped(options, hides):
     clf = SequenceClassifier(**SMALL | options).fit(ids(), LABELS)
     problem = clf._problem(ids(), LABELS, None, False)
     assert isinstance(problem.sequences, Text) == hides
+
+
+@pytest.mark.parametrize("texts", [["Ana", "Bo", "van Dam", "Cy"], ["我喜欢这部电影", "不好", "很好看"]])
+def test_texts_without_spaces_are_read_by_characters(texts):
+    tokenizer = Tokenizer()
+    X = tokenizer.fit_transform(texts)
+    assert [len(x) for x in X] == [len(text) for text in texts]
+    assert tokenizer.inverse_transform(X) == texts
+    clf = SequenceClassifier(**SMALL).fit(X, [*"abab"][: len(texts)])
+    assert clf._shape["readout"] == "last" and clf._shape["character_embedding_dim"] is None
+
+
+@pytest.mark.parametrize(
+    "options", [{"level": "word"}, {"max_characters": 3}, {"max_characters": None}, {"token_pattern": r"\w+"}]
+)
+def test_who_sets_what_a_word_is_gets_words(options):
+    assert len(Tokenizer(**options).fit_transform(["Ana", "Bo", "Cy"])[0]) == 1
+
+
+def test_characters_stay_what_they_are(tmp_path):
+    model = make_pipeline(Tokenizer(), SequenceClassifier(**SMALL)).fit(["Ana", "Bo", "Cy", "Di"], [*"abab"])
+    fastrnn.save(model, tmp_path / "m.safetensors")
+    again = fastrnn.load(tmp_path / "m.safetensors")
+    assert again[0].level == "auto"
+    # Later texts are read as those of the fit, whatever they are like.
+    for texts in (["Eva"], ["two words", "and three of them"]):
+        assert_same_bits(again.predict_proba(texts), model.predict_proba(texts))
+        assert len(again[0].transform(texts)[-1]) == len(texts[-1])
+    x = model[0].transform(["Eva"])[0]
+    assert type(x[1:]) is type(pickle.loads(pickle.dumps(x))) is type(x) is not Tokens
+    assert clone(model)[0].fit(["two words", "and three"]).transform(["two words"])[0].shape == (2,)
+
+
+@pytest.mark.parametrize(("n_tokens", "rate"), [(50, 0.0), (51, 0.3), (200, 0.3), (201, 0.5)])
+def test_dropout_is_by_the_number_of_tokens(n_tokens, rate):
+    clf = SequenceClassifier(embedding_dim=3, **SMALL).fit([[0, n_tokens - 1], [1, 2]], [0, 1])
+    assert clf._drop_rate() == rate

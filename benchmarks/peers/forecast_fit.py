@@ -60,6 +60,7 @@ def forecaster(cell, H, **settings):
     from fastrnn import SequenceForecaster
 
     shape = {"horizon": HORIZON, "season": SEASON, "context": CONTEXT, "quantiles": LEVELS, "hidden_size": H}
+    settings |= {"smoothing": False, "shrinkage": None}  # the loop in PyTorch has neither
     return SequenceForecaster(
         cell=cell, batch_size=BATCH, clip_norm=CLIP, learning_rate="constant", shuffle=False, random_state=0,
         **shape, **settings,

@@ -1,5 +1,6 @@
 """What the estimators share: training and prediction."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -193,8 +194,8 @@ class SequenceEstimator(InputChecks, CallbackSupportMixin, BaseEstimator):
         return self._shape.get("embedding_dim") is None
 
     def _drop_rate(self):
-        is_of_words = not self._reads_numbers() and self._sizes["inputs"] > FEW
-        return self.dropout if self.dropout != "auto" else DROPPED * is_of_words
+        n_tokens = 0 if self._reads_numbers() else self._sizes["inputs"]
+        return self.dropout if self.dropout != "auto" else DROPPED[bisect_left(FEW, n_tokens)]
 
     def _readout(self):
         return getattr(self, "_shape", vars(self)).get("readout", self.readout)

@@ -15,14 +15,15 @@ from fastrnn.lists import check_listed
 from fastrnn.moments import moments
 from fastrnn.sequences import FREE_ROWS, Given, Patches, Text, as_given, check_gaps, is_panel, with_names
 from fastrnn.tables import as_numbers, labels, refuse_long
-from fastrnn.tokens import text_of
+from fastrnn.tokens import Characters, text_of
 from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})
-EMBEDDING, CHARACTERS, DROPPED, FEW = 64, 32, 0.5, 50
-"""What "auto" is, for text: the lengths of a token's and a character's vector, and dropout, of more tokens than a few.
-"""
+EMBEDDING, CHARACTERS = 64, 32
+"""What "auto" is, for text: the lengths of a token's and a character's vector."""
+FEW, DROPPED = (50, 200), (0.0, 0.3, 0.5)
+"""Dropout, for up to so many different tokens, up to so many, and more."""
 PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
 FRACTION = Interval(Real, 0, 1, closed="left")
@@ -71,7 +72,8 @@ class InputChecks:
             given = None if text is None else EMBEDDING
             length = given if self.embeddings is None else np.shape(self.embeddings)[-1]
         is_spelt = text is not None and (text.ndim == 2 or text.spellings is not None) and length is not None
-        auto = {"embedding_dim": length, "readout": "last" if length is None else "max", "crf": text is not None}
+        readout = "last" if length is None or isinstance(text, Characters) else "max"
+        auto = {"embedding_dim": length, "readout": readout, "crf": text is not None}
         auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
         return {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else value
                 for name, value in shape.items()}  # fmt: skip
@@ -180,7 +182,7 @@ class InputChecks:
             if getattr(self, "patch_length", 1) not in (1, "auto"):
                 raise ValueError(f"patch_length={self.patch_length} is for numbers; of tokens each is a step: leave it")
             hides = sequences.are_text and weights is not None and self.dropout
-            hides = hides and (self.dropout != "auto" or self._count_tokens(sequences.values) > FEW)
+            hides = hides and (self.dropout != "auto" or self._count_tokens(sequences.values) > FEW[0])
             return Text(sequences.values, sequences.offsets) if hides else sequences
         if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)

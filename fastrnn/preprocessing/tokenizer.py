@@ -16,12 +16,13 @@ from fastrnn.lists import check_listed
 from fastrnn.records import store
 from fastrnn.sequences import as_objects
 from fastrnn.storage import check, expect, strings
-from fastrnn.tokens import Tokens
+from fastrnn.tokens import Characters, Tokens
 from fastrnn.wording import shown
 
 COUNT = Interval(Integral, 1, None, closed="left")
 FREE_ROOM, USED = 2**26, 8
 """Rows of so many numbers in all may be mostly empty; of more at least one number in so many must be a character's."""
+WORD = r"\w+|[^\w\s]"
 BESIDE = 20
 """Characters of a word that are known beside its id by default."""
 ADVICE = "numbers that are tokens go to an estimator with embedding_dim as they are; to count as words, str(number)"
@@ -100,12 +101,12 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """
 
     _parameter_constraints = {
-        "level": [StrOptions({"word", "char"})], **dict.fromkeys(("lowercase", "start", "end"), ["boolean"]),
+        "level": [StrOptions({"word", "char", "auto"})], **dict.fromkeys(("lowercase", "start", "end"), ["boolean"]),
         "strip_accents": [StrOptions({"ascii", "unicode"}), callable, None], "token_pattern": [str],
         "min_count": [COUNT], "max_tokens": [COUNT, None],
         "max_characters": [COUNT, StrOptions({"auto"}), None]}  # fmt: skip
 
-    def __init__(self, *, level="word", lowercase=False, strip_accents=None, token_pattern=r"\w+|[^\w\s]", min_count=1,
+    def __init__(self, *, level="auto", lowercase=False, strip_accents=None, token_pattern=WORD, min_count=1,
         max_tokens=None, start=False, end=False, max_characters="auto"):  # fmt: skip
         store(self, locals())
 
@@ -130,7 +131,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             If X is empty or holds anything but texts, if no token is frequent enough, or if a text has no token while
             there is neither a start nor an end token. The message names the text.
         """
-        special, split, L = self._special_tokens(), self._splitter(), self._characters()
+        special, level = self._special_tokens(), self._level_of(X)
+        split, L = self._splitter(level), self._characters(level)
         tokens, characters = Counter(), Counter()
         for token, word in chain.from_iterable(_split_all(X, split, len(special) > 1)):
             tokens[token] += 1
@@ -140,12 +142,12 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             most = max(tokens.values(), default=0)
             raise ValueError(f"no token occurs min_count={self.min_count} times, the most frequent {most}: lower it")
         # A character seen once stands for those never seen, so that their id is trained.
-        return self._know(special, split, vocabulary, _numbered(characters, 2, 2))
+        return self._know(level, special, split, vocabulary, _numbered(characters, 2, 2))
 
-    def _know(self, special, split, vocabulary, characters):
+    def _know(self, level, special, split, vocabulary, characters):
         """Set what is fitted."""
-        self._special, self._split, self._level = special, split, self.level
-        self._L, self._fitted_with = self._characters(), self.get_params()
+        self._special, self._split, self._level = special, split, level
+        self._L, self._fitted_with = self._characters(level), self.get_params()
         self.vocabulary_, self.n_tokens_ = vocabulary, len(special) + len(vocabulary)
         self.start_token_, self.end_token_ = (special.index(x) if x in special else None for x in ("<start>", "<end>"))
         self.character_vocabulary_, self.n_characters_ = (characters, 2 + len(characters)) if self._L else (None, None)
@@ -154,19 +156,20 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     def _record(self):
         check_is_fitted(self, "vocabulary_")
         known = {"vocabulary": [*self.vocabulary_], "characters": [*(self.character_vocabulary_ or ())]}
-        return {"class": "Tokenizer", "parameters": self._fitted_with, **known}
+        return {"class": "Tokenizer", "parameters": self._fitted_with, "level": self._level, **known}
 
     @classmethod
     def _restored(cls, tree):
-        check(tree, {"class": str, "parameters": dict, "vocabulary": strings, "characters": strings}, "tokenizer")
+        rules = {"class": str, "parameters": dict, "level": str, "vocabulary": strings, "characters": strings}
+        check(tree, rules, "tokenizer")
         tokenizer = cls(**tree["parameters"])
         expect(len(tokenizer.token_pattern) <= 200, "its token_pattern has more than 200 characters")
-        special, split = tokenizer._special_tokens(), tokenizer._splitter()
+        special, split = tokenizer._special_tokens(), tokenizer._splitter(tree["level"])
         words, characters = tree["vocabulary"], tree["characters"]
         known = [{key: k for k, key in enumerate(keys, n)} for keys, n in ((words, len(special)), (characters, 2))]
         n = sum(map(len, known))
         expect(words and n == len(words) + len(characters), "its vocabulary is empty, or has a token twice")
-        return tokenizer._know(special, split, *known)
+        return tokenizer._know(tree["level"], special, split, *known)
 
     def transform(self, X):
         """Get the ids of the tokens of each text.
@@ -195,7 +198,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         texts = [*_split_all(X, self._split, len(self._special) > 1)]
         ids = map(self._ids, texts)
         if not self._L:
-            return as_objects([*map(Tokens.of, ids)])
+            return as_objects([*map((Characters if self._level == "char" else Tokens).of, ids)])
         L, known, place = _room(texts, self._L), self.character_vocabulary_, {"": 0}
         first, last = ([0] * (token is not None) for token in (self.start_token_, self.end_token_))
         words = [[*first, *(place.setdefault(word, len(place)) for _, word in pairs), *last] for pairs in texts]
@@ -273,21 +276,29 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             raise ValueError(f"max_tokens={self.max_tokens} has room for {special} only; raise it")
         return special
 
-    def _splitter(self):
+    def _level_of(self, X):
+        """What a token of X is."""
+        if self.level != "auto":
+            return self.level
+        are_whole = [isinstance(text, str) and len(text.split()) == 1 for text in _check_texts(X)]
+        is_open = self.max_characters == "auto" and self.token_pattern == WORD
+        return "char" if is_open and 2 * sum(are_whole) > len(are_whole) else "word"
+
+    def _splitter(self, level):
         """What makes tokens of a text, with the parameters as they are now."""
         names = "lowercase", "strip_accents", "token_pattern"
         vectorizer = CountVectorizer(**{name: getattr(self, name) for name in names})
         try:
-            split = list if self.level == "char" else vectorizer.build_tokenizer()
+            split = list if level == "char" else vectorizer.build_tokenizer()
         except (re.error, ValueError) as error:
             what = f"token_pattern={shown(self.token_pattern)} is no regular expression of a word"
             raise ValueError(f"{what}: {error}") from None
         is_beside = self.max_characters in ("auto", None)
         return partial(_pairs, vectorizer.build_preprocessor(), split, not is_beside)
 
-    def _characters(self):
+    def _characters(self, level):
         """Of a word, how many are read."""
-        return (self.level == "word") * BESIDE if self.max_characters == "auto" else self.max_characters or 0
+        return (level == "word") * BESIDE if self.max_characters == "auto" else self.max_characters or 0
 
     def _ids(self, pairs):
         """The ids of a text's tokens."""
