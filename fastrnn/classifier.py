@@ -26,7 +26,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
         Keras with reset_after=False.
     hidden_size : int, default=64
-        Number of hidden units in each layer and direction. More units learn more, and take more time and data.
+        Number of hidden units in each layer and direction. More units can learn more, and need more time and data.
     num_layers : int, default=1
         Number of recurrent layers. Each layer reads the outputs of the layer below.
     bidirectional : bool, default=True
@@ -36,15 +36,15 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     bias : bool, default=True
         Whether the recurrent layers have bias vectors.
     dropout : float or "auto", default="auto"
-        The fraction of numbers that are set to zero during training. This is done to the vectors of tokens, to what
-        one layer passes to the next, and to what the output layer reads. "auto" is 0.5 if X has more than 50 different
-        tokens, else 0. Unless it is 0, rare words of a `Tokenizer` are sometimes read as the unknown word, so that the
-        unknown word has a trained vector too (Kiperwasser and Goldberg 2016).
+        The fraction of numbers that are set to zero during training. This is done to the vectors of tokens, to what one
+        layer passes to the next, and to what the output layer reads. "auto" is 0 for numbers and for up to 50 different
+        tokens, 0.3 for up to 200 tokens, and 0.5 for more. Unless it is 0, rare words of a `Tokenizer` are sometimes
+        read as the unknown word, so that the unknown word has a trained vector too (Kiperwasser and Goldberg 2016).
     readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
         What the output layer reads of the states. "last" is the state after the last step, and for the reverse
         direction the state after the first step. "mean" and "max" are the mean and the largest value over all steps.
-        "concat" puts all steps side by side, and needs sequences of one length. "auto" is "max" for tokens and "last"
-        for numbers.
+        "concat" puts all steps side by side, and needs sequences of one length. "auto" is "last" for numbers and for
+        characters of a `Tokenizer`, and "max" for other tokens.
     embedding_dim : int, "auto" or None, default="auto"
         The length of the trained vector of each token. None says that X holds numbers. With a number, X holds
         tokens, integers from 0 on. "auto" is 64 if X comes from a `Tokenizer`, or the length of the vectors in
@@ -108,15 +108,15 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         Number of epochs without improvement after which training stops, for `early_stopping` and `tol`.
     tol : float or None, default=None
         The smallest improvement that counts. If it is a number, training without `early_stopping` also stops when the
-        loss has not improved by more than `tol` for `n_iter_no_change` epochs. None stops only by `early_stopping`,
-        which then counts every improvement.
+        loss has not improved by more than `tol` for `n_iter_no_change` epochs. For solver="lbfgs" it is SciPy's `ftol`.
+        None stops only by `early_stopping`, which then counts every improvement.
     patch_length : int or "auto", default="auto"
-        Number of steps that the network reads as one. A patch holds the numbers of its steps and their changes. A
-        long sequence becomes a shorter one of patches, which is faster to read and easier to learn (Nie et al. 2023 for
+        Number of steps that the network reads as one. A patch holds the numbers of its steps and their changes. A long
+        sequence becomes a shorter one of patches, from which the network learns more, and sooner (Nie et al. 2023 for
         transformers). Each epoch cuts sequences at other places, and a prediction is the mean over up to ten cuts. 1
         reads step by step, as streams, exported models and pictures of states need it. "auto" is 1 for tokens, for
-        readout="concat" and for sequences of fewer than 80 steps. Otherwise it leaves about 40 patches in a sequence of
-        median length. `bptt_steps` counts patches.
+        readout="concat" and for sequences of fewer than 80 steps. Otherwise it leaves 40 patches or some more in a
+        sequence of median length. `bptt_steps` counts patches.
     class_weight : dict, "balanced" or None, default=None
         The weights of classes: a dict from labels to weights, or "balanced", which gives each class the same total
         weight, as in scikit-learn. None gives each sequence the same weight.
@@ -125,9 +125,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     dtype : {"float32", "float64"}, default="float32"
         The floating-point type of weights and computations. "float64" is slower.
     n_jobs : int or None, default=None
-        Number of threads. None takes all that Numba has, unless joblib's context allows fewer. Results do not depend on
-        it. If other processes are busy, 1 is faster, or the environment variable OMP_WAIT_POLICY=PASSIVE: waiting
-        OpenMP threads otherwise keep their cores.
+        Number of threads. None takes all that Numba has, unless joblib's context allows fewer; -1 takes all. Results do
+        not depend on it. If other processes are busy, 1 is faster, or the environment variable OMP_WAIT_POLICY=PASSIVE:
+        waiting OpenMP threads otherwise keep their cores.
     random_state : int, RandomState or None, default=None
         The seed of initial weights, order of sequences, dropout and held-out part. An int gives the same model each
         time.

@@ -39,8 +39,10 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     Parameters
     ----------
-    level : {"word", "char"}, default="word"
-        Whether a token is a word or a character. Texts that are already lists of tokens are not split further.
+    level : {"word", "char"} or "auto", default="auto"
+        Whether a token is a word or a character. "auto" takes characters if most texts have no space in them, such as
+        names or Chinese, and otherwise words. It also takes words if `max_characters` or `token_pattern` is set. Texts
+        that are already lists of tokens are not split further.
     lowercase : bool, default=False
         Whether to convert texts to lower case.
     strip_accents : {"ascii", "unicode"}, callable or None, default=None
@@ -61,7 +63,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         first 20 characters go along unseen, as they are after lower-casing and stripping. With a number, each step
         holds the id of the word and then the ids of its first characters, as they were written, with capitals and
         accents: texts are split before they are lower-cased and stripped. All rows have room for the longest word, so
-        that one very long word takes much memory. None gives words alone. This is for level="word" only.
+        that one very long word takes much memory. None gives words alone. This is for words only.
 
     Attributes
     ----------
