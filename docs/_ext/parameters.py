@@ -6,6 +6,7 @@ belongs.  Only `setup` and what it connects need Sphinx: `tests/test_docstrings.
 
 import inspect
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 import fastrnn
@@ -50,7 +51,7 @@ class Parameter(NamedTuple):
 def section(lines, title="Parameters"):
     """Where a section of numpydoc begins, after its underline, and where it ends; None without it."""
     heads = [k for k in range(len(lines) - 1) if lines[k].strip() and re.fullmatch(r"-{3,}", lines[k + 1])]
-    for k, following in zip(heads, [*heads[1:], len(lines)], strict=True):
+    for k, following in pairwise([*heads, len(lines)]):
         if lines[k] == title:
             return k + 2, following
     return None
