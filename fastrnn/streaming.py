@@ -151,9 +151,9 @@ class Stream:
         Returns
         -------
         ndarray of shape (K,) or float; with a batch of shape (batch, K) or (batch,)
-            The answer for the sequence so far: from a classifier or tagger the probabilities of the classes, from a
-            regressor the prediction, from a generator the probabilities of the next token, of which the last is that of
-            the end.
+            The answer for the sequence so far. A classifier or tagger gives the probabilities of the classes, and a
+            regressor the prediction. A generator gives the probabilities of the next token; the last one is that of the
+            end.
 
         Raises
         ------

@@ -61,8 +61,8 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         scaled already.
     linear_lags : int or "auto", default="auto"
         Number of last values that the linear regression reads. 0 has no regression. "auto" is three times the longest
-        season (up to 400 steps, or one season), or 36 without a season, but at most half of the steps that most series
-        have beside the horizon.
+        season (up to 400 steps, or one season), or 36 without a season. It is at most half of the steps that most
+        series have beside the horizon.
     strategy : {"direct", "recursive"}, default="direct"
         "direct" forecasts all steps at once (Wen et al. 2017). "recursive" forecasts each step from the steps before
         it, so that `sample_paths` can draw paths (Salinas et al. 2020).
