@@ -73,28 +73,22 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     (without a CRF), or that have readout="last". ``metadata_props`` holds, as JSON, the classes, and the token that a
     generator begins with.
 
-    Not every runtime reads all of the format. Some answer with wrong numbers in place of an error:
+    Not every runtime reads all of the format. Some drop a part of it, and answer with wrong numbers in place of an
+    error:
 
-    ====================================  ============  =================================  ============================
-    runtime                               lengths=True  lengths=False                      differs from the format
-    ====================================  ============  =================================  ============================
-    ONNX Runtime 1.32                     all models    all models                         nothing
-    OpenVINO 2026.4                       fixed shapes  all models                         lengths, peepholes,
-                                                                                           `input_forget` dropped
-    tract 0.23                            refused       all but ``crf`` and, of            `activations`, `clip`, a lone
-                                                        cell="rnn", other nonlinearities   reverse direction dropped
-                                                        than "tanh"; labels must be
-                                                        numbers
-    `onnx.reference.ReferenceEvaluator`   one length    all but ``crf`` and, of            lengths, `clip`,
-                                                        cell="rnn", other nonlinearities   `input_forget` dropped
-    ====================================  ============  =================================  ============================
+    - ONNX Runtime 1.32 reads all models.
+    - OpenVINO 2026.4 reads all models with lengths=False. With lengths=True it needs fixed shapes before it compiles
+      the model (``model.reshape({"X": ..., "lengths": ..., "h_0": ...})``). If a shape is open, as in the file, it
+      drops lengths. It also drops peepholes and `input_forget`. If the CPU has bfloat16, OpenVINO computes in it, and
+      is wrong by about 1e-3: ask for ``{"INFERENCE_PRECISION_HINT": "f32"}``.
+    - tract 0.23 refuses lengths=True. With lengths=False it reads models without a CRF whose labels are numbers, once
+      the shape of "X" is set. It answers cell="rnn" with "relu" or "sigmoid" as if it were "tanh". It drops
+      `activations`, `clip` and a lone reverse direction.
+    - `onnx.reference.ReferenceEvaluator` reads sequences of one length with lengths=True. With lengths=False it reads
+      models without a CRF, and of cell="rnn" those with "tanh". It drops lengths, `clip` and `input_forget`.
 
-    OpenVINO follows lengths if all shapes are fixed before it compiles the model (``model.reshape({"X": ..., "lengths":
-    ..., "h_0": ...})``). It drops lengths if a shape is open, as in the file. If the CPU has bfloat16, OpenVINO
-    computes in it, and is wrong by about 1e-3: ask for ``{"INFERENCE_PRECISION_HINT": "f32"}``. tract accepts a model
-    once the shape of "X" is set. It answers cell="rnn" with "relu" or "sigmoid" as if it were "tanh". Models of fastrnn
-    have no peepholes, `clip`, `input_forget` or lone reverse directions, so that it does not matter here that some
-    runtimes drop these.
+    Models of fastrnn have no peepholes, `clip`, `input_forget` or lone reverse directions: it does not matter here that
+    some runtimes drop these.
 
     Examples
     --------
