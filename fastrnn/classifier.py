@@ -1,4 +1,4 @@
-"""Sequence to label."""
+"""Classify sequences: a label for each sequence."""
 
 import numpy as np
 from scipy.special import log_expit, log_softmax
@@ -16,127 +16,150 @@ from fastrnn.wording import shown
 class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     """Classify sequences of any lengths with a recurrent network (N to 1).
 
+    Each sequence gets one label. A step of a sequence holds numbers, or a token of a text. Only
+    steps that exist are computed: nothing is padded.
+
     Parameters
     ----------
     cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="gru"
-        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
+        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
+        Keras with reset_after=False.
     hidden_size : int, default=64
-        Units of each level and direction.
+        Number of hidden units in each layer and direction. More units can learn more, and need more time and data.
     num_layers : int, default=1
-        Levels of the stack.
+        Number of recurrent layers. Each layer reads the outputs of the layer below.
     bidirectional : bool, default=True
-        Read each sequence backwards too, with weights of its own.
+        Whether a second set of weights reads each sequence backwards. `stream` needs False.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        Of cell="rnn".
+        The activation function of cell="rnn". Other cells do not use it.
     bias : bool, default=True
-        Whether the recurrent levels have bias vectors.
+        Whether the recurrent layers have bias vectors.
     dropout : float or "auto", default="auto"
         The fraction of elements set to zero in training: of tokens' vectors, between levels, and
         before the output layer.  "auto" is 0 for numbers and up to 50 different tokens, 0.3 for up to 200, and else
         0.5.  Unless 0, rare words of a `Tokenizer` are read as unknown now and then, so that what is unknown has a
         trained vector (Kiperwasser and Goldberg 2016).
     readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
-        What the output layer reads: the state after the last step (of the reverse direction, after
-        the first), the mean or the largest state over the steps, or all steps side by side
-        (sequences of one length only).  "auto" is "last" for numbers and a `Tokenizer`'s characters, and else "max".
+        What the output layer reads of the states. "last" is the state after the last step, and for the reverse
+        direction the state after the first step. "mean" and "max" are the mean and the largest value over all steps.
+        "concat" puts all steps side by side, and needs sequences of one length. "auto" is "last" for numbers and for
+        characters of a `Tokenizer`, and "max" for other tokens.
     embedding_dim : int, "auto" or None, default="auto"
-        If a number, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
-        this length; None if X holds numbers.  "auto" is 64 for what a `Tokenizer` gives, or as long as `embeddings`
-        are, and else None.
-    embeddings : array (n_tokens, embedding_dim) or None, default=None
-        The vectors to begin with, as trained elsewhere.
+        The length of the trained vector of each token. None says that X holds numbers. With a number, X holds
+        tokens, integers from 0 on. "auto" is 64 if X comes from a `Tokenizer`, or the length of the vectors in
+        `embeddings` if they are given, else None.
+    embeddings : array-like of shape (n_tokens, embedding_dim) or None, default=None
+        Vectors of tokens to start from, for example vectors that were trained elsewhere.
     freeze_embeddings : bool, default=False
-        Leave `embeddings` as they are.
+        Whether the vectors in `embeddings` stay as they are, without training.
     character_embedding_dim : int, "auto" or None, default="auto"
-        If set, a step of X is a word's token followed by its characters' (0 past its end), or what a `Tokenizer` gives:
-        a bidirectional network reads each word's characters, and its last states stand beside the word's own vector
-        (Plank et al. 2016).  "auto" is 32 if X is from a `Tokenizer` that knows characters, else None.
+        The length of the trained vector of each character. With a number, a small bidirectional network reads the
+        characters of each word, and its last states are put beside the vector of the word (Plank et al. 2016). X then
+        comes from a `Tokenizer`, or has steps with the token of a word followed by the tokens of its characters, and 0
+        after its end. "auto" is 32 if X comes from a `Tokenizer` that knows characters, else None.
     character_hidden_size : int, default=32
-        Units of each direction of that network.
+        Number of units in each direction of the network that reads characters.
     normalize_X : bool, default=True
-        Standardise each number of a step by its mean and standard deviation over all steps of the first fit, held-out
-        ones among them, weighted as the sequences are; later fits (`warm_start`, `partial_fit`) keep these.  What is
-        only 0 and 1, or standardised already (to a fiftieth), stays as it is, and what does not change is only
-        centred.  Without `bias` nothing is centred, and the root mean square takes the place of the deviation.  Tokens
-        stay tokens.
+        Whether each number of a step is standardised: its mean is subtracted, and it is divided by its standard
+        deviation. Both come from all steps of the first fit, weighted as its sequences are, including those that are
+        held out. Later fits (`warm_start`, `partial_fit`) keep them. A number that is always 0 or 1, or that is
+        standardised already (to 2 %), stays as it is. A number that never changes is only centred. With bias=False
+        nothing is centred, and the root mean square is used in place of the standard deviation. Tokens are not changed.
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
-        lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early
-        stopping.
+        The optimiser. "lbfgs" reads all data at once, and uses no learning rate, clipping, dropout or early stopping.
     learning_rate_init : float, default=5e-3
+        The learning rate at the start. Lower it if training diverges. `learning_rate` says how it changes.
     learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
-        The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first
-        twentieth before that, "plateau" falls to a tenth when nothing has improved for
-        n_iter_no_change / 2 epochs.
+        The schedule of the learning rate. "cosine" lets it fall to zero over max_iter epochs. "warmup" lets it rise
+        during the first twentieth of training, and then fall like "cosine". "plateau" divides it by 10 each time that
+        there was no improvement for n_iter_no_change / 2 epochs.
     momentum : float, default=0.9
-        Of solver="sgd".
+        The momentum of solver="sgd". Other solvers do not use it.
     nesterovs_momentum : bool, default=True
-        Of solver="sgd".
+        Whether solver="sgd" uses Nesterov's momentum. Other solvers do not use it.
     alpha : float, default=0.0
-        Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of
-        their squares for n sequences; for adamw the decoupled rate of decay.
+        The strength of weight decay (L2 penalty) on weight matrices. Biases and vectors of tokens are not decayed. For
+        n sequences, the loss gets the penalty alpha / (2 n) times the sum of squared weights. For solver="adamw" it is
+        the rate of decoupled weight decay.
     batch_size : int, default=32
+        Number of sequences in a batch. The weights change once after each batch.
     max_iter : int or "auto", default="auto"
-        Epochs.  "auto" takes as many as 2,000 batches need (of lbfgs 2,000 iterations at most), fewer where these
-        would read more than 2**28 steps, some five minutes, but never less than 60, of tokens 20; `fit` warns if little
-        was learned.
+        Number of epochs. An epoch reads all training data once. "auto" takes as many epochs as make 2,000 batches (for
+        lbfgs at most 2,000 iterations). It takes fewer if they would read more than 2**28 steps, which takes about five
+        minutes, but at least 60 epochs, or 20 for tokens. With "auto", `fit` warns if little was learned.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order.
     clip_norm : float or None, default=1.0
-        The largest norm of a gradient; longer ones are shortened.
+        The largest norm of the gradient of a batch. A gradient with a larger norm is scaled down to it. None does not
+        clip.
     clip_value : float or None, default=None
-        The largest element of a gradient.
+        The largest absolute value of each number in the gradient. None does not clip.
     bptt_steps : int or None, default=None
-        Truncated backpropagation through time: gradients stop at each multiple of so many steps.
+        The length of truncated backpropagation through time: gradients stop at each multiple of so many steps. None
+        does not truncate. It needs bidirectional=False.
     early_stopping : bool, default=False
-        Hold out validation_fraction of the sequences, stop when their score has not improved by
-        more than tol for n_iter_no_change epochs, and keep the weights of the best epoch.
+        Whether to hold out `validation_fraction` of the sequences and score them after each epoch. Training stops if
+        their score has not improved by more than `tol` for `n_iter_no_change` epochs. The weights of the best epoch
+        are kept.
     validation_fraction : float, default=0.1
+        The fraction of sequences that `early_stopping` holds out.
     n_iter_no_change : int, default=10
+        Number of epochs without improvement after which training stops, for `early_stopping` and `tol`.
     tol : float or None, default=None
-        If set, training without early stopping ends too when its loss has not improved by more for
-        n_iter_no_change epochs.
+        The smallest improvement that counts. If it is a number, training without `early_stopping` also stops when the
+        loss has not improved by more than `tol` for `n_iter_no_change` epochs. For solver="lbfgs" it is SciPy's `ftol`.
+        None stops only by `early_stopping`, which then counts every improvement.
     patch_length : int or "auto", default="auto"
-        Steps that are read as one, and beside each what it has changed by: a long sequence becomes one of patches, of
-        which a recurrent network learns more and sooner (Nie et al. 2023 for transformers).  Each epoch cuts it at
-        other places, and answers are the mean over up to ten.  "auto" leaves 40 patches of a sequence of the middle
-        length in the first fit, or 1 for tokens, readout="concat" and less than 80 steps.  1 reads step by step, as
-        streams, exported models and pictures of states do.  `bptt_steps` counts patches.
+        Number of steps that the network reads as one. A patch holds the numbers of its steps and their changes. A long
+        sequence becomes a shorter one of patches, from which the network learns more, and sooner (Nie et al. 2023 for
+        transformers). Each epoch cuts sequences at other places, and a prediction is the mean over up to ten cuts. 1
+        reads step by step, as streams, exported models and pictures of states need it. "auto" is 1 for tokens, for
+        readout="concat" and for sequences of fewer than 80 steps. Otherwise it leaves 40 patches or some more in a
+        sequence of median length. `bptt_steps` counts patches.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, as elsewhere in scikit-learn.
+        The weights of classes: a dict from labels to weights, or "balanced", which gives each class the same total
+        weight, as in scikit-learn. None gives each sequence the same weight.
     warm_start : bool, default=False
-        Whether fit goes on from the weights of the fit before.
+        Whether `fit` goes on from the weights of the previous fit.
     dtype : {"float32", "float64"}, default="float32"
+        The floating-point type of weights and computations. "float64" is slower.
     n_jobs : int or None, default=None
-        Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do
-        not depend on it.  Beside other busy processes 1 is quicker, or OMP_WAIT_POLICY=PASSIVE in
-        the environment: OpenMP's threads wait for each other without giving up their core.
+        Number of threads. None takes all that Numba has, unless joblib's context allows fewer; -1 takes all. Results do
+        not depend on it. If other processes are busy, 1 is faster, or the environment variable OMP_WAIT_POLICY=PASSIVE:
+        waiting OpenMP threads otherwise keep their cores.
     random_state : int, RandomState or None, default=None
         For initial weights, order of the sequences, dropout and the held-out part.
     verbose : bool or int, default=False
         True or 1 shows a progress bar; 2 writes a line for each epoch, as log files want it.  Both go to stderr.
     callbacks : list of callables or None, default=None
-        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the
-        training.  scikit-learn's own callbacks, which `fit` tells of a task "epoch" each, are for `set_callbacks`.
+        Functions that are called after each epoch with a `fastrnn.training.Progress`. Training stops if one returns
+        True. For scikit-learn's own callbacks use `set_callbacks`: `fit` tells them of a task "epoch" for each epoch.
 
     Attributes
     ----------
-    classes_ : ndarray (n_classes,)
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
     n_features_in_ : int
-        Features of a step; for a 2-D X its number of columns.
-    feature_names_in_ : ndarray
-        The names of the columns, if X is a frame or a list of frames of one sequence each: later ones must have the
-        same, in the same order.
+        Number of features in a step; for a 2-D X its number of columns.
+    feature_names_in_ : ndarray of shape (I,)
+        The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
+        same columns in the same order.
     loss_curve_ : list of float
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
-        With early_stopping, the accuracy on the held-out part after each epoch.
+        With `early_stopping`, the accuracy on the held-out part after each epoch.
     n_iter_ : int
-        Epochs run.
+        Number of epochs that were run.
+
+    See Also
+    --------
+    SequenceRegressor : Predict numbers instead of labels.
+    SequenceTagger : Predict a label for each step.
 
     Notes
     -----
-    Trained with the cross-entropy of a softmax, or for two classes of a logistic output (Bishop,
-    "Pattern Recognition and Machine Learning", 2006, section 4.3), by backpropagation through time
+    The loss is the cross-entropy of a softmax output, or of a logistic output if there are two classes (Bishop,
+    "Pattern Recognition and Machine Learning", 2006, section 4.3). Gradients come from backpropagation through time
     (Werbos 1990).
 
     Examples
@@ -161,94 +184,177 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
-        """Train.
+        """Train the network on labelled sequences.
 
         Parameters
         ----------
-        X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
-            The sequences.  A 2-D array, or a list of equally long lists of numbers, is a panel of n
-            univariate series of T steps.  Units do not matter, with `normalize_X`.
-        y : array (n,)
-            Labels.
-        sample_weight : array (n,), optional
-        resume_from : path, optional
-            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
-            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
+        X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
+            step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
+            are integers from 0 on together with `embedding_dim`.
+        y : array-like of shape (n,)
+            The label of each sequence.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+        resume_from : str or path-like, default=None
+            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run and ends with exactly
+            the weights that the uninterrupted run would have. Data and parameters must be the same, except for
+            `n_jobs`, `verbose`, `callbacks` and `random_state`.
 
         Returns
         -------
         self
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            For input of a wrong kind, before any training; the message names the sequence.
+            If the input or a parameter is wrong. This is checked before any training, and the message names the
+            sequence.
         DivergenceError
-            If the loss becomes NaN.
+            If the loss becomes NaN or infinite.
 
         Warns
         -----
         UserWarning
-            If X holds integers that look like tokens, but `embedding_dim` is None.
+            If X holds integers that look like tokens, but `embedding_dim` says that they are numbers.
         ConvergenceWarning
-            With max_iter="auto", if the loss is hardly less than that of the best constant answer, or still falls.
+            With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
+            falling.
         """
         return self._fit(X, y, sample_weight, resume_from)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train for one epoch on X, going on with weights and optimiser as they are.
+        """Train for one more epoch on X.
 
-        The first call fixes what later ones may hold: with `embedding_dim` no token above its
-        largest.  It also fixes the mean and scale of `normalize_X`: give it what is typical.  The learning rate is
-        constant, and nothing is held out for early stopping.
+        Weights and optimiser go on as they are. The first call fixes what later calls may hold: the classes, the
+        largest token, and the mean and scale of `normalize_X`. Give it typical data. The learning rate is constant, and
+        nothing is held out for early stopping.
 
         Parameters
         ----------
-        X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
-            The sequences.  A 2-D array is a panel of n univariate series of T steps.
-        y : array (n,)
-            Labels.
-        classes : array, optional
-            All labels that will ever come; needed at the first call unless y has them all.
-        sample_weight : array (n,), optional
+        X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
+            step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
+            are integers from 0 on together with `embedding_dim`.
+        y : array-like of shape (n,)
+            The label of each sequence.
+        classes : array-like, default=None
+            All labels that will ever come. The first call needs them, unless y has them all.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
 
         Returns
         -------
         self
+            The estimator after one more epoch.
+
+        Raises
+        ------
+        ValueError
+            If the input is wrong, or solver="lbfgs".
+        DivergenceError
+            If the loss becomes NaN or infinite.
         """
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
-        """The most probable label of each sequence, (n,).
+        """Predict the most probable label of each sequence.
 
         Parameters
         ----------
-        X : as for `fit`; of other lengths if the fit was on a list
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The labels.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called before.
         ValueError
-            For input of a wrong kind, or such that the outputs overflow.
+            If the input is wrong, or if it makes the outputs of the network overflow.
         """
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
     def predict_proba(self, X):
-        """Each sequence's probability of each class, (n, n_classes), in the order of `classes_`."""
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            A row for each sequence. The columns are in the order of `classes_`, and each row sums to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+        """
         outputs, _ = self._outputs(X)
         return filled(softmax_answer, outputs)
 
     def predict_log_proba(self, X):
-        """The logarithm of `predict_proba`, exact where that is too small a number."""
+        """Predict the logarithm of each class's probability.
+
+        It is exact even where the probability itself is too small for a floating-point number.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            A row for each sequence. The columns are in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+        """
         outputs = self._outputs(X)[0].astype(np.float64)
         if self.classes_.size == 2:
             return np.hstack([log_expit(-outputs), log_expit(outputs)])
         return log_softmax(outputs, axis=1)
 
     def score(self, X, y, sample_weight=None):
-        """The fraction of sequences that are labelled rightly."""
+        """Compute the accuracy: the fraction of sequences that get the right label.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        y : array-like of shape (n,)
+            The true labels.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+
+        Returns
+        -------
+        float
+            The accuracy, from 0 to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+        """
         from sklearn.metrics import accuracy_score
 
         predicted, y = self.predict(X), self._check_y(y)

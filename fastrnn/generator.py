@@ -1,4 +1,4 @@
-"""Next token of a sequence: language models that generate."""
+"""Learn which token comes next: language models that generate."""
 
 from numbers import Integral
 
@@ -22,43 +22,60 @@ AT_ONCE = 32
 """Sequences likewise."""
 
 
-class SequenceGenerator(FeatureExtractor, SequenceEstimator):
-    """A language model: learn to predict each next token, and generate (Mikolov et al. 2010; Graves 2013).
+class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR01
+    """Learn which token comes next, and generate new sequences: a language model (Mikolov et al. 2010; Graves 2013).
 
-    Parameters that are not listed are those of `SequenceClassifier`, defaults included.
+    Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
 
     Parameters
     ----------
     cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
-        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
+        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
+        Keras with reset_after=False.
     hidden_size : int, default=128
-    stateful : bool, default=False
-        False: X holds separate sequences, and the model learns too how they begin and end.  True: X is a stream, or
-        several that are joined; it is cut into `batch_size` parts, which are read side by side in stretches of
-        `bptt_steps`: gradients end where a stretch begins, states are carried on from one to the next.
-    embedding_dim : int, default=64
-        The length of a token's trained vector.
-    bptt_steps : int or None, default=None
-        As for `SequenceClassifier`; None means 64 if stateful.
-    shuffle : bool, default=True
-        Not of streams, which are read in order.
+        Number of hidden units in each layer.
     dropout : float, default=0.2
-    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+        The fraction of numbers that are set to zero during training: in vectors of tokens, between layers, and in what
+        the output layer reads.
+    embedding_dim : int, default=64
+        The length of the trained vector of each token.
+    stateful : bool, default=False
+        Whether X is one stream, or several that are joined, in place of separate sequences. A stream is cut into
+        `batch_size` parts that are read side by side, in pieces of `bptt_steps` steps. The state is carried from one
+        piece to the next, but gradients are not. With False, the model also learns how sequences begin and end.
     max_iter : int, default=20
+        Number of epochs. An epoch reads all training data once.
+    shuffle : bool, default=True
+        Whether each epoch takes the sequences in a new order. A stream is always read in order.
+    bptt_steps : int or None, default=None
+        The length of truncated backpropagation through time: gradients stop at each multiple of so many steps. None
+        does not truncate; with stateful=True it means 64.
 
     Attributes
     ----------
     n_tokens_ : int
-        Tokens are integers from 0 to n_tokens_ - 1.
+        Number of tokens: they are integers from 0 to ``n_tokens_ - 1``.
+    n_features_in_ : int
+        Number of features in a step, 1.
     loss_curve_ : list of float
         The mean training loss of a token in each epoch, in nats.
     validation_scores_ : list of float or None
-        With early_stopping, `score` on the held-out part; of a stream its end.
+        With `early_stopping`, `score` on the held-out part after each epoch. Of a stream, the end is held out.
+    n_iter_ : int
+        Number of epochs that were run.
+
+    See Also
+    --------
+    SequenceClassifier : Its page describes the shared parameters.
+    SequenceToSequence : Generate a sequence for a given one.
+    fastrnn.preprocessing.Tokenizer : Make tokens of texts.
 
     Notes
     -----
-    A stream loses its last tokens, fewer than `batch_size`; a short one is better cut into few parts, so that there are
-    more steps of the optimiser.  At the end of a Pipeline: ``pipe[-1].perplexity(pipe[:-1].transform(X))``.
+    A stream loses its last tokens, fewer than `batch_size`, because its parts have the same length. Cut a short stream
+    into few parts (a small `batch_size`), so that the optimiser makes more steps.
+
+    At the end of a Pipeline, use ``pipe[-1].perplexity(pipe[:-1].transform(X))``.
 
     Examples
     --------
@@ -87,75 +104,189 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         self._store(locals())
 
     def fit(self, X, y=None, *, resume_from=None):
-        """Train.
+        """Train the network to predict each next token.
 
         Parameters
         ----------
-        X : list of n arrays (T_i,) of integers from 0 on; if stateful one such array too
+        X : list of n arrays of shape (T_i,)
+            Sequences of tokens, integers from 0 on. With stateful=True, one such array is fine, too.
         y : ignored
-        resume_from : path, optional
-            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
-            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
+            Only here because scikit-learn passes it.
+        resume_from : str or path-like, default=None
+            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run and ends with exactly
+            the weights that the uninterrupted run would have. Data and parameters must be the same, except for
+            `n_jobs`, `verbose`, `callbacks` and `random_state`.
 
         Returns
         -------
         self
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            For input of a wrong kind, before any training; the message names the sequence.
+            If the input or a parameter is wrong. This is checked before any training, and the message names the
+            sequence.
         DivergenceError
-            If the loss becomes NaN.
+            If the loss becomes NaN or infinite.
         """
         return self._fit(X, None, None, resume_from)
 
     def partial_fit(self, X, y=None):
-        """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
-        return self._partial_fit(X, None, None)
+        """Train for one more epoch on X.
 
-    def score(self, X, y=None):
-        """The mean log probability of a token, in nats: of each and the end, or of a stream's after its first."""
-        return float(self._log_probabilities(X).mean())
-
-    def perplexity(self, X):
-        """exp(-score): among how many equally probable tokens the model is left to choose."""
-        return float(np.exp(-self.score(X)))
-
-    def bits_per_token(self, X):
-        """-score in bits."""
-        return -self.score(X) / np.log(2)
-
-    def sample(self, prefix=None, length=100, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
-        """Generate; a model of separate sequences stops before `length` where it ends one.
+        Weights and optimiser go on as they are. The first call fixes the largest token. The learning rate is constant.
 
         Parameters
         ----------
-        prefix : array (T,) of tokens, optional
-            What comes before; None to begin a sequence (not with a stateful model, which knows no beginning).
-        length : int, default=100
-            New tokens, at most.
-        temperature : float, default=1.0
-            Log probabilities are divided by it; 0 takes the most probable token each time.
-        top_k : int, optional
-            Choose among the k most probable tokens.
-        top_p : float, optional
-            Choose among the most probable tokens that together have this probability (Holtzman et al. 2020).
-        random_state : int, RandomState or None
-            The same one generates the same tokens.
+        X : list of n arrays of shape (T_i,)
+            Sequences of tokens, as for `fit`.
+        y : ignored
+            Only here because scikit-learn passes it.
 
         Returns
         -------
-        ndarray
-            The new tokens.
+        self
+            The estimator after one more epoch.
+
+        Raises
+        ------
+        ValueError
+            If the input is wrong, or solver="lbfgs".
+        DivergenceError
+            If the loss becomes NaN or infinite.
+        """
+        return self._partial_fit(X, None, None)
+
+    def score(self, X, y=None):
+        """Compute the mean log probability of a token, in nats. Higher is better.
+
+        For separate sequences it counts each token and the end of each sequence. For a stream it counts all tokens
+        after the first one.
+
+        Parameters
+        ----------
+        X : list of n arrays of shape (T_i,)
+            Sequences of tokens, as for `fit`.
+        y : ignored
+            Only here because scikit-learn passes it.
+
+        Returns
+        -------
+        float
+            The mean log probability, 0 at most.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+        """
+        return float(self._log_probabilities(X).mean())
+
+    def perplexity(self, X):
+        """Compute the perplexity, exp(-score). Lower is better.
+
+        A perplexity of 5 says that the model is as uncertain as somebody who chooses among 5 equally probable tokens.
+
+        Parameters
+        ----------
+        X : list of n arrays of shape (T_i,)
+            Sequences of tokens, as for `fit`.
+
+        Returns
+        -------
+        float
+            The perplexity, 1 at least.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+        """
+        return float(np.exp(-self.score(X)))
+
+    def bits_per_token(self, X):
+        """Compute how many bits the model needs for a token: -score / log(2). Lower is better.
+
+        Parameters
+        ----------
+        X : list of n arrays of shape (T_i,)
+            Sequences of tokens, as for `fit`.
+
+        Returns
+        -------
+        float
+            Bits a token. If tokens are characters, it is known as bits per character.
+        """
+        return -self.score(X) / np.log(2)
+
+    def sample(self, prefix=None, length=100, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
+        """Generate new tokens.
+
+        A model of separate sequences stops before `length` if it ends the sequence.
+
+        Parameters
+        ----------
+        prefix : array-like of shape (T,), default=None
+            Tokens that come before the new ones. None begins a new sequence; a stateful model needs a prefix, because
+            it knows no beginning.
+        length : int, default=100
+            The largest number of new tokens.
+        temperature : float, default=1.0
+            Log probabilities are divided by it. Below 1, probable tokens become more frequent. 0 always takes the most
+            probable token.
+        top_k : int, default=None
+            Choose among the `top_k` most probable tokens. None chooses among all.
+        top_p : float, default=None
+            Choose among the most probable tokens that together have this probability (Holtzman et al. 2020). None
+            chooses among all.
+        random_state : int, RandomState or None, default=None
+            The seed. The same int generates the same tokens.
+
+        Returns
+        -------
+        ndarray of int
+            The new tokens, without the prefix.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the prefix is empty or holds unknown tokens, or if an option is out of its range.
         """
         options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "random_state": random_state}
         return np.fromiter(self.iter_sample(prefix, length, **options), np.int64)
 
     def iter_sample(self, prefix=None, length=None, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
-        """As `sample`, an iterator over the tokens; without a `length` a stateful model never stops.
+        """Generate new tokens one by one, as an iterator.
 
-        With a `Tokenizer`'s ``names = tokenizer.get_feature_names_out()``, ``print(names[token], end="")`` shows each.
+        With ``names = tokenizer.get_feature_names_out()`` of a `Tokenizer`, ``print(names[token], end="")`` shows each
+        token as it comes.
+
+        Parameters
+        ----------
+        prefix : array-like of shape (T,), default=None
+            Tokens that come before the new ones, as for `sample`.
+        length : int, default=None
+            The largest number of new tokens. None has no limit: a stateful model then never stops.
+        temperature : float, default=1.0
+            Log probabilities are divided by it, as for `sample`.
+        top_k : int, default=None
+            Choose among the `top_k` most probable tokens.
+        top_p : float, default=None
+            Choose among the most probable tokens that together have this probability.
+        random_state : int, RandomState or None, default=None
+            The seed. The same int generates the same tokens.
+
+        Returns
+        -------
+        iterator of int
+            The new tokens, without the prefix.
         """
         check_is_fitted(self, "network_")
         is_right_k = top_k is None or isinstance(top_k, Integral) and top_k >= 1
@@ -196,9 +327,26 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):
         return np.concatenate([start, prefix.values]).astype(np.int64)
 
     def transform(self, X):
-        """The states after each token, a 1-D object array of n arrays (T_i, F); each sequence is read by itself.
+        """Compute the states after each token.
 
-        Of a stateful model too, which then begins each with a state of zeros.
+        Each sequence is read by itself. A stateful model begins each one with a state of zeros, too.
+
+        Parameters
+        ----------
+        X : list of n arrays of shape (T_i,)
+            Sequences of tokens, as for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            An object array of n arrays (T_i, F): the F hidden units of the last layer after each token.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
         """
         sequences, first = self._checked(X), 0
         if self._boundary is not None:

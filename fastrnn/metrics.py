@@ -1,7 +1,7 @@
-"""Scores of forecasts that scikit-learn lacks, and the simplest forecasts to compare with.
+"""Scores of forecasts that scikit-learn does not have, and simple forecasts to compare with.
 
-A y that is an array (T,) or (T, C), or a list of numbers, is one series, of C channels; a list, tuple or 1-D object
-array of such is many.  Of pandas objects the values are taken.  Lower is better, but for `coverage`.
+An array (T,) or (T, C), or a list of numbers, is one series with C channels. A list, a tuple or a 1-D object array of
+such is many series. Of pandas objects the values are taken. Lower scores are better, except for `coverage`.
 """
 
 from numbers import Integral
@@ -20,19 +20,20 @@ def naive(y, horizon):
 
     Parameters
     ----------
-    y : array (T,) or (T, C), or list of such
-        One or many series.
+    y : array of shape (T,) or (T, C), or list of such
+        The past of one or many series.
     horizon : int
-        How many steps ahead to forecast.
+        Number of steps to forecast.
 
     Returns
     -------
-    ndarray (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C)
+    ndarray of shape (horizon,), (horizon, C), (n, horizon) or (n, horizon, C)
+        The forecast, of channels if there are several, of many series if there are many.
 
     Raises
     ------
     ValueError
-        If `horizon` is below 1, or `y` holds NaN or what is no series of numbers; the message names the series.
+        If `horizon` is below 1, or `y` holds NaN or anything but series of numbers. The message names the series.
 
     Examples
     --------
@@ -47,26 +48,27 @@ def naive(y, horizon):
 
 
 def seasonal_naive(y, horizon, season):
-    """Forecast that the last season comes again and again.
+    """Forecast that the last season repeats.
 
     Parameters
     ----------
-    y : array (T,) or (T, C), or list of such
-        One or many series.
+    y : array of shape (T,) or (T, C), or list of such
+        The past of one or many series.
     horizon : int
-        How many steps ahead to forecast.
+        Number of steps to forecast.
     season : int
-        Its number of steps: 12 of monthly series, 24 of hourly ones.
+        Number of steps in a season, for example 12 for monthly series and 24 for hourly ones.
 
     Returns
     -------
-    ndarray (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C)
+    ndarray of shape (horizon,), (horizon, C), (n, horizon) or (n, horizon, C)
+        The forecast, of channels if there are several, of many series if there are many.
 
     Raises
     ------
     ValueError
-        If `horizon` or `season` is below 1, a series is shorter than `season`, or `y` holds NaN or what is no series
-        of numbers; the message names the series.
+        If `horizon` or `season` is below 1, if a series is shorter than `season`, or if `y` holds NaN or anything but
+        series of numbers. The message names the series.
 
     References
     ----------
@@ -89,20 +91,21 @@ def drift(y, horizon):
 
     Parameters
     ----------
-    y : array (T,) or (T, C), or list of such
-        One or many series.
+    y : array of shape (T,) or (T, C), or list of such
+        The past of one or many series.
     horizon : int
-        How many steps ahead to forecast.
+        Number of steps to forecast.
 
     Returns
     -------
-    ndarray (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C)
+    ndarray of shape (horizon,), (horizon, C), (n, horizon) or (n, horizon, C)
+        The forecast, of channels if there are several, of many series if there are many.
 
     Raises
     ------
     ValueError
-        If `horizon` is below 1, a series has a single step, or `y` holds NaN or what is no series of numbers; the
-        message names the series.
+        If `horizon` is below 1, if a series has only one step, or if `y` holds NaN or anything but series of numbers.
+        The message names the series.
 
     Examples
     --------
@@ -126,36 +129,38 @@ def _of_each(y, n_steps, who, forecast):
 
 
 def mase(y_true, y_pred, *, y_train, season=1):
-    """Mean absolute scaled error: in units of the seasonal naive forecast's error on the past.
+    """Compute the mean absolute scaled error, in units of the error of the seasonal naive forecast.
 
-    The mean absolute error of each series and channel is divided by the mean absolute difference of its past from
-    itself a season before; the mean of these is returned.
+    The mean absolute error of each series and channel is divided by its scale: the mean absolute difference between a
+    value of its past and the value one season before. The result is the mean of these quotients. Below 1, the forecast
+    misses less than the seasonal naive forecast does one step ahead in the past.
 
     Parameters
     ----------
-    y_true, y_pred : array (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C), or list of n
+    y_true, y_pred : array of shape (horizon,), (horizon, C), (n, horizon) or (n, horizon, C), or list of n
         What came, and its forecast.
-    y_train : array (T,) or (T, C), or list of such
-        The past of the one series, or of each.
+    y_train : array of shape (T,) or (T, C), or list of such
+        The past of the series, or of each of many.
     season : int, default=1
-        Its number of steps.  The M4 competition took 1 for yearly, weekly and daily series, 4, 12 and 24 for
-        quarterly, monthly and hourly ones.
+        Number of steps in a season. The M4 competition took 1 for yearly, weekly and daily series, 4 for quarterly, 12
+        for monthly and 24 for hourly ones.
 
     Returns
     -------
     float
+        The mean over all series and channels. Lower is better.
 
     Raises
     ------
     ValueError
-        If shapes do not match, anything holds NaN, or a series in `y_train` has no more steps than `season`, or does
-        not change over a season; the message names the series.
+        If shapes do not match, if anything holds NaN, or if a series in `y_train` does not have more steps than
+        `season`, or does not change over a season. The message names the series.
 
     Notes
     -----
-    A past without change gives no scale.  The M4 competition's code divides by zero there; here it is an error, so that
-    the mean is always over the series that were asked for.  Leave such a series out of all three arguments, or use
-    `smape`.
+    A past that does not change gives no scale. The code of the M4 competition divides by zero there. Here it is an
+    error, so that the mean is always over all series that were given. Leave such a series out of all three arguments,
+    or use `smape`.
 
     References
     ----------
@@ -164,7 +169,7 @@ def mase(y_true, y_pred, *, y_train, season=1):
 
     Examples
     --------
-    The past moves by 2 a step, the forecasts miss by 1 and 2:
+    The past moves by 2 a step, and the forecasts miss by 1 and 2:
 
     >>> from fastrnn.metrics import mase
     >>> mase([6, 8], [5, 6], y_train=[1, 3, 5, 3, 5])
@@ -174,33 +179,34 @@ def mase(y_true, y_pred, *, y_train, season=1):
 
 
 def rmsse(y_true, y_pred, *, y_train, season=1):
-    """Root mean squared scaled error, the M5 competition's score of a series.
+    """Compute the root mean squared scaled error, which the M5 competition used for each series.
 
-    The mean squared error of each series and channel is divided by the mean squared difference of its past from itself
-    a season before; the mean of their roots is returned.
+    The mean squared error of each series and channel is divided by the mean squared difference between a value of its
+    past and the value one season before. The result is the mean of the roots of these quotients.
 
     Parameters
     ----------
-    y_true, y_pred : array (horizon,) or (horizon, C); of many series (n, horizon) or (n, horizon, C), or list of n
+    y_true, y_pred : array of shape (horizon,), (horizon, C), (n, horizon) or (n, horizon, C), or list of n
         What came, and its forecast.
-    y_train : array (T,) or (T, C), or list of such
-        The past of the one series, or of each.
+    y_train : array of shape (T,) or (T, C), or list of such
+        The past of the series, or of each of many.
     season : int, default=1
-        Its number of steps; 1 in the M5 competition.
+        Number of steps in a season. The M5 competition took 1.
 
     Returns
     -------
     float
+        The mean over all series and channels. Lower is better.
 
     Raises
     ------
     ValueError
-        As `mase` does.
+        As for `mase`.
 
     Notes
     -----
-    The M5 competition counted a product's past from its first sale on: leave leading zeros out of `y_train` for its
-    figures.  It weighted series by their sales in dollars, which is not done here.
+    The M5 competition counted the past of a product from its first sale on: to get its figures, leave leading zeros out
+    of `y_train`. It weighted series by their sales in dollars. This function does not.
 
     References
     ----------
@@ -217,18 +223,19 @@ def rmsse(y_true, y_pred, *, y_train, season=1):
 
 
 def smape(y_true, y_pred):
-    """Symmetric mean absolute percentage error, from 0 to 200, as the M4 competition took it.
+    """Compute the symmetric mean absolute percentage error, from 0 to 200, as the M4 competition did.
 
-    The mean of 200 |y_true - y_pred| / (|y_true| + |y_pred|), where 0 / 0 counts as 0.
+    It is the mean of ``200 * abs(y_true - y_pred) / (abs(y_true) + abs(y_pred))``, where 0 / 0 counts as 0.
 
     Parameters
     ----------
-    y_true, y_pred : array or list of arrays, of one shape
+    y_true, y_pred : array or list of arrays, both of one shape
         What came, and its forecast, of one or many series.
 
     Returns
     -------
     float
+        The mean over all values. Lower is better.
 
     Raises
     ------
@@ -252,32 +259,34 @@ def smape(y_true, y_pred):
 
 
 def mean_quantile_loss(y_true, y_pred_quantiles, *, quantiles):
-    """Mean pinball loss over all quantiles.
+    """Compute the mean pinball loss over all quantiles.
 
-    For a quantile q it is q (y_true - y_pred) where the truth lies above, (1 - q) (y_pred - y_true) where below.
+    For a quantile q the loss is q (y_true - y_pred) if the true value is above, and (1 - q) (y_pred - y_true) if it is
+    below.
 
     Parameters
     ----------
-    y_true : array or list of arrays (...)
+    y_true : array or list of arrays of shape (...)
         What came, of one or many series.
-    y_pred_quantiles : array or list of arrays (..., Q)
+    y_pred_quantiles : array or list of arrays of shape (..., Q)
         The forecast quantiles.
-    quantiles : array-like (Q,)
-        Which they are, between 0 and 1.
+    quantiles : array-like of shape (Q,)
+        The levels of these quantiles, between 0 and 1.
 
     Returns
     -------
     float
+        The mean over all values and quantiles. Lower is better.
 
     Raises
     ------
     ValueError
-        If shapes do not match, anything holds NaN, or a quantile is not between 0 and 1.
+        If shapes do not match, if anything holds NaN, or if a quantile is not between 0 and 1.
 
     Notes
     -----
-    It is the mean of scikit-learn's `mean_pinball_loss` over the quantiles, and half the mean absolute error where 0.5
-    is the only one.  GluonTS's weighted quantile loss is twice this, divided by the mean of abs(y_true).
+    It is the mean of scikit-learn's `mean_pinball_loss` over the quantiles. If 0.5 is the only quantile, it is half the
+    mean absolute error. The weighted quantile loss of GluonTS is twice this, divided by the mean of abs(y_true).
 
     References
     ----------
@@ -299,23 +308,26 @@ def mean_quantile_loss(y_true, y_pred_quantiles, *, quantiles):
 
 
 def coverage(y_true, interval):
-    """Fraction of what came that lies in its forecast interval, ends included: best at the interval's nominal level.
+    """Compute the fraction of values that lie in their forecast intervals, ends included.
+
+    It is best when it equals the nominal level of the intervals: 0.8 for intervals of 80 %.
 
     Parameters
     ----------
-    y_true : array or list of arrays (...)
+    y_true : array or list of arrays of shape (...)
         What came, of one or many series.
-    interval : array or list of arrays (..., 2)
+    interval : array or list of arrays of shape (..., 2)
         The lower and the upper ends.
 
     Returns
     -------
     float
+        The fraction, from 0 to 1.
 
     Raises
     ------
     ValueError
-        If shapes do not match, anything holds NaN, or a lower end is above its upper one.
+        If shapes do not match, if anything holds NaN, or if a lower end is above its upper end.
 
     Examples
     --------

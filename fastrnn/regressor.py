@@ -1,4 +1,4 @@
-"""Sequence to number, vector, or a sequence of them."""
+"""Predict numbers from sequences: a number, a vector, or one at each step."""
 
 from functools import partial
 from numbers import Number, Real
@@ -21,14 +21,12 @@ from fastrnn.wording import shown
 class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, SequenceEstimator):
     """Predict numbers from sequences of any lengths with a recurrent network (N to 1, or N to N).
 
+    Each sequence gets a number or a vector, or with return_sequences=True a number or a vector at each step.
+
+    Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
+
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="gru"
-        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
-    hidden_size : int, default=64
-        Units of each level and direction.
-    num_layers : int, default=1
-        Levels of the stack.
     bidirectional : bool, default=False
         Read each sequence backwards too, with weights of its own.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
@@ -65,12 +63,14 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         centred.  Without `bias` nothing is centred, and the root mean square takes the place of the deviation.  Tokens
         stay tokens.
     return_sequences : bool, default=False
-        Predict at every step: y is a sequence of numbers or vectors for each sequence; readout is
-        not used.
+        Whether to predict at each step. Each sequence in y then has a number or vector for each step of X, and
+        `readout` is not used.
     loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
-        "huber" is quadratic up to an error of 1 (of the standardised target).
+        The training loss. "squared_error" predicts the mean, "absolute_error" the median, "quantile" the quantile
+        `quantile`. "huber" is quadratic up to an error of 1 (in units of the standardised target), and linear beyond:
+        outliers count less.
     quantile : float, default=0.5
-        The quantile that loss="quantile" predicts.
+        The quantile that loss="quantile" predicts, between 0 and 1.
     normalize_y : bool, default=True
         Standardise the targets for training; predictions come in their own unit.
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
@@ -127,16 +127,21 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     Attributes
     ----------
     n_features_in_ : int
-        Features of a step; for a 2-D X its number of columns.
-    feature_names_in_ : ndarray
-        The names of the columns, if X is a frame or a list of frames of one sequence each: later ones must have the
-        same, in the same order.
+        Number of features in a step; for a 2-D X its number of columns.
+    feature_names_in_ : ndarray of shape (I,)
+        The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
+        same columns in the same order.
     loss_curve_ : list of float
-        The mean training loss of each epoch, of the standardised targets.
+        The mean training loss of each epoch, computed on standardised targets.
     validation_scores_ : list of float or None
-        With early_stopping, R^2 on the held-out part after each epoch.
+        With `early_stopping`, R^2 on the held-out part after each epoch.
     n_iter_ : int
-        Epochs run.
+        Number of epochs that were run.
+
+    See Also
+    --------
+    SequenceClassifier : Predict labels. Its page describes the shared parameters.
+    SequenceForecaster : Predict the next steps of time series.
 
     Examples
     --------
@@ -147,7 +152,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     >>> reg.score(X, y) > 0.9
     True
 
-    At every step, here the mean of all numbers so far:
+    At each step, here the mean of all numbers so far:
 
     >>> import numpy as np
     >>> rng = np.random.RandomState(0)
@@ -173,69 +178,98 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
-        """Train.
+        """Train the network on sequences and their targets.
 
         Parameters
         ----------
-        X : list of n arrays or frames (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
-            The sequences.  A 2-D array, or a list of equally long lists of numbers, is a panel of n
-            univariate series of T steps.  Units do not matter, with `normalize_X`.
-        y : array (n,) or (n, K); with return_sequences a list of n arrays (T_i,) or (T_i, K)
-            Targets.
-        sample_weight : array (n,), optional
-        resume_from : path, optional
-            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
-            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
+        X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
+            step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
+            are integers from 0 on together with `embedding_dim`.
+        y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,) or (T_i, K)
+            The targets: a number or a vector for each sequence; with `return_sequences` one for each step.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+        resume_from : str or path-like, default=None
+            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run and ends with exactly
+            the weights that the uninterrupted run would have. Data and parameters must be the same, except for
+            `n_jobs`, `verbose`, `callbacks` and `random_state`.
 
         Returns
         -------
         self
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            For input of a wrong kind, before any training; the message names the sequence.
+            If the input or a parameter is wrong. This is checked before any training, and the message names the
+            sequence.
         DivergenceError
-            If the loss becomes NaN.
+            If the loss becomes NaN or infinite.
 
         Warns
         -----
         UserWarning
-            If X holds integers that look like tokens, but `embedding_dim` is None.
+            If X holds integers that look like tokens, but `embedding_dim` says that they are numbers.
         ConvergenceWarning
-            With max_iter="auto", if the loss is hardly less than that of the best constant answer, or still falls.
+            With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
+            falling.
         """
         return self._fit(X, y, sample_weight, resume_from)
 
     def partial_fit(self, X, y, sample_weight=None):
-        """Train for one epoch on X, going on with weights and optimiser as they are.
+        """Train for one more epoch on X.
 
-        The first call fixes the scale of X and of the targets, so give it what is typical, or with `embedding_dim` the
-        largest token.
-        The learning rate is constant, and nothing is held out for early stopping.
-        Parameters as for `fit`.
+        Weights and optimiser go on as they are. The first call fixes the mean and scale of X and of the targets, and
+        the largest token. Give it typical data. The learning rate is constant, and nothing is held out for early
+        stopping.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
+            step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
+            are integers from 0 on together with `embedding_dim`.
+        y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,) or (T_i, K)
+            The targets, as for `fit`.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+
+        Returns
+        -------
+        self
+            The estimator after one more epoch.
+
+        Raises
+        ------
+        ValueError
+            If the input is wrong, or solver="lbfgs".
+        DivergenceError
+            If the loss becomes NaN or infinite.
         """
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):
-        """Predict.
+        """Predict the target of each sequence, or of each step.
 
         Parameters
         ----------
-        X : as for `fit`; of other lengths if the fit was on a list
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
 
         Returns
         -------
-        ndarray (n,) or (n, K) as y was
-            With return_sequences a 1-D object array of n arrays (T_i,) or (T_i, K); for an array X
-            an array (n, T) or (n, T, K).
+        ndarray of shape (n,) or (n, K)
+            The predictions, with as many dimensions as y had. With `return_sequences` it is a 1-D object array of n
+            arrays (T_i,) or (T_i, K); if X is one array of numbers it is an array (n, T) or (n, T, K).
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called before.
         ValueError
-            For input of a wrong kind, or such that the outputs overflow.
+            If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
         values = filled(self._answer, outputs)
@@ -250,7 +284,31 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         return partial(scaled_answer, scale=self._y_scale, mean=self._y_mean, is_flat=self._y_is_flat)
 
     def score(self, X, y, sample_weight=None):
-        """R^2 of the predictions; with return_sequences over all steps of all sequences."""
+        """Compute R^2, the coefficient of determination.
+
+        With `return_sequences`, it is computed over all steps of all sequences.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,) or (T_i, K)
+            The true targets.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+
+        Returns
+        -------
+        float
+            R^2: 1 for perfect predictions, 0 for predictions that are as good as the mean, negative for worse ones.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+        """
         outputs, sequences = self._outputs(X)
         if self.network_.readout is not None:
             targets, weights = self._targets_of_sequences(y, sequences), sample_weight

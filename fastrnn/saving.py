@@ -1,4 +1,4 @@
-"""Models to files and back: safetensors, never pickle."""
+"""Save models to files and load them again: safetensors, never pickle."""
 
 from importlib import import_module
 
@@ -20,23 +20,24 @@ def save(model, path):
 
     Parameters
     ----------
-    model : an estimator of fastrnn, a Tokenizer or SequenceScaler of `preprocessing`, or a Pipeline of them
-        Callbacks, a RandomState, the optimiser's memory and a Pipeline's own options are not saved, but of a learner of
-        `fastrnn.online` all that it needs to go on; a tokenizer's parameters are those it was fitted with.
+    model : estimator, Tokenizer, SequenceScaler, or Pipeline of them
+        A fitted model of fastrnn. Some things are not saved: callbacks, a `random_state` that is a RandomState, the
+        memory of the optimiser, and the options of the Pipeline itself. Of a learner of `fastrnn.online` all is saved
+        that it needs to go on. The parameters of a tokenizer are those that it was fitted with.
     path : str or path-like
-        The file is written under another name in the same folder first, and takes the place of an old one only when it
-        is complete.
+        Where to write. The file is first written under another name in the same folder, and replaces an old file only
+        when it is complete.
 
     Raises
     ------
     NotFittedError
-        Before `fit`.
+        If the model is not fitted.
     StorageError
-        If the model is of another kind, or holds what a file cannot, as a function for `strip_accents`.
+        If the model is of another kind, or holds what a file cannot, such as a function for `strip_accents`.
 
     See Also
     --------
-    fastrnn.load
+    fastrnn.load : Read the file.
 
     Examples
     --------
@@ -59,27 +60,31 @@ def save(model, path):
 def load(path):
     """Load a model that `save` or a `fastrnn.training.Checkpoint` has written.
 
-    Every field is checked, and nothing in the file is run.  A file from elsewhere may still hold a bad model, or one
-    that keeps a process busy: a decoder's longest output and a tokenizer's regular expression are what the file says.
+    Each field is checked, and nothing in the file is executed. A file from somebody else may still hold a bad model, or
+    one that keeps a process busy: the longest output of a decoder and the regular expression of a tokenizer are what
+    the file says.
 
     Parameters
     ----------
     path : str or path-like
+        The file.
 
     Returns
     -------
-    The model, with the predictions it had.  Training can go on (`warm_start`, `partial_fit`) with an optimiser that
-    begins anew.  Its callbacks are None, as is a `random_state` that was a RandomState.
+    estimator
+        The model, with the same predictions. Training can go on (`warm_start`, `partial_fit`), with an optimiser that
+        begins anew. Its callbacks are None, and so is a `random_state` that was a RandomState.
 
     Raises
     ------
     FileNotFoundError
+        If there is no such file.
     StorageError
-        If the file holds no model, one that was damaged, or one in another version's format.
+        If the file holds no model, a damaged one, or one in the format of another version.
 
     See Also
     --------
-    fastrnn.save
+    fastrnn.save : Write a file.
 
     Examples
     --------

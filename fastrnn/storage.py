@@ -30,7 +30,22 @@ CONSTANTS = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 
 
 class StorageError(ValueError):
-    """A file holds no model that this version can read, or a model what no file can hold."""
+    """A file that holds no model which this version can read, or a model which no file can hold.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import fastrnn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.safetensors"
+    ...     _ = path.write_text("not a model")
+    ...     try:
+    ...         fastrnn.load(path)
+    ...     except fastrnn.StorageError:
+    ...         print("no model")
+    no model
+    """
 
 
 def write(path, tree):

@@ -1,4 +1,4 @@
-"""One step at a time through a trained network."""
+"""Read sequences one step at a time through a trained network."""
 
 import numpy as np
 
@@ -10,29 +10,31 @@ from fastrnn.tables import as_numbers
 
 
 class Stream:
-    """Sequences read step by step, as `stream` of a fitted estimator returns it.
+    """Sequences that are read step by step; `stream` of a fitted estimator returns one.
 
-    A step takes microseconds, however many came before, and its answer is to the bit what the estimator says of the
-    whole sequence so far.  A stream goes on with the network it was made of: it follows `partial_fit`, but knows
-    nothing of another `fit`.  It is for one thread at a time.  Of a Pipeline take
-    ``pipe[-1].stream()``, and give it what ``pipe[:-1].transform`` makes of a step.
+    A step takes microseconds, however many steps came before. Its answer is exactly what the estimator says of the
+    whole sequence so far. A stream keeps the network that it was made of: it follows later calls of `partial_fit`, but
+    not of `fit`. Only one thread may use it at a time. Of a Pipeline use ``pipe[-1].stream()``, and give it what
+    ``pipe[:-1].transform`` makes of a step.
+
+    You need not call the constructor yourself.
 
     Parameters
     ----------
     network : SequenceNetwork
-        Of one direction.
+        The trained network, with one direction.
     batch : int
-        Sequences side by side.
+        Number of sequences that are read side by side.
     answer : callable
-        What is said of the network's outputs, as `fastrnn.losses.answers.softmax_answer`.
-    n_tokens : int, optional
-        What a step's tokens must be below, if the network knows more.
-    beginning : int, optional
-        A token that each sequence begins with.
-    unit : pair of ndarray (I,), optional
-        What is taken off a step's numbers, and what they are divided by; kept, and read at each step.
-    names : array of str, optional
-        The columns' names in the fit: a step that is a pandas Series or a frame must have the same.
+        How an answer is made of the network's outputs.
+    n_tokens : int, default=None
+        The number of tokens that a step may hold, if the network knows more.
+    beginning : int, default=None
+        The token that each sequence begins with.
+    unit : pair of ndarray of shape (I,), default=None
+        What is subtracted from the numbers of a step, and what they are then divided by.
+    names : array of str, default=None
+        The names of the columns in the fit. A step that is a pandas Series or frame must have the same.
 
     Examples
     --------
@@ -46,7 +48,7 @@ class Stream:
     >>> bool((probabilities == clf.predict_proba(X[:1])[0]).all())
     True
 
-    The state can be kept, and gone back to:
+    You can keep the state, and go back to it:
 
     >>> kept = stream.state
     >>> sorted(kept), kept["h"].shape
@@ -102,21 +104,25 @@ class Stream:
         return (n, fill, *numbers), {"said": out, **{f"constant {k}": array for k, array in enumerate(more)}}
 
     @property
-    def n_steps(self):
-        """Steps since the beginning."""
+    def n_steps(self):  # numpydoc ignore=RT01
+        """Number of steps that were read since the beginning."""
         return int(self._count[0]) - (self._beginning is not None)
 
     @property
-    def state(self):
-        """What the next step depends on: a dict of copies, to be kept, pickled, and set again.
+    def state(self):  # numpydoc ignore=RT01
+        """All that the next step depends on, as a dict of copies. You can keep it, pickle it and set it again.
 
-        "h", and of an LSTM "c", (num_layers, batch, hidden_size); "pooled" (1, batch, hidden_size) where the readout is
-        the mean (the sum so far) or the largest state; "chain" (1, batch, n_classes) of a CRF; and "n_steps".
+        It has "n_steps" and these arrays:
+
+        - "h", and for an LSTM "c", of shape (num_layers, batch, hidden_size);
+        - "pooled" of shape (1, batch, hidden_size), if the readout is "mean" (the sum so far) or "max" (the largest so
+          far);
+        - "chain" of shape (1, batch, n_classes), if there is a CRF.
         """
         return {**{name: part.copy() for name, part in self._parts.items()}, "n_steps": self.n_steps}
 
     @state.setter
-    def state(self, state):
+    def state(self, state):  # numpydoc ignore=GL08
         rules = {name: array(part.dtype, *part.shape) for name, part in self._parts.items()}
         count = integer(0, 2**62)
         check(state, {**rules, "n_steps": lambda n: np.size(n) == 1 and count(np.asarray(n).item())}, "state")
@@ -134,31 +140,43 @@ class Stream:
             self._advance(self._network.vectors(np.full(self.batch, self._beginning)))
 
     def step(self, x):
-        """Read a step of each sequence.
+        """Read one step of each sequence, and return the answer after it.
 
         Parameters
         ----------
-        x : array (I,), or with a batch (batch, I)
-            Numbers; where I is 1 also one number, or (batch,).  For a model of tokens an integer, or (batch,); of
-            words with their characters (1 + L,), or (batch, 1 + L).
+        x : array-like of shape (I,), or (batch, I) with a batch
+            The numbers of the step. If I is 1, a number or (batch,) is fine, too. For tokens, an integer or (batch,).
+            For words with their characters, (1 + L,) or (batch, 1 + L).
 
         Returns
         -------
-        array (K,) or number; with a batch (batch, K) or (batch,)
-            Given the sequence so far: of a classifier or a tagger the probabilities of the classes, of a regressor the
-            prediction, of a generator the probabilities of the next token, at last that of the end.
+        ndarray of shape (K,) or float; with a batch of shape (batch, K) or (batch,)
+            The answer for the sequence so far. A classifier or tagger gives the probabilities of the classes, and a
+            regressor the prediction. A generator gives the probabilities of the next token; the last one is that of the
+            end.
 
         Raises
         ------
         ValueError
-            For a step of a wrong width, NaN, infinity or an unknown token, before anything has changed; or if the
-            outputs overflow, after which the stream must be reset.
+            If the step has a wrong width, holds NaN or infinity, or an unknown token: the stream has not changed then.
+            Also if the outputs overflow: call `reset` then.
         """
         self.outputs(x)
         return (self._said[0] if self.batch == 1 else self._said).copy()
 
     def outputs(self, x):
-        """As `step`; returns what the network puts out, (batch, K), which the next step overwrites."""
+        """Read one step of each sequence, and return the raw outputs of the network.
+
+        Parameters
+        ----------
+        x : array-like
+            The step, as for `step`.
+
+        Returns
+        -------
+        ndarray of shape (batch, K)
+            The outputs. The next step overwrites this array.
+        """
         if self._version is not self._network.head.parameters.version:
             self._keep_up()
         if self.feature_names_in_ is not None and hasattr(x, "iloc"):

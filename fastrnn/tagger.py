@@ -1,4 +1,4 @@
-"""Sequence to a label, or several, at each step."""
+"""Tag sequences: a label for each step."""
 
 import numpy as np
 
@@ -13,52 +13,57 @@ from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
 
-class SequenceTagger(FeatureExtractor, SequenceEstimator):
-    """Label every step of sequences of any lengths with a recurrent network (N to N).
+class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR01
+    """Label each step of sequences of any lengths with a recurrent network (N to N).
 
-    Parameters that are not listed are those of `SequenceClassifier`, defaults included.
+    Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
 
     Parameters
     ----------
     cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
-        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
-    embedding_dim : int, "auto" or None, default="auto"
-        If a number, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
-        this length; None if X holds numbers.  "auto" is 64 for what a `Tokenizer` gives, or as long as `embeddings`
-        are, and else None.
+        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
+        Keras with reset_after=False.
     crf : bool or "auto", default="auto"
-        Score each sequence of labels as a whole, with a linear-chain conditional random field (Lafferty et al. 2001;
-        Huang et al. 2015) over the network's outputs: labels then depend on their neighbours.  "auto" does for what a
-        `Tokenizer` gives, if there is one label a step, and neither `class_weight` nor a weight for each step.
-    character_embedding_dim : int, "auto" or None, default="auto"
-        If set, a step of X is a word's token followed by its characters' (0 past its end), or what a `Tokenizer` gives:
-        a bidirectional network reads each word's characters, and its last states stand beside the word's own vector
-        (Plank et al. 2016).  "auto" is 32 if X is from a `Tokenizer` that knows characters, else None.
-    character_hidden_size : int, default=32
-        Units of each direction of that network.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the steps with a label; not with `crf`.
-    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+        Whether a linear-chain conditional random field (CRF) scores each sequence of labels as a whole, from the
+        outputs of the network (Lafferty et al. 2001; Huang et al. 2015). Labels then depend on their neighbours. "auto"
+        uses it if X comes from a `Tokenizer` and each step has one label, unless `class_weight` or a weight for each
+        step is given.
     max_iter : int, default=30
+        Number of epochs. An epoch reads all training data once.
+    class_weight : dict, "balanced" or None, default=None
+        The weights of classes, which count for the steps with these labels. It cannot be used with `crf`.
 
     Attributes
     ----------
-    classes_ : ndarray
-        The labels; for several labels a step the numbers of their columns.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted. For several labels a step, the numbers of their columns.
+    n_features_in_ : int
+        Number of features in a step; for a 2-D X its number of columns.
+    feature_names_in_ : ndarray of shape (I,)
+        The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
+        same columns in the same order.
     loss_curve_ : list of float
-        The mean training loss of a step in each epoch, in nats; of several labels their sum.
+        The mean training loss of a step in each epoch, in nats. For several labels a step, their sum.
     validation_scores_ : list of float or None
-        With early_stopping, `score` on the held-out part; for several labels, most of which are 0, the negative loss.
+        With `early_stopping`, `score` on the held-out part after each epoch. For several labels a step, most of which
+        are usually 0, it is the negative loss.
+    n_iter_ : int
+        Number of epochs that were run.
+
+    See Also
+    --------
+    SequenceClassifier : One label for each sequence. Its page describes the shared parameters.
+    SequenceRegressor : With return_sequences=True, a number for each step.
 
     Notes
     -----
-    Several labels a step are independent: each has a logistic output (y holds rows of 0 and 1).
+    Several labels a step are independent of each other: each one has a logistic output, and y holds rows of 0 and 1.
 
-    For scikit-learn's metrics join the steps: ``f1_score(np.concatenate(y), np.concatenate(tagger.predict(X)), ...)``.
+    For scikit-learn's metrics, join the steps: ``f1_score(np.concatenate(y), np.concatenate(tagger.predict(X)), ...)``.
 
     Examples
     --------
-    Label each number by whether the one before was larger:
+    Label each number: is it larger than the one before?
 
     >>> import numpy as np
     >>> from fastrnn import SequenceTagger
@@ -83,59 +88,150 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
-        """Train.
+        """Train the network on sequences with a label for each step.
 
         Parameters
         ----------
-        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
-            The sequences, as for `SequenceClassifier`.
-        y : list of n arrays (T_i,), or (T_i, K) of 0 and 1
-            A label for each step, or for each of K labels whether the step has it.
-        sample_weight : array (n,), or list of n arrays (T_i,), optional
-            A weight for each sequence or, without `crf`, for each step.
-        resume_from : path, optional
-            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
-            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
+        X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
+            step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
+            are integers from 0 on together with `embedding_dim`.
+        y : list of n arrays of shape (T_i,) or (T_i, K)
+            A label for each step; or for several labels a step, 0 or 1 for each of K labels.
+        sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
+            A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
+        resume_from : str or path-like, default=None
+            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run and ends with exactly
+            the weights that the uninterrupted run would have. Data and parameters must be the same, except for
+            `n_jobs`, `verbose`, `callbacks` and `random_state`.
 
         Returns
         -------
         self
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            For input of a wrong kind, before any training; the message names the sequence.
+            If the input or a parameter is wrong. This is checked before any training, and the message names the
+            sequence.
         DivergenceError
-            If the loss becomes NaN.
+            If the loss becomes NaN or infinite.
         """
         return self._fit(X, y, sample_weight, resume_from)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train for one epoch on X, going on with weights and optimiser as they are.
+        """Train for one more epoch on X.
 
-        classes : array, optional
-            All labels that will ever come; needed at the first call unless y has them all.
+        Weights and optimiser go on as they are. The first call fixes the classes, the largest token, and the mean and
+        scale of `normalize_X`. Give it typical data. The learning rate is constant, and nothing is held out for early
+        stopping.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
+            step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
+            are integers from 0 on together with `embedding_dim`.
+        y : list of n arrays of shape (T_i,) or (T_i, K)
+            The labels, as for `fit`.
+        classes : array-like, default=None
+            All labels that will ever come. The first call needs them, unless y has them all.
+        sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
+            A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
+
+        Returns
+        -------
+        self
+            The estimator after one more epoch.
+
+        Raises
+        ------
+        ValueError
+            If the input is wrong, or solver="lbfgs".
+        DivergenceError
+            If the loss becomes NaN or infinite.
         """
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
-        """The labels of each step, a 1-D object array of n arrays (T_i,), or (T_i, K) of 0 and 1.
+        """Predict the labels of each step.
 
-        Each step's most probable label; with `crf` the most probable labels of the sequence as a whole.
+        These are the most probable labels of each step. With `crf`, they are the labels that are most probable for the
+        sequence as a whole.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            An object array of n arrays: labels (T_i,), or rows of 0 and 1 (T_i, K) for several labels a step.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
         return sequences.split(self._decoded(outputs, sequences.offsets))
 
     def predict_proba(self, X):
-        """Probabilities at each step, a 1-D object array of n arrays (T_i, K).
+        """Predict the probability of each label at each step.
 
-        Of the classes in the order of `classes_`, given the whole sequence if `crf`; or of each of several labels.
+        With `crf`, they take the whole sequence of labels into account.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            An object array of n arrays (T_i, K). The columns are in the order of `classes_`. Rows sum to 1, except for
+            several labels a step, which have independent probabilities.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
         return sequences.split(self._probabilities(outputs, sequences.offsets))
 
     def score(self, X, y, sample_weight=None):
-        """The fraction of steps labelled rightly; of several labels a step, the fraction of labels."""
+        """Compute the accuracy: the fraction of steps that get the right label.
+
+        For several labels a step, it is the fraction of single labels that are right.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        y : list of n arrays of shape (T_i,) or (T_i, K)
+            The true labels.
+        sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
+            A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
+
+        Returns
+        -------
+        float
+            The accuracy, from 0 to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+        """
         outputs, sequences = self._outputs(X)
         predicted, labels = self._decoded(outputs, sequences.offsets), self._label_rows(y, sequences)
         if predicted.shape != labels.shape or (predicted.dtype.kind in "OSU") != (labels.dtype.kind in "OSU"):

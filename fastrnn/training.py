@@ -1,8 +1,8 @@
-"""The training loop: epochs of batches, schedules, early stopping, history.
+"""Train networks: epochs of batches, schedules, early stopping, history, and callbacks.
 
-It knows a problem only as an objective, a flat theta with its gradient, and a stream of batches.  An objective has
-`lay_out(batches, epoch)`, told before each epoch of all its batches, arrays of sequence numbers; called with a batch's
-place among them it returns the loss, and leaves the gradient in the network.
+A problem comes as an objective, a flat vector theta with its gradient, and a stream of batches. An objective has
+`lay_out(batches, epoch)`, which is told before each epoch of all its batches, arrays of sequence numbers. Called with
+the place of a batch among them, it returns the loss, and leaves the gradient in the network.
 """
 
 import warnings
@@ -72,9 +72,30 @@ class History:
 
 @dataclass
 class Progress:
-    """What a callback is told after each epoch (from 1); returning True stops the training.
+    """What a callback is told after each epoch. If a callback returns True, training stops.
 
-    While the callback runs, `save(path)` writes the model and what its training needs to go on.
+    Attributes
+    ----------
+    epoch : int
+        The number of the epoch, from 1.
+    loss : float
+        The mean training loss of the epoch.
+    validation_score : float or None
+        With `early_stopping`, the score on the held-out part.
+    save : callable
+        While the callback runs, ``save(path)`` writes the model, and what its training needs to go on.
+
+    Examples
+    --------
+    Stop as soon as the loss is low enough:
+
+    >>> from fastrnn import SequenceClassifier
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0]] * 20, [0, 1] * 20
+    >>> def is_low(progress):
+    ...     return progress.loss < 0.5
+    >>> clf = SequenceClassifier(max_iter=200, callbacks=[is_low], random_state=0).fit(X, y)
+    >>> clf.n_iter_ < 200, clf.loss_curve_[-1] < 0.5
+    (True, True)
     """
 
     epoch: int
@@ -96,28 +117,29 @@ def going_on(callback, fault, kind=Exception):
 
 
 class Checkpoint:
-    """A callback that saves the model as it is after an epoch, so that an interrupted fit can go on from there.
+    """Save the model after an epoch, so that an interrupted fit can go on from there: a callback.
 
     Parameters
     ----------
     path : str or path-like
-        Each checkpoint takes the place of the one before.
+        The file. Each checkpoint replaces the one before.
     every : int, default=1
-        Epochs from one to the next; the last is written if they divide it.
+        Number of epochs from one checkpoint to the next. The last epoch is saved only if `every` divides it.
 
     Warns
     -----
     RuntimeWarning
-        If a checkpoint cannot be written: the folder is gone, say, or the disk full.  Training goes on, and the next
-        one is tried again.
+        If a checkpoint cannot be written, for example because the disk is full. Training goes on, and the next
+        checkpoint is tried again.
 
     Notes
     -----
-    ``fit(X, y, resume_from=path)``, with the same data and parameters, ends with the very weights of a fit that was
-    never interrupted; `fastrnn.load` reads the file as any model's.  A fit with solver="lbfgs", or one that went on
-    from an earlier one (`warm_start`, `partial_fit`), leaves a model alone, with nothing to resume.  Within a Pipeline
-    the file holds the estimator, not the steps before it.  A process that is
-    killed while it writes leaves an unfinished file with the ending ".tmp" beside the last checkpoint.
+    ``fit(X, y, resume_from=path)``, with the same data and parameters, ends with exactly the weights of a fit that was
+    never interrupted. `fastrnn.load` reads the file like any model.
+
+    A fit with solver="lbfgs", or one that went on from an earlier fit (`warm_start`, `partial_fit`), saves the model
+    alone: there is nothing to resume. In a Pipeline the file holds the estimator, not the steps before it. A process
+    that is killed while it writes leaves an unfinished file that ends in ".tmp", beside the last complete checkpoint.
 
     Examples
     --------
@@ -152,7 +174,20 @@ class Checkpoint:
 
 
 class DivergenceError(ArithmeticError):
-    """The loss, or a parameter, became NaN or infinite."""
+    """The loss or a weight has become NaN or infinite in training.
+
+    The message says what to change. Mostly it helps to lower `learning_rate_init`.
+
+    Examples
+    --------
+    >>> from fastrnn import DivergenceError, SequenceRegressor
+    >>> reg = SequenceRegressor(solver="sgd", learning_rate_init=1e30, clip_norm=None, random_state=0)
+    >>> try:
+    ...     reg.fit([[1.0, 2.0], [3.0, 4.0]], [0.0, 1.0])
+    ... except DivergenceError:
+    ...     print("diverged")
+    diverged
+    """
 
 
 def draw_batches(lengths, batch_size, shuffle, rng):

@@ -283,21 +283,26 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
     # --------------------------------------------------------------------------------- prediction
 
     def stream(self, batch=1):
-        """Read sequences a step at a time.
+        """Start a stream, which reads sequences one step at a time.
+
+        The answer after each step is exactly that of `predict` or `predict_proba` for the part read so far.
 
         Parameters
         ----------
         batch : int, default=1
-            Sequences side by side.
+            Number of sequences that are read side by side.
 
         Returns
         -------
         fastrnn.streaming.Stream
+            A stream at the beginning of its sequences.
 
         Raises
         ------
+        NotFittedError
+            If `fit` was not called before.
         ValueError
-            If the model needs steps that are still to come: with bidirectional=True or readout="concat".
+            If the model needs steps that are still to come: with bidirectional=True, readout="concat" or patches.
         """
         check_is_fitted(self, "network_")
         check_count("batch", batch)

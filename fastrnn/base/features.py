@@ -14,25 +14,27 @@ class FeatureExtractor(TransformerMixin):
         return (self.network_.readout if self.__sklearn_is_fitted__() else self._readout()) is not None
 
     def transform(self, X):
-        """The features that the output layer reads, for another model or a picture.
+        """Compute the features that the output layer reads, for another model or a picture.
 
         Parameters
         ----------
-        X : as for `predict`
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
 
         Returns
         -------
-        ndarray (n, F)
-            For one output a sequence, what the readout makes of its states (of `SequenceToSequence` the encoder's last
-            states); a frame after ``set_output(transform="pandas")``.  For an output at every step a 1-D object array
-            of n arrays (T_i, F), the states themselves, with which `set_output` does nothing.
+        ndarray of shape (n, F) or (n,)
+            If there is one output a sequence: a row of F features for each sequence, made by the readout (for
+            `SequenceToSequence` the last states of the encoder). It is a frame after
+            ``set_output(transform="pandas")``. If there is an output at each step: a 1-D object array of n arrays (T_i,
+            F), the states themselves. `set_output` does not change these.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called before.
         ValueError
-            As `predict`.
+            If the input is wrong, or if it makes the outputs of the network overflow.
 
         Examples
         --------
@@ -49,16 +51,33 @@ class FeatureExtractor(TransformerMixin):
 
     @available_if(lambda self: self._has_columns())
     def get_feature_names_out(self, input_features=None):
-        """The names of the columns of `transform`, (F,): the class's, and a number."""
+        """Get the names of the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : ignored
+            Only here because scikit-learn passes it.
+
+        Returns
+        -------
+        ndarray of shape (F,)
+            The name of the class in lower case, followed by a number from 0 on.
+        """
         check_is_fitted(self, "network_")
         return np.array([f"{type(self).__name__.lower()}{k}" for k in range(self.network_.n_features)], object)
 
     def set_output(self, *, transform=None):
-        """Have `transform` return frames ("pandas", "polars"), where it has one row for each sequence.
+        """Choose the container that `transform` returns, if it has one row for each sequence.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            "pandas" and "polars" are their frames, "default" is an array. None changes nothing.
 
         Returns
         -------
         self
+            The estimator itself.
         """
         # A Pipeline asks all of its steps: those with a row for each step must not refuse.
         return super().set_output(transform=transform) if self._has_columns() else self

@@ -1,4 +1,4 @@
-"""Small real data sets to load, and generated tasks with a known answer to make."""
+"""Load small real data sets, and make tasks with a known answer."""
 
 from fastrnn.datasets.generated import (
     NUMBER_AGREEMENT_VOCABULARY,

@@ -1,4 +1,4 @@
-"""Makers of generated tasks, each of which needs a memory and has a known answer."""
+"""Make tasks with a known answer, each of which needs a memory."""
 
 from numbers import Integral
 
@@ -19,18 +19,18 @@ NUMBER_AGREEMENT_VOCABULARY = (
 def make_binary_addition(n_samples=1000, n_bits=7, random_state=None):
     """Make pairs of binary numbers, read from the low bit on, and their sums.
 
-    The sum's bit at a step depends on the step's two bits and the carry, so one remembered bit
-    solves it for numbers of any length. A last step, with two zeros, brings the last carry out.
+    The bit of the sum at a step depends on the two bits of the step and on the carry. One bit of memory is enough for
+    numbers of any length. A last step, with two zeros, brings out the last carry.
 
     Parameters
     ----------
     n_samples : int or None, default=1000
-        How many pairs are drawn, uniformly and with replacement; None gives each of the
-        ``4 ** n_bits`` pairs once, ordered by the first number, then the second.
+        Number of pairs, which are drawn uniformly and with replacement. None gives each of the ``4 ** n_bits`` pairs
+        once, ordered by the first number, then the second.
     n_bits : int, default=7
-        Bits of a number: 1 to 62, and at most 10 for all pairs.
+        Number of bits in a number, from 1 to 62, or to 10 for all pairs.
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw.
+        The seed of the draw.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def make_binary_addition(n_samples=1000, n_bits=7, random_state=None):
     Raises
     ------
     TypeError
-        If `n_samples` or `n_bits` is no integer.
+        If `n_samples` or `n_bits` is not an integer.
     ValueError
         If one of them is out of its range.
 
@@ -79,30 +79,30 @@ def make_binary_addition(n_samples=1000, n_bits=7, random_state=None):
 def make_adding_problem(n_samples=1000, n_steps=100, random_state=None):
     """Make the adding problem: the sum of two marked numbers among many.
 
-    Guessing 1 for every sequence has a mean squared error of 1/6, so a net has learned to
-    remember only when it is well below.
+    The answer 1 for every sequence has a mean squared error of 1/6. A network has learned to remember only if its error
+    is well below that.
 
     Parameters
     ----------
     n_samples : int, default=1000
         Number of sequences.
     n_steps : int, default=100
-        Their length T, at least 2.
+        Number of steps in each, at least 2.
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw.
+        The seed of the draw.
 
     Returns
     -------
     X : ndarray of shape (n_samples, n_steps, 2), float64
-        Channel 0 is uniform in [0, 1); channel 1 is zero but for two ones, one in the first
-        ``n_steps // 2`` steps and one in the others.
+        Channel 0 is uniform in [0, 1). Channel 1 is zero except for two ones: one in the first ``n_steps // 2`` steps,
+        and one in the others.
     y : ndarray of shape (n_samples,), float64
-        Sum of the two marked values.
+        The sum of the two marked numbers.
 
     Raises
     ------
     TypeError
-        If `n_samples` or `n_steps` is no integer.
+        If `n_samples` or `n_steps` is not an integer.
     ValueError
         If one of them is too small.
 
@@ -138,36 +138,34 @@ def make_adding_problem(n_samples=1000, n_steps=100, random_state=None):
 def make_copy_memory(n_samples=1000, n_blanks=100, n_symbols=8, n_copied=10, random_state=None):
     """Make the copy memory task: repeat some symbols after a long wait.
 
-    A sequence is `n_copied` symbols, ``n_blanks - 1`` blanks and ``n_copied + 1`` markers, which
-    call for the symbols: the target is blank but for the last `n_copied` steps, where it is the
-    symbols in their order. A net without memory has a cross-entropy of
-    ``n_copied * log(n_symbols) / (n_blanks + 2 * n_copied)`` nats a step.
+    A sequence has `n_copied` symbols, then ``n_blanks - 1`` blanks, then ``n_copied + 1`` markers, which ask for the
+    symbols. The target is blank, except for the last `n_copied` steps, where it is the symbols in their order. A
+    network without memory has a cross-entropy of ``n_copied * log(n_symbols) / (n_blanks + 2 * n_copied)`` nats a step.
 
     Parameters
     ----------
     n_samples : int, default=1000
         Number of sequences.
     n_blanks : int, default=100
-        The T of the published figures: each symbol is asked for ``n_blanks + n_copied`` steps
-        after it was shown.
+        The T of the published figures. Each symbol is asked for ``n_blanks + n_copied`` steps after it was shown.
     n_symbols : int, default=8
         Number of different symbols.
     n_copied : int, default=10
         Number of symbols to remember.
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw.
+        The seed of the draw.
 
     Returns
     -------
     X : ndarray of shape (n_samples, n_blanks + 2 * n_copied), int64
-        Tokens: 0 is the blank, 1 to `n_symbols` the symbols, ``n_symbols + 1`` the marker.
+        Tokens: 0 is the blank, 1 to `n_symbols` are the symbols, ``n_symbols + 1`` is the marker.
     y : ndarray of shape (n_samples, n_blanks + 2 * n_copied), int64
-        Tokens to write at each step, 0 to `n_symbols`.
+        The token to write at each step, 0 to `n_symbols`.
 
     Raises
     ------
     TypeError
-        If a count is no integer.
+        If a count is not an integer.
     ValueError
         If a count is less than 1.
 
@@ -180,7 +178,7 @@ def make_copy_memory(n_samples=1000, n_blanks=100, n_symbols=8, n_copied=10, ran
     International Conference on Machine Learning.
 
     Bai, S., Kolter, J. Z. and Koltun, V. (2018). An empirical evaluation of generic convolutional
-    and recurrent networks for sequence modeling. arXiv:1803.01271. (The layout kept here.)
+    and recurrent networks for sequence modeling. arXiv:1803.01271. (The layout that is used here.)
 
     Examples
     --------
@@ -204,25 +202,23 @@ def make_copy_memory(n_samples=1000, n_blanks=100, n_symbols=8, n_copied=10, ran
 
 
 def make_number_agreement(n_samples=1000, max_intervening=4, random_state=None, as_words=False):
-    """Make beginnings of English sentences whose verb comes next: singular or plural?
+    """Make beginnings of English sentences; the task is to tell if the next verb is singular or plural.
 
-    "the old keys that the farmer saw near the cabinet ..." goes on with a plural verb, because
-    the first noun is its subject. Nouns between the two, in prepositional phrases and relative
-    clauses, have numbers of their own: drawn apart from the subject's, they tell nothing of the
-    answer and are there to mislead. No other word shows a number.
+    "the old keys that the farmer saw near the cabinet ..." goes on with a plural verb, because its first noun is the
+    subject. The nouns between subject and verb stand in prepositional phrases and relative clauses. Their numbers are
+    drawn independently of the subject's: they say nothing of the answer, and are there to mislead. No other word shows
+    a number.
 
     Parameters
     ----------
     n_samples : int, default=1000
         Number of sentences.
     max_intervening : int, default=4
-        Most nouns between the subject and its verb; each sentence has 0 to this many, each
-        count equally likely.
+        The largest number of nouns between the subject and its verb. Each count from 0 on is equally likely.
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw.
+        The seed of the draw.
     as_words : bool, default=False
-        Give the sentences as lists of words, not as tokens. The same seed gives the same
-        sentences either way.
+        Whether sentences are lists of words in place of tokens. The same seed gives the same sentences either way.
 
     Returns
     -------
@@ -234,15 +230,15 @@ def make_number_agreement(n_samples=1000, max_intervening=4, random_state=None, 
     Raises
     ------
     TypeError
-        If `n_samples` or `max_intervening` is no integer.
+        If `n_samples` or `max_intervening` is not an integer.
     ValueError
-        If `n_samples` is less than 1 or `max_intervening` negative.
+        If `n_samples` is less than 1 or `max_intervening` is negative.
 
     References
     ----------
     Linzen, T., Dupoux, E. and Goldberg, Y. (2016). Assessing the ability of LSTMs to learn
-    syntax-sensitive dependencies. Transactions of the ACL 4, 521-535. (The task on sentences of
-    Wikipedia; these are generated in its manner.)
+    syntax-sensitive dependencies. Transactions of the ACL 4, 521-535. (The task, on sentences of
+    Wikipedia; these sentences are generated in the same manner.)
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Loaders of the data sets in `data/`, whose README names sources, licences and formats."""
+"""Load the data sets in `data/`. Its README names sources, licences and formats."""
 
 from importlib.resources import files
 
@@ -6,23 +6,23 @@ import numpy as np
 
 
 def load_japanese_vowels(split=None):
-    """Load Japanese Vowels: which of nine speakers said /ae/?
+    """Load Japanese Vowels: recordings of nine speakers who say /ae/. The task is to tell who speaks.
 
-    640 utterances of 7 to 29 frames, each frame 12 LPC cepstrum coefficients (10 kHz, frames of
-    25.6 ms every 6.4 ms). Sequences are ragged as recorded, neither padded nor scaled.
+    There are 640 utterances of 7 to 29 frames. Each frame has 12 LPC cepstrum coefficients (10 kHz, frames of 25.6 ms
+    every 6.4 ms). Sequences have the lengths that were recorded. They are neither padded nor scaled.
 
     Parameters
     ----------
     split : {"train", "test"} or None, default=None
-        The authors' training set (270 utterances, 30 a speaker), their test set (370), or both,
-        training set first.
+        The authors' training set (270 utterances, 30 of each speaker), their test set (370), or both, with the training
+        set first.
 
     Returns
     -------
     X : list of ndarray of shape (T_i, 12), float64
-        Coefficients, dimensionless.
+        The coefficients, which have no unit.
     y : ndarray of shape (n,), int64
-        Speakers, 1 to 9.
+        The speakers, 1 to 9.
 
     Raises
     ------
@@ -65,12 +65,12 @@ def load_japanese_vowels(split=None):
 def load_air_passengers():
     """Load the monthly totals of international airline passengers, 1949 to 1960.
 
-    A trend and a yearly season, both growing: the usual first series of forecasting.
+    The series has a trend and a yearly season, and both grow. It is the usual first series of forecasting.
 
     Returns
     -------
     y : ndarray of shape (144,), float64
-        Thousands of passengers a month.
+        Thousands of passengers in each month.
     months : ndarray of shape (144,), datetime64[M]
         January 1949 to December 1960.
 

@@ -20,18 +20,30 @@ AT_ONCE = 2**20
 
 @dataclass(eq=False, repr=False)
 class Backtest:
-    """What came of a backtest: `print` shows the scores.
+    """The result of `SequenceForecaster.backtest`; ``print`` shows its scores as a table.
+
+    A backtest makes m forecasts. Each is made at a cut-off: the steps before it are known, the steps after it are
+    forecast.
 
     Attributes
     ----------
-    series, cutoffs : ndarray (m,)
-        Of each forecast the number of its series, and how many steps of that were known.
-    forecasts, actual : ndarray (m, horizon), or (m, horizon, C) of several channels
-        What was said, and what came.
+    series, cutoffs : ndarray of shape (m,)
+        For each forecast, the number of its series, and how many steps of that series were known.
+    forecasts, actual : ndarray of shape (m, horizon) or (m, horizon, C)
+        What was forecast, and what came. C is the number of channels, if there are several.
     scores : dict of str to dict of str to float
-        By who forecast ("SequenceForecaster", "seasonal naive", "naive", "drift") and the metric: means over all
-        forecasts, without those of a past that does not change where a metric needs its scale.  A metric of quantiles
-        is of the model alone.
+        For each forecaster ("SequenceForecaster", "seasonal naive", "naive", "drift") and each metric, the mean over
+        all forecasts. If a metric needs the scale of the past, series whose past does not change are left out. A metric
+        of quantiles is computed for the model only.
+
+    Examples
+    --------
+    >>> from fastrnn import SequenceForecaster
+    >>> y = [1.0, 2.0, 4.0] * 12
+    >>> forecaster = SequenceForecaster(horizon=3, season=3, max_iter=1, random_state=0).fit(y[:24])
+    >>> report = forecaster.backtest(y, metrics="mae")
+    >>> report.forecasts.shape, sorted(report.scores)
+    ((10, 3), ['SequenceForecaster', 'drift', 'naive', 'seasonal naive'])
     """
 
     series: np.ndarray
@@ -178,29 +190,31 @@ class Judged(Learning):
     """What a `SequenceForecaster` does to be judged by what came."""
 
     def score(self, y, *by_place, future=None):
-        """The negative mean absolute scaled error of the forecast against what came, so that larger is better.
+        """Score the forecast of y: the negative mean absolute scaled error, so that higher is better.
 
         Parameters
         ----------
         y : like y of `fit`
-            What came after the series of the fit (and of `update`): as scikit-learn's searches split one series by
-            TimeSeriesSplit.  A list they would split by its series.
+            What came after the series of the fit, and after what `update` has added. scikit-learn's searches split one
+            series so with TimeSeriesSplit. They split a list by its series, which is something else.
         *by_place : None
-            Covariates go by keyword.
-        future : as for `predict`
+            Not used: give covariates by keyword.
+        future : like y of `fit`, default=None
+            Known covariates of the steps of y, as for `predict`.
 
         Returns
         -------
         float
-            See `fastrnn.metrics.mase`; its scale is that of the season.  Series too short for a season that the library
-            chose are left out.
+            The negative of `fastrnn.metrics.mase`, with a scale from the season. If the season was not given, series
+            that are too short for it are left out.
 
         Raises
         ------
         NotFittedError, ValueError
-            Before `fit`; if y does not follow, or holds NaN; or if a past that does not change gives no scale.
+            If `fit` was not called before, if y does not follow or holds NaN, or if a past that does not change gives
+            no scale.
         TypeError
-            If more than y comes by place.
+            If there are other arguments than y without a keyword.
         """
         check_by_place("score", by_place, "future=")
         check_is_fitted(self, "network_")
@@ -218,42 +232,42 @@ class Judged(Learning):
 
     def backtest(self, y=None, initial=None, step=1, horizon=None, metrics=("mase", "smape"), refit=False, *, past=None,
         future=None, static=None):  # fmt: skip
-        """Forecast at many points of the past, and compare with what came and with the simplest forecasts.
+        """Forecast at many points of the past, and compare with what came and with simple forecasts.
 
         Parameters
         ----------
-        y : like y of `fit`, optional
-            By default the series of the fit with what `update` has added.
-        initial : int, optional
-            Steps known at the first cut-off.  By default as many as the fit has seen, if y goes on from there; with
-            `refit` half of each series.
+        y : like y of `fit`, default=None
+            The series. None takes those of the fit, together with what `update` has added.
+        initial : int, default=None
+            Number of steps that are known at the first cut-off. None takes as many as the fit has seen, if y goes on
+            from there; with `refit`, half of each series.
         step : int, default=1
-            From one cut-off to the next.
-        horizon : int, optional
-            As for `predict`.
-        metrics : str, callable, or list of such
+            Number of steps from one cut-off to the next.
+        horizon : int, default=None
+            Number of steps to forecast, as for `predict`.
+        metrics : str, callable, or list of such, default=("mase", "smape")
             Of "mase", "rmsse", "smape", "mae", "rmse", "mean_quantile_loss" and "coverage" (between the outermost
-            quantiles); or functions of (y_true, y_pred), both (m, horizon, C).
+            quantiles); or functions of (y_true, y_pred), both of shape (m, horizon, C).
         refit : bool or int, default=False
-            False forecasts at all cut-offs at once with the model as it is; True fits a clone anew at each cut-off, a
-            number at each so many.
+            False forecasts at all cut-offs with the model as it is. True fits a new copy at each cut-off, and a number
+            k at each k-th cut-off.
         past, future, static : as for `fit`
-            Covering all of y.
+            Covariates for all steps of y, if the fit had them.
 
         Returns
         -------
         Backtest
-            With `scores`, `forecasts`, `actual`, `series` and `cutoffs`; printed, it is a table.
+            The result, with `scores`, `forecasts`, `actual`, `series` and `cutoffs`. Printed, it is a table.
 
         Raises
         ------
         NotFittedError, ValueError
-            Before `fit`; for input of a wrong kind, or if nothing is left to judge by.
+            If `fit` was not called before, if the input is wrong, or if there is no step to compare with.
 
         Warns
         -----
         UserWarning
-            If without `refit` forecasts are judged by what the fit has seen.
+            If `refit` is False, and forecasts are judged by steps that the fit has seen.
         """
         check_is_fitted(self, "network_")
         check_scalar(step, "step", Integral, min_val=1)

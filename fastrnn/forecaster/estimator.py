@@ -1,4 +1,4 @@
-"""Past to future of time series."""
+"""Forecast time series from their past."""
 
 from numbers import Integral
 
@@ -16,109 +16,87 @@ from fastrnn.losses.likelihoods import LIKELIHOODS
 AUTO, FROM_ZERO = StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")
 
 
-class SequenceForecaster(Judged):
+class SequenceForecaster(Judged):  # numpydoc ignore=PR01
     """Forecast time series, one or a million, with a recurrent network.
 
-    A forecast is the sum of three parts: a base, the last season, the last value or exponential smoothing; what a
-    linear regression on the last values adds to it (Lai et al. 2018); and what a recurrent network, which reads the
-    scaled differences of the series, finds that both have missed.  All series share one network and one regression.
+    A forecast is the sum of three parts. The first is a base: the last season, the last value, or exponential
+    smoothing. The second is what a linear regression on the last values adds to it (Lai et al. 2018). The third comes
+    from a recurrent network: it reads scaled differences of the series, and learns what the first two miss. All series
+    share one network and one regression.
+
+    Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults. Where these say
+    "sequences", the forecaster has stretches of up to `context` steps.
 
     Parameters
     ----------
     horizon : int or None, default=None
-        Steps to forecast.  None is two seasons, or 12 without one, at most a third of what most series have.
+        Number of steps to forecast. None takes two seasons, or 12 steps without a season, but at most a third of the
+        steps that most series have.
     context : int, "auto" or None, default="auto"
-        Steps that the network reads before a forecast, in training as well; None reads all.  "auto" is three times the
-        longest season, and 128 at least.
+        Number of steps that the network reads before a forecast, in training too. None reads all. "auto" is three times
+        the longest season, but at least 128.
     season : int, list of int, "auto" or None, default="auto"
-        Steps of a season, such as 12 for months of a year; of several the first is that of the base.  "auto" takes
-        those that half of the series show, the longer ones: by timestamps an hour, a day, a week or a year of them (24
-        and 168 hours, 7 days, 52 weeks), or else one of 2 to 400 steps, of which there are three.
+        Number of steps in a season, for example 12 for months of a year. Of several, the first is that of the base.
+        "auto" looks for seasons in the longer half of the series. With timestamps it tries an hour, a day, a week and a
+        year (for example 24 and 168 hours, 7 days, 52 weeks). Otherwise it takes one season of 2 to 400 steps that
+        occurs at least three times. None has no season.
     difference : bool or "auto", default="auto"
-        Whether forecasts start from the last value; "auto" if not from the last season.
+        Whether forecasts start from the last value. "auto" does unless they start from the last season.
     seasonal_difference : bool or "auto", default="auto"
-        Whether they start from the last season; "auto" if there is one.  With both they start from the last season
-        plus the change since; with neither from the series' mean (its median under scaling="robust", 0 under None).
+        Whether forecasts start from the last season. "auto" does if there is a season. With both this and `difference`,
+        they start from the last season plus the change since. With neither, they start from the mean of the series
+        (from its median with scaling="robust", from 0 with scaling=None).
     smoothing : bool or "auto", default="auto"
-        Whether they start from exponential smoothing instead: the mean of damped trends and theta forecasts, each by
-        how little it has missed so far (Gardner and McKenzie 1985; Hyndman and Billah 2003).  "auto" tries it on series
-        of up to 400 steps, unless `difference` or `seasonal_difference` is set, and takes it if it has missed less of
-        their last fifth.  Only with strategy="direct"; on series of many thousand steps it takes seconds and much
-        memory.
+        Whether forecasts start from exponential smoothing instead. It is a mean of damped trends and theta forecasts,
+        in which each one counts more the less it has missed so far (Gardner and McKenzie 1985; Hyndman and Billah
+        2003). "auto" tries it on series of up to 400 steps if neither `difference` nor `seasonal_difference` is set,
+        and uses it if it misses less of their last fifth. It needs strategy="direct". On series of many thousand steps
+        it takes seconds and much memory.
     log : bool or "auto", default="auto"
-        Forecast logarithms.  "auto" does for a series whose values are all positive, the least of them at least a
-        hundredth of their mean, and more than a millionth of it apart.
+        Whether to forecast logarithms. "auto" does for a series of positive values whose least value is at least 1 % of
+        their mean, unless its values differ by less than a millionth of the mean.
     scaling : {"mean", "standard", "robust"} or None, default="mean"
-        What a series' differences from its base are divided by: the mean of their absolute values, their root mean
-        square, the median of their absolute values, or 1 (for series that are scaled already).
+        What the differences of a series from its base are divided by: "mean" is the mean of their absolute values,
+        "standard" their root mean square, "robust" the median of their absolute values. None is 1, for series that are
+        scaled already.
     linear_lags : int or "auto", default="auto"
-        Last values that the linear regression reads; 0 for none.  "auto" is three times the longest season (up to 400,
-        or one season), 36 without a season, and at most half of what most series have beside the horizon.
+        Number of last values that the linear regression reads. 0 has no regression. "auto" is three times the longest
+        season (up to 400 steps, or one season), or 36 without a season. It is at most half of the steps that most
+        series have beside the horizon.
     strategy : {"direct", "recursive"}, default="direct"
-        "direct" forecasts all steps at once (Wen et al. 2017), "recursive" each from those before, by which paths can
-        be drawn (Salinas et al. 2020).
-    loss : {"quantile", "squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial"}, \
-            default="quantile"
-        What is learned of each step: `quantiles`, the mean, the median, or a distribution by maximum likelihood; the
-        last is for counts.
+        "direct" forecasts all steps at once (Wen et al. 2017). "recursive" forecasts each step from the steps before
+        it, so that `sample_paths` can draw paths (Salinas et al. 2020).
+    loss : str, default="quantile"
+        What the network learns of each step: the `quantiles` ("quantile"), the mean ("squared_error"), the median
+        ("absolute_error"), or a distribution by maximum likelihood ("gaussian", "student_t" or, for counts,
+        "negative_binomial").
     quantiles : list of float, default=(0.025, 0.1, 0.5, 0.9, 0.975)
-        Of loss="quantile".
+        The quantiles that loss="quantile" learns, between 0 and 1.
     calibration : int, default=0
-        If above 0, the forecasts at the last so many cut-offs of each series, which the fit then does not learn from,
-        calibrate `predict_interval`.
+        Number of last cut-offs of each series that calibrate `predict_interval`. The fit does not learn from the steps
+        that are forecast there. 0 has no calibration.
     shrinkage : {"auto"} or None, default="auto"
-        "auto" first trains a network without the last fifth of each series, if these have up to 65,536 steps in all;
-        of what the final one has learned beside the linear part the shares stay that help there, down to nothing, and
-        intervals of loss="quantile" become as much wider as they should have been.  None takes it as it is; so do
-        `early_stopping`, solver="lbfgs" and later fits of `warm_start`.
+        Whether to shrink what the network adds. "auto" first trains a network without the last fifth of each series, if
+        they have up to 65,536 steps in all. It keeps only those shares of the network's part that help on this fifth,
+        possibly none. Intervals of loss="quantile" become as much wider as they should have been there. None does not
+        shrink, and neither do `early_stopping`, solver="lbfgs" and later fits of `warm_start`.
     calendar : bool, default=False
-        Read where in the day, week and year each step lies; for series with timestamps.
+        Whether the network reads the place of each step in the day, week and year. It needs timestamps.
     missing : {"error", "interpolate"}, default="error"
-        What is done about NaN inside a series, and about rows that its timestamps leave out.
-    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="gru"
-        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
-    hidden_size : int, default=64
-        Units of each level.
-    num_layers : int, default=1
-        Levels of the stack.
-    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        Of cell="rnn".
-    bias : bool, default=True
-        Of the recurrent levels.
+        What to do with NaN inside a series, and with rows that are missing between timestamps.
     dropout : float, default=0.0
-        The fraction of elements set to zero in training: between levels, and before the output layer.
-    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        The fraction of numbers that are set to zero during training: between layers, and in what the output layer
+        reads.
     learning_rate_init : float or "auto", default="auto"
-        "auto" is 1e-3, or 3e-3 for stretches of more than 65,536 steps in all.
-    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
-        The schedule; see `SequenceRegressor`.
-    momentum, nesterovs_momentum : float, default=0.9, and bool, default=True
-        Of solver="sgd".
-    alpha : float, default=0.0
-        Weight decay of the matrices.
+        The learning rate at the start. "auto" is 1e-3, or 3e-3 if there are more than 65,536 steps to learn from.
     batch_size : int, default=32
-        Stretches of up to `context` steps that are read side by side.
+        Number of stretches in a batch. A stretch has up to `context` steps.
     max_iter : int, default=20
-        Epochs.  The linear part is good from the start, and few series are easily learned by heart.
-    shuffle : bool, default=True
-        Whether each epoch takes the stretches in a new order.
-    clip_norm : float or None, default=1.0
-        The largest norm of a gradient; longer ones are shortened.
-    clip_value : float or None, default=None
-        The largest element of a gradient.
+        Number of epochs. Few are enough, because the linear part is good from the start. Many let the network learn a
+        few series by heart.
     early_stopping : bool, default=False
-        Hold out the validation_fraction of the stretches that come last in time, stop when their loss has not improved
-        by more than tol for n_iter_no_change epochs, and keep the weights of the best epoch.
-    validation_fraction : float, default=0.1
-    n_iter_no_change : int, default=10
-    tol : float or None, default=None
-        If set, training without early stopping ends likewise, by its own loss.
-    warm_start : bool, default=False
-        Whether fit goes on from the weights of the fit before.
-    dtype : {"float32", "float64"}, default="float32"
-        Of the network.
-    n_jobs : int or None, default=None
-        Threads; results do not depend on it.
+        Whether to hold out the last `validation_fraction` of the stretches in time. Training stops if their loss has
+        not improved by more than `tol` for `n_iter_no_change` epochs. The weights of the best epoch are kept.
     random_state : int, RandomState or None, default=None
         For initial weights, order, dropout, and the paths that are drawn.
     verbose : bool or int, default=False
@@ -129,21 +107,28 @@ class SequenceForecaster(Judged):
     Attributes
     ----------
     horizon_, context_ : int
-        As given or decided.
+        As given, or as "auto" has decided.
     season_ : list of int
-        As given or found; [1] if there is none.
-    linear_coef_ : ndarray (horizon, linear_lags)
-        Of the linear regression: for each step ahead the share of each last value, the latest first, in differences
-        from the very last; in its own place the first is the drift a step has.  With neither difference they are from
-        the centre, and there is no drift.  All 0 if it would not have helped where it was not fitted.
+        The seasons, as given or found. It is [1] if there is none.
+    linear_coef_ : ndarray of shape (horizon, linear_lags)
+        The linear regression: for each step ahead, the weight of each last value, the latest first. Values are counted
+        from the very last one. The place of the very last one holds the drift of a step. With neither difference,
+        values are counted from the centre, and there is no drift. All weights are 0 if the regression would not have
+        helped where it was not fitted.
     n_features_in_ : int
-        Channels.
+        Number of channels.
     loss_curve_ : list of float
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
-        With early_stopping, the negative loss on what was held out.
+        With `early_stopping`, the negative loss on the held-out part after each epoch.
     n_iter_ : int
-        Epochs run.
+        Number of epochs that were run.
+
+    See Also
+    --------
+    SequenceClassifier : Its page describes the shared parameters.
+    fastrnn.metrics : Scores of forecasts, and simple forecasts to compare with.
+    fastrnn.inspection.ForecastDisplay : Draw a forecast.
 
     References
     ----------
@@ -169,7 +154,7 @@ class SequenceForecaster(Judged):
     >>> forecaster.predict_interval(coverage=0.8).shape
     (24, 2)
 
-    A list is many series, for which there is one model:
+    A list holds many series, for which there is one model:
 
     >>> many = [y[:80], 3 * y[:96], 50 + 5 * y]
     >>> forecaster = SequenceForecaster(horizon=6, season=12, random_state=0).fit(many)
@@ -204,46 +189,49 @@ class SequenceForecaster(Judged):
 
     def fit(self, y, *by_place, past=None, future=None, static=None, id_col="unique_id", time_col="ds", target_col="y",
         resume_from=None):  # fmt: skip
-        """Train.
+        """Train on the past of one or many series.
 
         Parameters
         ----------
-        y : array (T,) or (T, C), pandas Series or DataFrame, or list of such
-            The past of one series, of C channels, or of many.  A DataFrame (of pandas, polars or another library that
-            narwhals reads) has a column a channel, and a DatetimeIndex, a PeriodIndex or the column ds; or it is long:
-            the columns unique_id, ds and y, a row for each step of each series.
+        y : array of shape (T,) or (T, C), pandas Series or DataFrame, or list of such
+            The past of one series, of a series with C channels, or of many series. A DataFrame (of pandas, polars or
+            another library that narwhals reads) is wide or long. A wide one has a column for each channel, and the
+            times in a DatetimeIndex, a PeriodIndex or the column `time_col`. A long one has a row for each step of each
+            series, in the columns `id_col`, `time_col` and `target_col`.
         *by_place : None
-            Covariates go by keyword.
-        past : like y, optional
-            Covariates (T, P) that are known up to the last step: for each series as many steps as it has.
-        future : like y, optional
-            Covariates (T, F) that are known ahead, as holidays or prices: `predict` needs them for the steps to come.
-        static : array (n, K) or DataFrame, optional
-            What does not change: a row for each series; with unique_id for a long y.
-        id_col, time_col, target_col : str
-            What unique_id, ds and y are called, in all later tables as well.
-        resume_from : path, optional
-            A file of `fastrnn.training.Checkpoint`: go on with its run.
+            Not used: give covariates by keyword.
+        past : like y, default=None
+            Covariates (T, P) that are known up to the last step. Each series has as many steps in it as in y.
+        future : like y, default=None
+            Covariates (T, F) that are known ahead, such as holidays or prices. `predict` needs them for the steps to
+            come.
+        static : array-like of shape (n, K) or DataFrame, default=None
+            Covariates that do not change: a row for each series. With a long y, it has the column `id_col`.
+        id_col, time_col, target_col : str, default="unique_id", "ds" and "y"
+            The names of these columns, in all later tables too.
+        resume_from : str or path-like, default=None
+            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run.
 
         Returns
         -------
         self
+            The fitted forecaster.
 
         Raises
         ------
         TypeError
-            If more than y comes by place, as by the habit of ``fit(X, y)``.
+            If there are other arguments than y without a keyword, as in ``fit(X, y)``.
         ValueError
-            For input of a wrong kind, NaN, series that are too short, and timestamps that are not in order, occur
-            twice or have gaps; before any training, and the message names the series.
+            If the input is wrong: NaN, series that are too short, timestamps that are not in order, occur twice or have
+            gaps. This is checked before any training, and the message names the series.
         DivergenceError
-            If the loss becomes NaN.
+            If the loss becomes NaN or infinite.
 
         Warns
         -----
         UserWarning
-            If series are too short for the season and lags that were chosen for most: they are forecast as if their
-            past had been like their first season, and nothing is learned from them.
+            If series are too short for the season and lags that suit most others. They are forecast as if their past
+            had been like their first season, and nothing is learned from them.
         """
         self._check_parameters()  # before all else, as scikit-learn has it
         check_by_place("fit", by_place, "past=, future= (what is known ahead) or static=")
@@ -253,58 +241,58 @@ class SequenceForecaster(Judged):
     # --------------------------------------------------------------------------------- forecasts
 
     def predict(self, horizon=None, history=None, *, future=None, past=None, static=None):
-        """Forecast the next steps: medians, or means under loss="squared_error".
+        """Forecast the next steps: their medians, or their means with loss="squared_error".
 
         Parameters
         ----------
-        horizon : int, optional
-            Steps; `horizon_` by default.  More than the fit was for are forecast in blocks of as many, each from the
-            one before, which `past=` does not allow.
-        history : like y of `fit`, optional
-            The series to go on from; by default those of the fit, with what `update` has added.
-        future : like y of `fit`, needed if the fit had it
-            Known covariates of the steps to come, for direct models a multiple of `horizon_`; with `history`, of its
-            steps and of those to come.
+        horizon : int, default=None
+            Number of steps to forecast. None takes `horizon_`. A longer horizon is forecast in blocks of `horizon_`
+            steps, each from the block before; this is not possible with `past`.
+        history : like y of `fit`, default=None
+            The series to forecast. None takes those of the fit, together with what `update` has added.
+        future : like y of `fit`, default=None
+            Known covariates of the steps to come, if the fit had them. Direct models need a multiple of `horizon_`
+            steps. With `history`, they cover its steps and the steps to come.
         past, static : as for `fit`
-            Of `history`, if the fit had them.
+            Covariates of `history`, if the fit had them.
 
         Returns
         -------
-        array (horizon,), of channels (horizon, C), of many series (n, horizon) or (n, horizon, C)
-            Of tables the same kind, with the timestamps that come next.  A series that has never changed goes
-            on unchanged.
+        ndarray of shape (horizon,), (horizon, C), (n, horizon) or (n, horizon, C)
+            The forecast, of channels if there are several, of many series if there are many. For tables it is a table
+            of the same kind, with the timestamps that come next. A series that has never changed goes on unchanged.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called before.
         ValueError
-            For input of a wrong kind, or with too few steps.
+            If the input is wrong or has too few steps.
         """
         panel, horizon = self._given(horizon, history, past, future, static)
         return panel.form.container(self._points(panel, horizon)[..., np.newaxis])
 
     def predict_quantiles(self, quantiles=None, horizon=None, history=None, *, future=None, past=None, static=None):
-        """Forecast quantiles.
+        """Forecast quantiles of the next steps.
 
         Parameters
         ----------
-        quantiles : list of Q floats, optional
-            By default those of the parameter.  loss="quantile" knows only the ones that it was fitted with.
-        horizon, history, future, past, static
-            As for `predict`; direct models know no steps beyond `horizon_`.
+        quantiles : list of float, default=None
+            The Q quantiles. None takes those of the parameter `quantiles`. loss="quantile" knows only these.
+        horizon, history, future, past, static : optional
+            As for `predict`. Direct models know no steps beyond `horizon_`.
 
         Returns
         -------
-        As `predict`, with a last axis (Q,); of a Series a DataFrame with a column a quantile
-            They never cross, nor come nearer to the median than a season before (see `predict_interval`).  Of a
-            recursive model they are read from 200 drawn paths, for which
-            random_state=None is 0.
+        ndarray of shape (horizon, Q), (horizon, C, Q), (n, horizon, Q) or (n, horizon, C, Q)
+            As `predict`, with a last axis of quantiles. For a Series it is a DataFrame with a column for each quantile.
+            Quantiles never cross, and never come nearer to the median than one season before (see `predict_interval`).
+            Those of a recursive model are read from 200 drawn paths, for which random_state=None is 0.
 
         Raises
         ------
         NotFittedError, ValueError
-            As for `predict`; if quantiles were not fitted; or under losses that know none.
+            As for `predict`; also if these quantiles were not fitted, or if the loss knows no quantiles.
         """
         panel, horizon = self._given(horizon, history, past, future, static)
         levels = np.atleast_1d(self._shape["quantiles"] if quantiles is None else quantiles).astype(np.float64)
@@ -313,59 +301,64 @@ class SequenceForecaster(Judged):
         return panel.form.container(values, levels.tolist())
 
     def predict_interval(self, coverage=0.8, horizon=None, history=None, *, future=None, past=None, static=None):
-        """Forecast intervals that hold what comes with the probability `coverage`.
+        """Forecast intervals, which contain the next values with a given probability.
 
         Parameters
         ----------
         coverage : float, default=0.8
-        horizon, history, future, past, static
+            The probability, between 0 and 1.
+        horizon, history, future, past, static : optional
             As for `predict_quantiles`.
 
         Returns
         -------
-        As `predict`, with a last axis (lower, upper); of a Series a DataFrame with these columns
+        ndarray of shape (horizon, 2), (horizon, C, 2), (n, horizon, 2) or (n, horizon, C, 2)
+            As `predict`, with a last axis (lower, upper). For a Series it is a DataFrame with these columns.
 
         Raises
         ------
         NotFittedError, ValueError
-            As for `predict_quantiles`; or if there are too few calibration errors for the coverage.
+            As for `predict_quantiles`; also if there are too few calibration errors for the coverage.
 
         Notes
         -----
-        Intervals never get narrower from a step to that a season later; without a season, from a step to the next.  (Of
-        series whose logarithms are forecast that is meant of these.)  Steps of one season are left as they are: it may
-        say that some are surer than others.  For that, quantiles that come nearer to the median than a season before
-        keep the distance they had there, and calibration takes the larger error.  Point forecasts are not changed.
+        Intervals never get narrower from a step to the step one season later, or without a season to the next step. (If
+        logarithms are forecast, this holds for the logarithms.) Steps within a season may differ: some may be surer
+        than others. Quantiles that would come nearer to the median than a season before keep the distance from there,
+        and calibration takes the larger error. Point forecasts do not change.
 
-        Without `calibration` they go from the quantile (1 - coverage) / 2 to 1 minus it.  With it they are
-        split-conformal (Vovk et al. 2005; Lei et al. 2018) round the point forecast, for any loss: from m errors of
-        forecasts that the fit has not seen, the probability to cover is from coverage to coverage + 1 / (m + 1), if
-        those errors and the one to come are exchangeable.  Cut-offs that overlap, and series that change, make it an
-        approximation.
+        Without `calibration`, an interval goes from the quantile (1 - coverage) / 2 to 1 minus it. With `calibration`,
+        intervals are split-conformal (Vovk et al. 2005; Lei et al. 2018) around the point forecast, for any loss. They
+        use m errors of forecasts that the fit has not seen. If those errors and the one to come are exchangeable, the
+        probability to cover lies between coverage and coverage + 1 / (m + 1). Overlapping cut-offs, and series that
+        change, make this an approximation.
         """
         panel, horizon = self._given(horizon, history, past, future, static)
         return panel.form.container(self._intervals(panel, horizon, coverage), ["lower", "upper"])
 
     def sample_paths(self, n_paths=100, horizon=None, history=None, *, future=None, static=None, random_state=None):
-        """Draw what may come: each step from those drawn before it.
+        """Draw possible futures, each step from the steps drawn before it.
+
+        It needs strategy="recursive" and a loss with a distribution.
 
         Parameters
         ----------
         n_paths : int, default=100
-        horizon, history, future, static
-            As for `predict`; any horizon.
-        random_state : int, RandomState or None
-            By default the parameter's.
+            Number of paths for each series.
+        horizon, history, future, static : optional
+            As for `predict`. Any horizon is possible.
+        random_state : int, RandomState or None, default=None
+            The seed. None takes the parameter `random_state`.
 
         Returns
         -------
-        array (n_paths, horizon), (n_paths, horizon, C), (n, n_paths, horizon) or (n, n_paths, horizon, C)
-            Of tables as `predict_quantiles`, with a column a path.
+        ndarray of shape (n_paths, horizon), (n_paths, horizon, C), (n, n_paths, horizon) or (n, n_paths, horizon, C)
+            The paths. For tables it is a table as for `predict_quantiles`, with a column for each path.
 
         Raises
         ------
         NotFittedError, ValueError
-            As for `predict`; or if the model is not recursive, or has no distribution.
+            As for `predict`; also if the model is not recursive, or has no distribution.
         """
         check_scalar(n_paths, "n_paths", Integral, min_val=1)
         panel, horizon = self._given(horizon, history, None, future, static)
@@ -379,26 +372,30 @@ class SequenceForecaster(Judged):
         return np.moveaxis(values, -1, int(panel.form.is_many))
 
     def update(self, y_new, *by_place, past=None, future=None):
-        """Take in what has come since: the next forecasts go on from there.  The weights stay as they are.
+        """Add new steps to the series, so that the next forecasts go on from there.
+
+        The weights stay as they are.
 
         Parameters
         ----------
         y_new : like y of `fit`
-            New steps of each series.
+            The new steps of each series. They must follow the steps that are known.
         *by_place : None
-            Covariates go by keyword.
-        past, future : like y_new, if the fit had them
+            Not used: give covariates by keyword.
+        past, future : like y_new, default=None
+            Covariates of the new steps, if the fit had them.
 
         Returns
         -------
         self
+            The forecaster.
 
         Raises
         ------
         NotFittedError, ValueError
-            Before `fit`; if y_new does not follow what there is.
+            If `fit` was not called before, or if y_new does not follow the known steps.
         TypeError
-            If more than y_new comes by place.
+            If there are other arguments than y_new without a keyword.
         """
         check_by_place("update", by_place, "past= or future=")
         check_is_fitted(self, "network_")

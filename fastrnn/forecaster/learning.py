@@ -315,12 +315,12 @@ class Learning(SequenceEstimator):
 
     @property
     def stream(self):
-        """There is none."""
+        """Not available: use `update` and `predict`."""
         raise AttributeError(f"{type(self).__name__} has no stream: `update` it with what has come, and predict")
 
     @property
-    def season_(self):
-        """As given or found; [1] if there is none."""
+    def season_(self):  # numpydoc ignore=RT01
+        """The seasons, as given or found; [1] if there is none."""
         return [lag for lag in self._lens["lags"] if lag > 1] or [1]
 
     _rules = fitted_rules

@@ -1,4 +1,4 @@
-"""Pictures of what models say and of what goes on in them, in the form of scikit-learn's displays."""
+"""Draw what models predict and what goes on in them, with displays like those of scikit-learn."""
 
 from fastrnn.inspection.forecast import ForecastDisplay
 from fastrnn.inspection.steps import AttentionDisplay, GateActivationsDisplay, ProbabilitiesDisplay

@@ -1,4 +1,4 @@
-"""A forecast, drawn."""
+"""Draw a forecast."""
 
 from numbers import Integral
 
@@ -14,29 +14,32 @@ COVERAGES = 0.5, 0.8, 0.95
 
 
 class ForecastDisplay:
-    """A forecast: history, median, a fan of intervals, and what came.
+    """Draw a forecast: history, median, intervals as a fan, and what came.
 
-    Use `from_estimator`, or `from_predictions` for the forecasts of anything else.
+    Use `from_estimator`, or `from_predictions` for forecasts of anything else.
 
     Parameters
     ----------
-    history : array (T,) or pandas Series
-        What is known.
-    median : array (h,) or pandas Series
-        The next steps, as forecast.
-    intervals : dict of float to array (h, 2) or DataFrame, optional
-        By coverage the lower and upper ends.
-    actual : array or pandas Series, optional
-        What came; drawn as far as the forecast goes.
-    history_times, times : array (T,) and (h,), optional
-        Where on the x axis they are; by default the index of a pandas Series, or the number of the step.
+    history : array of shape (T,) or pandas Series
+        The values that are known.
+    median : array of shape (h,) or pandas Series
+        The forecast of the next steps.
+    intervals : dict of float to array of shape (h, 2) or DataFrame, default=None
+        For each coverage, the lower and upper ends of the interval.
+    actual : array or pandas Series, default=None
+        What came. It is drawn as far as the forecast goes.
+    history_times, times : array of shape (T,) and (h,), default=None
+        The places of history and forecast on the x axis. None takes the index of a pandas Series, or the number of the
+        step.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
+        Where it is drawn.
     history_line_, line_ : Line2D
-        Of the history and of the median.
+        The history, and the median.
     actual_line_ : Line2D or None
+        What came.
     bands_ : dict of float to PolyCollection
         The intervals, by coverage.
 
@@ -51,7 +54,7 @@ class ForecastDisplay:
     >>> display.line_.get_xdata()[[0, -1]].tolist(), sorted(display.bands_)
     ([120, 143], [0.8, 0.95])
 
-    In a notebook it is shown; a script saves it: ``display.figure_.savefig("passengers.png")``.
+    A notebook shows the picture. A script saves it: ``display.figure_.savefig("passengers.png")``.
     """
 
     def __init__(self, *, history, median, intervals=None, actual=None, history_times=None, times=None):
@@ -67,33 +70,35 @@ class ForecastDisplay:
         Parameters
         ----------
         forecaster : SequenceForecaster
-        y : like y of its `fit`, optional
+            The fitted forecaster.
+        y : like y of its `fit`, default=None
             What came after the history.
-        horizon, history, future, past, static
-            As for its `predict`.
+        horizon, history, future, past, static : optional
+            As for `SequenceForecaster.predict`.
         series : int or unique_id, default=0
-            Which of many.
+            Which of many series to draw.
         channel : int, default=0
-            Which of several.
-        coverages : list of float, optional
-            Of the intervals.  By default those that loss="quantile" was fitted for, and otherwise 0.5, 0.8 and 0.95 if
-            the forecaster knows them.  An empty list leaves them out.
-        n_history : int, optional
-            Steps of the history that are shown; by default three times the horizon, and 50 at least.
-        ax : matplotlib Axes, optional
-            Where to draw; by default in a new figure.
+            Which of several channels to draw.
+        coverages : list of float, default=None
+            The coverages of the intervals. None takes those that loss="quantile" was fitted for, and otherwise 0.5, 0.8
+            and 0.95 if the forecaster knows them. An empty list draws none.
+        n_history : int, default=None
+            Number of steps of the history to draw. None takes three times the horizon, but at least 50.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
 
         Returns
         -------
         ForecastDisplay
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         NotFittedError, ValueError
-            As from its `predict` and `predict_interval`; if there is no such series or channel; or if y does not follow
-            the history.
+            As for `predict` and `predict_interval` of the forecaster. Also if there is no such series or channel, or if
+            y does not follow the history.
         """
         check_subject(cls.__name__, forecaster, hasattr(forecaster, "predict_interval"), "a SequenceForecaster")
         panel, horizon = forecaster._given(horizon, history, past, future, static)
@@ -127,40 +132,44 @@ class ForecastDisplay:
 
         Parameters
         ----------
-        history, median, intervals, actual
-            As for the class.
-        ax : matplotlib Axes, optional
+        history, median, intervals, actual : as for the class
+            The data to draw.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
 
         Returns
         -------
         ForecastDisplay
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         ValueError
-            If an interval's shape does not match.
+            If the shape of an interval does not match.
         """
         return cls(history=history, median=median, intervals=intervals, actual=actual).plot(ax)
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
 
         Returns
         -------
         self
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         ValueError
-            If an interval's shape does not match.
+            If the shape of an interval does not match.
         """
         ax = new_axes(self, ax)
         from matplotlib.colors import to_rgb

@@ -1,4 +1,4 @@
-"""What a model does step by step of one sequence: gates, attention, and what it believes."""
+"""Draw what a model does with each step of one sequence: gates, attention and probabilities."""
 
 import numpy as np
 
@@ -14,25 +14,27 @@ TITLES = {"r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "
 
 
 class GateActivationsDisplay:
-    """Heat maps, units by steps, of gates and states along one sequence.
+    """Draw gates and states along one sequence, as heat maps of units by steps.
 
-    What lies between 0 and 1, closed and open, has one scale of colours; what has a sign has another.  Steps are those
-    of the sequence for either direction: the reverse one was read from right to left.
+    Numbers between 0 (closed) and 1 (open) have one scale of colours. Numbers with a sign have another. Both directions
+    have the steps in the order of the sequence; the reverse direction was read from right to left.
 
     Parameters
     ----------
-    activations : dict of str to array (T, H)
-        Of an LSTM "i", "f", "g", "o", "c" and "h", of a GRU "r", "z", "n" and "h", of a plain RNN "h".  A cell state c
-        is drawn as its tanh, which is what the output gate multiplies.
-    labels : list of T names, optional
-        Of the steps; by default their numbers.
+    activations : dict of str to array of shape (T, H)
+        Of an LSTM "i", "f", "g", "o", "c" and "h"; of a GRU "r", "z", "n" and "h"; of a plain RNN "h". A cell state c
+        is drawn as tanh(c), which is what the output gate multiplies.
+    labels : list of str, default=None
+        The names of the T steps. None takes their numbers.
 
     Attributes
     ----------
     axes_ : dict of str to Axes
-        By the names of the activations.
+        The axes of each activation.
     images_ : dict of str to AxesImage
+        The heat map of each activation.
     figure_ : Figure
+        The figure.
 
     Examples
     --------
@@ -56,31 +58,32 @@ class GateActivationsDisplay:
         Parameters
         ----------
         estimator : SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator or SequenceToSequence
-            Of the last its encoder.  A generator reads the beginning first, which is a step more; a stateful one is
-            not shown.
-        x : array (T, I) or (T,)
-            One sequence, such as X[0] of its `fit`.
+            The fitted estimator. Of a SequenceToSequence the encoder is drawn. A generator reads its begin token first,
+            which is one more step. A stateful generator cannot be drawn.
+        x : array of shape (T, I) or (T,)
+            One sequence, for example X[0].
         layer : str, default="l0"
-            With PyTorch's ending of its parameters' names: "l0" reads x, "l0_reverse" reads it backwards, "l1" reads
-            what these make of it.
-        labels
-            As for the class.
+            The layer and direction, as at the end of PyTorch's parameter names: "l0" reads x, "l0_reverse" reads x
+            backwards, "l1" reads the outputs of both.
+        labels : list of str, default=None
+            The names of the steps. None takes their numbers.
 
         Returns
         -------
         GateActivationsDisplay
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         NotFittedError
-            Before its `fit`.
+            If the estimator is not fitted.
         TypeError
-            For an estimator of another kind.
+            If it is an estimator of another kind.
         ValueError
-            For more than one sequence, or one that the network does not know; if there is no such layer; or if labels
-            are not one a step.
+            If there is more than one sequence, if the network does not know it, if there is no such layer, or if there
+            is not one label for each step.
         """
         model = opened(cls.__name__, estimator)
         stack = model.network_.encoder.recurrent
@@ -95,18 +98,19 @@ class GateActivationsDisplay:
         return cls(activations=_activations(stack.levels[k], kept, d), labels=labels).plot()
 
     def plot(self):
-        """Draw it, in a new figure.
+        """Draw the display in a new figure.
 
         Returns
         -------
         self
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         ValueError
-            If labels are not one a step.
+            If there is not one label for each step.
         """
         shown = {name: a for name in TITLES if (a := self.activations.get(name)) is not None}
         size = {"figsize": (7.5, 0.8 + 1.5 * len(shown)), "nrows": len(shown)}
@@ -138,25 +142,28 @@ def _activations(level, kept, d):
 
 
 class AttentionDisplay:
-    """A map of attention: for each token of the output (a row) the weights of the source's steps (columns).
+    """Draw attention: how much each token of the output (a row) looks at each step of the source (a column).
 
     After Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015,
     figure 3.
 
     Parameters
     ----------
-    weights : array (M + 1, T)
-        Rows that sum to 1; the last is that of the output's end.
-    source_labels : list of T names, optional
-        By default the steps' numbers.
-    target_labels : list of M names, optional
-        Likewise, of the output.
+    weights : array of shape (M + 1, T)
+        The weights. Each row sums to 1; the last row is that of the end of the output.
+    source_labels : list of str, default=None
+        The names of the T steps of the source. None takes their numbers.
+    target_labels : list of str, default=None
+        The names of the M tokens of the output. None takes their numbers.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
+        Where it is drawn.
     image_ : AxesImage
+        The map.
     colorbar_ : Colorbar
+        The bar of colours beside it.
 
     Examples
     --------
@@ -185,30 +192,33 @@ class AttentionDisplay:
         Parameters
         ----------
         estimator : SequenceToSequence
-            With attention.
-        x : array (T,) or (T, I)
+            The fitted model, with attention.
+        x : array of shape (T,) or (T, I)
             One sequence.
-        y : array (M,), optional
-            The tokens written; by default those that it predicts.
-        source_labels, target_labels : list of names, optional
-            Of the steps of x and of the tokens of y: ``tokenizer.get_feature_names_out()[x]``.
-        ax : matplotlib Axes, optional
-            Where to draw; by default in a new figure.
+        y : array of shape (M,), default=None
+            The tokens that are written. None takes those that the model predicts.
+        source_labels, target_labels : list of str, default=None
+            The names of the steps of x and of the tokens of y, for example ``tokenizer.get_feature_names_out()[x]``.
+            None takes their numbers.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
 
         Returns
         -------
         AttentionDisplay
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         NotFittedError
-            Before its `fit`.
+            If the estimator is not fitted.
         TypeError
-            For an estimator of another kind.
+            If it is an estimator of another kind.
         ValueError
-            If the model has no attention, there is more than one sequence, or labels are not as many as steps.
+            If the model has no attention, if there is more than one sequence, or if there is not one label for each
+            step.
         """
         is_right = hasattr(estimator, "attention_weights")
         check_subject(cls.__name__, estimator, is_right, "a SequenceToSequence with attention")
@@ -216,22 +226,24 @@ class AttentionDisplay:
         return cls(weights=weights, source_labels=source_labels, target_labels=target_labels).plot(ax)
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
 
         Returns
         -------
         self
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         ValueError
-            If labels are not as many as steps.
+            If there is not one label for each step.
         """
         n, m = np.shape(self.weights)
         self.ax_ = ax = new_axes(self, ax, figsize=(np.clip(2 + m / 5, 5, 12), np.clip(1.2 + n / 5, 3, 12)))
@@ -245,25 +257,30 @@ class AttentionDisplay:
 
 
 class ProbabilitiesDisplay:
-    """The probability of each class after each step of a sequence.
+    """Draw the probability of each class after each step of a sequence.
 
     Parameters
     ----------
-    probabilities : array (T, K)
-    classes : array (K,)
-    truth : array (T, K) of bool, optional
+    probabilities : array of shape (T, K)
+        The probabilities.
+    classes : array of shape (K,)
+        The classes.
+    truth : array of bool, of shape (T, K), default=None
         Which classes, or labels, each step has.
     max_classes : int, default=6
-        Lines, at most: the classes that are true or become most probable.  The sum of all others is one more.
-    labels : list of T names, optional
-        Of the steps; by default their numbers.
+        The largest number of lines: those of the classes that are true or become most probable. One more line is the
+        sum of all others.
+    labels : list of str, default=None
+        The names of the T steps. None takes their numbers.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
+        Where it is drawn.
     lines_ : dict of class to Line2D
-        Those drawn, with dots at the steps where the class is true.
+        The lines, with dots at the steps where the class is true.
     other_line_ : Line2D or None
+        The sum of all other classes.
 
     Examples
     --------
@@ -285,38 +302,42 @@ class ProbabilitiesDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, x, y=None, *, max_classes=6, labels=None, ax=None):
-        """Draw what a fitted model says of a sequence.
+        """Draw what a fitted model predicts for a sequence.
+
+        A classifier is asked about each beginning of the sequence by itself, so that it knows nothing of later steps.
+        This uses its `stream`; if it has none, the number of steps that are read grows with the square of the length. A
+        tagger is asked about each step, given all that it reads.
 
         Parameters
         ----------
         estimator : classifier or SequenceTagger
-            Of a classifier what it says of each beginning of the sequence by itself, so that nothing is known of later
-            steps: by its `stream` or, if it has none, with a number of steps that grows as the square.  Of a tagger
-            what it says of each step, given all that it reads.  Also a Pipeline, or any classifier of sequences with
-            `predict_proba`.
-        x : array (T, I) or (T,)
+            The fitted model. It may be a Pipeline, or any classifier of sequences with `predict_proba`.
+        x : array of shape (T, I) or (T,)
             One sequence.
-        y : label, or array (T,) or (T, K), optional
+        y : label, or array of shape (T,) or (T, K), default=None
             The true label of the sequence, or of each step.
-        max_classes, labels
-            As for the class.
-        ax : matplotlib Axes, optional
-            Where to draw; by default in a new figure.
+        max_classes : int, default=6
+            The largest number of lines, as for the class.
+        labels : list of str, default=None
+            The names of the steps. None takes their numbers.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
 
         Returns
         -------
         ProbabilitiesDisplay
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         NotFittedError
-            Before its `fit`.
+            If the estimator is not fitted.
         TypeError
             If the estimator has no probabilities of classes.
         ValueError
-            For more than one sequence, one that the model does not know, or labels that are none of its classes.
+            If there is more than one sequence, if the model does not know it, or if labels are not among its classes.
         """
         is_right = hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_")
         check_subject(cls.__name__, estimator, is_right, "a classifier or a tagger with predict_proba")
@@ -325,22 +346,24 @@ class ProbabilitiesDisplay:
         return cls(probabilities=said, classes=estimator.classes_, max_classes=max_classes, **shown).plot(ax)
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
 
         Returns
         -------
         self
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         ValueError
-            If labels are not one a step.
+            If there is not one label for each step.
         """
         said, steps = np.asarray(self.probabilities), np.arange(len(self.probabilities))
         truth = np.zeros(said.shape, bool) if self.truth is None else np.asarray(self.truth)

@@ -1,4 +1,4 @@
-"""How training goes: the loss by epoch, and gradients on their way back through time."""
+"""Draw how training goes: the loss of each epoch, and gradients on their way back through time."""
 
 from functools import partial
 from itertools import zip_longest
@@ -15,24 +15,26 @@ SCORES = "validation score"
 
 
 class TrainingCurveDisplay:
-    """The training loss by epoch and, where there are some, the scores on the held-out part.
+    """Draw the training loss of each epoch and, if there are any, the scores on the held-out part.
 
-    The loss is on a logarithmic axis if its largest value is ten times the least; the scores have an axis of their own
-    on the right, and a star marks the epoch whose weights were kept.
+    The axis of the loss is logarithmic if its largest value is ten times the least. The scores have their own axis on
+    the right, and a star marks the epoch whose weights were kept.
 
     Parameters
     ----------
-    losses : array (n_epochs,)
-    scores : array (n_epochs,), optional
-        Higher is better.
-    label : str, optional
-        The model's name, for the legend.
+    losses : array of shape (n_epochs,)
+        The training losses.
+    scores : array of shape (n_epochs,), default=None
+        The scores on the held-out part. Higher is better.
+    label : str, default=None
+        The name of the model, for the legend.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
+        Where it is drawn.
     score_ax_ : Axes or None
-        That of the scores.
+        The axes of the scores.
     line_ : Line2D
         The losses.
     score_line_, best_ : Line2D or None
@@ -49,7 +51,7 @@ class TrainingCurveDisplay:
     >>> display.line_.get_xdata().tolist(), display.score_ax_.get_ylabel()
     ([1, 2, 3, 4, 5], 'validation score')
 
-    Another beside it:
+    A second model in the same picture:
 
     >>> rnn = SequenceClassifier(cell="rnn", max_iter=5, early_stopping=True, random_state=0).fit(X, y)
     >>> display = TrainingCurveDisplay.from_estimator(rnn, label="RNN", ax=display.ax_)
@@ -64,21 +66,24 @@ class TrainingCurveDisplay:
 
         Parameters
         ----------
-        estimator
-            With `loss_curve_`, and perhaps `validation_scores_`.
-        label, ax
-            As for the class, and for `plot`.
+        estimator : estimator
+            A fitted estimator with `loss_curve_`, and perhaps `validation_scores_`.
+        label : str, default=None
+            The name of the model, for the legend.
+        ax : matplotlib Axes, default=None
+            Where to draw. Other models may be there. None makes a new figure.
 
         Returns
         -------
         TrainingCurveDisplay
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         NotFittedError
-            Before its `fit`.
+            If the estimator is not fitted.
         TypeError
             If it has no loss curve.
         """
@@ -87,21 +92,22 @@ class TrainingCurveDisplay:
         return cls(losses=losses, scores=getattr(estimator, "validation_scores_", None), label=label).plot(ax)
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
-            Where to draw; by default in a new figure.  Other models may be there.
+        ax : matplotlib Axes, default=None
+            Where to draw. Other models may be there. None makes a new figure.
 
         Returns
         -------
         self
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         """
         self.ax_ = ax = new_axes(self, ax)
         self.figure_, self.score_ax_, self.score_line_, self.best_ = ax.figure, _score_axes(ax), None, None
@@ -131,29 +137,30 @@ def _score_axes(ax):
 
 
 class GradientFlowDisplay:
-    """The norm of the loss's gradient in the states, by steps before the end.
+    """Draw the norm of the gradient of the loss in the states, by the number of steps before the end.
 
-    Where a line falls by orders of magnitude, what came so many steps earlier teaches the network nothing (Hochreiter
-    1991; Bengio, Simard and Frasconi 1994, "Learning long-term dependencies with gradient descent is difficult"); where
-    it rises, training diverges unless gradients are clipped.
+    Where a line falls by orders of magnitude, the network learns nothing from what came so many steps earlier:
+    gradients vanish (Hochreiter 1991; Bengio, Simard and Frasconi 1994, "Learning long-term dependencies with gradient
+    descent is difficult"). Where a line rises, gradients explode, and training diverges unless they are clipped.
 
     Parameters
     ----------
-    norms : dict of str to array (T,)
-        By the name of a state, with PyTorch's suffix for level and direction, "h_l0" or "c_l1_reverse": the norm so
-        many steps before the last one that the direction reads.
-    label : str, optional
-        The model's name, for the legend.
+    norms : dict of str to array of shape (T,)
+        For each state, the norm so many steps before the last step that its direction reads. States are named with
+        PyTorch's suffix for layer and direction, such as "h_l0" or "c_l1_reverse".
+    label : str, default=None
+        The name of the model, for the legend.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
+        Where it is drawn.
     lines_ : dict of str to Line2D
-        Likewise by name.
+        The line of each state.
 
     Examples
     --------
-    An LSTM before it is trained; the last number is what is left of the gradient after 40 steps:
+    An LSTM before training. The last number is what is left of the gradient after 40 steps:
 
     >>> from fastrnn import SequenceRegressor
     >>> from fastrnn.datasets import make_adding_problem
@@ -173,35 +180,41 @@ class GradientFlowDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y=None, *, label=None, ax=None):
-        """Draw the gradients that a fitted estimator's loss sends back.
+        """Draw the gradients that the loss of a fitted estimator sends back.
 
-        The gradient of each sequence's part of the loss is taken in h after each step, all that follows from it
-        counted: later steps, higher levels and the readout; of an LSTM also in c as it is handed to the next step, h
-        held fixed.  It is exact, without dropout, and goes back all the way whatever `bptt_steps` is.  Norms are
-        averaged over the sequences that are so long.  It takes about a quarter of a millisecond a step, level and
-        direction: some tens of sequences say enough.
+        The gradient of each sequence's part of the loss is taken in h after each step. It includes all that follows
+        from h: later steps, higher layers and the readout. For an LSTM it is also taken in c as it goes to the next
+        step, with h held fixed. The gradient is exact, without dropout, and goes back all the way, whatever
+        `bptt_steps` is. Norms are averaged over the sequences that are long enough. This takes about a quarter of a
+        millisecond for each step, layer and direction: some tens of sequences are enough.
 
         Parameters
         ----------
         estimator : SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator or SequenceToSequence
-            Of the last its encoder; a generator must not be stateful.  To see a network before training, fit it with a
-            learning rate of almost nothing.
-        X, y : as for its `fit`
-        label, ax
-            As for the class, and for `plot`.
+            The fitted estimator. Of a SequenceToSequence the encoder is drawn; a generator must not be stateful. To see
+            a network before training, fit it with a learning rate of almost nothing.
+        X : list or array
+            Sequences, as for `fit` of the estimator.
+        y : array-like, default=None
+            Their targets, as for `fit` of the estimator.
+        label : str, default=None
+            The name of the model, for the legend.
+        ax : matplotlib Axes, default=None
+            Where to draw. Other models may be there. None makes a new figure.
 
         Returns
         -------
         GradientFlowDisplay
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         NotFittedError, ValueError
-            As from its `fit`, for X and y that the network does not know.
+            If the estimator is not fitted, or does not know X and y.
         TypeError
-            For an estimator of another kind.
+            If it is an estimator of another kind.
         """
         found, norms = _found(opened(cls.__name__, estimator), X, y), {}
         for name in sorted(found[0], key=lambda name: name[1:]):
@@ -209,20 +222,22 @@ class GradientFlowDisplay:
         return cls(norms=norms, label=label).plot(ax)
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
+        ax : matplotlib Axes, default=None
+            Where to draw. Other models may be there. None makes a new figure.
 
         Returns
         -------
         self
+            The display.
 
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         """
         self.ax_ = ax = new_axes(self, ax)
         self.figure_, self.lines_ = ax.figure, {}

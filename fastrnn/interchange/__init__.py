@@ -1,4 +1,4 @@
-"""Models from and for other libraries: weights of PyTorch and Keras, and ONNX; none is imported before its use."""
+"""Move models from and to other libraries: weights of PyTorch and Keras, and ONNX. None is imported before its use."""
 
 from fastrnn.interchange.keras_weights import from_keras, to_keras
 from fastrnn.interchange.onnx_export import to_onnx

@@ -1,4 +1,4 @@
-"""Weights as Keras 3 lists them."""
+"""Weights in the order in which Keras 3 lists them."""
 
 from functools import partial
 
@@ -10,42 +10,45 @@ ADVICE = "; a GRU's bias (2, 3H) is of reset_after=True, which is cell='gru'; (3
 
 
 def to_keras(estimator):
-    """A fitted estimator's weights as those of a Keras Sequential model.
+    """Get the weights of a fitted estimator for a Keras Sequential model.
 
-    Its layers with weights must be an `Embedding` (for a model of tokens), `LSTM`, `GRU` or `SimpleRNN` for each level,
-    inside `Bidirectional` if there are two directions, and `Dense`; those without, as pooling, `Dropout` or
-    `Activation`, may stand between.
+    The layers of the model that have weights must be: an `Embedding` (for tokens), an `LSTM`, `GRU` or `SimpleRNN` for
+    each recurrent layer (inside `Bidirectional` if there are two directions), and a `Dense` layer. Layers without
+    weights, such as pooling, `Dropout` or `Activation`, may stand between them.
 
     Parameters
     ----------
-    estimator : a fitted estimator of fastrnn
-        Without `crf`, characters or decoder, for which Keras has no layers.
+    estimator : estimator
+        A fitted estimator of fastrnn. It must not have a CRF, characters or a decoder, because Keras has no layers for
+        them.
 
     Returns
     -------
     list of ndarray
-        For ``model.set_weights``.
+        The weights, for ``model.set_weights``.
 
     Raises
     ------
     NotFittedError
+        If the estimator is not fitted.
     TypeError
-        If it is no estimator of fastrnn.
+        If it is not an estimator of fastrnn.
     ValueError
-        If the network has parts that Keras has no layer for.
+        If the network has parts that Keras has no layer for, or reads patches (`patch_length`).
 
     See Also
     --------
-    from_keras
+    from_keras : The way back.
 
     Notes
     -----
-    Keras's GRU has reset_after=True by default: cell="gru"; cell="gru_reset_before" is its reset_after=False.  What the
-    first layer takes and the last puts out is as for `to_torch`; a softmax or sigmoid is the model's own.
+    The GRU of Keras has reset_after=True by default, which is cell="gru". Its reset_after=False is
+    cell="gru_reset_before". What the first layer reads and the last layer returns is as for `to_torch`. The model
+    itself must add a softmax or sigmoid.
 
-    Padded sequences need a mask (`Masking`, or `Embedding` with mask_zero=True), which `GlobalMaxPooling1D` does not
-    read: `Bidirectional` writes zeros at masked steps, and they win over what is negative.  For readout="max" of
-    sequences of several lengths take a layer that does read it, as `MaskedMax` below.
+    Padded sequences need a mask (`Masking`, or `Embedding` with mask_zero=True). `GlobalMaxPooling1D` does not read it:
+    `Bidirectional` writes zeros at masked steps, and these zeros win over negative values. For readout="max" and
+    sequences of several lengths, use a layer that reads the mask, such as `MaskedMax` below.
 
     Examples
     --------
@@ -54,14 +57,14 @@ def to_keras(estimator):
     >>> from fastrnn.interchange import from_keras, to_keras
     >>> X, y = load_japanese_vowels(split="train")
     >>> clf = SequenceClassifier(hidden_size=8, bidirectional=False, max_iter=5, random_state=0).fit(X, y)
-    >>> weights = to_keras(clf)  # of [Input((None, 12)), GRU(8, return_sequences=True), GlobalMaxPooling1D(), Dense(9)]
+    >>> weights = to_keras(clf)  # for [Input((None, 12)), GRU(8), Dense(9)]
     >>> [weight.shape for weight in weights]
     [(12, 24), (8, 24), (2, 24), (8, 9), (9,)]
     >>> new = from_keras(SequenceClassifier(hidden_size=8, bidirectional=False), weights, classes=clf.classes_)
     >>> bool(abs(new.predict_proba(X) - clf.predict_proba(X)).max() < 1e-5)
     True
 
-    In Keras itself, for sequences of several lengths and the default readout:
+    In Keras itself, for sequences of several lengths and readout="max":
 
     >>> import keras
     >>> import numpy as np
@@ -88,34 +91,39 @@ def to_keras(estimator):
 
 
 def from_keras(estimator, weights, *, classes=None):
-    """Give an estimator the weights of a Keras Sequential model, as `from_torch` those of a PyTorch module.
+    """Give an estimator the weights of a Keras Sequential model.
+
+    `from_torch` says what the estimator is afterwards.
 
     Parameters
     ----------
-    estimator : an estimator of fastrnn
-        With the model's parameters: cell="gru_reset_before" for reset_after=False, bias=False for use_bias=False; and
-        readout="last" if its last recurrent layer has no return_sequences=True, "max" or "mean" for global pooling,
-        which no shape tells.
+    estimator : estimator
+        An estimator of fastrnn with the parameters of the model. Set cell="gru_reset_before" for reset_after=False, and
+        bias=False for use_bias=False. Set `readout`, which no shape tells: "last" if the last recurrent layer does not
+        have return_sequences=True, "max" or "mean" for global pooling.
     weights : list of arrays
-        ``model.get_weights()`` of a model as for `to_keras`.  The activations are not among them: those of the layers
-        must be the defaults, but for the `nonlinearity` of a SimpleRNN.  A model with `GlobalMaxPooling1D`
-        trained on padded sequences has learned from the padding too (see the notes of `to_keras`), which is not here.
-    classes : array (n_classes,), optional
-        As for `from_torch`; the columns of the last kernel take the place of rows.
+        The weights, ``model.get_weights()``, of a model as for `to_keras`. Activations are not among them: those of the
+        layers must be the defaults, except for the `nonlinearity` of a SimpleRNN. A model with `GlobalMaxPooling1D`
+        that was trained on padded sequences has learned from the padding too (see the notes of `to_keras`), which does
+        not exist here.
+    classes : array-like of shape (n_classes,), default=None
+        The labels, in the order of the columns of the last kernel. None takes 0, 1, and so on. If the kernel has one
+        column, a logistic output, it gives the probability of the second of two labels.
 
     Returns
     -------
-    The estimator
+    estimator
+        The estimator that was given, fitted now.
 
     Raises
     ------
     ValueError
-        If there are more arrays or fewer, shapes are others than the parameters say, or values are not finite or no
-        floating-point numbers; then nothing has changed.
+        If there are more or fewer arrays than needed, if shapes do not fit the parameters, or if values are not finite
+        floating-point numbers. Nothing has changed then.
 
     See Also
     --------
-    to_keras
+    to_keras : The way back.
 
     Examples
     --------

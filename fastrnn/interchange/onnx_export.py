@@ -1,4 +1,4 @@
-"""Fitted estimators as ONNX models."""
+"""Convert fitted estimators to ONNX models."""
 
 import json
 
@@ -16,80 +16,79 @@ IR_VERSION = 10
 
 
 def to_onnx(estimator, path=None, *, opset=22, lengths=True):
-    """Write a fitted estimator as an ONNX model, for ONNX Runtime and others that read the format.
+    """Convert a fitted estimator to an ONNX model, for ONNX Runtime and others that read the format.
 
     Parameters
     ----------
     estimator : SequenceClassifier, SequenceRegressor, SequenceTagger or SequenceGenerator
-    path : str or path-like, optional
-        Where to write the model too; a file there is replaced when the new one is complete.
+        A fitted estimator. It must not read patches: fit it with patch_length=1 for sequences of 80 steps or more.
+    path : str or path-like, default=None
+        Where to write the model. A file there is replaced when the new one is complete. None writes no file.
     opset : int, default=22
-        The version of ONNX's operators, 18 to 22; ONNX Runtime before 1.21 takes 21 at most.
+        The version of ONNX's operators, from 18 to 22. ONNX Runtime before 1.21 reads 21 at most.
     lengths : bool, default=True
-        False for a model of whole sequences, of any length but one in a batch, with "X" as its only input and no states
-        put out: for runtimes that do not follow lengths (see Notes).
+        Whether the model has the inputs "lengths" and initial states. False is for runtimes that do not follow lengths
+        (see Notes): the model then reads whole sequences of any length, but of one length in a batch. "X" is its only
+        input, and it returns no states.
 
     Returns
     -------
     onnx.ModelProto
+        The model.
 
     Raises
     ------
     ImportError
         Without onnx; the message says how to install it.
     NotFittedError
-        Before `fit`.
+        If `fit` was not called before.
     TypeError
-        If the estimator is another.
+        If it is another estimator.
     ValueError
-        If the opset is another, labels are such as ONNX has no type for, or lengths=False for a model that reads
-        characters, whose words have lengths of their own.
+        If the opset is another, if the model reads patches, if ONNX has no type for the labels, or with lengths=False
+        for a model that reads characters: its words have lengths of their own.
 
     Notes
     -----
-    All is float32, of a float64 model too; dropout has no part, and `normalize_X` is folded as by `to_torch`.  The
-    model's inputs, for sequences side by side:
+    All numbers are float32, for a float64 model too. There is no dropout, and `normalize_X` is folded in as for
+    `to_torch`. These are the inputs of the model, for sequences side by side:
 
-    - "X" (time, batch, I) float32; or tokens (time, batch) int64, or with characters (time, batch, 1 + L).  Past the
+    - "X" (time, batch, I) float32; or tokens (time, batch) int64, or with characters (time, batch, 1 + L). After the
       end of a sequence there may be any number, or any token that the model knows.
-    - "lengths" (batch,) int32, of the sequences: from 1 to time.
-    - "h_0", and of an LSTM "c_0", (num_layers D, batch, H) float32, or (num_layers D, 1, H) for all: the initial
-      states, where D is 2 if bidirectional, else 1.  Sequences begin with zeros.
+    - "lengths" (batch,) int32: the length of each sequence, from 1 to time.
+    - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H), or (num_layers D, 1, H) for
+      all. D is 2 if bidirectional, else 1. Sequences begin with zeros.
 
-    Outputs:
+    These are the outputs:
 
-    - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger (time, batch, K).  Of a
-      generator those of the next token (time, batch, K); unless it is stateful, each sequence must begin with the
-      token ``n_tokens_``, and the last probability is that it ends.
+    - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger (time, batch, K). A
+      generator gives the probabilities of the next token (time, batch, K). Unless it is stateful, each sequence must
+      begin with the token ``n_tokens_``, and the last probability is that of the end.
     - "labels", as of `predict`: of a classifier (batch,), of a tagger (time, batch), or (time, batch, K) of 0 and 1.
     - "predictions" of a regressor, float64, as of `predict`; with return_sequences (time, batch) or (time, batch, K).
-    - "h_n" and "c_n" like "h_0": the states after each sequence's last step.
+    - "h_n" and "c_n", in the shape of "h_0": the states after the last step of each sequence.
 
-    Past the end of a sequence probabilities and predictions are 0, and labels mean nothing.  Sequences can be read in
-    pieces, with "h_n" of one as "h_0" of the next, by models of one direction that answer at each step (without `crf`)
-    or with readout="last".  ``metadata_props`` has, as JSON, the classes, and the token a generator begins with.
+    After the end of a sequence, probabilities and predictions are 0, and labels mean nothing. Some models can read
+    sequences in pieces, with "h_n" of one piece as "h_0" of the next: models of one direction that answer at each step
+    (without a CRF), or that have readout="last". ``metadata_props`` holds, as JSON, the classes, and the token that a
+    generator begins with.
 
-    Not every runtime reads all of the format, and some answer with other numbers instead of an error:
+    Not every runtime reads all of the format. Some drop a part of it, and answer with wrong numbers in place of an
+    error:
 
-    ====================================  ============  =================================  ============================
-    runtime                               lengths=True  lengths=False                      otherwise than the format
-    ====================================  ============  =================================  ============================
-    ONNX Runtime 1.32                     all models    all models                         nothing
-    OpenVINO 2026.4                       fixed shapes  all models                         lengths, peepholes,
-                                                                                           `input_forget` dropped
-    tract 0.23                            refused       all but ``crf`` and, of            `activations`, `clip`, a lone
-                                                        cell="rnn", other nonlinearities   reverse direction dropped
-                                                        than "tanh"; labels must be
-                                                        numbers
-    `onnx.reference.ReferenceEvaluator`   one length    all but ``crf`` and, of            lengths, `clip`,
-                                                        cell="rnn", other nonlinearities   `input_forget` dropped
-    ====================================  ============  =================================  ============================
+    - ONNX Runtime 1.32 reads all models.
+    - OpenVINO 2026.4 reads all models with lengths=False. With lengths=True it needs fixed shapes before it compiles
+      the model (``model.reshape({"X": ..., "lengths": ..., "h_0": ...})``). If a shape is open, as in the file, it
+      drops lengths. It also drops peepholes and `input_forget`. If the CPU has bfloat16, OpenVINO computes in it, and
+      is wrong by about 1e-3: ask for ``{"INFERENCE_PRECISION_HINT": "f32"}``.
+    - tract 0.23 refuses lengths=True. With lengths=False it reads models without a CRF whose labels are numbers, once
+      the shape of "X" is set. It answers cell="rnn" with "relu" or "sigmoid" as if it were "tanh". It drops
+      `activations`, `clip` and a lone reverse direction.
+    - `onnx.reference.ReferenceEvaluator` reads sequences of one length with lengths=True. With lengths=False it reads
+      models without a CRF, and of cell="rnn" those with "tanh". It drops lengths, `clip` and `input_forget`.
 
-    OpenVINO follows lengths where all shapes are fixed (``model.reshape({"X": ..., "lengths": ..., "h_0": ...})``
-    before it is compiled), and drops them where one is open, as in the file.  It computes in bfloat16 where the CPU has
-    it, 1e-3 off: ask for ``{"INFERENCE_PRECISION_HINT": "f32"}``.  tract takes a model once the shape of "X" is set,
-    and answers cell="rnn" with "relu" or "sigmoid" as if it were "tanh".  What these drop of peepholes, `clip`,
-    `input_forget` and reverse directions is in no model of fastrnn.
+    Models of fastrnn have no peepholes, `clip`, `input_forget` or lone reverse directions: it does not matter here that
+    some runtimes drop these.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Weights as PyTorch's state dicts."""
+"""Weights as state dicts of PyTorch."""
 
 from collections.abc import Mapping
 
@@ -6,16 +6,17 @@ from fastrnn.interchange.weights import Filling, few, weights_of
 
 
 def to_torch(estimator, *, names=None):
-    """A fitted estimator's weights as the state dict of a PyTorch module.
+    """Get the weights of a fitted estimator as the state dict of a PyTorch module.
 
     Parameters
     ----------
-    estimator : a fitted estimator of fastrnn
-    names : dict of str to str, optional
-        What the module calls the network's parts, as ``{"recurrent": "lstm", "head": "fc"}``; "" is the module itself.
-        Parts that are not named keep their names: "embedding" (an `nn.Embedding`), "recurrent" (an `nn.RNN`, `nn.LSTM`
-        or `nn.GRU`), "head" (an `nn.Linear`); for decoders, words' characters, attention and `crf` see what
-        ``to_torch(estimator)`` lists.
+    estimator : estimator
+        A fitted estimator of fastrnn.
+    names : dict of str to str, default=None
+        What the module calls the parts of the network, for example ``{"recurrent": "lstm", "head": "fc"}``; "" is the
+        module itself. Parts that are not named keep their names: "embedding" (an `nn.Embedding`), "recurrent" (an
+        `nn.RNN`, `nn.LSTM` or `nn.GRU`) and "head" (an `nn.Linear`). ``to_torch(estimator)`` lists the parts of
+        decoders, characters, attention and CRF.
 
     Returns
     -------
@@ -25,22 +26,26 @@ def to_torch(estimator, *, names=None):
     Raises
     ------
     NotFittedError
+        If the estimator is not fitted.
     TypeError
-        If it is no estimator of fastrnn.
+        If it is not an estimator of fastrnn.
     ValueError
-        If PyTorch has no such layer: cell="gru_reset_before", or nonlinearity="sigmoid".
+        If PyTorch has no such layer: for cell="gru_reset_before" or nonlinearity="sigmoid". Also if the model reads
+        patches (`patch_length`).
 
     See Also
     --------
-    from_torch
+    from_torch : The way back.
 
     Notes
     -----
-    The module puts out what the head does: of a `SequenceRegressor` the prediction, its target's mean and scale being
-    folded into the head, as what `normalize_X` does is into the first layer (in float32 an offset a million times the
-    spread takes digits: give such X less its offset); of a classifier of two classes the log-odds of the second, of
-    more classes logits.  Readouts have no weights, and are for the module to compute: "last" is the last state of both
-    directions, `h_n`.  Of a `SequenceForecaster` it is the network alone, without trend, season and scale.
+    The module returns what the head returns. For a `SequenceRegressor` this is the prediction, because mean and scale
+    of the target are folded into the head. For a classifier of two classes it is the log-odds of the second class, for
+    more classes the logits. The module must compute the readout itself, which has no weights: "last" is the last state
+    of both directions, `h_n`. For a `SequenceForecaster` it is the network alone, without trend, season and scale.
+
+    `normalize_X` is folded into the first layer. In float32, an offset that is a million times the spread loses digits
+    there: subtract it from X beforehand.
 
     Examples
     --------
@@ -63,40 +68,43 @@ def to_torch(estimator, *, names=None):
 
 
 def from_torch(estimator, state_dict, *, names=None, classes=None):
-    """Give an estimator the weights of a PyTorch module: one that is fitted others, or a new one its first.
+    """Give an estimator the weights of a PyTorch module.
 
-    A new estimator takes the number of features or tokens and of outputs from the weights' shapes; its parameters must
-    be those of the module (cell, hidden_size, num_layers, bidirectional, bias, nonlinearity, embedding_dim, readout).
-    It is a fitted one then in every way; `partial_fit` and `warm_start` go on from these weights.  No shape tells
-    readout and nonlinearity, and others than the module's predict other things without an error: a head that reads
-    `h_n` is readout="last", which is not a classifier's default.
+    The estimator may be fitted already, or new. A new one takes the number of features or tokens and of outputs from
+    the shapes of the weights. Afterwards it is fitted: `partial_fit` and `warm_start` go on from these weights.
+
+    Its parameters must be those of the module: cell, hidden_size, num_layers, bidirectional, bias, nonlinearity,
+    embedding_dim and readout. No shape tells readout and nonlinearity: if they are wrong, predictions are wrong without
+    an error. A head that reads `h_n` is readout="last".
 
     Parameters
     ----------
-    estimator : an estimator of fastrnn
-        A new one must be a `SequenceClassifier`, `SequenceRegressor`, `SequenceTagger` or `SequenceGenerator`.
+    estimator : estimator
+        An estimator of fastrnn. A new one must be a `SequenceClassifier`, `SequenceRegressor`, `SequenceTagger` or
+        `SequenceGenerator`.
     state_dict : mapping of str to tensor or array
-        ``module.state_dict()``.
-    names : dict of str to str, optional
-        As for `to_torch`.
-    classes : array (n_classes,), optional
-        The labels in the order of the head's rows, 0, 1, ... by default; a head of one row, a logistic output, says
-        how probable the second of two is.
+        The weights, ``module.state_dict()``.
+    names : dict of str to str, default=None
+        What the module calls the parts of the network, as for `to_torch`.
+    classes : array-like of shape (n_classes,), default=None
+        The labels, in the order of the rows of the head. None takes 0, 1, and so on. If the head has one row, a
+        logistic output, it gives the probability of the second of two labels.
 
     Returns
     -------
-    The estimator
-        Its loss_curve_ is empty, and n_iter_ 0.  A regressor predicts what the module puts out.
+    estimator
+        The estimator that was given, fitted now. Its `loss_curve_` is empty, and `n_iter_` is 0. A regressor predicts
+        what the module returns.
 
     Raises
     ------
     ValueError
-        If names are missing or unknown, shapes are others than the parameters say, or values are not finite or no
-        floating-point numbers; then nothing has changed.
+        If names are missing or unknown, if shapes do not fit the parameters, or if values are not finite floating-point
+        numbers. Nothing has changed then.
 
     See Also
     --------
-    to_torch
+    to_torch : The way back.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Recurrent layers with PyTorch's constructors and calls, and what networks put around them."""
+"""Recurrent layers with the constructors and calls of PyTorch, and what networks put around them."""
 
 from fastrnn.layers.recurrent import GRU, LSTM, RNN
 

@@ -1,6 +1,6 @@
-"""RNN, LSTM and GRU: stacks of recurrent levels, called as PyTorch's modules are.
+"""RNN, LSTM and GRU: stacks of recurrent layers, which are called like PyTorch's modules.
 
-The names, shapes, gate order and initial values are those of `torch.nn.RNN`, `LSTM` and `GRU`
+Names, shapes, order of gates and initial values are those of `torch.nn.RNN`, `LSTM` and `GRU`
 (https://pytorch.org/docs/stable/nn.html#recurrent-layers).
 """
 
@@ -44,7 +44,7 @@ def _flat(x):
 
 
 class _Recurrent:
-    """What the three layers share; see `LSTM`."""
+    """What the three layers share."""
 
     def _build(self, cell, /, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
         random_state, **_):  # fmt: skip
@@ -78,15 +78,15 @@ class _Recurrent:
 
         Parameters
         ----------
-        recurrent : {"uniform", "orthogonal"}
-            "orthogonal" makes each gate's hidden-to-hidden matrix a random orthogonal one (Saxe et al. 2014).
-        forget_bias : float, optional
-            The sum of the LSTM's two forget biases (Jozefowicz et al. 2015 recommend 1).
+        recurrent : {"uniform", "orthogonal"}, default="uniform"
+            "orthogonal" makes the hidden-to-hidden matrix of each gate a random orthogonal one (Saxe et al. 2014).
+        forget_bias : float, default=None
+            The sum of the two forget biases of an LSTM (Jozefowicz et al. 2015 recommend 1).
 
         Raises
         ------
         ValueError
-            For another `recurrent`, or a `forget_bias` without an LSTM's biases.
+            If `recurrent` is another, or if there is a `forget_bias` for a layer that has none.
         """
         self._stack.reset_parameters(self._rng, recurrent, forget_bias)
 
@@ -131,6 +131,25 @@ class _Recurrent:
     # ------------------------------------------------------------------------------------------ padded arrays
 
     def __call__(self, x, hx=None, lengths=None):
+        """Run the layer over a batch of sequences, as a call of PyTorch's module does.
+
+        Parameters
+        ----------
+        x : array of shape (T, B, I), or (T, I) for one sequence
+            The steps. With batch_first=True, a batch is (B, T, I).
+        hx : array, or tuple of arrays, of shape (num_layers * D, B, H), default=None
+            The initial state; for an LSTM a tuple (h_0, c_0). D is 2 if bidirectional, else 1. None is zeros.
+        lengths : array-like of int, of shape (B,), default=None
+            The lengths of sequences in a batch that is padded to T steps, in any order. Nothing is computed after the
+            end of a sequence, and x may hold anything there. None says that all have T steps.
+
+        Returns
+        -------
+        output : ndarray of shape (T, B, D * H), or (T, D * H) for one sequence
+            The states after each step. They are zero after the end of a sequence.
+        h_n : ndarray, or tuple of arrays, of shape (num_layers * D, B, H)
+            The state after the last step of each sequence; for an LSTM a tuple (h_n, c_n).
+        """
         x, is_single = self._checked_x(x)
         T, B = x.shape[1::-1] if self.batch_first else x.shape[:2]
         lengths = self._checked_lengths(lengths, T, B)
@@ -174,31 +193,32 @@ class _Recurrent:
         return rows, (state if n == len(state) else (state[:n], state[n:]))
 
     def backward(self, d_output, d_state=None, input_grad=True):
-        """Gradients from those of the last call's results.
+        """Compute gradients from those of the results of the last call.
+
+        The gradients of the parameters are added to `grads`; `zero_grad` clears them.
 
         Parameters
         ----------
-        d_output : array of the output's shape
-        d_state : array, or tuple of them, of the final state's shape, optional
-            Zeros if None.
-        input_grad : bool
-            If False, the gradient of x is not computed and None returned for it.
+        d_output : array in the shape of the output
+            The gradient of the output.
+        d_state : array, or tuple of arrays, in the shape of the final state, default=None
+            The gradient of the final state. None is zeros.
+        input_grad : bool, default=True
+            Whether to compute the gradient of x, too.
 
         Returns
         -------
-        d_x : ndarray of x's shape, or None
-        d_state : of the initial state's structure
+        d_x : ndarray in the shape of x, or None
+            The gradient of x.
+        d_state : array, or tuple of arrays, in the shape of the initial state
+            The gradient of the initial state.
 
         Raises
         ------
         RuntimeError
-            If there was no forward call in training mode since the last backward.
+            If there was no call in training mode since the last `backward`.
         ValueError
             If a gradient has another shape than its array.
-
-        Notes
-        -----
-        The parameters' gradients are added to `grads`; `zero_grad` clears them.
         """
         if self._call is None:
             why = "after eval(), or a second time, there is nothing kept; use train()"
@@ -300,7 +320,18 @@ class _Recurrent:
     # ---------------------------------------------------------------------------------------------- parameters
 
     def train(self, mode=True):
-        """Keep, at each call, what `backward` needs; apply dropout.  With mode=False as `eval`.  Returns self."""
+        """Switch to training mode: calls keep what `backward` needs, and apply dropout.
+
+        Parameters
+        ----------
+        mode : bool, default=True
+            False does the same as `eval`.
+
+        Returns
+        -------
+        self
+            The layer.
+        """
         self.training = bool(mode)
         if not mode:
             self._call = None
@@ -308,12 +339,18 @@ class _Recurrent:
         return self
 
     def eval(self):
-        """Keep nothing at a call, and apply no dropout.  Returns self."""
+        """Switch to evaluation mode: calls keep nothing, and apply no dropout.
+
+        Returns
+        -------
+        self
+            The layer.
+        """
         return self.train(False)
 
     @property
-    def grads(self):
-        """The gradients by PyTorch's names: a dict of arrays, windows on one flat vector."""
+    def grads(self):  # numpydoc ignore=RT01
+        """The gradients by PyTorch's names: a dict of arrays, which are views of one flat vector."""
         return {name: self._stack.parameters.gradient(name) for name in self._stack.parameters}
 
     def zero_grad(self):
@@ -321,23 +358,36 @@ class _Recurrent:
         self._stack.parameters.gradients[:] = 0
 
     def state_dict(self):
-        """A dict of copies of the parameters, by PyTorch's names."""
+        """Get copies of all parameters, in a dict by PyTorch's names.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The parameters.
+        """
         return self._stack.parameters.copies()
 
     def load_state_dict(self, mapping):
-        """Set all parameters, from arrays by PyTorch's names; ValueError if names or shapes are others."""
+        """Set all parameters; a ValueError if names or shapes are not those of this layer.
+
+        Parameters
+        ----------
+        mapping : mapping of str to array
+            Arrays by PyTorch's names.
+        """
         self._stack.parameters.load(mapping)
 
 
-class RNN(_Recurrent):
-    """The plain recurrent network, h' = f(W_ih x + b_ih + W_hh h + b_hh) (Elman 1990).
+class RNN(_Recurrent):  # numpydoc ignore=PR01
+    """Plain recurrent network (Elman 1990): ``h' = f(W_ih x + b_ih + W_hh h + b_hh)``.
 
-    Parameters and calls are those of `LSTM`, with one state, ``output, h_n = rnn(x, hx=None, lengths=None)``, and
+    A call is ``output, h_n = rnn(x, hx=None, lengths=None)``. Parameters that are not listed here are those of `LSTM`,
+    with the same defaults.
 
     Parameters
     ----------
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        f.
+        The function f.
 
     Examples
     --------
@@ -360,36 +410,34 @@ class RNN(_Recurrent):
 class LSTM(_Recurrent):
     """Long short-term memory with forget gates (Hochreiter and Schmidhuber 1997; Gers et al. 2000).
 
-    ``output, (h_n, c_n) = lstm(x, hx=None, lengths=None)``: x is (T, B, I), or (T, I) for one sequence;
-    initial and final states are (num_layers * D, B, H), with D = 2 if bidirectional, else 1, and zeros if not
-    given; output is (T, B, D * H).  `lengths` (B,), in any order, makes x a ragged batch padded to T steps: output
-    is zero past each end, and the final state is that of each sequence's own last step.  Past the ends nothing is
-    computed, and x may hold anything.
+    A call is ``output, (h_n, c_n) = lstm(x, hx=None, lengths=None)``, with hx a tuple ``(h_0, c_0)``.
 
     Parameters
     ----------
     input_size : int
-        Features of a step, I.
+        Number of features in a step, I.
     hidden_size : int
-        Units, H.
+        Number of hidden units, H.
     num_layers : int, default=1
-        Levels of the stack; each reads the outputs of the one below.
+        Number of layers. Each layer reads the outputs of the layer below.
     bias : bool, default=True
-        With the bias vectors bias_ih and bias_hh.
+        Whether there are the bias vectors bias_ih and bias_hh.
     batch_first : bool, default=False
-        x and output are (B, T, .) instead of (T, B, .); states stay (., B, H).
+        Whether x and output are (B, T, .) in place of (T, B, .). States stay (., B, H).
     dropout : float, default=0.0
-        The fraction of each level's outputs set to zero on the way to the next, in training mode.
+        The fraction of each layer's outputs that is set to zero on the way to the next layer, in training mode.
     bidirectional : bool, default=False
-        A second set of weights reads each sequence backwards; outputs stand side by side.
+        Whether a second set of weights reads each sequence backwards. Outputs of both directions stand side by side.
     dtype : {"float32", "float64"}, default="float32"
-    random_state : int, RandomState or None
-        For the initial parameters and dropout.
+        The floating-point type of parameters and results.
+    random_state : int, RandomState or None, default=None
+        The seed of initial parameters and dropout.
 
     Raises
     ------
     ValueError
-        For another number of features, states of another shape, NaN or infinity, lengths that are not 1 to T.
+        If a parameter is wrong. In a call, if x has another number of features, if states have another shape, if
+        anything is NaN or infinite, or if lengths are not from 1 to T.
 
     Examples
     --------
@@ -410,17 +458,18 @@ class LSTM(_Recurrent):
         self._build(LSTMCell(), **locals())
 
 
-class GRU(_Recurrent):
-    """The gated recurrent unit (Cho et al. 2014), h' = (1 - z) * n + z * h.
+class GRU(_Recurrent):  # numpydoc ignore=PR01
+    """Gated recurrent unit (Cho et al. 2014): ``h' = (1 - z) * n + z * h``.
 
-    z is the share of the old state that stays, as in Cho et al.; Chung et al. 2014 write z for that of the new.
-    Parameters and calls are those of `LSTM`, with one state, ``output, h_n = gru(x, hx=None, lengths=None)``, and
+    z is the share of the old state that stays, as in Cho et al.; Chung et al. 2014 write z for the share of the new
+    one. A call is ``output, h_n = gru(x, hx=None, lengths=None)``. Parameters that are not listed here are those of
+    `LSTM`, with the same defaults.
 
     Parameters
     ----------
     reset_after : bool, default=True
-        The reset gate acts after the product, n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), as in PyTorch and
-        cuDNN; if False before it, n = tanh(W_in x + b_in + W_hn (r * h) + b_hn), as in the paper.
+        Whether the reset gate acts after the product, as in PyTorch and cuDNN: ``n = tanh(W_in x + b_in + r * (W_hn h +
+        b_hn))``. With False it acts before, as in the paper: ``n = tanh(W_in x + b_in + W_hn (r * h) + b_hn)``.
 
     Examples
     --------

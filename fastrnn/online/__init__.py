@@ -1,4 +1,4 @@
-"""One sample at a time: learners with River's protocol, for streams that never end and may drift."""
+"""Learn one sample at a time, with River's protocol: for streams that never end and may change."""
 
 from contextlib import suppress
 

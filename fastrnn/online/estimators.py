@@ -1,4 +1,4 @@
-"""Labels and numbers of a stream, learned as they come."""
+"""Learn the labels or numbers of a stream as they come."""
 
 from numbers import Real
 
@@ -40,56 +40,67 @@ def are_moments_of_several(value):
 
 
 class OnlineClassifier(OnlineLearner):
-    """Label a stream step by step, learning as it goes, with River's protocol.
+    """Label a stream step by step, and learn from each step, with River's protocol.
 
-    `predict_one` takes a tentative step from the present state, which it leaves as it is; `learn_one` takes the step,
-    learns from the label, and keeps the new state.
+    `predict_one` tries a step from the present state, and leaves the state as it is. `learn_one` takes the step, learns
+    from the label, and keeps the new state.
 
     Parameters
     ----------
     cell : {"lstm", "gru", "rnn"}, default="gru"
-        One level, in one direction.
+        The kind of the recurrent layer. There is one layer, in one direction.
     hidden_size : int, default=16
-        Units.  By "rtrl" a step costs as their fourth power: 16 take a tenth of a millisecond, 64 one to fifteen.
+        Number of hidden units. With gradient="rtrl", the time of a step grows with their fourth power: 16 units take a
+        tenth of a millisecond, 64 units one to fifteen milliseconds.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        Of cell="rnn".
+        The activation function of cell="rnn". Other cells do not use it.
     gradient : {"rtrl", "bptt"}, default="rtrl"
-        "rtrl", real-time recurrent learning, knows how all of the past bears on the present; "bptt", backpropagation
-        through a sliding window, only what happened in the last `bptt_steps` steps, for a time that grows with them.
+        How gradients are computed. "rtrl" is real-time recurrent learning: it knows how all of the past acts on the
+        present. "bptt" is backpropagation through a sliding window: it knows only the last `bptt_steps` steps, and its
+        time grows with them.
     bptt_steps : int, default=20
-        The window of gradient="bptt".
+        The length of the window of gradient="bptt", in steps.
     solver : {"adam", "sgd", "rmsprop"}, default="rmsprop"
-        On streams that change "rmsprop" went best at every rate, and alike for all seeds; the momentum of "adam" did
-        harm there.
+        The optimiser. On streams that change, "rmsprop" was best at each learning rate, and much the same for all
+        seeds. The momentum of "adam" did harm there.
     learning_rate_init : float, default=5e-3
-        A rule to be found, and found anew when it changes, went best with 1e-2; the next number of a series full of
-        noise with 2e-3.  This lies between, and did well at both.
+        The learning rate, which stays constant. To find a rule, and to find it again when it changes, 1e-2 was best. To
+        predict the next number of a very noisy series, 2e-3 was best. The default lies between, and did well at both.
     clip_norm : float or None, default=1.0
-        The largest norm of a gradient; longer ones are shortened.
+        The largest norm of a gradient. A gradient with a larger norm is scaled down to it. None does not clip.
     normalize_X : bool, default=True
-        Read x standardised by the mean and the deviation of each number so far, this one's too, of about the last 3000
-        when there are more; what was only 0 and 1 so far stays as it is.
+        Whether each number of x is standardised by its mean and standard deviation so far, this step included. If there
+        are more than about 3000 steps, older ones count less and less. A number that was always 0 or 1 so far stays as
+        it is.
     classes : list or None, default=None
-        Labels known beforehand.  One that was not seen before gets an output of its own when it comes.
+        Labels that are known beforehand. A label that was not seen before gets an output of its own when it comes.
     dtype : {"float32", "float64"}, default="float32"
+        The floating-point type of weights and computations.
     random_state : int, RandomState or None, default=None
-        For the initial weights.
+        The seed of the initial weights.
 
     Attributes
     ----------
     feature_names_in_ : list
-        The first x's names in their order; for a vector 0, 1, ...
+        The names in the first x, in their order. For a vector they are 0, 1, ...
     n_features_in_ : int
+        Number of features.
     classes_ : list
-        The labels so far, in the order they came.
+        The labels so far, in the order in which they came.
+
+    See Also
+    --------
+    OnlineRegressor : Predict numbers.
+    fastrnn.SequenceClassifier : Learn from whole sequences.
 
     Notes
     -----
-    Williams and Zipser, "A learning algorithm for continually running fully recurrent neural networks", Neural
-    Computation 1(2), 1989; with weights that change the gradient is exact up to their change.  Where it grows beyond
-    all bounds, the past is left out of it from there on.
-    What is predicted is the step that is learned next: with a delay between the two, as by River's
-    ``progressive_val_score(delay=...)``, the state is that of the last step learned.
+    Real-time recurrent learning: Williams and Zipser, "A learning algorithm for continually running fully recurrent
+    neural networks", Neural Computation 1(2), 1989. The weights change at each step, so the gradient is exact except
+    for their change. Where the gradient grows without limit, the past is left out from there on.
+
+    A prediction is for the step that is learned next. If there is a delay between the two, as with River's
+    ``progressive_val_score(delay=...)``, the state is that of the last step that was learned.
 
     Examples
     --------
@@ -128,66 +139,99 @@ class OnlineClassifier(OnlineLearner):
         return np.array([self.classes_.index(y)]), len(self.classes_)
 
     def predict_proba_one(self, x):
-        """The probability of each label known so far, a dict; empty before anything was learned."""
+        """Predict the probability of each label after x. The state stays as it is.
+
+        Parameters
+        ----------
+        x : mapping of names to numbers, or array-like of shape (I,)
+            The features of the step.
+
+        Returns
+        -------
+        dict
+            The probability of each label known so far. It is empty before anything was learned.
+        """
         if not self.__sklearn_is_fitted__():
             return {}
         return dict(zip(self.classes_, softmax(self._outputs(x).astype(np.float64)).tolist(), strict=True))
 
     def predict_one(self, x):
-        """The most probable label after x, None before anything was learned; the state stays."""
+        """Predict the most probable label after x. The state stays as it is.
+
+        Parameters
+        ----------
+        x : mapping of names to numbers, or array-like of shape (I,)
+            The features of the step.
+
+        Returns
+        -------
+        label or None
+            The label. It is None before anything was learned.
+        """
         return self.classes_[int(self._outputs(x).argmax())] if self.__sklearn_is_fitted__() else None
 
 
 class OnlineRegressor(OnlineLearner):
-    """Predict a number at each step of a stream, learning as it goes, with River's protocol.
+    """Predict a number at each step of a stream, and learn from each step, with River's protocol.
 
-    `predict_one` takes a tentative step from the present state, which it leaves as it is; `learn_one` takes the step,
-    learns from the number, and keeps the new state.
+    `predict_one` tries a step from the present state, and leaves the state as it is. `learn_one` takes the step, learns
+    from the number, and keeps the new state.
 
     Parameters
     ----------
     cell : {"lstm", "gru", "rnn"}, default="gru"
-        One level, in one direction.
+        The kind of the recurrent layer. There is one layer, in one direction.
     hidden_size : int, default=16
-        Units.  By "rtrl" a step costs as their fourth power: 16 take a tenth of a millisecond, 64 one to fifteen.
+        Number of hidden units. With gradient="rtrl", the time of a step grows with their fourth power: 16 units take a
+        tenth of a millisecond, 64 units one to fifteen milliseconds.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        Of cell="rnn".
+        The activation function of cell="rnn". Other cells do not use it.
     gradient : {"rtrl", "bptt"}, default="rtrl"
-        "rtrl", real-time recurrent learning, knows how all of the past bears on the present; "bptt", backpropagation
-        through a sliding window, only what happened in the last `bptt_steps` steps, for a time that grows with them.
+        How gradients are computed. "rtrl" is real-time recurrent learning: it knows how all of the past acts on the
+        present. "bptt" is backpropagation through a sliding window: it knows only the last `bptt_steps` steps, and its
+        time grows with them.
     bptt_steps : int, default=20
-        The window of gradient="bptt".
+        The length of the window of gradient="bptt", in steps.
     solver : {"adam", "sgd", "rmsprop"}, default="rmsprop"
-        On streams that change "rmsprop" went best at every rate, and alike for all seeds; the momentum of "adam" did
-        harm there.
+        The optimiser. On streams that change, "rmsprop" was best at each learning rate, and much the same for all
+        seeds. The momentum of "adam" did harm there.
     learning_rate_init : float, default=5e-3
-        A rule to be found, and found anew when it changes, went best with 1e-2; the next number of a series full of
-        noise with 2e-3.  This lies between, and did well at both.
+        The learning rate, which stays constant. To find a rule, and to find it again when it changes, 1e-2 was best. To
+        predict the next number of a very noisy series, 2e-3 was best. The default lies between, and did well at both.
     clip_norm : float or None, default=1.0
-        The largest norm of a gradient; longer ones are shortened.
+        The largest norm of a gradient. A gradient with a larger norm is scaled down to it. None does not clip.
     normalize_X : bool, default=True
-        Read x standardised by the mean and the deviation of each number so far, this one's too, of about the last 3000
-        when there are more; what was only 0 and 1 so far stays as it is.
+        Whether each number of x is standardised by its mean and standard deviation so far, this step included. If there
+        are more than about 3000 steps, older ones count less and less. A number that was always 0 or 1 so far stays as
+        it is.
     normalize_y : bool, default=True
-        Learn targets standardised by the mean and the variance of those so far, of about the last 300 when there are
-        more; predictions come in their own unit.
+        Whether targets are standardised by their mean and variance so far. If there are more than about 300, older ones
+        count less and less. Predictions are in the unit of y.
     dtype : {"float32", "float64"}, default="float32"
+        The floating-point type of weights and computations.
     random_state : int, RandomState or None, default=None
-        For the initial weights.
+        The seed of the initial weights.
 
     Attributes
     ----------
     feature_names_in_ : list
-        The first x's names in their order; for a vector 0, 1, ...
+        The names in the first x, in their order. For a vector they are 0, 1, ...
     n_features_in_ : int
+        Number of features.
+
+    See Also
+    --------
+    OnlineClassifier : Predict labels.
+    fastrnn.SequenceRegressor : Learn from whole sequences.
 
     Notes
     -----
-    Williams and Zipser, "A learning algorithm for continually running fully recurrent neural networks", Neural
-    Computation 1(2), 1989; with weights that change the gradient is exact up to their change.  Where it grows beyond
-    all bounds, the past is left out of it from there on.
-    What is predicted is the step that is learned next: with a delay between the two, as by River's
-    ``progressive_val_score(delay=...)``, the state is that of the last step learned.
+    Real-time recurrent learning: Williams and Zipser, "A learning algorithm for continually running fully recurrent
+    neural networks", Neural Computation 1(2), 1989. The weights change at each step, so the gradient is exact except
+    for their change. Where the gradient grows without limit, the past is left out from there on.
+
+    A prediction is for the step that is learned next. If there is a delay between the two, as with River's
+    ``progressive_val_score(delay=...)``, the state is that of the last step that was learned.
 
     Examples
     --------
@@ -224,7 +268,18 @@ class OnlineRegressor(OnlineLearner):
         return np.array([[(y - self._y_mean) / self._y_scale]], self.dtype), 1
 
     def predict_one(self, x):
-        """The number expected after x, 0.0 before anything was learned; the state stays."""
+        """Predict the number after x. The state stays as it is.
+
+        Parameters
+        ----------
+        x : mapping of names to numbers, or array-like of shape (I,)
+            The features of the step.
+
+        Returns
+        -------
+        float
+            The number, in the unit of y. It is 0.0 before anything was learned.
+        """
         if not self.__sklearn_is_fitted__():
             return 0.0
         return self._y_mean + self._y_scale * float(self._outputs(x)[0])

@@ -56,23 +56,37 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
     __sklearn_is_fitted__ = SequenceEstimator.__sklearn_is_fitted__
 
     def clone(self, new_params=None, include_attributes=False):
-        """A learner with these parameters that has learned nothing, as River asks for it; or a copy of all."""
-        return (deepcopy(self) if include_attributes else clone(self)).set_params(**(new_params or {}))
-
-    def learn_one(self, x, y):
-        """Take the step, learn from y, and keep the new state.
+        """Make a copy with the same parameters that has learned nothing, as River asks for it.
 
         Parameters
         ----------
-        x : mapping of names to numbers, or vector (I,)
-            The first one fixes the names, or the width.
-        y : label, or number
+        new_params : dict, default=None
+            Names and values of parameters that differ in the copy.
+        include_attributes : bool, default=False
+            Whether to copy what was learned, too.
+
+        Returns
+        -------
+        learner
+            The copy.
+        """
+        return (deepcopy(self) if include_attributes else clone(self)).set_params(**(new_params or {}))
+
+    def learn_one(self, x, y):
+        """Take one step, learn from y, and keep the new state.
+
+        Parameters
+        ----------
+        x : mapping of names to numbers, or array-like of shape (I,)
+            The features of the step. The first x fixes their names, or their number.
+        y : label or float
+            The target of the step.
 
         Raises
         ------
         ValueError
-            For other names or another width than the first x had, for what is no finite number, and if the gradient
-            overflows; the learner is then as it was.
+            If x has other names or another number of features than the first x had, if it holds anything but finite
+            numbers, or if the gradient overflows. The learner has not changed then.
         """
         with self._unchanged_on_error(), np.errstate(over="ignore", invalid="ignore"):
             is_new = not self.__sklearn_is_fitted__()
@@ -94,7 +108,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
             network.changed()
 
     def reset(self):
-        """Begin a new sequence: the state is zero again, the weights stay."""
+        """Begin a new sequence: the state is set to zero, and the weights stay."""
         if self.__sklearn_is_fitted__():
             stack = self.network_.encoder.recurrent
             self._state = np.zeros((stack.n_states, stack.hidden_size), stack.dtype)

@@ -1,4 +1,4 @@
-"""What is done to sequences before an estimator reads them."""
+"""Prepare sequences before an estimator reads them: tokens, scales, windows, padding, containers of other libraries."""
 
 from fastrnn.preprocessing.containers import (
     from_channels_first,

@@ -1,4 +1,4 @@
-"""Sequences from and to the containers of other libraries; which axis is time is never guessed."""
+"""Convert sequences from and to the containers of other libraries. Which axis is time is never guessed."""
 
 import warnings
 
@@ -11,26 +11,31 @@ from fastrnn.sequences import Sequences, as_objects, as_sequences, as_steps
 
 
 def from_channels_first(X):
-    """Sequences of aeon's and sktime's arrays, whose last axis is time.
+    """Convert arrays whose last axis is time, as aeon and sktime have them, to sequences.
 
     Parameters
     ----------
-    X : array (n, I, T), or list of n arrays (I, T_i)
-        aeon's "numpy3D" and "np-list".
+    X : array of shape (n, I, T), or list of n arrays of shape (I, T_i)
+        The containers "numpy3D" and "np-list" of aeon.
 
     Returns
     -------
-    1-D object array of n arrays (T_i, I)
+    ndarray of shape (n,)
+        An object array of n arrays (T_i, I).
 
     Raises
     ------
     ValueError
-        If an item is no array of two axes; the message names it.
+        If an item is not an array with two axes. The message names it.
 
     Warns
     -----
     UserWarning
-        If every sequence has more channels than steps, as if the axes were those of this library.
+        If each sequence has more channels than steps, as if time were the first axis already.
+
+    See Also
+    --------
+    to_channels_first : The way back.
 
     Examples
     --------
@@ -51,20 +56,33 @@ def from_channels_first(X):
 
 
 def to_channels_first(X):
-    """The way back: aeon's and sktime's arrays of sequences.
+    """Convert sequences to arrays whose last axis is time, as aeon and sktime have them.
 
     Parameters
     ----------
-    X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+    X : list of n arrays of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+        The sequences.
 
     Returns
     -------
-    ndarray (n, I, T), or list of n arrays (I, T_i) if lengths differ
+    ndarray of shape (n, I, T), or list of n arrays of shape (I, T_i)
+        An array if all sequences have the same length, else a list.
 
     Raises
     ------
     ValueError
-        If X is no sequences of finite numbers; the message names the sequence.
+        If X holds anything but sequences of finite numbers. The message names the sequence.
+
+    See Also
+    --------
+    from_channels_first : The way back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn.preprocessing import to_channels_first
+    >>> to_channels_first([np.zeros((30, 2)), np.zeros((20, 2))])[1].shape
+    (2, 20)
     """
     sequences = as_sequences(X, "float64")
     items = [np.ascontiguousarray(sequences[k].T) for k in range(len(sequences))]
@@ -72,21 +90,28 @@ def to_channels_first(X):
 
 
 def from_concatenated(X, lengths):
-    """Sequences of hmmlearn's form: all steps in one array, and how many each sequence has.
+    """Convert one array of all steps, and the lengths of its sequences, to sequences: the form of hmmlearn.
 
     Parameters
     ----------
-    X : array (S, I) or (S,)
-    lengths : array (n,) of int
+    X : array of shape (S, I) or (S,)
+        The steps of all sequences, one sequence after the other.
+    lengths : array-like of int, of shape (n,)
+        The number of steps of each sequence.
 
     Returns
     -------
-    1-D object array of n arrays (T_i, I) or (T_i,)
+    ndarray of shape (n,)
+        An object array of n arrays (T_i, I) or (T_i,).
 
     Raises
     ------
     ValueError
-        If lengths are no positive integers, or do not add up to S.
+        If lengths are not positive integers, or do not add up to S.
+
+    See Also
+    --------
+    to_concatenated : The way back.
 
     Examples
     --------
@@ -105,46 +130,62 @@ def from_concatenated(X, lengths):
 
 
 def to_concatenated(X):
-    """The way back.
+    """Convert sequences to one array of all steps, and their lengths: the form of hmmlearn.
 
     Parameters
     ----------
-    X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+    X : list of n arrays of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+        The sequences.
 
     Returns
     -------
-    values : ndarray (S, I)
-    lengths : ndarray (n,)
+    values : ndarray of shape (S, I)
+        The steps of all sequences, one sequence after the other.
+    lengths : ndarray of shape (n,)
+        The number of steps of each sequence.
 
     Raises
     ------
     ValueError
-        If X is no sequences of finite numbers; the message names the sequence.
+        If X holds anything but sequences of finite numbers. The message names the sequence.
+
+    See Also
+    --------
+    from_concatenated : The way back.
+
+    Examples
+    --------
+    >>> from fastrnn.preprocessing import to_concatenated
+    >>> values, lengths = to_concatenated([[1, 2, 3], [4]])
+    >>> values.ravel().tolist(), lengths.tolist()
+    ([1.0, 2.0, 3.0, 4.0], [3, 1])
     """
     sequences = as_sequences(X, "float64")
     return np.array(sequences.values), sequences.lengths
 
 
 def from_nan_padded(X):
-    """Sequences of tslearn's form: an array with NaN after the end of each.
+    """Convert an array with NaN after the end of each sequence to sequences: the form of tslearn.
 
     Parameters
     ----------
-    X : array (n, T, I) or (n, T)
+    X : array of shape (n, T, I) or (n, T)
+        The padded sequences.
 
     Returns
     -------
-    1-D object array of n arrays (T_i, I) or (T_i,)
+    ndarray of shape (n,)
+        An object array of n arrays (T_i, I) or (T_i,).
 
     Raises
     ------
     ValueError
-        If a sequence has NaN before its end, or nothing else; the message names it.
+        If a sequence has NaN before its end, or nothing but NaN. The message names it.
 
     See Also
     --------
     pad_sequences : The way back, with value=numpy.nan.
-    unpad_sequences : For Keras' and PyTorch's padded arrays with masks or lengths.
+    unpad_sequences : For padded arrays with masks or lengths, as Keras and PyTorch have them.
 
     Examples
     --------
@@ -166,29 +207,34 @@ def from_nan_padded(X):
 
 
 def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
-    """Sequences of a long table: a row for each step of each sequence.
+    """Convert a long table, which has a row for each step of each sequence, to sequences.
 
     Parameters
     ----------
     frame : DataFrame of pandas, polars or another library, or pyarrow Table
-        With a column of ids and one of times; or, as sktime's "pd-multiindex", both as levels of a pandas index, which
-        need no names then.
-    id_col, time_col : str
-        The names of that column and that of the times; rows of a sequence are put in order.
-    columns : list of str, optional
-        The channels; by default all others.
+        The table, with a column of ids and a column of times. A pandas frame may have both as levels of its index, as
+        sktime's "pd-multiindex": these levels need no names.
+    id_col, time_col : str, default="unique_id" and "ds"
+        The names of the column of ids and of the column of times. The rows of a sequence are sorted by time.
+    columns : list of str, default=None
+        The columns that are channels. None takes all others.
 
     Returns
     -------
-    X : 1-D object array of n arrays (T_i, I)
-        In float64, ordered as the ids first appear.
-    ids : ndarray (n,)
+    X : ndarray of shape (n,)
+        An object array of n arrays (T_i, I), in float64. Sequences are in the order in which their ids first appear.
+    ids : ndarray of shape (n,)
+        The id of each sequence.
 
     Raises
     ------
     ValueError
-        If there are no such columns, or two of one name, ids or times are missing, channels are no numbers, or a
-        sequence has a time twice; the message names it.
+        If there are no such columns or two with one name, if ids or times are missing, if channels are not numbers, or
+        if a sequence has a time twice. The message names it.
+
+    See Also
+    --------
+    to_long : The way back.
 
     Examples
     --------
@@ -227,21 +273,24 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
 
 
 def from_nested(frame):
-    """Sequences of sktime's nested form: a row a sequence, a column a channel, a series or list in each cell.
+    """Convert a table whose cells hold series to sequences: the nested form of sktime.
+
+    A row is a sequence, and a column is a channel. Each cell holds a series or a list.
 
     Parameters
     ----------
-    frame : DataFrame of pandas or another library, or a column of one; or array (n, I) of objects
+    frame : DataFrame of pandas or another library, a column of one, or array of objects of shape (n, I)
+        The table.
 
     Returns
     -------
-    1-D object array of n arrays (T_i, I)
-        In float64.
+    ndarray of shape (n,)
+        An object array of n arrays (T_i, I), in float64.
 
     Raises
     ------
     ValueError
-        If a cell holds no numbers, or those of a row are not equally many; the message names it.
+        If a cell holds anything but numbers, or if the cells of a row have different lengths. The message names it.
 
     Examples
     --------
@@ -268,25 +317,41 @@ def from_nested(frame):
 
 
 def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
-    """The way back, with times counted from 0; for sktime, ``to_long(X).set_index(["unique_id", "ds"])``.
+    """Convert sequences to a long table, which has a row for each step of each sequence.
+
+    Times are counted from 0. For sktime use ``to_long(X).set_index(["unique_id", "ds"])``.
 
     Parameters
     ----------
-    X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
-    names : list of n, optional
-        The ids; by default numbers from 0.
-    id_col, time_col : str
-    columns : list of I str, optional
-        The channels' names; by default "y", or "y0", "y1" ...
+    X : list of n arrays of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+        The sequences.
+    names : list of length n, default=None
+        The ids of the sequences. None takes numbers from 0 on.
+    id_col, time_col : str, default="unique_id" and "ds"
+        The names of the column of ids and of the column of times.
+    columns : list of str, default=None
+        The names of the I channels. None takes "y", or "y0", "y1" and so on if there are several.
 
     Returns
     -------
     pandas DataFrame
+        The table.
 
     Raises
     ------
     ValueError
-        If X is no sequences of finite numbers, names or columns are not as many, or two columns are named alike.
+        If X holds anything but sequences of finite numbers, if there are not as many names or columns as needed, or if
+        two columns have one name.
+
+    See Also
+    --------
+    from_long : The way back.
+
+    Examples
+    --------
+    >>> from fastrnn.preprocessing import to_long
+    >>> to_long([[1, 2], [3]], names=["a", "b"]).values.tolist()
+    [['a', 0, 1.0], ['a', 1, 2.0], ['b', 0, 3.0]]
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Scaling of sequences of any lengths."""
+"""Scale sequences of any lengths."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -14,33 +14,38 @@ from fastrnn.storage import array, check, integer, names
 
 
 class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Bring the channels of sequences to a common scale.
+    """Scale the channels of sequences to a common range.
+
+    Estimators standardise numbers themselves (`normalize_X`), so you need a scaler only for another method, or to scale
+    each sequence by itself.
 
     Parameters
     ----------
     method : {"standard", "minmax", "robust"}, default="standard"
-        "standard" takes each channel's mean off and divides by its standard deviation, "minmax" maps its least value to
-        0 and its largest to 1, "robust" takes the median off and divides by the distance of the quartiles.
+        "standard" subtracts the mean of each channel, and divides by its standard deviation. "minmax" maps the least
+        value to 0 and the largest to 1. "robust" subtracts the median, and divides by the distance between the
+        quartiles.
     by : {"channel", "sequence"}, default="channel"
-        Whether these are of all steps of all sequences that `fit` was given, or of each sequence by itself: then levels
-        are lost, and shapes remain.
+        "channel" computes these from all steps of all sequences in `fit`. "sequence" computes them from each sequence
+        by itself: its level is lost, and its shape stays.
 
     Attributes
     ----------
-    center_, scale_ : ndarray (I,) or None
-        With by="channel", what is taken off and divided by; a channel that does not change is divided by 1.
+    center_, scale_ : ndarray of shape (I,) or None
+        With by="channel", what is subtracted from each channel, and what it is then divided by. A channel that does not
+        change is divided by 1.
     n_features_in_ : int
-        Channels of a step; for a 2-D X its number of columns, which share one centre and scale.
-    feature_names_in_ : ndarray
-        The names of the columns, if X is a frame or a list of frames of one sequence each: later ones must have the
-        same, in the same order.
+        Number of channels in a step. For a 2-D X its number of columns, which share one centre and scale.
+    feature_names_in_ : ndarray of shape (I,)
+        The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
+        same columns in the same order.
 
     Notes
     -----
-    Sequences are taken as by the estimators: a list or 1-D object array of arrays (T_i, I) or (T_i,), or an array
-    (n, T, I) or (n, T); a 2-D one, or a frame, is n univariate sequences.  What comes back has the same form, in
-    float64, or in float32 if all of X is.  After ``set_output(transform="pandas")`` what is 2-D comes as a frame, and
-    anything else as it does without.
+    Sequences come as for the estimators: a list or 1-D object array of arrays (T_i, I) or (T_i,), or an array (n, T, I)
+    or (n, T). A 2-D array or a frame is n sequences with one channel. The result has the same form, in float64, or in
+    float32 if all of X is. After ``set_output(transform="pandas")``, a 2-D result is a frame; other results do not
+    change.
 
     Examples
     --------
@@ -66,17 +71,20 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+        X : list of n arrays of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences.
         y : ignored
+            Only here because scikit-learn passes it.
 
         Returns
         -------
         self
+            The fitted scaler.
 
         Raises
         ------
         ValueError
-            If X is no sequences of finite numbers; the message names the sequence.
+            If X holds anything but sequences of finite numbers. The message names the sequence.
         """
         self._validate_params()
         _, sequences = read(self, X, reset=True)
@@ -86,42 +94,46 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """Scale.
+        """Scale sequences.
 
         Parameters
         ----------
-        X : as for `fit`
+        X : list of n arrays of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences, with as many channels as in `fit`.
 
         Returns
         -------
-        1-D object array of n arrays, or array (n, T, I) or (n, T) as X
+        ndarray of shape (n,), (n, T, I) or (n, T)
+            The scaled sequences, in the form of X. For a list it is an object array of n arrays.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called before.
         ValueError
-            As `fit`; or for another number of channels, or columns.
+            As for `fit`, or if the number of channels or the names of columns are not those of the fit.
         """
         return self._mapped(X, lambda values, center, scale: (values - center) / scale)
 
     def inverse_transform(self, X):
-        """Undo `transform`; with by="sequence" there is no way back.
+        """Undo `transform`. This is not possible with by="sequence".
 
         Parameters
         ----------
-        X : as for `fit`
+        X : list of n arrays of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            Scaled sequences.
 
         Returns
         -------
-        As `transform`
+        ndarray of shape (n,), (n, T, I) or (n, T)
+            The sequences in their original unit, in the form of X.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called before.
         ValueError
-            As `transform`; or with by="sequence".
+            As for `transform`, or with by="sequence".
         """
         check_is_fitted(self, "n_features_in_")
         if self.center_ is None:
@@ -139,15 +151,32 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @available_if(lambda self: getattr(self, "_is_panel", True))  # before `fit` X may come to be 2-D
     def get_feature_names_out(self, input_features=None):
-        """The names of the columns (n_features_in_,) of a 2-D X."""
+        """Get the names of the columns of a 2-D X.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names to use, if X had none in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (I,)
+            The names.
+        """
         return super().get_feature_names_out(input_features)
 
     def set_output(self, *, transform=None):
-        """Have `transform` return frames ("pandas", "polars") of what is 2-D.
+        """Choose the container that `transform` returns for a 2-D X.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            "pandas" and "polars" are their frames, "default" is an array. None changes nothing.
 
         Returns
         -------
         self
+            The scaler itself.
         """
         return super().set_output(transform=transform) if hasattr(self, "get_feature_names_out") else self
 

@@ -1,4 +1,4 @@
-"""From text to what the estimators read: sequences of integers."""
+"""Turn text into what the estimators read: sequences of integers."""
 
 import re
 from collections import Counter
@@ -31,53 +31,53 @@ ADVICE = "numbers that are tokens go to an estimator with embedding_dim as they 
 
 # Sequences are no columns of a frame, into which scikit-learn would otherwise wrap them.
 class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
-    r"""Turn texts into sequences of integers, words or characters, for `embedding_dim`.
+    r"""Turn texts into sequences of integers, which stand for words or characters.
 
-    The id 0 stands for all tokens that are unknown; then come the start and the end token, if there
-    are any, and then the tokens known, the most frequent first and equally frequent ones in
-    alphabetical order.
+    Each token gets an integer, its id. The id 0 stands for all unknown tokens. Then come the start and the end token,
+    if you ask for them, and then the known tokens: the most frequent first, equally frequent ones in alphabetical
+    order.
 
     Parameters
     ----------
     level : {"word", "char"} or "auto", default="auto"
-        What a token is.  "auto" reads characters where most texts have no space in them, as names and Chinese have
-        none, and else words; where `max_characters` or `token_pattern` is set it reads words.  Texts that are already
-        split into tokens are not split further.
+        Whether a token is a word or a character. "auto" takes characters if most texts have no space in them, such as
+        names or Chinese, and otherwise words. It also takes words if `max_characters` or `token_pattern` is set. Texts
+        that are already lists of tokens are not split further.
     lowercase : bool, default=False
+        Whether to convert texts to lower case.
     strip_accents : {"ascii", "unicode"}, callable or None, default=None
-        As in scikit-learn's `CountVectorizer`.
+        How to remove accents, as in scikit-learn's `CountVectorizer`. None keeps them.
     token_pattern : str, default=r"\w+|[^\w\s]"
-        The regular expression of a word in the lower-cased and stripped text; by default each
-        punctuation mark is one, too.  A combining accent is no part of ``\w+``: bring decomposed
-        text into the form NFC (`unicodedata.normalize`) first.
+        The regular expression of a word, in the text after lower-casing and stripping. By default each punctuation mark
+        is a word, too. A combining accent does not belong to ``\w+``: bring decomposed text into the form NFC first,
+        with `unicodedata.normalize`.
     min_count : int, default=1
-        Tokens with fewer occurrences in `fit` are unknown.  With 1 and all tokens kept the unknown
-        token never occurs in training, and its vector stays as it was initialised.
+        Tokens that occur less often than this in `fit` are unknown. If it is 1 and all tokens are kept, no token is
+        unknown in training, and the vector of the unknown token stays as it was initialised.
     max_tokens : int or None, default=None
-        The largest `n_tokens_`: the most frequent tokens are kept.
+        The largest `n_tokens_`. If there are more tokens, the most frequent are kept. None keeps all.
     start, end : bool, default=False
-        Whether each sequence gets a token before its first and after its last.
+        Whether each sequence gets a start token before its first token, and an end token after its last.
     max_characters : int, "auto" or None, default="auto"
-        "auto": of each word the first 20 characters go along unseen, for estimators that read them
-        too (`character_embedding_dim`), as the word is after it was lower-cased and stripped.  If a
-        number, each step has the ids of the word's first so many characters beside the word's own
-        id: as they were written, capitals and accents included.  Texts are then split before they
-        are lower-cased and stripped.  For words only.  All rows have room for the longest word, so
-        that a large number costs what that one does.  None: words alone.
+        Number of first characters of each word that estimators may read (`character_embedding_dim`). With "auto", the
+        first 20 characters go along unseen, as they are after lower-casing and stripping. With a number, each step
+        holds the id of the word and then the ids of its first characters, as they were written, with capitals and
+        accents: texts are split before they are lower-cased and stripped. All rows have room for the longest word, so
+        that one very long word takes much memory. None gives words alone. This is for words only.
 
     Attributes
     ----------
     vocabulary_ : dict
         The id of each known token.
     n_tokens_ : int
-        The number of ids, unknown, start and end token included.
+        Number of ids, including those of the unknown, start and end token.
     start_token_, end_token_ : int or None
-        Their ids.
+        The ids of the start and the end token.
     character_vocabulary_ : dict or None
-        Unless max_characters is None, the id of each known character: 0 stands for none (past the word's
-        end), 1 for an unknown one, which are those that `fit` saw once or never.
+        The id of each known character, unless max_characters is None. 0 stands for no character (past the end of a
+        word), 1 for an unknown one. Characters that `fit` saw once or never are unknown.
     n_characters_ : int or None
-        Unless max_characters is None, the number of ids of characters.
+        Number of ids of characters, unless max_characters is None.
 
     Examples
     --------
@@ -117,19 +117,21 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
         Parameters
         ----------
-        X : list or array of n texts, or of n sequences of tokens (lists, tuples or arrays of str)
+        X : list or array of n texts, or of n sequences of tokens
+            The texts. Sequences of tokens are lists, tuples or arrays of str.
         y : ignored
+            Only here because scikit-learn passes it.
 
         Returns
         -------
         self
+            The fitted tokenizer.
 
         Raises
         ------
         ValueError
-            If X is empty, holds anything but texts, or a text without a token while there is
-            neither a start nor an end token (the message names it); or if no token is frequent
-            enough.
+            If X is empty or holds anything but texts, if no token is frequent enough, or if a text has no token while
+            there is neither a start nor an end token. The message names the text.
         """
         special, level = self._special_tokens(), self._level_of(X)
         split, L = self._splitter(level), self._characters(level)
@@ -172,26 +174,27 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         return tokenizer._know(tree["level"], special, split, *known)
 
     def transform(self, X):
-        """The ids of each text's tokens.
+        """Get the ids of the tokens of each text.
 
         Parameters
         ----------
-        X : as for `fit`
+        X : list or array of n texts, or of n sequences of tokens
+            The texts, as for `fit`.
 
         Returns
         -------
-        ndarray (n,) of objects
-            Integer arrays (T_i,), which estimators know as tokens; if max_characters is a number
-            (T_i, 1 + L), a word's own id first, where L is the length of the longest word of X, or
-            max_characters if that is less.
+        ndarray of shape (n,)
+            An object array of n integer arrays (T_i,), which estimators recognise as tokens. If max_characters is a
+            number, they are (T_i, 1 + L): the id of the word, then those of its characters. L is the length of the
+            longest word in X, or max_characters if that is less.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called before.
         ValueError
-            If X is empty, or holds what `fit` refuses; or a word with characters so long that the rows of all others
-            would fill the memory with its room.
+            If X is empty, or holds what `fit` refuses. Also if a word is so long that rows of its length would fill the
+            memory.
         """
         check_is_fitted(self, "vocabulary_")
         texts = [*_split_all(X, self._split, len(self._special) > 1)]
@@ -207,24 +210,25 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         return as_objects(tokens if is_beside else [Tokens.of(x.with_characters()) for x in tokens])
 
     def inverse_transform(self, sequences):
-        """The texts that sequences of ids stand for, without start and end token.
+        """Get the texts for sequences of ids, without start and end token.
 
         Parameters
         ----------
-        sequences : list or array of n integer arrays (T_i,), or (T_i, 1 + L) with max_characters
+        sequences : list or array of n arrays of int, of shape (T_i,) or (T_i, 1 + L)
+            Sequences of ids, with characters if max_characters is a number.
 
         Returns
         -------
         list of str
-            Words with a space between any two, the unknown as "<unknown>"; characters side by side,
-            the unknown as U+FFFD.
+            The texts. Words have a space between any two, and "<unknown>" for the unknown token. Characters have no
+            space between them, and U+FFFD for the unknown token.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called before.
         ValueError
-            If a sequence holds anything but ids of this tokenizer; the message names both.
+            If a sequence holds anything but ids of this tokenizer. The message names the sequence and the id.
         """
         check_listed(sequences, "sequences", "a list of integer arrays")
         names = self.get_feature_names_out()
@@ -234,12 +238,34 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         return [between.join(names[i] for i in ids if i not in edges) for ids in checked]
 
     def get_feature_names_out(self, input_features=None):
-        """The token of each id, (n_tokens_,): "<unknown>", "<start>", "<end>", and those known."""
+        """Get the token of each id.
+
+        Parameters
+        ----------
+        input_features : ignored
+            Only here because scikit-learn passes it.
+
+        Returns
+        -------
+        ndarray of str
+            For each id: "<unknown>", then "<start>" and "<end>" if there are such, then the known tokens.
+        """
         check_is_fitted(self, "vocabulary_")
         return np.array([*self._special, *self.vocabulary_], object)
 
     def set_output(self, *, transform=None):
-        """Accepted, for a Pipeline asks all of its steps; sequences are no columns, and stay an array of arrays."""
+        """Accept the request of a Pipeline, and change nothing: sequences are not columns.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            Not used.
+
+        Returns
+        -------
+        self
+            The tokenizer itself.
+        """
         return self
 
     def _special_tokens(self):

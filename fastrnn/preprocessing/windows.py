@@ -1,4 +1,4 @@
-"""Sequences cut into windows, and padded to arrays and back."""
+"""Cut sequences into windows, and pad them to arrays and back."""
 
 from numbers import Integral
 
@@ -18,20 +18,24 @@ from fastrnn.wording import shown
 class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Cut sequences into windows of one length.
 
-    There are more windows than sequences, so that it does not fit between the steps of a Pipeline with y: give
-    each window the y of its sequence by `origins`.
+    There are more windows than sequences, so it does not fit between the steps of a Pipeline with y. Use `origins` to
+    give each window the y of its sequence.
 
     Parameters
     ----------
     size : int, default=10
-        Steps of a window.
+        Number of steps in a window.
     step : int, default=1
-        From the beginning of a window to that of the next.
+        Number of steps from the beginning of a window to the beginning of the next.
 
     Attributes
     ----------
     n_features_in_ : int
-        Channels of a step; for a 2-D X its number of columns.
+        Number of channels in a step; for a 2-D X its number of columns.
+
+    See Also
+    --------
+    pad_sequences : Make one array of sequences without cutting them.
 
     Examples
     --------
@@ -57,62 +61,67 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
         Parameters
         ----------
-        X : list of n arrays (T_i, I) or (T_i,), or array (n, T, I) or (n, T)
+        X : list of n arrays of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences.
         y : ignored
+            Only here because scikit-learn passes it.
 
         Returns
         -------
         self
+            The fitted transformer.
 
         Raises
         ------
         ValueError
-            If X is no sequences of finite numbers; the message names the sequence.
+            If X holds anything but sequences of finite numbers. The message names the sequence.
         """
         self._validate_params()
         read(self, X, reset=True)
         return self
 
     def transform(self, X):
-        """Cut.
+        """Cut sequences into windows.
 
         Parameters
         ----------
-        X : as for `fit`
+        X : list of n arrays of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences.
 
         Returns
         -------
-        ndarray (m, size, I)
-            The windows of the first sequence, then of the second ...  A sequence shorter than a window has none, and
-            steps after its last whole window are in none.
+        ndarray of shape (m, size, I)
+            The windows of the first sequence, then those of the second, and so on. A sequence that is shorter than a
+            window has none. Steps after the last whole window are left out.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called before.
         ValueError
-            As `fit`; for another number of channels; or if no sequence is long enough.
+            As for `fit`, or if the number of channels is another, or if no sequence is long enough.
         """
         sequences, origins = self._cut(X)
         rows = sequences.offsets[origins[:, 0]] + origins[:, 1]
         return sequences.values[rows[:, np.newaxis] + np.arange(self.size)]
 
     def origins(self, X):
-        """Where the windows of `transform` come from.
+        """Get the place that each window of `transform` comes from.
 
         Parameters
         ----------
-        X : as for `fit`
+        X : list of n arrays of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
+            The sequences.
 
         Returns
         -------
-        ndarray (m, 2) of int
-            Of each window the number of its sequence, and its first step there.
+        ndarray of int, of shape (m, 2)
+            For each window, the number of its sequence, and the number of its first step there.
 
         Raises
         ------
         NotFittedError, ValueError
-            As `transform`.
+            As for `transform`.
         """
         return self._cut(X)[1]
 
@@ -126,7 +135,18 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         return sequences, np.stack([numbers, self.step * np.concatenate([np.arange(n) for n in counts])], axis=1)
 
     def set_output(self, *, transform=None):
-        """Accepted, for a Pipeline asks all of its steps; windows are no columns, and stay arrays."""
+        """Accept the request of a Pipeline, and change nothing: windows are not columns.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            Not used.
+
+        Returns
+        -------
+        self
+            The transformer itself.
+        """
         return self
 
     def __sklearn_tags__(self):
@@ -136,32 +156,35 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
 
 def pad_sequences(X, length=None, *, value=0.0, truncate=None):
-    """Sequences as one array, and their lengths.
+    """Convert sequences to one padded array, and their lengths.
 
     Parameters
     ----------
-    X : list of n arrays (T_i, I) or (T_i,)
-    length : int, optional
-        Steps of the array, T; by default those of the longest sequence.
+    X : list of n arrays of shape (T_i, I) or (T_i,)
+        The sequences.
+    length : int, default=None
+        Number of steps of the array, T. None takes the length of the longest sequence.
     value : float, default=0.0
-        What stands after the end of a sequence; NaN is tslearn's way.
+        What stands after the end of a sequence. tslearn uses NaN.
     truncate : {"start", "end"} or None, default=None
-        Where longer sequences are cut off; None is an error for them.
+        Where sequences longer than `length` are cut. None raises an error for them.
 
     Returns
     -------
-    padded : ndarray (n, T, I)
-        In float64.
-    lengths : ndarray (n,)
+    padded : ndarray of shape (n, T, I)
+        The padded sequences, in float64.
+    lengths : ndarray of shape (n,)
+        The number of steps of each sequence.
 
     Raises
     ------
     ValueError
-        If X is no sequences of finite numbers, or one is longer and `truncate` is None; the message names it.
+        If X holds anything but sequences of finite numbers, or if one is longer than `length` and `truncate` is None.
+        The message names it.
 
     See Also
     --------
-    unpad_sequences
+    unpad_sequences : The way back.
 
     Examples
     --------
@@ -186,23 +209,29 @@ def pad_sequences(X, length=None, *, value=0.0, truncate=None):
 
 
 def unpad_sequences(padded, lengths):
-    """The sequences in a padded array.
+    """Convert a padded array to sequences.
 
     Parameters
     ----------
-    padded : array (n, T, ...)
-    lengths : array (n,) of int, or mask (n, T) of bool
-        How many steps of each count; a mask is true first and false from its end on.
+    padded : array of shape (n, T, ...)
+        The padded sequences.
+    lengths : array of int, of shape (n,), or mask of bool, of shape (n, T)
+        The number of steps of each sequence; or a mask, which is true for each step up to the end, and false after it.
 
     Returns
     -------
-    1-D object array of n arrays (T_i, ...)
+    ndarray of shape (n,)
+        An object array of n arrays (T_i, ...).
 
     Raises
     ------
     ValueError
-        If the shapes do not go together, a length is no number from 1 to T, or a mask has gaps; the message names the
-        sequence.
+        If the shapes do not fit, if a length is not an integer from 1 to T, or if a mask has gaps. The message names
+        the sequence.
+
+    See Also
+    --------
+    pad_sequences : The way back.
 
     Examples
     --------

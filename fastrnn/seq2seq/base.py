@@ -23,7 +23,33 @@ class DecodingEstimator(SequenceEstimator):
     readout = None
 
     def partial_fit(self, X, y, sample_weight=None):
-        """Train for one epoch on X, going on with weights and optimiser as they are; parameters as for `fit`."""
+        """Train for one more epoch on X.
+
+        Weights and optimiser go on as they are. The first call fixes the largest tokens, the longest target, and the
+        mean and scale of numbers. Give it typical data. The learning rate is constant, and nothing is held out for
+        early stopping.
+
+        Parameters
+        ----------
+        X : list or array
+            What `fit` takes.
+        y : list of n arrays
+            The targets, as for `fit`.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+
+        Returns
+        -------
+        self
+            The estimator after one more epoch.
+
+        Raises
+        ------
+        ValueError
+            If the input is wrong, or solver="lbfgs".
+        DivergenceError
+            If the loss becomes NaN or infinite.
+        """
         return self._partial_fit(X, y, sample_weight)
 
     def _problem(self, X, y, sample_weight, goes_on):
@@ -102,7 +128,7 @@ class DecodingEstimator(SequenceEstimator):
 
     @property
     def stream(self):
-        """There is none."""
+        """Not available: output begins only when all input has been read."""
         raise AttributeError(f"{type(self).__name__} has no stream: its output begins when all its input has been read")
 
     def _decoded(self, X, beam_width):
@@ -131,7 +157,29 @@ class DecodingEstimator(SequenceEstimator):
         return found, scores
 
     def score(self, X, y, sample_weight=None):
-        """The fraction of sequences predicted without any mistake."""
+        """Compute the fraction of sequences that are predicted without any mistake.
+
+        Parameters
+        ----------
+        X : list or array
+            What `fit` takes.
+        y : list of n arrays
+            The true targets.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+
+        Returns
+        -------
+        float
+            The fraction, from 0 to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+        """
         predicted = self.predict(X)
         targets = self._read_targets(y, predicted, self.dtype, tokens=True, may_be_empty=True)
         right = [np.array_equal(answer, targets[k]) for k, answer in enumerate(predicted)]

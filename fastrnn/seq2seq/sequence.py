@@ -5,44 +5,61 @@ from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import as_objects
 
 
-class SequenceToSequence(FeatureExtractor, DecodingEstimator):
-    """Translate sequences into token sequences of other lengths (N to M): encoder, attention, decoder.
+class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignore=PR01
+    """Translate sequences into token sequences of other lengths (N to M), with an encoder, attention and a decoder.
 
-    The encoder's last states are the context, which the decoder is given for its first states and at every step (Cho
-    et al. 2014); with `attention` each step also looks back at all of the encoder's steps (Bahdanau et al. 2015, Luong
-    et al. 2015).  Trained with the target's own tokens as input (teacher forcing); where a target begins and ends is
-    the estimator's business: y holds neither a start nor an end token.
+    The encoder reads a sequence. Its last states are the context: the decoder starts from them, and reads them at each
+    step (Cho et al. 2014). With `attention`, each step of the decoder also looks back at all steps of the encoder
+    (Bahdanau et al. 2015; Luong et al. 2015). In training, the decoder reads the true tokens of the target (teacher
+    forcing). The estimator adds the start and the end of each target itself: y holds neither a start token nor an end
+    token.
 
-    Parameters that are not listed are those of `SequenceClassifier`, defaults included.
+    Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
 
     Parameters
     ----------
     cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
-        Of encoder and decoder, as are hidden_size, num_layers and dropout.  "gru_reset_before" is the GRU of Cho et al.
-        2014, and of Keras with reset_after=False.
-    bidirectional : bool, default=True
-        The encoder reads in both directions.
-    embedding_dim : int or None, default=64
-        The length of a trained vector for each token of X; None if X holds numbers.
-    target_embedding_dim : int, default=64
-        The same for y.
-    attention : {"dot", "additive"} or None, default="dot"
-    max_length : int or None, default=None
-        Tokens, at most, of a target; None takes the longest there was.
+        The kind of recurrent layer, in encoder and decoder. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of
+        Cho et al. 2014, and of Keras with reset_after=False.
     hidden_size : int, default=128
+        Number of hidden units in each layer and direction of encoder and decoder.
+    bidirectional : bool, default=True
+        Whether the encoder reads each sequence backwards, too. The decoder has one direction.
     dropout : float, default=0.3
-    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+        The fraction of numbers that are set to zero during training, in encoder and decoder: in vectors of tokens,
+        between layers, and in what the output layer reads.
+    embedding_dim : int or None, default=64
+        The length of the trained vector of each token of X. None says that X holds numbers.
+    target_embedding_dim : int, default=64
+        The length of the trained vector of each token of y.
+    attention : {"dot", "additive"} or None, default="dot"
+        How the decoder scores the steps of the encoder: "dot" by a scalar product with a linear projection of them
+        (Luong et al. 2015), "additive" by a small network (Bahdanau et al. 2015). None has no attention.
+    max_length : int or None, default=None
+        The largest number of tokens in a predicted target. None takes the length of the longest target in the first
+        fit.
     max_iter : int, default=30
+        Number of epochs. An epoch reads all training data once.
 
     Attributes
     ----------
     n_target_tokens_ : int
-        Tokens of y are integers from 0 to n_target_tokens_ - 1.
+        Number of tokens in targets: they are integers from 0 to ``n_target_tokens_ - 1``.
     max_length_ : int
+        The largest number of tokens in a predicted target.
+    n_features_in_ : int
+        Number of features in a step; for a 2-D X its number of columns.
     loss_curve_ : list of float
         The mean training loss of a token in each epoch, in nats.
     validation_scores_ : list of float or None
-        With early_stopping, the negative loss on the held-out part.
+        With `early_stopping`, the negative loss on the held-out part after each epoch.
+    n_iter_ : int
+        Number of epochs that were run.
+
+    See Also
+    --------
+    SequenceClassifier : Its page describes the shared parameters.
+    VectorToSequence : Make a sequence of each vector.
 
     Examples
     --------
@@ -72,36 +89,58 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
-        """Train.
+        """Train encoder and decoder on pairs of sequences.
 
         Parameters
         ----------
-        X : list of n arrays (T_i,) of tokens; without embedding_dim of (T_i, I) or (T_i,) numbers
-        y : list of n arrays (M_i,) of tokens, integers from 0 on
-        sample_weight : array (n,), optional
-        resume_from : path, optional
-            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
-            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
+        X : list of n arrays of shape (T_i,) or (T_i, I)
+            Sequences of tokens, integers from 0 on. With embedding_dim=None, sequences of numbers.
+        y : list of n arrays of shape (M_i,)
+            The target of each sequence: tokens, integers from 0 on, without start and end.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+        resume_from : str or path-like, default=None
+            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run and ends with exactly
+            the weights that the uninterrupted run would have. Data and parameters must be the same, except for
+            `n_jobs`, `verbose`, `callbacks` and `random_state`.
 
         Returns
         -------
         self
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            For input of a wrong kind, before any training; the message names the sequence.
+            If the input or a parameter is wrong. This is checked before any training, and the message names the
+            sequence.
         DivergenceError
-            If the loss becomes NaN.
+            If the loss becomes NaN or infinite.
         """
         return self._fit(X, y, sample_weight, resume_from)
 
     def predict(self, X, beam_width=1):
-        """The target of each sequence, a 1-D object array of n arrays (M_i,) of tokens.
+        """Predict the target of each sequence.
 
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
         beam_width : int, default=1
-            1 takes the most probable token at each step; more keep so many continuations, and the one with the best
-            mean log probability wins.
+            Number of continuations that the search keeps. 1 takes the most probable token at each step. A wider beam
+            takes more time; the continuation with the best mean log probability wins.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            An object array of n arrays (M_i,) of tokens.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
         """
         return as_objects(self._decoded(X, beam_width)[0])
 
@@ -109,17 +148,27 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):
         return True
 
     def attention_weights(self, X, y=None):
-        """How much each step of a target looked at each step of its source.
+        """Compute how much each step of a target looks at each step of its source.
 
         Parameters
         ----------
-        X, y : as for `fit`
-            Without y, what `predict` returns.
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        y : list of n arrays of shape (M_i,), default=None
+            The targets. None takes what `predict` returns.
 
         Returns
         -------
-        ndarray of n objects
-            Arrays (M_i + 1, T_i) of rows that sum to 1; the last row is that of the end.
+        ndarray of shape (n,)
+            An object array of n arrays (M_i + 1, T_i). Each row sums to 1. The last row is that of the end of the
+            target.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or the model has no attention.
         """
         sequences = self._checked(X)
         if self.network_.attention is None:

@@ -1,4 +1,4 @@
-"""Vectors to sequences: decoders that feed on what they have put out."""
+"""Make sequences of vectors: a decoder that reads its own output."""
 
 import numpy as np
 from scipy.special import expit
@@ -16,31 +16,55 @@ from fastrnn.sequences import Given, Sequences, as_objects, as_steps
 from fastrnn.wording import shown
 
 
-class VectorToSequence(DecodingEstimator):
-    """Make sequences out of vectors (1 to N): tokens or numbers, until the model ends them.
+class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
+    """Make a sequence of each vector (1 to N): tokens or numbers, until the model ends the sequence.
 
-    The vector gives the decoder its first states and is read at every step (Vinyals et al. 2015; Wen et al. 2015).
+    The vector gives the decoder its first states, and the decoder reads it at each step (Vinyals et al. 2015; Wen et
+    al. 2015).
 
-    Parameters that are not listed are those of `SequenceClassifier`, defaults included.
+    Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
 
     Parameters
     ----------
     cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
-        "gru_reset_before" is the GRU of Cho et al. 2014, and of Keras with reset_after=False.
-    target_embedding_dim : int or None, default=64
-        The length of a trained vector for each token of y; None if y holds numbers, which are standardised within.
-    max_length : int or None, default=None
-        Steps, at most, of a target; None takes the longest there was.
+        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
+        Keras with reset_after=False.
     hidden_size : int, default=128
+        Number of hidden units in each layer.
     dropout : float, default=0.3
-    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
+        The fraction of numbers that are set to zero during training: in vectors of tokens, between layers, and in what
+        the output layer reads.
+    target_embedding_dim : int or None, default=64
+        The length of the trained vector of each token of y. None says that y holds numbers, which are standardised for
+        training.
+    max_length : int or None, default=None
+        The largest number of steps in a predicted sequence. None takes the length of the longest target in the first
+        fit.
     max_iter : int, default=30
+        Number of epochs. An epoch reads all training data once.
 
     Attributes
     ----------
     n_target_tokens_ : int
-        Tokens of y are integers from 0 to n_target_tokens_ - 1 (not for numbers).
+        Number of tokens in targets: they are integers from 0 to ``n_target_tokens_ - 1``. Targets that are numbers have
+        none.
     max_length_ : int
+        The largest number of steps in a predicted sequence.
+    n_features_in_ : int
+        Number of features in a vector.
+    feature_names_in_ : ndarray of shape (F,)
+        The names of the columns, if X is a frame.
+    loss_curve_ : list of float
+        The mean training loss of a step in each epoch.
+    validation_scores_ : list of float or None
+        With `early_stopping`, the negative loss on the held-out part after each epoch.
+    n_iter_ : int
+        Number of epochs that were run.
+
+    See Also
+    --------
+    SequenceClassifier : Its page describes the shared parameters.
+    SequenceToSequence : Make a sequence of each sequence.
 
     Examples
     --------
@@ -68,35 +92,59 @@ class VectorToSequence(DecodingEstimator):
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, resume_from=None):
-        """Train.
+        """Train the decoder on vectors and their sequences.
 
         Parameters
         ----------
-        X : array (n, F), or a table of such rows
-        y : list of n arrays (M_i,) of tokens; without target_embedding_dim of (M_i, K) or (M_i,) numbers
-        sample_weight : array (n,), optional
-        resume_from : path, optional
-            A file of `fastrnn.training.Checkpoint`: go on with its run, to the very weights it would have ended with.
-            Data and parameters must be the same, but for n_jobs, verbose, callbacks and random_state.
+        X : array-like of shape (n, F), or frame
+            A vector for each sequence, one a row.
+        y : list of n arrays of shape (M_i,) or (M_i, K)
+            The sequence of each vector: tokens, integers from 0 on, without start and end. With
+            target_embedding_dim=None, numbers.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+        resume_from : str or path-like, default=None
+            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run and ends with exactly
+            the weights that the uninterrupted run would have. Data and parameters must be the same, except for
+            `n_jobs`, `verbose`, `callbacks` and `random_state`.
 
         Returns
         -------
         self
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            For input of a wrong kind, before any training; the message names the sequence.
+            If the input or a parameter is wrong. This is checked before any training, and the message names the
+            sequence.
         DivergenceError
-            If the loss becomes NaN.
+            If the loss becomes NaN or infinite.
         """
         return self._fit(X, y, sample_weight, resume_from)
 
     def predict(self, X, beam_width=1):
-        """The sequence of each vector, a 1-D object array of n arrays: (M_i,) tokens, or (M_i, K) or (M_i,) numbers.
+        """Predict the sequence of each vector.
 
+        Parameters
+        ----------
+        X : array-like of shape (n, F), or frame
+            The vectors.
         beam_width : int, default=1
-            Of tokens; as for `SequenceToSequence`.
+            For tokens, the number of continuations that the search keeps, as for `SequenceToSequence.predict`. Numbers
+            need 1.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            An object array of n arrays: tokens (M_i,), or numbers (M_i, K) or (M_i,) as y had.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
         """
         check_is_fitted(self, "network_")
         if self.network_.target_embedding is not None:
@@ -106,9 +154,31 @@ class VectorToSequence(DecodingEstimator):
         return self._numbers(self._checked(X))
 
     def score(self, X, y, sample_weight=None):
-        """Of tokens the fraction of sequences without any mistake; of numbers R^2 over all steps of y.
+        """Compute the accuracy for tokens, or R^2 for numbers.
 
-        A prediction that is too short is continued by its last step, one that is too long is cut.
+        For tokens it is the fraction of sequences without any mistake. For numbers it is R^2 over all steps of y: a
+        prediction that is too short is continued with its last step, and one that is too long is cut.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, F), or frame
+            The vectors.
+        y : list of n arrays of shape (M_i,) or (M_i, K)
+            The true sequences.
+        sample_weight : array-like of shape (n,), default=None
+            A weight for each sequence. None gives all the same weight.
+
+        Returns
+        -------
+        float
+            The accuracy, or R^2.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
         """
         check_is_fitted(self, "network_")
         if self.network_.target_embedding is not None:
