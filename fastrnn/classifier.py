@@ -35,10 +35,10 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     bias : bool, default=True
         Whether the recurrent layers have bias vectors.
     dropout : float or "auto", default="auto"
-        The fraction of elements set to zero in training: of tokens' vectors, between levels, and
-        before the output layer.  "auto" is 0 for numbers and up to 50 different tokens, 0.3 for up to 200, and else
-        0.5.  Unless 0, rare words of a `Tokenizer` are read as unknown now and then, so that what is unknown has a
-        trained vector (Kiperwasser and Goldberg 2016).
+        The fraction of numbers that are set to zero during training. This is done to the vectors of tokens, to what one
+        layer passes to the next, and to what the output layer reads. "auto" is 0 for numbers and for up to 50 different
+        tokens, 0.3 for up to 200 tokens, and 0.5 for more. Unless it is 0, rare words of a `Tokenizer` are sometimes
+        read as the unknown word, so that the unknown word has a trained vector too (Kiperwasser and Goldberg 2016).
     readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
         What the output layer reads of the states. "last" is the state after the last step, and for the reverse
         direction the state after the first step. "mean" and "max" are the mean and the largest value over all steps.
@@ -128,9 +128,10 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         not depend on it. If other processes are busy, 1 is faster, or the environment variable OMP_WAIT_POLICY=PASSIVE:
         waiting OpenMP threads otherwise keep their cores.
     random_state : int, RandomState or None, default=None
-        For initial weights, order of the sequences, dropout and the held-out part.
+        The seed of initial weights, order of sequences, dropout and held-out part. An int gives the same model each
+        time.
     verbose : bool or int, default=False
-        True or 1 shows a progress bar; 2 writes a line for each epoch, as log files want it.  Both go to stderr.
+        True or 1 shows a progress bar. 2 writes a line after each epoch, for log files. Both go to stderr.
     callbacks : list of callables or None, default=None
         Functions that are called after each epoch with a `fastrnn.training.Progress`. Training stops if one returns
         True. For scikit-learn's own callbacks use `set_callbacks`: `fit` tells them of a task "epoch" for each epoch.

@@ -18,7 +18,7 @@ from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
 
-class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, SequenceEstimator):
+class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR01
     """Predict numbers from sequences of any lengths with a recurrent network (N to 1, or N to N).
 
     Each sequence gets a number or a vector, or with return_sequences=True a number or a vector at each step.
@@ -28,40 +28,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     Parameters
     ----------
     bidirectional : bool, default=False
-        Read each sequence backwards too, with weights of its own.
-    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        Of cell="rnn".
-    bias : bool, default=True
-        Whether the recurrent levels have bias vectors.
-    dropout : float or "auto", default="auto"
-        The fraction of elements set to zero in training: of tokens' vectors, between levels, and
-        before the output layer.  "auto" is 0 for numbers and up to 50 different tokens, 0.3 for up to 200, and else
-        0.5.  Unless 0, rare words of a `Tokenizer` are read as unknown now and then, so that what is unknown has a
-        trained vector (Kiperwasser and Goldberg 2016).
-    readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
-        What the output layer reads: the state after the last step (of the reverse direction, after
-        the first), the mean or the largest state over the steps, or all steps side by side
-        (sequences of one length only).  "auto" is "last" for numbers and a `Tokenizer`'s characters, and else "max".
-    embedding_dim : int, "auto" or None, default="auto"
-        If a number, X holds sequences of integers (tokens from 0 on), and each token a trained vector of
-        this length; None if X holds numbers.  "auto" is 64 for what a `Tokenizer` gives, or as long as `embeddings`
-        are, and else None.
-    embeddings : array (n_tokens, embedding_dim) or None, default=None
-        The vectors to begin with, as trained elsewhere.
-    freeze_embeddings : bool, default=False
-        Leave `embeddings` as they are.
-    character_embedding_dim : int, "auto" or None, default="auto"
-        If set, a step of X is a word's token followed by its characters' (0 past its end), or what a `Tokenizer` gives:
-        a bidirectional network reads each word's characters, and its last states stand beside the word's own vector
-        (Plank et al. 2016).  "auto" is 32 if X is from a `Tokenizer` that knows characters, else None.
-    character_hidden_size : int, default=32
-        Units of each direction of that network.
-    normalize_X : bool, default=True
-        Standardise each number of a step by its mean and standard deviation over all steps of the first fit, held-out
-        ones among them, weighted as the sequences are; later fits (`warm_start`, `partial_fit`) keep these.  What is
-        only 0 and 1, or standardised already (to a fiftieth), stays as it is, and what does not change is only
-        centred.  Without `bias` nothing is centred, and the root mean square takes the place of the deviation.  Tokens
-        stay tokens.
+        Whether a second set of weights reads each sequence backwards. `stream` needs False.
     return_sequences : bool, default=False
         Whether to predict at each step. Each sequence in y then has a number or vector for each step of X, and
         `readout` is not used.
@@ -72,57 +39,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     quantile : float, default=0.5
         The quantile that loss="quantile" predicts, between 0 and 1.
     normalize_y : bool, default=True
-        Standardise the targets for training; predictions come in their own unit.
-    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
-        lbfgs reads all data at once, and knows no learning rate, clipping, dropout or early
-        stopping.
-    learning_rate_init : float, default=5e-3
-    learning_rate : {"constant", "cosine", "plateau", "warmup"}, default="cosine"
-        The schedule: "cosine" falls to zero over max_iter epochs, "warmup" rises over the first
-        twentieth before that, "plateau" falls to a tenth when nothing has improved for
-        n_iter_no_change / 2 epochs.
-    momentum : float, default=0.9
-        Of solver="sgd".
-    nesterovs_momentum : bool, default=True
-        Of solver="sgd".
-    alpha : float, default=0.0
-        Weight decay of the matrices (not of biases): the penalty alpha / (2 n) times the sum of
-        their squares for n sequences; for adamw the decoupled rate of decay.
-    batch_size : int, default=32
-    max_iter : int or "auto", default="auto"
-        Epochs.  "auto" takes as many as 2,000 batches need (of lbfgs 2,000 iterations at most), fewer where these
-        would read more than 2**28 steps, some five minutes, but never less than 60, of tokens 20; `fit` warns if little
-        was learned.
-    shuffle : bool, default=True
-        Whether each epoch takes the sequences in a new order.
-    clip_norm : float or None, default=1.0
-        The largest norm of a gradient; longer ones are shortened.
-    clip_value : float or None, default=None
-        The largest element of a gradient.
-    bptt_steps : int or None, default=None
-        Truncated backpropagation through time: gradients stop at each multiple of so many steps.
-    early_stopping : bool, default=False
-        Hold out validation_fraction of the sequences, stop when their score has not improved by
-        more than tol for n_iter_no_change epochs, and keep the weights of the best epoch.
-    validation_fraction : float, default=0.1
-    n_iter_no_change : int, default=10
-    tol : float or None, default=None
-        If set, training without early stopping ends too when its loss has not improved by more for
-        n_iter_no_change epochs.
-    warm_start : bool, default=False
-        Whether fit goes on from the weights of the fit before.
-    dtype : {"float32", "float64"}, default="float32"
-    n_jobs : int or None, default=None
-        Threads; None takes all that Numba has, unless joblib's context allows fewer.  Results do
-        not depend on it.  Beside other busy processes 1 is quicker, or OMP_WAIT_POLICY=PASSIVE in
-        the environment: OpenMP's threads wait for each other without giving up their core.
-    random_state : int, RandomState or None, default=None
-        For initial weights, order of the sequences, dropout and the held-out part.
-    verbose : bool or int, default=False
-        True or 1 shows a progress bar; 2 writes a line for each epoch, as log files want it.  Both go to stderr.
-    callbacks : list of callables or None, default=None
-        Called after each epoch with a `fastrnn.training.Progress`; returning True ends the
-        training.
+        Whether targets are standardised for training. Predictions are always in the unit of y.
 
     Attributes
     ----------

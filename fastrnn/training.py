@@ -168,6 +168,13 @@ class Checkpoint:
         self.path, self.every = path, every
 
     def __call__(self, progress):
+        """Save the model if it is time.
+
+        Parameters
+        ----------
+        progress : Progress
+            What training tells after each epoch.
+        """
         if progress.epoch % self.every == 0:
             with going_on(self, f"the checkpoint of epoch {progress.epoch} cannot be written to {self.path}", OSError):
                 progress.save(self.path)

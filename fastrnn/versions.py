@@ -1,4 +1,4 @@
-"""What a report of a bug needs to say of the machine and of what is installed."""
+"""Tell what is installed and on which machine, for a report of a bug."""
 
 import platform
 import re
@@ -15,8 +15,8 @@ from fastrnn.kernels.rows import clear
 def show_versions():
     """Print what a report of a bug needs: versions, the CPU, threads, and where compiled kernels are kept.
 
-    The CPU is the one that kernels are compiled for, with the width of its vectors.  Threads and their layer are
-    Numba's.  Of the dependencies and optional libraries those are listed that are installed.
+    The CPU is the one that kernels are compiled for, with the width of its vectors. Threads and their layer are
+    Numba's. Dependencies and optional libraries are listed if they are installed.
 
     Examples
     --------

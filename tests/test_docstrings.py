@@ -17,11 +17,10 @@ sys.path.insert(0, str(DOCS / "_ext"))
 import parameters  # noqa: E402
 
 ESTIMATORS = [*parameters.ESTIMATORS, OnlineClassifier, OnlineRegressor]
-PACKAGES = "datasets inspection interchange layers metrics online preprocessing".split()
+PACKAGES = "callbacks datasets inspection interchange layers metrics online preprocessing".split()
 ELSEWHERE = {
-    "fastrnn.forecaster.backtest.Backtest", "fastrnn.streaming.Stream", "fastrnn.training.Checkpoint",
-    "fastrnn.training.Progress"}  # fmt: skip
-"""What users hold without having imported it, and callbacks."""
+    "fastrnn.forecaster.backtest.Backtest", "fastrnn.streaming.Stream", "fastrnn.training.Progress"}  # fmt: skip
+"""What users hold without having imported it, and what callbacks are told."""
 
 
 def documented(estimator):

@@ -40,17 +40,18 @@ class Named:
 
         Parameters
         ----------
-        **params
+        **params : dict
             Values by name.
 
         Returns
         -------
         self
+            The estimator itself.
 
         Raises
         ------
         ValueError
-            If there is no such parameter.  If other libraries have the name, the message says what it is called here.
+            If there is no such parameter. If other libraries have the name, the message says what it is called here.
         """
         refuse_other_names(type(self), params, ValueError)
         return super().set_params(**params)

@@ -1,4 +1,4 @@
-"""What a network is made of: its layers with their weights, as a table and as a drawing."""
+"""Tell what a network is made of: its layers with their weights, as a table and as a drawing."""
 
 from math import prod
 from types import SimpleNamespace
@@ -15,17 +15,17 @@ ROW = 'role="group" title="Layers: B sequences, T steps" style="display:flex;fle
 
 
 class Summary(str):
-    """A table as text, which `print` and notebooks show as it is.
+    """A table as text, which ``print`` and notebooks show as it is.
 
     Attributes
     ----------
     n_parameters : int
-        How many numbers the weights are, those of frozen embeddings too.
+        Number of numbers in all weights, including those of frozen embeddings.
     weights_bytes : int
-        What the weights take.  Training has as much again for their gradient, and up to twice as much for the solver.
+        Memory of the weights. Training needs as much again for their gradient, and up to twice as much for the solver.
     batch_bytes : int or None
-        What training on a batch takes beside that, at most, if there are as many threads as shards, and without the
-        data.  None if it is not known: for online learners, and for words that are read by their characters.
+        The most memory that training on a batch takes beside that, without the data, if there is a thread for each
+        shard. None if it is not known: for online learners, and for words that are read by their characters.
     """
 
     def __repr__(self):

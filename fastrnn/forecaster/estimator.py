@@ -98,11 +98,7 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         Whether to hold out the last `validation_fraction` of the stretches in time. Training stops if their loss has
         not improved by more than `tol` for `n_iter_no_change` epochs. The weights of the best epoch are kept.
     random_state : int, RandomState or None, default=None
-        For initial weights, order, dropout, and the paths that are drawn.
-    verbose : bool or int, default=False
-        True or 1 shows a progress bar; 2 writes a line for each epoch, as log files want it.  Both go to stderr.
-    callbacks : list of callables or None, default=None
-        Called after each epoch with a `fastrnn.training.Progress`; True ends the training.
+        The seed of initial weights, order of stretches, dropout and drawn paths. An int gives the same model each time.
 
     Attributes
     ----------

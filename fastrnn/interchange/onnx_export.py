@@ -39,7 +39,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     Raises
     ------
     ImportError
-        Without onnx; the message says how to install it.
+        If onnx is not installed. The message says how to install it.
     NotFittedError
         If `fit` was not called before.
     TypeError
