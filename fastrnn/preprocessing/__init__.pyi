@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 class Tokenizer(TransformerMixin, Parameters):
-    level: Literal["word", "char"]
+    level: Literal["word", "char", "auto"]
     lowercase: bool
     strip_accents: Literal["ascii", "unicode"] | Callable[[str], str] | None
     token_pattern: str
@@ -59,7 +59,7 @@ class Tokenizer(TransformerMixin, Parameters):
     def __init__(
         self,
         *,
-        level: Literal["word", "char"] = "word",
+        level: Literal["word", "char", "auto"] = "auto",
         lowercase: bool = False,
         strip_accents: Literal["ascii", "unicode"] | Callable[[str], str] | None = None,
         token_pattern: str = "\\w+|[^\\w\\s]",
