@@ -12,7 +12,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")  # pictures go into pages, and no win
 project = "fastrnn"
 author = "The fastrnn developers"
 copyright = f"2026, {author}"
-release = version = installed("fastrnn")
+release = installed("fastrnn")
+version = release.partition("+")[0]  # without the commit, which nobody reads
 
 extensions = [
     "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "sphinx.ext.viewcode", "numpydoc",
@@ -72,7 +73,7 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_favicon = "_static/thumbnail.svg"
-html_title = f"fastrnn {release}"
+html_title = f"fastrnn {version}"
 html_static_path = ["_static"]
 html_css_files = sorted(path.name for path in (HERE / "_static").glob("*.css"))
 html_js_files = ["site.js"]

@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent
 # What Sphinx reads or writes is no page; `_ext` and `conf.py` want Sphinx, which tests do not.
-collect_ignore_glob = ["conf.py", "*conftest.py", "notebooks.py", "links.py", "_*", "gallery/*", "api/generated/*"]
+collect_ignore_glob = ["conf.py", "notebooks.py", "links.py", "_*", "gallery/*", "api/generated/*"]
 
 if "fastrnn" not in sys.modules and "NUMBA_CACHE_DIR" not in os.environ:
     # Compiled kernels have a folder for each version of their sources, also where only the pages are tested.

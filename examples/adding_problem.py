@@ -6,7 +6,7 @@ A classic test of memory.  Each step has a random number and a mark.  Two of the
 the sum of the two numbers beside them.  Who always answers 1 has a mean squared error of about 1/6.  A GRU learns the
 task within a few epochs, an LSTM needs more of them.
 
-You need matplotlib for the pictures, and about a minute.  With ``--short`` there is no LSTM, and it takes some seconds.
+You need matplotlib for the pictures, and about 20 seconds.  With ``--short`` there is no LSTM, and it takes less.
 """
 
 import sys

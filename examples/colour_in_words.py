@@ -5,9 +5,9 @@ Describe a colour in words
 Three numbers go in, and a phrase comes out (1 to N), as in a program that writes captions for pictures.  Rules of hue,
 strength and brightness say what a colour may be called: "dark bluish green" is also "deep bluish green" or "dark green
 with some blue".  Each training colour has one of its names, by chance.  From these the decoder has to find the rules
-and to make phrases of its own.  For about nine in ten new colours its phrase is one that the rules allow.
+and to make phrases of its own.  For more than nine in ten new colours its phrase is one that the rules allow.
 
-You need matplotlib for the picture, and half a minute; with ``--short`` some seconds.
+You need matplotlib for the picture, and some seconds.
 """
 
 import sys
@@ -17,8 +17,6 @@ import numpy as np
 
 from fastrnn import VectorToSequence
 from fastrnn.preprocessing import Tokenizer
-
-short = "--short" in sys.argv  # fewer epochs
 
 # %%
 # The rules: all that a colour may be called.
@@ -49,7 +47,7 @@ rng = np.random.RandomState(0)
 X, X_new = rng.uniform(size=(6000, 3)), rng.uniform(size=(1000, 3))
 tokenizer = Tokenizer()
 y = tokenizer.fit_transform([rng.choice(phrases(rgb)) for rgb in X])
-model = VectorToSequence(hidden_size=128, max_iter=8 if short else 30, random_state=0).fit(X, y)
+model = VectorToSequence(hidden_size=128, max_iter=30, random_state=0).fit(X, y)
 
 said = tokenizer.inverse_transform(model.predict(X_new))
 right = np.mean([words in phrases(rgb) for words, rgb in zip(said, X_new, strict=True)])

@@ -6,7 +6,7 @@ Dates in words to dates in figures, with attention
 their places, and the name of a month becomes a number.  For each character that it writes, the decoder looks back at
 the letters that it has read.  This is called attention, and a picture shows where it looks.
 
-You need matplotlib for the pictures, and half a minute; with ``--short`` some seconds.  Nearly all new dates are right
+You need matplotlib for the pictures, and about 20 seconds; with ``--short`` less.  Nearly all new dates are right
 in all of their characters.
 """
 

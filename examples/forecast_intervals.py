@@ -7,7 +7,7 @@ compares four ways to get intervals: learned quantiles, a learned distribution, 
 The series are made here.  They are waves of 24 hours, and the noise is three times as large in the second half of each
 day.  Intervals of 80 % should hold about 80 % of what comes, and be narrow where the noise is small.
 
-You need matplotlib for the pictures, and a minute; with ``--short`` there are fewer series, and it takes some seconds.
+You need matplotlib for the pictures, and some seconds.
 """
 
 import sys
@@ -17,12 +17,10 @@ import numpy as np
 from fastrnn import SequenceForecaster
 from fastrnn.metrics import coverage
 
-short = "--short" in sys.argv  # fewer, shorter series
-
 # %%
 # Each row of ``y`` is a series.  The last day is kept back.
 
-n, days = (30, 12) if short else (60, 21)
+n, days = 60, 21
 rng, hour = np.random.default_rng(0), np.arange(24 * (days + 1))
 wave = np.sin(2 * np.pi * hour / 24) * rng.uniform(2, 5, (n, 1))
 y = 20 + wave + rng.normal(0, 1, (n, len(hour))) * np.where(hour % 24 < 12, 0.3, 0.9)

@@ -7,7 +7,7 @@ kind of each product (``static``), and visitors (``past``, known only when their
 here, so the truth is known.  During a promotion products of one kind sell a third more, those of the other kind two
 and a half times as much.  Promotions lower the error most.
 
-You need matplotlib for the picture, and a minute; with ``--short`` there are fewer products, and it takes some seconds.
+You need matplotlib for the picture, and about 20 seconds; with ``--short`` there are fewer products, and it takes less.
 """
 
 import sys

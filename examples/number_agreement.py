@@ -4,11 +4,11 @@ Singular or plural? What a network remembers
 
 "The old keys that the farmer saw near the cabinet" goes on with "are".  The verb agrees with the first noun, and the
 nouns in between mislead.  Networks learn this rule from sentences with three to six nouns in between.  A plain RNN
-does not learn it: its gradient hardly reaches so far back.  A GRU learns it, and the rule then holds for sentences
-twice as long.  An RNN can remember, too: if there are short sentences among the long ones, it learns the rule from
-these.
+does not learn it: its gradient hardly reaches so far back.  A GRU and an LSTM learn it, and the rule then holds for
+sentences twice as long.  An RNN can remember, too: if there are short sentences among the long ones, it learns the
+rule from these.
 
-You need matplotlib for the picture, and a minute; with ``--short`` there is no LSTM, and it takes some seconds.
+You need matplotlib for the picture, and some seconds.
 """
 
 import sys
@@ -18,8 +18,6 @@ import numpy as np
 from fastrnn import SequenceClassifier
 from fastrnn.datasets import NUMBER_AGREEMENT_VOCABULARY as WORDS
 from fastrnn.datasets import make_number_agreement
-
-short = "--short" in sys.argv  # fewer networks
 
 # %%
 # The sentences are lists of tokens, and each token is the number of a word.  How many nouns are in between?  Each noun
@@ -40,8 +38,6 @@ print(" ".join(WORDS[token] for token in X_test[example]), "...", y_test[example
 # Each network has a cell, and the least number of nouns in between in the sentences that it learns from.
 
 networks = {"RNN": ("rnn", 3), "RNN, short ones, too": ("rnn", 0), "GRU": ("gru", 3), "LSTM": ("lstm", 3)}
-if short:
-    del networks["LSTM"]
 right = {}
 for name, (cell, fewest) in networks.items():
     chosen = np.flatnonzero(nouns_between(X) >= fewest)[:4000]
@@ -53,7 +49,8 @@ for name, (cell, fewest) in networks.items():
     print(f"{name:22}{right[name].mean():6.1%} right")
 
 # %%
-# Where are they right?  50 % is chance: half of the sentences are singular.
+# Where are they right?  50 % is chance: half of the sentences are singular.  The LSTM is less good where no noun is in
+# between, for it has not seen such short sentences.
 
 try:
     import matplotlib.pyplot as plt
