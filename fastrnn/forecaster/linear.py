@@ -7,11 +7,15 @@ of Lai et al., SIGIR 2018, here in closed form.
 import numpy as np
 
 from fastrnn import threads
+from fastrnn.forecaster.view import ranges
 from fastrnn.layers.feedforward import Dense
+from fastrnn.moments import moments
 
 FOLDS = 5
 STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
 """Of the penalty, in units of the mean square of the inputs."""
+LEAST = 0.99
+"""Of what is missed without covariates, what is missed with them at most: else they have no effect."""
 WINDOWS = 2**12
 """Read at once, by each thread."""
 
@@ -38,18 +42,18 @@ class Linear:
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
         n_threads = threads.available(len(rows) * self.reach**2)
-        best = threads.with_one_in_blas(lambda: self._best(*self._moments(view, rows, folds, n_threads)))
+        best = threads.with_one_in_blas(lambda: self.best(*self._moments(view, rows, folds, n_threads)))
         if best is not None:
             for layer, found in zip((*self._folds, self.whole), best, strict=True):
                 layer.parameters["weight"][...] = found.T
                 layer.parameters.changed()
         return self
 
-    def _best(self, products, squares):
-        """The weights of the strength that misses least; None if all miss more than none would."""
+    def best(self, products, squares, least=1.0):
+        """The weights of the strength that misses least; None if all miss more than this share of what none would."""
         solutions = [self._solutions(products, strength) for strength in STRENGTHS]
         errors = [self._error(products, squares, found[:FOLDS]) for found in solutions]
-        return solutions[int(np.argmin(errors))] if min(errors) < squares.sum() else None
+        return solutions[int(np.argmin(errors))] if min(errors) < least * squares.sum() else None
 
     def _moments(self, view, rows, folds, n_threads):
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold; summed in order."""
@@ -107,3 +111,26 @@ class Linear:
     def _gaps(self, layer, X):
         """What a layer makes of windows X (R, C, reach)."""
         return layer(X.reshape(-1, self.reach)).reshape(*X.shape[:2], self.horizon).transpose(0, 2, 1)
+
+
+def effects(view, future):
+    """`Lens.effects` of covariates on series that are long enough to tell; None if they help nowhere.
+
+    Regression with errors that the rest of the model explains: Pankratz, Forecasting with dynamic regression models,
+    1991; Hyndman and Athanasopoulos, Forecasting: principles and practice, 3rd edition, 2021, chapter 10.
+    """
+    lag, rows = view.lens.lags[0] if view.lens.seasonal_difference else 1, np.arange(len(view.levels))
+    rows = rows[view.steps(rows) >= lag]
+    owner, unit, x = view.owner[rows], view.unit(rows), future.values[ranges(future.offsets[:-1], view.lengths)]
+    x, y = x[rows] - x[rows - lag], (view.levels[rows] - view.levels[rows - lag]) / unit
+    mean, scale = moments([(x, np.ones(len(x)))])
+    x, y, units = (x - mean) / scale, y - y.mean(axis=0), view.units()[owner] / unit[:, np.newaxis]
+    folds, found = view.steps(rows) * FOLDS // view.lengths[owner], np.zeros((2, x.shape[1], y.shape[1]))
+    for c in range(y.shape[1]):
+        size = np.maximum(np.sqrt((units[..., c] ** 2).mean(axis=0)), np.finfo(float).tiny)
+        Z = np.column_stack([np.ones(len(x)), *(x * each[:, np.newaxis] for each in (units[..., c] / size).T), y[:, c]])
+        products = np.stack([Z[folds == k].T @ Z[folds == k] for k in range(FOLDS)])
+        best = Linear(Z.shape[1] - 1, 1).best(products[:, :-1], products[:, -1, -1], LEAST)
+        if best is not None:
+            found[..., c] = best[-1][1:].reshape(2, -1) / np.outer(size, scale)
+    return found if found.any() else None

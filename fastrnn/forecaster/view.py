@@ -11,6 +11,7 @@ import numpy as np
 
 from fastrnn.forecaster.smoothing import smoothed
 from fastrnn.moments import unit_of
+from fastrnn.sequences import Sequences
 
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
@@ -35,6 +36,8 @@ class Lens:
         Values back to which the linear part reads.
     smoothing : bool
         Start from exponential smoothing, whatever the differences say.
+    effects : ndarray (2, F, C) or None
+        Of covariates that are known ahead on the levels of each channel, in `View.units`.
     """
 
     lags: list
@@ -44,6 +47,7 @@ class Lens:
     scaling: str | None
     reach: int
     smoothing: bool = False
+    effects: np.ndarray | None = None
 
     @property
     def first(self):
@@ -62,21 +66,43 @@ class View:
     Attributes
     ----------
     levels : (N, C)
-        The steps of all series, or their logarithms.
+        The steps of all series, or their logarithms; less the effects of covariates, if these are given.
     scale, centre : (n, C)
         Of each series.
     pads : (n,)
         Rows before the first step of each series, by which one that is too short can be read at its last step.
     """
 
-    def __init__(self, series, lens, known=None):
+    def __init__(self, series, lens, known=None, future=None):
         self.lens, self.offsets, self.lengths = lens, series.offsets, series.lengths
         self._series, self._known, self._smoothed = series, series.lengths if known is None else known, None
         self.owner, self.pads = np.repeat(np.arange(len(series)), series.lengths), np.zeros(len(series), int)
         self.levels, self.is_log = self._logarithms(series)
         self.scale, self.centre = self._scales()
+        self._effects = None if future is None or lens.effects is None else self._taken_off(future)
         if self.lengths.min() <= lens.first:
             self._pad()
+
+    def units(self):
+        """What effects are in units of, (n, 2, C): the scale, and the mean of what is never negative (1 of a logarithm).
+
+        0 for a channel that does not change.
+        """
+        least = np.minimum.reduceat(self._series.values, self.offsets[:-1])
+        mean = self._sums(self._series.values) / self.lengths[:, np.newaxis]
+        mean = np.where(self.is_log, 1.0, mean) * (self.is_log | (least >= 0))
+        return np.stack([self.scale, mean * (self.scale > 0)], axis=1)
+
+    def _taken_off(self, future):
+        """Leave in the series what covariates do not explain; the effects of these at all steps that they have."""
+        shares = (self.units()[:, :, np.newaxis] * self.lens.effects).sum(axis=1)
+        owner = np.repeat(np.arange(len(shares)), future.lengths)
+        found = sum(x[:, np.newaxis] * shares[owner, f] for f, x in enumerate(future.values.T))
+        self.levels -= found[ranges(future.offsets[:-1], self.lengths)]
+        self.scale, self.centre = self._scales()
+        values = np.exp(self.levels, out=self.levels.copy(), where=self.is_log[self.owner])
+        self._series = Sequences(values, self.offsets)
+        return Sequences(found, future.offsets)
 
     def _pad(self):
         """As if a short series had always been like its first season; what that lacks is like the nearest it has."""
@@ -202,7 +228,14 @@ class View:
 
     def values(self, rows, gaps):
         """Forecasts (R, horizon, C, K) in the series' own unit from gaps at rows."""
-        return self.from_levels(self.ahead(rows, gaps), self.owner[rows])
+        return self.with_effects(self.ahead(rows, gaps), self.owner[rows], self.steps(rows))
+
+    def with_effects(self, levels, owner, steps):
+        """Levels (R, horizon, C, K) of what follows steps (R,) of series `owner` (R,) in their own unit."""
+        if self._effects is not None:
+            rows = (self._effects.offsets[owner] + steps)[:, np.newaxis] + np.arange(1, levels.shape[1] + 1)
+            levels = levels + self._effects.values[rows][..., np.newaxis]
+        return self.from_levels(levels, owner)
 
     def from_levels(self, levels, owner=slice(None)):
         """Levels (R, horizon, C, K) of series `owner` (R,) in their own unit."""
