@@ -14,8 +14,8 @@ from fastrnn.moments import moments
 FOLDS = 5
 STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
 """Of the penalty, in units of the mean square of the inputs."""
-LEAST = 0.99
-"""Of what is missed without covariates, what is missed with them at most: else they have no effect."""
+SURE = 1.75
+"""Standard errors by which covariates must help where their effects were not fitted: two events in two folds do."""
 WINDOWS = 2**12
 """Read at once, by each thread."""
 
@@ -42,18 +42,25 @@ class Linear:
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
         n_threads = threads.available(len(rows) * self.reach**2)
-        best = threads.with_one_in_blas(lambda: self.best(*self._moments(view, rows, folds, n_threads)))
+        _, best = threads.with_one_in_blas(lambda: self.best(*self._moments(view, rows, folds, n_threads)))
         if best is not None:
             for layer, found in zip((*self._folds, self.whole), best, strict=True):
                 layer.parameters["weight"][...] = found.T
                 layer.parameters.changed()
         return self
 
-    def best(self, products, squares, least=1.0):
-        """The weights of the strength that misses least; None if all miss more than this share of what none would."""
+    def best(self, products, squares, sure=0.0):
+        """What is missed, and the weights of the strength that misses least.
+
+        None, if that is not less than none would miss, by so many times the standard error that the folds tell.
+        """
         solutions = [self._solutions(products, strength) for strength in STRENGTHS]
-        errors = [self._error(products, squares, found[:FOLDS]) for found in solutions]
-        return solutions[int(np.argmin(errors))] if min(errors) < least * squares.sum() else None
+        errors = np.array([self._errors(products, squares, found[:FOLDS]) for found in solutions])
+        totals, total = np.cumsum(errors, axis=1)[:, -1], squares.sum()
+        k = int(np.argmin(totals))
+        gains = squares - errors[k]
+        chance = sure * np.abs(gains - gains.mean()).mean() * FOLDS**0.5
+        return (totals[k], solutions[k]) if totals[k] < total - chance else (total, None)
 
     def _moments(self, view, rows, folds, n_threads):
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold; summed in order."""
@@ -89,12 +96,10 @@ class Linear:
         penalties[0] = 1e-6 * penalty  # the drift, or from a centre the last value, is hardly shrunk
         return np.linalg.solve(square + np.diag(penalties), product[:, self.reach :])
 
-    def _error(self, products, squares, weights):
+    def _errors(self, products, squares, weights):
         """The sum of squares of what each fold's weights miss in it."""
-        total = 0.0
-        for product, square, W in zip(products, squares, weights, strict=True):
-            total += square + (W * (product[:, : self.reach] @ W - 2 * product[:, self.reach :])).sum()
-        return total
+        parts = zip(products[..., : self.reach], products[..., self.reach :], squares, weights, strict=True)
+        return [square + (W * (XX @ W - 2 * XY)).sum() for XX, XY, square, W in parts]
 
     def gaps(self, view, rows):
         """The gaps (R, horizon, C) that follow rows."""
@@ -117,20 +122,28 @@ def effects(view, future):
     """`Lens.effects` of covariates on series that are long enough to tell; None if they help nowhere.
 
     Regression with errors that the rest of the model explains: Pankratz, Forecasting with dynamic regression models,
-    1991; Hyndman and Athanasopoulos, Forecasting: principles and practice, 3rd edition, 2021, chapter 10.
+    1991; Hyndman and Athanasopoulos, Forecasting: principles and practice, 3rd edition, 2021, chapter 10.  The errors
+    are changes since the last season, or changes of these, whichever are the smaller (Hildreth and Lu 1960, with the
+    autocorrelations 0 and 1).
     """
-    lag, rows = view.lens.lags[0] if view.lens.seasonal_difference else 1, np.arange(len(view.levels))
-    rows = rows[view.steps(rows) >= lag]
-    owner, unit, x = view.owner[rows], view.unit(rows), future.values[ranges(future.offsets[:-1], view.lengths)]
-    x, y = x[rows] - x[rows - lag], (view.levels[rows] - view.levels[rows - lag]) / unit
-    mean, scale = moments([(x, np.ones(len(x)))])
-    x, y, units = (x - mean) / scale, y - y.mean(axis=0), view.units()[owner] / unit[:, np.newaxis]
-    folds, found = view.steps(rows) * FOLDS // view.lengths[owner], np.zeros((2, x.shape[1], y.shape[1]))
-    for c in range(y.shape[1]):
-        size = np.maximum(np.sqrt((units[..., c] ** 2).mean(axis=0)), np.finfo(float).tiny)
-        Z = np.column_stack([np.ones(len(x)), *(x * each[:, np.newaxis] for each in (units[..., c] / size).T), y[:, c]])
-        products = np.stack([Z[folds == k].T @ Z[folds == k] for k in range(FOLDS)])
-        best = Linear(Z.shape[1] - 1, 1).best(products[:, :-1], products[:, -1, -1], LEAST)
-        if best is not None:
-            found[..., c] = best[-1][1:].reshape(2, -1) / np.outer(size, scale)
+    known, season = future.values[ranges(future.offsets[:-1], view.lengths)], view.lens.lags[0]
+    rows = np.flatnonzero(view.steps(np.arange(len(known))) > season)
+    owner, unit = view.owner[rows], view.unit(rows)
+    units, folds = view.units()[owner] / unit[:, np.newaxis], view.steps(rows) * FOLDS // view.lengths[owner]
+    size = np.maximum(np.sqrt((units**2).mean(axis=0)), np.finfo(float).tiny)
+    missed, found = np.zeros((2, unit.shape[1])), np.zeros((2, 2, known.shape[1], unit.shape[1]))
+    for way, lags in enumerate([(season,), (season, 1)]):
+        x, y = known, view.levels
+        for lag in lags:
+            x, y = (values - np.roll(values, lag, axis=0) for values in (x, y))
+        mean, scale = moments([(x[rows], np.ones(len(rows)))])
+        x, y = (x[rows] - mean) / scale, y[rows] / unit
+        for c, came in enumerate((y - y.mean(axis=0)).T):
+            shares = (units[..., c] / size[:, c]).T[..., np.newaxis]
+            Z = np.column_stack([np.ones(len(x)), *(x * shares), came])
+            products = np.stack([Z[folds == k].T @ Z[folds == k] for k in range(FOLDS)])
+            missed[way, c], best = Linear(Z.shape[1] - 1, 1).best(products[:, :-1], products[:, -1, -1], SURE)
+            if best is not None:
+                found[way, ..., c] = best[-1][1:].reshape(2, -1) / np.outer(size[:, c], scale)
+    found = np.where(missed[0] <= missed[1], *found)
     return found if found.any() else None
