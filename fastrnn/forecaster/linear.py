@@ -15,7 +15,7 @@ FOLDS = 5
 STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
 """Of the penalty, in units of the mean square of the inputs."""
 SURE = 1.75
-"""Standard errors by which covariates must help where their effects were not fitted: two events in two folds do."""
+"""Of what the folds' gains are apart, by how much effects must help where they were not fitted: two folds do."""
 WINDOWS = 2**12
 """Read at once, by each thread."""
 
@@ -52,15 +52,15 @@ class Linear:
     def best(self, products, squares, sure=0.0):
         """What is missed, and the weights of the strength that misses least.
 
-        None, if that is not less than none would miss, by so many times the standard error that the folds tell.
+        None, if none would miss as little, but for `sure` times the error that folds leave in the sum of their gains.
         """
         solutions = [self._solutions(products, strength) for strength in STRENGTHS]
         errors = np.array([self._errors(products, squares, found[:FOLDS]) for found in solutions])
-        totals, total = np.cumsum(errors, axis=1)[:, -1], squares.sum()
-        k = int(np.argmin(totals))
-        gains = squares - errors[k]
+        least = int(np.argmin(totals := np.cumsum(errors, axis=1)[:, -1]))
+        gains = squares - errors[least]
         chance = sure * np.abs(gains - gains.mean()).mean() * FOLDS**0.5
-        return (totals[k], solutions[k]) if totals[k] < total - chance else (total, None)
+        helps = totals[least] < squares.sum() - chance
+        return (totals[least], solutions[least]) if helps else (squares.sum(), None)
 
     def _moments(self, view, rows, folds, n_threads):
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold; summed in order."""
@@ -126,21 +126,18 @@ def effects(view, future):
     are changes since the last season, or changes of these, whichever are the smaller (Hildreth and Lu 1960, with the
     autocorrelations 0 and 1).
     """
-    known, season = future.values[ranges(future.offsets[:-1], view.lengths)], view.lens.lags[0]
-    rows = np.flatnonzero(view.steps(np.arange(len(known))) > season)
+    x, y, season = future.values[ranges(future.offsets[:-1], view.lengths)], view.levels, view.lens.lags[0]
+    rows = np.flatnonzero(view.steps(np.arange(len(x))) > season)
     owner, unit = view.owner[rows], view.unit(rows)
     units, folds = view.units()[owner] / unit[:, np.newaxis], view.steps(rows) * FOLDS // view.lengths[owner]
     size = np.maximum(np.sqrt((units**2).mean(axis=0)), np.finfo(float).tiny)
-    missed, found = np.zeros((2, unit.shape[1])), np.zeros((2, 2, known.shape[1], unit.shape[1]))
-    for way, lags in enumerate([(season,), (season, 1)]):
-        x, y = known, view.levels
-        for lag in lags:
-            x, y = (values - np.roll(values, lag, axis=0) for values in (x, y))
+    missed, found = np.zeros((2, y.shape[1])), np.zeros((2, 2, x.shape[1], y.shape[1]))
+    for way, lag in enumerate((season, 1)):
+        x, y = (values - np.roll(values, lag, axis=0) for values in (x, y))
         mean, scale = moments([(x[rows], np.ones(len(rows)))])
-        x, y = (x[rows] - mean) / scale, y[rows] / unit
-        for c, came in enumerate((y - y.mean(axis=0)).T):
+        for c, came in enumerate((y[rows] / unit).T):
             shares = (units[..., c] / size[:, c]).T[..., np.newaxis]
-            Z = np.column_stack([np.ones(len(x)), *(x * shares), came])
+            Z = np.column_stack([np.ones(len(rows)), *(shares * (x[rows] - mean) / scale), came - came.mean()])
             products = np.stack([Z[folds == k].T @ Z[folds == k] for k in range(FOLDS)])
             missed[way, c], best = Linear(Z.shape[1] - 1, 1).best(products[:, :-1], products[:, -1, -1], SURE)
             if best is not None:

@@ -84,20 +84,14 @@ class View:
             self._pad()
 
     def units(self):
-        """What effects are in units of, (n, 2, C): the scale, and the mean of what is never negative (1 of a logarithm).
-
-        0 for a channel that does not change.
-        """
-        least = np.minimum.reduceat(self._series.values, self.offsets[:-1])
-        mean = self._sums(self._series.values) / self.lengths[:, np.newaxis]
-        mean = np.where(self.is_log, 1.0, mean) * (self.is_log | (least >= 0))
-        return np.stack([self.scale, mean * (self.scale > 0)], axis=1)
+        """What effects are in units of, (n, 2, C): scale, and mean size (of logarithms 1); 0 for what never changes."""
+        size = np.where(self.is_log, 1.0, self._sums(np.abs(self._series.values)) / self.lengths[:, np.newaxis])
+        return np.stack([self.scale, size * (self.scale > 0)], axis=1)
 
     def _taken_off(self, future):
         """Leave in the series what covariates do not explain; the effects of these at all steps that they have."""
         shares = (self.units()[:, :, np.newaxis] * self.lens.effects).sum(axis=1)
-        owner = np.repeat(np.arange(len(shares)), future.lengths)
-        found = sum(x[:, np.newaxis] * shares[owner, f] for f, x in enumerate(future.values.T))
+        found = (future.values[..., np.newaxis] * np.repeat(shares, future.lengths, axis=0)).sum(axis=1)
         self.levels -= found[ranges(future.offsets[:-1], self.lengths)]
         self.scale, self.centre = self._scales()
         values = np.exp(self.levels, out=self.levels.copy(), where=self.is_log[self.owner])
