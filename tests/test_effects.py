@@ -48,7 +48,7 @@ def shares(y, x, **options):
     """Of the only covariate, in each series' levels, (n,)."""
     view = view_of(y, **options)
     found = effects(view, as_sequences([np.reshape(part, (len(part), -1)) for part in x], np.float64))
-    return np.zeros(len(y)) if found is None else (view.units() * found[:, 0]).sum(axis=1)[:, 0]
+    return (view.units() * found[:, 0]).sum(axis=1)[:, 0]
 
 
 # ------------------------------------------------------------------------------------- holidays

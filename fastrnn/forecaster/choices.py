@@ -51,9 +51,7 @@ def chosen(forecaster, panel):
 def fitted_lens(forecaster, panel, lens, horizon):
     """The lens with effects of covariates, and with exponential smoothing, if it misses less of the last fifth."""
     if panel.future is not None and forecaster.loss != "negative_binomial":  # counts less an effect are none
-        some = np.flatnonzero(panel.series.lengths > lens.first)
-        long = panel.upto(panel.series.lengths[some], some)
-        found = threads.with_one_in_blas(lambda: effects(View(long.series, lens), long.future))
+        found = threads.with_one_in_blas(lambda: effects(View(panel.series, lens), panel.future))
         lens = replace(lens, effects=found)
     asked, steps = forecaster.smoothing, panel.series.lengths
     is_direct, differences = forecaster.strategy == "direct", (forecaster.difference, forecaster.seasonal_difference)
@@ -64,8 +62,7 @@ def fitted_lens(forecaster, panel, lens, horizon):
     if not is_direct or differences != ("auto", "auto") or np.median(steps) > SHORT or steps.sum() * horizon > ROOM:
         return lens
     known = before_last_fold(panel.series, lens, horizon)
-    lenses = lens, replace(lens, smoothing=True)
-    plain, smoother = (View(panel.series, each, known, panel.future) for each in lenses)
+    plain, smoother = (View(panel.series, x, known, panel.future) for x in (lens, replace(lens, smoothing=True)))
     rows, _, folds = in_folds(plain, horizon)
     late, of_late = rows[folds == FOLDS - 1], folds[folds == FOLDS - 1]
 

@@ -7,15 +7,14 @@ of Lai et al., SIGIR 2018, here in closed form.
 import numpy as np
 
 from fastrnn import threads
-from fastrnn.forecaster.view import ranges
 from fastrnn.layers.feedforward import Dense
 from fastrnn.moments import moments
 
 FOLDS = 5
 STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
 """Of the penalty, in units of the mean square of the inputs."""
-SURE = 1.75
-"""Of what the folds' gains are apart, by how much effects must help where they were not fitted: two folds do."""
+SURE = 1.25
+"""Of what the folds' gains are apart, how much effects must gain where they were not fitted: two folds suffice."""
 WINDOWS = 2**12
 """Read at once, by each thread."""
 
@@ -43,24 +42,21 @@ class Linear:
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
         n_threads = threads.available(len(rows) * self.reach**2)
         _, best = threads.with_one_in_blas(lambda: self.best(*self._moments(view, rows, folds, n_threads)))
-        if best is not None:
-            for layer, found in zip((*self._folds, self.whole), best, strict=True):
-                layer.parameters["weight"][...] = found.T
-                layer.parameters.changed()
+        for layer, found in zip((*self._folds, self.whole), best, strict=True):
+            layer.parameters["weight"][...] = found.T
+            layer.parameters.changed()
         return self
 
     def best(self, products, squares, sure=0.0):
         """What is missed, and the weights of the strength that misses least.
 
-        None, if none would miss as little, but for `sure` times the error that folds leave in the sum of their gains.
+        These are 0 if none would miss as little, but for `sure` times what the folds' gains are apart.
         """
         solutions = [self._solutions(products, strength) for strength in STRENGTHS]
         errors = np.array([self._errors(products, squares, found[:FOLDS]) for found in solutions])
         least = int(np.argmin(totals := np.cumsum(errors, axis=1)[:, -1]))
-        gains = squares - errors[least]
-        chance = sure * np.abs(gains - gains.mean()).mean() * FOLDS**0.5
-        helps = totals[least] < squares.sum() - chance
-        return (totals[least], solutions[least]) if helps else (squares.sum(), None)
+        helps = totals[least] < squares.sum() - sure * np.ptp(squares - errors[least])
+        return totals[least] if helps else squares.sum(), np.where(helps, solutions[least], 0.0)
 
     def _moments(self, view, rows, folds, n_threads):
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold; summed in order."""
@@ -119,17 +115,18 @@ class Linear:
 
 
 def effects(view, future):
-    """`Lens.effects` of covariates on series that are long enough to tell; None if they help nowhere.
+    """`Lens.effects` of covariates on the levels of series that are long enough to tell; 0 where they do not help.
 
     Regression with errors that the rest of the model explains: Pankratz, Forecasting with dynamic regression models,
     1991; Hyndman and Athanasopoulos, Forecasting: principles and practice, 3rd edition, 2021, chapter 10.  The errors
     are changes since the last season, or changes of these, whichever are the smaller (Hildreth and Lu 1960, with the
     autocorrelations 0 and 1).
     """
-    x, y, season = future.values[ranges(future.offsets[:-1], view.lengths)], view.levels, view.lens.lags[0]
-    rows = np.flatnonzero(view.steps(np.arange(len(x))) > season)
+    steps, season = view.steps(np.arange(len(view.levels))), view.lens.lags[0]
+    x, y = future.values[future.offsets[view.owner] + np.maximum(steps, 0)], view.levels
+    rows = np.flatnonzero((steps > season) & (view.pads == 0)[view.owner])
     owner, unit = view.owner[rows], view.unit(rows)
-    units, folds = view.units()[owner] / unit[:, np.newaxis], view.steps(rows) * FOLDS // view.lengths[owner]
+    units, folds = view.units()[owner] / unit[:, np.newaxis], steps[rows] * FOLDS // view.lengths[owner]
     size = np.maximum(np.sqrt((units**2).mean(axis=0)), np.finfo(float).tiny)
     missed, found = np.zeros((2, y.shape[1])), np.zeros((2, 2, x.shape[1], y.shape[1]))
     for way, lag in enumerate((season, 1)):
@@ -140,7 +137,5 @@ def effects(view, future):
             Z = np.column_stack([np.ones(len(rows)), *(shares * (x[rows] - mean) / scale), came - came.mean()])
             products = np.stack([Z[folds == k].T @ Z[folds == k] for k in range(FOLDS)])
             missed[way, c], best = Linear(Z.shape[1] - 1, 1).best(products[:, :-1], products[:, -1, -1], SURE)
-            if best is not None:
-                found[way, ..., c] = best[-1][1:].reshape(2, -1) / np.outer(size[:, c], scale)
-    found = np.where(missed[0] <= missed[1], *found)
-    return found if found.any() else None
+            found[way, ..., c] = best[-1][1:].reshape(2, -1) / np.outer(size[:, c], scale)
+    return np.where(missed[0] <= missed[1], *found)

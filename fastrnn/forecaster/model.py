@@ -213,5 +213,5 @@ class Model:
                 x = self.inputs(view, panel, rows, steps)
                 outputs, state = self.network.read(Sequences(x, np.arange(rows.size + 1)), state)
         drawn = view.levels[rows[:, np.newaxis] - np.arange(horizon)[::-1]]
-        drawn = view.with_effects(drawn[..., np.newaxis], view.owner[rows], steps - horizon)
+        drawn = view.from_levels(drawn[..., np.newaxis], view.owner[rows], steps - horizon)
         return self._counted(drawn).reshape(len(panel.series), n_paths, horizon, -1)

@@ -79,14 +79,15 @@ class View:
         self.owner, self.pads = np.repeat(np.arange(len(series)), series.lengths), np.zeros(len(series), int)
         self.levels, self.is_log = self._logarithms(series)
         self.scale, self.centre = self._scales()
-        self._effects = None if future is None or lens.effects is None else self._taken_off(future)
+        self._effects = self._taken_off(future) if future is not None and np.any(lens.effects) else None
         if self.lengths.min() <= lens.first:
             self._pad()
 
     def units(self):
         """What effects are in units of, (n, 2, C): scale, and mean size (of logarithms 1); 0 for what never changes."""
-        size = np.where(self.is_log, 1.0, self._sums(np.abs(self._series.values)) / self.lengths[:, np.newaxis])
-        return np.stack([self.scale, size * (self.scale > 0)], axis=1)
+        known = self._series
+        size = np.add.reduceat(np.abs(known.values), known.offsets[:-1]) / known.lengths[:, np.newaxis]
+        return np.stack([self.scale, np.where(self.is_log, 1.0, size) * (self.scale > 0)], axis=1)
 
     def _taken_off(self, future):
         """Leave in the series what covariates do not explain; the effects of these at all steps that they have."""
@@ -94,8 +95,8 @@ class View:
         found = (future.values[..., np.newaxis] * np.repeat(shares, future.lengths, axis=0)).sum(axis=1)
         self.levels -= found[ranges(future.offsets[:-1], self.lengths)]
         self.scale, self.centre = self._scales()
-        values = np.exp(self.levels, out=self.levels.copy(), where=self.is_log[self.owner])
-        self._series = Sequences(values, self.offsets)
+        rest = np.exp(self.levels, out=self.levels.copy(), where=self.is_log[self.owner])
+        self._series = Sequences(rest, self.offsets)
         return Sequences(found, future.offsets)
 
     def _pad(self):
@@ -222,17 +223,13 @@ class View:
 
     def values(self, rows, gaps):
         """Forecasts (R, horizon, C, K) in the series' own unit from gaps at rows."""
-        return self.with_effects(self.ahead(rows, gaps), self.owner[rows], self.steps(rows))
+        return self.from_levels(self.ahead(rows, gaps), self.owner[rows], self.steps(rows))
 
-    def with_effects(self, levels, owner, steps):
-        """Levels (R, horizon, C, K) of what follows steps (R,) of series `owner` (R,) in their own unit."""
-        if self._effects is not None:
+    def from_levels(self, levels, owner=slice(None), steps=None):
+        """Levels (R, horizon, C, K) of series `owner` (R,) in their own unit; after `steps` (R,) with effects."""
+        if steps is not None and self._effects is not None:
             rows = (self._effects.offsets[owner] + steps)[:, np.newaxis] + np.arange(1, levels.shape[1] + 1)
             levels = levels + self._effects.values[rows][..., np.newaxis]
-        return self.from_levels(levels, owner)
-
-    def from_levels(self, levels, owner=slice(None)):
-        """Levels (R, horizon, C, K) of series `owner` (R,) in their own unit."""
         return np.exp(levels, out=levels, where=self.is_log[owner][:, np.newaxis, :, np.newaxis])
 
     def to_levels(self, values):
