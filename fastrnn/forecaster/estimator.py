@@ -23,6 +23,13 @@ class SequenceForecaster(Judged):
     linear regression on the last values adds to it (Lai et al. 2018); and what a recurrent network, which reads the
     scaled differences of the series, finds that both have missed.  All series share one network and one regression.
 
+    Covariates that are known ahead (`future` of `fit`), as holidays or prices, come before all three.  A ridge
+    regression that all series share finds the effect of each on the series, or on their logarithms.  The three parts
+    see the series without these effects; a forecast adds those of the steps ahead.  This is regression with errors that
+    a model explains (Pankratz 1991; Hyndman and Athanasopoulos 2021, chapter 10).  The effects are kept only if they
+    help on parts of the past where they were not fitted, so that columns of noise cost next to nothing.  The network
+    reads these covariates as well, for effects that are not linear, or come earlier or later.
+
     Parameters
     ----------
     horizon : int or None, default=None
@@ -148,10 +155,12 @@ class SequenceForecaster(Judged):
     References
     ----------
     Gardner, E. S. and McKenzie, E. (1985). Forecasting trends in time series. Management Science 31(10).
+    Hyndman, R. J. and Athanasopoulos, G. (2021). Forecasting: principles and practice, 3rd edition. OTexts.
     Hyndman, R. J. and Billah, B. (2003). Unmasking the theta method. International Journal of Forecasting 19(2),
     287-290.
     Lai, G., Chang, W.-C., Yang, Y. and Liu, H. (2018). Modeling long- and short-term temporal patterns with deep neural
     networks. SIGIR.
+    Pankratz, A. (1991). Forecasting with dynamic regression models. Wiley.
     Salinas, D., Flunkert, V., Gasthaus, J. and Januschowski, T. (2020). DeepAR: probabilistic forecasting with
     autoregressive recurrent networks. International Journal of Forecasting 36(3), 1181-1191.
     Wen, R., Torkkola, K., Narayanaswamy, B. and Madeka, D. (2017). A multi-horizon quantile recurrent forecaster.
@@ -219,6 +228,12 @@ class SequenceForecaster(Judged):
             Covariates (T, P) that are known up to the last step: for each series as many steps as it has.
         future : like y, optional
             Covariates (T, F) that are known ahead, as holidays or prices: `predict` needs them for the steps to come.
+            Each has a linear effect on the series, or on their logarithms: a column that is 1 on holidays and else 0
+            lowers sales by the same share on each.  It has none if the past does not show it: an event must have come
+            at least twice, in different fifths of the past.  Give kinds of events that do not act alike columns of
+            their own, and an effect on the day before a column that is 1 there.  What only goes up by the same amount
+            each step, as a number of the day, has no effect.  With loss="negative_binomial" only the network reads
+            covariates.  `calendar`, `past` and `static` are for the network as well.
         static : array (n, K) or DataFrame, optional
             What does not change: a row for each series; with unique_id for a long y.
         id_col, time_col, target_col : str
