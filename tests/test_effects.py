@@ -48,7 +48,7 @@ def shares(y, x, **options):
     """Of the only covariate, in each series' levels, (n,)."""
     view = view_of(y, **options)
     found = effects(view, as_sequences([np.reshape(part, (len(part), -1)) for part in x], np.float64))
-    return (view.units() * found[:, 0]).sum(axis=1)[:, 0]
+    return (view.units * found[:, 0]).sum(axis=1)[:, 0]
 
 
 # ------------------------------------------------------------------------------------- holidays
@@ -175,7 +175,7 @@ def test_collinear_covariates_share_their_effect():
     y, x = [y[KNOWN] for y in shops()[:3]], HOLIDAYS[KNOWN]
     columns = np.column_stack([x, 2 * x, np.ones(358)])
     found = effects(view_of(y), as_sequences([columns] * 3, np.float64))
-    in_levels = (view_of(y).units()[:, :, np.newaxis] * found).sum(axis=1)[..., 0]
+    in_levels = (view_of(y).units[:, :, np.newaxis] * found).sum(axis=1)[..., 0]
     np.testing.assert_allclose(in_levels[:, 0] + 2 * in_levels[:, 1], np.log(0.3), atol=0.1)
     assert np.abs(in_levels[:, 2]).max() < 1e-6
 
@@ -203,7 +203,7 @@ def test_views_are_of_series_without_the_effect():
     view, plain = view_of(y, future, effects=found), view_of(y)
     effect = [
         part[: len(one), 0] * share
-        for part, one, share in zip(x, y, (plain.units() * found[:, 0]).sum(axis=1), strict=True)
+        for part, one, share in zip(x, y, (plain.units * found[:, 0]).sum(axis=1), strict=True)
     ]
     expected = view_of([one / np.exp(part) for one, part in zip(y, effect, strict=True)])
     np.testing.assert_allclose(view.levels, expected.levels, rtol=1e-12)
@@ -215,7 +215,7 @@ def test_views_are_of_series_without_the_effect():
     np.testing.assert_allclose(smooth.base(rows, 3), smoothed.base(rows, 3), rtol=1e-9)
     gaps = np.zeros((3, 7, 1, 1))
     ahead = view.values(rows, gaps)[..., 0, 0] / expected.values(rows, gaps)[..., 0, 0]
-    for k, (one, share) in enumerate(zip(y, (plain.units() * found[:, 0]).sum(axis=1)[:, 0], strict=True)):
+    for k, (one, share) in enumerate(zip(y, (plain.units * found[:, 0]).sum(axis=1)[:, 0], strict=True)):
         np.testing.assert_allclose(ahead[k], np.exp(HOLIDAYS[len(one) : len(one) + 7] * share), rtol=1e-9)
 
 

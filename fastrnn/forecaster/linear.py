@@ -52,8 +52,9 @@ class Linear:
 
         These are 0 if none would miss as little, but for `sure` times what the folds' gains are apart.
         """
-        solutions = [self._solutions(products, strength) for strength in STRENGTHS]
-        errors = np.array([self._errors(products, squares, found[:FOLDS]) for found in solutions])
+        solutions = np.stack([self._solutions(products, strength) for strength in STRENGTHS])
+        W, XX, XY = solutions[:, :FOLDS], products[..., : self.reach], products[..., self.reach :]
+        errors = squares + (W * (XX @ W - 2 * XY)).sum(axis=(2, 3))  # of each fold by the weights without it
         least = int(np.argmin(totals := np.cumsum(errors, axis=1)[:, -1]))
         helps = totals[least] < squares.sum() - sure * np.ptp(squares - errors[least])
         return totals[least] if helps else squares.sum(), np.where(helps, solutions[least], 0.0)
@@ -92,11 +93,6 @@ class Linear:
         penalties[0] = 1e-6 * penalty  # the drift, or from a centre the last value, is hardly shrunk
         return np.linalg.solve(square + np.diag(penalties), product[:, self.reach :])
 
-    def _errors(self, products, squares, weights):
-        """The sum of squares of what each fold's weights miss in it."""
-        parts = zip(products[..., : self.reach], products[..., self.reach :], squares, weights, strict=True)
-        return [square + (W * (XX @ W - 2 * XY)).sum() for XX, XY, square, W in parts]
-
     def gaps(self, view, rows):
         """The gaps (R, horizon, C) that follow rows."""
         return self._gaps(self.whole, view.window(rows))
@@ -126,7 +122,7 @@ def effects(view, future):
     x, y = future.values[future.offsets[view.owner] + np.maximum(steps, 0)], view.levels
     rows = np.flatnonzero((steps > season) & (view.pads == 0)[view.owner])
     owner, unit = view.owner[rows], view.unit(rows)
-    units, folds = view.units()[owner] / unit[:, np.newaxis], steps[rows] * FOLDS // view.lengths[owner]
+    units, folds = view.units[owner] / unit[:, np.newaxis], steps[rows] * FOLDS // view.lengths[owner]
     size = np.maximum(np.sqrt((units**2).mean(axis=0)), np.finfo(float).tiny)
     missed, found = np.zeros((2, y.shape[1])), np.zeros((2, 2, x.shape[1], y.shape[1]))
     for way, lag in enumerate((season, 1)):

@@ -37,7 +37,7 @@ class Lens:
     smoothing : bool
         Start from exponential smoothing, whatever the differences say.
     effects : ndarray (2, F, C) or None
-        Of covariates that are known ahead on the levels of each channel, in `View.units`.
+        Of covariates that are known ahead on the levels of each channel, in `units` of a `View`.
     """
 
     lags: list
@@ -69,6 +69,9 @@ class View:
         The steps of all series, or their logarithms; less the effects of covariates, if these are given.
     scale, centre : (n, C)
         Of each series.
+    units : (n, 2, C)
+        What effects are in units of: scale before they are taken off, and mean size (of logarithms 1), 0 of what never
+        changes.
     pads : (n,)
         Rows before the first step of each series, by which one that is too short can be read at its last step.
     """
@@ -79,19 +82,15 @@ class View:
         self.owner, self.pads = np.repeat(np.arange(len(series)), series.lengths), np.zeros(len(series), int)
         self.levels, self.is_log = self._logarithms(series)
         self.scale, self.centre = self._scales()
+        size = np.where(self.is_log, 1.0, self._sums(np.abs(series.values)) / self.lengths[:, np.newaxis])
+        self.units = np.stack([self.scale, size * (self.scale > 0)], axis=1)
         self._effects = self._taken_off(future) if future is not None and np.any(lens.effects) else None
         if self.lengths.min() <= lens.first:
             self._pad()
 
-    def units(self):
-        """What effects are in units of, (n, 2, C): scale, and mean size (of logarithms 1); 0 for what never changes."""
-        known = self._series
-        size = np.add.reduceat(np.abs(known.values), known.offsets[:-1]) / known.lengths[:, np.newaxis]
-        return np.stack([self.scale, np.where(self.is_log, 1.0, size) * (self.scale > 0)], axis=1)
-
     def _taken_off(self, future):
         """Leave in the series what covariates do not explain; the effects of these at all steps that they have."""
-        shares = (self.units()[:, :, np.newaxis] * self.lens.effects).sum(axis=1)
+        shares = (self.units[:, :, np.newaxis] * self.lens.effects).sum(axis=1)
         found = (future.values[..., np.newaxis] * np.repeat(shares, future.lengths, axis=0)).sum(axis=1)
         self.levels -= found[ranges(future.offsets[:-1], self.lengths)]
         self.scale, self.centre = self._scales()
