@@ -89,8 +89,8 @@ class Linear:
     def _solved(self, product, strength):
         square = product[:, : self.reach]
         penalty = strength * max(np.trace(square) / self.reach, np.finfo(float).tiny)
-        penalties = np.full(self.reach, penalty)
-        penalties[0] = 1e-6 * penalty  # the drift, or from a centre the last value, is hardly shrunk
+        # The drift, or from a centre the last value, is hardly shrunk.
+        penalties = penalty * np.append(1e-6, np.ones(self.reach - 1))
         return np.linalg.solve(square + np.diag(penalties), product[:, self.reach :])
 
     def gaps(self, view, rows):
