@@ -350,6 +350,7 @@ def of_shape(**values):
         ("forecaster", lambda m, p: m["fitted"]["_lens"].update(lags=[50]), "_history"),
         ("forecaster", lambda m, p: m["fitted"]["_lens"].update(lags=[0]), "_lens.lags"),
         ("forecaster", lambda m, p: m["fitted"]["_lens"].update(scaling="max"), "_lens.scaling"),
+        ("forecaster", lambda m, p: m["fitted"]["_lens"].update(effects=0.5), "_lens.effects"),
         ("forecaster", lambda m, p: m["fitted"]["_lens"].update(reach=5), "linear_coef_"),
         ("forecaster", lambda m, p: m["fitted"]["_history"].update(past=None), "_history"),
         ("forecaster", lambda m, p: m["fitted"]["_history"]["form"].update(n_series=3), "form.n_series"),

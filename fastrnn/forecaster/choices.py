@@ -4,7 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
-from fastrnn.forecaster.linear import FOLDS, Linear
+from fastrnn import threads
+from fastrnn.forecaster.linear import FOLDS, Linear, effects
 from fastrnn.forecaster.seasons import find_seasons
 from fastrnn.forecaster.view import Lens, View
 from fastrnn.frames.offsets import is_offset
@@ -46,8 +47,11 @@ def chosen(forecaster, panel):
     return horizon, context, lens._asdict()
 
 
-def with_smoothing(forecaster, panel, lens, horizon):
-    """The lens, or one by which forecasts start from exponential smoothing, if these miss less of the last fifth."""
+def fitted_lens(forecaster, panel, lens, horizon):
+    """The lens with effects of covariates, and with exponential smoothing, if it misses less of the last fifth."""
+    if panel.future is not None and forecaster.loss != "negative_binomial":  # counts less an effect are none
+        found = threads.with_one_in_blas(lambda: effects(View(panel.series, lens), panel.future))
+        lens = lens._replace(effects=found)
     asked, steps = forecaster.smoothing, panel.series.lengths
     is_direct, differences = forecaster.strategy == "direct", (forecaster.difference, forecaster.seasonal_difference)
     if asked is True and not is_direct:
@@ -57,7 +61,7 @@ def with_smoothing(forecaster, panel, lens, horizon):
     if not is_direct or differences != ("auto", "auto") or np.median(steps) > SHORT or steps.sum() * horizon > ROOM:
         return lens
     known = before_last_fold(panel.series, lens, horizon)
-    plain, smoother = View(panel.series, lens), View(panel.series, lens._replace(smoothing=True), known)
+    plain, smoother = (View(panel.series, x, known, panel.future) for x in (lens, lens._replace(smoothing=True)))
     rows, _, folds = in_folds(plain, horizon)
     late, of_late = rows[folds == FOLDS - 1], folds[folds == FOLDS - 1]
 
@@ -134,6 +138,7 @@ def fitted_rules(forecaster, n_outputs):
             "lags": lambda lags: lags and all(map(integer(1, 2**31), lags)), "difference": bool,
             "seasonal_difference": bool, "log": lambda log: log in (True, False, "auto"),
             "scaling": lambda how: how in ("mean", "standard", "robust", None), "reach": integer(1), "smoothing": bool,
+            "effects": lambda x: x is None or array("float64", 2, widths["future"], C)(x),
         },
         "linear_coef_": array("float64", block, lens.reach),
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),

@@ -27,6 +27,13 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
     Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults. Where these say
     "sequences", the forecaster has stretches of up to `context` steps.
 
+    Covariates that are known ahead (`future` of `fit`), such as holidays or prices, come before all three. A ridge
+    regression that all series share finds the effect of each on the series, or on their logarithms. The three parts see
+    the series without these effects; a forecast adds those of the steps ahead. This is regression with errors that a
+    model explains (Pankratz 1991; Hyndman and Athanasopoulos 2021, chapter 10). Effects are kept only if they help on
+    parts of the past where they were not fitted. The network reads these covariates as well, for effects that are not
+    linear, or come earlier or later.
+
     Parameters
     ----------
     horizon : int or None, default=None
@@ -129,10 +136,12 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
     References
     ----------
     Gardner, E. S. and McKenzie, E. (1985). Forecasting trends in time series. Management Science 31(10).
+    Hyndman, R. J. and Athanasopoulos, G. (2021). Forecasting: principles and practice, 3rd edition. OTexts.
     Hyndman, R. J. and Billah, B. (2003). Unmasking the theta method. International Journal of Forecasting 19(2),
     287-290.
     Lai, G., Chang, W.-C., Yang, Y. and Liu, H. (2018). Modeling long- and short-term temporal patterns with deep neural
     networks. SIGIR.
+    Pankratz, A. (1991). Forecasting with dynamic regression models. Wiley.
     Salinas, D., Flunkert, V., Gasthaus, J. and Januschowski, T. (2020). DeepAR: probabilistic forecasting with
     autoregressive recurrent networks. International Journal of Forecasting 36(3), 1181-1191.
     Wen, R., Torkkola, K., Narayanaswamy, B. and Madeka, D. (2017). A multi-horizon quantile recurrent forecaster.
@@ -200,7 +209,12 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
             Covariates (T, P) that are known up to the last step. Each series has as many steps in it as in y.
         future : like y, default=None
             Covariates (T, F) that are known ahead, such as holidays or prices. `predict` needs them for the steps to
-            come.
+            come. Each has a linear effect on the series, or on their logarithms: a column that is 1 on holidays and
+            else 0 changes sales by the same share on each. It has no effect if the past does not show one: an event
+            must have come at least twice, in different fifths of the past. Events that do not act alike need columns
+            of their own. An effect on the day before an event needs a column that is 1 on that day. A column that goes
+            up by the same amount each step has no effect. With loss="negative_binomial" only the network reads
+            covariates.
         static : array-like of shape (n, K) or DataFrame, default=None
             Covariates that do not change: a row for each series. With a long y, it has the column `id_col`.
         id_col, time_col, target_col : str, default="unique_id", "ds" and "y"

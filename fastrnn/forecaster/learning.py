@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import Problem, SequenceEstimator
 from fastrnn.forecaster import conformal
-from fastrnn.forecaster.choices import asked_for, before_last_fold, chosen, fitted_rules, in_folds, with_smoothing
+from fastrnn.forecaster.choices import asked_for, before_last_fold, chosen, fitted_lens, fitted_rules, in_folds
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
 from fastrnn.forecaster.panel import Panel, check_values, check_width
@@ -63,7 +63,7 @@ class Learning(SequenceEstimator):
             panel = panel.upto(panel.series.lengths[some] - held_back, some)
         if not goes_on:
             block = 1 if self.strategy == "recursive" else self.horizon_
-            self._lens = with_smoothing(self, panel, Lens(**self._lens), block)._asdict()
+            self._lens = fitted_lens(self, panel, Lens(**self._lens), block)._asdict()
         has_trial = self.shrinkage and not (goes_on or self.early_stopping or self.solver == "lbfgs")
         has_trial = has_trial and panel.series.offsets[-1] <= TRIED
         trial = self._learnable(panel, is_trial=True) if has_trial else None
@@ -85,7 +85,7 @@ class Learning(SequenceEstimator):
         """The `Problem` of a panel, in a trial without what is last in time; the linear part is fitted on the way."""
         lens, block = Lens(**self._lens), 1 if self.strategy == "recursive" else self.horizon_
         known = before_last_fold(panel.series, lens, block) if is_trial else panel.series.lengths
-        view = View(panel.series, lens, known)
+        view = View(panel.series, lens, known, panel.future)
         rows, counts, folds = in_folds(view, block)
         linear = Linear(lens.reach, block)
         if self.linear_lags != 0:

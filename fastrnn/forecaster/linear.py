@@ -8,10 +8,13 @@ import numpy as np
 
 from fastrnn import threads
 from fastrnn.layers.feedforward import Dense
+from fastrnn.moments import moments
 
 FOLDS = 5
 STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
 """Of the penalty, in units of the mean square of the inputs."""
+SURE = 1.25
+"""Of what the folds' gains are apart, how much effects must gain where they were not fitted: two folds suffice."""
 WINDOWS = 2**12
 """Read at once, by each thread."""
 
@@ -38,18 +41,23 @@ class Linear:
     def fit(self, view, rows, folds):
         """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
         n_threads = threads.available(len(rows) * self.reach**2)
-        best = threads.with_one_in_blas(lambda: self._best(*self._moments(view, rows, folds, n_threads)))
-        if best is not None:
-            for layer, found in zip((*self._folds, self.whole), best, strict=True):
-                layer.parameters["weight"][...] = found.T
-                layer.parameters.changed()
+        _, best = threads.with_one_in_blas(lambda: self.best(*self._moments(view, rows, folds, n_threads)))
+        for layer, found in zip((*self._folds, self.whole), best, strict=True):
+            layer.parameters["weight"][...] = found.T
+            layer.parameters.changed()
         return self
 
-    def _best(self, products, squares):
-        """The weights of the strength that misses least; None if all miss more than none would."""
-        solutions = [self._solutions(products, strength) for strength in STRENGTHS]
-        errors = [self._error(products, squares, found[:FOLDS]) for found in solutions]
-        return solutions[int(np.argmin(errors))] if min(errors) < squares.sum() else None
+    def best(self, products, squares, sure=0.0):
+        """What is missed, and the weights of the strength that misses least.
+
+        These are 0 if none would miss as little, but for `sure` times what the folds' gains are apart.
+        """
+        solutions = np.stack([self._solutions(products, strength) for strength in STRENGTHS])
+        W, XX, XY = solutions[:, :FOLDS], products[..., : self.reach], products[..., self.reach :]
+        errors = squares + (W * (XX @ W - 2 * XY)).sum(axis=(2, 3))  # of each fold by the weights without it
+        least = int(np.argmin(totals := np.cumsum(errors, axis=1)[:, -1]))
+        helps = totals[least] < squares.sum() - sure * np.ptp(squares - errors[least])
+        return totals[least] if helps else squares.sum(), np.where(helps, solutions[least], 0.0)
 
     def _moments(self, view, rows, folds, n_threads):
         """Products of inputs with inputs and gaps, and the gaps' squares, of each fold; summed in order."""
@@ -81,16 +89,9 @@ class Linear:
     def _solved(self, product, strength):
         square = product[:, : self.reach]
         penalty = strength * max(np.trace(square) / self.reach, np.finfo(float).tiny)
-        penalties = np.full(self.reach, penalty)
-        penalties[0] = 1e-6 * penalty  # the drift, or from a centre the last value, is hardly shrunk
+        # The drift, or from a centre the last value, is hardly shrunk.
+        penalties = penalty * np.append(1e-6, np.ones(self.reach - 1))
         return np.linalg.solve(square + np.diag(penalties), product[:, self.reach :])
-
-    def _error(self, products, squares, weights):
-        """The sum of squares of what each fold's weights miss in it."""
-        total = 0.0
-        for product, square, W in zip(products, squares, weights, strict=True):
-            total += square + (W * (product[:, : self.reach] @ W - 2 * product[:, self.reach :])).sum()
-        return total
 
     def gaps(self, view, rows):
         """The gaps (R, horizon, C) that follow rows."""
@@ -107,3 +108,30 @@ class Linear:
     def _gaps(self, layer, X):
         """What a layer makes of windows X (R, C, reach)."""
         return layer(X.reshape(-1, self.reach)).reshape(*X.shape[:2], self.horizon).transpose(0, 2, 1)
+
+
+def effects(view, future):
+    """`Lens.effects` of covariates on the levels of series that are long enough to tell; 0 where they do not help.
+
+    Regression with errors that the rest of the model explains: Pankratz, Forecasting with dynamic regression models,
+    1991; Hyndman and Athanasopoulos, Forecasting: principles and practice, 3rd edition, 2021, chapter 10.  The errors
+    are changes since the last season, or changes of these, whichever are the smaller (Hildreth and Lu 1960, with the
+    autocorrelations 0 and 1).
+    """
+    steps, season = view.steps(np.arange(len(view.levels))), view.lens.lags[0]
+    x, y = future.values[future.offsets[view.owner] + np.maximum(steps, 0)], view.levels
+    rows = np.flatnonzero((steps > season) & (view.pads == 0)[view.owner])
+    owner, unit = view.owner[rows], view.unit(rows)
+    units, folds = view.units[owner] / unit[:, np.newaxis], steps[rows] * FOLDS // view.lengths[owner]
+    size = np.maximum(np.sqrt((units**2).mean(axis=0)), np.finfo(float).tiny)
+    missed, found = np.zeros((2, y.shape[1])), np.zeros((2, 2, x.shape[1], y.shape[1]))
+    for way, lag in enumerate((season, 1)):
+        x, y = (values - np.roll(values, lag, axis=0) for values in (x, y))
+        mean, scale = moments([(x[rows], np.ones(len(rows)))])
+        for c, came in enumerate((y[rows] / unit).T):
+            shares = (units[..., c] / size[:, c]).T[..., np.newaxis]
+            Z = np.column_stack([np.ones(len(rows)), *(shares * (x[rows] - mean) / scale), came - came.mean()])
+            products = np.stack([Z[folds == k].T @ Z[folds == k] for k in range(FOLDS)])
+            missed[way, c], best = Linear(Z.shape[1] - 1, 1).best(products[:, :-1], products[:, -1, -1], SURE)
+            found[way, ..., c] = best[-1][1:].reshape(2, -1) / np.outer(size[:, c], scale)
+    return np.where(missed[0] <= missed[1], *found)

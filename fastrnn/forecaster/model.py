@@ -102,7 +102,7 @@ class Model(namedtuple("Model", FIELDS)):
 
     def read(self, panel):
         """The view of a panel, its last rows, and the network's outputs and states there."""
-        view = View(panel.series, self.lens)
+        view = View(panel.series, self.lens, future=panel.future)
         rows, counts = view.last_rows(self.context)
         offsets = np.append(0, np.cumsum(counts))
         values = self.inputs(view, panel, rows, view.steps(rows))
@@ -204,5 +204,5 @@ class Model(namedtuple("Model", FIELDS)):
                 x = self.inputs(view, panel, rows, steps)
                 outputs, state = self.network.read(Sequences(x, np.arange(rows.size + 1)), state)
         drawn = view.levels[rows[:, np.newaxis] - np.arange(horizon)[::-1]]
-        drawn = view.from_levels(drawn[..., np.newaxis], view.owner[rows])
+        drawn = view.from_levels(drawn[..., np.newaxis], view.owner[rows], steps - horizon)
         return self._counted(drawn).reshape(len(panel.series), n_paths, horizon, -1)

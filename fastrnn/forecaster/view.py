@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrnn.forecaster.smoothing import smoothed
 from fastrnn.moments import unit_of
-from fastrnn.sequences import ranges
+from fastrnn.sequences import Sequences, ranges
 
 SMALLEST = 0.01
 """Of its mean, the smallest value of a channel that log="auto" takes the logarithm of."""
@@ -19,10 +19,10 @@ FLATTEST = 1e-6
 """Of its mean, how far its values are apart at least: else a logarithm is a straight line, and takes digits."""
 
 
-FIELDS = "lags, difference, seasonal_difference, log, scaling, reach, smoothing"
+FIELDS = "lags, difference, seasonal_difference, log, scaling, reach, smoothing, effects"
 
 
-class Lens(namedtuple("Lens", FIELDS, defaults=(False,))):
+class Lens(namedtuple("Lens", FIELDS, defaults=(False, None))):
     """What is done to series before a network reads them.
 
     Attributes
@@ -38,6 +38,8 @@ class Lens(namedtuple("Lens", FIELDS, defaults=(False,))):
         Values back to which the linear part reads.
     smoothing : bool
         Start from exponential smoothing, whatever the differences say.
+    effects : ndarray (2, F, C) or None
+        Of covariates that are known ahead on the levels of each channel, in `units` of a `View`.
     """
 
     @property
@@ -57,21 +59,37 @@ class View:
     Attributes
     ----------
     levels : (N, C)
-        The steps of all series, or their logarithms.
+        The steps of all series, or their logarithms; less the effects of covariates, if these are given.
     scale, centre : (n, C)
         Of each series.
+    units : (n, 2, C)
+        What effects are in units of: scale before they are taken off, and mean size (of logarithms 1), 0 of what never
+        changes.
     pads : (n,)
         Rows before the first step of each series, by which one that is too short can be read at its last step.
     """
 
-    def __init__(self, series, lens, known=None):
+    def __init__(self, series, lens, known=None, future=None):
         self.lens, self.offsets, self.lengths = lens, series.offsets, series.lengths
         self._series, self._known, self._smoothed = series, series.lengths if known is None else known, None
         self.owner, self.pads = np.repeat(np.arange(len(series)), series.lengths), np.zeros(len(series), int)
         self.levels, self.is_log = self._logarithms(series)
         self.scale, self.centre = self._scales()
+        size = np.where(self.is_log, 1.0, self._sums(np.abs(series.values)) / self.lengths[:, np.newaxis])
+        self.units = np.stack([self.scale, size * (self.scale > 0)], axis=1)
+        self._effects = self._taken_off(future) if future is not None and np.any(lens.effects) else None
         if self.lengths.min() <= lens.first:
             self._pad()
+
+    def _taken_off(self, future):
+        """Leave in the series what covariates do not explain; the effects of these at all steps that they have."""
+        shares = (self.units[:, :, np.newaxis] * self.lens.effects).sum(axis=1)
+        found = (future.values[..., np.newaxis] * np.repeat(shares, future.lengths, axis=0)).sum(axis=1)
+        self.levels -= found[ranges(future.offsets[:-1], self.lengths)]
+        self.scale, self.centre = self._scales()
+        rest = np.exp(self.levels, out=self.levels.copy(), where=self.is_log[self.owner])
+        self._series = Sequences(rest, self.offsets)
+        return Sequences(found, future.offsets)
 
     def _pad(self):
         """As if a short series had always been like its first season; what that lacks is like the nearest it has."""
@@ -197,10 +215,13 @@ class View:
 
     def values(self, rows, gaps):
         """Forecasts (R, horizon, C, K) in the series' own unit from gaps at rows."""
-        return self.from_levels(self.ahead(rows, gaps), self.owner[rows])
+        return self.from_levels(self.ahead(rows, gaps), self.owner[rows], self.steps(rows))
 
-    def from_levels(self, levels, owner=slice(None)):
-        """Levels (R, horizon, C, K) of series `owner` (R,) in their own unit."""
+    def from_levels(self, levels, owner=slice(None), steps=None):
+        """Levels (R, horizon, C, K) of series `owner` (R,) in their own unit; after `steps` (R,) with effects."""
+        if steps is not None and self._effects is not None:
+            rows = (self._effects.offsets[owner] + steps)[:, np.newaxis] + np.arange(1, levels.shape[1] + 1)
+            levels = levels + self._effects.values[rows][..., np.newaxis]
         return np.exp(levels, out=levels, where=self.is_log[owner][:, np.newaxis, :, np.newaxis])
 
     def to_levels(self, values):
