@@ -3,10 +3,10 @@ Add two numbers among a hundred
 ===============================
 
 A classic test of memory.  Each step has a random number and a mark.  Two of the hundred marks are 1, and the answer is
-the sum of the two numbers beside them.  Who always answers 1 has a mean squared error of about 1/6.  A GRU learns the
+the sum of the two numbers beside them.  If you always answer 1, your mean squared error is about 1/6.  A GRU learns the
 task within a few epochs, an LSTM needs more of them.
 
-You need matplotlib for the pictures, and about 20 seconds.  With ``--short`` there is no LSTM, and it takes less.
+You need matplotlib for the pictures, and about 20 seconds.  With ``--short`` it takes less, and there is no LSTM.
 """
 
 import sys

@@ -64,6 +64,8 @@ for name, words in zip(names, said, strict=True):
     print(f"{name:8} {words}")
 
 # %%
+# Judge for yourself.
+
 try:
     import matplotlib.pyplot as plt
 except ImportError:

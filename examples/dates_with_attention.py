@@ -2,12 +2,12 @@
 Dates in words to dates in figures, with attention
 ==================================================
 
-"Wednesday, 4 Mar 1987" becomes "1987-03-04", letter by letter, as one translates a sentence (N to M): parts change
+"Wednesday, 4 Mar 1987" becomes "1987-03-04", letter by letter, as when you translate a sentence (N to M): parts change
 their places, and the name of a month becomes a number.  For each character that it writes, the decoder looks back at
 the letters that it has read.  This is called attention, and a picture shows where it looks.
 
-You need matplotlib for the pictures, and about 20 seconds; with ``--short`` less.  Nearly all new dates are right
-in all of their characters.
+You need matplotlib for the pictures, and about 20 seconds; with ``--short`` it takes less.  Nearly all new dates are
+right in all of their characters.
 """
 
 import sys

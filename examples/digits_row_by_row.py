@@ -41,6 +41,8 @@ for n, accuracy in enumerate(right.mean(axis=1), 1):
     print(f"{n} rows read: {accuracy:.0%} right")
 
 # %%
+# The same as a picture.
+
 try:
     import matplotlib.pyplot as plt
 except ImportError:

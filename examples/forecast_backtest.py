@@ -52,6 +52,8 @@ for month, came in zip(months[-12:], y[-12:], strict=True):
     chosen.update([came])
 
 # %%
+# The last year, as it was forecast month by month.
+
 try:
     import matplotlib.pyplot as plt
 except ImportError:

@@ -58,6 +58,8 @@ for name, forecast in {"without holidays": without, "with holidays": said}.items
     print(f"{name}: wrong by {off[is_christmas].mean():.0%} at Christmas, {off[~is_christmas].mean():.0%} later")
 
 # %%
+# One shop: both forecasts know weekends, and one knows Christmas.
+
 _, ax = plt.subplots(figsize=(5, 3.6), layout="constrained")
 shop = table["unique_id"] == "shop 0"
 ax.plot(table[shop]["ds"][-28:], table[shop]["y"][-28:], "k:o", ms=3, label="came")

@@ -5,7 +5,7 @@ Pictures of models
 ``fastrnn.inspection`` draws what goes on in a model: its training, the flow of gradients, its gates, what it believes
 after each step, where it looks, and its forecasts.  Each picture is one line of code.
 
-You need matplotlib, and about 20 seconds; with ``--short`` less.
+You need matplotlib, and about 20 seconds; with ``--short`` it takes less.
 """
 
 import sys

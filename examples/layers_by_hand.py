@@ -72,6 +72,8 @@ said = np.concatenate(said)
 print(f"mean squared error of {T - 20} steps from its own predictions: {np.mean((said - wave[20:-1]) ** 2):.4f}")
 
 # %%
+# The network keeps to the wave for two periods.
+
 try:
     import matplotlib.pyplot as plt
 except ImportError:

@@ -54,6 +54,8 @@ for name, model in learners.items():
     print(f"{np.mean(right[-100:]):.0%}")
 
 # %%
+# Each marker is the mean of a hundred bells.
+
 try:
     import matplotlib.pyplot as plt
 except ImportError:

@@ -48,6 +48,8 @@ print(f"chosen {search.best_params_}")
 print(f"score in the search {search.best_score_:.1%}, on new recordings {search.score(X_test, y_test):.1%}")
 
 # %%
+# If matplotlib is installed: the mean scores as lines.
+
 if find_spec("matplotlib"):
     import matplotlib.pyplot as plt
 

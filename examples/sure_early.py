@@ -4,10 +4,10 @@ Stop as soon as you are sure
 
 A classifier follows a recording frame by frame and stops as soon as it is sure enough who speaks.  If it has learned
 from whole recordings alone, it needs about two thirds of a recording to be as good as at the end.  If it has learned
-from beginnings, too, it needs about a third, and at the end it is two points worse.
+from beginnings, too, it needs about a third, and at the end it is two percentage points worse.
 
-How sure is sure enough?  The probabilities alone do not tell: see in a table like this one, made of recordings that the
-fit has not seen.  You need matplotlib for the pictures, and some seconds.
+How sure is sure enough?  The probabilities alone do not tell.  Make a table like this one, of recordings that the fit
+has not seen.  You need matplotlib for the pictures, and some seconds.
 """
 
 import sys
@@ -61,6 +61,8 @@ for name, clf in models.items():
         print(f"  {f'{sure:.0%} sure' if sure < 1 else 'at the end':10}  {right:6.1%} right, {heard:4.0%} heard")
 
 # %%
+# The same as a picture: the further up and to the left, the better.
+
 try:
     import matplotlib.pyplot as plt
 except ImportError:

@@ -2,7 +2,7 @@
 Classify texts, where the order of words matters
 ================================================
 
-Is a review good or bad?  "Not bad at all" is good, "not good at all" is bad, and "I thought it would be dull, but it is
+Is a review good or bad?  "Not bad at all" is good, "not good at all" is bad, and "I expected a dull film, but it is
 fine" is good.  A model that only counts words cannot know: it misses the order.  A ``Tokenizer`` and a
 ``SequenceClassifier`` in a ``Pipeline`` read the words one after the other.  The reviews are made here.
 

@@ -53,6 +53,8 @@ for name, layer in layers.items():
     print(f"{name:18}" + "".join(f"{norms[name][-1 - k]:9.0e}" for k in (0, 50, 100)))
 
 # %%
+# A straight line on the logarithmic axis means that each step takes the same share away.
+
 try:
     import matplotlib.pyplot as plt
 except ImportError:
