@@ -41,7 +41,7 @@ def missed(model, n=30, y=None, x=HOLIDAYS):
 
 def view_of(y, future=None, season=7, **options):
     lens = Lens([season, 1][: 1 + (season > 1)], season == 1, season > 1, "auto", "mean", 21)
-    return View(as_sequences(y, np.float64), Lens(**{**vars(lens), **options}), future=future)
+    return View(as_sequences(y, np.float64), lens._replace(**options), future=future)
 
 
 def shares(y, x, **options):
@@ -209,9 +209,7 @@ def test_views_are_of_series_without_the_effect():
     np.testing.assert_allclose(view.levels, expected.levels, rtol=1e-12)
     np.testing.assert_allclose(view.scale, expected.scale, rtol=1e-9)
     rows, _ = view.last_rows(1)
-    smooth, smoothed = (
-        View(v._series, Lens(**{**vars(v.lens), "smoothing": True, "effects": None})) for v in (view, expected)
-    )
+    smooth, smoothed = (View(v._series, v.lens._replace(smoothing=True, effects=None)) for v in (view, expected))
     np.testing.assert_allclose(smooth.base(rows, 3), smoothed.base(rows, 3), rtol=1e-9)
     gaps = np.zeros((3, 7, 1, 1))
     ahead = view.values(rows, gaps)[..., 0, 0] / expected.values(rows, gaps)[..., 0, 0]

@@ -9,6 +9,7 @@ import logging
 import warnings
 from contextlib import suppress
 from functools import cache, cached_property
+from glob import escape, glob
 from hashlib import blake2b
 from types import SimpleNamespace
 
@@ -127,8 +128,18 @@ def _cache_of(function):
         return NullCache()
 
 
+class _GivenFolder(CompileResultCacheImpl._locator_classes[0]):
+    """That of NUMBA_CACHE_DIR; Numba wants to write to it, but where there is code it can be read, as in an image."""
+
+    def ensure_cache_path(self):
+        if not glob(f"{escape(self.get_cache_path())}/*.nbi"):
+            super().ensure_cache_path()
+
+
 class _Entries(CompileResultCacheImpl):
     """What is kept of a compiled function: which sources it is of, a digest, and Numba's bytes."""
+
+    _locator_classes = [_GivenFolder, *CompileResultCacheImpl._locator_classes[1:]]
 
     def reduce(self, result):
         data = dumps(super().reduce(result))
