@@ -1,6 +1,9 @@
-"""How the gallery is made of `examples/`: which order, which arguments; and which pages are wide."""
+"""How the gallery is made of `examples/`: which order, which arguments; which pages are wide; signatures of classes."""
 
+from inspect import signature
 from pathlib import Path
+
+from sklearn.base import BaseEstimator
 
 ORDER = [
     "japanese_vowels", "digits_row_by_row", "question_intent", "text_classification", "number_agreement", "sure_early",
@@ -37,6 +40,14 @@ def widen(app, doctree):
         app.env.metadata[app.env.docname]["html_theme.sidebar_secondary.remove"] = "true"
 
 
+def sign(app, what, name, obj, options, written, returns):
+    """An estimator is called with what its `__init__` takes: Sphinx would show `__new__`, which only checks names."""
+    if what == "class" and issubclass(obj, BaseEstimator):
+        return str(signature(obj)), returns
+    return None
+
+
 def setup(app):
+    app.connect("autodoc-process-signature", sign)
     app.connect("doctree-read", widen)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
