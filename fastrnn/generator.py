@@ -375,7 +375,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
     def _check_parameters(self):
         super()._check_parameters()
         if self.stateful and self.solver == "lbfgs":
-            raise ValueError("solver='lbfgs' reads all data at once, stateful=True a stretch at a time: set either")
+            raise ValueError("solver='lbfgs' reads all data at once, stateful=True a stretch at a time: use only one")
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)

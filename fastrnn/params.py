@@ -116,7 +116,7 @@ class Parameters:
         """
         missing, unknown = sorted(set(self.shapes) - set(mapping)), sorted(set(mapping) - set(self.shapes))
         if missing or unknown:
-            raise ValueError(f"the state has not the names of these layers: missing {missing}, unknown {unknown}")
+            raise ValueError(f"the state has other names than these layers: missing {missing}, unknown {unknown}")
         arrays = {name: self._checked(name, mapping[name]) for name in self.shapes}
         for name, array in arrays.items():
             self[name][...] = array

@@ -435,7 +435,8 @@ def as_steps(x, what, tokens):
         raise ValueError(f"Complex data not supported: {what} has dtype {array.dtype}")
     if array.dtype.kind not in REAL:
         advice = "a fastrnn.preprocessing.Tokenizer makes tokens of texts"
-        raise ValueError(f"{what} holds {array.dtype} values; sequences must be numbers ({advice})")
+        kind = "texts" if array.dtype.kind in "US" else f"{array.dtype} values"
+        raise ValueError(f"{what} holds {kind}; sequences must be numbers ({advice})")
     if array.ndim == 1:
         array = array[:, np.newaxis]
     n_columns = array.shape[1] if array.ndim == 2 else 0

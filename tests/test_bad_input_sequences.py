@@ -63,7 +63,7 @@ BAD_TOKENS = {
     "negative": (lambda X: with_item(X, X[2] - 7), r"X\[2\] holds the token -\d"),
     "half": (lambda X: with_item(X, X[2] + 0.5), r"X\[2\].*no integers"),
     "nan": (lambda X: with_item(X, X[2] * np.nan), r"X\[2\].*no integers"),
-    "strings": (lambda X: with_item(X, X[2].astype(str)), r"X\[2\] holds <U\d+ values"),
+    "strings": (lambda X: with_item(X, X[2].astype(str)), r"X\[2\] holds texts"),
     "axes": (lambda X: with_item(X, X[2][None, None]), r"X\[2\] has shape \(1, 1"),
     "none": (lambda X: None, "X must be a list.*NoneType"),
     "text": (lambda X: "the cat", "str: it is 'the cat'.*Tokenizer"),
@@ -275,7 +275,7 @@ def test_tokens_of_targets(kind, train):
         (np.array([0, -3]), r"y\[2\] holds the token -3"),
         (np.array([0.5]), r"y\[2\].*no integers"),
         (np.array([np.nan]), r"y\[2\].*no integers"),
-        (np.array(["a"]), r"y\[2\] holds <U1"),
+        (np.array(["a"]), r"y\[2\] holds texts"),
         (np.ones((2, 2), int), r"y\[2\] has shape \(2, 2\)"),
     ):
         assert_all_refuse(kind, train, X, with_item(y, item), match, asks=False)

@@ -72,7 +72,7 @@ def test_nothing_of_the_caller_is_shared():
         (lambda: from_concatenated(np.zeros(5), [5, 0]), r"lengths\[1\] is 0; expected positive integers"),
         (lambda: from_nan_padded(np.array([[1.0, np.nan, 2.0]])), r"X\[0\] has NaN before its end"),
         (lambda: from_nan_padded(np.array([[[1.0, np.nan]]])), r"X\[0\] has NaN before its end"),
-        (lambda: from_nan_padded(np.full((2, 3), np.nan)), r"X\[0\] has NaN .* or nothing else"),
+        (lambda: from_nan_padded(np.full((2, 3), np.nan)), r"X\[0\] has NaN .* or nothing but NaN"),
         (lambda: from_nan_padded(np.zeros(3)), r"X has shape \(3,\)"),
         (lambda: from_nan_padded(np.zeros((2, 0))), r"X has shape \(2, 0\)"),
         (lambda: to_long(X, names=["a"]), "names has 1 entries; expected 7"),

@@ -38,7 +38,7 @@ def test_by_sequence_each_is_scaled_by_itself(method):
     for x, found in zip(X, scaler.transform(X), strict=True):
         np.testing.assert_allclose(found, OTHERS[method]().fit_transform(x), rtol=1e-9, atol=1e-12)
     assert_same_bits(scaler.transform(X[2:4]), scaler.transform(X)[2:4])
-    with pytest.raises(ValueError, match="by='sequence' keeps no sequence's own scale"):
+    with pytest.raises(ValueError, match="by='sequence' keeps no scales"):
         scaler.inverse_transform(X)
 
 

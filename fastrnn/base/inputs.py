@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from fastrnn.base.labels import as_values, refuse_steps
+from fastrnn.base.labels import as_values, check_as_many, refuse_steps
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
@@ -124,7 +124,7 @@ class InputChecks:
         if n > 0:
             found = f"X holds sequences of {n} different integers that look like tokens"
             read = f"{'standardised' * self.normalize_X or 'as they are'} (normalize_X={self.normalize_X})"
-            given = f"embedding_dim={self.embedding_dim} takes them for numbers, to be read {read}"
+            given = f"embedding_dim={self.embedding_dim!r} takes them for numbers, to be read {read}"
             advice = "Set embedding_dim, such as 64, if they are tokens; numbers as floats are taken without this"
             warnings.warn(f"{found}, but {given}. {advice} warning", stacklevel=6)
 
@@ -150,6 +150,7 @@ class InputChecks:
             weights = as_values(sample_weight)
             refuse_steps(weights, "SequenceTagger without crf takes one for each step", "sample_weight")
             sample_weight = as_numbers(weights, "sample_weight") if weights.dtype.kind in "OSU" else weights
+            check_as_many(sample_weight, range(n), "sample_weight")
         weights = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
         return self._normalised(weights)
 
@@ -183,7 +184,7 @@ class InputChecks:
         """What the network reads of sequences; the first ones, with weights (n,) or (S,), say how.  Tokens stay."""
         if not isinstance(sequences, Given):
             if getattr(self, "patch_length", 1) not in (1, "auto"):
-                raise ValueError(f"patch_length={self.patch_length} is for numbers; of tokens each is a step: leave it")
+                raise ValueError(f"patch_length={self.patch_length} is for numbers, but X holds tokens: leave it out")
             hides = sequences.are_text and weights is not None and self.dropout
             hides = hides and (self.dropout != "auto" or self._count_tokens(sequences.values) > FEW[0])
             return Text(sequences.values, sequences.offsets) if hides else sequences
@@ -246,13 +247,13 @@ class InputChecks:
         if not all(callable(callback) for callback in self.callbacks or ()):
             raise ValueError(f"callbacks must hold callables, scikit-learn's go to set_callbacks; got {self.callbacks}")
         if self.freeze_embeddings and self.embeddings is None:
-            raise ValueError("freeze_embeddings=True needs embeddings; without them random vectors would stay so")
+            raise ValueError("freeze_embeddings=True needs embeddings; without them the vectors would stay random")
         if self.embeddings is not None and self.embedding_dim is None:
             found = "embeddings are vectors of tokens, but embedding_dim=None says that X holds numbers"
             raise ValueError(f"{found}: set embedding_dim to the length of a vector")
         if self.bptt_steps is not None and self.bidirectional:
             why = "with bidirectional=True the reverse direction would need the end of each sequence first"
-            raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: set one of them")
+            raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: use only one")
 
     def _check_shape(self):
         """The parameters must be those of the network that is to be trained on."""

@@ -38,7 +38,7 @@ def check_by_place(verb, given, keywords):
     """Of scikit-learn's X and y, X would be forecast; its tools pass None."""
     if any(x is not None for x in given):
         advice = f"of X and y that is y.  Pass what is known beside it by keyword, as {keywords}"
-        raise TypeError(f"{verb} takes by place what is to be forecast and nothing else: {advice}")
+        raise TypeError(f"{verb} takes one argument by position, what is to be forecast: {advice}")
 
 
 class Learning(SequenceEstimator):

@@ -114,7 +114,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     if not isinstance(lengths, (bool, np.bool_)):
         raise ValueError(f"lengths must be True or False; got {shown(lengths)}: they are an input of the model")
     if not lengths and len(getattr(network.embedding, "limits", ())) > 1:
-        raise ValueError("lengths=False, but words with characters have lengths of their own: leave it True")
+        raise ValueError("lengths=False does not go with characters: words have lengths of their own")
     model = _model(estimator, kind, network, int(opset), lengths)
     if path is not None:
         with replacing(path) as unfinished, open(unfinished, "wb") as file:

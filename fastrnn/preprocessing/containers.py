@@ -202,7 +202,7 @@ def from_nan_padded(X):
     sequences = unpad_sequences(X, X.shape[1] - is_step[:, ::-1].argmax(axis=1))  # T of what has no step
     for k, x in enumerate(sequences):
         if np.isnan(x).any():
-            raise ValueError(f"X[{k}] has NaN before its end, or nothing else: remove or interpolate it")
+            raise ValueError(f"X[{k}] has NaN before its end, or nothing but NaN: remove or interpolate it")
     return sequences
 
 

@@ -137,7 +137,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "n_features_in_")
         if self.center_ is None:
-            raise ValueError("by='sequence' keeps no sequence's own scale: there is no way back; fit with by='channel'")
+            raise ValueError("by='sequence' keeps no scales, so nothing can be scaled back; fit with by='channel'")
         return self._mapped(X, lambda values, center, scale: values * scale + center)
 
     def _mapped(self, X, function):
