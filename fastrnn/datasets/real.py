@@ -56,7 +56,7 @@ def load_japanese_vowels(split=None):
     if not isinstance(split, str | None) or split not in parts:
         raise ValueError(f"split is {split!r}, but must be 'train', 'test' or None for both")
     with (files(__package__) / "data" / "japanese_vowels.npz").open("rb") as file, np.load(file) as stored:
-        millionths = (stored["high"].astype(np.int64) << 16) + stored["low"]
+        millionths = ((stored["high"].astype(np.int64) << 16) + stored["low"]).cumsum(axis=0)
         lengths, speakers = stored["lengths"], stored["speakers"].astype(np.int64)
     # Division, not a product with 1e-6: it gives the very double that the decimal text reads as.
     return np.split(millionths / 1e6, np.cumsum(lengths)[:-1])[parts[split]], speakers[parts[split]]
