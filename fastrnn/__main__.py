@@ -9,10 +9,9 @@ AS_OPTIONS = {
     " (or, for holidays, give its index a freq as pandas.offsets.CustomBusinessDay(holidays=...))": "",
     "correct or resample it, or pass the values alone": "correct it, or leave out --time, for rows in order",
     "set missing='interpolate'": "pass --missing interpolate",
-    "give its index a freq": "pass --freq, such as D or MS",
     "sort it by time, and keep each time once": "keep one row of each time, or pass --id if there are several series",
     "tz_localize the times of each series with ambiguous='infer'": "write offsets such as +02:00 after the times",
-}
+    "give its index a freq": "pass --freq, such as D or MS"}  # fmt: skip
 """What the library's errors advise, for somebody at a command line."""
 INTERRUPTION = "training was interrupted"
 """How the library's warning begins, after which a fit has a model of half the epochs."""

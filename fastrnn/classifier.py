@@ -279,8 +279,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def predict_proba(self, X):
         """Predict the probability of each class.
@@ -375,10 +374,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
                 advice = "for partial_fit give all that will come as classes="
                 raise ValueError(f"{'y' if classes is None else 'classes'} has {found}; {advice}")
         codes = self._encode(y)
-        weights = self._check_weights(sample_weight, len(y))
-        if self.class_weight is not None:
-            weights = weights * self._class_weights(y)
-        weights = self._normalised(weights)
+        weights = self._normalised(self._check_weights(sample_weight, len(y)) * self._class_weights(y))
         n_outputs, loss, targets = self.classes_.size, cross_entropy, codes
         if n_outputs == 2:
             n_outputs, loss, targets = 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)

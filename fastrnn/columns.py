@@ -39,7 +39,6 @@ def common(X, name="X"):
         refuse_twice(its or (), f"{name}[{k}]")
         if k and any(isinstance(label, str) for label in (*(its or ()), *(found[0] or ()))):
             refuse_long(x, f"{name}[{k}]")
-            has, expected = ("no column names" if c is None else f"the columns {shown(c)}" for c in (its, found[0]))
-            differ = f"{name}[{k}] has {has}, but {name}[0] has {expected}"
-            raise ValueError(f"{differ}: give all the same, in the same order")
+            has, first = ("no column names" if c is None else f"the columns {shown(c)}" for c in (its, found[0]))
+            raise ValueError(f"{name}[{k}] has {has}, but {name}[0] has {first}: give all the same, in the same order")
     return None if found[0] is None else next(iter(X))

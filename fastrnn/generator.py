@@ -454,8 +454,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         with self._computing():
             for rows, outputs in self._read(self.network_, inputs, at_once):
                 if not np.isfinite(outputs).all():
-                    what = "X makes the network's outputs overflow"
-                    raise ValueError(f"{what}; train with a lower learning_rate_init or clip_norm")
+                    raise ValueError("X makes the network's outputs overflow: lower learning_rate_init or clip_norm")
                 out[rows] = log_probabilities(outputs, targets[rows])
         return out
 

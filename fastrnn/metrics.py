@@ -81,9 +81,8 @@ def seasonal_naive(y, horizon, season):
     >>> seasonal_naive([8, 9, 1, 2, 3], horizon=4, season=3)
     array([1., 2., 3., 1.])
     """
-    check_scalar(horizon, "horizon", Integral, min_val=1)
     check_scalar(season, "season", Integral, min_val=1)
-    return _of_each(y, season, f"season={season}", lambda x: x[np.arange(horizon) % season - season])
+    return _of_each(y, horizon, season, f"season={season}", lambda x, k: x[(k - 1) % season - season])
 
 
 def drift(y, horizon):
@@ -113,15 +112,14 @@ def drift(y, horizon):
     >>> drift([1, 4, 2, 7], horizon=3)
     array([ 9., 11., 13.])
     """
+    return _of_each(y, horizon, 2, "a line", lambda x, k: x[-1] + np.multiply.outer(k, (x[-1] - x[0]) / (len(x) - 1)))
+
+
+def _of_each(y, horizon, n_steps, who, forecast):
+    """The forecast of the one series, or of each of many, at steps from 1 on; they need so many steps themselves."""
     check_scalar(horizon, "horizon", Integral, min_val=1)
-    ahead = np.arange(1, horizon + 1)
-    return _of_each(y, 2, "a line", lambda x: x[-1] + np.multiply.outer(ahead, (x[-1] - x[0]) / (len(x) - 1)))
-
-
-def _of_each(y, n_steps, who, forecast):
-    """The forecast of the one series, or of each of many; they need so many steps."""
     series, is_many = _read_series(y, "y", n_steps, who)
-    forecasts = np.stack([forecast(x) for x in series.values()])
+    forecasts = np.stack([forecast(x, np.arange(1, horizon + 1)) for x in series.values()])
     return forecasts if is_many else forecasts[0]
 
 
@@ -300,8 +298,7 @@ def mean_quantile_loss(y_true, y_pred_quantiles, *, quantiles):
     """
     q = _read_numbers(quantiles, "quantiles")
     if q.ndim != 1 or not ((q > 0) & (q < 1)).all():
-        expected = f"a list of numbers between 0 and 1{meant_as_share(quantiles)}"
-        raise ValueError(f"quantiles={shown(quantiles)}, but must be {expected}")
+        raise ValueError(f"quantiles={shown(quantiles)}; expected numbers between 0 and 1{meant_as_share(quantiles)}")
     y_true, y_pred = _read_pair(y_true, y_pred_quantiles, "y_pred_quantiles", len(q))
     above = y_true[..., np.newaxis] - y_pred
     return float(np.maximum(q * above, (q - 1) * above).mean())
@@ -337,8 +334,7 @@ def coverage(y_true, interval):
     """
     y_true, interval = _read_pair(y_true, interval, "interval", 2)
     lower, upper = interval[..., 0], interval[..., 1]
-    if (lower > upper).any():
-        place = np.argwhere(lower > upper)[0].tolist()
+    for place in np.argwhere(lower > upper).tolist():
         raise ValueError(f"interval{place} has its lower end above its upper one: pass (..., 2), the lower ends first")
     return float(((lower <= y_true) & (y_true <= upper)).mean())
 
@@ -411,7 +407,6 @@ def _read_numbers(x, what):
     if array.dtype.kind not in "fiub" or array.ndim == 0 or array.size == 0:
         raise ValueError(f"{what} is {array.dtype} of shape {array.shape}; expected an array of numbers, and not empty")
     array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all():
-        place = np.argwhere(~np.isfinite(array))[0].tolist()
+    for place in np.argwhere(~np.isfinite(array)).tolist():
         raise ValueError(f"{what}{place} is {array[tuple(place)]}; remove or impute it")
     return array

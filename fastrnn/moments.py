@@ -43,16 +43,12 @@ def moments(blocks, *, is_centred=True, spares_ready=False):
     mean, rest, between = _about(means, weights, is_centred, rests)
     *_, within = _about(deviations, weights, is_centred=False)
     mean += rest
-    scale = scale_of(mean, np.hypot(between, within))
+    deviation = np.hypot(between, within)
+    scale = np.where(deviation > ROUNDING * np.abs(mean), deviation, 1.0)  # 1 where only rounding moves the numbers
     if spares_ready:
         is_ready = is_flag | (np.abs(mean) <= NEAR) & (np.abs(scale - 1.0) <= NEAR)
         mean[is_ready], scale[is_ready] = 0.0, 1.0
     return mean, scale
-
-
-def scale_of(mean, deviation):
-    """What to divide by: the deviation, or 1 where only rounding moves the numbers."""
-    return np.where(deviation > ROUNDING * np.abs(mean), deviation, 1.0)
 
 
 def unit_of(largest):
@@ -88,8 +84,7 @@ def run_on(out, new_mean, new_deviation, new_is_flag, n, mean, deviation, is_fla
     for k in range(x.size):
         count, new_mean[k], new_deviation[k] = running(n, mean[k], deviation[k], x[k], memory)
         new_is_flag[k] = is_flag[k] and (x[k] == 0 or x[k] == 1)
-        is_varied = new_deviation[k] > ROUNDING * abs(new_mean[k])
-        scale = new_deviation[k] if is_varied else 1.0
+        scale = new_deviation[k] if new_deviation[k] > ROUNDING * abs(new_mean[k]) else 1.0
         out[k] = x[k] if new_is_flag[k] else (x[k] - new_mean[k]) / scale
     return count
 

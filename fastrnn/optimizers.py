@@ -57,8 +57,7 @@ class Sweeps:
         p.share(measure, sums, *vectors, tasks=n_blocks)
         p.call(settle, sums, self._numbers)
         if optimizer is not None:
-            memory = optimizer.first, optimizer.second, RULES[optimizer.name]
-            p.share(sweep, *vectors, *memory, tasks=n_blocks)
+            p.share(sweep, *vectors, optimizer.first, optimizer.second, RULES[optimizer.name], tasks=n_blocks)
         self._calls = Standing(p, WORK * theta.size)
 
     def step(self, rate=0.0, alpha=0.0, decay=0.0, clip_norm=None, clip_value=None):
@@ -86,15 +85,13 @@ def norm(vector):
 @njit(**OPTIONS, unrolls=True)
 def _squares(vector):
     """Their sum, in float64."""
-    total, of_all = np.zeros(COLUMNS), 0.0
+    total = np.zeros(COLUMNS)
     for first in range(0, vector.size, COLUMNS):
         row = vector[first : first + COLUMNS]
         for k in range(row.size):
             x = np.float64(row[k])
             total[k] += x * x
-    for j in range(COLUMNS):
-        of_all += total[j]
-    return of_all
+    return total.sum()
 
 
 @njit(**OPTIONS, unrolls=True)

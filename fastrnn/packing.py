@@ -88,8 +88,7 @@ class Shards:
 
     def __init__(self, lengths, batches, hidden_size, is_shared, others=None):
         sizes = [len(numbers) for numbers in batches]
-        counts = [count_shards(size, hidden_size, is_shared) for size in sizes]
-        self.firsts = [0, *np.cumsum(counts).tolist()]
+        self.firsts = [0, *np.cumsum([count_shards(size, hidden_size, is_shared) for size in sizes]).tolist()]
         numbers = np.concatenate(batches)
         numbers = numbers[np.lexsort([-lengths[numbers], np.repeat(np.arange(len(batches)), sizes)])]
         self.table, self.order = np.empty((self.firsts[-1], SHARD_WORDS), np.int64), np.empty(numbers.size, np.int64)

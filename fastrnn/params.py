@@ -60,8 +60,7 @@ class Parameters:
 
     def __getstate__(self):
         # Views would come back as arrays of their own, and gradients are of no use elsewhere.
-        dropped = ("_stored", "stored_gradients", "gradients")
-        return {k: v for k, v in self.__dict__.items() if k not in dropped}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_stored", "stored_gradients", "gradients")}
 
     def __setstate__(self, state):
         self.__dict__.update(state)

@@ -262,8 +262,7 @@ class Pass:
         for operand, is_other in self.program.batch_rooms:
             n_rows = shards.most_steps(is_other)
             if len(self._rooms.get(operand.first, ())) < n_rows:
-                room = np.empty((n_rows, *operand.shape[1:]), operand.dtype)
-                self._rooms[operand.first] = self._set(operand, room)
+                self._rooms[operand.first] = self._set(operand, np.empty((n_rows, *operand.shape[1:]), operand.dtype))
         self._measure()
 
     def take(self, *stages):
@@ -332,7 +331,7 @@ class Pass:
             self._take_shards(first, len(self._shards) if last is None else last)
             self._span = first, last
         if self._room is None:
-            self._room, _local.room = _local.room, None
+            self._room, _local.room = getattr(_local, "room", None), None
         if not is_prepared and "before" in self._once:
             self._counters[1] = kernel.run_once(*self._once["before"])
         threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
@@ -358,7 +357,8 @@ class Pass:
             self._one_after_the_other(n_threads)
         else:
             self._use(n_threads)
-            kernel.start(self._address, n_threads)
+            # Each does some of the job's places.
+            kernel.loop(kernel.of_threads(kernel.work), self._address, n_threads, 1, n_threads)
 
     def _one_after_the_other(self, n_sharers=1):
         self._use(n_sharers)
@@ -451,14 +451,8 @@ class Standing:
             self.run = partial(threads.run, work, partial(kernel.run_together, *job), self.run)
 
 
-class _Local(threading.local):
-    """Of each thread of Python's the memory that passes work in, or their own if it is more than `KEPT`.
+_local = threading.local()
+"""Of each thread of Python's `room`, the memory that passes work in, or their own if it is more than `KEPT`.
 
-    While a pass has it, the thread has none: a signal's handler may run another pass before what this one has left is
-    read.
-    """
-
-    room = None
-
-
-_local = _Local()
+While a pass has it, the thread has none: a signal's handler may run another pass before what this one has left is read.
+"""

@@ -280,9 +280,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     def _weights(self, sample_weight, sequences):
         """One weight a sequence, or a step."""
         weights = self._check_weights(sample_weight, len(sequences))
-        if not self.return_sequences:
-            return weights
-        return self._normalised(np.repeat(weights, sequences.lengths))
+        return self._normalised(np.repeat(weights, sequences.lengths)) if self.return_sequences else weights
 
     def _readout(self):
         return None if self.return_sequences else super()._readout()

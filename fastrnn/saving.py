@@ -112,8 +112,7 @@ def _record(model):
         names, steps = zip(*model.steps, strict=True)
         return {"class": "Pipeline", "names": names, "steps": [_record(step) for step in steps]}
     if _kind(type(model).__name__) is not type(model):
-        known = ", ".join(MODULES)
-        raise StorageError(f"{model!r:.80} cannot be saved: expected {known}, or a Pipeline of them")
+        raise StorageError(f"{model!r:.80} cannot be saved: expected {', '.join(MODULES)}, or a Pipeline of them")
     return model._record()
 
 

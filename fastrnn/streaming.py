@@ -192,8 +192,7 @@ class Stream:
 
     def _check_names(self, x):
         """A step of pandas has its features' names as those of the fit; sequences side by side are a frame's rows."""
-        is_row = x.ndim == 1 and self.batch == 1
-        if is_row and list(x.index) != list(self.feature_names_in_):
+        if x.ndim == 1 and self.batch == 1 and list(x.index) != list(self.feature_names_in_):
             check_names(self, [x.to_frame().T], reset=False)
         elif x.ndim == 2:
             check_names(self, [x], reset=False)

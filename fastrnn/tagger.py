@@ -204,7 +204,9 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
-        return sequences.split(self._probabilities(outputs, sequences.offsets))
+        chain = self.network_.chain
+        rows = filled(self._answer, outputs) if chain is None else chain.marginals(outputs, sequences.offsets)
+        return sequences.split(rows)
 
     def score(self, X, y, sample_weight=None):
         """Compute the accuracy: the fraction of steps that get the right label.
@@ -266,8 +268,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
     def _label_rows(self, y, sequences):
         """Labels (S,), or (S, K), of all steps."""
         advice, expected = "SequenceClassifier takes one for each sequence", "a list of label arrays, one for each of X"
-        rows = rows_of(self, y, advice, expected)
-        arrays = [self._labels_of(labels, f"y[{k}]") for k, labels in enumerate(rows)]
+        arrays = [self._labels_of(row, f"y[{k}]") for k, row in enumerate(rows_of(self, y, advice, expected))]
         for k, labels in enumerate(arrays):
             if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
                 expected = "a label for each step, (T,), or rows of 0 and 1, (T, K), alike in all"
@@ -339,11 +340,6 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         if not is_multilabel:
             return {"_is_multilabel": False, "classes_": storage.labels(n_outputs)}
         return {"_is_multilabel": True, "classes_": lambda v: is_array(v) and (v == np.arange(n_outputs)).all()}
-
-    def _probabilities(self, outputs, offsets):
-        if self.network_.chain is not None:
-            return self.network_.chain.marginals(outputs, offsets)
-        return filled(self._answer, outputs)
 
     @property
     def _answer(self):

@@ -65,10 +65,6 @@ class History:
     def scores(self):
         return [score for _, score in self.epochs if score is not None]
 
-    @property
-    def n_epochs(self):
-        return len(self.epochs)
-
 
 @dataclass
 class Progress:
@@ -315,7 +311,7 @@ class Trainer:
         DivergenceError
             If the loss or a parameter becomes NaN or infinite.
         """
-        best, first, end = self.best, self.history.n_epochs, self.settings.max_iter
+        best, first, end = self.best, len(self.history.epochs), self.settings.max_iter
         best.keeps_theta, sweeps = score is not None, Sweeps(self.network, self.optimizer)
         with Bar(self.settings.verbose, end, "epoch", first) as bar:
             try:
@@ -328,7 +324,7 @@ class Trainer:
                     self._on_plateau(best)
                     self.history.epochs.append((loss, validation))
                     bar.advance(loss=loss, **({} if validation is None else {"score": validation}))
-                    if tell(callbacks, Progress(self.history.n_epochs, loss, validation, save)):
+                    if tell(callbacks, Progress(len(self.history.epochs), loss, validation, save)):
                         break
             except KeyboardInterrupt:
                 _warn_of_interrupt(self.history)
@@ -341,7 +337,7 @@ class Trainer:
         """One pass over the data; returns the mean loss."""
         s, sweeps = self.settings, sweeps or Sweeps(self.network, self.optimizer)
         batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
-        objective.lay_out(batches, self.history.n_epochs)
+        objective.lay_out(batches, len(self.history.epochs))
         total = 0.0
         for k, numbers in enumerate(batches):
             step, n_steps = epoch * len(batches) + k, n_epochs * len(batches)
@@ -367,7 +363,7 @@ class Trainer:
         clipping = "set clip_norm" if s.clip_norm is None else f"lower clip_norm (now {s.clip_norm})"
         weaker = f"lower alpha (now {s.alpha}), " if _overshoots(s) else ""
         slower = f"{weaker}lower learning_rate_init (now {s.learning_rate_init}), {clipping}"
-        return DivergenceError(f"{what} in epoch {self.history.n_epochs + 1}: {slower}, or scale X and y")
+        return DivergenceError(f"{what} in epoch {len(self.history.epochs) + 1}: {slower}, or scale X and y")
 
     def _on_plateau(self, best):
         """Under "plateau", a tenth of the learning rate when half the patience is used up."""
@@ -376,9 +372,8 @@ class Trainer:
             self.plateau_factor /= 10
 
 
-def _overshoots(settings):
+def _overshoots(s):
     """Whether weight decay alone takes more than a weight off it in a step; below that it does not diverge."""
-    s = settings
     strength = s.alpha if s.solver == "adamw" else s.alpha / s.n_sequences
     return strength * (s.learning_rate_init if s.solver in ("sgd", "adamw") else 1.0) > 1
 
@@ -391,7 +386,7 @@ def tell(callbacks, progress):
 
 
 def _warn_of_interrupt(history):
-    found = f"training was interrupted in epoch {history.n_epochs + 1}; the model is as trained so far"
+    found = f"training was interrupted in epoch {len(history.epochs) + 1}; the model is as trained so far"
     warnings.warn(found, ConvergenceWarning, stacklevel=6)  # of the caller of an estimator's `fit`
 
 
@@ -437,7 +432,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
         history.epochs.append((loss, None))
         bar.advance(loss=loss)
         move(theta)  # it was at the last one that SciPy tried
-        if tell(callbacks, Progress(history.n_epochs, loss, None, save)):
+        if tell(callbacks, Progress(len(history.epochs), loss, None, save)):
             raise StopIteration  # SciPy's way to stop
 
     options = {"maxiter": settings.max_iter, "maxfun": 15 * settings.max_iter}

@@ -196,7 +196,7 @@ SCORE_ERRORS = {
     "levels": (lambda: mean_quantile_loss([1], [[1]], quantiles=[0.1, 0.9]), r"y_pred_quantiles has shape \(1, 1\)"),
     "percent": (
         lambda: mean_quantile_loss([1], [[1]], quantiles=[50]),
-        r"quantiles=\[50\], .* 0 and 1 \(did you mean \[0.5\]",
+        r"quantiles=\[50\]; expected .* 0 and 1 \(did you mean \[0.5\]",
     ),
 }
 

@@ -205,7 +205,7 @@ def test_clipping():
 def test_history_and_epochs():
     toy = Toy()
     trainer = train(toy)
-    assert trainer.history.n_epochs == len(trainer.history.losses) == 5
+    assert len(trainer.history.epochs) == len(trainer.history.losses) == 5
     assert trainer.history.scores == []
     assert [epoch for epoch, _ in toy.numbers] == [e for e in range(5) for _ in range(3)]
     first = [
@@ -235,14 +235,14 @@ def test_an_improvement_up_to_tol_is_none():
         toy, score=lambda: next(scores), tol=0.1, n_iter_no_change=2,
         callbacks=[lambda progress: after.append(toy.theta.copy())],
     )  # fmt: skip
-    assert trainer.history.n_epochs == 3
+    assert len(trainer.history.epochs) == 3
     assert_same_bits(toy.theta, after[2])  # the best is kept, however little better
 
 
 def test_without_validation_only_tol_ends_training():
-    assert train(Toy(target=0.0), max_iter=9).history.n_epochs == 9
-    assert train(Toy(target=0.0), max_iter=9, tol=1e-4).history.n_epochs == 3
-    assert train(Toy(), max_iter=9, tol=1e-12).history.n_epochs == 9
+    assert len(train(Toy(target=0.0), max_iter=9).history.epochs) == 9
+    assert len(train(Toy(target=0.0), max_iter=9, tol=1e-4).history.epochs) == 3
+    assert len(train(Toy(), max_iter=9, tol=1e-12).history.epochs) == 9
 
 
 def test_callbacks_all_see_every_epoch_and_any_ends_it():
@@ -329,10 +329,10 @@ def test_an_interrupt_at_any_line_leaves_a_score_for_each_loss():
 
     for line in range(1, 10_000):
         is_over, history, theta, after = fit(line)
-        assert len(history.losses) == len(history.scores) == history.n_epochs
+        assert len(history.losses) == len(history.scores) == len(history.epochs)
         if is_over:
             break
-    assert line > 100 and history.n_epochs == 3
+    assert line > 100 and len(history.epochs) == 3
     assert_same_bits(theta, after[1])
 
 
@@ -434,7 +434,7 @@ def test_lbfgs_reaches_the_minimum_in_few_iterations():
     toy.theta = toy.theta.astype(np.float32)
     history = fit_lbfgs(toy, Objective(toy), SETTINGS._replace(max_iter=20), 10)
     np.testing.assert_allclose(toy.theta, 1, atol=1e-5)
-    assert history.n_epochs == len(history.losses) <= 5
+    assert len(history.epochs) == len(history.losses) <= 5
     assert (np.concatenate([numbers for _, numbers in toy.numbers]).reshape(-1, 10) == np.arange(10)).all()
 
 

@@ -240,8 +240,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
 
     def _objective(self, problem, chosen=None):
         """The losses of batches of the chosen sequences, as `fastrnn.training` wants them."""
-        drops = self.solver != "lbfgs"  # it wants the same loss each time
-        return self.network_.training(problem, drops, self._dropout_seed, self.bptt_steps, chosen)
+        # Without dropout under lbfgs, which wants the same loss each time.
+        return self.network_.training(problem, self.solver != "lbfgs", self._dropout_seed, self.bptt_steps, chosen)
 
     def _split(self, n, strata, rng):
         """Numbers of the sequences to train on and of those held out for early stopping."""

@@ -167,17 +167,16 @@ class InputChecks:
         """What `class_weight` gives each of the labels (n,), or each row of several (n, K)."""
         if not isinstance(self.class_weight, dict):
             return compute_sample_weight(self.class_weight, labels).astype(np.float64)
-        known = self.classes_.tolist()
-        is_whole = all(label in self.class_weight for label in known)
+        own = self.classes_.tolist()
+        is_whole = all(label in self.class_weight for label in own)
         for label, weight in self.class_weight.items():
             # One of all classes may name more: a fold can be without a rare one.
-            if label not in known and not is_whole:
-                classes = shown(known, 200)
-                raise ValueError(f"class_weight names the class {shown(label)}, but the classes are {classes}")
+            if label not in own and not is_whole:
+                raise ValueError(f"class_weight names the class {shown(label)}, but the classes are {shown(own, 200)}")
             if not isinstance(weight, Real) or not 0 <= weight < np.inf:
                 what = f"class_weight gives class {shown(label)} the weight {shown(weight)}"
                 raise ValueError(f"{what}; weights must be finite numbers >= 0")
-        of_classes = np.array([self.class_weight.get(label, 1.0) for label in known], np.float64)
+        of_classes = np.array([self.class_weight.get(label, 1.0) for label in own], np.float64)
         return of_classes[np.searchsorted(self.classes_, labels)]
 
     def _standardised(self, sequences, weights, goes_on):
@@ -266,8 +265,7 @@ class InputChecks:
 
     def _check_lengths(self, sequences, expected):
         """All must have the `expected` number of steps, as readout="concat" needs it; None if it does not matter."""
-        if expected is not None and (sequences.lengths != expected).any():
-            k = int(np.argmax(sequences.lengths != expected))
+        for k in np.flatnonzero(sequences.lengths != expected) if expected is not None else ():
             found = f"readout='concat' needs sequences of one length: X[{k}] has {sequences.lengths[k]} steps"
             raise ValueError(f"{found}, expected {expected}; use 'last', 'mean' or 'max' for ragged data")
 

@@ -36,9 +36,8 @@ def as_values(y):
     """y as an array, of objects where NumPy would make strings of numbers, or break off at rows of several lengths."""
     if hasattr(y, "__array__"):
         return np.asarray(y)
-    if len({len(value) if is_sequence(value) else -1 for value in y}) > 1:
-        return as_objects(y)
-    return np.asarray(y, object)
+    is_ragged = len({len(value) if is_sequence(value) else -1 for value in y}) > 1
+    return as_objects(y) if is_ragged else np.asarray(y, object)
 
 
 def as_labels(y, name="y"):
@@ -64,9 +63,8 @@ def as_labels(y, name="y"):
     if kinds.keys() - {str, float}:
         which = f"{name}[{k}] is {shown(one)}, a {type(one).__name__}"
         raise ValueError(f"{which}; labels are strings, integers or bools: {alike}")
-    if kinds.keys() == {str} and hasattr(y, "__array__"):
-        return labels  # as what was given holds them
-    return np.array(labels.tolist())
+    # Texts stay as what was given holds them.
+    return labels if kinds.keys() == {str} and hasattr(y, "__array__") else np.array(labels.tolist())
 
 
 def _kind(label):

@@ -89,8 +89,7 @@ def read_times(text, column, form=None):
 
 def refuse(wrong, text, column, what):
     """An error that names the first line of the file whose text in a column is wrong, if there is any."""
-    if wrong.any():
-        line = wrong.idxmax()
+    for line in wrong.index[wrong]:
         raise ValueError(f"line {line}: {column} is {str(text[line])!r}, {what}")
 
 

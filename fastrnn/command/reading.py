@@ -10,8 +10,7 @@ from fastrnn.frames.offsets import pd
 OF_TIMES = re.compile(
     r"(?P<who>y of unique_id (?P<id>'[^']*'|\"[^\"]*\"))|step (?P<step>\d+)( \([^)]*\))?"
     r"|(?P<time>\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d+)?)?([-+]\d\d:\d\d)?|(?<=after )-?\d+|(?<=before )-?\d+)"
-    r"|\b(?P<name>unique_id|ds|y)\b(?!')"
-)
+    r"|\b(?P<name>unique_id|ds|y)\b(?!')")  # fmt: skip
 """What messages of the library say of series, steps and timestamps."""
 
 
@@ -115,8 +114,7 @@ def _frame(table, numbers, args):
     if args.time is None:
         times = Times(y.groupby("unique_id", sort=False).cumcount())
     else:
-        texts = pd.Series(table.columns[args.time], table.lines, dtype=object)
-        times = read_times(texts, args.time, args.date_format)
+        times = read_times(pd.Series(table.columns[args.time], table.lines, dtype=object), args.time, args.date_format)
     return y.assign(ds=times.values), times
 
 

@@ -60,8 +60,7 @@ USES = [
     ("translator", _fit, ("SequenceToSequence", TOKENS, TOKENS), [{}, LARGE, {"attention": None}]),
     ("translator", _fit, ("VectorToSequence", np.eye(len(LENGTHS)), TOKENS), [{}]),
     ("forecaster", _forecaster, (), [{}, {"strategy": "recursive"}]),
-    ("online", _online, (), [{}, {"gradient": "bptt"}]),
-]
+    ("online", _online, (), [{}, {"gradient": "bptt"}])]  # fmt: skip
 """For a name that can be typed, what to call, on what, and with which options each time."""
 
 
@@ -74,8 +73,7 @@ def warm_up(args):
 
     on_compiling.append(count)
     try:
-        kinds = KINDS if ALL in args.kinds else args.kinds
-        for kind, cell, dtype in product(kinds, args.cells, args.dtype):
+        for kind, cell, dtype in product(KINDS if ALL in args.kinds else args.kinds, args.cells, args.dtype):
             before, start = len(compiled), perf_counter()
             for _, use, data, every in [row for row in USES if row[0] == kind]:
                 for options in every:

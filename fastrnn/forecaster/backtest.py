@@ -172,10 +172,8 @@ def every_forecast(cut, forecaster, refit, levels):
 
 def judged(cut, forecasts, quantiles, levels, metrics):
     """The scores of forecasts (m, horizon, C) by who made them; quantiles (m, horizon, C, Q) are the first one's."""
-    came = cut.actual()
-    scores = {}
+    came, scores = cut.actual(), {who: {} for who in forecasts}
     for who, said in forecasts.items():
-        scores[who] = {}
         for metric in metrics:
             if callable(metric):
                 scores[who][metric.__name__] = float(metric(came, said))

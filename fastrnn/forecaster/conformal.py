@@ -18,8 +18,7 @@ from fastrnn.wording import meant_as_share, shown
 def check_coverage(coverage):
     """It must be a share, between 0 and 1."""
     if isinstance(coverage, bool) or not isinstance(coverage, Real) or not 0 < coverage < 1:
-        meant = meant_as_share(coverage)
-        raise ValueError(f"coverage={shown(coverage)}; expected a number between 0 and 1{meant}")
+        raise ValueError(f"coverage={shown(coverage)}; expected a number between 0 and 1{meant_as_share(coverage)}")
 
 
 def scores(points, lens, panel, horizon, n_cutoffs):

@@ -177,11 +177,9 @@ def check_size(series, form, name):
 
 def refuse(wrong, text, series, form, name):
     """An error that names the first value which is wrong, if there is any."""
-    if wrong.any():
-        row, channel = np.argwhere(wrong)[0]
+    for row, c in np.argwhere(wrong):
         k = series.number_of(row)
-        place = f"at step {row - series.offsets[k]}"
-        raise ValueError(f"{form.who(name, k)} is {series.values[row, channel]} {place}; {text}")
+        raise ValueError(f"{form.who(name, k)} is {series.values[row, c]} at step {row - series.offsets[k]}; {text}")
 
 
 def joined(first, second):

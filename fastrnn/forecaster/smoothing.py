@@ -28,8 +28,7 @@ def smoothed(series, season, horizon, known):
     series = series / unit
     first, parts, n = min(max(season, 3), known // 2), [], min(series.size, max(5, season))
     places = np.arange(n) - (n - 1) / 2
-    is_positive = series.min() >= SMALLEST
-    for form in (ADDED, TIMES, LOGARITHMS) if is_positive else (ADDED,):
+    for form in (ADDED, TIMES, LOGARITHMS) if series.min() >= SMALLEST else (ADDED,):
         factors = _season(series[:known], season, form != ADDED)
         beside = np.resize(factors, series.size)
         rest = series - beside if form == ADDED else series / beside

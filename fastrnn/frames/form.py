@@ -120,8 +120,7 @@ class Form:
     def check_ends(self, expected, name, verb="ends"):
         """Check that the last timestamps are those of another form."""
         mine, its = self._last(), expected._last()
-        if (mine != its).any():
-            k = int(np.argmax(mine != its))
+        for k in np.flatnonzero(mine != its):
             raise ValueError(f"{self.who(name, k)} {verb} at {stamp_text(mine[k])}; expected {stamp_text(its[k])}")
 
     def _last(self):

@@ -158,8 +158,7 @@ def _item(x, who, names):
         has_index = backend in tables.WITH_INDEX
         origin = {"library": backend, "types": tuple(types.get(name, "") for name in names[:2])}
         if origin["types"][1] == "String":
-            what = f"{who} has texts in the column {time_col!r}"
-            raise ValueError(f"{what}; expected times or integers: parse them first")
+            raise ValueError(f"{who} has texts in the column {time_col!r}; expected times or integers: parse them")
     if x.index.nlevels > 1:
         raise ValueError(f"{who} has a MultiIndex: {_way_out(x, who)}")
     if x.ndim == 2:
@@ -170,8 +169,7 @@ def _item(x, who, names):
             raise ValueError(f"{who} has {id_col} as its index: pass {who}.reset_index()")
         if time_col in x.columns and not has_times(x.index):
             if x[time_col].duplicated().any():
-                what = f"{who} has times twice in {time_col!r}"
-                raise ValueError(f"{what}: if it is many series, id_col= names their column")
+                raise ValueError(f"{who} has times twice in {time_col!r}: if it is many series, id_col= names them")
             x, has_index, origin = x.set_index(time_col), True, {**origin, "is_timed": True}
     index, kind = _times(x.index)
     if kind:
@@ -271,6 +269,5 @@ def _from_long(item, name, names, ids):
         index, kind = _times(pd.Index(frame[time_col]))
         indexes, form.types = [index], form.types or ("", kind)
     elif lengths.max() > 1:
-        who = form.who(name, int(lengths.argmax()))
-        raise ValueError(f"{who} has several rows; expected one, or a column {time_col}")
+        raise ValueError(f"{form.who(name, lengths.argmax())} has several rows; expected one, or a column {time_col}")
     return [_filled(tables.numbers(frame[[*columns]], name), frame, name)], lengths, indexes, form

@@ -162,8 +162,7 @@ class Rows:
 
     def refuse(self, wrong, text):
         """Raise an error that names the first row which is wrong, if there is any."""
-        if wrong.any():
-            row = int(wrong.argmax())
+        for row in np.flatnonzero(wrong):
             k = self.sequences.number_of(row)
             last, this = ("", "") if self.index is None else map(stamp_text, self.index[[row - 1, row]])
             place = f"step {row - self.sequences.offsets[k]}" + f" ({this})" * bool(this)

@@ -196,12 +196,11 @@ class ForecastDisplay:
 
     def _places(self):
         """Of history and forecast on the x axis."""
-        n, h = len(self.history), len(self.median)
         if self.history_times is not None:
             return self.history_times, self.times
         if hasattr(self.history, "iloc") and hasattr(self.median, "iloc"):
             return _axis(self.history.index), _axis(self.median.index)
-        return np.arange(n), n + np.arange(h)
+        return np.arange(len(self.history)), len(self.history) + np.arange(len(self.median))
 
     def _draw_fan(self, ax, ahead, colour):
         """From the narrowest, for the legend, which lies on top; opaque, so that it shows the shades as they are."""

@@ -136,8 +136,7 @@ def _activations(level, kept, d):
     """One direction's, each (T, H), in the order of the steps."""
     H, P = level.hidden_size, padded(level.hidden_size, level.parameters.dtype)
     found = {name: kept[name][d, 1:, :H] for name in "hc" if name in kept}
-    for k, name in enumerate(KEPT.get(type(level.cell), "")):
-        found[name] = kept["d_gates"][d, :, k * P : k * P + H]
+    found |= {name: kept["d_gates"][d, :, k * P : k * P + H] for k, name in enumerate(KEPT.get(type(level.cell), ""))}
     return {name: rows[:: -1 if d else 1].copy() for name, rows in found.items()}
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores, float32
+from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores
 from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of
 from fastrnn.storage import VERSION, replacing
 from fastrnn.wording import shown
@@ -133,10 +133,9 @@ def _model(estimator, kind, network, opset, lengths):
         inputs += [graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
         outputs += _states(graph, network, "n", "batch")
     model = graph.helper.make_model(
-        graph.helper.make_graph(graph.nodes, kind.__name__, inputs, outputs, graph.constants),
-        opset_imports=[graph.helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="fastrnn",
-        producer_version=VERSION, doc_string=f"A {kind.__name__}: fastrnn.interchange.to_onnx has inputs and outputs.",
-    )  # fmt: skip
+        graph.helper.make_graph(graph.nodes, kind.__name__, inputs, outputs, graph.constants), ir_version=IR_VERSION,
+        opset_imports=[graph.helper.make_opsetid("", opset)], producer_name="fastrnn", producer_version=VERSION,
+        doc_string=f"A {kind.__name__}: fastrnn.interchange.to_onnx has inputs and outputs.")  # fmt: skip
     # What the outputs' columns are, and the token that sequences begin with.
     known = {"classes": "classes_", "begin_and_end_token": "_boundary"}
     values = {name: getattr(estimator, attribute, None) for name, attribute in known.items()}
@@ -174,7 +173,7 @@ def _classes(graph, estimator, scores, inside):
 def _tags(graph, estimator, scores, inside):
     K, chain = estimator.classes_.size, estimator.network_.chain
     if estimator._is_multilabel:
-        graph.add("Where", graph.add("Greater", scores, float32(0)), 1, 0, name="labels")
+        graph.add("Where", graph.add("Greater", scores, np.float32(0)), 1, 0, name="labels")
         return [_probabilities(graph, K, graph.add("Sigmoid", scores), inside), ("labels", "int64", K)]
     if chain is None:
         return _classes(graph, estimator, scores, inside)
@@ -187,7 +186,7 @@ def _next_tokens(graph, estimator, scores, inside):
 
 
 def _probabilities(graph, K, values, inside):
-    graph.add("Identity", graph.where(inside, values, float32(0)), name="probabilities")
+    graph.add("Identity", graph.where(inside, values, np.float32(0)), name="probabilities")
     return "probabilities", "float32", K
 
 

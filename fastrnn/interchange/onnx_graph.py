@@ -71,11 +71,6 @@ class Graph:
         return values if inside is None else self.add("Where", inside, values, others)
 
 
-def float32(value):
-    """As the graphs hold numbers."""
-    return np.asarray(value, np.float32)
-
-
 def add_scores(graph, network, shape, lengths):
     """Those of the head, (batch, K) and None, or (time, batch, K) and which steps are inside a sequence, None for all.
 
@@ -97,7 +92,7 @@ def add_scores(graph, network, shape, lengths):
     inside = add_steps_inside(graph) if knows_ends else None
     if network.readout is not None:
         rows, inside = add_readout(graph, shape["readout"], rows, finals[-1][0], inside), None
-    weight, bias = (float32(network.head.parameters[name].T) for name in ("weight", "bias"))
+    weight, bias = (np.float32(network.head.parameters[name].T) for name in ("weight", "bias"))
     return graph.add("Add", graph.add("MatMul", rows, weight), bias), inside
 
 
@@ -111,8 +106,8 @@ def add_steps_inside(graph):
 def add_vectors(graph, embedding, cell):
     """Those of the tokens X; with characters X (time, batch, 1 + L)."""
     if len(embedding.limits) == 1:
-        return graph.add("Gather", float32(embedding.parameters["weight"]), "X", name="vectors")
-    tables = [float32(part.parameters["weight"]) for part in (embedding.words, embedding.characters)]
+        return graph.add("Gather", np.float32(embedding.parameters["weight"]), "X", name="vectors")
+    tables = [np.float32(part.parameters["weight"]) for part in (embedding.words, embedding.characters)]
     words = graph.add("Gather", tables[0], graph.add("Gather", "X", 0, axis=2))
     letters = graph.add("Flatten", graph.add("Slice", "X", [1], [2**31], [2]), axis=2)
     n_letters = graph.add("ReduceSum", graph.cast(graph.add("Greater", letters, 0), "int64"), [1], keepdims=0)
@@ -152,7 +147,7 @@ def _weights(stack, k, order):
 
     def ordered(name):
         value = stack.parameters[name]
-        return float32(value.reshape(len(order), stack.hidden_size, -1)[order].reshape(value.shape))
+        return np.float32(value.reshape(len(order), stack.hidden_size, -1)[order].reshape(value.shape))
 
     weights = [np.stack([ordered(f"weight_{of}{s}") for s in suffixes]) for of in ("ih", "hh")]
     biases = [np.concatenate([ordered(f"bias_{of}{s}") for of in ("ih", "hh")]) for s in suffixes if stack.bias]
@@ -170,11 +165,11 @@ def add_readout(graph, readout, rows, final, inside):
         return add_flat(graph, final if readout == "last" else rows)
     # ONNX Runtime has zeros past each end, but the format promises nothing.
     if readout == "max":
-        return graph.add("ReduceMax", graph.where(inside, rows, float32(-np.inf)), [0], keepdims=0)
+        return graph.add("ReduceMax", graph.where(inside, rows, np.float32(-np.inf)), [0], keepdims=0)
     if inside is None:
         return graph.add("ReduceMean", rows, [0], keepdims=0)
     n_steps = graph.add("Unsqueeze", graph.cast("lengths", "float32"), [1])
-    return graph.add("Div", graph.add("ReduceSum", graph.where(inside, rows, float32(0)), [0], keepdims=0), n_steps)
+    return graph.add("Div", graph.add("ReduceSum", graph.where(inside, rows, np.float32(0)), [0], keepdims=0), n_steps)
 
 
 def add_chain(graph, chain, scores, inside):
@@ -183,7 +178,7 @@ def add_chain(graph, chain, scores, inside):
     As `fastrnn.kernels.crf`, but of logarithms, normalised at each step: float32 has few exponents.  A scan's state is
     what a step is told by its neighbour: the first is told `begin`, and backwards each sequence's last is told `end`.
     """
-    transitions, begin, end = (float32(chain.parameters[name]) for name in ("transitions", "begin", "end"))
+    transitions, begin, end = (np.float32(chain.parameters[name]) for name in ("transitions", "begin", "end"))
     shape = graph.add("Concat", graph.add("Shape", "X", start=1, end=2), [1], axis=0)
     begin, end = graph.add("Expand", begin, shape), graph.add("Expand", end, shape)
 

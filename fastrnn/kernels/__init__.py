@@ -26,5 +26,4 @@ def _sources(name):
 
 @cache
 def _kernels():
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return blake2b(b"\0".join(file.read_bytes() for file in files)).digest()
+    return blake2b(b"\0".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))).digest()

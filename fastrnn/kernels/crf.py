@@ -47,9 +47,7 @@ def read(parts, factors, shifts, transitions, begin, end):
     shifts[0] = _exp_shifted(factors[:K].reshape(K * K), of_moves)
     shifts[1] = _exp_shifted(factors[2 * K], parts[2 * K]) + _exp_shifted(factors[2 * K + 1], parts[2 * K + 1])
     shifts[2] = _is_wide(of_moves) or _is_wide(parts[2 * K]) or _is_wide(parts[2 * K + 1])
-    for i in range(K):
-        for j in range(K):
-            factors[K + j, i] = factors[i, j]
+    factors[K : 2 * K] = factors[:K].T
 
 
 @njit(**OPTIONS)
@@ -299,10 +297,7 @@ def add_counts(d_transitions, d_begin, d_end, sums, start):
     for i in range(K + 2):
         target = d_transitions[i] if i < K else (d_begin, d_end)[i - K]
         for j in range(K):
-            total = 0.0
-            for place in range(sums.shape[0]):
-                total += sums[place, start + i * K + j]
-            target[j] += total
+            target[j] += sums[:, start + i * K + j].sum()
 
 
 @njit(**OPTIONS)

@@ -71,14 +71,14 @@ def _of_labels(d, x, t, weight, constants, K, M, W):
 
 
 @njit(**OPTIONS)
-def _differences(code, d, x, t, weight, K, W):
-    """The mean over K outputs of a loss of output less target; products, so that NaN stays."""
-    total, factor = vec.zeros(x), weight / K
+def _of_differences(d, x, t, weight, code, K, M, W):
+    """The mean over K outputs of a loss of output less target, which code (1,) says; products, so that NaN stays."""
+    total, factor, which = vec.zeros(x), weight / K, code[0]
     for k in range(0, W, lanes(x)):
         difference = load_some(x, k, K - k) - load_some(t, k, K - k)
-        if code == SQUARED:
+        if which == SQUARED:
             slope, loss = difference * 2.0, difference * difference
-        elif code == ABSOLUTE:
+        elif which == ABSOLUTE:
             slope = step(difference) - step(0.0 - difference)
             loss = slope * difference
         else:
@@ -90,17 +90,11 @@ def _differences(code, d, x, t, weight, K, W):
 
 
 @njit(**OPTIONS)
-def _of_differences(d, x, t, weight, code, K, M, W):
-    """The mean over the K outputs of a loss of output less target; code (1,) says which."""
-    return _differences(code[0], d, x, t, weight, K, W)
-
-
-@njit(**OPTIONS)
-def _of_numbers_and_end(d, x, t, weight, constants, K, M, W):
-    """Of all columns but the last the squared loss, and of that the binary cross-entropy of being the last step."""
+def _of_numbers_and_end(d, x, t, weight, code, K, M, W):
+    """Of all columns but the last a loss as above, and of that the binary cross-entropy of being the last step."""
     n = K - 1
-    of_numbers = _differences(SQUARED, d, x, t, weight, n, n)
-    return of_numbers + _of_labels(at(d, n), at(x, n), at(t, n), weight, constants, 1, 1, W - n)
+    of_numbers = _of_differences(d, x, t, weight, code, n, n, n)
+    return of_numbers + _of_labels(at(d, n), at(x, n), at(t, n), weight, code, 1, 1, W - n)
 
 
 @njit(**OPTIONS)

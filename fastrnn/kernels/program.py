@@ -114,8 +114,7 @@ def lay_out(frame, derived, n_derived, buffers, n_buffers, arena, sums):
         word, size, more, bound = derived[4 * k], derived[4 * k + 1], derived[4 * k + 2], derived[4 * k + 3]
         frame[word] = min(frame[size] + more, bound)
     used = 0
-    record = 0
-    for _ in range(n_buffers):
+    for record in range(0, n_buffers * BUFFER_SIZE, BUFFER_SIZE):
         word, n_axes, whence = buffers[record], buffers[record + 1], buffers[record + 2]
         n, itemsize = 1, frame[word + 3]
         for axis in range(n_axes - 1, -1, -1):
@@ -132,7 +131,6 @@ def lay_out(frame, derived, n_derived, buffers, n_buffers, arena, sums):
             frame[word + 4] = sums + buffers[record + 5]
         else:
             frame[word + 4] = frame[buffers[record + 3] + 4] + frame[buffers[record + 4]] * buffers[record + 5]
-        record += BUFFER_SIZE
     return used
 
 
@@ -221,19 +219,14 @@ def _begin(job, worker, place, first, end):
 
 
 @njit(**OPTIONS)
-def _clear(job, place):
-    sums = words(job[SUMS] + place * job[SUMS_BYTES])
-    for k in range(job[SUMS_BYTES] // 8):
-        sums[k] = 0
-
-
-@njit(**OPTIONS)
 def work(address, worker, step):
     """What one thread does of a job: take places, until there are none."""
     job = words(address)
     place = _take_next(words(job[NEXT]))
     while place < job[N_PLACES]:
-        _clear(job, place)
+        sums = words(job[SUMS] + place * job[SUMS_BYTES])
+        for k in range(job[SUMS_BYTES] // 8):
+            sums[k] = 0
         for shard in range(place, job[N_SHARDS], job[N_PLACES]):
             frame, _ = _begin(job, worker, place, shard, shard + 1)
             if run_once(job[CODE], job[N_CALLS], _address_of(frame), job[TOGETHER]):
@@ -309,11 +302,6 @@ def run_together(code, n_calls, frame, n_threads):
     return run_once(code, n_calls, frame, sharers(n_threads).ctypes.data)
 
 
-def start(job, n_threads):
-    """Let so many threads do a job, an address: each some of its places."""
-    loop(of_threads(work), job, n_threads, 1, n_threads)
-
-
 @cache
 def entry(kernel, n):
     """A kernel of n integers as Python calls it, who must give so many: .1 us a call, where a `Kernel` takes .3."""
@@ -331,6 +319,5 @@ def addresses(kernels):
         if (kernel, kinds) not in _addresses:
             kernel.dispatcher.compile(kinds)
             compiled = kernel.dispatcher.overloads[kinds]
-            name = compiled.fndesc.llvm_func_name
-            _addresses[kernel, kinds] = compiled.library.get_pointer_to_function(name)
+            _addresses[kernel, kinds] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
     return [_addresses[pair] for pair in kernels]

@@ -45,15 +45,13 @@ def as_vector(context, builder, value, value_type, vector):
     """A vector as it is, and a number in all lanes of one."""
     if isinstance(value_type, Vector):
         return value
-    scalar = context.cast(builder, value, value_type, vector.dtype)
-    return llvm_splat(builder, scalar, llvm_vector(vector))
+    return llvm_splat(builder, context.cast(builder, value, value_type, vector.dtype), llvm_vector(vector))
 
 
 class _Arithmetic(AbstractTemplate):
     def generic(self, args, kws):
         vectors = [a for a in args if isinstance(a, Vector)]
-        others = [a for a in args if not isinstance(a, Vector)]
-        if vectors and all(isinstance(a, types.Number) for a in others):
+        if vectors and all(isinstance(a, (Vector, types.Number)) for a in args):
             return signature(vectors[0], *[types.unliteral(a) for a in args])
 
 

@@ -24,8 +24,7 @@ def _copy(out, target, source, start, n, room):
 def copy_rows(out, out_column, source, source_column, picked, width):
     """out[k, out_column:][:width] = source[picked[k], source_column:][:width]; all rows in order if picked is None."""
     for k in range(out.shape[0]):
-        row = k if picked is None else picked[k]
-        start = row * source.shape[1] + source_column
+        start = (k if picked is None else picked[k]) * source.shape[1] + source_column
         _copy(out, k * out.shape[1] + out_column, source, start, width, width)
 
 

@@ -290,12 +290,9 @@ def product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
     v = 0
     while v < n_vectors:
         width = panel_width(n_vectors - v)
-        k = 0
-        while k < n_k:
-            depth = min(DEPTH, n_k - k)
+        for k in range(0, n_k, DEPTH):
             panel = at(panels, (n_k * v + k * width) * count)
-            panel_product(width, at(c, v * count), c_stride, at(a, k), a_stride, panel, n_rows, depth)
-            k += depth
+            panel_product(width, at(c, v * count), c_stride, at(a, k), a_stride, panel, n_rows, min(DEPTH, n_k - k))
         v += width
 
 

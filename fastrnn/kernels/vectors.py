@@ -263,8 +263,7 @@ def load_some(context, builder, sig, array, index, n):
         with whole:
             builder.store(llvm_load(builder, pointer, kind), result)
         with part:
-            loaded = _masked(builder, "load", kind, kind, pointer, n, after=[_zeros(kind)])
-            builder.store(loaded, result)
+            builder.store(_masked(builder, "load", kind, kind, pointer, n, after=[_zeros(kind)]), result)
     return builder.load(result)
 
 

@@ -118,4 +118,3 @@ class _Direction:
 
     def reset_parameters(self, rng):
         uniform(self.parameters["weight"], 1 / np.sqrt(max(1, self.v.size)), rng)
-        self.parameters.changed()

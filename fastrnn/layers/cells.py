@@ -69,8 +69,7 @@ class _Cell:
             d_bias = p.sums(room["d_gates"].shape[2])
             d_ih, d_hh = (p.sums(len(weight), weight.shape[1] // H * P) for weight in (w_ih, w_hh))
             d_gates, inputs, h = (direction(p, array, d) for array in (room["d_gates"], x, room["h"]))
-            of_h = d_hh, self.hh_pieces, h, rows.previous
-            outer_products(p, d_bias, d_ih, self.ih_pieces, d_gates, inputs, *of_h, P)
+            outer_products(p, d_bias, d_ih, self.ih_pieces, d_gates, inputs, d_hh, self.hh_pieces, h, rows.previous, P)
             add_sums(p, w_ih, d_ih, H, P)
             add_sums(p, w_hh, d_hh, H, P)
             for bias, pieces in ((b_ih, self.ih_pieces), (b_hh, self.b_hh_pieces)):
@@ -103,8 +102,7 @@ class RNNCell(_Cell):
         """Add the calls that fill room["d_gates"]; d_states become those of the initial states."""
         D, H = d_out.shape[0], room["h"].shape[2]
         room["d_gates"] = p.room(D, rows.S, padded(H, p.dtype))
-        arrays = *d_states, room["d_gates"], d_out, room["h"], hh
-        arguments = *arrays, rows.starts, rows.counts, self.code, bptt_steps
+        arguments = *d_states, room["d_gates"], d_out, room["h"], hh, rows.starts, rows.counts, self.code, bptt_steps
         p.share(rnn.backward, *arguments, tasks=D, stage="backward")
 
 
@@ -140,12 +138,10 @@ class _GatedCell(_Cell):
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         d_h, d_c = d_states if self.n_states == 2 else (*d_states, NOTHING)
         D, _, P = d_h.shape
-        arrays = d_h, d_c, room["d_gates"], d_out, room["h"], room["c"], hh
-        arguments = *arrays, rows.starts, rows.counts, bptt_steps
+        arguments = d_h, d_c, room["d_gates"], d_out, room["h"], room["c"], hh, rows.starts, rows.counts, bptt_steps
         if p.is_shared:
-            n_tasks = D * -(-P // (MAX_WIDTH * n_lanes(p.dtype)))
-            n_steps = p.at_most(rows.T, 2**62, 1)
-            p.share(gated.backward_block, *arguments, tasks=n_tasks, steps=n_steps, stage="backward")
+            n = D * -(-P // (MAX_WIDTH * n_lanes(p.dtype)))
+            p.share(gated.backward_block, *arguments, tasks=n, steps=p.at_most(rows.T, 2**62, 1), stage="backward")
             return
         p.share(gated.backward, *arguments, tasks=D, stage="backward")
 
@@ -182,8 +178,7 @@ class GRUResetBeforeCell(_Cell):
         return {"h": p.room(D, rows.B_AND_S, H), "d_gates": gates, "reset": reset}
 
     def forward(self, p, room, x, panels, rows, keep):
-        arrays = room["h"], room["d_gates"], room["reset"], x, panels
-        arguments = *arrays, rows.starts, rows.counts, int(keep)
+        arguments = room["h"], room["d_gates"], room["reset"], x, panels, rows.starts, rows.counts, int(keep)
         p.share(gru_reset_before.forward, *arguments, tasks=x.shape[0])
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):

@@ -22,7 +22,6 @@ class LinearChain:
         """Uniform in +-0.1."""
         for name in self.parameters:
             uniform(self.parameters[name], 0.1, rng)
-        self.parameters.changed()
 
     def _read(self, p=None):
         """What the kernels read of the parameters: as they are now, or in a program before each pass."""

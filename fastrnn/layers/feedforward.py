@@ -25,7 +25,6 @@ class Dense:
         """Uniform in +-1 / sqrt(inputs), as `torch.nn.Linear`."""
         for name in self.parameters:
             uniform(self.parameters[name], 1 / sqrt(self.input_size), rng)
-        self.parameters.changed()
 
     def _panels(self):
         """Room for the weights as `forward` reads them, and what packs them."""
@@ -87,7 +86,6 @@ class Embedding:
         """Standard normal, as `torch.nn.Embedding`."""
         table = self.parameters["weight"]
         table[...] = rng.normal(size=table.shape)
-        self.parameters.changed()
 
     def forward(self, p, rows, keep=False, values="values"):
         """Add the calls from the stored tokens, given as "values", to their vectors (S, dimension); and the tokens."""

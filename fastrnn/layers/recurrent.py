@@ -104,8 +104,7 @@ class _Recurrent:
             d_final, d_initial = (p.given(name, p.dtype, 3) for name in ("d_final", "d_initial"))
             d_rows = gathered(p, "d_output", rows.rows, stack.output_size, "backward")
             d_x = stack.backward(p, kept, d_rows, rows, dropout, d_final, d_initial, input_stage="inputs")
-            out = p.given("d_x", p.dtype, 2)
-            p.call(spread_columns, out, rows.rows, d_x, 0, self.input_size, stage="inputs")
+            p.call(spread_columns, p.given("d_x", p.dtype, 2), rows.rows, d_x, 0, self.input_size, stage="inputs")
         return p
 
     def _prepare(self, T, B, lengths):
@@ -283,8 +282,7 @@ class _Recurrent:
         bad = ~finite
         if lengths is not None:
             bad &= (np.arange(len(x))[:, np.newaxis] < lengths)[..., np.newaxis]
-        if bad.any():
-            t, b, i = np.argwhere(bad)[0]
+        for t, b, i in np.argwhere(bad):
             raise ValueError(f"{name} contains NaN or infinity: {x[t, b, i]} at step {t}, sequence {b}, feature {i}")
 
     def _checked_lengths(self, lengths, T, B):

@@ -67,7 +67,7 @@ def quantile_loss(levels):
 
 
 cross_entropy, binary_cross_entropy = Loss("cross_entropy"), Loss("binary_cross_entropy")
-numbers_and_end = Loss("numbers_and_end")
+numbers_and_end = Loss("numbers_and_end", (kernels.SQUARED,))
 squared, absolute = (Loss("of_differences", (code,)) for code in (kernels.SQUARED, kernels.ABSOLUTE))
 huber = Loss("of_differences", (kernels.HUBER,))
 
@@ -89,8 +89,7 @@ def log_odds(loss, targets, weights, n_outputs):
     No share counts as less than LEAST_SHARE, so that none is impossible.
     """
     if loss == cross_entropy:
-        shares = np.bincount(targets, weights, n_outputs) / weights.sum()
-        return np.log(np.maximum(shares, LEAST_SHARE))
+        return np.log(np.maximum(np.bincount(targets, weights, n_outputs) / weights.sum(), LEAST_SHARE))
     if loss == binary_cross_entropy:
         return logit(np.clip(weights @ targets / weights.sum(), LEAST_SHARE, 1 - LEAST_SHARE))
     return np.zeros(n_outputs)

@@ -186,8 +186,7 @@ class EncoderDecoder(Network):
             arrays = (p.given(name, p.dtype, 2) for name in ("keys", "seen"))
             memory = Memory(*arrays, *(p.given(name, np.int64, 1) for name in ("firsts", "sizes")), sources)
         states, final = (p.given(name, p.dtype, 3) for name in ("states", "final"))
-        context = p.given("context", p.dtype, 2)
-        outputs, rows, _ = self._decode(p, rows, context, sources, states, memory, final=final)
+        outputs, rows, _ = self._decode(p, rows, p.given("context", p.dtype, 2), sources, states, memory, final=final)
         K, out = self.head.output_size, p.given("out", np.float64 if in_logs else p.dtype, 2)
         if in_logs:
             p.call(spread_log_softmax, out, rows.rows, p.room(K, dtype=np.float64), outputs)

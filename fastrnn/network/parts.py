@@ -67,11 +67,10 @@ class Network:
     def __init__(self, parts, rng, encoder=None, dropout=0.0):
         self.parts, self.encoder, self.dropout = parts, encoder, dropout
         self.embedding = None if encoder is None else encoder.embedding
-        if rng is None:
-            return
-        self._gather_parameters()
-        for part in parts.values():
-            part.reset_parameters(rng)
+        if rng is not None:
+            self._gather_parameters()
+            for part in parts.values():
+                part.reset_parameters(rng)  # nobody has anything made from them yet
 
     def load(self, weights):
         """Take weights by the parts' names and their own, with just their shapes and precision."""

@@ -162,8 +162,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
     def _build(self, n_outputs, known=None):
         """A network of random weights, or known ones; an optimiser for it, and what the kernels are told of it."""
         recurrent = {"hidden_size": self.hidden_size, "num_layers": 1, "bias": True, "bidirectional": False}
-        cell = make_cell(self.cell, self.nonlinearity)
-        encoder = Encoder(None, self.n_features_in_, cell, recurrent, self.dtype)
+        encoder = Encoder(None, self.n_features_in_, make_cell(self.cell, self.nonlinearity), recurrent, self.dtype)
         rng = check_random_state(self.random_state) if known is None else None
         self.network_ = SequenceNetwork(encoder, n_outputs, "last", None, rng)
         if known is not None:
@@ -251,8 +250,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
         network, old, new = self.network_, self._state, np.empty_like(self._state)
         recurrent, head = network.encoder.recurrent.parameters, network.head.parameters
         now, after = self._derivatives or (rtrl.zeros(old, recurrent.size), rtrl.zeros(old, recurrent.size))
-        outputs = self._run(rtrl.step, (new, after, old, now), x)
-        _, d_outputs = self._loss.of_rows(outputs, targets, _ONE)
+        _, d_outputs = self._loss.of_rows(self._run(rtrl.step, (new, after, old, now), x), targets, _ONE)
         self._state, self._derivatives = new, (after, now)
         network.gradient[:] = 0
         d_head = head.stored_gradients["weight"], head.stored_gradients["bias"]

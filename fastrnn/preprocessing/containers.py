@@ -260,8 +260,7 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
             raise ValueError(f"the frame has no column {name!r}, but {others}: id_col= and time_col= name others")
     if frame[[id_col, time_col]].isna().to_numpy().any():
         raise ValueError(f"the columns {id_col} and {time_col} must be filled in every row: leave the others out")
-    again = frame.loc[frame.duplicated([id_col, time_col]), [id_col, time_col]]
-    for who, when in again.itertuples(index=False):
+    for who, when in frame.loc[frame.duplicated([id_col, time_col]), [id_col, time_col]].itertuples(index=False):
         raise ValueError(f"{id_col} {who} has the {time_col} {when!s} twice: keep one row")
     numbers, found = frame[id_col].factorize()
     order = np.lexsort([frame[time_col].to_numpy(), numbers])
@@ -363,8 +362,7 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
         if len(given) != expected:
             raise ValueError(f"{what} has {len(given)} entries; expected {expected}")
     if len({id_col, time_col, *columns}) < 2 + I:
-        given = f"id_col={id_col!r}, time_col={time_col!r}, columns={list(columns)}"
-        raise ValueError(f"the frame's columns must differ: {given}")
+        raise ValueError(f"the frame's columns must differ: {id_col=}, {time_col=}, columns={list(columns)}")
     steps = np.concatenate([np.arange(length) for length in sequences.lengths])
     index = {id_col: pd.Index(names).repeat(sequences.lengths), time_col: steps}
     return pd.DataFrame({**index, **dict(zip(columns, sequences.values.T, strict=True))})

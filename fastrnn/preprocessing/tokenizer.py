@@ -295,8 +295,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         except (re.error, ValueError) as error:
             what = f"token_pattern={shown(self.token_pattern)} is no regular expression of a word"
             raise ValueError(f"{what}: {error}") from None
-        is_beside = self.max_characters in ("auto", None)
-        return partial(_pairs, vectorizer.build_preprocessor(), split, not is_beside)
+        return partial(_pairs, vectorizer.build_preprocessor(), split, self.max_characters not in ("auto", None))
 
     def _characters(self, level):
         """Of a word, how many are read."""
