@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from samples import KINDS, assert_refused, assert_refused_by_new, data_for, guard_training, make_estimator, read_only
 
-from fastrnn import SequenceGenerator, SequenceTagger
+from fastrnn import SequenceClassifier, SequenceGenerator, SequenceTagger
 from fastrnn.preprocessing import Tokenizer
 
 TAGGERS = [kind for kind in KINDS if kind.startswith("tagger")]
@@ -380,3 +380,19 @@ def test_bad_embeddings(kind, train):
     if kind in GENERATORS:  # an array is checked as a list is
         spoilt = np.where(good > 0, np.nan, 0)
         assert_refused_by_new(kind, panel, None, "embeddings contains NaN", embeddings=spoilt)
+
+
+def test_time_last_is_recognised():
+    rng = np.random.RandomState(0)
+    X = [rng.rand(3, n) for n in (7, 9, 8)]
+    with pytest.raises(ValueError, match=r"X\[1\] has 9 features, but X\[0\] has 7: .*from_channels_first"):
+        SequenceClassifier().fit(X, [0, 1, 0])
+    with pytest.raises(ValueError, match=r"X\[1\] has 9 features, but X\[0\] has 7$"):
+        SequenceClassifier().fit([*X, rng.rand(4, 7)], [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("kind", [SequenceClassifier, SequenceTagger])
+def test_as_many_weights_as_sequences(kind):
+    y = [0, 1, 0] if kind is SequenceClassifier else [[0, 1], [1, 1], [0, 0]]
+    with pytest.raises(ValueError, match="sample_weight has fewer entries than X has sequences, 2 for 3"):
+        kind().fit(np.zeros((3, 2, 1)), y, sample_weight=[1.0, 2.0])
