@@ -279,7 +279,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def predict_proba(self, X):
         """Predict the probability of each class.
