@@ -20,8 +20,8 @@ from fastrnn import SequenceClassifier
 from fastrnn.datasets import load_japanese_vowels
 
 # %%
-# Train and save.  A stream needs a network that reads forwards only, ``bidirectional=False``.  For sequences of 80 steps
-# and more it needs ``patch_length=1``, too.
+# Train and save.  A stream needs a network that reads forwards only, ``bidirectional=False``.  For sequences of 80
+# steps and more it needs ``patch_length=1``, too.
 
 X, y = load_japanese_vowels(split="train")
 X_test, y_test = load_japanese_vowels(split="test")

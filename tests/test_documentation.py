@@ -292,7 +292,7 @@ def try_resume(estimator, file="run.safetensors"):
 
 TRIALS = {
     "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters,
-    "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Online": try_online,
+    "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
     "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
 }  # fmt: skip

@@ -114,7 +114,7 @@ GROUPS = {
         Capability("Step weights", "``sample_weight`` may have a weight for each step.", weighs_steps),
         Capability("Classes", "``class_weight`` balances rare classes.", takes("class_weight")),
         Capability(
-            "Online", "It learns on from new data: ``partial_fit``, or ``learn_one``.", has("partial_fit", "learn_one")
+            "Continues", "It goes on with new data: ``partial_fit``, or ``learn_one``.", has("partial_fit", "learn_one")
         ),
     ],
     "answers": [

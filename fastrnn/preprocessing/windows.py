@@ -246,7 +246,9 @@ def unpad_sequences(padded, lengths):
     if lengths.dtype == bool and lengths.shape == padded.shape[:2]:
         mask, lengths = lengths, lengths.sum(axis=1)
         for k in np.flatnonzero((mask != (np.arange(mask.shape[1]) < lengths[:, np.newaxis])).any(axis=1)):
-            raise ValueError(f"the mask of padded[{k}] is not true first and false from there on: cut the gaps out")
+            raise ValueError(
+                f"the mask of padded[{k}] is not true first and then false: [x[m] for x, m in zip(padded, mask)]"
+            )
     if lengths.shape != padded.shape[:1] or lengths.dtype.kind not in "iu":
         expected = f"integers ({len(padded)},), or a mask {padded.shape[:2]} of bool, as padded is {padded.shape}"
         raise ValueError(f"lengths is {lengths.dtype} of shape {lengths.shape}; expected {expected}")
