@@ -247,7 +247,7 @@ def unpad_sequences(padded, lengths):
         mask, lengths = lengths, lengths.sum(axis=1)
         for k in np.flatnonzero((mask != (np.arange(mask.shape[1]) < lengths[:, np.newaxis])).any(axis=1)):
             raise ValueError(
-                f"the mask of padded[{k}] is not true first and then false: [x[m] for x, m in zip(padded, mask)]"
+                f"the mask of padded[{k}] is not true first, then false: [x[m] for x, m in zip(padded, mask)]"
             )
     if lengths.shape != padded.shape[:1] or lengths.dtype.kind not in "iu":
         expected = f"integers ({len(padded)},), or a mask {padded.shape[:2]} of bool, as padded is {padded.shape}"
