@@ -114,7 +114,8 @@ class MLflow:
     Warns
     -----
     RuntimeWarning
-        If something cannot be logged, for example because the server does not answer. Training goes on.
+        If something cannot be logged, for example because the server does not answer any more. Training goes on. Only
+        if the run cannot be started at all, `fit` fails at once with MLflow's error.
 
     Notes
     -----
@@ -149,7 +150,8 @@ class MLflow:
         mlflow = optional("mlflow", "MLflow takes mlflow")
         with mlflow.start_run(nested=True):
             known = {"estimator": type(estimator).__name__, **estimator.get_params(deep=False), "callbacks": None}
-            mlflow.log_params(known)
+            with going_on(self, "MLflow does not take the parameters"):
+                mlflow.log_params(known)
             yield
             with going_on(self, "MLflow does not take the model"), TemporaryDirectory() as folder:
                 write(path := Path(folder) / "model.safetensors", {"model": estimator._record(), "run": None})

@@ -1,5 +1,6 @@
 """scikit-learn's callbacks over our own: monitors, stopping, propagation, and what is left after an error."""
 
+import contextlib
 import pickle
 
 import numpy as np
@@ -168,3 +169,17 @@ def test_a_progress_bar_is_drawn(capsys):
 def test_what_is_no_callback_is_refused():
     with pytest.raises(TypeError, match="must be instances following the FitCallback protocol"):
         small().set_callbacks(print)
+
+
+def test_a_context_that_takes_errors_leaves_the_estimator_as_it_was():
+    class Taking:
+        def __call__(self, progress):
+            pass
+
+        def fitting(self, estimator):
+            return contextlib.suppress(ValueError)
+
+    clf = SequenceClassifier(hidden_size=2, max_iter=1, random_state=0).fit([[0.0], [1.0]], [0, 1])
+    before = clf.predict_proba([[0.5]])
+    clf.set_params(callbacks=[Taking()]).fit([[0.0], [1.0], [2.0]], [0, 1])
+    assert (clf.predict_proba([[0.5]]) == before).all()

@@ -46,9 +46,9 @@ def view_of(y, future=None, season=7, **options):
 
 def shares(y, x, **options):
     """Of the only covariate, in each series' levels, (n,)."""
-    view = view_of(y, **options)
-    found = effects(view, as_sequences([np.reshape(part, (len(part), -1)) for part in x], np.float64))
-    return (view.units * found[:, 0]).sum(axis=1)[:, 0]
+    future = as_sequences([np.reshape(part, (len(part), -1)) for part in x], np.float64)
+    view = view_of(y, future, **options)
+    return (view.units * effects(view, future)[0])[:, 0]
 
 
 # ------------------------------------------------------------------------------------- holidays
@@ -174,8 +174,9 @@ def test_what_never_changes_or_only_goes_on_has_no_effect(x):
 def test_collinear_covariates_share_their_effect():
     y, x = [y[KNOWN] for y in shops()[:3]], HOLIDAYS[KNOWN]
     columns = np.column_stack([x, 2 * x, np.ones(358)])
-    found = effects(view_of(y), as_sequences([columns] * 3, np.float64))
-    in_levels = (view_of(y).units[:, :, np.newaxis] * found).sum(axis=1)[..., 0]
+    future = as_sequences([columns] * 3, np.float64)
+    view = view_of(y, future)
+    in_levels = view.units * effects(view, future)[:, 0]
     np.testing.assert_allclose(in_levels[:, 0] + 2 * in_levels[:, 1], np.log(0.3), atol=0.1)
     assert np.abs(in_levels[:, 2]).max() < 1e-6
 
@@ -197,14 +198,11 @@ def test_a_series_that_never_changes_goes_on_and_counts_stay_counts():
 def test_views_are_of_series_without_the_effect():
     y, x = [y[:n] for y, n in zip(shops(), (358, 300, 6), strict=False)], [HOLIDAYS[:365, np.newaxis]] * 3
     future = as_sequences(x, np.float64)
-    found = effects(
-        view_of(y[:2]), as_sequences([part[: len(one)] for part, one in zip(x, y[:2], strict=False)], float)
-    )
-    view, plain = view_of(y, future, effects=found), view_of(y)
-    effect = [
-        part[: len(one), 0] * share
-        for part, one, share in zip(x, y, (plain.units * found[:, 0]).sum(axis=1), strict=True)
-    ]
+    known = as_sequences([part[: len(one)] for part, one in zip(x, y[:2], strict=False)], float)
+    found = effects(view_of(y[:2], known), known)
+    view = view_of(y, future, effects=found)
+    shares = view.units[:, 0] * found[0, 0]
+    effect = [part[: len(one), 0] * share for part, one, share in zip(x, y, shares, strict=True)]
     expected = view_of([one / np.exp(part) for one, part in zip(y, effect, strict=True)])
     np.testing.assert_allclose(view.levels, expected.levels, rtol=1e-12)
     np.testing.assert_allclose(view.scale, expected.scale, rtol=1e-9)
@@ -213,7 +211,7 @@ def test_views_are_of_series_without_the_effect():
     np.testing.assert_allclose(smooth.base(rows, 3), smoothed.base(rows, 3), rtol=1e-9)
     gaps = np.zeros((3, 7, 1, 1))
     ahead = view.values(rows, gaps)[..., 0, 0] / expected.values(rows, gaps)[..., 0, 0]
-    for k, (one, share) in enumerate(zip(y, (plain.units * found[:, 0]).sum(axis=1)[:, 0], strict=True)):
+    for k, (one, share) in enumerate(zip(y, shares, strict=True)):
         np.testing.assert_allclose(ahead[k], np.exp(HOLIDAYS[len(one) : len(one) + 7] * share), rtol=1e-9)
 
 
@@ -287,3 +285,24 @@ def test_short_series_and_short_panels():
     assert np.isfinite(model.predict(future=[HOLIDAYS[:3]] * 3)).all()
     tiny = forecaster(linear_lags=1, horizon=1).fit([walk(4)], future=[columns_of(4)])
     assert np.isfinite(tiny.predict(future=[columns_of(1)])).all()
+
+
+@pytest.mark.parametrize("log", ["auto", False])
+def test_an_effect_is_the_same_from_a_history_without_events(log):
+    rng, t = np.random.RandomState(0), np.arange(1095 + 7)
+    x = (rng.rand(t.size) < 0.04) * 1.0
+    x[1095:] = [0, 0, 0, 1, 0, 0, 0]
+    x[1095 - 120 : 1095] = 0
+    y = (100 + 10 * np.sin(2 * np.pi * t / 7) + rng.randn(t.size)) * np.where(x, 0.6, 1)
+    model = SequenceForecaster(horizon=7, season=7, log=log, max_iter=2, random_state=0).fit(y[:1095], future=x[:1095])
+    of_all = model.predict(future=x[1095:])
+    of_few = model.predict(history=y[975:1095], future=x[975:])
+    np.testing.assert_allclose([of_all[3], of_few[3]], y[1098], rtol=0.1)
+
+
+@pytest.mark.parametrize("offset", [-2000.0, 1e6])
+def test_where_a_covariate_begins_does_not_matter(offset):
+    y, x = list(shops()[:3, KNOWN]), [HOLIDAYS[KNOWN] + offset] * 3
+    model = SequenceForecaster(**PLAIN).fit(y, future=x)
+    said = model.predict(future=[HOLIDAYS[AHEAD] + offset] * 3)
+    assert np.abs(np.log(said / shops()[:3, AHEAD])).mean(axis=0).max() < 0.15

@@ -219,3 +219,14 @@ def test_characters_stay_what_they_are(tmp_path):
 def test_dropout_is_by_the_number_of_tokens(n_tokens, rate):
     clf = SequenceClassifier(embedding_dim=3, **SMALL).fit([[0, n_tokens - 1], [1, 2]], [0, 1])
     assert clf._drop_rate() == rate
+
+
+@pytest.mark.parametrize("wrong", [{"level": "auto"}, {"level": "line"}, {"level": "word"}])
+def test_a_file_of_a_tokenizer_has_its_level(wrong):
+    tree = Tokenizer(level="char").fit(["Ana", "Bo"])._record()
+    assert Tokenizer._restored(tree).transform(["Bo"])[0].size == 2
+    with pytest.raises(fastrnn.StorageError, match="level"):
+        Tokenizer._restored(tree | wrong)
+    few = tree | {"parameters": tree["parameters"] | {"level": "auto", "max_characters": 3}}
+    with pytest.raises(fastrnn.StorageError, match="level"):
+        Tokenizer._restored(few)

@@ -75,7 +75,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
     def _fit(self, X, y, sample_weight, resume_from=None):
         """Check and train; under `warm_start` go on from the weights that are there, or resume a checkpoint's run."""
         self._check_parameters()
-        with self._unchanged_on_error(), threads.limit(self.n_jobs), ExitStack() as stack:
+        with ExitStack() as stack, self._unchanged_on_error(), threads.limit(self.n_jobs):
             for callback in filter(lambda callback: hasattr(callback, "fitting"), self.callbacks or ()):
                 stack.enter_context(callback.fitting(self))
             goes_on = self.warm_start and self.__sklearn_is_fitted__()

@@ -50,7 +50,7 @@ def chosen(forecaster, panel):
 def fitted_lens(forecaster, panel, lens, horizon):
     """The lens with effects of covariates, and with exponential smoothing, if it misses less of the last fifth."""
     if panel.future is not None and forecaster.loss != "negative_binomial":  # counts less an effect are none
-        found = threads.with_one_in_blas(lambda: effects(View(panel.series, lens), panel.future))
+        found = threads.with_one_in_blas(lambda: effects(View(panel.series, lens, future=panel.future), panel.future))
         lens = lens._replace(effects=found)
     asked, steps = forecaster.smoothing, panel.series.lengths
     is_direct, differences = forecaster.strategy == "direct", (forecaster.difference, forecaster.seasonal_difference)
@@ -138,7 +138,7 @@ def fitted_rules(forecaster, n_outputs):
             "lags": lambda lags: lags and all(map(integer(1, 2**31), lags)), "difference": bool,
             "seasonal_difference": bool, "log": lambda log: log in (True, False, "auto"),
             "scaling": lambda how: how in ("mean", "standard", "robust", None), "reach": integer(1), "smoothing": bool,
-            "effects": lambda x: x is None or array("float64", 2, widths["future"], C)(x),
+            "effects": lambda x: x is None or array("float64", widths["future"], C)(x),
         },
         "linear_coef_": array("float64", block, lens.reach),
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),

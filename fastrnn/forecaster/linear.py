@@ -122,16 +122,16 @@ def effects(view, future):
     x, y = future.values[future.offsets[view.owner] + np.maximum(steps, 0)], view.levels
     rows = np.flatnonzero((steps > season) & (view.pads == 0)[view.owner])
     owner, unit = view.owner[rows], view.unit(rows)
-    units, folds = view.units[owner] / unit[:, np.newaxis], steps[rows] * FOLDS // view.lengths[owner]
+    units, folds = view.units[owner] / unit, steps[rows] * FOLDS // view.lengths[owner]
     size = np.maximum(np.sqrt((units**2).mean(axis=0)), np.finfo(float).tiny)
-    missed, found = np.zeros((2, y.shape[1])), np.zeros((2, 2, x.shape[1], y.shape[1]))
+    missed, found = np.zeros((2, y.shape[1])), np.zeros((2, x.shape[1], y.shape[1]))
     for way, lag in enumerate((season, 1)):
         x, y = (values - np.roll(values, lag, axis=0) for values in (x, y))
         mean, scale = moments([(x[rows], np.ones(len(rows)))])
         for c, came in enumerate((y[rows] / unit).T):
-            shares = (units[..., c] / size[:, c]).T[..., np.newaxis]
-            Z = np.column_stack([np.ones(len(rows)), *(shares * (x[rows] - mean) / scale), came - came.mean()])
+            shares = (units[:, c] / size[c])[:, np.newaxis]
+            Z = np.column_stack([np.ones(len(rows)), shares * (x[rows] - mean) / scale, came - came.mean()])
             products = np.stack([Z[folds == k].T @ Z[folds == k] for k in range(FOLDS)])
             missed[way, c], best = Linear(Z.shape[1] - 1, 1).best(products[:, :-1], products[:, -1, -1], SURE)
-            found[way, ..., c] = best[-1][1:].reshape(2, -1) / np.outer(size[:, c], scale)
+            found[way, :, c] = best[-1][1:, 0] / (size[c] * scale)
     return np.where(missed[0] <= missed[1], *found)

@@ -38,7 +38,7 @@ class Lens(namedtuple("Lens", FIELDS, defaults=(False, None))):
         Values back to which the linear part reads.
     smoothing : bool
         Start from exponential smoothing, whatever the differences say.
-    effects : ndarray (2, F, C) or None
+    effects : ndarray (F, C) or None
         Of covariates that are known ahead on the levels of each channel, in `units` of a `View`.
     """
 
@@ -62,9 +62,9 @@ class View:
         The steps of all series, or their logarithms; less the effects of covariates, if these are given.
     scale, centre : (n, C)
         Of each series.
-    units : (n, 2, C)
-        What effects are in units of: scale before they are taken off, and mean size (of logarithms 1), 0 of what never
-        changes.
+    units : (n, C) or None
+        What effects of covariates, if these are given, are in units of: of logarithms 1, else the usual size, which a
+        few events do not move; 0 of what never changes.
     pads : (n,)
         Rows before the first step of each series, by which one that is too short can be read at its last step.
     """
@@ -75,16 +75,21 @@ class View:
         self.owner, self.pads = np.repeat(np.arange(len(series)), series.lengths), np.zeros(len(series), int)
         self.levels, self.is_log = self._logarithms(series)
         self.scale, self.centre = self._scales()
-        size = np.where(self.is_log, 1.0, self._sums(np.abs(series.values)) / self.lengths[:, np.newaxis])
-        self.units = np.stack([self.scale, size * (self.scale > 0)], axis=1)
+        self.units = None if future is None else self._units(np.abs(series.values))
         self._effects = self._taken_off(future) if future is not None and np.any(lens.effects) else None
         if self.lengths.min() <= lens.first:
             self._pad()
 
+    def _units(self, sizes):
+        usual, mean = self._medians(sizes, np.zeros(len(self.lengths), int)), self._sums(sizes)
+        usual = np.where(usual > 0, usual, mean / self.lengths[:, np.newaxis])
+        return np.where(self.is_log, 1.0, usual) * (self.scale > 0)
+
     def _taken_off(self, future):
         """Leave in the series what covariates do not explain; the effects of these at all steps that they have."""
-        shares = (self.units[:, :, np.newaxis] * self.lens.effects).sum(axis=1)
-        found = (future.values[..., np.newaxis] * np.repeat(shares, future.lengths, axis=0)).sum(axis=1)
+        # Since the first step, for what a covariate is always would move the levels.
+        since = future.values - np.repeat(future.values[future.offsets[:-1]], future.lengths, axis=0)
+        found = np.einsum("nf,fc->nc", since, self.lens.effects) * np.repeat(self.units, future.lengths, axis=0)
         self.levels -= found[ranges(future.offsets[:-1], self.lengths)]
         self.scale, self.centre = self._scales()
         rest = np.exp(self.levels, out=self.levels.copy(), where=self.is_log[self.owner])

@@ -164,14 +164,17 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     def _restored(cls, tree):
         rules = {"class": str, "parameters": dict, "level": str, "vocabulary": strings, "characters": strings}
         check(tree, rules, "tokenizer")
-        tokenizer = cls(**tree["parameters"])
+        tokenizer, level = cls(**tree["parameters"]), tree["level"]
+        is_plain = tokenizer.max_characters in ("auto", None)
+        is_right = level == "word" or level == "char" and is_plain
+        expect(is_right and tokenizer.level in (level, "auto"), f"its level {level!r:.20} is none of its parameters'")
         expect(len(tokenizer.token_pattern) <= 200, "its token_pattern has more than 200 characters")
-        special, split = tokenizer._special_tokens(), tokenizer._splitter(tree["level"])
+        special, split = tokenizer._special_tokens(), tokenizer._splitter(level)
         words, characters = tree["vocabulary"], tree["characters"]
         known = [{key: k for k, key in enumerate(keys, n)} for keys, n in ((words, len(special)), (characters, 2))]
         n = sum(map(len, known))
         expect(words and n == len(words) + len(characters), "its vocabulary is empty, or has a token twice")
-        return tokenizer._know(tree["level"], special, split, *known)
+        return tokenizer._know(level, special, split, *known)
 
     def transform(self, X):
         """Get the ids of the tokens of each text.
