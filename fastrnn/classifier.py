@@ -108,7 +108,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     tol : float or None, default=None
         The smallest improvement that counts. If it is a number, training without `early_stopping` also stops when the
         loss has not improved by more than `tol` for `n_iter_no_change` epochs. For solver="lbfgs" it is SciPy's `ftol`.
-        None stops only by `early_stopping`, which then counts every improvement.
+        None: only `early_stopping` stops, and any improvement counts.
     patch_length : int or "auto", default="auto"
         Number of steps that the network reads as one. A patch holds the numbers of its steps and their changes. A long
         sequence becomes a shorter one of patches, from which the network learns more, and sooner (Nie et al. 2023 for

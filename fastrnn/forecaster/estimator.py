@@ -55,7 +55,7 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         (from its median with scaling="robust", from 0 with scaling=None).
     smoothing : bool or "auto", default="auto"
         Whether forecasts start from exponential smoothing instead. It is a mean of damped trends and theta forecasts,
-        in which each one counts more the less it has missed so far (Gardner and McKenzie 1985; Hyndman and Billah
+        in which each one has more weight the smaller its errors were (Gardner and McKenzie 1985; Hyndman and Billah
         2003). "auto" tries it on series of up to 400 steps if neither `difference` nor `seasonal_difference` is set,
         and uses it if it misses less of their last fifth. It needs strategy="direct". On series of many thousand steps
         it takes seconds and much memory.

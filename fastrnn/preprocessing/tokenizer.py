@@ -53,7 +53,8 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         with `unicodedata.normalize`.
     min_count : int, default=1
         Tokens that occur less often than this in `fit` are unknown. If it is 1 and all tokens are kept, no token is
-        unknown in training, and the vector of the unknown token stays as it was initialised.
+        unknown in training, and the vector of the unknown token stays as it was initialised, unless the estimator
+        has dropout: then rare words are sometimes read as unknown.
     max_tokens : int or None, default=None
         The largest `n_tokens_`. If there are more tokens, the most frequent are kept. None keeps all.
     start, end : bool, default=False
