@@ -6,6 +6,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.inputs import union
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
 from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
@@ -369,7 +370,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         if goes_on:
             self._check_same_classes(classes)
         else:
-            self.classes_ = np.unique(y if classes is None else self._check_y(classes, "classes"))
+            every = np.unique(y if classes is None else self._check_y(classes, "classes"))
+            self.classes_ = self._agreed(every, union)
             if self.classes_.size < 2:
                 found = f"{self.classes_.size} class, {shown(self.classes_)}: a classifier needs at least two"
                 advice = "for partial_fit give all that will come as classes="

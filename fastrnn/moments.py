@@ -1,5 +1,6 @@
 """Mean and scale of numbers, whatever their unit: neither a mean nor a square overflows or vanishes."""
 
+from functools import reduce
 from math import sqrt
 
 import numpy as np
@@ -19,7 +20,12 @@ of the accuracy on ItalyPowerDemand, whose 24 steps deviate by 0.979.
 """
 
 
-def moments(blocks, *, is_centred=True, spares_ready=False):
+def alone(part, merge):
+    """What all parts of the data say together, where `part` is what its only one says."""
+    return merge([part])
+
+
+def moments(blocks, *, is_centred=True, spares_ready=False, agreed=alone):
     """The mean and the scale of each column, (K,), to take off and to divide by.
 
     Parameters
@@ -30,6 +36,8 @@ def moments(blocks, *, is_centred=True, spares_ready=False):
         The scale is the standard deviation; else the root mean square, beside a mean of 0.
     spares_ready : bool
         A column of nothing but 0 and 1, or one that is nearly standardised, stays as it is: mean 0, scale 1.
+    agreed : callable
+        As `alone`; others know of blocks that are elsewhere.
 
     A column that does not change has the scale 1.  What is no finite number leaves a scale of infinity.
     """
@@ -39,6 +47,7 @@ def moments(blocks, *, is_centred=True, spares_ready=False):
         parts.append((weights.sum(), *_about(columns, weights, is_centred)))
         if np.any(is_flag):
             is_flag = is_flag & ((columns == 0) | (columns == 1)).all(axis=1)
+    parts, is_flag = agreed((parts, is_flag), _joined)
     weights, means, rests, deviations = (np.array(part).T for part in zip(*parts, strict=True))
     mean, rest, between = _about(means, weights, is_centred, rests)
     *_, within = _about(deviations, weights, is_centred=False)
@@ -49,6 +58,11 @@ def moments(blocks, *, is_centred=True, spares_ready=False):
         is_ready = is_flag | (np.abs(mean) <= NEAR) & (np.abs(scale - 1.0) <= NEAR)
         mean[is_ready], scale[is_ready] = 0.0, 1.0
     return mean, scale
+
+
+def _joined(parts):
+    blocks, are_flags = zip(*parts, strict=True)
+    return sum(blocks, []), reduce(np.logical_and, are_flags)
 
 
 def unit_of(largest):

@@ -4,6 +4,7 @@ import numpy as np
 
 from fastrnn import storage
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.inputs import union
 from fastrnn.base.labels import as_labels, check_as_long, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
@@ -299,7 +300,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             self.classes_ = np.arange(labels.shape[1])
             return
         check_classes(labels, "SequenceRegressor with return_sequences=True")
-        self.classes_ = np.unique(labels if classes is None else as_labels(classes, "classes"))
+        every = np.unique(labels if classes is None else as_labels(classes, "classes"))
+        self.classes_ = self._agreed(every, union)
         if self.classes_.size < 2:
             raise ValueError(f"y has {self.classes_.size} class, {shown(self.classes_)}: a tagger needs at least two")
 

@@ -258,10 +258,12 @@ class Trainer:
     settings : Settings
     rng : RandomState
         Draws the batches.
+    draw : callable, default=draw_batches
+        Another way to draw them.
     """
 
-    def __init__(self, network, settings, rng):
-        self.network, self.settings, self.rng = network, settings, rng
+    def __init__(self, network, settings, rng, draw=None):
+        self.network, self.settings, self.rng, self.draw = network, settings, rng, draw or draw_batches
         s, theta = settings, network.theta
         self.optimizer = Optimizer(s.solver, theta.size, theta.dtype, s.momentum, s.nesterovs_momentum)
         self.history, self.plateau_factor, self.best = History(), 1.0, _Best(s.n_iter_no_change, s.tol)
@@ -336,7 +338,7 @@ class Trainer:
     def epoch(self, objective, lengths, epoch=0, n_epochs=1, sweeps=None):
         """One pass over the data; returns the mean loss."""
         s, sweeps = self.settings, sweeps or Sweeps(self.network, self.optimizer)
-        batches = draw_batches(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
+        batches = self.draw(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
         objective.lay_out(batches, len(self.history.epochs))
         total = 0.0
         for k, numbers in enumerate(batches):

@@ -179,18 +179,22 @@ def test_names():
     assert losses.regression_loss("huber", 0.5) is losses.huber
 
 
+def _odds(loss, *known):
+    return losses.log_odds(loss, losses.label_weights(loss, *known))
+
+
 def test_a_head_that_starts_at_the_log_odds_gives_each_label_its_share():
     rng = np.random.default_rng(0)
     targets, weights = rng.integers(0, 3, 50), rng.uniform(0, 1, 50)
-    odds = losses.log_odds(losses.cross_entropy, targets, weights, 4)  # 3 never comes
+    odds = _odds(losses.cross_entropy, targets, weights, 4)  # 3 never comes
     shares = np.bincount(targets, weights, 4) / weights.sum()
     np.testing.assert_allclose(np.exp(odds)[:3], shares[:3])
     assert np.exp(odds)[3] == pytest.approx(losses.LEAST_SHARE)
     several = (rng.uniform(size=(50, 3)) < [0.0, 0.2, 1.0]).astype(float)
-    odds = losses.log_odds(losses.binary_cross_entropy, several, weights, 3)
+    odds = _odds(losses.binary_cross_entropy, several, weights, 3)
     expected = np.clip(weights @ several / weights.sum(), losses.LEAST_SHARE, 1 - losses.LEAST_SHARE)
     np.testing.assert_allclose(1 / (1 + np.exp(-odds)), expected)
-    assert not losses.log_odds(losses.squared, several, weights, 3).any()
+    assert not _odds(losses.squared, several, weights, 3).any()
 
 
 def test_small_losses_keep_their_digits():

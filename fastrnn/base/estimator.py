@@ -12,12 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
-from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite
+from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite, maxima
 from fastrnn.base.naming import Named
 from fastrnn.base.summary import Summarised
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
-from fastrnn.losses.loss import constant_loss, log_odds
+from fastrnn.losses.loss import constant_loss, label_weights, log_odds
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.streaming import Stream
@@ -156,7 +156,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
 
     def _start_at_shares(self, problem):
         """Let the head's bias give each label of a step its share: rare ones need not be learned to be rare."""
-        bias = log_odds(problem.loss, problem.targets, problem.weights, problem.n_outputs)
+        own = label_weights(problem.loss, problem.targets, problem.weights, problem.n_outputs)
+        bias = log_odds(problem.loss, self._agreed(own, sum))
         self.network_.head.parameters["bias"][...] += bias
         self.network_.changed()
 
@@ -167,7 +168,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         steps = int(sequences.lengths[0]) if self._readout() == "concat" else 0
         characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
         sizes = {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
-        return sizes if sequences.stride == 1 else {**sizes, "patch": sequences.stride}
+        return self._agreed(sizes if sequences.stride == 1 else {**sizes, "patch": sequences.stride}, maxima)
 
     def _count_tokens(self, columns):
         """Rows of the table: for the largest token there is, or as many as the one given."""

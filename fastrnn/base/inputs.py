@@ -6,13 +6,12 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.base.labels import as_values, check_as_many, refuse_steps
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
-from fastrnn.moments import moments
+from fastrnn.moments import alone, moments
 from fastrnn.sequences import FREE_ROWS, Given, Patches, Text, as_given, check_gaps, is_panel, with_names
 from fastrnn.tables import as_numbers, labels, refuse_long
 from fastrnn.tokens import Characters, text_of
@@ -64,8 +63,29 @@ def check_finite(outputs, number_of, name="X"):
     return outputs
 
 
+def union(parts):
+    """The different labels of all parts, in order."""
+    return np.unique(np.concatenate(parts))
+
+
+def maxima(parts):
+    """By name, the largest number that a part has."""
+    return {name: max(part[name] for part in parts) for name in parts[0]}
+
+
+def _added(parts):
+    """The largest weight of all parts, the sum of all in units of it, and how many there are."""
+    largest = max(part[0] for part in parts)
+    return largest, sum(total * (own / (largest or 1.0)) for own, total, _ in parts), sum(n for *_, n in parts)
+
+
 class InputChecks:
-    """The checks; each raises a ValueError that says what came, what was expected, and what to do."""
+    """The checks; each raises a ValueError that says what came, what was expected, and what to do.
+
+    Whatever depends on all of the data is `_agreed` upon, for there may be more than what this process has.
+    """
+
+    _agreed = staticmethod(alone)
 
     def _decided(self, X=()):
         """The parameters that a network keeps for life, with what "auto" is for X: of a `Tokenizer`, or numbers."""
@@ -154,20 +174,21 @@ class InputChecks:
         weights = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
         return self._normalised(weights)
 
-    @staticmethod
-    def _normalised(weights):
-        largest = weights.max()
-        if largest > 0:
-            weights = weights / largest  # their sum may be too large or too small a number
-        if weights.sum() == 0:
+    def _normalised(self, weights):
+        own = weights.max() or 1.0  # in these units: their sum may be too large or too small a number
+        largest, total, n = self._agreed((own, (weights / own).sum(), weights.size), _added)
+        if total == 0:
             raise ValueError("all weights are zero; at least one sequence needs a positive weight")
-        return weights * (weights.size / weights.sum())
+        return weights / largest * (n / total)
 
     def _class_weights(self, labels):
         """What `class_weight` gives each of the labels (n,), or each row of several (n, K)."""
-        if not isinstance(self.class_weight, dict):
-            return compute_sample_weight(self.class_weight, labels).astype(np.float64)
-        own = self.classes_.tolist()
+        if self.class_weight is None:
+            return np.ones(len(labels))
+        own, codes = self.classes_.tolist(), np.searchsorted(self.classes_, labels)
+        if self.class_weight == "balanced":
+            counts = self._agreed(np.bincount(codes, minlength=len(own)), sum)
+            return (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1)))[codes]
         is_whole = all(label in self.class_weight for label in own)
         for label, weight in self.class_weight.items():
             # One of all classes may name more: a fold can be without a rare one.
@@ -177,7 +198,7 @@ class InputChecks:
                 what = f"class_weight gives class {shown(label)} the weight {shown(weight)}"
                 raise ValueError(f"{what}; weights must be finite numbers >= 0")
         of_classes = np.array([self.class_weight.get(label, 1.0) for label in own], np.float64)
-        return of_classes[np.searchsorted(self.classes_, labels)]
+        return of_classes[codes]
 
     def _standardised(self, sequences, weights, goes_on):
         """What the network reads of sequences; the first ones, with weights (n,) or (S,), say how.  Tokens stay."""
@@ -185,7 +206,8 @@ class InputChecks:
             if getattr(self, "patch_length", 1) not in (1, "auto"):
                 raise ValueError(f"patch_length={self.patch_length} is for numbers, but X holds tokens: leave it out")
             hides = sequences.are_text and weights is not None and self.dropout
-            hides = hides and (self.dropout != "auto" or self._count_tokens(sequences.values) > FEW[0])
+            if hides and self.dropout == "auto":
+                hides = self._agreed(self._count_tokens(sequences.values), max) > FEW[0]
             return Text(sequences.values, sequences.offsets) if hides else sequences
         if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)
@@ -194,7 +216,8 @@ class InputChecks:
             if self.normalize_X:
                 # Without biases there is none that could take the mean off in another library's layers.
                 blocks = sequences.weighted_blocks(weights)
-                self._X_mean, self._X_scale = moments(blocks, is_centred=self.bias, spares_ready=True)
+                options = {"is_centred": self.bias, "spares_ready": True, "agreed": self._agreed}
+                self._X_mean, self._X_scale = moments(blocks, **options)
         dtype = self.network_.theta.dtype if goes_on else self.dtype
         stored = sequences.stored(dtype, self._X_mean, self._X_scale)
         return stored if size == 1 else Patches(stored.values, stored.offsets, size)
@@ -204,7 +227,9 @@ class InputChecks:
         asked, is_concat = getattr(self, "patch_length", 1), self._readout() == "concat"
         if asked not in (1, "auto") and is_concat:
             raise ValueError(f"patch_length={asked} and readout='concat' do not go together: set one to its default")
-        return asked if asked != "auto" else 1 if is_concat else max(1, int(np.median(lengths)) // PATCHES)
+        if asked != "auto" or is_concat:
+            return 1 if is_concat else asked
+        return max(1, int(np.median(self._agreed(lengths, np.concatenate))) // PATCHES)
 
     def _refuse_patches(self, what):
         if (size := self._sizes.get("patch", 1)) > 1:
@@ -216,7 +241,8 @@ class InputChecks:
         self._y_mean, self._y_scale = np.zeros(n_outputs), np.ones(n_outputs)
         if self.normalize_y:
             counts = weights > 0
-            self._y_mean, self._y_scale = moments([(targets[counts], weights[counts])])
+            blocks = [(targets[counts], weights[counts])] if counts.any() else []
+            self._y_mean, self._y_scale = moments(blocks, agreed=self._agreed)
 
     def _check_columns(self, targets):
         """Targets (n,) or (n, K) that are numbers, as many a row as in the first fit."""

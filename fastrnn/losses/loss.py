@@ -83,21 +83,33 @@ def log_probabilities(outputs, targets):
     return -cross_entropy.of_rows(outputs, targets, np.ones(len(outputs)))[0]
 
 
-def log_odds(loss, targets, weights, n_outputs):
-    """The outputs (n_outputs,) that give each class, or label, its share of the targets; zeros for other losses.
+def label_weights(loss, targets, weights, n_outputs):
+    """The weight of the targets that are each class, or have each label, and last that of all; zeros for other losses.
+
+    They add up over parts of the data.
+    """
+    own = np.zeros(n_outputs)
+    if loss == cross_entropy:
+        own = np.bincount(targets, weights, n_outputs)
+    elif loss == binary_cross_entropy:
+        own = weights @ targets
+    return np.append(own, weights.sum())
+
+
+def log_odds(loss, label_weights):
+    """The outputs (n_outputs,) that give each class, or label, its share of the weight; zeros for other losses.
 
     No share counts as less than LEAST_SHARE, so that none is impossible.
     """
+    shares = label_weights[:-1] / label_weights[-1]
     if loss == cross_entropy:
-        return np.log(np.maximum(np.bincount(targets, weights, n_outputs) / weights.sum(), LEAST_SHARE))
-    if loss == binary_cross_entropy:
-        return logit(np.clip(weights @ targets / weights.sum(), LEAST_SHARE, 1 - LEAST_SHARE))
-    return np.zeros(n_outputs)
+        return np.log(np.maximum(shares, LEAST_SHARE))
+    return logit(np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)) if loss == binary_cross_entropy else shares
 
 
 def constant_loss(loss, targets, weights, n_outputs):
     """The mean loss of the best answer to all: the classes' shares, or of targets (n, K) their mean or a quantile."""
-    answers = [log_odds(loss, targets, weights, n_outputs)]
+    answers = [log_odds(loss, label_weights(loss, targets, weights, n_outputs))]
     if loss not in (cross_entropy, binary_cross_entropy):
         answers = [np.average(targets, 0, weights), *np.quantile(targets, np.linspace(0, 1, 21), axis=0)]
     return min(loss(np.tile(each, (len(targets), 1)), targets, weights / weights.sum())[0] for each in answers)
