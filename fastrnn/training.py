@@ -340,14 +340,23 @@ class Trainer:
         s, sweeps = self.settings, sweeps or Sweeps(self.network, self.optimizer)
         batches = self.draw(lengths, min(s.batch_size, len(lengths)), s.shuffle, self.rng)
         objective.lay_out(batches, len(self.history.epochs))
-        total = 0.0
-        for k, numbers in enumerate(batches):
-            step, n_steps = epoch * len(batches) + k, n_epochs * len(batches)
-            rate = s.learning_rate_init * self.plateau_factor * learning_rate_factor(s.learning_rate, step, n_steps)
-            total += self.step(objective, k, sweeps, rate) * len(numbers)
+        total = self.steps(objective, batches, self.rates(len(batches), epoch, n_epochs), sweeps)
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
         return total / len(lengths)
+
+    def rates(self, n, epoch, n_epochs):
+        """The learning rates of the n steps of an epoch."""
+        s, first, last = self.settings, epoch * n, n_epochs * n
+        factors = [learning_rate_factor(s.learning_rate, step, last) for step in range(first, first + n)]
+        return [s.learning_rate_init * self.plateau_factor * factor for factor in factors]
+
+    def steps(self, objective, batches, rates, sweeps):
+        """One step for each batch; returns the sum of the sequences' losses."""
+        total = 0.0
+        for k, (numbers, rate) in enumerate(zip(batches, rates, strict=True)):
+            total += self.step(objective, k, sweeps, rate) * len(numbers)
+        return total
 
     def step(self, objective, k, sweeps, rate):
         """One batch; returns its loss."""

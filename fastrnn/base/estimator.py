@@ -78,17 +78,20 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         with ExitStack() as stack, self._unchanged_on_error(), threads.limit(self.n_jobs):
             for callback in filter(lambda callback: hasattr(callback, "fitting"), self.callbacks or ()):
                 stack.enter_context(callback.fitting(self))
-            goes_on = self.warm_start and self.__sklearn_is_fitted__()
-            self._begin(goes_on)
-            self._check_rows(X, y)
-            problem = self._problem(X, y, sample_weight, goes_on)
-            run = records.Run(self, problem, goes_on, resume_from)
-            self._prepare_network(problem, goes_on, run.rng)
-            if not goes_on and self._readout() is None:
-                self._start_at_shares(problem)
-            self._trainer = Trainer(self.network_, self._settings(problem.sequences.lengths), run.rng)
-            self._train(problem, run, X, y, sample_weight)
+            self._learn(X, y, sample_weight, resume_from)
         return self
+
+    def _learn(self, X, y, sample_weight, resume_from):
+        goes_on = self.warm_start and self.__sklearn_is_fitted__()
+        self._begin(goes_on)
+        self._check_rows(X, y)
+        problem = self._problem(X, y, sample_weight, goes_on)
+        run = records.Run(self, problem, goes_on, resume_from)
+        self._prepare_network(problem, goes_on, run.rng)
+        if not goes_on and self._readout() is None:
+            self._start_at_shares(problem)
+        self._trainer = Trainer(self.network_, self._settings(problem.sequences.lengths), run.rng)
+        self._train(problem, run, X, y, sample_weight)
 
     def _partial_fit(self, X, y, sample_weight, **known):
         """Check and train for one epoch, going on with the optimiser's memory."""
@@ -147,6 +150,10 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             return
         self._sizes = self._measure(problem)
         self._check_lengths(problem.sequences, self._sizes["steps"] or None)
+        self._make_network(rng)
+
+    def _make_network(self, rng):
+        """A new network, when all is known that it depends on."""
         self.network_ = self._new_network(rng)
         if self.embeddings is not None:
             table = self.network_.embedding.parameters
@@ -156,9 +163,10 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
 
     def _start_at_shares(self, problem):
         """Let the head's bias give each label of a step its share: rare ones need not be learned to be rare."""
-        own = label_weights(problem.loss, problem.targets, problem.weights, problem.n_outputs)
-        bias = log_odds(problem.loss, self._agreed(own, sum))
-        self.network_.head.parameters["bias"][...] += bias
+        self._start_at(problem.loss, label_weights(problem.loss, problem.targets, problem.weights, problem.n_outputs))
+
+    def _start_at(self, loss, label_weights):
+        self.network_.head.parameters["bias"][...] += log_odds(loss, label_weights)
         self.network_.changed()
 
     def _measure(self, problem):

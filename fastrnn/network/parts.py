@@ -68,18 +68,18 @@ class Network:
         self.parts, self.encoder, self.dropout = parts, encoder, dropout
         self.embedding = None if encoder is None else encoder.embedding
         if rng is not None:
-            self._gather_parameters()
+            self.gather_parameters()
             for part in parts.values():
                 part.reset_parameters(rng)  # nobody has anything made from them yet
 
     def load(self, weights):
         """Take weights by the parts' names and their own, with just their shapes and precision."""
         if not hasattr(self, "theta"):  # else streams and programs read it where it is
-            self._gather_parameters()
+            self.gather_parameters()
         for name, part in self.parts.items():
             part.parameters.load(weights[name])
 
-    def _gather_parameters(self):
+    def gather_parameters(self):
         sizes = [part.parameters.size for part in self.parts.values()]
         dtype = next(iter(self.parts.values())).parameters.dtype
         self.theta, self.gradient = (zeros_aligned((sum(sizes),), dtype) for _ in range(2))
@@ -99,7 +99,7 @@ class Network:
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        self._gather_parameters()
+        self.gather_parameters()
 
     def program(self, build, *options):
         """The program that a method builds with these options, once, with the weights packed as they are now."""

@@ -61,7 +61,7 @@ class Training:
 
     def __init__(self, network, program, problem, seed, chosen=None):
         self._network, self._program, self._problem, self._seed, self._chosen = network, program, problem, seed, chosen
-        self._factor, self._loss, self._pass = np.empty(1), np.empty(1), None
+        self._factor, self._loss, self._pass, self._epoch = np.empty(1), np.empty(1), None, None
         own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss}
         self._given = {**network.given(problem.sequences, problem.inputs), **own}
         self._computes = is_computed(problem)
@@ -72,11 +72,16 @@ class Training:
             self._given["state"] = self.states
             self._given["streams"] = np.arange(len(problem.sequences)) % problem.n_streams
 
-    def lay_out(self, batches, epoch):
-        """Deal an epoch's batches into shards: numbers of the chosen sequences."""
+    def lay_out(self, batches, epoch, factors=None):
+        """Deal an epoch's batches into shards: numbers of the chosen sequences.
+
+        By these factors the weights of each count, if it is a part of a larger batch.
+        """
         if self._chosen is not None:
             batches = [self._chosen[numbers] for numbers in batches]
-        sequences = self._problem.sequences.of_epoch(epoch)
+        if epoch != self._epoch:
+            self._epoch, self._sequences = epoch, self._problem.sequences.of_epoch(epoch)
+        sequences = self._sequences
         self._shards = shards = self._network.shards(sequences, batches, self._problem.inputs)
         given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
         if sequences is not self._problem.sequences:
@@ -90,7 +95,7 @@ class Training:
         if self._problem.n_streams:
             self.states.fill(0)
         n = len(self._problem.sequences) / self._problem.weights.size
-        self._factors = [n / len(numbers) for numbers in batches]
+        self._factors = factors or [n / len(numbers) for numbers in batches]
 
     def __call__(self, k):
         """The loss of batch k."""

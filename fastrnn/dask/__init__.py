@@ -1,0 +1,5 @@
+"""One model on many machines: estimators whose data are partitions on the workers of a Dask cluster."""
+
+from fastrnn.dask.estimators import DaskSequenceClassifier, DaskSequenceRegressor, DaskSequenceTagger
+
+__all__ = ["DaskSequenceClassifier", "DaskSequenceRegressor", "DaskSequenceTagger"]

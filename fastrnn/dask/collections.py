@@ -1,0 +1,88 @@
+"""Partitions as they come: futures, delayed lists, bags and long frames; and answers in the same kind."""
+
+from collections import Counter, namedtuple
+
+import numpy as np
+
+from fastrnn.preprocessing import from_long
+from fastrnn.wording import optional
+
+dask, distributed = (optional(name, "fastrnn.dask needs Dask") for name in ("dask", "distributed"))
+KINDS = "a list of futures or of delayed partitions, a bag, or a long dask.dataframe"
+
+Long = namedtuple("Long", "id_col, time_col, target_col")
+"""The columns of a long frame."""
+
+
+def kind_of(X, name="X"):
+    """ "future", "delayed", "bag", "frame", or None for what lies in this process."""
+    if dask.is_dask_collection(X):
+        return "frame" if hasattr(X, "columns") else "bag" if hasattr(X, "to_delayed") else None
+    if not isinstance(X, (list, tuple)):
+        return None
+    kinds = Counter("future" if isinstance(x, distributed.Future) else "delayed" if dask.is_dask_collection(x) else None
+                    for x in X)  # fmt: skip
+    if len(kinds) > 1:
+        found = ", ".join(f"{n} {kind or 'local'}" for kind, n in kinds.items())
+        raise ValueError(f"{name} mixes partitions of several kinds ({found}): give all in one kind")
+    return next(iter(kinds), None)
+
+
+def partitions(client, X, y, sample_weight, long):
+    """Of each partition X, y and weights, or None, as futures."""
+    parts = [_futures(client, X, "X", long)]
+    for name, given in (("y", y), ("sample_weight", sample_weight)):
+        parts.append([None] * len(parts[0]) if given is None else _futures(client, given, name))
+        if len(parts[-1]) != len(parts[0]):
+            raise ValueError(f"{name} has {len(parts[-1])} partitions, but X has {len(parts[0])}: give one each")
+    return [*zip(*parts, strict=True)]
+
+
+def _futures(client, X, name, long=None):
+    kind = kind_of(X, name)
+    if kind is None:
+        found = f"{name} lies in this process ({type(X).__name__}); expected {KINDS}"
+        raise ValueError(f"{found}. For data of one machine, use the estimator of the same name without Dask")
+    if kind == "future":
+        return list(X)
+    if kind == "frame":
+        parts = [dask.delayed(read_long)(part, long) for part in X.to_delayed()]
+    else:
+        parts = map(dask.delayed(list), X.to_delayed()) if kind == "bag" else X
+    return client.compute(list(parts))
+
+
+def read_long(frame, long):
+    """Sequences of one partition of a long frame, their targets, and their ids."""
+    channels = [name for name in frame.columns if name not in long]
+    X, ids = from_long(frame, long.id_col, long.time_col, channels)
+    if long.target_col not in frame.columns:
+        return X, None, ids
+    targets = frame.groupby(long.id_col, sort=False)[long.target_col]
+    for who in targets.nunique().loc[lambda n: n != 1].index:
+        raise ValueError(f"{long.id_col} {who} has several values in {long.target_col}: give each sequence one")
+    return X, targets.first().loc[ids].to_numpy(), ids
+
+
+def mapped(client, X, function, model, long):
+    """What a function of a model and sequences makes of each partition, in the kind that these came in."""
+    kind = kind_of(X)
+    if kind == "future":
+        model = client.scatter(model, broadcast=True, hash=False)
+        return [client.submit(function, model, part, pure=False) for part in X]
+    if kind == "delayed":
+        model, function = dask.delayed(model), dask.delayed(function)
+        return [function(model, part) for part in X]
+    if kind == "bag":
+        return X.map_partitions(lambda part, model: list(function(model, list(part))), dask.delayed(model))
+    return X.map_partitions(_of_long, function, model, long, meta=_of_long(X._meta_nonempty, function, model, long))
+
+
+def _of_long(frame, function, model, long):
+    """Of a partition of a long frame a row for each sequence, by its id."""
+    from pandas import DataFrame, Index
+
+    X, _, ids = read_long(frame, long)
+    rows = np.asarray(function(model, X))
+    columns = [long.target_col] if rows.ndim == 1 else list(range(rows.shape[1]))
+    return DataFrame(rows.reshape(len(ids), -1), Index(ids, name=long.id_col), columns)

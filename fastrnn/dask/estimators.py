@@ -1,0 +1,158 @@
+"""Estimators whose data lie on the workers of a Dask cluster."""
+
+from functools import partial
+from inspect import Parameter, signature
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
+
+from fastrnn.base.callbacks import watched
+from fastrnn.base.inputs import COUNT, POSITIVE
+from fastrnn.classifier import SequenceClassifier
+from fastrnn.dask.collections import Long, distributed, kind_of, mapped, partitions
+from fastrnn.dask.rounds import Crew, LocalTrainer, Rounds, agree, draw_in_parts
+from fastrnn.dask.shares import Share, same, scored
+from fastrnn.regressor import SequenceRegressor
+from fastrnn.storage import write
+from fastrnn.tagger import SequenceTagger
+from fastrnn.training import Trainer, warn_if_not_learned
+
+OWN = {"client": None, "rounds": "synchronous", "local_steps": 10, "timeout": 600}
+"""Parameters that these estimators have beside those of the plain ones."""
+CONSTRAINTS = {"client": "no_validation", "rounds": [StrOptions({"synchronous", "local"})], "local_steps": [COUNT]}
+
+
+class OnDask:
+    """What the estimators share; each stands before the plain one among its class's bases."""
+
+    def __init_subclass__(cls, **kwargs):
+        plain = cls._plain = cls.__bases__[1]
+        own = [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in OWN.items()]
+        parameters = signature(plain.__init__)
+        parameters = parameters.replace(parameters=[*parameters.parameters.values(), *own])
+
+        def store(self, **given):
+            bound = parameters.bind(self, **given)
+            bound.apply_defaults()
+            self._store(bound.arguments)
+
+        cls.__init__, store.__signature__ = store, parameters
+        cls._parameter_constraints = {**plain._parameter_constraints, **CONSTRAINTS, "timeout": [POSITIVE]}
+        super().__init_subclass__(**kwargs)
+
+    def __sklearn_clone__(self):
+        return type(self)(**{**clone(self.to_local()).get_params(), **{name: getattr(self, name) for name in OWN}})
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "client": None}  # it is the process's
+
+    @property
+    def partial_fit(self):
+        """Not there: a fit on partitions begins anew."""
+        raise AttributeError(f"{type(self).__name__} has no partial_fit: to_local() gives an estimator that has")
+
+    def fit(self, X, y=None, sample_weight=None, *, id_col="unique_id", time_col="ds", target_col="y"):
+        """Train on the partitions, wherever they are."""
+        self._check_parameters()
+        if self.warm_start:
+            raise ValueError("warm_start=True goes on from a fit in one process: set it on what to_local() gives")
+        self._long = Long(id_col, time_col, target_col)
+        return self._fit(X, y, sample_weight)
+
+    def to_local(self):
+        """The same model without Dask, fitted if this one is."""
+        local = self._plain(**{name: getattr(self, name) for name in self._plain._get_param_names()})
+        vars(local).update({k: v for k, v in vars(self).items() if k not in {*self.get_params(deep=False), "_long"}})
+        return local
+
+    def _record(self):
+        return self.to_local()._record()
+
+    def _client(self):
+        try:
+            return self.client or distributed.default_client()
+        except ValueError:
+            way = "make one, distributed.Client(), or pass client="
+            raise ValueError(f"{type(self).__name__} needs the client of a Dask cluster: {way}") from None
+
+    def _learn(self, X, y, sample_weight, resume_from):
+        client, local = self._client(), clone(self.to_local()).set_params(callbacks=None, verbose=False)
+        crew = Crew(client, partitions(client, X, y, sample_weight, self._long), self.timeout)
+        found, answers = agree(crew, local)
+        vars(self).update(found[0].known)
+        rng, lengths = check_random_state(self.random_state), np.concatenate([one.lengths for one in found])
+        settings = self._settings(lengths)
+        self._make_network(rng)
+        if self._readout() is None:
+            self._start_at(found[0].loss, sum(one.label_weights for one in found))
+        seeds = self._dropout_seed, int(rng.randint(2**31)) if self.early_stopping else 0
+        n_threads = self.n_jobs or max(1, sum(client.nthreads().values()) // len(crew.parts))
+        crew.shared(lambda place: (local, answers, place, *seeds, n_threads))
+        n_a_weight = lengths.size / sum(one.n_weights for one in found)
+        chosen, n_held_out = zip(*crew.of_shares(Share.lengths), strict=True)
+        bounds, lengths = np.cumsum([0, *map(len, chosen)]), np.concatenate(chosen)
+
+        def score():
+            scores = crew.of_shares(Share.validate, crew.submit(same, self.network_.theta.copy()))
+            return float(np.average(scores, weights=n_held_out))
+
+        if self.rounds == "local":
+            self._trainer = LocalTrainer(self.network_, settings, rng, crew, bounds, self.local_steps)
+        else:
+            self._trainer = Trainer(self.network_, settings, rng, partial(draw_in_parts, bounds))
+        objective, score = Rounds(crew, self.network_, bounds, n_a_weight), score if self.early_stopping else None
+        with watched(self, X, y, sample_weight) as hooks:
+            self._trainer.fit(objective, lengths, score, [*(self.callbacks or ()), *hooks], self._save_at)
+            self._set_history()
+        if self.max_iter == "auto" and self.n_iter_ == settings.max_iter:
+            sizes = [one.lengths.size for one in found]
+            warn_if_not_learned(self.loss_curve_, np.average([one.constant_loss for one in found], weights=sizes))
+
+    def _save_at(self, path):
+        self._set_history()
+        write(path, {"model": self._record(), "run": None})
+
+    def _mapped(self, method, X):
+        """What a method of the plain estimator makes of X, in the kind of X."""
+        local = self.to_local()
+        if kind_of(X) is None:
+            return getattr(local, method)(X)
+        local.set_params(n_jobs=self.n_jobs or 1, callbacks=None)
+        return mapped(self._client(), X, getattr(self._plain, method), local, self._long)
+
+    def predict(self, X):
+        """Predict, in the kind of X."""
+        return self._mapped("predict", X)
+
+    def score(self, X, y=None, sample_weight=None):
+        """The score over all partitions."""
+        local = self.to_local()
+        if kind_of(X) is None:
+            return local.score(X, y, sample_weight)
+        local.set_params(n_jobs=self.n_jobs or 1, callbacks=None)
+        client = self._client()
+        crew = Crew(client, partitions(client, X, y, sample_weight, self._long), self.timeout)
+        scores, weights = zip(*crew.each(scored, local), strict=True)
+        return float(np.average(scores, weights=weights))
+
+
+class DaskSequenceClassifier(OnDask, SequenceClassifier):
+    """A `SequenceClassifier` whose data are partitions on the workers of a Dask cluster."""
+
+    def predict_proba(self, X):
+        """Probabilities, in the kind of X."""
+        return self._mapped("predict_proba", X)
+
+
+class DaskSequenceRegressor(OnDask, SequenceRegressor):
+    """A `SequenceRegressor` whose data are partitions on the workers of a Dask cluster."""
+
+
+class DaskSequenceTagger(OnDask, SequenceTagger):
+    """A `SequenceTagger` whose data are partitions on the workers of a Dask cluster."""
+
+    def predict_proba(self, X):
+        """Probabilities, in the kind of X."""
+        return self._mapped("predict_proba", X)
