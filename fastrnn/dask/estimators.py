@@ -8,11 +8,12 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
+from fastrnn.base.agreement import agree, ask
 from fastrnn.base.callbacks import watched
 from fastrnn.base.inputs import COUNT, POSITIVE
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.dask.collections import Long, distributed, kind_of, mapped, partitions
-from fastrnn.dask.rounds import Crew, LocalTrainer, Rounds, agree, draw_in_parts
+from fastrnn.dask.rounds import Crew, LocalTrainer, Rounds, draw_in_parts
 from fastrnn.dask.shares import Share, same, scored
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import write
@@ -80,7 +81,7 @@ class OnDask:
     def _learn(self, X, y, sample_weight, resume_from):
         client, local = self._client(), clone(self.to_local()).set_params(callbacks=None, verbose=False)
         crew = Crew(client, partitions(client, X, y, sample_weight, self._long), self.timeout)
-        found, answers = agree(crew, local)
+        found, answers = agree(partial(crew.each, ask, local))
         vars(self).update(found[0].known)
         rng, lengths = check_random_state(self.random_state), np.concatenate([one.lengths for one in found])
         settings = self._settings(lengths)

@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 import numpy as np
 
 from fastrnn.dask.collections import distributed
-from fastrnn.dask.shares import Share, ask, same
+from fastrnn.dask.shares import Share, same
 from fastrnn.training import Trainer, draw_batches
 
 GOLDEN = (5**0.5 - 1) / 2
@@ -73,27 +73,6 @@ def _told(place, error):
     if isinstance(error, (ValueError, TypeError, ArithmeticError, MemoryError)):
         return type(error)(f"partition {place}: {error}")
     return RuntimeError(f"partition {place} cannot be computed: {type(error).__name__}: {error}")
-
-
-def agree(crew, estimator):
-    """All partitions' `Agreed`, and the answers that led there."""
-    answers = []
-    while True:
-        found = crew.each(ask, estimator, answers)
-        for place, one in enumerate(found):
-            _check_alike(place, one.known, found[0].known)
-        if not hasattr(found[0], "merge"):
-            return found, answers
-        answers.append(found[0].merge([one.part for one in found]))
-
-
-def _check_alike(place, known, first):
-    """What partitions note without asking must be the same in all."""
-    for name, value in known.items():
-        mine, other = (v.shape if name in ("_y_mean", "_X_mean") else v for v in (value, first.get(name)))
-        if not np.array_equal(mine, other):
-            found = f"partition {place} has {name.strip('_')}={mine}, but partition 0 has {other}"
-            raise ValueError(f"{found}: give all partitions the same columns and the same kind of targets")
 
 
 def draw_in_parts(bounds, lengths, batch_size, shuffle, rng):

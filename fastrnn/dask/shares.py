@@ -1,64 +1,14 @@
-"""What workers compute: of one partition each, by pure functions, so that any other worker may compute it again.
-
-What a fit takes from all of its data, as its classes or the mean of X, is agreed upon in rounds.  A partition's `ask`
-goes through the checks of a fit with the answers that there are, and stops at the first question that has none: its own
-part of that answer, and how parts are merged.
-"""
+"""What workers compute: of one partition each, so that any other worker may compute it again."""
 
 import threading
-from collections import namedtuple
-from copy import copy
 from functools import cached_property
 
 import numpy as np
 
 from fastrnn import threads
-from fastrnn.losses.loss import constant_loss, label_weights
+from fastrnn.base.agreement import problem_of
 from fastrnn.optimizers import Sweeps
 from fastrnn.training import Trainer
-
-Question = namedtuple("Question", "part, merge, known")
-"""A partition's part of an answer, how all parts are merged, and what it has noted without asking."""
-Agreed = namedtuple("Agreed", "known, lengths, n_weights, label_weights, constant_loss, loss, n_outputs")
-"""When nothing is left to ask: what the fit has noted, and what has to be known of the partition."""
-
-
-class _Unanswered(BaseException):
-    """A question without an answer; nothing that catches errors may hold it back."""
-
-
-def _problem(estimator, answers, X, y, sample_weight):
-    """An estimator with what a fit notes before it trains, and its problem."""
-    estimator, given = copy(estimator), iter(answers)
-
-    def agreed(part, merge):
-        try:
-            return next(given)
-        except StopIteration:
-            raise _Unanswered(part, merge, _noted(estimator)) from None
-
-    estimator._agreed = agreed
-    estimator._begin(False)
-    estimator._check_rows(X, y)
-    problem = estimator._problem(X, y, sample_weight, False)
-    estimator._sizes = estimator._measure(problem)
-    estimator._check_lengths(problem.sequences, estimator._sizes["steps"] or None)
-    return estimator, problem
-
-
-def _noted(estimator):
-    return {name: value for name, value in vars(estimator).items() if name not in {"_agreed", *estimator.get_params()}}
-
-
-def ask(estimator, answers, *given):
-    """A partition's next `Question`, or `Agreed`."""
-    try:
-        estimator, problem = _problem(estimator, answers, *given)
-    except _Unanswered as question:
-        return Question(*question.args)
-    targets = problem.loss, problem.targets, problem.weights, problem.n_outputs
-    own = constant_loss(*targets), problem.loss, problem.n_outputs
-    return Agreed(_noted(estimator), problem.sequences.lengths, problem.weights.size, label_weights(*targets), *own)
 
 
 class Share:
@@ -80,7 +30,7 @@ class Share:
     def __init__(self, estimator, answers, place, dropout_seed, split_seed, n_threads, *given):
         self._arguments = estimator, answers, place, dropout_seed, split_seed, n_threads, *given
         self._lock, self._n_threads = threading.Lock(), n_threads
-        self._estimator, self._problem = estimator, problem = _problem(estimator, answers, *given)
+        self._estimator, self._problem = estimator, problem = problem_of(estimator, answers, *given)
         self._network = estimator._new_network(None)
         self._network.gather_parameters()
         n = len(problem.sequences)
@@ -119,7 +69,7 @@ class Share:
             return self._objective(0), self._network.gradient.copy()
 
     def advance(self, state, batches, epoch, rates, settings):
-        """From `(theta, first, second, n_steps)` to those after steps of this partition's own, and the sum of losses."""
+        """From `(theta, first, second, n_steps)` to those after steps of its own, and the sum of losses."""
         with self._lock, threads.limit(self._n_threads):
             trainer = Trainer(self._network, settings, None)
             self._take(state[0])
