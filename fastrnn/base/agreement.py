@@ -1,8 +1,8 @@
 """What a fit takes from all of its data, where these come in parts: its classes, or the mean of X.
 
 It is agreed upon in rounds.  With the answers that there are, `ask` goes through the checks of a fit on one part, and
-stops at the first question that has no answer: it returns this part of the answer, and how parts are merged.  So no part
-has to wait for another, and each can be asked anywhere, and again.
+stops at the first question that has no answer: it returns this part of the answer, and how parts are merged.  So no
+part has to wait for another, and each can be asked anywhere, and again.
 """
 
 from collections import namedtuple
