@@ -44,7 +44,7 @@ RANKS = [
     ["network", "records"],
     ["base", "preprocessing", "metrics", "callbacks"],
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
-    ["inspection", "interchange", "saving", "datasets", "versions"],
+    ["inspection", "interchange", "saving", "datasets", "versions", "dask"],
     ["__init__"],
     ["command"],
     ["__main__"],

@@ -32,7 +32,7 @@ from benchmarks.measuring.report import markdown_table
 from benchmarks.quality.corpora import read_ewt, read_snips
 from fastrnn.dask import DaskSequenceClassifier, DaskSequenceRegressor, DaskSequenceTagger
 from fastrnn.dask.rounds import Crew
-from fastrnn.dask.shares import same
+from fastrnn.dask.shares import sent
 from fastrnn.datasets import load_japanese_vowels
 from fastrnn.preprocessing import Tokenizer
 
@@ -124,8 +124,8 @@ def measure_cost():
             crew, theta, times = Crew(client, [], 60), np.zeros(n_weights, np.float32), []
             for _ in range(30):
                 start = time.perf_counter()
-                sent = crew.submit(same, theta.copy())
-                crew.answers({p: crew.submit(np.add, sent, 1) for p in range(4)})
+                weights = crew.submit(sent, theta.copy())
+                crew.answers({p: crew.submit(np.add, weights, 1) for p in range(4)})
                 times.append(time.perf_counter() - start)
         rows.append([f"{n_weights:,}", f"{1e3 * statistics.median(times):.1f}", f"{4 * n_weights * 5:,}"])
     print(markdown_table(["weights", "a round of four partitions, ms", "bytes"], rows))
