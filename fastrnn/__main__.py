@@ -9,8 +9,6 @@ AS_OPTIONS = {
     " (or, for holidays, give its index a freq as pandas.offsets.CustomBusinessDay(holidays=...))": "",
     "correct or resample it, or pass the values alone": "correct it, or leave out --time, for rows in order",
     "set missing='interpolate'": "pass --missing interpolate",
-    "sort it by time, and keep each time once": "keep one row of each time, or pass --id if there are several series",
-    "tz_localize the times of each series with ambiguous='infer'": "write offsets such as +02:00 after the times",
     "give its index a freq": "pass --freq, such as D or MS"}  # fmt: skip
 """What the library's errors advise, for somebody at a command line."""
 INTERRUPTION = "training was interrupted"
@@ -52,7 +50,6 @@ def _run(argv):
             stream.reconfigure(errors="replace")  # names that a terminal cannot show end no forecast
     # Here, so that an interrupt is quiet from the first.
     from fastrnn.command.options import arguments, check_outputs
-    from fastrnn.command.reading import read
 
     args = arguments(argv)
     told = str
@@ -66,6 +63,8 @@ def _run(argv):
                 warm_up(args)
             elif args.command == "forecast":
                 check_outputs(args)
+                from fastrnn.command.reading import read
+
                 contents = read(args)
                 told = contents.told
                 from fastrnn.command.forecast import check_picture, forecast

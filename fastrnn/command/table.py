@@ -14,6 +14,10 @@ from io import StringIO
 from itertools import islice, pairwise
 from pathlib import Path
 
+from fastrnn.wording import optional
+
+pd = optional("pandas", "reading a file takes pandas")
+
 SEPARATORS = ",;\t|"
 """That are tried."""
 HEADER_WITHIN = 30
@@ -22,17 +26,15 @@ MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 FOREIGN = {b"PK\x03\x04": "an Excel workbook or another zip archive: save the sheet as CSV",
            b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV", b"PAR1": "a Parquet file: write it as CSV",
            b"%PDF": "a PDF file: ask for the table as CSV"}  # fmt: skip
-Table = namedtuple("Table", "name, columns, lines, header, separator, encoding")
+Table = namedtuple("Table", "name, text, header, separator, encoding")
 """What was read of a file.
 
 Attributes
 ----------
 name : str
     What messages call the file.
-columns : dict of str to list of str
-    Those that were asked for.
-lines : list of int
-    Of the file, from 1, that the rows begin on.
+text : DataFrame of str
+    The columns that were asked for; its index has the lines of the file, from 1, that the rows begin on.
 header : int
     Its line.
 separator, encoding : str
@@ -68,8 +70,8 @@ def read_table(path, names, *, separator=None, decimal=None, encoding=None):
     ...     _ = file.write(b"day;sold\\n\\n1;5\\n2;7\\n")
     ...     file.flush()
     ...     table = read_table(file.name, ["sold"])
-    >>> table.columns, table.lines, table.separator
-    ({'sold': ['5', '7']}, [3, 4], ';')
+    >>> table.text["sold"].to_dict(), table.separator
+    ({3: '5', 4: '7'}, ';')
     """
     name = "standard input" if path == "-" else path
     text, encoding = _decoded(_bytes(path), name, encoding)
@@ -79,9 +81,14 @@ def read_table(path, names, *, separator=None, decimal=None, encoding=None):
     rows, lines = _rows(text, separator, header, labels)
     if not rows:
         raise ValueError(f"{name} has no rows below its header")
-    places = {column: labels.index(column) for column in names}
-    columns = {column: [row[place] for row in rows] for column, place in places.items()}
-    return Table(name, columns, lines, header, separator, encoding)
+    columns = {column: [row[labels.index(column)] for row in rows] for column in names}
+    return Table(name, pd.DataFrame(columns, lines, dtype=object), header, separator, encoding)
+
+
+def refuse(wrong, text, what):
+    """An error that names the first line whose text in a column, a Series, is wrong, if there is any."""
+    for line in wrong.index[wrong]:
+        raise ValueError(f"line {line}: {text.name} is {text[line]!r}, {what}")
 
 
 # ------------------------------------------------------------------------------------------ text
