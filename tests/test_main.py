@@ -218,6 +218,8 @@ def test_what_is_wrong_is_told_in_a_line(name, folder, capsys):
 def test_a_file_that_is_not_there_or_is_no_text(folder, capsys):
     assert main(["forecast", "none.csv", "--target", "y", *QUICK]) == 2
     assert capsys.readouterr().err == "error: none.csv: No such file or directory\n"
+    assert main(["forecast", ".", "--target", "y", *QUICK]) == 2
+    assert capsys.readouterr().err == "error: .: Is a directory\n"
     (folder / "data.csv").write_bytes(b"ds,y\n\xff\xfe,1\n")
     assert main(["forecast", "data.csv", "--target", "y", *QUICK]) == 2
     assert "line 2: data.csv is not in utf-8: pass another --encoding" in capsys.readouterr().err
