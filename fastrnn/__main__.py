@@ -53,10 +53,16 @@ def _run(argv):
 
     args = arguments(argv)
     told = str
+
+    def show(message, *_):
+        if str(message).startswith(INTERRUPTION):
+            raise KeyboardInterrupt
+        _say("warning:", told(str(message)))
+
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: _say("warning:", told(str(message)))
-            warnings.filterwarnings("error", INTERRUPTION)
+            warnings.showwarning = show
+            warnings.filterwarnings("always", INTERRUPTION)
             if args.command == "warmup":
                 from fastrnn.command.warmup import warm_up
 
@@ -74,10 +80,6 @@ def _run(argv):
                 forecast(contents, args)
     except BrokenPipeError:
         raise
-    except Warning as warning:
-        if INTERRUPTION not in str(warning):
-            raise
-        return INTERRUPTED
     except (ValueError, ArithmeticError, ImportError, OSError) as error:
         _say("error:", f"{error.filename}: {error.strerror}" if getattr(error, "filename", "") else told(str(error)))
         return 2

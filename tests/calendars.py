@@ -20,7 +20,7 @@ o = pd.offsets
 US = [f"{year}-{day}" for year in range(1990, 2045) for day in ("01-01", "07-04", "12-25", "11-11", "06-19")]
 ZONES = [
     "UTC", "Europe/Berlin", "America/Santiago", "America/Sao_Paulo", "Asia/Beirut", "Africa/Cairo", "America/Havana",
-    "Australia/Lord_Howe", "Asia/Kathmandu", "+05:30", "-03:00", "dateutil/America/New_York", "Asia/Tehran",
+    "Australia/Lord_Howe", "Asia/Kathmandu", "+05:30", "-03:00", "America/New_York", "Asia/Tehran",
 ]  # fmt: skip
 STEPS = {  # of a fixed length
     "h": lambda n: o.Hour(n), "min": lambda n: o.Minute(15 * n), "24h": lambda n: o.Hour(24 * n),

@@ -12,19 +12,23 @@ from fastrnn.command.table import pd, refuse
 
 SAMPLE = 50
 """Rows that show in which forms a column may be."""
-CLOCK = r"T\d\d?(:\d\d){0,2}(\.\d+)?|,? +(\d\d?(:\d\d){1,2}(\.\d+)?( ?[AP]M)?|\d\d? ?[AP]M)"
-DATE = re.compile(rf"(?P<day>.*?\w)(?P<clock>{CLOCK})?", re.IGNORECASE)
-ORDERS = ["Ymd", "dmY", "mdY", "dmy", "mdy", "ymd", "Ym", "mY", "dbY", "dBY", "dby", "dBy", "bdY", "BdY", "Ybd", "YBd",
-          "bY", "BY", "by", "By", "Yb", "YB", "YQq", "QqY", "qQY", "GWV", "WVG", "YMm", "MmY"]  # fmt: skip
-"""What the numbers and words of a date may be: letters of strptime, q for a quarter, and Q, W and M themselves."""
-NAMED_ZONE = r".*:\d\d(\.\d+)? ?(?![AP]M\b)[A-Z]{2,5}"
-"""Summer and winter time have names that mean this or that elsewhere."""
+DAYS = [
+    "%Y %m %d", "%d %m %Y", "%m %d %Y", "%d %m %y", "%m %d %y", "%y %m %d", "%Y %m", "%m %Y", "%d %b %Y", "%d %B %Y",
+    "%d %b %y", "%d %B %y", "%b %d %Y", "%B %d %Y", "%Y %b %d", "%Y %B %d", "%b %Y", "%B %Y", "%b %y", "%B %y", "%Y %b",
+    "%Y %B", "%Y Q %q", "Q %q %Y", "%q Q %Y", "%G W %V", "W %V %G", "%Y M %m", "M %m %Y"]  # fmt: skip
+CLOCKS = ["", "%H %M", "%H %M %S", "%H %M %S %f", "%I %p", "%I %M %p", "%I %M %S %p", "%I %M %S %f %p"]
+CLOCKS += ["T %H", "T %H %M", "T %H %M %S", "T %H %M %S %f"]
+FIELDS = [" ".join(parts).split() for parts in product(("", "%a", "%A"), DAYS, CLOCKS)]
+"""What the numbers and words of a date may be, as strptime has them; %q is a quarter."""
+PUNCTUATED = re.compile(r"((?!%[HIMSfp])[^:])*(%[HI](:%M(:%S(\.%f)?)?)?( ?%p)?)?")
+"""Forms with the marks of a clock between its fields, and nowhere else."""
 WHOLE = r"[-+]?\d{1,18}|[1-8]\d{18}"
 DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """Of whole numbers that are dates."""
 EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 """Of whole numbers that count these units since 1970, if they are no such dates."""
 NOTHING, SHORT_DAY, SHORT_HOUR = "$^", r"(?<![\d:])(?<!:\d\d\.)0(?=\d(?:[/.\- ]|$))", r"(?<= )0(?=\d:)"
+SHORT = f"{SHORT_DAY}|{SHORT_HOUR}"
 """Zeros that some leave out."""
 Times = namedtuple("Times", "values, write, form", defaults=(str, None))
 """What a column of times holds: values for pandas, how one is written, and what --date-format would say."""
@@ -94,8 +98,7 @@ def _agreed(text, forms):
     """The form that all rows have, and their dates."""
     found = {form: _parsed(text, form) for form in forms}
     best = min(found, key=lambda form: found[form].isna().sum())
-    is_zoned = text.str.fullmatch(NAMED_ZONE).all()
-    advice = "write the zone as an offset from UTC, such as +02:00" if is_zoned else "correct it, or pass --date-format"
+    advice = "correct it, pass --date-format, or write a time zone as an offset from UTC, such as +02:00"
     like = "like the others" if found[best].notna().any() else "in a form that is known"
     refuse(found[best].isna(), text, f"no date {like}: {advice}")
     whole = {form: dates for form, dates in found.items() if dates.notna().all()}
@@ -130,26 +133,21 @@ def _is_regular(dates):
 def _forms(text):
     """That rows from the first to the last may have; last what pandas reads where rows differ in their digits."""
     some = text.iloc[np.unique(np.linspace(0, len(text) - 1, SAMPLE).astype(int))]
-    forms = dict.fromkeys(chain.from_iterable(map(_forms_of, some)))
+    between = {tuple(re.split(r"\d+|[^\W\d_]+", each)): None for each in some}
+    forms = dict.fromkeys(chain.from_iterable(map(_forms_of, between)))
     return [form for form in forms if _parsed(some, form).notna().any()] + ["ISO8601"]
 
 
-def _forms_of(text):
-    """Forms for as many numbers and words, as strptime has them, with what stands between these.
+def _forms_of(between):
+    """Forms of as many numbers and words as stand between these texts.
 
-    >>> "%m/%d/%Y %I:%M %p" in _forms_of("1/2/2024 3:00 PM")
-    True
+    >>> _forms_of(("", "-", " ", ":", ""))[:2]
+    ['%Y-%m %H:%M', '%m-%Y %H:%M']
     """
-    if not (match := DATE.fullmatch(text)):
-        return []
-    clock, n = re.subn("[AP]M", "%p", match["clock"] or "", flags=re.IGNORECASE)
-    clock = re.sub(r"\.\d+", ".%f", clock)
-    fields = iter(["%I" if n else "%H", "%M", "%S"])
-    clock = re.sub(r"\d+", lambda _: next(fields), clock)
-    between = re.split(r"\d+|[^\W\d_]+", match["day"])
-    orders = [weekday + order for order in ORDERS for weekday in ("", "a", "A")]
-    fields = ([letter if letter in "QWM" else f"%{letter}" for letter in order] for order in orders)
-    return ["".join(chain(*zip(between, [*its, clock], strict=True))) for its in fields if len(its) == len(between) - 1]
+    marks = [text.replace("%", "%%") for text in between]
+    fields = ([*its, ""] for its in FIELDS if len(its) == len(marks) - 1)
+    forms = ["".join(chain(*zip(marks, its, strict=True))) for its in fields]
+    return list(filter(PUNCTUATED.fullmatch, forms))
 
 
 # ------------------------------------------------------------------------------------------ writing
@@ -164,13 +162,15 @@ def _writer(form, dates, text):
             return day.isoformat("T" if "T" in text.iloc[0] else " ")
         return re.sub(r"(:\d\d\.\d{6})", lambda found: found[0][: digits - 6 or None], _written(form, day))
 
-    def written(zeros, case, day):
-        return case(re.sub(zeros, "", plain(day)))
-
     some = list(zip(dates[:SAMPLE], text[:SAMPLE], strict=True))
-    ways = product((NOTHING, SHORT_DAY, SHORT_HOUR, f"{SHORT_DAY}|{SHORT_HOUR}"), (str, str.lower, str.upper))
-    writers = (partial(written, *way) for way in ways)
-    return next((write for write in writers if all(write(day) == its for day, its in some)), plain)
+    for zeros, case in product((NOTHING, SHORT_DAY, SHORT_HOUR, SHORT), (str, str.lower, str.upper)):
+
+        def write(day, zeros=zeros, case=case):
+            return case(re.sub(zeros, "", plain(day)))
+
+        if all(write(day) == its for day, its in some):
+            return write
+    return plain
 
 
 def _written(form, day):
@@ -192,9 +192,8 @@ def without_offsets(text):
     lacking = parts["offset"].isna()
     if lacking.all():
         return text, None
-    if lacking.mean() < 0.5:
-        refuse(lacking, text, "without an offset from UTC, unlike others: add it")
-    refuse(~lacking & lacking.any(), text, "with an offset from UTC: remove it")
+    is_odd = lacking if lacking.mean() < 0.5 else ~lacking
+    refuse(is_odd, text, "unlike others with or without an offset from UTC: write it in all rows, or in none")
     return parts["local"], parts["offset"]
 
 

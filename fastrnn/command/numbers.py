@@ -7,8 +7,7 @@ from fastrnn.command.table import pd, refuse
 
 MISSING = {"", "na", "n/a", "nan", "-nan", "null", "none", "<na>", "#n/a", "#na"}
 """In small letters, what stands for a missing number."""
-SPACES = "  \u00a0\u2009\u202f"
-GROUPS = {"": "", ",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": "['’]"}
+GROUPS = {"": "", ",": ",", ".": r"\.", " ": "[ \u00a0\u2009\u202f]", "'": "['’]"}
 """Marks between thousands, and the patterns of them."""
 LARGEST = 1e150
 """The forecaster takes no larger ones."""
@@ -30,6 +29,9 @@ class Style(namedtuple("Style", "decimal, thousands", defaults=(".", ""))):
     def options(self):
         """What says so at the command line."""
         return f'--decimal "{self.decimal}"' + f' --thousands "{self.thousands}"' * bool(self.thousands)
+
+
+STYLES = [Style(mark, group) for mark in ".," for group in GROUPS if group != mark]
 
 
 def read_numbers(text, *, decimal=None, thousands=None):
@@ -62,11 +64,13 @@ def read_numbers(text, *, decimal=None, thousands=None):
     ValueError: line 2: y is '1.234', which may be 1.234 or 1234: pass --decimal "." or --decimal "," --thousands "."
     """
     given = text[~text.str.lower().isin(MISSING)].str.replace("\u2212", "-")
-    found = {style: style.read(given) for style in _styles("".join(given), decimal, thousands)}
+    styles = [style for style in STYLES if decimal in (None, style.decimal) and thousands in (None, style.thousands)]
+    found = {style: style.read(given) for style in styles}
     fitting = {style: numbers for style, numbers in found.items() if numbers.notna().all()}
     if not fitting:
-        is_told = any(style.read(given).notna().all() for style in _styles("".join(given), None, None))
-        raise ValueError(_no_numbers(found, given) + ", or leave out --decimal and --thousands" * is_told)
+        raise ValueError(
+            _no_numbers(found, given) + ", or leave out --decimal and --thousands" * bool(decimal or thousands)
+        )
     style, numbers = next(iter(fitting.items()))
     refuse(numbers.abs() > LARGEST, given, "too large: divide by a power of 10")
     differ = pd.concat([its != numbers for its in fitting.values()], axis=1).any(axis=1)
@@ -76,14 +80,6 @@ def read_numbers(text, *, decimal=None, thousands=None):
         advice = " or ".join(style.options() for style in reversed(readings.values()))
         raise ValueError(f"line {line}: {given.name} is {text[line]!r}, which may be {values}: pass {advice}")
     return numbers.reindex(text.index), style
-
-
-def _styles(characters, decimal, thousands):
-    """Those whose marks are among the characters; the plain one comes first."""
-    found = set(characters.replace("’", "'").translate(dict.fromkeys(map(ord, SPACES), " ")))
-    between = ["", *found.intersection(GROUPS)] if thousands is None else [thousands]
-    decimals = [decimal] if decimal else ".," if found & {".", ",", thousands} else "."
-    return [Style(mark, group) for mark in decimals for group in sorted(between) if group != mark]
 
 
 def _no_numbers(found, given):

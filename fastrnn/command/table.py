@@ -137,15 +137,18 @@ def _records(text, separator):
 
 
 def _header(text, names, separators, decimal, name):
-    """The separator, and line and fields of the first row that has all names."""
-    tops = {separator: _top(text, separator) for separator in separators}
-    found = {separator: row for separator, top in tops.items() if (row := _first_with(names, top))}
+    """The separator, and line and fields of the first row that has all names, if only titles stand above it."""
+    tops, found = {separator: _top(text, separator) for separator in separators}, []
+    for separator, rows in tops.items():
+        widths = [sum(map(bool, fields)) for _, fields in rows]
+        k = next((k for k, (_, fields) in enumerate(rows) if {*names} <= {*fields}), None)
+        if k is not None and widths[k] > max(widths[:k], default=0):
+            # Of a single column the separator is what the rows below seem to have, but no decimal mark.
+            rank = len(rows[k][1]), separator != decimal, max(len(fields) for _, fields in rows)
+            found.append((rank, separator, *rows[k]))
     if not found:
         raise ValueError(_no_column(list(filter(None, tops.values())), names, name))
-    # Of a single column the separator is what the rows below seem to have, but no decimal mark.
-    widths = {mark: (len(row[1]), mark != decimal, max(len(x) for _, x in tops[mark])) for mark, row in found.items()}
-    separator = max(widths, key=widths.get)
-    line, labels = found[separator]
+    _, separator, line, labels = max(found, key=lambda row: row[0])
     for column in names:
         if labels.count(column) > 1:
             raise ValueError(f"line {line}: {labels.count(column)} columns are named {column!r}: rename all but one")
@@ -158,16 +161,6 @@ def _top(text, separator):
     with suppress(ValueError):
         rows.extend(islice(_records(text, separator), HEADER_WITHIN))
     return [(line, fields) for line, fields in rows if fields]
-
-
-def _first_with(names, rows):
-    """The first row that has all names, if only titles, of fewer fields, stand above it; or None."""
-    widest = 0
-    for line, fields in rows:
-        width = sum(map(bool, fields))
-        if {*names} <= {*fields}:
-            return (line, fields) if width > widest else None
-        widest = max(widest, width)
 
 
 def _no_column(tops, names, name):

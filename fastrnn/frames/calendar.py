@@ -148,30 +148,18 @@ class Clock(namedtuple("Clock", "dtype, offset, step", defaults=(None, 1))):
         return np.where(self.index(meant) == index, meant, stamps)
 
     def shortest_step(self, end):
-        """Of local time, as timedelta64."""
-        if self.offset is None:
-            return np.diff(self.local(end + self.step * np.arange(9))).min()
-        offset = rebuilt(self.offset)
-        if self.step:
-            return stride(offset)[0].to_timedelta64()
-        # The same after any update: those of business hours vary.
-        start = offset.rollforward(pd.Timestamp("2000-01-03")).to_datetime64()
-        return np.diff(walked(np.array([start]), offset, 0, 8)[:, 0]).min()
+        """Of those after a timestamp, as timedelta64."""
+        # Of several, for those of business hours vary.
+        stamps = self.moved(np.repeat(end, 9), np.arange(9))
+        return np.diff(self.local(stamps) if self.offset is None else stamps.view(self.naive)).min()
 
 
 def zoned(index):
     """How pandas writes the dtype of timestamps, so that it reads it again; with a "(" if the time zone has no name."""
-    zone = index.tz if isinstance(index, pd.DatetimeIndex) else None
-    kind, name = type(zone).__name__, str(zone)
-    if zone is None:
-        return str(index.dtype)
-    if type(zone).__module__ == "datetime":
-        name = str(type(zone)(zone.utcoffset(None)))  # one that is called CET has no summer
-    elif kind == "tzutc":
-        name = "UTC"
-    elif kind == "tzfile":
-        name = "dateutil/" + zone._filename.split("zoneinfo/")[-1]
-    return f"datetime64[{index.unit}, {name}]"
+    zone = getattr(index, "tz", None)
+    if type(zone).__module__ == "datetime":  # one that is called CET has no summer
+        return f"datetime64[{index.unit}, {type(zone)(zone.utcoffset(None))}]"
+    return str(index.dtype)
 
 
 def cycles(times):
