@@ -360,6 +360,16 @@ def test_what_is_not_installed_is_named(package):
     assert done.returncode == 2 and f'pip install "{package}>=3.' in done.stderr, done.stderr
 
 
+def test_what_needs_no_pandas():
+    script = """
+import sys
+sys.modules["pandas"] = None
+from fastrnn.__main__ import main
+print(main([]) or main(["warmup", "regressor", "--cells", "rnn"]))
+"""
+    assert run_script(script).endswith("\n0\n")
+
+
 def test_no_half_file_is_left(monkeypatch, folder):
     write(["old"], "next.csv")
 
