@@ -58,7 +58,7 @@ BAD_X = {
     "one_series": (lambda: np.ones(12), r"\(12,\)"),
     "string": (lambda: "abc", "list of sequences.*str: it is 'abc'.*Tokenizer"),
     "file_name": (lambda: "train.csv", "str: it is 'train.csv'; read a file first"),
-    "path": (lambda: Path("train.csv"), "Path: it is .*; read a file first"),
+    "path": (lambda: Path("train.csv"), "Path: read the file first"),
     "none": (lambda: None, "NoneType"),
     "type": (lambda: np.ndarray, "got type"),
     "generator": (lambda: (x for x in good()[0]), r"generator: pass list\(X\)"),
