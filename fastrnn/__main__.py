@@ -9,8 +9,6 @@ AS_OPTIONS = {
     " (or, for holidays, give its index a freq as pandas.offsets.CustomBusinessDay(holidays=...))": "",
     "correct or resample it, or pass the values alone": "correct it, or leave out --time, for rows in order",
     "set missing='interpolate'": "pass --missing interpolate",
-    "sort it by time, and keep each time once": "keep one row of each time, or pass --id if there are several series",
-    "tz_localize the times of each series with ambiguous='infer'": "write offsets such as +02:00 after the times",
     "give its index a freq": "pass --freq, such as D or MS"}  # fmt: skip
 """What the library's errors advise, for somebody at a command line."""
 INTERRUPTION = "training was interrupted"
@@ -52,20 +50,27 @@ def _run(argv):
             stream.reconfigure(errors="replace")  # names that a terminal cannot show end no forecast
     # Here, so that an interrupt is quiet from the first.
     from fastrnn.command.options import arguments, check_outputs
-    from fastrnn.command.reading import read
 
     args = arguments(argv)
     told = str
+
+    def show(message, *_):
+        if str(message).startswith(INTERRUPTION):
+            raise KeyboardInterrupt
+        _say("warning:", told(str(message)))
+
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: _say("warning:", told(str(message)))
-            warnings.filterwarnings("error", INTERRUPTION)
+            warnings.showwarning = show
+            warnings.filterwarnings("always", INTERRUPTION)
             if args.command == "warmup":
                 from fastrnn.command.warmup import warm_up
 
                 warm_up(args)
             elif args.command == "forecast":
                 check_outputs(args)
+                from fastrnn.command.reading import read
+
                 contents = read(args)
                 told = contents.told
                 from fastrnn.command.forecast import check_picture, forecast
@@ -75,10 +80,6 @@ def _run(argv):
                 forecast(contents, args)
     except BrokenPipeError:
         raise
-    except Warning as warning:
-        if INTERRUPTION not in str(warning):
-            raise
-        return INTERRUPTED
     except (ValueError, ArithmeticError, ImportError, OSError) as error:
         _say("error:", f"{error.filename}: {error.strerror}" if getattr(error, "filename", "") else told(str(error)))
         return 2

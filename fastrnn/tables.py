@@ -11,7 +11,7 @@ from numbers import Number
 
 import numpy as np
 
-from fastrnn.wording import optional, shown, to_install
+from fastrnn.wording import optional, shown
 
 LONG = ("unique_id", "ds", "y")
 """What the columns of a long table are called: ids, times and values."""
@@ -24,6 +24,7 @@ SHOWN_BY = ("columns", "column_names", "__dataframe__", "__narwhals_dataframe__"
 """Of which a table of any library has some."""
 WITH_INDEX = {"modin": "modin.pandas", "cudf": "cudf"}
 """Libraries whose tables have an index, as pandas has it, and their modules with a DataFrame and a Series."""
+ENCODE = "; convert or encode it, as by pandas.to_numeric or get_dummies, or leave it out"
 WAYS = ("to_pandas", "toPandas", "to_dataframe", "compute", "df", "collect")
 """Out of what has no rows yet, by its methods."""
 
@@ -46,11 +47,7 @@ def library_of(cls):
 def opened(x, what):
     """A table or column of another library than pandas as narwhals has it."""
     which = f"{what} is a {type(x).__name__} of {library(x)}"
-    try:
-        import narwhals
-    except ImportError:
-        advice = f"{to_install('narwhals')}, or pass {what}.to_pandas()"
-        raise ValueError(f"{which}, which takes narwhals to read: {advice}") from None
+    narwhals = optional("narwhals", f"{which}: pass {what}.to_pandas(), or install narwhals, which reads it")
     try:
         found = narwhals.from_native(x, allow_series=True, pass_through=True)
     except narwhals.exceptions.DuplicateError:
@@ -166,22 +163,12 @@ def as_numbers(array, what):
     """An array of objects as float64; NumPy would read strings as numbers."""
     for value in array.flat:
         if isinstance(value, (str, bytes, complex)):
-            raise ValueError(f"{what} holds values that are no numbers: {shown(value)}{_numbered(value, what)}")
+            raise ValueError(f"{what} holds values that are no numbers: {shown(value)}{ENCODE * ('column ' in what)}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         wrong = next((value for value in array.flat if not isinstance(value, (Number, type(None)))), None)
         raise type(error)(f"{what} holds values that are no numbers: {shown(wrong)} ({error})") from None
-
-
-def _numbered(value, what):
-    """How a column of texts becomes one of numbers."""
-    if "column " not in what or not isinstance(value, str):
-        return ""
-    with suppress(ValueError):
-        float(value)
-        return "; convert it, as by pandas.to_numeric"
-    return "; encode it, as by pandas.get_dummies, or leave it out"
 
 
 # ------------------------------------------------------------------------------ to pandas, and back

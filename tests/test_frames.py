@@ -486,5 +486,3 @@ def test_of_clocks_set_back_no_row_is_lost(minutes):
         refused("if clocks were set back there, lose no row: tz_localize the times of each series", x)
     zoned = y.set_axis(y.index.tz_localize("Europe/Berlin", ambiguous="infer"))
     assert read_series(zoned)[1].ahead(1)[0] == times[-1] + times.freq
-    with pytest.raises(ValueError, match="keep each time once$"):
-        read_series(pd.Series(np.arange(3), pd.DatetimeIndex(["2024-10-26", "2024-10-27", "2024-10-27"])))

@@ -157,20 +157,24 @@ WRONG = {
     "columns": (lines(), ["--time", "y"], "do not name different columns"),
     "separator": (lines(header="ds;y"), [], "line 2 has 1 field, but the header .* has 2 names, separated by ';'"),
     "date": (changed(7, "1949-31,1"), [], "line 8: ds is '1949-31', no date like the others"),
-    "no_date": (changed(7, ",1"), [], "line 8: there is no ds"),
+    "no_date": (changed(7, ",1"), [], "line 8: ds is '', which is missing: fill it in, or remove the line"),
     "mixed": (lines(dates=[f"{d:%d/%m/%Y}" for d in pd.date_range("2020", periods=12)]), [], "may be read as"),
     "zones": (
         changed(7, "1949-07-01T00:00+02:00,1"),
         [],
-        r"line 8: ds is '1949-07-01T00:00\+02:00', with an offset from UTC: remove it",
+        r"line 8: ds is '1949-07-01T00:00\+02:00', unlike others with or without an offset from UTC",
     ),
     "number": (changed(9, "1949-09,$5"), [], "line 10: y is '.5', no number: write it such as 1234.5 without '.'"),
-    "nan": (changed(9, "1949-09,"), [], "line 10: there is no y: fill it in, or pass --missing interpolate"),
-    "twice": (changed(9, "1949-08,1"), [], r"y has 1949-08 \(line 9\) before line 10: keep one.* --id"),
+    "nan": (
+        changed(9, "1949-09,"),
+        [],
+        "line 10: y is '', which is missing: fill it in, or pass --missing interpolate",
+    ),
+    "twice": (changed(9, "1949-08,1"), [], "line 10: ds is '1949-08', as in another row: keep one of them, .* --id"),
     "gap": (
         lines()[:30] + lines()[32:],
         [],
-        r"y has a gap: 1951-06 is missing after 1951-05 \(line 30\); .*pass --missing interpolate",
+        "y of series .y. has a gap: 1951-06-01 is missing after 1951-05-01, line 30; .*pass --missing interpolate",
     ),
     "off": (lines(), ["--freq", "QS"], "line 3: ds is '1949-02', which is not at the frequency QS"),
     "marks": (
@@ -181,12 +185,12 @@ WRONG = {
     "set back": (
         ["ds,y", "2024-10-27 01:30,5", "2024-10-27 02:00,5", "2024-10-27 02:30,5", "2024-10-27 02:00,5"],
         [],
-        r"y has 2024-10-27 02:00 \(line 3\) before line 5: .*write offsets such as \+02:00",
+        r"line 5: ds is '2024-10-27 02:00', as in another row: .*write offsets such as \+02:00",
     ),
     "summer time": (
         ["ds,y", "2024-10-27 01:30 CEST,5", "2024-10-27 02:00 CET,5"],
         [],
-        r"line 2: ds is '2024-10-27 01:30 CEST', no date in a form that is known: write the zone as an offset",
+        r"line 2: ds is '2024-10-27 01:30 CEST', no date in a form that is known: .* write a time zone as an offset",
     ),
     "frequency": (lines(), ["--freq", "fortnight"], "fortnight"),
     "short": (lines(18), [], "the longest series has 18 rows; .* needs 19"),
@@ -214,6 +218,8 @@ def test_what_is_wrong_is_told_in_a_line(name, folder, capsys):
 def test_a_file_that_is_not_there_or_is_no_text(folder, capsys):
     assert main(["forecast", "none.csv", "--target", "y", *QUICK]) == 2
     assert capsys.readouterr().err == "error: none.csv: No such file or directory\n"
+    assert main(["forecast", ".", "--target", "y", *QUICK]) == 2
+    assert capsys.readouterr().err == "error: .: Is a directory\n"
     (folder / "data.csv").write_bytes(b"ds,y\n\xff\xfe,1\n")
     assert main(["forecast", "data.csv", "--target", "y", *QUICK]) == 2
     assert "line 2: data.csv is not in utf-8: pass another --encoding" in capsys.readouterr().err
@@ -258,9 +264,7 @@ def test_the_output_has_the_form_of_the_file(capsys, folder):
 @pytest.mark.parametrize("options", [["--target", "x"], ["--time", "date"], ["--out", "none/next.csv"], []])
 def test_what_is_wrong_is_told_before_the_heavy_imports(options):
     write(changed(30, "1951-06,x"))
-    code = (
-        "import sys; from fastrnn.__main__ import main; print(main(), {'numba', 'sklearn', 'pandas'} & {*sys.modules})"
-    )
+    code = "import sys; from fastrnn.__main__ import main; print(main(), {'numba', 'sklearn'} & {*sys.modules})"
     command = [sys.executable, "-c", code, "forecast", "data.csv", "--target", "y", "--time", "ds", *QUICK, *options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout == "2 set()\n" and done.stderr.startswith("error: ")
@@ -354,6 +358,16 @@ def test_what_is_not_installed_is_named(package):
     command = [sys.executable, "-c", code, "forecast", write(lines()), "--target", "y", *QUICK, "--plot", "next.png"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and f'pip install "{package}>=3.' in done.stderr, done.stderr
+
+
+def test_what_needs_no_pandas():
+    script = """
+import sys
+sys.modules["pandas"] = None
+from fastrnn.__main__ import main
+print(main([]) or main(["warmup", "regressor", "--cells", "rnn"]))
+"""
+    assert run_script(script).endswith("\n0\n")
 
 
 def test_no_half_file_is_left(monkeypatch, folder):

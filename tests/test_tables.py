@@ -1,5 +1,6 @@
 """Tables of pandas and of other libraries: read alike wherever one comes in, answered in kind, or refused in words."""
 
+import re
 import sys
 from decimal import Decimal
 
@@ -294,7 +295,7 @@ NO_SERIES = {
     "beside_the_target": (polars_of(long(ids="a").assign(price=1.0)).drop("unique_id"), {}, "the columns price beside"),
     "texts_as_times": (polars_of(long().astype({"ds": str})), {}, "y has texts in the column 'ds'; expected times"),
     "ids_as_index": (long().set_index("unique_id"), {}, "y has unique_id as its index: pass y.reset_index()"),
-    "stacked": (long().set_index(["unique_id", "ds"])["y"], {}, "target_col='y'; or what fastrnn.preprocessing."),
+    "stacked": (long().set_index(["unique_id", "ds"])["y"], {}, "target_col= for what its columns are called; or what"),
     "nested": (pd.Series([Y, Y]), {}, "y has a ndarray in a cell"),
     "groups": (long().groupby("unique_id"), {}, "y is a DataFrameGroupBy: pass the table that it groups; id_col="),
     "parts": ([long(), long()], {}, "y[0] is a long DataFrame among others: pass one of all series"),
@@ -316,8 +317,7 @@ def test_what_is_no_series(name):
 
 def test_the_advice_leads_to_series():
     stacked = long().set_index(["unique_id", "ds"])["y"].rename(None).rename_axis([None, None])
-    text = refused("pass y.to_frame('y').reset_index(), with id_col='level_0', ", lambda: read_series(stacked))
-    assert "time_col='level_1', target_col='y'" in text
+    refused("pass y.reset_index(), with id_col=, time_col= and target_col= for", lambda: read_series(stacked))
     found, form = read_series(stacked.to_frame("y").reset_index(), names=("level_0", "level_1", "y"))
     assert (found.values == read_series(long())[0].values).all() and form.ids == ("a", "b")
     assert (read_series(list(from_long(stacked)[0]))[0].values == found.values).all()
@@ -417,9 +417,9 @@ def test_other_covariates():
     named = by_id.reset_index(names="unique_id")
     assert read_covariates(named, form, "static")[0].values.ravel().tolist() == [2.0, 1.0]
     named["size"] = ["s", "xl"]
-    refused("column 'size', holds values that are no numbers: 'xl'; encode it, as by pandas.get_dummies",
+    refused("column 'size', holds values that are no numbers: 'xl'; convert or encode it, as by pandas.to_num",
         lambda: read_covariates(named, form, "static"))  # fmt: skip
-    refused("'50.0'; convert it, as by pandas.to_numeric", lambda: read_series(long().astype({"y": str})))
+    refused("'50.0'; convert or encode it", lambda: read_series(long().astype({"y": str})))
     refused("y has no unique_id in row 60: ", lambda: read_series(long().replace({"unique_id": {"b": None}})))
     form = read_series(Y[:60])[1]
     x = polars_of(long())
@@ -451,10 +451,14 @@ def test_many_named_series_go_on_in_their_order():
 
 def test_without_narwhals_the_way_out_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "narwhals", None)
-    text = 'is a DataFrame of polars, which takes narwhals to read: pip install "narwhals>=2", or pass'
-    refused(f"y {text} y.to_pandas()", lambda: forecaster().fit(polars_of(long())))
-    refused(f"X[0] {text} X[0].to_pandas()", lambda: as_sequences([polars_of(panel())], "float64"))
-    refused("frame is a DataFrame of polars", lambda: from_long(polars_of(LONG)))
+    for name, read in {
+        "y": lambda: forecaster().fit(polars_of(long())),
+        "X[0]": lambda: as_sequences([polars_of(panel())], "float64"),
+        "frame": lambda: from_long(polars_of(LONG)),
+    }.items():
+        text = f"{name} is a DataFrame of polars: pass {name}.to_pandas(), or install narwhals, which reads it: pip "
+        with pytest.raises(ImportError, match=re.escape(text)):
+            read()
 
 
 def test_without_pandas_its_extra_is_named(monkeypatch):

@@ -1,59 +1,51 @@
 """Times as people write them: one form for all rows of a file, in which forecasts are written as well."""
 
-import calendar
 import re
 from collections import namedtuple
-from contextlib import suppress
-from datetime import date
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from zoneinfo import available_timezones
 
 import numpy as np
 
-from fastrnn.wording import optional
-
-pd = optional("pandas", "reading a file takes pandas")
+from fastrnn.command.table import pd, refuse
 
 SAMPLE = 50
 """Rows that show in which forms a column may be."""
-CLOCK = r"T\d\d?(:\d\d){0,2}(\.\d+)?|,? +(\d\d?(:\d\d){1,2}(\.\d+)?( ?[AP]M)?|\d\d? ?[AP]M)"
-DATE = re.compile(rf"(?P<day>.*?\w)(?P<clock>{CLOCK})?", re.IGNORECASE)
-ORDERS = {
-    "Ynn": ["Ymd"], "nnY": ["dmY", "mdY"], "nnn": ["dmy", "mdy", "ymd"], "Yn": ["Ym"], "nY": ["mY"], "nbY": ["dbY"],
-    "nbn": ["dby"], "bnY": ["bdY"], "Ybn": ["Ybd"], "bY": ["bY"], "bn": ["by"], "Yb": ["Yb"]}  # fmt: skip
-"""What years of four digits, names of months and other numbers, in an order, may be: letters of strptime."""
-NAMED_ZONE = r".*:\d\d(\.\d+)? ?(?![AP]M\b)[A-Z]{2,5}"
-"""Summer and winter time have names that mean this or that elsewhere."""
-PART = r"(?P<year>\d{4})[ ./-]?(?P<kind>[QWMqwm])-?(?P<part>\d\d?)"
-PART_FIRST = r"(?P<kind>[QWMqwm])-?(?P<part>\d\d?)[ ./-]?(?P<year>\d{4})"
-PARTS = {"Q": (lambda year, k: date(year, 3 * k - 2, 1), lambda day: (day.year, day.quarter)),
-         "W": (lambda year, k: date.fromisocalendar(year, k, 1), lambda day: day.isocalendar()[:2]),
-         "M": (lambda year, k: date(year, k, 1), lambda day: (day.year, day.month))}  # fmt: skip
-"""The first day of a quarter, week or month of a year, and which one a day is in."""
+DAYS = [
+    "%Y %m %d", "%d %m %Y", "%m %d %Y", "%d %m %y", "%m %d %y", "%y %m %d", "%Y %m", "%m %Y", "%d %b %Y", "%d %B %Y",
+    "%d %b %y", "%d %B %y", "%b %d %Y", "%B %d %Y", "%Y %b %d", "%Y %B %d", "%b %Y", "%B %Y", "%b %y", "%B %y", "%Y %b",
+    "%Y %B", "%Y Q %q", "Q %q %Y", "%q Q %Y", "%G W %V", "W %V %G", "%Y M %m", "M %m %Y"]  # fmt: skip
+CLOCKS = ["", "%H %M", "%H %M %S", "%H %M %S %f", "%I %p", "%I %M %p", "%I %M %S %p", "%I %M %S %f %p"]
+CLOCKS += ["T %H", "T %H %M", "T %H %M %S", "T %H %M %S %f"]
+FIELDS = [" ".join(parts).split() for parts in product(("", "%a", "%A"), DAYS, CLOCKS)]
+"""What the numbers and words of a date may be, as strptime has them; %q is a quarter."""
+PUNCTUATED = re.compile(r"((?!%[HIMSfp])[^:])*(%[HI](:%M(:%S(\.%f)?)?)?( ?%p)?)?")
+"""Forms with the marks of a clock between its fields, and nowhere else."""
+WHOLE = r"[-+]?\d{1,18}|[1-8]\d{18}"
 DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """Of whole numbers that are dates."""
 EPOCHS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 """Of whole numbers that count these units since 1970, if they are no such dates."""
-NOTHING, SHORT_DAY, SHORT_HOUR = "$^", r"(?<![\d:])0(?=\d[/.\- ])", r"(?<= )0(?=\d:)"
+NOTHING, SHORT_DAY, SHORT_HOUR = "$^", r"(?<![\d:])(?<!:\d\d\.)0(?=\d(?:[/.\- ]|$))", r"(?<= )0(?=\d:)"
+SHORT = f"{SHORT_DAY}|{SHORT_HOUR}"
 """Zeros that some leave out."""
 Times = namedtuple("Times", "values, write, form", defaults=(str, None))
 """What a column of times holds: values for pandas, how one is written, and what --date-format would say."""
-WITH_OFFSET = r"^(?P<local>.*\d:\d\d(?::\d\d)?(?:\.\d+)?(?: ?[AP]M)?)(?P<offset> ?(?:Z|UTC|GMT|[-+]\d\d(?::?\d\d)?))$"
+OFFSET = r"(?P<offset> ?(?:Z|UTC|GMT|[-+](?:0\d|1[0-4])(?::?[0-5]\d)?))"
+WITH_OFFSET = rf"^(?P<local>.*\d:\d\d(?::\d\d)?(?:\.\d+)?(?: ?[AP]M)?){OFFSET}$"
 ZONES = ["Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", "America/Chicago", "America/Denver",
          "America/Los_Angeles", "Australia/Sydney", "Pacific/Auckland"]  # fmt: skip
 """Tried before all others."""
 
 
-def read_times(text, column, form=None):
+def read_times(text, form=None):
     """Whole numbers, dates, or quarters, weeks and months of a year.
 
     Parameters
     ----------
     text : Series of str
-        With the lines of the file as its index.
-    column : str
-        Its name, for messages.
+        The column, with its name, and the lines of the file as its index.
     form : str, optional
         Of dates, as strptime has it; by default the one in which all rows are dates.
 
@@ -68,97 +60,64 @@ def read_times(text, column, form=None):
 
     Examples
     --------
-    >>> times = read_times(pd.Series(["31.1.2024", "1.2.2024"]), "day")
+    >>> times = read_times(pd.Series(["31.1.2024", "1.2.2024"], name="day"))
     >>> times.form, times.write(times.values[1])
     ('%d.%m.%Y', '1.2.2024')
     """
-    for pattern, reader in READERS.items():
-        fits = text.str.fullmatch(pattern)
-        if form is None and fits.mean() > 0.5:
-            refuse(~fits, text, column, f"unlike others, such as {text[fits.idxmax()]}: correct it")
-            return reader(text, column, pattern)
-    local, offsets = (text, None) if form and "%z" not in form else without_offsets(text, column)
-    found, dates = _agreed(local, column, [form.replace("%z", "").rstrip()] if form else _forms(local))
+    is_whole = text.str.fullmatch(WHOLE)
+    if form is None and is_whole.mean() > 0.5:
+        refuse(~is_whole, text, f"unlike others, such as {text[is_whole.idxmax()]}: correct it")
+        return _whole_numbers(text)
+    local, offsets = (text, None) if form and "%z" not in form else without_offsets(text)
+    found, dates = _agreed(local, [form.replace("%z", "").rstrip()] if form else _forms(local))
     write = _writer(found, dates, local)
-    label = None if found == "ISO8601" else found + "%z" * (offsets is not None)
+    label = None if found == "ISO8601" or "%q" in found else found + "%z" * (offsets is not None)
     if offsets is None:
         return Times(pd.DatetimeIndex(dates), write, label)
     times, offset_of = located(pd.DatetimeIndex(dates), offsets)
     return Times(times, lambda time: write(time.tz_localize(None)) + offset_of(time), label)
 
 
-def refuse(wrong, text, column, what):
-    """An error that names the first line of the file whose text in a column is wrong, if there is any."""
-    for line in wrong.index[wrong]:
-        raise ValueError(f"line {line}: {column} is {str(text[line])!r}, {what}")
-
-
-# ------------------------------------------------------------------------------------------ numbers
-
-
-def _whole_numbers(text, *_):
+def _whole_numbers(text):
     """Dates without anything between, what has passed since 1970, or just numbers."""
     numbers, digits = text.astype(np.int64), len(text.iloc[0])
-    if digits in DIGITS:
-        years = text.where(text.str.fullmatch(rf"(19|20)\d{{{digits - 2}}}"))
-        dates = pd.to_datetime(years, format=DIGITS[digits], errors="coerce")
+    if digits in DIGITS and text.str.fullmatch(rf"(19|20)\d{{{digits - 2}}}").all():
+        dates = _parsed(text, DIGITS[digits])
         if dates.notna().all():
-            return Times(pd.DatetimeIndex(dates), partial(pd.Timestamp.strftime, format=DIGITS[digits]), DIGITS[digits])
+            return Times(pd.DatetimeIndex(dates), partial(_written, DIGITS[digits]), DIGITS[digits])
     if digits in EPOCHS and text.str.fullmatch(rf"[1-9]\d{{{digits - 1}}}").all():
         times = pd.DatetimeIndex(pd.to_datetime(numbers, unit=EPOCHS[digits]))
         return Times(times, lambda time: str((time - pd.Timestamp(0)) // pd.Timedelta(1, EPOCHS[digits])))
     return Times(numbers.to_numpy())
 
 
-def _parts(text, column, pattern):
-    """Quarters, weeks or months of a year."""
-    matches = [re.fullmatch(pattern, each) for each in text]
-    first, kind = matches[0], matches[0]["kind"].upper()
-    days = pd.to_datetime(pd.Series([_first_day(match, kind) for match in matches], text.index))
-    refuse(days.isna(), text, column, f"but the first is {first.string}: correct it")
-    width = min(len(match["part"]) for match in matches)
-    start, _, between, *_ = re.split(r"(\d+)", first.string)
-
-    def write(day):
-        year, part = PARTS[kind][1](day)
-        numbers = str(year), f"{part:0{width}}"
-        return start + between.join(numbers if pattern == PART else numbers[::-1])
-
-    return Times(pd.DatetimeIndex(days), write)
+# ------------------------------------------------------------------------------------------ forms
 
 
-def _first_day(match, kind):
-    """None if there is no such part of a year, or it is of another kind."""
-    with suppress(ValueError):
-        return PARTS[kind][0](int(match["year"]), int(match["part"])) if match["kind"].upper() == kind else None
-
-
-READERS = {r"[-+]?\d{1,18}|[1-8]\d{18}": _whole_numbers, PART: _parts, PART_FIRST: _parts}
-"""What is no date of the calendar, by how it looks."""
-
-
-# ------------------------------------------------------------------------------------------ dates
-
-
-def _agreed(text, column, forms):
+def _agreed(text, forms):
     """The form that all rows have, and their dates."""
     found = {form: _parsed(text, form) for form in forms}
     best = min(found, key=lambda form: found[form].isna().sum())
-    is_zoned = text.str.fullmatch(NAMED_ZONE).all()
-    advice = "write the zone as an offset from UTC, such as +02:00" if is_zoned else "correct it, or pass --date-format"
+    advice = "correct it, pass --date-format, or write a time zone as an offset from UTC, such as +02:00"
     like = "like the others" if found[best].notna().any() else "in a form that is known"
-    refuse(found[best].isna(), text, column, f"no date {like}: {advice}")
+    refuse(found[best].isna(), text, f"no date {like}: {advice}")
     whole = {form: dates for form, dates in found.items() if dates.notna().all()}
     others = [form for form in whole if form == best or (whole[form] != whole[best]).any()]
     others = [form for form in others if _is_regular(whole[form])] or others
     others = [form for form in others if "%m.%d" not in form] or others  # the month comes first before no point
     if len(others) > 1:
-        what = f"{column}, such as {text.iloc[0]!r}, may be read as {' or '.join(others)}"
+        what = f"{text.name}, such as {text.iloc[0]!r}, may be read as {' or '.join(others)}"
         raise ValueError(f"{what}: pass one of them as --date-format")
     return others[0], whole[others[0]]
 
 
 def _parsed(text, form):
+    """Dates, NaT where there is none of a form."""
+    if "%q" in form:  # a quarter is its first month
+        months = text.str.replace(r"(?<!\d)\d\d?(?!\d)", lambda found: f"{3 * int(found[0]) - 2:02}", regex=True)
+        return _parsed(months, form.replace("%q", "%m"))
+    if "%V" in form and "%u" not in form:  # a week is its Monday
+        return _parsed(text + " 1", form + " %u")
     try:
         return pd.to_datetime(text, format=form, errors="coerce")
     except ValueError as error:
@@ -172,43 +131,23 @@ def _is_regular(dates):
 
 
 def _forms(text):
-    """That rows from the first to the last may have."""
+    """That rows from the first to the last may have; last what pandas reads where rows differ in their digits."""
     some = text.iloc[np.unique(np.linspace(0, len(text) - 1, SAMPLE).astype(int))]
-    forms = dict.fromkeys(form for each in some for form in _forms_of(each))
-    return [*forms, "ISO8601"] if not forms or some.str.match(r"\d{4}-\d\d-\d\d").any() else [*forms]
+    between = {tuple(re.split(r"\d+|[^\W\d_]+", each)): None for each in some}
+    forms = dict.fromkeys(chain.from_iterable(map(_forms_of, between)))
+    return [form for form in forms if _parsed(some, form).notna().any()] + ["ISO8601"]
 
 
-def _forms_of(text):
-    """As strptime has them; several, if day and month look alike.
+def _forms_of(between):
+    """Forms of as many numbers and words as stand between these texts.
 
-    >>> _forms_of("1/2/2024 3:00 PM")
-    ['%d/%m/%Y %I:%M %p', '%m/%d/%Y %I:%M %p']
+    >>> _forms_of(("", "-", " ", ":", ""))[:2]
+    ['%Y-%m %H:%M', '%m-%Y %H:%M']
     """
-    if not (match := DATE.fullmatch(text)):
-        return []
-    clock, n = re.subn("[AP]M", "%p", match["clock"] or "", flags=re.IGNORECASE)
-    clock = re.sub(r"\.\d+", ".%f", clock)
-    fields = iter(["%I" if n else "%H", "%M", "%S"])
-    clock = re.sub(r"\d+", lambda _: next(fields), clock)
-    pieces = re.split(r"(\d+|[^\W\d_]+)", match["day"])
-    days = [fields for kinds in product(*map(_kinds, pieces[1::2])) for fields in _fields(kinds)]
-    return ["".join(a + b for a, b in zip(pieces[::2], [*fields, ""], strict=True)) + clock for fields in days]
-
-
-def _kinds(word):
-    """What a word of a date may be: a letter of ORDERS, or of strptime."""
-    if word.isdigit():
-        return {4: "Y", 2: "n", 1: "n"}.get(len(word), "")
-    named = {"b": calendar.month_abbr, "B": calendar.month_name, "a": calendar.day_abbr, "A": calendar.day_name}
-    return [letter for letter, names in named.items() if word.title() in names]
-
-
-def _fields(kinds):
-    """The directives that words of these kinds may be, together."""
-    names = [kind for kind in kinds if kind not in "aA"]
-    for order in ORDERS.get("".join(names).replace("B", "b"), []):
-        letters = (name if name in "bB" else letter for name, letter in zip(names, order, strict=True))
-        yield ["%" + (kind if kind in "aA" else next(letters)) for kind in kinds]
+    marks = [text.replace("%", "%%") for text in between]
+    fields = ([*its, ""] for its in FIELDS if len(its) == len(marks) - 1)
+    forms = ["".join(chain(*zip(marks, its, strict=True))) for its in fields]
+    return list(filter(PUNCTUATED.fullmatch, forms))
 
 
 # ------------------------------------------------------------------------------------------ writing
@@ -221,25 +160,31 @@ def _writer(form, dates, text):
     def plain(day):
         if form == "ISO8601":
             return day.isoformat("T" if "T" in text.iloc[0] else " ")
-        return re.sub(r"(:\d\d\.\d{6})", lambda found: found[0][: digits - 6 or None], day.strftime(form))
-
-    def written(zeros, case, day):
-        return case(re.sub(zeros, "", plain(day)))
+        return re.sub(r"(:\d\d\.\d{6})", lambda found: found[0][: digits - 6 or None], _written(form, day))
 
     some = list(zip(dates[:SAMPLE], text[:SAMPLE], strict=True))
-    ways = product((NOTHING, SHORT_DAY, SHORT_HOUR, f"{SHORT_DAY}|{SHORT_HOUR}"), (str, str.lower, str.upper))
-    writers = (partial(written, *way) for way in ways)
-    return next((write for write in writers if all(write(day) == its for day, its in some)), plain)
+    for zeros, case in product((NOTHING, SHORT_DAY, SHORT_HOUR, SHORT), (str, str.lower, str.upper)):
+
+        def write(day, zeros=zeros, case=case):
+            return case(re.sub(zeros, "", plain(day)))
+
+        if all(write(day) == its for day, its in some):
+            return write
+    return plain
+
+
+def _written(form, day):
+    return day.strftime(form.replace("%q", str(day.quarter)))
 
 
 # ------------------------------------------------------------------------------------------ offsets from UTC
 
 
-def without_offsets(text, column):
+def without_offsets(text):
     """The local times of a Series of str, and their offsets as they are written: Series, or None if there are none.
 
     >>> import pandas as pd
-    >>> local, offsets = without_offsets(pd.Series(["2024-01-01 00:00+01:00"]), "day")
+    >>> local, offsets = without_offsets(pd.Series(["2024-01-01 00:00+01:00"]))
     >>> local[0], offsets[0]
     ('2024-01-01 00:00', '+01:00')
     """
@@ -247,10 +192,8 @@ def without_offsets(text, column):
     lacking = parts["offset"].isna()
     if lacking.all():
         return text, None
-    if lacking.mean() < 0.5:
-        refuse(lacking, text, column, "without an offset from UTC, unlike others: add it")
-    elif lacking.any():
-        refuse(~lacking, text, column, "with an offset from UTC: remove it")
+    is_odd = lacking if lacking.mean() < 0.5 else ~lacking
+    refuse(is_odd, text, "unlike others with or without an offset from UTC: write it in all rows, or in none")
     return parts["local"], parts["offset"]
 
 
@@ -272,28 +215,15 @@ def located(local, offsets):
     write : callable
         Of a time.
     """
-    ahead = pd.TimedeltaIndex(offsets.map({text: pd.Timedelta(minutes=_minutes(text)) for text in offsets.unique()}))
+    ahead_of = {text: pd.Timestamp("2000-01-01T00:00" + text.strip()).utcoffset() for text in offsets.unique()}
+    ahead = pd.TimedeltaIndex(offsets.map(ahead_of))
     instants = (local - ahead).tz_localize("UTC")
     last = int(instants.argmax())
     zone = _zone(instants, local) if ahead.nunique() > 1 else None
     if zone is None:
         return instants.tz_localize(None) + ahead[last], lambda time: offsets.iloc[last]
-    return instants.tz_convert(zone), lambda time: _written(time, offsets.iloc[last])
-
-
-def _minutes(text):
-    sign, digits = text.strip()[0], re.sub(r"\D", "", text)
-    return int(f"{sign}1") * (60 * int(digits[:2]) + int(digits[2:] or 0)) if digits else 0
-
-
-def _written(time, like):
-    """The offset of a time in the form of another."""
-    text, is_number = f"{time:%z}", like[-1].isdigit()
-    if text == "+0000" and not is_number:
-        return like
-    space, colon = " " * like.startswith(" "), ":" * (":" in like or not is_number)
-    is_short = is_number and len(like.strip()) == 3 and text.endswith("00")
-    return space + text[:3] + f"{colon}{text[3:]}" * (not is_short)
+    text_of = {ahead: text for text, ahead in ahead_of.items()}
+    return instants.tz_convert(zone), lambda time: text_of.get(time.utcoffset(), f"{time:%z}")
 
 
 def _zone(instants, local):

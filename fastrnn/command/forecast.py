@@ -3,8 +3,8 @@
 from io import BytesIO
 from pathlib import Path
 
+from fastrnn.command.table import pd
 from fastrnn.forecaster import SequenceForecaster
-from fastrnn.frames.offsets import pd
 from fastrnn.frames.reading import read_series
 from fastrnn.inspection import ForecastDisplay
 from fastrnn.storage import replacing
@@ -17,7 +17,7 @@ def forecast(contents, args):
     """Print what was read and how good forecasts have been; then print or write the next steps."""
     y = contents.y
     # What is refused is refused before the fit of the backtest; steps are counted with those that are filled in.
-    sequences, form = read_series(y, missing=args.missing)
+    sequences, form = read_series(y, missing=args.missing, names=contents.columns)
     sizes = pd.Series(sequences.lengths, form.ids)
     _describe(contents, sizes)
     seasons = "auto" if "auto" in args.season else args.season
@@ -31,7 +31,7 @@ def forecast(contents, args):
         missing=args.missing, max_iter=args.epochs, random_state=args.seed, verbose=True)  # fmt: skip
     if not args.no_backtest:
         _backtest(forecaster, y, form, sizes, needed)
-    forecaster.fit(y)
+    _fit(forecaster, y)
     freq = forecaster._stored().form.freq
     frequency = [] if freq is None else [f"frequency {freq};"]
     print("fitted to all rows;", *frequency, "steps of a season:", *forecaster.season_)
@@ -40,9 +40,9 @@ def forecast(contents, args):
 
 def _describe(contents, sizes):
     """What was read, and how: nothing that was found out by itself stays unsaid."""
-    table, ds, write = contents.table, contents.y["ds"], contents.write
+    table, times, write = contents.table, contents.y[contents.columns[1]], contents.write
     steps = "-".join(map(str, sorted({sizes.min(), sizes.max()})))
-    print(f"{table.name}: {len(sizes)} series of {steps} steps, {write(ds.min())} to {write(ds.max())}")
+    print(f"{table.name}: {len(sizes)} series of {steps} steps, {write(times.min())} to {write(times.max())}")
     if table.header > 1:
         print(f"the header is line {table.header}")
     if contents.options:
@@ -57,18 +57,23 @@ def _backtest(forecaster, y, form, sizes, needed):
         print(f"no backtest: it needs {needed + horizon} rows of a series")
         return
     ends = pd.Series(form.clock.index(form.clock.moved(form.ends, -k * horizon)), form.ids)
-    y = y[y["unique_id"].map(sizes) >= needed + k * horizon]
-    forecaster.fit(y[y["ds"] <= y["unique_id"].map(ends)])
+    series, time, _ = y.columns
+    y = y[y[series].map(sizes) >= needed + k * horizon]
+    _fit(forecaster, y[y[time] <= y[series].map(ends)])
     tested = forecaster.backtest(y, step=horizon, metrics=("mase", "smape", "mae", "coverage"))
     print(f"\nBacktest on the last {k * horizon} steps, unseen by its fit (coverage: of the widest interval)")
     print(f"{tested}\n")
 
 
+def _fit(forecaster, y):
+    forecaster.fit(y, **dict(zip(("id_col", "time_col", "target_col"), y.columns, strict=True)))
+
+
 def _write(args, forecaster, contents):
     """The forecast as a table, in the form of the file, and as a picture."""
     table = forecaster.predict()
-    table["ds"] = table["ds"].map(contents.write)
-    table = table.rename(columns={"ds": "step", **contents.names})
+    time = contents.columns[1]
+    table[time] = table[time].map(contents.write)
     for coverage in sorted(set(args.coverage)):
         names = [f"{end}_{100 * coverage:.4g}" for end in ("lower", "upper")]
         table[names] = forecaster.predict_interval(coverage)[["lower", "upper"]]

@@ -3,10 +3,11 @@
 import re
 from collections import namedtuple
 
+from fastrnn.command.table import pd, refuse
+
 MISSING = {"", "na", "n/a", "nan", "-nan", "null", "none", "<na>", "#n/a", "#na"}
 """In small letters, what stands for a missing number."""
-SPACES = "  \u00a0\u2009\u202f"
-GROUPS = {"": "", ",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": "['’]"}
+GROUPS = {"": "", ",": ",", ".": r"\.", " ": "[ \u00a0\u2009\u202f]", "'": "['’]"}
 """Marks between thousands, and the patterns of them."""
 LARGEST = 1e150
 """The forecaster takes no larger ones."""
@@ -15,36 +16,37 @@ LARGEST = 1e150
 class Style(namedtuple("Style", "decimal, thousands", defaults=(".", ""))):
     """How numbers are written: their decimal mark, and what stands between thousands, or nothing."""
 
-    def pattern(self):
-        """Of the text of a number."""
+    def read(self, text):
+        """The numbers of a Series of str, NaN for what is none in this style."""
         group, whole, mark = GROUPS[self.thousands], "[0-9]+", re.escape(self.decimal)
         if group:
             digits = "[0-9]{2,3}" if group == "," else "[0-9]{3}"  # in India 12,34,567
             whole += f"|[1-9][0-9]{{0,2}}(?:{group}{digits})*{group}[0-9]{{3}}"
-        return re.compile(f"[-+]?(?:(?:{whole})(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][-+]?[0-9]+)?")
-
-    def number(self, text):
-        """The number in a text of the pattern."""
-        if self.thousands:
-            text = re.sub(GROUPS[self.thousands], "", text)
-        return float(text.replace(self.decimal, "."))
+        is_number = text.str.fullmatch(f"[-+]?(?:(?:{whole})(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][-+]?[0-9]+)?")
+        plain = text.where(is_number).str.replace(group, "", regex=True) if group else text.where(is_number)
+        return plain.str.replace(self.decimal, ".", regex=False).astype(float)
 
     def options(self):
         """What says so at the command line."""
         return f'--decimal "{self.decimal}"' + f' --thousands "{self.thousands}"' * bool(self.thousands)
 
 
-def read_numbers(texts, lines, column, *, decimal=None, thousands=None):
+STYLES = [Style(mark, group) for mark in ".," for group in GROUPS if group != mark]
+
+
+def read_numbers(text, *, decimal=None, thousands=None):
     """The numbers of a column, NaN where they are missing, and their style.
 
     Parameters
     ----------
-    texts : list of str
-    lines : list of int
-        Of the file, for messages, like the column's name.
-    column : str
+    text : Series of str
+        The column, with its name, and the lines of the file as its index.
     decimal, thousands : str, optional
         The marks; by default those by which all texts are numbers.
+
+    Returns
+    -------
+    Series of float, Style
 
     Raises
     ------
@@ -53,53 +55,40 @@ def read_numbers(texts, lines, column, *, decimal=None, thousands=None):
 
     Examples
     --------
-    >>> read_numbers(["1.234,5", "NA"], [2, 3], "y")
+    >>> numbers, style = read_numbers(pd.Series(["1.234,5", "NA"], name="y"))
+    >>> numbers.tolist(), style
     ([1234.5, nan], Style(decimal=',', thousands='.'))
-    >>> read_numbers(["1.234"], [2], "y")
+    >>> read_numbers(pd.Series(["1.234"], [2], name="y"))
     Traceback (most recent call last):
         ...
     ValueError: line 2: y is '1.234', which may be 1.234 or 1234: pass --decimal "." or --decimal "," --thousands "."
     """
-    texts = ["" if text.lower() in MISSING else text.replace("\u2212", "-") for text in texts]
-    given = [(text, line) for text, line in zip(texts, lines, strict=True) if text]
-    styles = _styles("".join(texts), decimal, thousands)
-    fitting = [style for style in styles if _first_misfit(style, given) is None]
+    given = text[~text.str.lower().isin(MISSING)].str.replace("\u2212", "-")
+    styles = [style for style in STYLES if decimal in (None, style.decimal) and thousands in (None, style.thousands)]
+    found = {style: style.read(given) for style in styles}
+    fitting = {style: numbers for style, numbers in found.items() if numbers.notna().all()}
     if not fitting:
-        is_told = any(_first_misfit(style, given) is None for style in _styles("".join(texts), None, None))
-        raise ValueError(_no_numbers(styles, given, column) + ", or leave out --decimal and --thousands" * is_told)
-    for text, line in given:
-        readings = {style.number(text): style for style in reversed(fitting)}
-        if len(readings) > 1:
-            numbers = " or ".join(f"{number:.10g}" for number in reversed(readings))
-            advice = " or ".join(style.options() for style in reversed(readings.values()))
-            raise ValueError(f"line {line}: {column} is {text!r}, which may be {numbers}: pass {advice}")
-        if not abs(next(iter(readings))) <= LARGEST:
-            raise ValueError(f"line {line}: {column} is {text!r}, too large: divide by a power of 10")
-    return [fitting[0].number(text) if text else float("nan") for text in texts], fitting[0]
+        raise ValueError(
+            _no_numbers(found, given) + ", or leave out --decimal and --thousands" * bool(decimal or thousands)
+        )
+    style, numbers = next(iter(fitting.items()))
+    refuse(numbers.abs() > LARGEST, given, "too large: divide by a power of 10")
+    differ = pd.concat([its != numbers for its in fitting.values()], axis=1).any(axis=1)
+    for line in differ.index[differ]:
+        readings = {its[line]: style for style, its in reversed(fitting.items())}
+        values = " or ".join(f"{number:.10g}" for number in reversed(readings))
+        advice = " or ".join(style.options() for style in reversed(readings.values()))
+        raise ValueError(f"line {line}: {given.name} is {text[line]!r}, which may be {values}: pass {advice}")
+    return numbers.reindex(text.index), style
 
 
-def _styles(characters, decimal, thousands):
-    """Those whose marks are among the characters; the plain one comes first."""
-    found = set(characters.replace("’", "'").translate(dict.fromkeys(map(ord, SPACES), " ")))
-    between = ["", *found.intersection(GROUPS)] if thousands is None else [thousands]
-    decimals = [decimal] if decimal else ".," if found & {".", ",", thousands} else "."
-    return [Style(mark, group) for mark in decimals for group in sorted(between) if group != mark]
-
-
-def _first_misfit(style, given):
-    """The first text, with its line, that is no number in a style."""
-    is_number = style.pattern().fullmatch
-    return next(((text, line) for text, line in given if not is_number(text)), None)
-
-
-def _no_numbers(styles, given, column):
+def _no_numbers(found, given):
     """What to say of the first text that is no number in the style of most."""
-    counts = {style: sum(style.pattern().fullmatch(text) is not None for text, _ in given) for style in styles}
-    style = max(counts, key=counts.get)
-    text, line = _first_misfit(style, given)
-    start = f"line {line}: {column} is {text!r}, no number"
+    style = max(found, key=lambda style: found[style].notna().sum())
+    line = found[style].isna().idxmax()
+    start, text = f"line {line}: {given.name} is {given[line]!r}, no number", given[line]
     if not re.search("[0-9]", text):
-        return f"{start}: remove the line, or leave {column} empty if it is missing"
+        return f"{start}: remove the line, or leave {given.name} empty if it is missing"
     if re.fullmatch(r"\([^()]*\)", text):
         return f"{start}: write it such as -1234{style.decimal}5 in place of (1234{style.decimal}5)"
     strange = "".join(dict.fromkeys(re.sub(r"[-+0-9.,'\s]", "", text)))

@@ -3,7 +3,6 @@
 import codecs
 import csv
 import gzip
-import os
 import re
 import sys
 import zlib
@@ -11,28 +10,31 @@ from collections import namedtuple
 from contextlib import suppress
 from difflib import get_close_matches
 from io import StringIO
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
+
+from fastrnn.wording import counted, optional
+
+pd = optional("pandas", "reading a file takes pandas")
 
 SEPARATORS = ",;\t|"
 """That are tried."""
 HEADER_WITHIN = 30
 """Rows; titles may stand above the header."""
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-FOREIGN = {b"PK\x03\x04": "an Excel workbook or another zip archive: save the sheet as CSV",
-           b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV", b"PAR1": "a Parquet file: write it as CSV",
-           b"%PDF": "a PDF file: ask for the table as CSV"}  # fmt: skip
-Table = namedtuple("Table", "name, columns, lines, header, separator, encoding")
+FOREIGN = {b"PK\x03\x04": "an Excel workbook or another zip archive", b"\xd0\xcf\x11\xe0": "an Excel workbook",
+           b"PAR1": "a Parquet file", b"%PDF": "a PDF file"}  # fmt: skip
+OTHERS = "pass another --encoding, such as cp1252 (exports of Windows programs) or utf-16-le"
+COMMAS = '; if commas are decimal marks, pass --decimal ",", and separate columns by ";"'
+Table = namedtuple("Table", "name, text, header, separator, encoding")
 """What was read of a file.
 
 Attributes
 ----------
 name : str
     What messages call the file.
-columns : dict of str to list of str
-    Those that were asked for.
-lines : list of int
-    Of the file, from 1, that the rows begin on.
+text : DataFrame of str
+    The columns that were asked for; its index has the lines of the file, from 1, that the rows begin on.
 header : int
     Its line.
 separator, encoding : str
@@ -68,59 +70,54 @@ def read_table(path, names, *, separator=None, decimal=None, encoding=None):
     ...     _ = file.write(b"day;sold\\n\\n1;5\\n2;7\\n")
     ...     file.flush()
     ...     table = read_table(file.name, ["sold"])
-    >>> table.columns, table.lines, table.separator
-    ({'sold': ['5', '7']}, [3, 4], ';')
+    >>> table.text["sold"].to_dict(), table.separator
+    ({3: '5', 4: '7'}, ';')
     """
     name = "standard input" if path == "-" else path
     text, encoding = _decoded(_bytes(path), name, encoding)
     if not text.strip():
         raise ValueError(f"{name} is empty: it needs a line with the columns' names, and a line a step")
     separator, header, labels = _header(text, names, separator or SEPARATORS, decimal, name)
-    rows, lines = _rows(text, separator, header, labels)
+    rows = _rows(text, separator, header, labels)
     if not rows:
         raise ValueError(f"{name} has no rows below its header")
-    places = {column: labels.index(column) for column in names}
-    columns = {column: [row[place] for row in rows] for column, place in places.items()}
-    return Table(name, columns, lines, header, separator, encoding)
+    columns = {column: [row[labels.index(column)] for row in rows.values()] for column in names}
+    return Table(name, pd.DataFrame(columns, [*rows], dtype=object), header, separator, encoding)
+
+
+def refuse(wrong, text, what):
+    """An error that names the first line whose text in a column, a Series, is wrong, if there is any."""
+    for line in wrong.index[wrong]:
+        raise ValueError(f"line {line}: {text.name} is {text[line]!r}, {what}")
 
 
 # ------------------------------------------------------------------------------------------ text
 
 
 def _bytes(path):
-    if path == "-":
-        return sys.stdin.buffer.read()
-    if os.path.isdir(path):
-        raise ValueError(f"{path} is a folder: name a CSV file in it")
+    data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     try:
-        data = Path(path).read_bytes()
         return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-    except FileNotFoundError as error:
-        others = {other.name: str(other) for other in Path(path).parent.glob("*")}
-        raise FileNotFoundError(error.errno, error.strerror + _near(Path(path).name, others), path) from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged gzip file: {error}") from None
 
 
 def _decoded(data, name, encoding):
     """The text, and its encoding."""
-    with suppress(LookupError):
-        codecs.lookup(encoding or "utf-8")
-        encoding = next((its for mark, its in MARKS.items() if data.startswith(mark)), encoding or "utf-8")
     for magic, what in FOREIGN.items():
         if data.startswith(magic):
-            raise ValueError(f"{name} is no CSV file but {what}")
-    no_text = f"{name} is no text, or in UTF-16: save it as CSV, or pass --encoding utf-16-le"
+            raise ValueError(f"{name} is no CSV file but {what}: save the table as CSV")
+    marked = next((its for mark, its in MARKS.items() if data.startswith(mark)), "utf-8")
+    encoding = encoding or marked
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = len(re.split(b"\r\n|\r|\n", data[: error.start]))
-        advice = "pass another --encoding, such as cp1252 (exports of Windows programs)"
-        raise ValueError(no_text if b"\0" in data else f"line {line}: {name} is not in {encoding}: {advice}") from None
+        raise ValueError(f"line {line}: {name} is not in {encoding}: {OTHERS}") from None
     except (LookupError, UnicodeError):
-        raise ValueError(f"--encoding {encoding} is not known: pass one such as utf-8, utf-16 or cp1252") from None
+        raise ValueError(f"--encoding {encoding} is not known: {OTHERS}") from None
     if "\0" in text:
-        raise ValueError(no_text)
+        raise ValueError(f"{name} is no text in {encoding}: save it as CSV, or {OTHERS}")
     return text, encoding
 
 
@@ -140,26 +137,22 @@ def _records(text, separator):
 
 
 def _header(text, names, separators, decimal, name):
-    """The separator, and line and fields of the first row that has all names."""
-    tops = {separator: _top(text, separator) for separator in separators}
-    found = {separator: row for separator, top in tops.items() if (row := _first_with(names, top))}
+    """The separator, and line and fields of the first row that has all names, if only titles stand above it."""
+    tops, found = {separator: _top(text, separator) for separator in separators}, []
+    for separator, rows in tops.items():
+        widths = [sum(map(bool, fields)) for _, fields in rows]
+        k = next((k for k, (_, fields) in enumerate(rows) if {*names} <= {*fields}), None)
+        if k is not None and widths[k] > max(widths[:k], default=0):
+            # Of a single column the separator is what the rows below seem to have, but no decimal mark.
+            rank = len(rows[k][1]), separator != decimal, max(len(fields) for _, fields in rows)
+            found.append((rank, separator, *rows[k]))
     if not found:
         raise ValueError(_no_column(list(filter(None, tops.values())), names, name))
-    # Of a single column the separator is what the rows below seem to have, but no decimal mark.
-    widths = {mark: (len(row[1]), mark != decimal, max(len(x) for _, x in tops[mark])) for mark, row in found.items()}
-    separator = max(widths, key=widths.get)
-    line, labels = found[separator]
+    _, separator, line, labels = max(found, key=lambda row: row[0])
     for column in names:
         if labels.count(column) > 1:
             raise ValueError(f"line {line}: {labels.count(column)} columns are named {column!r}: rename all but one")
     return separator, line, labels
-
-
-def _first_with(names, rows):
-    """The first row that has all names, if only titles, of fewer fields, stand above it; or None."""
-    widths = [sum(map(bool, fields)) for _, fields in rows]
-    k = next((k for k, (_, fields) in enumerate(rows) if set(names) <= set(fields)), None)
-    return None if k is None or widths[k] <= max(widths[:k], default=0) else rows[k]
 
 
 def _top(text, separator):
@@ -176,50 +169,33 @@ def _no_column(tops, names, name):
         return f"{name} is no table: the quotation marks of its first lines do not match"
     separated = [next((row for row in top if len(row[1]) > 1), top[0]) for top in tops]
     line, labels = max(separated, key=lambda row: (len(row[1]), -row[0]))
-    n_numbers = sum(label[:1].isdigit() or label[:1] in "+-." for label in labels)
-    if 2 * n_numbers >= len(labels) and not set(names) & set(labels):
-        return f"{name} has no header: write the columns' names above line {line}, {','.join(labels):.60}"
-    missing = next(column for column in names if column not in labels)
-    near = _near(missing.lower(), {label.lower(): label for label in labels})
-    others = f" and {len(labels) - 20} more" * (len(labels) > 20)
-    return f"{name} has no column {missing!r}{near}; it has: {', '.join(labels[:20])}{others}"
-
-
-def _near(name, known):
-    """What may be meant by a name, if one that is known is like it: what that one stands for."""
-    return "".join(f" (is it {known[other]!r}?)" for other in get_close_matches(name, known, 1))
+    missing, text = next(column for column in names if column not in labels), ", ".join(labels)
+    if not re.search(r"[^\W\d]", text):
+        return f"{name} has no header: write the columns' names above line {line}, {text:.60}"
+    known = {label.lower(): label for label in labels}
+    near = "".join(f" (is it {known[label]!r}?)" for label in get_close_matches(missing.lower(), known, 1))
+    return f"{name} has no column {missing!r}{near}; it has: {text:.400}"
 
 
 def _rows(text, separator, header, labels):
-    """The fields of the rows below the header, and the lines that they begin on."""
+    """The fields of the rows below the header, by the lines that they begin on."""
     width = max(k for k, label in enumerate(labels, 1) if label)
-    rows, lines, before = [], [], None
+    rows, n_fields = {}, None
     for line, fields in _records(text, separator):
         if line <= header or (not fields and width > 1):
             continue
         if any(fields):
             # More fields than names must be empty, and as many in all rows: separators at the end of each line.
-            before = before or len(fields)
-            if len(fields) < width or any(fields[width:]) or len(fields) != before:
-                raise ValueError(_ragged(line, fields, separator, header, labels[:width], before))
-        rows.append(fields or [""])
-        lines.append(line)
-    kept = [k for k, row in enumerate(rows) if any(row)]
-    is_alternating = width == 1 and all(bool(a[0]) != bool(b[0]) for a, b in pairwise(rows))
-    if not is_alternating:  # as where blank lines stand between all others; else they are holes
-        kept = range(kept[-1] + 1 if kept else 0)
-    return [rows[k] + [""] * width for k in kept], [lines[k] for k in kept]
-
-
-def _ragged(line, fields, separator, header, labels, before):
-    """What to say of a row whose fields are not as many as the names."""
-    mark = repr(separator) if separator != "\t" else "tab"
-    n = f"{len(fields)} field{'s' * (len(fields) != 1)}"
-    if len(fields) >= len(labels) and not any(fields[len(labels) :]):
-        return f"line {line} has {n}, separated by {mark}, but the rows above have {before}: correct the line"
-    names = f"{len(labels)} name{'s' * (len(labels) != 1)}"
-    advice = f"quote fields that hold {mark}, or correct the line"
-    if separator == "," and len(fields) > len(labels):
-        rest = 'pass --decimal ","' if len(labels) == 1 else 'separate columns by ";" and pass --decimal ","'
-        advice += f"; if commas are decimal marks, {rest}"
-    return f"line {line} has {n}, but the header (line {header}) has {names}, separated by {mark}: {advice}"
+            n_fields = n_fields or len(fields)
+            if len(fields) < width or any(fields[width:]) or len(fields) != n_fields:
+                expected = f"the header (line {header}) has {counted(width, 'name')}"
+                if len(fields) >= width and not any(fields[width:]):
+                    expected = f"the rows above have {n_fields}"
+                mark = "tab" if separator == "\t" else repr(separator)
+                advice = f"quote fields that hold {mark}, or correct the line" + COMMAS * (separator == ",")
+                what = f"line {line} has {counted(len(fields), 'field')}, but {expected}, separated by {mark}"
+                raise ValueError(f"{what}: {advice}")
+        rows[line] = (fields or [""]) + [""] * width
+    while rows and not any(rows[max(rows)]):
+        rows.pop(max(rows))
+    return rows

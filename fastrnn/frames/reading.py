@@ -160,7 +160,8 @@ def _item(x, who, names):
         if origin["types"][1] == "String":
             raise ValueError(f"{who} has texts in the column {time_col!r}; expected times or integers: parse them")
     if x.index.nlevels > 1:
-        raise ValueError(f"{who} has a MultiIndex: {_way_out(x, who)}")
+        advice = f"pass {who}.reset_index(), with id_col=, time_col= and target_col= for what its columns are called"
+        raise ValueError(f"{who} has a MultiIndex: {advice}; or what fastrnn.preprocessing.from_long makes of it")
     if x.ndim == 2:
         tables.refuse_twice(x.columns, who)
         if id_col in x.columns:
@@ -175,15 +176,6 @@ def _item(x, who, names):
     if kind:
         x, origin = x.set_axis(index), {**origin, "types": ("", kind)}
     return Item(x, "series" if x.ndim == 1 else "frame", has_index, origin)
-
-
-def _way_out(x, who):
-    """From a MultiIndex of ids and times."""
-    frame = x.to_frame("y" if x.name is None else x.name) if x.ndim == 1 else x
-    id_col, time_col, *rest = frame.iloc[:0].reset_index().columns
-    given = f"id_col={id_col!r}, time_col={time_col!r}, target_col={rest[-1]!r}"
-    start = f"{who}.to_frame({rest[-1]!r})" if x.ndim == 1 else who
-    return f"pass {start}.reset_index(), with {given}; or what fastrnn.preprocessing.from_long makes of it"
 
 
 def _times(index):

@@ -7,9 +7,9 @@ from fastrnn.frames.inference import inferred, most_common, written_dates
 from fastrnn.frames.offsets import looser, rebuilt
 from fastrnn.sequences import Sequences
 
-SET_BACK = "; if clocks were set back there, lose no row: tz_localize the times of each series with ambiguous='infer'"
-LATEST_CHANGE = 4
-"""The hour by which clocks have been changed, in all time zones."""
+IN_ORDER = (
+    "sort it by time, and keep each time once; if clocks were set back there, lose no row: tz_localize the times of "
+    "each series with ambiguous='infer'")  # fmt: skip
 
 
 class Rows:
@@ -65,16 +65,8 @@ class Rows:
         stamps = index.asi8 if has_times(index) else index.to_numpy(np.int64)
         is_back = np.append(False, np.diff(stamps) <= 0)
         is_back[self.sequences.offsets[:-1]] = False
-        advice = "sort it by time, and keep each time once" + SET_BACK * self.are_local_hours(is_back)
-        self.refuse(is_back, f"has {{last}} before {{place}}: {advice}")
+        self.refuse(is_back, f"has {{last}} before {{place}}: {IN_ORDER}")
         return stamps
-
-    def are_local_hours(self, is_back):
-        """Whether the first time that comes again may be of the hour before clocks were set back."""
-        if not is_back.any() or not has_times(self.index) or self.form.dtype.startswith("period") or self.index.tz:
-            return False
-        last, this = self.index[int(is_back.argmax()) - 1], self.index[int(is_back.argmax())]
-        return last.date() == this.date() and this.hour < LATEST_CHANGE and (last.hour, last.minute) != (0, 0)
 
     def clocks(self, before, freqs, stamps):
         """How the timestamps may go on: as it is told, or as the longest series shows."""
