@@ -222,7 +222,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         float
             Bits a token. If tokens are characters, it is known as bits per character.
         """
-        return -self.score(X) / np.log(2)
+        return float(-self.score(X) / np.log(2))
 
     def sample(self, prefix=None, length=100, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
         """Generate new tokens.
