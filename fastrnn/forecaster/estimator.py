@@ -335,9 +335,9 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         -----
         Intervals never get narrower from a step to the step one season later, or without a season to the next step. (If
         logarithms are forecast, this holds for the logarithms.) Steps within a season may differ: some may be surer
-        than others. A quantile that would be nearer to its median than one season before is moved away: it gets the distance
-        of that step. With `calibration`, the larger of the two errors is taken in the same way. Point forecasts do not
-        change.
+        than others. A quantile that would be nearer to its median than one season before is moved away: it gets the
+        distance of that step. With `calibration`, the larger of the two errors is taken in the same way. Point
+        forecasts do not change.
 
         Without `calibration`, an interval goes from the quantile (1 - coverage) / 2 to 1 minus it. With `calibration`,
         intervals are split-conformal (Vovk et al. 2005; Lei et al. 2018) around the point forecast, for any loss. They
