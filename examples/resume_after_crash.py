@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from fastrnn import SequenceClassifier
+from fastrnn.callbacks import Checkpoint
 from fastrnn.datasets import load_japanese_vowels
-from fastrnn.training import Checkpoint
 
 X, y = load_japanese_vowels(split="train")
 X_test, y_test = load_japanese_vowels(split="test")

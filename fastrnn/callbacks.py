@@ -172,8 +172,9 @@ class MLflow:
 class OptunaPruning:
     """Report each epoch to a trial of Optuna, and end the fit if Optuna prunes the trial: a callback.
 
-    It reports the validation score if there is one (with early_stopping=True), else the training loss. If the study
-    wants the opposite, it reports the negative number: low is bad where the study maximises, high where it minimises.
+    It reports the validation score if there is one (with early_stopping=True), else the training loss. Optuna must know
+    which numbers are good. So in a study that maximises, the loss is reported as a negative number. In a study that
+    minimises, the score is.
 
     Parameters
     ----------

@@ -199,7 +199,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         resume_from : str or path-like, default=None
-            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run and ends with exactly
+            A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
             `n_jobs`, `verbose`, `callbacks` and `random_state`.
 

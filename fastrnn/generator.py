@@ -113,7 +113,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         y : ignored
             Only here because scikit-learn passes it.
         resume_from : str or path-like, default=None
-            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run and ends with exactly
+            A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
             `n_jobs`, `verbose`, `callbacks` and `random_state`.
 
@@ -222,7 +222,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         float
             Bits a token. If tokens are characters, it is known as bits per character.
         """
-        return -self.score(X) / np.log(2)
+        return float(-self.score(X) / np.log(2))
 
     def sample(self, prefix=None, length=100, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
         """Generate new tokens.

@@ -159,7 +159,8 @@ class Run:
             value, was = getattr(self._estimator, name), getattr(model, name)
             if _bytes_of(value) != _bytes_of(was):
                 which = f"{name}={shown(value)}, but the checkpoint's run has {shown(was)}"
-                raise ValueError(f"{which}: set it back to go on with that run, or fit without resume_from")
+                longer = "; to train longer, load the model and fit with warm_start=True" * (name == "max_iter")
+                raise ValueError(f"{which}: set it back to go on with that run, or fit without resume_from{longer}")
         return model, run
 
     @cached_property

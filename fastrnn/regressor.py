@@ -106,9 +106,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,) or (T_i, K)
             The targets: a number or a vector for each sequence; with `return_sequences` one for each step.
         sample_weight : array-like of shape (n,), default=None
-            A weight for each sequence. None gives all the same weight.
+            A weight for each sequence. None gives all the same weight. Weights of single steps are not possible, also
+            with return_sequences=True. In place of them, train on beginnings ``x[:t]``, each with the weight of its
+            last step.
         resume_from : str or path-like, default=None
-            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run and ends with exactly
+            A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
             `n_jobs`, `verbose`, `callbacks` and `random_state`.
 

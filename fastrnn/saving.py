@@ -58,7 +58,7 @@ def save(model, path):
 
 
 def load(path):
-    """Load a model that `save` or a `fastrnn.training.Checkpoint` has written.
+    """Load a model that `save` or a `fastrnn.callbacks.Checkpoint` has written.
 
     Each field is checked, and nothing in the file is executed. A file from somebody else may still hold a bad model, or
     one that keeps a process busy: the longest output of a decoder and the regular expression of a tokenizer are what

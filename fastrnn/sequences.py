@@ -410,7 +410,8 @@ def _one_by_one(items, name, tokens, n_features, may_be_empty):
         if len(x) == 0 and not may_be_empty:
             raise ValueError(f"{name}[{k}] has no steps (shape {x.shape}); every sequence needs at least one")
         if x.shape[1] != width:
-            is_last = n_features is None and all(len(y) == len(x) != 1 for y in arrays)
+            n_steps = len(x) if n_features is None else n_features
+            is_last = all(len(y) == n_steps != 1 for y in arrays)
             advice = ": if steps are the last axis, use fastrnn.preprocessing.from_channels_first" * is_last
             raise ValueError(f"{name}[{k}] has {x.shape[1]} features, but {whose} {width}{advice}")
     if width == 0:

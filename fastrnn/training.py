@@ -143,7 +143,7 @@ class Checkpoint:
     >>> from pathlib import Path
     >>> from fastrnn import SequenceClassifier
     >>> from fastrnn.datasets import load_japanese_vowels
-    >>> from fastrnn.training import Checkpoint
+    >>> from fastrnn.callbacks import Checkpoint
     >>> X, y = load_japanese_vowels(split="train")
     >>> def five_epochs(*callbacks):
     ...     return SequenceClassifier(hidden_size=8, max_iter=5, random_state=0, callbacks=callbacks)
@@ -242,7 +242,8 @@ def warn_if_not_learned(losses, constant):
     found = f"after {len(losses)} epochs the training loss is {last:.3g}"
     if last > (1 - LITTLE) * constant > LEAST:
         why = f"{found}, and that of the best constant answer {constant:.3g}: little was learned"
-        warnings.warn(f"{why}. See that X tells y, or raise hidden_size or max_iter", ConvergenceWarning, stacklevel=6)
+        hints = "See that X tells y, or raise hidden_size or max_iter; a large drift may hide small changes"
+        warnings.warn(f"{why}. {hints}", ConvergenceWarning, stacklevel=6)
     elif before - last > LITTLE * constant > LEAST:
         why = f"{found}, a tenth of the epochs before it was {before:.3g}: it still falls. Raise max_iter"
         warnings.warn(why, ConvergenceWarning, stacklevel=6)

@@ -107,7 +107,7 @@ BAD_Y = {
 }
 BAD_WEIGHTS = {
     "too_few": (np.ones(11), "11"),
-    "two_columns": (np.ones((12, 2)), "1D|2D"),
+    "two_columns": (np.ones((12, 2)), "holds 2 values, but one for each sequence"),
     "negative": (np.where(np.arange(12) == 4, -1.0, 1.0), "(?i)negative"),
     "nan": (np.where(np.arange(12) == 4, np.nan, 1.0), "NaN"),
     "zeros": (np.zeros(12), "all.*zero|zero"),

@@ -40,7 +40,8 @@ def test_a_file_is_read_in_one_sitting(path):
 
 def named_commands():
     """What the documents and the modules themselves tell a reader to run."""
-    pages = [TREE.folder / "README.md", ROOT / "README.md", ROOT / "CONTRIBUTING.md", *FILES]
+    docs = [path for path in (ROOT / "docs").rglob("*.rst") if not {"gallery", "generated"} & {*path.parts}]
+    pages = [TREE.folder / "README.md", ROOT / "README.md", ROOT / "CONTRIBUTING.md", *docs, *FILES]
     found = (re.findall(r"-m (benchmarks[\w.]*\w)", page.read_text(encoding="utf-8")) for page in pages)
     return sorted({command for commands in found for command in commands})
 

@@ -1,5 +1,7 @@
 """Sequences from and to the containers of other libraries; the libraries themselves where they are installed."""
 
+import sys
+
 import numpy as np
 import pytest
 from samples import assert_same_bits, ragged
@@ -88,6 +90,12 @@ def test_what_does_not_go_together(call, match):
     pytest.importorskip("pandas")
     with pytest.raises(ValueError, match=match):
         call()
+
+
+def test_a_table_without_pandas_names_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r'^to_long makes a table of pandas: pip install "pandas>=3\.1"$'):
+        to_long(X)
 
 
 # ------------------------------------------------------------------------------------ the libraries' own

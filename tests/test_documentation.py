@@ -4,9 +4,13 @@ import ast
 import importlib
 import pkgutil
 import re
+import shlex
+import subprocess
 import sys
+import tomllib
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +19,7 @@ from dask import delayed
 from distributed import Client, LocalCluster
 
 import fastrnn
-from fastrnn import dask, interchange, training
+from fastrnn import dask, datasets, interchange, training
 
 DOCS = Path(__file__).parent.parent / "docs"
 sys.path.append(str(DOCS / "_ext"))
@@ -329,3 +333,110 @@ def test_every_estimator_is_in_the_table_of_tasks():
     text = PAGES["choosing"].read_text("utf-8")
     for estimator in capabilities.ESTIMATORS:
         assert re.search(rf":class:`~fastrnn\.(online\.)?{estimator.__name__}`", text), estimator.__name__
+
+
+# -------------------------------------------------------------------------------------------- shell lines
+
+ROOT = DOCS.parent
+CI = ROOT / ".ci" / "run"
+README = (ROOT / "README.md").read_text("utf-8")
+SHELL = "console", "sh"
+QUOTING = {"guide/backpropagation", "guide/cells", "guide/readouts"}
+"""Pages whose Python blocks are lines of the package, which `test_guide.py` looks for there."""
+NOT_RUN = {'pip install -e ".[bench]" torch': "only measuring takes it, and a runner's figures tell nothing"}
+"""Shell lines that neither CI nor the test below runs, and why."""
+
+
+def blocks():
+    """The blocks of code that are no doctests: page, language, text."""
+    yield from (("README", *block) for block in re.findall(r"^```(\w*)\n(.*?)^```", README, re.M | re.S))
+    directive = re.compile(r"^( *)\.\. [\w-]*code[\w-]*:: *(\S*)\n((?:\1 +.*\n|\n)*)", re.M)
+    for name, path in PAGES.items():
+        for indent, language, body in directive.findall(path.read_text("utf-8") + "\n"):
+            yield name, language, re.sub(rf"(?m)^{indent}   ", "", body)
+
+
+def shell_commands():
+    """All that a reader is told to type, in blocks."""
+    for _, language, body in blocks():
+        lines = body.replace("\\\n", " ").splitlines() if language in SHELL else ()
+        for line in lines:
+            if line.strip() and (language != "console" or line.startswith("$ ")):
+                yield from (part.strip() for part in re.sub(r" +# .*", "", line.removeprefix("$ ")).split("&&"))
+
+
+def words(part):
+    """A command without variables before it, what is done with its output, and options that only make it quiet."""
+    try:
+        found = shlex.split(re.split(r"2?>", part)[0], comments=True)
+    except ValueError:  # a quote ends on another line
+        return []
+    while found and re.match(r"\w+=", found[0]):
+        del found[0]
+    return [word.partition("==")[0] for word in found if word not in ("-q", "-rs", "-W")]
+
+
+@cache
+def of_ci():
+    """What CI runs, with the lines that it takes from the README."""
+    script = CI.read_text("utf-8").replace("\\\n", " ")
+    lines = script.splitlines()
+    for name, pattern in re.findall(r"(\w+)=\$\(grep -m 1 -E '(.*?)' README\.md\)", script):
+        assert f'bash -c "${name}"' in script
+        lines.append(next(line for line in README.splitlines() if re.search(pattern, line)))
+    return [words(part) for line in lines for part in re.split(r"&&|\|", line)]
+
+
+def is_run_by_ci(command):
+    """Whether CI does so, by a Python of its own if no folder is named."""
+    name, *rest = words(command)
+    return any(found[:1] != [] and found[1:] == rest and f"/bin/{found[0]}".endswith(f"/{name}") for found in of_ci())
+
+
+def test_no_block_is_of_a_kind_that_nobody_runs():
+    for page, language, _ in blocks():
+        allowed = {*SHELL, "text", *(["python"] if page in ("README", *QUOTING) else ())}
+        assert language in allowed, f"{page} has a block of {language!r}: make it a doctest"
+    for name, path in PAGES.items():
+        found = re.search(r"^(?! *\.\. ).*::\n\n +\S", path.read_text("utf-8"), re.M)
+        assert not found, f"{name} has a block without a language"
+
+
+@pytest.mark.parametrize("command", sorted({*shell_commands()}))
+def test_a_shell_line_is_run_by_ci_or_here(command, tmp_path):
+    found = words(command)
+    if command in NOT_RUN:
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+        assert {*re.findall(r"\[([\w-]+)\]", command)} <= {*extras}
+    elif found[:2] == ["python", "-m"] and found[2].startswith("benchmarks."):
+        # It measures for minutes: that it takes these options is enough.
+        importlib.import_module(f"{found[2]}.__main__").parse(found[3:])
+    elif found[:3] == ["python", "-m", "fastrnn"]:
+        options = dict(pairwise(found))
+        if "forecast" in found:
+            pytest.importorskip("pandas")
+            pytest.importorskip("matplotlib")
+            rows = (f"{month},{y:.0f}\n" for y, month in zip(*datasets.load_air_passengers(), strict=True))
+            header = f"{options['--time']},{options['--target']}\n"
+            (tmp_path / options["forecast"]).write_text(header + "".join(rows))
+        done = subprocess.run([sys.executable, *found[1:]], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        for written in {"--out", "--plot"} & {*options}:
+            assert (tmp_path / options[written]).stat().st_size
+    elif found[0] == "export":
+        done = subprocess.run(["bash", "-c", f"{command} && env"], capture_output=True, text=True, check=True)
+        assert found[1] in done.stdout.splitlines()
+    elif not CI.is_file():
+        pytest.skip("an sdist has no .ci/run")
+    else:
+        assert is_run_by_ci(command), f"nobody runs {command!r}: .ci/run or this test must"
+
+
+def test_what_is_not_run_is_there():
+    assert {*NOT_RUN} <= {*shell_commands()}
+
+
+@pytest.mark.skipif(not CI.is_file(), reason="an sdist has no .ci/run")
+def test_ci_builds_the_site_as_the_readme_says():
+    for command in re.search(r"^`(pip install .*?)`, and open", README, re.M)[1].split("&&"):
+        assert is_run_by_ci(command), command

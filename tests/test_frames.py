@@ -418,7 +418,8 @@ def test_covariates_in_other_containers():
     form = read_series(series())[1]
     assert read_covariates(wide(12), form, "future", ahead=2)[1].columns == ("a", "b")
     assert read_covariates(wide(12)[10:], form, "future", ahead=2)[0].values.shape == (2, 2)
-    refused("future ends at 2020-01-10; expected 2020-01-12", wide(), form, "future", ahead=2, reader=read_covariates)
+    late = "future ends at 2020-01-10; expected 2020-01-12, 2 steps after the last of y"
+    refused(late, wide(), form, "future", ahead=2, reader=read_covariates)
     form = read_series(pd.Series([1.0, 2, 3]))[1]
     assert read_covariates(pd.DataFrame({"a": FLAT}), form, "future", ahead=1)[0].values.shape == (4, 1)
 

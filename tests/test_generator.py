@@ -99,6 +99,7 @@ def test_scores_are_those_of_one_step_after_the_other(model, endless):
         np.testing.assert_allclose(fitted.score([x]), score, rtol=1e-12)
         np.testing.assert_allclose(fitted.perplexity([x]), np.exp(-score), rtol=1e-12)
         np.testing.assert_allclose(fitted.bits_per_token([x]), -score / np.log(2), rtol=1e-12)
+        assert [type(f([x])) for f in (fitted.score, fitted.perplexity, fitted.bits_per_token)] == [float] * 3
 
 
 def test_the_loss_is_the_negative_score():

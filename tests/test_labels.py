@@ -295,7 +295,9 @@ def test_series_with_an_index_of_their_own_and_frames(kind, train):
 @pytest.mark.parametrize(
     ("weights", "match"),
     [
-        ([np.ones(k + 1) for k in range(N)], r"sample_weight\[0\] holds 1 values.*SequenceTagger"),
+        ([np.ones(k + 1) for k in range(N)], r"sample_weight\[0\] holds 1 values.*SequenceTagger\(crf=False\)"),
+        (np.ones((N, 3)), r"sample_weight\[0\] holds 3 values.*only SequenceTagger\(crf=False\) takes"),
+        (np.ones((N, 1)), "Sample weights must be 1D"),
         (["a"] * N, "sample_weight holds values that are no numbers: 'a'"),
         ("balanced", "sample_weight must be.*got str: it is 'balanced'"),
         ({0: 1.0}, "sample_weight must be.*got dict"),

@@ -1,6 +1,7 @@
 """What is released: versions and dependencies agree wherever they are written, and all that is public can be found."""
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -49,6 +50,21 @@ def test_the_recipe_asks_for_what_the_project_does():
     )
     assert [line.replace(" ", "") for line in run[1:]] == PROJECT["dependencies"]
     assert [line.replace(" ", "") for line in host[2:]] == SETTINGS["build-system"]["requires"]
+
+
+def test_the_recipe_is_what_its_builder_reads():
+    """Which refuses unknown keys, names that have no value, and requirements that are none."""
+    builder = pytest.importorskip("rattler_build", reason="CI reads the recipe where it makes the files of a release")
+    (variant,) = builder.Stage0Recipe.from_file(ROOT / "packaging" / "recipe.yaml").render()
+    recipe = variant.recipe.to_dict()
+    version = RELEASE.search(text("CHANGELOG.md"))[1]
+    assert recipe["source"] == [{"path": f"../dist/{PROJECT['name']}-{version}.tar.gz"}]
+    assert recipe["build"]["python"]["entry_points"] == [" = ".join(pair) for pair in PROJECT["scripts"].items()]
+    assert recipe["about"]["license"] == PROJECT["license"] and recipe["about"]["summary"]
+    assert recipe["about"]["license_file"] == PROJECT["license-files"]
+    imports, commands = recipe["tests"]
+    assert {*imports["python"]["imports"]} <= {"fastrnn", *(f"fastrnn.{name}" for name in fastrnn._SUBMODULES)}
+    assert [shlex.split(command)[0] for command in commands["script"]] == [*PROJECT["scripts"], "python"]
 
 
 def test_each_python_has_a_classifier():

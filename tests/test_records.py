@@ -128,8 +128,8 @@ def run(path):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"max_iter": 30}, "max_iter=30, but the checkpoint's run has 4: set it back .*without resume_from"),
-        ({"hidden_size": 7}, "hidden_size=7, but the checkpoint's run has 5"),
+        ({"max_iter": 30}, "max_iter=30, but the checkpoint's run has 4: set it back .*train longer.*warm_start=True"),
+        ({"hidden_size": 7}, "hidden_size=7, but the checkpoint's run has 5: set .*without resume_from$"),
         ({"class_weight": "balanced"}, "class_weight='balanced', but the checkpoint's run has None"),
         ({"solver": "lbfgs"}, "resume_from.* does not go with solver='lbfgs'"),
         ({"max_iter": -1}, "'max_iter' parameter"),

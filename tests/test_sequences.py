@@ -310,8 +310,12 @@ def test_errors_of_tokens(name):
 
 def test_the_number_of_features_may_be_given():
     assert len(as_sequences(LISTS, "float32", n_features=2)) == 3
-    with pytest.raises(ValueError, match=r"X\[0\] has 2 features, but the fit was on 3"):
+    with pytest.raises(ValueError, match=r"X\[0\] has 2 features, but the fit was on 3$"):
         as_sequences(LISTS, "float32", n_features=3)
+    with pytest.raises(ValueError, match=r"X\[0\] has 5 features, but the fit was on 3: if steps.*from_channels_first"):
+        as_sequences([np.zeros((3, 5)), np.zeros((3, 4))], "float32", n_features=3)
+    with pytest.raises(ValueError, match=r"X\[0\] has 5 features, but the fit was on 1$"):
+        as_sequences([np.zeros((1, 5))], "float32", n_features=1)
 
 
 def test_what_float32_cannot_hold_float64_can():

@@ -136,7 +136,7 @@ def test_html_shows_transformers_and_learners(cls):
 def test_tags():
     for cls in (SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator, SequenceToSequence):
         tags = get_tags(cls())
-        assert tags.input_tags.three_d_array and not tags.input_tags.allow_nan and not tags.input_tags.sparse
+        assert not tags.input_tags.allow_nan and not tags.input_tags.sparse
         assert tags.requires_fit and not tags.transformer_tags.preserves_dtype
         assert tags.target_tags.required == (cls is not SequenceGenerator)
     assert get_tags(SequenceClassifier()).estimator_type == "classifier"
@@ -146,6 +146,34 @@ def test_tags():
     assert get_tags(SequenceScaler()).input_tags.three_d_array and get_tags(SlidingWindow()).input_tags.three_d_array
     tags = get_tags(Tokenizer()).input_tags
     assert tags.string and tags.one_d_array and not tags.two_d_array
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(cls() for cls in (SequenceClassifier, SequenceRegressor, SequenceTagger)),
+        SequenceClassifier(embedding_dim=None),
+        SequenceClassifier(embedding_dim=4),
+        SequenceClassifier(embeddings=np.eye(4)),
+        SequenceClassifier(embedding_dim=4, character_embedding_dim=3),
+        SequenceTagger(embedding_dim=4, character_embedding_dim=None),
+        SequenceGenerator(),
+        SequenceToSequence(),
+        SequenceToSequence(embedding_dim=None),
+    ],
+    ids=repr,
+)
+def test_the_tag_of_3d_arrays_says_whether_fit_takes_one(model):
+    """With several numbers in a step, as the last axis of such an array has them."""
+    X, y = np.arange(24).reshape(4, 3, 2) % 4, [[1, 2, 1], [2, 1, 2]] * 2
+    if isinstance(model, (SequenceClassifier, SequenceRegressor)):
+        y = [1, 2, 1, 2]
+    model = clone(model).set_params(max_iter=1, hidden_size=2, random_state=0)
+    if get_tags(model).input_tags.three_d_array:
+        model.fit(X, y)
+    else:
+        with pytest.raises(ValueError, match=r"X\[0\] has shape \(3, 2\); expected \(T,\), a token a step"):
+            model.fit(X, y)
 
 
 # ---------------------------------------------------------------------------------------------------------- frames

@@ -84,6 +84,9 @@ class FeatureExtractor(TransformerMixin):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
+        # A step of numbers may be several, and so may a word with its characters; a step of other tokens is one.
+        of_numbers = self.embedding_dim is None or self.embedding_dim == "auto" and self.embeddings is None
+        of_words = getattr(self, "character_embedding_dim", None) not in (None, "auto")
+        tags.input_tags.three_d_array = of_numbers or of_words
         tags.transformer_tags.preserves_dtype = []  # features have the network's
         return tags

@@ -168,7 +168,7 @@ class InputChecks:
         if not isinstance(sample_weight, Real):
             check_listed(sample_weight, "sample_weight", "a number for each sequence")
             weights = as_values(sample_weight)
-            refuse_steps(weights, "SequenceTagger without crf takes one for each step", "sample_weight")
+            refuse_steps(weights, "only SequenceTagger(crf=False) takes one for each step", "sample_weight")
             sample_weight = as_numbers(weights, "sample_weight") if weights.dtype.kind in "OSU" else weights
             check_as_many(sample_weight, range(n), "sample_weight")
         weights = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)

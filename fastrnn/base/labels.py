@@ -99,7 +99,8 @@ def _is_missing(value):
 
 def refuse_steps(values, advice, name="y"):
     """Each is one value; where each is a sequence of them, the advice is what reads it."""
-    for k, value in enumerate(values if values.dtype == object and values.ndim == 1 else ()):
+    are_rows = name == "sample_weight" and values.ndim == 2 and values.shape[1] > 1
+    for k, value in enumerate(values if are_rows or values.dtype == object and values.ndim == 1 else ()):
         if is_sequence(value):
             raise ValueError(f"{name}[{k}] holds {len(value)} values, but one for each sequence is expected: {advice}")
 

@@ -210,17 +210,18 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         future : like y, default=None
             Covariates (T, F) that are known ahead, such as holidays or prices. `predict` needs them for the steps to
             come. Each has a linear effect on the series, or on their logarithms: a column that is 1 on holidays and
-            else 0 changes sales by the same share on each. It has no effect if the past does not show one: an event
-            must have come at least twice, in different fifths of the past. Events that do not act alike need columns
-            of their own. An effect on the day before an event needs a column that is 1 on that day. A column that goes
-            up by the same amount each step has no effect. With loss="negative_binomial" only the network reads
-            covariates.
+            else 0 changes sales by the same share on each. It has no effect if the past does not show one. You can
+            rely on an event that has come at least twice: once in one fifth of the past, and once in another. What came
+            only in one fifth may have an effect or none. To see the effect, forecast with `future` as it is and with
+            zeros, and compare. Events that do not act alike need columns of their own. An effect on the day before an
+            event needs a column that is 1 on that day. A column that goes up by the same amount each step has no
+            effect. With loss="negative_binomial" only the network reads covariates.
         static : array-like of shape (n, K) or DataFrame, default=None
             Covariates that do not change: a row for each series. With a long y, it has the column `id_col`.
         id_col, time_col, target_col : str, default="unique_id", "ds" and "y"
             The names of these columns, in all later tables too.
         resume_from : str or path-like, default=None
-            A file that `fastrnn.training.Checkpoint` has written. The fit goes on with that run.
+            A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run.
 
         Returns
         -------
@@ -334,8 +335,9 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         -----
         Intervals never get narrower from a step to the step one season later, or without a season to the next step. (If
         logarithms are forecast, this holds for the logarithms.) Steps within a season may differ: some may be surer
-        than others. Quantiles that would come nearer to the median than a season before keep the distance from there,
-        and calibration takes the larger error. Point forecasts do not change.
+        than others. A quantile that would be nearer to its median than one season before is moved away: it gets the
+        distance of that step. With `calibration`, the larger of the two errors is taken in the same way. Point
+        forecasts do not change.
 
         Without `calibration`, an interval goes from the quantile (1 - coverage) / 2 to 1 minus it. With `calibration`,
         intervals are split-conformal (Vovk et al. 2005; Lei et al. 2018) around the point forecast, for any loss. They

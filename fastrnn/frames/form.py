@@ -117,11 +117,11 @@ class Form:
                 other.extended(1 - lengths).check_ends(self.extended(np.ones(self.n_series, int)), name, "begins")
                 other.check_ends(later, name)
 
-    def check_ends(self, expected, name, verb="ends"):
+    def check_ends(self, expected, name, verb="ends", why=""):
         """Check that the last timestamps are those of another form."""
         mine, its = self._last(), expected._last()
         for k in np.flatnonzero(mine != its):
-            raise ValueError(f"{self.who(name, k)} {verb} at {stamp_text(mine[k])}; expected {stamp_text(its[k])}")
+            raise ValueError(f"{self.who(name, k)} {verb} at {stamp_text(mine[k])}; expected {stamp_text(its[k])}{why}")
 
     def _last(self):
         """The last timestamps, as a pandas Index."""

@@ -107,7 +107,8 @@ def read_covariates(x, form, name, *, ahead=None, missing="error"):
     if found.n_series != form.n_series:
         raise ValueError(f"{name} has {found.n_series} series, but y has {form.n_series}")
     if ahead is not None and found.ends is not None and form.ends is not None:
-        found.check_ends(form.extended(np.full(form.n_series, ahead)), name)
+        later, why = form.extended(np.full(form.n_series, ahead)), f", {ahead} steps after the last of y" * (ahead > 0)
+        found.check_ends(later, name, why=why)
     return sequences, found
 
 

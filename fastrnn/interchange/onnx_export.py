@@ -56,8 +56,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     - "X" (time, batch, I) float32; or tokens (time, batch) int64, or with characters (time, batch, 1 + L). After the
       end of a sequence there may be any number, or any token that the model knows.
     - "lengths" (batch,) int32: the length of each sequence, from 1 to time.
-    - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H), or (num_layers D, 1, H) for
-      all. D is 2 if bidirectional, else 1. Sequences begin with zeros.
+    - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H). D is 2 if bidirectional, else
+      1. You may give (num_layers D, 1, H): then all sequences have the same initial state. As in fastrnn, give zeros.
 
     These are the outputs:
 

@@ -8,6 +8,7 @@ from fastrnn import tables
 from fastrnn.lists import as_array, check_listed
 from fastrnn.preprocessing.windows import unpad_sequences
 from fastrnn.sequences import Sequences, as_objects, as_sequences, as_steps
+from fastrnn.wording import optional
 
 
 def from_channels_first(X):
@@ -338,6 +339,8 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
 
     Raises
     ------
+    ImportError
+        If pandas is not installed. The message has the command that installs it.
     ValueError
         If X holds anything but sequences of finite numbers, if there are not as many names or columns as needed, or if
         two columns have one name.
@@ -352,8 +355,7 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
     >>> to_long([[1, 2], [3]], names=["a", "b"]).values.tolist()
     [['a', 0, 1.0], ['a', 1, 2.0], ['b', 0, 3.0]]
     """
-    import pandas as pd
-
+    pd = optional("pandas", "to_long makes a table of pandas")
     sequences = as_sequences(X, "float64")
     n, I = len(sequences), sequences.values.shape[1]
     names = np.arange(n) if names is None else names
