@@ -7,7 +7,9 @@ there.  `__init__.pyi` tells editors and type checkers, which run nothing, what 
 import os
 from importlib import import_module
 
-_SUBMODULES = "callbacks datasets inspection interchange layers metrics online preprocessing streaming training".split()
+_SUBMODULES = (
+    "callbacks data datasets inspection interchange layers metrics online preprocessing streaming training".split()
+)
 """The public submodules: `import fastrnn` is enough to reach them, and `dir` lists them."""
 
 _PLACES = {

@@ -242,10 +242,10 @@ def warn_if_not_learned(losses, constant):
     found = f"after {len(losses)} epochs the training loss is {last:.3g}"
     if last > (1 - LITTLE) * constant > LEAST:
         why = f"{found}, and that of the best constant answer {constant:.3g}: little was learned"
-        warnings.warn(f"{why}. See that X tells y, or raise hidden_size or max_iter", ConvergenceWarning, stacklevel=6)
+        warnings.warn(f"{why}. See that X tells y, or raise hidden_size or max_iter", ConvergenceWarning, stacklevel=7)
     elif before - last > LITTLE * constant > LEAST:
         why = f"{found}, a tenth of the epochs before it was {before:.3g}: it still falls. Raise max_iter"
-        warnings.warn(why, ConvergenceWarning, stacklevel=6)
+        warnings.warn(why, ConvergenceWarning, stacklevel=7)
 
 
 class Trainer:
@@ -398,7 +398,7 @@ def tell(callbacks, progress):
 
 def _warn_of_interrupt(history):
     found = f"training was interrupted in epoch {len(history.epochs) + 1}; the model is as trained so far"
-    warnings.warn(found, ConvergenceWarning, stacklevel=6)  # of the caller of an estimator's `fit`
+    warnings.warn(found, ConvergenceWarning, stacklevel=8)  # of the caller of an estimator's `fit`
 
 
 class _Best:

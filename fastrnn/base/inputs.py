@@ -68,9 +68,21 @@ def union(parts):
     return np.unique(np.concatenate(parts))
 
 
+def steps_weights(given, lengths):
+    """Weights (S,) of the steps of sequences, as they came: for sequences, for steps, or None."""
+    if np.iterable(given) and any(np.ndim(row) for row in given):
+        return np.concatenate(given)
+    return np.repeat(np.resize(np.float64(1.0 if given is None else given), lengths.size), lengths)
+
+
 def maxima(parts):
     """By name, the largest number that a part has."""
     return {name: max(part[name] for part in parts) for name in parts[0]}
+
+
+def _middle(parts):
+    """Of numbers in all parts."""
+    return np.median(np.concatenate(parts))
 
 
 def _added(parts):
@@ -229,7 +241,7 @@ class InputChecks:
             raise ValueError(f"patch_length={asked} and readout='concat' do not go together: set one to its default")
         if asked != "auto" or is_concat:
             return 1 if is_concat else asked
-        return max(1, int(np.median(self._agreed(lengths, np.concatenate))) // PATCHES)
+        return max(1, int(self._agreed(lengths, _middle)) // PATCHES)
 
     def _refuse_patches(self, what):
         if (size := self._sizes.get("patch", 1)) > 1:

@@ -1,6 +1,7 @@
 """Sequences to token sequences."""
 
 from fastrnn.base import COUNT, FeatureExtractor
+from fastrnn.base.files import by_file
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import as_objects
 
@@ -88,7 +89,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
         """Train encoder and decoder on pairs of sequences.
 
         Parameters
@@ -119,6 +120,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         """
         return self._fit(X, y, sample_weight, resume_from)
 
+    @by_file
     def predict(self, X, beam_width=1):
         """Predict the target of each sequence.
 
