@@ -260,14 +260,12 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             self._start_at(found[0].loss, sum(one.label_weights for one in found))
         return self._settings(np.concatenate([one.lengths for one in found]))
 
-    def _train_in_parts(self, found, objective, lengths, score, *given):
-        """Train on such data, by an objective, sequences of these lengths, and their score after an epoch or None."""
-        train, constants = partial(self._trainer.fit, objective, lengths, score), [one.constant_loss for one in found]
-        constant = partial(np.average, constants, weights=[one.lengths.size for one in found])
-        self._trained(train, constant, self._save_without_run, *given)
+    def _train_in_parts(self, found, train, *given):
+        """Train on such data; checkpoints are models alone."""
+        constants, sizes = zip(*((one.constant_loss, one.lengths.size) for one in found), strict=True)
+        self._trained(train, partial(np.average, constants, weights=sizes), self._save_at, *given)
 
-    def _save_without_run(self, path):
-        """Write a checkpoint from which no fit goes on."""
+    def _save_at(self, path):
         self._set_history()
         write(path, {"model": self._record(), "run": None})
 

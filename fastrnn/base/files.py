@@ -71,7 +71,8 @@ def from_files(estimator, files, y, sample_weight, resume_from):
         windows = Windows(estimator, partial(problem_of, local, answers), files, sizes, chosen, held_out, reader)
         windows.n_a_weight = sum(sizes) / sum(one.n_weights for one in found)
         score = windows.score if estimator.early_stopping else None
-        estimator._train_in_parts(found, windows, np.concatenate(lengths), score, files, None, None)
+        train = partial(estimator._trainer.fit, windows, np.concatenate(lengths), score)
+        estimator._train_in_parts(found, train, files, None, None)
 
 
 class Plan(list):
