@@ -108,6 +108,7 @@ def _kind(name):
 
 
 def _record(model):
+    model = model.to_local() if hasattr(model, "to_local") else model  # without what its process has
     if type(model) is Pipeline:
         names, steps = zip(*model.steps, strict=True)
         return {"class": "Pipeline", "names": names, "steps": [_record(step) for step in steps]}

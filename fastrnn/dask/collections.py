@@ -10,8 +10,8 @@ from fastrnn.wording import optional
 dask, distributed = (optional(name, "fastrnn.dask needs Dask") for name in ("dask", "distributed"))
 KINDS = "a list of futures or of delayed partitions, a bag, or a long dask.dataframe"
 
-Long = namedtuple("Long", "id_col, time_col, target_col")
-"""The columns of a long frame."""
+Long = namedtuple("Long", "id_col, time_col, target_col, by_step")
+"""The columns of a long frame, and whether each row has a target of its own."""
 
 
 def kind_of(X, name="X"):
@@ -30,7 +30,11 @@ def kind_of(X, name="X"):
 
 def partitions(client, X, y, sample_weight, long):
     """Of each partition X, y and weights, or None, as futures."""
-    parts = [_futures(client, X, "X", long)]
+    if kind_of(X) == "frame":
+        if not (y is None and sample_weight is None):
+            raise ValueError("a long frame has its targets in target_col=, and no weights: leave y and them out")
+        return _of_frame(client, X, long)
+    parts = [_futures(client, X, "X")]
     for name, given in (("y", y), ("sample_weight", sample_weight)):
         parts.append([None] * len(parts[0]) if given is None else _futures(client, given, name))
         if len(parts[-1]) != len(parts[0]):
@@ -38,18 +42,24 @@ def partitions(client, X, y, sample_weight, long):
     return [*zip(*parts, strict=True)]
 
 
-def _futures(client, X, name, long=None):
+def _of_frame(client, X, long):
+    """Those of a long frame, of which no id may be in two."""
+    read = [dask.delayed(read_long, nout=3)(part, long) for part in X.to_delayed()]
+    for part, ids in enumerate(every := client.gather(client.compute([ids for *_, ids in read]))):
+        for who in np.intersect1d(ids, np.concatenate([ids[:0], *every[:part]])):
+            raise ValueError(f"{long.id_col} {who} is in several partitions: use frame.shuffle({long.id_col!r}) first")
+    X, y = (client.compute([part[k] for part in read]) for k in (0, 1))
+    return [(*pair, None) for pair in zip(X, y, strict=True)]
+
+
+def _futures(client, X, name):
     kind = kind_of(X, name)
     if kind is None:
         found = f"{name} lies in this process ({type(X).__name__}); expected {KINDS}"
         raise ValueError(f"{found}. For data of one machine, use the estimator of the same name without Dask")
     if kind == "future":
         return list(X)
-    if kind == "frame":
-        parts = [dask.delayed(read_long)(part, long) for part in X.to_delayed()]
-    else:
-        parts = map(dask.delayed(list), X.to_delayed()) if kind == "bag" else X
-    return client.compute(list(parts))
+    return client.compute([*(map(dask.delayed(list), X.to_delayed()) if kind == "bag" else X)])
 
 
 def read_long(frame, long):
@@ -58,7 +68,9 @@ def read_long(frame, long):
     X, ids = from_long(frame, long.id_col, long.time_col, channels)
     if long.target_col not in frame.columns:
         return X, None, ids
-    targets = frame.groupby(long.id_col, sort=False)[long.target_col]
+    targets = frame.sort_values(long.time_col, kind="stable").groupby(long.id_col)[long.target_col]
+    if long.by_step:
+        return X, [targets.get_group(who).to_numpy() for who in ids], ids
     for who in targets.nunique().loc[lambda n: n != 1].index:
         raise ValueError(f"{long.id_col} {who} has several values in {long.target_col}: give each sequence one")
     return X, targets.first().loc[ids].to_numpy(), ids
@@ -75,14 +87,23 @@ def mapped(client, X, function, model, long):
         return [function(model, part) for part in X]
     if kind == "bag":
         return X.map_partitions(lambda part, model: list(function(model, list(part))), dask.delayed(model))
-    return X.map_partitions(_of_long, function, model, long, meta=_of_long(X._meta_nonempty, function, model, long))
+    return X.map_partitions(
+        _of_long, function, model, long, meta=_of_long(X._meta_nonempty.iloc[:1], function, model, long)
+    )
 
 
 def _of_long(frame, function, model, long):
-    """Of a partition of a long frame a row for each sequence, by its id."""
+    """Of a partition of a long frame a row for each sequence or step, by its sequence's id."""
     from pandas import DataFrame, Index
 
     X, _, ids = read_long(frame, long)
-    rows = np.asarray(function(model, X))
+    rows = function(model, X)
+    if long.by_step:
+        rows, ids = np.concatenate(rows), np.repeat(ids, [*map(len, X)])
     columns = [long.target_col] if rows.ndim == 1 else list(range(rows.shape[1]))
-    return DataFrame(rows.reshape(len(ids), -1), Index(ids, name=long.id_col), columns)
+    answers = DataFrame(rows.reshape(len(ids), -1), Index(ids, name=long.id_col), columns)
+    if long.by_step:
+        numbers, _ = frame[long.id_col].factorize()
+        times = frame[long.time_col].to_numpy()
+        answers.insert(0, long.time_col, times[np.lexsort([times, numbers])])
+    return answers

@@ -13,10 +13,11 @@ from fastrnn.base.inputs import COUNT, POSITIVE
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.dask.collections import Long, distributed, kind_of, mapped, partitions
 from fastrnn.dask.rounds import Crew, LocalTrainer, Rounds, draw_in_parts
-from fastrnn.dask.shares import Share, same, scored
+from fastrnn.dask.shares import Share, errors, same, scored
 from fastrnn.regressor import SequenceRegressor
+from fastrnn.storage import write
 from fastrnn.tagger import SequenceTagger
-from fastrnn.training import Trainer
+from fastrnn.training import Trainer, fit_lbfgs
 
 OWN = {"client": None, "rounds": "synchronous", "local_steps": 10, "timeout": 600}
 """Parameters that these estimators have beside those of the plain ones."""
@@ -57,7 +58,9 @@ class OnDask:
         self._check_parameters()
         if self.warm_start:
             raise ValueError("warm_start=True goes on from a fit in one process: set it on what to_local() gives")
-        self._long = Long(id_col, time_col, target_col)
+        if self.rounds == "local" and self.solver == "lbfgs":
+            raise ValueError("solver='lbfgs' reads all data at once, and has no rounds='local': choose another solver")
+        self._long = Long(id_col, time_col, target_col, self._readout() is None)
         return self._fit(X, y, sample_weight)
 
     def to_local(self):
@@ -65,9 +68,6 @@ class OnDask:
         local = self._plain(**{name: getattr(self, name) for name in self._plain._get_param_names()})
         vars(local).update({k: v for k, v in vars(self).items() if k not in {*self.get_params(deep=False), "_long"}})
         return local
-
-    def _record(self):
-        return self.to_local()._record()
 
     def _client(self):
         try:
@@ -82,12 +82,15 @@ class OnDask:
         found, answers = agree(partial(crew.each, ask, local))
         rng = check_random_state(self.random_state)
         settings = self._begin_in_parts(found, rng)
-        seeds = self._dropout_seed, int(rng.randint(2**31)) if self.early_stopping else 0
+        holds_out = self.early_stopping and self.solver != "lbfgs"
+        split_seed = int(rng.randint(2**31)) if holds_out else None
         n_threads = self.n_jobs or max(1, sum(client.nthreads().values()) // len(crew.parts))
-        crew.shared(lambda place: (local, answers, place, *seeds, n_threads))
+        crew.shared(lambda place: (local, answers, place, self._dropout_seed, split_seed, n_threads))
         n_a_weight = sum(one.lengths.size for one in found) / sum(one.n_weights for one in found)
         chosen, n_held_out = zip(*crew.of_shares(Share.lengths), strict=True)
         bounds, lengths = np.cumsum([0, *map(len, chosen)]), np.concatenate(chosen)
+
+        objective = Rounds(crew, self.network_, bounds, n_a_weight)
 
         def score():
             scores = crew.of_shares(Share.validate, crew.submit(same, self.network_.theta.copy()))
@@ -97,8 +100,15 @@ class OnDask:
             self._trainer = LocalTrainer(self.network_, settings, rng, crew, bounds, self.local_steps)
         else:
             self._trainer = Trainer(self.network_, settings, rng, partial(draw_in_parts, bounds))
-        objective, score = Rounds(crew, self.network_, bounds, n_a_weight), score if self.early_stopping else None
-        self._train_in_parts(found, objective, lengths, score, X, y, sample_weight)
+        train = partial(self._trainer.fit, objective, lengths, score if holds_out else None)
+        if self.solver == "lbfgs":
+            known = settings, lengths.size
+            train = partial(fit_lbfgs, self.network_, objective, *known, history=self._trainer.history)
+        self._train_in_parts(found, train, X, y, sample_weight)
+
+    def _save_at(self, path):
+        self._set_history()
+        write(path, {"model": self.to_local()._record(), "run": None})
 
     def _mapped(self, method, X):
         """What a method of the plain estimator makes of X, in the kind of X."""
@@ -120,7 +130,13 @@ class OnDask:
         local.set_params(n_jobs=self.n_jobs or 1, callbacks=None)
         client = self._client()
         crew = Crew(client, partitions(client, X, y, sample_weight, self._long), self.timeout)
-        scores, weights = zip(*crew.each(scored, local), strict=True)
+        return self._score_of([*zip(*crew.each(self._scored, local), strict=True)])
+
+    _scored = staticmethod(scored)
+
+    @staticmethod
+    def _score_of(parts):
+        scores, weights = parts
         return float(np.average(scores, weights=weights))
 
 
@@ -134,6 +150,15 @@ class DaskSequenceClassifier(OnDask, SequenceClassifier):
 
 class DaskSequenceRegressor(OnDask, SequenceRegressor):
     """A `SequenceRegressor` whose data are partitions on the workers of a Dask cluster."""
+
+    _scored = staticmethod(errors)
+
+    @staticmethod
+    def _score_of(parts):
+        """R^2, from what partitions say of their own means (Chan et al., American Statistician 37(3), 1983)."""
+        weights, means, about, missed = map(np.array, parts)
+        mean = weights @ means / weights.sum()
+        return float(np.mean(1 - missed.sum(0) / (about.sum(0) + weights @ (means - mean) ** 2)))
 
 
 class DaskSequenceTagger(OnDask, SequenceTagger):

@@ -22,7 +22,9 @@ class Share:
         To all that is asked.
     place : int
         Of the partition among all.
-    dropout_seed, split_seed, n_threads : int
+    dropout_seed, n_threads : int
+    split_seed : int or None
+        None holds nothing out.
     X, y, sample_weight
         The partition.
     """
@@ -35,7 +37,7 @@ class Share:
         self._network.gather_parameters()
         n = len(problem.sequences)
         self._some, self._held_out = np.arange(n), None
-        if estimator.early_stopping:
+        if split_seed is not None:
             rng = np.random.RandomState([split_seed, place])
             self._some, self._held_out = estimator._split(n, problem.strata, rng)
         estimator._dropout_seed = dropout_seed + (place << 48)  # far from all keys of the partition before
@@ -96,3 +98,16 @@ def scored(model, X, y, sample_weight):
     weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     steps = [*map(len, X)] if model.network_.readout is None else 1
     return model.score(X, y, sample_weight), float((weights * steps).sum())
+
+
+def errors(model, X, y, sample_weight):
+    """Of a partition's targets the weight, the mean (K,), and the squares (K,) of what is about it, and of errors."""
+    weights, rows = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64), np.concatenate
+    y, predicted = (
+        np.asarray(part, np.float64) if model.network_.readout else rows(part) for part in (y, model.predict(X))
+    )
+    if not model.network_.readout:
+        weights = np.repeat(weights, [*map(len, X)])
+    y, predicted = y.reshape(len(weights), -1), predicted.reshape(len(weights), -1)
+    mean = np.average(y, 0, weights)
+    return weights.sum(), mean, weights @ (y - mean) ** 2, weights @ (y - predicted) ** 2

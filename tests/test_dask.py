@@ -1,0 +1,258 @@
+"""Estimators on a Dask cluster: the bits of one machine, whoever computes, and errors that name a partition."""
+
+import os
+import pickle
+import signal
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import fastrnn
+from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
+from fastrnn.datasets import load_japanese_vowels
+
+distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+dask = pytest.importorskip("dask", reason="Dask is not installed")
+bag = pytest.importorskip("dask.bag", reason="Dask is not installed")
+
+from fastrnn.dask import DaskSequenceClassifier, DaskSequenceRegressor, DaskSequenceTagger  # noqa: E402
+
+QUICK = {"hidden_size": 8, "max_iter": 3, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two workers, processes of one thread each."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+@contextmanager
+def here(n_threads=2):
+    """A cluster in this process."""
+    options = {"n_workers": 1, "threads_per_worker": n_threads, "dashboard_address": ":0", "processes": False}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+def delayed(items, n):
+    """So many partitions, which Dask makes when it needs them, and makes again."""
+    return [dask.delayed(list)([items[i] for i in part]) for part in np.array_split(np.arange(len(items)), n)]
+
+
+def vowels(n=90):
+    X, y = load_japanese_vowels(split="train")
+    some = np.random.RandomState(0).permutation(len(X))[:n]
+    return [X[k] for k in some], y[some]
+
+
+def steps(n=60):
+    """Sequences, a label and a number for each step, and a number for each sequence."""
+    rng = np.random.RandomState(1)
+    X = [rng.standard_normal((rng.randint(3, 12), 2)) for _ in range(n)]
+    labels = [np.where(x[:, 0] > 0, "up", "down") for x in X]
+    return X, labels, [x.sum(axis=1) for x in X], np.array([x.mean() for x in X])
+
+
+CASES = {
+    "classifier": (DaskSequenceClassifier, SequenceClassifier, {}, lambda: vowels()),
+    "balanced": (DaskSequenceClassifier, SequenceClassifier, {"class_weight": "balanced", "dropout": 0.2}, vowels),
+    "tagger": (DaskSequenceTagger, SequenceTagger, {"crf": True}, lambda: steps()[:2]),
+    "tagger of tokens": (
+        DaskSequenceTagger, SequenceTagger, {"embedding_dim": 4},
+        lambda: ([np.arange(len(x)) % 7 for x in steps()[0]], steps()[1])),
+    "regressor": (DaskSequenceRegressor, SequenceRegressor, {}, lambda: (steps()[0], steps()[3])),
+    "every step": (DaskSequenceRegressor, SequenceRegressor, {"return_sequences": True},
+                   lambda: (steps()[0], steps()[2])),
+    "lbfgs": (DaskSequenceRegressor, SequenceRegressor, {"solver": "lbfgs"}, lambda: (steps()[0], steps()[3])),
+}  # fmt: skip
+
+
+def slowly(items):
+    time.sleep(0.5)
+    return list(items)
+
+
+def test_without_a_client_there_is_one_clear_error():
+    X, y = vowels(10)
+    clf = DaskSequenceClassifier(**QUICK)
+    with here() as client:
+        clf.set_params(timeout=1e-3, client=client)
+        with pytest.raises(TimeoutError, match=r"took longer than timeout=0.001 s"):
+            clf.fit([dask.delayed(slowly)(X)], [dask.delayed(slowly)(y)])
+    clf.set_params(client=None)
+    with pytest.raises(ValueError, match="needs the client of a Dask cluster: make one"):
+        clf.fit(delayed(X, 1), delayed(y, 1))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_partition_gives_the_bits_of_a_plain_fit(client, case):
+    on_dask, plain, more, data = CASES[case]
+    X, y = data()
+    theirs = on_dask(**QUICK, **more, client=client).fit(delayed(X, 1), delayed(y, 1))
+    mine = plain(**QUICK, **more).fit(X, y)
+    np.testing.assert_array_equal(theirs.network_.theta, mine.network_.theta)
+    assert theirs.loss_curve_ == mine.loss_curve_
+    assert type(theirs.to_local()) is plain
+
+
+@pytest.mark.parametrize("rounds", ["synchronous", "local"])
+@pytest.mark.parametrize("case", ["classifier", "tagger", "every step"])
+def test_bits_depend_on_the_partitions_and_not_on_the_workers(client, case, rounds):
+    on_dask, _, more, data = CASES[case]
+    X, y = data()
+    own = {**QUICK, **more, "rounds": rounds, "local_steps": 2}
+    several = on_dask(**own).fit(delayed(X, 4), delayed(y, 4))
+    with here() as other:
+        one = on_dask(**own, client=other).fit(delayed(X, 4), delayed(y, 4))
+    np.testing.assert_array_equal(several.network_.theta, one.network_.theta)
+    assert several.score(X, y) == one.score(X, y)
+
+
+def test_answers_come_in_the_kind_of_the_data(client):
+    X, y = vowels()
+    clf = DaskSequenceClassifier(**QUICK).fit(bag.from_sequence(X, npartitions=3), bag.from_sequence(y, npartitions=3))
+    mine, proba = clf.to_local(), clf.to_local().predict_proba(X)
+    lists, futures = delayed(X, 3), client.scatter([X[:40], X[40:]])
+    np.testing.assert_array_equal(np.concatenate(dask.compute(*clf.predict(lists))), mine.predict(X))
+    np.testing.assert_array_equal(np.concatenate(client.gather(clf.predict_proba(futures))), proba)
+    assert clf.predict(bag.from_sequence(X, npartitions=4)).compute() == mine.predict(X).tolist()
+    np.testing.assert_array_equal(clf.predict_proba(X), proba)
+    assert clf.score(lists, delayed(y, 3)) == clf.score(X, y) == mine.score(X, y)
+
+
+def test_a_long_frame_is_read_by_id(client):
+    frames = pytest.importorskip("dask.dataframe", reason="Dask's frames are not installed")
+    import pandas as pd
+
+    X, y = vowels(24)
+    rows = [pd.DataFrame(x, columns=[*"abcdefghijkl"]).assign(who=k, when=range(len(x)), label=y[k])
+            for k, x in enumerate(X)]  # fmt: skip
+    parts = [dask.delayed(pd.concat)(rows[:10]), dask.delayed(pd.concat)(rows[10:])]
+    frame = frames.from_delayed(parts, meta=rows[0].iloc[:0])
+    columns = {"id_col": "who", "time_col": "when", "target_col": "label"}
+    clf = DaskSequenceClassifier(**QUICK).fit(frame, **columns)
+    lists = [dask.delayed(list)(part) for part in (X[:10], X[10:])]
+    labels = [dask.delayed(list)(part) for part in (y[:10], y[10:])]
+    same = DaskSequenceClassifier(**QUICK).fit(lists, labels)
+    np.testing.assert_array_equal(clf.network_.theta, same.network_.theta)
+    predicted = clf.predict(frame).compute()
+    assert predicted.index.name == "who" and predicted.columns.tolist() == ["label"]
+    np.testing.assert_array_equal(predicted["label"], clf.to_local().predict(X))
+    assert clf.predict_proba(frame.drop(columns="label")).compute().shape == (24, len(clf.classes_))
+    assert clf.score(frame) == clf.to_local().score(X, y)
+
+
+def test_a_long_frame_may_have_a_target_in_each_row(client):
+    frames = pytest.importorskip("dask.dataframe", reason="Dask's frames are not installed")
+    import pandas as pd
+
+    X, labels, *_ = steps(12)
+    rows = [pd.DataFrame(x, columns=["a", "b"]).assign(unique_id=f"s{k}", ds=range(len(x)), y=labels[k])
+            for k, x in enumerate(X)]  # fmt: skip
+    late_first = [row.iloc[::-1] for row in rows]
+    parts = [dask.delayed(pd.concat)(late_first[:6]), dask.delayed(pd.concat)(late_first[6:])]
+    frame = frames.from_delayed(parts, meta=rows[0].iloc[:0])
+    tagger = DaskSequenceTagger(**QUICK).fit(frame)
+    predicted = tagger.predict(frame).compute()
+    np.testing.assert_array_equal(predicted["y"], np.concatenate(tagger.to_local().predict(X)))
+    np.testing.assert_array_equal(predicted["ds"], np.concatenate([np.arange(len(x)) for x in X]))
+    twice = frames.concat([frame, frame])
+    with pytest.raises(ValueError, match="unique_id s0 is in several partitions: use frame.shuffle"):
+        DaskSequenceTagger(**QUICK).fit(twice)
+
+
+def test_the_score_of_a_regressor_is_that_of_all_data(client):
+    X, labels, sums, means = steps()
+    weights = np.arange(len(X)) % 3 + 0.5
+    one = DaskSequenceRegressor(**QUICK).fit(delayed(X, 3), delayed(means, 3), delayed(weights, 3))
+    each = DaskSequenceRegressor(**QUICK, return_sequences=True).fit(delayed(X, 3), delayed(sums, 3))
+    for reg, y in ((one, means), (each, sums)):
+        for own in ((), (weights,)):
+            lists = [delayed(part, 3) for part in (X, y, *own)]
+            assert reg.score(*lists) == pytest.approx(reg.to_local().score(X, y, *own), abs=1e-12)
+
+
+def test_early_stopping_holds_out_a_part_of_each_partition(client):
+    X, y = vowels()
+    known = {**QUICK, "early_stopping": True, "validation_fraction": 0.3, "max_iter": 4}
+    clf = DaskSequenceClassifier(**known).fit(delayed(X, 2), delayed(y, 2))
+    assert len(clf.validation_scores_) == 4 and all(0 <= score <= 1 for score in clf.validation_scores_)
+
+
+def test_a_model_is_saved_and_cloned_as_others_are(client, tmp_path):
+    X, y = vowels(40)
+    clf = DaskSequenceClassifier(**QUICK, client=client, timeout=60).fit(delayed(X, 2), delayed(y, 2))
+    fastrnn.save(clf, tmp_path / "model.safetensors")
+    loaded = fastrnn.load(tmp_path / "model.safetensors")
+    assert type(loaded) is SequenceClassifier
+    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+    again = clone(clf)
+    assert again.client is client and again.get_params() == clf.get_params()
+    assert pickle.loads(pickle.dumps(clf)).client is None
+
+
+def test_a_killed_worker_changes_nothing(client):
+    X, y = vowels()
+    known = {**QUICK, "max_iter": 6}
+    undisturbed = DaskSequenceClassifier(**known).fit(delayed(X, 4), delayed(y, 4))
+
+    def kill(progress):
+        if progress.epoch in (2, 4):
+            client.wait_for_workers(2, timeout=60)
+            pids = [*client.run(os.getpid).values()]
+            os.kill(pids[progress.epoch // 2 - 1], signal.SIGKILL)
+
+    disturbed = DaskSequenceClassifier(**known, callbacks=[kill]).fit(delayed(X, 4), delayed(y, 4))
+    np.testing.assert_array_equal(disturbed.network_.theta, undisturbed.network_.theta)
+    client.wait_for_workers(2, timeout=60)
+
+
+def wrong(case):
+    X, y = vowels(40)
+    data = delayed(X, 2), delayed(y, 2)
+    return {
+        "local": ((X, y), {}, "X lies in this process"),
+        "mixed": (([data[0][0], X[20:]], data[1]), {}, "X mixes partitions of several kinds"),
+        "fewer": ((data[0], data[1][:1]), {}, "y has 1 partitions, but X has 2"),
+        "widths": (([data[0][0], dask.delayed(list)([x[:, :5] for x in X[20:]])], data[1]), {},
+                   "partition 1 has n_features_in=5, but partition 0 has 12"),
+        "empty": (([data[0][0], dask.delayed(list)([])], [data[1][0], dask.delayed(list)([])]), {}, "partition 1: "),
+        "raises": (([data[0][0], dask.delayed(int)("no number")], data[1]), {}, "partition 1: invalid literal"),
+        "missing": (([data[0][0], dask.delayed({}.__getitem__)("x")], data[1]), {},
+                    "partition 1 cannot be computed: KeyError"),
+        "nan": (([data[0][0], dask.delayed(list)([x * np.nan for x in X[20:]])], data[1]), {}, "partition 1: X.0. con"),
+        "longer": (([data[0][0], dask.delayed(list)(X[21:])], data[1]), {}, "partition 1: y has more entries"),
+        "warm": (data, {"warm_start": True}, "warm_start=True goes on from a fit in one process"),
+        "lbfgs": (data, {"rounds": "local", "solver": "lbfgs"}, "reads all data at once"),
+        "rounds": (data, {"rounds": "sometimes"}, "'rounds' parameter"),
+    }[case]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", "local mixed fewer widths empty raises missing nan longer warm lbfgs rounds".split())
+def test_what_is_wrong_is_told_with_its_partition(client, case):
+    data, more, message = wrong(case)
+    clf = DaskSequenceClassifier(**{**QUICK, **more})
+    with pytest.raises((ValueError, RuntimeError), match=message):
+        clf.fit(*data)
+    assert not hasattr(clf, "network_")
+
+
+def test_a_label_of_one_partition_is_a_class_of_all(client):
+    X, y = vowels(40)
+    order = np.argsort(y, kind="stable")
+    X, y = [X[k] for k in order], y[order]
+    clf = DaskSequenceClassifier(**QUICK).fit(delayed(X, 4), delayed(y, 4))
+    np.testing.assert_array_equal(clf.classes_, np.unique(y))
+
+
+def test_what_needs_one_process_says_so(client):
+    X, y = vowels(40)
+    clf = DaskSequenceClassifier(**QUICK).fit(delayed(X, 2), delayed(y, 2))
+    assert not hasattr(clf, "partial_fit")
+    with pytest.raises(ValueError, match="reads each sequence from its end as well"):
+        clf.stream()
