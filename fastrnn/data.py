@@ -90,8 +90,8 @@ class SequenceFiles:
             The folder, which is made if it is not there. It must be empty.
         parts : iterable of tuples
             Of each part ``(X,)``, ``(X, y)`` or ``(X, y, sample_weight)``, as for the `fit` of an estimator. A
-            generator may make one after the other, so that only one is in memory. Shuffle the data, if you can, before you divide
-            them into parts. Parts of 10 to 100 MB are good.
+            generator may make one after the other, so that only one is in memory. Shuffle the data, if you can, before
+            you divide them into parts. Parts of 10 to 50 MB are good.
         **options
             Parameters of `SequenceFiles`.
 
@@ -175,8 +175,8 @@ class SequenceFiles:
         return tuple(_divided(arrays, name) for name in ("values", "y", "sample_weight"))
 
     def _of_npz(self, path):
-        with np.load(path) as archive:
-            return self._of_arrays({name: _mapped(path, archive, name) for name in archive.files})
+        with open(path, "rb") as file, np.load(file) as archive:
+            return self._of_arrays({name: _mapped(file, archive, name) for name in archive.files})
 
     def _of_safetensors(self, path):
         return self._of_arrays(load_file(path))
@@ -211,19 +211,18 @@ def _stamp(path):
     return found.st_size, found.st_mtime_ns
 
 
-def _mapped(path, archive, name):
+def _mapped(file, archive, name):
     """An array of an archive; the values, if they are stored as they are, in memory only where they are looked at."""
     if name != "values" or (info := archive.zip.getinfo("values.npy")).compress_type != ZIP_STORED:
         return archive[name]
-    with open(path, "rb") as file:
-        file.seek(info.header_offset + 26)
-        file.seek(sum(np.frombuffer(file.read(4), "<u2").tolist()), 1)  # over the name, and what is beside it
-        is_first = np.lib.format.read_magic(file) == (1, 0)
-        read_header = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
-        shape, is_fortran, dtype = read_header(file)
-        if is_fortran or dtype.hasobject or 0 in shape:
-            return archive[name]
-        return np.asarray(np.memmap(file, dtype, "r", file.tell(), shape))
+    file.seek(info.header_offset + 26)
+    file.seek(sum(np.frombuffer(file.read(4), "<u2").tolist()), 1)  # over the name, and what is beside it
+    is_first = np.lib.format.read_magic(file) == (1, 0)
+    read_header = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
+    shape, is_fortran, dtype = read_header(file)
+    if is_fortran or dtype.hasobject or 0 in shape:
+        return archive[name]
+    return np.asarray(np.memmap(file, dtype, "r", file.tell(), shape))
 
 
 def _divided(arrays, name):

@@ -56,6 +56,11 @@ def ask(estimator, answers, *given):
     return Agreed(_noted(estimator), problem.sequences.lengths, problem.weights.size, label_weights(*targets), *own)
 
 
+def constant_of(found):
+    """The mean loss of the best constant answers that all parts have `Agreed` upon."""
+    return np.average([one.constant_loss for one in found], weights=[one.lengths.size for one in found])
+
+
 def agree(each, name="partition {}".format):
     """All parts' `Agreed`, and the answers that led there.
 

@@ -260,12 +260,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             self._start_at(found[0].loss, sum(one.label_weights for one in found))
         return self._settings(np.concatenate([one.lengths for one in found]))
 
-    def _train_in_parts(self, found, train, *given):
-        """Train on such data; checkpoints are models alone."""
-        constants, sizes = zip(*((one.constant_loss, one.lengths.size) for one in found), strict=True)
-        self._trained(train, partial(np.average, constants, weights=sizes), self._save_at, *given)
-
     def _save_at(self, path):
+        """Write a checkpoint of the model alone."""
         self._set_history()
         write(path, {"model": self._record(), "run": None})
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from fastrnn.base.agreement import agree, ask, problem_of
+from fastrnn.base.agreement import agree, ask, constant_of, problem_of
 from fastrnn.data import SequenceFiles
 from fastrnn.training import Trainer, draw_batches
 
@@ -56,7 +56,15 @@ def from_files(estimator, files, y, sample_weight, resume_from):
     ):
         refuse_files(files if is_set else None, f"{what} does not go with it; leave one out")
     local = clone(estimator).set_params(callbacks=None, verbose=False)
-    found, answers = agree(lambda known: [*files.each(partial(ask, local, known))], lambda k: files.paths[k].name)
+    are_weighted = set()
+
+    def asked(known, X, y, sample_weight):
+        are_weighted.add(sample_weight is not None)
+        if len(are_weighted) > 1:
+            raise ValueError("some files have sample_weight, and others none: give all of them weights, or none")
+        return ask(local, known, X, y, sample_weight)
+
+    found, answers = agree(lambda known: [*files.each(partial(asked, known))], lambda k: files.paths[k].name)
     rng = check_random_state(estimator.random_state)
     settings, sizes = estimator._begin_in_parts(found, rng), [one.lengths.size for one in found]
     chosen, held_out = [*map(np.arange, sizes)], [None] * len(sizes)
@@ -72,7 +80,7 @@ def from_files(estimator, files, y, sample_weight, resume_from):
         windows.n_a_weight = sum(sizes) / sum(one.n_weights for one in found)
         score = windows.score if estimator.early_stopping else None
         train = partial(estimator._trainer.fit, windows, np.concatenate(lengths), score)
-        estimator._train_in_parts(found, train, files, None, None)
+        estimator._trained(train, partial(constant_of, found), estimator._save_at, files, None, None)
 
 
 class Plan(list):
@@ -137,6 +145,7 @@ class Windows:
 
     def score(self):
         """That of what is held out, the mean over windows."""
+        self._losses = None  # and with it the last window's problem
         windows = [(places, None) for places in windows_of(np.arange(len(self._sizes)), self._files.window)]
         scores, sizes = zip(*self._in_turn(windows, self._score_of), strict=True)
         return float(np.dot(scores, np.array(sizes) / sum(sizes)))
@@ -162,10 +171,8 @@ class Windows:
         return self._ahead[1]
 
     def _problem(self, places):
-        parts = [*self._files.each(lambda *given: given, places)]
-        if any(weights is not None for *_, weights in parts):
-            parts = [(X, y, np.ones(len(X)) if weights is None else weights) for X, y, weights in parts]
-        return self._problem_of(*map(_joined, zip(*parts, strict=True)))[1]
+        given = zip(*self._files.each(lambda *given: given, places), strict=True)
+        return self._problem_of(*map(_joined, given))[1]
 
     def _in_window(self, places, numbers):
         """Numbers of sequences in each of its files as those in the window."""

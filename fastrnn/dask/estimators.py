@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base.agreement import agree, ask
+from fastrnn.base.agreement import agree, ask, constant_of
 from fastrnn.base.inputs import COUNT, POSITIVE
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.dask.collections import Long, distributed, kind_of, mapped, partitions
@@ -104,7 +104,7 @@ class OnDask:
         if self.solver == "lbfgs":
             known = settings, lengths.size
             train = partial(fit_lbfgs, self.network_, objective, *known, history=self._trainer.history)
-        self._train_in_parts(found, train, X, y, sample_weight)
+        self._trained(train, partial(constant_of, found), self._save_at, X, y, sample_weight)
 
     def _save_at(self, path):
         self._set_history()
