@@ -194,9 +194,10 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
             The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
-            are integers from 0 on together with `embedding_dim`.
+            are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
+            memory, and has y and weights too.
         y : array-like of shape (n,)
-            The label of each sequence.
+            The label of each sequence. None if X has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         resume_from : str or path-like, default=None

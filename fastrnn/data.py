@@ -143,22 +143,22 @@ class SequenceFiles:
         ValueError
             If it holds no sequences, or has changed since this object was made. The message names the file.
         """
-        with self.naming(k):
+        with self._naming(k):
             if _stamp(self.paths[k]) != self._stamps[k]:
                 raise ValueError("it has changed since SequenceFiles looked at the folder: make a new SequenceFiles")
             return READERS[self.paths[k].suffix](self, self.paths[k])
 
-    def each(self, function, places=None):
+    def _each(self, function, places=None):
         """What a function makes of X, y and weights of each file; what is wrong with one is told with its name."""
         for k in range(len(self.paths)) if places is None else places:
             given = self.read(k)
-            with self.naming(k):
+            with self._naming(k):
                 found = function(*given)
             del given
             yield found
 
     @contextmanager
-    def naming(self, k):
+    def _naming(self, k):
         """Within, what is wrong is told with the name of a file."""
         try:
             yield

@@ -111,6 +111,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         ----------
         X : list of n arrays of shape (T_i,)
             Sequences of tokens, integers from 0 on. With stateful=True, one such array is fine, too.
+            `fastrnn.data.SequenceFiles` is data larger than memory, and has y and weights too.
         y : ignored
             Only here because scikit-learn passes it.
         resume_from : str or path-like, default=None

@@ -104,9 +104,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
             The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
-            are integers from 0 on together with `embedding_dim`.
+            are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
+            memory, and has y and weights too.
         y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,) or (T_i, K)
-            The targets: a number or a vector for each sequence; with `return_sequences` one for each step.
+            The targets: a number or a vector for each sequence; with `return_sequences` one for each step. None if X
+            has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         resume_from : str or path-like, default=None

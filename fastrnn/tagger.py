@@ -97,9 +97,10 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
             The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
-            are integers from 0 on together with `embedding_dim`.
+            are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
+            memory, and has y and weights too.
         y : list of n arrays of shape (T_i,) or (T_i, K)
-            A label for each step; or for several labels a step, 0 or 1 for each of K labels.
+            A label for each step; or for several labels a step, 0 or 1 for each of K labels. None if X has them.
         sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
         resume_from : str or path-like, default=None

@@ -30,7 +30,7 @@ def in_parts(function, X, *given):
     if not isinstance(X, SequenceFiles):
         return function(X, *given)
     _refuse_beside(*given)
-    return [None if found[0] is None else np.concatenate(found) for found in zip(*X.each(function), strict=True)]
+    return [None if found[0] is None else np.concatenate(found) for found in zip(*X._each(function), strict=True)]
 
 
 def by_file(method):
@@ -40,7 +40,7 @@ def by_file(method):
     def of_any(self, X, *given, **options):
         if not isinstance(X, SequenceFiles):
             return method(self, X, *given, **options)
-        return np.concatenate([*X.each(lambda x, *_: method(self, x, *given, **options))])
+        return np.concatenate([*X._each(lambda x, *_: method(self, x, *given, **options))])
 
     return of_any
 
@@ -64,13 +64,13 @@ def from_files(estimator, files, y, sample_weight, resume_from):
             raise ValueError("some files have sample_weight, and others none: give all of them weights, or none")
         return ask(local, known, X, y, sample_weight)
 
-    found, answers = agree(lambda known: [*files.each(partial(asked, known))], lambda k: files.paths[k].name)
+    found, answers = agree(lambda known: [*files._each(partial(asked, known))], lambda k: files.paths[k].name)
     rng = check_random_state(estimator.random_state)
     settings, sizes = estimator._begin_in_parts(found, rng), [one.lengths.size for one in found]
     chosen, held_out = [*map(np.arange, sizes)], [None] * len(sizes)
     if estimator.early_stopping:
         for k, one in enumerate(found):
-            with files.naming(k):
+            with files._naming(k):
                 chosen[k], held_out[k] = estimator._split(sizes[k], one.strata, rng)
     lengths = [one.lengths[some] for one, some in zip(found, chosen, strict=True)]
     draw = partial(draw_in_windows, [*map(len, lengths)], files.window)
@@ -171,7 +171,7 @@ class Windows:
         return self._ahead[1]
 
     def _problem(self, places):
-        given = zip(*self._files.each(lambda *given: given, places), strict=True)
+        given = zip(*self._files._each(lambda *given: given, places), strict=True)
         return self._problem_of(*map(_joined, given))[1]
 
     def _in_window(self, places, numbers):

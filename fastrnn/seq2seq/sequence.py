@@ -96,8 +96,9 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         ----------
         X : list of n arrays of shape (T_i,) or (T_i, I)
             Sequences of tokens, integers from 0 on. With embedding_dim=None, sequences of numbers.
+            `fastrnn.data.SequenceFiles` is data larger than memory, and has y and weights too.
         y : list of n arrays of shape (M_i,)
-            The target of each sequence: tokens, integers from 0 on, without start and end.
+            The target of each sequence: tokens, integers from 0 on, without start and end. None if X has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         resume_from : str or path-like, default=None
