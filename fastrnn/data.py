@@ -1,5 +1,6 @@
 """Sequences in files: data larger than memory, of which some files are read at a time."""
 
+from collections import namedtuple
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,9 @@ from fastrnn.storage import replacing
 from fastrnn.wording import check_count, optional, shown
 
 __all__ = ["SequenceFiles"]
+
+Long = namedtuple("Long", "id_col, time_col, target_col, by_step")
+"""The columns of a long frame, and whether each row has a target of its own."""
 
 
 class SequenceFiles:
@@ -74,7 +78,7 @@ class SequenceFiles:
 
     def __init__(self, folder, *, window=4, id_col="unique_id", time_col="ds", target_col="y", return_sequences=False):
         check_count("window", window)
-        self.window, self._columns, self._is_each_step = window, (id_col, time_col, target_col), return_sequences
+        self.window, self._long = window, Long(id_col, time_col, target_col, return_sequences)
         self.paths = sorted(path for path in Path(folder).iterdir() if path.suffix in READERS)
         if not self.paths:
             raise FileNotFoundError(f"{folder} has no file that ends in {', '.join(READERS)}: see SequenceFiles.write")
@@ -182,28 +186,30 @@ class SequenceFiles:
         return self._of_arrays(load_file(path))
 
     def _of_parquet(self, path):
-        from fastrnn.preprocessing import from_long
-
         pandas, _ = (optional(name, "SequenceFiles reads .parquet files by it") for name in ("pandas", "pyarrow"))
-        (who, when, target), frame = self._columns, pandas.read_parquet(path)
-        features, y = [name for name in frame.columns if name not in self._columns], None
-        if target in frame.columns:
-            y, frame[target] = frame[target].to_numpy(), np.arange(len(frame))  # so that a step is known by its row
-            features.append(target)
-        X, ids = from_long(frame, who, when, features)
-        if y is None:
-            return list(X), None, None
-        y = [y[x[:, -1].astype(int)] for x in X]
-        for name, own in zip(ids, y, strict=True) if not self._is_each_step else ():
-            if (own != own[0]).any():
-                way = "give each sequence one, or set return_sequences=True for a target at each step"
-                raise ValueError(f"{who} {name} has several values in {target}: {way}")
-        return [x[:, :-1] for x in X], y if self._is_each_step else np.array([own[0] for own in y]), None
+        X, y, _ = read_long(pandas.read_parquet(path), self._long)
+        return list(X), y, None
 
 
 READERS = {".npz": SequenceFiles._of_npz, ".safetensors": SequenceFiles._of_safetensors,
            ".parquet": SequenceFiles._of_parquet}  # fmt: skip
 """By the ends of files' names."""
+
+
+def read_long(frame, long):
+    """Sequences of a long frame, their targets, and their ids."""
+    from fastrnn.preprocessing import from_long
+
+    channels = [name for name in frame.columns if name not in long]
+    X, ids = from_long(frame, long.id_col, long.time_col, channels)
+    if long.target_col not in frame.columns:
+        return X, None, ids
+    targets = frame.sort_values(long.time_col, kind="stable").groupby(long.id_col)[long.target_col]
+    if long.by_step:
+        return X, [targets.get_group(who).to_numpy() for who in ids], ids
+    for who in targets.nunique().loc[lambda n: n != 1].index:
+        raise ValueError(f"{long.id_col} {who} has several values in {long.target_col}: give each sequence one")
+    return X, targets.first().loc[ids].to_numpy(), ids
 
 
 def _stamp(path):

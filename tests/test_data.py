@@ -194,7 +194,7 @@ def test_callbacks_checkpoints_and_files_of_the_model(tmp_path):
     clf.set_params(callbacks=None)
     fastrnn.save(clf, path)
     assert equal(fastrnn.load(path).predict(X), clf.predict(files))
-    with pytest.raises(ValueError, match="resume_from does not go with it"):
+    with pytest.raises(ValueError, match="resume_from does not go with"):
         SequenceClassifier(**SMALL).fit(files, resume_from=path)
 
 
@@ -251,7 +251,7 @@ def test_long_tables_in_parquet_files(tmp_path):
     with_steps = frame.assign(y=np.concatenate(STEPS)).rename(columns={"unique_id": "who", "ds": "when", "y": "tag"})
     with_steps.to_parquet(tmp_path / "one.parquet")
     names = {"id_col": "who", "time_col": "when", "target_col": "tag"}
-    with pytest.raises(ValueError, match=r"one.parquet: who \d+ has several values in tag.*return_sequences=True"):
+    with pytest.raises(ValueError, match=r"one.parquet: who \d+ has several values in tag"):
         SequenceFiles(tmp_path, **names).read(0)
     files = SequenceFiles(tmp_path, **names, return_sequences=True)
     found, y, _ = files.read(0)
@@ -370,7 +370,7 @@ def test_what_does_not_go_with_files_is_said(tmp_path):
         with pytest.raises(ValueError, match="hold sample_weight as well"):
             call(files, None, WEIGHTS)
     for estimator, message in (
-        (SequenceClassifier(solver="lbfgs"), "solver='lbfgs', which reads all data at once, does not go with it"),
+        (SequenceClassifier(solver="lbfgs"), "solver='lbfgs', which reads all data at once, does not go with"),
         (clf.set_params(warm_start=True), "warm_start=True on a fitted model does not go"),
         (SequenceGenerator(stateful=True), "stateful=True, which reads one stream, does not go"),
     ):

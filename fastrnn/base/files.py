@@ -48,13 +48,11 @@ def by_file(method):
 def from_files(estimator, files, y, sample_weight, resume_from):
     """Fit an estimator to files."""
     _refuse_beside(y, sample_weight)
-    for is_set, what in (
-        (resume_from is not None, "resume_from"),
-        (estimator.solver == "lbfgs", "solver='lbfgs', which reads all data at once,"),
-        (estimator.warm_start and estimator.__sklearn_is_fitted__(), "warm_start=True on a fitted model"),
-        (getattr(estimator, "stateful", False), "stateful=True, which reads one stream,"),
-    ):
-        refuse_files(files if is_set else None, f"{what} does not go with it; leave one out")
+    beside = {"resume_from": resume_from, "solver='lbfgs', which reads all data at once,": estimator.solver == "lbfgs",
+              "warm_start=True on a fitted model": estimator.warm_start and estimator.__sklearn_is_fitted__(),
+              "stateful=True, which reads one stream,": getattr(estimator, "stateful", False)}  # fmt: skip
+    for what in filter(beside.get, beside):
+        raise ValueError(f"X is SequenceFiles, and {what} does not go with these: leave one out")
     local = clone(estimator).set_params(callbacks=None, verbose=False)
     are_weighted = set()
 
@@ -86,9 +84,7 @@ def from_files(estimator, files, y, sample_weight, resume_from):
 class Plan(list):
     """Batches, and of each window its files, and its batches of numbers within it."""
 
-    def __init__(self):
-        super().__init__()
-        self.windows = []
+    windows = ()
 
 
 def windows_of(places, size):
@@ -98,12 +94,13 @@ def windows_of(places, size):
 
 def draw_in_windows(sizes, window, lengths, batch_size, shuffle, rng):
     """Batches as `draw_batches` has them, of a window of files of these sizes after another; files are shuffled."""
-    plan, bounds = Plan(), np.cumsum([0, *sizes])
+    plan, windows, bounds = Plan(), [], np.cumsum([0, *sizes])
     for places in windows_of(rng.permutation(len(sizes)) if shuffle else np.arange(len(sizes)), window):
         numbers = np.concatenate([np.arange(bounds[p], bounds[p + 1]) for p in np.sort(places)])
         own = draw_batches(lengths[numbers], batch_size, shuffle, rng)
-        plan.windows.append((np.sort(places), own))
+        windows.append((np.sort(places), own))
         plan += [numbers[batch] for batch in own]
+    plan.windows = windows
     return plan
 
 

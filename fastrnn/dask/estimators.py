@@ -11,9 +11,10 @@ from sklearn.utils._param_validation import StrOptions
 from fastrnn.base.agreement import agree, ask, constant_of
 from fastrnn.base.inputs import COUNT, POSITIVE
 from fastrnn.classifier import SequenceClassifier
-from fastrnn.dask.collections import Long, distributed, kind_of, mapped, partitions
+from fastrnn.dask.collections import distributed, kind_of, mapped, partitions
 from fastrnn.dask.rounds import Crew, LocalTrainer, Rounds, draw_in_parts
 from fastrnn.dask.shares import Share, errors, same, scored
+from fastrnn.data import Long
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import write
 from fastrnn.tagger import SequenceTagger
