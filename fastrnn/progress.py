@@ -62,8 +62,18 @@ _bars = WeakValueDictionary()
 """The last one of each thread."""
 
 
+def _shown():
+    bar = _bars.get(get_ident())
+    return bar if bar is not None and not bar.disable else None
+
+
+def note(**numbers):
+    """Show how far this thread's training is within an epoch."""
+    if (bar := _shown()) is not None:
+        bar.set_postfix(numbers)
+
+
 @on_compiling.append
 def _tell():
-    bar = _bars.get(get_ident())
-    if bar is not None and not bar.disable and not bar.desc:
+    if (bar := _shown()) is not None and not bar.desc:
         bar.set_description("compiling")

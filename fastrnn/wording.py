@@ -22,7 +22,7 @@ def _plain(value):
     return {_plain(k): _plain(v) for k, v in value.items()} if type(value) is dict else value
 
 
-LEAST = {"dask": "2025.1", "distributed": "2025.1", "matplotlib": "3.9", "mlflow": "3", "narwhals": "2",
+LEAST = {"dask": "2026.8", "distributed": "2026.8", "matplotlib": "3.9", "mlflow": "3", "narwhals": "2",
          "onnx": "1.17", "optuna": "4", "pandas": "3.1", "pyarrow": "26", "tensorboardX": "2.6.2.2"}  # fmt: skip
 """Optional libraries, and the oldest version of each that will do, as in pyproject.toml."""
 

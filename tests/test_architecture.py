@@ -46,7 +46,7 @@ RANKS = [
     ["data"],
     ["base", "metrics", "callbacks"],
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
-    ["inspection", "interchange", "saving", "datasets", "versions"],
+    ["inspection", "interchange", "saving", "datasets", "versions", "dask"],
     ["__init__"],
     ["command"],
     ["__main__"],

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dask import delayed
+from distributed import Client, LocalCluster
 
 import fastrnn
-from fastrnn import interchange, training
+from fastrnn import dask, interchange, training
 from fastrnn.data import SequenceFiles
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -298,11 +300,19 @@ def try_resume(estimator, file="run.safetensors"):
     assert (again.network_.theta == whole.network_.theta).all()
 
 
+def try_dask(estimator):
+    on_dask, X = getattr(dask, f"Dask{estimator.__name__}"), numbers()
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster, Client(cluster):
+        model = on_dask(hidden_size=4, max_iter=1).fit([delayed(X)], [delayed(targets(estimator.__name__, X))])
+    assert type(model.to_local()) is estimator
+
+
 TRIALS = {
     "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters, "Files": try_files,
     "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
     "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
+    "Dask": try_dask,
 }  # fmt: skip
 
 

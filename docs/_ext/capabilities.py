@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sklearn.exceptions import NotFittedError
 
 import fastrnn
-from fastrnn import interchange, online
+from fastrnn import dask, interchange, online
 
 ORDER = "Classifier", "Regressor", "Tagger", "Forecaster", "Generator", "ToSequence"
 """By how their names end, from the simplest task on; others follow."""
@@ -107,6 +107,8 @@ def accepted_by(function):
     return rule
 
 
+ON_DASK = {getattr(dask, name)._plain for name in dask.__all__}
+
 GROUPS = {
     "reads": [
         Capability("Lengths", "Sequences may have different lengths.", reads_lists),
@@ -140,6 +142,7 @@ GROUPS = {
         Capability("ONNX", ":func:`fastrnn.interchange.to_onnx` exports it.", accepted_by(interchange.to_onnx)),
         Capability("PyTorch", "Weights go to PyTorch, and come back.", accepted_by(interchange.to_torch)),
         Capability("Resume", "``fit(resume_from=...)`` goes on after a crash.", fits("resume_from")),
+        Capability("Dask", ":mod:`fastrnn.dask` has it for many machines.", lambda cls: cls in ON_DASK),
     ],
 }  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""One model on many machines: estimators whose data are partitions on the workers of a Dask cluster."""
+"""One model on many machines: estimators whose data are partitions on the workers of a Dask cluster.
+
+They need Dask: ``pip install "fastrnn[dask]"``.
+"""
 
 from fastrnn.dask.estimators import DaskSequenceClassifier, DaskSequenceRegressor, DaskSequenceTagger
 

@@ -8,7 +8,8 @@ from concurrent.futures import CancelledError
 import numpy as np
 
 from fastrnn.dask.collections import distributed
-from fastrnn.dask.shares import Share, same
+from fastrnn.dask.shares import Share, sent
+from fastrnn.progress import note
 from fastrnn.training import Trainer, draw_batches
 
 GOLDEN = (5**0.5 - 1) / 2
@@ -29,6 +30,9 @@ class Crew:
 
     def __init__(self, client, parts, timeout):
         self.client, self.parts, self.timeout = client, parts, timeout
+
+    def __reduce__(self):
+        return Crew, (None, [], self.timeout)  # the client is the process's
 
     def submit(self, function, *arguments):
         """A task, by a name of its own."""
@@ -60,9 +64,8 @@ class Crew:
         except CancelledError:
             lost = ", ".join(str(place) for place, future in futures.items() if future.status in ("cancelled", "lost"))
             advice = "give delayed partitions, a bag or a frame, which Dask can make again"
-            raise RuntimeError(
-                f"the data of partition {lost} went with a worker, or were cancelled: {advice}"
-            ) from None
+            found = f"the data of partition {lost} went with a worker, or were cancelled"
+            raise RuntimeError(f"{found}: {advice}") from None
         finally:
             if any(not future.done() for future in futures.values()):
                 self.client.cancel([*futures.values()])
@@ -119,7 +122,7 @@ class Rounds:
     def __call__(self, k):
         """The loss of batch k."""
         numbers, crew = self._batches[k], self._crew
-        weights, factor = crew.submit(same, self._network.theta.copy()), self._n_a_weight / len(numbers)
+        weights, factor = crew.submit(sent, self._network.theta.copy()), self._n_a_weight / len(numbers)
         places, tasks = np.searchsorted(self._bounds, numbers, "right") - 1, {}
         for p in np.unique(places).tolist():
             own = numbers[places == p] - self._bounds[p]
@@ -128,7 +131,9 @@ class Rounds:
         self._network.gradient[:] = gradients[0]
         for gradient in gradients[1:]:
             self._network.gradient += gradient
-        return sum(losses[1:], losses[0])
+        loss = sum(losses[1:], losses[0])
+        note(round=f"{k + 1}/{len(self._batches)}", round_loss=f"{loss:.4g}")
+        return loss
 
 
 class LocalTrainer(Trainer):
@@ -150,19 +155,18 @@ class LocalTrainer(Trainer):
         rates = self.rates(max(map(len, plans)), epoch, n_epochs)
         for first in range(0, len(rates), self._n_steps):
             span, tasks = slice(first, first + self._n_steps), {}
-            state = self._crew.submit(same, (self.network.theta.copy(), o.first.copy(), o.second.copy(), o.n_steps))
+            vectors = self.network.theta, o.first, o.second
+            state = self._crew.submit(sent, (*map(np.copy, vectors), o.n_steps))
             for p, plan in enumerate(plans):
                 if batches := plan[span]:
                     known = batches, len(self.history.epochs), rates[span][: len(batches)], s
                     tasks[p] = self._crew.submit(Share.advance, *self._crew.parts[p], state, *known)
             states, losses = zip(*self._crew.answers(tasks), strict=True)
-            vectors, shares = (
-                zip(*(state[:3] for state in states), strict=True),
-                sizes[[*tasks]] / sizes[[*tasks]].sum(),
-            )
-            for mine, others in zip((self.network.theta, o.first, o.second), vectors, strict=True):
+            shares = sizes[[*tasks]] / sizes[[*tasks]].sum()
+            for mine, *others in zip(vectors, *states, strict=False):
                 mine[:] = sum(share * other.astype(np.float64) for share, other in zip(shares, others, strict=True))
             o.n_steps, total = max(state[3] for state in states), total + sum(losses)
+            note(round=f"{first // self._n_steps + 1}/{-(-len(rates) // self._n_steps)}")
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
         return total / len(lengths)

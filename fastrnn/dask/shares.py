@@ -88,8 +88,8 @@ class Share:
             return self._estimator._validation_score(self._network, self._problem, self._held_out)()
 
 
-def same(value):
-    """The value: a task that sends weights once, however many partitions read them."""
+def sent(value):
+    """The value: a task by which it goes out once, however many partitions read it, and goes out again if need be."""
     return value
 
 

@@ -1,0 +1,217 @@
+from typing import Any, Literal, Self
+
+from numpy.typing import ArrayLike
+
+from fastrnn._types import Callbacks, Cell, ClassWeight, Nonlinearity, Precision, RandomState, Readout, Schedule, Solver
+from fastrnn.classifier import SequenceClassifier
+from fastrnn.regressor import SequenceRegressor
+from fastrnn.tagger import SequenceTagger
+
+__all__ = ["DaskSequenceClassifier", "DaskSequenceRegressor", "DaskSequenceTagger"]
+
+# Partitions, and answers in their kind, are Dask's, which has no types for what is in them.
+
+class DaskSequenceClassifier(SequenceClassifier):
+    client: Any
+    rounds: Literal["synchronous", "local"]
+    local_steps: int
+    timeout: float
+
+    def __init__(
+        self,
+        *,
+        cell: Cell = "gru",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        nonlinearity: Nonlinearity = "tanh",
+        bias: bool = True,
+        dropout: float | Literal["auto"] = "auto",
+        readout: Readout = "auto",
+        embedding_dim: int | Literal["auto"] | None = "auto",
+        embeddings: ArrayLike | None = None,
+        freeze_embeddings: bool = False,
+        character_embedding_dim: int | Literal["auto"] | None = "auto",
+        character_hidden_size: int = 32,
+        normalize_X: bool = True,
+        solver: Solver = "adam",
+        learning_rate_init: float = 0.005,
+        learning_rate: Schedule = "cosine",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        max_iter: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
+        bptt_steps: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float | None = None,
+        patch_length: int | Literal["auto"] = "auto",
+        class_weight: ClassWeight = None,
+        warm_start: bool = False,
+        dtype: Precision = "float32",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+        callbacks: Callbacks = None,
+        client: Any = None,
+        rounds: Literal["synchronous", "local"] = "synchronous",
+        local_steps: int = 10,
+        timeout: float = 600,
+    ) -> None: ...
+    def fit(  # type: ignore[override]
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+    ) -> Self: ...
+    def to_local(self) -> SequenceClassifier: ...
+    def predict(self, X: Any) -> Any: ...
+    def predict_proba(self, X: Any) -> Any: ...
+    def predict_log_proba(self, X: Any) -> Any: ...
+    def transform(self, X: Any) -> Any: ...
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float: ...
+
+class DaskSequenceRegressor(SequenceRegressor):
+    client: Any
+    rounds: Literal["synchronous", "local"]
+    local_steps: int
+    timeout: float
+
+    def __init__(
+        self,
+        *,
+        cell: Cell = "gru",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        nonlinearity: Nonlinearity = "tanh",
+        bias: bool = True,
+        dropout: float | Literal["auto"] = "auto",
+        readout: Readout = "auto",
+        embedding_dim: int | Literal["auto"] | None = "auto",
+        embeddings: ArrayLike | None = None,
+        freeze_embeddings: bool = False,
+        character_embedding_dim: int | Literal["auto"] | None = "auto",
+        character_hidden_size: int = 32,
+        return_sequences: bool = False,
+        loss: Literal["squared_error", "absolute_error", "huber", "quantile"] = "squared_error",
+        quantile: float = 0.5,
+        normalize_X: bool = True,
+        normalize_y: bool = True,
+        solver: Solver = "adam",
+        learning_rate_init: float = 0.005,
+        learning_rate: Schedule = "cosine",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        max_iter: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
+        bptt_steps: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float | None = None,
+        warm_start: bool = False,
+        dtype: Precision = "float32",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+        callbacks: Callbacks = None,
+        client: Any = None,
+        rounds: Literal["synchronous", "local"] = "synchronous",
+        local_steps: int = 10,
+        timeout: float = 600,
+    ) -> None: ...
+    def fit(  # type: ignore[override]
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+    ) -> Self: ...
+    def to_local(self) -> SequenceRegressor: ...
+    def predict(self, X: Any) -> Any: ...
+    def transform(self, X: Any) -> Any: ...
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float: ...
+
+class DaskSequenceTagger(SequenceTagger):
+    client: Any
+    rounds: Literal["synchronous", "local"]
+    local_steps: int
+    timeout: float
+
+    def __init__(
+        self,
+        *,
+        cell: Cell = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        nonlinearity: Nonlinearity = "tanh",
+        bias: bool = True,
+        dropout: float | Literal["auto"] = "auto",
+        embedding_dim: int | Literal["auto"] | None = "auto",
+        embeddings: ArrayLike | None = None,
+        freeze_embeddings: bool = False,
+        character_embedding_dim: int | Literal["auto"] | None = "auto",
+        character_hidden_size: int = 32,
+        crf: bool | Literal["auto"] = "auto",
+        normalize_X: bool = True,
+        solver: Solver = "adam",
+        learning_rate_init: float = 0.005,
+        learning_rate: Schedule = "cosine",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        max_iter: int = 30,
+        shuffle: bool = True,
+        clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
+        bptt_steps: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float | None = None,
+        class_weight: ClassWeight = None,
+        warm_start: bool = False,
+        dtype: Precision = "float32",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+        callbacks: Callbacks = None,
+        client: Any = None,
+        rounds: Literal["synchronous", "local"] = "synchronous",
+        local_steps: int = 10,
+        timeout: float = 600,
+    ) -> None: ...
+    def fit(  # type: ignore[override]
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+    ) -> Self: ...
+    def to_local(self) -> SequenceTagger: ...
+    def predict(self, X: Any) -> Any: ...
+    def predict_proba(self, X: Any) -> Any: ...
+    def transform(self, X: Any) -> Any: ...
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float: ...
