@@ -22,8 +22,8 @@ class _Unanswered(BaseException):
     """A question without an answer; nothing that catches errors may hold it back."""
 
 
-def problem_of(estimator, answers, X, y, sample_weight):
-    """An estimator with what a fit notes before it trains, and its problem."""
+def problem_of(estimator, answers, X, y, sample_weight, asks=False):
+    """An estimator with what a fit notes before it trains, and its problem; without steps if it only `asks`."""
     estimator, given = copy(estimator), iter(answers)
 
     def agreed(part, merge):
@@ -32,7 +32,7 @@ def problem_of(estimator, answers, X, y, sample_weight):
         except StopIteration:
             raise _Unanswered(part() if callable(part) else part, merge, _noted(estimator)) from None
 
-    estimator._agreed = agreed
+    estimator._agreed, estimator._only_asks = agreed, asks
     estimator._begin(False)
     estimator._check_rows(X, y)
     problem = estimator._problem(X, y, sample_weight, False)
@@ -42,13 +42,14 @@ def problem_of(estimator, answers, X, y, sample_weight):
 
 
 def _noted(estimator):
-    return {name: value for name, value in vars(estimator).items() if name not in {"_agreed", *estimator.get_params()}}
+    left_out = {"_agreed", "_only_asks", *estimator.get_params()}
+    return {name: value for name, value in vars(estimator).items() if name not in left_out}
 
 
 def ask(estimator, answers, *given):
     """A partition's next `Question`, or `Agreed`."""
     try:
-        estimator, problem = problem_of(estimator, answers, *given)
+        estimator, problem = problem_of(estimator, answers, *given, asks=True)
     except _Unanswered as question:
         return Question(*question.args)
     targets = problem.loss, problem.targets, problem.weights, problem.n_outputs

@@ -98,6 +98,8 @@ class InputChecks:
     """
 
     _agreed = staticmethod(alone)
+    _only_asks = False
+    """Whether nobody reads the steps that are stored."""
 
     def _decided(self, X=()):
         """The parameters that a network keeps for life, with what "auto" is for X: of a `Tokenizer`, or numbers."""
@@ -231,7 +233,9 @@ class InputChecks:
                 options = {"is_centred": self.bias, "spares_ready": True, "agreed": self._agreed}
                 self._X_mean, self._X_scale = moments(blocks, **options)
         dtype = self.network_.theta.dtype if goes_on else self.dtype
-        stored = sequences.stored(dtype, self._X_mean, self._X_scale)
+        # What has finite moments is finite, unless it was left out of them.
+        is_right = self._only_asks and self.normalize_X and np.isfinite(self._X_scale).all() and (weights > 0).all()
+        stored = sequences.blank(dtype) if is_right else sequences.stored(dtype, self._X_mean, self._X_scale)
         return stored if size == 1 else Patches(stored.values, stored.offsets, size)
 
     def _choose_patch(self, lengths):
