@@ -24,6 +24,7 @@ from fastrnn import (
 from fastrnn.base import files as fits
 from fastrnn.data import SequenceFiles
 from fastrnn.preprocessing import to_long
+from fastrnn.sequences import Given
 from fastrnn.training import Checkpoint, draw_batches
 
 N = 120
@@ -420,3 +421,21 @@ def test_nothing_in_a_file_is_run(tmp_path):
         archive.writestr("offsets.npy", b"nothing")
     with pytest.raises(ValueError, match=r"a\.npz"):
         SequenceFiles(tmp_path).read(0)
+
+
+def test_steps_are_looked_at_once_before_training(tmp_path, monkeypatch):
+    files, looked = written(tmp_path, 3, X, LABELS), []
+    blocks = Given.blocks
+    monkeypatch.setattr(Given, "blocks", lambda self: looked.append(len(self)) or blocks(self))
+    SequenceClassifier(**SMALL, patch_length=1).fit(files)
+    assert looked == [40] * 3 + [120]  # for the mean, file by file; and the window
+
+
+def test_not_a_number_is_found_before_training_also_where_nothing_counts(tmp_path, monkeypatch):
+    wrong = [np.full_like(X[0], np.nan), *X[1:]]
+    weights = np.append(0.0, np.ones(N - 1))
+    files = written(tmp_path, 2, wrong, LABELS, weights)
+    monkeypatch.setattr(fits.Windows, "__init__", None)
+    for normalize_X in (True, False):
+        with pytest.raises(ValueError, match=r"000000.npz: X\[0\] contains NaN"):
+            SequenceClassifier(**SMALL, normalize_X=normalize_X).fit(files)
