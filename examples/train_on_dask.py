@@ -5,7 +5,7 @@ One model on several workers
 Dask runs tasks on the workers of a cluster: other processes, or other machines.  Here one classifier learns from four
 partitions of a data set, on two workers.  Its weights have the same bits for any number of workers.
 
-You need ``pip install "fastrnn[dask]"``, and some seconds.  The workers are threads of this process.  For others, give
+You need ``pip install dask distributed``, and some seconds.  The workers are threads of this process.  For others, give
 ``Client`` the address of their scheduler: the rest stays the same.
 """
 

@@ -1,6 +1,6 @@
 """One model on many machines: estimators whose data are partitions on the workers of a Dask cluster.
 
-They need Dask: ``pip install "fastrnn[dask]"``.
+They need Dask: ``pip install dask distributed``.
 """
 
 from fastrnn.dask.estimators import DaskSequenceClassifier, DaskSequenceRegressor, DaskSequenceTagger

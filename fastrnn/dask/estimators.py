@@ -39,7 +39,7 @@ class OnDask:
             bound.apply_defaults()
             self._store(bound.arguments)
 
-        cls.__init__, store.__signature__ = store, parameters
+        cls.__init__, store.__name__, store.__signature__ = store, "__init__", parameters
         cls._parameter_constraints = {**plain._parameter_constraints, **CONSTRAINTS, "timeout": [POSITIVE]}
         super().__init_subclass__(**kwargs)
 
@@ -238,15 +238,15 @@ class DaskSequenceClassifier(OnDask, SequenceClassifier):  # numpydoc ignore=PR0
 
     One model learns from all of them, as a `SequenceClassifier` does on one machine.
 
-    Each batch is a round: the weights go out, each partition sends back the gradient of its part of the batch, and these
-    are added in the order of the data. So the fitted weights are the same bits for any number of workers, also if a
-    worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition they
-    are those of `SequenceClassifier`.
+    Each batch is a round: the weights go out, each partition sends back the gradient of its part of the batch, and
+    these are added in the order of the data. So the fitted weights are the same bits for any number of workers, also if
+    a worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition
+    they are those of `SequenceClassifier`.
 
     Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults. `warm_start` and
     `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None shares the
-    workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and the score is
-    the mean over partitions, by the numbers of sequences held out.
+    workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and the score
+    is the mean over partitions, by the numbers of sequences held out.
 
     Parameters
     ----------
@@ -321,15 +321,15 @@ class DaskSequenceRegressor(OnDask, SequenceRegressor):  # numpydoc ignore=PR01
 
     One model learns from all of them, as a `SequenceRegressor` does on one machine.
 
-    Each batch is a round: the weights go out, each partition sends back the gradient of its part of the batch, and these
-    are added in the order of the data. So the fitted weights are the same bits for any number of workers, also if a
-    worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition they
-    are those of `SequenceRegressor`.
+    Each batch is a round: the weights go out, each partition sends back the gradient of its part of the batch, and
+    these are added in the order of the data. So the fitted weights are the same bits for any number of workers, also if
+    a worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition
+    they are those of `SequenceRegressor`.
 
     Parameters that are not listed here are those of `SequenceRegressor`, with the same defaults. `warm_start` and
     `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None shares the
-    workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and the score is
-    the mean over partitions, by the numbers of sequences held out.
+    workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and the score
+    is the mean over partitions, by the numbers of sequences held out.
 
     Parameters
     ----------
@@ -383,15 +383,15 @@ class DaskSequenceTagger(OnDask, SequenceTagger):  # numpydoc ignore=PR01
 
     One model learns from all of them, as a `SequenceTagger` does on one machine.
 
-    Each batch is a round: the weights go out, each partition sends back the gradient of its part of the batch, and these
-    are added in the order of the data. So the fitted weights are the same bits for any number of workers, also if a
-    worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition they
-    are those of `SequenceTagger`.
+    Each batch is a round: the weights go out, each partition sends back the gradient of its part of the batch, and
+    these are added in the order of the data. So the fitted weights are the same bits for any number of workers, also if
+    a worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition
+    they are those of `SequenceTagger`.
 
     Parameters that are not listed here are those of `SequenceTagger`, with the same defaults. `warm_start` and
     `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None shares the
-    workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and the score is
-    the mean over partitions, by the numbers of sequences held out.
+    workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and the score
+    is the mean over partitions, by the numbers of sequences held out.
 
     Parameters
     ----------
