@@ -8,7 +8,7 @@ import os
 from importlib import import_module
 
 _SUBMODULES = (
-    "callbacks dask datasets inspection interchange layers metrics online preprocessing streaming training".split()
+    "callbacks dask data datasets inspection interchange layers metrics online preprocessing streaming training".split()
 )
 """The public submodules: `import fastrnn` is enough to reach them, and `dir` lists them."""
 

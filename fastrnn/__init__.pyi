@@ -2,6 +2,7 @@ from typing import Final
 
 from fastrnn import callbacks as callbacks
 from fastrnn import dask as dask
+from fastrnn import data as data
 from fastrnn import datasets as datasets
 from fastrnn import inspection as inspection
 from fastrnn import interchange as interchange

@@ -6,6 +6,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import union
 from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
 from fastrnn.losses.answers import filled, softmax_answer
@@ -185,7 +186,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
         """Train the network on labelled sequences.
 
         Parameters
@@ -193,9 +194,10 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
             The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
-            are integers from 0 on together with `embedding_dim`.
+            are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
+            memory, and has y and weights too.
         y : array-like of shape (n,)
-            The label of each sequence.
+            The label of each sequence. None if X has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         resume_from : str or path-like, default=None
@@ -283,6 +285,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
+    @by_file
     def predict_proba(self, X):
         """Predict the probability of each class.
 
@@ -306,6 +309,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         outputs, _ = self._outputs(X)
         return filled(softmax_answer, outputs)
 
+    @by_file
     def predict_log_proba(self, X):
         """Predict the logarithm of each class's probability.
 
@@ -333,7 +337,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             return np.hstack([log_expit(-outputs), log_expit(outputs)])
         return log_softmax(outputs, axis=1)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """Compute the accuracy: the fraction of sequences that get the right label.
 
         Parameters
@@ -359,9 +363,13 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         """
         from sklearn.metrics import accuracy_score
 
+        predicted, y, sample_weight = in_parts(self._judged, X, y, sample_weight)
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+
+    def _judged(self, X, y, sample_weight):
         predicted, y = self.predict(X), self._check_y(y)
         check_as_many(y, predicted)
-        return accuracy_score(y, predicted, sample_weight=sample_weight)
+        return predicted, y, sample_weight
 
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
         y = self._check_y(y)

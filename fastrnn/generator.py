@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import COUNT, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.files import by_file, in_parts
 from fastrnn.lists import check_listed
 from fastrnn.losses.answers import softmax_answer
 from fastrnn.losses.loss import cross_entropy, log_probabilities
@@ -110,6 +111,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         ----------
         X : list of n arrays of shape (T_i,)
             Sequences of tokens, integers from 0 on. With stateful=True, one such array is fine, too.
+            `fastrnn.data.SequenceFiles` is data larger than memory, and has y and weights too.
         y : ignored
             Only here because scikit-learn passes it.
         resume_from : str or path-like, default=None
@@ -183,7 +185,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return float(self._log_probabilities(X).mean())
+        return float(in_parts(lambda X, *_: [self._log_probabilities(X)], X)[0].mean())
 
     def perplexity(self, X):
         """Compute the perplexity, exp(-score). Lower is better.
@@ -326,6 +328,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         start = [] if self._boundary is None else [self._boundary]
         return np.concatenate([start, prefix.values]).astype(np.int64)
 
+    @by_file
     def transform(self, X):
         """Compute the states after each token.
 
@@ -380,7 +383,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
         if not goes_on:
-            self.n_tokens_ = super()._count_tokens(sequences.values)
+            self.n_tokens_ = self._agreed(super()._count_tokens(sequences.values), max)
             if self.n_tokens_ < 2:
                 raise ValueError("X holds no token but 0: with a vocabulary of one there is nothing to learn")
             self._boundary = None if self.stateful else self.n_tokens_

@@ -1,6 +1,7 @@
 """Mean and scale of numbers, whatever their unit: neither a mean nor a square overflows or vanishes."""
 
-from functools import reduce
+from functools import partial, reduce
+from itertools import chain
 from math import sqrt
 
 import numpy as np
@@ -21,8 +22,8 @@ of the accuracy on ItalyPowerDemand, whose 24 steps deviate by 0.979.
 
 
 def alone(part, merge):
-    """What all parts of the data say together, where `part` is what its only one says."""
-    return merge([part])
+    """What all parts of the data say together, where `part` is what its only one says, or a function that finds it."""
+    return merge([part() if callable(part) else part])
 
 
 def moments(blocks, *, is_centred=True, spares_ready=False, agreed=alone):
@@ -41,13 +42,25 @@ def moments(blocks, *, is_centred=True, spares_ready=False, agreed=alone):
 
     A column that does not change has the scale 1.  What is no finite number leaves a scale of infinity.
     """
+    options = is_centred, spares_ready
+    return agreed(partial(_of_blocks, blocks, *options), partial(_of_all, *options))
+
+
+def _of_blocks(blocks, is_centred, spares_ready):
+    """Of each block its weight, mean and deviation; and which columns are nothing but 0 and 1."""
     parts, is_flag = [], spares_ready
     for x, weights in blocks:
         columns = np.ascontiguousarray(x.T)  # sums run along the rows
         parts.append((weights.sum(), *_about(columns, weights, is_centred)))
         if np.any(is_flag):
             is_flag = is_flag & ((columns == 0) | (columns == 1)).all(axis=1)
-    parts, is_flag = agreed((parts, is_flag), _joined)
+    return parts, is_flag
+
+
+def _of_all(is_centred, spares_ready, found):
+    """The mean and the scale, of what was found in all parts of the data."""
+    blocks, are_flags = zip(*found, strict=True)
+    parts, is_flag = [*chain.from_iterable(blocks)], reduce(np.logical_and, are_flags)
     weights, means, rests, deviations = (np.array(part).T for part in zip(*parts, strict=True))
     mean, rest, between = _about(means, weights, is_centred, rests)
     *_, within = _about(deviations, weights, is_centred=False)
@@ -58,11 +71,6 @@ def moments(blocks, *, is_centred=True, spares_ready=False, agreed=alone):
         is_ready = is_flag | (np.abs(mean) <= NEAR) & (np.abs(scale - 1.0) <= NEAR)
         mean[is_ready], scale[is_ready] = 0.0, 1.0
     return mean, scale
-
-
-def _joined(parts):
-    blocks, are_flags = zip(*parts, strict=True)
-    return sum(blocks, []), reduce(np.logical_and, are_flags)
 
 
 def unit_of(largest):

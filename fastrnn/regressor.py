@@ -10,6 +10,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastrnn import records
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.files import by_file, in_parts
+from fastrnn.base.inputs import steps_weights
 from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_given, check_there, refuse_steps, rows_of
 from fastrnn.losses.answers import filled, scaled_answer
 from fastrnn.losses.loss import regression_loss
@@ -94,7 +96,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
         """Train the network on sequences and their targets.
 
         Parameters
@@ -102,9 +104,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
             The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
-            are integers from 0 on together with `embedding_dim`.
+            are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
+            memory, and has y and weights too.
         y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,) or (T_i, K)
-            The targets: a number or a vector for each sequence; with `return_sequences` one for each step.
+            The targets: a number or a vector for each sequence; with `return_sequences` one for each step. None if X
+            has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight. Weights of single steps are not possible, also
             with return_sequences=True. In place of them, train on beginnings ``x[:t]``, each with the weight of its
@@ -169,6 +173,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         """
         return self._partial_fit(X, y, sample_weight)
 
+    @by_file
     def predict(self, X):
         """Predict the target of each sequence, or of each step.
 
@@ -202,7 +207,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     def _answer(self):
         return partial(scaled_answer, scale=self._y_scale, mean=self._y_mean, is_flat=self._y_is_flat)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """Compute R^2, the coefficient of determination.
 
         With `return_sequences`, it is computed over all steps of all sequences.
@@ -228,13 +233,19 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
+        return r_squared(*in_parts(self._judged, X, y, sample_weight))
+
+    def _judged(self, X, y, sample_weight):
+        """Targets, predictions, and weights or None."""
         outputs, sequences = self._outputs(X)
         if self.network_.readout is not None:
             targets, weights = self._targets_of_sequences(y, sequences), sample_weight
         else:
-            (targets, _), weights = self._targets_of_steps(y, sequences), self._weights(sample_weight, sequences)
+            targets, _ = self._targets_of_steps(y, sequences)
+            self._check_weights(sample_weight, len(sequences))
+            weights = steps_weights(sample_weight, sequences.lengths)
         targets = self._check_columns(targets)
-        return r_squared(targets, filled(self._answer, outputs).reshape(targets.shape), weights)
+        return targets, filled(self._answer, outputs).reshape(targets.shape), weights
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)

@@ -239,6 +239,10 @@ class Given(Sequences):
             yield slice(offsets[first], offsets[last]), rows
             first = last
 
+    def blank(self, dtype):
+        """`Sequences` of zeros, in no memory to speak of."""
+        return Sequences(np.broadcast_to(np.zeros(1, dtype), (self.offsets[-1], self.width)), self.offsets)
+
     def stored(self, dtype, mean=0.0, scale=1.0, name="X"):
         """`Sequences` of the numbers less `mean`, over `scale`: in float64, before anything is rounded to `dtype`."""
         values, is_finite = empty_aligned((self.offsets[-1], self.width), dtype), True

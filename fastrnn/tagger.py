@@ -4,7 +4,8 @@ import numpy as np
 
 from fastrnn import storage
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
-from fastrnn.base.inputs import union
+from fastrnn.base.files import by_file, in_parts
+from fastrnn.base.inputs import steps_weights, union
 from fastrnn.base.labels import as_labels, check_as_long, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
@@ -88,7 +89,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
         """Train the network on sequences with a label for each step.
 
         Parameters
@@ -96,9 +97,10 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
             The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
-            are integers from 0 on together with `embedding_dim`.
+            are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
+            memory, and has y and weights too.
         y : list of n arrays of shape (T_i,) or (T_i, K)
-            A label for each step; or for several labels a step, 0 or 1 for each of K labels.
+            A label for each step; or for several labels a step, 0 or 1 for each of K labels. None if X has them.
         sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
         resume_from : str or path-like, default=None
@@ -155,6 +157,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         """
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
+    @by_file
     def predict(self, X):
         """Predict the labels of each step.
 
@@ -181,6 +184,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         outputs, sequences = self._outputs(X)
         return sequences.split(self._decoded(outputs, sequences.offsets))
 
+    @by_file
     def predict_proba(self, X):
         """Predict the probability of each label at each step.
 
@@ -209,7 +213,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         rows = filled(self._answer, outputs) if chain is None else chain.marginals(outputs, sequences.offsets)
         return sequences.split(rows)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """Compute the accuracy: the fraction of steps that get the right label.
 
         For several labels a step, it is the fraction of single labels that are right.
@@ -235,14 +239,19 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
+        right, weights = in_parts(self._judged, X, y, sample_weight)
+        return float(np.average(right, weights=weights))
+
+    def _judged(self, X, y, sample_weight):
+        """Of each step how much of it is right, and its weight."""
         outputs, sequences = self._outputs(X)
         predicted, labels = self._decoded(outputs, sequences.offsets), self._label_rows(y, sequences)
         if predicted.shape != labels.shape or (predicted.dtype.kind in "OSU") != (labels.dtype.kind in "OSU"):
             fit = f"the fit was on {predicted.dtype}, {predicted.shape[1:]} a step"
             raise ValueError(f"y holds {labels.dtype} labels, {labels.shape[1:]} a step, but {fit}")
-        right = predicted == labels
-        weights = self._step_weights(sample_weight, sequences)
-        return float(np.average(right.reshape(len(weights), -1).mean(axis=1), weights=weights))
+        self._step_weights(sample_weight, sequences)
+        right = (predicted == labels).reshape(len(labels), -1)
+        return right.mean(axis=1), steps_weights(sample_weight, sequences.lengths)
 
     # -------------------------------------------------------------------------------------- targets
 

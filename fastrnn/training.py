@@ -243,10 +243,10 @@ def warn_if_not_learned(losses, constant):
     if last > (1 - LITTLE) * constant > LEAST:
         why = f"{found}, and that of the best constant answer {constant:.3g}: little was learned"
         hints = "See that X tells y, or raise hidden_size or max_iter; a large drift may hide small changes"
-        warnings.warn(f"{why}. {hints}", ConvergenceWarning, stacklevel=6)
+        warnings.warn(f"{why}. {hints}", ConvergenceWarning, stacklevel=7)
     elif before - last > LITTLE * constant > LEAST:
         why = f"{found}, a tenth of the epochs before it was {before:.3g}: it still falls. Raise max_iter"
-        warnings.warn(why, ConvergenceWarning, stacklevel=6)
+        warnings.warn(why, ConvergenceWarning, stacklevel=7)
 
 
 class Trainer:
@@ -399,7 +399,7 @@ def tell(callbacks, progress):
 
 def _warn_of_interrupt(history):
     found = f"training was interrupted in epoch {len(history.epochs) + 1}; the model is as trained so far"
-    warnings.warn(found, ConvergenceWarning, stacklevel=6)  # of the caller of an estimator's `fit`
+    warnings.warn(found, ConvergenceWarning, stacklevel=8)  # of the caller of an estimator's `fit`
 
 
 class _Best:

@@ -23,7 +23,7 @@ def _plain(value):
 
 
 LEAST = {"dask": "2026.8", "distributed": "2026.8", "matplotlib": "3.9", "mlflow": "3", "narwhals": "2",
-         "onnx": "1.17", "optuna": "4", "pandas": "3.1", "tensorboardX": "2.6.2.2"}  # fmt: skip
+         "onnx": "1.17", "optuna": "4", "pandas": "3.1", "pyarrow": "26", "tensorboardX": "2.6.2.2"}  # fmt: skip
 """Optional libraries, and the oldest version of each that will do, as in pyproject.toml."""
 
 

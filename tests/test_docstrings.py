@@ -17,7 +17,7 @@ sys.path.insert(0, str(DOCS / "_ext"))
 import parameters  # noqa: E402
 
 ESTIMATORS = [*parameters.ESTIMATORS, OnlineClassifier, OnlineRegressor]
-PACKAGES = "callbacks dask datasets inspection interchange layers metrics online preprocessing".split()
+PACKAGES = "callbacks dask data datasets inspection interchange layers metrics online preprocessing".split()
 ELSEWHERE = {
     "fastrnn.forecaster.backtest.Backtest", "fastrnn.streaming.Stream", "fastrnn.training.Progress"}  # fmt: skip
 """What users hold without having imported it, and what callbacks are told."""

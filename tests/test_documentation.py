@@ -20,6 +20,7 @@ from distributed import Client, LocalCluster
 
 import fastrnn
 from fastrnn import dask, datasets, interchange, training
+from fastrnn.data import SequenceFiles
 
 DOCS = Path(__file__).parent.parent / "docs"
 sys.path.append(str(DOCS / "_ext"))
@@ -207,6 +208,14 @@ def try_letters(estimator):
     fitted(estimator, tokens(3), {"embedding_dim": 4, "character_embedding_dim": 3})
 
 
+def try_files(estimator):
+    name = estimator.__name__
+    X = tokens() if "Generator" in name else numbers()
+    part = (X,) if "Generator" in name else (X, targets(name, X))
+    model = made(estimator).fit(SequenceFiles.write("files", [part, part]))
+    assert isinstance(model.score(SequenceFiles("files")), float)
+
+
 def try_weights(estimator):
     fitted(estimator, sample_weight=np.linspace(0.5, 1, 8))
 
@@ -303,7 +312,7 @@ def try_dask(estimator):
 
 
 TRIALS = {
-    "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters,
+    "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters, "Files": try_files,
     "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
     "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,

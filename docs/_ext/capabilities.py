@@ -77,6 +77,11 @@ def reads_channels(cls):
     return learns_online(cls) or re.search(r"\(T(_i)?, [CI]\)", described(cls.fit, first)) is not None
 
 
+def reads_files(cls):
+    """Whether `fit` takes `SequenceFiles`."""
+    return "SequenceFiles" in (inspect.getdoc(cls.fit) if hasattr(cls, "fit") else "")
+
+
 def weighs_steps(cls):
     return "(T_i,)" in described(cls.fit, "sample_weight") if hasattr(cls, "fit") else False
 
@@ -110,6 +115,7 @@ GROUPS = {
         Capability("Channels", "A step may have several numbers.", reads_channels),
         Capability("Tokens", "A step may be a token: a word, a letter or an event.", takes("embedding_dim")),
         Capability("Letters", "A word may be read with its letters.", takes("character_embedding_dim")),
+        Capability("Files", "Data may be larger than memory, in files.", reads_files),
     ],
     "learns": [
         Capability("Weights", "``fit`` takes ``sample_weight``, a weight for each sequence.", fits("sample_weight")),

@@ -14,7 +14,7 @@ from fastrnn.losses.loss import constant_loss, label_weights
 
 Question = namedtuple("Question", "part, merge, known")
 """A partition's part of an answer, how all parts are merged, and what it has noted without asking."""
-Agreed = namedtuple("Agreed", "known, lengths, n_weights, label_weights, constant_loss, loss, n_outputs")
+Agreed = namedtuple("Agreed", "known, lengths, n_weights, label_weights, constant_loss, loss, n_outputs, strata")
 """When nothing is left to ask: what the fit has noted, and what has to be known of the partition."""
 
 
@@ -22,17 +22,17 @@ class _Unanswered(BaseException):
     """A question without an answer; nothing that catches errors may hold it back."""
 
 
-def problem_of(estimator, answers, X, y, sample_weight):
-    """An estimator with what a fit notes before it trains, and its problem."""
+def problem_of(estimator, answers, X, y, sample_weight, asks=False):
+    """An estimator with what a fit notes before it trains, and its problem; without steps if it only `asks`."""
     estimator, given = copy(estimator), iter(answers)
 
     def agreed(part, merge):
         try:
             return next(given)
         except StopIteration:
-            raise _Unanswered(part, merge, _noted(estimator)) from None
+            raise _Unanswered(part() if callable(part) else part, merge, _noted(estimator)) from None
 
-    estimator._agreed = agreed
+    estimator._agreed, estimator._only_asks = agreed, asks
     estimator._begin(False)
     estimator._check_rows(X, y)
     problem = estimator._problem(X, y, sample_weight, False)
@@ -42,36 +42,45 @@ def problem_of(estimator, answers, X, y, sample_weight):
 
 
 def _noted(estimator):
-    return {name: value for name, value in vars(estimator).items() if name not in {"_agreed", *estimator.get_params()}}
+    left_out = {"_agreed", "_only_asks", *estimator.get_params()}
+    return {name: value for name, value in vars(estimator).items() if name not in left_out}
 
 
 def ask(estimator, answers, *given):
     """A partition's next `Question`, or `Agreed`."""
     try:
-        estimator, problem = problem_of(estimator, answers, *given)
+        estimator, problem = problem_of(estimator, answers, *given, asks=True)
     except _Unanswered as question:
         return Question(*question.args)
     targets = problem.loss, problem.targets, problem.weights, problem.n_outputs
-    own = constant_loss(*targets), problem.loss, problem.n_outputs
+    own = constant_loss(*targets), problem.loss, problem.n_outputs, problem.strata
     return Agreed(_noted(estimator), problem.sequences.lengths, problem.weights.size, label_weights(*targets), *own)
 
 
-def agree(each):
-    """All parts' `Agreed`, and the answers that led there; `each(answers)` asks them all."""
+def constant_of(found):
+    """The mean loss of the best constant answers that all parts have `Agreed` upon."""
+    return np.average([one.constant_loss for one in found], weights=[one.lengths.size for one in found])
+
+
+def agree(each, name="partition {}".format):
+    """All parts' `Agreed`, and the answers that led there.
+
+    `each(answers)` asks them all, and `name(k)` is what messages call one.
+    """
     answers = []
     while True:
         found = each(answers)
         for place, one in enumerate(found):
-            _check_alike(place, one.known, found[0].known)
+            _check_alike(one.known, found[0].known, name(place), name(0))
         if not hasattr(found[0], "merge"):
             return found, answers
         answers.append(found[0].merge([one.part for one in found]))
 
 
-def _check_alike(place, known, first):
-    """What partitions note without asking must be the same in all."""
+def _check_alike(known, first, its_name, first_name):
+    """What parts note without asking must be the same in all."""
     for name, value in known.items():
         mine, other = (v.shape if name in ("_y_mean", "_X_mean") else v for v in (value, first.get(name)))
         if not np.array_equal(mine, other):
-            found = f"partition {place} has {name.strip('_')}={mine}, but partition 0 has {other}"
-            raise ValueError(f"{found}: give all partitions the same columns and the same kind of targets")
+            found = f"{its_name} has {name.strip('_')}={mine}, but {first_name} has {other}"
+            raise ValueError(f"{found}: give all parts of the data the same columns and the same kind of targets")

@@ -12,14 +12,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
+from fastrnn.base.files import from_files, refuse_files
 from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite, maxima
 from fastrnn.base.naming import Named
 from fastrnn.base.summary import Summarised
+from fastrnn.data import SequenceFiles
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.loss import constant_loss, label_weights, log_odds
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
+from fastrnn.storage import write
 from fastrnn.streaming import Stream
 from fastrnn.training import History, Progress, Settings, Trainer, epochs_for, fit_lbfgs, tell, warn_if_not_learned
 from fastrnn.wording import check_count
@@ -82,6 +85,9 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         return self
 
     def _learn(self, X, y, sample_weight, resume_from):
+        if isinstance(X, SequenceFiles):
+            from_files(self, X, y, sample_weight, resume_from)
+            return
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         self._begin(goes_on)
         self._check_rows(X, y)
@@ -95,6 +101,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
 
     def _partial_fit(self, X, y, sample_weight, **known):
         """Check and train for one epoch, going on with the optimiser's memory."""
+        refuse_files(X, "partial_fit reads what is in memory: give it each file in turn, partial_fit(*X.read(k))")
         self._check_parameters()
         if self.solver == "lbfgs":
             raise ValueError("partial_fit needs a stochastic solver; solver='lbfgs' reads all data at once")
@@ -233,12 +240,30 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
                 score = self._validation_score(self.network_, problem, held_out)
             run.go_on(trainer)
             train = partial(trainer.fit, self._objective(problem, some), lengths[some], score)
+        constant = partial(constant_loss, problem.loss, problem.targets, problem.weights, problem.n_outputs)
+        self._trained(train, constant, run.save, *given)
+
+    def _trained(self, train, constant, save, *given):
+        """Train, and warn if epochs that were chosen here have brought little beside the best constant answer."""
         with watched(self, *given) as hooks:
-            train(callbacks=[*(self.callbacks or ()), *hooks], save=run.save)
+            train(callbacks=[*(self.callbacks or ()), *hooks], save=save)
             self._set_history()
-        if self.max_iter == "auto" and self.n_iter_ == trainer.settings.max_iter:
-            given = problem.loss, problem.targets, problem.weights, problem.n_outputs
-            warn_if_not_learned(self.loss_curve_, constant_loss(*given))
+        if self.max_iter == "auto" and self.n_iter_ == self._trainer.settings.max_iter:
+            warn_if_not_learned(self.loss_curve_, constant())
+
+    def _begin_in_parts(self, found, rng):
+        """A network for data in parts, of which all have `Agreed`, and how to train it."""
+        vars(self).pop("feature_names_in_", None)  # of an earlier fit
+        vars(self).update(found[0].known)
+        self._make_network(rng)
+        if self._readout() is None:
+            self._start_at(found[0].loss, sum(one.label_weights for one in found))
+        return self._settings(np.concatenate([one.lengths for one in found]))
+
+    def _save_at(self, path):
+        """Write a checkpoint of the model alone."""
+        self._set_history()
+        write(path, {"model": self._record(), "run": None})
 
     def _set_history(self):
         vars(self).update(self._history_of(self._trainer))

@@ -5,6 +5,8 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.base.files import by_file
+
 
 class FeatureExtractor(TransformerMixin):
     """`transform`, for estimators that read sequences: what stands between the network's input and its output layer."""
@@ -13,6 +15,7 @@ class FeatureExtractor(TransformerMixin):
         """Whether there is one row of features for each sequence, not one for each step."""
         return (self.network_.readout if self.__sklearn_is_fitted__() else self._readout()) is not None
 
+    @by_file
     def transform(self, X):
         """Compute the features that the output layer reads, for another model or a picture.
 

@@ -68,9 +68,21 @@ def union(parts):
     return np.unique(np.concatenate(parts))
 
 
+def steps_weights(given, lengths):
+    """Weights (S,) of the steps of sequences, as they came: for sequences, for steps, or None."""
+    if np.iterable(given) and any(np.ndim(row) for row in given):
+        return np.concatenate(given)
+    return np.repeat(np.resize(np.float64(1.0 if given is None else given), lengths.size), lengths)
+
+
 def maxima(parts):
     """By name, the largest number that a part has."""
     return {name: max(part[name] for part in parts) for name in parts[0]}
+
+
+def _middle(parts):
+    """Of numbers in all parts."""
+    return np.median(np.concatenate(parts))
 
 
 def _added(parts):
@@ -86,6 +98,8 @@ class InputChecks:
     """
 
     _agreed = staticmethod(alone)
+    _only_asks = False
+    """Whether nobody reads the steps that are stored."""
 
     def _decided(self, X=()):
         """The parameters that a network keeps for life, with what "auto" is for X: of a `Tokenizer`, or numbers."""
@@ -146,7 +160,7 @@ class InputChecks:
             read = f"{'standardised' * self.normalize_X or 'as they are'} (normalize_X={self.normalize_X})"
             given = f"embedding_dim={self.embedding_dim!r} takes them for numbers, to be read {read}"
             advice = "Set embedding_dim, such as 64, if they are tokens; numbers as floats are taken without this"
-            warnings.warn(f"{found}, but {given}. {advice} warning", stacklevel=6)
+            warnings.warn(f"{found}, but {given}. {advice} warning", stacklevel=7)
 
     def _refuse_one_sequence(self, X):
         """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
@@ -219,7 +233,9 @@ class InputChecks:
                 options = {"is_centred": self.bias, "spares_ready": True, "agreed": self._agreed}
                 self._X_mean, self._X_scale = moments(blocks, **options)
         dtype = self.network_.theta.dtype if goes_on else self.dtype
-        stored = sequences.stored(dtype, self._X_mean, self._X_scale)
+        # What has finite moments is finite, unless it was left out of them.
+        is_right = self._only_asks and self.normalize_X and np.isfinite(self._X_scale).all() and (weights > 0).all()
+        stored = sequences.blank(dtype) if is_right else sequences.stored(dtype, self._X_mean, self._X_scale)
         return stored if size == 1 else Patches(stored.values, stored.offsets, size)
 
     def _choose_patch(self, lengths):
@@ -229,7 +245,7 @@ class InputChecks:
             raise ValueError(f"patch_length={asked} and readout='concat' do not go together: set one to its default")
         if asked != "auto" or is_concat:
             return 1 if is_concat else asked
-        return max(1, int(np.median(self._agreed(lengths, np.concatenate))) // PATCHES)
+        return max(1, int(self._agreed(lengths, _middle)) // PATCHES)
 
     def _refuse_patches(self, what):
         if (size := self._sizes.get("patch", 1)) > 1:

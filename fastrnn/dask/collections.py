@@ -1,17 +1,14 @@
 """Partitions as they come: futures, delayed lists, bags and long frames; and answers in the same kind."""
 
-from collections import Counter, namedtuple
+from collections import Counter
 
 import numpy as np
 
-from fastrnn.preprocessing import from_long
+from fastrnn.data import read_long
 from fastrnn.wording import optional
 
 dask, distributed = (optional(name, "fastrnn.dask needs Dask") for name in ("dask", "distributed"))
 KINDS = "a list of futures or of delayed partitions, a bag, or a long dask.dataframe"
-
-Long = namedtuple("Long", "id_col, time_col, target_col, by_step")
-"""The columns of a long frame, and whether each row has a target of its own."""
 
 
 def kind_of(X, name="X"):
@@ -60,20 +57,6 @@ def _futures(client, X, name):
     if kind == "future":
         return list(X)
     return client.compute([*(map(dask.delayed(list), X.to_delayed()) if kind == "bag" else X)])
-
-
-def read_long(frame, long):
-    """Sequences of one partition of a long frame, their targets, and their ids."""
-    channels = [name for name in frame.columns if name not in long]
-    X, ids = from_long(frame, long.id_col, long.time_col, channels)
-    if long.target_col not in frame.columns:
-        return X, None, ids
-    targets = frame.sort_values(long.time_col, kind="stable").groupby(long.id_col)[long.target_col]
-    if long.by_step:
-        return X, [targets.get_group(who).to_numpy() for who in ids], ids
-    for who in targets.nunique().loc[lambda n: n != 1].index:
-        raise ValueError(f"{long.id_col} {who} has several values in {long.target_col}: give each sequence one")
-    return X, targets.first().loc[ids].to_numpy(), ids
 
 
 def mapped(client, X, function, model, long):

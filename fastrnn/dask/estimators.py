@@ -8,17 +8,17 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base.agreement import agree, ask
-from fastrnn.base.callbacks import watched
+from fastrnn.base.agreement import agree, ask, constant_of
 from fastrnn.base.inputs import COUNT, POSITIVE
 from fastrnn.classifier import SequenceClassifier
-from fastrnn.dask.collections import Long, distributed, kind_of, mapped, partitions
+from fastrnn.dask.collections import distributed, kind_of, mapped, partitions
 from fastrnn.dask.rounds import Crew, LocalTrainer, Rounds, draw_in_parts
 from fastrnn.dask.shares import Share, errors, scored, sent
+from fastrnn.data import Long
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import write
 from fastrnn.tagger import SequenceTagger
-from fastrnn.training import Trainer, fit_lbfgs, warn_if_not_learned
+from fastrnn.training import Trainer, fit_lbfgs
 
 OWN = {"client": None, "rounds": "synchronous", "local_steps": 10, "timeout": 600}
 """Parameters that these estimators have beside those of the plain ones."""
@@ -121,18 +121,14 @@ class OnDask:
         client, local = self._client(), clone(self.to_local()).set_params(callbacks=None, verbose=False)
         crew = Crew(client, partitions(client, X, y, sample_weight, self._long), self.timeout)
         found, answers = agree(partial(crew.each, ask, crew.submit(sent, local)))
-        vars(self).update(found[0].known)
-        rng, lengths = check_random_state(self.random_state), np.concatenate([one.lengths for one in found])
-        settings = self._settings(lengths)
-        self._make_network(rng)
-        if self._readout() is None:
-            self._start_at(found[0].loss, sum(one.label_weights for one in found))
+        rng = check_random_state(self.random_state)
+        settings = self._begin_in_parts(found, rng)
         holds_out = self.early_stopping and self.solver != "lbfgs"
         split_seed = int(rng.randint(2**31)) if holds_out else None
         n_threads = self.n_jobs or max(1, sum(client.nthreads().values()) // len(crew.parts))
         known = crew.submit(sent, local), crew.submit(sent, answers)
         crew.shared(lambda place: (*known, place, self._dropout_seed, split_seed, n_threads))
-        n_a_weight = lengths.size / sum(one.n_weights for one in found)
+        n_a_weight = sum(one.lengths.size for one in found) / sum(one.n_weights for one in found)
         chosen, n_held_out = zip(*crew.of_shares(Share.lengths), strict=True)
         bounds, lengths = np.cumsum([0, *map(len, chosen)]), np.concatenate(chosen)
 
@@ -150,12 +146,7 @@ class OnDask:
         if self.solver == "lbfgs":
             history = self._trainer.history
             train = partial(fit_lbfgs, self.network_, objective, settings, lengths.size, history=history)
-        with watched(self, X, y, sample_weight) as hooks:
-            train(callbacks=[*(self.callbacks or ()), *hooks], save=self._save_at)
-            self._set_history()
-        if self.max_iter == "auto" and self.n_iter_ == settings.max_iter:
-            sizes = [one.lengths.size for one in found]
-            warn_if_not_learned(self.loss_curve_, np.average([one.constant_loss for one in found], weights=sizes))
+        self._trained(train, partial(constant_of, found), self._save_at, X, y, sample_weight)
 
     def _save_at(self, path):
         self._set_history()

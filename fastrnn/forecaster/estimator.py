@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, POSITIVE
+from fastrnn.base.files import refuse_files
 from fastrnn.forecaster.backtest import Judged
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
@@ -246,6 +247,7 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         """
         self._check_parameters()  # before all else, as scikit-learn has it
         check_by_place("fit", by_place, "past=, future= (what is known ahead) or static=")
+        refuse_files(y, "a forecaster reads series; give it these in a list, or in a table")
         given = y if isinstance(y, Panel) else (y, past, future, static, (id_col, time_col, target_col))
         return self._fit(given, None, None, resume_from)
 

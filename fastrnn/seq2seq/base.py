@@ -3,6 +3,8 @@
 import numpy as np
 
 from fastrnn.base import Problem, SequenceEstimator, check_finite
+from fastrnn.base.files import in_parts
+from fastrnn.base.inputs import steps_weights
 from fastrnn.base.labels import check_as_many, rows_of
 from fastrnn.decoding import beam_search, useful_width
 from fastrnn.layers.feedforward import Embedding
@@ -57,7 +59,7 @@ class DecodingEstimator(SequenceEstimator):
         weights = self._check_weights(sample_weight, len(sequences))
         targets = self._check_targets(y, sequences, reset=not goes_on, weights=weights)
         sequences = self._standardised(sequences, weights, goes_on)
-        longest = int(targets.lengths.max())
+        longest = self._agreed(int(targets.lengths.max()), max)
         if longest == 0:
             raise ValueError("y holds no token at all; at least one target must have one")
         self.max_length_ = self.max_length or max(longest, self.max_length_ if goes_on else 0)
@@ -72,7 +74,7 @@ class DecodingEstimator(SequenceEstimator):
         n_tokens = int(targets.values.max(initial=0)) + 1
         if reset:
             check_gaps(targets, "y", FREE_OUTPUTS)
-            self.n_target_tokens_ = n_tokens
+            self.n_target_tokens_ = self._agreed(n_tokens, max)
         elif n_tokens > self.n_target_tokens_:
             k = targets.number_of(int(targets.values.argmax()))
             seen = f"the first fit has seen tokens up to {self.n_target_tokens_ - 1}"
@@ -156,7 +158,7 @@ class DecodingEstimator(SequenceEstimator):
                 found[k], scores[k] = tokens[k], values[k]
         return found, scores
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """Compute the fraction of sequences that are predicted without any mistake.
 
         Parameters
@@ -180,7 +182,13 @@ class DecodingEstimator(SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
+        right, weights = in_parts(self._judged, X, y, sample_weight)
+        return float(np.average(right, weights=weights))
+
+    def _judged(self, X, y, sample_weight):
+        """Of each sequence whether it is right, and its weight."""
         predicted = self.predict(X)
         targets = self._read_targets(y, predicted, self.dtype, tokens=True, may_be_empty=True)
         right = [np.array_equal(answer, targets[k]) for k, answer in enumerate(predicted)]
-        return float(np.average(right, weights=self._check_weights(sample_weight, len(right))))
+        self._check_weights(sample_weight, len(right))
+        return right, steps_weights(sample_weight, np.ones(len(right), int))

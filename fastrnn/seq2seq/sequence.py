@@ -1,6 +1,7 @@
 """Sequences to token sequences."""
 
 from fastrnn.base import COUNT, FeatureExtractor
+from fastrnn.base.files import by_file
 from fastrnn.seq2seq.base import DecodingEstimator
 from fastrnn.sequences import as_objects
 
@@ -88,15 +89,16 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
         """Train encoder and decoder on pairs of sequences.
 
         Parameters
         ----------
         X : list of n arrays of shape (T_i,) or (T_i, I)
             Sequences of tokens, integers from 0 on. With embedding_dim=None, sequences of numbers.
+            `fastrnn.data.SequenceFiles` is data larger than memory, and has y and weights too.
         y : list of n arrays of shape (M_i,)
-            The target of each sequence: tokens, integers from 0 on, without start and end.
+            The target of each sequence: tokens, integers from 0 on, without start and end. None if X has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         resume_from : str or path-like, default=None
@@ -119,6 +121,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         """
         return self._fit(X, y, sample_weight, resume_from)
 
+    @by_file
     def predict(self, X, beam_width=1):
         """Predict the target of each sequence.
 

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastrnn import records
 from fastrnn.base import check_finite
+from fastrnn.base.files import refuse_files
 from fastrnn.base.labels import rows_of
 from fastrnn.lists import check_listed
 from fastrnn.losses.loss import numbers_and_end
@@ -121,6 +122,7 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
         DivergenceError
             If the loss becomes NaN or infinite.
         """
+        refuse_files(X, "its sequences are what SequenceToSequence reads; give VectorToSequence an array")
         return self._fit(X, y, sample_weight, resume_from)
 
     def predict(self, X, beam_width=1):

@@ -1,0 +1,196 @@
+"""Fits and predictions on `SequenceFiles`: data larger than memory, of which a window of files is there at a time."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, wraps
+from itertools import chain
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from fastrnn.base.agreement import agree, ask, constant_of, problem_of
+from fastrnn.data import SequenceFiles
+from fastrnn.training import Trainer, draw_batches
+
+
+def refuse_files(X, advice):
+    """An error, with this advice, if X is files."""
+    if isinstance(X, SequenceFiles):
+        raise ValueError(f"X is SequenceFiles: {advice}")
+
+
+def _refuse_beside(y=None, sample_weight=None):
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None:
+            raise ValueError(f"X is SequenceFiles, which hold {name} as well: leave {name} out here")
+
+
+def in_parts(function, X, *given):
+    """What a function makes of X and more, arrays; of files, those of each, one after the other."""
+    if not isinstance(X, SequenceFiles):
+        return function(X, *given)
+    _refuse_beside(*given)
+    return [None if found[0] is None else np.concatenate(found) for found in zip(*X._each(function), strict=True)]
+
+
+def by_file(method):
+    """A method that answers to X with an array, for files too: with the answers to each, one after the other."""
+
+    @wraps(method)
+    def of_any(self, X, *given, **options):
+        if not isinstance(X, SequenceFiles):
+            return method(self, X, *given, **options)
+        return np.concatenate([*X._each(lambda x, *_: method(self, x, *given, **options))])
+
+    return of_any
+
+
+def from_files(estimator, files, y, sample_weight, resume_from):
+    """Fit an estimator to files."""
+    _refuse_beside(y, sample_weight)
+    beside = {"resume_from": resume_from, "solver='lbfgs', which reads all data at once,": estimator.solver == "lbfgs",
+              "warm_start=True on a fitted model": estimator.warm_start and estimator.__sklearn_is_fitted__(),
+              "stateful=True, which reads one stream,": getattr(estimator, "stateful", False)}  # fmt: skip
+    for what in filter(beside.get, beside):
+        raise ValueError(f"X is SequenceFiles, and {what} does not go with these: leave one out")
+    local = clone(estimator).set_params(callbacks=None, verbose=False)
+    are_weighted = set()
+
+    def asked(known, X, y, sample_weight):
+        are_weighted.add(sample_weight is not None)
+        if len(are_weighted) > 1:
+            raise ValueError("some files have sample_weight, and others none: give all of them weights, or none")
+        return ask(local, known, X, y, sample_weight)
+
+    found, answers = agree(lambda known: [*files._each(partial(asked, known))], lambda k: files.paths[k].name)
+    rng = check_random_state(estimator.random_state)
+    settings, sizes = estimator._begin_in_parts(found, rng), [one.lengths.size for one in found]
+    chosen, held_out = [*map(np.arange, sizes)], [None] * len(sizes)
+    if estimator.early_stopping:
+        for k, one in enumerate(found):
+            with files._naming(k):
+                chosen[k], held_out[k] = estimator._split(sizes[k], one.strata, rng)
+    lengths = [one.lengths[some] for one, some in zip(found, chosen, strict=True)]
+    draw = partial(draw_in_windows, [*map(len, lengths)], files.window)
+    estimator._trainer = Trainer(estimator.network_, settings, rng, draw)
+    with ThreadPoolExecutor(1) as reader:
+        windows = Windows(estimator, partial(problem_of, local, answers), files, sizes, chosen, held_out, reader)
+        windows.n_a_weight = sum(sizes) / sum(one.n_weights for one in found)
+        score = windows.score if estimator.early_stopping else None
+        train = partial(estimator._trainer.fit, windows, np.concatenate(lengths), score)
+        estimator._trained(train, partial(constant_of, found), estimator._save_at, files, None, None)
+
+
+class Plan(list):
+    """Batches, and of each window its files, and its batches of numbers within it."""
+
+    windows = ()
+
+
+def windows_of(places, size):
+    """Places of files, so many a window at most, and about as many in each."""
+    return np.array_split(places, -(-len(places) // size))
+
+
+def draw_in_windows(sizes, window, lengths, batch_size, shuffle, rng):
+    """Batches as `draw_batches` has them, of a window of files of these sizes after another; files are shuffled."""
+    plan, windows, bounds = Plan(), [], np.cumsum([0, *sizes])
+    for places in windows_of(rng.permutation(len(sizes)) if shuffle else np.arange(len(sizes)), window):
+        numbers = np.concatenate([np.arange(bounds[p], bounds[p + 1]) for p in np.sort(places)])
+        own = draw_batches(lengths[numbers], batch_size, shuffle, rng)
+        windows.append((np.sort(places), own))
+        plan += [numbers[batch] for batch in own]
+    plan.windows = windows
+    return plan
+
+
+class Windows:
+    """The losses of batches, as `fastrnn.training` wants them, of files of which those of two windows are in memory.
+
+    Parameters
+    ----------
+    estimator : SequenceEstimator
+        Whose network is trained.
+    problem_of : callable
+        Of X, y and weights the `Problem`, when all is agreed upon.
+    files : SequenceFiles
+    sizes : list of int
+        How many sequences each file has.
+    chosen, held_out : list of ndarray
+        Of each file the numbers of the sequences to train on, and of those to score.
+    reader : ThreadPoolExecutor
+        A thread that reads what comes next.
+
+    Attributes
+    ----------
+    n_a_weight : float
+        Sequences for each weight: less than 1 where steps have weights.
+    """
+
+    def __init__(self, estimator, problem_of, files, sizes, chosen, held_out, reader):
+        self._estimator, self._problem_of, self._files, self._reader = estimator, problem_of, files, reader
+        self._sizes, self._chosen, self._held_out = np.array(sizes), chosen, held_out
+        self._ahead = None, None
+
+    def lay_out(self, plan, epoch):
+        """Take these batches from now on, in their order."""
+        self._losses = chain.from_iterable(self._in_turn(plan.windows, partial(self._losses_of, epoch)))
+
+    def __call__(self, k):
+        """The loss of the next batch."""
+        return next(self._losses)
+
+    def score(self):
+        """That of what is held out, the mean over windows."""
+        self._losses = None  # and with it the last window's problem
+        windows = [(places, None) for places in windows_of(np.arange(len(self._sizes)), self._files.window)]
+        scores, sizes = zip(*self._in_turn(windows, self._score_of), strict=True)
+        return float(np.dot(scores, np.array(sizes) / sum(sizes)))
+
+    def _in_turn(self, windows, function):
+        """What a function makes of each, with its place and its problem."""
+        following = [places for places, _ in windows[1:]] + [None]
+        for k, (places, own) in enumerate(windows):
+            # Only the caller has what it makes: it is to be gone before the next one comes.
+            yield function(k, places, own, self._taken(places, following[k]))
+
+    def _taken(self, places, following):
+        """A window's problem; from now on the following one is read."""
+        problem = self._read(places).result()
+        if following is not None:
+            self._read(following)
+        return problem
+
+    def _read(self, places):
+        """The problem of a window to come; it stays here until another one is asked for."""
+        if not np.array_equal(self._ahead[0], places):
+            self._ahead = places, self._reader.submit(self._problem, places)
+        return self._ahead[1]
+
+    def _problem(self, places):
+        given = zip(*self._files._each(lambda *given: given, places), strict=True)
+        return self._problem_of(*map(_joined, given))[1]
+
+    def _in_window(self, places, numbers):
+        """Numbers of sequences in each of its files as those in the window."""
+        firsts = np.cumsum(self._sizes[places]) - self._sizes[places]
+        return np.concatenate([numbers[p] + first for p, first in zip(places, firsts, strict=True)])
+
+    def _losses_of(self, epoch, k, places, own, problem):
+        estimator = self._estimator
+        seed = estimator._dropout_seed + (k % 2**14 << 48)  # far from all keys of the window before
+        chosen, network = self._in_window(places, self._chosen), estimator.network_
+        objective = network.training(problem, True, seed, estimator.bptt_steps, chosen)
+        objective.lay_out(own, epoch, [self.n_a_weight / len(batch) for batch in own])
+        return map(objective, range(len(own)))
+
+    def _score_of(self, k, places, own, problem):
+        held_out = self._in_window(places, self._held_out)
+        return self._estimator._validation_score(self._estimator.network_, problem, held_out)(), held_out.size
+
+
+def _joined(parts):
+    """Sequences, targets or weights of all files of a window."""
+    if parts[0] is None:
+        return None
+    return [*chain.from_iterable(parts)] if isinstance(parts[0], list) else np.concatenate(parts)
