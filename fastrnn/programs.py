@@ -24,6 +24,10 @@ MOST_SHARERS = 16
 """Threads, at most, that `SHARERS`, an argument of shared calls, counts."""
 PLACES = 16
 """Places, at most, to whose sums the shards of a pass add."""
+SUMS = ("sums of float32", 4), ("sums of float64", 8)
+"""Names of what `Program.placed` tells where sums lie, and the bytes of each."""
+MOMENT = 2**28
+"""Multiply-adds that one thread does in some milliseconds, in which no handler of signals is heard."""
 KEPT = 2**28
 """Bytes of memory, at most, that a thread keeps for its next pass."""
 
@@ -343,6 +347,47 @@ class Pass:
             self._counters[1] = 0
             raise MemoryError("there is no memory for what a kernel needs to work in")
 
+    def fits_in_a_row(self, first, last):
+        """How many runs in a row, of so many shards each, one thread makes in a moment; 0 if threads share a run."""
+        work = self._work * self._shards.count_steps(first, last)
+        return 0 if self.program.is_shared or threads.available(work) > 1 else MOMENT // work + 1
+
+    def in_a_row(self, k, sweep, *told):
+        """On one thread, run over batches from k on, each followed by a sweep (`Standing`); returns how many.
+
+        `told` are the first arguments of `fastrnn.kernels.program.in_a_row`.
+        """
+        shards, n = self._shards, len(told[-1])
+        firsts = np.array(shards.firsts[k : k + n + 1])
+        self._take_shards(*firsts[np.diff(firsts).argmax() :][:2].tolist())
+        if self._room is None:
+            self._room, _local.room = getattr(_local, "room", None), None
+        self._use(1)
+        self._span = self._used = None
+        self._calls[3] = sweep.call
+        made = kernel.in_a_row(*told, self._job, self._frame, shards.table, firsts, *self._places, self._calls)
+        if self._room[1] <= KEPT:
+            self._room, _local.room = None, self._room
+        if made < 0 or self._counters[1]:
+            self._counters[1] = 0
+            raise MemoryError("there is no memory for what a kernel needs to work in")
+        return made
+
+    @cached_property
+    def _places(self):
+        """Of what each batch has others of: words of the frame, and the numbers that a place has of each kind of sums."""
+        names, n_bytes = self.program.names, self.program.sums_bytes
+        sums = [(names[name].first, n_bytes // size) for name, size in SUMS if name in names]
+        counts = [names[name].first if name in names else 0 for name in ("n_steps", "n_other_steps")]
+        return np.array(sums, np.int64).reshape(-1, 2), np.array(counts)
+
+    @cached_property
+    def _calls(self):
+        """Of a run in a row; that of the sweep is added."""
+        (work,) = kernel.addresses([(kernel.work, (types.intp,) * 3)])
+        once = [self._once.get(stage, (0,) * 4)[:3] for stage in ("before", "after")]
+        return np.array([(work, self._address, 0), *once, (0, 0, 0)])
+
     def _take_shards(self, first, last):
         shards, job = self._shards, self._job
         self._n_places, n_steps = min(last - first, self.program.n_places), shards.count_steps(first, last)
@@ -379,7 +424,7 @@ class Pass:
         job[kernel.TOGETHER] = kernel.sharers(n_threads).ctypes.data if is_together else 0
         job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
         job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
-        for name, dtype in (("sums of float32", 4), ("sums of float64", 8)):
+        for name, dtype in SUMS:
             if name in self.program.names:
                 operand, n = self.program.names[name], n_bytes // dtype
                 group = 0, 0, self._n_places * n, dtype, start + frames, self._n_places, n, n_bytes, dtype
@@ -445,7 +490,7 @@ class Standing:
     def __init__(self, program, work=0, **given):
         self._pass = Pass(program, _OneShard(), 0, is_kept=True, **given)
         self._frame, (code, n) = self._pass.frame(), program.code("forward")
-        job = code.ctypes.data, n, self._frame.ctypes.data
+        self.call = job = code.ctypes.data, n, self._frame.ctypes.data
         self.run = partial(kernel.entry(kernel.run_once, 4), *job, 0)
         if work > threads.SMALL:
             self.run = partial(threads.run, work, partial(kernel.run_together, *job), self.run)

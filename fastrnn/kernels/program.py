@@ -235,6 +235,43 @@ def work(address, worker, step):
 
 
 @njit(**OPTIONS)
+def in_a_row(told, gradient, loss, factor, factors, numbers, rules, job, frame, table, firsts, sums, counts, calls):
+    """Steps of a training one after the other, on one thread; returns how many, or -1 if there is no memory.
+
+    Step k is of the shards (rows of `table`) from firsts[k] on, with factors[k], and a sweep told the numbers rules[k].
+    told[k] gets its loss, and the last of `numbers` after the sweep; a loss that is not finite has none, and ends all.
+
+    sums (n, 2)    the words in the frame of what says where sums of a kind lie, and how many of a place there are
+    counts (2,)    those of the batch's steps, likewise of the second packing, or 0
+    calls (4, 3)   where `work` lies, and the job; code, number and frame of what comes before and after the shards, and
+                   of the sweep
+    """
+    most = job[N_PLACES]
+    for k in range(len(rules)):
+        first, n = firsts[k], firsts[k + 1] - firsts[k]
+        job[SHARDS], job[N_SHARDS], job[N_PLACES] = table[first:].ctypes.data, n, min(n, most)
+        words(job[NEXT])[0] = 0
+        for s in range(len(sums)):
+            frame[sums[s, 0] + 2], frame[sums[s, 0] + 5] = job[N_PLACES] * sums[s, 1], job[N_PLACES]
+        for c in range(2):
+            if counts[c]:
+                frame[counts[c]] = table[first : first + n, (S_OTHER if c else S) - 1].sum()
+        factor[0], numbers[: rules.shape[1]] = factors[k], rules[k]
+        gradient[:] = 0
+        for c in range(1, 4):
+            if c == 2:
+                _call_of_three(calls[0, 0], calls[0, 1], 0, 0)
+            if c == 3:
+                told[k, 0] = loss[0]
+                if not np.isfinite(loss[0]):
+                    return k + 1
+            if run_once(calls[c, 0], calls[c, 1], calls[c, 2], 0):
+                return -1
+        told[k, 1] = numbers[-1]
+    return len(rules)
+
+
+@njit(**OPTIONS)
 def look_at(address, first, end):
     """Fill the first thread's frame as `_begin` does; returns the bytes that the shard takes of the arena."""
     return _begin(words(address), 0, 0, first, end)[1]
