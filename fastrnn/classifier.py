@@ -303,8 +303,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        outputs, _ = self._outputs(X)
-        return filled(softmax_answer, outputs)
+        return self._answered(*self._outputs(X))
 
     def predict_log_proba(self, X):
         """Predict the logarithm of each class's probability.
@@ -357,9 +356,12 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
+        return self._scored(self.predict(X), None, y, sample_weight)
+
+    def _scored(self, predicted, sequences, y, sample_weight):
         from sklearn.metrics import accuracy_score
 
-        predicted, y = self.predict(X), self._check_y(y)
+        y = self._check_y(y)
         check_as_many(y, predicted)
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 

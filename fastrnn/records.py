@@ -28,15 +28,25 @@ def store(estimator, parameters):
 def record(estimator):
     """The tree of a fitted estimator; callbacks, and a generator of random numbers, are left out."""
     check_is_fitted(estimator, "network_")
-    estimator._check_parameters()
-    parameters = {**estimator.get_params(deep=False), "callbacks": None}
-    if isinstance(estimator.random_state, RandomState):
-        parameters["random_state"] = None
-    if parameters.get("embeddings") is not None:
-        parameters["embeddings"] = np.asarray(estimator.embeddings)
     fitted = {name: getattr(estimator, name) for name in _rules(estimator)}
-    known = {"parameters": parameters, "fitted": fitted, "weights": weights(estimator.network_)}
-    return {"class": type(estimator).__name__, **known}
+    return {**parameters(estimator), "fitted": fitted, "weights": weights(estimator.network_)}
+
+
+def parameters(estimator):
+    """Likewise, of one that need not be fitted."""
+    estimator._check_parameters()
+    own = {**estimator.get_params(deep=False), "callbacks": None}
+    if isinstance(estimator.random_state, RandomState):
+        own["random_state"] = None
+    if own.get("embeddings") is not None:
+        own["embeddings"] = np.asarray(estimator.embeddings)
+    return {"class": type(estimator).__name__, "parameters": own}
+
+
+def of_data(estimator):
+    """Bytes of what a fit has taken from its data alone, whatever its seed."""
+    names = _rules(estimator).keys() - {"loss_curve_", "validation_scores_", "_dropout_seed"}
+    return _bytes_of([getattr(estimator, name) for name in sorted(names)])
 
 
 def _rules(estimator):

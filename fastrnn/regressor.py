@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from fastrnn import records
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_given, check_there, refuse_steps, rows_of
-from fastrnn.losses.answers import filled, scaled_answer
+from fastrnn.losses.answers import scaled_answer
 from fastrnn.losses.loss import regression_loss
 from fastrnn.moments import r_squared
 from fastrnn.sequences import as_sequences
@@ -189,12 +189,12 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
-        values = filled(self._answer, outputs)
-        if self.network_.readout is not None:
-            return values
-        if isinstance(X, np.ndarray) and X.dtype != object:
-            return values.reshape(len(sequences), -1, *values.shape[1:])
-        return sequences.split(values)
+        return self._formed(self._answered(outputs, sequences), sequences, X)
+
+    def _formed(self, rows, sequences, X):
+        if self.network_.readout is None and isinstance(X, np.ndarray) and X.dtype != object:
+            return rows.reshape(len(sequences), -1, *rows.shape[1:])
+        return super()._formed(rows, sequences, X)
 
     @property
     def _answer(self):
@@ -227,12 +227,15 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
+        return self._scored(self._answered(outputs, sequences), sequences, y, sample_weight)
+
+    def _scored(self, predicted, sequences, y, sample_weight):
         if self.network_.readout is not None:
             targets, weights = self._targets_of_sequences(y, sequences), sample_weight
         else:
             (targets, _), weights = self._targets_of_steps(y, sequences), self._weights(sample_weight, sequences)
         targets = self._check_columns(targets)
-        return r_squared(targets, filled(self._answer, outputs).reshape(targets.shape), weights)
+        return r_squared(targets, predicted.reshape(targets.shape), weights)
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)

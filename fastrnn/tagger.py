@@ -8,7 +8,7 @@ from fastrnn.base.inputs import union
 from fastrnn.base.labels import as_labels, check_as_long, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
-from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
+from fastrnn.losses.answers import logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
@@ -205,9 +205,11 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
+        return sequences.split(self._answered(outputs, sequences))
+
+    def _answered(self, outputs, sequences):
         chain = self.network_.chain
-        rows = filled(self._answer, outputs) if chain is None else chain.marginals(outputs, sequences.offsets)
-        return sequences.split(rows)
+        return super()._answered(outputs, sequences) if chain is None else chain.marginals(outputs, sequences.offsets)
 
     def score(self, X, y, sample_weight=None):
         """Compute the accuracy: the fraction of steps that get the right label.
@@ -236,7 +238,10 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
-        predicted, labels = self._decoded(outputs, sequences.offsets), self._label_rows(y, sequences)
+        return self._scored(self._decoded(outputs, sequences.offsets), sequences, y, sample_weight)
+
+    def _scored(self, predicted, sequences, y, sample_weight):
+        labels = self._label_rows(y, sequences)
         if predicted.shape != labels.shape or (predicted.dtype.kind in "OSU") != (labels.dtype.kind in "OSU"):
             fit = f"the fit was on {predicted.dtype}, {predicted.shape[1:]} a step"
             raise ValueError(f"y holds {labels.dtype} labels, {labels.shape[1:]} a step, but {fit}")

@@ -44,6 +44,7 @@ RANKS = [
     ["network", "records"],
     ["base", "preprocessing", "metrics", "callbacks"],
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
+    ["ensemble"],
     ["inspection", "interchange", "saving", "datasets", "versions"],
     ["__init__"],
     ["command"],
