@@ -375,7 +375,7 @@ class Pass:
 
     @cached_property
     def _places(self):
-        """Words of the frame that each batch has others in: with what a place has of each kind of sums, and of steps."""
+        """Words of the frame in which batches differ: with what a place has of each kind of sums; and of steps."""
         names, n_bytes = self.program.names, self.program.sums_bytes
         sums = [(names[name].first, n_bytes // size) for name, size in SUMS if name in names]
         counts = [names[name].first if name in names else 0 for name in ("n_steps", "n_other_steps")]

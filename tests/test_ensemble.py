@@ -162,7 +162,8 @@ EXPECTED_FAILURES = {"check_sample_weight_equivalence_on_dense_data": "as of the
 
 
 @parametrize_with_checks(
-    [SequenceEnsemble(estimator, 2) for estimator in SMALL], expected_failed_checks=lambda _: EXPECTED_FAILURES
+    [SequenceEnsemble(estimator, 2) for estimator in SMALL],
+    expected_failed_checks=lambda ensemble: EXPECTED_FAILURES if is_regressor(ensemble) else {},
 )
 def test_scikit_learn_check(estimator, check):
     check(estimator)
@@ -264,7 +265,6 @@ def test_labels_are_those_of_the_fit():
     names = np.array(["a", "long", "z"])[y]
     ensemble = SequenceEnsemble(SequenceClassifier(**TINY), 2, random_state=0).fit(X, names)
     assert ensemble.predict(X).dtype == names.dtype and ensemble.n_features_in_ == 3
-    tagger = SequenceEnsemble(SequenceTagger(**TINY), 2, random_state=0).fit(
-        X, [[n] * len(x) for n, x in zip(names, X)]
-    )
+    of_steps = [[name] * len(x) for name, x in zip(names, X, strict=True)]
+    tagger = SequenceEnsemble(SequenceTagger(**TINY), 2, random_state=0).fit(X, of_steps)
     assert tagger.predict(X)[0].dtype == names.dtype
