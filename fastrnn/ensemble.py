@@ -22,10 +22,6 @@ SHOWN = "classes_", "n_features_in_", "feature_names_in_"
 """Attributes of the members, which are alike in all, that an ensemble has as well."""
 
 
-def _has_probabilities(ensemble):
-    return hasattr(ensemble.estimator, "predict_proba")
-
-
 class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     """The same model from several seeds, whose answers are averaged.
 
@@ -37,7 +33,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : SequenceClassifier, SequenceRegressor or SequenceTagger
-        The model. It stays as it is, and its own `random_state` is not used.
+        The model. It stays as it is, and its own `random_state` is not used. `fastrnn.load` makes it of a member.
     n_members : int, default=8
         The number of members.
     n_jobs : int or None, default=None
@@ -154,15 +150,14 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of a network overflow.
         """
-        has_labels = hasattr(self, "classes_")
-        if return_std and has_labels:
-            raise ValueError("labels have no standard deviation: predict_proba(X, return_std=True) has that of each")
         answers, sequences = self._answers(X)
-        if has_labels:
-            return self.estimators_[0]._formed(self._labels(answers), sequences, X)
-        return self._mean(answers, sequences, X, return_std)
+        if not hasattr(self, "classes_"):
+            return self._mean(answers, sequences, X, return_std)
+        if return_std:
+            raise ValueError("labels have no standard deviation: predict_proba(X, return_std=True) has that of each")
+        return self.estimators_[0]._formed(self._labels(answers), sequences, X)
 
-    @available_if(_has_probabilities)
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
     def predict_proba(self, X, return_std=False):
         """Predict the probability of each label: the mean of the members' probabilities.
 
@@ -235,17 +230,16 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
 
     def _answers(self, X):
         """The rows of all members' answers, (n_members, rows ...), and the sequences, which are checked but once."""
-        check_is_fitted(self, "estimators_")
-        sequences, answers = self.estimators_[0]._checked(X), []
-        for member in self.estimators_:
-            answers.append(member._answered(member._computed(member.network_.predict, sequences), sequences))
-        return np.array(answers), sequences
+        check_is_fitted(self)
+        sequences = self.estimators_[0]._checked(X)
+        outputs = ((member, member._computed(member.network_.predict, sequences)) for member in self.estimators_)
+        return np.array([member._answered(rows, sequences) for member, rows in outputs]), sequences
 
     def _mean(self, answers, sequences, X, return_std):
         """The mean, and the standard deviation if that is wanted, in the form of the estimator's answers."""
-        rows = (function(answers, axis=0) for function in ((np.mean, np.std) if return_std else (np.mean,)))
-        mean, *std = (self.estimators_[0]._formed(part, sequences, X) for part in rows)
-        return (mean, *std) if return_std else mean
+        of_all = np.mean(answers, axis=0), np.std(answers, axis=0)
+        mean, std = (self.estimators_[0]._formed(rows, sequences, X) for rows in of_all)
+        return (mean, std) if return_std else mean
 
     def _labels(self, answers):
         """The rows' labels, or 0 and 1 where there are several labels a step."""
@@ -254,9 +248,6 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
             return (mean > 0.5).astype(np.int64)
         return self.classes_[mean.argmax(axis=1)]
 
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "estimators_")
-
     def __sklearn_tags__(self):
         tags, own = super().__sklearn_tags__(), get_tags(self.estimator)
         for name in ("estimator_type", "target_tags", "classifier_tags", "regressor_tags", "input_tags"):
@@ -264,30 +255,24 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         return tags
 
     def _record(self):
-        check_is_fitted(self, "estimators_")
+        check_is_fitted(self)
         self._check_parameters()
-        own = {"n_members": self.n_members, "n_jobs": self.n_jobs}
-        own["random_state"] = self.random_state if isinstance(self.random_state, Integral) else None
+        seed = self.random_state if isinstance(self.random_state, Integral) else None
+        parameters = {"n_members": self.n_members, "n_jobs": self.n_jobs, "random_state": seed}
         members = [member._record() for member in self.estimators_]
-        return {"class": "SequenceEnsemble", "parameters": own, "estimator": records.parameters(self.estimator),
-                "members": members}  # fmt: skip
+        return {"class": type(self).__name__, "parameters": parameters, "members": members}
 
     @classmethod
     def _restored(cls, tree):
-        parameters = {"n_members": object, "n_jobs": object, "random_state": object}
-        template = {"class": lambda name: name in KINDS, "parameters": dict}
-        rules = {"class": cls.__name__, "parameters": parameters, "estimator": template, "members": list}
-        check(tree, rules, "ensemble")
-        kind = KINDS[tree["estimator"]["class"]]
-        check(tree["estimator"]["parameters"], dict.fromkeys(kind._get_param_names(), object), "estimator")
-        ensemble = cls(kind(**tree["estimator"]["parameters"]), **tree["parameters"])
+        parameters = dict.fromkeys(("n_members", "n_jobs", "random_state"), object)
+        check(tree, {"class": cls.__name__, "parameters": parameters, "members": list}, "ensemble")
+        members = [_member(member) for member in tree["members"]]
+        expect(len({(type(m), records.of_data(m)) for m in members}) == 1, "its members are not those of one fit")
+        ensemble = cls(clone(members[0]).set_params(random_state=None), **tree["parameters"])
         ensemble._check_parameters()
-        ensemble.estimator._check_parameters()
-        members = [_restored(member) for member in tree["members"]]
-        expect(members and len({records.of_data(member) for member in members}) == 1, "its members are not of one fit")
         return ensemble._take(members)
 
 
-def _restored(tree):
-    check(tree.get("class"), lambda name: name in KINDS, "class of a member")
+def _member(tree):
+    check(tree["class"], KINDS.get, "class of a member")
     return KINDS[tree["class"]]._restored(tree)

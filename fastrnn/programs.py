@@ -326,21 +326,25 @@ class Pass:
         job[kernel.N_SHARDS] = len(self._shards)
         job[kernel.ARENA_BYTES] = self._arena_bytes = kernel.look_at(self._address, 0, len(self._shards))
 
-    def run(self, first=0, last=None, is_prepared=False):
+    def run(self, first=0, last=None, is_prepared=False, row=None):
         """Make the program's calls, for the shards from `first` to `last`.
 
-        What comes before the shards is left out if it `is_prepared`: nothing it reads has changed.
+        What comes before the shards is left out if it `is_prepared`: nothing it reads has changed.  Or of a `row` of
+        batches: the first one's number, a `Standing`, and the first arguments of `fastrnn.kernels.program.in_a_row`.
         """
-        if self._span != (first, last):
+        if row is None and self._span != (first, last):
             self._take_shards(first, len(self._shards) if last is None else last)
             self._span = first, last
         if self._room is None:
             self._room, _local.room = getattr(_local, "room", None), None
-        if not is_prepared and "before" in self._once:
-            self._counters[1] = kernel.run_once(*self._once["before"])
-        threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
-        if "after" in self._once:
-            self._counters[1] |= kernel.run_once(*self._once["after"])
+        if row is not None:
+            self._in_a_row(*row)
+        else:
+            if not is_prepared and "before" in self._once:
+                self._counters[1] = kernel.run_once(*self._once["before"])
+            threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
+            if "after" in self._once:
+                self._counters[1] |= kernel.run_once(*self._once["after"])
         if self._room[1] <= KEPT:
             self._room, _local.room = None, self._room
         if self._counters[1]:
@@ -348,45 +352,27 @@ class Pass:
             raise MemoryError("there is no memory for what a kernel needs to work in")
 
     def fits_in_a_row(self, first, last):
-        """How many runs in a row, of so many shards each, one thread makes in a moment; 0 if threads share a run."""
+        """How many runs, of so many shards each, one thread makes in a moment; 0 if threads share a run."""
         work = self._work * self._shards.count_steps(first, last)
         return 0 if self.program.is_shared or threads.available(work) > 1 else MOMENT // work + 1
 
-    def in_a_row(self, k, sweep, *told):
-        """On one thread, run over batches from k on, each followed by a sweep (`Standing`); returns how many.
-
-        `told` are the first arguments of `fastrnn.kernels.program.in_a_row`.
-        """
-        shards, n = self._shards, len(told[-1])
-        firsts = np.array(shards.firsts[k : k + n + 1])
+    def _in_a_row(self, k, sweep, told):
+        """On one thread, run over batches from k on, each followed by a sweep (`Standing`), as `told` say."""
+        firsts = np.array(self._shards.firsts[k : k + len(told[0]) + 1])
         self._take_shards(*firsts[np.diff(firsts).argmax() :][:2].tolist())
-        if self._room is None:
-            self._room, _local.room = getattr(_local, "room", None), None
         self._use(1)
-        self._span = self._used = None
-        self._calls[3] = sweep.call
-        made = kernel.in_a_row(*told, self._job, self._frame, shards.table, firsts, *self._places, self._calls)
-        if self._room[1] <= KEPT:
-            self._room, _local.room = None, self._room
-        if made < 0 or self._counters[1]:
-            self._counters[1] = 0
-            raise MemoryError("there is no memory for what a kernel needs to work in")
-        return made
+        self._span, (places, calls) = None, self._row
+        calls[2] = sweep.call
+        kernel.in_a_row(*told, self._address, self._shards.address, firsts, places, calls)
 
     @cached_property
-    def _places(self):
-        """Words of the frame in which batches differ: with what a place has of each kind of sums; and of steps."""
-        names, n_bytes = self.program.names, self.program.sums_bytes
-        sums = [(names[name].first, n_bytes // size) for name, size in SUMS if name in names]
-        counts = [names[name].first if name in names else 0 for name in ("n_steps", "n_other_steps")]
-        return np.array(sums, np.int64).reshape(-1, 2), np.array(counts)
-
-    @cached_property
-    def _calls(self):
-        """Of a run in a row; that of the sweep is added."""
-        (work,) = kernel.addresses([(kernel.work, (types.intp,) * 3)])
-        once = [self._once.get(stage, (0,) * 4)[:3] for stage in ("before", "after")]
-        return np.array([(work, self._address, 0), *once, (0, 0, 0)])
+    def _row(self):
+        """The last two arguments of `in_a_row`."""
+        names, known = self.program.names, [(name, self.program.sums_bytes // size) for name, size in SUMS]
+        known += ("n_steps", S), ("n_other_steps", S_OTHER)
+        before, after = (self._once.get(stage, (0,) * 4)[:3] for stage in ("before", "after"))
+        calls = before, after, (0,) * 3, kernel.addresses([(kernel.work, (types.intp,) * 3)]) * 3
+        return np.array([(names[name].first if name in names else 0, n) for name, n in known]), np.array(calls)
 
     def _take_shards(self, first, last):
         shards, job = self._shards, self._job

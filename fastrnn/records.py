@@ -28,19 +28,15 @@ def store(estimator, parameters):
 def record(estimator):
     """The tree of a fitted estimator; callbacks, and a generator of random numbers, are left out."""
     check_is_fitted(estimator, "network_")
-    fitted = {name: getattr(estimator, name) for name in _rules(estimator)}
-    return {**parameters(estimator), "fitted": fitted, "weights": weights(estimator.network_)}
-
-
-def parameters(estimator):
-    """Likewise, of one that need not be fitted."""
     estimator._check_parameters()
-    own = {**estimator.get_params(deep=False), "callbacks": None}
+    parameters = {**estimator.get_params(deep=False), "callbacks": None}
     if isinstance(estimator.random_state, RandomState):
-        own["random_state"] = None
-    if own.get("embeddings") is not None:
-        own["embeddings"] = np.asarray(estimator.embeddings)
-    return {"class": type(estimator).__name__, "parameters": own}
+        parameters["random_state"] = None
+    if parameters.get("embeddings") is not None:
+        parameters["embeddings"] = np.asarray(estimator.embeddings)
+    fitted = {name: getattr(estimator, name) for name in _rules(estimator)}
+    known = {"parameters": parameters, "fitted": fitted, "weights": weights(estimator.network_)}
+    return {"class": type(estimator).__name__, **known}
 
 
 def of_data(estimator):

@@ -352,39 +352,30 @@ class Trainer:
 
     def steps(self, objective, batches, rates, sweeps):
         """One step for each batch; returns the sum of the sequences' losses."""
-        total, k, several = 0.0, 0, hasattr(objective, "in_a_row")
+        total, k = 0.0, 0
         while k < len(batches):
-            n = objective.fits_in_a_row(k) if several else 0
-            some = rates[k : k + max(n, 1)]
-            for loss in self._in_a_row(objective, k, sweeps, some) if n else [self.step(objective, k, sweeps, *some)]:
-                total += loss * len(batches[k])
+            n = objective.fits_in_a_row(k) if hasattr(objective, "fits_in_a_row") else 0
+            rules = [sweeps.rule(*self._told(rate)) for rate in rates[k : k + n]]
+            told = objective.in_a_row(k, sweeps, rules) if n else [self.step(objective, k, sweeps, rates[k])]
+            for loss, penalty in told:
+                if not isfinite(loss):
+                    raise self._diverged(f"the loss became {loss}")
+                total += (loss + penalty) * len(batches[k])
                 k += 1
+        self.network.changed()
         return total
 
     def step(self, objective, k, sweeps, rate):
-        """One batch; returns its loss."""
-        loss = self._finite(objective(k))
-        penalty = sweeps.step(*self._rule(rate))
+        """One batch; returns its loss and the penalty."""
+        loss, penalty = objective(k), sweeps.step(*self._told(rate))
         self.network.changed()
-        return loss + penalty
+        return loss, penalty
 
-    def _in_a_row(self, objective, k, sweeps, rates):
-        """Batches from k on; returns their losses."""
-        told = objective.in_a_row(k, sweeps, [sweeps.rule(*self._rule(rate)) for rate in rates])
-        self._finite(float(told[-1, 0]))
-        self.network.changed()
-        return told.sum(axis=1).tolist()
-
-    def _rule(self, rate):
+    def _told(self, rate):
         """What a step's sweep is told."""
         s = self.settings
         alpha, decay = (0.0, rate * s.alpha) if s.solver == "adamw" else (s.alpha / s.n_sequences, 0.0)
         return rate, alpha, decay, s.clip_norm, s.clip_value
-
-    def _finite(self, loss):
-        if not isfinite(loss):
-            raise self._diverged(f"the loss became {loss}")
-        return loss
 
     def _diverged(self, what):
         s = self.settings

@@ -235,40 +235,39 @@ def work(address, worker, step):
 
 
 @njit(**OPTIONS)
-def in_a_row(told, gradient, loss, factor, factors, numbers, rules, job, frame, table, firsts, sums, counts, calls):
-    """Steps of a training one after the other, on one thread; returns how many, or -1 if there is no memory.
+def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, table, firsts, places, calls):
+    """Steps of a training one after the other, on one thread.
 
-    Step k is of the shards (rows of `table`) from firsts[k] on, with factors[k], and a sweep told the numbers rules[k].
-    told[k] gets its loss, and the last of `numbers` after the sweep; a loss that is not finite has none, and ends all.
+    Step k is of the shards from firsts[k] on, whose sizes lie at the address `table`, with factors[k], and a sweep told
+    the numbers rules[k]; told[k] gets its loss, and the last of `numbers` after the sweep.  A job lies at `address`.
 
-    sums (n, 2)    the words in the frame of what says where sums of a kind lie, and how many of a place there are
-    counts (2,)    those of the batch's steps, likewise of the second packing, or 0
-    calls (4, 3)   where `work` lies, and the job; code, number and frame of what comes before and after the shards, and
-                   of the sweep
+    places (4, 2)  words of the frame, or 0 for nothing: twice of what says where sums lie, with how many a place has;
+                   then twice of a batch's sizes, with the size of a shard that it is the sum of
+    calls (4, 3)   code, number and frame of what comes before and after the shards, and of the sweep; where `work` lies
     """
-    most = job[N_PLACES]
+    job = words(address)
+    frame, most = words(job[FRAME]), job[N_PLACES]
     for k in range(len(rules)):
-        first, n = firsts[k], firsts[k + 1] - firsts[k]
-        job[SHARDS], job[N_SHARDS], job[N_PLACES] = table[first:].ctypes.data, n, min(n, most)
-        words(job[NEXT])[0] = 0
-        for s in range(len(sums)):
-            frame[sums[s, 0] + 2], frame[sums[s, 0] + 5] = job[N_PLACES] * sums[s, 1], job[N_PLACES]
-        for c in range(2):
-            if counts[c]:
-                frame[counts[c]] = table[first : first + n, (S_OTHER if c else S) - 1].sum()
-        factor[0], numbers[: rules.shape[1]] = factors[k], rules[k]
-        gradient[:] = 0
-        for c in range(1, 4):
-            if c == 2:
-                _call_of_three(calls[0, 0], calls[0, 1], 0, 0)
-            if c == 3:
-                told[k, 0] = loss[0]
-                if not np.isfinite(loss[0]):
-                    return k + 1
+        n, words(job[NEXT])[0], factor[0] = firsts[k + 1] - firsts[k], 0, factors[k]
+        job[SHARDS], job[N_SHARDS], job[N_PLACES] = table + 8 * SHARD_WORDS * firsts[k], n, min(n, most)
+        for row in range(4):
+            word, number = places[row]
+            if word and row < 2:
+                frame[word + 2], frame[word + 5] = job[N_PLACES] * number, job[N_PLACES]
+            elif word:
+                frame[word] = 0
+                for shard in range(n):
+                    frame[word] += words(job[SHARDS])[shard * SHARD_WORDS + number - 1]
+        for j in range(rules.shape[1]):
+            numbers[j] = rules[k, j]
+        for j in range(gradient.size):
+            gradient[j] = 0
+        for c in range(3):
             if run_once(calls[c, 0], calls[c, 1], calls[c, 2], 0):
-                return -1
-        told[k, 1] = numbers[-1]
-    return len(rules)
+                words(job[FAILED])[0] = 1
+            if c == 0:
+                _call_of_three(calls[3, 0], address, 0, 0)
+        told[k, 0], told[k, 1] = loss[0], numbers[numbers.size - 1]
 
 
 @njit(**OPTIONS)

@@ -114,13 +114,11 @@ class Training:
         return min(n, len(self._factors) - k)
 
     def in_a_row(self, k, sweeps, rules):
-        """Losses and penalties (n, 2) of batches from k on, each followed by a sweep of these rules, in compiled code.
-
-        One of which the loss is not finite is the last.
-        """
+        """Losses and penalties (n, 2) of batches from k on; a sweep of these rules follows each, in compiled code."""
         told, factors = np.empty((len(rules), 2)), np.array(self._factors[k : k + len(rules)])
         own = told, self._network.gradient, self._loss, self._factor, factors, sweeps.numbers, np.array(rules)
-        return told[: self._pass.in_a_row(k, sweeps.calls, *own)]
+        self._pass.run(row=(k, sweeps.calls, own))
+        return told.tolist()
 
 
 def is_computed(problem):
