@@ -14,7 +14,8 @@ _SUBMODULES = (
 
 _PLACES = {
     "DivergenceError": "training.DivergenceError", "StorageError": "storage.StorageError",
-    "SequenceClassifier": "classifier.SequenceClassifier", "SequenceForecaster": "forecaster.SequenceForecaster",
+    "SequenceClassifier": "classifier.SequenceClassifier", "SequenceEnsemble": "ensemble.SequenceEnsemble",
+    "SequenceForecaster": "forecaster.SequenceForecaster",
     "SequenceGenerator": "generator.SequenceGenerator", "SequenceRegressor": "regressor.SequenceRegressor",
     "SequenceTagger": "tagger.SequenceTagger", "SequenceToSequence": "seq2seq.SequenceToSequence",
     "VectorToSequence": "seq2seq.VectorToSequence", "__version__": "storage.VERSION",

@@ -306,8 +306,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        outputs, _ = self._outputs(X)
-        return filled(softmax_answer, outputs)
+        return self._answered(*self._outputs(X))
 
     @by_file
     def predict_log_proba(self, X):
@@ -361,15 +360,21 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        from sklearn.metrics import accuracy_score
-
-        predicted, y, sample_weight = in_parts(self._judged, X, y, sample_weight)
-        return accuracy_score(y, predicted, sample_weight=sample_weight)
+        return self._total(*in_parts(self._judged, X, y, sample_weight))
 
     def _judged(self, X, y, sample_weight):
-        predicted, y = self.predict(X), self._check_y(y)
+        return self._compared(self.predict(X), None, y, sample_weight)
+
+    def _compared(self, predicted, sequences, y, sample_weight):
+        y = self._check_y(y)
         check_as_many(y, predicted)
-        return predicted, y, sample_weight
+        return y, predicted, sample_weight
+
+    @staticmethod
+    def _total(y, predicted, sample_weight):
+        from sklearn.metrics import accuracy_score
+
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
         y = self._check_y(y)

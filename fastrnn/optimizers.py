@@ -51,14 +51,14 @@ class Sweeps:
     """
 
     def __init__(self, network, optimizer=None):
-        self._optimizer, self._numbers, theta = optimizer, np.zeros(N_NUMBERS), network.theta
+        self._optimizer, self.numbers, theta = optimizer, np.zeros(N_NUMBERS), network.theta
         p, n_blocks = Program(theta.dtype), -(-theta.size // BLOCK)
-        sums, vectors = np.zeros((n_blocks, 2)), (theta, network.gradient, network.decays, self._numbers)
+        sums, vectors = np.zeros((n_blocks, 2)), (theta, network.gradient, network.decays, self.numbers)
         p.share(measure, sums, *vectors, tasks=n_blocks)
-        p.call(settle, sums, self._numbers)
+        p.call(settle, sums, self.numbers)
         if optimizer is not None:
             p.share(sweep, *vectors, optimizer.first, optimizer.second, RULES[optimizer.name], tasks=n_blocks)
-        self._calls = Standing(p, WORK * theta.size)
+        self.calls = Standing(p, WORK * theta.size)
 
     def step(self, rate=0.0, alpha=0.0, decay=0.0, clip_norm=None, clip_value=None):
         """Add to the gradient, clip it, and move theta against it; returns the penalty.
@@ -66,14 +66,18 @@ class Sweeps:
         Added is the gradient of alpha / 2 times the sum of squares of what decays.  Elements are held to +-clip_value,
         then the norm to `clip_norm` (Pascanu et al. 2013).  Before theta moves, `decay` of what decays is taken off it.
         """
+        self.numbers[:SCALE] = self.rule(rate, alpha, decay, clip_norm, clip_value)
+        if self.calls.run():
+            raise MemoryError("there is no memory for the sums over a network's parameters")
+        return float(self.numbers[PENALTY])
+
+    def rule(self, rate=0.0, alpha=0.0, decay=0.0, clip_norm=None, clip_value=None):
+        """What the next step's kernels are told."""
         o, rule = self._optimizer, (0.0, 0.0, 1.0, 1.0)
         if o is not None:
             o.n_steps += 1
             rule = o.momentum, o.nesterov, 1 - 0.9**o.n_steps, sqrt(1 - 0.999**o.n_steps)
-        self._numbers[:SCALE] = rate, alpha, decay, clip_value or np.inf, clip_norm or np.inf, *rule
-        if self._calls.run():
-            raise MemoryError("there is no memory for the sums over a network's parameters")
-        return float(self._numbers[PENALTY])
+        return rate, alpha, decay, clip_value or np.inf, clip_norm or np.inf, *rule
 
 
 @njit(**OPTIONS, unrolls=True)

@@ -24,6 +24,10 @@ MOST_SHARERS = 16
 """Threads, at most, that `SHARERS`, an argument of shared calls, counts."""
 PLACES = 16
 """Places, at most, to whose sums the shards of a pass add."""
+SUMS = ("sums of float32", 4), ("sums of float64", 8)
+"""Names of what `Program.placed` tells where sums lie, and the bytes of each."""
+MOMENT = 2**28
+"""Multiply-adds that one thread does in some milliseconds, in which no handler of signals is heard."""
 KEPT = 2**28
 """Bytes of memory, at most, that a thread keeps for its next pass."""
 
@@ -322,26 +326,53 @@ class Pass:
         job[kernel.N_SHARDS] = len(self._shards)
         job[kernel.ARENA_BYTES] = self._arena_bytes = kernel.look_at(self._address, 0, len(self._shards))
 
-    def run(self, first=0, last=None, is_prepared=False):
+    def run(self, first=0, last=None, is_prepared=False, row=None):
         """Make the program's calls, for the shards from `first` to `last`.
 
-        What comes before the shards is left out if it `is_prepared`: nothing it reads has changed.
+        What comes before the shards is left out if it `is_prepared`: nothing it reads has changed.  Or of a `row` of
+        batches: the first one's number, a `Standing`, and the first arguments of `fastrnn.kernels.program.in_a_row`.
         """
-        if self._span != (first, last):
+        if row is None and self._span != (first, last):
             self._take_shards(first, len(self._shards) if last is None else last)
             self._span = first, last
         if self._room is None:
             self._room, _local.room = getattr(_local, "room", None), None
-        if not is_prepared and "before" in self._once:
-            self._counters[1] = kernel.run_once(*self._once["before"])
-        threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
-        if "after" in self._once:
-            self._counters[1] |= kernel.run_once(*self._once["after"])
+        if row is not None:
+            self._in_a_row(*row)
+        else:
+            if not is_prepared and "before" in self._once:
+                self._counters[1] = kernel.run_once(*self._once["before"])
+            threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
+            if "after" in self._once:
+                self._counters[1] |= kernel.run_once(*self._once["after"])
         if self._room[1] <= KEPT:
             self._room, _local.room = None, self._room
         if self._counters[1]:
             self._counters[1] = 0
             raise MemoryError("there is no memory for what a kernel needs to work in")
+
+    def fits_in_a_row(self, first, last):
+        """How many runs, of so many shards each, one thread makes in a moment; 0 if threads share a run."""
+        work = self._work * self._shards.count_steps(first, last)
+        return 0 if self.program.is_shared or threads.available(work) > 1 else MOMENT // work + 1
+
+    def _in_a_row(self, k, sweep, told):
+        """On one thread, run over batches from k on, each followed by a sweep (`Standing`), as `told` say."""
+        firsts = np.array(self._shards.firsts[k : k + len(told[0]) + 1])
+        self._take_shards(*firsts[np.diff(firsts).argmax() :][:2].tolist())
+        self._use(1)
+        self._span, (places, calls) = None, self._row
+        calls[2] = sweep.call
+        kernel.in_a_row(*told, self._address, self._shards.address, firsts, places, calls)
+
+    @cached_property
+    def _row(self):
+        """The last two arguments of `in_a_row`."""
+        names, known = self.program.names, [(name, self.program.sums_bytes // size) for name, size in SUMS]
+        known += ("n_steps", S), ("n_other_steps", S_OTHER)
+        before, after = (self._once.get(stage, (0,) * 4)[:3] for stage in ("before", "after"))
+        calls = before, after, (0,) * 3, kernel.addresses([(kernel.work, (types.intp,) * 3)]) * 3
+        return np.array([(names[name].first if name in names else 0, n) for name, n in known]), np.array(calls)
 
     def _take_shards(self, first, last):
         shards, job = self._shards, self._job
@@ -379,7 +410,7 @@ class Pass:
         job[kernel.TOGETHER] = kernel.sharers(n_threads).ctypes.data if is_together else 0
         job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
         job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
-        for name, dtype in (("sums of float32", 4), ("sums of float64", 8)):
+        for name, dtype in SUMS:
             if name in self.program.names:
                 operand, n = self.program.names[name], n_bytes // dtype
                 group = 0, 0, self._n_places * n, dtype, start + frames, self._n_places, n, n_bytes, dtype
@@ -445,7 +476,7 @@ class Standing:
     def __init__(self, program, work=0, **given):
         self._pass = Pass(program, _OneShard(), 0, is_kept=True, **given)
         self._frame, (code, n) = self._pass.frame(), program.code("forward")
-        job = code.ctypes.data, n, self._frame.ctypes.data
+        self.call = job = code.ctypes.data, n, self._frame.ctypes.data
         self.run = partial(kernel.entry(kernel.run_once, 4), *job, 0)
         if work > threads.SMALL:
             self.run = partial(threads.run, work, partial(kernel.run_together, *job), self.run)

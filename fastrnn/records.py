@@ -39,6 +39,12 @@ def record(estimator):
     return {"class": type(estimator).__name__, **known}
 
 
+def of_data(estimator):
+    """Bytes of what a fit has taken from its data alone, whatever its seed."""
+    names = _rules(estimator).keys() - {"loss_curve_", "validation_scores_", "_dropout_seed"}
+    return _bytes_of([getattr(estimator, name) for name in sorted(names)])
+
+
 def _rules(estimator):
     """What each fitted attribute must be, given the shape and the sizes of the network, to come of one fit."""
     sizes, shape, is_panel = estimator._sizes, estimator._shape, estimator._is_panel

@@ -13,7 +13,7 @@ from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import steps_weights
 from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_given, check_there, refuse_steps, rows_of
-from fastrnn.losses.answers import filled, scaled_answer
+from fastrnn.losses.answers import scaled_answer
 from fastrnn.losses.loss import regression_loss
 from fastrnn.moments import r_squared
 from fastrnn.sequences import as_sequences
@@ -196,12 +196,12 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
-        values = filled(self._answer, outputs)
-        if self.network_.readout is not None:
-            return values
-        if isinstance(X, np.ndarray) and X.dtype != object:
-            return values.reshape(len(sequences), -1, *values.shape[1:])
-        return sequences.split(values)
+        return self._formed(self._answered(outputs, sequences), sequences, X)
+
+    def _formed(self, rows, sequences, X):
+        if self.network_.readout is None and isinstance(X, np.ndarray) and X.dtype != object:
+            return rows.reshape(len(sequences), -1, *rows.shape[1:])
+        return super()._formed(rows, sequences, X)
 
     @property
     def _answer(self):
@@ -233,11 +233,16 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return r_squared(*in_parts(self._judged, X, y, sample_weight))
+        return self._total(*in_parts(self._judged, X, y, sample_weight))
+
+    _total = staticmethod(r_squared)
 
     def _judged(self, X, y, sample_weight):
-        """Targets, predictions, and weights or None."""
         outputs, sequences = self._outputs(X)
+        return self._compared(self._answered(outputs, sequences), sequences, y, sample_weight)
+
+    def _compared(self, predicted, sequences, y, sample_weight):
+        """Targets, predictions, and weights or None."""
         if self.network_.readout is not None:
             targets, weights = self._targets_of_sequences(y, sequences), sample_weight
         else:
@@ -245,7 +250,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             self._check_weights(sample_weight, len(sequences))
             weights = steps_weights(sample_weight, sequences.lengths)
         targets = self._check_columns(targets)
-        return targets, filled(self._answer, outputs).reshape(targets.shape), weights
+        return targets, predicted.reshape(targets.shape), weights
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)

@@ -9,7 +9,7 @@ from fastrnn.base.inputs import steps_weights, union
 from fastrnn.base.labels import as_labels, check_as_long, check_classes, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
-from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
+from fastrnn.losses.answers import logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
@@ -209,9 +209,11 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs, sequences = self._outputs(X)
+        return sequences.split(self._answered(outputs, sequences))
+
+    def _answered(self, outputs, sequences):
         chain = self.network_.chain
-        rows = filled(self._answer, outputs) if chain is None else chain.marginals(outputs, sequences.offsets)
-        return sequences.split(rows)
+        return super()._answered(outputs, sequences) if chain is None else chain.marginals(outputs, sequences.offsets)
 
     def score(self, X, y=None, sample_weight=None):
         """Compute the accuracy: the fraction of steps that get the right label.
@@ -239,13 +241,19 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        right, weights = in_parts(self._judged, X, y, sample_weight)
+        return self._total(*in_parts(self._judged, X, y, sample_weight))
+
+    @staticmethod
+    def _total(right, weights):
         return float(np.average(right, weights=weights))
 
     def _judged(self, X, y, sample_weight):
-        """Of each step how much of it is right, and its weight."""
         outputs, sequences = self._outputs(X)
-        predicted, labels = self._decoded(outputs, sequences.offsets), self._label_rows(y, sequences)
+        return self._compared(self._decoded(outputs, sequences.offsets), sequences, y, sample_weight)
+
+    def _compared(self, predicted, sequences, y, sample_weight):
+        """Of each step how much of it is right, and its weight."""
+        labels = self._label_rows(y, sequences)
         if predicted.shape != labels.shape or (predicted.dtype.kind in "OSU") != (labels.dtype.kind in "OSU"):
             fit = f"the fit was on {predicted.dtype}, {predicted.shape[1:]} a step"
             raise ValueError(f"y holds {labels.dtype} labels, {labels.shape[1:]} a step, but {fit}")

@@ -115,6 +115,13 @@ def _joblib_limit():
     return max(1, joblib_parallel.effective_n_jobs(n_jobs))
 
 
+def workers(n_jobs):
+    """What to give joblib's `Parallel` as `n_jobs`, for None: all cores, unless a context has chosen a backend."""
+    default = joblib_parallel.default_parallel_config
+    is_chosen = getattr(joblib_parallel._backend, "config", default).get("backend") is not default["backend"]
+    return n_jobs if is_chosen or n_jobs is not None else resolve(None)
+
+
 def limit(n_jobs):
     """To enter by `with`: within, `run` uses no more threads than `n_jobs` asks for."""
     held = threading.Lock()

@@ -204,9 +204,8 @@ def draw_batches(lengths, batch_size, shuffle, rng):
     order = rng.permutation(n) if shuffle else np.arange(n)
     if shuffle and lengths.min() != lengths.max():
         whole, size = (n - n % batch_size, batch_size * min(BUCKET, max(1, n // (BUCKETS * batch_size))))
-        for first in range(0, whole, size):
-            bucket = order[first : min(first + size, whole)]
-            bucket[:] = bucket[np.argsort(lengths[bucket], kind="stable")]
+        buckets = np.arange(whole) // size * (lengths.max() + 1) + lengths[order[:whole]]
+        order[:whole] = order[:whole][np.argsort(buckets, kind="stable")]
     batches = [order[first : first + batch_size] for first in range(0, n, batch_size)]
     if shuffle:
         batches = [batches[k] for k in rng.permutation(len(batches))]
@@ -354,21 +353,30 @@ class Trainer:
 
     def steps(self, objective, batches, rates, sweeps):
         """One step for each batch; returns the sum of the sequences' losses."""
-        total = 0.0
-        for k, (numbers, rate) in enumerate(zip(batches, rates, strict=True)):
-            total += self.step(objective, k, sweeps, rate) * len(numbers)
+        total, k = 0.0, 0
+        while k < len(batches):
+            n = objective.fits_in_a_row(k) if hasattr(objective, "fits_in_a_row") else 0
+            rules = [sweeps.rule(*self._told(rate)) for rate in rates[k : k + n]]
+            told = objective.in_a_row(k, sweeps, rules) if n else [self.step(objective, k, sweeps, rates[k])]
+            for loss, penalty in told:
+                if not isfinite(loss):
+                    raise self._diverged(f"the loss became {loss}")
+                total += (loss + penalty) * len(batches[k])
+                k += 1
+        self.network.changed()
         return total
 
     def step(self, objective, k, sweeps, rate):
-        """One batch; returns its loss."""
-        s = self.settings
-        loss = objective(k)
-        if not isfinite(loss):
-            raise self._diverged(f"the loss became {loss}")
-        alpha, decay = (0.0, rate * s.alpha) if s.solver == "adamw" else (s.alpha / s.n_sequences, 0.0)
-        penalty = sweeps.step(rate, alpha, decay, s.clip_norm, s.clip_value)
+        """One batch; returns its loss and the penalty."""
+        loss, penalty = objective(k), sweeps.step(*self._told(rate))
         self.network.changed()
-        return loss + penalty
+        return loss, penalty
+
+    def _told(self, rate):
+        """What a step's sweep is told."""
+        s = self.settings
+        alpha, decay = (0.0, rate * s.alpha) if s.solver == "adamw" else (s.alpha / s.n_sequences, 0.0)
+        return rate, alpha, decay, s.clip_norm, s.clip_value
 
     def _diverged(self, what):
         s = self.settings

@@ -295,6 +295,12 @@ def try_pytorch(estimator):
     interchange.from_torch(fitted(estimator), state)
 
 
+def try_ensemble(estimator):
+    model = made(estimator)
+    given = numbers(), targets(estimator.__name__, numbers())
+    assert len(fastrnn.SequenceEnsemble(model, 2).fit(*given).predict(numbers())) == 8
+
+
 def try_resume(estimator, file="run.safetensors"):
     data = {"X": RNG.normal(size=(8, 3))} if "Vector" in estimator.__name__ else {}
     data = data or {"X": tokens() if "Generator" in estimator.__name__ else numbers()}
@@ -316,7 +322,7 @@ TRIALS = {
     "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
     "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
-    "Dask": try_dask,
+    "Dask": try_dask, "Ensemble": try_ensemble,
 }  # fmt: skip
 
 

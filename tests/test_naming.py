@@ -18,6 +18,7 @@ from fastrnn.base.naming import ALL, ELSEWHERE
 from fastrnn.online import OnlineClassifier, OnlineRegressor
 
 ESTIMATORS = [getattr(fastrnn, name) for name in fastrnn.__all__ if name.startswith(("Sequence", "Vector"))]
+ESTIMATORS.remove(fastrnn.SequenceEnsemble)
 ESTIMATORS += [OnlineClassifier, OnlineRegressor]
 
 

@@ -152,6 +152,6 @@ def test_clip():
 
 def test_a_sweep_without_memory_is_an_error():
     sweeps = over(np.ones(3), np.ones(3), np.ones(3), Optimizer("adam", 3, "float64"))
-    sweeps._calls.run = lambda: True
+    sweeps.calls.run = lambda: True
     with pytest.raises(MemoryError, match="no memory"):
         sweeps.step(0.1)

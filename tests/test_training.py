@@ -71,7 +71,7 @@ def one_step(trainer, toy, rate):
     """The loss of a batch of four sequences."""
     objective = Objective(toy)
     objective.lay_out([np.arange(4)], 0)
-    return trainer.step(objective, 0, Sweeps(toy, trainer.optimizer), rate)
+    return sum(trainer.step(objective, 0, Sweeps(toy, trainer.optimizer), rate))
 
 
 def train(toy, score=None, callbacks=(), lengths=(1,) * 10, **changes):

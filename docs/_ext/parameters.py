@@ -13,6 +13,7 @@ import fastrnn
 from fastrnn import online
 
 ESTIMATORS = [getattr(fastrnn, name) for name in fastrnn.__all__ if name.startswith(("Sequence", "Vector"))]
+ESTIMATORS.remove(fastrnn.SequenceEnsemble)  # its parameters are its own
 ESTIMATORS.sort(key=lambda estimator: (estimator.__name__ != "SequenceClassifier", estimator.__name__))
 ONLINE = [getattr(online, name) for name in online.__all__]
 

@@ -19,6 +19,7 @@ from fastrnn.base.summary import Summarised
 from fastrnn.data import SequenceFiles
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
+from fastrnn.losses.answers import filled
 from fastrnn.losses.loss import constant_loss, label_weights, log_odds
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
@@ -357,6 +358,14 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""
         sequences = self._checked(X)
         return self._computed(self.network_.predict, sequences), sequences
+
+    def _answered(self, outputs, sequences):
+        """What the outputs say, a row each: numbers, or the probabilities of labels."""
+        return filled(self._answer, outputs)
+
+    def _formed(self, rows, sequences, X):
+        """Rows as callers want them; those of steps one array a sequence."""
+        return rows if self.network_.readout is not None else sequences.split(rows)
 
     def _checked(self, X):
         """X as `Sequences` that the fitted network can read."""

@@ -235,6 +235,42 @@ def work(address, worker, step):
 
 
 @njit(**OPTIONS)
+def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, table, firsts, places, calls):
+    """Steps of a training one after the other, on one thread.
+
+    Step k is of the shards from firsts[k] on, whose sizes lie at the address `table`, with factors[k], and a sweep told
+    the numbers rules[k]; told[k] gets its loss, and the last of `numbers` after the sweep.  A job lies at `address`.
+
+    places (4, 2)  words of the frame, or 0 for nothing: twice of what says where sums lie, with how many a place has;
+                   then twice of a batch's sizes, with the size of a shard that it is the sum of
+    calls (4, 3)   code, number and frame of what comes before and after the shards, and of the sweep; where `work` lies
+    """
+    job = words(address)
+    frame, most = words(job[FRAME]), job[N_PLACES]
+    for k in range(len(rules)):
+        n, words(job[NEXT])[0], factor[0] = firsts[k + 1] - firsts[k], 0, factors[k]
+        job[SHARDS], job[N_SHARDS], job[N_PLACES] = table + 8 * SHARD_WORDS * firsts[k], n, min(n, most)
+        for row in range(4):
+            word, number = places[row]
+            if word and row < 2:
+                frame[word + 2], frame[word + 5] = job[N_PLACES] * number, job[N_PLACES]
+            elif word:
+                frame[word] = 0
+                for shard in range(n):
+                    frame[word] += words(job[SHARDS])[shard * SHARD_WORDS + number - 1]
+        for j in range(rules.shape[1]):
+            numbers[j] = rules[k, j]
+        for j in range(gradient.size):
+            gradient[j] = 0
+        for c in range(3):
+            if run_once(calls[c, 0], calls[c, 1], calls[c, 2], 0):
+                words(job[FAILED])[0] = 1
+            if c == 0:
+                _call_of_three(calls[3, 0], address, 0, 0)
+        told[k, 0], told[k, 1] = loss[0], numbers[numbers.size - 1]
+
+
+@njit(**OPTIONS)
 def look_at(address, first, end):
     """Fill the first thread's frame as `_begin` does; returns the bytes that the shard takes of the arena."""
     return _begin(words(address), 0, 0, first, end)[1]

@@ -108,6 +108,18 @@ class Training:
         self._pass.run(first, last)
         return float(self._loss[0])
 
+    def fits_in_a_row(self, k):
+        """How many batches from k on `in_a_row` should take; 0 where threads share one, which is then to be called."""
+        n = 0 if self._computes else self._pass.fits_in_a_row(*self._shards.firsts[k : k + 2])
+        return min(n, len(self._factors) - k)
+
+    def in_a_row(self, k, sweeps, rules):
+        """Losses and penalties (n, 2) of batches from k on; a sweep of these rules follows each, in compiled code."""
+        told, factors = np.empty((len(rules), 2)), np.array(self._factors[k : k + len(rules)])
+        own = told, self._network.gradient, self._loss, self._factor, factors, sweeps.numbers, np.array(rules)
+        self._pass.run(row=(k, sweeps.calls, own))
+        return told.tolist()
+
 
 def is_computed(problem):
     """Whether a problem's targets are computed when a batch asks for them."""

@@ -1,0 +1,44 @@
+from typing import Generic, Literal, Self, TypeVar, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastrnn._types import Array, Labels, Objects, Parameters, RandomState, Request, Sequences, Steps
+from fastrnn.classifier import SequenceClassifier
+from fastrnn.regressor import SequenceRegressor
+from fastrnn.tagger import SequenceTagger
+
+_E = TypeVar("_E", bound=SequenceClassifier | SequenceRegressor | SequenceTagger)
+
+class SequenceEnsemble(Parameters, Generic[_E]):
+    estimator: _E
+    n_members: int
+    n_jobs: int | None
+    random_state: RandomState
+    estimators_: list[_E]
+    classes_: Labels
+    n_features_in_: int
+    feature_names_in_: Objects
+
+    def __init__(
+        self, estimator: _E, n_members: int = 8, *, n_jobs: int | None = None, random_state: RandomState = None
+    ) -> None: ...
+    def fit(self, X: Sequences, y: ArrayLike | Steps, sample_weight: ArrayLike | Steps | None = None) -> Self: ...
+    # Of each sequence, or one array a sequence for its steps; with `return_std` also how much the members differ.
+    @overload
+    def predict(self, X: Sequences, return_std: Literal[False] = False) -> Array[np.generic[object]]: ...
+    @overload
+    def predict(
+        self, X: Sequences, return_std: Literal[True]
+    ) -> tuple[Array[np.generic[object]], Array[np.generic[object]]]: ...
+    @overload
+    def predict_proba(self, X: Sequences, return_std: Literal[False] = False) -> Array[np.generic[object]]: ...
+    @overload
+    def predict_proba(
+        self, X: Sequences, return_std: Literal[True]
+    ) -> tuple[Array[np.generic[object]], Array[np.generic[object]]]: ...
+    def score(self, X: Sequences, y: ArrayLike | Steps, sample_weight: ArrayLike | Steps | None = None) -> float: ...
+    def set_fit_request(self, *, sample_weight: Request = ...) -> Self: ...
+    def set_predict_request(self, *, return_std: Request = ...) -> Self: ...
+    def set_predict_proba_request(self, *, return_std: Request = ...) -> Self: ...
+    def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...
