@@ -51,12 +51,10 @@ def network_of(estimator, dtype=None):
     for part, weight, bias in _readers(network):
         columns = part.parameters[weight][:, -len(scale) :]
         folded = columns / scale
-        largest, smallest = np.abs(folded).max() > limits.max, scale.max() * limits.tiny > LEAST_WEIGHT
-        if largest or smallest:
-            found, size = (scale.min(), "large") if largest else (scale.max(), "small")
-            why = "which the weights of another library's layers would have to make up for"
-            advice = f"{limits.dtype} holds none so {size}; fit on X in another unit"
-            raise ValueError(f"X has features of a scale of {found:.3g}, {why}: {advice}")
+        if np.abs(folded).max() > limits.max or scale.max() * limits.tiny > LEAST_WEIGHT:
+            found = f"X has features of scales from {scale.min():.3g} to {scale.max():.3g}"
+            why = f"for which another library's layers need weights that {limits.dtype} has no room for"
+            raise ValueError(f"{found}, {why}: fit on X in another unit")
         columns[...] = folded
         if bias in part.parameters.shapes:  # else nothing was centred
             part.parameters[bias][...] -= columns.astype(np.float64) @ mean  # of the weights as they are rounded now

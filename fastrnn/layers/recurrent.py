@@ -246,17 +246,15 @@ class _Recurrent:
     def _checked_x(self, x):
         """x as a batch, and whether it was one sequence."""
         x = self._checked_array(x, "x")
-        is_single = x.ndim == 2
-        if is_single:
-            x = x[np.newaxis] if self.batch_first else x[:, np.newaxis]
-        elif x.ndim != 3:
+        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size or 0 in x.shape:
             axes = "B, T" if self.batch_first else "T, B"
-            raise ValueError(f"x has shape {x.shape}; expected ({axes}, {self.input_size}) or (T, {self.input_size})")
-        if x.shape[2] != self.input_size:
-            raise ValueError(f"x has {x.shape[2]} features, but input_size is {self.input_size}")
-        if 0 in x.shape:
-            raise ValueError(f"x has shape {x.shape}: no steps or no sequences")
-        return x, is_single
+            expected = (
+                f"({axes}, {self.input_size}) or (T, {self.input_size}), as input_size={self.input_size}, not empty"
+            )
+            raise ValueError(f"x has shape {x.shape}; expected {expected}")
+        if x.ndim == 2:
+            return x[np.newaxis] if self.batch_first else x[:, np.newaxis], True
+        return x, False
 
     def _checked_array(self, array, name):
         try:

@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator, check_counts
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.base.naming import Named
 from fastrnn.base.summary import Summarised
 from fastrnn.kernels import rtrl
@@ -117,7 +117,6 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
     def _check_parameters(self, is_new):
         """They must be allowed, and those that the network was made with as they were."""
         self._validate_params()
-        check_counts(self)
         for name in () if is_new else ("cell", "hidden_size", "nonlinearity", "gradient", "solver", "dtype"):
             now, was = getattr(self, name), self._checked[name]
             if now != was:
