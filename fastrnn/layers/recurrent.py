@@ -16,6 +16,7 @@ from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Dropout, Stack
 from fastrnn.packing import Rows, Shards, gathered
+from fastrnn.params import checked
 from fastrnn.programs import KEPT, Pass, Program
 from fastrnn.wording import check_count, shown
 
@@ -303,15 +304,8 @@ class _Recurrent:
             raise ValueError(f"the {what} must be a pair, as (h_0, c_0); got {len(parts)} arrays")
         L, H = self.num_layers * self._stack.n_directions, self.hidden_size
         shape = (L, H) if is_single else (L, B, H)
-        checked = []
-        for part, name in zip(parts, ("h", "c"), strict=False):
-            part = self._checked_array(part, f"the {what} {name}")
-            if part.shape != shape:
-                raise ValueError(f"the {what} {name} has shape {part.shape}; expected {shape}")
-            if not np.isfinite(part).all():
-                raise ValueError(f"the {what} {name} contains NaN or infinity")
-            checked.append(part.reshape(L, B, H))
-        return np.ascontiguousarray(np.concatenate(checked))  # of Fortran's order they stay so
+        parts = [checked(f"the {what} {n}", part, shape, self.dtype) for part, n in zip(parts, "hc", strict=False)]
+        return np.ascontiguousarray(np.concatenate([part.reshape(L, B, H) for part in parts]))  # Fortran's order goes
 
     # ---------------------------------------------------------------------------------------------- parameters
 
