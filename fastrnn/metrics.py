@@ -9,6 +9,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array, check_scalar
 
+from fastrnn.moments import running_scale
 from fastrnn.wording import meant_as_share, shown
 
 # ------------------------------------------------------------------------------------------ baselines
@@ -361,15 +362,6 @@ def _scale(x, what, season, power):
         steps = "step" if season == 1 else f"season of {season} steps"
         raise ValueError(f"{whose} does not change over a {steps}, so there is no scale; leave it out, or use smape")
     return scale
-
-
-def running_scale(x, season, power):
-    """The mean |x_t - x_(t - season)|**power of the first season + 1, season + 2, ... steps; NaN if none changes."""
-    scale = (np.abs(x[season:] - x[:-season]) ** power).cumsum(axis=0)
-    scale = (scale.T / np.arange(1, len(scale) + 1)).T
-    # Values that repeat but for rounding would give scores of 1e15.
-    size = np.maximum.accumulate(np.abs(x), axis=0)[season:]
-    return np.where(scale ** (1 / power) > np.finfo(float).eps * size, scale, np.nan)
 
 
 # ------------------------------------------------------------------------------------------ reading

@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.forecaster.learning import Learning, check_by_place
 from fastrnn.frames.reading import read_series
-from fastrnn.metrics import coverage, mase, mean_quantile_loss, running_scale, smape
+from fastrnn.metrics import coverage, mase, mean_quantile_loss, smape
+from fastrnn.moments import running_scale
 from fastrnn.wording import shown
 
 AT_ONCE = 2**20
