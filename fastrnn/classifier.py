@@ -7,8 +7,15 @@ from sklearn.utils import assert_all_finite, column_or_1d
 
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
-from fastrnn.base.inputs import union
-from fastrnn.base.labels import as_labels, as_values, check_as_many, check_classes, check_given, refuse_steps
+from fastrnn.base.labels import (
+    as_labels,
+    as_values,
+    check_as_many,
+    check_classes,
+    check_given,
+    classes_of,
+    refuse_steps,
+)
 from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
 from fastrnn.storage import labels
@@ -383,12 +390,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         if goes_on:
             self._check_same_classes(classes)
         else:
-            every = np.unique(y if classes is None else self._check_y(classes, "classes"))
-            self.classes_ = self._agreed(every, union)
-            if self.classes_.size < 2:
-                found = f"{self.classes_.size} class, {shown(self.classes_)}: a classifier needs at least two"
-                advice = "for partial_fit give all that will come as classes="
-                raise ValueError(f"{'y' if classes is None else 'classes'} has {found}; {advice}")
+            known = None if classes is None else self._check_y(classes, "classes")
+            self.classes_ = classes_of(y, known, self._agreed)
         codes = self._encode(y)
         weights = self._normalised(self._check_weights(sample_weight, len(y)) * self._class_weights(y))
         n_outputs, loss, targets = self.classes_.size, cross_entropy, codes
@@ -401,7 +404,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         values = as_values(y)
         refuse_steps(values, "SequenceTagger takes a label for each step", name)
         if values.ndim == 2 and values.shape[1] > 1:
-            _refuse_rows(values, name)
+            found = f"{name} has shape {values.shape}, but one label for each sequence is expected, (n,)"
+            ways = f"np.argmax({name}, axis=1) makes them of rows with a single 1, SequenceTagger takes one a step"
+            raise ValueError(f"{found}: {ways}, scikit-learn's MultiOutputClassifier one in each column")
         y = column_or_1d(as_labels(y, name), warn=True)
         assert_all_finite(y, input_name=name)
         check_classes(y, "SequenceRegressor")
@@ -421,13 +426,3 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     def _validation_score(self, network, problem, held_out):
         codes, sequences = problem.strata[held_out], problem.sequences.some(held_out)
         return lambda: float(np.mean(filled(softmax_answer, network.predict(sequences)).argmax(axis=1) == codes))
-
-
-def _refuse_rows(y, name):
-    """Rows of labels are no labels."""
-    found = f"{name} has shape {y.shape}"
-    if np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
-        raise ValueError(f"{found}, rows with a single 1: pass np.argmax({name}, axis=1), their numbers")
-    advice = "SequenceTagger takes a label for each step"
-    advice += ", sklearn.multioutput.MultiOutputClassifier fits a classifier to each of several columns"
-    raise ValueError(f"{found}, but one label for each sequence is expected, (n,): {advice}")

@@ -317,13 +317,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
             if self._boundary is None:
                 raise ValueError("a stateful model knows no beginning: give a prefix of at least one token")
             return np.array([self._boundary])
-        if np.size(prefix) == 0:
-            otherwise = "" if self._boundary is None else ", or None to begin a sequence"
-            raise ValueError(f"prefix is empty: give at least one token{otherwise}")
-        if np.ndim(prefix) != 1 or np.asarray(prefix).dtype.kind not in "iuf":
-            advice = "A Tokenizer makes it of a text: tokenizer.transform([text])[0]"
-            raise ValueError(f"prefix must be one 1-D array of tokens; got {shown(prefix)}. {advice}")
-        prefix = as_sequences([prefix], self.dtype, tokens=True)
+        prefix = as_sequences([prefix], self.dtype, name="prefixes", tokens=True)
         self._check_known(prefix)
         start = [] if self._boundary is None else [self._boundary]
         return np.concatenate([start, prefix.values]).astype(np.int64)
@@ -432,9 +426,6 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         n_parts = min(self.batch_size, n)
         n_stretches = n // n_parts
         n_held_out = max(1, int(n_stretches * self.validation_fraction))
-        if n_held_out >= n_stretches:
-            found = f"early_stopping leaves none of a stream's {n_stretches} stretches"
-            raise ValueError(f"{found}: lower bptt_steps or batch_size")
         return np.split(np.arange(n), [(n_stretches - n_held_out) * n_parts])
 
     def _validation_score(self, network, problem, held_out):

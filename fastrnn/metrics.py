@@ -7,9 +7,9 @@ such is many series. Of pandas objects the values are taken. Lower scores are be
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_scalar
+from sklearn.utils import check_array, check_scalar
 
-from fastrnn.tables import as_numbers
+from fastrnn.moments import running_scale
 from fastrnn.wording import meant_as_share, shown
 
 # ------------------------------------------------------------------------------------------ baselines
@@ -356,10 +356,8 @@ def _scaled_errors(y_true, y_pred, y_train, season, power):
 
 def _scale(x, what, season, power):
     """The mean of a series' differences over a season, to a power: a number, or (C,)."""
-    scale = (np.abs(x[season:] - x[:-season]) ** power).mean(axis=0)
-    # Values that repeat but for rounding would give scores of 1e15.
-    is_still = scale ** (1 / power) <= np.finfo(np.float64).eps * np.abs(x).max(axis=0)
-    if is_still.any():
+    scale = running_scale(x, season, power)[-1]
+    if (is_still := np.isnan(scale)).any():
         whose = f"channel {int(np.argmax(is_still))} of {what}" if x.ndim == 2 else what
         steps = "step" if season == 1 else f"season of {season} steps"
         raise ValueError(f"{whose} does not change over a {steps}, so there is no scale; leave it out, or use smape")
@@ -399,14 +397,6 @@ def _read_numbers(x, what):
     """An array of finite float64, never a scalar; lists and object arrays may hold arrays of one shape."""
     if np.ma.is_masked(x):
         raise ValueError(f"{what} has masked values; fill them in, or leave the steps out")
-    try:
-        array = np.asarray(list(x) if isinstance(x, np.ndarray) and x.dtype == object and x.ndim else x)
-    except ValueError:
-        raise ValueError(f"{what} holds arrays of unequal shapes; expected numbers, or arrays of one shape") from None
-    array = as_numbers(array, what) if array.dtype == object else array
-    if array.dtype.kind not in "fiub" or array.ndim == 0 or array.size == 0:
-        raise ValueError(f"{what} is {array.dtype} of shape {array.shape}; expected an array of numbers, and not empty")
-    array = array.astype(np.float64, copy=False)
-    for place in np.argwhere(~np.isfinite(array)).tolist():
-        raise ValueError(f"{what}{place} is {array[tuple(place)]}; remove or impute it")
-    return array
+    if isinstance(x, np.ndarray) and x.dtype == object and x.ndim:
+        x = list(x)
+    return check_array(x, ensure_2d=False, allow_nd=True, input_name=what).astype(np.float64, copy=False)

@@ -86,6 +86,15 @@ def r_squared(targets, predicted, weights=None):
     return r2_score(targets / unit, predicted / unit, sample_weight=weights)
 
 
+def running_scale(x, season, power):
+    """The mean |x_t - x_(t - season)|**power of the first season + 1, season + 2, ... steps; NaN if none changes."""
+    scale = (np.abs(x[season:] - x[:-season]) ** power).cumsum(axis=0)
+    scale = (scale.T / np.arange(1, len(scale) + 1)).T
+    # Values that repeat but for rounding would give scores of 1e15.
+    size = np.maximum.accumulate(np.abs(x), axis=0)[season:]
+    return np.where(scale ** (1 / power) > np.finfo(float).eps * size, scale, np.nan)
+
+
 def none_yet(n):
     """Running moments: how many rows of n numbers came, mean and deviation of each, and whether all were 0 or 1."""
     return 0, np.zeros(n), np.zeros(n), np.ones(n, bool)

@@ -116,23 +116,24 @@ class Parameters:
         missing, unknown = sorted(set(self.shapes) - set(mapping)), sorted(set(mapping) - set(self.shapes))
         if missing or unknown:
             raise ValueError(f"the state has other names than these layers: missing {missing}, unknown {unknown}")
-        arrays = {name: self._checked(name, mapping[name]) for name in self.shapes}
+        arrays = {name: checked(name, mapping[name], shape, self.dtype) for name, shape in self.shapes.items()}
         for name, array in arrays.items():
             self[name][...] = array
         self.changed()
 
-    def _checked(self, name, value):
-        """A value for the parameter, in its shape and dtype."""
-        array = np.asarray(value)
-        if array.shape != self.shapes[name]:
-            raise ValueError(f"{name} has shape {array.shape}, but these layers need {self.shapes[name]}")
-        if array.dtype.kind not in "fiu":
-            raise ValueError(f"{name} holds {array.dtype} values, no real numbers")
-        with np.errstate(over="ignore"):  # what overflows float32 is reported below
-            array = array.astype(self.dtype)
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} has values that are not finite in {self.dtype}")
-        return array
+
+def checked(name, value, shape, dtype, kinds="fiu"):
+    """A value for a parameter as an array of this shape and dtype, if it holds finite numbers of NumPy's `kinds`."""
+    array = np.asarray(value)
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"{name} holds {array.dtype} values, not floating-point numbers")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+    with np.errstate(over="ignore"):  # what overflows float32 is reported below
+        array = array.astype(dtype)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has values that are not finite in {array.dtype}: NaN, infinity or too large")
+    return array
 
 
 def uniform(view, bound, rng):

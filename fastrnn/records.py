@@ -83,15 +83,24 @@ def _moments(of, n):
     return {f"_{of}_mean": numbers, f"_{of}_scale": lambda value: numbers(value) and (value > 0).all()}
 
 
-def restored(cls, tree):
-    """The estimator of a tree; an error if there is none that fitting could have made."""
-    parameters = dict.fromkeys(cls._get_param_names(), object)
-    check(tree, {"class": cls.__name__, "parameters": parameters, "fitted": dict, "weights": dict}, "model")
-    # The network is that of the fit, since when parameters may have been set.
-    estimator = cls(**{**tree["parameters"], **tree["fitted"]["_shape"]})
+def rebuilt(cls, tree, rules, parameters=(), **parts):
+    """What a tree of parameters, fitted attributes and other `parts` says, with these `parameters` in place of its own.
+
+    `rules` makes of it what the attributes must be.
+    """
+    known = dict.fromkeys(cls._get_param_names(), object)
+    check(tree, {"class": cls.__name__, "parameters": known, "fitted": dict, **parts}, "model")
+    estimator = cls(**{**tree["parameters"], **dict(parameters)})
     estimator._validate_params()
     vars(estimator).update(tree["fitted"])
-    check(tree["fitted"], _rules(estimator), "fitted")
+    check(tree["fitted"], rules(estimator), "fitted")
+    return estimator
+
+
+def restored(cls, tree):
+    """The estimator of a tree; an error if there is none that fitting could have made."""
+    # The network is that of the fit, since when parameters may have been set.
+    estimator = rebuilt(cls, tree, _rules, tree["fitted"]["_shape"], weights=dict)
     # Nothing is large before the weights are known to be there and right.
     parts = [part for part in tree["weights"].values() if isinstance(part, dict)]
     n_weights = sum(isinstance(weight, np.ndarray) for part in parts for weight in part.values())

@@ -5,8 +5,8 @@ import numpy as np
 from fastrnn import storage
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
-from fastrnn.base.inputs import steps_weights, union
-from fastrnn.base.labels import as_labels, check_as_long, check_classes, rows_of
+from fastrnn.base.inputs import steps_weights
+from fastrnn.base.labels import as_labels, check_as_long, check_classes, classes_of, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import logistic_answer, softmax_answer
@@ -291,11 +291,10 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
                 expected = "a label for each step, (T,), or rows of 0 and 1, (T, K), alike in all"
                 raise ValueError(f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected {expected}")
-        check_as_long(np.array([*map(len, arrays)]), sequences, "labels")
-        for k, labels in enumerate(arrays):
             if (labels.dtype.kind in "OSU") != (arrays[0].dtype.kind in "OSU"):
                 found = f"y[{k}] holds labels as {shown(labels.flat[0])}, but y[0] as {shown(arrays[0].flat[0])}"
                 raise ValueError(f"{found}: make them alike, all str or all int")
+        check_as_long(np.array([*map(len, arrays)]), sequences, "labels")
         return np.concatenate(arrays)
 
     @staticmethod
@@ -317,10 +316,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             self.classes_ = np.arange(labels.shape[1])
             return
         check_classes(labels, "SequenceRegressor with return_sequences=True")
-        every = np.unique(labels if classes is None else as_labels(classes, "classes"))
-        self.classes_ = self._agreed(every, union)
-        if self.classes_.size < 2:
-            raise ValueError(f"y has {self.classes_.size} class, {shown(self.classes_)}: a tagger needs at least two")
+        known = None if classes is None else as_labels(classes, "classes")
+        self.classes_ = classes_of(labels, known, self._agreed)
 
     def _encode(self, labels, sequences):
         """Targets of the steps: numbers of classes (S,), or 0 and 1 (S, K)."""

@@ -67,7 +67,7 @@ def assert_refused_by_both(train, match, given, options, error=ValueError):
         ({"calendar": True}, "calendar=True needs a DatetimeIndex or PeriodIndex"),
         ({"log": True, "loss": "negative_binomial"}, "y is .* at step 0; expected counts|log=True does not go with"),
         ({"hidden_size": 0}, "'hidden_size' parameter"),
-        ({"early_stopping": True}, "early_stopping holds out 1 of 1 stretches .* lower context, or give more"),
+        ({"early_stopping": True}, "early_stopping holds out all 1 parts: lower context"),
         ({"season": 60}, r"y has 60 steps; lags=\[60, 1\] and linear_lags=4 need 61 to forecast from: give more"),
         ({"linear_lags": 59}, "y has 60 steps; .*linear_lags=59 and horizon=3 need 62 to learn from: .* lower horizon"),
         ({"horizon": 58}, "y has 60 steps; .* and horizon=58 need 62 to learn from"),

@@ -136,20 +136,18 @@ def test_prefixes(train):
     stream = train(make("generator_of_streams"), tokens(12, 5), None)
     for fitted in (model, stream):
         for prefix, match in (
-            ([], "prefix is empty"),
-            (np.array([], int), "prefix is empty"),
+            ([], r"prefixes\[0\] has no steps"),
+            (np.array([], int), r"prefixes\[0\] has no steps"),
             ([1, 9], r"token 9, .*up to 4"),
             ([5], "token 5, .*up to 4"),  # the boundary is no token
             ([1, -1], "token -1"),
             ([0.5], "no integers"),
-            ([[1, 2]], "one 1-D array"),
-            ("abc", "one 1-D array"),
+            ([[1, 2]], r"has shape \(1, 2\); expected \(T,\)"),
+            ("abc", "a fastrnn.preprocessing.Tokenizer makes tokens of texts"),
         ):
             for method in (fitted.sample, fitted.iter_sample):
                 assert_refused(fitted, lambda m=method, p=prefix: m(p), match)
     assert_refused(stream, lambda: stream.sample(), "stateful.*prefix of at least one token")
-    assert "or None" in str(pytest.raises(ValueError, model.sample, []).value)
-    assert "or None" not in str(pytest.raises(ValueError, stream.sample, []).value)
 
 
 @pytest.mark.parametrize("value", [-0.1, 0, 1.1, np.nan])
@@ -173,7 +171,7 @@ def test_streams_that_are_too_short(train):
     assert_refused_by_new("generator_of_streams", [np.array([3])], None, "stream of one token")
     stream = np.arange(60) % 3
     options = {"early_stopping": True, "batch_size": 60}
-    match = "early_stopping leaves none of a stream's 1 stretches"
+    match = "early_stopping holds out all 59 parts"
     estimator = make("generator_of_streams", **options)  # partial_fit holds nothing out
     assert_refused(estimator, lambda: estimator.fit(stream), match)
     fitted = train(make("generator_of_streams"), stream, None)

@@ -143,11 +143,11 @@ def test_units_are_in_the_first_weights_of_every_estimator(kind, bias):
 def test_units_that_no_weights_can_make_up_for():
     clf = classifier(normalize_X=True).fit([x * 1e-60 for x in X], Y)
     for out in (to_torch, to_keras):
-        with pytest.raises(ValueError, match="scale of .*e-60, .* float32 holds none so large; fit on X in another"):
+        with pytest.raises(ValueError, match="scales from .*e-60, .* float32 has no room for: fit on X in another"):
             out(clf)
     clf = classifier(normalize_X=True).fit([x * [1, 1e38, 1] for x in X], Y)
     for out in (to_torch, to_keras):
-        with pytest.raises(ValueError, match=r"scale of .*e\+38, .* float32 holds none so small; fit on X in another"):
+        with pytest.raises(ValueError, match=r"scales from .*e\+38, .* float32 has no room for: fit on X in another"):
             out(clf)
     clf = classifier(normalize_X=True).fit([x * 1e34 for x in X], Y)
     new = from_torch(classifier(), to_torch(clf))
@@ -270,7 +270,7 @@ def wrong_states():
             {ih: np.ones((20, 3))},
             r"l0 has shape \(20, 3\), expected \(15, 3\); .*cell='gru', hidden_size=5",
         ),
-        "two": ({ih: np.ones((20, 3)), fc: np.ones((3, 4))}, r"weight_ih_l0 has .*; head.weight has shape \(3, 4\)"),
+        "two": ({ih: np.ones((20, 3)), fc: np.ones((3, 4))}, r"weight_ih_l0 has shape \(20, 3\)"),
         "flat": ({ih: np.ones(15)}, r"has shape \(15,\)"),
         "bias": ({"head.bias": np.ones(4)}, r"head.bias has shape \(4,\), expected \(3,\)"),
         "empty": ({ih: np.ones((15, 0))}, r"has shape \(15, 0\), expected \(15, [13]\)"),

@@ -168,7 +168,7 @@ NO_SEQUENCES = {
     "parts": ([part for _, part in LONG.groupby("unique_id")], "X[0] has the column 'unique_id'"),
     "groups": (LONG.groupby("unique_id"), "got DataFrameGroupBy: give fastrnn.preprocessing.from_long the table"),
     "polars_groups": (polars_of(LONG).group_by("unique_id"), "got GroupBy: give fastrnn.preprocessing.from_long"),
-    "other_names": (LONG.set_axis(["id", "step", "v"], axis=1), "X is a table of 12 rows, each a sequence, but y has"),
+    "other_names": (LONG.set_axis(["id", "step", "v"], axis=1), "6 for 12: give one each, or if a row of X is a step"),
     "nested": (NESTED, "fastrnn.preprocessing.from_nested"),
     "nested_array": (NESTED.assign(w=1.0).to_numpy(), "fastrnn.preprocessing.from_nested"),
     "nested_lists": (pl.DataFrame({"v": P.tolist()}), "fastrnn.preprocessing.from_nested"),

@@ -2,8 +2,7 @@
 
 from fastrnn.base.estimator import Problem, SequenceEstimator
 from fastrnn.base.features import FeatureExtractor
-from fastrnn.base.inputs import COUNT, POSITIVE, SHARED_CONSTRAINTS, check_counts, check_finite
+from fastrnn.base.inputs import COUNT, POSITIVE, SHARED_CONSTRAINTS, check_finite
 
-__all__ = [
-    "COUNT", "POSITIVE", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator", "check_counts",
-    "check_finite"]  # fmt: skip
+__all__ = ["COUNT", "POSITIVE", "SHARED_CONSTRAINTS", "FeatureExtractor", "Problem", "SequenceEstimator",
+           "check_finite"]  # fmt: skip

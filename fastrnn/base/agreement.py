@@ -34,7 +34,6 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False):
 
     estimator._agreed, estimator._only_asks = agreed, asks
     estimator._begin(False)
-    estimator._check_rows(X, y)
     problem = estimator._problem(X, y, sample_weight, False)
     estimator._sizes = estimator._measure(problem)
     estimator._check_lengths(problem.sequences, estimator._sizes["steps"] or None)

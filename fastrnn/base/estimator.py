@@ -91,7 +91,6 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             return
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         self._begin(goes_on)
-        self._check_rows(X, y)
         problem = self._problem(X, y, sample_weight, goes_on)
         run = records.Run(self, problem, goes_on, resume_from)
         self._prepare_network(problem, goes_on, run.rng)
@@ -238,6 +237,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             some, score = np.arange(n), None
             if self.early_stopping:
                 some, held_out = self._split(n, problem.strata, run.rng)
+                if not some.size:
+                    raise ValueError(f"early_stopping holds out all {n} parts: lower context or bptt_steps, give more")
                 score = self._validation_score(self.network_, problem, held_out)
             run.go_on(trainer)
             train = partial(trainer.fit, self._objective(problem, some), lengths[some], score)
@@ -283,34 +284,16 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         from sklearn.model_selection import train_test_split
 
         n_held_out = max(2, int(np.ceil(n * self.validation_fraction)))  # one has no R^2
-        if n_held_out >= n:
-            found = f"early_stopping holds out {n_held_out} of {n} sequences and leaves none to train on"
-            raise ValueError(f"{found}: lower validation_fraction (now {self.validation_fraction}), or give more")
         every, seed = np.arange(n), rng.randint(2**31)
-        if strata is None:
-            train, held_out = train_test_split(every, test_size=n_held_out, random_state=seed)
-            return np.sort(train), np.sort(held_out)
-        counts = np.bincount(strata)
         # Of a class with one sequence none is held out: it is to be learned.
-        several = every[counts[strata] > 1]
-        self._check_held_out(n, n_held_out, several.size, int((counts > 1).sum()))
-        _, held_out = train_test_split(several, test_size=n_held_out, random_state=seed, stratify=strata[several])
+        several = every if strata is None else every[np.bincount(strata)[strata] > 1]
+        classes = None if strata is None else strata[several]
+        try:
+            _, held_out = train_test_split(several, test_size=n_held_out, random_state=seed, stratify=classes)
+        except ValueError as error:
+            found = f"validation_fraction={self.validation_fraction} holds out {n_held_out} of {n} sequences"
+            raise ValueError(f"{found}: {error}; set another, or early_stopping=False, or give more") from None
         return np.setdiff1d(every, held_out), np.sort(held_out)
-
-    def _check_held_out(self, n, n_held_out, n_several, n_classes):
-        """Both parts must have room for each class that has several sequences."""
-        fewest, most = max(2, n_classes), n_several - n_classes
-        if fewest <= n_held_out <= most:
-            return
-        found = f"early_stopping holds out {n_held_out} of {n} sequences"
-        needs = f"both parts need one of each class that has several ({n_classes})"
-        if not n_classes:
-            needs = "each class has a single one, which is to be learned"
-        advice = "set early_stopping=False, or give more sequences"
-        if fewest <= most:
-            nearest = fewest if n_held_out < fewest else most
-            advice = f"set it to {(nearest - 0.5) / n:.4g}, or early_stopping=False"
-        raise ValueError(f"{found}, by validation_fraction={self.validation_fraction}; {needs}: {advice}")
 
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""

@@ -13,11 +13,19 @@ from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
 from fastrnn.moments import alone, moments
 from fastrnn.sequences import FREE_ROWS, Given, Patches, Text, as_given, check_gaps, is_panel, with_names
-from fastrnn.tables import as_numbers, labels, refuse_long
+from fastrnn.tables import as_numbers
 from fastrnn.tokens import Characters, text_of
 from fastrnn.wording import shown
 
-COUNT = Interval(Integral, 1, None, closed="left")
+
+class Count(Interval):
+    """Integers, without truth values, which are some to Python."""
+
+    def is_satisfied_by(self, val):
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+COUNT = Count(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})
 EMBEDDING, CHARACTERS = 64, 32
 """What "auto" is, for text: the lengths of a token's and a character's vector."""
@@ -46,13 +54,6 @@ SHARED_CONSTRAINTS = {
     "embeddings": ["array-like", None], "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
 
 
-def check_counts(estimator):
-    """Truth values are integers to Python, and no numbers of anything."""
-    for name, rule in SHARED_CONSTRAINTS.items():
-        if COUNT in rule and isinstance(value := getattr(estimator, name, None), (bool, np.bool_)):
-            raise ValueError(f"{name} must be an integer >= 1; got {value}")
-
-
 def check_finite(outputs, number_of, name="X"):
     """The outputs, each row of which must be finite; `number_of(row)` says whose it is in `name`."""
     is_finite = np.isfinite(outputs.reshape(len(outputs), -1))
@@ -61,11 +62,6 @@ def check_finite(outputs, number_of, name="X"):
         why = "it is longer, or its values are larger, than what the network was trained on"
         raise ValueError(f"{name}[{k}] makes the network's outputs overflow: {why}")
     return outputs
-
-
-def union(parts):
-    """The different labels of all parts, in order."""
-    return np.unique(np.concatenate(parts))
 
 
 def steps_weights(given, lengths):
@@ -145,14 +141,6 @@ class InputChecks:
             self._check_table(sequences)
         return sequences
 
-    @staticmethod
-    def _check_rows(X, y):
-        """A table has a row for each sequence, not one for each step."""
-        if hasattr(y, "__len__") and labels(X) is not None and len(y) < len(X):
-            refuse_long(X, "X")
-            advice = "if a row is a step, fastrnn.preprocessing.from_long(X, id_col=, time_col=) makes sequences of it"
-            raise ValueError(f"X is a table of {len(X)} rows, each a sequence, but y has {len(y)} entries: {advice}")
-
     def _warn_of_tokens(self, n):
         """Sequences of numbers that may be n tokens."""
         if n > 0:
@@ -203,15 +191,13 @@ class InputChecks:
         if self.class_weight == "balanced":
             counts = self._agreed(np.bincount(codes, minlength=len(own)), sum)
             return (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1)))[codes]
-        is_whole = all(label in self.class_weight for label in own)
-        for label, weight in self.class_weight.items():
-            # One of all classes may name more: a fold can be without a rare one.
-            if label not in own and not is_whole:
-                raise ValueError(f"class_weight names the class {shown(label)}, but the classes are {shown(own, 200)}")
-            if not isinstance(weight, Real) or not 0 <= weight < np.inf:
-                what = f"class_weight gives class {shown(label)} the weight {shown(weight)}"
-                raise ValueError(f"{what}; weights must be finite numbers >= 0")
+        given = self.class_weight.keys()
+        # Weights of all classes may name more: a fold can be without a rare one.
+        if (unknown := [label for label in given if label not in own]) and not given >= {*own}:
+            raise ValueError(f"class_weight names {shown(unknown)}, but the classes are {shown(own, 200)}")
         of_classes = np.array([self.class_weight.get(label, 1.0) for label in own], np.float64)
+        if not (np.isfinite(of_classes) & (of_classes >= 0)).all():
+            raise ValueError(f"class_weight={shown(self.class_weight)}; weights must be finite numbers >= 0")
         return of_classes[codes]
 
     def _standardised(self, sequences, weights, goes_on):
@@ -284,7 +270,6 @@ class InputChecks:
     def _check_parameters(self):
         """What can be said against the parameters before anything is known of the data."""
         self._validate_params()
-        check_counts(self)
         if not all(callable(callback) for callback in self.callbacks or ()):
             raise ValueError(f"callbacks must hold callables, scikit-learn's go to set_callbacks; got {self.callbacks}")
         if self.freeze_embeddings and self.embeddings is None:
@@ -321,12 +306,12 @@ class InputChecks:
         """What the tokens of each column of X must be below."""
         return self.network_.embedding.limits
 
-    def _check_tokens(self, sequences, limits, whence):
+    def _check_tokens(self, sequences, limits, whence, name="X"):
         """Tokens must be below the limit of the first column, those of others below the last."""
-        columns = sequences.values.reshape(len(sequences.values), -1)
+        columns = sequences.values if sequences.values.ndim == 2 else sequences.values[:, np.newaxis]
         limits = np.array(limits)[np.minimum(np.arange(columns.shape[1]), len(limits) - 1)]
         for row, column in np.argwhere(columns >= limits):
-            found = f"X[{sequences.number_of(row)}] holds the token {columns[row, column]}"
+            found = f"{name}[{sequences.number_of(row)}] holds the token {columns[row, column]}"
             way = "put the Tokenizer first in a Pipeline, so that it gives what it does not know the token 0"
             advice = f"{way}, or fit on data with all tokens first"
             raise ValueError(f"{found}, but {whence} tokens up to {limits[column] - 1:.0f}: {advice}")

@@ -21,8 +21,10 @@ def check_given(estimator, y, expected, name="y"):
 def check_as_many(y, sequences, name="y"):
     """y must have an entry for each sequence of X."""
     if len(y) != len(sequences):
-        which, numbers = "more" if len(y) > len(sequences) else "fewer", f"{len(y)} for {len(sequences)}"
-        raise ValueError(f"{name} has {which} entries than X has sequences, {numbers}: give one each")
+        which = "more" if len(y) > len(sequences) else "fewer"
+        rows = ", or if a row of X is a step, make sequences of them, as by fastrnn.preprocessing.from_long"
+        found = f"{name} has {which} entries than X has sequences, {len(y)} for {len(sequences)}"
+        raise ValueError(f"{found}: give one each{rows * (which == 'fewer')}")
 
 
 def check_as_long(lengths, sequences, what, name="y"):
@@ -55,14 +57,10 @@ def as_labels(y, name="y"):
     kinds = {}
     for k, label in enumerate(labels.ravel()):
         kinds.setdefault(_kind(label), (k // (labels.size // len(labels)), label))
-    (k, one), *others = kinds.values() or [(0, None)]
-    alike = f"[str(label) for label in {name}]"
-    for at, other in others:
-        which = f"{shown(one)} at {k} and {shown(other)} at {at}"
-        raise ValueError(f"{name} holds labels of several kinds, as {which}: make them alike, {alike}")
-    if kinds.keys() - {str, float}:
-        which = f"{name}[{k}] is {shown(one)}, a {type(one).__name__}"
-        raise ValueError(f"{which}; labels are strings, integers or bools: {alike}")
+    if len(kinds) > 1 or kinds.keys() - {str, float}:
+        which = " and ".join(f"{shown(label)} at {k}, a {type(label).__name__}" for k, label in kinds.values())
+        advice = f"labels are strings, or integers and bools: make them alike, [str(label) for label in {name}]"
+        raise ValueError(f"{name} holds {which}; {advice}")
     # Texts stay as what was given holds them.
     return labels if kinds.keys() == {str} and hasattr(y, "__array__") else np.array(labels.tolist())
 
@@ -80,6 +78,20 @@ def check_classes(labels, instead):
         check_classification_targets(labels)
     except ValueError as error:
         raise ValueError(f"{error} {instead} predicts numbers.") from None
+
+
+def union(parts):
+    """The different labels of all parts, in order."""
+    return np.unique(np.concatenate(parts))
+
+
+def classes_of(y, known, agreed):
+    """The labels of y, or those that are known to come, in order, of all parts of the data."""
+    classes = agreed(np.unique(y if known is None else known), union)
+    if classes.size < 2:
+        found = f"{'y' if known is None else 'classes'} has {classes.size} class, {shown(classes)}"
+        raise ValueError(f"{found}: at least two are needed; partial_fit may be told of all that will come, classes=")
+    return classes
 
 
 def check_there(values, name):

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 from fastrnn.forecaster.learning import Learning, check_by_place
 from fastrnn.frames.reading import read_series
 from fastrnn.metrics import coverage, mase, mean_quantile_loss, smape
+from fastrnn.moments import running_scale
 from fastrnn.wording import shown
 
 AT_ONCE = 2**20
@@ -85,17 +86,10 @@ class Cut(namedtuple("Cut", "panel, numbers, ends, turns, horizon, season")):
 
     def scale(self, power):
         """The mean |y_t - y_(t - season)|**power of what is known, (m, 1, C); NaN if it does not change."""
-        series, season = self.panel.series, self.season
-        scale = np.empty((self.ends.size, series.values.shape[1]))
-        # One running sum over all series would lose the digits of the small ones.
+        scale = np.empty((self.ends.size, self.panel.series.values.shape[1]))
         for some in np.split(np.arange(self.ends.size), np.flatnonzero(np.diff(self.numbers)) + 1):
-            values = series[self.numbers[some[0]]]
-            total = np.cumsum(np.abs(values[season:] - values[:-season]) ** power, axis=0)
-            counts = self.ends[some] - season
-            found = total[counts - 1] / counts[:, np.newaxis]
-            size = np.maximum.accumulate(np.abs(values), axis=0)[self.ends[some] - 1]
-            # As `fastrnn.metrics` has it: values that repeat but for rounding give no scale.
-            scale[some] = np.where(found ** (1 / power) > np.finfo(float).eps * size, found, np.nan)
+            of_ends = running_scale(self.panel.series[self.numbers[some[0]]], self.season, power)
+            scale[some] = of_ends[self.ends[some] - self.season - 1]
         return scale[:, np.newaxis]
 
 

@@ -10,7 +10,7 @@ from fastrnn.forecaster.seasons import find_seasons
 from fastrnn.forecaster.view import Lens, View
 from fastrnn.frames.offsets import is_offset
 from fastrnn.losses.likelihoods import likelihood
-from fastrnn.storage import array, check, expect, integer, strings
+from fastrnn.storage import array, expect, integer, strings
 from fastrnn.tables import WITH_INDEX
 
 SHORTEST_CONTEXT = 128
@@ -144,25 +144,25 @@ def fitted_rules(forecaster, n_outputs):
         "_features": lambda pair: len(pair) == 2 and all(map(beside, pair)) and (pair[1] > 0).all(),
         "_n_covariates": dict.fromkeys(("past", "future", "static"), integer(0)), "_n_calendar": integer(0, 7),
         "_calibration": lambda x: x is None or array("float64", horizon, x.shape[1])(x) and (np.diff(x) >= 0).all(),
-        "_history": lambda tree: is_panel(tree, n_series, C, widths, forecaster),
+        "_history": _panel(n_series, C, forecaster),
         "_seen": array("int64", n_series)}  # fmt: skip
 
 
-def is_panel(tree, n_series, C, widths, forecaster):
-    """Whether it is the `tree` of a `Panel` with these widths, long enough for the `Lens` of a forecaster."""
-    lens = Lens(**forecaster._lens)
-    least = asked_for(lens, forecaster._shape)
-    check(tree["form"], _form(n_series, C), "form")
-    series, static, columns = tree["series"], tree["static"], tree["columns"]
-    of_steps = {name: width for name, width in widths.items() if name != "static"}
-    return (
-        _are_sequences(series, n_series, C)
-        and np.diff(series["offsets"]).min() > least.first
-        and np.diff(series["offsets"]).max() > lens.first
-        and all(strings(labels) and len(labels) == widths[name] for name, labels in columns.items())
-        and all(_are_sequences(tree[name], n_series, w, series["offsets"]) for name, w in of_steps.items())
-        and (static is None if not widths["static"] else array("float64", n_series, widths["static"])(static))
-    )
+def _panel(n_series, C, forecaster):
+    """What the `tree` of a `Panel` must be, with series that are long enough for the `Lens` of a forecaster."""
+    lens, widths = Lens(**forecaster._lens), forecaster._n_covariates
+    least, offsets = asked_for(lens, forecaster._shape).first, forecaster._history["series"]["offsets"]
+    lengths = np.diff(offsets)
+
+    def covariates(name):
+        return lambda x: _are_sequences(x, n_series, widths[name], offsets)
+
+    return {
+        "series": lambda x: _are_sequences(x, n_series, C) and lengths.min() > least and lengths.max() > lens.first,
+        "past": covariates("past"), "future": covariates("future"),
+        "static": array("float64", n_series, widths["static"]) if widths["static"] else None,
+        "form": _form(n_series, C),
+        "columns": lambda x: all(strings(x[name]) and len(x[name]) == widths[name] for name in x)}  # fmt: skip
 
 
 def _form(n_series, C):

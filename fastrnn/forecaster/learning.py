@@ -210,9 +210,6 @@ class Learning(SequenceEstimator):
     def _split(self, n, distances, rng):
         """Hold out what comes last in time: pieces at the least distances from their series' ends."""
         n_held_out = max(1, int(np.ceil(n * self.validation_fraction)))
-        if n_held_out >= n:
-            which = f"{n_held_out} of {n} stretches of up to {self.context_} steps and leaves none to train on"
-            raise ValueError(f"early_stopping holds out {which}: lower context, or give more")
         nearest = np.lexsort([rng.random_sample(n), distances])
         return np.sort(nearest[n_held_out:]), np.sort(nearest[:n_held_out])
 

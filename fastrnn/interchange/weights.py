@@ -13,6 +13,7 @@ from fastrnn import records, wording
 from fastrnn.base import SequenceEstimator
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
+from fastrnn.params import checked
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.tagger import SequenceTagger
 
@@ -51,12 +52,10 @@ def network_of(estimator, dtype=None):
     for part, weight, bias in _readers(network):
         columns = part.parameters[weight][:, -len(scale) :]
         folded = columns / scale
-        largest, smallest = np.abs(folded).max() > limits.max, scale.max() * limits.tiny > LEAST_WEIGHT
-        if largest or smallest:
-            found, size = (scale.min(), "large") if largest else (scale.max(), "small")
-            why = "which the weights of another library's layers would have to make up for"
-            advice = f"{limits.dtype} holds none so {size}; fit on X in another unit"
-            raise ValueError(f"X has features of a scale of {found:.3g}, {why}: {advice}")
+        if np.abs(folded).max() > limits.max or scale.max() * limits.tiny > LEAST_WEIGHT:
+            found = f"X has features of scales from {scale.min():.3g} to {scale.max():.3g}"
+            why = f"for which another library's layers need weights that {limits.dtype} has no room for"
+            raise ValueError(f"{found}, {why}: fit on X in another unit")
         columns[...] = folded
         if bias in part.parameters.shapes:  # else nothing was centred
             part.parameters[bias][...] -= columns.astype(np.float64) @ mean  # of the weights as they are rounded now
@@ -134,9 +133,11 @@ class Filling:
         given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
         arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
         sizes = self._sizes(arrays)
-        faults = [self._fault(shown[key], arrays[key], shape) for key, shape in self.shapes(**sizes).items()]
-        if any(faults):
-            raise ValueError(f"{few([fault for fault in faults if fault])}{self.advice}")
+        try:
+            for key, shape in self.shapes(**sizes).items():
+                checked(shown[key], arrays[key], shape, self._twin.dtype, "f")
+        except ValueError as error:
+            raise ValueError(f"{error}{self.advice}") from None
         weights = self.back(arrays)
         found = {"classes_": self._in_order(weights, classes)} if self._has_classes else {}
         self._take(weights, {**self._found({**sizes, "outputs": len(weights["head", "bias"])}), **found})
@@ -156,15 +157,6 @@ class Filling:
         steps = arrays["head", "weight"].size // (outputs * max(shapes["head", "weight"])) or 1
         is_concat = self._twin._readout() == "concat"
         return {"inputs": next(iter(told.values())), "outputs": outputs, "steps": steps * is_concat, "characters": 0}
-
-    def _fault(self, name, array, shape):
-        """What is wrong with an array, or None."""
-        if array.dtype.kind != "f":
-            return f"{name} holds {array.dtype} values, not floating-point numbers"
-        if array.shape != shape:
-            return f"{name} has shape {array.shape}, expected {shape}"
-        is_finite = (np.abs(array) <= np.finfo(self._twin.dtype).max).all()
-        return None if is_finite else f"{name} has values that are not finite in {self._twin.dtype}"
 
     def _in_order(self, weights, classes):
         """Sort the rows of the head, and of a chain, by their classes, which are returned."""

@@ -16,6 +16,7 @@ from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.stack import Dropout, Stack
 from fastrnn.packing import Rows, Shards, gathered
+from fastrnn.params import checked
 from fastrnn.programs import KEPT, Pass, Program
 from fastrnn.wording import check_count, shown
 
@@ -246,17 +247,15 @@ class _Recurrent:
     def _checked_x(self, x):
         """x as a batch, and whether it was one sequence."""
         x = self._checked_array(x, "x")
-        is_single = x.ndim == 2
-        if is_single:
-            x = x[np.newaxis] if self.batch_first else x[:, np.newaxis]
-        elif x.ndim != 3:
+        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size or 0 in x.shape:
             axes = "B, T" if self.batch_first else "T, B"
-            raise ValueError(f"x has shape {x.shape}; expected ({axes}, {self.input_size}) or (T, {self.input_size})")
-        if x.shape[2] != self.input_size:
-            raise ValueError(f"x has {x.shape[2]} features, but input_size is {self.input_size}")
-        if 0 in x.shape:
-            raise ValueError(f"x has shape {x.shape}: no steps or no sequences")
-        return x, is_single
+            expected = (
+                f"({axes}, {self.input_size}) or (T, {self.input_size}), as input_size={self.input_size}, not empty"
+            )
+            raise ValueError(f"x has shape {x.shape}; expected {expected}")
+        if x.ndim == 2:
+            return x[np.newaxis] if self.batch_first else x[:, np.newaxis], True
+        return x, False
 
     def _checked_array(self, array, name):
         try:
@@ -305,15 +304,8 @@ class _Recurrent:
             raise ValueError(f"the {what} must be a pair, as (h_0, c_0); got {len(parts)} arrays")
         L, H = self.num_layers * self._stack.n_directions, self.hidden_size
         shape = (L, H) if is_single else (L, B, H)
-        checked = []
-        for part, name in zip(parts, ("h", "c"), strict=False):
-            part = self._checked_array(part, f"the {what} {name}")
-            if part.shape != shape:
-                raise ValueError(f"the {what} {name} has shape {part.shape}; expected {shape}")
-            if not np.isfinite(part).all():
-                raise ValueError(f"the {what} {name} contains NaN or infinity")
-            checked.append(part.reshape(L, B, H))
-        return np.ascontiguousarray(np.concatenate(checked))  # of Fortran's order they stay so
+        parts = [checked(f"the {what} {n}", part, shape, self.dtype) for part, n in zip(parts, "hc", strict=False)]
+        return np.ascontiguousarray(np.concatenate([part.reshape(L, B, H) for part in parts]))  # Fortran's order goes
 
     # ---------------------------------------------------------------------------------------------- parameters
 

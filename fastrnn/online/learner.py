@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator, check_counts
+from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.base.naming import Named
 from fastrnn.base.summary import Summarised
 from fastrnn.kernels import rtrl
@@ -19,7 +19,7 @@ from fastrnn.moments import MEMORY, none_yet, run_on
 from fastrnn.network.parts import Encoder, make_cell
 from fastrnn.network.sequence import SequenceNetwork
 from fastrnn.optimizers import Optimizer, Sweeps, norm
-from fastrnn.records import weights, with_weights
+from fastrnn.records import rebuilt, weights, with_weights
 from fastrnn.sequences import Sequences
 from fastrnn.storage import array, check, expect, integer
 from fastrnn.tables import labels, refuse_twice
@@ -117,7 +117,6 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
     def _check_parameters(self, is_new):
         """They must be allowed, and those that the network was made with as they were."""
         self._validate_params()
-        check_counts(self)
         for name in () if is_new else ("cell", "hidden_size", "nonlinearity", "gradient", "solver", "dtype"):
             now, was = getattr(self, name), self._checked[name]
             if now != was:
@@ -207,17 +206,13 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
 
     @classmethod
     def _restored(cls, tree):
-        parameters = dict.fromkeys(cls._get_param_names(), object)
-        rules = {"class": str, "parameters": parameters, "weights": dict, "fitted": cls._fitted_rules, "memory": dict}
-        check(tree, rules, "model")
-        learner, memory = cls(**tree["parameters"]), tree["memory"]
+        learner = rebuilt(cls, tree, lambda learner: learner._fitted_rules, weights=dict, memory=dict)
         learner._check_parameters(True)
-        vars(learner).update(tree["fitted"])
         learner.n_features_in_ = len(learner.feature_names_in_)
         expect(learner._X_moments[1].size == learner.n_features_in_, "its moments do not go with its features")
         learner._build(len(getattr(learner, "classes_", (0,))), tree["weights"])
         learner.reset()
-        learner._remember(**memory)
+        learner._remember(**tree["memory"])
         return learner
 
     def _remember(self, state, derivatives, seen, states, **optimizer):

@@ -8,9 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
-from fastrnn.records import store
+from fastrnn.records import rebuilt, store
 from fastrnn.sequences import Sequences, as_objects, as_sequences, is_panel, with_names
-from fastrnn.storage import array, check, integer, names
+from fastrnn.storage import array, integer, names
 
 
 class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -186,29 +186,24 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
+    def _rules(self):
+        """What the fitted attributes must be."""
+        numbers = None
+        if self.by == "channel":
+            numbers = array("float64", 1 if self._is_panel else self.n_features_in_)
+        rules = {"n_features_in_": integer(1), "center_": numbers, "scale_": numbers, "_is_panel": bool}
+        return rules | ({"feature_names_in_": names(self.n_features_in_)} if hasattr(self, "feature_names_in_") else {})
+
     def _record(self):
         """The tree of a file."""
         check_is_fitted(self, "n_features_in_")
-        attributes = "n_features_in_", "center_", "scale_", "_is_panel", "feature_names_in_"
-        fitted = {name: getattr(self, name) for name in attributes if hasattr(self, name)}
+        fitted = {name: getattr(self, name) for name in self._rules()}
         return {"class": type(self).__name__, "parameters": self.get_params(), "fitted": fitted}
 
     @classmethod
     def _restored(cls, tree):
         """The scaler of a tree; an error if there is none that fitting could have made."""
-        check(tree, {"class": cls.__name__, "parameters": dict, "fitted": dict}, "scaler")
-        check(tree["parameters"], {"method": str, "by": str}, "parameters")
-        scaler = cls(**tree["parameters"])
-        scaler._validate_params()
-        fitted, numbers = tree["fitted"], None
-        if scaler.by == "channel":
-            numbers = array("float64", 1 if fitted.get("_is_panel") else fitted["n_features_in_"])
-        rule = {"n_features_in_": integer(1), "center_": numbers, "scale_": numbers, "_is_panel": bool}
-        if "feature_names_in_" in fitted:
-            rule["feature_names_in_"] = names(fitted["n_features_in_"])
-        check(fitted, rule, "fitted")
-        vars(scaler).update(fitted)
-        return scaler
+        return rebuilt(cls, tree, cls._rules)
 
 
 def read(transformer, X, *, reset):

@@ -71,14 +71,11 @@ class DecodingEstimator(SequenceEstimator):
         """y as `Sequences` of tokens."""
         targets = self._read_targets(y, sequences, self.dtype, tokens=True, may_be_empty=True)
         self._check_longest(targets)
-        n_tokens = int(targets.values.max(initial=0)) + 1
         if reset:
             check_gaps(targets, "y", FREE_OUTPUTS)
-            self.n_target_tokens_ = self._agreed(n_tokens, max)
-        elif n_tokens > self.n_target_tokens_:
-            k = targets.number_of(int(targets.values.argmax()))
-            seen = f"the first fit has seen tokens up to {self.n_target_tokens_ - 1}"
-            raise ValueError(f"y[{k}] holds the token {n_tokens - 1}, but {seen}")
+            self.n_target_tokens_ = self._agreed(int(targets.values.max(initial=0)) + 1, max)
+        else:
+            self._check_tokens(targets, (self.n_target_tokens_,), "the first fit has seen", "y")
         return targets
 
     def _read_targets(self, y, sequences, dtype, **options):

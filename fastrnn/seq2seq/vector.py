@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.special import expit
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastrnn import records
@@ -195,15 +194,8 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
 
     def _check_sequences(self, X, *, reset):
         check_listed(X, "X", "an array (n, F)")
-        try:
-            shape = np.shape(X)
-        except ValueError:
-            raise ValueError("X has rows of unequal lengths; expected an array (n, F)") from None
-        if len(shape) > 2:
-            raise ValueError(f"X has shape {shape}; expected (n, F): a SequenceToSequence reads sequences")
-        rows = as_steps(X, "X", tokens=False).reshape(shape)  # of a vector alone scikit-learn knows what to say
-        rows = check_array(rows, dtype=(np.float64, np.float32), input_name="X")
-        validate_data(self, X, reset=reset, skip_check_array=True)  # how many columns, and their names
+        rows = as_steps(X, "X", tokens=False)
+        validate_data(self, X, reset=reset)  # how many columns, and their names
         return Given(rows[:, np.newaxis], np.ones(len(rows), int))
 
     def _check_targets(self, y, sequences, *, reset, weights=None):
