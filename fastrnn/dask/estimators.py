@@ -20,9 +20,10 @@ from fastrnn.storage import write
 from fastrnn.tagger import SequenceTagger
 from fastrnn.training import Trainer, fit_lbfgs, warn_if_not_learned
 
-OWN = {"client": None, "rounds": "synchronous", "local_steps": 10, "timeout": 600}
+OWN = {"client": None, "rounds": "synchronous", "local_steps": 10, "partitions_at_once": None, "timeout": 600}
 """Parameters that these estimators have beside those of the plain ones."""
 CONSTRAINTS = {"client": "no_validation", "rounds": [StrOptions({"synchronous", "local"})], "local_steps": [COUNT]}
+CONSTRAINTS |= {"partitions_at_once": [COUNT, None]}
 
 
 class OnDask:
@@ -43,6 +44,9 @@ class OnDask:
         cls._parameter_constraints = {**plain._parameter_constraints, **CONSTRAINTS, "timeout": [POSITIVE]}
         super().__init_subclass__(**kwargs)
 
+    _remote = ("_long",)
+    """What is noted of where data are."""
+
     def __sklearn_clone__(self):
         return type(self)(**{**clone(self.to_local()).get_params(), **{name: getattr(self, name) for name in OWN}})
 
@@ -56,18 +60,22 @@ class OnDask:
 
     def fit(self, X, y=None, sample_weight=None, *, id_col="unique_id", time_col="ds", target_col="y"):
         """Train on the partitions, wherever they are."""
+        self._check_rounds()
+        self._long = Long(id_col, time_col, target_col, self._readout() is None)
+        return self._fit(X, y, sample_weight)
+
+    def _check_rounds(self):
         self._check_parameters()
         if self.warm_start:
             raise ValueError("warm_start=True goes on from a fit in one process: set it on what to_local() gives")
         if self.rounds == "local" and self.solver == "lbfgs":
             raise ValueError("solver='lbfgs' reads all data at once, and has no rounds='local': choose another solver")
-        self._long = Long(id_col, time_col, target_col, self._readout() is None)
-        return self._fit(X, y, sample_weight)
 
     def to_local(self):
         """The same model without Dask, fitted if this one is."""
         local = self._plain(**{name: getattr(self, name) for name in self._plain._get_param_names()})
-        vars(local).update({k: v for k, v in vars(self).items() if k not in {*self.get_params(deep=False), "_long"}})
+        hidden = {*self.get_params(deep=False), *self._remote}
+        vars(local).update({name: value for name, value in vars(self).items() if name not in hidden})
         return local
 
     def _client(self):
@@ -78,21 +86,24 @@ class OnDask:
             raise ValueError(f"{type(self).__name__} needs the client of a Dask cluster: {way}") from None
 
     def _learn(self, X, y, sample_weight, resume_from):
-        client, local = self._client(), clone(self.to_local()).set_params(callbacks=None, verbose=False)
-        crew = Crew(client, partitions(client, X, y, sample_weight, self._long), self.timeout)
+        client, local = self._client(), self._for_workers()
+        crew = Crew(client, self._partitions(client, X, y, sample_weight), self.timeout, self.partitions_at_once)
         found, answers = agree(partial(crew.each, ask, local))
         vars(self).update(found[0].known)
+        self._take_from(crew, local)
         rng, lengths = check_random_state(self.random_state), np.concatenate([one.lengths for one in found])
         settings = self._settings(lengths)
         self._make_network(rng)
         if self._readout() is None:
-            self._start_at(found[0].loss, sum(one.label_weights for one in found))
+            self._start_at(found[0].loss, [one.told for one in found])
         holds_out = self.early_stopping and self.solver != "lbfgs"
         split_seed = int(rng.randint(2**31)) if holds_out else None
         n_threads = self.n_jobs or max(1, sum(client.nthreads().values()) // len(crew.parts))
-        crew.shared(lambda place: (local, answers, place, self._dropout_seed, split_seed, n_threads))
+        crew.share_by(lambda place: (local, answers, place, self._dropout_seed, split_seed, n_threads))
         n_a_weight = lengths.size / sum(one.n_weights for one in found)
-        chosen, n_held_out = zip(*crew.of_shares(Share.lengths), strict=True)
+        chosen, n_held_out = [one.lengths for one in found], None
+        if holds_out:
+            chosen, n_held_out = zip(*crew.of_shares(Share.lengths), strict=True)
         bounds, lengths = np.cumsum([0, *map(len, chosen)]), np.concatenate(chosen)
 
         objective = Rounds(crew, self.network_, bounds, n_a_weight)
@@ -104,7 +115,7 @@ class OnDask:
         if self.rounds == "local":
             self._trainer = LocalTrainer(self.network_, settings, rng, crew, bounds, self.local_steps)
         else:
-            self._trainer = Trainer(self.network_, settings, rng, partial(draw_in_parts, bounds))
+            self._trainer = Trainer(self.network_, settings, rng, partial(draw_in_parts, crew, bounds))
         train = partial(self._trainer.fit, objective, lengths, score if holds_out else None)
         if self.solver == "lbfgs":
             known = settings, lengths.size
@@ -112,9 +123,21 @@ class OnDask:
         with watched(self, X, y, sample_weight) as hooks:
             train(callbacks=[*(self.callbacks or ()), *hooks], save=self._save_at)
             self._set_history()
+        self._trainer = self._trainer.successor(settings)  # that knows no cluster
         if self.max_iter == "auto" and self.n_iter_ == settings.max_iter:
             sizes = [one.lengths.size for one in found]
             warn_if_not_learned(self.loss_curve_, np.average([one.constant_loss for one in found], weights=sizes))
+        return crew, found
+
+    def _for_workers(self):
+        """The estimator whose fit workers make a part of."""
+        return clone(self.to_local()).set_params(callbacks=None, verbose=False)
+
+    def _take_from(self, crew, local):
+        """Before training."""
+
+    def _partitions(self, client, X, y, sample_weight):
+        return partitions(client, X, y, sample_weight, self._long)
 
     def _save_at(self, path):
         self._set_history()
