@@ -39,11 +39,13 @@ def partitions(client, X, y, sample_weight, long):
 
 
 def aligned(read, **given):
-    """What `read` makes of each partition of what is given by name, or None; all must have as many as the first."""
+    """What `read` makes of each partition of what is given by name, or None; all must be like the first."""
     (first, whole), *others = given.items()
-    parts = [read(whole, first)]
+    parts, kind = [read(whole, first)], kind_of(whole, first)
     for name, beside in others:
         parts.append([None] * len(parts[0]) if beside is None else read(beside, name))
+        if beside is not None and (found := kind_of(beside)) != kind:
+            raise ValueError(f"{name} comes as {found}, but {first} as {kind}: give both in one kind")
         if len(parts[-1]) != len(parts[0]):
             raise ValueError(f"{name} has {len(parts[-1])} partitions, but {first} has {len(parts[0])}: give one each")
     return [*zip(*parts, strict=True)]

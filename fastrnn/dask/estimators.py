@@ -99,7 +99,7 @@ class OnDask:
         holds_out = self.early_stopping and self.solver != "lbfgs"
         split_seed = int(rng.randint(2**31)) if holds_out else None
         n_threads = self.n_jobs or max(1, sum(client.nthreads().values()) // len(crew.parts))
-        crew.share_by(lambda place: (local, answers, place, self._dropout_seed, split_seed, n_threads))
+        crew.arguments = lambda place: (local, answers, place, self._dropout_seed, split_seed, n_threads)
         n_a_weight = lengths.size / sum(one.n_weights for one in found)
         chosen, n_held_out = [one.lengths for one in found], None
         if holds_out:

@@ -13,53 +13,35 @@ from fastrnn.forecaster import SequenceForecaster, conformal
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.tables import LONG
 
-PARTS = "y", "past", "future", "static"
-
 
 class OfPartition(SequenceForecaster):
     """A forecaster whose fit workers make a part of."""
 
     def _panel_of(self, given):
-        return super()._panel_of(listed(given))
+        return super()._panel_of(listed(*given))
 
 
-def listed(given):
-    """What was given of a partition, y before all; a 2-D array has a series in each row."""
-    y, *rest = given
-    return list(y) if isinstance(y, np.ndarray) and y.ndim == 2 else y, *rest
-
-
-def history(model, given, *_):
-    """The series of a partition, as a file holds them, and how many steps they have."""
-    panel = model._panel_of(listed(given))
-    return panel.tree(), panel.series.lengths
+def listed(y, *beside):
+    """What was given of a partition; of y a 2-D array has a series in each row."""
+    return list(y) if isinstance(y, np.ndarray) and y.ndim == 2 else y, *beside
 
 
 def holding(model, given):
     """The model with a partition's series for those of its fit."""
-    model = copy(model)
-    model._history, model._seen = history(model, given)
+    model, panel = copy(model), model._panel_of(listed(*given))
+    model._history, model._seen = panel.tree(), panel.series.lengths
     return model
 
 
 def errors(model, given, *_):
     """What intervals are calibrated by."""
-    return model._errors(model._panel_of(listed(given)), model.calibration)
-
-
-def alike(**given):
-    """Partitions by name, which must come in one kind."""
-    kinds = {name: kind_of(x, name) for name, x in given.items() if x is not None}
-    for name, kind in kinds.items():
-        if kind != (expected := next(iter(kinds.values()))):
-            raise ValueError(f"{name} comes as {kind}, but the series as {expected}: give all in one kind")
-    return given
+    return model._errors(model._panel_of(listed(*given)), model.calibration)
 
 
 def said(method, model, known, given, **parts):
     """What a method says of a partition: of the one that was given to the fit, or of series by keyword."""
     model = model if given is None else holding(model, given)
-    parts = {name: listed([part])[0] if name in ("history", "y") else part for name, part in parts.items()}
+    parts = {name: listed(part)[0] if name in ("history", "y") else part for name, part in parts.items()}
     return getattr(model, method)(**known, **parts)
 
 
@@ -102,7 +84,8 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
     Notes
     -----
     Results depend on the partitions, and never on the workers. With one partition they are those of
-    ``SequenceForecaster(shrinkage=None)``, to the bit.
+    ``SequenceForecaster(shrinkage=None)``, to the bit. What `to_local` and a file have holds the series of the first
+    partition alone: to forecast others with it, give them as ``history=``.
 
     For a million series in a hundred partitions, ``rounds="local"`` with ``partitions_at_once`` as many as there are
     workers, or a few times as many, takes little more memory than the series.
@@ -159,22 +142,22 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
         """
         self._check_rounds()
         check_by_place("fit", by_place, "past=, future= (what is known ahead) or static=")
-        self._given = y, past, future, static, (id_col, time_col, target_col)
+        self._given = {"y": y, "past": past, "future": future, "static": static}, (id_col, time_col, target_col)
         return self._fit(self._given, None, None)
 
     def _partitions(self, client, X, *_):
-        *given, names = X
-        given = alike(**dict(zip(PARTS, given, strict=True)))
-        if kind_of(y := given["y"]) == "frame":
+        given, names = X
+        if kind_of(given["y"], "y") == "frame":
             ids = dask.delayed(lambda part: part[names[0]].unique())
-            check_ids(client, [ids(part) for part in y.to_delayed()], names[0])
+            check_ids(client, [ids(part) for part in given["y"].to_delayed()], names[0])
         return [((*part, names), None, None) for part in aligned(partial(futures, client), **given)]
 
     def _for_workers(self):
         return OfPartition(**{**super()._for_workers().get_params(), "shrinkage": None})
 
     def _take_from(self, crew, local):
-        ((self._history, self._seen),) = crew.answers({0: crew.submit(history, local, *crew.parts[0])})
+        (first,) = crew.answers({0: crew.submit(holding, local, crew.parts[0][0])})
+        self._history, self._seen = first._history, first._seen
 
     def _learn(self, *given):
         crew, found = super()._learn(*given)
@@ -188,31 +171,21 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
         check_is_fitted(self, "network_")
         return self.to_local().set_params(n_jobs=self.n_jobs or 1, callbacks=None)
 
-    def to_local(self):
-        """The same model without Dask, fitted if this one is.
-
-        Returns
-        -------
-        SequenceForecaster
-            It holds the series of the first partition alone: to forecast others, give it ``history=``.
-        """
-        return super().to_local()
-
     def _kept(self):
         """What the fit was given of each partition."""
         check_is_fitted(self, "network_")
         if self._given is None:
             raise ValueError("the series stayed with the process that has fitted this model: give it history=")
-        *given, names = self._given
-        return [(*part, names) for part in aligned(lists, **dict(zip(PARTS, given, strict=True)))]
+        given, names = self._given
+        return [(*part, names) for part in aligned(lists, **given)]
 
     def _tasks(self, function, known, history, given):
         """Of each partition what a function makes of the model, what is known, and partitions by name.
 
         Without a history also of what the fit was given.
         """
-        kept, whole = (self._kept(), self._given[0]) if history is None else (None, history)
-        given = alike(series=whole, **{name: x for name, x in given.items() if x is not None})
+        kept, whole = (self._kept(), self._given[0]["y"]) if history is None else (None, history)
+        given = {"the series": whole, **{name: x for name, x in given.items() if x is not None}}
         parts = [dict(zip([*given][1:], part[1:], strict=True)) for part in aligned(lists, **given)]
         model, client = self._fitted_for_workers(), self._client()
         if kind_of(whole) == "future":
@@ -228,7 +201,7 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
         if history is not None and kind_of(history, "history") is None:
             return getattr(self.to_local(), method)(history=history, **known, **given)
         answers = self._tasks(partial(said, method), known, history, {"history": history, **given})
-        whole = self._given[0] if history is None else history
+        whole = self._given[0]["y"] if history is None else history
         if (kind := kind_of(whole)) == "bag":
             import dask.bag as bags
 
@@ -344,10 +317,9 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
         beside = {"y": y, "past": past, "future": future, "static": static}
         return self._tasks(partial(said, "backtest"), known, None, beside)
 
-    def sample_paths(self, *_, **__):
-        """Not there: paths are drawn by what `to_local` gives."""
-        raise AttributeError(f"{type(self).__name__} draws no paths: to_local().sample_paths(history=) does")
+    @property
+    def update(self):
+        """Not there: the series are where they were given."""
+        raise AttributeError(f"{type(self).__name__} has no update and no sample_paths: to_local() gives one that has")
 
-    def update(self, *_, **__):
-        """Not there: the series stay as they were given."""
-        raise AttributeError(f"{type(self).__name__} has no update: give predict longer series as history=")
+    sample_paths = update

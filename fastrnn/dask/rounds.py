@@ -31,6 +31,7 @@ class Crew:
 
     def __init__(self, client, parts, timeout, most=None):
         self.client, self.parts, self.timeout, self.most = client, parts, timeout, most or len(parts)
+        self.arguments, self._shares = None, {}  # of a place's `Share`: those before the partition's
 
     def submit(self, function, *arguments):
         """A task, by a name of its own."""
@@ -49,16 +50,12 @@ class Crew:
         """Places, as many together as may have their shares at once."""
         return [places[first : first + self.most] for first in range(0, len(places), self.most)]
 
-    def share_by(self, make):
-        """Let `ask` ask a `Share` of each partition; `make(place)` has its arguments but those of the partition."""
-        self._make, self._shares = make, {}
-
     def ask(self, place, method, *arguments):
         """A task: what a method says of a share, which a worker holds until so many others have been asked."""
         if place not in self._shares:
             if len(self._shares) == self.most:
                 del self._shares[next(iter(self._shares))]
-            self._shares[place] = self.submit(Share, *self._make(place), *self.parts[place])
+            self._shares[place] = self.submit(Share, *self.arguments(place), *self.parts[place])
         return self.submit(method, self._shares[place], *arguments)
 
     def answers(self, futures):
@@ -187,9 +184,8 @@ class LocalTrainer(Trainer):
 
     def _round(self, plans, rates):
         """Let partitions take steps, of which plans by place have the batches; returns the sum of losses."""
-        crew, o, sizes = self._crew, self.optimizer, np.diff(self._bounds)[[*plans]]
+        crew, o, sizes, tasks = self._crew, self.optimizer, np.diff(self._bounds)[[*plans]], {}
         state = crew.submit(same, (self.network.theta.copy(), o.first.copy(), o.second.copy(), o.n_steps))
-        tasks = {}
         for p, batches in plans.items():
             known = batches, len(self.history.epochs), rates[: len(batches)], self.settings
             tasks[p] = crew.ask(p, Share.advance, state, *known)

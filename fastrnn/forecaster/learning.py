@@ -34,11 +34,6 @@ SAMPLE = 4096
 """Rows by whose targets the network's first answers go."""
 
 
-def spread(n):
-    """Up to `SAMPLE` of n numbers, as far apart."""
-    return np.unique(np.linspace(0, n - 1, SAMPLE).astype(int))
-
-
 def check_by_place(verb, given, keywords):
     """Of scikit-learn's X and y, X would be forecast; its tools pass None."""
     if any(x is not None for x in given):
@@ -171,12 +166,11 @@ class Learning(SequenceEstimator):
 
     def _told_of(self, problem):
         rows = np.flatnonzero(problem.weights)
-        return problem.targets[rows[spread(rows.size)]]
+        return problem.targets[rows[np.unique(np.linspace(0, rows.size - 1, SAMPLE).astype(int))]]
 
     def _start(self, samples):
-        """Of targets, samples of each part of the data, what the head's bias is before it learns."""
-        some = np.concatenate(samples)
-        return likelihood(self.loss, self.quantiles).start(some[spread(len(some))]).ravel()
+        """What the head's bias is before it learns, by samples of the targets of each part of the data."""
+        return likelihood(self.loss, self.quantiles).start(np.concatenate(samples)).ravel()
 
     def _train(self, problem, run, *given):
         """Train, and keep of what was learned the shares that a trial supports, down to nothing."""
