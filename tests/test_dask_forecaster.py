@@ -1,6 +1,8 @@
 """A forecaster on a Dask cluster: what all series tell is exact over partitions, and answers come in their kind."""
 
+import os
 import pickle
+import signal
 
 import numpy as np
 import pytest
@@ -110,6 +112,38 @@ def test_bits_depend_on_the_partitions_and_not_on_the_workers(client, rounds, mo
     np.testing.assert_array_equal(two.network_.theta, one.network_.theta)
     np.testing.assert_array_equal(two.network_.theta, alone.network_.theta)
     assert two.loss_curve_ == one.loss_curve_ == alone.loss_curve_
+
+
+@pytest.mark.parametrize("rounds", ["synchronous", "local"])
+def test_no_more_partitions_are_prepared_than_may_be_at_once(client, rounds):
+    held = []
+
+    def count(progress):
+        held.append(client.run_on_scheduler(prepared))
+
+    known = {**QUICK, "rounds": rounds, "batch_size": 4, "callbacks": [count]}
+    DaskSequenceForecaster(**known, partitions_at_once=2).fit(delayed(waves(), 6))
+    assert max(held) <= 2
+    DaskSequenceForecaster(**known).fit(delayed(waves(), 6))
+    assert held[-1] == 6
+
+
+def prepared(dask_scheduler):
+    return sum(task.state == "memory" for key, task in dask_scheduler.tasks.items() if str(key).startswith("Share-"))
+
+
+def test_a_killed_worker_changes_nothing(client):
+    y, known = waves(), {**QUICK, "max_iter": 4, "rounds": "local", "partitions_at_once": 2}
+    undisturbed = DaskSequenceForecaster(**known).fit(delayed(y, 5))
+
+    def kill(progress):
+        if progress.epoch == 2:
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+
+    disturbed = DaskSequenceForecaster(**known, callbacks=[kill]).fit(delayed(y, 5))
+    np.testing.assert_array_equal(disturbed.network_.theta, undisturbed.network_.theta)
+    client.wait_for_workers(2, timeout=60)
+    np.testing.assert_array_equal(np.concatenate(dask.compute(*disturbed.predict())), undisturbed.predict(history=y))
 
 
 def test_answers_come_in_the_kind_of_the_series(client):

@@ -55,9 +55,10 @@ def scored(model, _, given, **parts):
 class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR01
     """A `SequenceForecaster` whose series are partitions on the workers of a Dask cluster.
 
-    What all series tell together is exact over partitions: seasons and horizon, the linear part and the effects of
-    covariates, which are sums, and the errors by which intervals are calibrated. The network is trained in rounds.
-    Forecasts are made where the series are, and come in their kind.
+    What all series tell together is agreed upon over partitions, as if they were in one process: horizon and lengths,
+    the linear part and the effects of covariates, which are sums, and the errors by which intervals are calibrated.
+    Seasons are looked for in a sample of each. The network is trained in rounds. Forecasts are made where the series
+    are, and come in their kind.
 
     Parameters that are not listed here are those of `SequenceForecaster`. There is no trial for ``shrinkage="auto"``,
     as for series of more than 65,536 steps in one process: the network is believed.
