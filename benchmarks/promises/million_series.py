@@ -1,11 +1,11 @@
 """What a million series cost, on a Dask cluster in this process: 100 steps each, one epoch, and 12 steps of forecasts.
 
-    python -m benchmarks.promises.million_series [--n 1000000] [--threads 2] [--json FILE]
+    python -m benchmarks.promises.million_series [--n 1000000] [--dtype float64] [--threads 2] [--json FILE]
 
 time      seconds of fit and forecast, in all
 speed     series a second over those of a plain `SequenceForecaster` on 10,000 of the same series, by the sum of both
-memory    the process's peak, above what it has once everything is compiled, over the data's own: float64, held by the
-          workers as arrays of 10,000 series; the forecasts of all are in it
+memory    the process's peak, above what it has once everything is compiled, over the data's own, in their dtype, held
+          by the workers as arrays of 10,000 series; the forecasts of all are in it
 
 Each in a process of its own. Needs Linux, as `benchmarks.memory`. Fails where a figure is beyond what is asked.
 """
@@ -52,7 +52,7 @@ def plain(n, threads):
     return fitted - start, time.perf_counter() - fitted
 
 
-def on_dask(n, threads):
+def on_dask(n, dtype, threads):
     """Seconds of fit and forecast in partitions, and the peak memory in bytes over the data's."""
     from distributed import Client
 
@@ -66,7 +66,7 @@ def on_dask(n, threads):
         )
 
         def forecast(sizes):
-            series = [client.submit(sales, size, seed, pure=False) for seed, size in enumerate(sizes)]
+            series = [client.submit(stored, size, seed, dtype, pure=False) for seed, size in enumerate(sizes)]
             client.gather([client.submit(len, part) for part in series])
             start = time.perf_counter()
             forecaster.fit(series)
@@ -79,7 +79,12 @@ def on_dask(n, threads):
         before = peak()
         fit, predict, count = forecast([FEW] * (n // FEW))
         assert count == n
-        return fit, predict, (peak() - before) / (n * STEPS * 8)
+        return fit, predict, (peak() - before) / (n * STEPS * np.dtype(dtype).itemsize)
+
+
+def stored(n, seed, dtype):
+    """Return such series as a worker holds them."""
+    return sales(n, seed).astype(dtype)
 
 
 def row(what, figure, asked=None, passed=True):
@@ -91,11 +96,12 @@ def main(arguments=None):
     """Measure; print and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.promises.million_series")
     parser.add_argument("--n", type=int, default=1_000_000)
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float64")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args(arguments)
     few = sum(fresh(plain, FEW, options.threads)) / FEW
-    fit, predict, memory = fresh(on_dask, options.n, options.threads)
+    fit, predict, memory = fresh(on_dask, options.n, options.dtype, options.threads)
     speed = few / ((fit + predict) / options.n)
     rows = [
         row(f"one epoch of {options.n} series, s", fit),
