@@ -34,7 +34,7 @@ LONGS = [monthly(seed=seed) for seed in range(4)]
     ids=str,
 )  # fmt: skip
 def test_the_length_of_most_series(lengths, most):
-    assert _reached_by_most(np.random.default_rng(0).permutation(np.array(lengths))) == most
+    assert _reached_by_most([np.random.default_rng(0).permutation(np.array(lengths))]) == most
 
 
 @pytest.mark.parametrize(

@@ -381,7 +381,7 @@ def test_what_does_not_go_with_files_is_said(tmp_path):
         VectorToSequence().fit(files, None)
     with pytest.raises(ValueError, match="a forecaster reads series"):
         SequenceForecaster(horizon=1).fit(files)
-    with pytest.raises(ValueError, match="000000.npz: early_stopping holds out 2 of 60 sequences"):
+    with pytest.raises(ValueError, match="000000.npz: validation_fraction=0.01 holds out 2 of 60 sequences"):
         SequenceClassifier(**SMALL, early_stopping=True, validation_fraction=0.01).fit(files)
 
 

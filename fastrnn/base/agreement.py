@@ -10,11 +10,11 @@ from copy import copy
 
 import numpy as np
 
-from fastrnn.losses.loss import constant_loss, label_weights
+from fastrnn.losses.loss import constant_loss
 
 Question = namedtuple("Question", "part, merge, known")
 """A partition's part of an answer, how all parts are merged, and what it has noted without asking."""
-Agreed = namedtuple("Agreed", "known, lengths, n_weights, label_weights, constant_loss, loss, n_outputs, strata")
+Agreed = namedtuple("Agreed", "known, lengths, n_weights, told, constant_loss, loss, width, strata")
 """When nothing is left to ask: what the fit has noted, and what has to be known of the partition."""
 
 
@@ -27,10 +27,9 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False):
     estimator, given = copy(estimator), iter(answers)
 
     def agreed(part, merge):
-        try:
-            return next(given)
-        except StopIteration:
-            raise _Unanswered(part() if callable(part) else part, merge, _noted(estimator)) from None
+        for answer in given:
+            return answer
+        raise _Unanswered(part() if callable(part) else part, merge, _noted(estimator))
 
     estimator._agreed, estimator._only_asks = agreed, asks
     estimator._begin(False)
@@ -41,8 +40,8 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False):
 
 
 def _noted(estimator):
-    left_out = {"_agreed", "_only_asks", *estimator.get_params()}
-    return {name: value for name, value in vars(estimator).items() if name not in left_out}
+    hidden = {"_agreed", "_only_asks", *estimator._of_part, *estimator.get_params()}
+    return {name: value for name, value in vars(estimator).items() if name not in hidden}
 
 
 def ask(estimator, answers, *given):
@@ -52,8 +51,9 @@ def ask(estimator, answers, *given):
     except _Unanswered as question:
         return Question(*question.args)
     targets = problem.loss, problem.targets, problem.weights, problem.n_outputs
-    own = constant_loss(*targets), problem.loss, problem.n_outputs, problem.strata
-    return Agreed(_noted(estimator), problem.sequences.lengths, problem.weights.size, label_weights(*targets), *own)
+    constant = constant_loss(*targets) if estimator.max_iter == "auto" else None
+    own = estimator._told_of(problem), constant, problem.loss, problem.width, problem.strata
+    return Agreed(_noted(estimator), problem.sequences.lengths, problem.weights.size, *own)
 
 
 def constant_of(found):
@@ -80,6 +80,12 @@ def _check_alike(known, first, its_name, first_name):
     """What parts note without asking must be the same in all."""
     for name, value in known.items():
         mine, other = (v.shape if name in ("_y_mean", "_X_mean") else v for v in (value, first.get(name)))
-        if not np.array_equal(mine, other):
+        if not _are_equal(mine, other):
             found = f"{its_name} has {name.strip('_')}={mine}, but {first_name} has {other}"
             raise ValueError(f"{found}: give all parts of the data the same columns and the same kind of targets")
+
+
+def _are_equal(one, other):
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_are_equal(one[name], other[name]) for name in one)
+    return np.array_equal(one, other)

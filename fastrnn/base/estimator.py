@@ -169,11 +169,15 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         self._dropout_seed = int(rng.randint(2**31)) if self._drop_rate() else 0
 
     def _start_at_shares(self, problem):
-        """Let the head's bias give each label of a step its share: rare ones need not be learned to be rare."""
-        self._start_at(problem.loss, label_weights(problem.loss, problem.targets, problem.weights, problem.n_outputs))
+        self._start_at(problem.loss, [self._told_of(problem)])
+
+    def _told_of(self, problem):
+        """What `_start_at` is told of a part of the data."""
+        return label_weights(problem.loss, problem.targets, problem.weights, problem.n_outputs)
 
     def _start_at(self, loss, label_weights):
-        self.network_.head.parameters["bias"][...] += log_odds(loss, label_weights)
+        """Let the head's bias give each label of a step its share: rare ones need not be learned to be rare."""
+        self.network_.head.parameters["bias"][...] += log_odds(loss, sum(label_weights))
         self.network_.changed()
 
     def _measure(self, problem):
@@ -183,7 +187,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         steps = int(sequences.lengths[0]) if self._readout() == "concat" else 0
         characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
         sizes = {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
-        return self._agreed(sizes if sequences.stride == 1 else {**sizes, "patch": sequences.stride}, maxima)
+        sizes = sizes if sequences.stride == 1 else {**sizes, "patch": sequences.stride}
+        return sizes if self._reads_numbers() and not steps else self._agreed(sizes, maxima)
 
     def _count_tokens(self, columns):
         """Rows of the table: for the largest token there is, or as many as the one given."""
@@ -259,7 +264,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         vars(self).update(found[0].known)
         self._make_network(rng)
         if self._readout() is None:
-            self._start_at(found[0].loss, sum(one.label_weights for one in found))
+            self._start_at(found[0].loss, [one.told for one in found])
         return self._settings(np.concatenate([one.lengths for one in found]))
 
     def _save_at(self, path):

@@ -96,6 +96,8 @@ class InputChecks:
     _agreed = staticmethod(alone)
     _only_asks = False
     """Whether nobody reads the steps that are stored."""
+    _of_part = ()
+    """What is noted of a part of the data, and not of all."""
 
     def _decided(self, X=()):
         """The parameters that a network keeps for life, with what "auto" is for X: of a `Tokenizer`, or numbers."""

@@ -4,5 +4,6 @@ They need Dask: ``pip install dask distributed``.
 """
 
 from fastrnn.dask.estimators import DaskSequenceClassifier, DaskSequenceRegressor, DaskSequenceTagger
+from fastrnn.dask.forecaster import DaskSequenceForecaster
 
-__all__ = ["DaskSequenceClassifier", "DaskSequenceRegressor", "DaskSequenceTagger"]
+__all__ = ["DaskSequenceClassifier", "DaskSequenceForecaster", "DaskSequenceRegressor", "DaskSequenceTagger"]

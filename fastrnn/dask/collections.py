@@ -1,6 +1,7 @@
 """Partitions as they come: futures, delayed lists, bags and long frames; and answers in the same kind."""
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 
@@ -31,32 +32,52 @@ def partitions(client, X, y, sample_weight, long):
         if not (y is None and sample_weight is None):
             raise ValueError("a long frame has its targets in target_col=, and no weights: leave y and them out")
         return _of_frame(client, X, long)
-    parts = [_futures(client, X, "X")]
-    for name, given in (("y", y), ("sample_weight", sample_weight)):
-        parts.append([None] * len(parts[0]) if given is None else _futures(client, given, name))
+    return aligned(partial(futures, client), X=X, y=y, sample_weight=sample_weight)
+
+
+def aligned(read, **given):
+    """What `read` makes of each partition of what is given by name, or None; all must be like the first."""
+    (first, whole), *others = given.items()
+    parts, kind = [read(whole, first)], kind_of(whole, first)
+    for name, beside in others:
+        parts.append([None] * len(parts[0]) if beside is None else read(beside, name))
+        if beside is not None and (found := kind_of(beside)) != kind:
+            raise ValueError(f"{name} comes as {found}, but {first} as {kind}: give both in one kind")
         if len(parts[-1]) != len(parts[0]):
-            raise ValueError(f"{name} has {len(parts[-1])} partitions, but X has {len(parts[0])}: give one each")
+            raise ValueError(f"{name} has {len(parts[-1])} partitions, but {first} has {len(parts[0])}: give one each")
     return [*zip(*parts, strict=True)]
 
 
 def _of_frame(client, X, long):
     """Those of a long frame, of which no id may be in two."""
     read = [dask.delayed(read_long, nout=3)(part, long) for part in X.to_delayed()]
-    for part, ids in enumerate(every := client.gather(client.compute([ids for *_, ids in read]))):
-        for who in np.intersect1d(ids, np.concatenate([ids[:0], *every[:part]])):
-            raise ValueError(f"{long.id_col} {who} is in several partitions: use frame.shuffle({long.id_col!r}) first")
+    check_ids(client, [ids for *_, ids in read], long.id_col)
     X, y = (client.compute([part[k] for part in read]) for k in (0, 1))
     return [(*pair, None) for pair in zip(X, y, strict=True)]
 
 
-def _futures(client, X, name):
+def check_ids(client, ids, id_col):
+    """Of each partition a delayed array of ids, none of which may be in two."""
+    ids = client.gather(client.compute(ids))
+    for part, own in enumerate(ids):
+        for who in np.intersect1d(own, np.concatenate([own[:0], *ids[:part]])):
+            raise ValueError(f"{id_col} {who} is in several partitions: use frame.shuffle({id_col!r}) first")
+
+
+def futures(client, X, name):
+    """Its partitions."""
+    found = lists(X, name)
+    return found if kind_of(X) == "future" else client.compute(found)
+
+
+def lists(X, name):
+    """Its partitions, futures or delayed."""
     kind = kind_of(X, name)
     if kind is None:
         found = f"{name} lies in this process ({type(X).__name__}); expected {KINDS}"
         raise ValueError(f"{found}. For data of one machine, use the estimator of the same name without Dask")
-    if kind == "future":
-        return list(X)
-    return client.compute([*(map(dask.delayed(list), X.to_delayed()) if kind == "bag" else X)])
+    parts = X.to_delayed() if kind in ("bag", "frame") else X
+    return [*map(dask.delayed(list), parts)] if kind == "bag" else [*parts]
 
 
 def mapped(client, X, function, model, long):

@@ -20,9 +20,10 @@ from fastrnn.storage import write
 from fastrnn.tagger import SequenceTagger
 from fastrnn.training import Trainer, fit_lbfgs
 
-OWN = {"client": None, "rounds": "synchronous", "local_steps": 10, "timeout": 600}
+OWN = {"client": None, "rounds": "synchronous", "local_steps": 10, "partitions_at_once": None, "timeout": 600}
 """Parameters that these estimators have beside those of the plain ones."""
 CONSTRAINTS = {"client": "no_validation", "rounds": [StrOptions({"synchronous", "local"})], "local_steps": [COUNT]}
+CONSTRAINTS |= {"partitions_at_once": [COUNT, None]}
 
 
 class OnDask:
@@ -42,6 +43,9 @@ class OnDask:
         cls.__init__, store.__name__, store.__signature__ = store, "__init__", parameters
         cls._parameter_constraints = {**plain._parameter_constraints, **CONSTRAINTS, "timeout": [POSITIVE]}
         super().__init_subclass__(**kwargs)
+
+    _remote = ("_long",)
+    """What is noted of where data are."""
 
     def __sklearn_clone__(self):
         return type(self)(**{**clone(self.to_local()).get_params(), **{name: getattr(self, name) for name in OWN}})
@@ -90,13 +94,16 @@ class OnDask:
         DivergenceError
             If the loss becomes NaN or infinite.
         """
+        self._check_rounds()
+        self._long = Long(id_col, time_col, target_col, self._readout() is None)
+        return self._fit(X, y, sample_weight)
+
+    def _check_rounds(self):
         self._check_parameters()
         if self.warm_start:
             raise ValueError("warm_start=True goes on from a fit in one process: set it on what to_local() gives")
         if self.rounds == "local" and self.solver == "lbfgs":
             raise ValueError("solver='lbfgs' reads all data at once, and has no rounds='local': choose another solver")
-        self._long = Long(id_col, time_col, target_col, self._readout() is None)
-        return self._fit(X, y, sample_weight)
 
     def to_local(self):
         """Make the same model without Dask.
@@ -107,7 +114,8 @@ class OnDask:
             The plain estimator with the same parameters. It is fitted if this one is, and shares its network.
         """
         local = self._plain(**{name: getattr(self, name) for name in self._plain._get_param_names()})
-        vars(local).update({k: v for k, v in vars(self).items() if k not in {*self.get_params(deep=False), "_long"}})
+        hidden = {*self.get_params(deep=False), *self._remote}
+        vars(local).update({name: value for name, value in vars(self).items() if name not in hidden})
         return local
 
     def _client(self):
@@ -118,18 +126,21 @@ class OnDask:
             raise ValueError(f"{type(self).__name__} needs the client of a Dask cluster: {way}") from None
 
     def _learn(self, X, y, sample_weight, resume_from):
-        client, local = self._client(), clone(self.to_local()).set_params(callbacks=None, verbose=False)
-        crew = Crew(client, partitions(client, X, y, sample_weight, self._long), self.timeout)
+        client, local = self._client(), self._for_workers()
+        crew = Crew(client, self._partitions(client, X, y, sample_weight), self.timeout, self.partitions_at_once)
         found, answers = agree(partial(crew.each, ask, crew.submit(sent, local)))
         rng = check_random_state(self.random_state)
         settings = self._begin_in_parts(found, rng)
+        self._take_from(crew, local)
         holds_out = self.early_stopping and self.solver != "lbfgs"
         split_seed = int(rng.randint(2**31)) if holds_out else None
         n_threads = self.n_jobs or max(1, sum(client.nthreads().values()) // len(crew.parts))
         known = crew.submit(sent, local), crew.submit(sent, answers)
-        crew.shared(lambda place: (*known, place, self._dropout_seed, split_seed, n_threads))
+        crew.arguments = lambda place: (*known, place, self._dropout_seed, split_seed, n_threads)
         n_a_weight = sum(one.lengths.size for one in found) / sum(one.n_weights for one in found)
-        chosen, n_held_out = zip(*crew.of_shares(Share.lengths), strict=True)
+        chosen, n_held_out = [one.lengths for one in found], None
+        if holds_out:
+            chosen, n_held_out = zip(*crew.of_shares(Share.lengths), strict=True)
         bounds, lengths = np.cumsum([0, *map(len, chosen)]), np.concatenate(chosen)
 
         objective = Rounds(crew, self.network_, bounds, n_a_weight)
@@ -141,12 +152,24 @@ class OnDask:
         if self.rounds == "local":
             self._trainer = LocalTrainer(self.network_, settings, rng, crew, bounds, self.local_steps)
         else:
-            self._trainer = Trainer(self.network_, settings, rng, partial(draw_in_parts, bounds))
+            self._trainer = Trainer(self.network_, settings, rng, partial(draw_in_parts, crew, bounds))
         train = partial(self._trainer.fit, objective, lengths, score if holds_out else None)
         if self.solver == "lbfgs":
             history = self._trainer.history
             train = partial(fit_lbfgs, self.network_, objective, settings, lengths.size, history=history)
         self._trained(train, partial(constant_of, found), self._save_at, X, y, sample_weight)
+        self._trainer = self._trainer.successor(settings)  # that knows no cluster
+        return crew, found
+
+    def _for_workers(self):
+        """The estimator whose fit workers make a part of."""
+        return clone(self.to_local()).set_params(callbacks=None, verbose=False)
+
+    def _take_from(self, crew, local):
+        """Before training."""
+
+    def _partitions(self, client, X, y, sample_weight):
+        return partitions(client, X, y, sample_weight, self._long)
 
     def _save_at(self, path):
         self._set_history()

@@ -26,10 +26,13 @@ class Crew:
         The arguments that each partition's tasks have: futures.
     timeout : float
         Seconds that a round may take.
+    most : int, optional
+        Partitions whose shares are held at once; else all.
     """
 
-    def __init__(self, client, parts, timeout):
-        self.client, self.parts, self.timeout = client, parts, timeout
+    def __init__(self, client, parts, timeout, most=None):
+        self.client, self.parts, self.timeout, self.most = client, parts, timeout, most or len(parts)
+        self.arguments, self._shares = None, {}  # of a place's `Share`: those before the partition's
 
     def __reduce__(self):
         return Crew, (None, [], self.timeout)  # the client is the process's
@@ -44,11 +47,20 @@ class Crew:
 
     def of_shares(self, method, *arguments):
         """What a method of `Share` says of each partition."""
-        return self.answers({p: self.submit(method, *part, *arguments) for p, part in enumerate(self.parts)})
+        groups = self.groups(range(len(self.parts)))
+        return sum((self.answers({p: self.ask(p, method, *arguments) for p in group}) for group in groups), [])
 
-    def shared(self, make):
-        """Let workers hold a `Share` of each partition from now on; `make(place)` has its other arguments."""
-        self.parts = [(self.submit(Share, *make(p), *part),) for p, part in enumerate(self.parts)]
+    def groups(self, places):
+        """Places, as many together as may have their shares at once."""
+        return [places[first : first + self.most] for first in range(0, len(places), self.most)]
+
+    def ask(self, place, method, *arguments):
+        """A task: what a method says of a share, which a worker holds until so many others have been asked."""
+        if place not in self._shares:
+            if len(self._shares) == self.most:
+                del self._shares[next(iter(self._shares))]
+            self._shares[place] = self.submit(Share, *self.arguments(place), *self.parts[place])
+        return self.submit(method, self._shares[place], *arguments)
 
     def answers(self, futures):
         """The results of tasks, by the places of their partitions; whatever went wrong is told with the place."""
@@ -78,24 +90,35 @@ def _told(place, error):
     return RuntimeError(f"partition {place} cannot be computed: {type(error).__name__}: {error}")
 
 
-def draw_in_parts(bounds, lengths, batch_size, shuffle, rng):
-    """Batches, arrays of numbers, to which each partition gives its part of the sequences.
+def in_groups(crew, shuffle, rng):
+    """The places of partitions, as many together as may have their shares at once, in an order of this epoch."""
+    n = len(crew.parts)
+    return crew.groups(rng.permutation(n) if shuffle and crew.most < n else np.arange(n))
+
+
+def draw_in_parts(crew, bounds, lengths, batch_size, shuffle, rng):
+    """Batches, arrays of numbers, to which each partition of a group gives its part of the sequences.
 
     Parameters
     ----------
+    crew : Crew
     bounds : ndarray (n_partitions + 1,)
         Where the partitions' numbers begin and end.
 
     A partition draws its parts as `draw_batches` does; those of small ones, which are not in all batches, are spread.
     """
-    n, n_batches = bounds[-1], -(-bounds[-1] // batch_size)
-    batches = [[] for _ in range(n_batches)]
-    for place, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False)):
-        own = draw_batches(lengths[first:last], -(-batch_size * (last - first) // n), shuffle, rng)
-        shift = place * GOLDEN % 1
-        for k, numbers in enumerate(own):
-            batches[int((k + shift) * n_batches / len(own))].append(numbers + first)
-    return [np.concatenate(batch) for batch in batches if batch]
+    drawn = []
+    for group in in_groups(crew, shuffle, rng):
+        n = np.diff(bounds)[group].sum()
+        batches = [[] for _ in range(-(-n // batch_size))]
+        for place in group.tolist():
+            first, last = bounds[place : place + 2]
+            own = draw_batches(lengths[first:last], -(-batch_size * (last - first) // n), shuffle, rng)
+            shift = place * GOLDEN % 1
+            for k, numbers in enumerate(own):
+                batches[int((k + shift) * len(batches) / len(own))].append(numbers + first)
+        drawn += [np.concatenate(batch) for batch in batches if batch]
+    return drawn
 
 
 class Rounds:
@@ -126,7 +149,7 @@ class Rounds:
         places, tasks = np.searchsorted(self._bounds, numbers, "right") - 1, {}
         for p in np.unique(places).tolist():
             own = numbers[places == p] - self._bounds[p]
-            tasks[p] = crew.submit(Share.gradient, *crew.parts[p], weights, own, self._epoch, factor)
+            tasks[p] = crew.ask(p, Share.gradient, weights, own, self._epoch, factor)
         losses, gradients = zip(*crew.answers(tasks), strict=True)
         self._network.gradient[:] = gradients[0]
         for gradient in gradients[1:]:
@@ -149,24 +172,32 @@ class LocalTrainer(Trainer):
 
     def epoch(self, objective, lengths, epoch, n_epochs, sweeps):
         """One pass over the data; returns the mean loss."""
-        s, sizes, o, total = self.settings, np.diff(self._bounds), self.optimizer, 0.0
+        s, total = self.settings, 0.0
         plans = [draw_batches(own, min(s.batch_size, len(own)), s.shuffle, self.rng)
                  for own in np.split(lengths, self._bounds[1:-1])]  # fmt: skip
-        rates = self.rates(max(map(len, plans)), epoch, n_epochs)
-        for first in range(0, len(rates), self._n_steps):
-            span, tasks = slice(first, first + self._n_steps), {}
-            vectors = self.network.theta, o.first, o.second
-            state = self._crew.submit(sent, (*map(np.copy, vectors), o.n_steps))
-            for p, plan in enumerate(plans):
-                if batches := plan[span]:
-                    known = batches, len(self.history.epochs), rates[span][: len(batches)], s
-                    tasks[p] = self._crew.submit(Share.advance, *self._crew.parts[p], state, *known)
-            states, losses = zip(*self._crew.answers(tasks), strict=True)
-            shares = sizes[[*tasks]] / sizes[[*tasks]].sum()
-            for mine, *others in zip(vectors, *states, strict=False):
-                mine[:] = sum(share * other.astype(np.float64) for share, other in zip(shares, others, strict=True))
-            o.n_steps, total = max(state[3] for state in states), total + sum(losses)
-            note(round=f"{first // self._n_steps + 1}/{-(-len(rates) // self._n_steps)}")
+        groups = [group.tolist() for group in in_groups(self._crew, s.shuffle, self.rng)]
+        rates = self.rates(sum(max(len(plans[p]) for p in group) for group in groups), epoch, n_epochs)
+        for group in groups:
+            n = max(len(plans[p]) for p in group)
+            own, rates = rates[:n], rates[n:]
+            for first in range(0, n, self._n_steps):
+                span = slice(first, first + self._n_steps)
+                total += self._round({p: plans[p][span] for p in group if plans[p][span]}, own[span])
+                note(round=f"{first // self._n_steps + 1}/{-(-n // self._n_steps)}")
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
         return total / len(lengths)
+
+    def _round(self, plans, rates):
+        """Let partitions take steps, of which plans by place have the batches; returns the sum of losses."""
+        crew, o, sizes, tasks = self._crew, self.optimizer, np.diff(self._bounds)[[*plans]], {}
+        vectors, shares = (self.network.theta, o.first, o.second), sizes / sizes.sum()
+        state = crew.submit(sent, (*map(np.copy, vectors), o.n_steps))
+        for p, batches in plans.items():
+            known = batches, len(self.history.epochs), rates[: len(batches)], self.settings
+            tasks[p] = crew.ask(p, Share.advance, state, *known)
+        states, losses = zip(*crew.answers(tasks), strict=True)
+        for mine, *others in zip(vectors, *states, strict=False):
+            mine[:] = sum(share * other.astype(np.float64) for share, other in zip(shares, others, strict=True))
+        o.n_steps = max(state[3] for state in states)
+        return sum(losses)

@@ -30,7 +30,7 @@ MOST = 0.9
 
 def chosen(forecaster, panel):
     """Horizon, context, and the fields of the `Lens`, for a panel."""
-    most = _reached_by_most(panel.series.lengths)
+    most = forecaster._agreed(panel.series.lengths, _reached_by_most)
     seasons = _seasons(forecaster, panel, most)
     is_seasonal = seasons[0] > 1 if forecaster.seasonal_difference == "auto" else forecaster.seasonal_difference
     difference = not is_seasonal if forecaster.difference == "auto" else forecaster.difference
@@ -49,16 +49,21 @@ def chosen(forecaster, panel):
 
 def fitted_lens(forecaster, panel, lens, horizon):
     """The lens with effects of covariates, and with exponential smoothing, if it misses less of the last fifth."""
+    agreed = forecaster._agreed
     if panel.future is not None and forecaster.loss != "negative_binomial":  # counts less an effect are none
-        found = threads.with_one_in_blas(lambda: effects(View(panel.series, lens, future=panel.future), panel.future))
+        view = View(panel.series, lens, future=panel.future)
+        found = threads.with_one_in_blas(lambda: effects(view, panel.future, agreed))
         lens = lens._replace(effects=found)
-    asked, steps = forecaster.smoothing, panel.series.lengths
+    asked = forecaster.smoothing
     is_direct, differences = forecaster.strategy == "direct", (forecaster.difference, forecaster.seasonal_difference)
     if asked is True and not is_direct:
         raise ValueError("smoothing=True forecasts several steps at once: use strategy='direct'")
     if asked != "auto":
         return lens._replace(smoothing=asked)
-    if not is_direct or differences != ("auto", "auto") or np.median(steps) > SHORT or steps.sum() * horizon > ROOM:
+    if not is_direct or differences != ("auto", "auto"):
+        return lens
+    usual, total = agreed(panel.series.lengths, median_and_sum)
+    if usual > SHORT or total * horizon > ROOM:
         return lens
     known = before_last_fold(panel.series, lens, horizon)
     plain, smoother = (View(panel.series, x, known, panel.future) for x in (lens, lens._replace(smoothing=True)))
@@ -66,11 +71,22 @@ def fitted_lens(forecaster, panel, lens, horizon):
     late, of_late = rows[folds == FOLDS - 1], folds[folds == FOLDS - 1]
 
     def missed(view):
-        linear = Linear(lens.reach, horizon).fit(view, rows, folds)
+        linear = Linear(lens.reach, horizon).fit(view, rows, folds, agreed)
         found = np.abs(view.gaps(late, horizon) - linear.unseen(view, late, of_late)).mean(axis=1)
-        return (found * view.unit(late) / plain.unit(late)).mean()
+        return agreed(found * view.unit(late) / plain.unit(late), _mean)
 
-    return min((plain, smoother), key=missed).lens if late.size else lens
+    return min((plain, smoother), key=missed).lens
+
+
+def median_and_sum(parts):
+    """Of numbers in parts."""
+    lengths = np.concatenate(parts)
+    return np.median(lengths), lengths.sum()
+
+
+def _mean(parts):
+    found = np.concatenate(parts)
+    return found.mean() if found.size else 0.0
 
 
 def in_folds(view, horizon):
@@ -86,8 +102,9 @@ def before_last_fold(series, lens, horizon):
     return np.maximum(series.lengths - horizon - counts // FOLDS, 1)
 
 
-def _reached_by_most(lengths):
+def _reached_by_most(parts):
     """Steps that half of the series have, and those with most of all steps: a few short ones do not decide for all."""
+    lengths = np.concatenate(parts)
     longest_first = np.sort(lengths)[::-1]
     place = np.searchsorted(np.cumsum(longest_first), MOST * longest_first.sum())
     return int(min(longest_first[place], longest_first[(lengths.size - 1) // 2]))
@@ -98,7 +115,8 @@ def _seasons(forecaster, panel, most):
     season = forecaster.season
     if isinstance(season, str):
         likely = panel.form.cycle_lengths(panel.series.lengths)
-        return [s for s in find_seasons(panel.series, likely, forecaster.horizon) if 2 * s < most] or [1]
+        found = find_seasons(panel.series, likely, forecaster.horizon, forecaster._agreed)
+        return [s for s in found if 2 * s < most] or [1]
     seasons = [1] if season is None else np.atleast_1d(season).tolist()
     if not seasons or not all(isinstance(s, Integral) and s >= 1 for s in seasons):
         raise ValueError(f"season={season!r}; expected a number of steps, several, 'auto' or None")

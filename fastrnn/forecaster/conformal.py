@@ -21,8 +21,8 @@ def check_coverage(coverage):
         raise ValueError(f"coverage={shown(coverage)}; expected a number between 0 and 1{meant_as_share(coverage)}")
 
 
-def scores(points, lens, panel, horizon, n_cutoffs):
-    """Sorted errors (horizon, m) of `points(panel)` (n, horizon, C) at the last cut-offs of each series.
+def errors(points, lens, panel, horizon, n_cutoffs):
+    """Errors (m, horizon, C) of `points(panel)` (n, horizon, C) at the last cut-offs of each series.
 
     Series that are too short to be read there are left out.
     """
@@ -36,8 +36,13 @@ def scores(points, lens, panel, horizon, n_cutoffs):
         with np.errstate(divide="ignore", invalid="ignore"):
             errors = np.abs(view.to_levels(panel.series.values[rows]) - view.to_levels(forecasts)) / scale
         found.append(errors[np.broadcast_to(scale > 0, errors.shape).all(axis=(1, 2))])
-    errors = np.sort(np.concatenate(found).transpose(1, 0, 2).reshape(horizon, -1), axis=1)
-    return never_narrower(errors, lens.lags[0])
+    return np.concatenate(found)
+
+
+def scores(parts, lens):
+    """All parts' `errors`, sorted (horizon, m)."""
+    found = np.concatenate(parts)
+    return never_narrower(np.sort(found.transpose(1, 0, 2).reshape(found.shape[1], -1), axis=1), lens.lags[0])
 
 
 def never_narrower(widths, season):

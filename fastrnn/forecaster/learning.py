@@ -11,14 +11,14 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import Problem, SequenceEstimator
-from fastrnn.forecaster import conformal
+from fastrnn.forecaster import choices, conformal
 from fastrnn.forecaster.choices import asked_for, before_last_fold, chosen, fitted_lens, fitted_rules, in_folds
 from fastrnn.forecaster.linear import FOLDS, Linear
 from fastrnn.forecaster.model import Model, Targets
 from fastrnn.forecaster.panel import Panel, check_values, check_width
 from fastrnn.forecaster.view import Lens, View, distances, pieces
 from fastrnn.losses.likelihoods import likelihood
-from fastrnn.moments import moments
+from fastrnn.moments import alone, moments
 from fastrnn.sequences import Sequences
 from fastrnn.tables import labels
 from fastrnn.training import Trainer
@@ -46,11 +46,12 @@ class Learning(SequenceEstimator):
 
     embedding_dim, embeddings, freeze_embeddings = None, None, False
     readout, bidirectional, bptt_steps, _is_panel = None, False, None, False
+    _of_part = "_history", "_seen"
 
     def _problem(self, given, _, sample_weight, goes_on):
         for loss in ("quantile", self.loss):  # quantiles any loss may be asked for
             likelihood(loss, self.quantiles)
-        panel = given if isinstance(given, Panel) else Panel.read(*given, missing=self.missing, calendar=self.calendar)
+        panel = self._panel_of(given)
         if goes_on:
             self._check_like_fit(panel, "y")
         else:
@@ -69,6 +70,10 @@ class Learning(SequenceEstimator):
         trial = self._learnable(panel, is_trial=True) if has_trial else None
         problem = self._learnable(panel)
         return problem._replace(trial=trial, width=1.0 if goes_on else problem.width)  # once is enough
+
+    def _panel_of(self, given):
+        """What `fit` was given, as a `Panel`."""
+        return given if isinstance(given, Panel) else Panel.read(*given, missing=self.missing, calendar=self.calendar)
 
     def _take_up(self, panel):
         """Note what was given, and decide what the parameters leave open."""
@@ -89,10 +94,11 @@ class Learning(SequenceEstimator):
         rows, counts, folds = in_folds(view, block)
         linear = Linear(lens.reach, block)
         if self.linear_lags != 0:
-            linear.fit(view, rows, folds)
+            linear.fit(view, rows, folds, self._agreed)
         self.linear_coef_ = linear.whole.parameters["weight"].copy()
         beside = panel.features(view.owner[rows], view.steps(rows), block)
-        self._features = [*moments([(beside, np.ones(len(beside)))])]
+        agreed = self._agreed if beside.shape[1] else alone
+        self._features = [*moments([(beside, np.ones(len(beside)))], agreed=agreed)]
         model = self._model_of(vars(self), linear)
         values = model.inputs(view, panel, rows, view.steps(rows))
         sequences = Sequences(values, pieces(counts, self.context_ or int(counts.max())))
@@ -103,9 +109,11 @@ class Learning(SequenceEstimator):
         weights, n_outputs = np.broadcast_to(1.0, rows.size), size * model.likelihood.n_parameters
         if is_trial:
             weights = (folds < FOLDS - 1) * 1.0
-        ends, cycles = distances(sequences, counts), np.median(known) / lens.lags[0]
-        # A season that is the mean over n cycles misses less of these, by 1 - 1 / n, than of the next, by 1 + 1 / n.
-        width = sqrt((cycles + 1) / (cycles - 1)) if lens.smoothing and lens.lags[0] > 1 and cycles > 2 else 1.0
+        ends, width, season = distances(sequences, counts), 1.0, lens.lags[0]
+        if lens.smoothing and season > 1:
+            cycles = self._agreed(known, choices.median_and_sum)[0] / season
+            # A season that is the mean over n of them misses less of these, by 1 - 1 / n, than of more, by 1 + 1 / n.
+            width = sqrt((cycles + 1) / (cycles - 1)) if cycles > 2 else 1.0
         return Problem(sequences, targets, weights, n_outputs, model.likelihood.loss, ends, width=width)
 
     def _model_of(self, parameters, linear, network=None):
@@ -138,17 +146,17 @@ class Learning(SequenceEstimator):
             fault = f"{has(short[0])}{others}: {chosen}, chosen for most series, need {needed}"
             advice = "give more, leave them out, or set season and linear_lags"
             message = f"{fault}. They are forecast as if they had always been like their first season; {advice}"
-            warnings.warn(message, UserWarning, stacklevel=5 if to_learn else 4)
+            warnings.warn(message, UserWarning, stacklevel=6 if to_learn else 4)
 
     def _needed(self, lens, held_back):
         """How many steps a `Lens` takes, with those that are held back, and what of the parameters takes them."""
         calibration = f" and calibration={self.calibration}" if held_back else ""
         return lens.first + 1 + held_back, f"lags={lens.lags} and linear_lags={lens.reach}{calibration}"
 
-    def _start_at_shares(self, problem):
+    def _start_at(self, loss, samples):
         """Let forecasts begin as those of the linear part, with the spread that its misses have."""
         self.network_.head.parameters["weight"][...] = 0
-        self.network_.head.parameters["bias"][...] = self._start(problem)
+        self.network_.head.parameters["bias"][...] = self._start(samples)
         self.network_.changed()
 
     def _settings(self, lengths):
@@ -156,21 +164,27 @@ class Learning(SequenceEstimator):
         rate = 1e-3 if lengths.sum() <= TRIED else 3e-3
         return settings if self.learning_rate_init != "auto" else settings._replace(learning_rate_init=rate)
 
-    def _start(self, problem):
+    def _told_of(self, problem):
         rows = np.flatnonzero(problem.weights)
-        some = problem.targets[rows[np.unique(np.linspace(0, rows.size - 1, SAMPLE).astype(int))]]
-        return likelihood(self.loss, self.quantiles).start(some).ravel()
+        return problem.targets[rows[np.unique(np.linspace(0, rows.size - 1, SAMPLE).astype(int))]]
+
+    def _start(self, samples):
+        """What the head's bias is before it learns, by samples of the targets of each part of the data."""
+        return likelihood(self.loss, self.quantiles).start(np.concatenate(samples)).ravel()
 
     def _train(self, problem, run, *given):
         """Train, and keep of what was learned the shares that a trial supports, down to nothing."""
         shares = np.array([1.0, 1.0, problem.width]) * (1.0 if problem.trial is None else self._tried(problem.trial))
         super()._train(problem, run, *given)
-        start, (weight, bias) = self._start(problem), (self.network_.head.parameters[x] for x in ("weight", "bias"))
+        self._temper(self._start([self._told_of(problem)]), shares)
+        if self.calibration:
+            self._calibrate(self.calibration, given[0] if isinstance(given[0], Panel) else None)
+
+    def _temper(self, start, shares):
+        weight, bias = (self.network_.head.parameters[x] for x in ("weight", "bias"))
         weight[...] = self._tempered(weight.T, 0.0, *shares).T
         bias[...] = self._tempered(bias, start, *shares)
         self.network_.changed()
-        if self.calibration:
-            self._calibrate(self.calibration, given[0] if isinstance(given[0], Panel) else None)
 
     def _tempered(self, outputs, start, *shares):
         """Outputs (..., K) with these shares of what they are beside the start."""
@@ -193,7 +207,8 @@ class Learning(SequenceEstimator):
         trainer, objective = Trainer(self.network_, settings, rng), self._objective(trial)
         for epoch in range(settings.max_iter):  # an interrupt ends the fit
             trainer.history.epochs.append((trainer.epoch(objective, lengths, epoch, settings.max_iter), None))
-        outputs, start, targets = self.network_.predict(trial.sequences)[late], self._start(trial), trial.targets[late]
+        outputs, targets = self.network_.predict(trial.sequences)[late], trial.targets[late]
+        start = self._start([self._told_of(trial)])
         self.network_ = mine
 
         def losses(place, spread, width):
@@ -258,9 +273,12 @@ class Learning(SequenceEstimator):
         return form if is_known else replace(form, ids=())
 
     def _calibrate(self, n_errors, panel=None):
-        points = partial(self._points, horizon=self.horizon_)
         panel = panel or self._stored().extended(None, 0, "error", self._shape["calendar"])
-        self._calibration = conformal.scores(points, self._model.lens, panel, self.horizon_, n_errors)
+        self._calibration = conformal.scores([self._errors(panel, n_errors)], self._model.lens)
+
+    def _errors(self, panel, n_errors):
+        points = partial(self._points, horizon=self.horizon_)
+        return conformal.errors(points, self._model.lens, panel, self.horizon_, n_errors)
 
     def _points(self, panel, horizon):
         with self._computing():

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastrnn import threads
 from fastrnn.layers.feedforward import Dense
-from fastrnn.moments import moments
+from fastrnn.moments import added, alone, moments
 
 FOLDS = 5
 STRENGTHS = 1e-3, 1e-2, 1e-1, 1.0, 10.0
@@ -38,10 +38,11 @@ class Linear:
         linear.whole.parameters["weight"][...] = coefficients
         return linear
 
-    def fit(self, view, rows, folds):
-        """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is."""
+    def fit(self, view, rows, folds, agreed=alone):
+        """Weights from rows (R,) of a `View`; folds (R,) says in which fold each is; `agreed` as for `moments`."""
         n_threads = threads.available(len(rows) * self.reach**2)
-        _, best = threads.with_one_in_blas(lambda: self.best(*self._moments(view, rows, folds, n_threads)))
+        found = agreed(lambda: threads.with_one_in_blas(lambda: self._moments(view, rows, folds, n_threads)), added)
+        _, best = threads.with_one_in_blas(lambda: self.best(*found))
         for layer, found in zip((*self._folds, self.whole), best, strict=True):
             layer.parameters["weight"][...] = found.T
             layer.parameters.changed()
@@ -110,7 +111,7 @@ class Linear:
         return layer(X.reshape(-1, self.reach)).reshape(*X.shape[:2], self.horizon).transpose(0, 2, 1)
 
 
-def effects(view, future):
+def effects(view, future, agreed=alone):
     """`Lens.effects` of covariates on the levels of series that are long enough to tell; 0 where they do not help.
 
     Regression with errors that the rest of the model explains: Pankratz, Forecasting with dynamic regression models,
@@ -123,15 +124,21 @@ def effects(view, future):
     rows = np.flatnonzero((steps > season) & (view.pads == 0)[view.owner])
     owner, unit = view.owner[rows], view.unit(rows)
     units, folds = view.units[owner] / unit, steps[rows] * FOLDS // view.lengths[owner]
-    size = np.maximum(np.sqrt((units**2).mean(axis=0)), np.finfo(float).tiny)
+    size = np.maximum(np.sqrt(_mean(units**2, agreed)), np.finfo(float).tiny)
     missed, found = np.zeros((2, y.shape[1])), np.zeros((2, x.shape[1], y.shape[1]))
     for way, lag in enumerate((season, 1)):
         x, y = (values - np.roll(values, lag, axis=0) for values in (x, y))
-        mean, scale = moments([(x[rows], np.ones(len(rows)))])
+        mean, scale = moments([(x[rows], np.ones(len(rows)))], agreed=agreed)
         for c, came in enumerate((y[rows] / unit).T):
             shares = (units[:, c] / size[c])[:, np.newaxis]
-            Z = np.column_stack([np.ones(len(rows)), shares * (x[rows] - mean) / scale, came - came.mean()])
+            Z = np.column_stack([np.ones(len(rows)), shares * (x[rows] - mean) / scale, came - _mean(came, agreed)])
             products = np.stack([Z[folds == k].T @ Z[folds == k] for k in range(FOLDS)])
+            (products,) = agreed([products], added)
             missed[way, c], best = Linear(Z.shape[1] - 1, 1).best(products[:, :-1], products[:, -1, -1], SURE)
             found[way, :, c] = best[-1][1:, 0] / (size[c] * scale)
     return np.where(missed[0] <= missed[1], *found)
+
+
+def _mean(x, agreed):
+    total, n = agreed((x.sum(axis=0), len(x)), added)
+    return total / n

@@ -7,10 +7,13 @@ noise, stands out where k is about a quarter of it.  A season is seen by analysi
 changes over k steps leave of n, n / (k + 1/2).
 """
 
+from functools import partial
+
 import numpy as np
 from scipy.special import betaincc
 
 from fastrnn import threads
+from fastrnn.moments import alone
 
 LONGEST_SEASON = 400
 """That is searched for where no timestamps tell of others."""
@@ -26,7 +29,7 @@ STEEPEST = 1e-9
 """Of a trend, what is taken for its rounding."""
 
 
-def find_seasons(series, likely=(), horizon=None):
+def find_seasons(series, likely=(), horizon=None, agreed=alone):
     """Seasons that the typical series show, the shortest first; [] if there is none.
 
     Parameters
@@ -37,8 +40,20 @@ def find_seasons(series, likely=(), horizon=None):
         Seasons to try first; several are found if each says what those before it do not.
     horizon : int, optional
         Steps ahead of which the last season must tell more than the last value; by default those of half a season.
+    agreed : callable
+        As for `fastrnn.moments.moments`.
     """
-    values = _typical(series)
+    return agreed(lambda: (_typical(series), likely), partial(_found, horizon))
+
+
+def _found(horizon, parts):
+    """The seasons, by what is typical of each part, as long and as many as of one; the first knows the likely ones."""
+    samples, (likely, *_) = zip(*parts, strict=True)
+    steps = min(values.shape[1] for values in samples)
+    values = np.concatenate([values[:, values.shape[1] - steps :] for values in samples])
+    if len(samples) > 1:
+        values = values[np.ptp(values, axis=1) > 0]
+        values = values[np.unique(np.linspace(0, len(values) - 1, max(1, ALL_LOOKED_AT // steps)).astype(int))]
     if values.size == 0:
         return []
     return _likely(values, sorted(likely), horizon) or _searched(values, horizon)
