@@ -313,7 +313,9 @@ def try_resume(estimator, file="run.safetensors"):
 def try_dask(estimator):
     on_dask, X = getattr(dask, f"Dask{estimator.__name__}"), numbers()
     with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster, Client(cluster):
-        model = on_dask(hidden_size=4, max_iter=1).fit([delayed(X)], [delayed(targets(estimator.__name__, X))])
+        y = [] if "Forecaster" in estimator.__name__ else [[delayed(targets(estimator.__name__, X))]]
+        X = [delayed([np.arange(40.0), np.arange(50.0)])] if not y else [delayed(X)]
+        model = on_dask(hidden_size=4, max_iter=1).fit(X, *y)
     assert type(model.to_local()) is estimator
 
 

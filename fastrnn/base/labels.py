@@ -24,7 +24,7 @@ def check_as_many(y, sequences, name="y"):
         which = "more" if len(y) > len(sequences) else "fewer"
         rows = ", or if a row of X is a step, make sequences of them, as by fastrnn.preprocessing.from_long"
         found = f"{name} has {which} entries than X has sequences, {len(y)} for {len(sequences)}"
-        raise ValueError(f"{found}: give one each{rows * (which == 'fewer')}")
+        raise ValueError(f"{found}: give one each{rows * (which == 'fewer' and name == 'y')}")
 
 
 def check_as_long(lengths, sequences, what, name="y"):

@@ -1,13 +1,15 @@
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike
 
 from fastrnn._types import Callbacks, Cell, ClassWeight, Nonlinearity, Precision, RandomState, Readout, Schedule, Solver
 from fastrnn.classifier import SequenceClassifier
+from fastrnn.forecaster import SequenceForecaster
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.tagger import SequenceTagger
 
-__all__ = ["DaskSequenceClassifier", "DaskSequenceRegressor", "DaskSequenceTagger"]
+__all__ = ["DaskSequenceClassifier", "DaskSequenceForecaster", "DaskSequenceRegressor", "DaskSequenceTagger"]
 
 # Partitions, and answers in their kind, are Dask's, which has no types for what is in them.
 
@@ -15,6 +17,7 @@ class DaskSequenceClassifier(SequenceClassifier):
     client: Any
     rounds: Literal["synchronous", "local"]
     local_steps: int
+    partitions_at_once: int | None
     timeout: float
 
     def __init__(
@@ -61,6 +64,7 @@ class DaskSequenceClassifier(SequenceClassifier):
         client: Any = None,
         rounds: Literal["synchronous", "local"] = "synchronous",
         local_steps: int = 10,
+        partitions_at_once: int | None = None,
         timeout: float = 600,
     ) -> None: ...
     def fit(  # type: ignore[override]
@@ -84,6 +88,7 @@ class DaskSequenceRegressor(SequenceRegressor):
     client: Any
     rounds: Literal["synchronous", "local"]
     local_steps: int
+    partitions_at_once: int | None
     timeout: float
 
     def __init__(
@@ -132,6 +137,7 @@ class DaskSequenceRegressor(SequenceRegressor):
         client: Any = None,
         rounds: Literal["synchronous", "local"] = "synchronous",
         local_steps: int = 10,
+        partitions_at_once: int | None = None,
         timeout: float = 600,
     ) -> None: ...
     def fit(  # type: ignore[override]
@@ -153,6 +159,7 @@ class DaskSequenceTagger(SequenceTagger):
     client: Any
     rounds: Literal["synchronous", "local"]
     local_steps: int
+    partitions_at_once: int | None
     timeout: float
 
     def __init__(
@@ -198,6 +205,7 @@ class DaskSequenceTagger(SequenceTagger):
         client: Any = None,
         rounds: Literal["synchronous", "local"] = "synchronous",
         local_steps: int = 10,
+        partitions_at_once: int | None = None,
         timeout: float = 600,
     ) -> None: ...
     def fit(  # type: ignore[override]
@@ -215,3 +223,119 @@ class DaskSequenceTagger(SequenceTagger):
     def predict_proba(self, X: Any) -> Any: ...
     def transform(self, X: Any) -> Any: ...
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float: ...
+
+class DaskSequenceForecaster(SequenceForecaster):
+    client: Any
+    rounds: Literal["synchronous", "local"]
+    local_steps: int
+    partitions_at_once: int | None
+    timeout: float
+
+    def __init__(
+        self,
+        *,
+        horizon: int | None = None,
+        context: int | Literal["auto"] | None = "auto",
+        season: int | Sequence[int] | Literal["auto"] | None = "auto",
+        difference: bool | Literal["auto"] = "auto",
+        seasonal_difference: bool | Literal["auto"] = "auto",
+        smoothing: bool | Literal["auto"] = "auto",
+        log: bool | Literal["auto"] = "auto",
+        scaling: Literal["mean", "standard", "robust"] | None = "mean",
+        linear_lags: int | Literal["auto"] = "auto",
+        strategy: Literal["direct", "recursive"] = "direct",
+        loss: Literal[
+            "quantile", "squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial"
+        ] = "quantile",
+        quantiles: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975),
+        calibration: int = 0,
+        shrinkage: Literal["auto"] | None = "auto",
+        calendar: bool = False,
+        missing: Literal["error", "interpolate"] = "error",
+        cell: Cell = "gru",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        nonlinearity: Nonlinearity = "tanh",
+        bias: bool = True,
+        dropout: float = 0.0,
+        solver: Solver = "adam",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        learning_rate: Schedule = "cosine",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        max_iter: int = 20,
+        shuffle: bool = True,
+        clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float | None = None,
+        warm_start: bool = False,
+        dtype: Precision = "float32",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+        callbacks: Callbacks = None,
+        client: Any = None,
+        rounds: Literal["synchronous", "local"] = "synchronous",
+        local_steps: int = 10,
+        partitions_at_once: int | None = None,
+        timeout: float = 600,
+    ) -> None: ...
+    def fit(  # type: ignore[override]
+        self,
+        y: Any,
+        *by_place: None,
+        past: Any = None,
+        future: Any = None,
+        static: Any = None,
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+    ) -> Self: ...
+    def to_local(self) -> SequenceForecaster: ...
+    def predict(
+        self,
+        horizon: int | None = None,
+        history: Any = None,
+        *,
+        future: Any = None,
+        past: Any = None,
+        static: Any = None,
+    ) -> Any: ...
+    def predict_quantiles(
+        self,
+        quantiles: Sequence[float] | None = None,
+        horizon: int | None = None,
+        history: Any = None,
+        *,
+        future: Any = None,
+        past: Any = None,
+        static: Any = None,
+    ) -> Any: ...
+    def predict_interval(
+        self,
+        coverage: float = 0.8,
+        horizon: int | None = None,
+        history: Any = None,
+        *,
+        future: Any = None,
+        past: Any = None,
+        static: Any = None,
+    ) -> Any: ...
+    def score(self, y: Any, *by_place: None, future: Any = None) -> float: ...
+    def backtest(  # type: ignore[override]
+        self,
+        y: Any = None,
+        initial: int | None = None,
+        step: int = 1,
+        horizon: int | None = None,
+        metrics: Any = ("mase", "smape"),
+        *,
+        past: Any = None,
+        future: Any = None,
+        static: Any = None,
+    ) -> Any: ...

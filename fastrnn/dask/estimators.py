@@ -281,6 +281,9 @@ class DaskSequenceClassifier(OnDask, SequenceClassifier):  # numpydoc ignore=PR0
         for small models and slow networks.
     local_steps : int, default=10
         Number of steps that each partition takes in a round with rounds="local".
+    partitions_at_once : int or None, default=None
+        Number of partitions that are prepared and trained on together, before others come. It bounds the memory that
+        training takes beside the data. None takes all.
     timeout : float, default=600
         Seconds that a round may take. After that, `fit` raises a TimeoutError.
 
@@ -364,6 +367,9 @@ class DaskSequenceRegressor(OnDask, SequenceRegressor):  # numpydoc ignore=PR01
         for small models and slow networks.
     local_steps : int, default=10
         Number of steps that each partition takes in a round with rounds="local".
+    partitions_at_once : int or None, default=None
+        Number of partitions that are prepared and trained on together, before others come. It bounds the memory that
+        training takes beside the data. None takes all.
     timeout : float, default=600
         Seconds that a round may take. After that, `fit` raises a TimeoutError.
 
@@ -426,6 +432,9 @@ class DaskSequenceTagger(OnDask, SequenceTagger):  # numpydoc ignore=PR01
         for small models and slow networks.
     local_steps : int, default=10
         Number of steps that each partition takes in a round with rounds="local".
+    partitions_at_once : int or None, default=None
+        Number of partitions that are prepared and trained on together, before others come. It bounds the memory that
+        training takes beside the data. None takes all.
     timeout : float, default=600
         Seconds that a round may take. After that, `fit` raises a TimeoutError.
 

@@ -194,6 +194,8 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
 
     def _check_sequences(self, X, *, reset):
         check_listed(X, "X", "an array (n, F)")
+        if np.ndim(first := next(iter(X), ())) > 1:
+            raise ValueError(f"X[0] has shape {np.shape(first)}; expected (F,): a SequenceToSequence reads sequences")
         rows = as_steps(X, "X", tokens=False)
         validate_data(self, X, reset=reset)  # how many columns, and their names
         return Given(rows[:, np.newaxis], np.ones(len(rows), int))
