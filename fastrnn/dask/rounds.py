@@ -12,6 +12,9 @@ from fastrnn.dask.shares import Share, sent
 from fastrnn.progress import note
 from fastrnn.training import Trainer, draw_batches
 
+SMALL = 2**22
+"""Bytes, of all copies together, up to which weights go out with each task, and not as a task of their own: in half of
+the time, but by way of the scheduler.  Of more one copy goes there, and workers give it to each other."""
 GOLDEN = (5**0.5 - 1) / 2
 """Whose multiples are spread evenly, whatever their number."""
 
@@ -40,6 +43,11 @@ class Crew:
     def submit(self, function, *arguments):
         """A task, by a name of its own."""
         return self.client.submit(function, *arguments, pure=False)
+
+    def copies(self, *vectors):
+        """Copies of vectors, as an argument of a task for each partition."""
+        values = tuple(map(np.copy, vectors))
+        return values if sum(v.nbytes for v in values) * self.most <= SMALL else self.submit(sent, values)
 
     def each(self, function, *arguments):
         """What a function makes of each partition, after these arguments."""
@@ -145,7 +153,7 @@ class Rounds:
     def __call__(self, k):
         """The loss of batch k."""
         numbers, crew = self._batches[k], self._crew
-        weights, factor = crew.submit(sent, self._network.theta.copy()), self._n_a_weight / len(numbers)
+        weights, factor = crew.copies(self._network.theta), self._n_a_weight / len(numbers)
         places, tasks = np.searchsorted(self._bounds, numbers, "right") - 1, {}
         for p in np.unique(places).tolist():
             own = numbers[places == p] - self._bounds[p]
@@ -192,12 +200,12 @@ class LocalTrainer(Trainer):
         """Let partitions take steps, of which plans by place have the batches; returns the sum of losses."""
         crew, o, sizes, tasks = self._crew, self.optimizer, np.diff(self._bounds)[[*plans]], {}
         vectors, shares = (self.network.theta, o.first, o.second), sizes / sizes.sum()
-        state = crew.submit(sent, (*map(np.copy, vectors), o.n_steps))
+        state = crew.copies(*vectors)
         for p, batches in plans.items():
-            known = batches, len(self.history.epochs), rates[: len(batches)], self.settings
+            known = o.n_steps, batches, len(self.history.epochs), rates[: len(batches)], self.settings
             tasks[p] = crew.ask(p, Share.advance, state, *known)
         states, losses = zip(*crew.answers(tasks), strict=True)
-        for mine, *others in zip(vectors, *states, strict=False):
+        for mine, *others in zip(vectors, *states, strict=True):
             mine[:] = sum(share * other.astype(np.float64) for share, other in zip(shares, others, strict=True))
-        o.n_steps = max(state[3] for state in states)
+        o.n_steps += max(len(batches) for batches in plans.values())
         return sum(losses)

@@ -63,28 +63,28 @@ class Share:
         n_held_out = 0 if self._held_out is None else len(self._held_out)
         return self._problem.sequences.lengths[self._some], n_held_out
 
-    def gradient(self, theta, numbers, epoch, factor):
-        """The loss of some sequences at theta, and its gradient: a part of a batch."""
+    def gradient(self, vectors, numbers, epoch, factor):
+        """The loss of some sequences at the weights in `vectors`, and its gradient: a part of a batch."""
         with self._lock, threads.limit(self._n_threads):
-            self._take(theta)
+            self._take(*vectors)
             self._objective.lay_out([numbers], epoch, [factor])
             return self._objective(0), self._network.gradient.copy()
 
-    def advance(self, state, batches, epoch, rates, settings):
-        """From `(theta, first, second, n_steps)` to those after steps of its own, and the sum of losses."""
+    def advance(self, vectors, n_steps, batches, epoch, rates, settings):
+        """From the weights and the optimiser's two vectors to those after steps of its own; and the sum of losses."""
         with self._lock, threads.limit(self._n_threads):
             trainer = Trainer(self._network, settings, None)
-            self._take(state[0])
+            self._take(vectors[0])
             optimizer = trainer.optimizer
-            optimizer.first[:], optimizer.second[:], optimizer.n_steps = state[1:]
+            optimizer.first[:], optimizer.second[:], optimizer.n_steps = *vectors[1:], n_steps
             self._objective.lay_out(batches, epoch)
             loss = trainer.steps(self._objective, batches, rates, Sweeps(self._network, optimizer))
-            return (self._network.theta.copy(), optimizer.first, optimizer.second, optimizer.n_steps), loss
+            return (self._network.theta.copy(), optimizer.first, optimizer.second), loss
 
-    def validate(self, theta):
+    def validate(self, vectors):
         """The score of what is held out."""
         with self._lock, threads.limit(self._n_threads):
-            self._take(theta)
+            self._take(*vectors)
             return self._estimator._validation_score(self._network, self._problem, self._held_out)()
 
 
