@@ -7,7 +7,7 @@ search and a search by successive halving choose the settings of a classifier of
 trained, each of its members where a worker is free.
 
 You need ``dask[distributed]``, and some seconds.  The cluster of this example is two workers in this process.  On
-machines of your own you give :class:`Client` the address of your scheduler, ``Client("tcp://scheduler:8786")``, and
+machines of your own you give ``Client`` the address of your scheduler, ``Client("tcp://scheduler:8786")``, and
 change nothing else.
 """
 
@@ -22,7 +22,7 @@ from fastrnn.datasets import load_japanese_vowels
 
 X, y = load_japanese_vowels(split="train")  # a list of 270 arrays
 X_test, y_test = load_japanese_vowels(split="test")
-client = Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None)
+client = Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0")
 
 # %%
 # Within the context each fit of the search is a task of the cluster.  A worker with one thread computes it on one core.

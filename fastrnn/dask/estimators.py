@@ -266,10 +266,11 @@ class DaskSequenceClassifier(OnDask, SequenceClassifier):  # numpydoc ignore=PR0
     a worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition
     they are those of `SequenceClassifier`.
 
-    Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults. `warm_start` and
-    `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None shares the
-    workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and the score
-    is the mean over partitions, by the numbers of sequences held out.
+    Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
+
+    `warm_start` and `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None
+    shares the workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and
+    the score is the mean over partitions, by the numbers of sequences held out.
 
     Parameters
     ----------
@@ -352,10 +353,11 @@ class DaskSequenceRegressor(OnDask, SequenceRegressor):  # numpydoc ignore=PR01
     a worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition
     they are those of `SequenceRegressor`.
 
-    Parameters that are not listed here are those of `SequenceRegressor`, with the same defaults. `warm_start` and
-    `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None shares the
-    workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and the score
-    is the mean over partitions, by the numbers of sequences held out.
+    Parameters that are not listed here are those of `SequenceRegressor`, with the same defaults.
+
+    `warm_start` and `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None
+    shares the workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and
+    the score is the mean over partitions, by the numbers of sequences held out.
 
     Parameters
     ----------
@@ -417,10 +419,11 @@ class DaskSequenceTagger(OnDask, SequenceTagger):  # numpydoc ignore=PR01
     a worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition
     they are those of `SequenceTagger`.
 
-    Parameters that are not listed here are those of `SequenceTagger`, with the same defaults. `warm_start` and
-    `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None shares the
-    workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and the score
-    is the mean over partitions, by the numbers of sequences held out.
+    Parameters that are not listed here are those of `SequenceTagger`, with the same defaults.
+
+    `warm_start` and `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None
+    shares the workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and
+    the score is the mean over partitions, by the numbers of sequences held out.
 
     Parameters
     ----------

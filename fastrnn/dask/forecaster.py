@@ -60,13 +60,15 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
     Seasons are looked for in a sample of each. The network is trained in rounds. Forecasts are made where the series
     are, and come in their kind.
 
-    Parameters that are not listed here are those of `SequenceForecaster`. There is no trial for ``shrinkage="auto"``,
-    as for series of more than 65,536 steps in one process: the network is believed.
+    Parameters that are not listed here are those of `SequenceForecaster`, with the same defaults.
+
+    There is no trial for ``shrinkage="auto"``, as for series of more than 65,536 steps in one process: the network is
+    believed.
 
     Parameters
     ----------
-    client : distributed.Client, default=None
-        Of the cluster. None takes the one that was made last.
+    client : distributed.Client or None, default=None
+        The client of the cluster. None takes the one that was made last.
     rounds : {"synchronous", "local"}, default="synchronous"
         Whether each batch has a part of each partition, or partitions take steps of their own, and the mean of their
         weights goes on.
