@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import threading
 import time
 from contextlib import contextmanager
 
@@ -248,6 +249,29 @@ def test_a_label_of_one_partition_is_a_class_of_all(client):
     X, y = [X[k] for k in order], y[order]
     clf = DaskSequenceClassifier(**QUICK).fit(delayed(X, 4), delayed(y, 4))
     np.testing.assert_array_equal(clf.classes_, np.unique(y))
+
+
+def listening():
+    """The ports that this process listens at."""
+    psutil = pytest.importorskip("psutil", reason="Dask has it")
+    return {found.laddr.port for found in psutil.Process().net_connections() if found.status == "LISTEN"}
+
+
+def test_no_port_is_opened_and_no_thread_is_left():
+    X, y = vowels(40)
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with distributed.LocalCluster(**options) as cluster:
+        SequenceClassifier(**QUICK).fit(*vowels(40))  # from whose bar on tqdm has a thread
+        before = {thread.name for thread in threading.enumerate()}
+        with distributed.Client(cluster) as own:
+            ports = listening()
+            clf = DaskSequenceClassifier(**QUICK, client=own).fit(delayed(X, 2), delayed(y, 2))
+            clf.score(delayed(X, 2), delayed(y, 2))
+            assert listening() == ports
+            assert not own.futures
+        left = {thread.name for thread in threading.enumerate()} - before
+        assert not {name for name in left if not name.startswith("Dask-Offload")}  # which Dask keeps for all clients
+        assert listening() <= ports
 
 
 def test_what_needs_one_process_says_so(client):

@@ -30,7 +30,7 @@ import numpy as np
 from benchmarks.measuring.machine import cpu_name
 from benchmarks.measuring.report import markdown_table
 from benchmarks.quality.corpora import read_ewt, read_snips
-from fastrnn.dask import DaskSequenceClassifier, DaskSequenceRegressor, DaskSequenceTagger
+from fastrnn.dask import DaskSequenceClassifier, DaskSequenceForecaster, DaskSequenceRegressor, DaskSequenceTagger
 from fastrnn.dask.rounds import Crew
 from fastrnn.datasets import load_japanese_vowels
 from fastrnn.preprocessing import Tokenizer
@@ -60,7 +60,15 @@ def cases():
         "classifier (GRU)": (DaskSequenceClassifier(**QUICK), X, y),
         "tagger (CRF)": (DaskSequenceTagger(crf=True, **QUICK), X, labels),
         "regressor": (DaskSequenceRegressor(**QUICK), X, [x.mean() for x in X]),
+        "forecaster": (DaskSequenceForecaster(horizon=6, **QUICK), seasons(40), None),
     }
+
+
+def seasons(n):
+    """Monthly series with seasons of their own."""
+    rng = np.random.default_rng(1)
+    waves = np.sin(2 * np.pi * np.arange(72) / 12)
+    return [rng.uniform(5, 9) + rng.uniform(1, 3) * waves + 0.1 * rng.standard_normal(72) for _ in range(n)]
 
 
 def check_bits():
@@ -69,7 +77,8 @@ def check_bits():
     for n, processes in ((1, False), (1, True), (2, True), (4, True)):
         with cluster(n, processes):
             for name, (estimator, X, y) in cases().items():
-                found.setdefault(name, []).append(estimator.fit(parts(X, 4), parts(y, 4)).network_.theta.tobytes())
+                targets = [] if y is None else [parts(y, 4)]
+                found.setdefault(name, []).append(estimator.fit(parts(X, 4), *targets).network_.theta.tobytes())
     for name, thetas in found.items():
         print(f"{name}: {len(set(thetas))} result(s) of in-process, 1, 2 and 4 workers")
     return all(len(set(thetas)) == 1 for thetas in found.values())

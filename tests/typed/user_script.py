@@ -14,6 +14,7 @@ from arrays import Array, Cube, Floats, Labels, Matrix, Months, Objects, Vector,
 import fastrnn
 from fastrnn import (
     SequenceClassifier,
+    SequenceEnsemble,
     SequenceForecaster,
     SequenceGenerator,
     SequenceRegressor,
@@ -21,6 +22,8 @@ from fastrnn import (
     SequenceToSequence,
     VectorToSequence,
 )
+from fastrnn.dask import DaskSequenceClassifier, DaskSequenceForecaster, DaskSequenceRegressor, DaskSequenceTagger
+from fastrnn.data import SequenceFiles
 from fastrnn.datasets import (
     NUMBER_AGREEMENT_VOCABULARY,
     load_air_passengers,
@@ -288,6 +291,29 @@ def scores() -> None:
     assert_type(smape([4.0], [5.0]), float)
     assert_type(mean_quantile_loss([4.0], [[3.0, 5.0]], quantiles=[0.1, 0.9]), float)
     assert_type(coverage([4.0], [[3.0, 5.0]]), float)
+
+
+def several() -> None:
+    X, y = waves(), ["slow", "fast"] * 6
+    ensemble = SequenceEnsemble(SequenceClassifier(hidden_size=4, max_iter=2), 2, random_state=0)
+    assert_type(ensemble.fit(X, y), "SequenceEnsemble[SequenceClassifier]")
+    assert_type(ensemble.estimators_, list[SequenceClassifier])
+    assert_type(ensemble.predict_proba(X, return_std=True), tuple[Array[np.generic[object]], Array[np.generic[object]]])
+    assert_type(ensemble.score(X, y), float)
+    with TemporaryDirectory() as folder:
+        files = SequenceFiles.write(folder, [(X[:6], y[:6]), (X[6:], y[6:])])
+        assert_type(files, SequenceFiles)
+        clf = SequenceClassifier(hidden_size=4, max_iter=2).fit(files)
+        assert_type(clf.predict(files), Labels)
+        assert_type(clf.score(files), float)
+
+
+def on_dask() -> None:
+    # Partitions are Dask's, which has no types for what is in them.
+    assert_type(DaskSequenceClassifier(partitions_at_once=1).to_local(), SequenceClassifier)
+    assert_type(DaskSequenceRegressor(rounds="local").to_local(), SequenceRegressor)
+    assert_type(DaskSequenceTagger(timeout=60).to_local(), SequenceTagger)
+    assert_type(DaskSequenceForecaster(horizon=2).to_local(), SequenceForecaster)
 
 
 def around() -> None:
