@@ -298,7 +298,9 @@ def several() -> None:
     ensemble = SequenceEnsemble(SequenceClassifier(hidden_size=4, max_iter=2), 2, random_state=0)
     assert_type(ensemble.fit(X, y), "SequenceEnsemble[SequenceClassifier]")
     assert_type(ensemble.estimators_, list[SequenceClassifier])
-    assert_type(ensemble.predict_proba(X, return_std=True), tuple[Array[np.generic[object]], Array[np.generic[object]]])
+    assert_type(
+        ensemble.predict_proba(X, return_std=True), "tuple[Array[np.generic[object]], Array[np.generic[object]]]"
+    )
     assert_type(ensemble.score(X, y), float)
     with TemporaryDirectory() as folder:
         files = SequenceFiles.write(folder, [(X[:6], y[:6]), (X[6:], y[6:])])
