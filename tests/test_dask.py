@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
@@ -137,6 +138,7 @@ def test_a_long_frame_is_read_by_id(client):
     frame = frames.from_delayed(parts, meta=rows[0].iloc[:0])
     columns = {"id_col": "who", "time_col": "when", "target_col": "label"}
     clf = DaskSequenceClassifier(**QUICK).fit(frame, **columns)
+    X = [row[[*"abcdefghijkl"]] for row in rows]
     lists = [dask.delayed(list)(part) for part in (X[:10], X[10:])]
     labels = [dask.delayed(list)(part) for part in (y[:10], y[10:])]
     same = DaskSequenceClassifier(**QUICK).fit(lists, labels)
@@ -159,12 +161,89 @@ def test_a_long_frame_may_have_a_target_in_each_row(client):
     parts = [dask.delayed(pd.concat)(late_first[:6]), dask.delayed(pd.concat)(late_first[6:])]
     frame = frames.from_delayed(parts, meta=rows[0].iloc[:0])
     tagger = DaskSequenceTagger(**QUICK).fit(frame)
+    X = [row[["a", "b"]] for row in rows]
     predicted = tagger.predict(frame).compute()
     np.testing.assert_array_equal(predicted["y"], np.concatenate(tagger.to_local().predict(X)))
     np.testing.assert_array_equal(predicted["ds"], np.concatenate([np.arange(len(x)) for x in X]))
     twice = frames.concat([frame, frame])
     with pytest.raises(ValueError, match="unique_id s0 is in several partitions: use frame.shuffle"):
         DaskSequenceTagger(**QUICK).fit(twice)
+
+
+def long(X, y, names, ids=None):
+    """A frame of the sequences' steps, with their targets."""
+    import pandas as pd
+
+    ids = [f"s{k}" for k in range(len(X))] if ids is None else ids
+    rows = [pd.DataFrame(x, columns=names).assign(unique_id=ids[k], ds=range(len(x)), y=y[k]) for k, x in enumerate(X)]
+    return pd.concat(rows, ignore_index=True)
+
+
+def test_columns_of_long_frames_go_by_their_names(client):
+    frames = pytest.importorskip("dask.dataframe", reason="Dask's frames are not installed")
+    X, _, _, means = steps(20)
+    for names in (["a", "b"], [0, 1]):
+        frame = frames.from_pandas(long(X, means, names), npartitions=1)
+        reg = DaskSequenceRegressor(**QUICK).fit(frame)
+        assert reg.n_features_in_ == 2
+    frame = frames.from_pandas(long(X, means, ["a", "b"]), npartitions=1)
+    reg = DaskSequenceRegressor(**QUICK).fit(frame)
+    with pytest.raises(ValueError, match="feature names should match those that were passed during fit"):
+        reg.predict(frame[["b", "a", "unique_id", "ds", "y"]]).compute()
+
+
+def test_long_frames_that_are_shuffled_or_lack_targets(client):
+    frames = pytest.importorskip("dask.dataframe", reason="Dask's frames are not installed")
+    X, _, _, means = steps(20)
+    table = long(X, means, ["a", "b"])
+    shuffled = frames.from_pandas(table.sample(frac=1.0, random_state=0), npartitions=8).shuffle("unique_id")
+    reg = DaskSequenceRegressor(**QUICK).fit(shuffled)  # some of whose partitions are empty
+    assert len(reg.predict(shuffled).compute()) == 20
+    table.loc[3, "y"] = np.nan
+    with pytest.raises(ValueError, match=r"unique_id s0 lacks values in y|cannot be computed.*unique_id s0 lacks"):
+        DaskSequenceRegressor(**QUICK).fit(frames.from_pandas(table, npartitions=1))
+
+
+def test_frames_of_one_length_are_read_to_all_steps(client):
+    frames = pytest.importorskip("dask.dataframe", reason="Dask's frames are not installed")
+    X, _, _, means = steps(12)
+    frame = frames.from_pandas(long([x[:3] for x in X], means, ["a", "b"]), npartitions=2, sort=False)
+    reg = DaskSequenceRegressor(**QUICK, readout="concat").fit(frame.shuffle("unique_id", npartitions=1))
+    assert reg.predict(frame.shuffle("unique_id", npartitions=1)).compute().shape == (12, 1)
+
+
+def test_scores_have_the_checks_and_the_edges_of_the_plain_ones(client):
+    X, labels, sums, means = steps()
+    reg = DaskSequenceRegressor(**QUICK).fit(delayed(X, 2), delayed(means, 2))
+    assert reg.score(delayed(X, 2), delayed(np.ones(len(X)), 2)) == reg.to_local().score(X, np.ones(len(X))) == 0.0
+    for y, match in ((means * np.nan, "missing values"), (np.c_[means, means], "2 columns"), (means[:-2], "y has")):
+        with pytest.raises(ValueError, match=f"partition [01]: .*{match}"):
+            reg.score(delayed(X, 2), delayed(y, 2))
+    tagger = DaskSequenceTagger(crf=False, **QUICK).fit(delayed(X, 2), delayed(labels, 2))
+    weights = [np.arange(len(x)) + 1.0 for x in X]
+    theirs = tagger.score(delayed(X, 2), delayed(labels, 2), delayed(weights, 2))
+    assert theirs == pytest.approx(tagger.to_local().score(X, labels, weights))
+
+
+def test_the_score_of_what_is_held_out_is_that_of_all_parts_together(client):
+    X, _, _, means = steps(90)
+    order = np.argsort(means)
+    X, y = [X[k] for k in order], means[order]
+    known = {**QUICK, "early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 3}
+    reg = DaskSequenceRegressor(**known).fit(delayed(X, 6), delayed(y, 6))
+    assert min(reg.validation_scores_) > -1
+
+
+def test_local_rounds_have_the_loss_of_synchronous_ones(client):
+    X, labels, *_ = steps()
+    order = np.argsort([len(x) for x in X], kind="stable")
+    X, labels = [X[k] for k in order], [labels[k] for k in order]
+    losses = []
+    for rounds in ("synchronous", "local"):
+        known = {"rounds": rounds, "learning_rate_init": 1e-9, "batch_size": 100, "max_iter": 1, "random_state": 0}
+        tagger = DaskSequenceTagger(hidden_size=8, **known).fit(delayed(X, 3), delayed(labels, 3))
+        losses.append(tagger.loss_curve_[0])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_the_score_of_a_regressor_is_that_of_all_data(client):
@@ -231,10 +310,17 @@ def wrong(case):
         "warm": (data, {"warm_start": True}, "warm_start=True goes on from a fit in one process"),
         "lbfgs": (data, {"rounds": "local", "solver": "lbfgs"}, "reads all data at once"),
         "rounds": (data, {"rounds": "sometimes"}, "'rounds' parameter"),
+        "one": ((data[0][0], data[1][0]), {}, r"X is one Delayed: give a list of partitions, \[X\]"),
+        "array": ((dask.delayed(np.zeros)(3), data[1]), {}, "X is one Delayed"),
+        "texts": ((data[0], [data[1][0], dask.delayed(list)([*map(str, y[20:])])]), {}, "y holds texts in some parts"),
+        "address": (data, {"client": "tcp://x"}, "client must be a distributed.Client; got 'tcp://x'"),
     }[case]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", "local mixed fewer widths empty raises missing nan longer warm lbfgs rounds".split())
+KINDS_OF_FAULTS = "local mixed fewer widths empty raises missing nan longer warm lbfgs rounds one array texts address"
+
+
+@pytest.mark.parametrize("case", KINDS_OF_FAULTS.split())
 def test_what_is_wrong_is_told_with_its_partition(client, case):
     data, more, message = wrong(case)
     clf = DaskSequenceClassifier(**{**QUICK, **more})
@@ -272,6 +358,13 @@ def test_no_port_is_opened_and_no_thread_is_left():
         left = {thread.name for thread in threading.enumerate()} - before
         assert not {name for name in left if not name.startswith("Dask-Offload")}  # which Dask keeps for all clients
         assert listening() <= ports
+
+
+def test_an_unfitted_estimator_says_so(client):
+    X, y = vowels(10)
+    for call in (lambda clf: clf.predict(delayed(X, 1)), lambda clf: clf.score(delayed(X, 1), delayed(y, 1))):
+        with pytest.raises(NotFittedError):
+            call(DaskSequenceClassifier())
 
 
 def test_what_needs_one_process_says_so(client):

@@ -82,6 +82,8 @@ def check_classes(labels, instead):
 
 def union(parts):
     """The different labels of all parts, in order."""
+    if len({part.dtype.kind in "OSU" for part in parts}) > 1:
+        raise ValueError("y holds texts in some parts of the data, and numbers in others: make them alike")
     return np.unique(np.concatenate(parts))
 
 

@@ -14,11 +14,21 @@ KINDS = "a list of futures or of delayed partitions, a bag, or a long dask.dataf
 
 def kind_of(X, name="X"):
     """ "future", "delayed", "bag", "frame", or None for what lies in this process."""
+    from dask.bag import Bag
+    from dask.delayed import Delayed
+    from dask.utils import is_dataframe_like
+
+    if isinstance(X, Bag):
+        return "bag"
+    if isinstance(X, (Delayed, distributed.Future)):
+        raise ValueError(f"{name} is one {type(X).__name__}: give a list of partitions, [{name}] if it is the only one")
     if dask.is_dask_collection(X):
-        return "frame" if hasattr(X, "columns") else "bag" if hasattr(X, "to_delayed") else None
+        if is_dataframe_like(X):
+            return "frame"
+        raise ValueError(f"{name} is a {type(X).__name__} of Dask; expected {KINDS}")
     if not isinstance(X, (list, tuple)):
         return None
-    kinds = Counter("future" if isinstance(x, distributed.Future) else "delayed" if dask.is_dask_collection(x) else None
+    kinds = Counter("future" if isinstance(x, distributed.Future) else "delayed" if isinstance(x, Delayed) else None
                     for x in X)  # fmt: skip
     if len(kinds) > 1:
         found = ", ".join(f"{n} {kind or 'local'}" for kind, n in kinds.items())
@@ -51,7 +61,8 @@ def aligned(read, **given):
 def _of_frame(client, X, long):
     """Those of a long frame, of which no id may be in two."""
     read = [dask.delayed(read_long, nout=3)(part, long) for part in X.to_delayed()]
-    check_ids(client, [ids for *_, ids in read], long.id_col)
+    ids = check_ids(client, [ids for *_, ids in read], long.id_col)
+    read = [part for part, own in zip(read, ids, strict=True) if own.size]  # a shuffle leaves empty ones
     X, y = (client.compute([part[k] for part in read]) for k in (0, 1))
     return [(*pair, None) for pair in zip(X, y, strict=True)]
 
@@ -62,6 +73,7 @@ def check_ids(client, ids, id_col):
     for part, own in enumerate(ids):
         for who in np.intersect1d(own, np.concatenate([own[:0], *ids[:part]])):
             raise ValueError(f"{id_col} {who} is in several partitions: use frame.shuffle({id_col!r}) first")
+    return ids
 
 
 def futures(client, X, name):
@@ -91,19 +103,29 @@ def mapped(client, X, function, model, long):
         return [function(model, part) for part in X]
     if kind == "bag":
         return X.map_partitions(lambda part, model: list(function(model, list(part))), dask.delayed(model))
-    return X.map_partitions(
-        _of_long, function, model, long, meta=_of_long(X._meta_nonempty.iloc[:1], function, model, long)
-    )
+    from pandas import DataFrame
+
+    # Of what it answers, one sequence of zeros tells the form.
+    names = getattr(model, "feature_names_in_", None)
+    zeros = np.zeros((model._sizes["steps"] or 1, model.n_features_in_))
+    one = function(model, [zeros if names is None else DataFrame(zeros, columns=names)])
+    meta = _table(X._meta_nonempty.iloc[:1], X._meta_nonempty[long.id_col].iloc[:1], one, [1], long)
+    return X.map_partitions(partial(_of_long, meta.iloc[:0]), function, model, long, meta=meta)
 
 
-def _of_long(frame, function, model, long):
+def _of_long(empty, frame, function, model, long):
     """Of a partition of a long frame a row for each sequence or step, by its sequence's id."""
+    if frame.empty:
+        return empty
+    X, _, ids = read_long(frame, long)
+    return _table(frame, ids, function(model, X), [*map(len, X)], long)
+
+
+def _table(frame, ids, rows, lengths, long):
     from pandas import DataFrame, Index
 
-    X, _, ids = read_long(frame, long)
-    rows = function(model, X)
     if long.by_step:
-        rows, ids = np.concatenate(rows), np.repeat(ids, [*map(len, X)])
+        rows, ids = np.concatenate(rows), np.repeat(ids, lengths)
     columns = [long.target_col] if rows.ndim == 1 else list(range(rows.shape[1]))
     answers = DataFrame(rows.reshape(len(ids), -1), Index(ids, name=long.id_col), columns)
     if long.by_step:

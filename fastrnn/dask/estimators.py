@@ -1,5 +1,6 @@
 """Estimators whose data lie on the workers of a Dask cluster."""
 
+from copy import copy
 from functools import partial
 from inspect import Parameter, signature
 
@@ -7,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base.agreement import agree, ask, constant_of
 from fastrnn.base.inputs import COUNT, POSITIVE
@@ -40,7 +42,8 @@ class OnDask:
             bound.apply_defaults()
             self._store(bound.arguments)
 
-        cls.__init__, store.__name__, store.__signature__ = store, "__init__", parameters
+        cls.__init__, store.__signature__ = store, parameters
+        store.__name__, store.__qualname__ = "__init__", f"{cls.__name__}.__init__"
         cls._parameter_constraints = {**plain._parameter_constraints, **CONSTRAINTS, "timeout": [POSITIVE]}
         super().__init_subclass__(**kwargs)
 
@@ -48,7 +51,8 @@ class OnDask:
     """What is noted of where data are."""
 
     def __sklearn_clone__(self):
-        return type(self)(**{**clone(self.to_local()).get_params(), **{name: getattr(self, name) for name in OWN}})
+        other = super(OnDask, copy(self)).__sklearn_clone__()  # of a copy, which has no client
+        return other.set_params(client=self.client)
 
     def __getstate__(self):
         return {**super().__getstate__(), "client": None}  # it is the process's
@@ -119,6 +123,8 @@ class OnDask:
         return local
 
     def _client(self):
+        if not isinstance(self.client, (distributed.Client, type(None))):
+            raise ValueError(f"client must be a distributed.Client; got {self.client!r:.60}: distributed.Client(...)")
         try:
             return self.client or distributed.default_client()
         except ValueError:
@@ -138,16 +144,16 @@ class OnDask:
         known = crew.submit(sent, local), crew.submit(sent, answers)
         crew.arguments = lambda place: (*known, place, self._dropout_seed, split_seed, n_threads)
         n_a_weight = sum(one.lengths.size for one in found) / sum(one.n_weights for one in found)
-        chosen, n_held_out = [one.lengths for one in found], None
+        chosen = [one.lengths for one in found]
         if holds_out:
-            chosen, n_held_out = zip(*crew.of_shares(Share.lengths), strict=True)
+            chosen = crew.of_shares(Share.lengths)
         bounds, lengths = np.cumsum([0, *map(len, chosen)]), np.concatenate(chosen)
 
         objective = Rounds(crew, self.network_, bounds, n_a_weight)
 
         def score():
-            scores = crew.of_shares(Share.validate, crew.copies(self.network_.theta))
-            return float(np.average(scores, weights=n_held_out))
+            found = crew.of_shares(Share.validate, crew.copies(self.network_.theta))
+            return self._score_of([*zip(*found, strict=True)])
 
         if self.rounds == "local":
             self._trainer = LocalTrainer(self.network_, settings, rng, crew, bounds, self.local_steps)
@@ -177,6 +183,7 @@ class OnDask:
 
     def _mapped(self, method, X):
         """What a method of the plain estimator makes of X, in the kind of X."""
+        check_is_fitted(self, "network_")
         local = self.to_local()
         if kind_of(X) is None:
             return getattr(local, method)(X)
@@ -240,6 +247,7 @@ class OnDask:
         NotFittedError, ValueError, RuntimeError, TimeoutError
             As for `fit`, and if `fit` was not called before.
         """
+        check_is_fitted(self, "network_")
         local = self.to_local()
         if kind_of(X) is None:
             return local.score(X, y, sample_weight)
@@ -264,7 +272,7 @@ class DaskSequenceClassifier(OnDask, SequenceClassifier):  # numpydoc ignore=PR0
     Each batch is a round: the weights go out, each partition sends back the gradient of its part of the batch, and
     these are added in the order of the data. So the fitted weights are the same bits for any number of workers, also if
     a worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition
-    they are those of `SequenceClassifier`.
+    and without `early_stopping` they are those of `SequenceClassifier`.
 
     Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
 
@@ -351,7 +359,7 @@ class DaskSequenceRegressor(OnDask, SequenceRegressor):  # numpydoc ignore=PR01
     Each batch is a round: the weights go out, each partition sends back the gradient of its part of the batch, and
     these are added in the order of the data. So the fitted weights are the same bits for any number of workers, also if
     a worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition
-    they are those of `SequenceRegressor`.
+    and without `early_stopping` they are those of `SequenceRegressor`.
 
     Parameters that are not listed here are those of `SequenceRegressor`, with the same defaults.
 
@@ -406,7 +414,9 @@ class DaskSequenceRegressor(OnDask, SequenceRegressor):  # numpydoc ignore=PR01
         """R^2, from what partitions say of their own means (Chan et al., American Statistician 37(3), 1983)."""
         weights, means, about, missed = map(np.array, parts)
         mean = weights @ means / weights.sum()
-        return float(np.mean(1 - missed.sum(0) / (about.sum(0) + weights @ (means - mean) ** 2)))
+        missed, about = missed.sum(0), about.sum(0) + weights @ (means - mean) ** 2
+        # As r2_score: where targets do not differ, 1 if nothing is missed, else 0.
+        return float(np.mean(np.where(about > 0, 1 - missed / np.where(about > 0, about, 1), missed == 0)))
 
 
 class DaskSequenceTagger(OnDask, SequenceTagger):  # numpydoc ignore=PR01
@@ -417,7 +427,7 @@ class DaskSequenceTagger(OnDask, SequenceTagger):  # numpydoc ignore=PR01
     Each batch is a round: the weights go out, each partition sends back the gradient of its part of the batch, and
     these are added in the order of the data. So the fitted weights are the same bits for any number of workers, also if
     a worker dies during the fit. They depend on the seed, the data and how these are partitioned. With one partition
-    they are those of `SequenceTagger`.
+    and without `early_stopping` they are those of `SequenceTagger`.
 
     Parameters that are not listed here are those of `SequenceTagger`, with the same defaults.
 

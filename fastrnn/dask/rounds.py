@@ -144,7 +144,7 @@ class Rounds:
     """
 
     def __init__(self, crew, network, bounds, n_a_weight):
-        self._crew, self._network, self._bounds, self._n_a_weight = crew, network, bounds, n_a_weight
+        self._crew, self._network, self._bounds, self.n_a_weight = crew, network, bounds, n_a_weight
 
     def lay_out(self, batches, epoch):
         """Take these batches from now on."""
@@ -153,7 +153,7 @@ class Rounds:
     def __call__(self, k):
         """The loss of batch k."""
         numbers, crew = self._batches[k], self._crew
-        weights, factor = crew.copies(self._network.theta), self._n_a_weight / len(numbers)
+        weights, factor = crew.copies(self._network.theta), self.n_a_weight / len(numbers)
         places, tasks = np.searchsorted(self._bounds, numbers, "right") - 1, {}
         for p in np.unique(places).tolist():
             own = numbers[places == p] - self._bounds[p]
@@ -190,20 +190,22 @@ class LocalTrainer(Trainer):
             own, rates = rates[:n], rates[n:]
             for first in range(0, n, self._n_steps):
                 span = slice(first, first + self._n_steps)
-                total += self._round({p: plans[p][span] for p in group if plans[p][span]}, own[span])
+                total += self._round(
+                    {p: plans[p][span] for p in group if plans[p][span]}, own[span], objective.n_a_weight
+                )
                 note(round=f"{first // self._n_steps + 1}/{-(-n // self._n_steps)}")
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
         return total / len(lengths)
 
-    def _round(self, plans, rates):
+    def _round(self, plans, rates, n_a_weight):
         """Let partitions take steps, of which plans by place have the batches; returns the sum of losses."""
         crew, o, sizes, tasks = self._crew, self.optimizer, np.diff(self._bounds)[[*plans]], {}
         vectors, shares = (self.network.theta, o.first, o.second), sizes / sizes.sum()
         state = crew.copies(*vectors)
         for p, batches in plans.items():
-            known = o.n_steps, batches, len(self.history.epochs), rates[: len(batches)], self.settings
-            tasks[p] = crew.ask(p, Share.advance, state, *known)
+            known = len(self.history.epochs), rates[: len(batches)], self.settings
+            tasks[p] = crew.ask(p, Share.advance, state, o.n_steps, batches, n_a_weight, *known)
         states, losses = zip(*crew.answers(tasks), strict=True)
         for mine, *others in zip(vectors, *states, strict=True):
             mine[:] = sum(share * other.astype(np.float64) for share, other in zip(shares, others, strict=True))

@@ -4,6 +4,7 @@ import threading
 from functools import cached_property
 
 import numpy as np
+from sklearn.base import is_regressor
 
 from fastrnn import threads
 from fastrnn.base.agreement import problem_of
@@ -40,7 +41,7 @@ class Share:
         if split_seed is not None:
             rng = np.random.RandomState([split_seed, place])
             self._some, self._held_out = estimator._split(n, problem.strata, rng)
-        estimator._dropout_seed = dropout_seed + (place << 48)  # far from all keys of the partition before
+        estimator._dropout_seed = dropout_seed + (place % 2**14 << 48)  # far from all keys of the partition before
         estimator.network_ = self._network
 
     def __reduce__(self):
@@ -59,9 +60,8 @@ class Share:
         self._network.changed()
 
     def lengths(self):
-        """Of the sequences to train on; and how many are held out."""
-        n_held_out = 0 if self._held_out is None else len(self._held_out)
-        return self._problem.sequences.lengths[self._some], n_held_out
+        """Of the sequences to train on."""
+        return self._problem.sequences.lengths[self._some]
 
     def gradient(self, vectors, numbers, epoch, factor):
         """The loss of some sequences at the weights in `vectors`, and its gradient: a part of a batch."""
@@ -70,22 +70,28 @@ class Share:
             self._objective.lay_out([numbers], epoch, [factor])
             return self._objective(0), self._network.gradient.copy()
 
-    def advance(self, vectors, n_steps, batches, epoch, rates, settings):
+    def advance(self, vectors, n_steps, batches, n_a_weight, epoch, rates, settings):
         """From the weights and the optimiser's two vectors to those after steps of its own; and the sum of losses."""
         with self._lock, threads.limit(self._n_threads):
             trainer = Trainer(self._network, settings, None)
             self._take(vectors[0])
             optimizer = trainer.optimizer
             optimizer.first[:], optimizer.second[:], optimizer.n_steps = *vectors[1:], n_steps
-            self._objective.lay_out(batches, epoch)
+            self._objective.lay_out(batches, epoch, [n_a_weight / len(numbers) for numbers in batches])
             loss = trainer.steps(self._objective, batches, rates, Sweeps(self._network, optimizer))
             return (self._network.theta.copy(), optimizer.first, optimizer.second), loss
 
     def validate(self, vectors):
-        """The score of what is held out."""
+        """Of what is held out what a score is of, as `scored` or `errors` says."""
         with self._lock, threads.limit(self._n_threads):
             self._take(*vectors)
-            return self._estimator._validation_score(self._network, self._problem, self._held_out)()
+            if not is_regressor(self._estimator):
+                score = self._estimator._validation_score(self._network, self._problem, self._held_out)
+                return score(), len(self._held_out)
+            sequences, rows = self._problem.sequences, self._held_out
+            if self._network.readout is None:
+                rows = sequences.rows_of(rows)
+            return squares(self._problem.targets[rows], self._network.predict(sequences.some(self._held_out)))
 
 
 def sent(value):
@@ -95,19 +101,20 @@ def sent(value):
 
 def scored(model, X, y, sample_weight):
     """The score of a partition, and its weight."""
-    weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    steps = [*map(len, X)] if model.network_.readout is None else 1
-    return model.score(X, y, sample_weight), float((weights * steps).sum())
+    judged = model._judged(X, y, sample_weight)
+    weight = len(judged[0]) if judged[-1] is None else float(np.sum(judged[-1]))
+    return model._total(*judged) if weight else 0.0, weight
 
 
 def errors(model, X, y, sample_weight):
-    """Of a partition's targets the weight, the mean (K,), and the squares (K,) of what is about it, and of errors."""
-    weights, rows = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64), np.concatenate
-    y, predicted = (
-        np.asarray(part, np.float64) if model.network_.readout else rows(part) for part in (y, model.predict(X))
-    )
-    if not model.network_.readout:
-        weights = np.repeat(weights, [*map(len, X)])
-    y, predicted = y.reshape(len(weights), -1), predicted.reshape(len(weights), -1)
-    mean = np.average(y, 0, weights)
-    return weights.sum(), mean, weights @ (y - mean) ** 2, weights @ (y - predicted) ** 2
+    """What R^2 is of, for a partition: as `squares` says."""
+    return squares(*model._judged(X, y, sample_weight))
+
+
+def squares(targets, predicted, weights=None):
+    """Weight and mean of targets (n, K), and the weighted squares of what is about the mean, and of what is missed."""
+    weights = np.ones(len(targets)) if weights is None else np.asarray(weights, np.float64)
+    targets, predicted = (np.asarray(part, np.float64).reshape(len(weights), -1) for part in (targets, predicted))
+    total = weights.sum()
+    mean = weights @ targets / total if total else targets[0]
+    return total, mean, weights @ (targets - mean) ** 2, weights @ (targets - predicted) ** 2
