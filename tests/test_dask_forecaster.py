@@ -132,6 +132,29 @@ def prepared(dask_scheduler):
     return sum(task.state == "memory" for key, task in dask_scheduler.tasks.items() if str(key).startswith("Share-"))
 
 
+class Most(distributed.SchedulerPlugin):
+    """The most shares that were in memory together."""
+
+    def __init__(self):
+        self.held, self.most = set(), 0
+
+    def transition(self, key, start, finish, *args, **kwargs):
+        if str(key).startswith("Share-"):
+            (self.held.add if finish == "memory" else self.held.discard)(key)
+            self.most = max(self.most, len(self.held))
+
+
+def test_lbfgs_asks_no_more_partitions_than_may_be_at_once():
+    y, known = waves(), {**QUICK, "solver": "lbfgs", "season": 12, "horizon": 6}
+    with here() as client:
+        together = DaskSequenceForecaster(**known).fit(delayed(y, 5))
+        most = Most()
+        client.cluster.scheduler.add_plugin(most)
+        in_turn = DaskSequenceForecaster(**known, partitions_at_once=2).fit(delayed(y, 5))
+    assert most.most == 2
+    np.testing.assert_array_equal(in_turn.network_.theta, together.network_.theta)
+
+
 def test_a_killed_worker_changes_nothing(client):
     y, known = waves(), {**QUICK, "max_iter": 4, "rounds": "local", "partitions_at_once": 2}
     undisturbed = DaskSequenceForecaster(**known).fit(delayed(y, 5))
@@ -184,6 +207,60 @@ def test_a_long_frame_is_read_by_id(client):
         DaskSequenceForecaster(**QUICK).fit(frames.concat([frame, frame]), **names)
 
 
+@pytest.mark.parametrize("how", ["from_pandas", "shuffle", "read_parquet", "category", "int32"])
+def test_forecasts_are_a_frame_with_ids_of_the_kind_that_came(client, how, tmp_path):
+    frames = pytest.importorskip("dask.dataframe", reason="Dask's frames are not installed")
+    import pandas as pd
+
+    days = pd.date_range("2024-01-01", periods=60)
+    rows = [pd.DataFrame({"unique_id": f"s{k}", "ds": days, "y": x[:60]}) for k, x in enumerate(waves(4))]
+    long = pd.concat(rows, ignore_index=True)
+    if how == "int32":
+        long["unique_id"] = long["unique_id"].str[1:].astype("int32")
+    frame = frames.from_pandas(long, npartitions=1)
+    if how == "shuffle":
+        frame = frames.from_pandas(long, npartitions=3).shuffle("unique_id", npartitions=1)
+    elif how == "category":
+        frame = frame.astype({"unique_id": "category"})
+    elif how == "read_parquet":
+        long.to_parquet(tmp_path / "rows.parquet")
+        frame = frames.read_parquet(tmp_path / "rows.parquet")
+    forecaster = DaskSequenceForecaster(**QUICK, horizon=6, season=7).fit(frame)
+    found = forecaster.predict()
+    assert str(found.dtypes["unique_id"]) == str(frame.dtypes["unique_id"])
+    computed, expected = found.compute(), forecaster.to_local().predict()
+    assert str(computed["unique_id"].dtype) == str(frame.compute()["unique_id"].dtype)
+    in_order = computed.astype({"unique_id": str}).sort_values(["unique_id", "ds"], ignore_index=True)
+    expected = expected.astype({"unique_id": str}).sort_values(["unique_id", "ds"], ignore_index=True)
+    pd.testing.assert_frame_equal(in_order, expected)
+    assert forecaster.predict_interval(history=frame).compute()["unique_id"].nunique() == 4
+    assert frames.concat([found, found]).compute().shape == (48, 3)
+
+
+def test_partitions_must_be_of_one_frequency_and_have_the_same_columns(client):
+    pd = pytest.importorskip("pandas")
+
+    def dated(freq, tz=None):
+        index = pd.date_range("2000-01-01", periods=90, freq=freq, tz=tz)
+        return [pd.Series(x[:90], index) for x in waves(4)]
+
+    def fit(first, second, **beside):
+        parts = {name: [*map(dask.delayed, x)] for name, x in beside.items()}
+        return DaskSequenceForecaster(**QUICK).fit([dask.delayed(first), dask.delayed(second)], **parts)
+
+    with pytest.raises(ValueError, match="partition 1 has frequency=D, but partition 0 has MS"):
+        fit(dated("MS"), dated("D"))
+    with pytest.raises(ValueError, match="partition 1 has frequency=2, but partition 0 has 1"):
+        fit(*([x.set_axis(np.arange(90) * step) for x in dated("D")] for step in (1, 2)))
+    with pytest.raises(ValueError, match=r"partition 1 has times=.*\[.s, UTC\], but partition 0 has .*\[.s\]:"):
+        fit(dated("D"), dated("D", "UTC"))
+    frames = [[pd.DataFrame({a: x, b: x}) for x in dated("D")] for a, b in ("uv", "vu")]
+    with pytest.raises(ValueError, match="partition 1 has columns=.*'v', 'u'.*, but partition 0 has .*'u', 'v'"):
+        fit(*frames)
+    with pytest.raises(ValueError, match="partition 1 has columns=.*'v', 'u'.*, but partition 0 has .*'u', 'v'"):
+        fit(dated("D"), dated("D"), past=frames)
+
+
 def test_scores_and_backtests_are_of_partitions(client):
     y = waves(12)
     past, came = [x[:-6] for x in y], [x[-6:] for x in y]
@@ -214,6 +291,9 @@ def test_early_stopping_holds_out_a_part_of_each_partition(client):
     known = {**QUICK, "early_stopping": True, "validation_fraction": 0.3, "max_iter": 3, "partitions_at_once": 1}
     forecaster = DaskSequenceForecaster(**known).fit(delayed(waves(), 2))
     assert len(forecaster.validation_scores_) == 3
+    known.update(horizon=6, season=12, linear_lags=12, context=None)
+    with pytest.raises(ValueError, match="partition 1: early_stopping holds out all 1 parts: lower context, or give"):
+        DaskSequenceForecaster(**known).fit(delayed(waves(5), 2)[:1] + delayed(waves(1), 1))
 
 
 def test_a_model_is_saved_and_cloned_as_others_are(client, tmp_path):
@@ -258,6 +338,9 @@ def test_what_is_wrong_is_told_with_its_partition(client, case):
 
 def test_what_needs_one_process_says_so(client):
     forecaster = DaskSequenceForecaster(**QUICK).fit(delayed(waves(8), 2))
-    assert not hasattr(forecaster, "update") and not hasattr(forecaster, "sample_paths")
+    with pytest.raises(AttributeError, match="has no update: fit again, or give longer series as history="):
+        forecaster.update(waves(8))
+    with pytest.raises(AttributeError, match=r"has no sample_paths: use to_local\(\).sample_paths\(history=...\)"):
+        forecaster.sample_paths()
     with pytest.raises(ValueError, match="y has 1 partitions, but the series has 2"):
         forecaster.score(delayed(waves(8), 1))

@@ -82,7 +82,7 @@ def _check_alike(known, first, its_name, first_name):
         mine, other = (v.shape if name in ("_y_mean", "_X_mean") else v for v in (value, first.get(name)))
         if not _are_equal(mine, other):
             found = f"{its_name} has {name.strip('_')}={mine}, but {first_name} has {other}"
-            raise ValueError(f"{found}: give all parts of the data the same columns and the same kind of targets")
+            raise ValueError(f"{found}: give all parts of the data the same columns, times and kind of targets")
 
 
 def _are_equal(one, other):

@@ -20,6 +20,12 @@ class OfPartition(SequenceForecaster):
     def _panel_of(self, given):
         return super()._panel_of(listed(*given))
 
+    def _take_up(self, panel):
+        form = panel.form  # what of it must be the same in all partitions is noted before anything is asked
+        self._frequency, self._times = form.freq or form.step, form.dtype
+        self._columns = {"y": form.columns if form.kind == "frame" else (), **panel.columns}
+        super()._take_up(panel)
+
 
 def listed(y, *beside):
     """What was given of a partition; of y a 2-D array has a series in each row."""
@@ -109,7 +115,7 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
     (3, 6) [12]
     """
 
-    _remote = ("_given",)
+    _remote = "_given", "_frequency", "_times", "_columns"
 
     def __getstate__(self):
         return {**super().__getstate__(), "_given": None}
@@ -214,8 +220,10 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
 
             *names, target = self._stored().form.names
             columns = columns or [target]
-            meta = whole._meta[names].assign(**dict.fromkeys(map(str, columns), 0.0))
-            return frames.from_delayed(answers, meta.set_axis([*names, *columns], axis=1))
+            meta = whole._meta_nonempty[names].assign(**dict.fromkeys(map(str, columns), 0.0))
+            meta[names[0]] = meta[names[0]].tolist()  # ids come as Python's own
+            found = frames.from_delayed(answers, meta.set_axis([*names, *columns], axis=1))
+            return found.astype({names[0]: str(whole.dtypes[names[0]])})
         return answers
 
     def predict(self, horizon=None, history=None, *, future=None, past=None, static=None):
@@ -322,7 +330,10 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
 
     @property
     def update(self):
-        """Not there: the series are where they were given."""
-        raise AttributeError(f"{type(self).__name__} has no update and no sample_paths: to_local() gives one that has")
+        """Not available: the series are where they were given."""
+        raise AttributeError(f"{type(self).__name__} has no update: fit again, or give longer series as history=")
 
-    sample_paths = update
+    @property
+    def sample_paths(self):
+        """Not available: use that of `to_local`."""
+        raise AttributeError(f"{type(self).__name__} has no sample_paths: use to_local().sample_paths(history=...)")

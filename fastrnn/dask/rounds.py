@@ -154,11 +154,12 @@ class Rounds:
         """The loss of batch k."""
         numbers, crew = self._batches[k], self._crew
         weights, factor = crew.copies(self._network.theta), self.n_a_weight / len(numbers)
-        places, tasks = np.searchsorted(self._bounds, numbers, "right") - 1, {}
-        for p in np.unique(places).tolist():
-            own = numbers[places == p] - self._bounds[p]
-            tasks[p] = crew.ask(p, Share.gradient, weights, own, self._epoch, factor)
-        losses, gradients = zip(*crew.answers(tasks), strict=True)
+        places, answers = np.searchsorted(self._bounds, numbers, "right") - 1, []
+        for group in crew.groups(np.unique(places).tolist()):  # of lbfgs's batch, which has all; else there is one
+            own = {p: numbers[places == p] - self._bounds[p] for p in group}
+            asked = {p: crew.ask(p, Share.gradient, weights, own[p], self._epoch, factor) for p in group}
+            answers += crew.answers(asked)
+        losses, gradients = zip(*answers, strict=True)
         self._network.gradient[:] = gradients[0]
         for gradient in gradients[1:]:
             self._network.gradient += gradient

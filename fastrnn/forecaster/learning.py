@@ -225,6 +225,8 @@ class Learning(SequenceEstimator):
     def _split(self, n, distances, rng):
         """Hold out what comes last in time: pieces at the least distances from their series' ends."""
         n_held_out = max(1, int(np.ceil(n * self.validation_fraction)))
+        if n_held_out >= n:
+            raise ValueError(f"early_stopping holds out all {n} parts: lower context, or give more or longer series")
         nearest = np.lexsort([rng.random_sample(n), distances])
         return np.sort(nearest[n_held_out:]), np.sort(nearest[:n_held_out])
 
