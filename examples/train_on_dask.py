@@ -6,7 +6,8 @@ Dask runs tasks on the workers of a cluster: other processes, or other machines.
 partitions of a data set, on two workers.  Its weights have the same bits for any number of workers.
 
 You need ``pip install dask distributed``, and some seconds.  The workers are threads of this process.  For others, give
-``Client`` the address of their scheduler: the rest stays the same.
+``Client`` the address of their scheduler: the rest stays the same.  Workers that are processes of this machine need
+``if __name__ == "__main__":`` before the cluster is made, for they import the script, too.
 """
 
 import numpy as np
