@@ -181,19 +181,20 @@ class LocalTrainer(Trainer):
 
     def epoch(self, objective, lengths, epoch, n_epochs, sweeps):
         """One pass over the data; returns the mean loss."""
-        s, total = self.settings, 0.0
-        plans = [draw_batches(own, min(s.batch_size, len(own)), s.shuffle, self.rng)
-                 for own in np.split(lengths, self._bounds[1:-1])]  # fmt: skip
+        s, sizes, total, plans = self.settings, np.diff(self._bounds), 0.0, {}
         groups = [group.tolist() for group in in_groups(self._crew, s.shuffle, self.rng)]
+        for p, own in enumerate(np.split(lengths, self._bounds[1:-1])):
+            # Its share of a batch, as in synchronous rounds: there are as many steps.
+            n = sizes[next(group for group in groups if p in group)].sum()
+            plans[p] = draw_batches(own, -(-s.batch_size * len(own) // n), s.shuffle, self.rng)
         rates = self.rates(sum(max(len(plans[p]) for p in group) for group in groups), epoch, n_epochs)
         for group in groups:
             n = max(len(plans[p]) for p in group)
             own, rates = rates[:n], rates[n:]
             for first in range(0, n, self._n_steps):
                 span = slice(first, first + self._n_steps)
-                total += self._round(
-                    {p: plans[p][span] for p in group if plans[p][span]}, own[span], objective.n_a_weight
-                )
+                batches = {p: plans[p][span] for p in group if plans[p][span]}
+                total += self._round(batches, own[span], objective.n_a_weight)
                 note(round=f"{first // self._n_steps + 1}/{-(-n // self._n_steps)}")
         if not np.isfinite(self.network.theta).all():
             raise self._diverged("a parameter became NaN or infinite")
