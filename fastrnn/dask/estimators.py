@@ -285,9 +285,9 @@ class DaskSequenceClassifier(OnDask, SequenceClassifier):  # numpydoc ignore=PR0
     client : distributed.Client or None, default=None
         The client of the cluster. None takes the one that was made last.
     rounds : {"synchronous", "local"}, default="synchronous"
-        With "local", each partition takes `local_steps` steps on batches of its own in each round, and the mean of the
-        weights, by the sizes of the partitions, goes on (McMahan et al. 2017). There are fewer rounds then: this pays
-        for small models and slow networks.
+        With "local", each partition takes `local_steps` steps in each round, each on its share of a batch, and the mean
+        of the weights, by the sizes of the partitions, goes on (McMahan et al. 2017). There are fewer rounds then: this
+        pays for small models and slow networks.
     local_steps : int, default=10
         Number of steps that each partition takes in a round with rounds="local".
     partitions_at_once : int or None, default=None
@@ -372,9 +372,9 @@ class DaskSequenceRegressor(OnDask, SequenceRegressor):  # numpydoc ignore=PR01
     client : distributed.Client or None, default=None
         The client of the cluster. None takes the one that was made last.
     rounds : {"synchronous", "local"}, default="synchronous"
-        With "local", each partition takes `local_steps` steps on batches of its own in each round, and the mean of the
-        weights, by the sizes of the partitions, goes on (McMahan et al. 2017). There are fewer rounds then: this pays
-        for small models and slow networks.
+        With "local", each partition takes `local_steps` steps in each round, each on its share of a batch, and the mean
+        of the weights, by the sizes of the partitions, goes on (McMahan et al. 2017). There are fewer rounds then: this
+        pays for small models and slow networks.
     local_steps : int, default=10
         Number of steps that each partition takes in a round with rounds="local".
     partitions_at_once : int or None, default=None
@@ -440,9 +440,9 @@ class DaskSequenceTagger(OnDask, SequenceTagger):  # numpydoc ignore=PR01
     client : distributed.Client or None, default=None
         The client of the cluster. None takes the one that was made last.
     rounds : {"synchronous", "local"}, default="synchronous"
-        With "local", each partition takes `local_steps` steps on batches of its own in each round, and the mean of the
-        weights, by the sizes of the partitions, goes on (McMahan et al. 2017). There are fewer rounds then: this pays
-        for small models and slow networks.
+        With "local", each partition takes `local_steps` steps in each round, each on its share of a batch, and the mean
+        of the weights, by the sizes of the partitions, goes on (McMahan et al. 2017). There are fewer rounds then: this
+        pays for small models and slow networks.
     local_steps : int, default=10
         Number of steps that each partition takes in a round with rounds="local".
     partitions_at_once : int or None, default=None
