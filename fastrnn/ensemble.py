@@ -1,5 +1,6 @@
 """Ensembles: the same model from several seeds, whose answers are averaged."""
 
+import time
 from numbers import Integral
 
 import numpy as np
@@ -120,8 +121,12 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_members).tolist()
         members = [clone(self.estimator).set_params(random_state=seed) for seed in seeds]
-        jobs = (delayed(type(member).fit)(member, X, y, sample_weight) for member in members)
-        return self._take(Parallel(threads.workers(self.n_jobs), prefer="threads")(jobs))
+        training = _Training()
+        jobs = (delayed(training.fitted)(member, X, y, sample_weight) for member in members)
+        try:
+            return self._take(Parallel(threads.workers(self.n_jobs), prefer="threads")(jobs))
+        finally:
+            training.end()
 
     def predict(self, X, return_std=False):
         """Predict from the mean of the members' answers.
@@ -272,6 +277,37 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ensemble = cls(clone(members[0]).set_params(random_state=None), **tree["parameters"])
         ensemble._check_parameters()
         return ensemble._take(members)
+
+
+class _Training:
+    """Of members in threads, which an interrupt or another's error ends: a callback.
+
+    A copy that went to another process with a member is asked by nobody; joblib ends these processes.
+    """
+
+    def __init__(self):
+        self.is_over, self.running = False, set()
+
+    def __call__(self, progress):
+        return self.is_over
+
+    def fitted(self, member, *given):
+        """The member, which has learned; None if all is over before it begins."""
+        self.running.add(id(member))
+        try:
+            own = member.callbacks
+            member._check_parameters()
+            if not self.is_over:
+                member.set_params(callbacks=[*(own or ()), self]).fit(*given)
+                return member.set_params(callbacks=own)
+        finally:
+            self.running.discard(id(member))
+
+    def end(self):
+        """Have those that still run end with their epoch, and wait for them."""
+        self.is_over = True
+        while self.running:
+            time.sleep(0.01)
 
 
 def _member(tree):

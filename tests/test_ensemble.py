@@ -1,5 +1,9 @@
 """Ensembles: members are fits with seeds of their own, answers are their means, and come back from files."""
 
+import os
+import signal
+import time
+
 import numpy as np
 import pytest
 from joblib import parallel_config
@@ -216,6 +220,42 @@ def test_errors_of_members_are_told():
         ensemble.predict(X, return_std=True)
     with pytest.raises(ValueError, match="features"):
         ensemble.predict([x[:, :2] for x in X])
+
+
+def told(n_epochs, after, act):
+    """A callback that counts epochs of all members, and acts once."""
+
+    def callback(progress):
+        n_epochs.append(progress.epoch)
+        if len(n_epochs) == after:
+            act()
+
+    return callback
+
+
+def fails():
+    raise ValueError("it fails")
+
+
+@pytest.mark.parametrize(
+    "act, error", [(fails, ValueError), (lambda: os.kill(os.getpid(), signal.SIGINT), KeyboardInterrupt)]
+)
+def test_no_member_trains_on_after_an_error_or_an_interrupt(act, error):
+    n_epochs = []
+    clf = SequenceClassifier(hidden_size=4, max_iter=10**6, tol=None, callbacks=[told(n_epochs, 20, act)])
+    with pytest.raises(error):
+        SequenceEnsemble(clf, 2, n_jobs=2, random_state=0).fit(*labelled(20))
+    n = len(n_epochs)
+    time.sleep(0.2)
+    assert len(n_epochs) == n
+
+
+def test_members_keep_their_callbacks():
+    n_epochs = []
+    clf = SequenceClassifier(**TINY, callbacks=[told(n_epochs, 0, fails)])
+    ensemble = SequenceEnsemble(clf, 2, random_state=0).fit(*labelled(20))
+    assert len(n_epochs) == 6
+    assert all(len(member.callbacks) == 1 for member in ensemble.estimators_)
 
 
 # ------------------------------------------------------------------------------------- files
