@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
+from fastrnn.base.files import refuse_files
 from fastrnn.base.inputs import SHARED_CONSTRAINTS
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.regressor import SequenceRegressor
@@ -19,6 +20,7 @@ from fastrnn.tagger import SequenceTagger
 from fastrnn.wording import check_count
 
 KINDS = {cls.__name__: cls for cls in (SequenceClassifier, SequenceRegressor, SequenceTagger)}
+IN_MEMORY = "an ensemble reads what is in memory; fit its estimator to the files, with one random_state after the other"
 SHOWN = "classes_", "n_features_in_", "feature_names_in_"
 """Attributes of the members, which are alike in all, that an ensemble has as well."""
 
@@ -88,7 +90,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     def __init__(self, estimator, n_members=8, *, n_jobs=None, random_state=None):
         self.estimator, self.n_members, self.n_jobs, self.random_state = estimator, n_members, n_jobs, random_state
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Train all members.
 
         Parameters
@@ -117,6 +119,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ConvergenceWarning
             As the estimator's `fit` warns.
         """
+        refuse_files(X, IN_MEMORY)
         self._check_parameters()
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_members).tolist()
@@ -190,7 +193,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         """
         return self._mean(*self._answers(X), X, return_std)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """Compute the accuracy, or R^2 for a regressor, of the mean's predictions.
 
         Parameters
@@ -222,7 +225,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     def _check_parameters(self):
         self._validate_params()
         check_count("n_members", self.n_members)
-        if not isinstance(self.estimator, (*KINDS.values(),)):
+        if type(self.estimator) not in KINDS.values():  # of others a file could not say what they are
             found = f"SequenceEnsemble takes {', '.join(KINDS)}, not {self.estimator!r:.80}"
             raise ValueError(f"{found}; in a Pipeline let it be the last step")
 
@@ -236,6 +239,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
 
     def _answers(self, X):
         """The rows of all members' answers, (n_members, rows ...), and the sequences, which are checked but once."""
+        refuse_files(X, IN_MEMORY)
         check_is_fitted(self)
         sequences = self.estimators_[0]._checked(X)
         outputs = ((member, member._computed(member.network_.predict, sequences)) for member in self.estimators_)

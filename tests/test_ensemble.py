@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceEnsemble, SequenceForecaster, SequenceRegressor, SequenceTagger
 from fastrnn.base.callbacks import CallbackSupportMixin
+from fastrnn.data import SequenceFiles
 from fastrnn.preprocessing import SequenceScaler
 
 TINY = {"hidden_size": 4, "max_iter": 3}
@@ -36,6 +37,10 @@ def of_kind(kind):
     if kind == "regressor_of_steps":
         return SequenceRegressor(**TINY, return_sequences=True), STEPS, [x[:, :2] for x in STEPS]
     return make_estimator(kind, hidden_size=4), *data_for(kind)
+
+
+class Derived(SequenceClassifier):
+    """A class of which no file could say what it is."""
 
 
 KINDS = (
@@ -194,6 +199,7 @@ def test_a_later_fit_leaves_nothing_of_the_first():
     [
         (SequenceEnsemble(LogisticRegression()), "takes SequenceClassifier, .*, not LogisticRegression"),
         (SequenceEnsemble(SequenceForecaster()), "takes SequenceClassifier, .*, not SequenceForecaster"),
+        (SequenceEnsemble(Derived()), "takes SequenceClassifier, .*, not Derived"),
         (SequenceEnsemble(SequenceClassifier), "takes SequenceClassifier"),
         (SequenceEnsemble(make_pipeline(SequenceScaler(), SequenceClassifier())), "let it be the last step"),
         (SequenceEnsemble(SequenceClassifier(), 0), "n_members"),
@@ -206,6 +212,17 @@ def test_what_it_does_not_take(ensemble, message):
     with pytest.raises(ValueError, match=message):
         ensemble.fit(*labelled(20))
     assert not hasattr(ensemble, "estimators_")
+
+
+def test_files_are_refused(tmp_path):
+    X, y = labelled(20)
+    files, ensemble = SequenceFiles.write(tmp_path / "files", [(X, y)]), SequenceEnsemble(SequenceClassifier(**TINY), 2)
+    with pytest.raises(ValueError, match="X is SequenceFiles: an ensemble reads what is in memory; fit its estimator"):
+        ensemble.fit(files)
+    ensemble.fit(X, y)
+    for method in (ensemble.predict, ensemble.predict_proba, ensemble.score):
+        with pytest.raises(ValueError, match="X is SequenceFiles: an ensemble reads what is in memory"):
+            method(files)
 
 
 def test_errors_of_members_are_told():
