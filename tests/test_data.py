@@ -23,7 +23,7 @@ from fastrnn import (
 )
 from fastrnn.base import files as fits
 from fastrnn.data import SequenceFiles
-from fastrnn.preprocessing import to_long
+from fastrnn.preprocessing import Tokenizer, to_long
 from fastrnn.sequences import Given
 from fastrnn.training import Checkpoint, draw_batches
 
@@ -85,6 +85,34 @@ def test_a_fit_on_one_file_is_that_of_what_it_holds_to_the_bit(case, early_stopp
     assert vars(found).keys() == vars(whole).keys()
     score = whole.score(X) if y is None else whole.score(X, y)
     assert found.score(files) == pytest.approx(score, abs=1e-12)
+
+
+TEXTS = ["the cat sat", "a dog ran home", "no", "birds fly high above us", "one more text", "and a dog"] * 10
+
+
+@pytest.mark.parametrize("tokenizer", [Tokenizer(), Tokenizer(level="char"), Tokenizer(max_characters=5),
+                                       Tokenizer(max_characters=None)])  # fmt: skip
+@pytest.mark.parametrize("options", [{}, {"embedding_dim": 8}])
+def test_text_in_files_is_read_as_text(tokenizer, options, tmp_path):
+    text, y = tokenizer.fit_transform(TEXTS), np.arange(60) % 3 == 0
+    files = SequenceFiles.write(tmp_path / "files", [(text, y)])
+    clf = SequenceClassifier(**{**SMALL, "max_iter": 1}, **options)
+    whole, found = clone(clf).fit(text, y), clone(clf).fit(files)
+    assert found.network_.theta.tobytes() == whole.network_.theta.tobytes()
+    assert found.network_.embedding is not None
+    assert (found.predict_proba(files) == whole.predict_proba(text)).all()
+    arrays = dict(np.load(files.paths[0]))
+    save_file({name: arrays[name] for name in arrays}, files.paths[0].with_suffix(".safetensors"))
+    files.paths[0].unlink()
+    again = clone(clf).fit(SequenceFiles(tmp_path / "files"))
+    assert again.network_.theta.tobytes() == whole.network_.theta.tobytes()
+
+
+def test_text_in_several_files(tmp_path):
+    text, y = Tokenizer().fit_transform(TEXTS), np.arange(60) % 3 == 0
+    files = SequenceFiles.write(tmp_path / "files", [(text[k : k + 20], y[k : k + 20]) for k in (0, 20, 40)])
+    clf = SequenceClassifier(**SMALL).fit(files)
+    assert (clf.predict_proba(files) == clf.predict_proba(text)).all()
 
 
 def test_weights_are_those_in_the_file(tmp_path):
