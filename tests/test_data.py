@@ -236,6 +236,22 @@ def test_partial_fit_goes_on_with_what_a_file_holds(tmp_path):
     assert clf.partial_fit(some, y).n_iter_ == 4
 
 
+@pytest.mark.parametrize("case", ["classifier", "two classes, balanced", "regressor", "a number a step", "tagger"])
+def test_a_file_whose_weights_are_all_zero_counts_for_nothing(case, tmp_path):
+    estimator, X, y = CASES[case]
+    weights = np.repeat([1.0, 0.0, 2.0], N // 3)
+    estimator = clone(estimator).set_params(max_iter="auto", batch_size=N)
+    files = written(tmp_path, 3, X, y, weights)
+    fitted = clone(estimator).fit(files)
+    whole = clone(estimator).fit(X, y, weights)
+    assert np.allclose(fitted.loss_curve_[:3], whole.loss_curve_[:3], rtol=1e-3)
+    assert fitted.score(files) == pytest.approx(fitted.score(X, y, weights))
+    nothing = SequenceFiles.write(tmp_path / "nothing", [(X, y, np.zeros(N))])
+    for method in (clone(estimator).fit, fitted.score):
+        with pytest.raises(ValueError, match="all weights are zero; at least one sequence needs a positive weight"):
+            method(nothing)
+
+
 # -------------------------------------------------------------------------------------------------- files
 
 

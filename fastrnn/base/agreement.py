@@ -51,14 +51,16 @@ def ask(estimator, answers, *given):
     except _Unanswered as question:
         return Question(*question.args)
     targets = problem.loss, problem.targets, problem.weights, problem.n_outputs
-    constant = constant_loss(*targets) if estimator.max_iter == "auto" else None
+    weight = problem.weights.sum()
+    constant = constant_loss(*targets) if estimator.max_iter == "auto" and weight else 0.0, weight
     own = estimator._told_of(problem), constant, problem.loss, problem.width, problem.strata
     return Agreed(_noted(estimator), problem.sequences.lengths, problem.weights.size, *own)
 
 
 def constant_of(found):
     """The mean loss of the best constant answers that all parts have `Agreed` upon."""
-    return np.average([one.constant_loss for one in found], weights=[one.lengths.size for one in found])
+    losses, weights = zip(*(one.constant_loss for one in found), strict=True)
+    return np.average(losses, weights=weights)
 
 
 def agree(each, name="partition {}".format):

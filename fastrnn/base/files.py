@@ -30,7 +30,15 @@ def in_parts(function, X, *given):
     if not isinstance(X, SequenceFiles):
         return function(X, *given)
     _refuse_beside(*given)
-    return [None if found[0] is None else np.concatenate(found) for found in zip(*X._each(function), strict=True)]
+    answers = X._each(lambda *read: function(*read) if _counts(read[-1]) else None)
+    if not (answers := [found for found in answers if found is not None]):
+        raise ValueError("all weights are zero; at least one sequence needs a positive weight")
+    return [None if found[0] is None else np.concatenate(found) for found in zip(*answers, strict=True)]
+
+
+def _counts(weights):
+    """Whether any of a file's weights, of sequences or of their steps, is not zero."""
+    return weights is None or any(map(np.any, weights if isinstance(weights, list) else [weights]))
 
 
 def by_file(method):

@@ -175,6 +175,8 @@ class InputChecks:
             refuse_steps(weights, "only SequenceTagger(crf=False) takes one for each step", "sample_weight")
             sample_weight = as_numbers(weights, "sample_weight") if weights.dtype.kind in "OSU" else weights
             check_as_many(sample_weight, range(n), "sample_weight")
+        if np.shape(sample_weight) == (n,) and not np.any(sample_weight):
+            return self._normalised(np.zeros(n))  # other parts of the data may have others
         weights = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
         return self._normalised(weights)
 
