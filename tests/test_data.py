@@ -252,6 +252,16 @@ def test_a_file_whose_weights_are_all_zero_counts_for_nothing(case, tmp_path):
             method(nothing)
 
 
+def test_files_too_small_for_a_share_of_each_class_hold_some_out(tmp_path):
+    y = np.arange(N) % 9
+    clf = SequenceClassifier(**SMALL, early_stopping=True).fit(written(tmp_path, 3, X, y))
+    assert len(clf.validation_scores_) == 3
+    with pytest.raises(ValueError, match="holds out 4 of 40 sequences: .* classes"):
+        clone(clf).fit(X[:40], y[:40])
+    with pytest.raises(ValueError, match="000000.npz: validation_fraction=0.1 holds out 2 of 1 sequences"):
+        clone(clf).fit(SequenceFiles.write(tmp_path / "one", [(X[k : k + 1], y[k : k + 1]) for k in range(9)]))
+
+
 # -------------------------------------------------------------------------------------------------- files
 
 

@@ -300,6 +300,13 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             raise ValueError(f"{found}: {error}; set another, or early_stopping=False, or give more") from None
         return np.setdiff1d(every, held_out), np.sort(held_out)
 
+    def _split_part(self, n, strata, rng):
+        """As `_split`, of a part of the data, which may have too few sequences for a share of each class."""
+        try:
+            return self._split(n, strata, rng)
+        except ValueError:
+            return self._split(n, None, rng)
+
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""
 

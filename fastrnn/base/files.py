@@ -77,7 +77,7 @@ def from_files(estimator, files, y, sample_weight, resume_from):
     if estimator.early_stopping:
         for k, one in enumerate(found):
             with files._naming(k):
-                chosen[k], held_out[k] = estimator._split(sizes[k], one.strata, rng)
+                chosen[k], held_out[k] = estimator._split_part(sizes[k], one.strata, rng)
     lengths = [one.lengths[some] for one, some in zip(found, chosen, strict=True)]
     draw = partial(draw_in_windows, [*map(len, lengths)], files.window)
     estimator._trainer = Trainer(estimator.network_, settings, rng, draw)

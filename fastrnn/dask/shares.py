@@ -39,7 +39,7 @@ class Share:
         self._some, self._held_out = np.arange(n), None
         if split_seed is not None:
             rng = np.random.RandomState([split_seed, place])
-            self._some, self._held_out = estimator._split(n, problem.strata, rng)
+            self._some, self._held_out = estimator._split_part(n, problem.strata, rng)
         estimator._dropout_seed = dropout_seed + (place << 48)  # far from all keys of the partition before
         estimator.network_ = self._network
 
