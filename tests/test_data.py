@@ -24,7 +24,7 @@ from fastrnn import (
 from fastrnn.base import files as fits
 from fastrnn.data import SequenceFiles
 from fastrnn.preprocessing import Tokenizer, to_long
-from fastrnn.sequences import Given
+from fastrnn.sequences import Given, Text
 from fastrnn.training import Checkpoint, draw_batches
 
 N = 120
@@ -113,6 +113,27 @@ def test_text_in_several_files(tmp_path):
     files = SequenceFiles.write(tmp_path / "files", [(text[k : k + 20], y[k : k + 20]) for k in (0, 20, 40)])
     clf = SequenceClassifier(**SMALL).fit(files)
     assert (clf.predict_proba(files) == clf.predict_proba(text)).all()
+
+
+def test_rare_tokens_are_those_of_all_files_and_each_window_hides_its_own(tmp_path, monkeypatch):
+    text, hidden = Tokenizer(max_characters=None).fit_transform(TEXTS), []
+    of_epoch = Text.of_epoch
+
+    def noted(self, epoch):
+        some = of_epoch(self, epoch)
+        hidden.append((self.values, some.values == 0))
+        return some
+
+    monkeypatch.setattr(Text, "of_epoch", noted)
+    halves = [(text[k : k + 30], [0, 1] * 15) for k in (0, 30)]
+    files = SequenceFiles.write(tmp_path / "files", halves, window=1)
+    clf = SequenceClassifier(**{**SMALL, "max_iter": 400}, embedding_dim=2, dropout=0.1, tol=None)
+    clf.set_params(batch_size=30).fit(files)
+    tokens, masks = (np.array(part) for part in zip(*hidden, strict=True))
+    assert (tokens[0] == tokens[1]).all() and (masks[0::2] != masks[1::2]).any()
+    counts = np.bincount(np.concatenate(text))
+    expected = (0.25 / (0.25 + counts[tokens[0]])).sum()
+    assert masks.sum() / len(masks) == pytest.approx(expected, rel=0.1)
 
 
 def test_weights_are_those_in_the_file(tmp_path):

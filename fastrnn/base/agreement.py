@@ -22,8 +22,11 @@ class _Unanswered(BaseException):
     """A question without an answer; nothing that catches errors may hold it back."""
 
 
-def problem_of(estimator, answers, X, y, sample_weight, asks=False):
-    """An estimator with what a fit notes before it trains, and its problem; without steps if it only `asks`."""
+def problem_of(estimator, answers, X, y, sample_weight, asks=False, place=0):
+    """An estimator with what a fit notes before it trains, and its problem; without steps if it only `asks`.
+
+    Its `place` is that of the partition among all.
+    """
     estimator, given = copy(estimator), iter(answers)
 
     def agreed(part, merge):
@@ -31,7 +34,7 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False):
             return answer
         raise _Unanswered(part() if callable(part) else part, merge, _noted(estimator))
 
-    estimator._agreed, estimator._only_asks = agreed, asks
+    estimator._agreed, estimator._only_asks, estimator._place = agreed, asks, place
     estimator._begin(False)
     problem = estimator._problem(X, y, sample_weight, False)
     estimator._sizes = estimator._measure(problem)
@@ -40,7 +43,7 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False):
 
 
 def _noted(estimator):
-    hidden = {"_agreed", "_only_asks", *estimator._of_part, *estimator.get_params()}
+    hidden = {"_agreed", "_only_asks", "_place", *estimator._of_part, *estimator.get_params()}
     return {name: value for name, value in vars(estimator).items() if name not in hidden}
 
 

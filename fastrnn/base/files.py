@@ -177,7 +177,7 @@ class Windows:
 
     def _problem(self, places):
         given = zip(*self._files._each(lambda *given: given, places), strict=True)
-        return self._problem_of(*map(_joined, given))[1]
+        return self._problem_of(*map(_joined, given), place=int(places[0]))[1]
 
     def _in_window(self, places, numbers):
         """Numbers of sequences in each of its files as those in the window."""

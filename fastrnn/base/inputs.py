@@ -87,6 +87,11 @@ def _added(parts):
     return largest, sum(total * (own / (largest or 1.0)) for own, total, _ in parts), sum(n for *_, n in parts)
 
 
+def _summed(counts):
+    """How often each token is in all parts, of which each counts up to the largest that it has."""
+    return np.sum([np.pad(own, (0, max(map(len, counts)) - len(own))) for own in counts], axis=0)
+
+
 class InputChecks:
     """The checks; each raises a ValueError that says what came, what was expected, and what to do.
 
@@ -96,6 +101,8 @@ class InputChecks:
     _agreed = staticmethod(alone)
     _only_asks = False
     """Whether nobody reads the steps that are stored."""
+    _place = 0
+    """That of what this process has, among the parts of the data."""
     _of_part = ()
     """What is noted of a part of the data, and not of all."""
 
@@ -212,7 +219,10 @@ class InputChecks:
             hides = sequences.are_text and weights is not None and self.dropout
             if hides and self.dropout == "auto":
                 hides = self._agreed(self._count_tokens(sequences.values), max) > FEW[0]
-            return Text(sequences.values, sequences.offsets) if hides else sequences
+            if not hides:
+                return sequences
+            counts = self._agreed(np.bincount(sequences.values.reshape(len(sequences.values), -1)[:, 0]), _summed)
+            return Text(sequences.values, sequences.offsets, counts, self._place)
         if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)
         if not goes_on:

@@ -32,7 +32,7 @@ class Share:
     def __init__(self, estimator, answers, place, dropout_seed, split_seed, n_threads, *given):
         self._arguments = estimator, answers, place, dropout_seed, split_seed, n_threads, *given
         self._lock, self._n_threads = threading.Lock(), n_threads
-        self._estimator, self._problem = estimator, problem = problem_of(estimator, answers, *given)
+        self._estimator, self._problem = estimator, problem = problem_of(estimator, answers, *given, place=place)
         self._network = estimator._new_network(None)
         self._network.gather_parameters()
         n = len(problem.sequences)
