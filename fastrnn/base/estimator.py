@@ -307,6 +307,16 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         except ValueError:
             return self._split(n, None, rng)
 
+    def _validated(self, network, problem, held_out):
+        """What a part of the data says of its held-out sequences, for `_score_of_parts`."""
+        return self._validation_score(network, problem, held_out)(), len(held_out)
+
+    @staticmethod
+    def _score_of_parts(found):
+        """The validation score of all parts: the mean, by the numbers of sequences held out."""
+        scores, sizes = zip(*found, strict=True)
+        return float(np.dot(scores, np.array(sizes) / sum(sizes)))
+
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""
 

@@ -149,11 +149,10 @@ class Windows:
         return next(self._losses)
 
     def score(self):
-        """That of what is held out, the mean over windows."""
+        """That of what is held out, in all windows."""
         self._losses = None  # and with it the last window's problem
         windows = [(places, None) for places in windows_of(np.arange(len(self._sizes)), self._files.window)]
-        scores, sizes = zip(*self._in_turn(windows, self._score_of), strict=True)
-        return float(np.dot(scores, np.array(sizes) / sum(sizes)))
+        return self._estimator._score_of_parts([*self._in_turn(windows, self._validated)])
 
     def _in_turn(self, windows, function):
         """What a function makes of each, with its place and its problem."""
@@ -192,9 +191,9 @@ class Windows:
         objective.lay_out(own, epoch, [self.n_a_weight / len(batch) for batch in own])
         return map(objective, range(len(own)))
 
-    def _score_of(self, k, places, own, problem):
+    def _validated(self, k, places, own, problem):
         held_out = self._in_window(places, self._held_out)
-        return self._estimator._validation_score(self._estimator.network_, problem, held_out)(), held_out.size
+        return self._estimator._validated(self._estimator.network_, problem, held_out)
 
 
 def _joined(parts):
