@@ -284,6 +284,14 @@ def test_the_validation_score_of_a_regressor_is_about_the_mean_of_all_files(case
     assert by_file.validation_scores_ == pytest.approx(whole.validation_scores_, abs=1e-5)
 
 
+def test_a_check_warns_once_and_of_the_caller(tmp_path):
+    tokens = [np.random.RandomState(k).randint(0, 30, 20) for k in range(N)]
+    files = written(tmp_path, 3, tokens, LABELS, window=1)
+    with pytest.warns(UserWarning, match="look like tokens") as found:
+        SequenceClassifier(**SMALL).fit(files)
+    assert [w.filename for w in found] == [__file__]
+
+
 def test_files_too_small_for_a_share_of_each_class_hold_some_out(tmp_path):
     y = np.arange(N) % 9
     clf = SequenceClassifier(**SMALL, early_stopping=True).fit(written(tmp_path, 3, X, y))

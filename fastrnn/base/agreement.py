@@ -14,7 +14,7 @@ from fastrnn.losses.loss import constant_loss
 
 Question = namedtuple("Question", "part, merge, known")
 """A partition's part of an answer, how all parts are merged, and what it has noted without asking."""
-Agreed = namedtuple("Agreed", "known, lengths, n_weights, told, constant_loss, loss, width, strata")
+Agreed = namedtuple("Agreed", "known, lengths, n_weights, told, constant_loss, loss, width, strata, warned")
 """When nothing is left to ask: what the fit has noted, and what has to be known of the partition."""
 
 
@@ -35,6 +35,8 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False, place=0):
         raise _Unanswered(part() if callable(part) else part, merge, _noted(estimator))
 
     estimator._agreed, estimator._only_asks, estimator._place = agreed, asks, place
+    estimator._warned = warned = []
+    estimator._warn = lambda message, **_: warned.append(message)
     estimator._begin(False)
     problem = estimator._problem(X, y, sample_weight, False)
     estimator._sizes = estimator._measure(problem)
@@ -43,7 +45,7 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False, place=0):
 
 
 def _noted(estimator):
-    hidden = {"_agreed", "_only_asks", "_place", *estimator._of_part, *estimator.get_params()}
+    hidden = {"_agreed", "_only_asks", "_place", "_warned", "_warn", *estimator._of_part, *estimator.get_params()}
     return {name: value for name, value in vars(estimator).items() if name not in hidden}
 
 
@@ -56,7 +58,7 @@ def ask(estimator, answers, *given):
     targets = problem.loss, problem.targets, problem.weights, problem.n_outputs
     weight = problem.weights.sum()
     constant = constant_loss(*targets) if estimator.max_iter == "auto" and weight else 0.0, weight
-    own = estimator._told_of(problem), constant, problem.loss, problem.width, problem.strata
+    own = estimator._told_of(problem), constant, problem.loss, problem.width, problem.strata, estimator._warned
     return Agreed(_noted(estimator), problem.sequences.lengths, problem.weights.size, *own)
 
 

@@ -1,5 +1,6 @@
 """What the estimators share: training and prediction."""
 
+import warnings
 from bisect import bisect_left
 from collections import namedtuple
 from contextlib import ExitStack, contextmanager
@@ -260,6 +261,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
 
     def _begin_in_parts(self, found, rng):
         """A network for data in parts, of which all have `Agreed`, and how to train it."""
+        for message in next((one.warned for one in found if one.warned), ()):
+            warnings.warn(message, stacklevel=6)  # of the caller of `fit`
         vars(self).pop("feature_names_in_", None)  # of an earlier fit
         vars(self).update(found[0].known)
         self._make_network(rng)

@@ -99,6 +99,8 @@ class InputChecks:
     """
 
     _agreed = staticmethod(alone)
+    _warn = staticmethod(warnings.warn)
+    """Of a part of the data it notes what the fit is to warn of, once."""
     _only_asks = False
     """Whether nobody reads the steps that are stored."""
     _place = 0
@@ -157,7 +159,7 @@ class InputChecks:
             read = f"{'standardised' * self.normalize_X or 'as they are'} (normalize_X={self.normalize_X})"
             given = f"embedding_dim={self.embedding_dim!r} takes them for numbers, to be read {read}"
             advice = "Set embedding_dim, such as 64, if they are tokens; numbers as floats are taken without this"
-            warnings.warn(f"{found}, but {given}. {advice} warning", stacklevel=7)
+            self._warn(f"{found}, but {given}. {advice} warning", stacklevel=7)
 
     def _refuse_one_sequence(self, X):
         """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
