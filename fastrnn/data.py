@@ -4,7 +4,7 @@ from collections import namedtuple
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from zipfile import ZIP_STORED
+from zipfile import ZIP_STORED, is_zipfile
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -99,7 +99,7 @@ class SequenceFiles:
         parts : iterable of tuples
             Of each part ``(X,)``, ``(X, y)`` or ``(X, y, sample_weight)``, as for the `fit` of an estimator. A
             generator may make one after the other, so that only one is in memory. Shuffle the data, if you can, before
-            you divide them into parts. Parts of 10 to 50 MB are good.
+            you divide them into parts.
         **options
             Parameters of `SequenceFiles`.
 
@@ -188,6 +188,8 @@ class SequenceFiles:
         return X, y, weights
 
     def _of_npz(self, path):
+        if not is_zipfile(path):
+            raise ValueError("it is no archive of arrays, as SequenceFiles.write and numpy.savez make it")
         with open(path, "rb") as file, np.load(file) as archive:
             return self._of_arrays({name: _mapped(file, archive, name) for name in archive.files})
 
@@ -226,17 +228,24 @@ def _stamp(path):
     return found.st_size, found.st_mtime_ns
 
 
+def _loaded(archive, name):
+    try:
+        return archive[name]
+    except ValueError as error:
+        raise ValueError(f"its {name!r} is no array of numbers or text: nothing else is read") from error
+
+
 def _mapped(file, archive, name):
     """An array of an archive; the values, if they are stored as they are, in memory only where they are looked at."""
     if name != "values" or (info := archive.zip.getinfo("values.npy")).compress_type != ZIP_STORED:
-        return archive[name]
+        return _loaded(archive, name)
     file.seek(info.header_offset + 26)
     file.seek(sum(np.frombuffer(file.read(4), "<u2").tolist()), 1)  # over the name, and what is beside it
     is_first = np.lib.format.read_magic(file) == (1, 0)
     read_header = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
     shape, is_fortran, dtype = read_header(file)
     if is_fortran or dtype.hasobject or 0 in shape:
-        return archive[name]
+        return _loaded(archive, name)
     return np.asarray(np.memmap(file, dtype, "r", file.tell(), shape))
 
 

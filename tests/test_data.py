@@ -415,9 +415,9 @@ def broken(kind, path):
 
 
 BROKEN = {
-    "cut": "not a zip file", "empty": "", "no values": r"it has the arrays \['offsets'\]; expected 'values'",
-    "offsets": "its offsets for 'values' are .* expected rising integers from 0", "objects": "Object arrays",
-    "pickled targets": "Object arrays", "NaN": r"X\[\d+\] contains NaN", "width": "has n_features_in=2, but 000000.npz",
+    "cut": "it is no archive of arrays", "empty": "", "no values": r"it has the arrays \['offsets'\]; expected 'values'",
+    "offsets": "its offsets for 'values' are .* expected rising integers from 0", "objects": "is no array of numbers or text",
+    "pickled targets": "is no array of numbers or text", "NaN": r"X\[\d+\] contains NaN", "width": "has n_features_in=2, but 000000.npz",
     "no targets": "requires y to be passed", "fewer targets": "y has fewer entries than X",
 }  # fmt: skip
 
@@ -513,6 +513,18 @@ def test_nothing_in_a_file_is_run(tmp_path):
         archive.writestr("offsets.npy", b"nothing")
     with pytest.raises(ValueError, match=r"a\.npz"):
         SequenceFiles(tmp_path).read(0)
+
+
+def test_what_is_no_array_is_told_in_our_words(tmp_path):
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"junk" * 100)
+    with pytest.raises(ValueError, match=r"a\.npz: it is no archive of arrays") as found:
+        SequenceFiles(tmp_path).read(0)
+    assert "pickle" not in str(found.value)
+    np.savez(path, values=np.ones(3), offsets=[0, 3], y=np.array([None]))
+    with pytest.raises(ValueError, match=r"a\.npz: its 'y' is no array of numbers or text") as found:
+        SequenceFiles(tmp_path).read(0)
+    assert "pickle" not in str(found.value)
 
 
 def test_steps_are_looked_at_once_before_training(tmp_path, monkeypatch):
