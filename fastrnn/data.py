@@ -4,7 +4,7 @@ from collections import namedtuple
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from zipfile import ZIP_STORED
+from zipfile import ZIP_STORED, is_zipfile
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from fastrnn.lists import check_listed, is_sequence
 from fastrnn.sequences import as_given
 from fastrnn.storage import replacing
+from fastrnn.tokens import Characters, Tokens, text_of
 from fastrnn.wording import check_count, optional, shown
 
 __all__ = ["SequenceFiles"]
@@ -57,8 +58,11 @@ class SequenceFiles:
     A ".npz" or ".safetensors" file has the arrays ``values`` of shape (S, I) or (S,), all steps one sequence after the
     other, and ``offsets`` of shape (n + 1,): sequence k is ``values[offsets[k]:offsets[k + 1]]``. It may have ``y`` and
     ``sample_weight``, with a row for each sequence. If these are arrays of several lengths, one for each sequence, they
-    lie one after the other as well, and ``y_offsets`` says where. Only a ".npz" file can hold text. The ``values`` of a
-    ".npz" file that is not compressed are mapped into memory, which is fastest.
+    lie one after the other as well, and ``y_offsets`` says where. Only a ".npz" file can hold labels that are text. The
+    ``values`` of a ".npz" file that is not compressed are mapped into memory, which is fastest.
+
+    What a `Tokenizer` made stays text: the array ``is_read_by_character``, of one truth value, says so, and the
+    characters of word k are ``spellings[words[k]]``. Transform all texts at once, before you divide them.
 
     A ".parquet" file is a long table, with a row for each step. A sequence lies in one file.
 
@@ -95,7 +99,7 @@ class SequenceFiles:
         parts : iterable of tuples
             Of each part ``(X,)``, ``(X, y)`` or ``(X, y, sample_weight)``, as for the `fit` of an estimator. A
             generator may make one after the other, so that only one is in memory. Shuffle the data, if you can, before
-            you divide them into parts. Parts of 10 to 50 MB are good.
+            you divide them into parts.
         **options
             Parameters of `SequenceFiles`.
 
@@ -120,7 +124,7 @@ class SequenceFiles:
             given = as_given(part[0], f"X of {name}")
             values = given.rows(0, len(given))
             is_flat = np.ndim(next(iter(part[0]))) == 1
-            arrays = {"values": values[:, 0] if is_flat else values, "offsets": given.offsets}
+            arrays = {"values": values[:, 0] if is_flat else values, "offsets": given.offsets} | _beside_ids(part[0])
             for what, rows in zip(("y", "sample_weight"), part[1:], strict=False):
                 arrays |= {} if rows is None else _flattened(rows, what, f"{what} of {name}", len(given))
             with replacing(folder / f"{k:06}.npz") as unfinished, open(unfinished, "wb") as file:
@@ -176,9 +180,16 @@ class SequenceFiles:
         for name in ("values", "offsets"):
             if name not in arrays:
                 raise ValueError(f"it has the arrays {shown([*arrays])}; expected 'values', 'offsets' and perhaps 'y'")
-        return tuple(_divided(arrays, name) for name in ("values", "y", "sample_weight"))
+        X, y, weights, words = (_divided(arrays, name) for name in ("values", "y", "sample_weight", "words"))
+        if "is_read_by_character" in arrays:
+            kind = Characters if arrays["is_read_by_character"].all() else Tokens
+            words = [None] * len(X) if words is None else words
+            X = [kind.of(ids, own, arrays.get("spellings")) for ids, own in zip(X, words, strict=True)]
+        return X, y, weights
 
     def _of_npz(self, path):
+        if not is_zipfile(path):
+            raise ValueError("it is no archive of arrays, as SequenceFiles.write and numpy.savez make it")
         with open(path, "rb") as file, np.load(file) as archive:
             return self._of_arrays({name: _mapped(file, archive, name) for name in archive.files})
 
@@ -222,17 +233,24 @@ def _stamp(path):
     return found.st_size, found.st_mtime_ns
 
 
+def _loaded(archive, name):
+    try:
+        return archive[name]
+    except ValueError as error:
+        raise ValueError(f"its {name!r} is no array of numbers or text: nothing else is read") from error
+
+
 def _mapped(file, archive, name):
     """An array of an archive; the values, if they are stored as they are, in memory only where they are looked at."""
     if name != "values" or (info := archive.zip.getinfo("values.npy")).compress_type != ZIP_STORED:
-        return archive[name]
+        return _loaded(archive, name)
     file.seek(info.header_offset + 26)
     file.seek(sum(np.frombuffer(file.read(4), "<u2").tolist()), 1)  # over the name, and what is beside it
     is_first = np.lib.format.read_magic(file) == (1, 0)
     read_header = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
     shape, is_fortran, dtype = read_header(file)
     if is_fortran or dtype.hasobject or 0 in shape:
-        return archive[name]
+        return _loaded(archive, name)
     return np.asarray(np.memmap(file, dtype, "r", file.tell(), shape))
 
 
@@ -247,6 +265,19 @@ def _divided(arrays, name):
         ends = f"rising integers from 0 to the {len(values)} rows of {name!r}, one more than there are sequences"
         raise ValueError(f"its offsets for {name!r} are {shown(offsets)}; expected {ends}")
     return [values[first:last] for first, last in pairwise(offsets.tolist())]
+
+
+def _beside_ids(X):
+    """What a `Tokenizer` tells of a text, beside its ids, as arrays by name; of other sequences nothing."""
+    if (first := text_of(X)) is None:
+        return {}
+    arrays = {"is_read_by_character": np.array([isinstance(first, Characters)])}
+    if first.spellings is None:
+        return arrays
+    rows = np.concatenate([ids.spellings[ids.words] for ids in X])
+    spellings, words = np.unique(rows, axis=0, return_inverse=True)
+    ends = np.cumsum([0, *map(len, X)])
+    return arrays | {"spellings": spellings, "words": words.ravel(), "words_offsets": ends}
 
 
 def _flattened(rows, name, what, n):

@@ -1,5 +1,6 @@
 """Ensembles: the same model from several seeds, whose answers are averaged."""
 
+import time
 from numbers import Integral
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
+from fastrnn.base.files import refuse_files
 from fastrnn.base.inputs import SHARED_CONSTRAINTS
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.regressor import SequenceRegressor
@@ -18,6 +20,7 @@ from fastrnn.tagger import SequenceTagger
 from fastrnn.wording import check_count
 
 KINDS = {cls.__name__: cls for cls in (SequenceClassifier, SequenceRegressor, SequenceTagger)}
+IN_MEMORY = "an ensemble reads what is in memory; fit its estimator to the files, with one random_state after the other"
 SHOWN = "classes_", "n_features_in_", "feature_names_in_"
 """Attributes of the members, which are alike in all, that an ensemble has as well."""
 
@@ -87,7 +90,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     def __init__(self, estimator, n_members=8, *, n_jobs=None, random_state=None):
         self.estimator, self.n_members, self.n_jobs, self.random_state = estimator, n_members, n_jobs, random_state
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Train all members.
 
         Parameters
@@ -116,12 +119,17 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ConvergenceWarning
             As the estimator's `fit` warns.
         """
+        refuse_files(X, IN_MEMORY)
         self._check_parameters()
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_members).tolist()
         members = [clone(self.estimator).set_params(random_state=seed) for seed in seeds]
-        jobs = (delayed(type(member).fit)(member, X, y, sample_weight) for member in members)
-        return self._take(Parallel(threads.workers(self.n_jobs), prefer="threads")(jobs))
+        training = _Training()
+        jobs = (delayed(training.fitted)(member, X, y, sample_weight) for member in members)
+        try:
+            return self._take(Parallel(threads.workers(self.n_jobs), prefer="threads")(jobs))
+        finally:
+            training.end()
 
     def predict(self, X, return_std=False):
         """Predict from the mean of the members' answers.
@@ -185,7 +193,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         """
         return self._mean(*self._answers(X), X, return_std)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """Compute the accuracy, or R^2 for a regressor, of the mean's predictions.
 
         Parameters
@@ -217,7 +225,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     def _check_parameters(self):
         self._validate_params()
         check_count("n_members", self.n_members)
-        if not isinstance(self.estimator, (*KINDS.values(),)):
+        if type(self.estimator) not in KINDS.values():  # of others a file could not say what they are
             found = f"SequenceEnsemble takes {', '.join(KINDS)}, not {self.estimator!r:.80}"
             raise ValueError(f"{found}; in a Pipeline let it be the last step")
 
@@ -231,6 +239,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
 
     def _answers(self, X):
         """The rows of all members' answers, (n_members, rows ...), and the sequences, which are checked but once."""
+        refuse_files(X, IN_MEMORY)
         check_is_fitted(self)
         sequences = self.estimators_[0]._checked(X)
         outputs = ((member, member._computed(member.network_.predict, sequences)) for member in self.estimators_)
@@ -272,6 +281,37 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ensemble = cls(clone(members[0]).set_params(random_state=None), **tree["parameters"])
         ensemble._check_parameters()
         return ensemble._take(members)
+
+
+class _Training:
+    """Of members in threads, which an interrupt or another's error ends: a callback.
+
+    A copy that went to another process with a member is asked by nobody; joblib ends these processes.
+    """
+
+    def __init__(self):
+        self.is_over, self.running = False, set()
+
+    def __call__(self, progress):
+        return self.is_over
+
+    def fitted(self, member, *given):
+        """The member, which has learned; None if all is over before it begins."""
+        self.running.add(id(member))
+        try:
+            own = member.callbacks
+            member._check_parameters()
+            if not self.is_over:
+                member.set_params(callbacks=[*(own or ()), self]).fit(*given)
+                return member.set_params(callbacks=own)
+        finally:
+            self.running.discard(id(member))
+
+    def end(self):
+        """Have those that still run end with their epoch, and wait for them."""
+        self.is_over = True
+        while self.running:
+            time.sleep(0.01)
 
 
 def _member(tree):

@@ -351,10 +351,15 @@ class Pass:
             self._counters[1] = 0
             raise MemoryError("there is no memory for what a kernel needs to work in")
 
-    def fits_in_a_row(self, first, last):
-        """How many runs, of so many shards each, one thread makes in a moment; 0 if threads share a run."""
-        work = self._work * self._shards.count_steps(first, last)
-        return 0 if self.program.is_shared or threads.available(work) > 1 else MOMENT // work + 1
+    def fits_in_a_row(self, k):
+        """How many batches from k on one thread makes in a moment; 0 if threads share the first."""
+        firsts, work, n = self._shards.firsts, 0, 0
+        while not self.program.is_shared and k + n < len(firsts) - 1 and work <= MOMENT:
+            own = self._work * self._shards.count_steps(*firsts[k + n : k + n + 2])
+            if threads.available(own) > 1:
+                break
+            work, n = work + own, n + 1
+        return n
 
     def _in_a_row(self, k, sweep, told):
         """On one thread, run over batches from k on, each followed by a sweep (`Standing`), as `told` say."""

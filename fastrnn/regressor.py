@@ -309,6 +309,20 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     def _validation_score(self, network, problem, held_out):
         from sklearn.metrics import r2_score
 
-        sequences = problem.sequences.some(held_out)
-        expected = problem.targets[problem.sequences.rows_of(held_out) if self.return_sequences else held_out]
+        sequences, expected = self._of_held_out(problem, held_out)
         return lambda: r2_score(expected, network.predict(sequences))
+
+    def _of_held_out(self, problem, held_out):
+        rows = problem.sequences.rows_of(held_out) if self.return_sequences else held_out
+        return problem.sequences.some(held_out), problem.targets[rows]
+
+    def _validated(self, network, problem, held_out):
+        sequences, expected = self._of_held_out(problem, held_out)
+        return expected, network.predict(sequences)
+
+    @staticmethod
+    def _score_of_parts(found):
+        """R^2 about the mean of all targets: that of a part alone may be near to each of its few."""
+        from sklearn.metrics import r2_score
+
+        return r2_score(*map(np.concatenate, zip(*found, strict=True)))

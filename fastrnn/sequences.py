@@ -143,13 +143,25 @@ class Text(Sequences):
     """Tokens of a `Tokenizer`, of which rare ones are read as the unknown one now and then, so that it is trained.
 
     Others in each epoch (Kiperwasser and Goldberg 2016); a word's characters stay.
+
+    Parameters
+    ----------
+    counts : ndarray (V,)
+        How often each token is in all of the data.
+    place : int
+        Of these sequences among the parts of the data: each draws its own.
     """
+
+    def __init__(self, values, offsets, counts, place=0):
+        super().__init__(values, offsets)
+        self._counts, self._place = counts, place
 
     def of_epoch(self, epoch):
         values = self.values.copy()
         tokens = values.reshape(len(values), -1)[:, 0]
-        rates = HIDDEN / (HIDDEN + np.bincount(tokens)[tokens])
-        tokens[np.random.default_rng(epoch).random(tokens.size) < rates] = 0
+        rates = HIDDEN / (HIDDEN + self._counts[tokens])
+        rng = np.random.default_rng([epoch, self._place] if self._place else epoch)
+        tokens[rng.random(tokens.size) < rates] = 0
         some = Sequences(values, self.offsets)
         if self.are_words:
             some.spellings = self.spellings

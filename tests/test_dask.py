@@ -264,6 +264,12 @@ def test_early_stopping_holds_out_a_part_of_each_partition(client):
     assert len(clf.validation_scores_) == 4 and all(0 <= score <= 1 for score in clf.validation_scores_)
 
 
+def test_partitions_too_small_for_a_share_of_each_class_hold_some_out(client):
+    X, y = vowels()
+    clf = DaskSequenceClassifier(**QUICK, early_stopping=True).fit(delayed(X, 3), delayed(y, 3))
+    assert len(clf.validation_scores_) == 3
+
+
 def test_a_model_is_saved_and_cloned_as_others_are(client, tmp_path):
     X, y = vowels(40)
     clf = DaskSequenceClassifier(**QUICK, client=client, timeout=60).fit(delayed(X, 2), delayed(y, 2))

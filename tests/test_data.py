@@ -23,8 +23,8 @@ from fastrnn import (
 )
 from fastrnn.base import files as fits
 from fastrnn.data import SequenceFiles
-from fastrnn.preprocessing import to_long
-from fastrnn.sequences import Given
+from fastrnn.preprocessing import Tokenizer, to_long
+from fastrnn.sequences import Given, Text
 from fastrnn.training import Checkpoint, draw_batches
 
 N = 120
@@ -85,6 +85,55 @@ def test_a_fit_on_one_file_is_that_of_what_it_holds_to_the_bit(case, early_stopp
     assert vars(found).keys() == vars(whole).keys()
     score = whole.score(X) if y is None else whole.score(X, y)
     assert found.score(files) == pytest.approx(score, abs=1e-12)
+
+
+TEXTS = ["the cat sat", "a dog ran home", "no", "birds fly high above us", "one more text", "and a dog"] * 10
+
+
+@pytest.mark.parametrize("tokenizer", [Tokenizer(), Tokenizer(level="char"), Tokenizer(max_characters=5),
+                                       Tokenizer(max_characters=None)])  # fmt: skip
+@pytest.mark.parametrize("options", [{}, {"embedding_dim": 8}])
+def test_text_in_files_is_read_as_text(tokenizer, options, tmp_path):
+    text, y = tokenizer.fit_transform(TEXTS), np.arange(60) % 3 == 0
+    files = SequenceFiles.write(tmp_path / "files", [(text, y)])
+    clf = SequenceClassifier(**{**SMALL, "max_iter": 1}, **options)
+    whole, found = clone(clf).fit(text, y), clone(clf).fit(files)
+    assert found.network_.theta.tobytes() == whole.network_.theta.tobytes()
+    assert found.network_.embedding is not None
+    assert (found.predict_proba(files) == whole.predict_proba(text)).all()
+    arrays = dict(np.load(files.paths[0]))
+    save_file({name: arrays[name] for name in arrays}, files.paths[0].with_suffix(".safetensors"))
+    files.paths[0].unlink()
+    again = clone(clf).fit(SequenceFiles(tmp_path / "files"))
+    assert again.network_.theta.tobytes() == whole.network_.theta.tobytes()
+
+
+def test_text_in_several_files(tmp_path):
+    text, y = Tokenizer().fit_transform(TEXTS), np.arange(60) % 3 == 0
+    files = SequenceFiles.write(tmp_path / "files", [(text[k : k + 20], y[k : k + 20]) for k in (0, 20, 40)])
+    clf = SequenceClassifier(**SMALL).fit(files)
+    assert (clf.predict_proba(files) == clf.predict_proba(text)).all()
+
+
+def test_rare_tokens_are_those_of_all_files_and_each_window_hides_its_own(tmp_path, monkeypatch):
+    text, hidden = Tokenizer(max_characters=None).fit_transform(TEXTS), []
+    of_epoch = Text.of_epoch
+
+    def noted(self, epoch):
+        some = of_epoch(self, epoch)
+        hidden.append((self.values, some.values == 0))
+        return some
+
+    monkeypatch.setattr(Text, "of_epoch", noted)
+    halves = [(text[k : k + 30], [0, 1] * 15) for k in (0, 30)]
+    files = SequenceFiles.write(tmp_path / "files", halves, window=1)
+    clf = SequenceClassifier(**{**SMALL, "max_iter": 400}, embedding_dim=2, dropout=0.1, tol=None)
+    clf.set_params(batch_size=30).fit(files)
+    tokens, masks = (np.array(part) for part in zip(*hidden, strict=True))
+    assert (tokens[0] == tokens[1]).all() and (masks[0::2] != masks[1::2]).any()
+    counts = np.bincount(np.concatenate(text))
+    expected = (0.25 / (0.25 + counts[tokens[0]])).sum()
+    assert masks.sum() / len(masks) == pytest.approx(expected, rel=0.1)
 
 
 def test_weights_are_those_in_the_file(tmp_path):
@@ -208,6 +257,51 @@ def test_partial_fit_goes_on_with_what_a_file_holds(tmp_path):
     assert clf.partial_fit(some, y).n_iter_ == 4
 
 
+@pytest.mark.parametrize("case", ["classifier", "two classes, balanced", "regressor", "a number a step", "tagger"])
+def test_a_file_whose_weights_are_all_zero_counts_for_nothing(case, tmp_path):
+    estimator, X, y = CASES[case]
+    weights = np.repeat([1.0, 0.0, 2.0], N // 3)
+    estimator = clone(estimator).set_params(max_iter="auto", batch_size=N)
+    files = written(tmp_path, 3, X, y, weights)
+    fitted = clone(estimator).fit(files)
+    whole = clone(estimator).fit(X, y, weights)
+    assert np.allclose(fitted.loss_curve_[:3], whole.loss_curve_[:3], rtol=1e-3)
+    assert fitted.score(files) == pytest.approx(fitted.score(X, y, weights))
+    nothing = SequenceFiles.write(tmp_path / "nothing", [(X, y, np.zeros(N))])
+    for method in (clone(estimator).fit, fitted.score):
+        with pytest.raises(ValueError, match="all weights are zero; at least one sequence needs a positive weight"):
+            method(nothing)
+
+
+@pytest.mark.parametrize("case", ["regressor", "a number a step"])
+def test_the_validation_score_of_a_regressor_is_about_the_mean_of_all_files(case, tmp_path):
+    estimator, X, y = CASES[case]
+    order = np.argsort(NUMBERS)
+    files = written(tmp_path, 6, [X[k] for k in order], [y[k] for k in order])
+    # With so small a rate the weights are those that they began with, whichever window comes first.
+    reg = clone(estimator).set_params(early_stopping=True, learning_rate_init=1e-9)
+    whole, by_file = (clone(reg).fit(SequenceFiles(files.paths[0].parent, window=n)) for n in (6, 1))
+    assert by_file.validation_scores_ == pytest.approx(whole.validation_scores_, abs=1e-5)
+
+
+def test_a_check_warns_once_and_of_the_caller(tmp_path):
+    tokens = [np.random.RandomState(k).randint(0, 30, 20) for k in range(N)]
+    files = written(tmp_path, 3, tokens, LABELS, window=1)
+    with pytest.warns(UserWarning, match="look like tokens") as found:
+        SequenceClassifier(**SMALL).fit(files)
+    assert [w.filename for w in found] == [__file__]
+
+
+def test_files_too_small_for_a_share_of_each_class_hold_some_out(tmp_path):
+    y = np.arange(N) % 9
+    clf = SequenceClassifier(**SMALL, early_stopping=True).fit(written(tmp_path, 3, X, y))
+    assert len(clf.validation_scores_) == 3
+    with pytest.raises(ValueError, match="holds out 4 of 40 sequences: .* classes"):
+        clone(clf).fit(X[:40], y[:40])
+    with pytest.raises(ValueError, match="000000.npz: validation_fraction=0.1 holds out 2 of 1 sequences"):
+        clone(clf).fit(SequenceFiles.write(tmp_path / "one", [(X[k : k + 1], y[k : k + 1]) for k in range(9)]))
+
+
 # -------------------------------------------------------------------------------------------------- files
 
 
@@ -321,9 +415,9 @@ def broken(kind, path):
 
 
 BROKEN = {
-    "cut": "not a zip file", "empty": "", "no values": r"it has the arrays \['offsets'\]; expected 'values'",
-    "offsets": "its offsets for 'values' are .* expected rising integers from 0", "objects": "Object arrays",
-    "pickled targets": "Object arrays", "NaN": r"X\[\d+\] contains NaN", "width": "has n_features_in=2, but 000000.npz",
+    "cut": "it is no archive of arrays", "empty": "", "no values": r"it has the arrays \['offsets'\]; expected 'values'",
+    "offsets": "its offsets for 'values' are .* expected rising integers from 0", "objects": "is no array of numbers or text",
+    "pickled targets": "is no array of numbers or text", "NaN": r"X\[\d+\] contains NaN", "width": "has n_features_in=2, but 000000.npz",
     "no targets": "requires y to be passed", "fewer targets": "y has fewer entries than X",
 }  # fmt: skip
 
@@ -381,8 +475,6 @@ def test_what_does_not_go_with_files_is_said(tmp_path):
         VectorToSequence().fit(files, None)
     with pytest.raises(ValueError, match="a forecaster reads series"):
         SequenceForecaster(horizon=1).fit(files)
-    with pytest.raises(ValueError, match="000000.npz: validation_fraction=0.01 holds out 2 of 60 sequences"):
-        SequenceClassifier(**SMALL, early_stopping=True, validation_fraction=0.01).fit(files)
 
 
 def test_targets_must_be_there_and_classes_in_some_file(tmp_path):
@@ -421,6 +513,18 @@ def test_nothing_in_a_file_is_run(tmp_path):
         archive.writestr("offsets.npy", b"nothing")
     with pytest.raises(ValueError, match=r"a\.npz"):
         SequenceFiles(tmp_path).read(0)
+
+
+def test_what_is_no_array_is_told_in_our_words(tmp_path):
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"junk" * 100)
+    with pytest.raises(ValueError, match=r"a\.npz: it is no archive of arrays") as found:
+        SequenceFiles(tmp_path).read(0)
+    assert "pickle" not in str(found.value)
+    np.savez(path, values=np.ones(3), offsets=[0, 3], y=np.array([None]))
+    with pytest.raises(ValueError, match=r"a\.npz: its 'y' is no array of numbers or text") as found:
+        SequenceFiles(tmp_path).read(0)
+    assert "pickle" not in str(found.value)
 
 
 def test_steps_are_looked_at_once_before_training(tmp_path, monkeypatch):

@@ -1,5 +1,9 @@
 """Ensembles: members are fits with seeds of their own, answers are their means, and come back from files."""
 
+import os
+import signal
+import time
+
 import numpy as np
 import pytest
 from joblib import parallel_config
@@ -15,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceEnsemble, SequenceForecaster, SequenceRegressor, SequenceTagger
 from fastrnn.base.callbacks import CallbackSupportMixin
+from fastrnn.data import SequenceFiles
 from fastrnn.preprocessing import SequenceScaler
 
 TINY = {"hidden_size": 4, "max_iter": 3}
@@ -32,6 +37,10 @@ def of_kind(kind):
     if kind == "regressor_of_steps":
         return SequenceRegressor(**TINY, return_sequences=True), STEPS, [x[:, :2] for x in STEPS]
     return make_estimator(kind, hidden_size=4), *data_for(kind)
+
+
+class Derived(SequenceClassifier):
+    """A class of which no file could say what it is."""
 
 
 KINDS = (
@@ -190,6 +199,7 @@ def test_a_later_fit_leaves_nothing_of_the_first():
     [
         (SequenceEnsemble(LogisticRegression()), "takes SequenceClassifier, .*, not LogisticRegression"),
         (SequenceEnsemble(SequenceForecaster()), "takes SequenceClassifier, .*, not SequenceForecaster"),
+        (SequenceEnsemble(Derived()), "takes SequenceClassifier, .*, not Derived"),
         (SequenceEnsemble(SequenceClassifier), "takes SequenceClassifier"),
         (SequenceEnsemble(make_pipeline(SequenceScaler(), SequenceClassifier())), "let it be the last step"),
         (SequenceEnsemble(SequenceClassifier(), 0), "n_members"),
@@ -204,6 +214,17 @@ def test_what_it_does_not_take(ensemble, message):
     assert not hasattr(ensemble, "estimators_")
 
 
+def test_files_are_refused(tmp_path):
+    X, y = labelled(20)
+    files, ensemble = SequenceFiles.write(tmp_path / "files", [(X, y)]), SequenceEnsemble(SequenceClassifier(**TINY), 2)
+    with pytest.raises(ValueError, match="X is SequenceFiles: an ensemble reads what is in memory; fit its estimator"):
+        ensemble.fit(files)
+    ensemble.fit(X, y)
+    for method in (ensemble.predict, ensemble.predict_proba, ensemble.score):
+        with pytest.raises(ValueError, match="X is SequenceFiles: an ensemble reads what is in memory"):
+            method(files)
+
+
 def test_errors_of_members_are_told():
     X, y = labelled(20)
     ensemble = SequenceEnsemble(SequenceClassifier(**TINY), 2)
@@ -216,6 +237,42 @@ def test_errors_of_members_are_told():
         ensemble.predict(X, return_std=True)
     with pytest.raises(ValueError, match="features"):
         ensemble.predict([x[:, :2] for x in X])
+
+
+def told(n_epochs, after, act):
+    """A callback that counts epochs of all members, and acts once."""
+
+    def callback(progress):
+        n_epochs.append(progress.epoch)
+        if len(n_epochs) == after:
+            act()
+
+    return callback
+
+
+def fails():
+    raise ValueError("it fails")
+
+
+@pytest.mark.parametrize(
+    "act, error", [(fails, ValueError), (lambda: os.kill(os.getpid(), signal.SIGINT), KeyboardInterrupt)]
+)
+def test_no_member_trains_on_after_an_error_or_an_interrupt(act, error):
+    n_epochs = []
+    clf = SequenceClassifier(hidden_size=4, max_iter=10**6, tol=None, callbacks=[told(n_epochs, 20, act)])
+    with pytest.raises(error):
+        SequenceEnsemble(clf, 2, n_jobs=2, random_state=0).fit(*labelled(20))
+    n = len(n_epochs)
+    time.sleep(0.2)
+    assert len(n_epochs) == n
+
+
+def test_members_keep_their_callbacks():
+    n_epochs = []
+    clf = SequenceClassifier(**TINY, callbacks=[told(n_epochs, 0, fails)])
+    ensemble = SequenceEnsemble(clf, 2, random_state=0).fit(*labelled(20))
+    assert len(n_epochs) == 6
+    assert all(len(member.callbacks) == 1 for member in ensemble.estimators_)
 
 
 # ------------------------------------------------------------------------------------- files

@@ -340,3 +340,26 @@ def test_threads_that_ask_at_once_for_a_programs_code_are_given_the_same(monkeyp
         for answer in answers:
             answer.add_done_callback(lambda _: is_answered.set())
     assert answers[0].result()[0] is answers[1].result()[0] is p.code("forward")[0]
+
+
+def row_of(lengths, work, is_shared=False):
+    """How many batches, of a sequence of so many steps each, are a row, from each of them on."""
+    shards = Shards(np.array(lengths), [np.array([k]) for k in range(len(lengths))], 4, is_shared)
+    one = Pass(Program("float32", is_shared), shards, work)
+    return [one.fits_in_a_row(k) for k in range(len(lengths))]
+
+
+def test_a_row_of_batches_ends_with_its_moment(monkeypatch):
+    monkeypatch.setattr(programs, "MOMENT", 1000)
+    assert row_of([2] * 6, 1) == [6, 5, 4, 3, 2, 1]
+    assert row_of([2] * 6, 500) == [2, 2, 2, 2, 2, 1]
+    assert row_of([2, *[300] * 6], 1) == [5, 4, 4, 4, 3, 2, 1]  # however short the first is
+    assert row_of([2, 5000, 2], 1) == [2, 1, 1]
+    assert row_of([2, 2], 1, is_shared=True) == [0, 0]
+
+
+def test_a_row_of_batches_ends_where_threads_share_one(monkeypatch):
+    monkeypatch.setattr(threads, "available", lambda work: 1 + (work > 100))
+    assert row_of([2, 2, 300, 2], 1) == [2, 1, 0, 1]
+    monkeypatch.setattr(threads, "available", lambda work: 1)
+    assert row_of([2, 2, 300, 2], 1) == [4, 3, 2, 1]

@@ -126,7 +126,7 @@ def test_generators_read_the_ids():
 
 def test_rare_words_are_unknown_now_and_then():
     tokens = np.concatenate([np.full(400, 1), np.arange(2, 402)])
-    text = Text(tokens, np.array([0, 800]))
+    text = Text(tokens, np.array([0, 800]), np.bincount(tokens))
     seen = np.stack([text.of_epoch(epoch).values for epoch in range(200)])
     hidden = seen == 0
     np.testing.assert_array_equal(seen[~hidden], np.broadcast_to(tokens, seen.shape)[~hidden])
@@ -138,7 +138,7 @@ def test_rare_words_are_unknown_now_and_then():
 
 def test_characters_of_hidden_words_stay():
     rows = np.array([[1, 5, 6], [2, 5, 0], [3, 7, 0]])
-    text = Text(rows, np.array([0, 3]))
+    text = Text(rows, np.array([0, 3]), np.bincount(rows[:, 0]))
     for epoch in range(20):
         some = text.of_epoch(epoch)
         np.testing.assert_array_equal(some.values[:, 1:], rows[:, 1:])

@@ -14,7 +14,7 @@ from fastrnn.losses.loss import constant_loss
 
 Question = namedtuple("Question", "part, merge, known")
 """A partition's part of an answer, how all parts are merged, and what it has noted without asking."""
-Agreed = namedtuple("Agreed", "known, lengths, n_weights, told, constant_loss, loss, width, strata")
+Agreed = namedtuple("Agreed", "known, lengths, n_weights, told, constant_loss, loss, width, strata, warned")
 """When nothing is left to ask: what the fit has noted, and what has to be known of the partition."""
 
 
@@ -22,8 +22,11 @@ class _Unanswered(BaseException):
     """A question without an answer; nothing that catches errors may hold it back."""
 
 
-def problem_of(estimator, answers, X, y, sample_weight, asks=False):
-    """An estimator with what a fit notes before it trains, and its problem; without steps if it only `asks`."""
+def problem_of(estimator, answers, X, y, sample_weight, asks=False, place=0):
+    """An estimator with what a fit notes before it trains, and its problem; without steps if it only `asks`.
+
+    Its `place` is that of the partition among all.
+    """
     estimator, given = copy(estimator), iter(answers)
 
     def agreed(part, merge):
@@ -31,7 +34,9 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False):
             return answer
         raise _Unanswered(part() if callable(part) else part, merge, _noted(estimator))
 
-    estimator._agreed, estimator._only_asks = agreed, asks
+    estimator._agreed, estimator._only_asks, estimator._place = agreed, asks, place
+    estimator._warned = warned = []
+    estimator._warn = lambda message, **_: warned.append(message)
     estimator._begin(False)
     problem = estimator._problem(X, y, sample_weight, False)
     estimator._sizes = estimator._measure(problem)
@@ -40,7 +45,7 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False):
 
 
 def _noted(estimator):
-    hidden = {"_agreed", "_only_asks", *estimator._of_part, *estimator.get_params()}
+    hidden = {"_agreed", "_only_asks", "_place", "_warned", "_warn", *estimator._of_part, *estimator.get_params()}
     return {name: value for name, value in vars(estimator).items() if name not in hidden}
 
 
@@ -51,14 +56,16 @@ def ask(estimator, answers, *given):
     except _Unanswered as question:
         return Question(*question.args)
     targets = problem.loss, problem.targets, problem.weights, problem.n_outputs
-    constant = constant_loss(*targets) if estimator.max_iter == "auto" else None
-    own = estimator._told_of(problem), constant, problem.loss, problem.width, problem.strata
+    weight = problem.weights.sum()
+    constant = constant_loss(*targets) if estimator.max_iter == "auto" and weight else 0.0, weight
+    own = estimator._told_of(problem), constant, problem.loss, problem.width, problem.strata, estimator._warned
     return Agreed(_noted(estimator), problem.sequences.lengths, problem.weights.size, *own)
 
 
 def constant_of(found):
     """The mean loss of the best constant answers that all parts have `Agreed` upon."""
-    return np.average([one.constant_loss for one in found], weights=[one.lengths.size for one in found])
+    losses, weights = zip(*(one.constant_loss for one in found), strict=True)
+    return np.average(losses, weights=weights)
 
 
 def agree(each, name="partition {}".format):

@@ -1,5 +1,6 @@
 """What the estimators share: training and prediction."""
 
+import warnings
 from bisect import bisect_left
 from collections import namedtuple
 from contextlib import ExitStack, contextmanager
@@ -260,6 +261,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
 
     def _begin_in_parts(self, found, rng):
         """A network for data in parts, of which all have `Agreed`, and how to train it."""
+        for message in next((one.warned for one in found if one.warned), ()):
+            warnings.warn(message, stacklevel=6)  # of the caller of `fit`
         vars(self).pop("feature_names_in_", None)  # of an earlier fit
         vars(self).update(found[0].known)
         self._make_network(rng)
@@ -299,6 +302,23 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             found = f"validation_fraction={self.validation_fraction} holds out {n_held_out} of {n} sequences"
             raise ValueError(f"{found}: {error}; set another, or early_stopping=False, or give more") from None
         return np.setdiff1d(every, held_out), np.sort(held_out)
+
+    def _split_part(self, n, strata, rng):
+        """As `_split`, of a part of the data, which may have too few sequences for a share of each class."""
+        try:
+            return self._split(n, strata, rng)
+        except ValueError:
+            return self._split(n, None, rng)
+
+    def _validated(self, network, problem, held_out):
+        """What a part of the data says of its held-out sequences, for `_score_of_parts`."""
+        return self._validation_score(network, problem, held_out)(), len(held_out)
+
+    @staticmethod
+    def _score_of_parts(found):
+        """The validation score of all parts: the mean, by the numbers of sequences held out."""
+        scores, sizes = zip(*found, strict=True)
+        return float(np.dot(scores, np.array(sizes) / sum(sizes)))
 
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""

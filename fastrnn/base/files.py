@@ -30,7 +30,15 @@ def in_parts(function, X, *given):
     if not isinstance(X, SequenceFiles):
         return function(X, *given)
     _refuse_beside(*given)
-    return [None if found[0] is None else np.concatenate(found) for found in zip(*X._each(function), strict=True)]
+    answers = X._each(lambda *read: function(*read) if _counts(read[-1]) else None)
+    if not (answers := [found for found in answers if found is not None]):
+        raise ValueError("all weights are zero; at least one sequence needs a positive weight")
+    return [None if found[0] is None else np.concatenate(found) for found in zip(*answers, strict=True)]
+
+
+def _counts(weights):
+    """Whether any of a file's weights, of sequences or of their steps, is not zero."""
+    return weights is None or any(map(np.any, weights if isinstance(weights, list) else [weights]))
 
 
 def by_file(method):
@@ -69,7 +77,7 @@ def from_files(estimator, files, y, sample_weight, resume_from):
     if estimator.early_stopping:
         for k, one in enumerate(found):
             with files._naming(k):
-                chosen[k], held_out[k] = estimator._split(sizes[k], one.strata, rng)
+                chosen[k], held_out[k] = estimator._split_part(sizes[k], one.strata, rng)
     lengths = [one.lengths[some] for one, some in zip(found, chosen, strict=True)]
     draw = partial(draw_in_windows, [*map(len, lengths)], files.window)
     estimator._trainer = Trainer(estimator.network_, settings, rng, draw)
@@ -141,11 +149,10 @@ class Windows:
         return next(self._losses)
 
     def score(self):
-        """That of what is held out, the mean over windows."""
+        """That of what is held out, in all windows."""
         self._losses = None  # and with it the last window's problem
         windows = [(places, None) for places in windows_of(np.arange(len(self._sizes)), self._files.window)]
-        scores, sizes = zip(*self._in_turn(windows, self._score_of), strict=True)
-        return float(np.dot(scores, np.array(sizes) / sum(sizes)))
+        return self._estimator._score_of_parts([*self._in_turn(windows, self._validated)])
 
     def _in_turn(self, windows, function):
         """What a function makes of each, with its place and its problem."""
@@ -169,7 +176,7 @@ class Windows:
 
     def _problem(self, places):
         given = zip(*self._files._each(lambda *given: given, places), strict=True)
-        return self._problem_of(*map(_joined, given))[1]
+        return self._problem_of(*map(_joined, given), place=int(places[0]))[1]
 
     def _in_window(self, places, numbers):
         """Numbers of sequences in each of its files as those in the window."""
@@ -184,9 +191,9 @@ class Windows:
         objective.lay_out(own, epoch, [self.n_a_weight / len(batch) for batch in own])
         return map(objective, range(len(own)))
 
-    def _score_of(self, k, places, own, problem):
+    def _validated(self, k, places, own, problem):
         held_out = self._in_window(places, self._held_out)
-        return self._estimator._validation_score(self._estimator.network_, problem, held_out)(), held_out.size
+        return self._estimator._validated(self._estimator.network_, problem, held_out)
 
 
 def _joined(parts):

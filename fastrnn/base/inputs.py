@@ -87,6 +87,11 @@ def _added(parts):
     return largest, sum(total * (own / (largest or 1.0)) for own, total, _ in parts), sum(n for *_, n in parts)
 
 
+def _summed(counts):
+    """How often each token is in all parts, of which each counts up to the largest that it has."""
+    return np.sum([np.pad(own, (0, max(map(len, counts)) - len(own))) for own in counts], axis=0)
+
+
 class InputChecks:
     """The checks; each raises a ValueError that says what came, what was expected, and what to do.
 
@@ -94,8 +99,12 @@ class InputChecks:
     """
 
     _agreed = staticmethod(alone)
+    _warn = staticmethod(warnings.warn)
+    """Of a part of the data it notes what the fit is to warn of, once."""
     _only_asks = False
     """Whether nobody reads the steps that are stored."""
+    _place = 0
+    """That of what this process has, among the parts of the data."""
     _of_part = ()
     """What is noted of a part of the data, and not of all."""
 
@@ -150,7 +159,7 @@ class InputChecks:
             read = f"{'standardised' * self.normalize_X or 'as they are'} (normalize_X={self.normalize_X})"
             given = f"embedding_dim={self.embedding_dim!r} takes them for numbers, to be read {read}"
             advice = "Set embedding_dim, such as 64, if they are tokens; numbers as floats are taken without this"
-            warnings.warn(f"{found}, but {given}. {advice} warning", stacklevel=7)
+            self._warn(f"{found}, but {given}. {advice} warning", stacklevel=7)
 
     def _refuse_one_sequence(self, X):
         """A 2-D X is many univariate series; for a model of sequences it is probably one of them."""
@@ -175,6 +184,8 @@ class InputChecks:
             refuse_steps(weights, "only SequenceTagger(crf=False) takes one for each step", "sample_weight")
             sample_weight = as_numbers(weights, "sample_weight") if weights.dtype.kind in "OSU" else weights
             check_as_many(sample_weight, range(n), "sample_weight")
+        if np.shape(sample_weight) == (n,) and not np.any(sample_weight):
+            return self._normalised(np.zeros(n))  # other parts of the data may have others
         weights = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
         return self._normalised(weights)
 
@@ -210,7 +221,10 @@ class InputChecks:
             hides = sequences.are_text and weights is not None and self.dropout
             if hides and self.dropout == "auto":
                 hides = self._agreed(self._count_tokens(sequences.values), max) > FEW[0]
-            return Text(sequences.values, sequences.offsets) if hides else sequences
+            if not hides:
+                return sequences
+            counts = self._agreed(np.bincount(sequences.values.reshape(len(sequences.values), -1)[:, 0]), _summed)
+            return Text(sequences.values, sequences.offsets, counts, self._place)
         if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)
         if not goes_on:

@@ -33,14 +33,14 @@ class Share:
     def __init__(self, estimator, answers, place, dropout_seed, split_seed, n_threads, *given):
         self._arguments = estimator, answers, place, dropout_seed, split_seed, n_threads, *given
         self._lock, self._n_threads = threading.Lock(), n_threads
-        self._estimator, self._problem = estimator, problem = problem_of(estimator, answers, *given)
+        self._estimator, self._problem = estimator, problem = problem_of(estimator, answers, *given, place=place)
         self._network = estimator._new_network(None)
         self._network.gather_parameters()
         n = len(problem.sequences)
         self._some, self._held_out = np.arange(n), None
         if split_seed is not None:
             rng = np.random.RandomState([split_seed, place])
-            self._some, self._held_out = estimator._split(n, problem.strata, rng)
+            self._some, self._held_out = estimator._split_part(n, problem.strata, rng)
         estimator._dropout_seed = dropout_seed + (place % 2**14 << 48)  # far from all keys of the partition before
         estimator.network_ = self._network
 

@@ -110,8 +110,7 @@ class Training:
 
     def fits_in_a_row(self, k):
         """How many batches from k on `in_a_row` should take; 0 where threads share one, which is then to be called."""
-        n = 0 if self._computes else self._pass.fits_in_a_row(*self._shards.firsts[k : k + 2])
-        return min(n, len(self._factors) - k)
+        return 0 if self._computes else self._pass.fits_in_a_row(k)
 
     def in_a_row(self, k, sweeps, rules):
         """Losses and penalties (n, 2) of batches from k on; a sweep of these rules follows each, in compiled code."""
