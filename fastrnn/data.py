@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from fastrnn.lists import check_listed, is_sequence
 from fastrnn.sequences import as_given
 from fastrnn.storage import replacing
-from fastrnn.tokens import Characters, Tokens, text_of
+from fastrnn.tokens import Characters, Tokens, beside_ids
 from fastrnn.wording import check_count, optional, shown
 
 __all__ = ["SequenceFiles"]
@@ -124,7 +124,7 @@ class SequenceFiles:
             given = as_given(part[0], f"X of {name}")
             values = given.rows(0, len(given))
             is_flat = np.ndim(next(iter(part[0]))) == 1
-            arrays = {"values": values[:, 0] if is_flat else values, "offsets": given.offsets} | _beside_ids(part[0])
+            arrays = {"values": values[:, 0] if is_flat else values, "offsets": given.offsets} | beside_ids(part[0])
             for what, rows in zip(("y", "sample_weight"), part[1:], strict=False):
                 arrays |= {} if rows is None else _flattened(rows, what, f"{what} of {name}", len(given))
             with replacing(folder / f"{k:06}.npz") as unfinished, open(unfinished, "wb") as file:
@@ -265,19 +265,6 @@ def _divided(arrays, name):
         ends = f"rising integers from 0 to the {len(values)} rows of {name!r}, one more than there are sequences"
         raise ValueError(f"its offsets for {name!r} are {shown(offsets)}; expected {ends}")
     return [values[first:last] for first, last in pairwise(offsets.tolist())]
-
-
-def _beside_ids(X):
-    """What a `Tokenizer` tells of a text, beside its ids, as arrays by name; of other sequences nothing."""
-    if (first := text_of(X)) is None:
-        return {}
-    arrays = {"is_read_by_character": np.array([isinstance(first, Characters)])}
-    if first.spellings is None:
-        return arrays
-    rows = np.concatenate([ids.spellings[ids.words] for ids in X])
-    spellings, words = np.unique(rows, axis=0, return_inverse=True)
-    ends = np.cumsum([0, *map(len, X)])
-    return arrays | {"spellings": spellings, "words": words.ravel(), "words_offsets": ends}
 
 
 def _flattened(rows, name, what, n):

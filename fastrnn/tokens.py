@@ -53,3 +53,16 @@ def text_of(X):
     """The first sequence of X if it is of a `Tokenizer`, else None."""
     first = next(iter(X), None) if hasattr(X, "__len__") and not hasattr(X, "todense") else None
     return first if isinstance(first, Tokens) else None
+
+
+def beside_ids(X):
+    """What a `Tokenizer` tells of a text, beside its ids, as arrays by name; of other sequences nothing."""
+    if (first := text_of(X)) is None:
+        return {}
+    arrays = {"is_read_by_character": np.array([isinstance(first, Characters)])}
+    if first.spellings is None:
+        return arrays
+    rows = np.concatenate([ids.spellings[ids.words] for ids in X])
+    spellings, words = np.unique(rows, axis=0, return_inverse=True)
+    ends = np.cumsum([0, *map(len, X)])
+    return arrays | {"spellings": spellings, "words": words.ravel(), "words_offsets": ends}

@@ -415,9 +415,12 @@ def broken(kind, path):
 
 
 BROKEN = {
-    "cut": "it is no archive of arrays", "empty": "", "no values": r"it has the arrays \['offsets'\]; expected 'values'",
-    "offsets": "its offsets for 'values' are .* expected rising integers from 0", "objects": "is no array of numbers or text",
-    "pickled targets": "is no array of numbers or text", "NaN": r"X\[\d+\] contains NaN", "width": "has n_features_in=2, but 000000.npz",
+    "cut": "it is no archive of arrays", "empty": "",
+    "no values": r"it has the arrays \['offsets'\]; expected 'values'",
+    "offsets": "its offsets for 'values' are .* expected rising integers from 0",
+    "objects": "is no array of numbers or text",
+    "pickled targets": "is no array of numbers or text", "NaN": r"X\[\d+\] contains NaN",
+    "width": "has n_features_in=2, but 000000.npz",
     "no targets": "requires y to be passed", "fewer targets": "y has fewer entries than X",
 }  # fmt: skip
 
