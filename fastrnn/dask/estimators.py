@@ -152,8 +152,7 @@ class OnDask:
         objective = Rounds(crew, self.network_, bounds, n_a_weight)
 
         def score():
-            found = crew.of_shares(Share.validate, crew.copies(self.network_.theta))
-            return self._score_of([*zip(*found, strict=True)])
+            return self._score_of_parts(crew.of_shares(Share.validate, crew.copies(self.network_.theta)))
 
         if self.rounds == "local":
             self._trainer = LocalTrainer(self.network_, settings, rng, crew, bounds, self.local_steps)

@@ -4,7 +4,6 @@ import threading
 from functools import cached_property
 
 import numpy as np
-from sklearn.base import is_regressor
 
 from fastrnn import threads
 from fastrnn.base.agreement import problem_of
@@ -82,16 +81,10 @@ class Share:
             return (self._network.theta.copy(), optimizer.first, optimizer.second), loss
 
     def validate(self, vectors):
-        """Of what is held out what a score is of, as `scored` or `errors` says."""
+        """What the score of what is held out is of."""
         with self._lock, threads.limit(self._n_threads):
             self._take(*vectors)
-            if not is_regressor(self._estimator):
-                score = self._estimator._validation_score(self._network, self._problem, self._held_out)
-                return score(), len(self._held_out)
-            sequences, rows = self._problem.sequences, self._held_out
-            if self._network.readout is None:
-                rows = sequences.rows_of(rows)
-            return squares(self._problem.targets[rows], self._network.predict(sequences.some(self._held_out)))
+            return self._estimator._validated(self._network, self._problem, self._held_out)
 
 
 def sent(value):
@@ -107,12 +100,8 @@ def scored(model, X, y, sample_weight):
 
 
 def errors(model, X, y, sample_weight):
-    """What R^2 is of, for a partition: as `squares` says."""
-    return squares(*model._judged(X, y, sample_weight))
-
-
-def squares(targets, predicted, weights=None):
     """Weight and mean of targets (n, K), and the weighted squares of what is about the mean, and of what is missed."""
+    targets, predicted, weights = model._judged(X, y, sample_weight)
     weights = np.ones(len(targets)) if weights is None else np.asarray(weights, np.float64)
     targets, predicted = (np.asarray(part, np.float64).reshape(len(weights), -1) for part in (targets, predicted))
     total = weights.sum()
