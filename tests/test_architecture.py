@@ -87,8 +87,10 @@ IN_PARTS = "dask", "data", "base.files", "base.agreement", "ensemble"
 def test_the_package_stays_small():
     lines = {True: 0, False: 0}
     for path in FILES:
-        lines[module_name(path).startswith(IN_PARTS)] += code_lines(path)
-    assert lines[False] < 12000 and lines[True] < 1150
+        # With the dot: "data" is not "datasets".
+        is_in_parts = f"{module_name(path)}.".startswith(tuple(f"{unit}." for unit in IN_PARTS))
+        lines[is_in_parts] += code_lines(path)
+    assert lines[False] < 12100 and lines[True] < 1050
 
 
 def test_numba_comes_with_the_first_kernel():
