@@ -20,7 +20,6 @@ import os
 import sys
 import threading
 from _thread import start_new_thread
-from concurrent.futures import Future
 from multiprocessing import current_process
 
 from joblib import parallel as joblib_parallel
@@ -145,28 +144,41 @@ def with_one_in_blas(function):
         with _blas, threadpool_limits(1, "blas"):
             return function()
 
-    return _in_a_thread(call)()
+    return in_a_thread(call)()
 
 
-def _in_a_thread(function, *arguments):
-    """Begin to call it in another thread; returns a function that waits for what it returns or raises."""
-    answer = Future()
+def in_a_thread(function, *arguments):
+    """Begin to call it in another thread; returns a function that waits for what it returns or raises.
+
+    The wait is for a lock: one for a `threading.Condition`, as in a `Future`, becomes a RuntimeError about locks where
+    a handler of signals raises at its beginning.
+    """
+    done, answer = threading.Lock(), []
 
     def call():
         try:
-            answer.set_result(function(*arguments))
+            answer[:] = function(*arguments), None
         except BaseException as error:
-            answer.set_exception(error)
+            answer[:] = None, error
+        done.release()
 
+    def wait():
+        with done:
+            returned, raised = answer
+        if raised is not None:
+            raise raised
+        return returned
+
+    done.acquire()
     start_new_thread(call, ())
-    return answer.result
+    return wait
 
 
 def in_turn(function, items, n_threads):
     """What a function makes of each item, in their order, so many at once."""
     for first in range(0, len(items), n_threads):
         one, *others = items[first : first + n_threads]
-        waits = [_in_a_thread(function, other) for other in others]
+        waits = [in_a_thread(function, other) for other in others]
         yield function(one)
         for wait in waits:
             yield wait()

@@ -165,7 +165,7 @@ def test_a_loop_within_a_loop_is_serial():
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # a thread may be interrupted at its start
 def test_whatever_a_handler_of_signals_interrupts_is_given_back():
-    assert interrupts.main(["--n", "300"]) == 0
+    assert interrupts.main(["--n", "1500"]) == 0
 
 
 def test_a_turn_whose_holder_was_never_told_to_give_it_back_is_free():

@@ -62,7 +62,7 @@ def blas():
 def note(data, task, step): ...
 
 
-ACTIONS = [empty] * 8 + [limited] * 6 + [parallel] * 5 + [blas]
+ACTIONS = [empty] * 8 + [limited] * 6 + [parallel] * 5 + [blas] * 8
 
 
 def strike(action, wait):

@@ -1,6 +1,5 @@
 """Fits and predictions on `SequenceFiles`: data larger than memory, of which a window of files is there at a time."""
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 from itertools import chain
 
@@ -10,6 +9,7 @@ from sklearn.utils import check_random_state
 
 from fastrnn.base.agreement import agree, ask, constant_of, problem_of
 from fastrnn.data import SequenceFiles
+from fastrnn.threads import in_a_thread
 from fastrnn.training import Trainer, draw_batches
 
 
@@ -81,12 +81,11 @@ def from_files(estimator, files, y, sample_weight, resume_from):
     lengths = [one.lengths[some] for one, some in zip(found, chosen, strict=True)]
     draw = partial(draw_in_windows, [*map(len, lengths)], files.window)
     estimator._trainer = Trainer(estimator.network_, settings, rng, draw)
-    with ThreadPoolExecutor(1) as reader:
-        windows = Windows(estimator, partial(problem_of, local, answers), files, sizes, chosen, held_out, reader)
-        windows.n_a_weight = sum(sizes) / sum(one.n_weights for one in found)
-        score = windows.score if estimator.early_stopping else None
-        train = partial(estimator._trainer.fit, windows, np.concatenate(lengths), score)
-        estimator._trained(train, partial(constant_of, found), estimator._save_at, files, None, None)
+    windows = Windows(estimator, partial(problem_of, local, answers), files, sizes, chosen, held_out)
+    windows.n_a_weight = sum(sizes) / sum(one.n_weights for one in found)
+    score = windows.score if estimator.early_stopping else None
+    train = partial(estimator._trainer.fit, windows, np.concatenate(lengths), score)
+    estimator._trained(train, partial(constant_of, found), estimator._save_at, files, None, None)
 
 
 class Plan(list):
@@ -126,8 +125,6 @@ class Windows:
         How many sequences each file has.
     chosen, held_out : list of ndarray
         Of each file the numbers of the sequences to train on, and of those to score.
-    reader : ThreadPoolExecutor
-        A thread that reads what comes next.
 
     Attributes
     ----------
@@ -135,8 +132,8 @@ class Windows:
         Sequences for each weight: less than 1 where steps have weights.
     """
 
-    def __init__(self, estimator, problem_of, files, sizes, chosen, held_out, reader):
-        self._estimator, self._problem_of, self._files, self._reader = estimator, problem_of, files, reader
+    def __init__(self, estimator, problem_of, files, sizes, chosen, held_out):
+        self._estimator, self._problem_of, self._files = estimator, problem_of, files
         self._sizes, self._chosen, self._held_out = np.array(sizes), chosen, held_out
         self._ahead = None, None
 
@@ -163,15 +160,15 @@ class Windows:
 
     def _taken(self, places, following):
         """A window's problem; from now on the following one is read."""
-        problem = self._read(places).result()
+        problem = self._read(places)()
         if following is not None:
             self._read(following)
         return problem
 
     def _read(self, places):
-        """The problem of a window to come; it stays here until another one is asked for."""
+        """A function that waits for the problem of a window to come; it stays here until another one is asked for."""
         if not np.array_equal(self._ahead[0], places):
-            self._ahead = places, self._reader.submit(self._problem, places)
+            self._ahead = places, in_a_thread(self._problem, places)
         return self._ahead[1]
 
     def _problem(self, places):
