@@ -128,6 +128,17 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     class_weight : dict, "balanced" or None, default=None
         The weights of classes: a dict from labels to weights, or "balanced", which gives each class the same total
         weight, as in scikit-learn. None gives each sequence the same weight.
+    init_from : fitted estimator, Pipeline, list of two or None, default=None
+        A model to start from. The network begins with the vectors of tokens and the recurrent weights of its encoder,
+        in place of random ones (Howard and Ruder 2018). It is any fitted estimator of this library that reads sequences
+        in one network: a `SequenceGenerator` that was trained on many texts without labels, or a classifier of another
+        task. Cell, sizes and tokens must be the same. Numbers are standardised as it does. A model that reads forwards
+        only gives its weights to the forward direction. A list of two gives both directions: the second model has read
+        its sequences backwards, with the vectors of the first (`embeddings` and `freeze_embeddings`). The model is not
+        changed, and `clone` keeps it as it is. A file of this estimator does not hold it.
+    freeze : int, default=0
+        Number of epochs, at the beginning of `fit`, in which the encoder is not trained. Only the output layer learns
+        in them. Use it with `init_from`.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous fit.
     dtype : {"float32", "float64"}, default="float32"
@@ -183,14 +194,14 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     True
     """
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
-        dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
+    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
+        bias=True, dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
         character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto",
-        class_weight=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None):  # fmt: skip
+        class_weight=None, init_from=None, freeze=0, warm_start=False, dtype="float32", n_jobs=None,
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, resume_from=None):

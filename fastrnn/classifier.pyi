@@ -77,6 +77,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         tol: float | None = None,
         patch_length: int | Literal["auto"] = "auto",
         class_weight: ClassWeight = None,
+        init_from: object = None,
+        freeze: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

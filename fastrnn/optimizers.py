@@ -38,6 +38,10 @@ class Optimizer:
         self.first, self.second = np.zeros((2, size), dtype)
         self.n_steps = 0
 
+    def forget(self):
+        """Begin anew."""
+        self.first[:], self.second[:], self.n_steps = 0, 0, 0
+
 
 class Sweeps:
     """What goes over all parameters, in blocks that threads share; where the vectors lie is noted once.

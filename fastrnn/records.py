@@ -16,7 +16,7 @@ from fastrnn.wording import shown
 GENERATOR = {"bit_generator": "MT19937", "state": {"key": array("uint32", 624), "pos": integer(0, 625)}}
 GENERATOR |= {"has_gauss": integer(0, 2), "gauss": float}
 """The state of NumPy's Mersenne Twister, which checks nothing itself."""
-IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start"}
+IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start", "init_from"}
 """Parameters that a run may go on with others of; draws are the checkpoint's."""
 
 
@@ -30,6 +30,8 @@ def record(estimator):
     check_is_fitted(estimator, "network_")
     estimator._check_parameters()
     parameters = {**estimator.get_params(deep=False), "callbacks": None}
+    if "init_from" in parameters:
+        parameters["init_from"] = None
     if isinstance(estimator.random_state, RandomState):
         parameters["random_state"] = None
     if parameters.get("embeddings") is not None:

@@ -81,6 +81,8 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
+        init_from: object = None,
+        freeze: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

@@ -73,6 +73,8 @@ class SequenceTagger(Extractor, Streaming):
         n_iter_no_change: int = 10,
         tol: float | None = None,
         class_weight: ClassWeight = None,
+        init_from: object = None,
+        freeze: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

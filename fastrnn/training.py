@@ -40,7 +40,7 @@ than the latter is nothing to learn."""
 
 Settings = namedtuple(
     "Settings", "solver learning_rate_init learning_rate momentum nesterovs_momentum alpha n_sequences batch_size "
-    "max_iter shuffle clip_norm clip_value n_iter_no_change tol verbose")  # fmt: skip
+    "max_iter shuffle clip_norm clip_value n_iter_no_change tol verbose freeze", defaults=[0])  # fmt: skip
 """How to train, as the estimators' parameters of these names say, and on how many sequences."""
 
 
@@ -320,6 +320,8 @@ class Trainer:
                 for epoch in range(first, end):
                     if best.is_over():
                         break
+                    if 0 < epoch == self.settings.freeze:
+                        self.optimizer.forget()  # weights that have rested would take too large steps at first
                     loss = self.epoch(objective, lengths, epoch, end, sweeps)
                     validation = score() if score is not None else None
                     best.update(loss if score is None else -validation, self.network.theta)

@@ -4,6 +4,7 @@ import warnings
 from bisect import bisect_left
 from collections import namedtuple
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from functools import cached_property, partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from fastrnn.base.callbacks import CallbackSupportMixin, watched
 from fastrnn.base.files import from_files, refuse_files
 from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite, maxima
 from fastrnn.base.naming import Named
+from fastrnn.base.starting import check_alike, sources_of, take_over
 from fastrnn.base.summary import Summarised
 from fastrnn.data import SequenceFiles
 from fastrnn.layers.feedforward import Embedding
@@ -66,6 +68,9 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
     """Those that a network keeps for life: `KEPT_FOR_LIFE`, and what a subclass adds."""
 
     _store = records.store
+
+    init_from, freeze = None, 0
+    """Those without these parameters start anew."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -162,7 +167,10 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
 
     def _make_network(self, rng):
         """A new network, when all is known that it depends on."""
+        sources = sources_of(self.init_from)
+        check_alike(self, sources)
         self.network_ = self._new_network(rng)
+        take_over(self.network_, sources)
         if self.embeddings is not None:
             table = self.network_.embedding.parameters
             table["weight"][: len(self.embeddings)] = self.embeddings
@@ -189,7 +197,19 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
         sizes = {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
         sizes = sizes if sequences.stride == 1 else {**sizes, "patch": sequences.stride}
+        for source in sources_of(self.init_from):
+            sizes = self._grown(sizes, source.network_.encoder)
         return sizes if self._reads_numbers() and not steps else self._agreed(sizes, maxima)
+
+    def _grown(self, sizes, encoder):
+        """Sizes with room for the tables of an encoder that is taken over; features of numbers must be as many."""
+        if encoder.embedding is not None:
+            n_tokens, *n_characters = encoder.embedding.limits
+            return maxima([sizes, {**sizes, "inputs": n_tokens, "characters": max(n_characters, default=0)}])
+        if (n := encoder.recurrent.input_size) != sizes["inputs"]:
+            found = f"init_from reads {n} numbers a step, but X gives {sizes['inputs']} here"
+            raise ValueError(f"{found}: give X the same features, and patch_length as there")
+        return sizes
 
     def _count_tokens(self, columns):
         """Rows of the table: for the largest token there is, or as many as the one given."""
@@ -247,7 +267,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
                     raise ValueError(f"early_stopping holds out all {n} parts: lower context or bptt_steps, give more")
                 score = self._validation_score(self.network_, problem, held_out)
             run.go_on(trainer)
-            train = partial(trainer.fit, self._objective(problem, some), lengths[some], score)
+            train = partial(trainer.fit, self._objective(problem, some, self.freeze), lengths[some], score)
         constant = partial(constant_loss, problem.loss, problem.targets, problem.weights, problem.n_outputs)
         self._trained(train, constant, run.save, *given)
 
@@ -282,10 +302,11 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         losses, scores = trainer.history.losses, trainer.history.scores if self.early_stopping else None
         return {"loss_curve_": losses, "n_iter_": len(losses), "validation_scores_": scores}
 
-    def _objective(self, problem, chosen=None):
+    def _objective(self, problem, chosen=None, freeze=0):
         """The losses of batches of the chosen sequences, as `fastrnn.training` wants them."""
         # Without dropout under lbfgs, which wants the same loss each time.
-        return self.network_.training(problem, self.solver != "lbfgs", self._dropout_seed, self.bptt_steps, chosen)
+        options = self.solver != "lbfgs", self._dropout_seed, self.bptt_steps, chosen, freeze
+        return self.network_.training(problem, *options)
 
     def _split(self, n, strata, rng):
         """Numbers of the sequences to train on and of those held out for early stopping."""
@@ -392,6 +413,12 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         """Within, threads are limited, and what overflows is left to a check."""
         with threads.limit(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             yield
+
+    def __sklearn_clone__(self):
+        bare = copy(self)
+        bare.init_from = None  # what a clone starts from stays fitted
+        other = super(SequenceEstimator, bare).__sklearn_clone__()
+        return other if self.init_from is None else other.set_params(init_from=self.init_from)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")

@@ -184,7 +184,7 @@ class Windows:
         estimator = self._estimator
         seed = estimator._dropout_seed + (k % 2**14 << 48)  # far from all keys of the window before
         chosen, network = self._in_window(places, self._chosen), estimator.network_
-        objective = network.training(problem, True, seed, estimator.bptt_steps, chosen)
+        objective = network.training(problem, True, seed, estimator.bptt_steps, chosen, estimator.freeze)
         objective.lay_out(own, epoch, [self.n_a_weight / len(batch) for batch in own])
         return map(objective, range(len(own)))
 

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.base.labels import as_values, check_as_many, refuse_steps
+from fastrnn.base.starting import sources_of
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
 from fastrnn.moments import alone, moments
@@ -51,6 +52,7 @@ SHARED_CONSTRAINTS = {
     "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")], "tol": [NOT_NEGATIVE, None],
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
+    "init_from": "no_validation", "freeze": [Count(Integral, 0, None, closed="left")],
     "embeddings": ["array-like", None], "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
 
 
@@ -227,11 +229,14 @@ class InputChecks:
                 return sequences
             counts = self._agreed(np.bincount(sequences.values.reshape(len(sequences.values), -1)[:, 0]), _summed)
             return Text(sequences.values, sequences.offsets, counts, self._place)
+        sources = [] if goes_on else sources_of(self.init_from)
         if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)
         if not goes_on:
             self._X_mean, self._X_scale = np.zeros(sequences.width), np.ones(sequences.width)
-            if self.normalize_X:
+            if sources and hasattr(sources[0], "_X_mean"):
+                self._X_mean, self._X_scale = sources[0]._X_mean, sources[0]._X_scale
+            elif self.normalize_X:
                 # Without biases there is none that could take the mean off in another library's layers.
                 blocks = sequences.weighted_blocks(weights)
                 options = {"is_centred": self.bias, "spares_ready": True, "agreed": self._agreed}
@@ -249,6 +254,8 @@ class InputChecks:
             raise ValueError(f"patch_length={asked} and readout='concat' do not go together: set one to its default")
         if asked != "auto" or is_concat:
             return 1 if is_concat else asked
+        if self.init_from is not None:
+            return sources_of(self.init_from)[0]._sizes.get("patch", 1)
         return max(1, int(self._agreed(lengths, _middle)) // PATCHES)
 
     def _refuse_patches(self, what):
@@ -288,6 +295,11 @@ class InputChecks:
     def _check_parameters(self):
         """What can be said against the parameters before anything is known of the data."""
         self._validate_params()
+        if self.freeze and (self.alpha or self.solver == "lbfgs"):
+            why = "alpha, which takes from all weights" if self.alpha else "solver='lbfgs', which has no epochs"
+            raise ValueError(f"freeze={self.freeze} does not go with {why}: leave one out")
+        if sources_of(self.init_from) and self.embeddings is not None:
+            raise ValueError("embeddings and init_from both say which vectors tokens have: give one of them")
         if not all(callable(callback) for callback in self.callbacks or ()):
             raise ValueError(f"callbacks must hold callables, scikit-learn's go to set_callbacks; got {self.callbacks}")
         if self.freeze_embeddings and self.embeddings is None:

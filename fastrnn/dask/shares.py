@@ -52,7 +52,7 @@ class Share:
 
     @cached_property
     def _objective(self):
-        return self._estimator._objective(self._problem, self._some)
+        return self._estimator._objective(self._problem, self._some, self._estimator.freeze)
 
     def _take(self, theta):
         self._network.theta[:] = theta

@@ -125,12 +125,17 @@ class Network:
         """One without calls."""
         return Program(self.theta.dtype, self.is_shared)
 
-    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None):
-        """A `Training` on a problem, whose inputs are what a decoder reads."""
+    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None, freeze=0):
+        """A `Training` on a problem, whose inputs are what a decoder reads; of so many epochs with a frozen encoder."""
         shape, is_frozen = problem.targets.shape[1:], getattr(self.embedding, "is_frozen", False)
         width, rate = prod(shape) if shape else None, self.dropout if drops else 0.0
-        options = problem.loss, width, rate, is_frozen, bptt_steps or 0, problem.n_streams, is_computed(problem)
-        return Training(self, self.program(self._training, *options), problem, seed, chosen)
+        options = bptt_steps or 0, problem.n_streams, is_computed(problem)
+
+        def program(is_encoder_frozen):
+            frozen = "encoder" if is_encoder_frozen else is_frozen
+            return self.program(self._training, problem.loss, width, rate, frozen, *options)
+
+        return Training(self, program, problem, seed, chosen, freeze)
 
     def kept(self, name, make):
         """What is made over the parameters where they are now, once."""

@@ -69,7 +69,7 @@ class SequenceNetwork(Network):
         return x, (kept, memory)
 
     def _training(self, loss, width, rate, is_frozen, bptt_steps, n_streams, is_computed):
-        """From stored steps to the loss, and back to all gradients but a frozen table's."""
+        """From stored steps to the loss, and back to all gradients but a frozen table's or a frozen encoder's."""
         p = self.new_program()
         rows, dropout, stack, state = Rows(p), Dropout.of(p, rate), self.encoder.recurrent, None
         if n_streams is not None:
@@ -81,6 +81,8 @@ class SequenceNetwork(Network):
         picked = rows.rows if self.readout is None else rows.numbers
         d_outputs = add_loss(p, self.chain or loss, outputs, K, width, picked, rows, is_computed)
         d_x = dropout.backward(p, self.head.backward(p, x, d_outputs), 0, rows)
+        if is_frozen == "encoder":
+            return p
         if self.readout is not None:
             d_x = self.readout.backward(p, d_x, memory, rows, stack.n_directions, stack.output_size)
         self.encoder.backward(p, kept, d_x, rows, dropout, bptt_steps)

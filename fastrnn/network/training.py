@@ -46,12 +46,15 @@ class Training:
     ----------
     network : Network
         Has `shards(sequences, batches, inputs)` and `given(sequences, inputs)`, what its program reads of these.
-    program : Program
+    program : callable
+        Of whether the encoder is frozen, the `Program` that trains the rest.
     problem : fastrnn.base.Problem
     seed : int
         Of what is dropped, with the epoch.
     chosen : ndarray, optional
         Numbers of the sequences to train on; all if None.
+    freeze : int
+        The epochs, at first, in which the encoder is frozen.
 
     Attributes
     ----------
@@ -59,8 +62,9 @@ class Training:
         Those that a batch of streams goes on from, and leaves.
     """
 
-    def __init__(self, network, program, problem, seed, chosen=None):
+    def __init__(self, network, program, problem, seed, chosen=None, freeze=0):
         self._network, self._program, self._problem, self._seed, self._chosen = network, program, problem, seed, chosen
+        self._freeze, self._is_frozen = freeze, False
         self._factor, self._loss, self._pass, self._epoch = np.empty(1), np.empty(1), None, None
         own = {"weights": problem.weights, "factor": self._factor, "loss": self._loss}
         self._given = {**network.given(problem.sequences, problem.inputs), **own}
@@ -86,9 +90,10 @@ class Training:
         given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
         if sequences is not self._problem.sequences:
             given |= self._network.given(sequences, self._problem.inputs)
-        if self._pass is None:
+        if self._pass is None or self._is_frozen and epoch >= self._freeze:
+            self._is_frozen = epoch < self._freeze
             work, given = BACK * self._network.work, {**self._given, **given}
-            self._pass = Pass(self._program, shards, work, ("forward", "backward"), **given)
+            self._pass = Pass(self._program(self._is_frozen), shards, work, ("forward", "backward"), **given)
         else:
             self._pass.go_over(shards, **given)
         # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.

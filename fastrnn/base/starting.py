@@ -1,0 +1,68 @@
+"""Networks that start from what others have learned: their encoders, and the units in which these read X."""
+
+import numpy as np
+
+from fastrnn.wording import shown
+
+OF_AN_ENCODER = (
+    "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "embedding_dim", "character_embedding_dim",
+    "character_hidden_size", "dtype")  # fmt: skip
+"""Parameters that both must have alike; the direction is looked at beside them."""
+
+
+def sources_of(init_from):
+    """The fitted estimators to start from: none, one, or one for each direction; of a Pipeline its last step.
+
+    Raises
+    ------
+    ValueError
+        If one is not fitted, or has no encoder.
+    """
+    given = init_from if isinstance(init_from, (list, tuple)) else [init_from] * (init_from is not None)
+    found = [source[-1] if hasattr(source, "steps") else source for source in given]
+    for source in found:
+        if getattr(getattr(source, "network_", None), "encoder", None) is None:
+            what = f"init_from holds {shown(source)}, which is not fitted or has no encoder"
+            raise ValueError(f"{what}: give a fitted estimator of this library that reads sequences")
+    if len(found) > 2 or len(found) == 2 and any(_directions(source) == 2 for source in found):
+        what = f"init_from is a list of {len(found)}"
+        raise ValueError(f"{what}: give one estimator, or two with bidirectional=False, the second for the way back")
+    return found
+
+
+def _directions(source):
+    return source.network_.encoder.recurrent.n_directions
+
+
+def check_alike(estimator, sources):
+    """What is taken over must be what the estimator's own network has room for."""
+    mine = {**estimator.get_params(deep=False), **estimator._shape}
+    for source in sources:
+        its = {**source.get_params(deep=False), **source._shape}
+        for name in OF_AN_ENCODER:
+            if name in mine and name in its and mine[name] != its[name]:
+                found = f"init_from has {name}={its[name]!r}, but this estimator has {name}={mine[name]!r}"
+                raise ValueError(f"{found}: set it to that")
+        if _directions(source) == 2 != 2 * mine["bidirectional"] or len(sources) == 2 != 2 * mine["bidirectional"]:
+            raise ValueError("init_from has both directions, but bidirectional=False: set bidirectional=True")
+        if _directions(source) == 1 and mine["bidirectional"] and mine["num_layers"] > 1:
+            what = f"init_from reads forwards alone, but with bidirectional=True and num_layers={mine['num_layers']}"
+            raise ValueError(f"{what} upper layers read both directions: set bidirectional=False, or num_layers=1")
+
+
+def take_over(network, sources):
+    """Let a network's encoder have the weights of others; the second one's are those of the way back.
+
+    A table may have more rows than theirs; further ones stay as they are.
+    """
+    for source, suffix in zip(sources, ("", "_reverse"), strict=False):
+        for name, part in source.network_.encoder.parts.items():
+            mine, its = network.encoder.parts[name].parameters, part.parameters
+            for key in its:
+                own = mine[key + suffix] if name == "recurrent" else mine[key]
+                if suffix and name != "recurrent" and not np.array_equal(own[: len(its[key])], its[key]):
+                    what = f"the two estimators in init_from have other vectors ({name})"
+                    advice = "fit the second with embeddings= those of the first, and freeze_embeddings=True"
+                    raise ValueError(f"{what}: {advice}")
+                own[: len(its[key])] = its[key]
+    network.changed()
