@@ -32,6 +32,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
     embedding_dim: int | Literal["auto"] | None
     embeddings: ArrayLike | None
     freeze_embeddings: bool
+    init_from: object
+    freeze: int
     character_embedding_dim: int | Literal["auto"] | None
     character_hidden_size: int
     normalize_X: bool

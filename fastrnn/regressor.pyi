@@ -33,6 +33,8 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
     embedding_dim: int | Literal["auto"] | None
     embeddings: ArrayLike | None
     freeze_embeddings: bool
+    init_from: object
+    freeze: int
     character_embedding_dim: int | Literal["auto"] | None
     character_hidden_size: int
     return_sequences: bool

@@ -29,6 +29,8 @@ class SequenceTagger(Extractor, Streaming):
     embedding_dim: int | Literal["auto"] | None
     embeddings: ArrayLike | None
     freeze_embeddings: bool
+    init_from: object
+    freeze: int
     character_embedding_dim: int | Literal["auto"] | None
     character_hidden_size: int
     crf: bool | Literal["auto"]
