@@ -55,14 +55,17 @@ def take_over(network, sources):
 
     A table may have more rows than theirs; further ones stay as they are.
     """
+    known = {}  # rows that are taken over
     for source, suffix in zip(sources, ("", "_reverse"), strict=False):
         for name, part in source.network_.encoder.parts.items():
             mine, its = network.encoder.parts[name].parameters, part.parameters
             for key in its:
-                own = mine[key + suffix] if name == "recurrent" else mine[key]
-                if suffix and name != "recurrent" and not np.array_equal(own[: len(its[key])], its[key]):
+                place = name, key + suffix * (name == "recurrent")
+                own, n = mine[place[1]], min(known.get(place, 0), len(its[key]))
+                if not np.array_equal(own[:n], its[key][:n]):
                     what = f"the two estimators in init_from have other vectors ({name})"
                     advice = "fit the second with embeddings= those of the first, and freeze_embeddings=True"
                     raise ValueError(f"{what}: {advice}")
-                own[: len(its[key])] = its[key]
+                own[n : len(its[key])] = its[key][n:]
+                known[place] = max(n, len(its[key]))
     network.changed()
