@@ -310,6 +310,12 @@ def try_resume(estimator, file="run.safetensors"):
     assert (again.network_.theta == whole.network_.theta).all()
 
 
+def try_starting(estimator):
+    model = default(estimator)
+    again = fitted(estimator, options={"init_from": model, "freeze": 1})
+    assert (again.network_.encoder.recurrent.parameters["bias_hh_l0"] != 0).any()
+
+
 def try_dask(estimator):
     on_dask, X = getattr(dask, f"Dask{estimator.__name__}"), numbers()
     with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster, Client(cluster):
@@ -324,7 +330,7 @@ TRIALS = {
     "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
     "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
-    "Dask": try_dask, "Ensemble": try_ensemble,
+    "Starts from": try_starting, "Dask": try_dask, "Ensemble": try_ensemble,
 }  # fmt: skip
 
 

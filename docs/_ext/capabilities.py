@@ -126,6 +126,7 @@ GROUPS = {
         Capability(
             "Continues", "It goes on with new data: ``partial_fit``, or ``learn_one``.", has("partial_fit", "learn_one")
         ),
+        Capability("Starts from", "``init_from`` takes over what a fitted model has learned.", takes("init_from")),
     ],
     "answers": [
         Capability(
