@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, POSITIVE
+from fastrnn.base.inputs import SHARE
 from fastrnn.base.files import refuse_files
 from fastrnn.forecaster.backtest import Judged
 from fastrnn.forecaster.learning import check_by_place
@@ -125,6 +126,8 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
         With `early_stopping`, the negative loss on the held-out part after each epoch.
+    validation_loss_curve_ : list of float or None
+        With `early_stopping`, the loss on the held-out part after each epoch.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -169,7 +172,7 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
     """
 
     _parameter_constraints = {
-        "learning_rate_init": [POSITIVE, AUTO], "calendar": ["boolean"],
+        "learning_rate_init": [POSITIVE, AUTO], "validation_fraction": [SHARE], "calendar": ["boolean"],
         **dict.fromkeys(("difference", "seasonal_difference", "smoothing", "log"), ["boolean", AUTO]),
         "horizon": [COUNT, None], "context": [Interval(Integral, 2, None, closed="left"), AUTO, None],
         "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
