@@ -173,9 +173,9 @@ class MLflow:
 class OptunaPruning:
     """Report each epoch to a trial of Optuna, and end the fit if Optuna prunes the trial: a callback.
 
-    It reports the validation score if there is one (with early_stopping=True, or `X_val`), else the training loss. Optuna
-    must know which numbers are good. So in a study that maximises, the loss is reported as a negative number. In a study that
-    minimises, the score is.
+    It reports the validation score if there is one (with early_stopping=True, or `X_val`), else the training loss.
+    Optuna must know which numbers are good. So in a study that maximises, the loss is reported as a negative number. In
+    a study that minimises, the score is.
 
     Parameters
     ----------

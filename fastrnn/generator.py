@@ -145,7 +145,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        return self._fit(X, None, None, resume_from, X_val=X_val, groups=groups)
+        return self._fit(X, None, None, resume_from, X_val, groups=groups)
 
     def partial_fit(self, X, y=None):
         """Train for one more epoch on X.

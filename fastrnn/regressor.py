@@ -153,8 +153,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
             falling.
         """
-        beside = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val, "groups": groups}
-        return self._fit(X, y, sample_weight, resume_from, **beside)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one more epoch on X.

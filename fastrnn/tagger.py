@@ -135,8 +135,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        beside = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val, "groups": groups}
-        return self._fit(X, y, sample_weight, resume_from, **beside)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch on X.

@@ -89,10 +89,10 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
 
     # ----------------------------------------------------------------------------------- training
 
-    def _fit(self, X, y, sample_weight, resume_from=None, **beside):
+    def _fit(self, X, y, sample_weight, resume_from=None, *beside, **by_name):
         """Check and train; under `warm_start` go on from the weights that are there, or resume a checkpoint's run."""
         self._check_parameters()
-        self._check_beside(beside := Beside(**beside))
+        self._check_beside(beside := Beside(*beside, **by_name))
         with ExitStack() as stack, self._unchanged_on_error(), threads.limit(self.n_jobs):
             for callback in filter(lambda callback: hasattr(callback, "fitting"), self.callbacks or ()):
                 stack.enter_context(callback.fitting(self))

@@ -61,8 +61,8 @@ def from_files(estimator, files, y, sample_weight, resume_from, given):
     beside = {"resume_from": resume_from, "solver='lbfgs', which reads all data at once,": estimator.solver == "lbfgs",
               "warm_start=True on a fitted model": estimator.warm_start and estimator.__sklearn_is_fitted__(),
               "stateful=True, which reads one stream,": getattr(estimator, "stateful", False),
-              "validation_fraction=, a splitter,": holds_out and not isinstance(estimator.validation_fraction, Real),
-              "scoring=, which reads what is held out at once (give X_val),": holds_out and estimator._has_scorer()}  # fmt: skip
+              "scoring=, which reads what is held out at once,": holds_out and estimator._has_scorer(),
+              "a splitter": holds_out and not isinstance(estimator.validation_fraction, Real)}  # fmt: skip
     for what in filter(beside.get, beside):
         raise ValueError(f"X is SequenceFiles, and {what} does not go with these: leave one out")
     local = clone(estimator).set_params(callbacks=None, verbose=False)

@@ -8,8 +8,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, POSITIVE
-from fastrnn.base.inputs import SHARE
 from fastrnn.base.files import refuse_files
+from fastrnn.base.inputs import SHARE
 from fastrnn.forecaster.backtest import Judged
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel

@@ -133,8 +133,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        beside = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val, "groups": groups}
-        return self._fit(X, y, sample_weight, resume_from, **beside)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
 
     @by_file
     def predict(self, X, beam_width=1):

@@ -136,8 +136,7 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
             If the loss becomes NaN or infinite.
         """
         refuse_files(X, "its sequences are what SequenceToSequence reads; give VectorToSequence an array")
-        beside = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val, "groups": groups}
-        return self._fit(X, y, sample_weight, resume_from, **beside)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
 
     def predict(self, X, beam_width=1):
         """Predict the sequence of each vector.
