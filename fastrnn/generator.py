@@ -448,7 +448,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         _, targets, *_ = some = problem.some(held_out, by_step=True)
 
         def judge():
-            parts = self._read(self.network_, some.sequences, problem.n_streams or AT_ONCE)
+            parts = self._read(self.network_, some.sequences, some.n_streams or AT_ONCE)
             total = sum(log_probabilities(outputs, targets[rows]).sum() for rows, outputs in parts)
             return total / targets.size, len(held_out), -total, targets.size
 

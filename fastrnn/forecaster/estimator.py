@@ -105,7 +105,10 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         few series by heart.
     early_stopping : bool, default=False
         Whether to hold out the last `validation_fraction` of the stretches in time. Training stops if their loss has
-        not improved by more than `tol` for `n_iter_no_change` epochs. The weights of the best epoch are kept.
+        not improved by more than `tol` for `n_iter_no_change` epochs. The weights of the best epoch are kept. `fit`
+        takes no validation data.
+    validation_fraction : float, default=0.1
+        The fraction of stretches that `early_stopping` holds out.
     random_state : int, RandomState or None, default=None
         The seed of initial weights, order of stretches, dropout and drawn paths. An int gives the same model each time.
 
