@@ -402,9 +402,17 @@ def test_names_and_tokens_unknown_to_the_fit():
     assert_refused(tagger, lambda: tagger.fit(words, tags, X_val=strange, y_val=tags), "in the validation.* token 77")
 
 
-def test_a_score_that_is_no_number_ends_the_fit():
-    clf = SequenceClassifier(**SMALL, scoring=lambda model, X, y: np.nan)
-    assert_refused(clf, lambda: clf.fit(X, Y, X_val=X_VAL, y_val=Y_VAL), "is nan on the validation data")
+@pytest.mark.parametrize(
+    ("scoring", "match"),
+    [
+        (lambda model, X, y: np.nan, "scoring=.* is nan on the validation data: set another"),
+        (lambda model, X, y: None, "scoring=.* cannot score the validation data"),
+        ("f1", "scoring='f1' cannot score the validation data: .*average"),
+    ],
+)
+def test_a_score_that_is_no_number_ends_the_fit(scoring, match):
+    clf = SequenceClassifier(**SMALL, scoring=scoring)
+    assert_refused(clf, lambda: clf.fit(X, Y, X_val=X_VAL, y_val=Y_VAL), match)
 
 
 def test_a_stream_is_held_out_at_its_end():

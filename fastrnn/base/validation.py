@@ -148,14 +148,18 @@ class Validating:
     def _validate(self, judge, given):
         """The score and the loss of the network as it is; a scorer is given the data as they came."""
         score, loss = self._judgement([judge()])
-        if given:
-            *data, sample_weight = given
-            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-            score = float(_scorer(self.scoring)(self, *data, **weights))
-            if not isfinite(score):
-                found = f"scoring={shown(self.scoring)} is {score} on the validation data"
-                raise ValueError(f"{found}: set another, or hold out more")
-        return score, loss
+        return self._scored(*given) if given else score, loss
+
+    def _scored(self, X, y, sample_weight):
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        what = f"scoring={shown(self.scoring)}"
+        try:
+            score = float(_scorer(self.scoring)(self, X, y, **weights))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{what} cannot score the validation data: {error}") from error
+        if not isfinite(score):
+            raise ValueError(f"{what} is {score} on the validation data: set another, or hold out more")
+        return score
 
 
 def _scorer(scoring):
