@@ -1,6 +1,6 @@
 """Types that the stubs share.  There is no such module at run time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Literal, Protocol, Self, TypeAlias, TypeVar
 
@@ -31,6 +31,12 @@ class Table(Protocol):
     def shape(self) -> tuple[int, ...]: ...
     def __len__(self) -> int: ...
 
+class Splitter(Protocol):
+    """One of scikit-learn's, such as GroupShuffleSplit."""
+
+    def split(self, X: object, y: object = None, groups: object = None) -> Iterable[tuple[ArrayLike, ArrayLike]]: ...
+    def get_n_splits(self, X: object = None, y: object = None, groups: object = None) -> int: ...
+
 class Frame(Protocol):
     """A table that comes back, of the library whose table was given."""
 
@@ -56,6 +62,7 @@ Precision: TypeAlias = Literal["float32", "float64"]
 RandomState: TypeAlias = int | np.random.RandomState | None
 ClassWeight: TypeAlias = Mapping[str, float] | Mapping[int, float] | Literal["balanced"] | None
 Callbacks: TypeAlias = Sequence[Callable[[Progress], object]] | None
+Scoring: TypeAlias = str | Callable[..., float] | None
 Request: TypeAlias = bool | str | None
 Container: TypeAlias = Literal["default", "pandas", "polars"] | None
 
@@ -83,7 +90,8 @@ class Estimator(Parameters):
     clip_norm: float | None
     clip_value: float | None
     early_stopping: bool
-    validation_fraction: float
+    scoring: Scoring
+    validation_fraction: float | Splitter
     n_iter_no_change: int
     tol: float | None
     warm_start: bool
@@ -94,6 +102,7 @@ class Estimator(Parameters):
     callbacks: Callbacks
     loss_curve_: list[float]
     validation_scores_: list[float] | None
+    validation_loss_curve_: list[float] | None
     n_iter_: int
 
     def set_callbacks(self, *callbacks: object) -> Self: ...

@@ -18,12 +18,13 @@ __all__ = ["Checkpoint", "MLflow", "OptunaPruning", "TensorBoard"]
 
 
 def _numbers(progress):
-    """The loss of an epoch, and the validation score, if there is one."""
-    return {"loss": progress.loss} | ({} if (s := progress.validation_score) is None else {"validation_score": s})
+    """The loss of an epoch, and the score and the loss of the validation data, if there are any."""
+    names = "loss", "validation_score", "validation_loss"
+    return {name: number for name in names if (number := getattr(progress, name)) is not None}
 
 
 class TensorBoard:
-    """Write the loss and the validation score of each epoch for TensorBoard: a callback.
+    """Write the loss of each epoch, and the score and loss on validation data, for TensorBoard: a callback.
 
     Each fit writes to a folder of its own in `log_dir`, whose name is that of the estimator with the time. The command
     ``tensorboard --logdir runs`` shows the curves.
@@ -172,9 +173,9 @@ class MLflow:
 class OptunaPruning:
     """Report each epoch to a trial of Optuna, and end the fit if Optuna prunes the trial: a callback.
 
-    It reports the validation score if there is one (with early_stopping=True), else the training loss. Optuna must know
-    which numbers are good. So in a study that maximises, the loss is reported as a negative number. In a study that
-    minimises, the score is.
+    It reports the validation score if there is one (with early_stopping=True, or `X_val`), else the training loss.
+    Optuna must know which numbers are good. So in a study that maximises, the loss is reported as a negative number. In
+    a study that minimises, the score is.
 
     Parameters
     ----------

@@ -109,9 +109,14 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     early_stopping : bool, default=False
         Whether to hold out `validation_fraction` of the sequences and score them after each epoch. Training stops if
         their score has not improved by more than `tol` for `n_iter_no_change` epochs. The weights of the best epoch
-        are kept.
-    validation_fraction : float, default=0.1
-        The fraction of sequences that `early_stopping` holds out.
+        are kept. If `fit` is given `X_val`, this is scored, and nothing is held out.
+    scoring : str, callable or None, default=None
+        The score of the validation data: of what `early_stopping` holds out, or of `X_val`. None is the estimator's own
+        score. "loss" is the negative loss. A str names a scorer of scikit-learn, such as "f1_macro", and a callable is
+        called as ``scoring(estimator, X, y)``. Higher is better. Both predict anew after each epoch.
+    validation_fraction : float or splitter, default=0.1
+        What `early_stopping` holds out: a fraction of the sequences, or the last split of a splitter of scikit-learn,
+        such as ``GroupShuffleSplit(1)`` or ``TimeSeriesSplit()``. Groups of a splitter are given to `fit`.
     n_iter_no_change : int, default=10
         Number of epochs without improvement after which training stops, for `early_stopping` and `tol`.
     tol : float or None, default=None
@@ -168,7 +173,11 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     loss_curve_ : list of float
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
-        With `early_stopping`, the accuracy on the held-out part after each epoch.
+        The accuracy on the validation data after each epoch, or the score that `scoring` names. Validation data are the
+        part that `early_stopping` holds out, or `X_val`. None if there are none.
+    validation_loss_curve_ : list of float or None
+        The mean loss on the validation data after each epoch, without dropout and the penalty of `alpha`. None if there
+        are none.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -194,17 +203,18 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     True
     """
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
-        bias=True, dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
+    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+        dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
         character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
-        early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto",
-        class_weight=None, init_from=None, freeze=0, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto",
+        class_weight=None, init_from=None, freeze=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
+        verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
+        resume_from=None):  # fmt: skip
         """Train the network on labelled sequences.
 
         Parameters
@@ -218,6 +228,15 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             The label of each sequence. None if X has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        X_val : as X, default=None
+            Validation data: other sequences, which the network is not trained on. After each epoch they are scored.
+            With `early_stopping` they are used in place of a part that is held out; without it they are only watched.
+        y_val : as y, default=None
+            The targets of `X_val`.
+        sample_weight_val : as sample_weight, default=None
+            A weight for each sequence of `X_val`.
+        groups : array-like of shape (n,), default=None
+            The groups of the sequences, such as persons, for a `validation_fraction` that is a splitter.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -244,7 +263,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
             falling.
         """
-        return self._fit(X, y, sample_weight, resume_from)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch on X.
@@ -434,6 +453,6 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
     _answer = staticmethod(softmax_answer)
 
-    def _validation_score(self, network, problem, held_out):
-        codes, sequences = problem.strata[held_out], problem.sequences.some(held_out)
-        return lambda: float(np.mean(filled(softmax_answer, network.predict(sequences)).argmax(axis=1) == codes))
+    def _score_of(self, outputs, problem, losses, weights):
+        right = filled(softmax_answer, outputs).argmax(axis=1) == problem.strata
+        return float(np.average(right, weights=weights))

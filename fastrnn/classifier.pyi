@@ -19,8 +19,10 @@ from fastrnn._types import (
     Request,
     Rows,
     Schedule,
+    Scoring,
     Sequences,
     Solver,
+    Splitter,
     Streaming,
 )
 from fastrnn.data import SequenceFiles
@@ -74,7 +76,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         clip_value: float | None = None,
         bptt_steps: int | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        scoring: Scoring = None,
+        validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
         patch_length: int | Literal["auto"] = "auto",
@@ -94,6 +97,10 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         y: Rows | None = None,
         sample_weight: ArrayLike | None = None,
         *,
+        X_val: Sequences | None = None,
+        y_val: Rows | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(
@@ -107,6 +114,15 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
     ) -> float: ...
     def transform(self, X: Sequences | SequenceFiles) -> Matrix[np.float32 | np.float64]: ...
     def fit_transform(self, X: Sequences, y: Rows, **fit_params: object) -> Matrix[np.float32 | np.float64]: ...
-    def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_fit_request(
+        self,
+        *,
+        X_val: Request = ...,
+        groups: Request = ...,
+        resume_from: Request = ...,
+        sample_weight: Request = ...,
+        sample_weight_val: Request = ...,
+        y_val: Request = ...,
+    ) -> Self: ...
     def set_partial_fit_request(self, *, classes: Request = ..., sample_weight: Request = ...) -> Self: ...
     def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...

@@ -90,7 +90,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     def __init__(self, estimator, n_members=8, *, n_jobs=None, random_state=None):
         self.estimator, self.n_members, self.n_jobs, self.random_state = estimator, n_members, n_jobs, random_state
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None):
         """Train all members.
 
         Parameters
@@ -101,6 +101,9 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
             What the estimator's `fit` takes: labels or numbers, one for each sequence or one for each step.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        X_val, y_val, sample_weight_val, groups : optional
+            What the estimator's `fit` takes to score its epochs: validation data, which all members share, or groups,
+            for a `validation_fraction` that is a splitter.
 
         Returns
         -------
@@ -125,7 +128,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_members).tolist()
         members = [clone(self.estimator).set_params(random_state=seed) for seed in seeds]
         training = _Training()
-        jobs = (delayed(training.fitted)(member, X, y, sample_weight) for member in members)
+        given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val, "groups": groups}
+        jobs = (delayed(training.fitted)(member, X, y, sample_weight, **given) for member in members)
         try:
             return self._take(Parallel(threads.workers(self.n_jobs), prefer="threads")(jobs))
         finally:
@@ -295,14 +299,14 @@ class _Training:
     def __call__(self, progress):
         return self.is_over
 
-    def fitted(self, member, *given):
+    def fitted(self, member, *given, **beside):
         """The member, which has learned; None if all is over before it begins."""
         self.running.add(id(member))
         try:
             own = member.callbacks
             member._check_parameters()
             if not self.is_over:
-                member.set_params(callbacks=[*(own or ()), self]).fit(*given)
+                member.set_params(callbacks=[*(own or ()), self]).fit(*given, **beside)
                 return member.set_params(callbacks=own)
         finally:
             self.running.discard(id(member))

@@ -24,7 +24,15 @@ class SequenceEnsemble(Parameters, Generic[_E]):
         self, estimator: _E, n_members: int = 8, *, n_jobs: int | None = None, random_state: RandomState = None
     ) -> None: ...
     def fit(
-        self, X: Sequences, y: ArrayLike | Steps | None = None, sample_weight: ArrayLike | Steps | None = None
+        self,
+        X: Sequences,
+        y: ArrayLike | Steps | None = None,
+        sample_weight: ArrayLike | Steps | None = None,
+        *,
+        X_val: Sequences | None = None,
+        y_val: ArrayLike | Steps | None = None,
+        sample_weight_val: ArrayLike | Steps | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self: ...
     # Of each sequence, or one array a sequence for its steps; with `return_std` also how much the members differ.
     @overload
@@ -42,7 +50,15 @@ class SequenceEnsemble(Parameters, Generic[_E]):
     def score(
         self, X: Sequences, y: ArrayLike | Steps | None = None, sample_weight: ArrayLike | Steps | None = None
     ) -> float: ...
-    def set_fit_request(self, *, sample_weight: Request = ...) -> Self: ...
+    def set_fit_request(
+        self,
+        *,
+        X_val: Request = ...,
+        groups: Request = ...,
+        sample_weight: Request = ...,
+        sample_weight_val: Request = ...,
+        y_val: Request = ...,
+    ) -> Self: ...
     def set_predict_request(self, *, return_std: Request = ...) -> Self: ...
     def set_predict_proba_request(self, *, return_std: Request = ...) -> Self: ...
     def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...

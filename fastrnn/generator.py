@@ -1,10 +1,11 @@
 """Learn which token comes next: language models that generate."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base import COUNT, FeatureExtractor, Problem, SequenceEstimator
@@ -51,6 +52,9 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
     bptt_steps : int or None, default=None
         The length of truncated backpropagation through time: gradients stop at each multiple of so many steps. None
         does not truncate; with stateful=True it means 64.
+    scoring : {"loss"}, callable or None, default=None
+        The score of the validation data: of what `early_stopping` holds out, or of `X_val`. None and "loss" are the
+        mean log probability of a token. A callable is called as ``scoring(estimator, X, None)``. Higher is better.
 
     Attributes
     ----------
@@ -61,7 +65,11 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
     loss_curve_ : list of float
         The mean training loss of a token in each epoch, in nats.
     validation_scores_ : list of float or None
-        With `early_stopping`, `score` on the held-out part after each epoch. Of a stream, the end is held out.
+        `score` on the validation data after each epoch, or what `scoring` says. Validation data are the part that
+        `early_stopping` holds out, of a stream its end, or `X_val`. None if there are none.
+    validation_loss_curve_ : list of float or None
+        The mean loss on the validation data after each epoch, without dropout and the penalty of `alpha`. None if there
+        are none.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -90,7 +98,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
     ['acad']
     """
 
-    _parameter_constraints = {"embedding_dim": [COUNT]}
+    _parameter_constraints = {"embedding_dim": [COUNT], "scoring": [StrOptions({"loss"}), callable, None]}
 
     readout, bidirectional = None, False
     """A row of outputs for each step; a model of the next token must not see it."""
@@ -100,11 +108,11 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         embedding_dim=64, embeddings=None, freeze_embeddings=False, stateful=False, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32",
+        n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y=None, *, resume_from=None):
+    def fit(self, X, y=None, *, X_val=None, groups=None, resume_from=None):
         """Train the network to predict each next token.
 
         Parameters
@@ -114,6 +122,11 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
             `fastrnn.data.SequenceFiles` is data larger than memory, and has y and weights too.
         y : ignored
             Only here because scikit-learn passes it.
+        X_val : as X, default=None
+            Validation data: other sequences, which the network is not trained on. After each epoch they are scored.
+            With `early_stopping` they are used in place of a part that is held out; without it they are only watched.
+        groups : array-like of shape (n,), default=None
+            The groups of the sequences, such as their authors, for a `validation_fraction` that is a splitter.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -132,7 +145,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        return self._fit(X, None, None, resume_from)
+        return self._fit(X, None, None, resume_from, X_val, groups=groups)
 
     def partial_fit(self, X, y=None):
         """Train for one more epoch on X.
@@ -373,6 +386,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         super()._check_parameters()
         if self.stateful and self.solver == "lbfgs":
             raise ValueError("solver='lbfgs' reads all data at once, stateful=True a stretch at a time: use only one")
+        if self.stateful and not isinstance(self.validation_fraction, Real):
+            raise ValueError("stateful=True holds out the end of the stream: validation_fraction must be a number")
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
@@ -428,14 +443,16 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         n_held_out = max(1, int(n_stretches * self.validation_fraction))
         return np.split(np.arange(n), [(n_stretches - n_held_out) * n_parts])
 
-    def _validation_score(self, network, problem, held_out):
-        sequences, targets = problem.sequences.some(held_out), problem.targets[problem.sequences.rows_of(held_out)]
+    def _judge(self, problem, held_out, sample_weight=None):
+        """As of others, a few sequences at a time."""
+        _, targets, *_ = some = problem.some(held_out, by_step=True)
 
-        def score():
-            parts = self._read(network, sequences, problem.n_streams or AT_ONCE)
-            return sum(log_probabilities(outputs, targets[rows]).sum() for rows, outputs in parts) / targets.size
+        def judge():
+            parts = self._read(self.network_, some.sequences, some.n_streams or AT_ONCE)
+            total = sum(log_probabilities(outputs, targets[rows]).sum() for rows, outputs in parts)
+            return total / targets.size, len(held_out), -total, targets.size
 
-        return score
+        return judge
 
     # -------------------------------------------------------------------------------------- prediction
 

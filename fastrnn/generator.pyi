@@ -15,8 +15,10 @@ from fastrnn._types import (
     RandomState,
     Request,
     Schedule,
+    Scoring,
     Sequences,
     Solver,
+    Splitter,
     Streaming,
     Vector,
 )
@@ -64,7 +66,8 @@ class SequenceGenerator(Extractor, Streaming):
         clip_value: float | None = None,
         bptt_steps: int | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        scoring: Scoring = None,
+        validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
         warm_start: bool = False,
@@ -74,7 +77,15 @@ class SequenceGenerator(Extractor, Streaming):
         verbose: bool | int = False,
         callbacks: Callbacks = None,
     ) -> None: ...
-    def fit(self, X: Sequences | SequenceFiles, y: object = None, *, resume_from: Path | None = None) -> Self: ...
+    def fit(
+        self,
+        X: Sequences | SequenceFiles,
+        y: object = None,
+        *,
+        X_val: Sequences | None = None,
+        groups: ArrayLike | None = None,
+        resume_from: Path | None = None,
+    ) -> Self: ...
     def partial_fit(self, X: Sequences, y: object = None) -> Self: ...
     def score(self, X: Sequences | SequenceFiles, y: object = None) -> float: ...
     def perplexity(self, X: Sequences) -> float: ...
@@ -101,4 +112,4 @@ class SequenceGenerator(Extractor, Streaming):
     ) -> Iterator[int]: ...
     def transform(self, X: Sequences | SequenceFiles) -> Objects: ...
     def fit_transform(self, X: Sequences, y: object = None, **fit_params: object) -> Objects: ...
-    def set_fit_request(self, *, resume_from: Request = ...) -> Self: ...
+    def set_fit_request(self, *, X_val: Request = ..., groups: Request = ..., resume_from: Request = ...) -> Self: ...

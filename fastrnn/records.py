@@ -3,6 +3,7 @@
 import json
 from functools import cached_property
 from hashlib import blake2b
+from numbers import Real
 
 import numpy as np
 from numpy.random import RandomState
@@ -18,6 +19,12 @@ GENERATOR |= {"has_gauss": integer(0, 2), "gauss": float}
 """The state of NumPy's Mersenne Twister, which checks nothing itself."""
 IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start", "init_from"}
 """Parameters that a run may go on with others of; draws are the checkpoint's."""
+NO_OBJECTS = {"random_state": None, "scoring": None, "validation_fraction": 0.1, "init_from": None}
+"""Parameters that are these in a file if they are objects, which no file holds."""
+NEWER = {"scoring": None, "init_from": None, "freeze": 0}
+"""Parameters that files of versions before do not have, and what they were then."""
+CURVES = {"loss_curve_", "validation_scores_", "validation_loss_curve_"}
+"""What is noted of each epoch."""
 
 
 def store(estimator, parameters):
@@ -29,21 +36,26 @@ def record(estimator):
     """The tree of a fitted estimator; callbacks, and a generator of random numbers, are left out."""
     check_is_fitted(estimator, "network_")
     estimator._check_parameters()
-    parameters = {**estimator.get_params(deep=False), "callbacks": None}
-    if "init_from" in parameters:
-        parameters["init_from"] = None
-    if isinstance(estimator.random_state, RandomState):
-        parameters["random_state"] = None
-    if parameters.get("embeddings") is not None:
-        parameters["embeddings"] = np.asarray(estimator.embeddings)
+    parameters = _parameters(estimator)
     fitted = {name: getattr(estimator, name) for name in _rules(estimator)}
     known = {"parameters": parameters, "fitted": fitted, "weights": weights(estimator.network_)}
     return {"class": type(estimator).__name__, **known}
 
 
+def _parameters(estimator):
+    """Those that a file holds."""
+    parameters = {**estimator.get_params(deep=False), "callbacks": None}
+    for name in NO_OBJECTS.keys() & parameters.keys():
+        if not isinstance(parameters[name], (Real, str)):
+            parameters[name] = NO_OBJECTS[name]
+    if parameters.get("embeddings") is not None:
+        parameters["embeddings"] = np.asarray(estimator.embeddings)
+    return parameters
+
+
 def of_data(estimator):
     """Bytes of what a fit has taken from its data alone, whatever its seed."""
-    names = _rules(estimator).keys() - {"loss_curve_", "validation_scores_", "_dropout_seed"}
+    names = _rules(estimator).keys() - CURVES - {"_dropout_seed"}
     return _bytes_of([getattr(estimator, name) for name in sorted(names)])
 
 
@@ -69,6 +81,8 @@ def _rules(estimator):
         sized["inputs"] = sized["inputs"] if has_tokens else read
     if "normalize_X" in estimator._get_param_names() and not has_tokens:
         rules |= _moments("X", sizes["inputs"] // size)
+    if "validation_loss_curve_" in vars(estimator):
+        rules["validation_loss_curve_"] = rules["validation_scores_"]
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)
     return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
@@ -101,6 +115,8 @@ def rebuilt(cls, tree, rules, parameters=(), **parts):
 
 def restored(cls, tree):
     """The estimator of a tree; an error if there is none that fitting could have made."""
+    newer = {name: value for name, value in NEWER.items() if name in cls._get_param_names()}
+    tree["parameters"] = {**newer, **tree["parameters"]}
     # The network is that of the fit, since when parameters may have been set.
     estimator = rebuilt(cls, tree, _rules, tree["fitted"]["_shape"], weights=dict)
     # Nothing is large before the weights are known to be there and right.
@@ -148,11 +164,20 @@ def _bytes_of(value):
     return b"".join([text.encode(), *(f"{t.dtype}{t.shape}".encode() + t.tobytes() for t in tensors.values())])
 
 
+def arrays_of(problem):
+    """What a problem is read from."""
+    X, inputs = problem.sequences, problem.inputs or problem.sequences
+    return X.values, X.offsets, inputs.values, inputs.offsets, problem.targets, problem.weights
+
+
 class Run:
     """One fit of an estimator, as checkpoints hold it beside the model: where its draws began, and on what data.
 
-    `rng` is the generator for it: that of the estimator, or of a checkpoint as its run found it.
+    `rng` is the generator for it: that of the estimator, or of a checkpoint as its run found it; `beside` are arrays
+    that say what judges its epochs, if neither the problem nor the generator does.
     """
+
+    beside = ()
 
     def __init__(self, estimator, problem, goes_on, path):
         self._estimator, self._problem, self._checkpoint = estimator, problem, None
@@ -172,8 +197,9 @@ class Run:
         model, run = read_model(path, self._estimator._restored)
         if run is None:
             raise StorageError(f"{path} has no run from the start to resume: load it, and go on with warm_start=True")
-        for name in sorted(set(model._get_param_names()) - IRRELEVANT):
-            value, was = getattr(self._estimator, name), getattr(model, name)
+        given, of_run = _parameters(self._estimator), _parameters(model)
+        for name in sorted(of_run.keys() - IRRELEVANT):
+            value, was = given[name], of_run[name]
             if _bytes_of(value) != _bytes_of(was):
                 which = f"{name}={shown(value)}, but the checkpoint's run has {shown(was)}"
                 longer = "; to train longer, load the model and fit with warm_start=True" * (name == "max_iter")
@@ -183,11 +209,10 @@ class Run:
     @cached_property
     def _data(self):
         """A digest of the problem, and of what the fit has taken from X and y beside it."""
-        digest, problem = blake2b(), self._problem
-        X, inputs = problem.sequences, problem.inputs or problem.sequences
-        for part in (X.values, X.offsets, inputs.values, inputs.offsets, problem.targets, problem.weights):
+        digest = blake2b()
+        for part in (*arrays_of(self._problem), *self.beside):
             digest.update(np.ascontiguousarray(part))
-        names = sorted(_rules(self._estimator).keys() - {"loss_curve_", "validation_scores_", "_shape"})
+        names = sorted(_rules(self._estimator).keys() - CURVES - {"_shape"})
         digest.update(_bytes_of([getattr(self._estimator, name) for name in names]))
         return digest.hexdigest()
 
@@ -196,9 +221,9 @@ class Run:
         if self._checkpoint is not None:
             model, run = self._checkpoint
             if run["data"] != self._data:
-                raise ValueError("X or y are not the data of the checkpoint's run, or in another order: give the same")
-            history = History.of(model.loss_curve_, model.validation_scores_ or [])
-            trainer.recall(run["memory"], model.network_.theta, history)
+                found = "X or y are not the data of the checkpoint's run, or in another order, or others are held out"
+                raise ValueError(f"{found}: give the same")
+            trainer.recall(run["memory"], model.network_.theta, History.of(model))
 
     def save(self, path):
         """Write the model, and what this fit needs to go on."""

@@ -53,7 +53,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     loss_curve_ : list of float
         The mean training loss of each epoch, computed on standardised targets.
     validation_scores_ : list of float or None
-        With `early_stopping`, R^2 on the held-out part after each epoch.
+        R^2 on the validation data after each epoch, or the score that `scoring` names. Validation data are the part
+        that `early_stopping` holds out, or `X_val`. None if there are none.
+    validation_loss_curve_ : list of float or None
+        The mean loss on the validation data after each epoch, without dropout and the penalty of `alpha`. None if there
+        are none.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -86,17 +90,18 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")]}  # fmt: skip
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh",
-        bias=True, dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
+    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
+        dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
         character_embedding_dim="auto", character_hidden_size=32, return_sequences=False, loss="squared_error",
         quantile=0.5, normalize_X=True, normalize_y=True, solver="adam", learning_rate_init=5e-3,
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto",
-        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, validation_fraction=0.1,
-        n_iter_no_change=10, tol=None, init_from=None, freeze=0, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, scoring=None,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, init_from=None, freeze=0, warm_start=False,
+        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
+        resume_from=None):  # fmt: skip
         """Train the network on sequences and their targets.
 
         Parameters
@@ -113,6 +118,15 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             A weight for each sequence. None gives all the same weight. Weights of single steps are not possible, also
             with return_sequences=True. In place of them, train on beginnings ``x[:t]``, each with the weight of its
             last step.
+        X_val : as X, default=None
+            Validation data: other sequences, which the network is not trained on. After each epoch they are scored.
+            With `early_stopping` they are used in place of a part that is held out; without it they are only watched.
+        y_val : as y, default=None
+            The targets of `X_val`.
+        sample_weight_val : as sample_weight, default=None
+            A weight for each sequence of `X_val`.
+        groups : array-like of shape (n,), default=None
+            The groups of the sequences, such as persons, for a `validation_fraction` that is a splitter.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -139,7 +153,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
             falling.
         """
-        return self._fit(X, y, sample_weight, resume_from)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one more epoch on X.
@@ -306,23 +320,13 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     def _rules(self, n_outputs):
         return records.scale(n_outputs)
 
-    def _validation_score(self, network, problem, held_out):
-        from sklearn.metrics import r2_score
-
-        sequences, expected = self._of_held_out(problem, held_out)
-        return lambda: r2_score(expected, network.predict(sequences))
-
-    def _of_held_out(self, problem, held_out):
-        rows = problem.sequences.rows_of(held_out) if self.return_sequences else held_out
-        return problem.sequences.some(held_out), problem.targets[rows]
-
-    def _validated(self, network, problem, held_out):
-        sequences, expected = self._of_held_out(problem, held_out)
-        return expected, network.predict(sequences)
+    def _score_of(self, outputs, problem, losses, weights):
+        return problem.targets, outputs, *(() if weights is None else (weights,))
 
     @staticmethod
-    def _score_of_parts(found):
+    def _score_of_parts(told, sizes):
         """R^2 about the mean of all targets: that of a part alone may be near to each of its few."""
         from sklearn.metrics import r2_score
 
-        return r2_score(*map(np.concatenate, zip(*found, strict=True)))
+        targets, outputs, *weights = map(np.concatenate, zip(*told, strict=True))
+        return r2_score(targets, outputs, sample_weight=weights[0] if weights else None)

@@ -19,8 +19,10 @@ from fastrnn._types import (
     Request,
     Rows,
     Schedule,
+    Scoring,
     Sequences,
     Solver,
+    Splitter,
     Steps,
     Streaming,
 )
@@ -80,7 +82,8 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
         clip_value: float | None = None,
         bptt_steps: int | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        scoring: Scoring = None,
+        validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
         init_from: object = None,
@@ -98,6 +101,10 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
         y: Rows | Steps | None = None,
         sample_weight: ArrayLike | None = None,
         *,
+        X_val: Sequences | None = None,
+        y_val: Rows | Steps | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(self, X: Sequences, y: Rows | Steps, sample_weight: ArrayLike | None = None) -> Self: ...
@@ -110,6 +117,15 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
     def fit_transform(
         self, X: Sequences, y: Rows | Steps, **fit_params: object
     ) -> Matrix[np.float32 | np.float64] | Objects: ...
-    def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_fit_request(
+        self,
+        *,
+        X_val: Request = ...,
+        groups: Request = ...,
+        resume_from: Request = ...,
+        sample_weight: Request = ...,
+        sample_weight_val: Request = ...,
+        y_val: Request = ...,
+    ) -> Self: ...
     def set_partial_fit_request(self, *, sample_weight: Request = ...) -> Self: ...
     def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...

@@ -47,8 +47,12 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
     loss_curve_ : list of float
         The mean training loss of a step in each epoch, in nats. For several labels a step, their sum.
     validation_scores_ : list of float or None
-        With `early_stopping`, `score` on the held-out part after each epoch. For several labels a step, most of which
-        are usually 0, it is the negative loss.
+        `score` on the validation data after each epoch, or the score that `scoring` names. For several labels a step,
+        most of which are usually 0, it is the negative loss. Validation data are the part that `early_stopping` holds
+        out, or `X_val`. None if there are none.
+    validation_loss_curve_ : list of float or None
+        The mean loss on the validation data after each epoch, without dropout and the penalty of `alpha`. None if there
+        are none.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -80,17 +84,17 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
     readout = None
     """A row of outputs for each step."""
 
-    def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
-        bias=True, dropout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
-        character_embedding_dim="auto", character_hidden_size=32, crf="auto", normalize_X=True, solver="adam",
-        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
-        early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None,
-        init_from=None, freeze=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None):  # fmt: skip
+    def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+        dropout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
+        character_hidden_size=32, crf="auto", normalize_X=True, solver="adam", learning_rate_init=5e-3,
+        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
+        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, scoring=None,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, init_from=None, freeze=0,
+        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
+        resume_from=None):  # fmt: skip
         """Train the network on sequences with a label for each step.
 
         Parameters
@@ -104,6 +108,15 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             A label for each step; or for several labels a step, 0 or 1 for each of K labels. None if X has them.
         sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
+        X_val : as X, default=None
+            Validation data: other sequences, which the network is not trained on. After each epoch they are scored.
+            With `early_stopping` they are used in place of a part that is held out; without it they are only watched.
+        y_val : as y, default=None
+            The targets of `X_val`.
+        sample_weight_val : as sample_weight, default=None
+            A weight for each sequence of `X_val`.
+        groups : array-like of shape (n,), default=None
+            The groups of the sequences, such as persons, for a `validation_fraction` that is a splitter.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -122,7 +135,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        return self._fit(X, y, sample_weight, resume_from)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch on X.
@@ -370,14 +383,19 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             return self.classes_[self.network_.chain.best(outputs, offsets)]
         return self.classes_[outputs.argmax(axis=1)]
 
-    def _validation_score(self, network, problem, held_out):
-        sequences, rows = problem.sequences.some(held_out), problem.sequences.rows_of(held_out)
-        goals = problem.targets[rows]
+    def _losses(self, outputs, problem):
+        chain, offsets = self.network_.chain, problem.sequences.offsets
+        if chain is None:
+            return super()._losses(outputs, problem)
+        losses = np.zeros(len(outputs))  # a sequence has its loss, and its weight, at the first of its steps
+        losses[offsets[:-1]] = chain.losses(outputs, problem.targets, offsets)
+        return losses
+
+    def _score_of(self, outputs, problem, losses, weights):
         if self._is_multilabel:  # most labels are 0, and rightly predicted by a model that knows nothing
-            weights = np.full(len(goals), 1 / len(goals))
-            return lambda: -problem.loss(network.predict(sequences), goals, weights)[0]
-        expected = self.classes_[goals]
-        return lambda: float(np.mean(self._decoded(network.predict(sequences), sequences.offsets) == expected))
+            return super()._score_of(outputs, problem, losses, weights)
+        right = self._decoded(outputs, problem.sequences.offsets) == self.classes_[problem.targets]
+        return float(np.average(right, weights=weights))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -15,8 +15,10 @@ from fastrnn._types import (
     RandomState,
     Request,
     Schedule,
+    Scoring,
     Sequences,
     Solver,
+    Splitter,
     Steps,
     Streaming,
 )
@@ -71,7 +73,8 @@ class SequenceTagger(Extractor, Streaming):
         clip_value: float | None = None,
         bptt_steps: int | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        scoring: Scoring = None,
+        validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
         class_weight: ClassWeight = None,
@@ -90,6 +93,10 @@ class SequenceTagger(Extractor, Streaming):
         y: Steps | None = None,
         sample_weight: Steps | None = None,
         *,
+        X_val: Sequences | None = None,
+        y_val: Steps | None = None,
+        sample_weight_val: Steps | None = None,
+        groups: ArrayLike | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(
@@ -103,6 +110,15 @@ class SequenceTagger(Extractor, Streaming):
     ) -> float: ...
     def transform(self, X: Sequences | SequenceFiles) -> Objects: ...
     def fit_transform(self, X: Sequences, y: Steps, **fit_params: object) -> Objects: ...
-    def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_fit_request(
+        self,
+        *,
+        X_val: Request = ...,
+        groups: Request = ...,
+        resume_from: Request = ...,
+        sample_weight: Request = ...,
+        sample_weight_val: Request = ...,
+        y_val: Request = ...,
+    ) -> Self: ...
     def set_partial_fit_request(self, *, classes: Request = ..., sample_weight: Request = ...) -> Self: ...
     def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...

@@ -49,21 +49,26 @@ class History:
     """What an estimator shows of its training."""
 
     epochs: list = field(default_factory=list)
-    """The loss and the validation score, or None, of each epoch run to its end: noted in one step, as an interrupt may
-    come between two."""
+    """Of each epoch run to its end the loss, and the score and the loss of what is held out, or None: noted in one
+    step, as an interrupt may come between two."""
 
     @classmethod
-    def of(cls, losses, scores):
-        """From what an estimator shows; scores are of the last epochs."""
-        return cls([*zip(losses, [*[None] * (len(losses) - len(scores)), *scores], strict=True)])
+    def of(cls, model):
+        """That of a fitted estimator; what is of held-out data is of the last epochs."""
+        losses, held_out = model.loss_curve_, (model.validation_scores_ or [], model.validation_loss_curve_ or [])
+        return cls([*zip(losses, *([None] * (len(losses) - len(of_it)) + of_it for of_it in held_out), strict=True)])
 
     @property
     def losses(self):
-        return [loss for loss, _ in self.epochs]
+        return [loss for loss, *_ in self.epochs]
 
     @property
     def scores(self):
-        return [score for _, score in self.epochs if score is not None]
+        return [score for _, score, _ in self.epochs if score is not None]
+
+    @property
+    def validation_losses(self):
+        return [loss for *_, loss in self.epochs if loss is not None]
 
 
 @dataclass
@@ -77,9 +82,11 @@ class Progress:
     loss : float
         The mean training loss of the epoch.
     validation_score : float or None
-        With `early_stopping`, the score on the held-out part.
+        The score on the validation data: the part that `early_stopping` holds out, or `X_val`. None without any.
     save : callable
         While the callback runs, ``save(path)`` writes the model, and what its training needs to go on.
+    validation_loss : float or None
+        The mean loss on the validation data.
 
     Examples
     --------
@@ -98,6 +105,7 @@ class Progress:
     loss: float
     validation_score: float | None
     save: Callable | None = field(default=None, repr=False, compare=False)
+    validation_loss: float | None = None
 
 
 @contextmanager
@@ -292,7 +300,7 @@ class Trainer:
         vars(self.best).update(memory["best"])
         vars(self.optimizer).update(memory["optimizer"])
 
-    def fit(self, objective, lengths, score=None, callbacks=(), save=None):
+    def fit(self, objective, lengths, validate=None, callbacks=(), save=None, *, decides=True):
         """Train until there are max_iter epochs in the history.
 
         Parameters
@@ -301,12 +309,14 @@ class Trainer:
             As above.
         lengths : ndarray (n,)
             Of the sequences.
-        score : callable, optional
-            The validation score after an epoch; the weights of the best are the ones that stay.
+        validate : callable, optional
+            Returns the score and the loss of what is held out, after an epoch.
         callbacks : iterable of callables
             Of a `Progress`.
         save : callable, optional
             What the callbacks may use to save everything.
+        decides : bool
+            Whether the weights of the best score are the ones that stay, and training ends when there is no better one.
 
         Raises
         ------
@@ -314,7 +324,7 @@ class Trainer:
             If the loss or a parameter becomes NaN or infinite.
         """
         best, first, end = self.best, len(self.history.epochs), self.settings.max_iter
-        best.keeps_theta, sweeps = score is not None, Sweeps(self.network, self.optimizer)
+        best.keeps_theta, sweeps = validate is not None and decides, Sweeps(self.network, self.optimizer)
         with Bar(self.settings.verbose, end, "epoch", first) as bar:
             try:
                 for epoch in range(first, end):
@@ -323,16 +333,16 @@ class Trainer:
                     if 0 < epoch == self.settings.freeze:
                         self.optimizer.forget()  # weights that have rested would take too large steps at first
                     loss = self.epoch(objective, lengths, epoch, end, sweeps)
-                    validation = score() if score is not None else None
-                    best.update(loss if score is None else -validation, self.network.theta)
+                    score, validation_loss = validate() if validate is not None else (None, None)
+                    best.update(-score if best.keeps_theta else loss, self.network.theta)
                     self._on_plateau(best)
-                    self.history.epochs.append((loss, validation))
-                    bar.advance(loss=loss, **({} if validation is None else {"score": validation}))
-                    if tell(callbacks, Progress(len(self.history.epochs), loss, validation, save)):
+                    self.history.epochs.append((loss, score, validation_loss))
+                    bar.advance(loss=loss, **({} if score is None else {"score": score}))
+                    if tell(callbacks, Progress(len(self.history.epochs), loss, score, save, validation_loss)):
                         break
             except KeyboardInterrupt:
                 _warn_of_interrupt(self.history)
-        if score is not None and best.theta is not None:
+        if best.keeps_theta and best.theta is not None:
             self.network.theta[:] = best.theta
         self.network.changed()
         return self
@@ -451,7 +461,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
     def after_each(intermediate_result):
         nonlocal theta
         theta, loss = intermediate_result.x.copy(), float(intermediate_result.fun)
-        history.epochs.append((loss, None))
+        history.epochs.append((loss, None, None))
         bar.advance(loss=loss)
         move(theta)  # it was at the last one that SciPy tried
         if tell(callbacks, Progress(len(history.epochs), loss, None, save)):

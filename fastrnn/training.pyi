@@ -9,6 +9,7 @@ class Progress:
     loss: float
     validation_score: float | None
     save: Callable[[Path], None] | None = field(default=None, repr=False, compare=False)
+    validation_loss: float | None = None
 
 class Checkpoint:
     path: Path

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import KFold
 
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
@@ -263,6 +264,13 @@ def test_early_stopping_holds_out_a_part_of_each_partition(client):
     known = {**QUICK, "early_stopping": True, "validation_fraction": 0.3, "max_iter": 4}
     clf = DaskSequenceClassifier(**known).fit(delayed(X, 2), delayed(y, 2))
     assert len(clf.validation_scores_) == 4 and all(0 <= score <= 1 for score in clf.validation_scores_)
+    assert len(clf.validation_loss_curve_) == 4 and 0 < clf.validation_loss_curve_[-1] < 3
+    by_loss = DaskSequenceClassifier(**known, scoring="loss").fit(delayed(X, 2), delayed(y, 2))
+    np.testing.assert_allclose(by_loss.validation_scores_, -np.array(by_loss.validation_loss_curve_))
+    assert by_loss.validation_loss_curve_ == clf.validation_loss_curve_
+    for options in ({"scoring": "f1_macro"}, {"validation_fraction": KFold(2)}):
+        with pytest.raises(ValueError, match="each partition holds out its own part"):
+            clone(clf).set_params(**options).fit(delayed(X, 2), delayed(y, 2))
 
 
 def test_partitions_too_small_for_a_share_of_each_class_hold_some_out(client):

@@ -228,6 +228,13 @@ def try_class_weights(estimator):
     fitted(estimator, options={"class_weight": "balanced"})
 
 
+def try_validation(estimator):
+    name = estimator.__name__
+    X = {"SequenceGenerator": tokens(), "VectorToSequence": RNG.normal(size=(8, 3))}.get(name, numbers())
+    y = {} if "Generator" in name else {"y_val": targets(name, X)}
+    assert len(fitted(estimator, X, X_val=X, **y).validation_loss_curve_) == 1
+
+
 def try_online(estimator):
     model, name = made(estimator), estimator.__name__
     if "Online" in name:
@@ -328,6 +335,7 @@ def try_dask(estimator):
 TRIALS = {
     "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters, "Files": try_files,
     "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
+    "Validation": try_validation,
     "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
     "Starts from": try_starting, "Dask": try_dask, "Ensemble": try_ensemble,

@@ -52,8 +52,10 @@ def test_the_curve_is_that_of_the_training():
     assert (again.ax_, again.score_ax_, again.figure_) == (display.ax_, display.score_ax_, display.figure_)
     assert again.line_.get_color() != display.line_.get_color()
     texts = [text.get_text() for text in again.ax_.get_legend().get_texts()]
-    assert texts[:2] == ["GRU: training loss", "RNN: training loss"]
-    assert texts[2:] == [f"{name}: score, best in epoch {best + 1}" for name in ("GRU", "RNN")]
+    assert texts[:4] == [f"{name}: {part} loss" for name in ("GRU", "RNN") for part in ("training", "validation")]
+    assert texts[4:] == [f"{name}: score, best in epoch {best + 1}" for name in ("GRU", "RNN")]
+    assert display.validation_line_.get_ydata().tolist() == clf.validation_loss_curve_
+    assert display.validation_line_.get_color() == display.line_.get_color()
     display.figure_.canvas.draw()
 
 
@@ -61,7 +63,7 @@ def test_losses_alone_and_their_scale():
     forecaster = SequenceForecaster(horizon=2, season=None, max_iter=3, hidden_size=2, random_state=0)
     display = TrainingCurveDisplay.from_estimator(forecaster.fit(np.sin(np.arange(60.0))))
     assert display.line_.get_ydata().tolist() == forecaster.loss_curve_
-    assert display.score_ax_ is display.score_line_ is display.best_ is None
+    assert display.score_ax_ is display.score_line_ is display.best_ is display.validation_line_ is None
     for losses, scale in (([10.0, 1.0], "log"), ([9.0, 1.0], "linear"), ([10.0, -1.0], "linear"), ([3.0], "linear")):
         assert TrainingCurveDisplay(losses=losses, scores=np.array(losses)).plot().ax_.get_yscale() == scale
 

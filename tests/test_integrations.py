@@ -164,11 +164,13 @@ def test_tensorboard_shows_the_curves(tensorboard):
     (folder,) = folders(tensorboard)
     assert folder.name.startswith("SequenceClassifier-")
     found = curves(folder)
-    for tag, numbers in (("loss", model.loss_curve_), ("validation_score", model.validation_scores_)):
+    tags = {"loss": model.loss_curve_, "validation_score": model.validation_scores_}
+    tags["validation_loss"] = model.validation_loss_curve_
+    for tag, numbers in tags.items():
         steps, values = zip(*found[tag], strict=True)
         assert steps == tuple(range(1, 5))
         np.testing.assert_allclose(values, numbers, rtol=1e-6)
-    assert set(found) == {"loss", "validation_score"}
+    assert set(found) == {*tags}
 
 
 def test_tensorboard_reads_them(tensorboard):
@@ -273,6 +275,7 @@ def test_mlflow_has_all_of_a_fit(mlflow):
     assert run.data.params == {name: str(value) for name, value in given.items()}
     assert history(mlflow, run, "loss") == list(enumerate(model.loss_curve_, 1))
     assert history(mlflow, run, "validation_score") == list(enumerate(model.validation_scores_, 1))
+    assert history(mlflow, run, "validation_loss") == list(enumerate(model.validation_loss_curve_, 1))
     assert_same_bits(load(mlflow, run).predict_proba(X), model.predict_proba(X))  # with the weights of the best epoch
 
 

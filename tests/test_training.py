@@ -74,9 +74,19 @@ def one_step(trainer, toy, rate):
     return sum(trainer.step(objective, 0, Sweeps(toy, trainer.optimizer), rate))
 
 
-def train(toy, score=None, callbacks=(), lengths=(1,) * 10, **changes):
+def scoring(scores):
+    """What says the next of these scores, and as loss what is left of 1."""
+
+    def validate():
+        score = next(scores)
+        return score, 1 - score
+
+    return validate
+
+
+def train(toy, validate=None, callbacks=(), lengths=(1,) * 10, **changes):
     trainer = Trainer(toy, SETTINGS._replace(**changes), np.random.RandomState(0))
-    return trainer.fit(Objective(toy), np.array(lengths), score, callbacks)
+    return trainer.fit(Objective(toy), np.array(lengths), validate, callbacks)
 
 
 # ------------------------------------------------------------------------------ batches
@@ -157,7 +167,7 @@ def test_plateau_lowers_the_rate_when_nothing_improves():
     toy = Toy(target=1e9)
     scores = iter([0.5, 0.6] + [0.1] * 6)
     train(
-        toy, score=lambda: next(scores), learning_rate="plateau", learning_rate_init=1e-3,
+        toy, validate=scoring(scores), learning_rate="plateau", learning_rate_init=1e-3,
         max_iter=8, n_iter_no_change=5, batch_size=10,
     )  # fmt: skip
     steps = np.diff(np.array(toy.seen)[:, 0]) / 1e6
@@ -221,7 +231,7 @@ def test_the_weights_of_the_best_score_stay():
     scores = iter([0.1, 0.7, 0.4, 0.7, 0.2, 0.9])
     after = []
     trainer = train(
-        toy, score=lambda: next(scores), max_iter=6, n_iter_no_change=3,
+        toy, validate=scoring(scores), max_iter=6, n_iter_no_change=3,
         callbacks=[lambda progress: after.append(toy.theta.copy())],
     )  # fmt: skip
     assert trainer.history.scores == [0.1, 0.7, 0.4, 0.7, 0.2]  # stopped before 0.9
@@ -232,7 +242,7 @@ def test_an_improvement_up_to_tol_is_none():
     scores = iter([0.5, 0.52, 0.54, 0.56, 0.58])
     toy, after = Toy(), []
     trainer = train(
-        toy, score=lambda: next(scores), tol=0.1, n_iter_no_change=2,
+        toy, validate=scoring(scores), tol=0.1, n_iter_no_change=2,
         callbacks=[lambda progress: after.append(toy.theta.copy())],
     )  # fmt: skip
     assert len(trainer.history.epochs) == 3
@@ -289,7 +299,7 @@ def test_an_interrupt_restores_the_best_weights():
             raise KeyboardInterrupt
 
     with pytest.warns(ConvergenceWarning):
-        train(toy, score=lambda: next(scores), n_iter_no_change=5, callbacks=[interrupt])
+        train(toy, validate=scoring(scores), n_iter_no_change=5, callbacks=[interrupt])
     assert_same_bits(toy.theta, after[0])
 
 
@@ -323,7 +333,7 @@ def test_an_interrupt_at_any_line_leaves_a_score_for_each_loss():
         trainer = Trainer(
             toy, SETTINGS._replace(max_iter=3, batch_size=5, n_iter_no_change=9), np.random.RandomState(0)
         )
-        given = np.ones(10, int), lambda: next(scores), [lambda _: after.append(toy.theta.copy())]
+        given = np.ones(10, int), scoring(scores), [lambda _: after.append(toy.theta.copy())]
         is_over = not interrupted(partial(trainer.fit, Objective(toy), *given), {training.__file__}, line)
         return is_over, trainer.history, toy.theta, after
 

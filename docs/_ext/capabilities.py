@@ -123,6 +123,7 @@ GROUPS = {
         Capability("Weights", "``fit`` takes ``sample_weight``, a weight for each sequence.", fits("sample_weight")),
         Capability("Step weights", "``sample_weight`` may have a weight for each step.", weighs_steps),
         Capability("Classes", "``class_weight`` balances rare classes.", takes("class_weight")),
+        Capability("Validation", "``fit`` takes ``X_val``, data that judge each epoch.", fits("X_val")),
         Capability(
             "Continues", "It goes on with new data: ``partial_fit``, or ``learn_one``.", has("partial_fit", "learn_one")
         ),

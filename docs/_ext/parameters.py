@@ -24,7 +24,7 @@ PLACES = {
     "data": """normalize_X normalize_y patch_length class_weight stateful max_length horizon context season difference
         seasonal_difference smoothing log scaling linear_lags strategy calendar missing""",
     "training": """loss quantile quantiles solver learning_rate_init learning_rate momentum nesterovs_momentum alpha
-        batch_size max_iter shuffle clip_norm clip_value bptt_steps early_stopping validation_fraction
+        batch_size max_iter shuffle clip_norm clip_value bptt_steps early_stopping scoring validation_fraction
         n_iter_no_change tol calibration shrinkage init_from freeze warm_start""",
     "running": "dtype n_jobs random_state verbose callbacks",
 }

@@ -19,6 +19,7 @@ from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, c
 from fastrnn.base.naming import Named
 from fastrnn.base.starting import check_alike, sources_of, take_over
 from fastrnn.base.summary import Summarised
+from fastrnn.base.validation import Beside, Validating
 from fastrnn.data import SequenceFiles
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
@@ -38,36 +39,47 @@ KEPT_FOR_LIFE = (
 """Parameters, of estimators that have them, which a network keeps."""
 
 
-Problem = namedtuple(
-    "Problem", "sequences, targets, weights, n_outputs, loss, strata, inputs, trial, width, n_streams",
-    defaults=(None, None, None, 1.0, None))  # fmt: skip
-"""What a network is to learn; targets and weights are one a sequence, or one a stored step.
-
-strata : array (n,), optional
-    Classes, of which a held-out part shall have its share.
-inputs : Sequences, optional
-    What a decoder reads.
-trial : Problem, optional
-    Another, which shows how much of what a network learns is to be believed.
-width : float
-    What is unknown about the future, in units of what targets show of it.
-n_streams : int, optional
-    If given, sequence k goes on where sequence k - n_streams has ended.
-"""
+FIELDS = "sequences, targets, weights, n_outputs, loss, strata, inputs, trial, width, n_streams"
 
 
-class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, BaseEstimator):
+class Problem(namedtuple("Problem", FIELDS, defaults=(None, None, None, 1.0, None))):
+    """What a network is to learn; targets and weights are one a sequence, or one a stored step.
+
+    strata : array (n,), optional
+        Classes, of which a held-out part shall have its share.
+    inputs : Sequences, optional
+        What a decoder reads.
+    trial : Problem, optional
+        Another, which shows how much of what a network learns is to be believed.
+    width : float
+        What is unknown about the future, in units of what targets show of it.
+    n_streams : int, optional
+        If given, sequence k goes on where sequence k - n_streams has ended.
+    """
+
+    def some(self, numbers, by_step):
+        """That of the sequences of these numbers, whose targets are one a sequence, or `by_step`."""
+        rows = (self.inputs or self.sequences).rows_of(numbers) if by_step else numbers
+        sequences, inputs = (part and part.some(numbers) for part in (self.sequences, self.inputs))
+        strata = None if self.strata is None else self.strata[numbers]
+        own = {"sequences": sequences, "inputs": inputs, "strata": strata}
+        return self._replace(**own, targets=self.targets[rows], weights=self.weights[rows])
+
+
+class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that read sequences; they encode targets and decode outputs.
 
     A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and returns a `Problem`;
-    `_validation_score(network, problem, held_out)`, which returns a callable; `_rules(n_outputs)`, what the attributes
-    it adds to a file must be (`fastrnn.records`); and, if it has streams, `_answer` (`losses.answers.softmax_answer`).
+    `_rules(n_outputs)`, what the attributes it adds to a file must be (`fastrnn.records`); perhaps a `_score_of` what
+    is held out; and, if it has streams, `_answer` (`losses.answers.softmax_answer`).
     """
 
     _shape_parameters = ()
     """Those that a network keeps for life: `KEPT_FOR_LIFE`, and what a subclass adds."""
 
     _store = records.store
+    validation_loss_curve_ = None
+    """Of what versions before have left in files and pickles."""
 
     init_from, freeze = None, 0
     """Those without these parameters start anew."""
@@ -82,18 +94,19 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
 
     # ----------------------------------------------------------------------------------- training
 
-    def _fit(self, X, y, sample_weight, resume_from=None):
+    def _fit(self, X, y, sample_weight, resume_from=None, *beside, **by_name):
         """Check and train; under `warm_start` go on from the weights that are there, or resume a checkpoint's run."""
         self._check_parameters()
+        self._check_beside(beside := Beside(*beside, **by_name))
         with ExitStack() as stack, self._unchanged_on_error(), threads.limit(self.n_jobs):
             for callback in filter(lambda callback: hasattr(callback, "fitting"), self.callbacks or ()):
                 stack.enter_context(callback.fitting(self))
-            self._learn(X, y, sample_weight, resume_from)
+            self._learn(X, y, sample_weight, resume_from, beside)
         return self
 
-    def _learn(self, X, y, sample_weight, resume_from):
+    def _learn(self, X, y, sample_weight, resume_from, beside):
         if isinstance(X, SequenceFiles):
-            from_files(self, X, y, sample_weight, resume_from)
+            from_files(self, X, y, sample_weight, resume_from, beside)
             return
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         self._begin(goes_on)
@@ -103,7 +116,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         if not goes_on and self._readout() is None:
             self._start_at_shares(problem)
         self._trainer = Trainer(self.network_, self._settings(problem.sequences.lengths), run.rng)
-        self._train(problem, run, X, y, sample_weight)
+        self._train(problem, run, beside, X, y, sample_weight)
 
     def _partial_fit(self, X, y, sample_weight, **known):
         """Check and train for one epoch, going on with the optimiser's memory."""
@@ -120,7 +133,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             self._prepare_network(problem, goes_on, rng)
             self._trainer = self._trainer.successor(settings) if goes_on else Trainer(self.network_, settings, rng)
             loss = self._trainer.epoch(self._objective(problem), problem.sequences.lengths)
-            self._trainer.history.epochs.append((loss, None))
+            self._trainer.history.epochs.append((loss, None, None))
             self._set_history()
             tell(self.callbacks or (), Progress(self.n_iter_, loss, None, records.Run(self, problem, True, None).save))
         return self
@@ -136,7 +149,7 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
     def _trainer(self):
         """That of the last fit; of a loaded model a new one, with the history there is."""
         trainer = Trainer(self.network_, self._settings(np.ones(1)), check_random_state(self.random_state))
-        trainer.history = History.of(self.loss_curve_, self.validation_scores_ or [])
+        trainer.history = History.of(self)
         return trainer
 
     @contextmanager
@@ -253,21 +266,17 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             own["max_iter"] = epochs_for(lengths, size, self._reads_numbers())
         return Settings(n_sequences=len(lengths), **own)
 
-    def _train(self, problem, run, *given):
+    def _train(self, problem, run, beside, *given):
         """From the start, or where a checkpoint was."""
         trainer, lengths, n = self._trainer, problem.sequences.lengths, len(problem.sequences)
         if self.solver == "lbfgs":
             objective, history = self._objective(problem), trainer.history
             train = partial(fit_lbfgs, self.network_, objective, trainer.settings, n, history=history)
         else:
-            some, score = np.arange(n), None
-            if self.early_stopping:
-                some, held_out = self._split(n, problem.strata, run.rng)
-                if not some.size:
-                    raise ValueError(f"early_stopping holds out all {n} parts: lower context or bptt_steps, give more")
-                score = self._validation_score(self.network_, problem, held_out)
+            some, validate = self._held_out(problem, run, beside, *given)
             run.go_on(trainer)
-            train = partial(trainer.fit, self._objective(problem, some, self.freeze), lengths[some], score)
+            objective, decides = self._objective(problem, some, self.freeze), self.early_stopping
+            train = partial(trainer.fit, objective, lengths[some], validate, decides=decides)
         constant = partial(constant_loss, problem.loss, problem.targets, problem.weights, problem.n_outputs)
         self._trained(train, constant, run.save, *given)
 
@@ -299,47 +308,15 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         vars(self).update(self._history_of(self._trainer))
 
     def _history_of(self, trainer):
-        losses, scores = trainer.history.losses, trainer.history.scores if self.early_stopping else None
-        return {"loss_curve_": losses, "n_iter_": len(losses), "validation_scores_": scores}
+        losses, scores = trainer.history.losses, trainer.history.scores or ([] if self.early_stopping else None)
+        held_out = {"validation_scores_": scores, "validation_loss_curve_": trainer.history.validation_losses or None}
+        return {"loss_curve_": losses, "n_iter_": len(losses), **held_out}
 
     def _objective(self, problem, chosen=None, freeze=0):
         """The losses of batches of the chosen sequences, as `fastrnn.training` wants them."""
         # Without dropout under lbfgs, which wants the same loss each time.
         options = self.solver != "lbfgs", self._dropout_seed, self.bptt_steps, chosen, freeze
         return self.network_.training(problem, *options)
-
-    def _split(self, n, strata, rng):
-        """Numbers of the sequences to train on and of those held out for early stopping."""
-        from sklearn.model_selection import train_test_split
-
-        n_held_out = max(2, int(np.ceil(n * self.validation_fraction)))  # one has no R^2
-        every, seed = np.arange(n), rng.randint(2**31)
-        # Of a class with one sequence none is held out: it is to be learned.
-        several = every if strata is None else every[np.bincount(strata)[strata] > 1]
-        classes = None if strata is None else strata[several]
-        try:
-            _, held_out = train_test_split(several, test_size=n_held_out, random_state=seed, stratify=classes)
-        except ValueError as error:
-            found = f"validation_fraction={self.validation_fraction} holds out {n_held_out} of {n} sequences"
-            raise ValueError(f"{found}: {error}; set another, or early_stopping=False, or give more") from None
-        return np.setdiff1d(every, held_out), np.sort(held_out)
-
-    def _split_part(self, n, strata, rng):
-        """As `_split`, of a part of the data, which may have too few sequences for a share of each class."""
-        try:
-            return self._split(n, strata, rng)
-        except ValueError:
-            return self._split(n, None, rng)
-
-    def _validated(self, network, problem, held_out):
-        """What a part of the data says of its held-out sequences, for `_score_of_parts`."""
-        return self._validation_score(network, problem, held_out)(), len(held_out)
-
-    @staticmethod
-    def _score_of_parts(found):
-        """The validation score of all parts: the mean, by the numbers of sequences held out."""
-        scores, sizes = zip(*found, strict=True)
-        return float(np.dot(scores, np.array(sizes) / sum(sizes)))
 
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""

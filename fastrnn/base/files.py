@@ -2,6 +2,7 @@
 
 from functools import partial, wraps
 from itertools import chain
+from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
@@ -13,10 +14,10 @@ from fastrnn.threads import in_a_thread
 from fastrnn.training import Trainer, draw_batches
 
 
-def refuse_files(X, advice):
+def refuse_files(X, advice, name="X"):
     """An error, with this advice, if X is files."""
     if isinstance(X, SequenceFiles):
-        raise ValueError(f"X is SequenceFiles: {advice}")
+        raise ValueError(f"{name} is SequenceFiles: {advice}")
 
 
 def _refuse_beside(y=None, sample_weight=None):
@@ -53,12 +54,15 @@ def by_file(method):
     return of_any
 
 
-def from_files(estimator, files, y, sample_weight, resume_from):
-    """Fit an estimator to files."""
+def from_files(estimator, files, y, sample_weight, resume_from, given):
+    """Fit an estimator to files; what judges it may be given, in memory."""
     _refuse_beside(y, sample_weight)
+    holds_out = estimator.early_stopping and given.X_val is None
     beside = {"resume_from": resume_from, "solver='lbfgs', which reads all data at once,": estimator.solver == "lbfgs",
               "warm_start=True on a fitted model": estimator.warm_start and estimator.__sklearn_is_fitted__(),
-              "stateful=True, which reads one stream,": getattr(estimator, "stateful", False)}  # fmt: skip
+              "stateful=True, which reads one stream,": getattr(estimator, "stateful", False),
+              "scoring=, which reads what is held out at once,": holds_out and estimator._has_scorer(),
+              "a splitter": holds_out and not isinstance(estimator.validation_fraction, Real)}  # fmt: skip
     for what in filter(beside.get, beside):
         raise ValueError(f"X is SequenceFiles, and {what} does not go with these: leave one out")
     local = clone(estimator).set_params(callbacks=None, verbose=False)
@@ -74,7 +78,7 @@ def from_files(estimator, files, y, sample_weight, resume_from):
     rng = check_random_state(estimator.random_state)
     settings, sizes = estimator._begin_in_parts(found, rng), [one.lengths.size for one in found]
     chosen, held_out = [*map(np.arange, sizes)], [None] * len(sizes)
-    if estimator.early_stopping:
+    if holds_out:
         for k, one in enumerate(found):
             with files._naming(k):
                 chosen[k], held_out[k] = estimator._split_part(sizes[k], one.strata, rng)
@@ -83,8 +87,9 @@ def from_files(estimator, files, y, sample_weight, resume_from):
     estimator._trainer = Trainer(estimator.network_, settings, rng, draw)
     windows = Windows(estimator, partial(problem_of, local, answers), files, sizes, chosen, held_out)
     windows.n_a_weight = sum(sizes) / sum(one.n_weights for one in found)
-    score = windows.score if estimator.early_stopping else None
-    train = partial(estimator._trainer.fit, windows, np.concatenate(lengths), score)
+    validate = windows.validate if holds_out else estimator._by_given(given) if given.X_val is not None else None
+    learn, decides = estimator._trainer.fit, estimator.early_stopping
+    train = partial(learn, windows, np.concatenate(lengths), validate, decides=decides)
     estimator._trained(train, partial(constant_of, found), estimator._save_at, files, None, None)
 
 
@@ -145,11 +150,11 @@ class Windows:
         """The loss of the next batch."""
         return next(self._losses)
 
-    def score(self):
-        """That of what is held out, in all windows."""
+    def validate(self):
+        """The score and the loss of what is held out, in all windows."""
         self._losses = None  # and with it the last window's problem
         windows = [(places, None) for places in windows_of(np.arange(len(self._sizes)), self._files.window)]
-        return self._estimator._score_of_parts([*self._in_turn(windows, self._validated)])
+        return self._estimator._judgement([*self._in_turn(windows, self._judged)])
 
     def _in_turn(self, windows, function):
         """What a function makes of each, with its place and its problem."""
@@ -188,9 +193,8 @@ class Windows:
         objective.lay_out(own, epoch, [self.n_a_weight / len(batch) for batch in own])
         return map(objective, range(len(own)))
 
-    def _validated(self, k, places, own, problem):
-        held_out = self._in_window(places, self._held_out)
-        return self._estimator._validated(self._estimator.network_, problem, held_out)
+    def _judged(self, k, places, own, problem):
+        return self._estimator._judge(problem, self._in_window(places, self._held_out))()
 
 
 def _joined(parts):

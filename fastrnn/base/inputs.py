@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.base.labels import as_values, check_as_many, refuse_steps
@@ -35,6 +35,7 @@ FEW, DROPPED = (50, 200), (0.0, 0.3, 0.5)
 PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
 FRACTION = Interval(Real, 0, 1, closed="left")
+SHARE = Interval(Real, 0, 1, closed="neither")
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
@@ -50,7 +51,8 @@ SHARED_CONSTRAINTS = {
     "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],
     "learning_rate": [StrOptions({"constant", "cosine", "plateau", "warmup"})], "alpha": [NOT_NEGATIVE],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")], "tol": [NOT_NEGATIVE, None],
+    "validation_fraction": [SHARE, HasMethods(["split", "get_n_splits"])], "scoring": [str, callable, None],
+    "tol": [NOT_NEGATIVE, None],
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
     "init_from": "no_validation", "freeze": [Count(Integral, 0, None, closed="left")],
     "embeddings": ["array-like", None], "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip

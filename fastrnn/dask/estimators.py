@@ -3,6 +3,7 @@
 from copy import copy
 from functools import partial
 from inspect import Parameter, signature
+from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
@@ -21,6 +22,7 @@ from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import write
 from fastrnn.tagger import SequenceTagger
 from fastrnn.training import Trainer, fit_lbfgs
+from fastrnn.wording import shown
 
 OWN = {"client": None, "rounds": "synchronous", "local_steps": 10, "partitions_at_once": None, "timeout": 600}
 """Parameters that these estimators have beside those of the plain ones."""
@@ -108,6 +110,10 @@ class OnDask:
             raise ValueError("warm_start=True goes on from a fit in one process: set it on what to_local() gives")
         if self.rounds == "local" and self.solver == "lbfgs":
             raise ValueError("solver='lbfgs' reads all data at once, and has no rounds='local': choose another solver")
+        if self._has_scorer() or not isinstance(self.validation_fraction, Real):
+            found = f"scoring={shown(self.scoring)}, validation_fraction={shown(self.validation_fraction)}"
+            needed = "each partition holds out its own part, which takes None or 'loss', and a number"
+            raise ValueError(f"{found}: {needed}")
 
     def to_local(self):
         """Make the same model without Dask.
@@ -131,7 +137,7 @@ class OnDask:
             way = "make one, distributed.Client(), or pass client="
             raise ValueError(f"{type(self).__name__} needs the client of a Dask cluster: {way}") from None
 
-    def _learn(self, X, y, sample_weight, resume_from):
+    def _learn(self, X, y, sample_weight, *_):
         client, local = self._client(), self._for_workers()
         crew = Crew(client, self._partitions(client, X, y, sample_weight), self.timeout, self.partitions_at_once)
         found, answers = agree(partial(crew.each, ask, crew.submit(sent, local)))
@@ -151,14 +157,14 @@ class OnDask:
 
         objective = Rounds(crew, self.network_, bounds, n_a_weight)
 
-        def score():
-            return self._score_of_parts(crew.of_shares(Share.validate, crew.copies(self.network_.theta)))
+        def validate():
+            return self._judgement(crew.of_shares(Share.validate, crew.copies(self.network_.theta)))
 
         if self.rounds == "local":
             self._trainer = LocalTrainer(self.network_, settings, rng, crew, bounds, self.local_steps)
         else:
             self._trainer = Trainer(self.network_, settings, rng, partial(draw_in_parts, crew, bounds))
-        train = partial(self._trainer.fit, objective, lengths, score if holds_out else None)
+        train = partial(self._trainer.fit, objective, lengths, validate if holds_out else None)
         if self.solver == "lbfgs":
             history = self._trainer.history
             train = partial(fit_lbfgs, self.network_, objective, settings, lengths.size, history=history)

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from fastrnn.base import COUNT, POSITIVE
 from fastrnn.base.files import refuse_files
+from fastrnn.base.inputs import SHARE
 from fastrnn.forecaster.backtest import Judged
 from fastrnn.forecaster.learning import check_by_place
 from fastrnn.forecaster.panel import Panel
@@ -104,7 +105,10 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         few series by heart.
     early_stopping : bool, default=False
         Whether to hold out the last `validation_fraction` of the stretches in time. Training stops if their loss has
-        not improved by more than `tol` for `n_iter_no_change` epochs. The weights of the best epoch are kept.
+        not improved by more than `tol` for `n_iter_no_change` epochs. The weights of the best epoch are kept. `fit`
+        takes no validation data.
+    validation_fraction : float, default=0.1
+        The fraction of stretches that `early_stopping` holds out.
     random_state : int, RandomState or None, default=None
         The seed of initial weights, order of stretches, dropout and drawn paths. An int gives the same model each time.
 
@@ -125,6 +129,8 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
         With `early_stopping`, the negative loss on the held-out part after each epoch.
+    validation_loss_curve_ : list of float or None
+        With `early_stopping`, the loss on the held-out part after each epoch.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -169,7 +175,7 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
     """
 
     _parameter_constraints = {
-        "learning_rate_init": [POSITIVE, AUTO], "calendar": ["boolean"],
+        "learning_rate_init": [POSITIVE, AUTO], "validation_fraction": [SHARE], "calendar": ["boolean"],
         **dict.fromkeys(("difference", "seasonal_difference", "smoothing", "log"), ["boolean", AUTO]),
         "horizon": [COUNT, None], "context": [Interval(Integral, 2, None, closed="left"), AUTO, None],
         "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],

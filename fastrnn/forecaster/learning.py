@@ -172,10 +172,10 @@ class Learning(SequenceEstimator):
         """What the head's bias is before it learns, by samples of the targets of each part of the data."""
         return likelihood(self.loss, self.quantiles).start(np.concatenate(samples)).ravel()
 
-    def _train(self, problem, run, *given):
+    def _train(self, problem, run, beside, *given):
         """Train, and keep of what was learned the shares that a trial supports, down to nothing."""
         shares = np.array([1.0, 1.0, problem.width]) * (1.0 if problem.trial is None else self._tried(problem.trial))
-        super()._train(problem, run, *given)
+        super()._train(problem, run, beside, *given)
         self._temper(self._start([self._told_of(problem)]), shares)
         if self.calibration:
             self._calibrate(self.calibration, given[0] if isinstance(given[0], Panel) else None)
@@ -206,7 +206,8 @@ class Learning(SequenceEstimator):
         settings, lengths = self._settings(trial.sequences.lengths), trial.sequences.lengths
         trainer, objective = Trainer(self.network_, settings, rng), self._objective(trial)
         for epoch in range(settings.max_iter):  # an interrupt ends the fit
-            trainer.history.epochs.append((trainer.epoch(objective, lengths, epoch, settings.max_iter), None))
+            loss = trainer.epoch(objective, lengths, epoch, settings.max_iter)
+            trainer.history.epochs.append((loss, None, None))
         outputs, targets = self.network_.predict(trial.sequences)[late], trial.targets[late]
         start = self._start([self._told_of(trial)])
         self.network_ = mine
@@ -230,16 +231,15 @@ class Learning(SequenceEstimator):
         nearest = np.lexsort([rng.random_sample(n), distances])
         return np.sort(nearest[n_held_out:]), np.sort(nearest[:n_held_out])
 
-    def _validation_score(self, network, problem, held_out):
-        def score():
-            total = 0.0
-            for numbers in np.array_split(held_out, -(-held_out.size // 64)):
-                outputs = network.predict(problem.sequences.some(numbers))
-                targets = problem.targets[problem.sequences.rows_of(numbers)]
-                total -= problem.loss(outputs, targets, np.ones(len(outputs)))[0]
-            return float(total / problem.sequences.lengths[held_out].sum())
+    def _judge(self, problem, held_out, sample_weight=None):
+        """As of others, a few pieces at a time, whose targets may be computed when they are asked for."""
+        parts, judge = np.array_split(held_out, -(-held_out.size // 64)), super()._judge
 
-        return score
+        def judge_all():
+            _, sizes, losses, weights = map(sum, zip(*(judge(problem, some)() for some in parts), strict=True))
+            return -float(losses / weights), sizes, losses, weights
+
+        return judge_all
 
     @cached_property
     def _model(self):

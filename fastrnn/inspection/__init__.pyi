@@ -189,16 +189,23 @@ class ProbabilitiesDisplay:
 class TrainingCurveDisplay:
     losses: Sequence[float]
     scores: Sequence[float] | None
+    validation_losses: Sequence[float] | None
     label: str | None
     ax_: Axes
     figure_: Figure
     score_ax_: Axes | None
     line_: Line2D
+    validation_line_: Line2D | None
     score_line_: Line2D | None
     best_: Line2D | None
 
     def __init__(
-        self, *, losses: Sequence[float], scores: Sequence[float] | None = None, label: str | None = None
+        self,
+        *,
+        losses: Sequence[float],
+        scores: Sequence[float] | None = None,
+        validation_losses: Sequence[float] | None = None,
+        label: str | None = None,
     ) -> None: ...
     @classmethod
     def from_estimator(cls, estimator: _Trained, *, label: str | None = None, ax: Axes | None = None) -> Self: ...

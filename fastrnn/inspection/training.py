@@ -15,17 +15,20 @@ SCORES = "validation score"
 
 
 class TrainingCurveDisplay:
-    """Draw the training loss of each epoch and, if there are any, the scores on the held-out part.
+    """Draw the training loss of each epoch and, if there are any, the losses and scores on the validation data.
 
-    The axis of the loss is logarithmic if its largest value is ten times the least. The scores have their own axis on
-    the right, and a star marks the epoch whose weights were kept.
+    Losses on the validation data are dotted. The axis of the losses is logarithmic if the largest is ten times the
+    least. The scores have their own axis on the right, and a star marks the best epoch, whose weights `early_stopping`
+    keeps.
 
     Parameters
     ----------
     losses : array of shape (n_epochs,)
         The training losses.
     scores : array of shape (n_epochs,), default=None
-        The scores on the held-out part. Higher is better.
+        The scores on the validation data. Higher is better.
+    validation_losses : array of shape (n_epochs,), default=None
+        The losses on the validation data.
     label : str, default=None
         The name of the model, for the legend.
 
@@ -37,6 +40,8 @@ class TrainingCurveDisplay:
         The axes of the scores.
     line_ : Line2D
         The losses.
+    validation_line_ : Line2D or None
+        The losses on the validation data.
     score_line_, best_ : Line2D or None
         The scores, and the star.
 
@@ -57,8 +62,8 @@ class TrainingCurveDisplay:
     >>> display = TrainingCurveDisplay.from_estimator(rnn, label="RNN", ax=display.ax_)
     """
 
-    def __init__(self, *, losses, scores=None, label=None):
-        self.losses, self.scores, self.label = losses, scores, label
+    def __init__(self, *, losses, scores=None, validation_losses=None, label=None):
+        self.losses, self.scores, self.validation_losses, self.label = losses, scores, validation_losses, label
 
     @classmethod
     def from_estimator(cls, estimator, *, label=None, ax=None):
@@ -67,7 +72,7 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted estimator with `loss_curve_`, and perhaps `validation_scores_`.
+            A fitted estimator with `loss_curve_`, and perhaps `validation_scores_` and `validation_loss_curve_`.
         label : str, default=None
             The name of the model, for the legend.
         ax : matplotlib Axes, default=None
@@ -89,7 +94,9 @@ class TrainingCurveDisplay:
         """
         losses = getattr(estimator, "loss_curve_", None)
         check_subject(cls.__name__, estimator, losses is not None, "an estimator with a loss_curve_")
-        return cls(losses=losses, scores=getattr(estimator, "validation_scores_", None), label=label).plot(ax)
+        named = {"scores": "validation_scores_", "validation_losses": "validation_loss_curve_"}
+        held_out = {name: getattr(estimator, attribute, None) for name, attribute in named.items()}
+        return cls(losses=losses, **held_out, label=label).plot(ax)
 
     def plot(self, ax=None):
         """Draw the display.
@@ -111,12 +118,16 @@ class TrainingCurveDisplay:
         """
         self.ax_ = ax = new_axes(self, ax)
         self.figure_, self.score_ax_, self.score_line_, self.best_ = ax.figure, _score_axes(ax), None, None
-        colour, whose = COLOURS[len(ax.lines) % len(COLOURS)], f"{self.label}: " if self.label else ""
+        before, self.validation_line_ = len({line.get_color() for line in ax.lines}), None
+        colour, whose = COLOURS[before % len(COLOURS)], f"{self.label}: " if self.label else ""
         epochs, scores = np.arange(1, len(self.losses) + 1), [] if self.scores is None else self.scores
         style = {"color": colour, "marker": "." if len(epochs) == 1 else ""}
         (self.line_,) = ax.plot(epochs, self.losses, label=f"{whose}training loss", **style)
+        if self.validation_losses is not None:
+            style = {"color": colour, "label": f"{whose}validation loss"}
+            (self.validation_line_,) = ax.plot(epochs, self.validation_losses, ":", **style)
         every = np.concatenate([line.get_ydata() for line in ax.lines])
-        ax.set(xlabel="epoch", ylabel="training loss", yscale="log" if 0 < 10 * min(every) <= max(every) else "linear")
+        ax.set(xlabel="epoch", ylabel="loss", yscale="log" if 0 < 10 * min(every) <= max(every) else "linear")
         name_steps(ax.xaxis, len(epochs))
         if len(scores):
             self.score_ax_, best = self.score_ax_ or ax.twinx(), int(np.argmax(scores))

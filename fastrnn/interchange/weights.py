@@ -202,7 +202,8 @@ class Filling:
         parts = {part: {name: a for (of, name), a in weights.items() if of == part} for part, _ in weights}
         with estimator._unchanged_on_error():
             vars(estimator).pop("_trainer", None)  # its optimiser remembers other weights
-            vars(estimator).update(found, loss_curve_=[], validation_scores_=None, n_iter_=0)
+            curves = {"loss_curve_": [], "validation_scores_": None, "validation_loss_curve_": None}
+            vars(estimator).update(**found, **curves, n_iter_=0)
             estimator._rules(estimator._sizes["outputs"])  # what goes by the shapes alone
             if not self.is_fitted:
                 estimator.network_ = estimator._new_network(None)

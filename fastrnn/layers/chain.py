@@ -64,6 +64,15 @@ class LinearChain:
         crf.marginals(out, log_z, counts, scores, *self._read(), *places, *scratch)
         return out, log_z, counts
 
+    def losses(self, scores, labels, offsets):
+        """-log probability (n,) of the labels (S,) of sequences stored one after the other."""
+        transitions, begin, end = (self.parameters.stored(name).astype(np.float64) for name in self.parameters)
+        moves, firsts, every = np.empty(len(labels)), offsets[:-1], np.arange(len(labels))
+        moves[1:] = transitions[labels[:-1], labels[1:]]
+        moves[firsts] = begin[labels[firsts]]
+        of_labels = np.add.reduceat(moves + scores[every, labels], firsts) + end[labels[offsets[1:] - 1]]
+        return self.found(scores, offsets)[1] - of_labels
+
     def marginals(self, scores, offsets):
         """Each label's probability at each step (S, K), of sequences stored one after the other."""
         out, *_ = self.found(scores, offsets)

@@ -113,13 +113,6 @@ class DecodingEstimator(SequenceEstimator):
     def _rules(self, n_outputs):
         return {"n_target_tokens_": n_outputs - 1, "max_length_": integer(1)}
 
-    def _validation_score(self, network, problem, held_out):
-        """The negative loss; to decode after each epoch would take too long."""
-        sequences, inputs = (some.some(held_out) for some in (problem.sequences, problem.inputs))
-        goals = problem.targets[problem.inputs.rows_of(held_out)]
-        weights = np.full(len(goals), 1 / len(goals))
-        return lambda: -problem.loss(network.predict(sequences, inputs), goals, weights)[0]
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True

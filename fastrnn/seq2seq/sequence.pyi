@@ -15,8 +15,10 @@ from fastrnn._types import (
     RandomState,
     Request,
     Schedule,
+    Scoring,
     Sequences,
     Solver,
+    Splitter,
     Steps,
 )
 from fastrnn.data import SequenceFiles
@@ -63,7 +65,8 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        scoring: Scoring = None,
+        validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
         warm_start: bool = False,
@@ -79,6 +82,10 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         y: Steps | None = None,
         sample_weight: ArrayLike | None = None,
         *,
+        X_val: Sequences | None = None,
+        y_val: Steps | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(self, X: Sequences, y: Steps, sample_weight: ArrayLike | None = None) -> Self: ...
@@ -89,7 +96,16 @@ class SequenceToSequence(Extractor, DecodingEstimator):
     ) -> float: ...
     def transform(self, X: Sequences | SequenceFiles) -> Matrix[np.float32 | np.float64]: ...
     def fit_transform(self, X: Sequences, y: Steps, **fit_params: object) -> Matrix[np.float32 | np.float64]: ...
-    def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_fit_request(
+        self,
+        *,
+        X_val: Request = ...,
+        groups: Request = ...,
+        resume_from: Request = ...,
+        sample_weight: Request = ...,
+        sample_weight_val: Request = ...,
+        y_val: Request = ...,
+    ) -> Self: ...
     def set_partial_fit_request(self, *, sample_weight: Request = ...) -> Self: ...
     def set_predict_request(self, *, beam_width: Request = ...) -> Self: ...
     def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...

@@ -57,7 +57,11 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
     loss_curve_ : list of float
         The mean training loss of a step in each epoch.
     validation_scores_ : list of float or None
-        With `early_stopping`, the negative loss on the held-out part after each epoch.
+        The negative loss on the validation data after each epoch, or the score that `scoring` names. Validation data
+        are the part that `early_stopping` holds out, or `X_val`. None if there are none.
+    validation_loss_curve_ : list of float or None
+        The mean loss on the validation data after each epoch, without dropout and the penalty of `alpha`. None if there
+        are none.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -86,12 +90,13 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
     def __init__(self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.3,
         target_embedding_dim=64, max_length=None, normalize_X=True, solver="adam", learning_rate_init=5e-3,
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
-        shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, validation_fraction=0.1,
+        shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, scoring=None, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
         callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
+        resume_from=None):  # fmt: skip
         """Train the decoder on vectors and their sequences.
 
         Parameters
@@ -103,6 +108,15 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
             target_embedding_dim=None, numbers.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        X_val : as X, default=None
+            Validation data: other sequences, which the network is not trained on. After each epoch they are scored.
+            With `early_stopping` they are used in place of a part that is held out; without it they are only watched.
+        y_val : as y, default=None
+            The targets of `X_val`.
+        sample_weight_val : as sample_weight, default=None
+            A weight for each sequence of `X_val`.
+        groups : array-like of shape (n,), default=None
+            The groups of the sequences, such as persons, for a `validation_fraction` that is a splitter.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -122,7 +136,7 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
             If the loss becomes NaN or infinite.
         """
         refuse_files(X, "its sequences are what SequenceToSequence reads; give VectorToSequence an array")
-        return self._fit(X, y, sample_weight, resume_from)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
 
     def predict(self, X, beam_width=1):
         """Predict the sequence of each vector.

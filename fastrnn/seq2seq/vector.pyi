@@ -13,7 +13,9 @@ from fastrnn._types import (
     Request,
     Rows,
     Schedule,
+    Scoring,
     Solver,
+    Splitter,
     Steps,
 )
 from fastrnn.seq2seq.base import DecodingEstimator
@@ -55,7 +57,8 @@ class VectorToSequence(DecodingEstimator):
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        scoring: Scoring = None,
+        validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
         warm_start: bool = False,
@@ -66,12 +69,30 @@ class VectorToSequence(DecodingEstimator):
         callbacks: Callbacks = None,
     ) -> None: ...
     def fit(
-        self, X: Rows, y: Steps, sample_weight: ArrayLike | None = None, *, resume_from: Path | None = None
+        self,
+        X: Rows,
+        y: Steps,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Rows | None = None,
+        y_val: Steps | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(self, X: Rows, y: Steps, sample_weight: ArrayLike | None = None) -> Self: ...
     def predict(self, X: Rows, beam_width: int = 1) -> Objects: ...
     def score(self, X: Rows, y: Steps, sample_weight: ArrayLike | None = None) -> float: ...
-    def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_fit_request(
+        self,
+        *,
+        X_val: Request = ...,
+        groups: Request = ...,
+        resume_from: Request = ...,
+        sample_weight: Request = ...,
+        sample_weight_val: Request = ...,
+        y_val: Request = ...,
+    ) -> Self: ...
     def set_partial_fit_request(self, *, sample_weight: Request = ...) -> Self: ...
     def set_predict_request(self, *, beam_width: Request = ...) -> Self: ...
     def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...

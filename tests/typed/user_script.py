@@ -256,6 +256,8 @@ def files() -> None:
         again = fastrnn.load(path)
         assert isinstance(again, SequenceClassifier)
         assert_type(again.predict_proba(X), Matrix[np.float64])
+        watched = SequenceClassifier(hidden_size=4, max_iter=2, scoring="f1_macro", random_state=0)
+        assert_type(watched.fit(X, y, X_val=X, y_val=y).validation_loss_curve_, list[float] | None)
         try:
             clf.fit(X, y, resume_from=run)
         except (DivergenceError, fastrnn.StorageError) as error:

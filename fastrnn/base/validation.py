@@ -1,0 +1,175 @@
+"""What judges the epochs of a training: data that `fit` is given for it, or a part that it holds out."""
+
+from collections import namedtuple
+from copy import copy
+from functools import partial
+from math import isfinite
+from numbers import Real
+
+import numpy as np
+
+from fastrnn.base.files import refuse_files
+from fastrnn.base.inputs import steps_weights
+from fastrnn.records import arrays_of
+from fastrnn.wording import shown
+
+Beside = namedtuple("Beside", "X_val, y_val, sample_weight_val, groups", defaults=(None,) * 4)
+"""What `fit` is given beside the data to train on."""
+
+
+class Validating:
+    """The numbers of the sequences that are held out, and what they say of a network after each epoch."""
+
+    scoring = None
+
+    def _check_beside(self, beside):
+        """What can be said against it before anything is known of the data."""
+        if self._has_scorer() and isinstance(self.scoring, str):
+            _scorer(self.scoring)
+        refuse_files(beside.X_val, "what judges each epoch must be in memory: give it as lists or arrays", "X_val")
+        for name in ("y_val", "sample_weight_val") if beside.X_val is None else ():
+            if getattr(beside, name) is not None:
+                raise ValueError(f"{name} is given without X_val, the sequences it belongs to: give both or none")
+        if beside.X_val is not None and self.solver == "lbfgs":
+            raise ValueError("solver='lbfgs' has no epochs that X_val could judge: leave it out, or set another solver")
+        holds_out = self.early_stopping and beside.X_val is None
+        if beside.groups is not None and holds_out and isinstance(self.validation_fraction, Real):
+            which = f"validation_fraction={self.validation_fraction} knows no groups"
+            raise ValueError(f"{which}: set a splitter that does, such as GroupShuffleSplit(1), or leave groups out")
+
+    def _has_scorer(self):
+        return self.scoring not in (None, "loss")
+
+    # ---------------------------------------------------------------------------------- which sequences
+
+    def _held_out(self, problem, run, beside, X, y, sample_weight):
+        """The numbers of the sequences to train on; and what says after an epoch a score and a loss, or None."""
+        n = len(problem.sequences)
+        if beside.X_val is not None:
+            return np.arange(n), self._by_given(beside, run)
+        if not self.early_stopping:
+            return np.arange(n), None
+        some, held_out = self._split_any(n, problem.strata, run, beside.groups, X, y)
+        if not some.size:
+            raise ValueError(f"early_stopping holds out all {n} parts: lower context or bptt_steps, give more")
+        given = (X, y, sample_weight) if self._has_scorer() else ()
+        return some, partial(self._validate, self._judge(problem, held_out), [_of(held_out, part) for part in given])
+
+    def _by_given(self, beside, run=None):
+        """As the second of `_held_out`, by X_val: checked like what a later fit goes on with."""
+        given = beside[:3]
+        try:
+            problem = copy(self)._problem(*given, True)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"in the validation data (X_val, y_val), {error}") from None
+        if run is not None:
+            run.beside = arrays_of(problem)
+        judge = self._judge(problem, np.arange(len(problem.sequences)), given[2])
+        return partial(self._validate, judge, given if self._has_scorer() else ())
+
+    def _split_any(self, n, strata, run, groups, X, y):
+        """As `_split`; a splitter's last one is taken, for TimeSeriesSplit's holds out what comes last."""
+        if isinstance(self.validation_fraction, Real):
+            return self._split(n, strata, run.rng)
+        try:
+            *_, (some, held_out) = self.validation_fraction.split(X, y, groups)
+        except (TypeError, ValueError) as error:
+            found = f"validation_fraction={shown(self.validation_fraction)} cannot split X"
+            raise ValueError(f"{found}: {error}; set another, or early_stopping=False") from None
+        run.beside = some, held_out = np.sort(some), np.sort(held_out)
+        return some, held_out
+
+    def _split(self, n, strata, rng):
+        """Numbers of the sequences to train on and of those held out for early stopping."""
+        from sklearn.model_selection import train_test_split
+
+        n_held_out = max(2, int(np.ceil(n * self.validation_fraction)))  # one has no R^2
+        every, seed = np.arange(n), rng.randint(2**31)
+        # Of a class with one sequence none is held out: it is to be learned.
+        several = every if strata is None else every[np.bincount(strata)[strata] > 1]
+        classes = None if strata is None else strata[several]
+        try:
+            _, held_out = train_test_split(several, test_size=n_held_out, random_state=seed, stratify=classes)
+        except ValueError as error:
+            found = f"validation_fraction={self.validation_fraction} holds out {n_held_out} of {n} sequences"
+            raise ValueError(f"{found}: {error}; set another, or early_stopping=False, or give more") from None
+        return np.setdiff1d(every, held_out), np.sort(held_out)
+
+    def _split_part(self, n, strata, rng):
+        """As `_split`, of a part of the data, which may have too few sequences for a share of each class."""
+        try:
+            return self._split(n, strata, rng)
+        except ValueError:
+            return self._split(n, None, rng)
+
+    # ---------------------------------------------------------------------------------- what they say
+
+    def _judge(self, problem, held_out, sample_weight=None):
+        """What says, of the network as it is then, what a score is made of, of how many sequences, and a loss.
+
+        That is a sum over targets, each with its weight, and last comes the sum of the weights.  The score is without
+        weights unless there is a `sample_weight` of what is held out.
+        """
+        by_step, weights = self._readout() is None, None
+        some = problem.some(held_out, by_step)
+        if sample_weight is not None:
+            lengths = (some.inputs or some.sequences).lengths if by_step else np.ones(len(held_out), int)
+            weights = steps_weights(sample_weight, lengths)
+        read = [part for part in (some.sequences, some.inputs) if part is not None]
+
+        def judge():
+            outputs = self.network_.predict(*read)
+            losses = self._losses(outputs, some)
+            told = self._score_of(outputs, some, losses, weights) if self.scoring is None else None
+            return told, len(held_out), (losses * some.weights).sum(), some.weights.sum()
+
+        return judge
+
+    def _losses(self, outputs, problem):
+        """Of each target of a problem, without its weight."""
+        return problem.loss.of_rows(outputs, problem.targets, problem.weights)[0]
+
+    def _score_of(self, outputs, problem, losses, weights):
+        """What a score is made of: here the negative loss itself."""
+        shares = np.full(len(losses), 1 / len(losses)) if weights is None else weights / weights.sum()
+        return -float((losses * shares).sum())
+
+    @staticmethod
+    def _score_of_parts(told, sizes):
+        """The score of all parts: the mean, by the numbers of sequences held out."""
+        return float(np.dot(told, np.array(sizes) / sum(sizes)))
+
+    def _judgement(self, found):
+        """The score and the loss, of what was found in each part of the data."""
+        told, sizes, losses, weights = zip(*found, strict=True)
+        loss = float(sum(losses) / (sum(weights) or np.nan))
+        return self._score_of_parts(told, sizes) if self.scoring is None else -loss, loss
+
+    def _validate(self, judge, given):
+        """The score and the loss of the network as it is; a scorer is given the data as they came."""
+        score, loss = self._judgement([judge()])
+        return self._scored(*given) if given else score, loss
+
+    def _scored(self, X, y, sample_weight):
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        what = f"scoring={shown(self.scoring)}"
+        try:
+            score = float(_scorer(self.scoring)(self, X, y, **weights))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{what} cannot score the validation data: {error}") from error
+        if not isfinite(score):
+            raise ValueError(f"{what} is {score} on the validation data: set another, or hold out more")
+        return score
+
+
+def _scorer(scoring):
+    from sklearn.metrics import get_scorer
+
+    return get_scorer(scoring)
+
+
+def _of(numbers, given):
+    """The entries of these numbers, in the form that all of them came in."""
+    from sklearn.utils import _safe_indexing
+
+    return given if given is None or isinstance(given, Real) else _safe_indexing(given, numbers)
