@@ -1,28 +1,36 @@
-"""Classify sequences: a label for each sequence."""
+"""Classify sequences: a label for each sequence, or several."""
+
+from functools import partial
 
 import numpy as np
 from scipy.special import log_expit, log_softmax
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, MultiOutputMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.labels import (
+    FLAGS,
+    apart,
     as_labels,
     as_values,
     check_as_many,
     check_classes,
     check_given,
+    check_width,
     classes_of,
+    codes_of,
+    columns_of,
+    known_classes,
+    most_probable,
     refuse_steps,
 )
-from fastrnn.losses.answers import filled, softmax_answer
-from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
-from fastrnn.storage import labels
-from fastrnn.wording import shown
+from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
+from fastrnn.losses.loss import binary_cross_entropy, cross_entropies, cross_entropy
+from fastrnn.storage import label_lists, labels, places
 
 
-class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
+class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, SequenceEstimator):
     """Classify sequences of any lengths with a recurrent network (N to 1).
 
     Each sequence gets one label. A step of a sequence holds numbers, or a token of a text. Only
@@ -269,6 +277,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         """
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
+    @by_file
     def predict(self, X):
         """Predict the most probable label of each sequence.
 
@@ -289,8 +298,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        return most_probable(self._answered(*self._outputs(X)), self.classes_, self._is_multilabel)
 
     @by_file
     def predict_proba(self, X):
@@ -313,7 +321,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return self._answered(*self._outputs(X))
+        return apart(self._answered(*self._outputs(X)), self.classes_)
 
     @by_file
     def predict_log_proba(self, X):
@@ -339,8 +347,12 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs = self._outputs(X)[0].astype(np.float64)
-        if self.classes_.size == 2:
+        if self._is_multilabel:
+            return log_expit(outputs)
+        if outputs.shape[1] == 1:
             return np.hstack([log_expit(-outputs), log_expit(outputs)])
+        if isinstance(self.classes_, list):
+            return [log_softmax(part, axis=1) for part in apart(outputs, self.classes_)]
         return log_softmax(outputs, axis=1)
 
     def score(self, X, y=None, sample_weight=None):
@@ -375,12 +387,15 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     def _compared(self, predicted, sequences, y, sample_weight):
         y = self._check_y(y)
         check_as_many(y, predicted)
+        check_width(len(columns_of(y)), len(self._columns))
         return y, predicted, sample_weight
 
     @staticmethod
     def _total(y, predicted, sample_weight):
         from sklearn.metrics import accuracy_score
 
+        if y.ndim == 2:
+            y, predicted = np.ones(len(y), bool), (y == predicted).all(axis=1)
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
@@ -390,39 +405,63 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         if goes_on:
             self._check_same_classes(classes)
         else:
-            known = None if classes is None else self._check_y(classes, "classes")
-            self.classes_ = classes_of(y, known, self._agreed)
-        codes = self._encode(y)
+            self._set_classes(y, classes)
+        codes = codes_of(y, self._columns)
         weights = self._normalised(self._check_weights(sample_weight, len(y)) * self._class_weights(y))
-        n_outputs, loss, targets = self.classes_.size, cross_entropy, codes
-        if n_outputs == 2:
-            n_outputs, loss, targets = 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
-        return Problem(self._standardised(sequences, weights, goes_on), targets, weights, n_outputs, loss, strata=codes)
+        n_outputs, loss, targets = self._aims(codes)
+        strata = codes[:, 0] if codes.shape[1] == 1 else None
+        return Problem(self._standardised(sequences, weights, goes_on), targets, weights, n_outputs, loss, strata)
+
+    def _aims(self, codes):
+        """How many outputs there are, their loss, and its targets."""
+        sizes = [*map(len, self._columns)]
+        if self._is_multilabel or sizes == [2]:
+            return len(sizes), binary_cross_entropy, codes.astype(self.dtype)
+        if len(sizes) == 1:
+            return sizes[0], cross_entropy, codes[:, 0]
+        return sum(sizes), cross_entropies(sizes), (codes + np.cumsum([0, *sizes[:-1]])).astype(self.dtype)
+
+    def _set_classes(self, y, classes):
+        known = None
+        if classes is not None:
+            given = known_classes(classes, len(columns_of(y)))
+            names = ["classes"] if len(given) == 1 else [f"classes[{k}]" for k in range(len(given))]
+            known = [*map(self._check_y, given, names)]
+        columns = classes_of(y, known, self._agreed)
+        self._is_multilabel = len(columns) > 1 and all(own is FLAGS for own in columns)
+        self.classes_ = np.arange(len(columns)) if self._is_multilabel else columns if len(columns) > 1 else columns[0]
 
     def _check_y(self, y, name="y"):
         check_given(self, y, "a list of labels, one for each sequence", name)
-        values = as_values(y)
-        refuse_steps(values, "SequenceTagger takes a label for each step", name)
-        if values.ndim == 2 and values.shape[1] > 1:
-            found = f"{name} has shape {values.shape}, but one label for each sequence is expected, (n,)"
-            ways = f"np.argmax({name}, axis=1) makes them of rows with a single 1, SequenceTagger takes one a step"
-            raise ValueError(f"{found}: {ways}, scikit-learn's MultiOutputClassifier one in each column")
-        y = column_or_1d(as_labels(y, name), warn=True)
+        ways = "SequenceTagger takes a label for each step, and MultiLabelBinarizer makes rows of 0 and 1 of sets"
+        refuse_steps(as_values(y), ways, name)
+        y = as_labels(y, name)
+        if y.ndim > 2 or 0 in y.shape[1:]:
+            expected = "expected a label for each sequence, (n,), or several, (n, K)"
+            raise ValueError(f"{name} has shape {y.shape}; {expected}")
+        if y.ndim < 2 or y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name=name)
         check_classes(y, "SequenceRegressor")
         return y
 
-    def _encode(self, y):
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(f"y has the labels {shown(unknown)}, but the classes are {shown(self.classes_, 200)}")
-        return np.searchsorted(self.classes_, y)
-
     def _rules(self, n_outputs):
+        if self._is_multilabel:
+            return {"_is_multilabel": True, "classes_": places(n_outputs)}
+        if isinstance(self.classes_, list):
+            return {"classes_": label_lists(n_outputs)}
         return {"classes_": labels({1: 2, 2: 0}.get(n_outputs, n_outputs))}
 
-    _answer = staticmethod(softmax_answer)
+    @property
+    def _answer(self):
+        if self._is_multilabel:
+            return logistic_answer
+        is_one = not isinstance(self.classes_, list)
+        return softmax_answer if is_one else partial(softmax_answer, sizes=[*map(len, self.classes_)])
 
     def _validation_score(self, network, problem, held_out):
-        codes, sequences = problem.strata[held_out], problem.sequences.some(held_out)
+        targets, sequences = problem.targets[held_out], problem.sequences.some(held_out)
+        if problem.strata is None:
+            return lambda: -problem.loss.mean(network.predict(sequences), targets)
+        codes = problem.strata[held_out]
         return lambda: float(np.mean(filled(softmax_answer, network.predict(sequences)).argmax(axis=1) == codes))

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn import records, threads
 from fastrnn.base.files import refuse_files
 from fastrnn.base.inputs import SHARED_CONSTRAINTS
+from fastrnn.base.labels import apart, most_probable
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import check, expect
@@ -248,15 +249,13 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     def _mean(self, answers, sequences, X, return_std):
         """The mean, and the standard deviation if that is wanted, in the form of the estimator's answers."""
         of_all = np.mean(answers, axis=0), np.std(answers, axis=0)
-        mean, std = (self.estimators_[0]._formed(rows, sequences, X) for rows in of_all)
+        classes = getattr(self, "classes_", None)
+        mean, std = (apart(self.estimators_[0]._formed(rows, sequences, X), classes) for rows in of_all)
         return (mean, std) if return_std else mean
 
     def _labels(self, answers):
-        """The rows' labels, or 0 and 1 where there are several labels a step."""
-        mean = np.mean(answers, axis=0)
-        if getattr(self.estimators_[0], "_is_multilabel", False):
-            return (mean > 0.5).astype(np.int64)
-        return self.classes_[mean.argmax(axis=1)]
+        """The rows' labels, or 0 and 1 where there are several labels a step or sequence."""
+        return most_probable(np.mean(answers, axis=0), self.classes_, self.estimators_[0]._is_multilabel)
 
     def __sklearn_tags__(self):
         tags, own = super().__sklearn_tags__(), get_tags(self.estimator)

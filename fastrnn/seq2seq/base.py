@@ -117,8 +117,7 @@ class DecodingEstimator(SequenceEstimator):
         """The negative loss; to decode after each epoch would take too long."""
         sequences, inputs = (some.some(held_out) for some in (problem.sequences, problem.inputs))
         goals = problem.targets[problem.inputs.rows_of(held_out)]
-        weights = np.full(len(goals), 1 / len(goals))
-        return lambda: -problem.loss(network.predict(sequences, inputs), goals, weights)[0]
+        return lambda: -problem.loss.mean(network.predict(sequences, inputs), goals)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
