@@ -7,7 +7,7 @@ from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 
-from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.labels import (
     FLAGS,
@@ -33,8 +33,8 @@ from fastrnn.storage import label_lists, labels, places
 class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, SequenceEstimator):
     """Classify sequences of any lengths with a recurrent network (N to 1).
 
-    Each sequence gets one label. A step of a sequence holds numbers, or a token of a text. Only
-    steps that exist are computed: nothing is padded.
+    Each sequence gets one label, or several. A step of a sequence holds numbers, or a token of a text. Only steps that
+    exist are computed: nothing is padded.
 
     Parameters
     ----------
@@ -133,9 +133,11 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
         reads step by step, as streams, exported models and pictures of states need it. "auto" is 1 for tokens, for
         readout="concat" and for sequences of fewer than 80 steps. Otherwise it leaves 40 patches or some more in a
         sequence of median length. `bptt_steps` counts patches.
-    class_weight : dict, "balanced" or None, default=None
+    class_weight : dict, "balanced", list or None, default=None
         The weights of classes: a dict from labels to weights, or "balanced", which gives each class the same total
-        weight, as in scikit-learn. None gives each sequence the same weight.
+        weight, as in scikit-learn. For several columns of labels, "balanced" or a list with one for each column: the
+        weight of a sequence is the product over the columns. Rows of 0 and 1 have no class weights. None gives each
+        sequence the same weight.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous fit.
     dtype : {"float32", "float64"}, default="float32"
@@ -155,8 +157,9 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+    classes_ : ndarray of shape (n_classes,), or list of K such arrays
+        The labels, sorted. Where y had K columns of labels, those of each column. Where it had rows of 0 and 1, the
+        numbers of the columns.
     n_features_in_ : int
         Number of features in a step; for a 2-D X its number of columns.
     feature_names_in_ : ndarray of shape (I,)
@@ -165,7 +168,8 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     loss_curve_ : list of float
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
-        With `early_stopping`, the accuracy on the held-out part after each epoch.
+        With `early_stopping`, the accuracy on the held-out part after each epoch; for several labels a sequence the
+        negative loss, because few sequences have all of them right at first.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -180,6 +184,12 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     "Pattern Recognition and Machine Learning", 2006, section 4.3). Gradients come from backpropagation through time
     (Werbos 1990).
 
+    There are two kinds of several labels. If all of y (n, K) is 0 and 1, each column is a label that a sequence has or
+    has not, and has a logistic output of its own, as in scikit-learn's MLPClassifier. In any other y (n, K), each column
+    has classes of its own and a softmax over them; the answers have the form of scikit-learn's trees. The loss is the
+    sum over the columns. Rows with a single 1 are of the first kind: for one label a sequence give
+    ``np.argmax(y, axis=1)``.
+
     Examples
     --------
     >>> from fastrnn import SequenceClassifier
@@ -189,7 +199,19 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     >>> X_test, y_test = load_japanese_vowels(split="test")
     >>> clf.score(X_test, y_test) > 0.9
     True
+
+    Two labels of a sequence, each by itself: does it rise, and is it noisy?
+
+    >>> import numpy as np
+    >>> rng = np.random.RandomState(0)
+    >>> y = rng.randint(0, 2, (200, 2))
+    >>> X = [np.linspace(0, rises, 20) + (0.05 + 0.3 * is_noisy) * rng.randn(20) for rises, is_noisy in y]
+    >>> clf = SequenceClassifier(max_iter=20, random_state=0).fit(X[:150], y[:150])
+    >>> clf.predict(X[150:]).shape, clf.score(X[150:], y[150:]) > 0.9
+    ((50, 2), True)
     """
+
+    _parameter_constraints = {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
 
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
@@ -211,8 +233,8 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
             are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
             memory, and has y and weights too.
-        y : array-like of shape (n,)
-            The label of each sequence. None if X has them.
+        y : array-like of shape (n,) or (n, K)
+            The label of each sequence, or several: rows of 0 and 1, or a label in each column. None if X has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         resume_from : str or path-like, default=None
@@ -256,10 +278,11 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
             The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
             are integers from 0 on together with `embedding_dim`.
-        y : array-like of shape (n,)
-            The label of each sequence.
-        classes : array-like, default=None
-            All labels that will ever come. The first call needs them, unless y has them all.
+        y : array-like of shape (n,) or (n, K)
+            The labels, as for `fit`.
+        classes : array-like, or list of K array-likes, default=None
+            All labels that will ever come; for K columns of labels, those of each column. The first call needs them,
+            unless y has them all. Rows of 0 and 1 need none.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
 
@@ -279,7 +302,7 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
 
     @by_file
     def predict(self, X):
-        """Predict the most probable label of each sequence.
+        """Predict the most probable label, or labels, of each sequence.
 
         Parameters
         ----------
@@ -288,8 +311,8 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
 
         Returns
         -------
-        ndarray of shape (n,)
-            The labels.
+        ndarray of shape (n,) or (n, K)
+            The labels. Where y had rows of 0 and 1, each label with a probability above 0.5 is 1.
 
         Raises
         ------
@@ -311,8 +334,10 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
 
         Returns
         -------
-        ndarray of shape (n, n_classes)
-            A row for each sequence. The columns are in the order of `classes_`, and each row sums to 1.
+        ndarray of shape (n, n_classes), or list of K such arrays
+            A row for each sequence. The columns are in the order of `classes_`, and each row sums to 1. Where y had
+            rows of 0 and 1, each column is the probability of 1, and rows have no sum to speak of. Where y had K
+            columns of labels, there is an array for each.
 
         Raises
         ------
@@ -336,8 +361,8 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
 
         Returns
         -------
-        ndarray of shape (n, n_classes)
-            A row for each sequence. The columns are in the order of `classes_`.
+        ndarray of shape (n, n_classes), or list of K such arrays
+            The logarithms of what `predict_proba` returns.
 
         Raises
         ------
@@ -358,11 +383,13 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     def score(self, X, y=None, sample_weight=None):
         """Compute the accuracy: the fraction of sequences that get the right label.
 
+        With several labels, all labels of a sequence must be right.
+
         Parameters
         ----------
         X : list of n arrays or frames, or array
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
-        y : array-like of shape (n,)
+        y : array-like of shape (n,) or (n, K)
             The true labels.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
@@ -465,3 +492,8 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
             return lambda: -problem.loss.mean(network.predict(sequences), targets)
         codes = problem.strata[held_out]
         return lambda: float(np.mean(filled(softmax_answer, network.predict(sequences)).argmax(axis=1) == codes))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
