@@ -7,27 +7,11 @@ from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 
-from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator
+from fastrnn import storage
+from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator, labels
 from fastrnn.base.files import by_file, in_parts
-from fastrnn.base.labels import (
-    FLAGS,
-    apart,
-    as_labels,
-    as_values,
-    check_as_many,
-    check_classes,
-    check_given,
-    check_width,
-    classes_of,
-    codes_of,
-    columns_of,
-    known_classes,
-    most_probable,
-    refuse_steps,
-)
 from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropies, cross_entropy
-from fastrnn.storage import label_lists, labels, places
 
 
 class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, SequenceEstimator):
@@ -185,10 +169,9 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     (Werbos 1990).
 
     There are two kinds of several labels. If all of y (n, K) is 0 and 1, each column is a label that a sequence has or
-    has not, and has a logistic output of its own, as in scikit-learn's MLPClassifier. In any other y (n, K), each column
-    has classes of its own and a softmax over them; the answers have the form of scikit-learn's trees. The loss is the
-    sum over the columns. Rows with a single 1 are of the first kind: for one label a sequence give
-    ``np.argmax(y, axis=1)``.
+    has not, with a logistic output of its own, as in scikit-learn's MLPClassifier. In any other y (n, K), each column
+    has classes of its own and a softmax over them, and answers have the form of scikit-learn's trees. The loss is the
+    sum over the columns. Rows with a single 1 are of the first kind: for one label, give ``np.argmax(y, axis=1)``.
 
     Examples
     --------
@@ -321,7 +304,7 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return most_probable(self._answered(*self._outputs(X)), self.classes_, self._is_multilabel)
+        return labels.most_probable(self._answered(*self._outputs(X)), self.classes_, self._is_multilabel)
 
     @by_file
     def predict_proba(self, X):
@@ -346,7 +329,7 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return apart(self._answered(*self._outputs(X)), self.classes_)
+        return labels.apart(self._answered(*self._outputs(X)), self.classes_)
 
     @by_file
     def predict_log_proba(self, X):
@@ -377,7 +360,7 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
         if outputs.shape[1] == 1:
             return np.hstack([log_expit(-outputs), log_expit(outputs)])
         if isinstance(self.classes_, list):
-            return [log_softmax(part, axis=1) for part in apart(outputs, self.classes_)]
+            return [log_softmax(part, axis=1) for part in labels.apart(outputs, self.classes_)]
         return log_softmax(outputs, axis=1)
 
     def score(self, X, y=None, sample_weight=None):
@@ -413,8 +396,8 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
 
     def _compared(self, predicted, sequences, y, sample_weight):
         y = self._check_y(y)
-        check_as_many(y, predicted)
-        check_width(len(columns_of(y)), len(self._columns))
+        labels.check_as_many(y, predicted)
+        labels.check_width(len(labels.columns_of(y)), len(self._columns))
         return y, predicted, sample_weight
 
     @staticmethod
@@ -428,12 +411,12 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
         y = self._check_y(y)
         sequences = self._check_sequences(X, reset=not goes_on)
-        check_as_many(y, sequences)
+        labels.check_as_many(y, sequences)
         if goes_on:
             self._check_same_classes(classes)
         else:
             self._set_classes(y, classes)
-        codes = codes_of(y, self._columns)
+        codes = labels.codes_of(y, self._columns)
         weights = self._normalised(self._check_weights(sample_weight, len(y)) * self._class_weights(y))
         n_outputs, loss, targets = self._aims(codes)
         strata = codes[:, 0] if codes.shape[1] == 1 else None
@@ -451,33 +434,33 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     def _set_classes(self, y, classes):
         known = None
         if classes is not None:
-            given = known_classes(classes, len(columns_of(y)))
+            given = labels.known_classes(classes, len(labels.columns_of(y)))
             names = ["classes"] if len(given) == 1 else [f"classes[{k}]" for k in range(len(given))]
             known = [*map(self._check_y, given, names)]
-        columns = classes_of(y, known, self._agreed)
-        self._is_multilabel = len(columns) > 1 and all(own is FLAGS for own in columns)
+        columns = labels.classes_of(y, known, self._agreed)
+        self._is_multilabel = len(columns) > 1 and all(own is labels.FLAGS for own in columns)
         self.classes_ = np.arange(len(columns)) if self._is_multilabel else columns if len(columns) > 1 else columns[0]
 
     def _check_y(self, y, name="y"):
-        check_given(self, y, "a list of labels, one for each sequence", name)
+        labels.check_given(self, y, "a list of labels, one for each sequence", name)
         ways = "SequenceTagger takes a label for each step, and MultiLabelBinarizer makes rows of 0 and 1 of sets"
-        refuse_steps(as_values(y), ways, name)
-        y = as_labels(y, name)
+        labels.refuse_steps(labels.as_values(y), ways, name)
+        y = labels.as_labels(y, name)
         if y.ndim > 2 or 0 in y.shape[1:]:
             expected = "expected a label for each sequence, (n,), or several, (n, K)"
             raise ValueError(f"{name} has shape {y.shape}; {expected}")
         if y.ndim < 2 or y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name=name)
-        check_classes(y, "SequenceRegressor")
+        labels.check_classes(y, "SequenceRegressor")
         return y
 
     def _rules(self, n_outputs):
         if self._is_multilabel:
-            return {"_is_multilabel": True, "classes_": places(n_outputs)}
+            return {"_is_multilabel": True, "classes_": storage.places(n_outputs)}
         if isinstance(self.classes_, list):
-            return {"classes_": label_lists(n_outputs)}
-        return {"classes_": labels({1: 2, 2: 0}.get(n_outputs, n_outputs))}
+            return {"classes_": storage.label_lists(n_outputs)}
+        return {"classes_": storage.labels({1: 2, 2: 0}.get(n_outputs, n_outputs))}
 
     @property
     def _answer(self):

@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-from fastrnn.base.labels import FLAGS, as_values, check_as_many, columns_of, known_classes, refuse_steps
+from fastrnn.base.labels import FLAGS, as_values, check_as_many, check_width, columns_of, known_classes, refuse_steps
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
 from fastrnn.moments import alone, moments
@@ -284,8 +284,7 @@ class InputChecks:
 
     def _check_columns(self, targets):
         """Targets (n,) or (n, K) that are numbers, as many a row as in the first fit."""
-        if (n_outputs := targets.size // len(targets)) != self._y_mean.size:
-            raise ValueError(f"y has {n_outputs} columns, but the first fit was on {self._y_mean.size}")
+        check_width(targets.size // len(targets), self._y_mean.size)
         return targets
 
     def _scaled(self, targets):

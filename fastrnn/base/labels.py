@@ -81,16 +81,16 @@ def check_classes(labels, instead):
         raise ValueError(f"{error} {instead} predicts numbers.") from None
 
 
-def check_width(n_columns, expected, name="y", where="the first fit"):
+def check_width(n_columns, expected):
     """So many columns of y must be as many as there were."""
     if n_columns != expected:
-        raise ValueError(f"{name} has {n_columns} columns, but {where} was on {expected}")
+        raise ValueError(f"y has {n_columns} columns, but the first fit was on {expected}")
 
 
 def union(parts):
     """The different labels of each column of y in all parts, in order."""
-    for columns in parts:
-        check_width(len(columns), len(parts[0]), "a part of the data", "another one")
+    if len({*map(len, parts)}) > 1:
+        raise ValueError("y has more columns in some parts of the data than in others: give all the same")
     return [*map(_union, zip(*parts, strict=True))]
 
 
