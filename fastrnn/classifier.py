@@ -189,7 +189,7 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     >>> rng = np.random.RandomState(0)
     >>> y = rng.randint(0, 2, (200, 2))
     >>> X = [np.linspace(0, rises, 20) + (0.05 + 0.3 * is_noisy) * rng.randn(20) for rises, is_noisy in y]
-    >>> clf = SequenceClassifier(max_iter=20, random_state=0).fit(X[:150], y[:150])
+    >>> clf = SequenceClassifier(max_iter=60, random_state=0).fit(X[:150], y[:150])
     >>> clf.predict(X[150:]).shape, clf.score(X[150:], y[150:]) > 0.9
     ((50, 2), True)
     """
@@ -397,7 +397,7 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     def _compared(self, predicted, sequences, y, sample_weight):
         y = self._check_y(y)
         labels.check_as_many(y, predicted)
-        labels.check_width(len(labels.columns_of(y)), len(self._columns))
+        labels.check_width(len(labels.columns_of(y)), len(self._class_lists))
         return y, predicted, sample_weight
 
     @staticmethod
@@ -416,7 +416,7 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
             self._check_same_classes(classes)
         else:
             self._set_classes(y, classes)
-        codes = labels.codes_of(y, self._columns)
+        codes = labels.codes_of(y, self._class_lists)
         weights = self._normalised(self._check_weights(sample_weight, len(y)) * self._class_weights(y))
         n_outputs, loss, targets = self._aims(codes)
         strata = codes[:, 0] if codes.shape[1] == 1 else None
@@ -424,7 +424,7 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
 
     def _aims(self, codes):
         """How many outputs there are, their loss, and its targets."""
-        sizes = [*map(len, self._columns)]
+        sizes = [*map(len, self._class_lists)]
         if self._is_multilabel or sizes == [2]:
             return len(sizes), binary_cross_entropy, codes.astype(self.dtype)
         if len(sizes) == 1:

@@ -200,7 +200,7 @@ class InputChecks:
     """Whether y holds rows of 0 and 1."""
 
     @property
-    def _columns(self):
+    def _class_lists(self):
         """The classes of each column of y."""
         if self._is_multilabel:
             return [FLAGS] * len(self.classes_)
@@ -218,7 +218,7 @@ class InputChecks:
         if len(each) != len(columns) or not all(isinstance(one, dict) or one == "balanced" for one in each):
             expected = "'balanced', a dict for one column, or a list of a dict for each"
             raise ValueError(f"class_weight={shown(given)}, and y has {len(columns)} columns; expected {expected}")
-        return np.prod([*map(self._weights_of_column, each, self._columns, columns)], axis=0)
+        return np.prod([*map(self._weights_of_column, each, self._class_lists, columns)], axis=0)
 
     def _weights_of_column(self, given, classes, labels):
         own, codes = classes.tolist(), np.searchsorted(classes, labels)
@@ -298,8 +298,8 @@ class InputChecks:
 
     def _check_same_classes(self, classes):
         """What a later partial_fit is told of classes must be what the first one was."""
-        given = self._columns if classes is None else known_classes(classes, len(self._columns))
-        if not all(map(np.array_equal, map(np.unique, given), self._columns)):
+        given = self._class_lists if classes is None else known_classes(classes, len(self._class_lists))
+        if not all(map(np.array_equal, map(np.unique, given), self._class_lists)):
             known = shown(self.classes_, 200)
             raise ValueError(f"classes={shown(classes)} are not those of the first call, {known}; leave classes out")
 
