@@ -12,6 +12,7 @@ from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, Sequence
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropies, cross_entropy
+from fastrnn.wording import shown
 
 
 class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, SequenceEstimator):
@@ -398,6 +399,9 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
         y = self._check_y(y)
         labels.check_as_many(y, predicted)
         labels.check_width(len(labels.columns_of(y)), len(self._class_lists))
+        if (y.dtype.kind in "OSU") != (predicted.dtype.kind in "OSU"):
+            one, other = shown(y.flat[0]), shown(predicted.flat[0])
+            raise ValueError(f"y holds labels as {one}, but the fit was on such as {other}: make them alike")
         return y, predicted, sample_weight
 
     @staticmethod

@@ -214,6 +214,8 @@ def test_partial_fit_goes_on_and_knows_the_classes(kind):
     assert_refused(clf, lambda: clf.partial_fit(X, y[:, 0]), f"y has 1 columns, but the first fit was on {n}")
     assert_refused(clf, lambda: clf.score(X, wider), f"y has {n + 1} columns, but the first fit was on {n}")
     assert_refused(clf, lambda: clf.partial_fit(X, y, classes=[["p", "q"]] * n), "are not those of the first call")
+    other = y.astype(str) if kind == "classifier_of_flags" else np.ones_like(y, int)
+    assert_refused(clf, lambda: clf.score(X, other), "y holds labels as .*, but the fit was on such as .*: make them")
 
 
 def test_classes_that_come_later():
