@@ -112,10 +112,11 @@ FLAGS = np.arange(2)
 def classes_of(y, known, agreed):
     """The labels of each column of y, or those that are known to come, in order, of all parts of the data.
 
-    Of several columns of 0 and 1 each has both: a rare label may be missing in a part that is held out.
+    Of several columns of 0 and 1 each has both: a rare label may be in none of the sequences that are here.
     """
     columns = agreed([*map(np.unique, columns_of(y) if known is None else known)], union)
-    if len(columns) > 1 and all(own.dtype.kind in "biuf" and np.isin(own, FLAGS).all() for own in columns):
+    are_flags = all(own.dtype.kind in "biuf" and np.isin(own, FLAGS).all() for own in columns)
+    if len(columns) > 1 and are_flags and any(own.size == 2 for own in columns):
         return [FLAGS] * len(columns)
     for k, classes in enumerate(columns):
         if classes.size < 2:
