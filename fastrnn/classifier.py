@@ -438,9 +438,7 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
     def _set_classes(self, y, classes):
         known = None
         if classes is not None:
-            given = labels.known_classes(classes, len(labels.columns_of(y)))
-            names = ["classes"] if len(given) == 1 else [f"classes[{k}]" for k in range(len(given))]
-            known = [*map(self._check_y, given, names)]
+            known = [self._check_y(own, "classes") for own in labels.known_classes(classes, len(labels.columns_of(y)))]
         columns = labels.classes_of(y, known, self._agreed)
         self._is_multilabel = len(columns) > 1 and all(own is labels.FLAGS for own in columns)
         self.classes_ = np.arange(len(columns)) if self._is_multilabel else columns if len(columns) > 1 else columns[0]

@@ -51,8 +51,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     ----------
     estimators_ : list of estimators
         The fitted members. Each has the bits of the estimator that is fitted alone with the member's `random_state`.
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; not there for a regressor.
+    classes_ : ndarray of shape (n_classes,), or list of K such arrays
+        The labels, as those of the members; not there for a regressor.
     n_features_in_ : int
         Number of features in a step; for a 2-D X its number of columns.
     feature_names_in_ : ndarray of shape (I,)
@@ -98,7 +98,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ----------
         X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
             The sequences, in any form that the estimator takes.
-        y : array-like of shape (n,), or list of n arrays of shape (T_i,)
+        y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,)
             What the estimator's `fit` takes: labels or numbers, one for each sequence or one for each step.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
@@ -180,7 +180,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n, n_classes)
-            A row for each sequence, in the order of `classes_`; for a tagger an object array of n arrays (T_i, K).
+            A row for each sequence, in the order of `classes_`; for a tagger an object array of n arrays (T_i, K), and
+            for K columns of classes a list of K arrays.
         ndarray of the same shape
             The standard deviation of the members' probabilities, if `return_std` is True. It is 0 where all members
             agree, and at most 0.5, where half of them are sure of a label and the others are sure that it is wrong.
