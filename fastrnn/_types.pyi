@@ -61,6 +61,8 @@ Schedule: TypeAlias = Literal["constant", "cosine", "plateau", "warmup"]
 Precision: TypeAlias = Literal["float32", "float64"]
 RandomState: TypeAlias = int | np.random.RandomState | None
 ClassWeight: TypeAlias = Mapping[str, float] | Mapping[int, float] | Literal["balanced"] | None
+ClassWeights: TypeAlias = ClassWeight | Sequence[Mapping[str, float] | Mapping[int, float] | Literal["balanced"]]
+"""Also one for each column of y."""
 Callbacks: TypeAlias = Sequence[Callable[[Progress], object]] | None
 Scoring: TypeAlias = str | Callable[..., float] | None
 Request: TypeAlias = bool | str | None

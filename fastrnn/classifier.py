@@ -1,32 +1,25 @@
-"""Classify sequences: a label for each sequence."""
+"""Classify sequences: a label for each sequence, or several."""
+
+from functools import partial
 
 import numpy as np
 from scipy.special import log_expit, log_softmax
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, MultiOutputMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 
-from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn import storage
+from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator, labels
 from fastrnn.base.files import by_file, in_parts
-from fastrnn.base.labels import (
-    as_labels,
-    as_values,
-    check_as_many,
-    check_classes,
-    check_given,
-    classes_of,
-    refuse_steps,
-)
-from fastrnn.losses.answers import filled, softmax_answer
-from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
-from fastrnn.storage import labels
+from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
+from fastrnn.losses.loss import binary_cross_entropy, cross_entropies, cross_entropy
 from fastrnn.wording import shown
 
 
-class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
+class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, SequenceEstimator):
     """Classify sequences of any lengths with a recurrent network (N to 1).
 
-    Each sequence gets one label. A step of a sequence holds numbers, or a token of a text. Only
-    steps that exist are computed: nothing is padded.
+    Each sequence gets one label, or several. A step of a sequence holds numbers, or a token of a text. Only steps that
+    exist are computed: nothing is padded.
 
     Parameters
     ----------
@@ -130,9 +123,11 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         reads step by step, as streams, exported models and pictures of states need it. "auto" is 1 for tokens, for
         readout="concat" and for sequences of fewer than 80 steps. Otherwise it leaves 40 patches or some more in a
         sequence of median length. `bptt_steps` counts patches.
-    class_weight : dict, "balanced" or None, default=None
+    class_weight : dict, "balanced", list or None, default=None
         The weights of classes: a dict from labels to weights, or "balanced", which gives each class the same total
-        weight, as in scikit-learn. None gives each sequence the same weight.
+        weight, as in scikit-learn. For several columns of labels, "balanced" or a list with one for each column: the
+        weight of a sequence is the product over the columns. Rows of 0 and 1 have no class weights. None gives each
+        sequence the same weight.
     init_from : fitted estimator, Pipeline, list of two or None, default=None
         A model to start from. The network begins with the vectors of tokens and the recurrent weights of its encoder,
         in place of random ones (Howard and Ruder 2018). It is any fitted estimator of this library that reads sequences
@@ -163,8 +158,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+    classes_ : ndarray of shape (n_classes,), or list of K such arrays
+        The labels, sorted. Where y had K columns of labels, those of each column. Where it had rows of 0 and 1, the
+        numbers of the columns.
     n_features_in_ : int
         Number of features in a step; for a 2-D X its number of columns.
     feature_names_in_ : ndarray of shape (I,)
@@ -173,8 +169,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     loss_curve_ : list of float
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
-        The accuracy on the validation data after each epoch, or the score that `scoring` names. Validation data are the
-        part that `early_stopping` holds out, or `X_val`. None if there are none.
+        The accuracy on the validation data after each epoch, or the score that `scoring` names; for several labels a
+        sequence the negative loss, because few sequences have all of them right at first. Validation data are the part
+        that `early_stopping` holds out, or `X_val`. None if there are none.
     validation_loss_curve_ : list of float or None
         The mean loss on the validation data after each epoch, without dropout and the penalty of `alpha`. None if there
         are none.
@@ -192,6 +189,11 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     "Pattern Recognition and Machine Learning", 2006, section 4.3). Gradients come from backpropagation through time
     (Werbos 1990).
 
+    There are two kinds of several labels. If all of y (n, K) is 0 and 1, each column is a label that a sequence has or
+    has not, with a logistic output of its own, as in scikit-learn's MLPClassifier. In any other y (n, K), each column
+    has classes of its own and a softmax over them, and answers have the form of scikit-learn's trees. The loss is the
+    sum over the columns. Rows with a single 1 are of the first kind: for one label, give ``np.argmax(y, axis=1)``.
+
     Examples
     --------
     >>> from fastrnn import SequenceClassifier
@@ -201,7 +203,19 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     >>> X_test, y_test = load_japanese_vowels(split="test")
     >>> clf.score(X_test, y_test) > 0.9
     True
+
+    Two labels of a sequence, each by itself: does it rise, and is it noisy?
+
+    >>> import numpy as np
+    >>> rng = np.random.RandomState(0)
+    >>> y = rng.randint(0, 2, (200, 2))
+    >>> X = [np.linspace(0, rises, 20) + (0.05 + 0.3 * is_noisy) * rng.randn(20) for rises, is_noisy in y]
+    >>> clf = SequenceClassifier(max_iter=60, random_state=0).fit(X[:150], y[:150])
+    >>> clf.predict(X[150:]).shape, clf.score(X[150:], y[150:]) > 0.9
+    ((50, 2), True)
     """
+
+    _parameter_constraints = {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
 
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
@@ -224,8 +238,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
             are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
             memory, and has y and weights too.
-        y : array-like of shape (n,)
-            The label of each sequence. None if X has them.
+        y : array-like of shape (n,) or (n, K)
+            The label of each sequence, or several: rows of 0 and 1, or a label in each column. None if X has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         X_val : as X, default=None
@@ -278,10 +292,11 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             The sequences. An array (n, T), or a list of equally long lists of numbers, is n series with one number a
             step. Units do not matter, because `normalize_X` standardises numbers. Tokens come from a `Tokenizer`, or
             are integers from 0 on together with `embedding_dim`.
-        y : array-like of shape (n,)
-            The label of each sequence.
-        classes : array-like, default=None
-            All labels that will ever come. The first call needs them, unless y has them all.
+        y : array-like of shape (n,) or (n, K)
+            The labels, as for `fit`.
+        classes : array-like, or list of K array-likes, default=None
+            All labels that will ever come; for K columns of labels, those of each column. The first call needs them,
+            unless y has them all. Rows of 0 and 1 need none.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
 
@@ -299,8 +314,9 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         """
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
+    @by_file
     def predict(self, X):
-        """Predict the most probable label of each sequence.
+        """Predict the most probable label, or labels, of each sequence.
 
         Parameters
         ----------
@@ -309,8 +325,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
         Returns
         -------
-        ndarray of shape (n,)
-            The labels.
+        ndarray of shape (n,) or (n, K)
+            The labels. Where y had rows of 0 and 1, each label with a probability above 0.5 is 1.
 
         Raises
         ------
@@ -319,8 +335,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        return labels.most_probable(self._answered(*self._outputs(X)), self.classes_, self._is_multilabel)
 
     @by_file
     def predict_proba(self, X):
@@ -333,8 +348,10 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
         Returns
         -------
-        ndarray of shape (n, n_classes)
-            A row for each sequence. The columns are in the order of `classes_`, and each row sums to 1.
+        ndarray of shape (n, n_classes), or list of K such arrays
+            A row for each sequence. The columns are in the order of `classes_`, and each row sums to 1. Where y had
+            rows of 0 and 1, each column is the probability of 1, and rows have no sum to speak of. Where y had K
+            columns of labels, there is an array for each.
 
         Raises
         ------
@@ -343,7 +360,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return self._answered(*self._outputs(X))
+        return labels.apart(self._answered(*self._outputs(X)), self.classes_)
 
     @by_file
     def predict_log_proba(self, X):
@@ -358,8 +375,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
         Returns
         -------
-        ndarray of shape (n, n_classes)
-            A row for each sequence. The columns are in the order of `classes_`.
+        ndarray of shape (n, n_classes), or list of K such arrays
+            The logarithms of what `predict_proba` returns.
 
         Raises
         ------
@@ -369,18 +386,24 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         outputs = self._outputs(X)[0].astype(np.float64)
-        if self.classes_.size == 2:
+        if self._is_multilabel:
+            return log_expit(outputs)
+        if outputs.shape[1] == 1:
             return np.hstack([log_expit(-outputs), log_expit(outputs)])
+        if isinstance(self.classes_, list):
+            return [log_softmax(part, axis=1) for part in labels.apart(outputs, self.classes_)]
         return log_softmax(outputs, axis=1)
 
     def score(self, X, y=None, sample_weight=None):
         """Compute the accuracy: the fraction of sequences that get the right label.
 
+        With several labels, all labels of a sequence must be right.
+
         Parameters
         ----------
         X : list of n arrays or frames, or array
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
-        y : array-like of shape (n,)
+        y : array-like of shape (n,) or (n, K)
             The true labels.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
@@ -404,55 +427,87 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
     def _compared(self, predicted, sequences, y, sample_weight):
         y = self._check_y(y)
-        check_as_many(y, predicted)
+        labels.check_as_many(y, predicted)
+        labels.check_width(len(labels.columns_of(y)), len(self._class_lists))
+        if (y.dtype.kind in "OSU") != (predicted.dtype.kind in "OSU"):
+            one, other = shown(y.flat[0]), shown(predicted.flat[0])
+            raise ValueError(f"y holds labels as {one}, but the fit was on such as {other}: make them alike")
         return y, predicted, sample_weight
 
     @staticmethod
     def _total(y, predicted, sample_weight):
         from sklearn.metrics import accuracy_score
 
+        if y.ndim == 2:
+            y, predicted = np.ones(len(y), bool), (y == predicted).all(axis=1)
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
         y = self._check_y(y)
         sequences = self._check_sequences(X, reset=not goes_on)
-        check_as_many(y, sequences)
+        labels.check_as_many(y, sequences)
         if goes_on:
             self._check_same_classes(classes)
         else:
-            known = None if classes is None else self._check_y(classes, "classes")
-            self.classes_ = classes_of(y, known, self._agreed)
-        codes = self._encode(y)
+            self._set_classes(y, classes)
+        codes = labels.codes_of(y, self._class_lists)
         weights = self._normalised(self._check_weights(sample_weight, len(y)) * self._class_weights(y))
-        n_outputs, loss, targets = self.classes_.size, cross_entropy, codes
-        if n_outputs == 2:
-            n_outputs, loss, targets = 1, binary_cross_entropy, codes[:, np.newaxis].astype(self.dtype)
-        return Problem(self._standardised(sequences, weights, goes_on), targets, weights, n_outputs, loss, strata=codes)
+        n_outputs, loss, targets = self._aims(codes)
+        strata = codes[:, 0] if codes.shape[1] == 1 else None
+        return Problem(self._standardised(sequences, weights, goes_on), targets, weights, n_outputs, loss, strata)
+
+    def _aims(self, codes):
+        """How many outputs there are, their loss, and its targets."""
+        sizes = [*map(len, self._class_lists)]
+        if self._is_multilabel or sizes == [2]:
+            return len(sizes), binary_cross_entropy, codes.astype(self.dtype)
+        if len(sizes) == 1:
+            return sizes[0], cross_entropy, codes[:, 0]
+        return sum(sizes), cross_entropies(sizes), (codes + np.cumsum([0, *sizes[:-1]])).astype(self.dtype)
+
+    def _set_classes(self, y, classes):
+        known = None
+        if classes is not None:
+            known = [self._check_y(own, "classes") for own in labels.known_classes(classes, len(labels.columns_of(y)))]
+        columns = labels.classes_of(y, known, self._agreed)
+        self._is_multilabel = len(columns) > 1 and all(own is labels.FLAGS for own in columns)
+        self.classes_ = np.arange(len(columns)) if self._is_multilabel else columns if len(columns) > 1 else columns[0]
 
     def _check_y(self, y, name="y"):
-        check_given(self, y, "a list of labels, one for each sequence", name)
-        values = as_values(y)
-        refuse_steps(values, "SequenceTagger takes a label for each step", name)
-        if values.ndim == 2 and values.shape[1] > 1:
-            found = f"{name} has shape {values.shape}, but one label for each sequence is expected, (n,)"
-            ways = f"np.argmax({name}, axis=1) makes them of rows with a single 1, SequenceTagger takes one a step"
-            raise ValueError(f"{found}: {ways}, scikit-learn's MultiOutputClassifier one in each column")
-        y = column_or_1d(as_labels(y, name), warn=True)
+        labels.check_given(self, y, "a list of labels, one for each sequence", name)
+        ways = "SequenceTagger takes a label for each step, and MultiLabelBinarizer makes rows of 0 and 1 of sets"
+        labels.refuse_steps(labels.as_values(y), ways, name)
+        y = labels.as_labels(y, name)
+        if y.ndim > 2 or 0 in y.shape[1:]:
+            expected = "expected a label for each sequence, (n,), or several, (n, K)"
+            raise ValueError(f"{name} has shape {y.shape}; {expected}")
+        if y.ndim < 2 or y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name=name)
-        check_classes(y, "SequenceRegressor")
+        labels.check_classes(y, "SequenceRegressor")
         return y
 
-    def _encode(self, y):
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(f"y has the labels {shown(unknown)}, but the classes are {shown(self.classes_, 200)}")
-        return np.searchsorted(self.classes_, y)
-
     def _rules(self, n_outputs):
-        return {"classes_": labels({1: 2, 2: 0}.get(n_outputs, n_outputs))}
+        if self._is_multilabel:
+            return {"_is_multilabel": True, "classes_": storage.places(n_outputs)}
+        if isinstance(self.classes_, list):
+            return {"classes_": storage.label_lists(n_outputs)}
+        return {"classes_": storage.labels({1: 2, 2: 0}.get(n_outputs, n_outputs))}
 
-    _answer = staticmethod(softmax_answer)
+    @property
+    def _answer(self):
+        if self._is_multilabel:
+            return logistic_answer
+        is_one = not isinstance(self.classes_, list)
+        return softmax_answer if is_one else partial(softmax_answer, sizes=[*map(len, self.classes_)])
 
     def _score_of(self, outputs, problem, losses, weights):
+        if problem.strata is None:
+            return super()._score_of(outputs, problem, losses, weights)
         right = filled(softmax_answer, outputs).argmax(axis=1) == problem.strata
         return float(np.average(right, weights=weights))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

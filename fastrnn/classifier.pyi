@@ -5,9 +5,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 
 from fastrnn._types import (
+    Array,
     Callbacks,
     Cell,
-    ClassWeight,
+    ClassWeights,
     Extractor,
     Labels,
     Matrix,
@@ -23,6 +24,7 @@ from fastrnn._types import (
     Sequences,
     Solver,
     Splitter,
+    Steps,
     Streaming,
 )
 from fastrnn.data import SequenceFiles
@@ -43,8 +45,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
     max_iter: int | Literal["auto"]
     bptt_steps: int | None
     patch_length: int | Literal["auto"]
-    class_weight: ClassWeight
-    classes_: Labels
+    class_weight: ClassWeights
+    classes_: Labels  # of several columns of classes a list of these, which no type says, for the sake of all others
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         n_iter_no_change: int = 10,
         tol: float | None = None,
         patch_length: int | Literal["auto"] = "auto",
-        class_weight: ClassWeight = None,
+        class_weight: ClassWeights = None,
         init_from: object = None,
         freeze: int = 0,
         warm_start: bool = False,
@@ -104,9 +106,10 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(
-        self, X: Sequences, y: Rows, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self, X: Sequences, y: Rows, classes: Steps | None = None, sample_weight: ArrayLike | None = None
     ) -> Self: ...
-    def predict(self, X: Sequences | SequenceFiles) -> Labels: ...
+    def predict(self, X: Sequences | SequenceFiles) -> Array[np.generic[object]]: ...
+    # These, too, are lists for several columns of classes.
     def predict_proba(self, X: Sequences | SequenceFiles) -> Matrix[np.float64]: ...
     def predict_log_proba(self, X: Sequences | SequenceFiles) -> Matrix[np.float64]: ...
     def score(

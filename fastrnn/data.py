@@ -283,6 +283,7 @@ def _plain(rows, what):
     """An array of numbers or of text."""
     array = np.asarray(rows)
     array = np.array(array.tolist()) if array.dtype == object else array
-    if array.dtype.kind not in "biufU" or array.dtype.kind == "U" and not all(isinstance(v, str) for v in rows):
+    is_mixed = array.dtype.kind == "U" and not all(isinstance(v, str) for v in np.asarray(rows, object).flat)
+    if array.dtype.kind not in "biufU" or is_mixed:
         raise ValueError(f"{what} holds {array.dtype} values, or several kinds: give numbers, or texts, alone")
     return array

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn import records, threads
 from fastrnn.base.files import refuse_files
 from fastrnn.base.inputs import SHARED_CONSTRAINTS
+from fastrnn.base.labels import apart, most_probable
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import check, expect
@@ -50,8 +51,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     ----------
     estimators_ : list of estimators
         The fitted members. Each has the bits of the estimator that is fitted alone with the member's `random_state`.
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; not there for a regressor.
+    classes_ : ndarray of shape (n_classes,), or list of K such arrays
+        The labels, as those of the members; not there for a regressor.
     n_features_in_ : int
         Number of features in a step; for a 2-D X its number of columns.
     feature_names_in_ : ndarray of shape (I,)
@@ -97,7 +98,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ----------
         X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T)
             The sequences, in any form that the estimator takes.
-        y : array-like of shape (n,), or list of n arrays of shape (T_i,)
+        y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,)
             What the estimator's `fit` takes: labels or numbers, one for each sequence or one for each step.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
@@ -183,7 +184,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n, n_classes)
-            A row for each sequence, in the order of `classes_`; for a tagger an object array of n arrays (T_i, K).
+            A row for each sequence, in the order of `classes_`; for a tagger an object array of n arrays (T_i, K), and
+            for K columns of classes a list of K arrays.
         ndarray of the same shape
             The standard deviation of the members' probabilities, if `return_std` is True. It is 0 where all members
             agree, and at most 0.5, where half of them are sure of a label and the others are sure that it is wrong.
@@ -252,15 +254,13 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     def _mean(self, answers, sequences, X, return_std):
         """The mean, and the standard deviation if that is wanted, in the form of the estimator's answers."""
         of_all = np.mean(answers, axis=0), np.std(answers, axis=0)
-        mean, std = (self.estimators_[0]._formed(rows, sequences, X) for rows in of_all)
+        classes = getattr(self, "classes_", None)
+        mean, std = (apart(self.estimators_[0]._formed(rows, sequences, X), classes) for rows in of_all)
         return (mean, std) if return_std else mean
 
     def _labels(self, answers):
-        """The rows' labels, or 0 and 1 where there are several labels a step."""
-        mean = np.mean(answers, axis=0)
-        if getattr(self.estimators_[0], "_is_multilabel", False):
-            return (mean > 0.5).astype(np.int64)
-        return self.classes_[mean.argmax(axis=1)]
+        """The rows' labels, or 0 and 1 where there are several labels a step or sequence."""
+        return most_probable(np.mean(answers, axis=0), self.classes_, self.estimators_[0]._is_multilabel)
 
     def __sklearn_tags__(self):
         tags, own = super().__sklearn_tags__(), get_tags(self.estimator)

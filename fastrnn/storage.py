@@ -233,3 +233,19 @@ def labels(n):
         return n > 1 and is_known and np.array_equal(np.unique(value), value)
 
     return is_right
+
+
+def label_lists(n):
+    """A list of several such arrays, of n labels in all."""
+
+    def is_right(value):
+        is_list = type(value) is list and len(value) > 1
+        return is_list and all(labels(np.size(own))(own) for own in value) and sum(map(len, value)) == n
+
+    return is_right
+
+
+def places(n):
+    """The array of 0 to n - 1."""
+    is_array = array(int, n)
+    return lambda value: is_array(value) and np.array_equal(value, np.arange(n))

@@ -330,8 +330,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             self.classes_ = np.arange(labels.shape[1])
             return
         check_classes(labels, "SequenceRegressor with return_sequences=True")
-        known = None if classes is None else as_labels(classes, "classes")
-        self.classes_ = classes_of(labels, known, self._agreed)
+        known = None if classes is None else [as_labels(classes, "classes")]
+        (self.classes_,) = classes_of(labels, known, self._agreed)
 
     def _encode(self, labels, sequences):
         """Targets of the steps: numbers of classes (S,), or 0 and 1 (S, K)."""
@@ -366,10 +366,9 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         return super()._new_network(rng, chain)
 
     def _rules(self, n_outputs):
-        is_multilabel, is_array = bool(self._is_multilabel and not self._shape["crf"]), storage.array(int, n_outputs)
-        if not is_multilabel:
-            return {"_is_multilabel": False, "classes_": storage.labels(n_outputs)}
-        return {"_is_multilabel": True, "classes_": lambda v: is_array(v) and (v == np.arange(n_outputs)).all()}
+        is_multilabel = bool(self._is_multilabel and not self._shape["crf"])
+        rule = storage.places if is_multilabel else storage.labels
+        return {"_is_multilabel": is_multilabel, "classes_": rule(n_outputs)}
 
     @property
     def _answer(self):

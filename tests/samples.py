@@ -12,7 +12,15 @@ from reference import assert_within
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn import SequenceGenerator, SequenceTagger, SequenceToSequence, VectorToSequence, threads, training
+from fastrnn import (
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceTagger,
+    SequenceToSequence,
+    VectorToSequence,
+    threads,
+    training,
+)
 
 TESTS = Path(__file__).parent
 
@@ -63,7 +71,11 @@ def read_only(array):
 
 
 def assert_same_bits(actual, expected):
-    """Arrays, or object arrays of arrays, equal to the last bit."""
+    """Arrays, or lists or object arrays of arrays, equal to the last bit."""
+    if isinstance(actual, list) and isinstance(expected, list):
+        for a, b in zip(actual, expected, strict=True):
+            assert_same_bits(a, b)
+        return
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape and actual.dtype == expected.dtype
     if actual.dtype == object:
@@ -109,7 +121,8 @@ def assert_refused(estimator, call, match, error=ValueError):
         return
     for name in before:
         if name != "network_":
-            assert np.array_equal(before[name], after[name]), name
+            one, other = (value if isinstance(value, list) else [value] for value in (before[name], after[name]))
+            assert len(one) == len(other) and all(map(np.array_equal, one, other)), name
     assert_same_bits(after["network_"].theta, before["network_"].theta)
 
 
@@ -194,6 +207,18 @@ def flagged(n, seed=0):
     return X, [(x[:, :2] > 0).astype(int) for x in X]
 
 
+def marked(n, seed=0):
+    """Numbers, and whether the sums of two of them are positive; and the last sequence has a label of its own."""
+    X = ragged(n, seed=seed)
+    return X, [np.array([*(x[:, :2].sum(axis=0) > 0), k == n - 1]).astype(int) for k, x in enumerate(X)]
+
+
+def sorted_twice(n, seed=0):
+    """Numbers, each sequence of one of two kinds, and of one of three."""
+    X = ragged(n, seed=seed)
+    return X, [np.array([("down", "up")[int(x[0, 0] > 0)], "abc"[k % 3]]) for k, x in enumerate(X)]
+
+
 def told(n, seed=0):
     """Tokens, and nothing beside."""
     return tokens(n, 5, shortest=2, seed=seed), None
@@ -225,6 +250,8 @@ def slopes(n, seed=0):
 
 
 KINDS = {
+    "classifier_of_flags": (SequenceClassifier, {}, marked),
+    "classifier_of_columns": (SequenceClassifier, {"cell": "lstm"}, sorted_twice),
     "tagger": (SequenceTagger, {"num_layers": 2}, tagged),
     "tagger_of_words": (
         SequenceTagger,
@@ -272,6 +299,9 @@ def answers(model, X):
     """All that a model says of X: lists with an array or a number for each sequence."""
     if isinstance(model, SequenceTagger):
         return [model.predict(X), model.predict_proba(X)]
+    if isinstance(model, SequenceClassifier):
+        p = model.predict_proba(X)
+        return [model.predict(X), np.hstack(p) if isinstance(p, list) else p]
     if isinstance(model, SequenceGenerator):
         of_steps = model._log_probabilities(X)
         ends = np.cumsum([len(x) + 1 for x in X])[:-1]

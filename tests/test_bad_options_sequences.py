@@ -108,7 +108,7 @@ OTHER_SHAPES = {
     "cell": ("rnn", "gru"), "hidden_size": (5,), "num_layers": (3,), "dtype": ("float64",),
     "nonlinearity": ("relu",), "bias": (False,), "bidirectional": (False,), "stateful": (True, False),
     "crf": (True, False), "attention": (None,), "embedding_dim": (7,), "character_hidden_size": (7,),
-    "target_embedding_dim": (9,), "character_embedding_dim": (9,),
+    "target_embedding_dim": (9,), "character_embedding_dim": (9,), "readout": ("mean",),
 }  # fmt: skip
 
 

@@ -62,9 +62,18 @@ def steps(n=60):
     return X, labels, [x.sum(axis=1) for x in X], np.array([x.mean() for x in X])
 
 
+def several(n=60):
+    """Sequences, of each two labels of 0 and 1, of which one is rare; and labels in two columns."""
+    X, *_, y = steps(n)
+    flags = np.stack([y > 0, np.arange(n) == n - 1], axis=1).astype(int)
+    return X, [*flags], [*np.column_stack([np.where(y > 0, "up", "down"), np.array([*"abc"])[np.arange(n) % 3]])]
+
+
 CASES = {
     "classifier": (DaskSequenceClassifier, SequenceClassifier, {}, lambda: vowels()),
     "balanced": (DaskSequenceClassifier, SequenceClassifier, {"class_weight": "balanced", "dropout": 0.2}, vowels),
+    "flags": (DaskSequenceClassifier, SequenceClassifier, {}, lambda: several()[:2]),
+    "columns": (DaskSequenceClassifier, SequenceClassifier, {"class_weight": "balanced"}, lambda: several()[::2]),
     "tagger": (DaskSequenceTagger, SequenceTagger, {"crf": True}, lambda: steps()[:2]),
     "tagger of tokens": (
         DaskSequenceTagger, SequenceTagger, {"embedding_dim": 4},
@@ -127,6 +136,25 @@ def test_answers_come_in_the_kind_of_the_data(client):
     assert clf.predict(bag.from_sequence(X, npartitions=4)).compute() == mine.predict(X).tolist()
     np.testing.assert_array_equal(clf.predict_proba(X), proba)
     assert clf.score(lists, delayed(y, 3)) == clf.score(X, y) == mine.score(X, y)
+
+
+def test_several_labels_of_partitions(client):
+    X, flags, columns = several()
+    for y, early_stopping in ((flags, False), (columns, True)):
+        clf = DaskSequenceClassifier(**QUICK, early_stopping=early_stopping).fit(delayed(X, 3), delayed(y, 3))
+        mine, lists = clf.to_local(), delayed(X, 4)
+        np.testing.assert_array_equal(np.concatenate(dask.compute(*clf.predict(lists))), mine.predict(X))
+        assert clf.score(lists, delayed(y, 4)) == pytest.approx(mine.score(X, y))
+        proba = mine.predict_proba(X)
+        items = clf.predict_proba(bag.from_sequence(X, npartitions=4)).compute()
+        for k in (0, -1):
+            found, expected = (
+                (items[k], proba[k]) if y is flags else map(np.concatenate, (items[k], [p[k] for p in proba]))
+            )
+            np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match="y has more columns in some parts of the data than in others"):
+        parts = [dask.delayed(columns[:30]), dask.delayed([row[:1] for row in columns[30:]])]
+        DaskSequenceClassifier(**QUICK).fit(delayed(X, 2), parts)
 
 
 def test_a_long_frame_is_read_by_id(client):

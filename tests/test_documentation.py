@@ -235,6 +235,16 @@ def try_validation(estimator):
     assert len(fitted(estimator, X, X_val=X, **y).validation_loss_curve_) == 1
 
 
+def try_several(estimator):
+    name, X = estimator.__name__, numbers()
+    y = {"SequenceClassifier": [[k % 2, k % 3] for k in range(8)], "SequenceRegressor": [x[0].tolist() * 2 for x in X],
+         "SequenceTagger": [np.ones((T, 2), int) for T in LENGTHS]}.get(name)  # fmt: skip
+    if y is None:
+        y = [np.ones((T, 2)) for T in LENGTHS]
+        X = RNG.normal(size=(8, 3)) if name == "VectorToSequence" else X
+    assert np.shape(made(estimator).fit(X, y).predict(X)[0])[-1] == 2
+
+
 def try_online(estimator):
     model, name = made(estimator), estimator.__name__
     if "Online" in name:
@@ -336,6 +346,7 @@ TRIALS = {
     "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters, "Files": try_files,
     "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
     "Validation": try_validation,
+    "Several": try_several,
     "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
     "Starts from": try_starting, "Dask": try_dask, "Ensemble": try_ensemble,

@@ -45,7 +45,7 @@ class Derived(SequenceClassifier):
 
 KINDS = (
     ["classifier", "regressor", "regressor_of_vectors", "regressor_of_steps"]
-    + ["tagger", "tagger_of_words", "tagger_of_several"]
+    + ["tagger", "tagger_of_words", "tagger_of_several", "classifier_of_flags"]
 )  # fmt: skip
 
 
@@ -105,7 +105,22 @@ def test_answers_are_means_and_standard_deviations(fitted):
         multi = {"multioutput": "uniform_average"} if truth.ndim == 2 else {}
         assert ensemble.score(X, y) == pytest.approx(r2_score(truth, rows(predicted), **multi))
     else:
-        assert ensemble.score(X, y) == pytest.approx((truth == rows(predicted)).mean())
+        right = truth == rows(predicted)
+        if is_classifier(ensemble):
+            right = right.reshape(len(X), -1).all(axis=1)
+        assert ensemble.score(X, y) == pytest.approx(right.mean())
+
+
+def test_columns_of_classes_have_a_mean_each():
+    X, y = data_for("classifier_of_columns")
+    ensemble = SequenceEnsemble(make_estimator("classifier_of_columns"), 3, random_state=0).fit(X, y)
+    mean, std = ensemble.predict_proba(X, return_std=True)
+    of_members = [member.predict_proba(X) for member in ensemble.estimators_]
+    for k, classes in enumerate(ensemble.classes_):
+        np.testing.assert_allclose(mean[k], np.mean([p[k] for p in of_members], axis=0))
+        np.testing.assert_allclose(std[k], np.std([p[k] for p in of_members], axis=0))
+        assert (ensemble.predict(X)[:, k] == classes[mean[k].argmax(axis=1)]).all()
+    assert ensemble.score(X, y) == (ensemble.predict(X) == y).all(axis=1).mean()
 
 
 def test_a_panel_of_steps_comes_back_as_a_panel():

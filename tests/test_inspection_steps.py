@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from samples import assert_same_bits, labelled, ragged, tokens
+from samples import assert_same_bits, labelled, marked, ragged, sorted_twice, tokens
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
@@ -157,6 +157,20 @@ def test_several_labels_a_step():
     assert ProbabilitiesDisplay.from_estimator(tagger, X[2], max_classes=2).other_line_ is None
 
 
+def test_several_labels_of_a_sequence_are_lines_each_by_itself():
+    X, y = marked(12)
+    clf = SequenceClassifier(**SMALL).fit(X, y)
+    display = ProbabilitiesDisplay.from_estimator(clf, X[-1], y[-1])
+    np.testing.assert_array_equal(drawn(display)[-1], clf.predict_proba(X[-1:])[0])
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == [f"{k}{' (dots: true)' * y[-1][k]}" for k in range(3)] and display.other_line_ is None
+    with pytest.raises(ValueError, match="expected one of"):
+        ProbabilitiesDisplay.from_estimator(clf, X[-1], y[-1][:2])
+    columns = SequenceClassifier(**SMALL).fit(*sorted_twice(12))
+    with pytest.raises(TypeError, match="and one label or labels of 0 and 1; got a SequenceClassifier"):
+        ProbabilitiesDisplay.from_estimator(columns, X[0])
+
+
 def test_many_classes_are_summed():
     said = np.array([[0.1, 0.2, 0.3, 0.4], [0.05, 0.25, 0.1, 0.6]])
     truth = np.array([[True, False, False, False]] * 2)
@@ -190,7 +204,7 @@ WRONG = {
     "width": (GateActivationsDisplay, CLF, X[0][:, :2], {}, ValueError, "has 2 features"),
     "attention": (AttentionDisplay, CLF, X[0], {}, TypeError, "SequenceToSequence with attention; got a SequenceCl"),
     "attention unfitted": (AttentionDisplay, SequenceToSequence(), X[0], {}, NotFittedError, "not fitted"),
-    "numbers": (ProbabilitiesDisplay, REG, X[0], {}, TypeError, "with predict_proba; got a SequenceRegressor"),
+    "numbers": (ProbabilitiesDisplay, REG, X[0], {}, TypeError, "with predict_proba, .*got a SequenceRegressor"),
     "unfitted": (ProbabilitiesDisplay, SequenceTagger(), X[0], {}, NotFittedError, "not fitted"),
     "many": (ProbabilitiesDisplay, CLF, np.ones((4, 6, 3)), {}, ValueError, "x holds 4 sequences"),
     "lists": (ProbabilitiesDisplay, CLF, [[1, 2], [3, 4, 5]], {}, ValueError, "x holds 2 sequences"),

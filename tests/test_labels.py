@@ -111,25 +111,50 @@ ONE_HOT = {
 
 
 @pytest.mark.parametrize("name", ONE_HOT)
-def test_one_hot_rows_and_what_to_do(name, train):
-    y = ONE_HOT[name]
-    assert_all_refuse("classifier", y, r"y has shape \(12, 3\), but one label for .*: np.argmax\(y, axis=1\)")
+def test_one_hot_rows_are_labels_each_by_itself(name, train):
     X, _ = data("classifier")
-    assert train(make("classifier"), X, np.argmax(y, axis=1)).classes_.tolist() == [0, 1, 2]
+    clf = train(make("classifier"), X, ONE_HOT[name])
+    assert clf.classes_.tolist() == [0, 1, 2] and clf.predict(X).shape == (12, 3)
+    assert train(make("classifier"), X, np.argmax(ONE_HOT[name], axis=1)).predict(X).shape == (12,)
 
 
 @pytest.mark.parametrize(
-    "y",
+    ("y", "match"),
     [
-        np.arange(24).reshape(12, 2) % 3 // 2,
-        np.full((12, 2), "a"),
-        np.random.default_rng(0).dirichlet([1, 1], 12),
-        [("a", 1)] * 12,
-        pd.DataFrame({"u": LABELS, "v": LABELS}),
+        (np.full((12, 2), "a"), r"y\[:, 0\] has 1 class, \['a'\]: at least two"),
+        (np.column_stack([LABELS, np.full(12, 2)]), r"y\[:, 1\] has 1 class, \[2\]: at least two"),
+        (np.random.default_rng(0).dirichlet([1, 1], 12), "continuous.*SequenceRegressor predicts numbers"),
+        ([("a", 1)] * 12, r"y holds 'a' at 0, a str and 1 at 0, a int; .*make them alike, np.asarray\(y, dtype=str\)"),
+        (pd.DataFrame({"u": LETTERS, "v": LABELS}), r"y holds 'a' at 0, .* np.asarray\(y, dtype=str\)"),
+        ([[0, 1], [1, 0, 1]] * 6, r"y\[0\] holds 2 values.*SequenceTagger.*MultiLabelBinarizer"),
+        ([[0, 1]] * 11 + [[0, None]], r"y\[11\] is None: y has missing values"),
+        (np.array([[0.0, 1.0]] * 11 + [[np.nan, 1.0]]), r"y\[11\] is nan: y has missing values"),
+        (np.array([[0.0, 1.0]] * 11 + [[np.inf, 1.0]]), "y contains infinity"),
+        (np.zeros((12, 2, 2), int), r"y has shape \(12, 2, 2\); expected a label for each sequence"),
+        (np.zeros((12, 0), int), r"y has shape \(12, 0\); expected"),
+        (np.eye(11, 3, dtype=int), "y has fewer entries than X has sequences, 11 for 12"),
     ],
 )
-def test_rows_of_labels(y):
-    assert_all_refuse("classifier", y, r"y has shape \(12, 2\).*SequenceTagger.*MultiOutputClassifier")
+def test_rows_of_labels(y, match):
+    assert_all_refuse("classifier", y, match)
+
+
+@pytest.mark.parametrize(
+    ("weights", "y", "match"),
+    [
+        ("balanced", np.eye(3, dtype=int)[LABELS], "weighs a sequence by its class, but y holds rows of 0 and 1"),
+        ({0: 1.0}, np.eye(3, dtype=int)[LABELS], "weighs a sequence by its class, but y holds rows of 0 and 1"),
+        ({0: 1.0}, np.column_stack([LABELS, LABELS]), "y has 2 columns; expected 'balanced', a dict for one"),
+        ([{0: 1.0}], np.column_stack([LABELS, LABELS]), "y has 2 columns; expected 'balanced', a dict for one column"),
+        ([{0: 1.0}, {0: 1.0}], LABELS, "y has 1 columns; expected 'balanced', a dict for one column"),
+        ([{0: 1.0}, None], np.column_stack([LABELS, LABELS]), "y has 2 columns; expected 'balanced', a dict for one"),
+        ([{0: 1.0}, {7: 1.0}], np.column_stack([LABELS, LABELS]), r"class_weight names \[7\], but the classes are"),
+    ],
+)
+def test_class_weights_of_several_columns(weights, y, match):
+    X, _ = data("classifier")
+    clf = make("classifier", class_weight=weights)
+    assert_refused(clf, lambda: clf.fit(X, y), match)
 
 
 def test_several_labels_by_the_way_that_is_named(monkeypatch):

@@ -10,6 +10,8 @@ from samples import assert_rows_stand_alone
 from fastrnn.losses import loss as losses
 
 LEVELS = (0.05, 0.3, 0.9)
+SIZES = 2, 3, 17
+"""Of groups of outputs, each with a softmax."""
 
 
 def squared_and_end(o, t, w):
@@ -22,6 +24,13 @@ def levels_side_by_side(o, t, w):
     return ref.quantile(o, np.repeat(t, len(LEVELS), axis=1), w, np.tile(LEVELS, t.shape[1]))
 
 
+def softmax_of_each(o, t, w):
+    first = np.cumsum([0, *SIZES])
+    groups = [(o[:, a:b], t[:, k].astype(int) - a) for k, (a, b) in enumerate(zip(first, first[1:], strict=False))]
+    values, gradients = zip(*(ref.cross_entropy(*group, w) for group in groups), strict=True)
+    return sum(values), np.hstack(gradients)
+
+
 LOSSES = {
     "squared": (losses.squared, ref.squared),
     "absolute": (losses.absolute, ref.absolute),
@@ -30,6 +39,7 @@ LOSSES = {
     "quantiles": (losses.quantile_loss(LEVELS), levels_side_by_side),
     "numbers_and_end": (losses.numbers_and_end, squared_and_end),
     "cross_entropy": (losses.cross_entropy, ref.cross_entropy),
+    "cross_entropies": (losses.cross_entropies(SIZES), softmax_of_each),
     # The sum over outputs, where the reference takes the mean.
     "binary": (losses.binary_cross_entropy, lambda o, t, w: tuple(o.shape[1] * v for v in ref.logistic(o, t, w))),
 }
@@ -39,10 +49,12 @@ every_loss = pytest.mark.parametrize("name", LOSSES)
 def draw(name, n=7, K=4, dtype="float64", seed=0):
     """Outputs, targets and weights with the sum 1."""
     rng = np.random.default_rng(seed)
-    width = {"quantiles": len(LEVELS) * K, "numbers_and_end": K + 1}.get(name, K)
+    width = {"quantiles": len(LEVELS) * K, "numbers_and_end": K + 1, "cross_entropies": sum(SIZES)}.get(name, K)
     outputs, targets = 2 * rng.standard_normal((2, n, width)).astype(dtype)
     if name == "cross_entropy":
         targets = rng.integers(0, K, n)
+    elif name == "cross_entropies":
+        targets = (np.cumsum(SIZES) - rng.integers(1, np.add(SIZES, 1), (n, 3))).astype(dtype)
     elif name == "quantiles":
         targets = targets[:, :K].copy()
     elif name in ("binary", "numbers_and_end"):
@@ -121,7 +133,7 @@ def test_kernels_read_and_write_no_more_than_they_should(name, K, padding, dtype
 @every_loss
 def test_nan_surfaces_in_its_row_alone(name, where, dtype):
     outputs, targets, weights = draw(name, 3, 17, dtype)
-    if name == "cross_entropy":
+    if name.startswith("cross_entrop"):
         where = "outputs"  # classes are integers
     {"outputs": outputs, "targets": targets}[where][1, 16] = np.nan
     of_rows, _ = LOSSES[name][0].of_rows(outputs, targets, weights)
@@ -163,6 +175,13 @@ def test_closed_forms():
         ref.assert_within(1e-15, actual_gradient, np.array([gradient]) / 4)
 
 
+def test_the_best_constant_answer_to_groups_is_their_shares():
+    _, targets, weights = draw("cross_entropies", n=50)
+    places, constant = targets.astype(int), losses.constant_loss(losses.cross_entropies(SIZES), targets, weights, 22)
+    shares = np.bincount(places.ravel(), np.repeat(weights, 3), 22)
+    assert constant == pytest.approx(-(weights @ np.log(shares[places]).sum(axis=1)), abs=1e-2)
+
+
 def test_the_quantile_minimises_its_loss():
     targets = np.random.default_rng(0).exponential(size=(1001, 1))
     weights = np.full(1001, 1 / 1001)
@@ -191,6 +210,10 @@ def test_a_head_that_starts_at_the_log_odds_gives_each_label_its_share():
     np.testing.assert_allclose(np.exp(odds)[:3], shares[:3])
     assert np.exp(odds)[3] == pytest.approx(losses.LEAST_SHARE)
     several = (rng.uniform(size=(50, 3)) < [0.0, 0.2, 1.0]).astype(float)
+    columns = np.column_stack([targets, 3 + rng.integers(0, 2, 50)]).astype(float)
+    odds = _odds(losses.cross_entropies((3, 2)), columns, weights, 5)
+    np.testing.assert_allclose(np.exp(odds)[:3], shares[:3])
+    np.testing.assert_allclose(np.exp(odds)[3:], np.bincount(columns[:, 1].astype(int) - 3, weights) / weights.sum())
     odds = _odds(losses.binary_cross_entropy, several, weights, 3)
     expected = np.clip(weights @ several / weights.sum(), losses.LEAST_SHARE, 1 - losses.LEAST_SHARE)
     np.testing.assert_allclose(1 / (1 + np.exp(-odds)), expected)

@@ -184,6 +184,25 @@ def test_every_loss_and_readout(readout, loss, n_outputs):
     assert_equal_gradients(actual, reference_gradient(network, sequences, readout, theirs, targets, weights))
 
 
+@pytest.mark.parametrize("readout", READOUTS)
+def test_groups_of_classes(readout):
+    """Two outputs and seven, with a softmax each."""
+
+    def of_each(o, t, w):
+        groups = (o[:, :2], t[:, 0].astype(int)), (o[:, 2:], t[:, 1].astype(int) - 2)
+        values, gradients = zip(*(ref.cross_entropy(*group, w) for group in groups), strict=True)
+        return sum(values), np.hstack(gradients)
+
+    lengths, rng = lengths_for(readout), np.random.default_rng(3)
+    network = make("gru", "one", readout, lengths[0], n_outputs=9)
+    sequences, _, weights = problem(lengths, readout)
+    targets = np.column_stack([rng.integers(0, 2, weights.size), rng.integers(2, 9, weights.size)]).astype(float)
+    given = sequences, losses.cross_entropies((2, 7)), targets, weights
+    actual = gradient_of(network, *given)
+    assert_equal_gradients(actual, reference_gradient(network, sequences, readout, of_each, targets, weights))
+    assert_projection(network, objective(network, *given))
+
+
 @pytest.mark.parametrize("lengths", [(1,), (1,) * 9, (6,)], ids=str)
 @pytest.mark.parametrize("readout", READOUTS)
 @every_cell

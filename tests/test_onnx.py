@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from samples import flagged, labelled, ragged, spelt, tagged, tokens, told
+from samples import flagged, labelled, marked, ragged, sorted_twice, spelt, tagged, tokens, told
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
@@ -181,6 +181,17 @@ def test_regressors_of_steps():
 def test_taggers(cell, crf):
     X, y = tagged(30)
     assert_exported(fitted(SequenceTagger, X, y, crf=crf, cell=cell, num_layers=2), X)
+
+
+def test_classifiers_of_several_labels():
+    X, y = marked(30)
+    clf = SequenceClassifier(hidden_size=5, max_iter=3, random_state=0).fit(X, y)
+    found = run(session_of(to_onnx(clf)), X)
+    np.testing.assert_allclose(found["probabilities"], clf.predict_proba(X), atol=1e-6)
+    np.testing.assert_array_equal(found["labels"], clf.predict(X))
+    X, y = sorted_twice(30)
+    with pytest.raises(ValueError, match="one label or rows of 0 and 1, not 2 columns of classes"):
+        to_onnx(clf.fit(X, y))
 
 
 def test_taggers_of_several_labels_and_of_words():

@@ -88,6 +88,11 @@ def weighs_steps(cls):
     return "(T_i,)" in described(cls.fit, "sample_weight") if hasattr(cls, "fit") else False
 
 
+def learns_several(cls):
+    """Whether y may have a row of labels or numbers in place of one."""
+    return re.search(r"\((n|T_i), K\)", described(cls.fit, "y")) is not None if hasattr(cls, "fit") else False
+
+
 def answers_each_step(cls):
     """Whether there can be an answer for each step: features of each step are no table, so that they have no names."""
     of_steps = hasattr(cls, "transform") and not hasattr(cls(), "get_feature_names_out")
@@ -124,6 +129,7 @@ GROUPS = {
         Capability("Step weights", "``sample_weight`` may have a weight for each step.", weighs_steps),
         Capability("Classes", "``class_weight`` balances rare classes.", takes("class_weight")),
         Capability("Validation", "``fit`` takes ``X_val``, data that judge each epoch.", fits("X_val")),
+        Capability("Several", "There may be several labels or numbers for each sequence or step.", learns_several),
         Capability(
             "Continues", "It goes on with new data: ``partial_fit``, or ``learn_one``.", has("partial_fit", "learn_one")
         ),

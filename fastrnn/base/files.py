@@ -49,7 +49,10 @@ def by_file(method):
     def of_any(self, X, *given, **options):
         if not isinstance(X, SequenceFiles):
             return method(self, X, *given, **options)
-        return np.concatenate([*X._each(lambda x, *_: method(self, x, *given, **options))])
+        answers = [*X._each(lambda x, *_: method(self, x, *given, **options))]
+        if isinstance(answers[0], list):  # of several columns of y
+            return [*map(np.concatenate, zip(*answers, strict=True))]
+        return np.concatenate(answers)
 
     return of_any
 

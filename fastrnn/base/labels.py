@@ -59,7 +59,8 @@ def as_labels(y, name="y"):
         kinds.setdefault(_kind(label), (k // (labels.size // len(labels)), label))
     if len(kinds) > 1 or kinds.keys() - {str, float}:
         which = " and ".join(f"{shown(label)} at {k}, a {type(label).__name__}" for k, label in kinds.values())
-        advice = f"labels are strings, or integers and bools: make them alike, [str(label) for label in {name}]"
+        way = f"[str(label) for label in {name}]" if labels.ndim == 1 else f"np.asarray({name}, dtype=str)"
+        advice = f"labels are strings, or integers and bools: make them alike, {way}"
         raise ValueError(f"{name} holds {which}; {advice}")
     # Texts stay as what was given holds them.
     return labels if kinds.keys() == {str} and hasattr(y, "__array__") else np.array(labels.tolist())
@@ -80,20 +81,87 @@ def check_classes(labels, instead):
         raise ValueError(f"{error} {instead} predicts numbers.") from None
 
 
+def check_width(n_columns, expected):
+    """So many columns of y must be as many as there were."""
+    if n_columns != expected:
+        raise ValueError(f"y has {n_columns} columns, but the first fit was on {expected}")
+
+
 def union(parts):
-    """The different labels of all parts, in order."""
+    """The different labels of each column of y in all parts, in order."""
+    if len({*map(len, parts)}) > 1:
+        raise ValueError("y has more columns in some parts of the data than in others: give all the same")
+    return [*map(_union, zip(*parts, strict=True))]
+
+
+def _union(parts):
     if len({part.dtype.kind in "OSU" for part in parts}) > 1:
         raise ValueError("y holds texts in some parts of the data, and numbers in others: make them alike")
     return np.unique(np.concatenate(parts))
 
 
+def columns_of(y):
+    """Labels (n,) or (n, K), as a list of K columns."""
+    return [*(y if y.ndim == 2 else y[:, np.newaxis]).T]
+
+
+FLAGS = np.arange(2)
+"""The classes of a label that a sequence has or has not."""
+
+
 def classes_of(y, known, agreed):
-    """The labels of y, or those that are known to come, in order, of all parts of the data."""
-    classes = agreed(np.unique(y if known is None else known), union)
-    if classes.size < 2:
-        found = f"{'y' if known is None else 'classes'} has {classes.size} class, {shown(classes)}"
-        raise ValueError(f"{found}: at least two are needed; partial_fit may be told of all that will come, classes=")
-    return classes
+    """The labels of each column of y, or those that are known to come, in order, of all parts of the data.
+
+    Of several columns of 0 and 1 each has both: a rare label may be in none of the sequences that are here.
+    """
+    columns = agreed([*map(np.unique, columns_of(y) if known is None else known)], union)
+    are_flags = all(own.dtype.kind in "biuf" and np.isin(own, FLAGS).all() for own in columns)
+    if len(columns) > 1 and are_flags and any(own.size == 2 for own in columns):
+        return [FLAGS] * len(columns)
+    for k, classes in enumerate(columns):
+        if classes.size < 2:
+            name = ("y" if known is None else "classes") + (f"[:, {k}]" if len(columns) > 1 else "")
+            advice = "at least two are needed; partial_fit may be told of all that will come, classes="
+            raise ValueError(f"{name} has {classes.size} class, {shown(classes)}: {advice}")
+    return columns
+
+
+def known_classes(classes, n_columns):
+    """What partial_fit is told of the classes of so many columns of y, an array for each."""
+    if n_columns == 1:
+        return [classes]
+    if np.array_equal(classes, np.arange(n_columns)):  # as `classes_` has several labels of 0 and 1
+        return [FLAGS] * n_columns
+    if len(classes) != n_columns or not all(map(is_sequence, classes)):
+        each = f"a list of {n_columns} lists, or np.arange({n_columns}) where all are 0 and 1"
+        raise ValueError(f"classes={shown(classes)}; expected the classes of each column of y, {each}")
+    return [*classes]
+
+
+def codes_of(y, columns):
+    """The place of each label among the classes of its column, (n, K)."""
+    check_width(len(columns_of(y)), len(columns))
+    codes = []
+    for k, (labels, classes) in enumerate(zip(columns_of(y), columns, strict=True)):
+        if (unknown := np.setdiff1d(labels, classes)).size:
+            name = f"y[:, {k}]" if len(columns) > 1 else "y"
+            raise ValueError(f"{name} has the labels {shown(unknown)}, but the classes are {shown(classes, 200)}")
+        codes.append(np.searchsorted(classes, labels))
+    return np.stack(codes, axis=1)
+
+
+def apart(values, classes):
+    """Values (n, K) of all classes; of classes that are a list of those of each column, a list of arrays."""
+    return np.split(values, np.cumsum([*map(len, classes)])[:-1], axis=1) if isinstance(classes, list) else values
+
+
+def most_probable(p, classes, is_multilabel):
+    """The labels (n,) of the largest probabilities (n, K), or one for each column; or 0 or 1 for each probability."""
+    if is_multilabel:
+        return (p > 0.5).astype(np.int64)
+    if not isinstance(classes, list):
+        return classes[p.argmax(axis=1)]
+    return np.stack([own[part.argmax(axis=1)] for own, part in zip(classes, apart(p, classes), strict=True)], axis=1)
 
 
 def check_there(values, name):

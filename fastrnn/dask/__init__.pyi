@@ -3,7 +3,18 @@ from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike
 
-from fastrnn._types import Callbacks, Cell, ClassWeight, Nonlinearity, Precision, RandomState, Readout, Schedule, Solver
+from fastrnn._types import (
+    Callbacks,
+    Cell,
+    ClassWeight,
+    ClassWeights,
+    Nonlinearity,
+    Precision,
+    RandomState,
+    Readout,
+    Schedule,
+    Solver,
+)
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.forecaster import SequenceForecaster
 from fastrnn.regressor import SequenceRegressor
@@ -55,7 +66,7 @@ class DaskSequenceClassifier(SequenceClassifier):
         n_iter_no_change: int = 10,
         tol: float | None = None,
         patch_length: int | Literal["auto"] = "auto",
-        class_weight: ClassWeight = None,
+        class_weight: ClassWeights = None,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

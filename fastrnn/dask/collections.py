@@ -105,7 +105,7 @@ def mapped(client, X, function, model, long):
         told = dask.delayed(answered)
         return [told(function, k, model, part, dask_key_name=f"{name}-{k}") for k, part in enumerate(X)]
     if kind == "bag":
-        return X.map_partitions(lambda part, model: list(function(model, list(part))), dask.delayed(model))
+        return X.map_partitions(lambda part, model: _items(function(model, list(part))), dask.delayed(model))
     from pandas import DataFrame
 
     # Of what it answers, one sequence of zeros tells the form.
@@ -114,6 +114,11 @@ def mapped(client, X, function, model, long):
     one = function(model, [zeros if names is None else DataFrame(zeros, columns=names)])
     meta = _table(X._meta_nonempty.iloc[:1], X._meta_nonempty[long.id_col].iloc[:1], one, [1], long)
     return X.map_partitions(partial(_of_long, meta.iloc[:0]), function, model, long, meta=meta)
+
+
+def _items(answer):
+    """An item for each sequence; of an answer to each column of y, a tuple."""
+    return [*zip(*answer, strict=True)] if isinstance(answer, list) else [*answer]
 
 
 def _of_long(empty, frame, function, model, long):
@@ -129,6 +134,7 @@ def _table(frame, ids, rows, lengths, long):
 
     if long.by_step:
         rows, ids = np.concatenate(rows), np.repeat(ids, lengths)
+    rows = np.hstack(rows) if isinstance(rows, list) else rows
     columns = [long.target_col] if rows.ndim == 1 else list(range(rows.shape[1]))
     answers = DataFrame(rows.reshape(len(ids), -1), Index(ids, name=long.id_col), columns)
     if long.by_step:

@@ -313,8 +313,8 @@ class ProbabilitiesDisplay:
             The fitted model. It may be a Pipeline, or any classifier of sequences with `predict_proba`.
         x : array of shape (T, I) or (T,)
             One sequence.
-        y : label, or array of shape (T,) or (T, K), default=None
-            The true label of the sequence, or of each step.
+        y : label, or array of shape (K,), (T,) or (T, K), default=None
+            The true label of the sequence, or of each step; for several labels, 0 or 1 for each.
         max_classes : int, default=6
             The largest number of lines, as for the class.
         labels : list of str, default=None
@@ -334,14 +334,16 @@ class ProbabilitiesDisplay:
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If the estimator has no probabilities of classes.
+            If the estimator has no probabilities of classes, or a classifier has several columns of them.
         ValueError
             If there is more than one sequence, if the model does not know it, or if labels are not among its classes.
         """
-        is_right = hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_")
-        check_subject(cls.__name__, estimator, is_right, "a classifier or a tagger with predict_proba")
-        said = _said(estimator, as_single(x))
-        shown = {"truth": None if y is None else _truth(y, estimator.classes_, said.shape), "labels": labels}
+        is_right = hasattr(estimator, "predict_proba") and not isinstance(getattr(estimator, "classes_", []), list)
+        expected = "a classifier or a tagger with predict_proba, and one label or labels of 0 and 1"
+        check_subject(cls.__name__, estimator, is_right, expected)
+        said, is_tagger = _said(estimator, as_single(x))
+        truth = None if y is None else _truth(y, estimator.classes_, said.shape, is_tagger)
+        shown = {"truth": truth, "labels": labels}
         return cls(probabilities=said, classes=estimator.classes_, max_classes=max_classes, **shown).plot(ax)
 
     def plot(self, ax=None):
@@ -385,22 +387,23 @@ class ProbabilitiesDisplay:
 
 
 def _said(estimator, x):
-    """Probabilities (T, K)."""
+    """Probabilities (T, K), and whether there are labels for each step."""
     whole = estimator.predict_proba([x])[0]
     if np.ndim(whole) == 2:
-        return whole
+        return whole, True
     try:
         stream = estimator.stream()
     except (AttributeError, ValueError):  # it has none, or reads ahead
-        return estimator.predict_proba([x[: t + 1] for t in range(len(x))])
-    return np.stack([stream.step(x_t) for x_t in x])
+        return estimator.predict_proba([x[: t + 1] for t in range(len(x))]), False
+    return np.stack([stream.step(x_t) for x_t in x]), False
 
 
-def _truth(y, classes, shape):
+def _truth(y, classes, shape, is_tagger):
     """Which classes are true, (T, K)."""
     y = np.asarray(y)
-    truth = y.astype(bool) if y.ndim == 2 else y[..., np.newaxis] == classes
-    if truth.shape not in (shape, shape[1:]) or (y.ndim < 2 and not truth.any(axis=-1).all()):
+    has_several = y.ndim == 1 + is_tagger
+    truth = y.astype(bool) if has_several else y[..., np.newaxis] == classes
+    if truth.shape not in (shape, shape[1:]) or not (has_several or truth.any(axis=-1).all()):
         expected = f"one of {shown(classes)}, or one for each of the {shape[0]} steps"
         raise ValueError(f"y={shown(y.tolist())}; expected {expected}")
     return np.broadcast_to(truth, shape)

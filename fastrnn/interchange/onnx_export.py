@@ -45,8 +45,9 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     TypeError
         If it is another estimator.
     ValueError
-        If the opset is another, if the model reads patches, if ONNX has no type for the labels, or with lengths=False
-        for a model that reads characters: its words have lengths of their own.
+        If the opset is another, if the model reads patches, if a classifier has several columns of classes, if ONNX
+        has no type for the labels, or with lengths=False for a model that reads characters: its words have lengths of
+        their own.
 
     Notes
     -----
@@ -64,7 +65,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger (time, batch, K). A
       generator gives the probabilities of the next token (time, batch, K). Unless it is stateful, each sequence must
       begin with the token ``n_tokens_``, and the last probability is that of the end.
-    - "labels", as of `predict`: of a classifier (batch,), of a tagger (time, batch), or (time, batch, K) of 0 and 1.
+    - "labels", as of `predict`: of a classifier (batch,), or (batch, K) of 0 and 1; of a tagger (time, batch), or
+      (time, batch, K) of 0 and 1.
     - "predictions" of a regressor, float64, as of `predict`; with return_sequences (time, batch) or (time, batch, K).
     - "h_n" and "c_n", in the shape of "h_0": the states after the last step of each sequence.
 
@@ -162,19 +164,22 @@ def _states(graph, network, when, batch):
 
 
 def _classes(graph, estimator, scores, inside):
-    operator = "Softmax"
+    operator, K = "Softmax", len(estimator.classes_)
+    if isinstance(estimator.classes_, list):
+        advice = "fit a model for each column, or use to_torch"
+        raise ValueError(f"ONNX export takes one label or rows of 0 and 1, not {K} columns of classes: {advice}")
+    if estimator._is_multilabel:
+        graph.add("Where", graph.add("Greater", scores, np.float32(0)), 1, 0, name="labels")
+        return [_probabilities(graph, K, graph.add("Sigmoid", scores), inside), ("labels", "int64", K)]
     if estimator.network_.head.output_size == 1:
         scores, operator = graph.add("Concat", graph.add("Neg", scores), scores, axis=-1), "Sigmoid"
     best = graph.add("ArgMax", scores, axis=-1, keepdims=0)
-    return [_probabilities(graph, estimator.classes_.size, graph.add(operator, scores), inside),
+    return [_probabilities(graph, K, graph.add(operator, scores), inside),
             _labels(graph, estimator, best)]  # fmt: skip
 
 
 def _tags(graph, estimator, scores, inside):
     K, chain = estimator.classes_.size, estimator.network_.chain
-    if estimator._is_multilabel:
-        graph.add("Where", graph.add("Greater", scores, np.float32(0)), 1, 0, name="labels")
-        return [_probabilities(graph, K, graph.add("Sigmoid", scores), inside), ("labels", "int64", K)]
     if chain is None:
         return _classes(graph, estimator, scores, inside)
     marginals, best = add_chain(graph, chain, scores, inside)

@@ -111,8 +111,8 @@ class Filling:
         self.advice = f"; this {type(estimator).__name__} has {known}: {remedy}"
         self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
         self._twin._shape = self.shape
-        is_multilabel = getattr(estimator, "_is_multilabel", False)
-        self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
+        has_columns = estimator._is_multilabel or isinstance(getattr(estimator, "classes_", None), list)
+        self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not has_columns
 
     def shapes(self, **sizes):
         """The arrays' shapes by the layout's keys, for data of these sizes."""
@@ -127,7 +127,7 @@ class Filling:
         classes are those of the head's rows, in order.
         """
         if classes is not None and not self._has_classes:
-            which = f"this {type(self.estimator).__name__} has no classes"
+            which = f"this {type(self.estimator).__name__} has no classes of one label"
             raise ValueError(f"{which}: leave classes={wording.shown(classes)} out")
         # NumPy has no bfloat16.
         given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}

@@ -5,9 +5,9 @@ All take the same arguments, so that a compiled pass can call any of them by its
     loss(d_outputs, losses, outputs, targets, weights, constants, K)
 
 outputs (R, W) are those of the dense head, in their first K columns; targets are (R,) classes or (R, M) numbers of
-the outputs' dtype; weights (R,) and constants (n,) are float64.  losses (R,) of float64 are those of the rows, not
-yet times their weights; d_outputs (R, W) become weight times gradient, with zeros from column K on.  All arrays are
-C-contiguous.  No row depends on another, NaN surfaces, and nothing is allocated.
+the outputs' dtype, such as classes of M groups; weights (R,) and constants (n,) are float64.  losses (R,) of float64
+are those of the rows, not yet times their weights; d_outputs (R, W) become weight times gradient, with zeros from
+column K on.  All arrays are C-contiguous.  No row depends on another, NaN surfaces, and nothing is allocated.
 """
 
 from math import log as log_of_number
@@ -47,12 +47,18 @@ _OF_DF = (
 
 
 @njit(**OPTIONS)
-def _of_class(d, x, t, weight, constants, K, M, W):
-    """-log softmax(outputs)[target], for a target that is an integer."""
-    target = t[0]
-    largest, log_sum = softmax(d, x, K)
-    loss = log_sum - (x[target] - largest)
-    d[target] -= 1.0
+def _of_class(d, x, t, weight, sizes, K, M, W):
+    """-log softmax(outputs)[target], for a target that is an integer; summed over M groups of outputs of these sizes.
+
+    sizes are (M,), or empty for one group; targets count from the first output of all.
+    """
+    loss, first = 0.0, 0
+    for j in range(M):
+        target, size = int(t[j]), K if M == 1 else int(sizes[j])
+        largest, log_sum = softmax(at(d, first), at(x, first), size)
+        loss += log_sum - (x[target] - largest)
+        d[target] -= 1.0
+        first += size
     for k in range(0, W, lanes(x)):
         store_some(d, k, load_some(d, k, K - k) * weight, W - k)
     return loss

@@ -37,13 +37,16 @@ def _largest(x, K):
 
 
 @njit(**OPTIONS)
-def softmax_rows(p, outputs):
-    """p (n, K) = softmax of each row of outputs (n, >= K)."""
+def softmax_rows(p, outputs, sizes):
+    """p (n, K) = softmax of each row of outputs (n, >= K), of each group of columns; sizes are theirs."""
     n, K = p.shape
     for row in range(n):
         for k in range(K):
             p[row, k] = outputs[row, k]
-        softmax(at(p, row * K), at(p, row * K), K)
+        first = row * K
+        for size in sizes:
+            softmax(at(p, first), at(p, first), int(size))
+            first += int(size)
 
 
 @njit(**OPTIONS)

@@ -10,10 +10,11 @@ from fastrnn.kernels import softmax
 from fastrnn.kernels.rows import scale_rows
 
 
-def softmax_answer(n, K):
-    """Probabilities of classes, in float64, (n, K); from one output (n, 2)."""
+def softmax_answer(n, K, sizes=None):
+    """Probabilities of classes, in float64, (n, K), or of groups of so many; from one output (n, 2)."""
     p = np.empty((n, max(K, 2)))
-    return p, (softmax.softmax_rows, p) if K > 1 else (softmax.logistic_rows, p, 1)
+    groups = np.array([K] if sizes is None else sizes, np.float64)
+    return p, (softmax.softmax_rows, p, groups) if K > 1 else (softmax.logistic_rows, p, 1)
 
 
 def logistic_answer(n, K):

@@ -44,6 +44,10 @@ class Loss(namedtuple("Loss", "name, numbers", defaults=((),))):
         losses, d_outputs = self.of_rows(outputs, targets, weights)
         return float((losses * weights).sum()), d_outputs
 
+    def mean(self, outputs, targets):
+        """The mean over rows."""
+        return self(outputs, targets, np.full(len(outputs), 1 / len(outputs)))[0]
+
     def of_rows(self, outputs, targets, weights):
         """Likewise the losses (n,) without their weights, and the gradient."""
         n, K = outputs.shape
@@ -66,7 +70,13 @@ def quantile_loss(levels):
     return Loss("pinball", tuple(np.resize(levels, len(levels) + n_lanes("float32")).tolist()))
 
 
+def cross_entropies(sizes):
+    """The sum of cross-entropies, of groups of so many outputs; targets (n, M) count from the first output of all."""
+    return Loss("cross_entropy", tuple(map(float, sizes)))
+
+
 cross_entropy, binary_cross_entropy = Loss("cross_entropy"), Loss("binary_cross_entropy")
+OF_LABELS = cross_entropy.name, binary_cross_entropy.name
 numbers_and_end = Loss("numbers_and_end", (kernels.SQUARED,))
 squared, absolute = (Loss("of_differences", (code,)) for code in (kernels.SQUARED, kernels.ABSOLUTE))
 huber = Loss("of_differences", (kernels.HUBER,))
@@ -89,8 +99,9 @@ def label_weights(loss, targets, weights, n_outputs):
     They add up over parts of the data.
     """
     own = np.zeros(n_outputs)
-    if loss == cross_entropy:
-        own = np.bincount(targets, weights, n_outputs)
+    if loss.name == cross_entropy.name:
+        places = targets.reshape(len(targets), -1)
+        own = np.bincount(places.ravel().astype(np.intp), np.repeat(weights, places.shape[1]), n_outputs)
     elif loss == binary_cross_entropy:
         own = weights @ targets
     return np.append(own, weights.sum())
@@ -102,7 +113,7 @@ def log_odds(loss, label_weights):
     No share counts as less than LEAST_SHARE, so that none is impossible.
     """
     shares = label_weights[:-1] / label_weights[-1]
-    if loss == cross_entropy:
+    if loss.name == cross_entropy.name:
         return np.log(np.maximum(shares, LEAST_SHARE))
     return logit(np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)) if loss == binary_cross_entropy else shares
 
@@ -110,6 +121,6 @@ def log_odds(loss, label_weights):
 def constant_loss(loss, targets, weights, n_outputs):
     """The mean loss of the best answer to all: the classes' shares, or of targets (n, K) their mean or a quantile."""
     answers = [log_odds(loss, label_weights(loss, targets, weights, n_outputs))]
-    if loss not in (cross_entropy, binary_cross_entropy):
+    if loss.name not in OF_LABELS:
         answers = [np.average(targets, 0, weights), *np.quantile(targets, np.linspace(0, 1, 21), axis=0)]
     return min(loss(np.tile(each, (len(targets), 1)), targets, weights / weights.sum())[0] for each in answers)
