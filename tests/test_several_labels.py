@@ -186,7 +186,7 @@ def test_early_stopping_watches_the_loss_and_needs_no_strata(kind):
     assert len(scores) == 4 and max(scores) < 0
     problem = clf._problem(X, y, None, True)
     _, held_out = clf._split(60, None, np.random.RandomState(0))
-    score = clf._validation_score(clf.network_, problem, held_out)()
+    score, *_ = clf._judge(problem, held_out)()
     p, own = clf.predict_proba([X[k] for k in held_out]), y[held_out]
     if kind == "classifier_of_flags":
         expected = np.log(np.where(own, p, 1 - p)).sum(axis=1).mean()

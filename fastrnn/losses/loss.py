@@ -44,10 +44,6 @@ class Loss(namedtuple("Loss", "name, numbers", defaults=((),))):
         losses, d_outputs = self.of_rows(outputs, targets, weights)
         return float((losses * weights).sum()), d_outputs
 
-    def mean(self, outputs, targets):
-        """The mean over rows."""
-        return self(outputs, targets, np.full(len(outputs), 1 / len(outputs)))[0]
-
     def of_rows(self, outputs, targets, weights):
         """Likewise the losses (n,) without their weights, and the gradient."""
         n, K = outputs.shape
