@@ -1,363 +1,138 @@
-"""Which steps and channels of a sequence an answer comes from: occlusion, integrated gradients, and their picture."""
-
-import warnings
-from copy import deepcopy
-from itertools import product
-from numbers import Integral, Real
+"""Draw which steps and channels of a sequence an answer comes from."""
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Bunch
 
 from fastrnn import tables
-from fastrnn.classifier import SequenceClassifier
 from fastrnn.inspection.drawing import COLOURS, as_single, check_matplotlib, name_steps, new_axes
-from fastrnn.inspection.pieces import Pieces, baseline_of, read_texts, replaced, token_of
-from fastrnn.losses.answers import logistic_answer
-from fastrnn.network.parts import portions
-from fastrnn.regressor import SequenceRegressor
-from fastrnn.sequences import REAL, Given, Sequences, as_objects
-from fastrnn.tagger import SequenceTagger
+from fastrnn.inspection.gradients import integrated_gradients
+from fastrnn.inspection.occlusion import occlusion
+from fastrnn.inspection.pieces import Pieces
 from fastrnn.tokens import Tokens
-from fastrnn.wording import check_count, counted, shown
-
-FAR = 1e4
-"""So far below one label's score, others have no probability."""
-ROUNDING = 1e-6
-"""A gap of this share of the answers may be one of float32 alone."""
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
-POINTS, SHARES = np.concatenate([[0], (_NODES + 1) / 2, [1]]), np.concatenate([[0], _WEIGHTS / 2, [0]])
-"""Of a part of a path where gradients are taken, by the rule of Gauss and Legendre, and its ends."""
+from fastrnn.wording import shown
 
 
-def occlusion(estimator, X, *, window=0.1, stride=None, channels=None, baseline=None, target=None, step=-1):
-    """Measure how much an answer changes when a part of a sequence is hidden.
+class AttributionDisplay:
+    """Draw the attributions of one sequence: a heat map of channels by steps, or a bar for each step or token.
 
-    A window of steps slides along each sequence, one channel at a time. In the window the values of the channel are
-    replaced by a baseline. The attribution of a step is what the answer was, minus what it becomes, as a mean over the
-    windows that cover the step. A positive number says that the step speaks for the answer.
+    Red speaks for the answer, and blue against it.
 
     Parameters
     ----------
-    estimator : estimator
-        Any fitted model of sequences that has `predict_proba` or predicts numbers. It may be a Pipeline. Of texts, the
-        steps are the tokens of the Tokenizer at its beginning.
-    X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T), or n texts
-        The sequences, as the estimator reads them.
-    window : int or float, default=0.1
-        Number of steps of a window, or as a float a fraction of the sequence's length (but at least one step).
-    stride : int or float, default=None
-        How far the window moves, in the unit of `window`. It is at most a window. None takes a whole window.
-    channels : list or "all", default=None
-        The channels to hide: names of a frame's columns, or numbers. A list inside the list is hidden together. "all"
-        hides whole steps. None takes each channel by itself. Tokens are always hidden whole.
-    baseline : float, int or array of shape (I,) or (T, I), default=None
-        What stands in the window, in the units of X. None takes the mean of each channel in training, as `normalize_X`
-        subtracts it; other models and Pipelines must be given one. For tokens it is a token; None is the token 0, which
-        a Tokenizer takes for unknown ones.
-    target : label, int or list of n of them, default=None
-        The class whose probability is explained, or the number of an output of a model that predicts numbers. None
-        takes the most probable class of each sequence, or the first output.
-    step : int, default=-1
-        Which step's answer is explained, if the model answers at each step. -1 is the last.
+    attributions : array of shape (T, C) or (T,)
+        The attributions, such as ``integrated_gradients(clf, X).attributions[0]``.
+    labels : list of str, default=None
+        The names of the T steps. None takes their numbers.
+    channels : list of str, default=None
+        The names of the C channels. None takes their numbers.
 
-    Returns
-    -------
-    Bunch
-        attributions : ndarray of shape (n,)
-            An object array of n arrays: (T_i, C) for C channels; (T_i,) for tokens, for channels="all", and for
-            sequences that came as (T_i,).
-        predictions : ndarray of shape (n,)
-            The answers that are explained.
-        targets : ndarray of shape (n,)
-            Their classes, or numbers of outputs.
-
-    Raises
-    ------
-    NotFittedError
-        If the estimator is not fitted.
-    ValueError
-        If there is no such channel, target or step, if the window is longer than all sequences, or if the baseline does
-        not fit or is missing. Also if the model refuses X.
-
-    See Also
-    --------
-    integrated_gradients : Attributions that sum to the whole difference from a baseline, for networks alone.
-    permutation_importance : What a score owes to channels and stretches of time.
-
-    Notes
-    -----
-    Each window and channel is one more prediction. The method is of Zeiler and Fergus, "Visualizing and understanding
-    convolutional networks", ECCV 2014, section 4.2. Attributions do not depend on the other sequences in X.
-
-    Examples
-    --------
-    >>> from fastrnn import SequenceClassifier
-    >>> from fastrnn.datasets import load_japanese_vowels
-    >>> from fastrnn.inspection import occlusion
-    >>> X, y = load_japanese_vowels(split="train")
-    >>> clf = SequenceClassifier(max_iter=5, random_state=0).fit(X, y)
-    >>> found = occlusion(clf, X[:2], window=5)
-    >>> [a.shape for a in found.attributions] == [X[0].shape, X[1].shape]
-    True
-    """
-    pieces = Pieces(estimator, X)
-    arrays, groups = pieces.arrays, list(pieces.groups(channels).values())
-    sizes = _sizes(window, "window", arrays)
-    strides = sizes if stride is None else np.minimum(_sizes(stride, "stride", arrays), sizes)
-    baselines = [pieces.baseline(baseline, k) for k in range(len(arrays))]
-    said = _answers(pieces.estimator, pieces(arrays, range(len(arrays))), step)
-    columns, found = _columns(pieces.estimator, said, target), []
-    for k, x in enumerate(arrays):
-        spans = [np.arange(t, min(t + sizes[k], len(x))) for t in range(0, len(x), strides[k])]
-        jobs, changes = list(product(range(len(groups)), spans)), np.zeros((len(x), len(groups)))
-        for numbers in portions(len(jobs)):
-            some = [jobs[j] for j in numbers]
-            hidden = [replaced(x, rows, groups[g], baselines[k], rows) for g, rows in some]
-            after = _answers(pieces.estimator, pieces(hidden, [k] * len(some)), step)[:, columns[k]]
-            for (g, rows), change in zip(some, said[k, columns[k]] - after, strict=True):
-                changes[rows, g] += change
-        found.append(changes / np.bincount(np.concatenate(spans))[:, np.newaxis])
-    is_flat = pieces.are_tokens or isinstance(channels, str) or arrays[0].ndim == 1
-    return _bunch(found, is_flat, said, columns, pieces.estimator)
-
-
-def integrated_gradients(estimator, X, *, target=None, step=-1, baseline=None, tol=1e-3, n_steps=2000):
-    """Share out the difference between a network's answer and its answer to a baseline among steps and channels.
-
-    The input goes from the baseline to the sequence on a straight line. The attribution of a number is the integral
-    of the answer's gradient in it along this line, times the distance from the baseline. The attributions of a
-    sequence sum to the difference of the two answers (completeness), but for the error of the integral: compare them
-    with ``predictions - baseline_predictions``, and take more `n_steps` if they differ by more than 1 %.
-
-    Parameters
+    Attributes
     ----------
-    estimator : SequenceClassifier, SequenceRegressor or SequenceTagger
-        The fitted network. It may be a Pipeline of a Tokenizer and the network, whose steps are then tokens.
-    X : list of n arrays or frames of shape (T_i, I) or (T_i,), or array of shape (n, T, I) or (n, T), or n texts
-        The sequences, as the estimator reads them.
-    target : label, int or list of n of them, default=None
-        The class whose probability is explained, or the number of an output of a regressor. None takes the most
-        probable class of each sequence, or the first output.
-    step : int, default=-1
-        Which step's answer is explained, if the model answers at each step. -1 is the last.
-    baseline : float, int or array of shape (I,) or (T, I), default=None
-        Where the line begins, in the units of X. None takes the mean of each number in training, as `normalize_X`
-        subtracts it; what is not standardised begins at 0. For tokens it is a token, whose vector stands in place of
-        all; None takes vectors of zeros.
-    n_steps : int, default=50
-        Number of points of the integral, by the rule of Gauss and Legendre. Each is one training pass over X.
-
-    Returns
-    -------
-    Bunch
-        attributions : ndarray of shape (n,)
-            An object array of n arrays: (T_i, I) for numbers; (T_i,) for tokens, where the numbers of a token's vector
-            are summed, and for sequences that came as (T_i,).
-        predictions, baseline_predictions : ndarray of shape (n,)
-            The answers to the sequences and to the baseline.
-        targets : ndarray of shape (n,)
-            Their classes, or numbers of outputs.
-
-    Raises
-    ------
-    NotFittedError
-        If the estimator is not fitted.
-    TypeError
-        If the estimator is another model, or a Pipeline with other steps.
-    ValueError
-        If there is no such target or step, or if the baseline does not fit. Also if the model refuses X.
-
-    See Also
-    --------
-    occlusion : For any model; needs no gradients.
-    permutation_importance : What a score owes to channels and stretches of time.
-
-    Notes
-    -----
-    The method is of Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017. Explained are
-    probabilities, not their logarithms: they are what `predict_proba` gives, and differ by at most 1. A network that
-    reads patches is explained through them: attributions are those of the steps of X. Each sequence is a batch of its
-    own, and so its attributions do not depend on the others or on the number of threads.
+    ax_, figure_ : matplotlib Axes and Figure
+        Where it is drawn.
+    image_ : AxesImage or None
+        The heat map.
+    colorbar_ : Colorbar or None
+        The bar of colours beside it.
+    bars_ : BarContainer or None
+        The bars.
 
     Examples
     --------
+    >>> from sklearn.pipeline import make_pipeline
     >>> from fastrnn import SequenceClassifier
-    >>> from fastrnn.datasets import load_japanese_vowels
-    >>> from fastrnn.inspection import integrated_gradients
-    >>> X, y = load_japanese_vowels(split="train")
-    >>> clf = SequenceClassifier(max_iter=5, random_state=0).fit(X, y)
-    >>> found = integrated_gradients(clf, X[:1])
-    >>> difference = found.predictions[0] - found.baseline_predictions[0]
-    >>> bool(abs(found.attributions[0].sum() - difference) < 0.01 * difference)
-    True
+    >>> from fastrnn.inspection import AttributionDisplay
+    >>> from fastrnn.preprocessing import Tokenizer
+    >>> texts = ["a fine film", "I liked it", "a dull film", "I hated it"]
+    >>> clf = SequenceClassifier(max_iter=20, random_state=0)
+    >>> model = make_pipeline(Tokenizer(), clf).fit(texts, ["good", "good", "bad", "bad"])
+    >>> display = AttributionDisplay.from_estimator(model, "a fine film")
+    >>> [label.get_text() for label in display.ax_.get_xticklabels()]
+    ['a', 'fine', 'film']
     """
-    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    if not isinstance(last, (SequenceClassifier, SequenceRegressor, SequenceTagger)):
-        of = "a SequenceClassifier, SequenceRegressor or SequenceTagger"
-        raise TypeError(f"integrated gradients are of {of}; got a {type(last).__name__}: occlusion takes any model")
-    check_count("n_steps", n_steps)
-    model, X = read_texts(estimator, X)
-    if isinstance(model, Pipeline):
-        way = "pass its last step, pipe[-1], and what that reads, pipe[:-1].transform(X)"
-        raise TypeError(f"integrated gradients are of a network, not of what other steps make of X: {way}")
-    said = _answers(model, X, step)
-    columns, path = _columns(model, said, target), _Path(model, X, baseline, tol, n_steps)
-    found, before = zip(*(path(k, column, step) for k, column in enumerate(columns)), strict=True)
-    is_flat = not model._reads_numbers() or np.ndim(next(iter(X))) < 2  # the names of a table's columns have no axes
-    return _bunch(found, is_flat, said, columns, model, baseline_predictions=np.array(before))
 
+    def __init__(self, *, attributions, labels=None, channels=None):
+        self.attributions, self.labels, self.channels = attributions, labels, channels
 
-class _Path:
-    """The straight way from a baseline to each sequence, as the recurrent stack reads it, and gradients along it."""
+    @classmethod
+    def from_estimator(cls, estimator, x, *, method="integrated_gradients", labels=None, ax=None, **options):
+        """Explain a model's answer to one sequence, and draw it.
 
-    def __init__(self, model, X, baseline, tol, n_steps):
-        self._model, self._baseline, self._network = model, baseline, deepcopy(model.network_)
-        self._tol, self._n_steps, self._given = tol, n_steps, model._check_sequences(X, reset=False)
-        self._stored = model._standardised(self._given, None, goes_on=True)
-        self._ends = self._of_numbers if model._reads_numbers() else self._of_tokens
-        self._network.encoder.embedding = None  # of tokens the path has the vectors
+        Parameters
+        ----------
+        estimator : estimator
+            The fitted model, as the method takes it.
+        x : array or frame of shape (T, I) or (T,), or a text
+            One sequence.
+        method : {"integrated_gradients", "occlusion"}, default="integrated_gradients"
+            The function that finds the attributions.
+        labels : list of str, default=None
+            The names of the steps. None takes their numbers, or the tokens of a Pipeline's Tokenizer.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+        **options : dict
+            What else the function takes, such as ``target=1``.
 
-    def __call__(self, k, column, step):
-        """The attributions (T, I) of sequence k, or (T, 1) of tokens, and the answer to the baseline."""
-        first, last = self._ends(k)
-        edges, n_points, mean, gap, before = np.linspace(0, 1, 9), 0, np.zeros(last.shape), 0.0, None
-        spans = np.column_stack([edges[:-1], edges[1:]])
-        while len(spans):
-            points = spans[:, :1] + np.diff(spans) * POINTS
-            answers, gradients = self._at(points.ravel(), k, first, last, column, step)
-            answers, n_points = answers.reshape(points.shape), n_points + points.size
-            if before is None:
-                before, allowed = answers[0, 0], self._tol * abs(answers[-1, -1] - answers[0, 0])
-                allowed += ROUNDING * np.abs(answers).max()
-            of_spans = np.einsum("mptw,p->mtw", gradients.reshape(*points.shape, *last.shape), SHARES)
-            of_spans *= np.diff(spans)[:, :, np.newaxis]
-            gaps = (of_spans * (last - first)).sum(axis=(1, 2)) - answers[:, -1] + answers[:, 0]
-            is_good = (np.abs(gaps) <= allowed / 16) | (n_points >= self._n_steps)
-            mean, gap = mean + of_spans[is_good].sum(axis=0), gap + gaps[is_good].sum()
-            spans = _halves(spans[~is_good])
-        if abs(gap) > allowed:
-            found = f"the attributions of X[{k}] are {abs(gap):.2g} off the difference of answers after {n_points} points"
-            warnings.warn(f"{found}: raise n_steps, or tol", ConvergenceWarning, stacklevel=3)
-        if not self._model._reads_numbers():
-            return ((last - first) * mean).sum(axis=1, keepdims=True), before
-        mean = mean if self._stored.stride == 1 else self._through_patches(mean, self._given.lengths[k])
-        return (last - first)[: len(mean), : mean.shape[1]] * mean, before
+        Returns
+        -------
+        AttributionDisplay
+            The display.
 
-    def _at(self, points, k, first, last, column, step):
-        """The answers at some points of the path to sequence k (n,), and their gradients (n T, W) in what is read."""
-        n, (T, width), path = len(points), last.shape, self._stored.some(np.full(len(points), k))
-        values = first + points[:, np.newaxis, np.newaxis] * (last - first)
-        path.values = values.reshape(-1, width).astype(self._network.theta.dtype)
-        with self._model._computing():
-            outputs = self._network.predict(path)
-            rows = np.arange(n) if len(outputs) == n else np.arange(n) * T + step % T
-            answers, slopes = _slopes(self._model, outputs, path, rows, column)
-            return answers, self._network.gradients(path, slopes)
-
-    def _of_numbers(self, k):
-        """Baseline and sequence, standardised."""
-        shape = self._given.lengths[k], self._given.width
-        x = baseline_of(self._model, self._baseline, shape, f"X[{k}]")
-        start = self._model._standardised(Given([x], [len(x)]), None, goes_on=True)
-        return start.values.astype(np.float64), self._stored[k].astype(np.float64)
-
-    def _of_tokens(self, k):
-        """Baseline and sequence, as vectors."""
-        tokens = self._stored[k]
-        last = self._network.vectors(tokens).astype(np.float64)
-        if self._baseline is None:
-            return np.zeros_like(last), last
-        same = np.zeros_like(tokens)
-        same.reshape(len(same), -1)[:, 0] = token_of(self._baseline)
-        limits = self._model._token_limits()
-        self._model._check_tokens(Sequences(same, np.array([0, len(same)])), limits, "the fit was on", "baseline")
-        return self._network.vectors(same).astype(np.float64), last
-
-    def _through_patches(self, mean, T):
-        """The gradients (T, I) in a sequence of those in its steps and their changes, as `Given.with_changes` has them.
-
-        x_t is in the change at t and, with the other sign, in that at t + 1; past the end the last step comes again.
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError, TypeError
+            As for the function.
+        ValueError
+            As for the function. Also if there is no such method, if x is more than one sequence, or if there is not one
+            label for each step.
         """
-        I, scale = mean.shape[1] // 2, self._model._X_scale
-        changes = np.vstack([np.zeros(I), (mean[:, I:] * (scale[:I] / scale[I:]))[1:], np.zeros(I)])
-        found = mean[:, :I] - np.diff(changes, axis=0)
-        found[T - 1] += found[T:].sum(axis=0)
-        return found[:T]
+        check_matplotlib(cls.__name__)
+        methods = {"integrated_gradients": integrated_gradients, "occlusion": occlusion}
+        if method not in methods:
+            raise ValueError(f"method={shown(method)}; expected one of {shown([*methods])}")
+        x = x if isinstance(x, (str, Tokens)) or tables.library(x) else as_single(x)
+        found, channels = methods[method](estimator, [x], **options).attributions[0], None
+        if found.ndim == 2:
+            channels = [*Pieces(estimator, [x]).groups(options.get("channels"))]
+        if labels is None and isinstance(estimator, Pipeline) and hasattr(estimator[0], "vocabulary_"):
+            ids = np.asarray(estimator[:1].transform([x])[0])
+            labels = estimator[0].get_feature_names_out()[ids.reshape(len(ids), -1)[:, 0]]
+        return cls(attributions=found, labels=labels, channels=channels).plot(ax)
 
+    def plot(self, ax=None):
+        """Draw the display.
 
-def _halves(spans):
-    """Each of them (n, 2) in two parts."""
-    halves = np.repeat(spans, 2, axis=0)
-    halves[0::2, 1] = halves[1::2, 0] = spans.mean(axis=1)
-    return halves
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
 
+        Returns
+        -------
+        self
+            The display.
 
-def _slopes(model, outputs, path, rows, column):
-    """The answers in one column of these rows, and the gradients of each in a sequence's outputs, (R, K) in all."""
-    K, slopes = outputs.shape[1], np.zeros(outputs.shape)
-    said = model._answered(outputs, path).reshape(len(outputs), -1)
-    answers = said[rows, column]
-    if isinstance(model, SequenceRegressor):
-        slopes[rows, column] = model._y_scale[column]
-    elif K == 1 or model._answer is logistic_answer:
-        slopes[rows, column % K] = answers * (1 - answers) * (-1 if column < said.shape[1] - K else 1)
-    else:
-        # The gradient of a probability p in scores: p times what all would change by if this label were known.
-        known = outputs.copy()
-        known[rows] -= FAR
-        known[rows, column] = outputs[rows, column]
-        changes = model._answered(known, path) - said
-        slopes[:] = np.repeat(answers, len(outputs) // len(rows))[:, np.newaxis] * changes
-    return answers, slopes
-
-
-def _answers(estimator, X, step):
-    """What is said of each sequence (n, K): probabilities of classes, or numbers; or of one of its steps."""
-    is_sure = hasattr(estimator, "predict_proba")
-    said = (estimator.predict_proba if is_sure else estimator.predict)(X)
-    if isinstance(said, list) or np.asarray(said).dtype.kind not in f"O{REAL}":
-        found = "several answers a sequence" if isinstance(said, list) else "no predict_proba, and predicts no numbers"
-        raise ValueError(f"{type(estimator).__name__} has {found}: explained are probabilities of classes, or a number")
-    if said.dtype == object or said.ndim == 3:
-        for k, rows in enumerate(said):
-            if not isinstance(step, Integral) or not -len(rows) <= step < len(rows):
-                raise ValueError(f"step={shown(step)}, but X[{k}] has {counted(len(rows))}")
-        said = np.stack([rows[step] for rows in said])
-    return said.reshape(len(said), -1).astype(np.float64)
-
-
-def _columns(estimator, said, target):
-    """Of each row of answers (n, K) the column that is asked for."""
-    classes = getattr(estimator, "classes_", None) if hasattr(estimator, "predict_proba") else None
-    if target is None:
-        return np.zeros(len(said), np.int64) if classes is None else said.argmax(axis=1)
-    known = list(range(said.shape[1])) if classes is None else np.asarray(classes).tolist()
-    targets = np.asarray(target).tolist()
-    targets = targets if isinstance(targets, list) else [targets] * len(said)
-    if len(targets) != len(said):
-        raise ValueError(f"target has {len(targets)} entries, but X has {len(said)} sequences: give one, or one for each")
-    for one in targets:
-        if one not in known:
-            raise ValueError(f"target={shown(one)}; expected one of {shown(known, 200)}")
-    return np.array([known.index(one) for one in targets])
-
-
-def _bunch(found, is_flat, said, columns, estimator, **more):
-    classes = getattr(estimator, "classes_", None) if hasattr(estimator, "predict_proba") else None
-    attributions = as_objects([a[:, 0] if is_flat else a for a in found])
-    targets = columns if classes is None else np.asarray(classes)[columns]
-    return Bunch(attributions=attributions, predictions=said[np.arange(len(said)), columns], targets=targets, **more)
-
-
-def _sizes(size, name, arrays):
-    """Steps of each sequence that a number of steps, or a fraction of the length, stands for."""
-    lengths = np.array([*map(len, arrays)])
-    if isinstance(size, Real) and not isinstance(size, (Integral, bool)) and 0 < size <= 1:
-        return np.maximum(1, np.round(size * lengths).astype(int))
-    if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-        raise ValueError(f"{name}={shown(size)}; expected a number of steps >= 1, or a fraction of the length up to 1.0")
-    if size > lengths.max():
-        raise ValueError(f"{name}={size}, but the longest sequence has {counted(lengths.max())}: give a smaller one")
-    return np.full(len(arrays), size)
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there is not one label for each step, or one name for each channel.
+        """
+        self.ax_, found = new_axes(self, ax, figsize=(7.5, 3)), np.asarray(self.attributions)
+        self.figure_, self.image_, self.colorbar_, self.bars_ = self.ax_.figure, None, None, None
+        if found.ndim == 1:
+            colours = np.where(found < 0, COLOURS[0], COLOURS[5])
+            self.bars_ = self.ax_.bar(range(len(found)), found, color=colours)
+            self.ax_.set_ylabel("attribution")
+        else:
+            scale = {"cmap": "RdBu_r", "vmin": -np.abs(found).max(), "vmax": np.abs(found).max()}
+            self.image_ = self.ax_.imshow(found.T, aspect="auto", interpolation="nearest", **scale)
+            name_steps(self.ax_.yaxis, found.shape[1], self.channels, "channels")
+            self.ax_.set_ylabel("channel")
+            self.colorbar_ = self.figure_.colorbar(self.image_, ax=self.ax_, label="attribution")
+        name_steps(self.ax_.xaxis, len(found), self.labels)
+        self.ax_.set_xlabel("step")
+        return self

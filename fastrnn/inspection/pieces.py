@@ -26,7 +26,7 @@ def read_texts(estimator, X):
     X = list(X)
     if X and (isinstance(X[0], str) or isinstance(next(iter(X[0]), None), str) and tables.labels(X[0]) is None):
         if not isinstance(estimator, Pipeline):
-            raise ValueError("X holds texts, which a Pipeline reads whose first step is a Tokenizer: pass it, or tokens")
+            raise ValueError("X holds texts: pass a Pipeline that begins with a Tokenizer, or pass tokens")
         X, estimator = list(estimator[:1].transform(X)), estimator[1:]
     return (estimator[-1] if isinstance(estimator, Pipeline) and len(estimator) == 1 else estimator), X
 
@@ -121,7 +121,7 @@ class Pieces:
         rows = [_within(span, len(x)) for x in self.arrays]
         if sum(map(bool, map(len, rows))) < 2:
             longest = counted(max(map(len, self.arrays)))
-            raise ValueError(f"{_called(span)}: fewer than two sequences have a step there, the longest has {longest}")
+            raise ValueError(f"fewer than two sequences have a step in {_called(span)}, the longest has {longest}")
         return rows
 
 
@@ -174,7 +174,10 @@ def _like(item, x):
     """An array in the form that a sequence has."""
     if isinstance(item, Tokens):
         return type(item).of(x) if item.spellings is None else type(item).of(x[:, 0], np.arange(len(x)), x[:, 1:])
-    return _frame(x, columns=item.columns, index=item.index) if hasattr(item, "columns") else x
+    if not hasattr(item, "columns"):
+        return x
+    of_categories = {name: dtype for name, dtype in item.dtypes.items() if dtype == "category"}
+    return _frame(x, columns=item.columns, index=item.index).astype(of_categories)
 
 
 def _frame(x, **names):

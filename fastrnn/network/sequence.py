@@ -189,7 +189,7 @@ class SequenceNetwork(Network):
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
     def gradients(self, sequences, d_outputs):
-        """From the gradient in what `predict` gives, (n, K) or (S, K), that in the steps (S, I); the encoder has no table.
+        """The gradient in stored steps (S, I), of numbers, from that in the outputs of `predict`, (n, K) or (S, K).
 
         It adds to the gradients of the parameters.
         """

@@ -1,0 +1,47 @@
+"""What any model says of sequences, and which of it is to be explained."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from fastrnn.sequences import REAL, as_objects
+from fastrnn.wording import counted, shown
+
+
+def answers_of(estimator, X, step):
+    """What is said of each sequence (n, K): probabilities of classes, or numbers; or of one of its steps."""
+    is_sure = hasattr(estimator, "predict_proba")
+    said = (estimator.predict_proba if is_sure else estimator.predict)(X)
+    if isinstance(said, list) or np.asarray(said).dtype.kind not in f"O{REAL}":
+        found = "several answers a sequence" if isinstance(said, list) else "no predict_proba, and predicts no numbers"
+        raise ValueError(f"{type(estimator).__name__} has {found}: explained are probabilities of classes, or a number")
+    if said.dtype == object or said.ndim == 3:
+        for k, rows in enumerate(said):
+            if not isinstance(step, Integral) or not -len(rows) <= step < len(rows):
+                raise ValueError(f"step={shown(step)}, but X[{k}] has {counted(len(rows))}")
+        said = np.stack([rows[step] for rows in said])
+    return said.reshape(len(said), -1).astype(np.float64)
+
+
+def columns_of(estimator, said, target):
+    """Of each row of answers (n, K) the column that is asked for."""
+    classes = getattr(estimator, "classes_", None) if hasattr(estimator, "predict_proba") else None
+    if target is None:
+        return np.zeros(len(said), np.int64) if classes is None else said.argmax(axis=1)
+    known = list(range(said.shape[1])) if classes is None else np.asarray(classes).tolist()
+    targets = np.asarray(target).tolist()
+    targets = targets if isinstance(targets, list) else [targets] * len(said)
+    if len(targets) != len(said):
+        raise ValueError(f"target has {len(targets)} entries for {len(said)} sequences: give one, or one for each")
+    for one in targets:
+        if one not in known:
+            raise ValueError(f"target={shown(one)}; expected one of {shown(known, 200)}")
+    return np.array([known.index(one) for one in targets])
+
+
+def explained(found, is_flat, said, columns, estimator, **more):
+    classes = getattr(estimator, "classes_", None) if hasattr(estimator, "predict_proba") else None
+    attributions = as_objects([a[:, 0] if is_flat else a for a in found])
+    targets = columns if classes is None else np.asarray(classes)[columns]
+    return Bunch(attributions=attributions, predictions=said[np.arange(len(said)), columns], targets=targets, **more)
