@@ -24,13 +24,17 @@ def answers_of(estimator, X, step):
     return said.reshape(len(said), -1).astype(np.float64)
 
 
+def _labels(estimator, said):
+    """What the columns of answers (n, K) are called: classes, or numbers."""
+    classes = getattr(estimator, "classes_", None) if hasattr(estimator, "predict_proba") else None
+    return np.arange(said.shape[1]) if classes is None else np.asarray(classes)
+
+
 def columns_of(estimator, said, target):
     """Of each row of answers (n, K) the column that is asked for."""
-    classes = getattr(estimator, "classes_", None) if hasattr(estimator, "predict_proba") else None
     if target is None:
-        return np.zeros(len(said), np.int64) if classes is None else said.argmax(axis=1)
-    known = list(range(said.shape[1])) if classes is None else np.asarray(classes).tolist()
-    targets = np.asarray(target).tolist()
+        return said.argmax(axis=1) if hasattr(estimator, "predict_proba") else np.zeros(len(said), np.int64)
+    known, targets = _labels(estimator, said).tolist(), np.asarray(target).tolist()
     targets = targets if isinstance(targets, list) else [targets] * len(said)
     if len(targets) != len(said):
         raise ValueError(f"target has {len(targets)} entries for {len(said)} sequences: give one, or one for each")
@@ -40,8 +44,8 @@ def columns_of(estimator, said, target):
     return np.array([known.index(one) for one in targets])
 
 
-def explained(found, is_flat, said, columns, estimator, **more):
-    classes = getattr(estimator, "classes_", None) if hasattr(estimator, "predict_proba") else None
-    attributions = as_objects([a[:, 0] if is_flat else a for a in found])
-    targets = columns if classes is None else np.asarray(classes)[columns]
-    return Bunch(attributions=attributions, predictions=said[np.arange(len(said)), columns], targets=targets, **more)
+def explained(estimator, said, columns, attributions, is_flat, **more):
+    """The answers (n, K) in one column each, and each sequence's attributions (T, C), or (T,) if they are to be flat."""
+    targets, attributions = _labels(estimator, said)[columns], [a[:, 0] if is_flat else a for a in attributions]
+    predictions = said[np.arange(len(said)), columns]
+    return Bunch(attributions=as_objects(attributions), predictions=predictions, targets=targets, **more)

@@ -123,7 +123,7 @@ def integrated_gradients(estimator, X, *, target=None, step=-1, baseline=None, t
     columns, path = columns_of(model, said, target), _Path(model, X, baseline, tol, n_steps)
     found, before = zip(*(path(k, column, step) for k, column in enumerate(columns)), strict=True)
     is_flat = not model._reads_numbers() or np.ndim(next(iter(X))) < 2  # the names of a table's columns have no axes
-    return explained(found, is_flat, said, columns, model, baseline_predictions=np.array(before))
+    return explained(model, said, columns, found, is_flat, baseline_predictions=np.array(before))
 
 
 class _Path:
@@ -154,7 +154,7 @@ class _Path:
             is_good = (np.abs(gaps) <= allowed / 16) | (n_points >= self._n_steps)
             mean, gap = mean + of_spans[is_good].sum(axis=0), gap + gaps[is_good].sum()
             spans = _halves(spans[~is_good])
-        if abs(gap) > allowed:
+        if not abs(gap) <= allowed:
             found = f"after {n_points} points the attributions of X[{k}] sum to {abs(gap):.2g} too much or too little"
             warnings.warn(f"{found}: raise n_steps, or tol", ConvergenceWarning, stacklevel=4)
         if not self._model._reads_numbers():

@@ -100,7 +100,7 @@ def occlusion(estimator, X, *, window=0.1, stride=None, channels=None, baseline=
                 changes[rows, g] += change
         found.append(changes / np.bincount(np.concatenate(spans))[:, np.newaxis])
     is_flat = pieces.are_tokens or isinstance(channels, str) or arrays[0].ndim == 1
-    return explained(found, is_flat, said, columns, pieces.estimator)
+    return explained(pieces.estimator, said, columns, found, is_flat)
 
 
 def _sizes(size, name, arrays):

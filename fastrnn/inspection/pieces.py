@@ -145,7 +145,7 @@ def baseline_of(model, baseline, shape, what):
         raise ValueError(f"baseline={shown(baseline)}; expected finite numbers")
     if values.size == prod(shape):
         values = values.reshape(shape)
-    elif values.ndim and values.shape != shape[1:]:
+    elif values.shape not in ((), shape[1:] or (1,)):
         expected = "a number, one for each channel, or one for each step and channel"
         raise ValueError(f"baseline has shape {values.shape}, but {what} has {tuple(map(int, shape))}: give {expected}")
     return np.broadcast_to(values, shape)
