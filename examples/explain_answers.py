@@ -6,8 +6,8 @@ A machine is watched by four sensors.  It fails if its pressure had a dip in the
 Nobody tells the classifier so.  Can you find out from the classifier where the answer comes from?
 
 ``fastrnn.inspection`` has three ways.  ``permutation_importance`` says what the score owes to each channel and each
-stretch of time.  ``occlusion`` hides a part of one run.  ``integrated_gradients`` shares out the answer to one run among
-its steps and channels.  Here the truth is known, and all three find it.
+stretch of time.  ``occlusion`` hides a part of one run.  ``integrated_gradients`` shares out the answer to one run
+among its steps and channels.  Here the truth is known, and all three find it.
 
 You need some seconds, and matplotlib for the pictures.
 """
@@ -17,7 +17,13 @@ import sys
 import numpy as np
 
 from fastrnn import SequenceClassifier
-from fastrnn.inspection import integrated_gradients, occlusion, permutation_importance
+from fastrnn.inspection import (
+    AttributionDisplay,
+    ImportanceDisplay,
+    integrated_gradients,
+    occlusion,
+    permutation_importance,
+)
 
 SENSORS = ["heat", "noise", "pressure", "speed"]
 
@@ -51,9 +57,8 @@ print(f"{clf.score(X_test, y_test):.1%} of new runs right")
 # What does the score owe to whom?
 # --------------------------------
 #
-# One sensor at a time, its values are exchanged between the runs, and the score is computed anew.  Then the same is done
-# with all sensors in one fifth of the time.  A stretch is a share of each run, so that it does not matter how long a run
-# is.
+# One sensor at a time, its values are exchanged between the runs, and the score is computed anew.  Then the same is
+# done with all sensors in one fifth of the time.  A stretch is a share of each run, whatever its length.
 
 by_channel = permutation_importance(clf, X_test, y_test, random_state=0)
 by_time = permutation_importance(clf, X_test, y_test, stretches=5, random_state=0)
@@ -86,14 +91,14 @@ try:
 except ImportError:
     sys.exit("To see the pictures, install matplotlib: pip install matplotlib")
 
-from fastrnn.inspection import AttributionDisplay, ImportanceDisplay
-
 _, (left, right) = plt.subplots(1, 2, figsize=(8, 2.6), layout="constrained")
 ImportanceDisplay(importances=by_channel.importances, names=SENSORS).plot(left)
 ImportanceDisplay(importances=by_time.importances, names=by_time.names).plot(right)
 plt.show()
 
 # %%
+# And the one run, explained in both ways.
+
 _, axes = plt.subplots(2, 1, figsize=(8, 4.5), layout="constrained")
 for ax, name, explained in zip(axes, ("integrated gradients", "occlusion"), (found, hidden), strict=True):
     AttributionDisplay(attributions=explained.attributions[0], channels=SENSORS).plot(ax)

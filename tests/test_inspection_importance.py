@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 
@@ -61,8 +62,10 @@ def test_the_channel_and_the_stretch_that_matter_are_found():
     assert both.importances_mean.argmax() == 3
 
 
-def test_one_seed_gives_one_result_in_any_number_of_processes():
-    first, other = (permutation_importance(CLF, X, Y, n_repeats=2, random_state=3, n_jobs=n) for n in (None, 2))
+def test_one_seed_gives_one_result_in_any_number_of_jobs():
+    first = permutation_importance(CLF, X, Y, n_repeats=2, random_state=3)
+    with parallel_config("threading"):  # processes would have to import everything
+        other = permutation_importance(CLF, X, Y, n_repeats=2, random_state=3, n_jobs=2)
     np.testing.assert_array_equal(first.importances, other.importances)
 
 
@@ -194,10 +197,7 @@ WRONG = {
     "channel": ({"channels": ["speed"]}, r"channels has 'speed', but the channels of X are \[0, 1, 2\]"),
     "number": ({"channels": [3]}, "channels has 3, but"),
     "no list": ({"channels": 1}, "channels=1; expected a list of channels"),
-    "beyond": (
-        {"stretches": [(30, 40)]},
-        "fewer than two sequences have a step in steps 30:40, the longest has 15 ste",
-    ),
+    "beyond": ({"stretches": [(30, 40)]}, "fewer than two sequences have a step in steps 30:40, the longest has 15"),
     "backwards": ({"stretches": [(0.5, 0.2)]}, "fractions of the length rise from 0.0 to 1.0"),
     "none": ({"stretches": 0}, "stretches=0; expected how many"),
     "repeats": ({"n_repeats": 0}, "n_repeats"),

@@ -45,7 +45,7 @@ def columns_of(estimator, said, target):
 
 
 def explained(estimator, said, columns, attributions, is_flat, **more):
-    """The answers (n, K) in one column each, and each sequence's attributions (T, C), or (T,) if they are to be flat."""
+    """The answers (n, K) in one column each, and each sequence's attributions, (T, C) or flat, (T,)."""
     targets, attributions = _labels(estimator, said)[columns], [a[:, 0] if is_flat else a for a in attributions]
     predictions = said[np.arange(len(said)), columns]
     return Bunch(attributions=as_objects(attributions), predictions=predictions, targets=targets, **more)
