@@ -186,6 +186,19 @@ def test_text_that_is_tagged_and_ids_of_any_origin():
     assert [a.shape for a in occluded.attributions] == [a.shape for a in found.attributions] == [(3,), (4,), (7,), (9,)]
 
 
+def test_the_channel_and_the_time_that_matter_are_found():
+    """The label is the sign of the second channel, in the last quarter."""
+    rng = np.random.default_rng(0)
+    A = [rng.normal(size=(T, 3)) for T in rng.integers(20, 31, size=460)]
+    y = np.array([x[-(len(x) // 4) :, 1].mean() > 0 for x in A])
+    model = SequenceClassifier(hidden_size=32, max_iter=15, random_state=0).fit(A[:400], y[:400])
+    for found in (integrated_gradients(model, A[400:]), occlusion(model, A[400:], window=2)):
+        sizes = [np.abs(a) for a in found.attributions]
+        of_channels = np.sum([a.sum(axis=0) for a in sizes], axis=0)
+        of_times = np.sum([[part.sum() for part in np.array_split(a, 4)] for a in sizes], axis=0)
+        assert of_channels[1] > 4 * of_channels[[0, 2]].max() and of_times[3] > 1.5 * of_times[:3].max()
+
+
 # --------------------------------------------------------------------------------------------------- occlusion
 
 

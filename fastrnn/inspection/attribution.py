@@ -1,7 +1,6 @@
 """Draw which steps and channels of a sequence an answer comes from."""
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from fastrnn import tables
 from fastrnn.inspection.drawing import COLOURS, as_single, check_matplotlib, name_steps, new_axes
@@ -96,7 +95,7 @@ class AttributionDisplay:
         found, channels = methods[method](estimator, [x], **options).attributions[0], None
         if found.ndim == 2:
             channels = [*Pieces(estimator, [x]).groups(options.get("channels"))]
-        if labels is None and isinstance(estimator, Pipeline) and hasattr(estimator[0], "vocabulary_"):
+        if labels is None and hasattr(estimator, "steps") and hasattr(estimator[0], "vocabulary_"):
             ids = np.asarray(estimator[:1].transform([x])[0])
             labels = estimator[0].get_feature_names_out()[ids.reshape(len(ids), -1)[:, 0]]
         return cls(attributions=found, labels=labels, channels=channels).plot(ax)

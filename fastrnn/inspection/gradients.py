@@ -6,12 +6,11 @@ from numbers import Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_scalar
 
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.inspection.answers import answers_of, columns_of, explained
-from fastrnn.inspection.pieces import baseline_of, read_texts, token_of
+from fastrnn.inspection.pieces import all_of, baseline_of, read_texts
 from fastrnn.losses.answers import logistic_answer
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.sequences import Given, Sequences
@@ -109,14 +108,14 @@ def integrated_gradients(estimator, X, *, target=None, step=-1, baseline=None, t
     >>> bool(abs(found.attributions[0].sum() - difference) < 0.01 * difference)
     True
     """
-    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    last = estimator[-1] if hasattr(estimator, "steps") else estimator
     if not isinstance(last, (SequenceClassifier, SequenceRegressor, SequenceTagger)):
         of = "a SequenceClassifier, SequenceRegressor or SequenceTagger"
         raise TypeError(f"integrated gradients are of {of}; got a {type(last).__name__}: occlusion takes any model")
     check_count("n_steps", n_steps)
     check_scalar(tol, "tol", Real, min_val=0)
     model, X = read_texts(estimator, X)
-    if isinstance(model, Pipeline):
+    if hasattr(model, "steps"):
         way = "pass its last step, pipe[-1], and what that reads, pipe[:-1].transform(X)"
         raise TypeError(f"integrated gradients are of a network, not of what other steps make of X: {way}")
     said = answers_of(model, X, step)
@@ -186,10 +185,8 @@ class _Path:
         last = self._network.vectors(tokens).astype(np.float64)
         if self._baseline is None:
             return np.zeros_like(last), last
-        same = np.zeros_like(tokens)
-        same.reshape(len(same), -1)[:, 0] = token_of(self._baseline)
-        limits = self._model._token_limits()
-        self._model._check_tokens(Sequences(same, np.array([0, len(same)])), limits, "the fit was on", "baseline")
+        same, ends = all_of(self._baseline, tokens), np.array([0, len(tokens)])
+        self._model._check_tokens(Sequences(same, ends), self._model._token_limits(), "the fit was on", "baseline")
         return self._network.vectors(same).astype(np.float64), last
 
     def _through_patches(self, mean, T):

@@ -1,7 +1,6 @@
 """Which channels and stretches of time a model's score comes from: permutation importance, and its picture."""
 
 import numpy as np
-from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch, _safe_indexing
 
 from fastrnn.inspection.drawing import COLOURS, check_matplotlib, name_steps, new_axes
@@ -90,9 +89,10 @@ def permutation_importance(estimator, X, y, *, channels=None, stretches=None, sc
     (['0-33.33 %', '33.33-66.67 %', '66.67-100 %'], (3, 2))
     """
     from sklearn.inspection import permutation_importance as of_columns
+    from sklearn.metrics import check_scoring
 
     pieces = Pieces(estimator, X)
-    scorer, rows = check_scoring(pieces.estimator, scoring=scoring), np.arange(len(pieces))
+    scorer, rows = check_scoring(pieces.estimator, scoring=scoring), np.arange(len(pieces.arrays))
     parts = pieces.parts(channels, stretches)
 
     def score(model, donors, numbers, **weights):

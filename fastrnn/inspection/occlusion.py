@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from fastrnn.base import COUNT
 from fastrnn.inspection.answers import answers_of, columns_of, explained
 from fastrnn.inspection.pieces import Pieces, replaced
 from fastrnn.network.parts import portions
@@ -106,9 +107,9 @@ def occlusion(estimator, X, *, window=0.1, stride=None, channels=None, baseline=
 def _sizes(size, name, arrays):
     """Steps of each sequence that a number of steps, or a fraction of the length, stands for."""
     lengths = np.array([*map(len, arrays)])
-    if isinstance(size, Real) and not isinstance(size, (Integral, bool)) and 0 < size <= 1:
+    if isinstance(size, Real) and not isinstance(size, Integral) and 0 < size <= 1:
         return np.maximum(1, np.round(size * lengths).astype(int))
-    if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+    if not COUNT.is_satisfied_by(size):
         raise ValueError(f"{name}={shown(size)}; expected a number of steps >= 1, or a fraction of the length")
     if size > lengths.max():
         raise ValueError(f"{name}={size}, but the longest sequence has {counted(lengths.max())}: give a smaller one")

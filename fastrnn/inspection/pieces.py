@@ -1,14 +1,14 @@
 """Sequences in whatever form a model reads them, of which some steps of some channels are replaced."""
 
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import tables
+from fastrnn.base import COUNT
 from fastrnn.base.files import refuse_files
 from fastrnn.lists import as_array, check_listed
 from fastrnn.sequences import REAL
@@ -23,12 +23,12 @@ def read_texts(estimator, X):
     check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
     if tables.labels(X) is not None or isinstance(X, np.ndarray) and X.dtype.kind in REAL:
         return estimator, X
-    X = list(X)
-    if X and (isinstance(X[0], str) or isinstance(next(iter(X[0]), None), str) and tables.labels(X[0]) is None):
-        if not isinstance(estimator, Pipeline):
+    X, is_pipeline = list(X), hasattr(estimator, "steps")
+    if X and (isinstance(X[0], str) or tables.library(X[0]) is None and isinstance(next(iter(X[0]), None), str)):
+        if not is_pipeline:
             raise ValueError("X holds texts: pass a Pipeline that begins with a Tokenizer, or pass tokens")
         X, estimator = list(estimator[:1].transform(X)), estimator[1:]
-    return (estimator[-1] if isinstance(estimator, Pipeline) and len(estimator) == 1 else estimator), X
+    return (estimator[-1] if is_pipeline and len(estimator) == 1 else estimator), X
 
 
 class Pieces:
@@ -48,78 +48,65 @@ class Pieces:
 
     def __init__(self, estimator, X):
         self.estimator, X = read_texts(estimator, X)
-        names, self._panel = tables.labels(X, "X"), None
-        if names is not None or isinstance(X, np.ndarray):
-            self._panel, X = (names, np.asarray(X)) if names is not None else ((), X)
-        self._items = [self._opened(x, f"X[{k}]") for k, x in enumerate(X)]
+        self._columns, self._is_array = tables.labels(X), not isinstance(X, list)
+        self._items = list(X if self._columns is None else np.asarray(X))
+        for k, x in enumerate(self._items):
+            self._items[k] = tables.to_pandas(x, f"X[{k}]")[0] if tables.library(x) not in (None, "pandas") else x
         self.arrays = [_array(x, f"X[{k}]") for k, x in enumerate(self._items)]
-        if not self.arrays:
+        widths = sorted({prod(x.shape[1:]) for x in self.arrays})
+        if not widths:
             raise ValueError("X is empty: it needs at least one sequence")
-        widths = [1 if x.ndim == 1 else x.shape[1] for x in self.arrays]
-        network, x = getattr(self.estimator, "network_", None), self._items[0]
-        self.are_tokens = isinstance(x, Tokens) or getattr(network, "embedding", None) is not None
-        if self.are_tokens and max(widths) > 1:  # 0 is past a word's end
-            self.arrays = [np.pad(x, ((0, 0), (0, max(widths) - x.shape[1]))) for x in self.arrays]
-        elif len(set(widths)) > 1:
-            raise ValueError(f"X holds sequences of {shown(sorted(set(widths)))} channels; all must have as many")
-        self._width = max(widths)
-        self.names = tables.labels(x, "X[0]") or list(range(self._width))
-
-    @staticmethod
-    def _opened(x, what):
-        return tables.to_pandas(x, what)[0] if tables.library(x) not in (None, "pandas") else x
-
-    def __len__(self):
-        return len(self.arrays)
+        self._width, network = widths[-1], getattr(self.estimator, "network_", None)
+        self.are_tokens = isinstance(self._items[0], Tokens) or getattr(network, "embedding", None) is not None
+        if self.are_tokens and self._width > 1:  # 0 is past a word's end
+            self.arrays = [np.pad(x, ((0, 0), (0, self._width - x.shape[1]))) for x in self.arrays]
+        elif len(widths) > 1:
+            raise ValueError(f"X holds sequences of {shown(widths)} channels; all must have as many")
+        self.names = tables.labels(self._items[0]) or list(range(self._width))
 
     def __call__(self, arrays, numbers):
         """Arrays in place of the sequences of these numbers, in the form that X has."""
         made = [_like(self._items[k], x) for k, x in zip(numbers, arrays, strict=True)]
-        if self._panel is None:
-            return made
-        return _frame(np.stack(made), columns=self._panel) if self._panel else np.stack(made)
+        made = np.stack(made) if self._is_array else made
+        return made if self._columns is None else _frame(made, columns=self._columns)
 
     def baseline(self, given, k):
         """What hides sequence k: an array of its shape."""
         x = self.arrays[k]
         if not self.are_tokens:
             return baseline_of(self.estimator, given, x.shape, f"X[{k}]")
-        hidden = np.zeros_like(x)
-        hidden.reshape(len(x), -1)[:, 0] = token_of(given)
-        return hidden
+        return all_of(0 if given is None else given, x)
 
     def groups(self, channels):
         """Channels that are replaced together: by what they are called, their columns."""
-        every = {"all channels": np.arange(self._width)}
-        if channels is None:
-            return every if self.are_tokens else {name: np.array([k]) for k, name in enumerate(self.names)}
-        if isinstance(channels, str) and channels == "all":
-            return every
+        if isinstance(channels, str) and channels == "all" or channels is None and self.are_tokens:
+            return {"all channels": np.arange(self._width)}
+        channels = self.names if channels is None else channels
         if not isinstance(channels, (list, tuple, np.ndarray)):
             raise ValueError(f"channels={shown(channels)}; expected a list of channels, 'all' or None")
         groups = [group if isinstance(group, (list, tuple)) else [group] for group in channels]
         return {", ".join(map(str, group)): np.array([self._column(name) for name in group]) for group in groups}
 
     def _column(self, name):
-        if name in self.names:
-            return self.names.index(name)
-        if isinstance(name, Integral) and not isinstance(name, bool) and 0 <= name < self._width:
-            return int(name)
-        raise ValueError(f"channels has {shown(name)}, but the channels of X are {shown(self.names, 200)}")
+        """That of a channel, by its name or number."""
+        known = {k: k for k in range(self._width)} | {label: k for k, label in enumerate(self.names)}
+        if name not in known:
+            raise ValueError(f"channels has {shown(name)}, but the channels of X are {shown(self.names, 200)}")
+        return known[name]
 
     def parts(self, channels, stretches):
         """By name, the columns, and of each sequence the rows."""
         groups = self.groups("all" if channels is None and stretches is not None else channels)
         if stretches is None:
-            return {str(name): (columns, self._rows((0.0, 1.0))) for name, columns in groups.items()}
-        spans, each = _spans(stretches), channels is not None
-        return {f"{name}, {_called(span)}" if each else _called(span): (columns, self._rows(span))
-                for (name, columns), span in product(groups.items(), spans)}  # fmt: skip
+            return {name: (columns, self._rows((0.0, 1.0))) for name, columns in groups.items()}
+        begins = {name: f"{name}, " if channels is not None else "" for name in groups}
+        return {f"{begins[name]}{_called(span)}": (columns, self._rows(span))
+                for (name, columns), span in product(groups.items(), _spans(stretches))}  # fmt: skip
 
     def _rows(self, span):
         """Of each sequence those of a stretch, of which at least two must have some."""
         rows = [_within(span, len(x)) for x in self.arrays]
-        if sum(map(bool, map(len, rows))) < 2:
+        if sum(len(own) > 0 for own in rows) < 2:
             longest = counted(max(map(len, self.arrays)))
             raise ValueError(f"fewer than two sequences have a step in {_called(span)}, the longest has {longest}")
         return rows
@@ -136,28 +123,26 @@ def replaced(x, rows, columns, source, picked):
 def baseline_of(model, baseline, shape, what):
     """A baseline of numbers in the shape of a sequence, (T,) or (T, I)."""
     if baseline is None:
-        if (baseline := getattr(model, "_X_mean", None)) is None:
+        if (mean := getattr(model, "_X_mean", None)) is None:
             found = f"a {type(model).__name__} has no mean of training that baseline=None could take"
             raise ValueError(f"{found}: give a number, or one for each channel")
-        baseline = baseline[: shape[1] if len(shape) == 2 else 1]
+        baseline = mean[: prod(shape[1:])]
     values = np.asarray(baseline)
     if values.dtype.kind not in REAL or not np.isfinite(values).all():
         raise ValueError(f"baseline={shown(baseline)}; expected finite numbers")
-    if values.size == prod(shape):
-        values = values.reshape(shape)
-    elif values.shape not in ((), shape[1:] or (1,)):
+    if values.size != prod(shape) and values.shape not in ((), shape[1:] or (1,)):
         expected = "a number, one for each channel, or one for each step and channel"
         raise ValueError(f"baseline has shape {values.shape}, but {what} has {tuple(map(int, shape))}: give {expected}")
-    return np.broadcast_to(values, shape)
+    return values.reshape(shape) if values.size == prod(shape) else np.broadcast_to(values, shape)
 
 
-def token_of(baseline):
-    """The token that stands for what is hidden."""
-    if baseline is None:
-        return 0
-    if not isinstance(baseline, Integral) or isinstance(baseline, bool) or baseline < 0:
-        raise ValueError(f"baseline={shown(baseline)}; of tokens it is a token, an integer >= 0")
-    return int(baseline)
+def all_of(token, tokens):
+    """As many of one token, without characters."""
+    if not isinstance(token, Integral) or token < 0:
+        raise ValueError(f"baseline={shown(token)}; of tokens it is a token, an integer >= 0")
+    same = np.zeros_like(tokens)
+    same.reshape(len(same), -1)[:, 0] = token
+    return same
 
 
 def _array(x, what):
@@ -186,18 +171,17 @@ def _frame(x, **names):
 
 def _spans(stretches):
     """Pairs of fractions or of steps."""
-    if isinstance(stretches, Integral) and not isinstance(stretches, bool) and stretches >= 1:
-        edges = np.arange(stretches + 1) / stretches
-        return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+    if COUNT.is_satisfied_by(stretches):
+        return list(pairwise((np.arange(stretches + 1) / stretches).tolist()))
     spans = stretches if isinstance(stretches, (list, tuple)) else [stretches]
     for span in spans:
         is_pair = isinstance(span, (list, tuple)) and len(span) == 2
         if not is_pair or not all(end is None or isinstance(end, Real) for end in span):
             expected = "how many there are, or a list of pairs (first, end) of steps, or of fractions as floats"
             raise ValueError(f"stretches={shown(stretches)}; expected {expected}")
-        if _is_share(span) and not 0 <= (span[0] or 0.0) < (1.0 if span[1] is None else span[1]) <= 1:
+        if _is_share(span) and not 0 <= (span[0] or 0) < (1 if span[1] is None else span[1]) <= 1:
             raise ValueError(f"stretches has {shown(span)}; fractions of the length rise from 0.0 to 1.0")
-    return list(spans)
+    return spans
 
 
 def _is_share(span):
@@ -205,13 +189,13 @@ def _is_share(span):
 
 
 def _called(span):
-    first, end = ("" if v is None else f"{100 * v:.4g}" if _is_share(span) else v for v in span)
-    return f"{first or 0}-{100 if end == '' else end} %" if _is_share(span) else f"steps {first}:{end}"
+    if not _is_share(span):
+        return "steps {}:{}".format(*("" if end is None else end for end in span))
+    return f"{100 * (span[0] or 0):.4g}-{100 * (1 if span[1] is None else span[1]):.4g} %"
 
 
 def _within(span, T):
     """The rows of a stretch of a sequence of T steps."""
-    if _is_share(span):
-        # A fraction as 0.7 may be a little less than what it stands for.
+    if _is_share(span):  # one such as 0.7 may be a little less than what it stands for
         span = [None if end is None else int(end * T + 1e-9) for end in span]
     return np.arange(T)[slice(*span)]
