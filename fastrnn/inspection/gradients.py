@@ -19,8 +19,8 @@ from fastrnn.wording import check_count
 
 FAR = 1e4
 """So far below one label's score, others have no probability."""
-ROUNDING = 1e-6
-"""A gap of this share of the answers may be one of float32 alone."""
+ROUNDING = 64
+"""Units in an answer's last place that rounding alone may put a sum off by."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 POINTS, SHARES = np.concatenate([[0], (_NODES + 1) / 2, [1]]), np.concatenate([[0], _WEIGHTS / 2, [0]])
 """Of a part of a path where gradients are taken, by the rule of Gauss and Legendre, and its ends."""
@@ -146,14 +146,14 @@ class _Path:
             answers, n_points = answers.reshape(points.shape), n_points + points.size
             if before is None:
                 before, allowed = answers[0, 0], self._tol * abs(answers[-1, -1] - answers[0, 0])
-                allowed += ROUNDING * np.abs(answers).max()
+                rounding = ROUNDING * np.finfo(self._network.theta.dtype).eps * np.abs(answers).max()
             of_spans = np.einsum("mptw,p->mtw", gradients.reshape(*points.shape, *last.shape), SHARES)
             of_spans *= np.diff(spans)[:, :, np.newaxis]
             gaps = (of_spans * (last - first)).sum(axis=(1, 2)) - answers[:, -1] + answers[:, 0]
-            is_good = (np.abs(gaps) <= allowed / 16) | (n_points >= self._n_steps)
+            is_good = (np.abs(gaps) <= max(allowed, rounding) / 16) | (n_points >= self._n_steps)
             mean, gap = mean + of_spans[is_good].sum(axis=0), gap + gaps[is_good].sum()
             spans = _halves(spans[~is_good])
-        if not abs(gap) <= allowed:
+        if not abs(gap) <= allowed + rounding:
             found = f"after {n_points} points the attributions of X[{k}] sum to {abs(gap):.2g} too much or too little"
             warnings.warn(f"{found}: raise n_steps, or tol", ConvergenceWarning, stacklevel=4)
         if not self._model._reads_numbers():

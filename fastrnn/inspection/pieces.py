@@ -21,10 +21,10 @@ def read_texts(estimator, X):
     check_is_fitted(estimator)
     refuse_files(X, "explain what is in memory, such as X.read(0)[0]")
     check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
-    if tables.labels(X) is not None or isinstance(X, np.ndarray) and X.dtype.kind in REAL:
-        return estimator, X
-    X, is_pipeline = list(X), hasattr(estimator, "steps")
-    if X and (isinstance(X[0], str) or tables.library(X[0]) is None and isinstance(next(iter(X[0]), None), str)):
+    is_pipeline = hasattr(estimator, "steps")
+    X = X if tables.labels(X) is not None or isinstance(X, np.ndarray) and X.dtype.kind in REAL else list(X)
+    first = X[0] if isinstance(X, list) and X else ()
+    if isinstance(first, str) or isinstance(first, (list, tuple, np.ndarray)) and isinstance([*first[:1], 0][0], str):
         if not is_pipeline:
             raise ValueError("X holds texts: pass a Pipeline that begins with a Tokenizer, or pass tokens")
         X, estimator = list(estimator[:1].transform(X)), estimator[1:]
