@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
 
-from fastrnn import SequenceClassifier, SequenceEnsemble, SequenceGenerator, SequenceRegressor, SequenceTagger
+from fastrnn import (
+    SequenceClassifier,
+    SequenceEnsemble,
+    SequenceGenerator,
+    SequenceRegressor,
+    SequenceTagger,
+    SequenceToSequence,
+)
 from fastrnn.datasets import load_japanese_vowels
 from fastrnn.inspection import AttributionDisplay, integrated_gradients, occlusion
 from fastrnn.preprocessing import SequenceScaler, Tokenizer
@@ -202,7 +209,7 @@ def test_the_channel_and_the_time_that_matter_are_found():
 # --------------------------------------------------------------------------------------------------- occlusion
 
 
-class Summer(BaseEstimator):
+class Summer(RegressorMixin, BaseEstimator):
     """Predicts a sum of certain weights, so that what each step is worth is known."""
 
     def fit(self, X, y=None):
@@ -270,6 +277,9 @@ WRONG = {
     "also": (integrated_gradients, {"baseline": [1, 2]}, r"baseline has shape \(2,\), but X\[0\] has \(\d+, 3\)"),
     "finite": (integrated_gradients, {"baseline": np.nan}, "baseline=nan; expected finite numbers"),
     "class": (integrated_gradients, {"target": "x"}, r"target='x'; expected one of \[0, 1\]"),
+    "no channel": (occlusion, {"channels": []}, r"channels=\[\]; expected a list"),
+    "nested": (occlusion, {"channels": [[[0]]]}, r"channels has \[0\], but"),
+    "uneven": (occlusion, {"baseline": [[1], [1, 2]]}, "baseline has steps of unequal lengths"),
     "classes": (occlusion, {"target": [0, 1]}, "target has 2 entries for 3 sequences"),
     "points": (integrated_gradients, {"n_steps": 0}, "n_steps must be an integer >= 1"),
     "exactness": (integrated_gradients, {"tol": -1}, "tol == -1"),
@@ -303,8 +313,12 @@ def test_what_cannot_be_explained_is_said():
         integrated_gradients(pipe, X)
     with pytest.raises(ValueError, match="a Pipeline has no mean of training that baseline=None could take"):
         occlusion(pipe, X)
-    with pytest.raises(ValueError, match="predicts no numbers"):
-        occlusion(type("Words", (Summer,), {"predict": lambda self, X: np.array(["a"])})().fit(X), X[:1], baseline=0)
+    for model in (SequenceGenerator(max_iter=1), SequenceToSequence(max_iter=1)):
+        with pytest.raises(TypeError, match=f"a {type(model).__name__} has neither"):
+            occlusion(model.fit([[0, 1, 2]] * 4, *[[[1, 2]] * 4] * isinstance(model, SequenceToSequence)), [[0, 1]])
+    forest = type("Several", (Summer,), {"predict_proba": lambda self, X: [np.ones((1, 2))] * 3})().fit(X)
+    with pytest.raises(ValueError, match="X has 3 answers a sequence, but one is explained"):
+        occlusion(forest, X[:1], baseline=0)
     ids = SequenceClassifier(embedding_dim=2, **SMALL | {"max_iter": 1}).fit([[0, 1, 2], [2, 1]], [0, 1])
     for function in (integrated_gradients, occlusion):
         with pytest.raises(ValueError, match="baseline=0.5; of tokens it is a token"):

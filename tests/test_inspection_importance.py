@@ -200,6 +200,7 @@ WRONG = {
     "beyond": ({"stretches": [(30, 40)]}, "fewer than two sequences have a step in steps 30:40, the longest has 15"),
     "backwards": ({"stretches": [(0.5, 0.2)]}, "fractions of the length rise from 0.0 to 1.0"),
     "none": ({"stretches": 0}, "stretches=0; expected how many"),
+    "empty": ({"stretches": []}, r"stretches=\[\]; expected how many"),
     "repeats": ({"n_repeats": 0}, "n_repeats"),
 }
 

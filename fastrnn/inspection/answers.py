@@ -3,19 +3,22 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.base import is_regressor
 from sklearn.utils import Bunch
 
-from fastrnn.sequences import REAL, as_objects
+from fastrnn.sequences import as_objects
 from fastrnn.wording import counted, shown
 
 
 def answers_of(estimator, X, step):
     """What is said of each sequence (n, K): probabilities of classes, or numbers; or of one of its steps."""
     is_sure = hasattr(estimator, "predict_proba")
+    if not is_sure and not is_regressor(estimator):
+        kind = f"a {type(estimator).__name__}"
+        raise TypeError(f"explained are probabilities or numbers, of a classifier or a regressor; {kind} has neither")
     said = (estimator.predict_proba if is_sure else estimator.predict)(X)
-    if isinstance(said, list) or np.asarray(said).dtype.kind not in f"O{REAL}":
-        found = "several answers a sequence" if isinstance(said, list) else "no predict_proba, and predicts no numbers"
-        raise ValueError(f"{type(estimator).__name__} has {found}: explained are probabilities of classes, or a number")
+    if isinstance(said, list):
+        raise ValueError(f"X has {len(said)} answers a sequence, but one is explained: pass a model of a single answer")
     if said.dtype == object or said.ndim == 3:
         for k, rows in enumerate(said):
             if not isinstance(step, Integral) or not -len(rows) <= step < len(rows):

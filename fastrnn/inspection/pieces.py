@@ -82,17 +82,17 @@ class Pieces:
         if isinstance(channels, str) and channels == "all" or channels is None and self.are_tokens:
             return {"all channels": np.arange(self._width)}
         channels = self.names if channels is None else channels
-        if not isinstance(channels, (list, tuple, np.ndarray)):
+        if not isinstance(channels, (list, tuple, np.ndarray)) or not len(channels):
             raise ValueError(f"channels={shown(channels)}; expected a list of channels, 'all' or None")
         groups = [group if isinstance(group, (list, tuple)) else [group] for group in channels]
         return {", ".join(map(str, group)): np.array([self._column(name) for name in group]) for group in groups}
 
     def _column(self, name):
         """That of a channel, by its name or number."""
-        known = {k: k for k in range(self._width)} | {label: k for k, label in enumerate(self.names)}
+        known = [*self.names, *range(self._width)]
         if name not in known:
             raise ValueError(f"channels has {shown(name)}, but the channels of X are {shown(self.names, 200)}")
-        return known[name]
+        return known.index(name) % self._width
 
     def parts(self, channels, stretches):
         """By name, the columns, and of each sequence the rows."""
@@ -127,7 +127,7 @@ def baseline_of(model, baseline, shape, what):
             found = f"a {type(model).__name__} has no mean of training that baseline=None could take"
             raise ValueError(f"{found}: give a number, or one for each channel")
         baseline = mean[: prod(shape[1:])]
-    values = np.asarray(baseline)
+    values = as_array(baseline, "baseline")
     if values.dtype.kind not in REAL or not np.isfinite(values).all():
         raise ValueError(f"baseline={shown(baseline)}; expected finite numbers")
     if values.size != prod(shape) and values.shape not in ((), shape[1:] or (1,)):
@@ -173,7 +173,7 @@ def _spans(stretches):
     """Pairs of fractions or of steps."""
     if COUNT.is_satisfied_by(stretches):
         return list(pairwise((np.arange(stretches + 1) / stretches).tolist()))
-    spans = stretches if isinstance(stretches, (list, tuple)) else [stretches]
+    spans = stretches if isinstance(stretches, (list, tuple)) and stretches else [stretches]
     for span in spans:
         is_pair = isinstance(span, (list, tuple)) and len(span) == 2
         if not is_pair or not all(end is None or isinstance(end, Real) for end in span):
