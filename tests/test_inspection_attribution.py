@@ -14,6 +14,7 @@ from fastrnn import (
     SequenceTagger,
     SequenceToSequence,
 )
+from fastrnn.data import SequenceFiles
 from fastrnn.datasets import load_japanese_vowels
 from fastrnn.inspection import AttributionDisplay, integrated_gradients, occlusion
 from fastrnn.preprocessing import SequenceScaler, Tokenizer
@@ -293,7 +294,8 @@ def test_bad_input_is_one_sentence(name):
         function(CLF, X[:3], **options)
 
 
-def test_what_cannot_be_explained_is_said():
+def test_what_cannot_be_explained_is_said(tmp_path):
+    files = SequenceFiles.write(tmp_path, [(X, SIGNS)])
     for function in (integrated_gradients, occlusion):
         with pytest.raises(NotFittedError):
             function(SequenceClassifier(), X)
@@ -303,6 +305,8 @@ def test_what_cannot_be_explained_is_said():
             function(CLF, [X[0], X[1][:, :2]])
         with pytest.raises(ValueError, match="X is empty"):
             function(CLF, [])
+        with pytest.raises(ValueError, match="X is SequenceFiles: explain what is in memory"):
+            function(CLF, files)
     tagger = SequenceTagger(**SMALL | {"max_iter": 1}).fit(X, STEPS)
     with pytest.raises(ValueError, match=r"step=9, but X\[0\] has \d steps"):
         integrated_gradients(tagger, X[:1], step=9)

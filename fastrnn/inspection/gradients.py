@@ -52,8 +52,8 @@ def integrated_gradients(estimator, X, *, target=None, step=-1, baseline=None, t
     tol : float, default=1e-3
         How exact the sum must be, as a fraction of the difference of the two answers.
     n_steps : int, default=2000
-        The largest number of points at which gradients are taken, a sequence. The first are 80, and most sequences
-        need few more. Where an answer changes at once, more are taken.
+        The largest number of points at which gradients are taken, a sequence. The first are 80. Where the answer
+        changes suddenly on the line, more are taken.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def integrated_gradients(estimator, X, *, target=None, step=-1, baseline=None, t
 
     A network that reads patches is explained through them: attributions are those of the steps of X. Each sequence is
     computed by itself, and its attributions depend neither on the others nor on the number of threads. A point costs
-    about as much as a sequence in an epoch of training.
+    a prediction, and what the sequence costs in an epoch of training.
 
     Examples
     --------
