@@ -19,7 +19,7 @@ from dask import delayed
 from distributed import Client, LocalCluster
 
 import fastrnn
-from fastrnn import dask, datasets, interchange, training
+from fastrnn import dask, datasets, inspection, interchange, training
 from fastrnn.data import SequenceFiles
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -307,6 +307,11 @@ def try_onnx(estimator):
     assert interchange.to_onnx(default(estimator)).graph.node
 
 
+def try_why(estimator):
+    found = inspection.integrated_gradients(fitted(estimator), numbers())
+    assert len(found.attributions) == len(numbers())
+
+
 def try_pytorch(estimator):
     state = interchange.to_torch(default(estimator))
     interchange.from_torch(fitted(estimator), state)
@@ -345,11 +350,10 @@ def try_dask(estimator):
 TRIALS = {
     "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters, "Files": try_files,
     "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
-    "Validation": try_validation,
-    "Several": try_several,
-    "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
-    "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
-    "Starts from": try_starting, "Dask": try_dask, "Ensemble": try_ensemble,
+    "Validation": try_validation, "Several": try_several, "Probabilities": try_probabilities,
+    "Quantiles": try_quantiles, "Each step": try_each_step, "Features": try_features, "Stream": try_stream,
+    "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume, "Starts from": try_starting, "Dask": try_dask,
+    "Ensemble": try_ensemble, "Why": try_why,
 }  # fmt: skip
 
 

@@ -222,7 +222,8 @@ except ImportError as error:
 else:
     raise SystemExit("no error")
 for display, data in ((TrainingCurveDisplay, []), (GradientFlowDisplay, [0]), (GateActivationsDisplay, [0]),
-                      (AttentionDisplay, [0]), (ProbabilitiesDisplay, [0])):
+                      (AttentionDisplay, [0]), (ProbabilitiesDisplay, [0]), (AttributionDisplay, [0]),
+                      (ImportanceDisplay, [0, 0])):
     try:
         display.from_estimator(SequenceClassifier(), *data)
     except ImportError as error:
@@ -231,4 +232,4 @@ for display, data in ((TrainingCurveDisplay, []), (GradientFlowDisplay, [0]), (G
         raise SystemExit("no error")
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert len(fastrnn.inspection.__all__) == 6
+    assert len([name for name in fastrnn.inspection.__all__ if name.endswith("Display")]) == 8

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sklearn.exceptions import NotFittedError
 
 import fastrnn
-from fastrnn import SequenceEnsemble, dask, interchange, online
+from fastrnn import SequenceEnsemble, dask, inspection, interchange, online
 from fastrnn.ensemble import KINDS
 
 ORDER = "Classifier", "Regressor", "Tagger", "Forecaster", "Generator", "ToSequence"
@@ -150,6 +150,10 @@ GROUPS = {
             "Stream", "``stream()`` or ``predict_one`` reads step by step.", has("stream", "predict_one")
         ),
         Capability("ONNX", ":func:`fastrnn.interchange.to_onnx` exports it.", accepted_by(interchange.to_onnx)),
+        Capability(
+            "Why", ":func:`fastrnn.inspection.integrated_gradients` explains it.",
+            accepted_by(lambda model: inspection.integrated_gradients(model, []))
+        ),
         Capability("PyTorch", "Weights go to PyTorch, and come back.", accepted_by(interchange.to_torch)),
         Capability("Ensemble", ":class:`fastrnn.SequenceEnsemble` takes it.", lambda cls: cls in KINDS.values()),
         Capability("Resume", "``fit(resume_from=...)`` goes on after a crash.", fits("resume_from")),

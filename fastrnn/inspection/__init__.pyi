@@ -1,16 +1,17 @@
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Protocol, Self, TypeAlias
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Literal, Protocol, Self, TypeAlias, overload
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colorbar import Colorbar
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from fastrnn._types import Array, Matrix, Rows, Sequences, Steps
+from fastrnn._types import Array, Labels, Matrix, Objects, RandomState, Rows, Sequences, Steps, Texts, Vector
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.forecaster import SequenceForecaster
 from fastrnn.generator import SequenceGenerator
@@ -20,11 +21,16 @@ from fastrnn.tagger import SequenceTagger
 
 __all__ = [
     "AttentionDisplay",
+    "AttributionDisplay",
     "ForecastDisplay",
     "GateActivationsDisplay",
     "GradientFlowDisplay",
+    "ImportanceDisplay",
     "ProbabilitiesDisplay",
     "TrainingCurveDisplay",
+    "integrated_gradients",
+    "occlusion",
+    "permutation_importance",
 ]
 
 _Names: TypeAlias = Sequence[str] | ArrayLike
@@ -38,6 +44,125 @@ class _Probable(Protocol):
     """A classifier of sequences; a Pipeline, too."""
 
     def predict_proba(self, X: list[ArrayLike], /) -> ArrayLike: ...
+
+class _Fitted(Protocol):
+    def fit(self, X: list[ArrayLike], /) -> object: ...
+
+class _Importances(Protocol):
+    importances: Matrix[np.float64]
+    importances_mean: Vector[np.float64]
+    importances_std: Vector[np.float64]
+    names: list[str]
+
+class _Attributions(Protocol):
+    attributions: Objects
+    predictions: Vector[np.float64]
+    targets: Labels
+
+class _PathAttributions(_Attributions, Protocol):
+    baseline_predictions: Vector[np.float64]
+
+_Parts: TypeAlias = Sequence[Hashable | Sequence[Hashable]] | Literal["all"] | None
+_Stretches: TypeAlias = int | Sequence[tuple[float | None, float | None]] | None
+_Target: TypeAlias = Hashable | Sequence[Hashable] | ArrayLike | None
+
+@overload
+def permutation_importance(
+    estimator: _Fitted,
+    X: Sequences | Texts,
+    y: Rows | Steps | None,
+    *,
+    channels: _Parts = None,
+    stretches: _Stretches = None,
+    scoring: str | Callable[..., float] | None = None,
+    n_repeats: int = 5,
+    n_jobs: int | None = None,
+    random_state: RandomState = None,
+    sample_weight: Steps | None = None,
+    max_samples: float = 1.0,
+) -> _Importances: ...
+@overload
+def permutation_importance(
+    estimator: _Fitted,
+    X: Sequences | Texts,
+    y: Rows | Steps | None,
+    *,
+    channels: _Parts = None,
+    stretches: _Stretches = None,
+    scoring: list[str] | tuple[str, ...] | Mapping[str, str | Callable[..., float]],
+    n_repeats: int = 5,
+    n_jobs: int | None = None,
+    random_state: RandomState = None,
+    sample_weight: Steps | None = None,
+    max_samples: float = 1.0,
+) -> dict[str, _Importances]: ...
+def occlusion(
+    estimator: _Fitted,
+    X: Sequences | Texts,
+    *,
+    window: float = 0.1,
+    stride: float | None = None,
+    channels: _Parts = None,
+    baseline: ArrayLike | None = None,
+    target: _Target = None,
+    step: int = -1,
+) -> _Attributions: ...
+def integrated_gradients(
+    estimator: _Fitted,
+    X: Sequences | Texts,
+    *,
+    target: _Target = None,
+    step: int = -1,
+    baseline: ArrayLike | None = None,
+    tol: float = 1e-3,
+    n_steps: int = 2000,
+) -> _PathAttributions: ...
+
+class AttributionDisplay:
+    attributions: ArrayLike
+    labels: _Names | None
+    channels: _Names | None
+    ax_: Axes
+    figure_: Figure
+    image_: AxesImage | None
+    colorbar_: Colorbar | None
+    bars_: BarContainer | None
+
+    def __init__(
+        self, *, attributions: ArrayLike, labels: _Names | None = None, channels: _Names | None = None
+    ) -> None: ...
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: _Fitted,
+        x: Rows | str | Sequence[str],
+        *,
+        method: Literal["integrated_gradients", "occlusion"] = "integrated_gradients",
+        labels: _Names | None = None,
+        ax: Axes | None = None,
+        **options: object,
+    ) -> Self: ...
+    def plot(self, ax: Axes | None = None) -> Self: ...
+
+class ImportanceDisplay:
+    importances: ArrayLike
+    names: _Names | None
+    ax_: Axes
+    figure_: Figure
+    bars_: BarContainer
+
+    def __init__(self, *, importances: ArrayLike, names: _Names | None = None) -> None: ...
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: _Fitted,
+        X: Sequences | Texts,
+        y: Rows | Steps | None,
+        *,
+        ax: Axes | None = None,
+        **options: object,
+    ) -> Self: ...
+    def plot(self, ax: Axes | None = None) -> Self: ...
 
 class AttentionDisplay:
     weights: ArrayLike

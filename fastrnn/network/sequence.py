@@ -3,11 +3,12 @@
 import numpy as np
 
 from fastrnn.kernels.rows import OVERFLOW, refuse, spread_columns, take_step
+from fastrnn.kernels.vectors import padded
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import LAST, READOUTS, Concat
 from fastrnn.layers.stack import NO_DROPOUT, Dropout
 from fastrnn.network.parts import Network, portions, stored
-from fastrnn.network.training import add_loss
+from fastrnn.network.training import BACK, add_loss
 from fastrnn.packing import OneStep, Rows, Shards, gathered
 from fastrnn.programs import Pass, Program
 from fastrnn.sequences import Sequences
@@ -86,6 +87,21 @@ class SequenceNetwork(Network):
         if self.readout is not None:
             d_x = self.readout.backward(p, d_x, memory, rows, stack.n_directions, stack.output_size)
         self.encoder.backward(p, kept, d_x, rows, dropout, bptt_steps)
+        return p
+
+    def _gradients(self):
+        """From stored steps to what the head reads, and back from "d_outputs" to the steps' gradients, "d_values"."""
+        p = self.new_program()
+        rows, stack = Rows(p), self.encoder.recurrent
+        x, (kept, memory) = self._features(p, rows, keep=True)
+        picked = rows.rows if self.readout is None else rows.numbers
+        d_outputs = gathered(p, "d_outputs", picked, padded(self.head.output_size, p.dtype), stage="backward")
+        d_x = self.head.backward(p, x, d_outputs)
+        if self.readout is not None:
+            d_x = self.readout.backward(p, d_x, memory, rows, stack.n_directions, stack.output_size)
+        d_x = stack.backward(p, kept[1], d_x, rows)
+        d_values = p.given("d_values", p.dtype, 2)
+        p.call(spread_columns, d_values, rows.rows, d_x, 0, stack.input_size, stage="backward")
         return p
 
     def _inference(self, what, reads_states, leaves_states):
@@ -173,6 +189,21 @@ class SequenceNetwork(Network):
         """Over all views of the sequences."""
         found = [self._run(what, view)[0] for view in sequences.views()]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
+
+    def gradients(self, sequences, d_outputs):
+        """The gradient in stored steps (S, I), of numbers, from that in the outputs of `predict`, (n, K) or (S, K).
+
+        It adds to the gradients of the parameters.
+        """
+        p, K = self.program(self._gradients), self.head.output_size
+        given, found = np.zeros((len(d_outputs), padded(K, self.theta.dtype)), self.theta.dtype), []
+        given[:, :K] = d_outputs
+        for view in sequences.views():
+            found.append(np.zeros((len(view.values), view.width), self.theta.dtype))
+            shards = self.shards(view, portions(len(view)))
+            own = {"d_outputs": given, "d_values": found[-1], **stored(view), **shards.given}
+            Pass(p, shards, BACK * self.work, ("forward", "backward"), **own).run(is_prepared=True)
+        return np.mean(found, axis=0, dtype=np.float64)
 
     def read(self, sequences, state=None):
         """The outputs as `predict`, and the recurrent states (num_layers * D, n, H) after the last steps."""

@@ -33,6 +33,7 @@ from fastrnn.datasets import (
     make_copy_memory,
     make_number_agreement,
 )
+from fastrnn.inspection import integrated_gradients, occlusion, permutation_importance
 from fastrnn.interchange import from_keras, from_torch, to_keras, to_torch
 from fastrnn.layers import GRU, LSTM, RNN
 from fastrnn.metrics import coverage, drift, mase, mean_quantile_loss, naive, rmsse, seasonal_naive, smape
@@ -310,6 +311,24 @@ def several() -> None:
         clf = SequenceClassifier(hidden_size=4, max_iter=2).fit(files)
         assert_type(clf.predict(files), "Array[np.generic[object]]")
         assert_type(clf.score(files), float)
+
+
+def explained() -> None:
+    X, y = waves(), ["slow", "fast"] * 6
+    clf = SequenceClassifier(hidden_size=4, max_iter=2, random_state=0).fit(X, y)
+    owed = permutation_importance(clf, X, y, stretches=[(0.0, 0.5), (-3, None)], n_repeats=2, random_state=0)
+    of(owed.importances, "f8", 2)
+    assert_type(owed.importances_mean, Vector[np.float64])
+    assert_type(owed.names, list[str])
+    both = permutation_importance(clf, X, y, channels=[0], scoring=["accuracy", "neg_log_loss"], n_repeats=1)
+    assert_type(both["accuracy"].importances_std, Vector[np.float64])
+    hidden = occlusion(clf, X, window=3, target="slow", channels="all")
+    assert_type(hidden.attributions, Objects)
+    of(hidden.attributions, "O", 1)
+    shared = integrated_gradients(clf, X[:2], target=y[:2], baseline=[0.5])
+    assert_type(shared.targets, Labels)
+    of(shared.predictions, "f8", 1)
+    of(shared.baseline_predictions, "f8", 1)
 
 
 def on_dask() -> None:
