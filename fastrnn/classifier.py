@@ -1,21 +1,17 @@
 """Classify sequences: a label for each sequence, or several."""
 
-from functools import partial
-
 import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin
-from sklearn.utils import assert_all_finite, column_or_1d
 
-from fastrnn import storage
 from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator, labels
+from fastrnn.base.classes import LabelsOfSequences
 from fastrnn.base.files import by_file, in_parts
-from fastrnn.losses.answers import filled, logistic_answer, softmax_answer
-from fastrnn.losses.loss import binary_cross_entropy, cross_entropies, cross_entropy
+from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.wording import shown
 
 
-class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, SequenceEstimator):
+class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, LabelsOfSequences, SequenceEstimator):
     """Classify sequences of any lengths with a recurrent network (N to 1).
 
     Each sequence gets one label, or several. A step of a sequence holds numbers, or a token of a text. Only steps that
@@ -456,58 +452,8 @@ class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, Se
         strata = codes[:, 0] if codes.shape[1] == 1 else None
         return Problem(self._standardised(sequences, weights, goes_on), targets, weights, n_outputs, loss, strata)
 
-    def _aims(self, codes):
-        """How many outputs there are, their loss, and its targets."""
-        sizes = [*map(len, self._class_lists)]
-        if self._is_multilabel or sizes == [2]:
-            return len(sizes), binary_cross_entropy, codes.astype(self.dtype)
-        if len(sizes) == 1:
-            return sizes[0], cross_entropy, codes[:, 0]
-        return sum(sizes), cross_entropies(sizes), (codes + np.cumsum([0, *sizes[:-1]])).astype(self.dtype)
-
-    def _set_classes(self, y, classes):
-        known = None
-        if classes is not None:
-            known = [self._check_y(own, "classes") for own in labels.known_classes(classes, len(labels.columns_of(y)))]
-        columns = labels.classes_of(y, known, self._agreed)
-        self._is_multilabel = len(columns) > 1 and all(own is labels.FLAGS for own in columns)
-        self.classes_ = np.arange(len(columns)) if self._is_multilabel else columns if len(columns) > 1 else columns[0]
-
-    def _check_y(self, y, name="y"):
-        labels.check_given(self, y, "a list of labels, one for each sequence", name)
-        ways = "SequenceTagger takes a label for each step, and MultiLabelBinarizer makes rows of 0 and 1 of sets"
-        labels.refuse_steps(labels.as_values(y), ways, name)
-        y = labels.as_labels(y, name)
-        if y.ndim > 2 or 0 in y.shape[1:]:
-            expected = "expected a label for each sequence, (n,), or several, (n, K)"
-            raise ValueError(f"{name} has shape {y.shape}; {expected}")
-        if y.ndim < 2 or y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name=name)
-        labels.check_classes(y, "SequenceRegressor")
-        return y
-
-    def _rules(self, n_outputs):
-        if self._is_multilabel:
-            return {"_is_multilabel": True, "classes_": storage.places(n_outputs)}
-        if isinstance(self.classes_, list):
-            return {"classes_": storage.label_lists(n_outputs)}
-        return {"classes_": storage.labels({1: 2, 2: 0}.get(n_outputs, n_outputs))}
-
-    @property
-    def _answer(self):
-        if self._is_multilabel:
-            return logistic_answer
-        is_one = not isinstance(self.classes_, list)
-        return softmax_answer if is_one else partial(softmax_answer, sizes=[*map(len, self.classes_)])
-
     def _score_of(self, outputs, problem, losses, weights):
         if problem.strata is None:
             return super()._score_of(outputs, problem, losses, weights)
         right = filled(softmax_answer, outputs).argmax(axis=1) == problem.strata
         return float(np.average(right, weights=weights))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags

@@ -4,6 +4,7 @@ import numpy as np
 
 from fastrnn import storage
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import steps_weights
 from fastrnn.base.labels import as_labels, check_as_long, check_classes, classes_of, rows_of
@@ -15,7 +16,7 @@ from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
 
-class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR01
+class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc ignore=PR01
     """Label each step of sequences of any lengths with a recurrent network (N to N).
 
     Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.

@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-from fastrnn.base.labels import FLAGS, as_values, check_as_many, check_width, columns_of, known_classes, refuse_steps
+from fastrnn.base.labels import as_values, check_as_many, check_width, refuse_steps
 from fastrnn.base.starting import sources_of
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
@@ -205,40 +205,6 @@ class InputChecks:
     _is_multilabel = False
     """Whether y holds rows of 0 and 1."""
 
-    @property
-    def _class_lists(self):
-        """The classes of each column of y."""
-        if self._is_multilabel:
-            return [FLAGS] * len(self.classes_)
-        return self.classes_ if isinstance(self.classes_, list) else [self.classes_]
-
-    def _class_weights(self, labels):
-        """What `class_weight` gives each of the labels (n,), or rows of several (n, K): the product, as of trees."""
-        given, columns = self.class_weight, columns_of(labels)
-        if given is None:
-            return np.ones(len(labels))
-        if self._is_multilabel:
-            why = "y holds rows of 0 and 1, of which each has several: leave it out, or give sample_weight"
-            raise ValueError(f"class_weight={shown(given)} weighs a sequence by its class, but {why}")
-        each = given if isinstance(given, list) else [given] * (len(columns) if given == "balanced" else 1)
-        if len(each) != len(columns) or not all(isinstance(one, dict) or one == "balanced" for one in each):
-            expected = "'balanced', a dict for one column, or a list of a dict for each"
-            raise ValueError(f"class_weight={shown(given)}, and y has {len(columns)} columns; expected {expected}")
-        return np.prod([*map(self._weights_of_column, each, self._class_lists, columns)], axis=0)
-
-    def _weights_of_column(self, given, classes, labels):
-        own, codes = classes.tolist(), np.searchsorted(classes, labels)
-        if given == "balanced":
-            counts = self._agreed(np.bincount(codes, minlength=len(own)), sum)
-            return (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1)))[codes]
-        # Weights of all classes may name more: a fold can be without a rare one.
-        if (unknown := [label for label in given if label not in own]) and not given.keys() >= {*own}:
-            raise ValueError(f"class_weight names {shown(unknown)}, but the classes are {shown(own, 200)}")
-        of_classes = np.array([given.get(label, 1.0) for label in own], np.float64)
-        if not (np.isfinite(of_classes) & (of_classes >= 0)).all():
-            raise ValueError(f"class_weight={shown(given)}; weights must be finite numbers >= 0")
-        return of_classes[codes]
-
     def _standardised(self, sequences, weights, goes_on):
         """What the network reads of sequences; the first ones, with weights (n,) or (S,), say how.  Tokens stay."""
         if not isinstance(sequences, Given):
@@ -306,13 +272,6 @@ class InputChecks:
             largest = targets.flat[np.argmax(np.abs(targets))]
             raise ValueError(f"y is too large for {self.dtype}: it holds {largest}; scale it")
         return scaled
-
-    def _check_same_classes(self, classes):
-        """What a later partial_fit is told of classes must be what the first one was."""
-        given = self._class_lists if classes is None else known_classes(classes, len(self._class_lists))
-        if not all(map(np.array_equal, map(np.unique, given), self._class_lists)):
-            known = shown(self.classes_, 200)
-            raise ValueError(f"classes={shown(classes)} are not those of the first call, {known}; leave classes out")
 
     def _check_parameters(self):
         """What can be said against the parameters before anything is known of the data."""
