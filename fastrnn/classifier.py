@@ -11,7 +11,7 @@ from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.wording import shown
 
 
-class SequenceClassifier(MultiOutputMixin, ClassifierMixin, FeatureExtractor, LabelsOfSequences, SequenceEstimator):
+class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, FeatureExtractor, SequenceEstimator):
     """Classify sequences of any lengths with a recurrent network (N to 1).
 
     Each sequence gets one label, or several. A step of a sequence holds numbers, or a token of a text. Only steps that
