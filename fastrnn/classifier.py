@@ -183,11 +183,13 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     True
     """
 
+    _shape_parameters = ("missing", "time_column")
+
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
-        character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, solver="adam",
-        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, missing="error", time_column=None,
+        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
+        alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto",
         class_weight=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
         callbacks=None):  # fmt: skip

@@ -50,22 +50,24 @@ def _rules(estimator):
     sizes, shape, is_panel = estimator._sizes, estimator._shape, estimator._is_panel
     has_tokens, has_characters = (shape.get(f"{of}embedding_dim") is not None for of in ("", "character_"))
     is_concat = shape.get("readout") == "concat" and not shape.get("return_sequences")
-    size = sizes.get("patch", 1)
-    read = 2 * size if size > 1 else 1  # of a step's number: what it changes by, too, and those of the steps beside it
-    n_features = sizes["inputs"] // read
+    is_read = "normalize_X" in estimator._get_param_names() and not has_tokens
+    size, holes = sizes.get("patch", 1), estimator._holes() if is_read else None
+    n_read = (1 if is_panel else estimator.n_features_in_) + bool(holes and holes.is_beside)
+    # In patches, what each number has changed by, too, and those of the steps beside it.
+    n_read = size * (n_read * (1 + (size > 1)) + (holes.flagged.size if holes else 0))
     rules = {
         "loss_curve_": floats, "validation_scores_": lambda value: value is None or floats(value),
         "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
-        "n_features_in_": 1 if has_tokens else n_features}  # fmt: skip
-    sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
-    if read > 1 and hasattr(estimator, "patch_length") and not (has_tokens or is_concat):
-        sized |= {"patch": integer(2), "inputs": read * max(1, n_features)}
+        "n_features_in_": 1 if has_tokens else integer(1)}  # fmt: skip
+    inputs = n_read if is_read else integer(1)
+    sized = {"inputs": inputs, "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
+    if size > 1 and hasattr(estimator, "patch_length") and not (has_tokens or is_concat):
+        sized["patch"] = integer(2)
     if has_characters:
         sized["characters"], rules["n_features_in_"] = integer(1), integer(2)
     elif is_panel:
         rules["n_features_in_"] = sizes["steps"] or integer(1)
-        sized["inputs"] = sized["inputs"] if has_tokens else read
-    if "normalize_X" in estimator._get_param_names() and not has_tokens:
+    if is_read:
         rules |= _moments("X", sizes["inputs"] // size)
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)

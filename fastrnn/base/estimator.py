@@ -37,8 +37,8 @@ KEPT_FOR_LIFE = (
 
 
 Problem = namedtuple(
-    "Problem", "sequences, targets, weights, n_outputs, loss, strata, inputs, trial, width, n_streams",
-    defaults=(None, None, None, 1.0, None))  # fmt: skip
+    "Problem", "sequences, targets, weights, n_outputs, loss, strata, inputs, trial, width, n_streams, there",
+    defaults=(None, None, None, 1.0, None, True))  # fmt: skip
 """What a network is to learn; targets and weights are one a sequence, or one a stored step.
 
 strata : array (n,), optional
@@ -51,6 +51,8 @@ width : float
     What is unknown about the future, in units of what targets show of it.
 n_streams : int, optional
     If given, sequence k goes on where sequence k - n_streams has ended.
+there : array (S,), optional
+    Which stored steps have a target; weights of the others are 0.
 """
 
 
@@ -357,10 +359,12 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             why = "which needs all steps of a sequence"
             raise ValueError(f"this model was fitted with readout='concat', {why}; fit with 'last', 'mean' or 'max'")
         names = getattr(self, "feature_names_in_", None) if not self._is_panel else None
-        unit = None if self.network_.embedding is not None else (self._X_mean, self._X_scale)
+        unit, holes = None, None
+        if self.network_.embedding is None:
+            unit, holes = (self._X_mean, self._X_scale), self._holes()
         # How many tokens may come, if the network knows more; and the one before the first.
         tokens = (getattr(self, name, None) for name in ("n_tokens_", "_boundary"))
-        return Stream(self.network_, int(batch), self._answer, *tokens, unit, names)
+        return Stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes)
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""

@@ -44,6 +44,7 @@ def network_of(estimator, dtype=None):
     check_is_fitted(estimator, "network_")
     network = estimator.network_
     estimator._refuse_patches("what it is exported to")
+    estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
     mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))
     if mean is None or network.embedding is not None or ((mean == 0) & (scale == 1)).all():
         return network
@@ -111,6 +112,8 @@ class Filling:
         self.advice = f"; this {type(estimator).__name__} has {known}: {remedy}"
         self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
         self._twin._shape = self.shape
+        if not self.is_fitted:
+            self._twin._refuse_holes("needs data: fit it first, max_iter=1")
         is_multilabel = getattr(estimator, "_is_multilabel", False)
         self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not is_multilabel
 
