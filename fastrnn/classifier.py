@@ -74,6 +74,16 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         held out. Later fits (`warm_start`, `partial_fit`) keep them. A number that is always 0 or 1, or that is
         standardised already (to 2 %), stays as it is. A number that never changes is only centred. With bias=False
         nothing is centred, and the root mean square is used in place of the standard deviation. Tokens are not changed.
+    missing : {"error", "mask", "forward"}, default="error"
+        What to do where a number of X is missing: NaN, or None. "error" refuses it. "mask" reads the mean in its place,
+        and beside each feature a channel of 0 and 1 that says whether the feature is there. "forward" reads the last
+        value that was seen, and the mean before the first one. Mean and standard deviation are those of the numbers
+        that are there. Where nothing is standardised, 0 is read in place of the mean.
+    time_column : int, str or None, default=None
+        Where the time of each step is: the number of a column of X, or its name if X is a list of frames. "index" is
+        the index of pandas frames or Series. The network reads the time since the step before, and 0 at the first step,
+        in place of the time itself. Times are numbers, or dates, which are read in seconds. They must not go back. None
+        reads no times.
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
         The optimiser. "lbfgs" reads all data at once, and uses no learning rate, clipping, dropout or early stopping.
     learning_rate_init : float, default=5e-3
@@ -223,7 +233,7 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
         ------
         ValueError
             If the input or a parameter is wrong. This is checked before any training, and the message names the
-            sequence.
+            sequence, or a feature that is NaN everywhere.
         DivergenceError
             If the loss becomes NaN or infinite.
 

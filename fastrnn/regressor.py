@@ -110,8 +110,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
             memory, and has y and weights too.
         y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,) or (T_i, K)
-            The targets: a number or a vector for each sequence; with `return_sequences` one for each step. None if X
-            has them.
+            The targets: a number or a vector for each sequence; with `return_sequences` one for each step. There, a
+            step with NaN or None counts nothing in the loss, nor in `score`. None if X has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight. Weights of single steps are not possible, also
             with return_sequences=True. In place of them, train on beginnings ``x[:t]``, each with the weight of its

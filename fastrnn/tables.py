@@ -143,13 +143,18 @@ def _numbers(column, what):
 def seconds(times, what):
     """Times (n,) as numbers in float64: of dates, or what lies between them, the seconds, exact to a millionth."""
     if times.dtype == object and times.size and all(isinstance(time, date) for time in times):
-        # NumPy knows no zones.
-        zoned = (time.astimezone(UTC).replace(tzinfo=None) if getattr(time, "tzinfo", None) else time for time in times)
-        times = np.array([*zoned], "M8[us]")
+        times = np.array([*map(_unzoned, times)], "M8[us]")
     if times.dtype.kind not in "mM":
         return _numbers(times, what).astype(np.float64)
     times = times.astype(f"{times.dtype.kind}8[us]")
     return np.where(np.isnat(times), np.nan, times.astype(np.int64) / 1e6)
+
+
+def _unzoned(time):
+    """A date as NumPy takes it, which knows no zones."""
+    if time != time:
+        return np.datetime64("NaT")
+    return time.astimezone(UTC).replace(tzinfo=None) if getattr(time, "tzinfo", None) else time
 
 
 def refuse_nested(cells, what):

@@ -102,7 +102,9 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
             memory, and has y and weights too.
         y : list of n arrays of shape (T_i,) or (T_i, K)
-            A label for each step; or for several labels a step, 0 or 1 for each of K labels. None if X has them.
+            A label for each step; or for several labels a step, 0 or 1 for each of K labels. None or NaN in place of a
+            label says that a step has none: it counts nothing in the loss, nor in `score`. An array of integers has
+            room for neither; a list has, or one of floats. A CRF needs all labels. None if X has them.
         sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
         resume_from : str or path-like, default=None
@@ -292,9 +294,10 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         """Labels (S,), or (S, K), of all steps, and which steps have one; others have the first in its place."""
         advice, expected = "SequenceClassifier takes one for each sequence", "a list of label arrays, one for each of X"
         found = [self._labels_of(row, f"y[{k}]") for k, row in enumerate(rows_of(self, y, advice, expected))]
-        check_as_long(np.array([len(there) for _, there in found]), sequences, "labels")
         some = [(k, labels) for k, (labels, _) in enumerate(found) if len(labels)]
+        lengths = np.array([len(there) for _, there in found])
         if not some:
+            check_as_long(lengths, sequences, "labels")
             raise ValueError("y has no label at all: None or NaN in place of one says that a step has none")
         first, like = some[0]
         for k, labels in some:
@@ -304,6 +307,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
             if (labels.dtype.kind in "OSU") != (like.dtype.kind in "OSU"):
                 which = f"y[{k}] holds labels as {shown(labels.flat[0])}, but y[{first}] as {shown(like.flat[0])}"
                 raise ValueError(f"{which}: make them alike, all str or all int")
+        check_as_long(lengths, sequences, "labels")
         there = np.concatenate([there for _, there in found])
         known = np.concatenate([labels for _, labels in some])
         return (known if there.all() else known[np.where(there, np.cumsum(there) - 1, 0)]), there

@@ -3,7 +3,18 @@ from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike
 
-from fastrnn._types import Callbacks, Cell, ClassWeight, Nonlinearity, Precision, RandomState, Readout, Schedule, Solver
+from fastrnn._types import (
+    Callbacks,
+    Cell,
+    ClassWeight,
+    Missing,
+    Nonlinearity,
+    Precision,
+    RandomState,
+    Readout,
+    Schedule,
+    Solver,
+)
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.forecaster import SequenceForecaster
 from fastrnn.regressor import SequenceRegressor
@@ -37,6 +48,8 @@ class DaskSequenceClassifier(SequenceClassifier):
         character_embedding_dim: int | Literal["auto"] | None = "auto",
         character_hidden_size: int = 32,
         normalize_X: bool = True,
+        missing: Missing = "error",
+        time_column: int | str | None = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",
@@ -111,6 +124,8 @@ class DaskSequenceRegressor(SequenceRegressor):
         loss: Literal["squared_error", "absolute_error", "huber", "quantile"] = "squared_error",
         quantile: float = 0.5,
         normalize_X: bool = True,
+        missing: Missing = "error",
+        time_column: int | str | None = None,
         normalize_y: bool = True,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
@@ -179,6 +194,8 @@ class DaskSequenceTagger(SequenceTagger):
         character_hidden_size: int = 32,
         crf: bool | Literal["auto"] = "auto",
         normalize_X: bool = True,
+        missing: Missing = "error",
+        time_column: int | str | None = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",
