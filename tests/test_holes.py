@@ -369,13 +369,29 @@ def test_what_is_still_wrong(missing):
 def test_what_knows_no_holes_says_so():
     X, y = holed()
     clf = SequenceClassifier(missing="mask", **SMALL).fit(X, y)
-    for export in (to_onnx, to_torch):
-        with pytest.raises(ValueError, match="missing='mask' is not what another library's layers read"):
-            export(clf)
+    with pytest.raises(ValueError, match="missing='mask' is not what another library's layers read"):
+        to_torch(clf)
+    with pytest.raises(ValueError, match="missing='forward' has no operator of ONNX: fit with missing='mask'"):
+        to_onnx(SequenceClassifier(missing="forward", **SMALL).fit(X, y))
+    with pytest.raises(ValueError, match="time_column=1 has no operator of ONNX"):
+        to_onnx(SequenceClassifier(missing="mask", time_column=1, **SMALL).fit(timed(X)[1], y))
     with pytest.raises(ValueError, match="missing='mask' needs data: fit it first, max_iter=1"):
         from_torch(SequenceClassifier(missing="mask"), {})
     with pytest.raises(ValueError, match="missing='forward', but the network to go on with has missing='mask'"):
         clf.set_params(warm_start=True, missing="forward").fit(X, y)
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+def test_masks_are_exported(lengths):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    X, y = holed()
+    X = [100 + 5 * x[np.arange(6) % len(x)] for x in X]
+    clf = SequenceClassifier(missing="mask", **SMALL).fit(X, y)
+    session = onnxruntime.InferenceSession(to_onnx(clf, lengths=lengths).SerializeToString())
+    given = {"X": np.stack(X, axis=1).astype("float32")}
+    if lengths:
+        given |= {"lengths": np.full(30, 6, "int32"), "h_0": np.zeros((2, 1, 7), "float32")}
+    np.testing.assert_allclose(session.run(["probabilities"], given)[0], clf.predict_proba(X), atol=2e-5)
 
 
 # -------------------------------------------------------------------------------------------------- in other tools

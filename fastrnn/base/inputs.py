@@ -190,9 +190,9 @@ class InputChecks:
         n, is_beside = 1 if self._is_panel else self.n_features_in_, column == INDEX
         return Holes.of(missing, n + is_beside, -1 if column is None else self._clock(n), is_beside)
 
-    def _refuse_holes(self, why):
+    def _refuse_holes(self, why, known=("error",)):
         for name in ("missing", "time_column"):
-            if (value := self._shape.get(name)) not in (None, "error"):
+            if (value := self._shape.get(name)) not in (None, *known):
                 raise ValueError(f"{name}={value!r} {why}")
 
     def _warn_of_tokens(self, n):

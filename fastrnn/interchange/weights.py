@@ -27,7 +27,9 @@ def weights_of(estimator):
     """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
         raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
-    parts = records.weights(network_of(estimator))
+    network = network_of(estimator)
+    estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
+    parts = records.weights(network)
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
     if isinstance(estimator, SequenceRegressor):
         scale, dtype = estimator._y_scale, estimator.network_.theta.dtype
@@ -44,7 +46,6 @@ def network_of(estimator, dtype=None):
     check_is_fitted(estimator, "network_")
     network = estimator.network_
     estimator._refuse_patches("what it is exported to")
-    estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
     mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))
     if mean is None or network.embedding is not None or ((mean == 0) & (scale == 1)).all():
         return network
