@@ -63,6 +63,16 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
         held out. Later fits (`warm_start`, `partial_fit`) keep them. A number that is always 0 or 1, or that is
         standardised already (to 2 %), stays as it is. A number that never changes is only centred. With bias=False
         nothing is centred, and the root mean square is used in place of the standard deviation. Tokens are not changed.
+    missing : {"error", "mask", "forward"}, default="error"
+        What to do where a number of X is missing: NaN, or None. "error" refuses it. "mask" reads the mean in its place,
+        and beside each feature a channel of 0 and 1 that says whether the feature is there. "forward" reads the last
+        value that was seen, and the mean before the first one. Mean and standard deviation are those of the numbers
+        that are there. Where nothing is standardised, 0 is read in place of the mean.
+    time_column : int, str or None, default=None
+        Where the time of each step is: the number of a column of X, or its name if X is a list of frames. "index" is
+        the index of pandas frames or Series. The network reads the time since the step before, and 0 at the first step,
+        in place of the time itself. Times are numbers, or dates, which are read in seconds. They must not go back. None
+        reads no times.
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
         The optimiser. "lbfgs" reads all data at once, and uses no learning rate, clipping, dropout or early stopping.
     learning_rate_init : float, default=5e-3
@@ -212,12 +222,13 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
     """
 
     _parameter_constraints = {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
+    _shape_parameters = ("missing", "time_column")
 
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
-        character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, solver="adam",
-        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, missing="error", time_column=None,
+        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
+        alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto",
         class_weight=None, init_from=None, freeze=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
         verbose=False, callbacks=None):  # fmt: skip
@@ -261,7 +272,7 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
         ------
         ValueError
             If the input or a parameter is wrong. This is checked before any training, and the message names the
-            sequence.
+            sequence, or a feature that is NaN everywhere.
         DivergenceError
             If the loss becomes NaN or infinite.
 

@@ -12,6 +12,7 @@ from fastrnn._types import (
     Extractor,
     Labels,
     Matrix,
+    Missing,
     Nonlinearity,
     Path,
     Precision,
@@ -41,6 +42,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
     character_embedding_dim: int | Literal["auto"] | None
     character_hidden_size: int
     normalize_X: bool
+    missing: Missing
+    time_column: int | str | None
     learning_rate_init: float
     max_iter: int | Literal["auto"]
     bptt_steps: int | None
@@ -65,6 +68,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         character_embedding_dim: int | Literal["auto"] | None = "auto",
         character_hidden_size: int = 32,
         normalize_X: bool = True,
+        missing: Missing = "error",
+        time_column: int | str | None = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",

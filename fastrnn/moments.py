@@ -32,7 +32,7 @@ def added(parts):
     return [reduce(add, same) for same in zip(*parts, strict=True)]
 
 
-def moments(blocks, *, is_centred=True, spares_ready=False, agreed=alone):
+def moments(blocks, *, is_centred=True, spares_ready=False, has_holes=False, agreed=alone):
     """The mean and the scale of each column, (K,), to take off and to divide by.
 
     Parameters
@@ -43,21 +43,26 @@ def moments(blocks, *, is_centred=True, spares_ready=False, agreed=alone):
         The scale is the standard deviation; else the root mean square, beside a mean of 0.
     spares_ready : bool
         A column of nothing but 0 and 1, or one that is nearly standardised, stays as it is: mean 0, scale 1.
+    has_holes : bool
+        What is NaN does not count; a column of nothing else has the scale NaN.
     agreed : callable
         As `alone`; others know of blocks that are elsewhere.
 
     A column that does not change has the scale 1.  What is no finite number leaves a scale of infinity.
     """
     options = is_centred, spares_ready
-    return agreed(partial(_of_blocks, blocks, *options), partial(_of_all, *options))
+    return agreed(partial(_of_blocks, blocks, *options, has_holes), partial(_of_all, *options))
 
 
-def _of_blocks(blocks, is_centred, spares_ready):
-    """Of each block its weight, mean and deviation; and which columns are nothing but 0 and 1."""
+def _of_blocks(blocks, is_centred, spares_ready, has_holes):
+    """Of each block its weight, that of each column if it has holes, mean and deviation; and which are all 0 and 1."""
     parts, is_flag = [], spares_ready
     for x, weights in blocks:
         columns = np.ascontiguousarray(x.T)  # sums run along the rows
-        parts.append((weights.sum(), *_about(columns, weights, is_centred)))
+        if has_holes:
+            is_there = ~np.isnan(columns)
+            columns, weights = np.where(is_there, columns, 0.0), weights * is_there
+        parts.append((weights.sum(axis=-1), *_about(columns, weights, is_centred)))
         if np.any(is_flag):
             is_flag = is_flag & ((columns == 0) | (columns == 1)).all(axis=1)
     return parts, is_flag
@@ -76,7 +81,7 @@ def _of_all(is_centred, spares_ready, found):
     if spares_ready:
         is_ready = is_flag | (np.abs(mean) <= NEAR) & (np.abs(scale - 1.0) <= NEAR)
         mean[is_ready], scale[is_ready] = 0.0, 1.0
-    return mean, scale
+    return mean, np.where(weights.any(axis=-1), scale, np.nan)
 
 
 def unit_of(largest):
@@ -134,7 +139,8 @@ def _about(columns, weights, is_centred, beside=0.0):
     largest = np.abs(columns).max(axis=1, keepdims=True)
     if not np.isfinite(largest).all():
         return *np.zeros((2, len(columns))), np.full(len(columns), np.inf)
-    unit, shares = unit_of(largest), weights / weights.sum()
+    total = weights.sum(axis=-1, keepdims=True)  # of a column of holes 0
+    unit, shares = unit_of(largest), weights / np.where(total > 0, total, 1.0)
     mean, rest, apart = 0.0, 0.0, columns / unit
     if is_centred:
         mean = (apart * shares).sum(axis=1, keepdims=True)

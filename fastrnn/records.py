@@ -10,6 +10,7 @@ from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.holes import INDEX
 from fastrnn.storage import StorageError, array, check, encoded, expect, floats, integer, names, reading, write
 from fastrnn.training import History
 from fastrnn.wording import shown
@@ -21,7 +22,7 @@ IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start", "i
 """Parameters that a run may go on with others of; draws are the checkpoint's."""
 NO_OBJECTS = {"random_state": None, "scoring": None, "validation_fraction": 0.1, "init_from": None}
 """Parameters that are these in a file if they are objects, which no file holds."""
-NEWER = {"scoring": None, "init_from": None, "freeze": 0}
+NEWER = {"scoring": None, "init_from": None, "freeze": 0, "missing": "error", "time_column": None}
 """Parameters that files of versions before do not have, and what they were then."""
 CURVES = {"loss_curve_", "validation_scores_", "validation_loss_curve_"}
 """What is noted of each epoch."""
@@ -64,21 +65,25 @@ def _rules(estimator):
     sizes, shape, is_panel = estimator._sizes, estimator._shape, estimator._is_panel
     has_tokens, has_characters = (shape.get(f"{of}embedding_dim") is not None for of in ("", "character_"))
     is_concat = shape.get("readout") == "concat" and not shape.get("return_sequences")
-    size = sizes.get("patch", 1)
-    read = 2 * size if size > 1 else 1  # of a step's number: what it changes by, too, and those of the steps beside it
-    n_features = sizes["inputs"] // read
+    size, marks, column = sizes.get("patch", 1), shape.get("missing") == "mask", shape.get("time_column")
+    is_beside, n_marked = column == INDEX, marks * (column is not None)
+    # Of a step's number: whether it is there, and in patches what it changes by; those of the steps beside it, too.
+    read = 1 + (size > 1) + marks
+    n_features = (sizes["inputs"] // size + n_marked) // read - is_beside
     rules = {
         "loss_curve_": floats, "validation_scores_": lambda value: value is None or floats(value),
         "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
         "n_features_in_": 1 if has_tokens else n_features}  # fmt: skip
     sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
-    if read > 1 and hasattr(estimator, "patch_length") and not (has_tokens or is_concat):
-        sized |= {"patch": integer(2), "inputs": read * max(1, n_features)}
+    if read > 1 or is_beside:
+        sized["inputs"] = size * ((max(1, n_features) + is_beside) * read - n_marked)
+    if size > 1 and hasattr(estimator, "patch_length") and not (has_tokens or is_concat):
+        sized["patch"] = integer(2)
     if has_characters:
         sized["characters"], rules["n_features_in_"] = integer(1), integer(2)
     elif is_panel:
         rules["n_features_in_"] = sizes["steps"] or integer(1)
-        sized["inputs"] = sized["inputs"] if has_tokens else read
+        sized["inputs"] = sized["inputs"] if has_tokens else size * read
     if "normalize_X" in estimator._get_param_names() and not has_tokens:
         rules |= _moments("X", sizes["inputs"] // size)
     if "validation_loss_curve_" in vars(estimator):

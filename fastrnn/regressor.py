@@ -13,10 +13,11 @@ from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import steps_weights
 from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_given, check_there, refuse_steps, rows_of
+from fastrnn.holes import Holes
 from fastrnn.losses.answers import scaled_answer
 from fastrnn.losses.loss import regression_loss
 from fastrnn.moments import r_squared
-from fastrnn.sequences import as_sequences
+from fastrnn.sequences import as_given
 from fastrnn.wording import shown
 
 
@@ -90,14 +91,17 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
         "quantile": [Interval(Real, 0, 1, closed="neither")]}  # fmt: skip
 
+    _shape_parameters = ("missing", "time_column")
+
     def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
         dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
         character_embedding_dim="auto", character_hidden_size=32, return_sequences=False, loss="squared_error",
-        quantile=0.5, normalize_X=True, normalize_y=True, solver="adam", learning_rate_init=5e-3,
-        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto",
-        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, scoring=None,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, init_from=None, freeze=0, warm_start=False,
-        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        quantile=0.5, normalize_X=True, missing="error", time_column=None, normalize_y=True, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, init_from=None,
+        freeze=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
@@ -112,8 +116,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
             memory, and has y and weights too.
         y : array-like of shape (n,) or (n, K), or list of n arrays of shape (T_i,) or (T_i, K)
-            The targets: a number or a vector for each sequence; with `return_sequences` one for each step. None if X
-            has them.
+            The targets: a number or a vector for each sequence; with `return_sequences` one for each step. There, a
+            step with NaN or None counts nothing in the loss, nor in `score`. None if X has them.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight. Weights of single steps are not possible, also
             with return_sequences=True. In place of them, train on beginnings ``x[:t]``, each with the weight of its
@@ -258,33 +262,33 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     def _compared(self, predicted, sequences, y, sample_weight):
         """Targets, predictions, and weights or None."""
         if self.network_.readout is not None:
-            targets, weights = self._targets_of_sequences(y, sequences), sample_weight
-        else:
-            targets, _ = self._targets_of_steps(y, sequences)
-            self._check_weights(sample_weight, len(sequences))
-            weights = steps_weights(sample_weight, sequences.lengths)
-        targets = self._check_columns(targets)
-        return targets, predicted.reshape(targets.shape), weights
+            targets = self._check_columns(self._targets_of_sequences(y, sequences))
+            return targets, predicted.reshape(targets.shape), sample_weight
+        targets, _, there = self._targets_of_steps(y, sequences)
+        self._check_weights(sample_weight, len(sequences))
+        self._check_columns(targets)
+        every = targets, predicted.reshape(targets.shape), steps_weights(sample_weight, sequences.lengths)
+        return every if there.all() else tuple(rows[there] for rows in every)
 
     def _problem(self, X, y, sample_weight, goes_on):
         sequences = self._check_sequences(X, reset=not goes_on)
-        targets, is_flat = self._check_y(y, sequences)
-        weights = self._weights(sample_weight, sequences)
+        targets, is_flat, there = self._check_y(y, sequences)
+        weights = self._weights(sample_weight, sequences, there)
         if not goes_on:
             self._y_is_flat = is_flat
-            self._set_scale(targets, weights)
+            self._set_scale(targets, weights * there)
         self._check_columns(targets)
         loss, sequences = regression_loss(self.loss, self.quantile), self._standardised(sequences, weights, goes_on)
-        return Problem(sequences, self._scaled(targets), weights, targets.shape[1], loss)
+        return Problem(sequences, self._scaled(targets), weights * there, targets.shape[1], loss, there=there)
 
     def _check_y(self, y, sequences):
-        """Targets (n, K) or (S, K) in float64; and whether y has one number a sequence or step."""
+        """Targets (n, K) or (S, K) in float64; whether y has one number a sequence or step; and which have a target."""
         if self.return_sequences:
             return self._targets_of_steps(y, sequences)
         y = self._targets_of_sequences(y, sequences)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        return y.reshape(len(y), -1), y.ndim == 1
+        return y.reshape(len(y), -1), y.ndim == 1, np.ones(len(y), bool)
 
     def _targets_of_sequences(self, y, sequences):
         """Targets (n,) or (n, K) in float64."""
@@ -303,16 +307,22 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         return y
 
     def _targets_of_steps(self, y, sequences):
-        """Targets (S, K); and whether y has one number a step."""
+        """Targets (S, K), 0 where they are missing; whether y has one number a step; and which steps have all."""
         rows = rows_of(self, y, "set return_sequences=False to predict one for each sequence")
-        targets = as_sequences(rows, np.float64, name="y")
-        check_as_long(targets.lengths, sequences, "steps")
-        return targets.values, np.ndim(next(iter(rows))) == 1
+        given = as_given(rows, "y")
+        check_as_long(given.lengths, sequences, "steps")
+        K, lacks = given.width, any(np.isnan(block).any() for _, block in given.blocks())
+        holes = Holes.of("mask", K, -1, False) if lacks else None
+        values = given.stored(np.float64, name="y", holes=holes).values
+        there = values[:, K:].all(axis=1)
+        if not there.any():
+            raise ValueError("y has no number at all: NaN in place of one says that a step has none")
+        return np.ascontiguousarray(values[:, :K]), np.ndim(next(iter(rows))) == 1, there
 
-    def _weights(self, sample_weight, sequences):
+    def _weights(self, sample_weight, sequences, there):
         """One weight a sequence, or a step."""
         weights = self._check_weights(sample_weight, len(sequences))
-        return self._normalised(np.repeat(weights, sequences.lengths)) if self.return_sequences else weights
+        return self._normalised(np.repeat(weights, sequences.lengths), there) if self.return_sequences else weights
 
     def _readout(self):
         return None if self.return_sequences else super()._readout()

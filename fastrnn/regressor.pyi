@@ -10,6 +10,7 @@ from fastrnn._types import (
     Cell,
     Extractor,
     Matrix,
+    Missing,
     Nonlinearity,
     Objects,
     Path,
@@ -43,6 +44,8 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
     loss: Literal["squared_error", "absolute_error", "huber", "quantile"]
     quantile: float
     normalize_X: bool
+    missing: Missing
+    time_column: int | str | None
     normalize_y: bool
     learning_rate_init: float
     max_iter: int | Literal["auto"]
@@ -68,6 +71,8 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
         loss: Literal["squared_error", "absolute_error", "huber", "quantile"] = "squared_error",
         quantile: float = 0.5,
         normalize_X: bool = True,
+        missing: Missing = "error",
+        time_column: int | str | None = None,
         normalize_y: bool = True,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,

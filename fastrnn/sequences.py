@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
 from fastrnn.columns import check_names, common
+from fastrnn.kernels.holes import fill_rows
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
@@ -251,22 +252,32 @@ class Given(Sequences):
             yield slice(offsets[first], offsets[last]), rows
             first = last
 
-    def blank(self, dtype):
+    def blank(self, dtype, width):
         """`Sequences` of zeros, in no memory to speak of."""
-        return Sequences(np.broadcast_to(np.zeros(1, dtype), (self.offsets[-1], self.width)), self.offsets)
+        return Sequences(np.broadcast_to(np.zeros(1, dtype), (self.offsets[-1], width)), self.offsets)
 
-    def stored(self, dtype, mean=0.0, scale=1.0, name="X"):
-        """`Sequences` of the numbers less `mean`, over `scale`: in float64, before anything is rounded to `dtype`."""
-        values, is_finite = empty_aligned((self.offsets[-1], self.width), dtype), True
-        unit = [np.resize(np.float64(v), -(-IN_A_LOOP // self.width) * self.width) for v in (mean, scale)]
+    def stored(self, dtype, mean=0.0, scale=1.0, name="X", holes=None, advice="remove or impute it"):
+        """`Sequences` of the numbers less `mean`, over `scale`: in float64, before anything is rounded to `dtype`.
+
+        Those with `Holes` are filled; the message of others has the advice.
+        """
+        width = self.width + (0 if holes is None else holes.flagged.size)
+        values, is_finite = empty_aligned((self.offsets[-1], width), dtype), True
+        unit = [np.resize(np.float64(v), -(-IN_A_LOOP // width) * width) for v in (mean, scale)]
         for rows, block in self.blocks():
-            standardise(values[rows].reshape(-1), block.reshape(-1), *unit)
+            if holes is None:
+                standardise(values[rows].reshape(-1), block.reshape(-1), *unit)
+            else:
+                first, last = np.searchsorted(self.offsets, [rows.start, rows.stop])
+                begins = self.offsets[first : last + 1] - rows.start
+                fill_rows(values[rows], block, begins, *unit, holes.n_carried, holes.flagged)
             is_finite = is_finite and np.isfinite(values[rows]).all()
         if not is_finite:
             row = int(np.argmin(np.isfinite(values).all(axis=1)))
             k, column = self.number_of(row), int(np.argmin(np.isfinite(values[row])))
+            what = "NaN or infinity" if holes is None or holes.n_carried < 0 else "infinity"
             place = f"at step {row - self.offsets[k]}, feature {column}, as {values.dtype}"
-            raise ValueError(f"{name}[{k}] contains NaN or infinity ({place}); remove or impute it")
+            raise ValueError(f"{name}[{k}] contains {what} ({place}); {advice}")
         return Sequences(values, self.offsets)
 
 

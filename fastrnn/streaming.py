@@ -3,10 +3,11 @@
 import numpy as np
 
 from fastrnn.columns import check_names
+from fastrnn.kernels.holes import BAD_TIME
 from fastrnn.kernels.rows import BAD_INPUT
 from fastrnn.programs import Standing
 from fastrnn.storage import array, check, integer
-from fastrnn.tables import as_numbers
+from fastrnn.tables import as_numbers, seconds
 
 
 class Stream:
@@ -35,6 +36,8 @@ class Stream:
         What is subtracted from the numbers of a step, and what they are then divided by.
     names : array of str, default=None
         The names of the columns in the fit. A step that is a pandas Series or frame must have the same.
+    holes : fastrnn.holes.Holes, default=None
+        How missing numbers and times are read.
 
     Examples
     --------
@@ -59,20 +62,23 @@ class Stream:
     True
     """
 
-    def __init__(self, network, batch, answer, n_tokens=None, beginning=None, unit=None, names=None):
+    def __init__(self, network, batch, answer, n_tokens=None, beginning=None, unit=None, names=None, holes=None):
         self.batch, self._network, self._answer = batch, network, answer
         self._n_tokens, self._beginning, I = n_tokens, beginning, network.encoder.recurrent.input_size
         self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
         self._count, self._status = np.zeros((2, 1), np.int64)
-        n, self._given = batch, np.zeros((batch, I))
+        self._holes, n, I = holes, batch, I - (holes.flagged.size if holes else 0)
+        self._given, self._takes_time = np.zeros((n, I)), holes is not None and holes.is_beside
+        numbers = self._given[:, : I - self._takes_time]
         # Where a step's numbers go, by the shapes that it may come in.
+        I = numbers.shape[1]
         shapes = [(n, I)[n == 1 :], (n, I), *([(n,)[n == 1 :]] if I == 1 else [])]
-        self._places = {shape: self._given.reshape(shape) for shape in shapes}
+        self._places = {shape: numbers.reshape(shape) for shape in shapes}
         self._bind()
         self.reset()
 
     def __reduce__(self):
-        known = self._n_tokens, self._beginning, self._unit, self.feature_names_in_
+        known = self._n_tokens, self._beginning, self._unit, self.feature_names_in_, self._holes
         return Stream, (self._network, self.batch, self._answer, *known), self.state
 
     def __setstate__(self, state):
@@ -88,6 +94,10 @@ class Stream:
         given |= {"count": self._count, "status": self._status, "out": self._outputs}
         given["state"], n_states = states, network.encoder.recurrent.n_states
         program, self._parts = network.step(*self._options), dict(zip("hc", np.split(states, n_states), strict=False))
+        if self._holes is not None:
+            width = network.encoder.recurrent.input_size
+            self._parts |= {"seen": np.zeros((n, width), dtype), "time": np.zeros(n)}
+            given |= {**self._holes._asdict(), **self._parts}
         for name, like in ("pooled", states[:1]), ("chain", self._said):
             if name in program.names:
                 given[name] = np.zeros_like(like).reshape(n, -1)
@@ -98,10 +108,11 @@ class Stream:
         """How a network's step says its answer, and the arrays that it is given for this."""
         if self._network.chain is not None:
             self._said = np.empty((n, K))
-            return (n,), {"said": self._said}
+            return (n, self._holes is not None), {"said": self._said}
         self._said, (fill, out, *more) = self._answer(n, K)
         numbers = (constant if isinstance(constant, int) else None for constant in more)
-        return (n, fill, *numbers), {"said": out, **{f"constant {k}": array for k, array in enumerate(more)}}
+        constants = {f"constant {k}": array for k, array in enumerate(more)}
+        return (n, self._holes is not None, fill, *numbers), {"said": out, **constants}
 
     @property
     def n_steps(self):  # numpydoc ignore=RT01
@@ -117,7 +128,9 @@ class Stream:
         - "h", and for an LSTM "c", of shape (num_layers, batch, hidden_size);
         - "pooled" of shape (1, batch, hidden_size), if the readout is "mean" (the sum so far) or "max" (the largest so
           far);
-        - "chain" of shape (1, batch, n_classes), if there is a CRF.
+        - "chain" of shape (1, batch, n_classes), if there is a CRF;
+        - "seen" of shape (batch, I) and "time" of shape (batch,), what was read last and when, if the model was fitted
+          with `missing` or `time_column`.
         """
         return {**{name: part.copy() for name, part in self._parts.items()}, "n_steps": self.n_steps}
 
@@ -139,7 +152,7 @@ class Stream:
         if self._beginning is not None:
             self._advance(self._network.vectors(np.full(self.batch, self._beginning)))
 
-    def step(self, x):
+    def step(self, x, time=None):
         """Read one step of each sequence, and return the answer after it.
 
         Parameters
@@ -147,6 +160,9 @@ class Stream:
         x : array-like of shape (I,), or (batch, I) with a batch
             The numbers of the step. If I is 1, a number or (batch,) is fine, too. For tokens, an integer or (batch,).
             For words with their characters, (1 + L,) or (batch, 1 + L).
+        time : number or datetime, or array-like of shape (batch,), default=None
+            When the step is, for a model that was fitted with ``time_column="index"``. Others have the time in x, if
+            they read it.
 
         Returns
         -------
@@ -158,19 +174,22 @@ class Stream:
         Raises
         ------
         ValueError
-            If the step has a wrong width, holds NaN or infinity, or an unknown token: the stream has not changed then.
+            If the step has a wrong width, holds NaN or infinity, or an unknown token, or if its time is before that of
+            the last one: the stream has not changed then. NaN is taken if the model was fitted with `missing`.
             Also if the outputs overflow: call `reset` then.
         """
-        self.outputs(x)
+        self.outputs(x, time)
         return (self._said[0] if self.batch == 1 else self._said).copy()
 
-    def outputs(self, x):
+    def outputs(self, x, time=None):
         """Read one step of each sequence, and return the raw outputs of the network.
 
         Parameters
         ----------
         x : array-like
             The step, as for `step`.
+        time : number or datetime, or array-like of shape (batch,), default=None
+            When it is, as for `step`.
 
         Returns
         -------
@@ -183,7 +202,10 @@ class Stream:
             self._check_names(x)
         if self._network.embedding is not None:
             x = self._network.vectors(self._tokens(x))
-        return self._advance(np.asarray(x))
+        if self._takes_time != (time is not None):
+            it = "needs the time of each step" if self._takes_time else "takes no time beside a step"
+            raise ValueError(f"this stream {it}: time= goes with a model that was fitted with time_column='index'")
+        return self._advance(np.asarray(x), time)
 
     def _keep_up(self):
         """Go on with the network's weights as they are now."""
@@ -212,22 +234,39 @@ class Stream:
             raise ValueError(f"a step's tokens are integers from 0 on, below {known}; got {x.tolist()}")
         return x.reshape(shape).astype(np.int64)
 
-    def _advance(self, x):
+    def _advance(self, x, time=None):
         place = self._places.get(x.shape)
         if place is None:
             got = x.shape if x.ndim or x.dtype != object else f"a {type(x.item()).__name__}: pass its numbers alone"
             raise ValueError(f"a step of this stream has shape {next(iter(self._places))}; got {got}")
         if x.dtype.kind not in "fiub":
-            x = as_numbers(x.astype(object), "a step")
+            x = self._as_numbers(x.astype(object))
         place[...] = x
+        if time is not None:
+            times = seconds(np.asarray(time).reshape(-1), "time")
+            if times.size not in (1, self.batch):
+                raise ValueError(f"time has {times.size} values for {self.batch} sequences side by side: give each one")
+            self._given[:, -1] = times
         if self._program.run():
             self._raise(x)
         return self._outputs
+
+    def _as_numbers(self, x):
+        """A step of objects, which may have a date in the column of times."""
+        clock = -1 if self._holes is None or self._takes_time else self._holes.clock
+        if clock >= 0 and x.ndim:
+            x[..., clock] = seconds(np.atleast_1d(x[..., clock]), "time").reshape(x.shape[:-1])
+        return as_numbers(x, "a step")
 
     def _raise(self, x):
         status = self._status[0]
         if status == 0:
             raise MemoryError("there is no memory for a step: reset the stream")
+        if status == BAD_TIME:
+            now, before = self._given[:, self._holes.clock].tolist(), self._parts["time"].tolist()
+            found = f"a step's time is {now}" + f" after {before}" * (self.n_steps > 0)
+            raise ValueError(f"{found}, and was not taken: times are finite, and do not go back")
         if status == BAD_INPUT:
-            raise ValueError(f"a step holds NaN or infinity as {self._outputs.dtype}, and was not taken: {x.tolist()}")
+            what = "NaN or infinity" if self._holes is None or self._holes.n_carried < 0 else "infinity"
+            raise ValueError(f"a step holds {what} as {self._outputs.dtype}, and was not taken: {x.tolist()}")
         raise ValueError("the network's outputs overflow: reset the stream, and see that steps are as in the fit")

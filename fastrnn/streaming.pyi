@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import TypedDict
 
 import numpy as np
@@ -9,6 +10,8 @@ class _State(TypedDict, total=False):
     h: Cube[np.float32 | np.float64]
     c: Cube[np.float32 | np.float64]
     pooled: Cube[np.float32 | np.float64]
+    seen: Matrix[np.float32 | np.float64]
+    time: Array[np.float64]
     chain: Cube[np.float64]
     n_steps: int
 
@@ -25,6 +28,7 @@ class Stream:
         beginning: int | None = None,
         unit: tuple[Array[np.float64], Array[np.float64]] | None = None,
         names: Objects | None = None,
+        holes: object | None = None,
     ) -> None: ...
     @property
     def n_steps(self) -> int: ...
@@ -33,6 +37,6 @@ class Stream:
     @state.setter
     def state(self, state: _State) -> None: ...
     def reset(self) -> None: ...
-    def step(self, x: ArrayLike) -> Array[np.float64] | np.float64: ...
-    def outputs(self, x: ArrayLike) -> Matrix[np.float32 | np.float64]: ...
+    def step(self, x: ArrayLike, time: ArrayLike | datetime | None = None) -> Array[np.float64] | np.float64: ...
+    def outputs(self, x: ArrayLike, time: ArrayLike | datetime | None = None) -> Matrix[np.float32 | np.float64]: ...
     def __setstate__(self, state: _State) -> None: ...

@@ -5,6 +5,7 @@ No library is imported before one of its objects has come in; those of others th
 
 import ast
 from contextlib import suppress
+from datetime import UTC, date
 from functools import lru_cache
 from importlib import import_module
 from numbers import Number
@@ -107,8 +108,10 @@ def _values(column):
     return column.to_numpy() if column.dtype.kind in "mM" else column.to_numpy(na_value=np.nan)
 
 
-def numbers(x, what):
+def numbers(x, what, times=None):
     """The numbers (n, C) of a table, or (n,) of a column: NaN where there is none.
+
+    Of dates in the column `times` they are seconds.
 
     Raises
     ------
@@ -121,7 +124,8 @@ def numbers(x, what):
     if library(x) == "pandas" and all(type(dtype) in NUMBERS for dtype in x.dtypes):
         refuse_twice(names, what)
         return x.to_numpy()
-    found = [_numbers(column, f"{what}, column {name!r},") for name, column in columns(x, what).items()]
+    read = {times: seconds}
+    found = [read.get(name, _numbers)(column, f"{what}, column {name!r},") for name, column in columns(x, what).items()]
     return np.column_stack(found) if found else np.empty((len(x), 0))
 
 
@@ -134,6 +138,23 @@ def _numbers(column, what):
         ways = {"m": "divide it by a unit of time", "M": f"leave it out, or make sequences of {stacked}"}
         raise ValueError(f"{what} holds {column.dtype} values, which are no numbers: {ways[column.dtype.kind]}")
     return column
+
+
+def seconds(times, what):
+    """Times (n,) as numbers in float64: of dates, or what lies between them, the seconds, exact to a millionth."""
+    if times.dtype == object and times.size and all(isinstance(time, date) for time in times):
+        times = np.array([*map(_unzoned, times)], "M8[us]")
+    if times.dtype.kind not in "mM":
+        return _numbers(times, what).astype(np.float64)
+    times = times.astype(f"{times.dtype.kind}8[us]")
+    return np.where(np.isnat(times), np.nan, times.astype(np.int64) / 1e6)
+
+
+def _unzoned(time):
+    """A date as NumPy takes it, which knows no zones."""
+    if time != time:
+        return np.datetime64("NaT")
+    return time.astimezone(UTC).replace(tzinfo=None) if getattr(time, "tzinfo", None) else time
 
 
 def refuse_nested(cells, what):

@@ -7,7 +7,7 @@ from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import steps_weights
-from fastrnn.base.labels import as_labels, check_as_long, check_classes, classes_of, rows_of
+from fastrnn.base.labels import as_labels, check_as_long, check_classes, classes_of, labels_there, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import logistic_answer, softmax_answer
@@ -85,13 +85,16 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
     readout = None
     """A row of outputs for each step."""
 
+    _shape_parameters = ("missing", "time_column")
+
     def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
-        character_hidden_size=32, crf="auto", normalize_X=True, solver="adam", learning_rate_init=5e-3,
-        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
-        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, scoring=None,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, init_from=None, freeze=0,
-        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        character_hidden_size=32, crf="auto", normalize_X=True, missing="error", time_column=None, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
+        scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, init_from=None,
+        freeze=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
@@ -106,7 +109,9 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
             are integers from 0 on together with `embedding_dim`. `fastrnn.data.SequenceFiles` is data larger than
             memory, and has y and weights too.
         y : list of n arrays of shape (T_i,) or (T_i, K)
-            A label for each step; or for several labels a step, 0 or 1 for each of K labels. None if X has them.
+            A label for each step; or for several labels a step, 0 or 1 for each of K labels. None or NaN in place of a
+            label says that a step has none: it counts nothing in the loss, nor in `score`. An array of integers has
+            room for neither; a list has, or one of floats. A CRF needs all labels. None if X has them.
         sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
         X_val : as X, default=None
@@ -267,60 +272,71 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         return self._compared(self._decoded(outputs, sequences.offsets), sequences, y, sample_weight)
 
     def _compared(self, predicted, sequences, y, sample_weight):
-        """Of each step how much of it is right, and its weight."""
-        labels = self._label_rows(y, sequences)
+        """Of each step that has a label how much of it is right, and its weight."""
+        labels, there = self._label_rows(y, sequences)
         if predicted.shape != labels.shape or (predicted.dtype.kind in "OSU") != (labels.dtype.kind in "OSU"):
             fit = f"the fit was on {predicted.dtype}, {predicted.shape[1:]} a step"
             raise ValueError(f"y holds {labels.dtype} labels, {labels.shape[1:]} a step, but {fit}")
         self._step_weights(sample_weight, sequences)
         right = (predicted == labels).reshape(len(labels), -1)
-        return right.mean(axis=1), steps_weights(sample_weight, sequences.lengths)
+        return right.mean(axis=1)[there], steps_weights(sample_weight, sequences.lengths)[there]
 
     # -------------------------------------------------------------------------------------- targets
 
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
         sequences = self._check_sequences(X, reset=not goes_on)
-        labels = self._label_rows(y, sequences)
+        labels, there = self._label_rows(y, sequences)
         if not goes_on:
             self._is_multilabel = labels.ndim == 2
             if self.crf == "auto":
                 is_plain = labels.ndim == 1 and self.class_weight is None and not _are_of_steps(sample_weight)
-                self._shape["crf"] &= is_plain
+                self._shape["crf"] &= is_plain and bool(there.all())
             self._set_classes(labels, classes)
         else:
             self._check_same_classes(classes)
         codes = self._encode(labels, sequences)
         weights = self._step_weights(sample_weight, sequences)
+        if not there.all():
+            self._refuse_with_crf("y with steps that have no label")
         if self.class_weight is not None:
             self._refuse_with_crf("class_weight")
-            weights = weights * self._class_weights(labels)
-        weights, n_outputs = self._normalised(weights), len(self.classes_)
+            weights[there] *= self._class_weights(labels[there])
+        weights, n_outputs = self._normalised(weights, there), len(self.classes_)
         loss = binary_cross_entropy if self._is_multilabel else cross_entropy
-        return Problem(self._standardised(sequences, weights, goes_on), codes, weights, n_outputs, loss)
+        sequences = self._standardised(sequences, weights, goes_on)
+        return Problem(sequences, codes, weights * there, n_outputs, loss, there=there)
 
     def _label_rows(self, y, sequences):
-        """Labels (S,), or (S, K), of all steps."""
+        """Labels (S,), or (S, K), of all steps, and which steps have one; others have the first in its place."""
         advice, expected = "SequenceClassifier takes one for each sequence", "a list of label arrays, one for each of X"
-        arrays = [self._labels_of(row, f"y[{k}]") for k, row in enumerate(rows_of(self, y, advice, expected))]
-        for k, labels in enumerate(arrays):
-            if labels.ndim not in (1, 2) or labels.shape[1:] != arrays[0].shape[1:]:
+        found = [self._labels_of(row, f"y[{k}]") for k, row in enumerate(rows_of(self, y, advice, expected))]
+        some = [(k, labels) for k, (labels, _) in enumerate(found) if len(labels)]
+        lengths = np.array([len(there) for _, there in found])
+        if not some:
+            check_as_long(lengths, sequences, "labels")
+            raise ValueError("y has no label at all: None or NaN in place of one says that a step has none")
+        first, like = some[0]
+        for k, labels in some:
+            if labels.ndim not in (1, 2) or labels.shape[1:] != like.shape[1:]:
                 expected = "a label for each step, (T,), or rows of 0 and 1, (T, K), alike in all"
-                raise ValueError(f"y[{k}] has shape {labels.shape}, and y[0] {arrays[0].shape}: expected {expected}")
-            if (labels.dtype.kind in "OSU") != (arrays[0].dtype.kind in "OSU"):
-                found = f"y[{k}] holds labels as {shown(labels.flat[0])}, but y[0] as {shown(arrays[0].flat[0])}"
-                raise ValueError(f"{found}: make them alike, all str or all int")
-        check_as_long(np.array([*map(len, arrays)]), sequences, "labels")
-        return np.concatenate(arrays)
+                raise ValueError(f"y[{k}] has shape {labels.shape}, and y[{first}] {like.shape}: expected {expected}")
+            if (labels.dtype.kind in "OSU") != (like.dtype.kind in "OSU"):
+                which = f"y[{k}] holds labels as {shown(labels.flat[0])}, but y[{first}] as {shown(like.flat[0])}"
+                raise ValueError(f"{which}: make them alike, all str or all int")
+        check_as_long(lengths, sequences, "labels")
+        there = np.concatenate([there for _, there in found])
+        known = np.concatenate([labels for _, labels in some])
+        return (known if there.all() else known[np.where(there, np.cumsum(there) - 1, 0)]), there
 
     @staticmethod
     def _labels_of(labels, name):
-        """The labels of a sequence's steps as an array."""
+        """The labels of a sequence's steps as an array, and which steps have one."""
         if not is_sequence(labels):
             raise ValueError(f"{name} is {shown(labels)}; expected an array of labels, one for each step")
-        labels = as_labels(labels, name)
+        labels, there = labels_there(labels, name)
         if labels.dtype.kind == "f" and np.isinf(labels).any():
             raise ValueError(f"{name} contains infinity")
-        return labels
+        return labels, there
 
     def _set_classes(self, labels, classes):
         if self._is_multilabel:

@@ -8,6 +8,7 @@ from fastrnn._types import (
     ClassWeight,
     Extractor,
     Labels,
+    Missing,
     Nonlinearity,
     Objects,
     Path,
@@ -37,6 +38,8 @@ class SequenceTagger(Extractor, Streaming):
     character_hidden_size: int
     crf: bool | Literal["auto"]
     normalize_X: bool
+    missing: Missing
+    time_column: int | str | None
     learning_rate_init: float
     max_iter: int
     bptt_steps: int | None
@@ -60,6 +63,8 @@ class SequenceTagger(Extractor, Streaming):
         character_hidden_size: int = 32,
         crf: bool | Literal["auto"] = "auto",
         normalize_X: bool = True,
+        missing: Missing = "error",
+        time_column: int | str | None = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",

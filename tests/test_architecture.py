@@ -35,10 +35,11 @@ RANKS = [
         "kernels.rtrl",
         "kernels.words",
         "kernels.smoothing",
+        "kernels.holes",
     ]
     + ["threads", "progress", "moments", "params"],
     ["kernels.gru_reset_before", "kernels.gated", "programs", "sequences", "losses"],
-    ["packing", "optimizers", "frames"],
+    ["packing", "optimizers", "frames", "holes"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network", "records"],

@@ -321,7 +321,7 @@ def test_another_number_of_outputs_or_classes(train):
 
 OTHER_SHAPES = {
     "cell": "rnn", "hidden_size": 5, "num_layers": 2, "nonlinearity": "relu", "readout": "mean",
-    "embedding_dim": 2, "dtype": "float64",
+    "embedding_dim": 2, "dtype": "float64", "missing": "mask", "time_column": 1,
 }  # fmt: skip
 
 
@@ -392,7 +392,7 @@ def test_bad_targets_of_steps(train):
     for bad, match in (
         ([*y[:2], y[2][:-1], *y[3:]], rf"y\[2\] has {len(y[2]) - 1} steps.*X\[2\] has {len(y[2])}"),
         (y[:-1], "11 for 12"),
-        ([*y[:2], y[2] * np.nan, *y[3:]], r"y\[2\].*NaN"),
+        ([*y[:2], y[2] * np.inf, *y[3:]], r"y\[2\] contains infinity"),
         ([*y[:2], np.ones((len(y[2]), 2)), *y[3:]], r"y\[2\] has 2"),
         (np.arange(12.0), r"y\[0\] is 0.0, one value.*return_sequences=False"),
         (None, "y.*None"),

@@ -229,7 +229,6 @@ def test_labels_of_steps(kind, train):
     T = len(X[2])
     for bad, match in (
         (with_item(y, np.concatenate([y[2], y[2]])), rf"y\[2\] has {2 * T} labels.* {T} steps"),
-        (with_item(y, np.full(y[2].shape, np.nan)), r"y\[2\]\[0\] is nan"),
         (with_item(y, y[2][None, None]), r"y\[2\] has shape \(1, 1.*y\[0\]"),
         (with_item(y, y[2][0, ..., 0] if y[2].ndim > 1 else y[2][0]), r"y\[2\] is .*expected an array of labels"),
         (with_item(y, np.stack([y[2]] * 3, axis=-1)), r"y\[2\] has shape"),

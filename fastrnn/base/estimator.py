@@ -39,10 +39,10 @@ KEPT_FOR_LIFE = (
 """Parameters, of estimators that have them, which a network keeps."""
 
 
-FIELDS = "sequences, targets, weights, n_outputs, loss, strata, inputs, trial, width, n_streams"
+FIELDS = "sequences, targets, weights, n_outputs, loss, strata, inputs, trial, width, n_streams, there"
 
 
-class Problem(namedtuple("Problem", FIELDS, defaults=(None, None, None, 1.0, None))):
+class Problem(namedtuple("Problem", FIELDS, defaults=(None, None, None, 1.0, None, True))):
     """What a network is to learn; targets and weights are one a sequence, or one a stored step.
 
     strata : array (n,), optional
@@ -55,6 +55,8 @@ class Problem(namedtuple("Problem", FIELDS, defaults=(None, None, None, 1.0, Non
         What is unknown about the future, in units of what targets show of it.
     n_streams : int, optional
         If given, sequence k goes on where sequence k - n_streams has ended.
+    there : array (S,), optional
+        Which stored steps have a target; weights of the others are 0.
     """
 
     def some(self, numbers, by_step):
@@ -62,7 +64,8 @@ class Problem(namedtuple("Problem", FIELDS, defaults=(None, None, None, 1.0, Non
         rows = (self.inputs or self.sequences).rows_of(numbers) if by_step else numbers
         sequences, inputs = (part and part.some(numbers) for part in (self.sequences, self.inputs))
         strata = None if self.strata is None else self.strata[numbers]
-        own = {"sequences": sequences, "inputs": inputs, "strata": strata}
+        there = self.there if self.there is True else self.there[rows]
+        own = {"sequences": sequences, "inputs": inputs, "strata": strata, "there": there}
         return self._replace(**own, targets=self.targets[rows], weights=self.weights[rows])
 
 
@@ -355,10 +358,12 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
             why = "which needs all steps of a sequence"
             raise ValueError(f"this model was fitted with readout='concat', {why}; fit with 'last', 'mean' or 'max'")
         names = getattr(self, "feature_names_in_", None) if not self._is_panel else None
-        unit = None if self.network_.embedding is not None else (self._X_mean, self._X_scale)
+        unit, holes = None, None
+        if self.network_.embedding is None:
+            unit, holes = (self._X_mean, self._X_scale), self._holes()
         # How many tokens may come, if the network knows more; and the one before the first.
         tokens = (getattr(self, name, None) for name in ("n_tokens_", "_boundary"))
-        return Stream(self.network_, int(batch), self._answer, *tokens, unit, names)
+        return Stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes)
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""

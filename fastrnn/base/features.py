@@ -91,5 +91,6 @@ class FeatureExtractor(TransformerMixin):
         of_numbers = self.embedding_dim is None or self.embedding_dim == "auto" and self.embeddings is None
         of_words = getattr(self, "character_embedding_dim", None) not in (None, "auto")
         tags.input_tags.three_d_array = of_numbers or of_words
+        tags.input_tags.allow_nan = getattr(self, "missing", "error") != "error"
         tags.transformer_tags.preserves_dtype = []  # features have the network's
         return tags

@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from fastrnn.base.labels import as_values, check_as_many, check_width, refuse_steps
 from fastrnn.base.starting import sources_of
+from fastrnn.holes import INDEX, Holes, Timed, dated, indexed
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
 from fastrnn.moments import alone, moments
@@ -45,6 +46,8 @@ SHARED_CONSTRAINTS = {
     **dict.fromkeys(("max_iter", "patch_length"), [COUNT, AUTO]),
     **dict.fromkeys(("bptt_steps", "max_length", "target_embedding_dim"), [COUNT, None]),
     **dict.fromkeys(("embedding_dim", "character_embedding_dim"), [COUNT, AUTO, None]),
+    "missing": [StrOptions({"error", "mask", "forward"})],
+    "time_column": [Count(Integral, 0, None, closed="left"), str, None],
     "momentum": [FRACTION], "dropout": [FRACTION, AUTO], **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
     "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "readout": [StrOptions({*READOUTS, "auto"})],
     "attention": [StrOptions({"dot", "additive"}), None], "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -135,12 +138,17 @@ class InputChecks:
         if not tokens and (length := self._shape.get("character_embedding_dim")) is not None:
             advice = f"whose vectors embedding_dim must give a length (now {self.embedding_dim})"
             raise ValueError(f"character_embedding_dim={length} is for words, {advice}")
+        if tokens:
+            self._refuse_holes("is for numbers, but X holds tokens: leave it out")
         # Token lists may happen to be equally long.
         looks_like_panel = not (tokens and isinstance(X, (list, tuple))) and is_panel(X)
         if not reset and looks_like_panel and not self._is_panel and isinstance(X, np.ndarray):
             self._refuse_one_sequence(X)
         X = with_names(self, X, looks_like_panel, reset=reset)
         form = "characters" if self._shape.get("character_embedding_dim") is not None else tokens
+        times = None
+        if (column := self._shape.get("time_column")) is not None:
+            X, times = self._timed(X, column)
         n_features = 1 if self._is_panel else getattr(self, "n_features_in_", None)
         sequences = as_given(X, tokens=form, n_features=None if reset else n_features)
         sequences.are_text = text_of(X) is not None
@@ -156,7 +164,42 @@ class InputChecks:
             self._check_known(sequences)
         elif tokens:
             self._check_table(sequences)
-        return sequences
+        return sequences if column is None else Timed(sequences, self._clock(sequences.width), times)
+
+    def _timed(self, X, column):
+        """X, of which times are numbers, and times that are beside it or None."""
+        if self._is_panel:
+            found = f"time_column={column!r} says when each step is, but X is a table of series, a number a step"
+            raise ValueError(f"{found}: give a list of sequences")
+        return (X, indexed(X)) if column == INDEX else (dated(X, self._clock()), None)
+
+    def _clock(self, n=None):
+        """The place of the column of times, among n if that is known; what is beside the columns is behind them."""
+        column = self._shape["time_column"]
+        if column == INDEX:
+            return n
+        names = getattr(self, "feature_names_in_", None)
+        if isinstance(column, str):
+            known = "X has no names of columns" if names is None else f"X has the columns {shown([*names], 200)}"
+            if names is None or column not in names:
+                raise ValueError(f"time_column={column!r}, but {known}: give one of them, or a number")
+            return [*names].index(column)
+        if n is not None and column >= n:
+            raise ValueError(f"time_column={column}, but X has {n} features: they count from 0")
+        return column
+
+    def _holes(self):
+        """How steps with holes and times are read; None if there are neither."""
+        missing, column = (self._shape.get(name) for name in ("missing", "time_column"))
+        if missing in (None, "error") and column is None:
+            return None
+        n, is_beside = 1 if self._is_panel else self.n_features_in_, column == INDEX
+        return Holes.of(missing, n + is_beside, -1 if column is None else self._clock(n), is_beside)
+
+    def _refuse_holes(self, why, known=("error",)):
+        for name in ("missing", "time_column"):
+            if (value := self._shape.get(name)) not in (None, *known):
+                raise ValueError(f"{name}={value!r} {why}")
 
     def _warn_of_tokens(self, n):
         """Sequences of numbers that may be n tokens."""
@@ -195,9 +238,11 @@ class InputChecks:
         weights = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
         return self._normalised(weights)
 
-    def _normalised(self, weights):
-        own = weights.max() or 1.0  # in these units: their sum may be too large or too small a number
-        largest, total, n = self._agreed((own, (weights / own).sum(), weights.size), _added)
+    def _normalised(self, weights, there=True):
+        """Weights, of which those of what is there have the mean 1, taken over all."""
+        counted = weights * there
+        own = counted.max() or 1.0  # in these units: their sum may be too large or too small a number
+        largest, total, n = self._agreed((own, (counted / own).sum(), weights.size), _added)
         if total == 0:
             raise ValueError("all weights are zero; at least one sequence needs a positive weight")
         return weights / largest * (n / total)
@@ -217,23 +262,41 @@ class InputChecks:
                 return sequences
             counts = self._agreed(np.bincount(sequences.values.reshape(len(sequences.values), -1)[:, 0]), _summed)
             return Text(sequences.values, sequences.offsets, counts, self._place)
-        sources = [] if goes_on else sources_of(self.init_from)
+        n, holes = sequences.width, self._holes()
         if (size := self._sizes.get("patch", 1) if goes_on else self._choose_patch(sequences.lengths)) > 1:
             sequences = sequences.with_changes(2 * size - 1)
         if not goes_on:
-            self._X_mean, self._X_scale = np.zeros(sequences.width), np.ones(sequences.width)
-            if sources and hasattr(sources[0], "_X_mean"):
-                self._X_mean, self._X_scale = sources[0]._X_mean, sources[0]._X_scale
-            elif self.normalize_X:
-                # Without biases there is none that could take the mean off in another library's layers.
-                blocks = sequences.weighted_blocks(weights)
-                options = {"is_centred": self.bias, "spares_ready": True, "agreed": self._agreed}
-                self._X_mean, self._X_scale = moments(blocks, **options)
+            self._set_moments(sequences, weights, n, holes)
         dtype = self.network_.theta.dtype if goes_on else self.dtype
         # What has finite moments is finite, unless it was left out of them.
         is_right = self._only_asks and self.normalize_X and np.isfinite(self._X_scale).all() and (weights > 0).all()
-        stored = sequences.blank(dtype) if is_right else sequences.stored(dtype, self._X_mean, self._X_scale)
+        if is_right:
+            stored = sequences.blank(dtype, self._X_mean.size)
+        else:
+            advice = "remove or impute it" + ", or set missing='mask'" * ("missing" in self._shape)
+            stored = sequences.stored(dtype, self._X_mean, self._X_scale, holes=holes, advice=advice)
         return stored if size == 1 else Patches(stored.values, stored.offsets, size)
+
+    def _set_moments(self, sequences, weights, n, holes):
+        """With what numbers are standardised, of which the first n are a step's own; flags stay as they are."""
+        for source in sources_of(self.init_from)[:1]:
+            if hasattr(source, "_X_mean"):
+                self._X_mean, self._X_scale = source._X_mean, source._X_scale
+                return
+        has_holes = holes is not None and holes.n_carried >= 0
+        mean, scale = np.zeros(sequences.width), np.ones(sequences.width)
+        if self.normalize_X or has_holes:
+            # Without biases there is none that could take the mean off in another library's layers.
+            options = {"is_centred": self.bias, "spares_ready": True, "has_holes": has_holes, "agreed": self._agreed}
+            found = moments(sequences.weighted_blocks(weights), **options)
+            for k in np.flatnonzero(np.isnan(found[1][:n])):
+                names = None if self._is_panel else getattr(self, "feature_names_in_", None)
+                which = f"feature {k}{'' if names is None else f', {names[k]!r},'}"
+                raise ValueError(f"{which} of X is NaN at every step that counts: leave it out")
+            if self.normalize_X:
+                mean, scale = found[0], np.where(np.isnan(found[1]), 1.0, found[1])
+        flags = np.zeros(holes.flagged.size if holes else 0)
+        self._X_mean, self._X_scale = np.append(mean, flags), np.append(scale, flags + 1)
 
     def _choose_patch(self, lengths):
         """Steps that are read as one, as `patch_length` says, of estimators that have it."""

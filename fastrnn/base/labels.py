@@ -52,6 +52,19 @@ def as_labels(y, name="y"):
     """
     labels = as_values(y)
     check_there(labels, name)
+    return _alike(labels, y, name)
+
+
+def labels_there(y, name):
+    """Those of the labels, one a row or several, that are there, as `as_labels` has them, and which are, (n,)."""
+    labels = as_values(y)
+    there = ~_are_missing(labels).reshape(labels.shape).any(axis=tuple(range(1, labels.ndim)))
+    labels = labels if there.all() else as_values([*labels[there]] if labels.dtype == object else labels[there])
+    return _alike(labels, y, name), there
+
+
+def _alike(labels, y, name):
+    """The labels of y as an array of one kind."""
     if labels.dtype != object:
         return labels
     kinds = {}
@@ -166,10 +179,14 @@ def most_probable(p, classes, is_multilabel):
 
 def check_there(values, name):
     """None of them may be None, NaN, NaT or pandas' NA."""
-    gone = [_is_missing(v) for v in values.flat] if values.dtype == object else values != values
-    for k in np.flatnonzero(gone):
+    for k in np.flatnonzero(_are_missing(values)):
         found = f"{name}[{k // (values.size // len(values))}] is {shown(values.ravel()[k])}"
         raise ValueError(f"{found}: {name} has missing values (NaN); fill them in, or leave them out of X too")
+
+
+def _are_missing(values):
+    """Of each value of an array."""
+    return np.array([*map(_is_missing, values.flat)], bool) if values.dtype == object else values != values
 
 
 def _is_missing(value):

@@ -6,7 +6,7 @@ from fastrnn.wording import shown
 
 OF_AN_ENCODER = (
     "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "embedding_dim", "character_embedding_dim",
-    "character_hidden_size", "dtype")  # fmt: skip
+    "character_hidden_size", "dtype", "missing", "time_column")  # fmt: skip
 """Parameters that both must have alike; the direction is looked at beside them."""
 
 

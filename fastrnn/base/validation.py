@@ -115,6 +115,10 @@ class Validating:
         if sample_weight is not None:
             lengths = (some.inputs or some.sequences).lengths if by_step else np.ones(len(held_out), int)
             weights = steps_weights(sample_weight, lengths)
+        if some.there is not True:
+            if not some.there.any():
+                raise ValueError("what is held out has no step with a target: give other data, or hold out more")
+            weights = some.there * (1.0 if weights is None else weights)
         read = [part for part in (some.sequences, some.inputs) if part is not None]
 
         def judge():

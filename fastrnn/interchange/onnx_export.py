@@ -45,17 +45,18 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     TypeError
         If it is another estimator.
     ValueError
-        If the opset is another, if the model reads patches, if a classifier has several columns of classes, if ONNX
-        has no type for the labels, or with lengths=False for a model that reads characters: its words have lengths of
-        their own.
+        If the opset is another, if the model reads patches, times or (missing="forward") what was last seen, if a
+        classifier has several columns of classes, if ONNX has no type for the labels, or with lengths=False for a
+        model that reads characters: its words have lengths of their own.
 
     Notes
     -----
     All numbers are float32, for a float64 model too. There is no dropout, and `normalize_X` is folded in as for
     `to_torch`. These are the inputs of the model, for sequences side by side:
 
-    - "X" (time, batch, I) float32; or tokens (time, batch) int64, or with characters (time, batch, 1 + L). After the
-      end of a sequence there may be any number, or any token that the model knows.
+    - "X" (time, batch, I) float32, where NaN is a missing number for a model with missing="mask"; or tokens (time,
+      batch) int64, or with characters (time, batch, 1 + L). After the end of a sequence there may be any number, or any
+      token that the model knows.
     - "lengths" (batch,) int32: the length of each sequence, from 1 to time.
     - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H). D is 2 if bidirectional, else
       1. You may give (num_layers D, 1, H): then all sequences have the same initial state. As in fastrnn, give zeros.
@@ -111,6 +112,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
         expected = f"expected a {', '.join(kind.__name__ for kind in ANSWERS)}"
         raise TypeError(f"{estimator!r:.80} cannot be exported: {expected}; of a Pipeline give the last step, pipe[-1]")
     network = network_of(estimator, np.float32)
+    estimator._refuse_holes("has no operator of ONNX: fit with missing='mask' and without times", ("error", "mask"))
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")
     if not isinstance(lengths, (bool, np.bool_)):
@@ -126,11 +128,13 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
 
 def _model(estimator, kind, network, opset, lengths):
     graph = Graph()
-    scores, inside = add_scores(graph, network, estimator._shape, lengths)
+    holes = estimator._holes() if network.embedding is None else None
+    mean = None if holes is None else np.float32(estimator._X_mean[: holes.flagged.size])
+    scores, inside = add_scores(graph, network, estimator._shape, lengths, mean)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]
     outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
-    inputs = [_input(graph, network)]
+    inputs = [_input(graph, network, 1 if mean is None else 2)]
     if lengths:
         inputs += [graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
         outputs += _states(graph, network, "n", "batch")
@@ -146,8 +150,8 @@ def _model(estimator, kind, network, opset, lengths):
     return model
 
 
-def _input(graph, network):
-    dtype, columns = "float32", [network.encoder.recurrent.input_size]
+def _input(graph, network, read_as):
+    dtype, columns = "float32", [network.encoder.recurrent.input_size // read_as]
     if network.embedding is not None:
         dtype, columns = "int64", ["columns"] * (len(network.embedding.limits) - 1)
     return graph.value("X", dtype, network.n_steps or "time", "batch", *columns)

@@ -71,15 +71,19 @@ class Graph:
         return values if inside is None else self.add("Where", inside, values, others)
 
 
-def add_scores(graph, network, shape, lengths):
+def add_scores(graph, network, shape, lengths, mean=None):
     """Those of the head, (batch, K) and None, or (time, batch, K) and which steps are inside a sequence, None for all.
 
     `shape` has the names of cell, nonlinearity and readout.  With `lengths` "lengths", "h_0" and "c_0" are read, and
-    "h_n" and "c_n" put out; without, all sequences have all steps and begin with zeros.
+    "h_n" and "c_n" put out; without, all sequences have all steps and begin with zeros.  What is missing in X is read
+    as the mean (I,), if that is given, and flags beside it say what is there.
     """
     encoder, cell = network.encoder, (shape["cell"], shape["nonlinearity"])
     stack, states = encoder.recurrent, "hc"[: encoder.recurrent.n_states]
     x = "X" if encoder.embedding is None else add_vectors(graph, encoder.embedding, cell)
+    if mean is not None:
+        there = graph.add("Not", graph.add("IsNaN", x))
+        x = graph.add("Concat", graph.add("Where", there, x, mean), graph.cast(there, "float32"), axis=2)
     if not lengths:
         rows, finals = add_stack(graph, "recurrent", stack, cell, x, "")
     else:

@@ -27,7 +27,9 @@ def weights_of(estimator):
     """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
         raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
-    parts = records.weights(network_of(estimator))
+    network = network_of(estimator)
+    estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
+    parts = records.weights(network)
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
     if isinstance(estimator, SequenceRegressor):
         scale, dtype = estimator._y_scale, estimator.network_.theta.dtype
@@ -111,6 +113,8 @@ class Filling:
         self.advice = f"; this {type(estimator).__name__} has {known}: {remedy}"
         self._twin = type(estimator)(**{**estimator.get_params(deep=False), **self.shape})
         self._twin._shape = self.shape
+        if not self.is_fitted:
+            self._twin._refuse_holes("needs data: fit it first, max_iter=1")
         has_columns = estimator._is_multilabel or isinstance(getattr(estimator, "classes_", None), list)
         self._has_classes = isinstance(estimator, (SequenceClassifier, SequenceTagger)) and not has_columns
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.kernels import holes
 from fastrnn.kernels.rows import OVERFLOW, refuse, spread_columns, take_step
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.feedforward import Dense
@@ -57,9 +58,9 @@ class SequenceNetwork(Network):
 
     # ------------------------------------------------------------------------------------------------- programs
 
-    def step(self, n, fill=None, *numbers):
+    def step(self, n, has_holes, fill=None, *numbers):
         """The program of `_step`."""
-        return self.program(self._step, n, fill, *numbers)
+        return self.program(self._step, n, has_holes, fill, *numbers)
 
     def _features(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls to what the head reads, (B, F) by place or (S, F), and what the way back needs."""
@@ -123,8 +124,10 @@ class SequenceNetwork(Network):
         p.call(spread_columns, p.given("out", p.dtype, 2), picked, x, 0, width)
         return p
 
-    def _step(self, n, fill, *numbers):
+    def _step(self, n, has_holes, fill, *numbers):
         """Of n sequences side by side: from a step "given" (n, I) to outputs (n, K), "out", and what is "said" of them.
+
+        A step that has holes is read as `fastrnn.holes.Holes` say, after "seen" and "time".
 
         `fill` and `numbers` are a kernel that says it, and its last arguments; None for a float64 array (K,), which is
         given.  A chain has its own.
@@ -132,8 +135,13 @@ class SequenceNetwork(Network):
         p, K, stack = Program(self.theta.dtype), self.head.output_size, self.encoder.recurrent
         x, rows, states = p.room(n, stack.input_size), OneStep(p, n), p.given("state", p.dtype, 3)
         count, status = (p.given(name, np.int64, 1) for name in ("count", "status"))
-        unit = (p.given(name, np.float64, 1) for name in ("mean", "scale"))
-        p.call(take_step, x, p.given("given", np.float64, 2), *unit, count, status)
+        unit, given = [p.given(name, np.float64, 1) for name in ("mean", "scale")], p.given("given", np.float64, 2)
+        if has_holes:
+            before, clock = (p.given("seen", p.dtype, 2), p.given("time", np.float64, 1)), p.given("clock")
+            how = p.given("n_carried"), p.given("flagged", np.int64, 1)
+            p.call(holes.take_step, x, *before, given, clock, *unit, *how, count, status)
+        else:
+            p.call(take_step, x, given, *unit, count, status)
         x, _ = stack.forward(p, x, rows, states, final=states)
         if self.readout is not None:
             x = self.readout.running(p, x, rows, count)

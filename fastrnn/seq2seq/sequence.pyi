@@ -8,6 +8,7 @@ from fastrnn._types import (
     Cell,
     Extractor,
     Matrix,
+    Missing,
     Nonlinearity,
     Objects,
     Path,
@@ -25,6 +26,8 @@ from fastrnn.data import SequenceFiles
 from fastrnn.seq2seq.base import DecodingEstimator
 
 class SequenceToSequence(Extractor, DecodingEstimator):
+    missing: Missing
+    time_column: int | str | None
     bptt_steps: None
     bidirectional: bool
     dropout: float | Literal["auto"]
@@ -53,6 +56,8 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         attention: Literal["dot", "additive"] | None = "dot",
         max_length: int | None = None,
         normalize_X: bool = True,
+        missing: Missing = "error",
+        time_column: int | str | None = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",

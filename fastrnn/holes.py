@@ -1,0 +1,89 @@
+"""Sequences with holes, where numbers are missing, and with times: what a network reads of them."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from fastrnn import tables
+from fastrnn.columns import common
+from fastrnn.sequences import Given
+
+INDEX = "index"
+"""The `time_column` of frames whose index has the times."""
+
+
+class Holes(namedtuple("Holes", "clock, n_carried, flagged, is_beside")):
+    """How steps with holes are read, as `kernels.holes.fill_row` is told of it.
+
+    Parameters
+    ----------
+    clock : int
+        The column of times, -1 if there is none.
+    n_carried : int
+        The columns, at the beginning, that go on as they were; -1 if holes are an error.
+    flagged : ndarray (M,)
+        The columns of which it is told whether they are there.
+    is_beside : bool
+        Whether times come beside the numbers of a step, which they are read behind.
+    """
+
+    @classmethod
+    def of(cls, missing, n, clock, is_beside):
+        """For `missing` as estimators take it, and n numbers a step, with the time."""
+        flagged = [k for k in range(n) if k != clock] if missing == "mask" else []
+        n_carried = {"error": -1, "mask": 0, "forward": n}[missing]
+        return cls(clock, n_carried, np.array(flagged, np.int64), is_beside)
+
+
+class Timed(Given):
+    """Numbers that were given, with the time since the step before, 0 at the first, in place of times or behind all.
+
+    Parameters
+    ----------
+    given : Given
+    clock : int
+        The column of times.
+    times : list of ndarray (T,), optional
+        Those of each sequence, if they are no column of what was given.
+    """
+
+    def __init__(self, given, clock, times=None):
+        self._given, self._clock, self._times = given, clock, None if times is None else np.concatenate(times)
+        self._items, self.offsets, self.lengths = given._items, given.offsets, given.lengths
+        self.width = given.width + (times is not None)
+
+    def rows(self, first, last):
+        a, b = self.offsets[[first, last]]
+        rows, begins = np.array(self._given.rows(first, last), np.float64), self.offsets[first:last] - a
+        if self._times is not None:
+            rows = np.column_stack([rows, self._times[a:b]])
+        times = rows[:, self._clock].copy()
+        with np.errstate(invalid="ignore"):
+            gaps = np.diff(times, prepend=times[:1])
+            gaps[begins] = times[begins] - times[begins]
+        for row in np.flatnonzero(~(gaps >= 0)):
+            k = self.number_of(a + row)
+            step = a + row - self.offsets[k]
+            after = f" after {times[row - 1]:.15g}" * (row not in begins)
+            found = f"X[{k}] has the time {times[row]:.15g} at step {step}{after}"
+            raise ValueError(f"{found}: times must be finite, and not go back; sort the steps, or leave some out")
+        rows[:, self._clock] = gaps
+        return rows
+
+
+def indexed(X):
+    """The times of each frame's steps, which are its index."""
+    for k, x in enumerate(X):
+        if tables.library(x) not in ("pandas", *tables.WITH_INDEX):
+            found = f"time_column='index' is for frames whose index has the times, but X[{k}] is a {type(x).__name__}"
+            raise ValueError(f"{found}: give frames of pandas, or the times as a column of X and its number")
+        tables.refuse_long(x, f"X[{k}]")
+    return [tables.seconds(x.index.to_numpy(), f"X[{k}], index,") for k, x in enumerate(X)]
+
+
+def dated(X, clock):
+    """The sequences, of which those that are frames may have dates in the column of times."""
+    if common(X) is None:
+        return X
+    names = tables.labels(next(iter(X)))
+    return [tables.numbers(x, f"X[{k}]", *names[clock : clock + 1]) for k, x in enumerate(X)]

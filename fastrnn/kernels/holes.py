@@ -1,0 +1,70 @@
+"""Steps in which numbers are missing, NaN, and that come at times of their own.
+
+A hole is read as 0 in units of mean and deviation, the mean then, or as what was last there; and flags beside the
+numbers may say which are there.  Of times what counts is the time since the step before, the gap.
+"""
+
+import numpy as np
+
+from fastrnn.kernels.caching import njit
+from fastrnn.kernels.rows import BAD_INPUT, refuse
+from fastrnn.kernels.vectors import OPTIONS
+
+BAD_TIME = 3
+"""Why a step of a stream has ended before its answer, beside those of `rows`."""
+
+
+@njit(**OPTIONS)
+def fill_row(out, row, before, place, x, clock, gap, mean, scale, n_carried, flagged):
+    """out[row] (K + M,) = x[row] (K,), with the gap in place of the time, less `mean`, over `scale`, in float64.
+
+    Where x is NaN, the first `n_carried` columns stay as in before[place] (K + M,), and others are 0; holes stay if
+    `n_carried` is negative.  For each of the columns `flagged` (M,) there follows 1 if x has a number, else 0.
+    """
+    K = x.shape[1]
+    for k in range(K):
+        value = gap if k == clock else x[row, k]
+        if value == value or n_carried < 0:
+            out[row, k] = (value - mean[k]) / scale[k]
+        elif k < n_carried:
+            out[row, k] = before[place, k]
+        else:
+            out[row, k] = 0
+    for m in range(flagged.size):
+        out[row, K + m] = 1 if x[row, flagged[m]] == x[row, flagged[m]] else 0
+
+
+@njit(**OPTIONS)
+def fill_rows(out, x, begins, mean, scale, n_carried, flagged):
+    """`fill_row` for all rows of sequences, which begin at `begins` (n + 1,); gaps are in x already."""
+    nothing = np.zeros((1, out.shape[1]), out.dtype)
+    for q in range(begins.size - 1):
+        fill_row(out, begins[q], nothing, 0, x, -1, 0.0, mean, scale, n_carried, flagged)
+        for row in range(begins[q] + 1, begins[q + 1]):
+            fill_row(out, row, out, row - 1, x, -1, 0.0, mean, scale, n_carried, flagged)
+
+
+@njit(**OPTIONS)
+def take_step(x, seen, times, given, clock, mean, scale, n_carried, flagged, count, status):
+    """As `rows.take_step`, of steps with holes: x (n, K + M) from given (n, K), whose column `clock` has the time.
+
+    Of the step before there is what was read, seen (n, K + M), and when it was, times (n,).  Raises likewise, and with
+    BAD_TIME if times go back or are not finite.
+    """
+    status[0] = 0
+    for q in range(times.size):
+        gap = 0.0
+        if clock >= 0:
+            time = given[q, clock]
+            gap = time - (times[q] if count[0] else time)
+            if not gap >= 0:
+                status[0] = BAD_TIME
+        fill_row(x, q, seen, q, given, clock, gap, mean, scale, n_carried, flagged)
+    if status[0]:
+        raise ValueError
+    refuse(x, status, BAD_INPUT)
+    for q in range(times.size):
+        times[q] = given[q, clock] if clock >= 0 else 0.0
+        for k in range(x.shape[1]):
+            seen[q, k] = x[q, k]
+    count[0] += 1
