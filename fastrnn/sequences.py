@@ -275,7 +275,8 @@ class Given(Sequences):
         if not is_finite:
             row = int(np.argmin(np.isfinite(values).all(axis=1)))
             k, column = self.number_of(row), int(np.argmin(np.isfinite(values[row])))
-            what = "NaN or infinity" if holes is None or holes.n_carried < 0 else "infinity"
+            may_be_hole = (holes is None or holes.n_carried < 0) and np.isnan(values[row, column])
+            what = "NaN or infinity" if may_be_hole else "infinity"
             place = f"at step {row - self.offsets[k]}, feature {column}, as {values.dtype}"
             raise ValueError(f"{name}[{k}] contains {what} ({place}); {advice}")
         return Sequences(values, self.offsets)

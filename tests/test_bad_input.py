@@ -169,7 +169,7 @@ def test_bad_x(kind, name, train):
 def test_numbers_beyond_the_precision(kind, train):
     """Of those that are standardised what is left counts; the fit's own are never too large."""
     X, y = good()
-    match = r"X\[2\] contains NaN or infinity \(at step 1, feature 2, as float32\)"
+    match = r"X\[2\] contains infinity \(at step 1, feature 2, as float32\)"
     raw = make(kind, normalize_X=False)
     assert_refused(raw, lambda: raw.fit(spoilt(1e300), y), match)
     fitted = train(make(kind), X, y)

@@ -142,7 +142,7 @@ def test_the_memory_of_a_batch_is_that_of_a_training(kind, options, monkeypatch)
 
     def note(training, batches, epoch):
         lay_out(training, batches, epoch)
-        one, program = training._pass, training._program
+        one, program = training._pass, training._pass.program
         n_arenas = 1 if program.is_shared else len(one._shards)
         rooms = sum(room.nbytes for room in one._rooms.values())
         sums = min(len(one._shards), program.n_places) * program.sums_bytes
