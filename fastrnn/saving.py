@@ -8,6 +8,7 @@ from fastrnn.records import read_model
 from fastrnn.storage import StorageError, check, strings, write
 
 MODULES = {
+    "SequenceAutoencoder": "seq2seq", "SequenceOutlierDetector": "outliers",
     "SequenceClassifier": "classifier", "SequenceForecaster": "forecaster", "SequenceGenerator": "generator",
     "SequenceRegressor": "regressor", "SequenceScaler": "preprocessing", "SequenceTagger": "tagger",
     "SequenceToSequence": "seq2seq", "Tokenizer": "preprocessing", "VectorToSequence": "seq2seq",
