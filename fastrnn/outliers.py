@@ -64,13 +64,14 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
 
     Notes
     -----
-    Let :math:`e_t` be the error of step t, of standardised numbers. Running means of errors, with the rates
-    1, 1/4 and 1/16 as r, are :math:`m_t = m_{t-1} + r (e_t - m_{t-1})`. They are the charts of S. W. Roberts, "Control chart tests based on geometric moving averages", Technometrics 1(3), 1959: a rate of 1 sees a
-    large error, a small rate sees small ones that last. Of forecasts that are right, errors have no order, and a
-    running mean stays small (R. K. Mehra and J. Peschon, "An innovations approach to fault detection and diagnosis in
-    dynamic systems", Automatica 7(5), 1971). Each mean is divided by its root mean square in the fit. A step's score
-    is minus the largest of the three squares, each averaged over the features of a step. A sequence's score is the
-    mean over its steps, so that short and long sequences compare.
+    Let :math:`e_t` be the error of step t, of standardised numbers. Running means of errors, with the rates 1, 1/4 and
+    1/16 as r, are :math:`m_t = m_{t-1} + r (e_t - m_{t-1})`. They are the charts of S. W. Roberts, "Control chart tests
+    based on geometric moving averages", Technometrics 1(3), 1959: a rate of 1 sees a large error, a small rate sees
+    small ones that last. Of forecasts that are right, errors have no order, and a running mean stays small (R. K. Mehra
+    and J. Peschon, "An innovations approach to fault detection and diagnosis in dynamic systems", Automatica 7(5),
+    1971). Each mean is divided by its root mean square in the fit. A step's score is minus the largest of the three
+    squares, each averaged over the features of a step. A sequence's score is the mean over its steps, so that short and
+    long sequences compare.
 
     Examples
     --------
