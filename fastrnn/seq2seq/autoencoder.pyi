@@ -10,7 +10,6 @@ from fastrnn._types import (
     Extractor,
     Matrix,
     Nonlinearity,
-    Objects,
     Path,
     Precision,
     RandomState,
