@@ -13,6 +13,7 @@ from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import steps_weights
 from fastrnn.kernels.rows import standardise
 from fastrnn.losses.answers import scaled_answer
+from fastrnn.moments import ROUNDING
 from fastrnn.seq2seq.autoencoder import Reproducing
 from fastrnn.sequences import one_later
 from fastrnn.storage import array
@@ -29,8 +30,8 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
 
     A network learns from sequences that are as they should be. Then it says of each step of a new sequence how far it
     is from what the network expects. With method="forecast" that is a forecast of the step from all steps before. With
-    method="reconstruction" it is what a `SequenceAutoencoder` writes of the whole sequence. A step is odd if its error
-    is large, or if errors have the same sign for many steps: a small drift counts, too.
+    method="reconstruction" it is what a `SequenceAutoencoder` writes of the whole sequence. A sequence is odd if errors
+    are large, or if they have the same sign for many steps: a small drift counts, too.
 
     Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
 
@@ -42,6 +43,12 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
     contamination : float, default=0.05
         The fraction of the sequences of the fit that `predict` calls odd, above 0 and up to 0.5. Sequences that are new
         are called odd a little more often: their errors are larger than those of the fit.
+
+    early_stopping : bool, default=True
+        Whether to hold out `validation_fraction` of the sequences and score them after each epoch. A network that knows
+        its sequences by heart has small errors on them alone, and calls all others odd.
+    validation_fraction : float, default=0.2
+        The fraction of sequences that `early_stopping` holds out.
 
     Attributes
     ----------
@@ -64,14 +71,15 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
 
     Notes
     -----
-    Let :math:`e_t` be the error of step t, of standardised numbers. Running means of errors, with the rates 1, 1/4 and
-    1/16 as r, are :math:`m_t = m_{t-1} + r (e_t - m_{t-1})`. They are the charts of S. W. Roberts, "Control chart tests
-    based on geometric moving averages", Technometrics 1(3), 1959: a rate of 1 sees a large error, a small rate sees
-    small ones that last. Of forecasts that are right, errors have no order, and a running mean stays small (R. K. Mehra
-    and J. Peschon, "An innovations approach to fault detection and diagnosis in dynamic systems", Automatica 7(5),
-    1971). Each mean is divided by its root mean square in the fit. A step's score is minus the largest of the three
-    squares, each averaged over the features of a step. A sequence's score is the mean over its steps, so that short and
-    long sequences compare.
+    Let :math:`e_t` be the error of step t, of standardised numbers. A step's score is minus its square, in units of the
+    mean square in the fit, averaged over the features of a step: -1 is usual.
+
+    A sequence's score also sees small errors that last. It looks at running means of the errors,
+    :math:`m_t = m_{t-1} + r (e_t - m_{t-1})` with the rates r = 1, 1/4 and 1/16: the charts of S. W. Roberts, "Control
+    chart tests based on geometric moving averages", Technometrics 1(3), 1959. Of forecasts that are right, errors have
+    no order, and running means stay small (R. K. Mehra and J. Peschon, "An innovations approach to fault detection and
+    diagnosis in dynamic systems", Automatica 7(5), 1971). Each is squared in units of its mean square in the fit. The
+    score is minus the mean over steps of the largest of the three, so that short and long sequences compare.
 
     Examples
     --------
@@ -96,8 +104,8 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
     def __init__(self, *, method="forecast", contamination=0.05, cell="gru", hidden_size=64, num_layers=1,
         nonlinearity="tanh", bias=True, dropout="auto", normalize_X=True, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
+        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=True,
+        validation_fraction=0.2, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
         random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
@@ -152,7 +160,8 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         self._spread = np.maximum(np.sqrt(squares.sum(axis=0) / weights.sum()), LEAST)
         scores, weights = in_parts(self._weighed, X, None, sample_weight)
         order = np.argsort(scores, kind="stable")
-        place = np.searchsorted(np.cumsum(weights[order]), self.contamination * weights.sum(), side="right")
+        share = self.contamination * (1 + ROUNDING)  # 0.29 of 100 are 29
+        place = np.searchsorted(np.cumsum(weights[order]), share * weights.sum(), side="right")
         self.offset_ = float(scores[order[place]])
 
     def _problem(self, X, y, sample_weight, goes_on):
@@ -172,16 +181,16 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
             return super()._reproduced(sequences)
         return self._computed(self.network_.predict, one_later(sequences))
 
-    def _means(self, X):
-        """Running means of the errors of steps, and the sequences."""
+    def _errors(self, X):
+        """Those of steps, (S, I), in units of standardised numbers, in float64; and the sequences."""
         sequences = self._checked(X)
-        return running_means(errors_of(sequences.values, self._reproduced(sequences)), sequences), sequences
+        return np.subtract(sequences.values, self._reproduced(sequences), dtype=np.float64), sequences
 
     def _squares(self, X, y, sample_weight):
-        """The weighted sum of squares of running means (1, M, I), and of weights (1,)."""
-        means, sequences = self._means(X)
-        weights = steps_weights(sample_weight, sequences.lengths)
-        return np.einsum("s,smk,smk->mk", weights, means, means)[np.newaxis], weights.sum()[np.newaxis]
+        """The weighted sum of the squares of running means (1, M, I), and of weights (1,)."""
+        errors, sequences = self._errors(X)
+        means, weights = running_means(errors, sequences), steps_weights(sample_weight, sequences.lengths)
+        return np.einsum("s,smi,smi->mi", weights, means, means)[np.newaxis], weights.sum()[np.newaxis]
 
     def _weighed(self, X, y, sample_weight):
         """Scores and weights (n,)."""
@@ -209,11 +218,12 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return self._scored(X)[0]
+        errors, sequences = self._errors(X)
+        return sequences.split(step_scores(errors, self._spread[0]))
 
     @by_file
     def score_samples(self, X):
-        """Compute a score for each sequence, the mean of those of its steps. The lower, the odder.
+        """Compute a score for each sequence, whatever its length. The lower, the odder.
 
         Parameters
         ----------
@@ -232,7 +242,9 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return self._scored(X)[1]
+        errors, sequences = self._errors(X)
+        oddest = step_scores(running_means(errors, sequences), self._spread).min(axis=1)
+        return np.add.reduceat(oddest, sequences.offsets[:-1]) / sequences.lengths
 
     def decision_function(self, X):
         """Compute how far the score of each sequence is above `offset_`: negative for odd ones.
@@ -278,12 +290,6 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def _scored(self, X):
-        """Scores of steps, an array a sequence, and of sequences."""
-        means, sequences = self._means(X)
-        steps = step_scores(means, self._spread)
-        return sequences.split(steps), np.add.reduceat(steps, sequences.offsets[:-1]) / sequences.lengths
-
     def stream(self, batch=1):
         """Start a stream, which reads sequences one step at a time, and returns the score of each.
 
@@ -318,7 +324,7 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         return partial(scaled_answer, scale=self._X_scale, mean=self._X_mean, is_flat=False)
 
     def _new_stream(self, *given):
-        return ScoreStream(self._spread, *given)
+        return ScoreStream(self._spread[0], *given)
 
     def _rules(self, n_outputs):
         spread = array("float64", len(RATES), n_outputs)
@@ -336,8 +342,8 @@ class ScoreStream(Stream):
 
     Parameters
     ----------
-    spread : ndarray of shape (M, I)
-        Of running means in the fit.
+    spread : ndarray of shape (I,)
+        Of errors in the fit.
     *given
         What a `Stream` takes.
     """
@@ -352,8 +358,7 @@ class ScoreStream(Stream):
 
     def _bind(self):
         super()._bind()
-        self._means = np.zeros((self.batch, *self._spread.shape))
-        self._parts |= {"means": self._means, "forecast": self._outputs}
+        self._parts["forecast"] = self._outputs
 
     def reset(self):
         """Begin new sequences."""
@@ -384,36 +389,23 @@ class ScoreStream(Stream):
         self.outputs(x)
         read = np.empty_like(forecast)
         standardise(read.reshape(-1), self._given.reshape(-1), *(np.tile(part, self.batch) for part in self._unit))
-        follow(self._means, errors_of(read, forecast))
-        scores = step_scores(self._means, self._spread)
+        scores = step_scores(np.subtract(read, forecast, dtype=np.float64), self._spread)
         return float(scores[0]) if self.batch == 1 else scores
 
 
-def errors_of(steps, expected):
-    """Of each step in float64, with room for several running means, (S, 1, I)."""
-    return np.subtract(steps, expected, dtype=np.float64)[:, np.newaxis]
-
-
-def follow(means, errors):
-    """Running means (n, M, I) once errors (n, 1, I) of one more step have come."""
-    means += RATES * (errors - means)
-
-
 def running_means(errors, sequences):
-    """Those after each step, (S, M, I), of the errors (S, 1, I) of sequences; all sequences go on side by side."""
+    """Those after each step, (S, M, I), of the errors (S, I) of sequences; all sequences go on side by side."""
     order = np.argsort(-sequences.lengths, kind="stable")
     begins, lengths = sequences.offsets[order], sequences.lengths[order]
-    out, means = (
-        np.empty((len(errors), len(RATES), errors.shape[2])),
-        np.zeros((len(order), len(RATES), errors.shape[2])),
-    )
+    shape = len(RATES), errors.shape[1]
+    out, means = np.empty((len(errors), *shape)), np.zeros((len(order), *shape))
     for t in range(lengths[0]):
         n = np.searchsorted(-lengths, -t)  # so many have a step t
-        follow(means[:n], errors[begins[:n] + t])
+        means[:n] += RATES * (errors[begins[:n] + t, np.newaxis] - means[:n])
         out[begins[:n] + t] = means[:n]
     return out
 
 
-def step_scores(means, spread):
-    """Minus the largest square of a running mean (S, M, I) in units of its spread (M, I), of all features: (S,)."""
-    return -np.square(means / spread).mean(axis=2).max(axis=1)
+def step_scores(errors, spread):
+    """Minus the mean square of errors, or running means, (..., I), in units of their spread."""
+    return -np.square(errors / spread).mean(axis=-1)
