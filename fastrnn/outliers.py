@@ -37,18 +37,24 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
 
     Parameters
     ----------
-    method : {"forecast", "reconstruction"}, default="forecast"
-        Where the expected steps come from. "forecast" reads each step's past alone, and has a `stream`.
-        "reconstruction" reads the whole sequence, squeezes it into a vector, and writes it again.
+    method : {"reconstruction", "forecast"}, default="reconstruction"
+        Where the expected steps come from. "reconstruction" reads the whole sequence, squeezes it into a vector, and
+        writes it again: it tells which sequences are odd. "forecast" reads each step's past alone: it tells best at
+        which step a fault is, and has a `stream`.
     contamination : float, default=0.05
         The fraction of the sequences of the fit that `predict` calls odd, above 0 and up to 0.5. Sequences that are new
         are called odd a little more often: their errors are larger than those of the fit.
 
+    hidden_size : int, default=16
+        Number of hidden units in each layer and direction. With "reconstruction" a sequence must go through a vector of
+        twice as many numbers. Keep it small: what goes through a wide one comes out right, odd or not.
     early_stopping : bool, default=True
         Whether to hold out `validation_fraction` of the sequences and score them after each epoch. A network that knows
         its sequences by heart has small errors on them alone, and calls all others odd.
     validation_fraction : float, default=0.2
         The fraction of sequences that `early_stopping` holds out.
+    n_iter_no_change : int, default=50
+        Number of epochs without improvement after which training stops, for `early_stopping` and `tol`.
 
     Attributes
     ----------
@@ -87,7 +93,7 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
     >>> from fastrnn import SequenceOutlierDetector
     >>> rng = np.random.RandomState(0)
     >>> X = [np.sin(0.5 * np.arange(n) + rng.uniform(0, 6)) for n in rng.randint(30, 50, 100)]
-    >>> detector = SequenceOutlierDetector(hidden_size=16, max_iter=100, random_state=0).fit(X)
+    >>> detector = SequenceOutlierDetector(method="forecast", max_iter=100, random_state=0).fit(X)
     >>> broken = X[0].copy()
     >>> broken[20] += 1.5
     >>> detector.predict([X[0], broken])
@@ -101,11 +107,11 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         "method": [StrOptions({"forecast", "reconstruction"})],
         "contamination": [Interval(Real, 0, 0.5, closed="right")]}  # fmt: skip
 
-    def __init__(self, *, method="forecast", contamination=0.05, cell="gru", hidden_size=64, num_layers=1,
+    def __init__(self, *, method="reconstruction", contamination=0.05, cell="gru", hidden_size=16, num_layers=1,
         nonlinearity="tanh", bias=True, dropout="auto", normalize_X=True, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=True,
-        validation_fraction=0.2, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
+        validation_fraction=0.2, n_iter_no_change=50, tol=None, warm_start=False, dtype="float32", n_jobs=None,
         random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
