@@ -45,7 +45,7 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         The fraction of the sequences of the fit that `predict` calls odd, above 0 and up to 0.5. Sequences that are new
         are called odd a little more often: their errors are larger than those of the fit.
 
-    hidden_size : int, default=16
+    hidden_size : int, default=32
         Number of hidden units in each layer and direction. With "reconstruction" a sequence must go through a vector of
         twice as many numbers. Keep it small: what goes through a wide one comes out right, odd or not.
     early_stopping : bool, default=True
@@ -107,7 +107,7 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         "method": [StrOptions({"forecast", "reconstruction"})],
         "contamination": [Interval(Real, 0, 0.5, closed="right")]}  # fmt: skip
 
-    def __init__(self, *, method="reconstruction", contamination=0.05, cell="gru", hidden_size=16, num_layers=1,
+    def __init__(self, *, method="reconstruction", contamination=0.05, cell="gru", hidden_size=32, num_layers=1,
         nonlinearity="tanh", bias=True, dropout="auto", normalize_X=True, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=True,

@@ -39,7 +39,7 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):
         method: Literal["reconstruction", "forecast"] = "reconstruction",
         contamination: float = 0.05,
         cell: Cell = "gru",
-        hidden_size: int = 16,
+        hidden_size: int = 32,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,

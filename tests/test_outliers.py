@@ -59,7 +59,7 @@ def test_odd_sequences_have_low_scores():
     model = detector(hidden_size=16, max_iter=60).fit(normal)
     new, *_ = make_faults(60, 3, ())
     assert roc_auc_score([1] * 60 + [0] * 60, model.score_samples([*new, *X])) > 0.95
-    assert np.mean(model.predict(X) == -1) > 0.9
+    assert np.mean(model.predict(X) == -1) > 0.6 > 0.2 > np.mean(model.predict(new) == -1)
 
 
 def test_a_small_drift_is_seen_that_no_step_shows():
