@@ -72,11 +72,13 @@ axes[1, 0].set_ylabel("score of the step")
 plt.show()
 
 # %%
-# The same while a run goes on: a stream says of each step at once what ``score_steps`` says of it.
+# The same while a run goes on: a stream says of each step at once what ``score_steps`` says of it.  Stop at the first
+# step that is odder than any in the usual runs.
 
-stream, x = detector.stream(), new["valve"][0]
-for t, step in enumerate(x):
+alarm = min(steps.min() for steps in detector.score_steps(usual))
+stream = detector.stream()
+for t, step in enumerate(new["valve"][1]):
     score = stream.step(step)
-    if score < -30:
-        print(f"step {t}: the score is {score:.0f}, stop the pump")
+    if score < alarm:
+        print(f"step {t}: the score is {score:.0f}, below {alarm:.0f}: stop the pump")
         break
