@@ -12,7 +12,7 @@ from fastrnn.preprocessing import Tokenizer
 
 TAGGERS = [kind for kind in KINDS if kind.startswith("tagger")]
 GENERATORS = [kind for kind in KINDS if kind.startswith("generator")]
-DECODERS = [kind for kind in KINDS if kind not in (*TAGGERS, *GENERATORS)]
+DECODERS = [kind for kind in KINDS if kind not in (*TAGGERS, *GENERATORS, "autoencoder")]
 OF_NUMBERS = ["tagger", "tagger_of_several", "translator_of_numbers"]
 OF_TOKENS = ["tagger_of_words", *GENERATORS, "translator"]
 TO_TOKENS = ["translator", "translator_of_numbers", "vector_to_tokens"]

@@ -72,7 +72,8 @@ def test_weights_equal_repetition_in_sequences(kind, of_steps):
     given = [np.full(len(x), w) for x, w in zip(X, weights, strict=True)] if of_steps else weights
     twice = np.repeat(np.arange(12), weights)
     weighted = make_estimator(kind, **EXACT).fit(X, y, sample_weight=given)
-    repeated = make_estimator(kind, **EXACT).fit([X[i] for i in twice], [y[i] for i in twice])
+    targets = None if y is None else [y[i] for i in twice]
+    repeated = make_estimator(kind, **EXACT).fit([X[i] for i in twice], targets)
     np.testing.assert_allclose(weighted.network_.theta, repeated.network_.theta, rtol=1e-6, atol=1e-7)
 
 

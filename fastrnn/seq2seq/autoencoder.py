@@ -4,7 +4,6 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn import records
 from fastrnn.base import FeatureExtractor, Problem, check_finite
 from fastrnn.base.files import in_parts
 from fastrnn.base.inputs import steps_weights
@@ -27,8 +26,9 @@ class Reproducing(WithDecoder):
         weights = self._check_weights(sample_weight, len(sequences))
         sequences = self._standardised(sequences, weights, goes_on)
         if not goes_on:
-            self.min_length_ = self._agreed(int(sequences.lengths.min()), min)
-            self.max_length_ = self._agreed(int(sequences.lengths.max()), max)
+            counted = sequences.lengths[weights > 0]  # there may be none in this part of the data
+            self.min_length_ = self._agreed(int(counted.min(initial=2**62)), min)
+            self.max_length_ = self._agreed(int(counted.max(initial=1)), max)
         weights = self._normalised(np.repeat(weights, sequences.lengths))
         return Problem(sequences, sequences.values, weights, sequences.width, squared, inputs=self._clock(sequences))
 
@@ -229,8 +229,7 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
         if vectors.shape[1] != self._n_columns():
             raise ValueError(f"X has {vectors.shape[1]} columns, but vectors of this model have {self._n_columns()}")
         lengths = self._lengths_of(vectors, lengths)
-        writer = self._with_decoder(None, C, None)
-        writer.load(records.weights(self.network_))
+        writer = self.network_.without_encoder()
         contexts = Sequences(np.ascontiguousarray(vectors[:, :C]), np.arange(len(vectors) + 1))
         steps = Sequences(np.empty(0), np.append(0, np.cumsum(lengths)))
         with self._computing():

@@ -25,14 +25,8 @@ class WithDecoder(SequenceEstimator):
     readout = None
 
     def _new_network(self, rng):
-        encoder = self._new_encoder()
-        return self._with_decoder(
-            encoder, self._sizes["inputs"] if encoder is None else encoder.recurrent.output_size, rng
-        )
-
-    def _with_decoder(self, encoder, width, rng):
-        """A network whose decoder reads a context of this width, and what `_decoder_reads` says."""
-        embedding, n_values = self._decoder_reads()
+        encoder, (embedding, n_values) = self._new_encoder(), self._decoder_reads()
+        width = self._sizes["inputs"] if encoder is None else encoder.recurrent.output_size
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         return EncoderDecoder(encoder, width, embedding, n_values, self._sizes["outputs"], cell, recurrent,
