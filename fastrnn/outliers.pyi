@@ -1,11 +1,10 @@
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import OutlierMixin
 
 from fastrnn._types import (
-    Array,
     Callbacks,
     Cell,
     Nonlinearity,
@@ -22,9 +21,6 @@ from fastrnn._types import (
 from fastrnn.data import SequenceFiles
 from fastrnn.seq2seq.autoencoder import Reproducing
 from fastrnn.streaming import Stream
-
-RATES: Array[np.float64]
-LEAST: Final = 1e-6
 
 class SequenceOutlierDetector(OutlierMixin, Reproducing):
     method: Literal["forecast", "reconstruction"]
@@ -82,5 +78,3 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):
     def predict(self, X: Sequences | SequenceFiles) -> Vector[np.int64]: ...
     def stream(self, batch: int = 1) -> Stream: ...  # type: ignore[override]
     def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
-
-class ScoreStream(Stream): ...

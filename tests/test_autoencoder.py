@@ -110,6 +110,12 @@ def test_data_in_files(tmp_path):
     assert model.score(files) == pytest.approx(model.score(X), rel=1e-6)
 
 
+def test_what_looks_like_tokens_is_told_of():
+    X = [np.random.default_rng(k).integers(0, 40, 30) for k in range(20)]
+    with pytest.warns(UserWarning, match="look like tokens, but SequenceAutoencoder reads numbers"):
+        autoencoder().fit(X)
+
+
 def test_bad_input_is_refused_by_a_sentence():
     X = slopes(9)
     model = autoencoder().fit(X)

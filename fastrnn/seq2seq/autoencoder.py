@@ -32,6 +32,11 @@ class Reproducing(WithDecoder):
         weights = self._normalised(np.repeat(weights, sequences.lengths))
         return Problem(sequences, sequences.values, weights, sequences.width, squared, inputs=self._clock(sequences))
 
+    def _warn_of_tokens(self, n):
+        if n > 0:
+            found = f"X holds sequences of {n} different integers that look like tokens, but {type(self).__name__}"
+            self._warn(f"{found} reads numbers. Numbers as floats are taken without this warning", stacklevel=7)
+
     def _clock(self, sequences):
         """What the decoder reads of each step: how many have come, and how many are still to come.
 
