@@ -195,8 +195,9 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
     def _squares(self, X, y, sample_weight):
         """The weighted sum of the squares of running means (1, M, I), and of weights (1,)."""
         errors, sequences = self._errors(X)
-        means, weights = running_means(errors, sequences), steps_weights(sample_weight, sequences.lengths)
-        return np.einsum("s,smi,smi->mi", weights, means, means)[np.newaxis], weights.sum()[np.newaxis]
+        weights, every = steps_weights(sample_weight, sequences.lengths), running_means(errors, sequences)
+        squares = sum(np.einsum("s,smi,smi->mi", weights[rows], means, means) for rows, means in every)
+        return squares[np.newaxis], weights.sum()[np.newaxis]
 
     def _weighed(self, X, y, sample_weight):
         """Scores and weights (n,)."""
@@ -249,7 +250,9 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         errors, sequences = self._errors(X)
-        oddest = step_scores(running_means(errors, sequences), self._spread).min(axis=1)
+        oddest = np.empty(len(errors))
+        for rows, means in running_means(errors, sequences):
+            oddest[rows] = step_scores(means, self._spread).min(axis=1)
         return np.add.reduceat(oddest, sequences.offsets[:-1]) / sequences.lengths
 
     def decision_function(self, X):
@@ -400,16 +403,15 @@ class ScoreStream(Stream):
 
 
 def running_means(errors, sequences):
-    """Those after each step, (S, M, I), of the errors (S, I) of sequences; all sequences go on side by side."""
+    """Of errors (S, I), step by step: which rows are the sequences' steps t, (n,), and their means (n, M, I)."""
     order = np.argsort(-sequences.lengths, kind="stable")
     begins, lengths = sequences.offsets[order], sequences.lengths[order]
-    shape = len(RATES), errors.shape[1]
-    out, means = np.empty((len(errors), *shape)), np.zeros((len(order), *shape))
+    means = np.zeros((len(order), len(RATES), errors.shape[1]))
     for t in range(lengths[0]):
-        n = np.searchsorted(-lengths, -t)  # so many have a step t
-        means[:n] += RATES * (errors[begins[:n] + t, np.newaxis] - means[:n])
-        out[begins[:n] + t] = means[:n]
-    return out
+        rows = begins[: np.searchsorted(-lengths, -t)] + t  # of those that have a step t
+        means = means[: len(rows)]
+        means += RATES * (errors[rows, np.newaxis] - means)
+        yield rows, means
 
 
 def step_scores(errors, spread):

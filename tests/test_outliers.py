@@ -131,6 +131,7 @@ def test_single_steps_and_sequences(method):
     assert [len(s) for s in scores] == [len(x) for x in X]
     for k, x in enumerate(X):
         assert_same_bits(model.score_steps([x])[0], scores[k])
+        assert_same_bits(model.score_samples([x]), model.score_samples(X)[k : k + 1])
 
 
 # ------------------------------------------------------------------------------------------- step by step
