@@ -8,11 +8,11 @@ from fastrnn.records import read_model
 from fastrnn.storage import StorageError, check, strings, write
 
 MODULES = {
-    "SequenceAutoencoder": "seq2seq", "SequenceOutlierDetector": "outliers",
     "SequenceClassifier": "classifier", "SequenceForecaster": "forecaster", "SequenceGenerator": "generator",
     "SequenceRegressor": "regressor", "SequenceScaler": "preprocessing", "SequenceTagger": "tagger",
     "SequenceToSequence": "seq2seq", "Tokenizer": "preprocessing", "VectorToSequence": "seq2seq",
-    "SequenceEnsemble": "ensemble", "OnlineClassifier": "online", "OnlineRegressor": "online"}  # fmt: skip
+    "SequenceAutoencoder": "seq2seq", "SequenceOutlierDetector": "outliers", "SequenceEnsemble": "ensemble",
+    "OnlineClassifier": "online", "OnlineRegressor": "online"}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
 
 
