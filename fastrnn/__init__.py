@@ -14,9 +14,11 @@ _SUBMODULES = (
 
 _PLACES = {
     "DivergenceError": "training.DivergenceError", "StorageError": "storage.StorageError",
+    "SequenceAutoencoder": "seq2seq.SequenceAutoencoder",
     "SequenceClassifier": "classifier.SequenceClassifier", "SequenceEnsemble": "ensemble.SequenceEnsemble",
     "SequenceForecaster": "forecaster.SequenceForecaster",
-    "SequenceGenerator": "generator.SequenceGenerator", "SequenceRegressor": "regressor.SequenceRegressor",
+    "SequenceGenerator": "generator.SequenceGenerator",
+    "SequenceOutlierDetector": "outliers.SequenceOutlierDetector", "SequenceRegressor": "regressor.SequenceRegressor",
     "SequenceTagger": "tagger.SequenceTagger", "SequenceToSequence": "seq2seq.SequenceToSequence",
     "VectorToSequence": "seq2seq.VectorToSequence", "__version__": "storage.VERSION",
     "load": "saving.load", "save": "saving.save", "show_versions": "versions.show_versions"}  # fmt: skip

@@ -16,9 +16,10 @@ from fastrnn.classifier import SequenceClassifier
 from fastrnn.ensemble import SequenceEnsemble
 from fastrnn.forecaster import SequenceForecaster
 from fastrnn.generator import SequenceGenerator
+from fastrnn.outliers import SequenceOutlierDetector
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.saving import load, save
-from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
+from fastrnn.seq2seq import SequenceAutoencoder, SequenceToSequence, VectorToSequence
 from fastrnn.storage import StorageError
 from fastrnn.tagger import SequenceTagger
 from fastrnn.training import DivergenceError
@@ -26,10 +27,12 @@ from fastrnn.versions import show_versions
 
 __all__ = [
     "DivergenceError",
+    "SequenceAutoencoder",
     "SequenceClassifier",
     "SequenceEnsemble",
     "SequenceForecaster",
     "SequenceGenerator",
+    "SequenceOutlierDetector",
     "SequenceRegressor",
     "SequenceTagger",
     "SequenceToSequence",

@@ -11,7 +11,8 @@ MODULES = {
     "SequenceClassifier": "classifier", "SequenceForecaster": "forecaster", "SequenceGenerator": "generator",
     "SequenceRegressor": "regressor", "SequenceScaler": "preprocessing", "SequenceTagger": "tagger",
     "SequenceToSequence": "seq2seq", "Tokenizer": "preprocessing", "VectorToSequence": "seq2seq",
-    "SequenceEnsemble": "ensemble", "OnlineClassifier": "online", "OnlineRegressor": "online"}  # fmt: skip
+    "SequenceAutoencoder": "seq2seq", "SequenceOutlierDetector": "outliers", "SequenceEnsemble": "ensemble",
+    "OnlineClassifier": "online", "OnlineRegressor": "online"}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
 
 

@@ -5,9 +5,10 @@ from fastrnn.classifier import SequenceClassifier
 from fastrnn.forecaster import SequenceForecaster
 from fastrnn.generator import SequenceGenerator
 from fastrnn.online import OnlineClassifier, OnlineRegressor
+from fastrnn.outliers import SequenceOutlierDetector
 from fastrnn.preprocessing import SequenceScaler, Tokenizer
 from fastrnn.regressor import SequenceRegressor
-from fastrnn.seq2seq import SequenceToSequence, VectorToSequence
+from fastrnn.seq2seq import SequenceAutoencoder, SequenceToSequence, VectorToSequence
 from fastrnn.tagger import SequenceTagger
 
 class _Pipeline(Protocol):
@@ -19,9 +20,11 @@ class _Pipeline(Protocol):
     def named_steps(self) -> object: ...
 
 _Model: TypeAlias = (
-    SequenceClassifier
+    SequenceAutoencoder
+    | SequenceClassifier
     | SequenceForecaster
     | SequenceGenerator
+    | SequenceOutlierDetector
     | SequenceRegressor
     | SequenceTagger
     | SequenceToSequence

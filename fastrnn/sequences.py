@@ -294,6 +294,13 @@ def next_tokens(sequences, boundary):
     return Sequences(inputs, offsets + np.arange(offsets.size)), np.insert(values, offsets[1:], boundary)
 
 
+def one_later(sequences):
+    """Sequences of numbers that begin with zeros, and have at each step what was at the one before."""
+    values = np.roll(sequences.values, 1, axis=0)
+    values[sequences.offsets[:-1]] = 0
+    return Sequences(values, sequences.offsets)
+
+
 def as_objects(arrays):
     """A 1-D object array of arrays; NumPy by itself makes a 2-D one where they are equally long."""
     return np.fromiter(arrays, object, len(arrays))

@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import (
+    SequenceAutoencoder,
     SequenceClassifier,
     SequenceGenerator,
     SequenceTagger,
@@ -224,6 +225,11 @@ def told(n, seed=0):
     return tokens(n, 5, shortest=2, seed=seed), None
 
 
+def untaught(n, seed=0):
+    """Numbers, and nothing beside."""
+    return ragged(n, seed=seed), None
+
+
 def reversed_tokens(n, seed=0):
     X = tokens(n, 5, seed=seed)
     return X, [x[::-1] for x in X]
@@ -273,7 +279,9 @@ KINDS = {
     ),
     "vector_to_tokens": (VectorToSequence, {"target_embedding_dim": 4, "cell": "gru_reset_before"}, counted),
     "vector_to_numbers": (VectorToSequence, {"target_embedding_dim": None}, slopes),
+    "autoencoder": (SequenceAutoencoder, {"num_layers": 2}, untaught),
 }
+WITHOUT_TARGETS = "generator", "generator_of_streams", "autoencoder"
 """SequenceForecaster, which reads series and no y, is not among them: see `series`."""
 
 
@@ -306,6 +314,8 @@ def answers(model, X):
         of_steps = model._log_probabilities(X)
         ends = np.cumsum([len(x) + 1 for x in X])[:-1]
         return [[of_steps]] if model._boundary is None else [np.split(of_steps, ends)]
+    if isinstance(model, SequenceAutoencoder):
+        return [model.transform(X), model.inverse_transform(model.transform(X))]
     if model.network_.target_embedding is None:
         return [model.predict(X)]
     found = [model._decoded(X, beam_width) for beam_width in (1, 3)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from samples import (
     KINDS,
+    WITHOUT_TARGETS,
     answers,
     assert_same_bits,
     data_for,
@@ -22,7 +23,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from fastrnn import SequenceClassifier, SequenceGenerator, SequenceTagger, SequenceToSequence, threads
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
-with_targets = pytest.mark.parametrize("kind", [k for k in KINDS if "generator" not in k])
+with_targets = pytest.mark.parametrize("kind", [k for k in KINDS if k not in WITHOUT_TARGETS])
 
 
 def fit(kind, X, y, sample_weight=None, **options):

@@ -16,9 +16,11 @@ from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, parametrize_with_checks
 
 from fastrnn import (
+    SequenceAutoencoder,
     SequenceClassifier,
     SequenceForecaster,
     SequenceGenerator,
+    SequenceOutlierDetector,
     SequenceRegressor,
     SequenceTagger,
     SequenceToSequence,
@@ -30,6 +32,11 @@ from fastrnn.sequences import as_objects
 
 # Small, for the sake of time; the checks fit some hundreds of times.
 LEARNERS = [SequenceClassifier(hidden_size=16), SequenceRegressor(hidden_size=32)]
+UNTAUGHT = [
+    SequenceOutlierDetector(hidden_size=4, max_iter=3),
+    SequenceOutlierDetector(hidden_size=4, max_iter=3, method="forecast"),
+    SequenceAutoencoder(hidden_size=4, max_iter=3),
+]
 # The checks expect a row for each of X: one window of each series.
 TRANSFORMERS = [SequenceScaler(), SequenceScaler(by="sequence", method="minmax"), SlidingWindow(size=1, step=1000)]
 EXPECTED_FAILURES = {
@@ -42,7 +49,7 @@ EXACT = {"dtype": "float64", "shuffle": False, "batch_size": 1000, "max_iter": 3
 
 
 @parametrize_with_checks(
-    [*LEARNERS, *TRANSFORMERS],
+    [*LEARNERS, *UNTAUGHT, *TRANSFORMERS],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES if hasattr(estimator, "max_iter") else {},
 )
 def test_scikit_learn_check(estimator, check):
@@ -65,7 +72,8 @@ def test_weights_equal_repetition_in_sequences(kind, of_steps):
     given = [np.full(len(x), w) for x, w in zip(X, weights, strict=True)] if of_steps else weights
     twice = np.repeat(np.arange(12), weights)
     weighted = make_estimator(kind, **EXACT).fit(X, y, sample_weight=given)
-    repeated = make_estimator(kind, **EXACT).fit([X[i] for i in twice], [y[i] for i in twice])
+    targets = None if y is None else [y[i] for i in twice]
+    repeated = make_estimator(kind, **EXACT).fit([X[i] for i in twice], targets)
     np.testing.assert_allclose(weighted.network_.theta, repeated.network_.theta, rtol=1e-6, atol=1e-7)
 
 

@@ -96,7 +96,7 @@ def learns_several(cls):
 def answers_each_step(cls):
     """Whether there can be an answer for each step: features of each step are no table, so that they have no names."""
     of_steps = hasattr(cls, "transform") and not hasattr(cls(), "get_feature_names_out")
-    return of_steps or takes("return_sequences")(cls) or learns_online(cls)
+    return of_steps or takes("return_sequences")(cls) or has("score_steps")(cls) or learns_online(cls)
 
 
 def accepted_by(function):

@@ -363,7 +363,9 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
             unit, holes = (self._X_mean, self._X_scale), self._holes()
         # How many tokens may come, if the network knows more; and the one before the first.
         tokens = (getattr(self, name, None) for name in ("n_tokens_", "_boundary"))
-        return Stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes)
+        return self._new_stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes)
+
+    _new_stream = Stream
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""

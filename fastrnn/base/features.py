@@ -49,8 +49,14 @@ class FeatureExtractor(TransformerMixin):
         (270, 16)
         """
         sequences = self._checked(X)
-        features = self._computed(self.network_.extract, sequences)
+        features = self._computed(self._extract, sequences)
         return features if self._has_columns() else sequences.split(features)
+
+    def _extract(self, sequences):
+        return self.network_.extract(sequences)
+
+    def _n_columns(self):
+        return self.network_.n_features
 
     @available_if(lambda self: self._has_columns())
     def get_feature_names_out(self, input_features=None):
@@ -67,7 +73,7 @@ class FeatureExtractor(TransformerMixin):
             The name of the class in lower case, followed by a number from 0 on.
         """
         check_is_fitted(self, "network_")
-        return np.array([f"{type(self).__name__.lower()}{k}" for k in range(self.network_.n_features)], object)
+        return np.array([f"{type(self).__name__.lower()}{k}" for k in range(self._n_columns())], object)
 
     def set_output(self, *, transform=None):
         """Choose the container that `transform` returns, if it has one row for each sequence.

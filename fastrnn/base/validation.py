@@ -92,7 +92,8 @@ class Validating:
             _, held_out = train_test_split(several, test_size=n_held_out, random_state=seed, stratify=classes)
         except ValueError as error:
             found = f"validation_fraction={self.validation_fraction} holds out {n_held_out} of {n} sequences"
-            raise ValueError(f"{found}: {error}; set another, or early_stopping=False, or give more") from None
+            advice = f"set another, or early_stopping=False, or give more (n_samples={n})"
+            raise ValueError(f"{found}: {error}; {advice}") from None
         return np.setdiff1d(every, held_out), np.sort(held_out)
 
     def _split_part(self, n, strata, rng):

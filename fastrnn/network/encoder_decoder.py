@@ -1,5 +1,6 @@
 """From a context, or from a sequence read by an encoder, to a sequence: Cho et al., EMNLP 2014."""
 
+from copy import deepcopy
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -243,6 +244,12 @@ class EncoderDecoder(Network):
         given = {"vectors": sequences.values, **stored(sequences), **shards.given}
         Pass(p, shards, self.work, **left, **given).run(is_prepared=True)
         return SimpleNamespace(**left, firsts=sequences.offsets[:-1], sizes=sequences.lengths)
+
+    def without_encoder(self):
+        """A network with a copy of these weights, whose sources are the contexts that the encoder would give."""
+        other = deepcopy(self)
+        other.encoder, other._of_targets = None, ""
+        return other
 
     # ------------------------------------------------------------------------------------- one step at a time
 

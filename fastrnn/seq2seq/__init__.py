@@ -1,6 +1,7 @@
-"""Decoders: sequences, or vectors, to sequences of other lengths."""
+"""Decoders: sequences, or vectors, to sequences of other lengths, and to themselves."""
 
+from fastrnn.seq2seq.autoencoder import SequenceAutoencoder
 from fastrnn.seq2seq.sequence import SequenceToSequence
 from fastrnn.seq2seq.vector import VectorToSequence
 
-__all__ = ["SequenceToSequence", "VectorToSequence"]
+__all__ = ["SequenceAutoencoder", "SequenceToSequence", "VectorToSequence"]

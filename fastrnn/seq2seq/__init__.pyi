@@ -1,4 +1,5 @@
+from fastrnn.seq2seq.autoencoder import SequenceAutoencoder
 from fastrnn.seq2seq.sequence import SequenceToSequence
 from fastrnn.seq2seq.vector import VectorToSequence
 
-__all__ = ["SequenceToSequence", "VectorToSequence"]
+__all__ = ["SequenceAutoencoder", "SequenceToSequence", "VectorToSequence"]

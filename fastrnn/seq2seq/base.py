@@ -19,10 +19,27 @@ ROWS_AT_ONCE = 2**13
 """Sequences times continuations of each that are decoded side by side, unless one sequence alone has more."""
 
 
-class DecodingEstimator(SequenceEstimator):
-    """What estimators with a decoder share; targets are tokens unless a subclass says otherwise."""
+class WithDecoder(SequenceEstimator):
+    """What estimators share whose network has an output for each step of what it writes."""
 
     readout = None
+
+    def _new_network(self, rng):
+        encoder, (embedding, n_values) = self._new_encoder(), self._decoder_reads()
+        width = self._sizes["inputs"] if encoder is None else encoder.recurrent.output_size
+        recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
+        cell = make_cell(self.cell, self.nonlinearity)
+        return EncoderDecoder(encoder, width, embedding, n_values, self._sizes["outputs"], cell, recurrent,
+                              self.attention, self._drop_rate(), self.dtype, rng)  # fmt: skip
+
+    @property
+    def stream(self):
+        """Not available: output begins only when all input has been read."""
+        raise AttributeError(f"{type(self).__name__} has no stream: its output begins when all its input has been read")
+
+
+class DecodingEstimator(WithDecoder):
+    """What estimators share that write targets; these are tokens unless a subclass says otherwise."""
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one more epoch on X.
@@ -98,17 +115,12 @@ class DecodingEstimator(SequenceEstimator):
         """
         return *next_tokens(targets, self.n_target_tokens_), self.n_target_tokens_ + 1, cross_entropy
 
-    def _new_network(self, rng):
-        encoder = self._new_encoder()
-        width = self._sizes["inputs"] if encoder is None else encoder.recurrent.output_size
+    def _decoder_reads(self):
+        """The table of tokens, or None, and how many numbers a step has: one output more says that it is the last."""
         n_outputs, embedding = self._sizes["outputs"], None
         if self.target_embedding_dim is not None:
             embedding = Embedding(n_outputs, self.target_embedding_dim, self.dtype)
-        n_values = n_outputs - 1  # one more says that a step is the last
-        recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
-        cell = make_cell(self.cell, self.nonlinearity)
-        return EncoderDecoder(encoder, width, embedding, n_values, n_outputs, cell, recurrent, self.attention,
-                              self._drop_rate(), self.dtype, rng)  # fmt: skip
+        return embedding, n_outputs - 1
 
     def _rules(self, n_outputs):
         return {"n_target_tokens_": n_outputs - 1, "max_length_": integer(1)}
@@ -117,11 +129,6 @@ class DecodingEstimator(SequenceEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-    @property
-    def stream(self):
-        """Not available: output begins only when all input has been read."""
-        raise AttributeError(f"{type(self).__name__} has no stream: its output begins when all its input has been read")
 
     def _decoded(self, X, beam_width):
         """A list of token arrays, and their scores."""

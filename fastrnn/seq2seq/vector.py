@@ -12,7 +12,7 @@ from fastrnn.lists import check_listed
 from fastrnn.losses.loss import numbers_and_end
 from fastrnn.moments import r_squared
 from fastrnn.seq2seq.base import DecodingEstimator
-from fastrnn.sequences import Given, Sequences, as_objects, as_steps
+from fastrnn.sequences import Given, Sequences, as_objects, as_steps, one_later
 from fastrnn.wording import shown
 
 
@@ -230,12 +230,10 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
         if self.target_embedding_dim is not None:
             return super()._goals(targets)
         scaled = self._scaled(targets.values)
-        before = np.roll(scaled, 1, axis=0)
-        before[targets.offsets[:-1]] = 0
         is_last = np.zeros((len(scaled), 1), self.dtype)
         is_last[targets.offsets[1:] - 1] = 1
-        inputs, goals = Sequences(before, targets.offsets), np.hstack([scaled, is_last])
-        return inputs, goals, goals.shape[1], numbers_and_end
+        goals = np.hstack([scaled, is_last])
+        return one_later(Sequences(scaled, targets.offsets)), goals, goals.shape[1], numbers_and_end
 
     def _rules(self, n_outputs):
         rules = super()._rules(n_outputs)

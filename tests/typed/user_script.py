@@ -13,10 +13,12 @@ from arrays import Array, Cube, Floats, Labels, Matrix, Months, Objects, Vector,
 
 import fastrnn
 from fastrnn import (
+    SequenceAutoencoder,
     SequenceClassifier,
     SequenceEnsemble,
     SequenceForecaster,
     SequenceGenerator,
+    SequenceOutlierDetector,
     SequenceRegressor,
     SequenceTagger,
     SequenceToSequence,
@@ -152,6 +154,24 @@ def decoders() -> None:
     assert_type(captions.predict(vectors), Objects)
     of(captions.predict(vectors), "O", 1)
     assert_type(captions.score(vectors, tokens), float)
+
+
+def odd_sequences() -> None:
+    X = np.linspace(0, 1, 80).reshape(8, 10)
+    model = SequenceOutlierDetector(method="forecast", hidden_size=4, max_iter=2).fit(X)
+    assert_type(model, SequenceOutlierDetector)
+    assert_type(model.offset_, float)
+    assert_type(model.score_steps(X), Objects)
+    assert_type(model.score_samples(X), Vector[np.float64])
+    of(model.decision_function(X), "f8", 1)
+    assert_type(model.predict(X), Vector[np.int64])
+    of(model.predict(X), "i8", 1)
+    autoencoder = SequenceAutoencoder(hidden_size=4, max_iter=2).fit(X)
+    assert_type(autoencoder, SequenceAutoencoder)
+    assert_type(autoencoder.transform(X), Matrix[Floats])
+    of(autoencoder.transform(X), "f4", 2)
+    of(autoencoder.inverse_transform(autoencoder.transform(X)), "f8", 2)
+    assert_type(autoencoder.score(X), float)
 
 
 def forecaster() -> None:
