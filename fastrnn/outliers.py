@@ -51,8 +51,9 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
     early_stopping : bool, default=True
         Whether to hold out `validation_fraction` of the sequences and score them after each epoch. A network that knows
         its sequences by heart has small errors on them alone, and calls all others odd.
-    validation_fraction : float, default=0.2
-        The fraction of sequences that `early_stopping` holds out.
+    validation_fraction : float or splitter, default=0.2
+        What `early_stopping` holds out: a fraction of the sequences, or the last split of a splitter of scikit-learn,
+        such as ``GroupShuffleSplit(1)``. Groups of a splitter are given to `fit`.
     n_iter_no_change : int, default=50
         Number of epochs without improvement after which training stops, for `early_stopping` and `tol`.
 
@@ -67,7 +68,11 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
     loss_curve_ : list of float
         The mean training loss of each epoch: the squared error of a standardised number.
     validation_scores_ : list of float or None
-        With `early_stopping`, the negative loss on the held-out part after each epoch.
+        The negative loss on the validation data after each epoch. Validation data are the part that `early_stopping`
+        holds out, or `X_val`. None if there are none.
+    validation_loss_curve_ : list of float or None
+        The mean loss on the validation data after each epoch, without dropout and the penalty of `alpha`. None if there
+        are none.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -120,7 +125,8 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         """Whether the encoder reads backwards, too: a forecast must not."""
         return self.method == "reconstruction"
 
-    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, sample_weight_val=None, groups=None,
+        resume_from=None):  # fmt: skip
         """Learn what sequences are like.
 
         Parameters
@@ -133,6 +139,13 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
             Only here because scikit-learn passes it.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        X_val : as X, default=None
+            Validation data: other sequences, which the network is not trained on. After each epoch they are scored.
+            With `early_stopping` they are used in place of a part that is held out; without it they are only watched.
+        sample_weight_val : as sample_weight, default=None
+            A weight for each sequence of `X_val`.
+        groups : array-like of shape (n,), default=None
+            The groups of the sequences, such as persons, for a `validation_fraction` that is a splitter.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -157,11 +170,11 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
             With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
             falling.
         """
-        return self._fit(X, None, sample_weight, resume_from)
+        return self._fit(X, None, sample_weight, resume_from, X_val, None, sample_weight_val, groups)
 
-    def _learn(self, X, y, sample_weight, resume_from):
+    def _learn(self, X, y, sample_weight, *given):
         """Train, then measure on the same data how large errors are, and where the odd ones begin."""
-        super()._learn(X, y, sample_weight, resume_from)
+        super()._learn(X, y, sample_weight, *given)
         squares, weights = in_parts(self._squares, X, None, sample_weight)
         self._spread = np.maximum(np.sqrt(squares.sum(axis=0) / weights.sum()), LEAST)
         scores, weights = in_parts(self._weighed, X, None, sample_weight)

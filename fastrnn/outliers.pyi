@@ -16,6 +16,7 @@ from fastrnn._types import (
     Schedule,
     Sequences,
     Solver,
+    Splitter,
     Vector,
 )
 from fastrnn.data import SequenceFiles
@@ -53,7 +54,7 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         early_stopping: bool = True,
-        validation_fraction: float = 0.2,
+        validation_fraction: float | Splitter = 0.2,
         n_iter_no_change: int = 50,
         tol: float | None = None,
         warm_start: bool = False,
@@ -69,6 +70,9 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):
         y: object = None,
         sample_weight: ArrayLike | None = None,
         *,
+        X_val: Sequences | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
     def fit_predict(self, X: Sequences, y: object = None, **fit_params: object) -> Vector[np.int64]: ...
@@ -77,4 +81,12 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):
     def decision_function(self, X: Sequences | SequenceFiles) -> Vector[np.float64]: ...
     def predict(self, X: Sequences | SequenceFiles) -> Vector[np.int64]: ...
     def stream(self, batch: int = 1) -> Stream: ...  # type: ignore[override]
-    def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_fit_request(
+        self,
+        *,
+        X_val: Request = ...,
+        groups: Request = ...,
+        resume_from: Request = ...,
+        sample_weight: Request = ...,
+        sample_weight_val: Request = ...,
+    ) -> Self: ...

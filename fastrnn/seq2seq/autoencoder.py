@@ -87,7 +87,11 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
     loss_curve_ : list of float
         The mean training loss of each epoch: the squared error of a standardised number.
     validation_scores_ : list of float or None
-        With `early_stopping`, the negative loss on the held-out part after each epoch.
+        The negative loss on the validation data after each epoch. Validation data are the part that `early_stopping`
+        holds out, or `X_val`. None if there are none.
+    validation_loss_curve_ : list of float or None
+        The mean loss on the validation data after each epoch, without dropout and the penalty of `alpha`. None if there
+        are none.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -137,7 +141,8 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
         warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
-    def fit(self, X, y=None, sample_weight=None, *, resume_from=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, sample_weight_val=None, groups=None,
+        resume_from=None):  # fmt: skip
         """Train encoder and decoder to write what they read.
 
         Parameters
@@ -149,6 +154,13 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
             Only here because scikit-learn passes it.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        X_val : as X, default=None
+            Validation data: other sequences, which the network is not trained on. After each epoch they are scored.
+            With `early_stopping` they are used in place of a part that is held out; without it they are only watched.
+        sample_weight_val : as sample_weight, default=None
+            A weight for each sequence of `X_val`.
+        groups : array-like of shape (n,), default=None
+            The groups of the sequences, such as persons, for a `validation_fraction` that is a splitter.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -173,7 +185,7 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
             With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
             falling.
         """
-        return self._fit(X, None, sample_weight, resume_from)
+        return self._fit(X, None, sample_weight, resume_from, X_val, None, sample_weight_val, groups)
 
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train for one more epoch on X.

@@ -18,6 +18,7 @@ from fastrnn._types import (
     Schedule,
     Sequences,
     Solver,
+    Splitter,
 )
 from fastrnn.data import SequenceFiles
 from fastrnn.seq2seq.base import WithDecoder
@@ -60,7 +61,7 @@ class SequenceAutoencoder(Extractor, Reproducing):
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
         warm_start: bool = False,
@@ -76,6 +77,9 @@ class SequenceAutoencoder(Extractor, Reproducing):
         y: object = None,
         sample_weight: ArrayLike | None = None,
         *,
+        X_val: Sequences | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(self, X: Sequences, y: object = None, sample_weight: ArrayLike | None = None) -> Self: ...
@@ -87,7 +91,15 @@ class SequenceAutoencoder(Extractor, Reproducing):
     def score(
         self, X: Sequences | SequenceFiles, y: object = None, sample_weight: ArrayLike | None = None
     ) -> float: ...
-    def set_fit_request(self, *, resume_from: Request = ..., sample_weight: Request = ...) -> Self: ...
+    def set_fit_request(
+        self,
+        *,
+        X_val: Request = ...,
+        groups: Request = ...,
+        resume_from: Request = ...,
+        sample_weight: Request = ...,
+        sample_weight_val: Request = ...,
+    ) -> Self: ...
     def set_partial_fit_request(self, *, sample_weight: Request = ...) -> Self: ...
     def set_inverse_transform_request(self, *, lengths: Request = ...) -> Self: ...
     def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...
