@@ -11,8 +11,11 @@ from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
+from fastrnn.metrics.tags import join_steps_in_scorers
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
+
+join_steps_in_scorers()  # so that scoring="f1_macro" is a number for what `predict` returns
 
 
 class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR01
