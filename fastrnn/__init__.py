@@ -14,6 +14,7 @@ _SUBMODULES = (
 
 _PLACES = {
     "DivergenceError": "training.DivergenceError", "StorageError": "storage.StorageError",
+    "EarlyClassifier": "early.EarlyClassifier",
     "SequenceClassifier": "classifier.SequenceClassifier", "SequenceEnsemble": "ensemble.SequenceEnsemble",
     "SequenceForecaster": "forecaster.SequenceForecaster",
     "SequenceGenerator": "generator.SequenceGenerator", "SequenceRegressor": "regressor.SequenceRegressor",
