@@ -15,6 +15,8 @@ from fastrnn.storage import check, expect
 SHOWN = "classes_", "n_features_in_", "feature_names_in_"
 NEEDED = {"bidirectional": (False,), "readout": ("last", "auto"), "patch_length": (1, "auto")}
 """Of the estimator's parameters: what lets it answer after each step."""
+ALIKE = 0.01
+"""Harmonic means that are no further apart are different by chance."""
 IN_MEMORY = "EarlyClassifier reads what is in memory: give it the sequences of some of the files"
 
 
@@ -25,9 +27,9 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     the first step where the most probable label has a probability of `threshold_` or more. If there is no such step, it
     gets the label that is most probable at its end.
 
-    The earlier the answer, the more often it is wrong. `fit` chooses the threshold by cross-validation: it takes the
-    one with the largest harmonic mean of the accuracy and 1 - earliness. Earliness is the mean fraction of a sequence
-    that is read before it gets its label.
+    The earlier the answer, the more often it is wrong. `fit` chooses the threshold by cross-validation, so that the
+    harmonic mean of the accuracy and 1 - earliness is large. Earliness is the mean fraction of a sequence that is read
+    before it gets its label.
 
     Parameters
     ----------
@@ -66,6 +68,9 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     series classification", Data Mining and Knowledge Discovery 34, 2020. TEASER trains a classifier for each of some
     lengths, and asks for the same answer several times in a row. Here one network reads each sequence once, and a
     threshold is enough.
+
+    Which threshold is best, among many that are nearly as good, is chance. So `threshold_` is the mean of those whose
+    harmonic mean is at most 0.01 below the largest.
 
     Each sequence has the same weight in training, and each of its steps an equal share of it.
 
@@ -197,7 +202,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         float
-            What `fit` maximises, from 0 to 1. The accuracy alone is scoring="accuracy".
+            By this number `fit` chooses the threshold. It is from 0 to 1. The accuracy alone is scoring="accuracy".
 
         Raises
         ------
@@ -261,10 +266,15 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             found.append((probabilities.max(axis=1), right, sequences.lengths, weights[test]))
         sureness, right, lengths, weights = map(np.concatenate, zip(*found, strict=True))
         offsets = np.append(0, np.cumsum(lengths))
-        thresholds = np.unique(np.quantile(sureness, np.linspace(0, 1, 101)))
-        each = [_first(sureness >= threshold, offsets) for threshold in thresholds]
-        scores = [_harmonic_mean(right[rows], (rows - offsets[:-1] + 1) / lengths, weights) for rows in each]
-        return float(thresholds[np.argmax(scores)]), max(scores)
+
+        def score(threshold):
+            rows = _first(sureness >= threshold, offsets)
+            return _harmonic_mean(right[rows], (rows - offsets[:-1] + 1) / lengths, weights)
+
+        thresholds = np.quantile(sureness, np.linspace(0, 1, 101))
+        scores = np.array([*map(score, thresholds)])
+        threshold = float(thresholds[scores >= scores.max() - ALIKE].mean())
+        return threshold, score(threshold)
 
     def _take(self, model, threshold, score):
         """Be fitted: have this model and threshold."""

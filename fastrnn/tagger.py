@@ -64,7 +64,8 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
     -----
     Several labels a step are independent of each other: each one has a logistic output, and y holds rows of 0 and 1.
 
-    For scikit-learn's metrics, join the steps: ``f1_score(np.concatenate(y), np.concatenate(tagger.predict(X)), ...)``.
+    In searches, scikit-learn's names of scores, such as ``scoring="f1_macro"``, count the steps of all sequences.
+    `fastrnn.metrics.step_score` does so with any metric of scikit-learn. `fastrnn.metrics.span_f1_score` counts spans.
 
     Examples
     --------

@@ -46,7 +46,7 @@ RANKS = [
     ["data"],
     ["base", "metrics", "callbacks"],
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
-    ["ensemble"],
+    ["early", "ensemble"],
     ["inspection", "interchange", "saving", "datasets", "versions", "dask"],
     ["__init__"],
     ["command"],

@@ -301,6 +301,13 @@ def try_ensemble(estimator):
     assert len(fastrnn.SequenceEnsemble(model, 2).fit(*given).predict(numbers())) == 8
 
 
+def try_early(estimator):
+    X = numbers()
+    clf = made(estimator).set_params(bidirectional=False, patch_length=1)
+    model = fastrnn.EarlyClassifier(clf, cv=2).fit(X, targets(estimator.__name__, X))
+    assert model.predict(X).shape == (8,)
+
+
 def try_resume(estimator, file="run.safetensors"):
     data = {"X": RNG.normal(size=(8, 3))} if "Vector" in estimator.__name__ else {}
     data = data or {"X": tokens() if "Generator" in estimator.__name__ else numbers()}
@@ -324,7 +331,7 @@ TRIALS = {
     "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
     "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
-    "Dask": try_dask, "Ensemble": try_ensemble,
+    "Dask": try_dask, "Ensemble": try_ensemble, "Early": try_early,
 }  # fmt: skip
 
 

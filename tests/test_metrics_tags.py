@@ -1,4 +1,4 @@
-"""Scores of tags: spans against seqeval's figures, steps against scikit-learn's, and both in scikit-learn's searches."""
+"""Scores of tags: spans against seqeval's figures, steps against scikit-learn's, and both in searches."""
 
 import itertools
 import pickle
@@ -68,7 +68,9 @@ def test_seqeval_agrees_on_random_tags(marks):
     modes = {"lenient": {}, "strict": {"mode": "strict", "scheme": getattr(schemes, scheme)}}
     for _ in range(30):
         true = [rng.choice(tags, rng.integers(1, 9)).tolist() for _ in range(6)] + [["B-a", "I-a"]]
-        said = [[str(rng.choice(tags)) if rng.random() < 0.3 else tag for tag in row] for row in true[:-1]] + [["O"] * 2]
+        said = [[str(rng.choice(tags)) if rng.random() < 0.3 else tag for tag in row] for row in true[:-1]] + [
+            ["O"] * 2
+        ]
         for (mode, other), average in itertools.product(modes.items(), ("micro", "weighted", None)):
             for score in SCORES:
                 own = score(true, said, average=average, mode=mode, scheme=scheme, zero_division=0)
