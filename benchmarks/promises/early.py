@@ -8,8 +8,8 @@ figure is the mean over seeds 0, 1, ... on the test part, and counts by the harm
 not read. Longer and longer beginnings are tried until a classifier without an error could not be ahead of the best.
 Fails where `EarlyClassifier` is not ahead of the best, which is chosen on the test part.
 
-Of JapaneseVowels the first step alone tells nearly all that can be known early, so it is ahead by little there: take ten
-seeds or more.
+Of JapaneseVowels the first step alone tells nearly all that can be known early, so it is ahead by little there: take
+ten seeds or more.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def classifier(seed):
 
 def early(split, lengths, model):
     """Return accuracy, fraction read and harmonic mean of an `EarlyClassifier`."""
-    early = EarlyClassifier(model).fit(split.X_train, split.y_train)
-    labels, steps = early.predict(split.X_test, return_steps=True)
+    model = EarlyClassifier(model).fit(split.X_train, split.y_train)
+    labels, steps = model.predict(split.X_test, return_steps=True)
     accuracy, read = np.mean(labels == split.y_test), np.mean(steps / lengths)
     return accuracy, read, harmonic_mean(accuracy, read)
 
