@@ -15,8 +15,6 @@ from fastrnn.metrics.tags import join_steps_in_scorers
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
-join_steps_in_scorers()  # so that scoring="f1_macro" is a number for what `predict` returns
-
 
 class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR01
     """Label each step of sequences of any lengths with a recurrent network (N to N).
@@ -383,6 +381,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
         return lambda: float(np.mean(self._decoded(network.predict(sequences), sequences.offsets) == expected))
 
     def __sklearn_tags__(self):
+        join_steps_in_scorers()  # which ask for tags first; scoring="f1_macro" is a number for what `predict` returns
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags

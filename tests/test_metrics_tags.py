@@ -5,12 +5,18 @@ import pickle
 
 import numpy as np
 import pytest
-from samples import tagged
+from samples import run_script, tagged
 from sklearn.datasets import make_classification
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, get_scorer, make_scorer, zero_one_loss
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 
 from fastrnn import SequenceTagger, metrics
@@ -184,16 +190,33 @@ def test_searches_and_pipelines_choose_by_scores_of_tags():
 
 def test_scorers_of_other_estimators_and_metrics_stay():
     X, y = make_classification(80, random_state=0)
+    assert get_scorer("accuracy")(SMALL.fit(*tagged(6)), *tagged(6)) > 0  # from now on they are extended
     model = LogisticRegression().fit(X, y)
     assert get_scorer("f1")(model, X, y) == f1_score(y, model.predict(X))
     assert 0.5 < get_scorer("roc_auc")(model, X, y) <= 1 and get_scorer("neg_log_loss")(model, X, y) < 0
     assert repr(get_scorer("f1_macro")) == repr(make_scorer(f1_score, pos_label=None, average="macro"))
+    tuned = TunedThresholdClassifierCV(LogisticRegression(), scoring="f1", cv=2).fit(X, y)
+    assert (pickle.loads(pickle.dumps(tuned)).predict(X) == tuned.predict(X)).all()
     names = y.astype(str).astype(object)
     assert get_scorer("f1_macro")(LogisticRegression().fit(X, names), X, names) > 0.5
     # A function of one's own gets sequences, as it did.
     X, y = tagged(6)
     whole = make_scorer(lambda true, said: float(np.mean([len(a) == len(b) for a, b in zip(true, said, strict=True)])))
     assert whole(SMALL.fit(X, y), X, y) == 1
+
+
+def test_a_scorer_works_whenever_it_was_imported():
+    """In a process of its own, also where a tagger was fitted before scikit-learn's scorers were there."""
+    script = """
+import sys
+from fastrnn import SequenceTagger
+X, y = [[0.0, 1.0], [1.0, 0.0, 1.0]] * 4, [["a", "b"], ["b", "a", "b"]] * 4
+tagger = SequenceTagger(hidden_size=2, max_iter=1, random_state=0).fit(X, y)
+assert "sklearn.metrics" not in sys.modules
+from sklearn.metrics import get_scorer
+print(get_scorer("accuracy")(tagger, X, y) == tagger.score(X, y))
+"""
+    assert run_script(script) == "True\n"
 
 
 def test_scores_are_reached_from_the_package():

@@ -1,7 +1,7 @@
 """Scores of labels that each step has: over all steps of all sequences, or over the spans that tags mark."""
 
-from copy import copy
-from functools import partial, update_wrapper, wraps
+import sys
+from functools import partial, wraps
 
 import numpy as np
 
@@ -255,27 +255,30 @@ def join_steps_in_scorers():
     """Have scikit-learn's scorers compare steps where a prediction is a sequence each.
 
     A scorer hands y and the predictions to its metric as they are, and metrics refuse ragged ones; there is no place
-    where an estimator could say how the two are to be compared.  So this is put around a method of scikit-learn that is
-    not public.  It changes what was an error before, and nothing else.
+    where an estimator could say how the two are to be compared.  So this puts a property over an attribute of scorers
+    that is not public.  It changes what was an error before, and nothing else.  A scorer asks for an estimator's tags
+    first, and only then for the attribute: so the tagger's tags call this, and nothing is imported for it.
     """
-    from sklearn.metrics._scorer import _Scorer
-
-    plain = _Scorer._score
-
-    @wraps(plain)
-    def _score(scorer, *given, **weights):
-        if _is_of_scikit_learn(metric := scorer._score_func):
-            scorer = copy(scorer)
-            scorer._score_func = update_wrapper(partial(_joining, metric), metric)
-        return plain(scorer, *given, **weights)
-
-    _Scorer._score = _score
+    base = getattr(sys.modules.get("sklearn.metrics._scorer"), "_BaseScorer", None)
+    if base is not None and not hasattr(base, "_score_func"):
+        base._score_func = property(_metric_of, _keep)
 
 
-def _joining(metric, y_true, y_pred, **options):
-    is_listed = isinstance(y_pred, np.ndarray) and y_pred.dtype.kind == "O" and y_pred.ndim == 1
-    is_of_steps = is_listed and any(map(np.ndim, y_pred[:1]))
-    return step_score(metric, y_true, y_pred, **options) if is_of_steps else metric(y_true, y_pred, **options)
+def _metric_of(scorer):
+    metric = vars(scorer)["_score_func"]
+
+    @wraps(metric)
+    def joining(y_true, y_pred, **options):
+        is_listed = isinstance(y_pred, np.ndarray) and y_pred.dtype.kind == "O" and y_pred.ndim == 1
+        is_of_steps = is_listed and any(map(np.ndim, y_pred[:1]))
+        return step_score(metric, y_true, y_pred, **options) if is_of_steps else metric(y_true, y_pred, **options)
+
+    joining.plain = metric
+    return joining if _is_of_scikit_learn(metric) else metric
+
+
+def _keep(scorer, metric):
+    vars(scorer)["_score_func"] = getattr(metric, "plain", metric)  # which can be pickled
 
 
 def _is_of_scikit_learn(metric):
