@@ -14,7 +14,7 @@ _SUBMODULES = (
 
 _PLACES = {
     "DivergenceError": "training.DivergenceError", "StorageError": "storage.StorageError",
-    "SequenceAutoencoder": "seq2seq.SequenceAutoencoder",
+    "EarlyClassifier": "early.EarlyClassifier", "SequenceAutoencoder": "seq2seq.SequenceAutoencoder",
     "SequenceClassifier": "classifier.SequenceClassifier", "SequenceEnsemble": "ensemble.SequenceEnsemble",
     "SequenceForecaster": "forecaster.SequenceForecaster",
     "SequenceGenerator": "generator.SequenceGenerator",

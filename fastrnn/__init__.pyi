@@ -13,6 +13,7 @@ from fastrnn import preprocessing as preprocessing
 from fastrnn import streaming as streaming
 from fastrnn import training as training
 from fastrnn.classifier import SequenceClassifier
+from fastrnn.early import EarlyClassifier
 from fastrnn.ensemble import SequenceEnsemble
 from fastrnn.forecaster import SequenceForecaster
 from fastrnn.generator import SequenceGenerator
@@ -27,6 +28,7 @@ from fastrnn.versions import show_versions
 
 __all__ = [
     "DivergenceError",
+    "EarlyClassifier",
     "SequenceAutoencoder",
     "SequenceClassifier",
     "SequenceEnsemble",

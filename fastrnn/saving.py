@@ -12,7 +12,7 @@ MODULES = {
     "SequenceRegressor": "regressor", "SequenceScaler": "preprocessing", "SequenceTagger": "tagger",
     "SequenceToSequence": "seq2seq", "Tokenizer": "preprocessing", "VectorToSequence": "seq2seq",
     "SequenceAutoencoder": "seq2seq", "SequenceOutlierDetector": "outliers", "SequenceEnsemble": "ensemble",
-    "OnlineClassifier": "online", "OnlineRegressor": "online"}  # fmt: skip
+    "EarlyClassifier": "early", "OnlineClassifier": "online", "OnlineRegressor": "online"}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
 
 
@@ -21,7 +21,7 @@ def save(model, path):
 
     Parameters
     ----------
-    model : estimator, SequenceEnsemble, Tokenizer, SequenceScaler, or Pipeline of them
+    model : estimator, SequenceEnsemble, EarlyClassifier, Tokenizer, SequenceScaler, or Pipeline of them
         A fitted model of fastrnn. Some things are not saved: callbacks, a `random_state` that is a RandomState, the
         memory of the optimiser, and the options of the Pipeline itself. Of a learner of `fastrnn.online` all is saved
         that it needs to go on. The parameters of a tokenizer are those that it was fitted with.

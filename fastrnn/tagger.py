@@ -12,6 +12,7 @@ from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
+from fastrnn.metrics.tags import join_steps_in_scorers
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
@@ -66,7 +67,8 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
     -----
     Several labels a step are independent of each other: each one has a logistic output, and y holds rows of 0 and 1.
 
-    For scikit-learn's metrics, join the steps: ``f1_score(np.concatenate(y), np.concatenate(tagger.predict(X)), ...)``.
+    In searches, scikit-learn's names of scores, such as ``scoring="f1_macro"``, count the steps of all sequences.
+    `fastrnn.metrics.step_score` does so with any metric of scikit-learn. `fastrnn.metrics.span_f1_score` counts spans.
 
     Examples
     --------
@@ -414,6 +416,7 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         return float(np.average(right, weights=weights))
 
     def __sklearn_tags__(self):
+        join_steps_in_scorers()  # which ask for tags first; scoring="f1_macro" is a number for what `predict` returns
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags

@@ -47,7 +47,7 @@ RANKS = [
     ["data"],
     ["base", "metrics", "callbacks"],
     ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
-    ["ensemble", "outliers"],
+    ["early", "ensemble", "outliers"],
     ["inspection", "interchange", "saving", "datasets", "versions", "dask"],
     ["__init__"],
     ["command"],

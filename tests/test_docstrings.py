@@ -19,7 +19,8 @@ import parameters  # noqa: E402
 ESTIMATORS = [*parameters.ESTIMATORS, OnlineClassifier, OnlineRegressor]
 PACKAGES = "callbacks dask data datasets inspection interchange layers metrics online preprocessing".split()
 ELSEWHERE = {
-    "fastrnn.forecaster.backtest.Backtest", "fastrnn.streaming.Stream", "fastrnn.training.Progress"}  # fmt: skip
+    "fastrnn.early.EarlyStream", "fastrnn.forecaster.backtest.Backtest", "fastrnn.streaming.Stream",
+    "fastrnn.training.Progress"}  # fmt: skip
 """What users hold without having imported it, and what callbacks are told."""
 
 

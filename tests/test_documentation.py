@@ -336,6 +336,13 @@ def try_ensemble(estimator):
     assert len(fastrnn.SequenceEnsemble(model, 2).fit(*given).predict(numbers())) == 8
 
 
+def try_early(estimator):
+    X = numbers()
+    clf = made(estimator).set_params(bidirectional=False, patch_length=1)
+    model = fastrnn.EarlyClassifier(clf, cv=2).fit(X, targets(estimator.__name__, X))
+    assert model.predict(X).shape == (8,)
+
+
 def try_resume(estimator, file="run.safetensors"):
     data = {"X": RNG.normal(size=(8, 3))} if "Vector" in estimator.__name__ else {}
     data = data or {"X": tokens() if "Generator" in estimator.__name__ else numbers()}
@@ -362,12 +369,11 @@ def try_dask(estimator):
 
 TRIALS = {
     "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters, "Files": try_files,
-    "Holes": try_holes,
-    "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
-    "Validation": try_validation, "Several": try_several, "Probabilities": try_probabilities,
+    "Holes": try_holes, "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights,
+    "Continues": try_online, "Validation": try_validation, "Several": try_several, "Probabilities": try_probabilities,
     "Quantiles": try_quantiles, "Each step": try_each_step, "Features": try_features, "Stream": try_stream,
     "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume, "Starts from": try_starting, "Dask": try_dask,
-    "Ensemble": try_ensemble, "Why": try_why,
+    "Ensemble": try_ensemble, "Early": try_early, "Why": try_why,
 }  # fmt: skip
 
 

@@ -11,59 +11,6 @@ from itertools import zip_longest
 import numpy as np
 
 
-def token_accuracy(y, predicted):
-    """Return the fraction of all tokens that have the right tag.
-
-    Examples
-    --------
-    >>> token_accuracy([["DET", "NOUN"], ["VERB", "NOUN"]], [["DET", "NOUN"], ["VERB", "ADV"]])
-    0.75
-    """
-    pairs = [pair for a, b in zip(y, predicted, strict=True) for pair in zip(a, b, strict=True)]
-    return sum(a == b for a, b in pairs) / len(pairs)
-
-
-def span_f1(y, predicted):
-    """Return the F1 of the spans that IOB tags mark, all sequences and types together.
-
-    A span counts where type, start and end are right (Tjong Kim Sang & Buchholz, CoNLL 2000).
-
-    Examples
-    --------
-    >>> span_f1([["B-city", "I-city", "O", "B-day"]], [["B-city", "I-city", "O", "O"]])
-    0.6666666666666666
-    """
-    n_right = n_true = n_predicted = 0
-    for tags, guess in zip(y, predicted, strict=True):
-        if len(tags) != len(guess):
-            raise ValueError(f"{len(guess)} tags are predicted for a sequence of {len(tags)}")
-        truth, found = spans(tags), spans(guess)
-        n_right += len(truth & found)
-        n_true += len(truth)
-        n_predicted += len(found)
-    return 2 * n_right / max(n_true + n_predicted, 1)
-
-
-def spans(tags):
-    """Return the set of (type, start, end) that IOB tags mark.
-
-    As in conlleval, an I- that continues nothing, or another type, starts a span of its own.
-
-    Examples
-    --------
-    >>> sorted(spans(["B-city", "I-city", "B-city", "O", "I-day"]))
-    [('city', 0, 2), ('city', 2, 3), ('day', 4, 5)]
-    """
-    found, start, open_type = set(), 0, ""
-    for i, tag in enumerate([*tags, "O"]):
-        mark, _, span_type = tag.partition("-")
-        if mark != "I" or span_type != open_type:
-            if open_type:
-                found.add((open_type, start, i))
-            start, open_type = i, span_type
-    return found
-
-
 def frame_nll(y, probabilities):
     """Return the negative log-likelihood of a frame, in nats, summed over the keys.
 

@@ -45,6 +45,7 @@ from fastrnn import (
     VectorToSequence,
 )
 from fastrnn.datasets import make_adding_problem, make_binary_addition
+from fastrnn.metrics import span_f1_score, step_score
 from fastrnn.online import OnlineClassifier, OnlineRegressor
 from fastrnn.preprocessing import Tokenizer
 
@@ -90,8 +91,8 @@ BELLS = Metric("bells right", bells_right)
 RMSE = Metric("RMSE", root_mean_squared_error, greater_is_better=False)
 MSE = Metric("MSE", mean_squared_error, greater_is_better=False)
 ALL_BITS = Metric("all bits right", exact_score)
-TAGS = Metric("accuracy of tags", metrics.token_accuracy)
-SPANS = Metric("F1 of spans", metrics.span_f1)
+TAGS = Metric("accuracy of tags", partial(step_score, accuracy_score))
+SPANS = Metric("F1 of spans", span_f1_score)
 FRAMES = Metric("nats a frame", metrics.frame_nll, greater_is_better=False, method="predict_proba")
 NATS = Metric("nats a character", lambda _, log_probability: -log_probability, greater_is_better=False, method="score")
 EXACT = Metric("all words right", metrics.exact_match)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sklearn.exceptions import NotFittedError
 
 import fastrnn
-from fastrnn import SequenceEnsemble, dask, inspection, interchange, online
+from fastrnn import EarlyClassifier, SequenceClassifier, SequenceEnsemble, dask, inspection, interchange, online
 from fastrnn.ensemble import KINDS
 
 ORDER = "Classifier", "Regressor", "Tagger", "Forecaster", "Generator", "ToSequence"
@@ -23,7 +23,7 @@ def _place(estimator):
 
 
 ESTIMATORS = [getattr(fastrnn, name) for name in fastrnn.__all__ if hasattr(getattr(fastrnn, name), "get_params")]
-ESTIMATORS.remove(SequenceEnsemble)  # it does what its members do
+ESTIMATORS = [cls for cls in ESTIMATORS if cls not in (EarlyClassifier, SequenceEnsemble)]  # these do what theirs do
 ESTIMATORS.sort(key=_place)
 ESTIMATORS += [getattr(online, name) for name in online.__all__]
 
@@ -157,6 +157,7 @@ GROUPS = {
         ),
         Capability("PyTorch", "Weights go to PyTorch, and come back.", accepted_by(interchange.to_torch)),
         Capability("Ensemble", ":class:`fastrnn.SequenceEnsemble` takes it.", lambda cls: cls in KINDS.values()),
+        Capability("Early", ":class:`fastrnn.EarlyClassifier` takes it.", lambda cls: cls is SequenceClassifier),
         Capability("Resume", "``fit(resume_from=...)`` goes on after a crash.", fits("resume_from")),
         Capability("Dask", ":mod:`fastrnn.dask` has it for many machines.", lambda cls: cls in ON_DASK),
     ],

@@ -62,6 +62,15 @@ class SequenceNetwork(Network):
         """The program of `_step`."""
         return self.program(self._step, n, has_holes, fill, *numbers)
 
+    def at_each_step(self):
+        """This network without its readout, over the same weights: outputs (S, K), as if each step were the last."""
+        return self.kept("at each step", self._without_readout)
+
+    def _without_readout(self):
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), readout=None, _programs={})
+        return other
+
     def _features(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls to what the head reads, (B, F) by place or (S, F), and what the way back needs."""
         x, kept = self.encoder.forward(p, rows, dropout, keep, initial, final)

@@ -13,6 +13,7 @@ from arrays import Array, Cube, Floats, Labels, Matrix, Months, Objects, Vector,
 
 import fastrnn
 from fastrnn import (
+    EarlyClassifier,
     SequenceAutoencoder,
     SequenceClassifier,
     SequenceEnsemble,
@@ -38,7 +39,19 @@ from fastrnn.datasets import (
 from fastrnn.inspection import integrated_gradients, occlusion, permutation_importance
 from fastrnn.interchange import from_keras, from_torch, to_keras, to_torch
 from fastrnn.layers import GRU, LSTM, RNN
-from fastrnn.metrics import coverage, drift, mase, mean_quantile_loss, naive, rmsse, seasonal_naive, smape
+from fastrnn.metrics import (
+    coverage,
+    drift,
+    make_tagging_scorer,
+    mase,
+    mean_quantile_loss,
+    naive,
+    rmsse,
+    seasonal_naive,
+    smape,
+    span_f1_score,
+    span_recall_score,
+)
 from fastrnn.online import OnlineClassifier, OnlineRegressor
 from fastrnn.preprocessing import (
     SequenceScaler,
@@ -314,6 +327,9 @@ def scores() -> None:
     assert_type(smape([4.0], [5.0]), float)
     assert_type(mean_quantile_loss([4.0], [[3.0, 5.0]], quantiles=[0.1, 0.9]), float)
     assert_type(coverage([4.0], [[3.0, 5.0]]), float)
+    assert_type(span_f1_score([["B-a", "O"]], [["B-a", "O"]], scheme="IOBES"), float)
+    of(span_recall_score([["B-a", "O"]], [["B-a", "O"]], average=None), "f8", 1)
+    make_tagging_scorer(span_f1_score, zero_division=0.0)
 
 
 def several() -> None:
@@ -325,6 +341,13 @@ def several() -> None:
         ensemble.predict_proba(X, return_std=True), "tuple[Array[np.generic[object]], Array[np.generic[object]]]"
     )
     assert_type(ensemble.score(X, y), float)
+    early = EarlyClassifier(SequenceClassifier(hidden_size=4, max_iter=2, bidirectional=False), cv=2)
+    assert_type(early.fit(X, y), EarlyClassifier)
+    labels, steps = early.predict(X, return_steps=True)
+    assert_type(labels, Labels)
+    of(steps, "i8", 1)
+    assert_type(early.stream().n_steps, int)
+    assert_type(early.score(X, y), float)
     with TemporaryDirectory() as folder:
         files = SequenceFiles.write(folder, [(X[:6], y[:6]), (X[6:], y[6:])])
         assert_type(files, SequenceFiles)

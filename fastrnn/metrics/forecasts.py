@@ -1,4 +1,4 @@
-"""Scores of forecasts that scikit-learn does not have, and simple forecasts to compare with.
+"""Scores of forecasts, and simple forecasts to compare with.
 
 An array (T,) or (T, C), or a list of numbers, is one series with C channels. A list, a tuple or a 1-D object array of
 such is many series. Of pandas objects the values are taken. Lower scores are better, except for `coverage`.

@@ -1,0 +1,52 @@
+from collections.abc import Iterable
+from typing import Literal, Self, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin
+from sklearn.model_selection import BaseCrossValidator
+
+from fastrnn._types import Labels, Matrix, Objects, Parameters, Request, Rows, Sequences, Vector
+from fastrnn.classifier import SequenceClassifier
+
+class EarlyClassifier(ClassifierMixin, Parameters):
+    estimator: SequenceClassifier
+    cv: int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]]
+    threshold: float | None
+    estimator_: SequenceClassifier
+    threshold_: float
+    best_score_: float | None
+    classes_: Labels
+    n_features_in_: int
+    feature_names_in_: Objects
+
+    def __init__(
+        self,
+        estimator: SequenceClassifier,
+        *,
+        cv: int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]] = 5,
+        threshold: float | None = None,
+    ) -> None: ...
+    def fit(self, X: Sequences, y: Rows | None = None, sample_weight: ArrayLike | None = None) -> Self: ...
+    @overload
+    def predict(self, X: Sequences, return_steps: Literal[False] = False) -> Labels: ...
+    @overload
+    def predict(self, X: Sequences, return_steps: Literal[True]) -> tuple[Labels, Vector[np.int64]]: ...
+    def predict_proba(self, X: Sequences) -> Matrix[np.float64]: ...
+    def score(self, X: Sequences, y: Rows, sample_weight: ArrayLike | None = None) -> float: ...
+    def stream(self, batch: int = 1) -> EarlyStream: ...
+    def set_fit_request(self, *, sample_weight: Request = ...) -> Self: ...
+    def set_predict_request(self, *, return_steps: Request = ...) -> Self: ...
+    def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...
+
+class EarlyStream:
+    probabilities: Vector[np.float64] | Matrix[np.float64]
+
+    def __init__(self, stream: object, classes: Labels, threshold: float) -> None: ...
+    @property
+    def n_steps(self) -> int: ...
+    # One label, or None; with a batch an array of such.
+    @property
+    def guess(self) -> object: ...
+    def reset(self) -> None: ...
+    def step(self, x: ArrayLike) -> object: ...
