@@ -13,9 +13,10 @@ from fastrnn.base.files import by_file, in_parts
 from fastrnn.lists import check_listed
 from fastrnn.losses.answers import softmax_answer
 from fastrnn.losses.loss import cross_entropy, log_probabilities
-from fastrnn.sequences import FREE_OUTPUTS, Sequences, as_objects, as_sequences, next_tokens
+from fastrnn.sequences import Sequences, as_objects, as_sequences, next_tokens
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
+from fastrnn.tokens import FREE_OUTPUTS
 from fastrnn.wording import shown
 
 STRETCH = 256

@@ -14,16 +14,10 @@ from fastrnn.kernels.holes import fill_rows
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
-from fastrnn.tokens import text_of
+from fastrnn.tokens import NUMBER_THEM, text_of
 
 N_TOKENS = 2**31
 """Tokens are below; a larger table would not fit into memory, and what is larger is no token."""
-FREE_ROWS, FREE_OUTPUTS = 2**20, 2**17
-"""A table of so many vectors, or a model of so many outputs, may have any gaps: hashed tokens, another's vocabulary."""
-USED = 8
-"""Of more at least one in so many must be there."""
-NUMBER_THEM = "number them from 0 on: np.unique(tokens, return_inverse=True)[1] does so for all of them in one array"
-NUMBER_THEM += ", and a Tokenizer, given each as a str, for what is still to come as well"
 MANY_TOKENS = 20
 """Fewer kinds of integers are often what they seem, as marks, ratings or digits."""
 AT_ONCE = 2**16
@@ -487,18 +481,3 @@ def as_steps(x, what, tokens):
     if not is_right:
         raise ValueError(f"{what} has shape {np.shape(x)}; expected {expected}")
     return array
-
-
-def check_gaps(sequences, name, free, column=0):
-    """Refuse tokens, or those of the columns from `column` on, of which a table would be almost all for nothing."""
-    if not sequences.values.size:
-        return
-    tokens = sequences.values.reshape(len(sequences.values), -1)
-    tokens = tokens[:, column:] if column else tokens[:, 0]
-    n_rows = int(tokens.max(initial=0)) + 1
-    if n_rows <= free or n_rows <= USED * (n_different := np.unique(tokens).size):
-        return
-    k = sequences.number_of(int(tokens.argmax()) // (tokens.size // len(tokens)))
-    found = f"{name}[{k}] holds the token {n_rows - 1}, for which a table would have {n_rows} rows"
-    advice = "a Tokenizer with max_characters numbers characters" if column else NUMBER_THEM
-    raise ValueError(f"{found}, but {name} has {n_different} different ones: {advice}")

@@ -2,6 +2,13 @@
 
 import numpy as np
 
+FREE_ROWS, FREE_OUTPUTS = 2**20, 2**17
+"""A table of so many vectors, or a model of so many outputs, may have any gaps: hashed tokens, another's vocabulary."""
+USED = 8
+"""Of more at least one in so many must be there."""
+NUMBER_THEM = "number them from 0 on: np.unique(tokens, return_inverse=True)[1] does so for all of them in one array"
+NUMBER_THEM += ", and a Tokenizer, given each as a str, for what is still to come as well"
+
 
 class Tokens(np.ndarray):
     """Ids (T,) of a text's tokens, from a `Tokenizer`: by this type estimators know them from numbers.
@@ -66,3 +73,18 @@ def beside_ids(X):
     spellings, words = np.unique(rows, axis=0, return_inverse=True)
     ends = np.cumsum([0, *map(len, X)])
     return arrays | {"spellings": spellings, "words": words.ravel(), "words_offsets": ends}
+
+
+def check_gaps(sequences, name, free, column=0):
+    """Refuse tokens, or those of the columns from `column` on, of which a table would be almost all for nothing."""
+    if not sequences.values.size:
+        return
+    tokens = sequences.values.reshape(len(sequences.values), -1)
+    tokens = tokens[:, column:] if column else tokens[:, 0]
+    n_rows = int(tokens.max(initial=0)) + 1
+    if n_rows <= free or n_rows <= USED * (n_different := np.unique(tokens).size):
+        return
+    k = sequences.number_of(int(tokens.argmax()) // (tokens.size // len(tokens)))
+    found = f"{name}[{k}] holds the token {n_rows - 1}, for which a table would have {n_rows} rows"
+    advice = "a Tokenizer with max_characters numbers characters" if column else NUMBER_THEM
+    raise ValueError(f"{found}, but {name} has {n_different} different ones: {advice}")

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import re
 import shlex
@@ -242,7 +243,8 @@ def try_class_weights(estimator):
 def try_validation(estimator):
     name = estimator.__name__
     X = {"SequenceGenerator": tokens(), "VectorToSequence": RNG.normal(size=(8, 3))}.get(name, numbers())
-    y = {} if "Generator" in name else {"y_val": targets(name, X)}
+    has_targets = "y_val" in inspect.signature(estimator.fit).parameters
+    y = {"y_val": targets(name, X)} if has_targets else {}
     assert len(fitted(estimator, X, X_val=X, **y).validation_loss_curve_) == 1
 
 

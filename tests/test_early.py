@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from samples import assert_same_bits, ragged
 from sklearn.base import clone, is_classifier
-from sklearn.metrics import accuracy_score
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 import fastrnn
@@ -140,6 +140,18 @@ def test_networks_of_all_kinds(options):
         assert_same_bits(stream.probabilities, row)
 
 
+def test_what_is_held_out_is_judged_as_whole_sequences():
+    odd = PredefinedSplit(np.arange(len(X)) % 2 - 1)
+    options = {"max_iter": 2, "early_stopping": True, "validation_fraction": odd}
+    early = EarlyClassifier(small(**options), threshold=0.9).fit(X, Y)
+    model = early.estimator_
+    held_out = [k for k in range(len(X)) if k % 2]
+    best = np.argmax(model.validation_scores_)
+    p = model.predict_proba([X[k] for k in held_out])
+    loss = log_loss([Y[k] for k in held_out], p, labels=model.classes_)
+    assert model.validation_loss_curve_[best] == pytest.approx(loss, rel=1e-4)
+
+
 def test_tokens_weights_and_several_classes():
     rng = np.random.default_rng(0)
     x = [rng.integers(3, 9, n) for n in rng.integers(2, 7, 60)]
@@ -237,5 +249,7 @@ def test_data_that_are_refused(tmp_path):
             call()
     with pytest.raises(ValueError, match="n_splits=5 greater than the number of samples"):
         EarlyClassifier(small(max_iter=1)).fit(X[:4], ["a", "b", "a", "b"])
+    with pytest.raises(ValueError, match="y has 2 columns, but early labels are one a sequence"):
+        EarlyClassifier(small(max_iter=1)).fit(X[:4], [[0, 1], [1, 0], [0, 0], [1, 1]])
     with pytest.raises(ValueError, match="requires y to be passed"):
         EarlyClassifier(small(max_iter=1)).fit(X)

@@ -14,9 +14,9 @@ from fastrnn.holes import INDEX, Holes, Timed, dated, indexed
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import check_listed
 from fastrnn.moments import alone, moments
-from fastrnn.sequences import FREE_ROWS, Given, Patches, Text, as_given, check_gaps, is_panel, with_names
+from fastrnn.sequences import Given, Patches, Text, as_given, is_panel, with_names
 from fastrnn.tables import as_numbers
-from fastrnn.tokens import Characters, text_of
+from fastrnn.tokens import FREE_ROWS, Characters, check_gaps, text_of
 from fastrnn.wording import shown
 
 

@@ -11,8 +11,9 @@ from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses.loss import cross_entropy
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import make_cell, portions
-from fastrnn.sequences import FREE_OUTPUTS, as_sequences, check_gaps, next_tokens
+from fastrnn.sequences import as_sequences, next_tokens
 from fastrnn.storage import integer
+from fastrnn.tokens import FREE_OUTPUTS, check_gaps
 from fastrnn.wording import check_count
 
 ROWS_AT_ONCE = 2**13
