@@ -6,6 +6,7 @@ from sklearn.base import ClassifierMixin
 
 from fastrnn._types import (
     Callbacks,
+    Categorical,
     Cell,
     ClassWeight,
     Extractor,
@@ -38,6 +39,7 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
     normalize_X: bool
     missing: Missing
     time_column: int | str | None
+    categorical_features: Categorical
     learning_rate_init: float
     max_iter: int | Literal["auto"]
     bptt_steps: int | None
@@ -64,6 +66,7 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",

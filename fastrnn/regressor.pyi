@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from fastrnn._types import (
     Array,
     Callbacks,
+    Categorical,
     Cell,
     Extractor,
     Matrix,
@@ -42,6 +43,7 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
     normalize_X: bool
     missing: Missing
     time_column: int | str | None
+    categorical_features: Categorical
     normalize_y: bool
     learning_rate_init: float
     max_iter: int | Literal["auto"]
@@ -69,6 +71,7 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         normalize_y: bool = True,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,

@@ -4,6 +4,7 @@ from numpy.typing import ArrayLike
 
 from fastrnn._types import (
     Callbacks,
+    Categorical,
     Cell,
     ClassWeight,
     Extractor,
@@ -36,6 +37,7 @@ class SequenceTagger(Extractor, Streaming):
     normalize_X: bool
     missing: Missing
     time_column: int | str | None
+    categorical_features: Categorical
     learning_rate_init: float
     max_iter: int
     bptt_steps: int | None
@@ -61,6 +63,7 @@ class SequenceTagger(Extractor, Streaming):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",

@@ -95,4 +95,6 @@ def _check_alike(known, first, its_name, first_name):
 def _are_equal(one, other):
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_are_equal(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_are_equal, one, other))
     return np.array_equal(one, other)

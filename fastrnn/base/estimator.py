@@ -13,12 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
+from fastrnn.base.categories import numbers_of
 from fastrnn.base.files import from_files, refuse_files
 from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite, maxima
 from fastrnn.base.naming import Named
 from fastrnn.base.summary import Summarised
 from fastrnn.data import SequenceFiles
-from fastrnn.layers.feedforward import Embedding
+from fastrnn.layers.feedforward import Categories, Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.answers import filled
 from fastrnn.losses.loss import constant_loss, label_weights, log_odds
@@ -206,8 +207,11 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
-        embedding = None if self._reads_numbers() else self._new_embedding()
-        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dtype)
+        embedding, categories = None if self._reads_numbers() else self._new_embedding(), None
+        if self._coded.size:
+            counts = dict(zip(self._coded.tolist(), map(len, self.categories_), strict=True))
+            categories = Categories(self._sizes["inputs"], counts, self.dtype)
+        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dtype, categories)
 
     def _new_embedding(self):
         """Of tokens, or of words and their characters."""
@@ -364,7 +368,8 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
             unit, holes = (self._X_mean, self._X_scale), self._holes()
         # How many tokens may come, if the network knows more; and the one before the first.
         tokens = (getattr(self, name, None) for name in ("n_tokens_", "_boundary"))
-        return Stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes)
+        codes = [(k, numbers_of(known)) for k, known in zip(self._coded, getattr(self, "categories_", ()), strict=True)]
+        return Stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes, codes)
 
     def _outputs(self, X):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""

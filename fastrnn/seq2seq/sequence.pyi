@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from fastrnn._types import (
     Callbacks,
+    Categorical,
     Cell,
     Extractor,
     Matrix,
@@ -26,6 +27,7 @@ from fastrnn.seq2seq.base import DecodingEstimator
 class SequenceToSequence(Extractor, DecodingEstimator):
     missing: Missing
     time_column: int | str | None
+    categorical_features: Categorical
     bptt_steps: None
     bidirectional: bool
     dropout: float | Literal["auto"]
@@ -56,6 +58,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",
