@@ -9,19 +9,7 @@ from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.storage import (
-    StorageError,
-    array,
-    categories,
-    check,
-    encoded,
-    expect,
-    floats,
-    integer,
-    names,
-    reading,
-    write,
-)
+from fastrnn.storage import StorageError, array, check, encoded, expect, floats, integer, names, reading, write
 from fastrnn.training import History
 from fastrnn.wording import shown
 
@@ -83,10 +71,7 @@ def _rules(estimator):
         rules |= _moments("X", sizes["inputs"] // size)
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)
-    if shape.get("categorical_features") is not None:
-        n_coded = int(np.count_nonzero(estimator.is_categorical_))
-        rules |= {"is_categorical_": array("bool", estimator.n_features_in_), "categories_": categories(n_coded)}
-    return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
+    return {**rules, "_sizes": sized, **estimator._category_rules(), **estimator._rules(sizes["outputs"])}
 
 
 def scale(n_values):

@@ -233,8 +233,3 @@ def labels(n, least=2):
         return n >= least and is_known and np.array_equal(np.unique(value), value)
 
     return is_right
-
-
-def categories(n):
-    """A list of n arrays of categories, each of one or more."""
-    return lambda value: isinstance(value, list) and len(value) == n and all(labels(len(c), 1)(c) for c in value)

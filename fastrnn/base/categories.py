@@ -9,6 +9,7 @@ from fastrnn.base.labels import is_missing
 from fastrnn.columns import common
 from fastrnn.holes import INDEX, dated
 from fastrnn.sequences import Given
+from fastrnn.storage import array, labels
 from fastrnn.wording import shown
 
 
@@ -39,6 +40,14 @@ class Categorical:
     def _coded(self):
         """The columns of X that hold categories."""
         return np.flatnonzero(getattr(self, "is_categorical_", ()))
+
+    def _category_rules(self):
+        """What the attributes must be."""
+        if self._shape.get("categorical_features") is None:
+            return {}
+        n, each = self._coded.size, lambda known: labels(len(known), 1)(known)
+        known = lambda value: isinstance(value, list) and len(value) == n and all(map(each, value))  # noqa: E731
+        return {"is_categorical_": array("bool", self.n_features_in_), "categories_": known}
 
     def _begin_categories(self, X, *, reset):
         """X, of which frames are arrays with 0 for each category; and the categories by column, None of arrays."""

@@ -19,7 +19,8 @@ from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, c
 from fastrnn.base.naming import Named
 from fastrnn.base.summary import Summarised
 from fastrnn.data import SequenceFiles
-from fastrnn.layers.feedforward import Categories, Embedding
+from fastrnn.layers.categories import Categories
+from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.answers import filled
 from fastrnn.losses.loss import constant_loss, label_weights, log_odds
