@@ -208,17 +208,20 @@ READERS = {".npz": SequenceFiles._of_npz, ".safetensors": SequenceFiles._of_safe
 
 
 def read_long(frame, long):
-    """Sequences of a long frame, a frame each for its names to be compared; their targets, and their ids."""
+    """Sequences of a long frame, a frame each, with names and times; their targets, and their ids."""
     from pandas import DataFrame
 
     from fastrnn.preprocessing import from_long
 
     channels = [name for name in frame.columns if name not in (long.id_col, long.time_col, long.target_col)]
     X, ids = from_long(frame, long.id_col, long.time_col, channels)
-    X = [DataFrame(x, columns=channels) for x in X]
+    times = frame[long.time_col].to_numpy()
+    times = times[np.lexsort([times, frame[long.id_col].factorize()[0]])]
+    ends = pairwise(np.cumsum([0, *map(len, X)]))
+    X = [DataFrame(x, index=times[a:b], columns=channels) for x, (a, b) in zip(X, ends, strict=True)]
     if long.target_col not in frame.columns:
         return X, None, ids
-    for who in frame[long.id_col][frame[long.target_col].isna()]:
+    for who in () if long.by_step else frame[long.id_col][frame[long.target_col].isna()]:
         raise ValueError(f"{long.id_col} {who} lacks values in {long.target_col}: fill them in, or leave its rows out")
     targets = frame.sort_values(long.time_col, kind="stable").groupby(long.id_col)[long.target_col]
     if long.by_step:

@@ -60,6 +60,13 @@ def steps(n=60):
     return X, labels, [x.sum(axis=1) for x in X], np.array([x.mean() for x in X])
 
 
+def holed():
+    """Steps of which numbers and labels are missing."""
+    X, labels, *_ = steps()
+    holes = [np.where(np.arange(x.size).reshape(x.shape) % 5 == 2, np.nan, x) for x in X]
+    return holes, [np.where(np.arange(len(y)) % 3 == 1, None, y) for y in labels]
+
+
 CASES = {
     "classifier": (DaskSequenceClassifier, SequenceClassifier, {}, lambda: vowels()),
     "balanced": (DaskSequenceClassifier, SequenceClassifier, {"class_weight": "balanced", "dropout": 0.2}, vowels),
@@ -70,6 +77,7 @@ CASES = {
     "regressor": (DaskSequenceRegressor, SequenceRegressor, {}, lambda: (steps()[0], steps()[3])),
     "every step": (DaskSequenceRegressor, SequenceRegressor, {"return_sequences": True},
                    lambda: (steps()[0], steps()[2])),
+    "holes": (DaskSequenceTagger, SequenceTagger, {"missing": "mask"}, holed),
     "lbfgs": (DaskSequenceRegressor, SequenceRegressor, {"solver": "lbfgs"}, lambda: (steps()[0], steps()[3])),
 }  # fmt: skip
 
@@ -103,7 +111,7 @@ def test_one_partition_gives_the_bits_of_a_plain_fit(client, case):
 
 
 @pytest.mark.parametrize("rounds", ["synchronous", "local"])
-@pytest.mark.parametrize("case", ["classifier", "tagger", "every step"])
+@pytest.mark.parametrize("case", ["classifier", "tagger", "every step", "holes"])
 def test_bits_depend_on_the_partitions_and_not_on_the_workers(client, case, rounds):
     on_dask, _, more, data = CASES[case]
     X, y = data()

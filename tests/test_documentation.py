@@ -208,6 +208,13 @@ def try_letters(estimator):
     fitted(estimator, tokens(3), {"embedding_dim": 4, "character_embedding_dim": 3})
 
 
+def try_holes(estimator):
+    X = [np.column_stack([np.arange(len(x)) ** 2, x]) for x in numbers(2)]
+    for x in X:
+        x[1:3, 1] = np.nan
+    fitted(estimator, X, {"missing": "mask", "time_column": 0})
+
+
 def try_files(estimator):
     name = estimator.__name__
     X = tokens() if "Generator" in name else numbers()
@@ -321,6 +328,7 @@ def try_dask(estimator):
 
 TRIALS = {
     "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters, "Files": try_files,
+    "Holes": try_holes,
     "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
     "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,

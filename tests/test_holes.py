@@ -425,6 +425,24 @@ def test_files_say_together_what_is_there(missing, tmp_path):
     assert_same_bits(found.predict_proba(files), found.predict_proba(X))
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_long_tables_in_files_keep_their_times(gone, tmp_path):
+    pytest.importorskip("pyarrow")
+    X, _ = labelled(12)
+    dates = [pd.date_range("2024-01-01", periods=len(x), freq=f"{k + 1}h") for k, x in enumerate(X)]
+    frames = framed(X, dates)
+    tags = [np.where(x[:, 0] > 0, "up", "down").astype(object) for x in X]
+    for its in tags if gone else ():
+        its[::3] = None
+    table = pd.concat(
+        [f.assign(unique_id=k, ds=f.index, y=its) for k, (f, its) in enumerate(zip(frames, tags, strict=True))]
+    )
+    table.to_parquet(tmp_path / "one.parquet")
+    files = SequenceFiles(tmp_path, return_sequences=True)
+    make = SequenceTagger(time_column="index", **SMALL)
+    assert_same_bits(clone(make).fit(files).network_.theta, clone(make).fit(frames, tags).network_.theta)
+
+
 def test_times_of_a_long_table():
     frame = pd.DataFrame({"unique_id": list("aabbb"), "ds": [1.0, 4, 2, 3, 9], "v": [0.0, 1, 2, np.nan, 4]})
     X, _ = from_long(frame, columns=["v", "ds"])

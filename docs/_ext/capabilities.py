@@ -117,6 +117,7 @@ GROUPS = {
         Capability("Channels", "A step may have several numbers.", reads_channels),
         Capability("Tokens", "A step may be a token: a word, a letter or an event.", takes("embedding_dim")),
         Capability("Letters", "A word may be read with its letters.", takes("character_embedding_dim")),
+        Capability("Holes", "Numbers may be missing, and steps may come at uneven times.", takes("time_column")),
         Capability("Files", "Data may be larger than memory, in files.", reads_files),
     ],
     "learns": [

@@ -108,7 +108,7 @@ def mapped(client, X, function, model, long):
     # Of what it answers, one sequence of zeros tells the form.
     names = getattr(model, "feature_names_in_", None)
     zeros = np.zeros((model._sizes["steps"] or 1, model.n_features_in_))
-    one = function(model, [zeros if names is None else DataFrame(zeros, columns=names)])
+    one = function(model, [DataFrame(zeros, columns=names)])  # with an index, if times are there
     meta = _table(X._meta_nonempty.iloc[:1], X._meta_nonempty[long.id_col].iloc[:1], one, [1], long)
     return X.map_partitions(partial(_of_long, meta.iloc[:0]), function, model, long, meta=meta)
 

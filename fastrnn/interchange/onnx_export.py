@@ -45,9 +45,9 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     TypeError
         If it is another estimator.
     ValueError
-        If the opset is another, if the model reads patches, times or what was last seen (missing="forward"), if ONNX has
-        no type for the labels, or with lengths=False for a model that reads characters: its words have lengths of their
-        own.
+        If the opset is another, if the model reads patches, times or (missing="forward") what was last seen, if ONNX
+        has no type for the labels, or with lengths=False for a model that reads characters: its words have lengths of
+        their own.
 
     Notes
     -----
