@@ -195,8 +195,8 @@ class InputChecks(Categorical):
         clock = -1 if column is None else self._clock(n)
         return Holes.of(missing, n + is_beside, clock, is_beside, self._coded.tolist())
 
-    def _refuse_holes(self, why, known=("error",)):
-        for name in ("missing", "time_column", "categorical_features"):
+    def _refuse_holes(self, why, known=("error",), names=("missing", "time_column", "categorical_features")):
+        for name in names:
             value = self._shape.get(name)
             if value is not None and not (isinstance(value, str) and value in known):
                 raise ValueError(f"{name}={shown(value)} {why}")
