@@ -6,7 +6,6 @@ import numpy as np
 
 from fastrnn import tables
 from fastrnn.columns import common
-from fastrnn.kernels.holes import fill_rows
 from fastrnn.sequences import Given
 
 INDEX = "index"
@@ -34,10 +33,6 @@ class Holes(namedtuple("Holes", "clock, n_carried, flagged, is_beside")):
         flagged = [k for k in range(n) if k not in (clock, *coded)] if missing == "mask" else []
         n_carried = {"error": -1, "mask": 0, "forward": n}[missing]
         return cls(clock, n_carried, np.array(flagged, np.int64), is_beside)
-
-    def fill(self, out, x, begins, mean, scale):
-        """From steps x (R, K) of sequences, in the order of time, to what is read of them, out (R, K + M)."""
-        fill_rows(out, x, begins, mean, scale, self.n_carried, self.flagged)
 
 
 class Timed(Given):

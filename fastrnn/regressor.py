@@ -296,8 +296,9 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         rows = rows_of(self, y, "set return_sequences=False to predict one for each sequence")
         given = as_given(rows, "y")
         check_as_long(given.lengths, sequences, "steps")
-        K = given.width
-        values = given.stored(np.float64, name="y", holes=Holes.of("mask", K, -1, False)).values
+        K, lacks = given.width, any(np.isnan(block).any() for _, block in given.blocks())
+        holes = Holes.of("mask", K, -1, False) if lacks else None
+        values = given.stored(np.float64, name="y", holes=holes).values
         there = values[:, K:].all(axis=1)
         if not there.any():
             raise ValueError("y has no number at all: NaN in place of one says that a step has none")

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from fastrnn import tables
 from fastrnn.columns import check_names, common
+from fastrnn.kernels.holes import fill_rows
 from fastrnn.kernels.rows import standardise
 from fastrnn.kernels.vectors import empty_aligned
 from fastrnn.lists import as_array, check_listed, refuse_pair
@@ -268,7 +269,8 @@ class Given(Sequences):
                 standardise(values[rows].reshape(-1), block.reshape(-1), *unit)
             else:
                 first, last = np.searchsorted(self.offsets, [rows.start, rows.stop])
-                holes.fill(values[rows], block, self.offsets[first : last + 1] - rows.start, *unit)
+                begins = self.offsets[first : last + 1] - rows.start
+                fill_rows(values[rows], block, begins, *unit, holes.n_carried, holes.flagged)
             is_finite = is_finite and np.isfinite(values[rows]).all()
         if not is_finite:
             row = int(np.argmin(np.isfinite(values).all(axis=1)))

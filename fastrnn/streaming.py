@@ -114,10 +114,8 @@ class Stream:
             return (n, self._holes is not None), {"said": self._said}
         self._said, (fill, out, *more) = self._answer(n, K)
         numbers = (constant if isinstance(constant, int) else None for constant in more)
-        return (n, self._holes is not None, fill, *numbers), {
-            "said": out,
-            **{f"constant {k}": array for k, array in enumerate(more)},
-        }
+        constants = {f"constant {k}": array for k, array in enumerate(more)}
+        return (n, self._holes is not None, fill, *numbers), {"said": out, **constants}
 
     @property
     def n_steps(self):  # numpydoc ignore=RT01
@@ -273,11 +271,9 @@ class Stream:
         if status == 0:
             raise MemoryError("there is no memory for a step: reset the stream")
         if status == BAD_TIME:
-            times = self._given[:, self._holes.clock].tolist()
-            before = f" after {self._parts['time'].tolist()}" * (self.n_steps > 0)
-            raise ValueError(
-                f"a step's time is {times}{before}, and was not taken: times are finite, and do not go back"
-            )
+            now, before = self._given[:, self._holes.clock].tolist(), self._parts["time"].tolist()
+            found = f"a step's time is {now}" + f" after {before}" * (self.n_steps > 0)
+            raise ValueError(f"{found}, and was not taken: times are finite, and do not go back")
         if status == BAD_INPUT:
             what = "NaN or infinity" if self._holes is None or self._holes.n_carried < 0 else "infinity"
             raise ValueError(f"a step holds {what} as {self._outputs.dtype}, and was not taken: {x.tolist()}")
