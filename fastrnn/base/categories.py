@@ -129,11 +129,11 @@ def _places(asked, n, names):
         raise ValueError(f"categorical_features={shown(asked)}, but X has {n} features: they count from 0")
     if which.dtype.kind in "biu":
         return which
-    for name in which:
+    for name in which.tolist():
         if names is None or name not in names:
             known = "X has no names of columns" if names is None else f"X has the columns {shown(names, 200)}"
             raise ValueError(f"categorical_features names {name!r}, but {known}: give some of them, or their numbers")
-    return [names.index(name) for name in which]
+    return [names.index(name) for name in which.tolist()]
 
 
 def _different(column, name):
@@ -142,7 +142,9 @@ def _different(column, name):
     array, n_texts = np.array(found), sum(isinstance(value, str) for value in found)
     if array.dtype.kind not in "biufU" or n_texts not in (0, len(found)):
         kinds = sorted({type(value).__name__ for value in found})
-        raise ValueError(f"{name} holds {' and '.join(kinds)}; categories are texts, or numbers: make them alike")
+        raise ValueError(
+            f"{name} holds {' and '.join(kinds)}; categories are all texts, or all numbers: make them texts"
+        )
     if array.dtype.kind == "f" and (array == np.floor(array)).all():
         array = array.astype(np.int64)  # as they were, beside one that is missing
     return np.unique(array)

@@ -76,7 +76,8 @@ def add_scores(graph, network, shape, lengths, mean=None, known=()):
 
     `shape` has the names of cell, nonlinearity and readout.  With `lengths` "lengths", "h_0" and "c_0" are read, and
     "h_n" and "c_n" put out; without, all sequences have all steps and begin with zeros.  What is missing in X is read
-    as the mean (I,), if that is given, and flags beside it say what is there.  Columns of categories have those `known`.
+    as the mean (I,), if that is given, and flags beside it say what is there.  Of columns of categories these are
+    `known`.
     """
     encoder, cell = network.encoder, (shape["cell"], shape["nonlinearity"])
     stack, states = encoder.recurrent, "hc"[: encoder.recurrent.n_states]

@@ -11,8 +11,8 @@ from fastrnn.params import Parameters
 class Categories:
     """Rows of numbers, of which some columns hold codes, to the other numbers and beside them a vector of each code.
 
-    A column k of codes has a table of its own, parameter "weight_k" (1 + n, width), with a row for each of n categories.
-    They count from 1; 0 is what is none of them: it is read as row 0, which begins as zeros, plus the mean of the others.
+    A column k of codes has a table of its own, parameter "weight_k" (1 + n, width), of n categories from 1 on.
+    The code 0 is of what is none of them: it is read as row 0, which begins as zeros, plus the mean of the others.
 
     Parameters
     ----------
