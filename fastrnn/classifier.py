@@ -172,6 +172,10 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
     feature_names_in_ : ndarray of shape (I,)
         The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
         same columns in the same order.
+    categories_ : list of ndarray
+        The categories of each column of `categorical_features`, in order, if it is not None.
+    is_categorical_ : ndarray of shape (n_features_in_,)
+        Whether each column holds categories, if `categorical_features` is not None.
     loss_curve_ : list of float
         The mean training loss of each epoch.
     validation_scores_ : list of float or None
@@ -203,8 +207,8 @@ class SequenceClassifier(ClassifierMixin, FeatureExtractor, SequenceEstimator):
 
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
-        bias=True, dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
+    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+        dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
         character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, missing="error", time_column=None,
         categorical_features=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
         nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0,

@@ -24,6 +24,7 @@ from fastrnn._types import (
     Sequences,
     Solver,
     Streaming,
+    Vector,
 )
 from fastrnn.data import SequenceFiles
 
@@ -40,6 +41,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
     missing: Missing
     time_column: int | str | None
     categorical_features: Categorical
+    categories_: list[Labels]
+    is_categorical_: Vector[np.bool_]
     learning_rate_init: float
     max_iter: int | Literal["auto"]
     bptt_steps: int | None

@@ -88,5 +88,5 @@ def dated(X, clock, kept=None):
     """
     if common(X) is None:
         return X
-    times = None if clock is None else tables.labels(next(iter(X)))[clock]
-    return [tables.numbers(x, f"X[{k}]", times, kept) for k, x in enumerate(X)]
+    times = [] if clock is None else tables.labels(next(iter(X)))[clock : clock + 1]
+    return [tables.numbers(x, f"X[{k}]", *times, kept=kept) for k, x in enumerate(X)]

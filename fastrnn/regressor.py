@@ -51,6 +51,10 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     feature_names_in_ : ndarray of shape (I,)
         The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
         same columns in the same order.
+    categories_ : list of ndarray
+        The categories of each column of `categorical_features`, in order, if it is not None.
+    is_categorical_ : ndarray of shape (n_features_in_,)
+        Whether each column holds categories, if `categorical_features` is not None.
     loss_curve_ : list of float
         The mean training loss of each epoch, computed on standardised targets.
     validation_scores_ : list of float or None
@@ -89,8 +93,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
 
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh",
-        bias=True, dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
+    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
+        dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
         character_embedding_dim="auto", character_hidden_size=32, return_sequences=False, loss="squared_error",
         quantile=0.5, normalize_X=True, missing="error", time_column=None, categorical_features=None, normalize_y=True,
         solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,

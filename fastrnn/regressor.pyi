@@ -10,6 +10,7 @@ from fastrnn._types import (
     Categorical,
     Cell,
     Extractor,
+    Labels,
     Matrix,
     Missing,
     Nonlinearity,
@@ -25,6 +26,7 @@ from fastrnn._types import (
     Solver,
     Steps,
     Streaming,
+    Vector,
 )
 from fastrnn.data import SequenceFiles
 
@@ -44,6 +46,8 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
     missing: Missing
     time_column: int | str | None
     categorical_features: Categorical
+    categories_: list[Labels]
+    is_categorical_: Vector[np.bool_]
     normalize_y: bool
     learning_rate_init: float
     max_iter: int | Literal["auto"]

@@ -1,5 +1,6 @@
 from typing import Literal, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn._types import (
@@ -21,6 +22,7 @@ from fastrnn._types import (
     Solver,
     Steps,
     Streaming,
+    Vector,
 )
 from fastrnn.data import SequenceFiles
 
@@ -38,6 +40,8 @@ class SequenceTagger(Extractor, Streaming):
     missing: Missing
     time_column: int | str | None
     categorical_features: Categorical
+    categories_: list[Labels]
+    is_categorical_: Vector[np.bool_]
     learning_rate_init: float
     max_iter: int
     bptt_steps: int | None

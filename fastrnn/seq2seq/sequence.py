@@ -50,6 +50,10 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         The largest number of tokens in a predicted target.
     n_features_in_ : int
         Number of features in a step; for a 2-D X its number of columns.
+    categories_ : list of ndarray
+        The categories of each column of `categorical_features`, in order, if it is not None.
+    is_categorical_ : ndarray of shape (n_features_in_,)
+        Whether each column holds categories, if `categorical_features` is not None.
     loss_curve_ : list of float
         The mean training loss of a token in each epoch, in nats.
     validation_scores_ : list of float or None

@@ -8,6 +8,7 @@ from fastrnn._types import (
     Categorical,
     Cell,
     Extractor,
+    Labels,
     Matrix,
     Missing,
     Nonlinearity,
@@ -20,6 +21,7 @@ from fastrnn._types import (
     Sequences,
     Solver,
     Steps,
+    Vector,
 )
 from fastrnn.data import SequenceFiles
 from fastrnn.seq2seq.base import DecodingEstimator
@@ -28,6 +30,8 @@ class SequenceToSequence(Extractor, DecodingEstimator):
     missing: Missing
     time_column: int | str | None
     categorical_features: Categorical
+    categories_: list[Labels]
+    is_categorical_: Vector[np.bool_]
     bptt_steps: None
     bidirectional: bool
     dropout: float | Literal["auto"]
