@@ -64,7 +64,8 @@ class SequenceFiles:
     What a `Tokenizer` made stays text: the array ``is_read_by_character``, of one truth value, says so, and the
     characters of word k are ``spellings[words[k]]``. Transform all texts at once, before you divide them.
 
-    A ".parquet" file is a long table, with a row for each step. A sequence lies in one file.
+    A ".parquet" file is a long table, with a row for each step. A sequence lies in one file. An estimator with
+    ``time_column="index"`` reads its times.
 
     Examples
     --------

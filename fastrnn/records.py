@@ -9,6 +9,7 @@ from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.holes import INDEX
 from fastrnn.storage import StorageError, array, check, encoded, expect, floats, integer, names, reading, write
 from fastrnn.training import History
 from fastrnn.wording import shown
@@ -50,24 +51,26 @@ def _rules(estimator):
     sizes, shape, is_panel = estimator._sizes, estimator._shape, estimator._is_panel
     has_tokens, has_characters = (shape.get(f"{of}embedding_dim") is not None for of in ("", "character_"))
     is_concat = shape.get("readout") == "concat" and not shape.get("return_sequences")
-    is_read = "normalize_X" in estimator._get_param_names() and not has_tokens
-    size, holes = sizes.get("patch", 1), estimator._holes() if is_read else None
-    n_read = (1 if is_panel else estimator.n_features_in_) + bool(holes and holes.is_beside)
-    # In patches, what each number has changed by, too, and those of the steps beside it.
-    n_read = size * (n_read * (1 + (size > 1)) + (holes.flagged.size if holes else 0))
+    size, marks, column = sizes.get("patch", 1), shape.get("missing") == "mask", shape.get("time_column")
+    is_beside, n_marked = column == INDEX, marks * (column is not None)
+    # Of a step's number: whether it is there, and in patches what it changes by; those of the steps beside it, too.
+    read = 1 + (size > 1) + marks
+    n_features = (sizes["inputs"] // size + n_marked) // read - is_beside
     rules = {
         "loss_curve_": floats, "validation_scores_": lambda value: value is None or floats(value),
         "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
-        "n_features_in_": 1 if has_tokens else integer(1)}  # fmt: skip
-    inputs = n_read if is_read else integer(1)
-    sized = {"inputs": inputs, "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
+        "n_features_in_": 1 if has_tokens else n_features}  # fmt: skip
+    sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
+    if read > 1 or is_beside:
+        sized["inputs"] = size * ((max(1, n_features) + is_beside) * read - n_marked)
     if size > 1 and hasattr(estimator, "patch_length") and not (has_tokens or is_concat):
         sized["patch"] = integer(2)
     if has_characters:
         sized["characters"], rules["n_features_in_"] = integer(1), integer(2)
     elif is_panel:
         rules["n_features_in_"] = sizes["steps"] or integer(1)
-    if is_read:
+        sized["inputs"] = sized["inputs"] if has_tokens else size * read
+    if "normalize_X" in estimator._get_param_names() and not has_tokens:
         rules |= _moments("X", sizes["inputs"] // size)
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)

@@ -327,7 +327,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
 
     def _of_held_out(self, problem, held_out):
         rows = problem.sequences.rows_of(held_out) if self.return_sequences else held_out
-        return problem.sequences.some(held_out), problem.targets[rows], problem.there[rows]
+        return problem.sequences.some(held_out), problem.targets[rows], self._of_targets(problem, rows)
 
     def _validated(self, network, problem, held_out):
         sequences, expected, there = self._of_held_out(problem, held_out)

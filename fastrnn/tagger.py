@@ -391,7 +391,7 @@ class SequenceTagger(FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR
 
     def _validation_score(self, network, problem, held_out):
         sequences, rows = problem.sequences.some(held_out), problem.sequences.rows_of(held_out)
-        goals, there = problem.targets[rows], problem.there[rows]
+        goals, there = problem.targets[rows], self._of_targets(problem, rows)
         if self._is_multilabel:  # most labels are 0, and rightly predicted by a model that knows nothing
             weights = there / np.count_nonzero(there)
             return lambda: -problem.loss(network.predict(sequences), goals, weights)[0]

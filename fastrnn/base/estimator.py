@@ -317,6 +317,13 @@ class SequenceEstimator(InputChecks, Named, Summarised, CallbackSupportMixin, Ba
         except ValueError:
             return self._split(n, None, rng)
 
+    @staticmethod
+    def _of_targets(problem, rows):
+        """Which of the held-out rows have a target."""
+        if not (there := problem.there[rows]).any():
+            raise ValueError("early_stopping holds out no step with a target: set another validation_fraction")
+        return there
+
     def _validated(self, network, problem, held_out):
         """What a part of the data says of its held-out sequences, for `_score_of_parts`."""
         return self._validation_score(network, problem, held_out)(), len(held_out)

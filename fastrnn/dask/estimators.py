@@ -77,8 +77,9 @@ class OnDask:
         sample_weight : like X, default=None
             A weight for each sequence, in as many partitions as X.
         id_col, time_col, target_col : str, default="unique_id", "ds" and "y"
-            The columns of a long frame. All other columns are features. A tagger, or a regressor with return_sequences,
-            reads a target in each row; others need the same target in all rows of a sequence.
+            The columns of a long frame. All other columns are features. With ``time_column="index"``, times are read,
+            too. A tagger, or a regressor with return_sequences, reads a target in each row; others need the same target
+            in all rows of a sequence.
 
         Returns
         -------
