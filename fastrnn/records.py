@@ -71,7 +71,7 @@ def _rules(estimator):
         rules["n_features_in_"] = sizes["steps"] or integer(1)
         sized["inputs"] = sized["inputs"] if has_tokens else size * read
     if "normalize_X" in estimator._get_param_names() and not has_tokens:
-        rules |= _moments("X", sizes["inputs"] // size)
+        rules |= _moments("X", sizes["inputs"] // size, estimator._coded)
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)
     return {**rules, "_sizes": sized, **estimator._category_rules(), **estimator._rules(sizes["outputs"])}
@@ -83,9 +83,15 @@ def scale(n_values):
     return {**_moments("y", n_values), **is_flat}
 
 
-def _moments(of, n):
-    numbers = array("float64", n)
-    return {f"_{of}_mean": numbers, f"_{of}_scale": lambda value: numbers(value) and (value > 0).all()}
+def _moments(of, n, coded=()):
+    """Of n numbers; codes, which are places in tables, stay as they are."""
+    numbers, which = array("float64", n), np.asarray(coded, int)
+
+    def are_scales(value):
+        return numbers(value) and (value > 0).all() and (value[which] == 1).all()
+
+    mean = (lambda value: numbers(value) and not value[which].any()) if which.size else numbers
+    return {f"_{of}_mean": mean, f"_{of}_scale": are_scales}
 
 
 def rebuilt(cls, tree, rules, parameters=(), **parts):

@@ -104,7 +104,7 @@ def _values(column):
     if type(column.dtype) in NUMBERS:
         return column.to_numpy()
     if column.dtype == "category":
-        column = column.astype(column.cat.categories.dtype)
+        column = column.astype(object if column.hasnans else column.cat.categories.dtype)
     return column.to_numpy() if column.dtype.kind in "mM" else column.to_numpy(na_value=np.nan)
 
 

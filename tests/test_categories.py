@@ -16,6 +16,7 @@ from fastrnn.base.categories import _union
 from fastrnn.data import SequenceFiles
 from fastrnn.interchange import from_torch, to_onnx, to_torch
 from fastrnn.layers.categories import width_for
+from fastrnn.storage import StorageError, write
 
 pd = pytest.importorskip("pandas")
 SMALL = {"hidden_size": 7, "max_iter": 2, "random_state": 0}
@@ -152,6 +153,22 @@ def test_ways_to_say_which(form, tmp_path):
     steps = np.concatenate(X) if kind is None else pd.concat(given).astype({"c": "category"})
     theirs = HistGradientBoostingClassifier(categorical_features=asked).fit(steps, np.arange(len(steps)) % 2)
     assert theirs.is_categorical_.tolist() == model.is_categorical_.tolist()
+
+
+def test_types_with_missing_values():
+    X, y = signed()
+    frames = [pd.DataFrame({"u": x[:, 0]}) for x in X]
+    of_kinds = {
+        "category": lambda v: pd.Categorical(v),
+        "Int64": lambda v: pd.array(v, "Int64"),
+        "object": lambda v: np.array(v, object),
+        "boolean": lambda v: pd.array([None if u is None else u > 20 for u in v], "boolean"),
+    }
+    for kind, make in of_kinds.items():
+        given = [f.assign(c=make([None, *x[1:, 1].astype(int).tolist()])) for f, x in zip(frames, X, strict=True)]
+        model = SequenceClassifier(categorical_features=[1], **SMALL).fit(given, y)
+        assert model.categories_[0].tolist() == ([False, True] if kind == "boolean" else [*range(0, 60, 10)])
+        assert model.network_.encoder.categories.parameters["weight_1"][0].all()
 
 
 def test_other_forms_of_sequences():
@@ -346,7 +363,7 @@ def test_which_columns_there_are():
             clone(make).set_params(categorical_features=asked).fit(given, y)
     for options, message in (
         ({"time_column": 1}, "column 1 is time_column=1, and categorical: leave out one of these"),
-        ({"patch_length": 2}, "patch_length=2 reads numbers of several steps as one"),
+        ({"patch_length": 2}, "patch_length=2 reads several steps and their changes as one, but"),
     ):
         with pytest.raises(ValueError, match=message):
             SequenceClassifier(categorical_features=[1], **options, **SMALL).fit(X, y)
@@ -356,6 +373,21 @@ def test_which_columns_there_are():
         SequenceClassifier(categorical_features=[0], embedding_dim=4, **SMALL).fit(tokens(20), np.arange(20) % 2)
     long = [np.tile(x, (100, 1)) for x in X]
     assert SequenceClassifier(categorical_features=[1], **SMALL).fit(long, y)._sizes.get("patch") is None
+
+
+@pytest.mark.parametrize("lie", ["_X_scale", "_X_mean", "is_categorical_", "categories_"])
+def test_files_that_lie(lie, tmp_path):
+    X, y = signed()
+    tree = SequenceClassifier(categorical_features=[1], **SMALL).fit(X, y)._record()
+    fitted = tree["fitted"] = {**tree["fitted"]}
+    path = tmp_path / "model.safetensors"
+    write(path, {"model": tree, "run": None})
+    assert fastrnn.load(path).predict(X).shape == (60,)
+    fitted[lie] = {"_X_scale": np.array([1.0, 1e-9, 1.0]), "_X_mean": np.array([0, -1e9, 0]),
+                   "is_categorical_": np.array([True, True, False]), "categories_": [np.arange(600)]}[lie]  # fmt: skip
+    write(path, {"model": tree, "run": None})
+    with pytest.raises(StorageError):
+        fastrnn.load(path)
 
 
 def test_what_goes_wrong_later():

@@ -45,9 +45,12 @@ class Categorical:
         """What the attributes must be."""
         if self._shape.get("categorical_features") is None:
             return {}
-        n, each = self._coded.size, lambda known: labels(len(known), 1)(known)
-        known = lambda value: isinstance(value, list) and len(value) == n and all(map(each, value))  # noqa: E731
-        return {"is_categorical_": array("bool", self.n_features_in_), "categories_": known}
+
+        def are_categories(value):
+            is_right = isinstance(value, list) and len(value) == self._coded.size
+            return is_right and all(labels(len(known), least=1)(known) for known in value)
+
+        return {"is_categorical_": array("bool", self.n_features_in_), "categories_": are_categories}
 
     def _begin_categories(self, X, *, reset):
         """X, of which frames are arrays with 0 for each category; and the categories by column, None of arrays."""

@@ -314,9 +314,7 @@ class InputChecks(Categorical):
         asked, is_concat = getattr(self, "patch_length", 1), self._readout() == "concat"
         if self._coded.size:
             if asked not in (1, "auto"):
-                found = (
-                    f"patch_length={asked} reads numbers of several steps as one, which categories have no changes of"
-                )
+                found = f"patch_length={asked} reads several steps and their changes as one, but categories have none"
                 raise ValueError(f"{found}: set it to 1, or categorical_features to None")
             return 1
         if asked not in (1, "auto") and is_concat:
