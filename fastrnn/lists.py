@@ -22,7 +22,7 @@ def check_listed(X, name, expected):
     if isinstance(X, (set, frozenset)):
         way = "it has no order, pass a list"
     elif isinstance(X, PathLike):
-        way = "read the file first, for example with pandas.read_csv"
+        way = "read the file first, as with pandas.read_csv, or give a folder as fastrnn.data.SequenceFiles"
     elif isinstance(X, str):
         way = f"it is {shown(X)}; read a file first, as with pandas.read_csv, and give a Tokenizer texts, [text]"
     raise ValueError(f"{name} must be {expected}; got {type(X).__name__}{way and f': {way}'}")

@@ -371,7 +371,7 @@ def as_given(X, name="X", tokens=False, n_features=None, may_be_empty=False):
     """As `as_sequences`, but numbers stay as they came: `Given`, of which kinds and shapes alone are checked."""
     items = _items(X, name, tokens)
     n_features = None if tokens == "characters" else n_features
-    lengths = _plain_lengths(items, tokens, n_features)
+    lengths = plain_lengths(items, tokens, n_features)
     if lengths is None:
         items = _one_by_one(items, name, tokens, n_features, may_be_empty)
         lengths = [len(x) for x in items]
@@ -398,7 +398,7 @@ def _items(X, name, tokens):
             for x in X]  # fmt: skip
 
 
-def _plain_lengths(items, tokens, n_features):
+def plain_lengths(items, tokens=False, n_features=None):
     """The lengths of sequences that are plain arrays as they should be; None if each must be looked at."""
     one_of_each = items[:1] if isinstance(items, np.ndarray) else items
     found = [_alike(one_of_each[k : k + IN_CACHE]) for k in range(0, len(one_of_each) or 1, IN_CACHE)]

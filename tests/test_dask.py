@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
 from fastrnn.datasets import load_japanese_vowels
+from fastrnn.preprocessing import Tokenizer
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed")
 dask = pytest.importorskip("dask", reason="Dask is not installed")
@@ -396,3 +397,24 @@ def test_what_needs_one_process_says_so(client):
     assert not hasattr(clf, "partial_fit")
     with pytest.raises(ValueError, match="reads each sequence from its end as well"):
         clf.stream()
+
+
+def test_what_is_wrong_with_an_answer_is_told_with_its_partition(client):
+    X, y = vowels(40)
+    clf = DaskSequenceClassifier(**QUICK).fit(delayed(X, 2), delayed(y, 2))
+    _, answer = clf.predict(delayed([*X[:20], *(x[:, :5] for x in X[20:])], 2))
+    with pytest.raises(ValueError, match=r"partition 1: X.0. has 5 features, but the fit was on 12"):
+        answer.compute()
+    assert answer.key.startswith("predict-")
+
+
+def test_words_of_a_part_may_be_longer_than_those_of_another(client):
+    texts = ["a b c", "b a a", "extraordinary b", "a superintendent"] * 4
+    texts.sort(key=len)
+    tokenizer = Tokenizer(level="word").fit(texts)
+    parts = [tokenizer.transform(texts[:8]), tokenizer.transform(texts[8:])]
+    assert parts[0][0].spellings.shape[1] != parts[1][0].spellings.shape[1]
+    tagged = [[[len(word) > 3 for word in text.split()] for text in some] for some in (texts[:8], texts[8:])]
+    tagger = DaskSequenceTagger(**QUICK).fit(*([dask.delayed(list)(part) for part in both] for both in (parts, tagged)))
+    predicted = [answer.compute() for answer in tagger.predict([dask.delayed(list)(part) for part in parts])]
+    assert [*map(len, predicted)] == [8, 8]

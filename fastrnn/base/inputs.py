@@ -156,7 +156,9 @@ class InputChecks(Categorical):
         if self._is_panel:
             self._check_panel(sequences)
         elif reset:
-            self.n_features_in_ = sequences.width
+            width = sequences.width
+            are_words = tokens and sequences.are_words
+            self.n_features_in_ = self._agreed(width, max) if are_words else width  # of words that of the longest
         if not reset:
             self._check_known(sequences)
         elif tokens:

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from functools import partial
+from uuid import uuid4
 
 import numpy as np
 
+from fastrnn.dask.shares import answered
 from fastrnn.data import read_long
 from fastrnn.wording import optional
 
@@ -94,13 +96,14 @@ def lists(X, name):
 
 def mapped(client, X, function, model, long):
     """What a function of a model and sequences makes of each partition, in the kind that these came in."""
-    kind = kind_of(X)
+    kind, name = kind_of(X), f"{function.__name__}-{uuid4().hex}"  # which the dashboard shows
     if kind == "future":
         model = client.scatter(model, broadcast=True, hash=False)
-        return [client.submit(function, model, part, pure=False) for part in X]
+        return [client.submit(answered, function, k, model, part, key=f"{name}-{k}") for k, part in enumerate(X)]
     if kind == "delayed":
-        model, function = dask.delayed(model), dask.delayed(function)
-        return [function(model, part) for part in X]
+        model = dask.delayed(model)
+        told = dask.delayed(answered)
+        return [told(function, k, model, part, dask_key_name=f"{name}-{k}") for k, part in enumerate(X)]
     if kind == "bag":
         return X.map_partitions(lambda part, model: list(function(model, list(part))), dask.delayed(model))
     from pandas import DataFrame

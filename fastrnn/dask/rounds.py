@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 import numpy as np
 
 from fastrnn.dask.collections import distributed
-from fastrnn.dask.shares import Share, sent
+from fastrnn.dask.shares import Share, sent, told
 from fastrnn.progress import note
 from fastrnn.training import Trainer, draw_batches
 
@@ -76,7 +76,7 @@ class Crew:
             distributed.wait([*futures.values()], timeout=self.timeout)
             for place, future in futures.items():
                 if future.status == "error":
-                    raise _told(place, future.exception())
+                    raise told(place, future.exception())
             return self.client.gather([*futures.values()])
         except TimeoutError:
             found = f"a round took longer than timeout={self.timeout} s"
@@ -89,13 +89,6 @@ class Crew:
         finally:
             if any(not future.done() for future in futures.values()):
                 self.client.cancel([*futures.values()])
-
-
-def _told(place, error):
-    """An error, with the partition it comes of."""
-    if isinstance(error, (ValueError, TypeError, ArithmeticError, MemoryError)):
-        return type(error)(f"partition {place}: {error}")
-    return RuntimeError(f"partition {place} cannot be computed: {type(error).__name__}: {error}")
 
 
 def in_groups(crew, shuffle, rng):

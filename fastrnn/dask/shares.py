@@ -107,3 +107,18 @@ def errors(model, X, y, sample_weight):
     total = weights.sum()
     mean = weights @ targets / total if total else targets[0]
     return total, mean, weights @ (targets - mean) ** 2, weights @ (targets - predicted) ** 2
+
+
+def answered(function, place, model, part):
+    """What a function of a model makes of a partition; what goes wrong is told with its place."""
+    try:
+        return function(model, part)
+    except Exception as error:
+        raise told(place, error) from error
+
+
+def told(place, error):
+    """An error, with the partition it comes of."""
+    if isinstance(error, (ValueError, TypeError, ArithmeticError, MemoryError)):
+        return type(error)(f"partition {place}: {error}")
+    return RuntimeError(f"partition {place} cannot be computed: {type(error).__name__}: {error}")

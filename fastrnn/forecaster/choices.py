@@ -10,6 +10,7 @@ from fastrnn.forecaster.seasons import find_seasons
 from fastrnn.forecaster.view import Lens, View
 from fastrnn.frames.offsets import is_offset
 from fastrnn.losses.likelihoods import likelihood
+from fastrnn.sequences import ranges
 from fastrnn.storage import array, expect, integer, strings
 from fastrnn.tables import WITH_INDEX
 
@@ -93,7 +94,7 @@ def in_folds(view, horizon):
     """The rows of a view to learn from, how many each series has that has any, and in which fold in time each is."""
     rows, counts = view.training_rows(horizon)
     counts = counts[counts > 0]
-    return rows, counts, np.concatenate([[], *(np.arange(n) * FOLDS // n for n in counts)]).astype(int)
+    return rows, counts, ranges(0 * counts, counts) * FOLDS // np.repeat(counts, counts)
 
 
 def before_last_fold(series, lens, horizon):

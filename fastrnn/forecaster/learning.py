@@ -103,7 +103,7 @@ class Learning(SequenceEstimator):
         values = model.inputs(view, panel, rows, view.steps(rows))
         sequences = Sequences(values, pieces(counts, self.context_ or int(counts.max())))
         targets, size = Targets(model, view, rows, folds), block * self.n_features_in_
-        if rows.size * size <= AT_HAND:
+        if rows.size * size <= AT_HAND and not self._only_asks:
             targets = np.asarray(targets)
         vars(self).pop("_model", None)
         weights, n_outputs = np.broadcast_to(1.0, rows.size), size * model.likelihood.n_parameters

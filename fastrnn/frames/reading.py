@@ -9,7 +9,7 @@ from fastrnn.frames.calendar import has_times
 from fastrnn.frames.form import Form
 from fastrnn.frames.offsets import pd
 from fastrnn.frames.rows import Rows
-from fastrnn.sequences import Sequences, as_steps
+from fastrnn.sequences import Sequences, as_steps, plain_lengths
 from fastrnn.wording import shown
 
 Item = namedtuple("Item", "x, kind, has_times, origin", defaults=(False, {}))
@@ -124,10 +124,12 @@ def _got(x, name, form):
 def _read(items, is_many, name, missing, names, before):
     if items[0].kind == "long" and not is_many:
         arrays, lengths, indexes, form = _from_long(items[0], name, names, before and before.ids)
+    elif items[0].kind == "arrays":
+        arrays, lengths, indexes, form = _from_arrays(items[0].x, names)
     else:
         arrays, lengths, indexes, form = _from_items(items, is_many, name, names)
     # Concatenating copies one array, too: nothing later writes to the caller's.
-    values = np.concatenate(arrays, dtype=np.float64, casting="unsafe")
+    values = np.concatenate(arrays, dtype=np.float64, casting="unsafe").reshape(-1, form.n_channels)
     index = indexes[0].append(indexes[1:]) if indexes else None
     rows = Rows(form, Sequences(values, np.append(0, np.cumsum(lengths))), index, name)
     if indexes:
@@ -144,6 +146,8 @@ def _items(y, name, names):
         if len(y) == 0:
             raise ValueError(f"{name} is empty: it needs at least one series")
         if getattr(y[0], "ndim", hasattr(y[0], "__len__")):
+            if isinstance(y, list) and plain_lengths(y) is not None:
+                return [Item(y, "arrays")], True
             return [_item(x, f"{name}[{k}]", names) for k, x in enumerate(y)], True
     if getattr(y, "ndim", 0) == 3:
         raise ValueError(f"{name} is an array of shape {y.shape}: pass a list of (T, C) arrays")
@@ -183,6 +187,13 @@ def _times(index):
     """An index whose times are of pandas' own type, and the type that they had if that is one of pyarrow's."""
     kind = str(index.dtype) if isinstance(index.dtype, pd.ArrowDtype) else ""
     return (pd.DatetimeIndex(index), kind) if kind.startswith(("timestamp", "date")) else (index, "")
+
+
+def _from_arrays(arrays, names):
+    """As `_from_items`, of plain arrays that are alike."""
+    n_channels, is_flat = arrays[0][0].size, arrays[0].ndim == 1
+    form = Form("list", len(arrays), n_channels, is_many=True, is_flat=is_flat, names=names)
+    return arrays, [*map(len, arrays)], [], form
 
 
 def _from_items(items, is_many, name, names):
