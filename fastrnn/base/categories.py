@@ -155,11 +155,10 @@ def _different(column, name):
 
 def _union(parts):
     """The categories of each column of all parts of the data."""
-    joined = [[own for own in column if own.size] or [column[0]] for column in zip(*parts, strict=True)]
-    for column in joined:
-        if len({own.dtype.kind == "U" for own in column}) > 1:
-            raise ValueError("categories are texts in some parts of the data, and numbers in others: make them alike")
-    return [np.unique(np.concatenate(column)) for column in joined]
+    columns = [*zip(*parts, strict=True)]
+    if any(len({own.dtype.kind == "U" for own in column if own.size}) > 1 for column in columns):
+        raise ValueError("categories are texts in some parts of the data, and numbers in others: make them alike")
+    return [np.unique(np.concatenate(column)) for column in columns]
 
 
 def numbers_of(categories):

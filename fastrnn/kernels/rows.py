@@ -174,19 +174,24 @@ def look_up(out, column, codes, x, k, table, other):
 @njit(**OPTIONS)
 def about_mean(out, table):
     """out (w,) = the first row of a table (1 + n, w), and the mean of the others."""
+    n = out.dtype.type(table.shape[0] - 1)
     for j in range(out.size):
-        total = table[0, j] * 0
-        for k in range(1, table.shape[0]):
-            total += table[k, j]
-        out[j] = table[0, j] + total / out.dtype.type(table.shape[0] - 1)
+        out[j] = table[0, j] * n
+    for k in range(1, table.shape[0]):
+        for j in range(out.size):
+            out[j] += table[k, j]
+    for j in range(out.size):
+        out[j] /= n
 
 
 @njit(**OPTIONS)
 def d_about_mean(d_table):
     """From the first row of the gradients, which has what came for `out`, to the others."""
-    for k in range(1, d_table.shape[0]):
-        for j in range(d_table.shape[1]):
-            d_table[k, j] += d_table[0, j] / d_table.dtype.type(d_table.shape[0] - 1)
+    for j in range(d_table.shape[1]):
+        share = d_table[0, j] / d_table.dtype.type(d_table.shape[0] - 1)
+        if share != 0:  # else nothing was missing, and the table may be large
+            for k in range(1, d_table.shape[0]):
+                d_table[k, j] += share
 
 
 # ------------------------------------------------------------------------------------------------------- states
