@@ -12,9 +12,13 @@ You need pandas; matplotlib for the picture; and half a minute.  With ``--short`
 import sys
 
 import numpy as np
-import pandas as pd
 
 from fastrnn import SequenceRegressor
+
+try:
+    import pandas as pd
+except ImportError:
+    sys.exit("This example needs pandas: pip install pandas")
 
 short = "--short" in sys.argv  # fewer epochs
 STONES = "basalt chalk dolomite flint gabbro gneiss granite gypsum marble quartz sandstone slate".split()
