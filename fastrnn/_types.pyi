@@ -57,6 +57,7 @@ Cell: TypeAlias = Literal["lstm", "gru", "gru_reset_before", "rnn"]
 Nonlinearity: TypeAlias = Literal["tanh", "relu", "sigmoid"]
 Readout: TypeAlias = Literal["last", "mean", "max", "concat", "auto"]
 Missing: TypeAlias = Literal["error", "mask", "forward"]
+Categorical: TypeAlias = ArrayLike | Literal["from_dtype"] | None
 Solver: TypeAlias = Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
 Schedule: TypeAlias = Literal["constant", "cosine", "plateau", "warmup"]
 Precision: TypeAlias = Literal["float32", "float64"]

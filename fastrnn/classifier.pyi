@@ -7,6 +7,7 @@ from sklearn.base import ClassifierMixin
 from fastrnn._types import (
     Array,
     Callbacks,
+    Categorical,
     Cell,
     ClassWeights,
     Extractor,
@@ -27,6 +28,7 @@ from fastrnn._types import (
     Splitter,
     Steps,
     Streaming,
+    Vector,
 )
 from fastrnn.data import SequenceFiles
 
@@ -44,6 +46,9 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
     normalize_X: bool
     missing: Missing
     time_column: int | str | None
+    categorical_features: Categorical
+    categories_: list[Labels]
+    is_categorical_: Vector[np.bool_]
     learning_rate_init: float
     max_iter: int | Literal["auto"]
     bptt_steps: int | None
@@ -70,6 +75,7 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",

@@ -28,9 +28,9 @@ class Holes(namedtuple("Holes", "clock, n_carried, flagged, is_beside")):
     """
 
     @classmethod
-    def of(cls, missing, n, clock, is_beside):
-        """For `missing` as estimators take it, and n numbers a step, with the time."""
-        flagged = [k for k in range(n) if k != clock] if missing == "mask" else []
+    def of(cls, missing, n, clock, is_beside, coded=()):
+        """For `missing` as estimators take it, and n numbers a step, with the time and the columns of codes."""
+        flagged = [k for k in range(n) if k not in (clock, *coded)] if missing == "mask" else []
         n_carried = {"error": -1, "mask": 0, "forward": n}[missing]
         return cls(clock, n_carried, np.array(flagged, np.int64), is_beside)
 
@@ -81,9 +81,12 @@ def indexed(X):
     return [tables.seconds(x.index.to_numpy(), f"X[{k}], index,") for k, x in enumerate(X)]
 
 
-def dated(X, clock):
-    """The sequences, of which those that are frames may have dates in the column of times."""
+def dated(X, clock, kept=None):
+    """The sequences, of which those that are frames may have dates in the column of times.
+
+    What is no number, in columns of these names, is kept in lists.
+    """
     if common(X) is None:
         return X
-    names = tables.labels(next(iter(X)))
-    return [tables.numbers(x, f"X[{k}]", *names[clock : clock + 1]) for k, x in enumerate(X)]
+    times = [] if clock is None else tables.labels(next(iter(X)))[clock : clock + 1]
+    return [tables.numbers(x, f"X[{k}]", *times, kept=kept) for k, x in enumerate(X)]

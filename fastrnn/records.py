@@ -22,7 +22,11 @@ IRRELEVANT = {"n_jobs", "verbose", "callbacks", "random_state", "warm_start", "i
 """Parameters that a run may go on with others of; draws are the checkpoint's."""
 NO_OBJECTS = {"random_state": None, "scoring": None, "validation_fraction": 0.1, "init_from": None}
 """Parameters that are these in a file if they are objects, which no file holds."""
-NEWER = {"scoring": None, "init_from": None, "freeze": 0, "missing": "error", "time_column": None}
+NEWER = {
+    **dict.fromkeys(("scoring", "init_from", "time_column", "categorical_features")),
+    "freeze": 0,
+    "missing": "error",
+}
 """Parameters that files of versions before do not have, and what they were then."""
 CURVES = {"loss_curve_", "validation_scores_", "validation_loss_curve_"}
 """What is noted of each epoch."""
@@ -85,12 +89,12 @@ def _rules(estimator):
         rules["n_features_in_"] = sizes["steps"] or integer(1)
         sized["inputs"] = sized["inputs"] if has_tokens else size * read
     if "normalize_X" in estimator._get_param_names() and not has_tokens:
-        rules |= _moments("X", sizes["inputs"] // size)
+        rules |= _moments("X", sizes["inputs"] // size, estimator._coded)
     if "validation_loss_curve_" in vars(estimator):
         rules["validation_loss_curve_"] = rules["validation_scores_"]
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)
-    return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
+    return {**rules, "_sizes": sized, **estimator._category_rules(), **estimator._rules(sizes["outputs"])}
 
 
 def scale(n_values):
@@ -99,9 +103,15 @@ def scale(n_values):
     return {**_moments("y", n_values), **is_flat}
 
 
-def _moments(of, n):
-    numbers = array("float64", n)
-    return {f"_{of}_mean": numbers, f"_{of}_scale": lambda value: numbers(value) and (value > 0).all()}
+def _moments(of, n, coded=()):
+    """Of n numbers; codes, which are places in tables, stay as they are."""
+    numbers, which = array("float64", n), np.asarray(coded, int)
+
+    def are_scales(value):
+        return numbers(value) and (value > 0).all() and (value[which] == 1).all()
+
+    mean = (lambda value: numbers(value) and not value[which].any()) if which.size else numbers
+    return {f"_{of}_mean": mean, f"_{of}_scale": are_scales}
 
 
 def rebuilt(cls, tree, rules, parameters=(), **parts):

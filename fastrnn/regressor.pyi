@@ -7,8 +7,10 @@ from sklearn.base import RegressorMixin
 from fastrnn._types import (
     Array,
     Callbacks,
+    Categorical,
     Cell,
     Extractor,
+    Labels,
     Matrix,
     Missing,
     Nonlinearity,
@@ -26,6 +28,7 @@ from fastrnn._types import (
     Splitter,
     Steps,
     Streaming,
+    Vector,
 )
 from fastrnn.data import SequenceFiles
 
@@ -46,6 +49,9 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
     normalize_X: bool
     missing: Missing
     time_column: int | str | None
+    categorical_features: Categorical
+    categories_: list[Labels]
+    is_categorical_: Vector[np.bool_]
     normalize_y: bool
     learning_rate_init: float
     max_iter: int | Literal["auto"]
@@ -73,6 +79,7 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         normalize_y: bool = True,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,

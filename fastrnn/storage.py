@@ -223,14 +223,14 @@ def names(n):
     return lambda value: strings(value) and len(set(value)) == len(value) == n
 
 
-def labels(n):
-    """An array (n,) of two labels or more, in order and each once."""
+def labels(n, least=2):
+    """An array (n,) of two labels or more, or so many at `least`, in order and each once."""
 
     def is_right(value):
         if type(value) is not np.ndarray or value.shape != (n,):
             return False
         is_known = strings(value) if value.dtype == object else value.dtype.kind != "f" or np.isfinite(value).all()
-        return n > 1 and is_known and np.array_equal(np.unique(value), value)
+        return n >= least and is_known and np.array_equal(np.unique(value), value)
 
     return is_right
 

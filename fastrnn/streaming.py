@@ -38,6 +38,8 @@ class Stream:
         The names of the columns in the fit. A step that is a pandas Series or frame must have the same.
     holes : fastrnn.holes.Holes, default=None
         How missing numbers and times are read.
+    codes : list of (int, dict), default=()
+        The columns of categories, and the codes of these; of others the code is 0.
 
     Examples
     --------
@@ -62,12 +64,13 @@ class Stream:
     True
     """
 
-    def __init__(self, network, batch, answer, n_tokens=None, beginning=None, unit=None, names=None, holes=None):
+    def __init__(self, network, batch, answer, n_tokens=None, beginning=None, unit=None, names=None, holes=None,
+        codes=()):  # fmt: skip
         self.batch, self._network, self._answer = batch, network, answer
-        self._n_tokens, self._beginning, I = n_tokens, beginning, network.encoder.recurrent.input_size
+        self._n_tokens, self._beginning, I = n_tokens, beginning, network.encoder.input_size
         self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
         self._count, self._status = np.zeros((2, 1), np.int64)
-        self._holes, n, I = holes, batch, I - (holes.flagged.size if holes else 0)
+        self._holes, self._codes, n, I = holes, codes, batch, I - (holes.flagged.size if holes else 0)
         self._given, self._takes_time = np.zeros((n, I)), holes is not None and holes.is_beside
         numbers = self._given[:, : I - self._takes_time]
         # Where a step's numbers go, by the shapes that it may come in.
@@ -78,7 +81,7 @@ class Stream:
         self.reset()
 
     def __reduce__(self):
-        known = self._n_tokens, self._beginning, self._unit, self.feature_names_in_, self._holes
+        known = self._n_tokens, self._beginning, self._unit, self.feature_names_in_, self._holes, self._codes
         return Stream, (self._network, self.batch, self._answer, *known), self.state
 
     def __setstate__(self, state):
@@ -95,7 +98,7 @@ class Stream:
         given["state"], n_states = states, network.encoder.recurrent.n_states
         program, self._parts = network.step(*self._options), dict(zip("hc", np.split(states, n_states), strict=False))
         if self._holes is not None:
-            width = network.encoder.recurrent.input_size
+            width = network.encoder.input_size
             self._parts |= {"seen": np.zeros((n, width), dtype), "time": np.zeros(n)}
             given |= {**self._holes._asdict(), **self._parts}
         for name, like in ("pooled", states[:1]), ("chain", self._said):
@@ -205,7 +208,7 @@ class Stream:
         if self._takes_time != (time is not None):
             it = "needs the time of each step" if self._takes_time else "takes no time beside a step"
             raise ValueError(f"this stream {it}: time= goes with a model that was fitted with time_column='index'")
-        return self._advance(np.asarray(x), time)
+        return self._advance(np.asarray(x, object if self._codes else None), time)
 
     def _keep_up(self):
         """Go on with the network's weights as they are now."""
@@ -239,6 +242,11 @@ class Stream:
         if place is None:
             got = x.shape if x.ndim or x.dtype != object else f"a {type(x.item()).__name__}: pass its numbers alone"
             raise ValueError(f"a step of this stream has shape {next(iter(self._places))}; got {got}")
+        if self._codes:
+            rows = x.reshape(self.batch, -1).copy()
+            for k, numbers in self._codes:
+                rows[:, k] = [numbers.get(value, 0) for value in rows[:, k]]
+            x = rows.reshape(place.shape)
         if x.dtype.kind not in "fiub":
             x = self._as_numbers(x.astype(object))
         place[...] = x

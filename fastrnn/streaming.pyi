@@ -1,3 +1,4 @@
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
@@ -29,6 +30,7 @@ class Stream:
         unit: tuple[Array[np.float64], Array[np.float64]] | None = None,
         names: Objects | None = None,
         holes: object | None = None,
+        codes: Sequence[tuple[int, Mapping[object, int]]] = (),
     ) -> None: ...
     @property
     def n_steps(self) -> int: ...

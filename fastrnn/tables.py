@@ -6,7 +6,7 @@ No library is imported before one of its objects has come in; those of others th
 import ast
 from contextlib import suppress
 from datetime import UTC, date
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from numbers import Number
 
@@ -104,14 +104,15 @@ def _values(column):
     if type(column.dtype) in NUMBERS:
         return column.to_numpy()
     if column.dtype == "category":
-        column = column.astype(column.cat.categories.dtype)
+        column = column.astype(object if column.hasnans else column.cat.categories.dtype)
     return column.to_numpy() if column.dtype.kind in "mM" else column.to_numpy(na_value=np.nan)
 
 
-def numbers(x, what, times=None):
+def numbers(x, what, times=None, kept=None):
     """The numbers (n, C) of a table, or (n,) of a column: NaN where there is none.
 
-    Of dates in the column `times` they are seconds.
+    Of dates in the column `times` they are seconds.  Columns that are `kept`, in lists by their names, may hold
+    anything: in place of it there is 0.
 
     Raises
     ------
@@ -121,12 +122,25 @@ def numbers(x, what, times=None):
     names = labels(x, what)
     if names is None:
         return _numbers(_values(x) if library(x) == "pandas" else opened(x, what).to_numpy(), what)
-    if library(x) == "pandas" and all(type(dtype) in NUMBERS for dtype in x.dtypes):
+    if library(x) == "pandas" and not kept and all(type(dtype) in NUMBERS for dtype in x.dtypes):
         refuse_twice(names, what)
         return x.to_numpy()
-    read = {times: seconds}
+    read = {times: seconds} | {name: partial(_keep, values) for name, values in (kept or {}).items()}
     found = [read.get(name, _numbers)(column, f"{what}, column {name!r},") for name, column in columns(x, what).items()]
     return np.column_stack(found) if found else np.empty((len(x), 0))
+
+
+def _keep(values, column, what):
+    refuse_nested(column, what)
+    values.append(column if column.dtype.kind not in "mM" else column.astype(object))
+    return np.zeros(len(column))
+
+
+def are_categorical(table):
+    """Whether the columns of a table have the type of categories."""
+    if library(table) == "pandas":
+        return [dtype == "category" for dtype in table.dtypes]
+    return [str(dtype).startswith(("Categorical", "Enum")) for dtype in opened(table, "X").schema.values()]
 
 
 def _numbers(column, what):

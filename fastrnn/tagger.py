@@ -46,6 +46,10 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
     feature_names_in_ : ndarray of shape (I,)
         The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
         same columns in the same order.
+    categories_ : list of ndarray
+        The categories of each column of `categorical_features`, in order, if it is not None.
+    is_categorical_ : ndarray of shape (n_features_in_,)
+        Whether each column holds categories, if `categorical_features` is not None.
     loss_curve_ : list of float
         The mean training loss of a step in each epoch, in nats. For several labels a step, their sum.
     validation_scores_ : list of float or None
@@ -87,16 +91,16 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
     readout = None
     """A row of outputs for each step."""
 
-    _shape_parameters = ("missing", "time_column")
+    _shape_parameters = ("missing", "time_column", "categorical_features")
 
     def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
         dropout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
-        character_hidden_size=32, crf="auto", normalize_X=True, missing="error", time_column=None, solver="adam",
-        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, init_from=None,
-        freeze=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None):  # fmt: skip
+        character_hidden_size=32, crf="auto", normalize_X=True, missing="error", time_column=None,
+        categorical_features=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
+        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None,
+        bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None,
+        class_weight=None, init_from=None, freeze=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
+        verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,

@@ -1,9 +1,11 @@
 from typing import Literal, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn._types import (
     Callbacks,
+    Categorical,
     Cell,
     ClassWeight,
     Extractor,
@@ -22,6 +24,7 @@ from fastrnn._types import (
     Splitter,
     Steps,
     Streaming,
+    Vector,
 )
 from fastrnn.data import SequenceFiles
 
@@ -40,6 +43,9 @@ class SequenceTagger(Extractor, Streaming):
     normalize_X: bool
     missing: Missing
     time_column: int | str | None
+    categorical_features: Categorical
+    categories_: list[Labels]
+    is_categorical_: Vector[np.bool_]
     learning_rate_init: float
     max_iter: int
     bptt_steps: int | None
@@ -65,6 +71,7 @@ class SequenceTagger(Extractor, Streaming):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",

@@ -321,7 +321,7 @@ def test_another_number_of_outputs_or_classes(train):
 
 OTHER_SHAPES = {
     "cell": "rnn", "hidden_size": 5, "num_layers": 2, "nonlinearity": "relu", "readout": "mean",
-    "embedding_dim": 2, "dtype": "float64", "missing": "mask", "time_column": 1,
+    "embedding_dim": 2, "dtype": "float64", "missing": "mask", "time_column": 1, "categorical_features": [1],
 }  # fmt: skip
 
 

@@ -109,7 +109,7 @@ OTHER_SHAPES = {
     "nonlinearity": ("relu",), "bias": (False,), "bidirectional": (False,), "stateful": (True, False),
     "crf": (True, False), "attention": (None,), "embedding_dim": (7,), "character_hidden_size": (7,),
     "target_embedding_dim": (9,), "character_embedding_dim": (9,), "readout": ("mean",),
-    "missing": ("mask",), "time_column": (0,),
+    "missing": ("mask",), "time_column": (0,), "categorical_features": ("from_dtype",),
 }  # fmt: skip
 
 

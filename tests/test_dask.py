@@ -76,6 +76,14 @@ def holed():
     return holes, [np.where(np.arange(len(y)) % 3 == 1, None, y) for y in labels]
 
 
+def named():
+    """Steps with a text each, of which some are in one part alone."""
+    pd = pytest.importorskip("pandas")
+    X, labels, *_ = steps()
+    words = [[f"{k // 10} {t % 3}" for t in range(len(x))] for k, x in enumerate(X)]
+    return [pd.DataFrame(x).rename(columns=str).assign(c=its) for x, its in zip(X, words, strict=True)], labels
+
+
 CASES = {
     "classifier": (DaskSequenceClassifier, SequenceClassifier, {}, lambda: vowels()),
     "balanced": (DaskSequenceClassifier, SequenceClassifier, {"class_weight": "balanced", "dropout": 0.2}, vowels),
@@ -89,6 +97,7 @@ CASES = {
     "every step": (DaskSequenceRegressor, SequenceRegressor, {"return_sequences": True},
                    lambda: (steps()[0], steps()[2])),
     "holes": (DaskSequenceTagger, SequenceTagger, {"missing": "mask"}, holed),
+    "categories": (DaskSequenceTagger, SequenceTagger, {"categorical_features": ["c"]}, named),
     "lbfgs": (DaskSequenceRegressor, SequenceRegressor, {"solver": "lbfgs"}, lambda: (steps()[0], steps()[3])),
 }  # fmt: skip
 

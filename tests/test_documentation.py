@@ -217,6 +217,11 @@ def try_holes(estimator):
     fitted(estimator, X, {"missing": "mask", "time_column": 0})
 
 
+def try_categories(estimator):
+    X = [np.column_stack([x, np.arange(len(x)) % 3]) for x in numbers()]
+    assert fitted(estimator, X, {"categorical_features": [1]}).categories_[0].tolist() == [0, 1, 2]
+
+
 def try_files(estimator):
     name = estimator.__name__
     X = tokens() if "Generator" in name else numbers()
@@ -255,7 +260,7 @@ def try_several(estimator):
     if y is None:
         y = [np.ones((T, 2)) for T in LENGTHS]
         X = RNG.normal(size=(8, 3)) if name == "VectorToSequence" else X
-    assert np.shape(made(estimator).fit(X, y).predict(X)[0])[-1] == 2
+    assert np.shape(made(estimator).fit(X, y).predict(X)[0])[-1:] == (2,)
 
 
 def try_online(estimator):
@@ -371,11 +376,11 @@ def try_dask(estimator):
 
 TRIALS = {
     "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters, "Files": try_files,
-    "Holes": try_holes, "Weights": try_weights, "Step weights": try_step_weights, "Classes": try_class_weights,
-    "Continues": try_online, "Validation": try_validation, "Several": try_several, "Probabilities": try_probabilities,
-    "Quantiles": try_quantiles, "Each step": try_each_step, "Features": try_features, "Stream": try_stream,
-    "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume, "Starts from": try_starting, "Dask": try_dask,
-    "Ensemble": try_ensemble, "Early": try_early, "Why": try_why,
+    "Holes": try_holes, "Categories": try_categories, "Weights": try_weights, "Step weights": try_step_weights,
+    "Classes": try_class_weights, "Continues": try_online, "Validation": try_validation, "Several": try_several,
+    "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
+    "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
+    "Starts from": try_starting, "Dask": try_dask, "Ensemble": try_ensemble, "Early": try_early, "Why": try_why,
 }  # fmt: skip
 
 

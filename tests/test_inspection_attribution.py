@@ -334,11 +334,12 @@ def test_what_cannot_be_explained_is_said(tmp_path):
 # ---------------------------------------------------------------------------------------------------- pictures
 
 
-@pytest.mark.parametrize("options", [{"missing": "mask"}, {"missing": "forward", "time_column": 1}], ids=str)
+@pytest.mark.parametrize("options", [{"missing": "mask"}, {"missing": "forward", "time_column": 1},
+    {"missing": "mask", "categorical_features": [1]}], ids=str)  # fmt: skip
 def test_holes_and_times_have_no_gradients(options):
     X = [np.array([[0.0, 0.0], [np.nan, 1.0], [3.0, 2.0]])] * 4
     model = SequenceClassifier(hidden_size=4, max_iter=1, **options).fit(X, [0, 1, 0, 1])
-    with pytest.raises(ValueError, match="which have no gradients: use occlusion"):
+    with pytest.raises(ValueError, match="and that has no gradients: use occlusion"):
         integrated_gradients(model, X)
 
 

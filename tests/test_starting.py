@@ -93,6 +93,8 @@ def test_numbers_are_read_in_its_units():
     assert_array_equal(encoder(second)["weight_ih_l0"], encoder(first)["weight_ih_l0"])
     with pytest.raises(ValueError, match="init_from reads 2 numbers a step, but X gives 3 here"):
         SequenceTagger(**options).fit([np.ones((4, 3))] * 2, [[0, 1, 0, 1]] * 2)
+    with pytest.raises(ValueError, match="does not take over the vectors of categories"):
+        SequenceTagger(**options, categorical_features=[0]).fit([np.ones((4, 2))] * 2, [[0, 1, 0, 1]] * 2)
     longer = [rng.standard_normal(200) for _ in range(6)]
     patched = SequenceClassifier(**SMALL, max_iter=1).fit(longer, [0, 1] * 3)
     again = SequenceClassifier(**SMALL, max_iter=1, init_from=patched).fit([x[:60] for x in longer], [0, 1] * 3)

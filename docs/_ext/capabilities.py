@@ -123,6 +123,9 @@ GROUPS = {
         Capability("Tokens", "A step may be a token: a word, a letter or an event.", takes("embedding_dim")),
         Capability("Letters", "A word may be read with its letters.", takes("character_embedding_dim")),
         Capability("Holes", "Numbers may be missing, and steps may come at uneven times.", takes("time_column")),
+        Capability(
+            "Categories", "Some columns may hold categories beside numbers.", takes("categorical_features")
+        ),
         Capability("Files", "Data may be larger than memory, in files.", reads_files),
     ],
     "learns": [

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, threads
 from fastrnn.base.callbacks import CallbackSupportMixin, watched
+from fastrnn.base.categories import numbers_of
 from fastrnn.base.files import from_files, refuse_files
 from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite, maxima
 from fastrnn.base.naming import Named
@@ -21,6 +22,7 @@ from fastrnn.base.starting import check_alike, sources_of, take_over
 from fastrnn.base.summary import Summarised
 from fastrnn.base.validation import Beside, Validating
 from fastrnn.data import SequenceFiles
+from fastrnn.layers.categories import Categories
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.answers import filled
@@ -240,8 +242,11 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
-        embedding = None if self._reads_numbers() else self._new_embedding()
-        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dtype)
+        embedding, categories = None if self._reads_numbers() else self._new_embedding(), None
+        if self._coded.size:
+            counts = dict(zip(self._coded.tolist(), map(len, self.categories_), strict=True))
+            categories = Categories(self._sizes["inputs"], counts, self.dtype)
+        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dtype, categories)
 
     def _new_embedding(self):
         """Of tokens, or of words and their characters."""
@@ -363,7 +368,8 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
             unit, holes = (self._X_mean, self._X_scale), self._holes()
         # How many tokens may come, if the network knows more; and the one before the first.
         tokens = (getattr(self, name, None) for name in ("n_tokens_", "_boundary"))
-        return self._new_stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes)
+        codes = [(k, numbers_of(known)) for k, known in zip(self._coded, getattr(self, "categories_", ()), strict=True)]
+        return self._new_stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes, codes)
 
     _new_stream = Stream
 

@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
+from fastrnn.base.categories import Categorical
 from fastrnn.base.labels import as_values, check_as_many, check_width, refuse_steps
 from fastrnn.base.starting import sources_of
 from fastrnn.holes import INDEX, Holes, Timed, dated, indexed
@@ -47,6 +48,7 @@ SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bptt_steps", "max_length", "target_embedding_dim"), [COUNT, None]),
     **dict.fromkeys(("embedding_dim", "character_embedding_dim"), [COUNT, AUTO, None]),
     "missing": [StrOptions({"error", "mask", "forward"})],
+    "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "time_column": [Count(Integral, 0, None, closed="left"), str, None],
     "momentum": [FRACTION], "dropout": [FRACTION, AUTO], **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
     "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "readout": [StrOptions({*READOUTS, "auto"})],
@@ -99,7 +101,7 @@ def _summed(counts):
     return np.sum([np.pad(own, (0, max(map(len, counts)) - len(own))) for own in counts], axis=0)
 
 
-class InputChecks:
+class InputChecks(Categorical):
     """The checks; each raises a ValueError that says what came, what was expected, and what to do.
 
     Whatever depends on all of the data is `_agreed` upon, for there may be more than what this process has.
@@ -146,13 +148,14 @@ class InputChecks:
             self._refuse_one_sequence(X)
         X = with_names(self, X, looks_like_panel, reset=reset)
         form = "characters" if self._shape.get("character_embedding_dim") is not None else tokens
-        times = None
+        frames, (X, kept), times = X, self._begin_categories(X, reset=reset), None
         if (column := self._shape.get("time_column")) is not None:
-            X, times = self._timed(X, column)
+            X, times = self._timed(X, column, frames)
         n_features = 1 if self._is_panel else getattr(self, "n_features_in_", None)
         sequences = as_given(X, tokens=form, n_features=None if reset else n_features)
         sequences.are_text = text_of(X) is not None
-        if reset and not looks_like_panel and not tokens and np.ndim(next(iter(X))) == 1:
+        is_plain = not looks_like_panel and not tokens and self._shape.get("categorical_features") is None
+        if reset and is_plain and np.ndim(next(iter(X))) == 1:
             self._warn_of_tokens(sequences.count_likely_tokens())
         if self._is_panel:
             self._check_panel(sequences)
@@ -164,14 +167,15 @@ class InputChecks:
             self._check_known(sequences)
         elif tokens:
             self._check_table(sequences)
+        sequences = self._with_codes(sequences, kept, reset=reset)
         return sequences if column is None else Timed(sequences, self._clock(sequences.width), times)
 
-    def _timed(self, X, column):
+    def _timed(self, X, column, frames):
         """X, of which times are numbers, and times that are beside it or None."""
         if self._is_panel:
             found = f"time_column={column!r} says when each step is, but X is a table of series, a number a step"
             raise ValueError(f"{found}: give a list of sequences")
-        return (X, indexed(X)) if column == INDEX else (dated(X, self._clock()), None)
+        return (X, indexed(frames)) if column == INDEX else (dated(X, self._clock()), None)
 
     def _clock(self, n=None):
         """The place of the column of times, among n if that is known; what is beside the columns is behind them."""
@@ -194,12 +198,14 @@ class InputChecks:
         if missing in (None, "error") and column is None:
             return None
         n, is_beside = 1 if self._is_panel else self.n_features_in_, column == INDEX
-        return Holes.of(missing, n + is_beside, -1 if column is None else self._clock(n), is_beside)
+        clock = -1 if column is None else self._clock(n)
+        return Holes.of(missing, n + is_beside, clock, is_beside, self._coded.tolist())
 
-    def _refuse_holes(self, why, known=("error",)):
-        for name in ("missing", "time_column"):
-            if (value := self._shape.get(name)) not in (None, *known):
-                raise ValueError(f"{name}={value!r} {why}")
+    def _refuse_holes(self, why, known=("error",), names=("missing", "time_column", "categorical_features")):
+        for name in names:
+            value = self._shape.get(name)
+            if value is not None and not (isinstance(value, str) and value in known):
+                raise ValueError(f"{name}={shown(value)} {why}")
 
     def _warn_of_tokens(self, n):
         """Sequences of numbers that may be n tokens."""
@@ -295,12 +301,18 @@ class InputChecks:
                 raise ValueError(f"{which} of X is NaN at every step that counts: leave it out")
             if self.normalize_X:
                 mean, scale = found[0], np.where(np.isnan(found[1]), 1.0, found[1])
+        mean[self._coded], scale[self._coded] = 0.0, 1.0
         flags = np.zeros(holes.flagged.size if holes else 0)
         self._X_mean, self._X_scale = np.append(mean, flags), np.append(scale, flags + 1)
 
     def _choose_patch(self, lengths):
         """Steps that are read as one, as `patch_length` says, of estimators that have it."""
         asked, is_concat = getattr(self, "patch_length", 1), self._readout() == "concat"
+        if self._coded.size:
+            if asked not in (1, "auto"):
+                found = f"patch_length={asked} reads several steps and their changes as one, but categories have none"
+                raise ValueError(f"{found}: set it to 1, or categorical_features to None")
+            return 1
         if asked not in (1, "auto") and is_concat:
             raise ValueError(f"patch_length={asked} and readout='concat' do not go together: set one to its default")
         if asked != "auto" or is_concat:

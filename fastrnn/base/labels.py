@@ -186,10 +186,10 @@ def check_there(values, name):
 
 def _are_missing(values):
     """Of each value of an array."""
-    return np.array([*map(_is_missing, values.flat)], bool) if values.dtype == object else values != values
+    return np.array([*map(is_missing, values.flat)], bool) if values.dtype == object else values != values
 
 
-def _is_missing(value):
+def is_missing(value):
     try:
         return value is None or bool(value != value)
     except (TypeError, ValueError):  # NA is neither true nor false, arrays are both

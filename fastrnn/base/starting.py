@@ -39,6 +39,8 @@ def check_alike(estimator, sources):
     mine = {**estimator.get_params(deep=False), **estimator._shape}
     for source in sources:
         its = {**source.get_params(deep=False), **source._shape}
+        if its.get("categorical_features") is not None or mine.get("categorical_features") is not None:
+            raise ValueError("init_from does not take over the vectors of categories: leave categorical_features out")
         for name in OF_AN_ENCODER:
             if name in mine and name in its and mine[name] != its[name]:
                 found = f"init_from has {name}={its[name]!r}, but this estimator has {name}={mine[name]!r}"

@@ -35,7 +35,7 @@ class Summary(str):
 def layers(network):
     """The name, kind, output's shape and weights' shapes of each layer, from the input to the output."""
     stack, readout = getattr(network.encoder, "recurrent", None), getattr(network, "readout", None)
-    shape = f"(B, {network.n_features})" if stack is None else f"(B, T, {stack.input_size})"
+    shape = f"(B, {network.n_features})" if stack is None else f"(B, T, {network.encoder.input_size})"
     yield "input", *(("numbers", shape) if network.embedding is None else ("tokens", "(B, T)")), {}
     for name, part in network.parts.items():
         is_pooled, kind, width = readout is not None, type(part).__name__.strip("_"), getattr(part, "output_size", "")

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from fastrnn._types import (
     Callbacks,
+    Categorical,
     Cell,
     ClassWeight,
     ClassWeights,
@@ -51,6 +52,7 @@ class DaskSequenceClassifier(SequenceClassifier):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",
@@ -130,6 +132,7 @@ class DaskSequenceRegressor(SequenceRegressor):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         normalize_y: bool = True,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
@@ -203,6 +206,7 @@ class DaskSequenceTagger(SequenceTagger):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",

@@ -118,7 +118,7 @@ def integrated_gradients(estimator, X, *, target=None, step=-1, baseline=None, t
     if hasattr(model, "steps"):
         way = "pass its last step, pipe[-1], and what that reads, pipe[:-1].transform(X)"
         raise TypeError(f"integrated gradients are of a network, not of what other steps make of X: {way}")
-    model._refuse_holes("has flags or times beside the columns of X, which have no gradients: use occlusion")
+    model._refuse_holes("gives the network more than the columns of X, and that has no gradients: use occlusion")
     said = answers_of(model, X, step)
     columns, path = columns_of(model, said, target), _Path(model, X, baseline, tol, n_steps)
     found, before = zip(*(path(k, column, step) for k, column in enumerate(columns)), strict=True)

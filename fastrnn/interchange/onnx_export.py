@@ -46,8 +46,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
         If it is another estimator.
     ValueError
         If the opset is another, if the model reads patches, times or (missing="forward") what was last seen, if a
-        classifier has several columns of classes, if ONNX has no type for the labels, or with lengths=False for a
-        model that reads characters: its words have lengths of their own.
+        classifier has several columns of classes, if ONNX has no type for the labels, if a category is a text or larger
+        than 2**24, or with lengths=False for a model that reads characters: its words have lengths of their own.
 
     Notes
     -----
@@ -112,7 +112,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
         expected = f"expected a {', '.join(kind.__name__ for kind in ANSWERS)}"
         raise TypeError(f"{estimator!r:.80} cannot be exported: {expected}; of a Pipeline give the last step, pipe[-1]")
     network = network_of(estimator, np.float32)
-    estimator._refuse_holes("has no operator of ONNX: fit with missing='mask' and without times", ("error", "mask"))
+    which = ("error", "mask"), ("missing", "time_column")
+    estimator._refuse_holes("has no operator of ONNX: fit with missing='mask' and without times", *which)
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")
     if not isinstance(lengths, (bool, np.bool_)):
@@ -129,12 +130,13 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
 def _model(estimator, kind, network, opset, lengths):
     graph = Graph()
     holes = estimator._holes() if network.embedding is None else None
-    mean = None if holes is None else np.float32(estimator._X_mean[: holes.flagged.size])
-    scores, inside = add_scores(graph, network, estimator._shape, lengths, mean)
+    mean = None if holes is None else np.float32(estimator._X_mean[holes.flagged])
+    known = _known_categories(estimator)
+    scores, inside = add_scores(graph, network, estimator._shape, lengths, mean, known)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]
     outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
-    inputs = [_input(graph, network, 1 if mean is None else 2)]
+    inputs = [_input(graph, network, 0 if mean is None else mean.size)]
     if lengths:
         inputs += [graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
         outputs += _states(graph, network, "n", "batch")
@@ -150,8 +152,18 @@ def _model(estimator, kind, network, opset, lengths):
     return model
 
 
-def _input(graph, network, read_as):
-    dtype, columns = "float32", [network.encoder.recurrent.input_size // read_as]
+def _known_categories(estimator):
+    """Those of each column of categories, which must be numbers as X holds them."""
+    known = getattr(estimator, "categories_", ())
+    for own in known:
+        if own.dtype.kind == "U" or (np.float32(own) != own).any():
+            found = f"X of the model is float32, which cannot hold the category {shown(own[-1])}"
+            raise ValueError(f"{found}: fit on integers below {2**24} in place of such")
+    return known
+
+
+def _input(graph, network, n_flags):
+    dtype, columns = "float32", [network.encoder.input_size - n_flags]
     if network.embedding is not None:
         dtype, columns = "int64", ["columns"] * (len(network.embedding.limits) - 1)
     return graph.value("X", dtype, network.n_steps or "time", "batch", *columns)

@@ -71,19 +71,26 @@ class Graph:
         return values if inside is None else self.add("Where", inside, values, others)
 
 
-def add_scores(graph, network, shape, lengths, mean=None):
+def add_scores(graph, network, shape, lengths, mean=None, known=()):
     """Those of the head, (batch, K) and None, or (time, batch, K) and which steps are inside a sequence, None for all.
 
     `shape` has the names of cell, nonlinearity and readout.  With `lengths` "lengths", "h_0" and "c_0" are read, and
     "h_n" and "c_n" put out; without, all sequences have all steps and begin with zeros.  What is missing in X is read
-    as the mean (I,), if that is given, and flags beside it say what is there.
+    as the mean (I,), if that is given, and flags beside it say what is there.  Of columns of categories these are
+    `known`.
     """
     encoder, cell = network.encoder, (shape["cell"], shape["nonlinearity"])
     stack, states = encoder.recurrent, "hc"[: encoder.recurrent.n_states]
     x = "X" if encoder.embedding is None else add_vectors(graph, encoder.embedding, cell)
+    if encoder.categories is not None:
+        vectors, n_flags = add_categories(graph, encoder.categories, known), 0 if mean is None else mean.size
+        numbers = encoder.categories.numbers
+        x = graph.add("Gather", x, numbers[: numbers.size - n_flags], axis=2)
     if mean is not None:
         there = graph.add("Not", graph.add("IsNaN", x))
         x = graph.add("Concat", graph.add("Where", there, x, mean), graph.cast(there, "float32"), axis=2)
+    if encoder.categories is not None:
+        x = graph.add("Concat", x, *vectors, axis=2) if numbers.size else graph.add("Concat", *vectors, axis=2)
     if not lengths:
         rows, finals = add_stack(graph, "recurrent", stack, cell, x, "")
     else:
@@ -120,6 +127,18 @@ def add_vectors(graph, embedding, cell):
     _, (final,) = add_stack(graph, "character_recurrent", embedding.recurrent, cell, x, lengths)
     shape = graph.add("Concat", graph.add("Shape", "X", end=2), [embedding.recurrent.output_size], axis=0)
     return graph.add("Concat", words, graph.add("Reshape", add_flat(graph, final[0]), shape), axis=2, name="vectors")
+
+
+def add_categories(graph, layer, known):
+    """The vectors of each column of categories in X, (time, batch, width): a sum, of one row at most."""
+    found = []
+    for k, name, own in zip(layer.columns, layer.parameters, known, strict=True):
+        table = layer.parameters[name].astype(np.float64)
+        other = table[0] + table[1:].mean(axis=0)
+        is_one = graph.cast(graph.add("Equal", graph.add("Gather", "X", [k], axis=2), np.float32(own)), "float32")
+        rows = graph.add("MatMul", is_one, np.float32(table[1:] - other))
+        found.append(graph.add("Add", rows, np.float32(other)))
+    return found
 
 
 def add_stack(graph, name, stack, cell, x, lengths, initial=()):

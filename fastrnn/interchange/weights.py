@@ -50,6 +50,10 @@ def network_of(estimator, dtype=None):
     if mean is None or network.embedding is not None or ((mean == 0) & (scale == 1)).all():
         return network
     network = deepcopy(network)
+    if getattr(network.encoder, "categories", None) is not None:  # whose vectors stand behind the numbers
+        numbers, width = network.encoder.categories.numbers, network.encoder.recurrent.input_size
+        mean, scale = (np.append(of[numbers], np.full(width - numbers.size, rest))
+                       for of, rest in ((mean, 0.0), (scale, 1.0)))  # fmt: skip
     limits = np.finfo(dtype or network.theta.dtype)
     for part, weight, bias in _readers(network):
         columns = part.parameters[weight][:, -len(scale) :]

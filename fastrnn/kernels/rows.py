@@ -54,6 +54,14 @@ def take(out, source, picked):
 
 
 @njit(**OPTIONS)
+def take_columns(out, x, columns):
+    """out[row, j] = x[row, columns[j]]."""
+    for row in range(out.shape[0]):
+        for j in range(columns.size):
+            out[row, j] = x[row, columns[j]]
+
+
+@njit(**OPTIONS)
 def take_scaled(out, source, picked, factor):
     """out[k] = factor[0] source[picked[k]] for each k."""
     for k in range(out.size):
@@ -145,6 +153,45 @@ def drop(out, x, key, level, sequences, places, steps, threshold):
                 factor = scale if bits & np.uint64(0xFFFF) >= np.uint64(threshold) else x.dtype.type(0.0)
                 out_row[j] = row[j] * factor
                 bits >>= np.uint64(16)
+
+
+# --------------------------------------------------------------------------------------------------- categories
+
+
+@njit(**OPTIONS)
+def look_up(out, column, codes, x, k, table, other):
+    """out[row, column:][:w] = the row x[row, k] of a table (1 + n, w), or for 0 `other` (w,); codes (R,) = x[:, k]."""
+    w = table.shape[1]
+    for row in range(codes.size):
+        codes[row] = np.int64(x[row, k])
+        start = row * out.shape[1] + column
+        if codes[row]:
+            _copy(out, start, table, codes[row] * w, w, w)
+        else:
+            _copy(out, start, other, 0, w, w)
+
+
+@njit(**OPTIONS)
+def about_mean(out, table):
+    """out (w,) = the first row of a table (1 + n, w), and the mean of the others."""
+    n = out.dtype.type(table.shape[0] - 1)
+    for j in range(out.size):
+        out[j] = table[0, j] * n
+    for k in range(1, table.shape[0]):
+        for j in range(out.size):
+            out[j] += table[k, j]
+    for j in range(out.size):
+        out[j] /= n
+
+
+@njit(**OPTIONS)
+def d_about_mean(d_table):
+    """From the first row of the gradients, which has what came for `out`, to the others."""
+    for j in range(d_table.shape[1]):
+        share = d_table[0, j] / d_table.dtype.type(d_table.shape[0] - 1)
+        if share != 0:  # else nothing was missing, and the table may be large
+            for k in range(1, d_table.shape[0]):
+                d_table[k, j] += share
 
 
 # ------------------------------------------------------------------------------------------------------- states

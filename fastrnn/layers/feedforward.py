@@ -95,14 +95,19 @@ class Embedding:
         return out, tokens
 
     def backward(self, p, tokens, d_out, is_other=False):
-        """Add d_out (n, >= dimension) to the gradients of the vectors of tokens (n,), one a step.
+        """Add d_out (n, >= dimension) to the gradients of the vectors of tokens (n,), one a step."""
+        add_to_table(p, self.parameters.stored_gradients["weight"], tokens, d_out, 0, is_other)
 
-        Of all shards after these: no sums of a table's size, of which a batch needs a few rows.
-        """
-        own, every = p.of_batch(self.output_size, is_other=is_other)
-        own_tokens, every_token = p.of_batch(is_other=is_other, dtype=np.int64)
-        p.call(copy_rows, own, 0, d_out, 0, None, self.output_size, stage="backward")
-        p.call(take, own_tokens, tokens, None, stage="backward")
-        n_steps = p.given("n_other_steps" if is_other else "n_steps")
-        stored = self.parameters.stored_gradients["weight"]
-        p.call(scatter_add_rows, stored, every, every_token, n_steps, self.output_size, stage="after")
+
+def add_to_table(p, d_table, tokens, d_out, column, is_other=False):
+    """Add d_out[:, column:] to the rows of tokens (n,) in the gradients of a table, one a step.
+
+    Of all shards after these: no sums of a table's size, of which a batch needs a few rows.
+    """
+    width = d_table.shape[1]
+    own, every = p.of_batch(width, is_other=is_other)
+    own_tokens, every_token = p.of_batch(is_other=is_other, dtype=np.int64)
+    p.call(copy_rows, own, 0, d_out, column, None, width, stage="backward")
+    p.call(take, own_tokens, tokens, None, stage="backward")
+    n_steps = p.given("n_other_steps" if is_other else "n_steps")
+    p.call(scatter_add_rows, d_table, every, every_token, n_steps, width, stage="after")

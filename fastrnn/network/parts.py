@@ -162,7 +162,7 @@ def read_steps(p, embedding, width, rows, dropout, level, keep, values="values")
 
 
 class Encoder:
-    """Embedding (for tokens) and recurrent stack: a row of features for each step.
+    """Embedding (for tokens, or of categories beside numbers) and recurrent stack: a row of features for each step.
 
     Parameters
     ----------
@@ -173,27 +173,39 @@ class Encoder:
     recurrent : dict
         The stack's options: hidden_size, num_layers, bias, bidirectional.
     dtype : {"float32", "float64"}
+    categories : Categories, optional
+        Of numbers, some of which are codes.
     """
 
-    def __init__(self, embedding, input_size, cell, recurrent, dtype):
-        self.embedding = embedding
-        if embedding is not None:
-            input_size = embedding.output_size
+    def __init__(self, embedding, input_size, cell, recurrent, dtype, categories=None):
+        self.embedding, self.categories = embedding, categories
+        if (below := embedding or categories) is not None:
+            input_size = below.output_size
         self.recurrent = Stack(cell, input_size, dtype=dtype, **recurrent)
-        self.parts = {**({} if embedding is None else embedding.parts), "recurrent": self.recurrent}
+        self.parts = {**({} if below is None else below.parts), "recurrent": self.recurrent}
+
+    @property
+    def input_size(self):
+        """Numbers of a step as they are stored."""
+        return (self.categories or self.recurrent).input_size
 
     def forward(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls from the stored steps, given as "values", to rows (S, D H), and what `backward` needs."""
         stack = self.recurrent
-        x, tokens = read_steps(p, self.embedding, stack.input_size, rows, dropout, stack.num_layers, keep)
+        x, tokens = read_steps(p, self.embedding, self.input_size, rows, dropout, stack.num_layers, keep)
+        if self.categories is not None:
+            x, tokens = self.categories.forward(p, x)
         x, kept = stack.forward(p, x, rows, initial, dropout, keep, final)
         return x, (tokens, kept)
 
     def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0):
         """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
         tokens, kept = kept
-        stage = "backward" if self.embedding is not None and self.embedding.learns else None
+        learns = self.embedding is not None and self.embedding.learns
+        stage = "backward" if learns or self.categories is not None else None
         d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, bptt_steps=bptt_steps, input_stage=stage)
-        if stage is not None:
+        if self.categories is not None:
+            self.categories.backward(p, tokens, d_x)
+        if learns:
             d_x = dropout.backward(p, d_x, self.recurrent.num_layers, rows)
             self.embedding.backward(p, tokens, d_x)

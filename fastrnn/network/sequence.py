@@ -142,7 +142,7 @@ class SequenceNetwork(Network):
         given.  A chain has its own.
         """
         p, K, stack = Program(self.theta.dtype), self.head.output_size, self.encoder.recurrent
-        x, rows, states = p.room(n, stack.input_size), OneStep(p, n), p.given("state", p.dtype, 3)
+        x, rows, states = p.room(n, self.encoder.input_size), OneStep(p, n), p.given("state", p.dtype, 3)
         count, status = (p.given(name, np.int64, 1) for name in ("count", "status"))
         unit, given = [p.given(name, np.float64, 1) for name in ("mean", "scale")], p.given("given", np.float64, 2)
         if has_holes:
@@ -151,6 +151,8 @@ class SequenceNetwork(Network):
             p.call(holes.take_step, x, *before, given, clock, *unit, *how, count, status)
         else:
             p.call(take_step, x, given, *unit, count, status)
+        if self.encoder.categories is not None:
+            x, _ = self.encoder.categories.forward(p, x)
         x, _ = stack.forward(p, x, rows, states, final=states)
         if self.readout is not None:
             x = self.readout.running(p, x, rows, count)

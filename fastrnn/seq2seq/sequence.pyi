@@ -5,8 +5,10 @@ from numpy.typing import ArrayLike
 
 from fastrnn._types import (
     Callbacks,
+    Categorical,
     Cell,
     Extractor,
+    Labels,
     Matrix,
     Missing,
     Nonlinearity,
@@ -21,6 +23,7 @@ from fastrnn._types import (
     Solver,
     Splitter,
     Steps,
+    Vector,
 )
 from fastrnn.data import SequenceFiles
 from fastrnn.seq2seq.base import DecodingEstimator
@@ -28,6 +31,9 @@ from fastrnn.seq2seq.base import DecodingEstimator
 class SequenceToSequence(Extractor, DecodingEstimator):
     missing: Missing
     time_column: int | str | None
+    categorical_features: Categorical
+    categories_: list[Labels]
+    is_categorical_: Vector[np.bool_]
     bptt_steps: None
     bidirectional: bool
     dropout: float | Literal["auto"]
@@ -58,6 +64,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         normalize_X: bool = True,
         missing: Missing = "error",
         time_column: int | str | None = None,
+        categorical_features: Categorical = None,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,
         learning_rate: Schedule = "cosine",
