@@ -182,7 +182,7 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
         same columns in the same order.
     categories_ : list of ndarray
         The categories of each column of `categorical_features`, in order, if it is not None.
-    is_categorical_ : ndarray of shape (n_features_in_,)
+    is_categorical_ : ndarray of shape (I,)
         Whether each column holds categories, if `categorical_features` is not None.
     loss_curve_ : list of float
         The mean training loss of each epoch.

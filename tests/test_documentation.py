@@ -260,7 +260,9 @@ def try_several(estimator):
     if y is None:
         y = [np.ones((T, 2)) for T in LENGTHS]
         X = RNG.normal(size=(8, 3)) if name == "VectorToSequence" else X
-    assert np.shape(made(estimator).fit(X, y).predict(X)[0])[-1:] == (2,)
+    (row, *_) = made(estimator).fit(X, y).predict(X)
+    *_, width = row.shape
+    assert width == 2
 
 
 def try_online(estimator):

@@ -52,7 +52,7 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         Number of features in a step; for a 2-D X its number of columns.
     categories_ : list of ndarray
         The categories of each column of `categorical_features`, in order, if it is not None.
-    is_categorical_ : ndarray of shape (n_features_in_,)
+    is_categorical_ : ndarray of shape (I,)
         Whether each column holds categories, if `categorical_features` is not None.
     loss_curve_ : list of float
         The mean training loss of a token in each epoch, in nats.
