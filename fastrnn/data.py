@@ -286,6 +286,9 @@ def _flattened(rows, name, what, n):
 def _plain(rows, what):
     """An array of numbers or of text."""
     array = np.asarray(rows)
+    if array.dtype == object and any(value is None for value in array.flat):
+        advice = "leave these steps' sequences out, or give numbers, of which those that are missing are NaN"
+        raise ValueError(f"{what} holds None, which files do not: {advice}")
     array = np.array(array.tolist()) if array.dtype == object else array
     is_mixed = array.dtype.kind == "U" and not all(isinstance(v, str) for v in np.asarray(rows, object).flat)
     if array.dtype.kind not in "biufU" or is_mixed:

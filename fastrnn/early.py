@@ -69,8 +69,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     lengths, and asks for the same answer several times in a row. Here one network reads each sequence once, and a
     threshold is enough.
 
-    Which threshold is best, among many that are nearly as good, is chance. So `threshold_` is the mean of those whose
-    harmonic mean is at most 0.01 below the largest.
+    Which threshold is best, among many that are nearly as good, is chance. So `threshold_` is the mean of those around
+    the best one whose harmonic mean is at most 0.01 below the largest.
 
     Each sequence has the same weight in training, and each of its steps an equal share of it.
 
@@ -101,7 +101,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def __init__(self, estimator, *, cv=5, threshold=None):
         self.estimator, self.cv, self.threshold = estimator, cv, threshold
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None):
         """Train the network, and choose the threshold.
 
         Parameters
@@ -112,6 +112,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             The label of each sequence.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        groups : array-like of shape (n,), default=None
+            What `cv` holds out together, such as the person whom a sequence is of.
 
         Returns
         -------
@@ -134,7 +136,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._check_parameters()
         model = self._trained(X, y, sample_weight)
         is_given = self.threshold is not None
-        found = (self.threshold, None) if is_given else self._chosen(X, model._check_y(y), sample_weight)
+        found = (self.threshold, None) if is_given else self._chosen(X, model._check_y(y), sample_weight, groups)
         return self._take(model, *found)
 
     def predict(self, X, return_steps=False):
@@ -253,13 +255,13 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         vars(own).update(vars(learner))
         return own
 
-    def _chosen(self, X, y, sample_weight):
+    def _chosen(self, X, y, sample_weight, groups):
         """The threshold that is best for what is held out, and its harmonic mean."""
         from sklearn.model_selection import check_cv
 
-        weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-        found = []
-        for train, test in check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y):
+        weights = np.resize(np.float64(1.0 if sample_weight is None else sample_weight), len(y))
+        splits, found = check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups), []
+        for train, test in splits:
             model = self._trained(*(_safe_indexing(given, train) for given in (X, y, weights)))
             probabilities, sequences = _after_each_step(model, _safe_indexing(X, test))
             right = model.classes_[probabilities.argmax(axis=1)] == np.repeat(y[test], sequences.lengths)
@@ -272,8 +274,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return _harmonic_mean(right[rows], (rows - offsets[:-1] + 1) / lengths, weights)
 
         thresholds = np.quantile(sureness, np.linspace(0, 1, 101))
-        scores = np.array([*map(score, thresholds)])
-        threshold = float(thresholds[scores >= scores.max() - ALIKE].mean())
+        threshold = _middle(thresholds, np.array([*map(score, thresholds)]))
         return threshold, score(threshold)
 
     def _take(self, model, threshold, score):
@@ -393,13 +394,15 @@ class EarlyStream:
         self._stream.reset()
         self._labels = np.full(self._stream.batch, None)
 
-    def step(self, x):
+    def step(self, x, time=None):
         """Read one step of each sequence, and return its label if it is sure.
 
         Parameters
         ----------
         x : array-like of shape (I,), or (batch, I) with a batch
             The step, as for `fastrnn.streaming.Stream.step`.
+        time : number or date, or array-like of shape (batch,), default=None
+            When the step is, as for `fastrnn.streaming.Stream.step`.
 
         Returns
         -------
@@ -411,7 +414,7 @@ class EarlyStream:
         ValueError
             As `fastrnn.streaming.Stream.step` raises it.
         """
-        self.probabilities = self._stream.step(x)
+        self.probabilities = self._stream.step(x, time)
         rows = np.atleast_2d(self.probabilities)
         for k in np.flatnonzero(rows.max(axis=1) >= self._threshold):
             if self._labels[k] is None:
@@ -430,6 +433,14 @@ def _first(is_sure, offsets):
     """The rows of each sequence's first sure step, or of its last one."""
     rows = np.where(is_sure, np.arange(is_sure.size), is_sure.size)
     return np.minimum(np.minimum.reduceat(rows, offsets[:-1]), offsets[1:] - 1)
+
+
+def _middle(thresholds, scores):
+    """The mean of the thresholds around the best one, up to the first on each side that is worse."""
+    best, is_worse = int(scores.argmax()), scores < scores.max() - ALIKE
+    first = best - np.argmax(is_worse[best::-1]) + 1 if is_worse[:best].any() else 0
+    last = best + np.argmax(is_worse[best:]) if is_worse[best:].any() else len(scores)
+    return float(thresholds[first:last].mean())
 
 
 def _harmonic_mean(right, read, weights):

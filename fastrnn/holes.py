@@ -78,7 +78,9 @@ def indexed(X):
             found = f"time_column='index' is for frames whose index has the times, but X[{k}] is a {type(x).__name__}"
             raise ValueError(f"{found}: give frames of pandas, or the times as a column of X and its number")
         tables.refuse_long(x, f"X[{k}]")
-    return [tables.seconds(x.index.to_numpy(), f"X[{k}], index,") for k, x in enumerate(X)]
+    # Of periods, which pandas alone has, it is when they begin.
+    indexes = [x.index.to_timestamp() if hasattr(x.index, "to_timestamp") else x.index for x in X]
+    return [tables.seconds(index.to_numpy(), f"X[{k}], index,") for k, index in enumerate(indexes)]
 
 
 def dated(X, clock, kept=None):

@@ -61,3 +61,8 @@ def as_array(x, what):
             raise ValueError(f"{what} is a tuple ({parts}): pass the sequences alone, a list of arrays") from None
         advice = "a step is a row of numbers, (I,), and sequences of several lengths are items of one list"
         raise ValueError(f"{what} has steps of unequal lengths; {advice}") from None
+
+
+def as_list(value):
+    """A list in place of an array or an index of one axis, as files hold it; all else stays."""
+    return np.asarray(value).tolist() if np.ndim(value) == 1 else value

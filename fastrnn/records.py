@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.holes import INDEX
+from fastrnn.lists import as_list
 from fastrnn.storage import StorageError, array, check, encoded, expect, floats, integer, names, reading, write
 from fastrnn.training import History
 from fastrnn.wording import shown
@@ -55,6 +56,8 @@ def _parameters(estimator):
             parameters[name] = NO_OBJECTS[name]
     if parameters.get("embeddings") is not None:
         parameters["embeddings"] = np.asarray(estimator.embeddings)
+    if "categorical_features" in parameters:
+        parameters["categorical_features"] = as_list(parameters["categorical_features"])
     return parameters
 
 
@@ -70,17 +73,17 @@ def _rules(estimator):
     has_tokens, has_characters = (shape.get(f"{of}embedding_dim") is not None for of in ("", "character_"))
     is_concat = shape.get("readout") == "concat" and not shape.get("return_sequences")
     size, marks, column = sizes.get("patch", 1), shape.get("missing") == "mask", shape.get("time_column")
-    is_beside, n_marked = column == INDEX, marks * (column is not None)
+    is_beside, n_unmarked = column == INDEX, marks * ((column is not None) + estimator._coded.size)
     # Of a step's number: whether it is there, and in patches what it changes by; those of the steps beside it, too.
     read = 1 + (size > 1) + marks
-    n_features = (sizes["inputs"] // size + n_marked) // read - is_beside
+    n_features = (sizes["inputs"] // size + n_unmarked) // read - is_beside
     rules = {
         "loss_curve_": floats, "validation_scores_": lambda value: value is None or floats(value),
         "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
         "n_features_in_": 1 if has_tokens else n_features}  # fmt: skip
     sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
     if read > 1 or is_beside:
-        sized["inputs"] = size * ((max(1, n_features) + is_beside) * read - n_marked)
+        sized["inputs"] = size * ((max(1, n_features) + is_beside) * read - n_unmarked)
     if size > 1 and hasattr(estimator, "patch_length") and not (has_tokens or is_concat):
         sized["patch"] = integer(2)
     if has_characters:

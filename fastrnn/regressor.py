@@ -16,6 +16,7 @@ from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_g
 from fastrnn.holes import Holes
 from fastrnn.losses.answers import scaled_answer
 from fastrnn.losses.loss import regression_loss
+from fastrnn.metrics.tags import join_steps_in_scorers
 from fastrnn.moments import r_squared
 from fastrnn.sequences import as_given
 from fastrnn.wording import shown
@@ -319,7 +320,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         holes = Holes.of("mask", K, -1, False) if lacks else None
         values = given.stored(np.float64, name="y", holes=holes).values
         there = values[:, K:].all(axis=1)
-        if not there.any():
+        if not self._agreed(there.any(), any):
             raise ValueError("y has no number at all: NaN in place of one says that a step has none")
         return np.ascontiguousarray(values[:, :K]), np.ndim(next(iter(rows))) == 1, there
 
@@ -334,6 +335,10 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     def _rules(self, n_outputs):
         return records.scale(n_outputs)
 
+    def __sklearn_tags__(self):
+        join_steps_in_scorers()  # which ask for tags first
+        return super().__sklearn_tags__()
+
     def _score_of(self, outputs, problem, losses, weights):
         return problem.targets, outputs, *(() if weights is None else (weights,))
 
@@ -343,4 +348,6 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         from sklearn.metrics import r2_score
 
         targets, outputs, *weights = map(np.concatenate, zip(*told, strict=True))
+        if len(targets) < 2:
+            raise ValueError("R^2 needs two targets or more, but one is held out: give more, or set scoring='loss'")
         return r2_score(targets, outputs, sample_weight=weights[0] if weights else None)

@@ -25,7 +25,7 @@ SHOWN_BY = ("columns", "column_names", "__dataframe__", "__narwhals_dataframe__"
 """Of which a table of any library has some."""
 WITH_INDEX = {"modin": "modin.pandas", "cudf": "cudf"}
 """Libraries whose tables have an index, as pandas has it, and their modules with a DataFrame and a Series."""
-ENCODE = "; convert or encode it, as by pandas.to_numeric or get_dummies, or leave it out"
+ENCODE = "; convert it, as by pandas.to_numeric or to_datetime, name it in categorical_features, or leave it out"
 WAYS = ("to_pandas", "toPandas", "to_dataframe", "compute", "df", "collect")
 """Out of what has no rows yet, by its methods."""
 

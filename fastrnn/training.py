@@ -335,6 +335,8 @@ class Trainer:
                     loss = self.epoch(objective, lengths, epoch, end, sweeps)
                     score, validation_loss = validate() if validate is not None else (None, None)
                     best.update(-score if best.keeps_theta else loss, self.network.theta)
+                    if epoch < self.settings.freeze:
+                        best.n_stale = 0  # patience is for what learns as a whole
                     self._on_plateau(best)
                     self.history.epochs.append((loss, score, validation_loss))
                     bar.advance(loss=loss, **({} if score is None else {"score": score}))

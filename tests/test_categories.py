@@ -202,7 +202,7 @@ def test_frames_of_other_libraries():
 
 @pytest.mark.parametrize("missing", ["mask", "forward"])
 @pytest.mark.parametrize("clock", [None, 3, "index"])
-def test_beside_holes_and_times(missing, clock):
+def test_beside_holes_and_times(missing, clock, tmp_path):
     X, y = signed()
     rng = np.random.default_rng(0)
     times = [rng.integers(0, 3, len(x)).cumsum() for x in X]
@@ -222,6 +222,9 @@ def test_beside_holes_and_times(missing, clock):
         for t in range(len(frame)):
             said = stream.step(frame.iloc[t], **{"time": when[t]} if clock == "index" else {})
         assert_same_bits(said, p)
+    fastrnn.save(model, tmp_path / "model.safetensors")
+    again = fastrnn.load(tmp_path / "model.safetensors")
+    assert_same_bits(again.predict_proba(frames), model.predict_proba(frames))
 
 
 # ---------------------------------------------------------------------------------------------- promises
@@ -393,7 +396,7 @@ def test_files_that_lie(lie, tmp_path):
 def test_what_goes_wrong_later():
     X, y = signed()
     of_texts = SequenceClassifier(categorical_features=[1], **ONE_WAY).fit(framed(X), y)
-    with pytest.warns(UserWarning, match="feature names"), pytest.raises(ValueError, match="now X holds numbers: give"):
+    with pytest.warns(UserWarning, match="feature names"), pytest.raises(ValueError, match="give the same kind, texts or numbers"):
         of_texts.predict(X)
     with pytest.raises(ValueError, match="X of the model is float32, which cannot hold the category 'f'"):
         to_onnx(of_texts)
@@ -412,3 +415,22 @@ def test_what_goes_wrong_later():
     large = SequenceClassifier(categorical_features=[1], **SMALL).fit([x + [0, 2**24 + 1, 0] for x in X], y)
     with pytest.raises(ValueError, match="cannot hold the category 167"):
         to_onnx(large)
+
+
+def test_an_index_of_names_is_kept_in_files_and_no_name_is_none(tmp_path):
+    X, y = signed()
+    frames = framed(X)
+    model = SequenceClassifier(categorical_features=frames[0].columns[1:2], **SMALL).fit(frames, y)
+    fastrnn.save(model, tmp_path / "model.safetensors")
+    assert fastrnn.load(tmp_path / "model.safetensors").categorical_features == ["c"]
+    none = SequenceClassifier(categorical_features=[], **SMALL).fit(X, y)
+    assert_same_bits(none.network_.theta, SequenceClassifier(**SMALL).fit(X, y).network_.theta)
+
+
+def test_texts_are_no_numbers_later_and_the_other_way_round():
+    X, y = signed()
+    texts, numbers = framed(X), [frame.assign(c=1 * (frame["v"] > 0)) for frame in framed(X)]
+    for fitted, given in ((texts, numbers), (numbers, texts)):
+        model = SequenceClassifier(categorical_features=["c"], **SMALL).fit(fitted, y)
+        with pytest.raises(ValueError, match="feature 1 of X is categorical, and held categories such as .* same kind"):
+            model.predict(given)

@@ -219,7 +219,7 @@ def test_two_windows_at_most_are_in_memory(tmp_path, monkeypatch):
         import weakref
 
         problem = read(self, places)
-        sequences = problem.sequences
+        sequences = problem[0].sequences
         there.append(weakref.ref(sequences))
         most.append(sum(ref() is not None for ref in there))
         return problem

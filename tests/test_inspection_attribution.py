@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from fastrnn import (
+    EarlyClassifier,
     SequenceClassifier,
     SequenceEnsemble,
     SequenceGenerator,
@@ -16,7 +17,13 @@ from fastrnn import (
 )
 from fastrnn.data import SequenceFiles
 from fastrnn.datasets import load_japanese_vowels
-from fastrnn.inspection import AttributionDisplay, integrated_gradients, occlusion
+from fastrnn.inspection import (
+    AttributionDisplay,
+    GateActivationsDisplay,
+    ProbabilitiesDisplay,
+    integrated_gradients,
+    occlusion,
+)
 from fastrnn.preprocessing import SequenceScaler, Tokenizer
 
 pytest.importorskip("matplotlib").use("Agg")
@@ -377,3 +384,31 @@ def test_what_cannot_be_drawn_is_said():
         AttributionDisplay.from_estimator(CLF, X[:3])
     with pytest.raises(ValueError, match="labels has 1 names"):
         AttributionDisplay.from_estimator(CLF, X[0], labels=["a"])
+
+
+def test_windows_hide_categories_as_unknown_and_leave_times():
+    rng = np.random.default_rng(0)
+    X = [np.c_[rng.integers(0, 2, 6), rng.standard_normal(6), np.arange(6)] for _ in range(40)]
+    y = [int(x[:, 0].sum() > 3) for x in X]
+    model = SequenceClassifier(**SMALL, categorical_features=[0], time_column=2).fit(X, y)
+    found = occlusion(model, X[:2], window=1)
+    assert [a.shape for a in found.attributions] == [(6, 2)] * 2
+    hidden = X[0].copy()
+    hidden[2, 0] = np.nan
+    k = [*model.classes_].index(found.targets[0])
+    expected = model.predict_proba(X[:1])[0, k] - model.predict_proba([hidden])[0, k]
+    np.testing.assert_allclose(found.attributions[0][2, 0], expected)
+    assert occlusion(model, X[:1], channels="all").attributions[0].shape == (6,)
+
+
+def test_pictures_of_frames_with_texts_and_times_and_of_early_labels():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frames = [pd.DataFrame({"n": rng.standard_normal(4), "c": [*"uvuv"]}, index=np.arange(4.0)) for _ in range(8)]
+    options = {**SMALL, "bidirectional": False, "categorical_features": ["c"], "time_column": "index"}
+    early = EarlyClassifier(SequenceClassifier(**options), threshold=0.9).fit(frames, [0, 1] * 4)
+    for estimator in (early, early.estimator_):
+        drawn = ProbabilitiesDisplay.from_estimator(estimator, frames[0]).probabilities
+        np.testing.assert_array_equal(drawn[-1], early.estimator_.predict_proba(frames[:1])[0])
+    assert GateActivationsDisplay.from_estimator(early.estimator_, frames[0]).activations["h"].shape[0] == 4
+    pyplot.close("all")

@@ -241,3 +241,24 @@ def test_the_picture_has_a_bar_for_each():
         ImportanceDisplay(importances=found.importances, names=["a", "b"]).plot()
     with pytest.raises(ValueError, match="scoring has 2 scores"):
         ImportanceDisplay.from_estimator(CLF, X, Y, scoring=["accuracy", "neg_log_loss"], n_repeats=1)
+
+
+def test_frames_with_categories_of_their_own_are_exchanged():
+    pd = pytest.importorskip("pandas")
+    frames = [pd.DataFrame({"n": [1.0, k], "c": pd.Categorical([letter] * 2)}) for k, letter in enumerate("uv" * 10)]
+    texts = [frame.astype({"c": object}) for frame in frames]
+    model = SequenceClassifier(**SMALL, categorical_features=["c"]).fit(texts, ["u", "v"] * 10)
+    options = {"n_repeats": 3, "random_state": 0}
+    found, same = (permutation_importance(model, X, ["u", "v"] * 10, **options).importances for X in (frames, texts))
+    np.testing.assert_array_equal(found, same)
+
+
+def test_times_of_a_stretch_stay():
+    rng = np.random.default_rng(0)
+    X = [np.c_[rng.standard_normal(n), np.arange(n)] for n in (4, 6, 5, 7)]
+    model = SequenceClassifier(**SMALL, time_column=1).fit(X, [0, 1, 0, 1])
+    options = {"n_repeats": 1, "random_state": 0}
+    assert permutation_importance(model, X, [0, 1, 0, 1], stretches=2, **options).names == ["0-50 %", "50-100 %"]
+    assert permutation_importance(model, X, [0, 1, 0, 1], **options).names == ["0", "1"]
+    with pytest.raises(ValueError, match="channels has '1', which has the times, and those of a part stay"):
+        permutation_importance(model, X, [0, 1, 0, 1], channels=[1], stretches=2, **options)

@@ -9,7 +9,7 @@ from samples import run_script, tagged
 from sklearn.datasets import make_classification
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, f1_score, get_scorer, make_scorer, zero_one_loss
+from sklearn.metrics import accuracy_score, f1_score, get_scorer, make_scorer, roc_auc_score, zero_one_loss
 from sklearn.model_selection import (
     GridSearchCV,
     TunedThresholdClassifierCV,
@@ -120,6 +120,7 @@ def test_without_spans_there_is_nothing_to_divide_by():
     (["O", "O"], {}, r"y_pred\[0\] is 'O', one label, but one for each step is expected: pass \[y_pred\]"),
     ([["O", "O"], ["O"]], {"mode": "loose"}, "mode='loose'; expected one of 'lenient', 'strict'"),
     ([["O", "O"], ["O"]], {"scheme": "BILOU"}, "scheme='BILOU'; expected one of 'IOB2', 'IOBES'"),
+    ([["O", "O"], ["O"]], {"average": "binary"}, "average='binary'; expected one of 'micro', 'macro', 'weighted'"),
 ])  # fmt: skip
 def test_what_is_refused(said, options, error):
     with pytest.raises(ValueError, match=error):
@@ -140,6 +141,47 @@ def test_a_score_of_steps_is_that_of_joined_ones():
     expected = accuracy_score(*joined, sample_weight=np.concatenate(of_steps))
     for weights in (of_sequences, of_steps):
         assert step_score(accuracy_score, true, said, sample_weight=weights) == expected
+    with pytest.raises(ValueError, match="sample_weight has 3 entries for 12 sequences: give one for each"):
+        step_score(accuracy_score, true, said, sample_weight=np.ones(3))
+    with pytest.raises(ValueError, match=r"sample_weight\[0\] has shape \(99,\), but y_true\[0\] has"):
+        step_score(accuracy_score, true, said, sample_weight=[np.ones(99)] * 12)
+
+
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_steps_without_a_true_label_do_not_count(gap):
+    true, said = [["a", gap, "b"], [gap, "b"]], [["a", "b", "a"], ["a", "b"]]
+    assert step_score(accuracy_score, true, said) == pytest.approx(2 / 3)
+    assert step_score(f1_score, true, said, average="macro") == pytest.approx(2 / 3)
+    assert step_score(accuracy_score, true, said, sample_weight=[[1, 9, 1], [9, 2]]) == pytest.approx(3 / 4)
+    assert step_score(accuracy_score, [[1, np.nan], [0]], [[1, 0], [0]]) == 1
+    with pytest.raises(ValueError, match="y_true has no label"):
+        step_score(accuracy_score, [[gap]], [["a"]])
+    X, y = tagged(24)
+    holed = [[gap if k == 1 else str(label) for k, label in enumerate(labels)] for labels in y]
+    found = cross_validate(SMALL, X, holed, cv=2, scoring="accuracy", error_score="raise")["test_score"]
+    np.testing.assert_allclose(found, cross_validate(SMALL, X, holed, cv=2)["test_score"])
+
+
+def test_of_two_labels_scorers_are_given_the_probability_of_the_second():
+    X, _ = tagged(24)
+    y = [(np.asarray(x)[:, 0] > 0).astype(int) for x in X]
+    names = ["roc_auc", "average_precision", "neg_log_loss", "neg_brier_score", "f1"]
+    found = cross_validate(SMALL, X, y, cv=2, scoring=names, error_score="raise")
+    model = SMALL.fit(X[12:], y[12:])
+    p = np.concatenate([*model.predict_proba(X[:12])])[:, 1]
+    assert found["test_roc_auc"][0] == roc_auc_score(np.concatenate(y[:12]), p)
+
+
+def test_names_of_scores_are_for_regressors_of_steps_as_well():
+    script = """
+import numpy as np
+from sklearn.model_selection import cross_val_score
+from fastrnn import SequenceRegressor
+X = [np.arange(n, dtype=float) for n in (3, 4, 5, 6)]
+model = SequenceRegressor(return_sequences=True, hidden_size=2, max_iter=1, random_state=0)
+print(cross_val_score(model, X, X, cv=2, scoring="neg_mean_absolute_error", error_score="raise").size)
+"""
+    assert run_script(script) == "2\n"
 
 
 NAMES = ["accuracy", "f1_macro", "f1_micro", "f1_weighted", "precision_macro", "recall_micro", "balanced_accuracy"]

@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import fastrnn
-from fastrnn import SequenceClassifier, SequenceGenerator, SequenceRegressor, SequenceTagger
+from fastrnn import (
+    EarlyClassifier,
+    SequenceAutoencoder,
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceRegressor,
+    SequenceTagger,
+)
 from fastrnn.callbacks import Checkpoint
 from fastrnn.data import SequenceFiles
 from fastrnn.preprocessing import Tokenizer
@@ -165,3 +174,34 @@ def test_what_does_not_fit_is_told(tokens, model, way_back, case):
     with pytest.raises(ValueError, match=message):
         clf.fit(tokens, ENDS)
     assert not hasattr(clf, "network_")
+
+
+def test_what_holds_a_model_gives_it():
+    X, y = [np.sin(np.arange(6.0) * k) for k in range(1, 9)], [0, 1] * 4
+    own = {**SMALL, "bidirectional": False, "max_iter": 1}
+    early = EarlyClassifier(SequenceClassifier(**own), threshold=0.9).fit(X, y)
+    found = SequenceClassifier(**own, init_from=early, freeze=1).fit(X, y)
+    assert_array_equal(encoder(found)["weight_hh_l0"], encoder(early.estimator_)["weight_hh_l0"])
+    grid = {"init_from": [None, FrozenEstimator(early.estimator_)]}
+    search = GridSearchCV(SequenceClassifier(**own), grid, cv=2, error_score="raise").fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_it_must_read_what_the_other_one_has_read():
+    pd = pytest.importorskip("pandas")
+    X, y = [pd.DataFrame({"a": [0.0, k], "b": [k, 1.0]}) for k in range(8)], [0, 1] * 4
+    own = {**SMALL, "max_iter": 1}
+    source = SequenceClassifier(**own).fit(X, y)
+    with pytest.raises(ValueError, match=r"init_from was fitted on the columns \['a', 'b'\], but X has \['b', 'a'\]"):
+        SequenceClassifier(**own, init_from=source).fit([x[["b", "a"]] for x in X], y)
+    with pytest.raises(ValueError, match="init_from has normalize_X=True, but this estimator has normalize_X=False"):
+        SequenceClassifier(**own, init_from=source, normalize_X=False).fit(X, y)
+    autoencoder = SequenceAutoencoder(**own, bidirectional=True).fit(X)
+    with pytest.raises(ValueError, match="init_from has time_column=None, but this estimator has time_column='a'"):
+        SequenceClassifier(**own, init_from=autoencoder, time_column="a").fit(X, y)
+
+
+def test_patience_begins_when_the_encoder_thaws(tokens, model):
+    options = {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 30, "random_state": 0}
+    clf = classifier(bidirectional=False, init_from=model, freeze=12, **options).fit(tokens, ENDS)
+    assert clf.n_iter_ >= 14

@@ -374,6 +374,17 @@ def test_wrong_validation_data(given, match, monkeypatch):
     assert_refused(clf, lambda: clf.fit(X, Y, **given), match)
 
 
+class Splits:
+    def __init__(self, splits):
+        self.splits = splits
+
+    def split(self, X, y=None, groups=None):
+        return iter(self.splits)
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return len(self.splits)
+
+
 @pytest.mark.parametrize(
     ("options", "given", "match"),
     [
@@ -384,6 +395,8 @@ def test_wrong_validation_data(given, match, monkeypatch):
         ({"validation_fraction": GroupKFold(9)}, {"groups": PERSONS}, "cannot split X: .* number of groups"),
         ({"validation_fraction": GroupKFold(2)}, {"groups": [1, 2]}, "cannot split X: .* inconsistent"),
         ({"solver": "lbfgs"}, {"X_val": X_VAL, "y_val": Y_VAL}, "lbfgs' has no epochs that X_val could judge"),
+        ({"validation_fraction": Splits([])}, {}, "makes a split with no sequences on one side, but X has"),
+        ({"validation_fraction": Splits([([0, 1], [999])])}, {}, "makes a split with numbers of other sequences"),
     ],
 )
 def test_wrong_parameters(options, given, match):
@@ -408,6 +421,7 @@ def test_names_and_tokens_unknown_to_the_fit():
         (lambda model, X, y: np.nan, "scoring=.* is nan on the validation data: set another"),
         (lambda model, X, y: None, "scoring=.* cannot score the validation data"),
         ("f1", "scoring='f1' cannot score the validation data: .*average"),
+        (lambda model, X, y: model.no_such_thing, "scoring=.* cannot score the validation data"),
     ],
 )
 def test_a_score_that_is_no_number_ends_the_fit(scoring, match):
@@ -420,3 +434,17 @@ def test_a_stream_is_held_out_at_its_end():
     assert_refused(model, lambda: model.fit(data_for("generator")[0]), "stateful=True holds out the end")
     tagger = SequenceTagger(**SMALL, early_stopping=True, scoring="loss").fit(*tagged(30))
     assert tagger.validation_scores_ == [-loss for loss in tagger.validation_loss_curve_]
+
+
+def test_one_target_has_no_score():
+    model = SequenceRegressor(**SMALL)
+    y = np.arange(len(X), dtype=float)
+    assert_refused(model, lambda: model.fit(X, y, X_val=X[:1], y_val=y[:1]), "R.2 needs two targets or more, but one")
+
+
+def test_what_is_held_out_has_its_weights_in_the_score():
+    weights = np.random.default_rng(0).random(len(X))
+    options = {**SMALL, "early_stopping": True}
+    own = SequenceClassifier(**options).fit(X, Y, sample_weight=weights)
+    by_scorer = SequenceClassifier(**options, scoring="accuracy").fit(X, Y, sample_weight=weights)
+    np.testing.assert_allclose(own.validation_scores_, by_scorer.validation_scores_)

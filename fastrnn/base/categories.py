@@ -102,6 +102,9 @@ class Categorical:
             for name, categories in zip(which, self.categories_, strict=True):
                 if not categories.size:
                     raise ValueError(f"{name} has no category, for all are missing: leave it out")
+        else:
+            for column, known, name in zip(kept.values(), self.categories_, which, strict=True):
+                _check_kind(column, known, name)
         found = zip(kept.values(), self.categories_, strict=True)
         return Coded(sequences, self._coded, np.column_stack([_codes(c, numbers_of(known)) for c, known in found]))
 
@@ -114,16 +117,14 @@ class Categorical:
             k = sequences.number_of(row)
             place = f"X[{k}] holds {found[row, j]} at step {row - sequences.offsets[k]}, feature {columns[j]}"
             raise ValueError(f"{place}, which is categorical: in arrays categories are integers, in frames also texts")
-        for k, known in zip(columns, getattr(self, "categories_", ()), strict=False):
-            if known.dtype.kind == "U":
-                fit = f"feature {k} of X is categorical, and held texts in the fit, such as {shown(known[0])}"
-                raise ValueError(f"{fit}, but now X holds numbers: give frames with the texts")
         return dict(zip(columns, found.T, strict=True))
 
 
 def _places(asked, n, names):
     """What `categorical_features` says of n columns: a mask, places or names, as an index."""
     which = np.asarray(asked)
+    if which.shape == (0,):
+        return []
     if which.ndim != 1 or which.dtype.kind not in "biuUO":
         raise ValueError(f"categorical_features={shown(asked)}: give a list of columns' numbers or names, or a mask")
     if which.dtype == bool and which.size != n:
@@ -151,6 +152,14 @@ def _different(column, name):
     if array.dtype.kind == "f" and (array == np.floor(array)).all():
         array = array.astype(np.int64)  # as they were, beside one that is missing
     return np.unique(array)
+
+
+def _check_kind(column, known, name):
+    """What is a text in the fit is no number later, and the other way round: they would all be unknown."""
+    value = next((value for value in column.tolist() if not is_missing(value)), None)
+    if value is not None and isinstance(value, str) != (known.dtype.kind == "U"):
+        fit = f"{name} is categorical, and held categories such as {shown(known[0])} in the fit"
+        raise ValueError(f"{fit}, but now such as {shown(value)}: give the same kind, texts or numbers")
 
 
 def _union(parts):

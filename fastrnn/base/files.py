@@ -167,7 +167,7 @@ class Windows:
             yield function(k, places, own, self._taken(places, following[k]))
 
     def _taken(self, places, following):
-        """A window's problem; from now on the following one is read."""
+        """A window's problem, and the weights that came; from now on the following one is read."""
         problem = self._read(places)()
         if following is not None:
             self._read(following)
@@ -181,23 +181,25 @@ class Windows:
 
     def _problem(self, places):
         given = zip(*self._files._each(lambda *given: given, places), strict=True)
-        return self._problem_of(*map(_joined, given), place=int(places[0]))[1]
+        X, y, weights = map(_joined, given)
+        return self._problem_of(X, y, weights, place=int(places[0]))[1], weights
 
     def _in_window(self, places, numbers):
         """Numbers of sequences in each of its files as those in the window."""
         firsts = np.cumsum(self._sizes[places]) - self._sizes[places]
         return np.concatenate([numbers[p] + first for p, first in zip(places, firsts, strict=True)])
 
-    def _losses_of(self, epoch, k, places, own, problem):
-        estimator = self._estimator
+    def _losses_of(self, epoch, k, places, own, given):
+        estimator, (problem, _) = self._estimator, given
         seed = estimator._dropout_seed + (k % 2**14 << 48)  # far from all keys of the window before
         chosen, network = self._in_window(places, self._chosen), estimator.network_
         objective = network.training(problem, True, seed, estimator.bptt_steps, chosen, estimator.freeze)
         objective.lay_out(own, epoch, [self.n_a_weight / len(batch) for batch in own])
         return map(objective, range(len(own)))
 
-    def _judged(self, k, places, own, problem):
-        return self._estimator._judge(problem, self._in_window(places, self._held_out))()
+    def _judged(self, k, places, own, given):
+        problem, weights = given
+        return self._estimator._judge(problem, self._in_window(places, self._held_out), weights)()
 
 
 def _joined(parts):

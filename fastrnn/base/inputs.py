@@ -13,7 +13,7 @@ from fastrnn.base.labels import as_values, check_as_many, check_width, refuse_st
 from fastrnn.base.starting import sources_of
 from fastrnn.holes import INDEX, Holes, Timed, dated, indexed
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.lists import check_listed
+from fastrnn.lists import as_list, check_listed
 from fastrnn.moments import alone, moments
 from fastrnn.sequences import Given, Patches, Text, as_given, is_panel, with_names
 from fastrnn.tables import as_numbers
@@ -128,7 +128,7 @@ class InputChecks(Categorical):
         readout = "last" if length is None or isinstance(text, Characters) else "max"
         auto = {"embedding_dim": length, "readout": readout, "crf": text is not None}
         auto["character_embedding_dim"] = CHARACTERS if is_spelt else None
-        return {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else value
+        return {name: auto.get(name, value) if isinstance(value, str) and value == "auto" else as_list(value)
                 for name, value in shape.items()}  # fmt: skip
 
     def _check_sequences(self, X, *, reset):
@@ -279,7 +279,7 @@ class InputChecks(Categorical):
         if is_right:
             stored = sequences.blank(dtype, self._X_mean.size)
         else:
-            advice = "remove or impute it" + ", or set missing='mask'" * ("missing" in self._shape)
+            advice = "remove or impute it" + ", or set missing='mask'" * (self._shape.get("missing") == "error")
             stored = sequences.stored(dtype, self._X_mean, self._X_scale, holes=holes, advice=advice)
         return stored if size == 1 else Patches(stored.values, stored.offsets, size)
 

@@ -1,12 +1,15 @@
 """Networks that start from what others have learned: their encoders, and the units in which these read X."""
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 from fastrnn.wording import shown
 
+UNLESS_SAID = {"missing": "error", "time_column": None}
+"""Parameters that some estimators do not have, and how these read X."""
 OF_AN_ENCODER = (
     "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "embedding_dim", "character_embedding_dim",
-    "character_hidden_size", "dtype", "missing", "time_column")  # fmt: skip
+    "character_hidden_size", "dtype", *UNLESS_SAID)  # fmt: skip
 """Parameters that both must have alike; the direction is looked at beside them."""
 
 
@@ -19,7 +22,7 @@ def sources_of(init_from):
         If one is not fitted, or has no encoder.
     """
     given = init_from if isinstance(init_from, (list, tuple)) else [init_from] * (init_from is not None)
-    found = [source[-1] if hasattr(source, "steps") else source for source in given]
+    found = [_model_in(source) for source in given]
     for source in found:
         if getattr(getattr(source, "network_", None), "encoder", None) is None:
             what = f"init_from holds {shown(source)}, which is not fitted or has no encoder"
@@ -30,21 +33,34 @@ def sources_of(init_from):
     return found
 
 
+def _model_in(source):
+    """Of a Pipeline its last step, of what only holds a model that model."""
+    if isinstance(source, FrozenEstimator):
+        inner = source.estimator
+    else:
+        inner = source[-1] if hasattr(source, "steps") else getattr(source, "estimator_", None)
+    return source if inner is None else _model_in(inner)
+
+
 def _directions(source):
     return source.network_.encoder.recurrent.n_directions
 
 
 def check_alike(estimator, sources):
     """What is taken over must be what the estimator's own network has room for."""
-    mine = {**estimator.get_params(deep=False), **estimator._shape}
+    mine = {**UNLESS_SAID, **estimator.get_params(deep=False), **estimator._shape}
     for source in sources:
-        its = {**source.get_params(deep=False), **source._shape}
+        its = {**UNLESS_SAID, **source.get_params(deep=False), **source._shape}
         if its.get("categorical_features") is not None or mine.get("categorical_features") is not None:
             raise ValueError("init_from does not take over the vectors of categories: leave categorical_features out")
-        for name in OF_AN_ENCODER:
+        for name in (*OF_AN_ENCODER, "normalize_X") if estimator._reads_numbers() else OF_AN_ENCODER:
             if name in mine and name in its and mine[name] != its[name]:
                 found = f"init_from has {name}={its[name]!r}, but this estimator has {name}={mine[name]!r}"
                 raise ValueError(f"{found}: set it to that")
+        columns = [getattr(model, "feature_names_in_", None) for model in (source, estimator)]
+        if all(names is not None for names in columns) and [*columns[0]] != [*columns[1]]:
+            found = f"init_from was fitted on the columns {shown([*columns[0]], 200)}"
+            raise ValueError(f"{found}, but X has {shown([*columns[1]], 200)}: give the same, in that order")
         if _directions(source) == 2 != 2 * mine["bidirectional"] or len(sources) == 2 != 2 * mine["bidirectional"]:
             raise ValueError("init_from has both directions, but bidirectional=False: set bidirectional=True")
         if _directions(source) == 1 and mine["bidirectional"] and mine["num_layers"] > 1:

@@ -53,7 +53,8 @@ class Validating:
         if not some.size:
             raise ValueError(f"early_stopping holds out all {n} parts: lower context or bptt_steps, give more")
         given = (X, y, sample_weight) if self._has_scorer() else ()
-        return some, partial(self._validate, self._judge(problem, held_out), [_of(held_out, part) for part in given])
+        judge = self._judge(problem, held_out, sample_weight)
+        return some, partial(self._validate, judge, [_of(held_out, part) for part in given])
 
     def _by_given(self, beside, run=None):
         """As the second of `_held_out`, by X_val: checked like what a later fit goes on with."""
@@ -71,12 +72,16 @@ class Validating:
         """As `_split`; a splitter's last one is taken, for TimeSeriesSplit's holds out what comes last."""
         if isinstance(self.validation_fraction, Real):
             return self._split(n, strata, run.rng)
+        found, advice = f"validation_fraction={shown(self.validation_fraction)}", "set another, or early_stopping=False"
         try:
-            *_, (some, held_out) = self.validation_fraction.split(X, y, groups)
+            splits = list(self.validation_fraction.split(X, y, groups))
         except (TypeError, ValueError) as error:
-            found = f"validation_fraction={shown(self.validation_fraction)} cannot split X"
-            raise ValueError(f"{found}: {error}; set another, or early_stopping=False") from None
-        run.beside = some, held_out = np.sort(some), np.sort(held_out)
+            raise ValueError(f"{found} cannot split X: {error}; {advice}") from None
+        some, held_out = (np.sort(np.asarray(part, int)) for part in splits[-1]) if splits else ([], [])
+        if not len(some) or not len(held_out) or some[-1] >= n or held_out[-1] >= n:
+            what = "numbers of other sequences" if len(some) and len(held_out) else "no sequences on one side"
+            raise ValueError(f"{found} makes a split with {what}, but X has {n}: {advice}")
+        run.beside = some, held_out
         return some, held_out
 
     def _split(self, n, strata, rng):
@@ -108,14 +113,14 @@ class Validating:
     def _judge(self, problem, held_out, sample_weight=None):
         """What says, of the network as it is then, what a score is made of, of how many sequences, and a loss.
 
-        That is a sum over targets, each with its weight, and last comes the sum of the weights.  The score is without
-        weights unless there is a `sample_weight` of what is held out.
+        That is a sum over targets, each with its weight, and last comes the sum of the weights.  In the score a
+        sequence has its `sample_weight` alone.
         """
         by_step, weights = self._readout() is None, None
         some = problem.some(held_out, by_step)
         if sample_weight is not None:
             lengths = (some.inputs or some.sequences).lengths if by_step else np.ones(len(held_out), int)
-            weights = steps_weights(sample_weight, lengths)
+            weights = steps_weights(_of(held_out, sample_weight), lengths)
         if some.there is not True:
             if not some.there.any():
                 raise ValueError("what is held out has no step with a target: give other data, or hold out more")
@@ -160,7 +165,7 @@ class Validating:
         what = f"scoring={shown(self.scoring)}"
         try:
             score = float(_scorer(self.scoring)(self, X, y, **weights))
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"{what} cannot score the validation data: {error}") from error
         if not isfinite(score):
             raise ValueError(f"{what} is {score} on the validation data: set another, or hold out more")

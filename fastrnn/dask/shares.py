@@ -84,7 +84,7 @@ class Share:
         """What the score of what is held out is of."""
         with self._lock, threads.limit(self._n_threads):
             self._take(*vectors)
-            return self._estimator._judge(self._problem, self._held_out)()
+            return self._estimator._judge(self._problem, self._held_out, self._arguments[-1])()
 
 
 def sent(value):

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fastrnn import tables
 from fastrnn.inspection.drawing import COLOURS, as_single, check_matplotlib, name_steps, new_axes
 from fastrnn.inspection.gradients import integrated_gradients
 from fastrnn.inspection.occlusion import occlusion
@@ -91,7 +90,7 @@ class AttributionDisplay:
         methods = {"integrated_gradients": integrated_gradients, "occlusion": occlusion}
         if method not in methods:
             raise ValueError(f"method={shown(method)}; expected one of {shown([*methods])}")
-        x = x if isinstance(x, (str, Tokens)) or tables.library(x) else as_single(x)
+        x = x if isinstance(x, (str, Tokens)) else as_single(x)
         found, channels = methods[method](estimator, [x], **options).attributions[0], None
         if found.ndim == 2:
             channels = [*Pieces(estimator, [x]).groups(options.get("channels"))]

@@ -8,6 +8,7 @@ from copy import copy, deepcopy
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn import tables
 from fastrnn.network.parts import stored
 from fastrnn.packing import Rows, Shards
 from fastrnn.programs import Pass, Program
@@ -72,7 +73,9 @@ class Reading:
 
 
 def as_single(x):
-    """x as an array, if it is one sequence."""
+    """x as an array or a frame, if it is one sequence."""
+    if tables.labels(x) is not None:
+        return x
     shapes = {np.shape(step) for step in x}
     if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):
         raise ValueError(f"x holds {len(x)} sequences, but the picture is of one: pass x[0]")

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn import tables
 from fastrnn.base import COUNT
 from fastrnn.base.files import refuse_files
+from fastrnn.holes import INDEX
 from fastrnn.lists import as_array, check_listed
 from fastrnn.sequences import REAL
 from fastrnn.tokens import Tokens
@@ -63,6 +64,8 @@ class Pieces:
         elif len(widths) > 1:
             raise ValueError(f"X holds sequences of {shown(widths)} channels; all must have as many")
         self.names = tables.labels(self._items[0]) or list(range(self._width))
+        column = getattr(self.estimator, "_shape", {}).get("time_column")
+        self._times = [] if column in (None, INDEX) else [self._column(column)]
 
     def __call__(self, arrays, numbers):
         """Arrays in place of the sequences of these numbers, in the form that X has."""
@@ -77,15 +80,23 @@ class Pieces:
             return baseline_of(self.estimator, given, x.shape, f"X[{k}]")
         return all_of(0 if given is None else given, x)
 
-    def groups(self, channels):
-        """Channels that are replaced together: by what they are called, their columns."""
+    def groups(self, channels, are_whole=False):
+        """Channels that are replaced together: by what they are called, their columns.
+
+        Unless sequences are exchanged as a whole, their times stay, for those of a part would go back.
+        """
+        fixed = [] if are_whole else self._times
         if isinstance(channels, str) and channels == "all" or channels is None and self.are_tokens:
-            return {"all channels": np.arange(self._width)}
-        channels = self.names if channels is None else channels
+            return {"all channels": np.setdiff1d(np.arange(self._width), fixed)}
+        channels = [self.names[k] for k in range(self._width) if k not in fixed] if channels is None else channels
         if not isinstance(channels, (list, tuple, np.ndarray)) or not len(channels):
             raise ValueError(f"channels={shown(channels)}; expected a list of channels, 'all' or None")
         groups = [group if isinstance(group, (list, tuple)) else [group] for group in channels]
-        return {", ".join(map(str, group)): np.array([self._column(name) for name in group]) for group in groups}
+        found = {", ".join(map(str, group)): np.array([self._column(name) for name in group]) for group in groups}
+        for name, columns in found.items():
+            if np.isin(columns, fixed).any():
+                raise ValueError(f"channels has {name!r}, which has the times, and those of a part stay: leave it out")
+        return found
 
     def _column(self, name):
         """That of a channel, by its name or number."""
@@ -96,7 +107,7 @@ class Pieces:
 
     def parts(self, channels, stretches):
         """By name, the columns, and of each sequence the rows."""
-        groups = self.groups("all" if channels is None and stretches is not None else channels)
+        groups = self.groups("all" if channels is None and stretches is not None else channels, stretches is None)
         if stretches is None:
             return {name: (columns, self._rows((0.0, 1.0))) for name, columns in groups.items()}
         begins = {name: f"{name}, " if channels is not None else "" for name in groups}
@@ -126,7 +137,9 @@ def baseline_of(model, baseline, shape, what):
         if (mean := getattr(model, "_X_mean", None)) is None:
             found = f"a {type(model).__name__} has no mean of training that baseline=None could take"
             raise ValueError(f"{found}: give a number, or one for each channel")
-        baseline = mean[: prod(shape[1:])]
+        baseline = mean[: prod(shape[1:])].copy()
+        baseline[getattr(model, "_coded", [])] = np.nan  # no category
+        return np.broadcast_to(baseline, shape)
     values = as_array(baseline, "baseline")
     if values.dtype.kind not in REAL or not np.isfinite(values).all():
         raise ValueError(f"baseline={shown(baseline)}; expected finite numbers")
@@ -161,8 +174,8 @@ def _like(item, x):
         return type(item).of(x) if item.spellings is None else type(item).of(x[:, 0], np.arange(len(x)), x[:, 1:])
     if not hasattr(item, "columns"):
         return x
-    of_categories = {name: dtype for name, dtype in item.dtypes.items() if dtype == "category"}
-    return _frame(x, columns=item.columns, index=item.index).astype(of_categories)
+    frame = _frame(x, columns=item.columns, index=item.index)
+    return frame.astype({name: "category" for name, dtype in item.dtypes.items() if dtype == "category"})
 
 
 def _frame(x, **names):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn import tables
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
@@ -388,12 +389,15 @@ class ProbabilitiesDisplay:
 
 def _said(estimator, x):
     """Probabilities (T, K), and whether there are labels for each step."""
+    estimator = getattr(estimator, "estimator_", estimator)  # of an EarlyClassifier the model
     whole = estimator.predict_proba([x])[0]
     if np.ndim(whole) == 2:
         return whole, True
     try:
         stream = estimator.stream()
     except (AttributeError, ValueError):  # it has none, or reads ahead
+        stream = None
+    if stream is None or tables.labels(x) is not None:
         return estimator.predict_proba([x[: t + 1] for t in range(len(x))]), False
     return np.stack([stream.step(x_t) for x_t in x]), False
 

@@ -12,10 +12,14 @@ MARKS = {"IOB2": "BI", "IOBES": "BIES"}
 """What stands before the type of a tag, by scheme."""
 WHOLE = {"IOB2": {"BB", "BI"}, "IOBES": {"SS", "BE"}}
 """The first and the last mark of a span, where tags must follow the scheme."""
+AVERAGES = "micro", "macro", "weighted", None
 
 
 def step_score(metric, y_true, y_pred, *, sample_weight=None, **options):
     """Compute a metric of scikit-learn over the steps of all sequences.
+
+    Steps without a true label, which is None or NaN then, do not count. Of the probabilities of two labels,
+    scikit-learn's metrics are given those of the second, as by its scorers.
 
     Parameters
     ----------
@@ -36,7 +40,7 @@ def step_score(metric, y_true, y_pred, *, sample_weight=None, **options):
     Raises
     ------
     ValueError
-        If there are not as many sequences, or steps of one, in y_true as in y_pred.
+        If there are not as many sequences, or steps of one, in y_true as in y_pred, or not as many weights.
 
     Examples
     --------
@@ -45,11 +49,34 @@ def step_score(metric, y_true, y_pred, *, sample_weight=None, **options):
     >>> step_score(accuracy_score, [["DET", "NOUN"], ["VERB", "NOUN"]], [["DET", "NOUN"], ["VERB", "ADV"]])
     0.75
     """
-    *joined, offsets = _joined(y_true, y_pred)
+    true, said, offsets = _joined(y_true, y_pred)
+    if _is_of_scikit_learn(metric) and true.ndim == 1 and said.shape[1:] == (2,):
+        said = said[:, 1]
+    there = _are_there(true)
     if sample_weight is not None:
-        own = zip(sample_weight, np.diff(offsets), strict=True)
-        options["sample_weight"] = np.concatenate([np.broadcast_to(weight, n) for weight, n in own])
-    return metric(*joined, **options)
+        options["sample_weight"] = _of_steps(sample_weight, np.diff(offsets))[there]
+    true = true[there] if true.dtype != object else np.array(true[there].tolist())  # of their own type again
+    return metric(true, said[there], **options)
+
+
+def _are_there(labels):
+    """Which steps (S,) have all of their labels (S,) or (S, K), which are None or NaN where they are missing."""
+    are_missing = labels != labels
+    if labels.dtype == object:
+        are_missing |= np.equal(labels, None)
+    if are_missing.all():
+        raise ValueError("y_true has no label: each is None or NaN")
+    return ~are_missing.reshape(len(labels), -1).any(axis=1)
+
+
+def _of_steps(weights, lengths):
+    """A weight for each step, of weights of sequences or of their steps."""
+    if len(weights) != len(lengths):
+        raise ValueError(f"sample_weight has {len(weights)} entries for {len(lengths)} sequences: give one for each")
+    for k, (own, n) in enumerate(zip(weights, lengths, strict=True)):
+        if (shape := np.shape(own)) not in ((), (n,)):
+            raise ValueError(f"sample_weight[{k}] has shape {shape}, but y_true[{k}] has {n} steps: give as many")
+    return np.concatenate([np.broadcast_to(own, n) for own, n in zip(weights, lengths, strict=True)])
 
 
 def span_f1_score(y_true, y_pred, *, average="micro", mode="lenient", scheme="IOB2", labels=None, zero_division="warn"):
@@ -297,15 +324,22 @@ def _joined(y_true, y_pred):
         if len(true) != len(said):
             raise ValueError(f"y_pred[{k}] has {len(said)} labels, but y_true[{k}] has {len(true)}: give one a step")
     offsets = np.cumsum([0, *map(len, y_true)])
-    return *(np.concatenate([np.asarray(labels) for labels in y]) for y in (y_true, y_pred)), offsets
+    return *(np.concatenate([*map(_as_labels, y)]) for y in (y_true, y_pred)), offsets
+
+
+def _as_labels(labels):
+    """An array, in which what is missing among texts is no text."""
+    array = np.asarray(labels)
+    return array if array.dtype.kind != "U" or array is labels else np.asarray(labels, object)
 
 
 def _of_spans(metric, y_true, y_pred, mode, scheme, types, **options):
     """A metric of scikit-learn, by name, whose samples are the spans, true and predicted: of their type, or of none."""
     import sklearn.metrics
 
-    for name, value, known in (("mode", mode, ("lenient", "strict")), ("scheme", scheme, (*MARKS,))):
-        if value not in known:
+    given = {"mode": mode, "scheme": scheme, "average": options["average"]}
+    for name, known in {"mode": ("lenient", "strict"), "scheme": (*MARKS,), "average": AVERAGES}.items():
+        if (value := given[name]) not in known:
             raise ValueError(f"{name}={shown(value)}; expected one of {', '.join(map(repr, known))}")
     marks, whole = ("BIES", None) if mode == "lenient" else (MARKS[scheme], WHOLE[scheme])
     *joined, offsets = _joined(y_true, y_pred)

@@ -30,14 +30,14 @@ class Reproducing(WithDecoder):
             self.min_length_ = self._agreed(int(counted.min(initial=2**62)), min)
             self.max_length_ = self._agreed(int(counted.max(initial=1)), max)
         weights = self._normalised(np.repeat(weights, sequences.lengths))
-        return Problem(sequences, sequences.values, weights, sequences.width, squared, inputs=self._clock(sequences))
+        return Problem(sequences, sequences.values, weights, sequences.width, squared, inputs=self._places(sequences))
 
     def _warn_of_tokens(self, n):
         if n > 0:
             found = f"X holds sequences of {n} different integers that look like tokens, but {type(self).__name__}"
             self._warn(f"{found} reads numbers. Numbers as floats are taken without this warning", stacklevel=7)
 
-    def _clock(self, sequences):
+    def _places(self, sequences):
         """What the decoder reads of each step: how many have come, and how many are still to come.
 
         In units of the longest of the fit.  It reads nothing of what it has written: all must come from the context.
@@ -55,7 +55,7 @@ class Reproducing(WithDecoder):
 
     def _reproduced(self, sequences):
         """What is written of sequences, (S, I), standardised as they are."""
-        return self._computed(lambda some: self.network_.predict(some, self._clock(some)), sequences)
+        return self._computed(lambda some: self.network_.predict(some, self._places(some)), sequences)
 
 
 class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR01
@@ -250,7 +250,7 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
         contexts = Sequences(np.ascontiguousarray(vectors[:, :C]), np.arange(len(vectors) + 1))
         steps = Sequences(np.empty(0), np.append(0, np.cumsum(lengths)))
         with self._computing():
-            rows = writer.predict(contexts, self._clock(steps)) * self._X_scale + self._X_mean
+            rows = writer.predict(contexts, self._places(steps)) * self._X_scale + self._X_mean
         check_finite(rows, steps.number_of)
         return rows.reshape(len(vectors), -1) if self._is_panel else steps.split(rows)
 
