@@ -121,9 +121,27 @@ def test_columns_of_a_table_share_one_scale_and_are_kept_in_files(tmp_path):
 def test_bad_input():
     with pytest.raises(NotFittedError):
         SequenceScaler().transform(X)
-    with pytest.raises(ValueError, match=r"X\[1\] contains NaN or infinity \(at step 0"):
-        SequenceScaler().fit([[1.0], [np.nan]])
+    with pytest.raises(ValueError, match=r"X\[1\] contains infinity \(at step 0"):
+        SequenceScaler().fit([[1.0], [np.inf]])
     with pytest.raises(ValueError, match=r"X\[0\] has 3 features, but the fit was on 2"):
         SequenceScaler().fit(X).transform(ragged(2, I=3))
     with pytest.raises(ValueError, match="The 'method' parameter of SequenceScaler must be"):
         SequenceScaler(method="mean").fit(X)
+
+
+@pytest.mark.parametrize("by", ["channel", "sequence"])
+@pytest.mark.parametrize("method", ["standard", "minmax", "robust"])
+def test_what_is_missing_stays_so_and_does_not_count(method, by):
+    rng = np.random.default_rng(0)
+    X = [rng.standard_normal((n, 2)) for n in (5, 9, 7)]
+    X[1][:, 0] = X[0][2, 1] = np.nan
+    scaler = SequenceScaler(method=method, by=by).fit(X)
+    scaled = scaler.transform(X)
+    for x, rows in zip(X, scaled, strict=True):
+        np.testing.assert_array_equal(np.isnan(rows), np.isnan(x))
+    there = [x[~np.isnan(x[:, 1]), 1:] for x in X]
+    alone = SequenceScaler(method=method, by=by).fit_transform(there)
+    for rows, own in zip(scaled, alone, strict=True):
+        np.testing.assert_allclose(rows[~np.isnan(rows[:, 1]), 1:], own, rtol=1e-12)
+    model = make_pipeline(scaler, SequenceClassifier(missing="mask", hidden_size=2, max_iter=1, random_state=0))
+    assert model.fit(X, [0, 1, 0]).predict(X).shape == (3,)

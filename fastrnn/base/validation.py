@@ -62,7 +62,8 @@ class Validating:
         try:
             problem = copy(self)._problem(*given, True)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"in the validation data (X_val, y_val), {error}") from None
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"in the validation data (X_val, y_val), {error}") from None
         if run is not None:
             run.beside = arrays_of(problem)
         judge = self._judge(problem, np.arange(len(problem.sequences)), given[2])

@@ -6,10 +6,11 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from fastrnn.holes import Holes
 from fastrnn.lists import check_listed
 from fastrnn.moments import moments
 from fastrnn.records import rebuilt, store
-from fastrnn.sequences import Sequences, as_objects, as_sequences, is_panel, with_names
+from fastrnn.sequences import Sequences, as_given, as_objects, is_panel, with_names
 from fastrnn.storage import array, integer, names
 
 
@@ -43,7 +44,8 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Notes
     -----
     Sequences come as for the estimators: a list or 1-D object array of arrays (T_i, I) or (T_i,), or an array (n, T, I)
-    or (n, T). A 2-D array or a frame is n sequences with one channel. The result has the same form, in float64, or in
+    or (n, T). A 2-D array or a frame is n sequences with one channel. NaN stays NaN and does not count, so that a model
+    with `missing` can follow. The result has the same form, in float64, or in
     float32 if all of X is. After ``set_output(transform="pandas")``, a 2-D result is a frame; other results do not
     change.
 
@@ -84,10 +86,10 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X holds anything but sequences of finite numbers. The message names the sequence.
+            If X holds anything but sequences of finite numbers and NaN. The message names the sequence.
         """
         self._validate_params()
-        _, sequences = read(self, X, reset=True)
+        _, sequences = read(self, X, reset=True, may_have_holes=True)
         self.center_, self.scale_ = None, None
         if self.by == "channel":
             self.center_, self.scale_ = _center_and_scale(sequences.values, self.method)
@@ -142,7 +144,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _mapped(self, X, function):
         check_is_fitted(self, "n_features_in_")
-        X, sequences = read(self, X, reset=False)
+        X, sequences = read(self, X, reset=False, may_have_holes=True)
         if self.center_ is not None:
             rows = function(sequences.values, self.center_, self.scale_)
         else:
@@ -182,7 +184,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
+        tags.input_tags.three_d_array = tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -206,26 +208,33 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return rebuilt(cls, tree, cls._rules)
 
 
-def read(transformer, X, *, reset):
+def read(transformer, X, *, reset, may_have_holes=False):
     """X, a table of it as an array, and its `Sequences`; with `reset` later ones must be like it."""
     check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
     is_table = is_panel(X)
     X = with_names(transformer, X, is_table, reset=reset)
     n_channels = None if reset else 1 if transformer._is_panel else transformer.n_features_in_
-    sequences = as_sequences(X, "float64", n_features=n_channels)
+    given = as_given(X, n_features=n_channels)
+    sequences = given.stored("float64", holes=Holes.of("mask", given.width, -1, False) if may_have_holes else None)
+    if may_have_holes:
+        values, are_there = np.hsplit(sequences.values, 2)
+        sequences = Sequences(np.where(are_there, values, np.nan), sequences.offsets)
     if reset and not is_table:
         transformer.n_features_in_ = sequences.values.shape[1]
     return X, sequences
 
 
 def _center_and_scale(values, method):
-    """Of each column of values (S, I)."""
+    """Of each column of values (S, I); of one that has none they are 0 and 1."""
+    are_missing = np.isnan(values)
+    values = np.where(are_missing.all(axis=0), 0.0, values)
     if method == "standard":
-        return moments([(values, np.ones(len(values)))])
+        return moments([(values, np.ones(len(values)))], has_holes=bool(are_missing.any()))
     if method == "minmax":
-        center, scale = values.min(axis=0), np.ptp(values, axis=0)
+        center = np.nanmin(values, axis=0)
+        scale = np.nanmax(values, axis=0) - center
     else:
-        low, center, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
+        low, center, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
         scale = high - low
     # A column that only rounding moves has no scale.
     return center, np.where(scale > len(values) * np.finfo(np.float64).eps * np.abs(center), scale, 1.0)
