@@ -96,13 +96,8 @@ def _rules(estimator):
         rules["validation_loss_curve_"] = rules["validation_scores_"]
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)
-    return {
-        **rules,
-        "_sizes": sized,
-        **estimator._category_rules(),
-        **estimator._fact_rules(),
-        **estimator._rules(sizes["outputs"]),
-    }
+    rules |= estimator._category_rules() | estimator._fact_rules()
+    return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
 
 
 def scale(n_values):

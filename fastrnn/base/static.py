@@ -13,6 +13,13 @@ from fastrnn.wording import counted, shown
 EXPECTED = "an array or frame (n, F), a row of numbers for each sequence"
 
 
+def refuse_facts(estimator, what):
+    """An error if a model, or the last step of a Pipeline, was fitted with facts."""
+    model = estimator[-1] if hasattr(estimator, "steps") else estimator
+    if getattr(model, "n_static_features_in_", 0):
+        raise ValueError(f"this model was fitted with static features, which {what}: fit it without static")
+
+
 class Informed:
     """Of estimators: what is known of each sequence beside its steps, (n, F), if the fit had that."""
 

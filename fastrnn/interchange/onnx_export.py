@@ -60,6 +60,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     - "lengths" (batch,) int32: the length of each sequence, from 1 to time.
     - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H). D is 2 if bidirectional, else
       1. You may give (num_layers D, 1, H): then all sequences have the same initial state. As in fastrnn, give zeros.
+    - "static" (batch, F) float32, of a model that was fitted with static features. It makes the initial states, so there
+      is no "h_0" or "c_0" then.
 
     These are the outputs:
 
@@ -132,13 +134,19 @@ def _model(estimator, kind, network, opset, lengths):
     holes = estimator._holes() if network.embedding is None else None
     mean = None if holes is None else np.float32(estimator._X_mean[holes.flagged])
     known = _known_categories(estimator)
-    scores, inside = add_scores(graph, network, estimator._shape, lengths, mean, known)
+    units = (
+        [np.float32(getattr(estimator, f"_static_{name}")) for name in ("mean", "scale")] if network.static else None
+    )
+    scores, inside = add_scores(graph, network, estimator._shape, lengths, mean, known, units)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]
     outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
     inputs = [_input(graph, network, 0 if mean is None else mean.size)]
+    if units is not None:
+        inputs.append(graph.value("static", "float32", "batch", len(units[0])))
     if lengths:
-        inputs += [graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
+        first = () if units is not None else _states(graph, network, "0", "batch_or_1")
+        inputs += [graph.value("lengths", "int32", "batch"), *first]
         outputs += _states(graph, network, "n", "batch")
     model = graph.helper.make_model(
         graph.helper.make_graph(graph.nodes, kind.__name__, inputs, outputs, graph.constants), ir_version=IR_VERSION,
