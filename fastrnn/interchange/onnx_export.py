@@ -28,8 +28,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
         The version of ONNX's operators, from 18 to 22. ONNX Runtime before 1.21 reads 21 at most.
     lengths : bool, default=True
         Whether the model has the inputs "lengths" and initial states. False is for runtimes that do not follow lengths
-        (see Notes): the model then reads whole sequences of any length, but of one length in a batch. "X" is its only
-        input, and it returns no states.
+        (see Notes): the model then reads whole sequences of any length, but of one length in a batch. Its inputs
+        are "X" and perhaps "static", and it returns no states.
 
     Returns
     -------
@@ -60,8 +60,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     - "lengths" (batch,) int32: the length of each sequence, from 1 to time.
     - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H). D is 2 if bidirectional, else
       1. You may give (num_layers D, 1, H): then all sequences have the same initial state. As in fastrnn, give zeros.
-    - "static" (batch, F) float32, of a model that was fitted with static features. It makes the initial states, so there
-      is no "h_0" or "c_0" then.
+    - "static" (batch, F) float32, of a model that was fitted with static features. It makes the initial states, so
+      there is no "h_0" or "c_0" then.
 
     These are the outputs:
 
@@ -134,9 +134,9 @@ def _model(estimator, kind, network, opset, lengths):
     holes = estimator._holes() if network.embedding is None else None
     mean = None if holes is None else np.float32(estimator._X_mean[holes.flagged])
     known = _known_categories(estimator)
-    units = (
-        [np.float32(getattr(estimator, f"_static_{name}")) for name in ("mean", "scale")] if network.static else None
-    )
+    units = None
+    if network.static is not None:
+        units = np.float32(estimator._static_mean), np.float32(estimator._static_scale)
     scores, inside = add_scores(graph, network, estimator._shape, lengths, mean, known, units)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]
