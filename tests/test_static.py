@@ -190,8 +190,12 @@ def test_facts_are_learned_where_they_are_needed():
     train, test = slice(200), slice(200, None)
     without = SequenceClassifier(**options).fit(X[train], y[train])
     assert abs(without.score(X[test], y[test]) - 0.5) < 0.15
-    for more in ({}, {"cell": "lstm", "bidirectional": False, "num_layers": 2}, {"cell": "rnn", "readout": "max"}):
-        model = SequenceClassifier(**options, **more).fit(X[train], y[train], static=static[train])
+    for more in (
+        {},
+        {"cell": "lstm", "bidirectional": False, "num_layers": 2},
+        {"cell": "rnn", "readout": "max", "max_iter": 80},
+    ):
+        model = SequenceClassifier(**{**options, **more}).fit(X[train], y[train], static=static[train])
         assert model.score(X[test], y[test], static=static[test]) >= 0.97, more
     ups = [np.diff(x[:, 0], prepend=0) for x in X]
     signs = [((x > 0) == (s > 40)).astype(int) for x, s in zip(ups, static[:, 0], strict=True)]
@@ -318,11 +322,12 @@ def test_rows_go_where_their_sequences_go():
     y = (static[:, 0] > 5).astype(int)
     X = [np.zeros((1 + k % 5, 1)) for k in range(120)]
     groups, same = np.arange(120) // 3, {"hidden_size": 4, "max_iter": 60, "random_state": 0, "early_stopping": True}
+    same |= {"learning_rate_init": 0.03, "n_iter_no_change": 60}
     ways = {
         "a part": {},
         "a splitter": {"validation_fraction": GroupShuffleSplit(1, test_size=0.2, random_state=0)},
         "a scorer": {"scoring": "f1"},
-        "a function": {"scoring": lambda model, X, y: accuracy_score(y, model.predict(X))},
+        "a function": {"scoring": lambda model, X, y, **_: accuracy_score(y, model.predict(X))},
         "no order": {"shuffle": False, "batch_size": 7},
         "all at once": {"solver": "lbfgs", "early_stopping": False},
         "frozen": {"freeze": 3},
@@ -335,7 +340,7 @@ def test_rows_go_where_their_sequences_go():
         assert model.validation_scores_ is None or max(model.validation_scores_) > 0.9 or model.scoring is None, name
     model = SequenceClassifier(**same, class_weight="balanced").fit(X, y, static=static)
     assert model.validation_scores_[-1] > 0.9
-    model = SequenceClassifier(**{**same, "learning_rate_init": 0.02})
+    model = SequenceClassifier(**same)
     for _ in range(60):
         model.partial_fit(X, y, static=static)
     assert model.score(X, y, static=static) > 0.95
@@ -395,7 +400,7 @@ def test_metadata_routing():
         )
         assert whole.score(X, y, static=static) == whole[-1].score(X, y, static=static)
         search = GridSearchCV(model, {"hidden_size": [3, 4]}, cv=2).fit(X, y, static=static)
-        assert search.predict(X, static=static).shape == (60,)
+        assert search.best_estimator_.predict(X, static=static).shape == (60,)
         extractor = clone(model).set_transform_request(static=True)
         pipe = make_pipeline(extractor, StandardScaler()).fit(X, y, static=static)
         assert pipe.transform(X, static=static).shape == (60, 16)
@@ -409,7 +414,7 @@ def test_metadata_routing():
 
 def test_ensembles_and_early_labels(tmp_path):
     X, y, static = drifting(150)
-    options = {"hidden_size": 12, "random_state": 0, "max_iter": 30}
+    options = {"hidden_size": 12, "random_state": 0, "max_iter": 60, "learning_rate_init": 0.01}
     ensemble = SequenceEnsemble(SequenceClassifier(**options), n_members=2, n_jobs=1).fit(X, y, static=static)
     assert ensemble.score(X, y, static=static) > 0.95 and ensemble.n_static_features_in_ == F
     one, other = (member.predict_proba(X, static=static) for member in ensemble.estimators_)
@@ -444,7 +449,7 @@ def test_encoders_are_taken_over_without_what_is_known_beside():
 
 def test_summary_names_the_layer():
     model, *_ = fitted(cell="lstm")
-    assert "static            FirstStates              (B, 28)" in model.summary()
+    assert "static                  FirstStates                     (B, 28)" in model.summary()
     assert f"(B, {2 * 7 + F})" in model.summary()
 
 
@@ -503,7 +508,7 @@ def test_what_knows_x_alone_refuses_a_model_that_needs_more(tmp_path):
             lambda: inspection.GradientFlowDisplay.from_estimator(model, X, y),
         ]
         cases["a picture of x alone does not give"] = [
-            lambda: inspection.ProbabilityDisplay.from_estimator(model, X[0])
+            lambda: inspection.ProbabilitiesDisplay.from_estimator(model, X[0])
         ]
     for why, calls in cases.items():
         for call in calls:
@@ -528,7 +533,7 @@ def wrong(static):
     large[4, 0] = -np.inf
     return {
         "rows": (static[:-1], "static has 39 rows, but there are 40 sequences: give one for each"),
-        "one axis": (static[:, 0], r"static has shape \(40,\); expected an array or frame \(n, F\).*static\[:, np"),
+        "one axis": (static[:, 0], r"static has shape \(40,\); expected an array or frame \(n, F\).*\[:, np.newaxis\]"),
         "three axes": (static[:, :, None], r"static has shape \(40, 2, 1\)"),
         "no columns": (static[:, :0], "static has no columns"),
         "NaN": (late, r"static\[3\] contains NaN in column 1: fill it in, or leave the column out"),
