@@ -43,6 +43,7 @@ def drifting(n=300, seed=0):
     """Ragged walks (T, 1), facts (n, 2), and whether the walk's drift and the first fact have one sign."""
     rng = np.random.default_rng(seed)
     drifts, static = rng.choice([-1, 1], n), rng.standard_normal((n, F))
+    static[:, 0] += 0.3 * np.sign(static[:, 0])
     X = [np.cumsum(0.4 * d + 0.3 * rng.standard_normal(T))[:, np.newaxis]
          for d, T in zip(drifts, rng.integers(8, 20, n), strict=True)]  # fmt: skip
     return X, ((drifts > 0) == (static[:, 0] > 0)).astype(int), static * [1, 50] + [40, 0]
@@ -200,7 +201,9 @@ def test_facts_are_learned_where_they_are_needed():
     ups = [np.diff(x[:, 0], prepend=0) for x in X]
     signs = [((x > 0) == (s > 40)).astype(int) for x, s in zip(ups, static[:, 0], strict=True)]
     for crf in (False, True):
-        tagger = SequenceTagger(**options, crf=crf).fit(ups[train], signs[train], static=static[train])
+        tagger = SequenceTagger(**options | {"max_iter": 100}, crf=crf).fit(
+            ups[train], signs[train], static=static[train]
+        )
         assert tagger.score(ups[test], signs[test], static=static[test]) >= 0.97
     target = np.array([x[-1, 0] for x in X]) * np.sign(static[:, 0] - 40)
     reg = SequenceRegressor(**options).fit(X[train], target[train], static=static[train])

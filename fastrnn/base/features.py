@@ -164,7 +164,8 @@ class InformedExtractor(FeatureExtractor):
         ndarray of shape (n, F) or (n,)
             What `transform` returns.
         """
-        return self.fit(X, y, static=static, **fit_params).transform(X, static=static)
+        known = {} if static is None else {"static": static}  # which estimators on Dask do not take
+        return self.fit(X, y, **known, **fit_params).transform(X, **known)
 
     def stream(self, batch=1, *, static=None):
         """Start a stream, which reads sequences one step at a time.
