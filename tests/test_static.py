@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import reference as ref
 import sklearn
-from samples import assert_refused, assert_same_bits, assert_slope, ragged, read_only, run_script, tokens
+from samples import assert_refused, assert_same_bits, assert_slope, ragged, read_only, run_script, spelt, tokens
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, GroupShuffleSplit, cross_validate
@@ -133,6 +133,7 @@ CASES = {
     "steps": (SequenceRegressor, {"return_sequences": True, "num_layers": 2}),
     "patches": (SequenceClassifier, {"patch_length": 2, "readout": "mean"}),
     "tokens": (SequenceClassifier, {"embedding_dim": 4, "readout": "max"}),
+    "letters": (SequenceClassifier, {"embedding_dim": 4, "character_embedding_dim": 3, "character_hidden_size": 2}),
 }
 
 
@@ -142,6 +143,8 @@ def test_gradient_by_projection(case):
     X, y, static = sampled(20)
     if case == "tokens":
         X = tokens(20)
+    elif case == "letters":
+        X = spelt(20)[0]
     if kind is not SequenceClassifier:
         y = [(x[:, 0] > 0).astype(int) for x in X]
     model = kind(**{**SMALL, "dtype": "float64", **options}).fit(X, y, static=static)

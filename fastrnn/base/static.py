@@ -28,6 +28,8 @@ class Informed:
 
     def _with_facts(self, static):
         """This estimator for a caller that knows X alone, such as a scorer: it reads these facts beside it."""
+        if static is None:
+            return self
         other = copy(self)
         other._facts_at_hand = static
         return other

@@ -1,4 +1,8 @@
-"""Facts of sequences, which are the same at all of their steps: first states of a stack, and columns beside rows."""
+"""Facts of sequences, which are the same at all of their steps: first states of a stack, and columns beside rows.
+
+The first states are those of Lim, Arik, Loeff and Pfister, "Temporal Fusion Transformers", International Journal of
+Forecasting 37(4), 2021, by a linear map.
+"""
 
 from math import prod
 
