@@ -121,6 +121,14 @@ class Streaming(Estimator):
 
     def stream(self, batch: int = 1) -> Stream: ...
 
+class Informed(Streaming):
+    """Those that may be told facts of each sequence."""
+
+    n_static_features_in_: int
+    static_feature_names_in_: Objects
+
+    def stream(self, batch: int = 1, *, static: Rows | None = None) -> Stream: ...
+
 class Extractor(TransformerMixin):
     """Those whose features another model may read."""
 

@@ -1,17 +1,16 @@
 """Classify sequences: a label for each sequence, or several."""
 
 import numpy as np
-from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin
 
-from fastrnn.base import SHARED_CONSTRAINTS, FeatureExtractor, Problem, SequenceEstimator, labels
+from fastrnn.base import SHARED_CONSTRAINTS, InformedExtractor, Problem, SequenceEstimator, labels
 from fastrnn.base.classes import LabelsOfSequences
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.wording import shown
 
 
-class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, FeatureExtractor, SequenceEstimator):
+class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, InformedExtractor, SequenceEstimator):
     """Classify sequences of any lengths with a recurrent network (N to 1).
 
     Each sequence gets one label, or several. A step of a sequence holds numbers, or a token of a text. Only steps that
@@ -180,6 +179,10 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
     feature_names_in_ : ndarray of shape (I,)
         The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
         same columns in the same order.
+    n_static_features_in_ : int
+        Number of facts of a sequence, if `fit` was given `static`.
+    static_feature_names_in_ : ndarray of shape (F,)
+        The names of the columns of `static`, if it was a frame.
     categories_ : list of ndarray
         The categories of each column of `categorical_features`, in order, if it is not None.
     is_categorical_ : ndarray of shape (I,)
@@ -247,7 +250,7 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
-        resume_from=None):  # fmt: skip
+        static=None, static_val=None, resume_from=None):  # fmt: skip
         """Train the network on labelled sequences.
 
         Parameters
@@ -270,6 +273,12 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
             A weight for each sequence of `X_val`.
         groups : array-like of shape (n,), default=None
             The groups of the sequences, such as persons, for a `validation_fraction` that is a splitter.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence: numbers that are the same at all of its steps, such as a person's age. They make the
+            first states of the recurrent layers, and the output layer reads them, too. `normalize_X` standardises them.
+            A model that was fitted with them needs them for each answer.
+        static_val : as static, default=None
+            Facts of each sequence of `X_val`.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -296,9 +305,9 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
             With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
             falling.
         """
-        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups, static, static_val)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None, *, static=None):
         """Train for one more epoch on X.
 
         Weights and optimiser go on as they are. The first call fixes what later calls may hold: the classes, the
@@ -318,6 +327,8 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
             unless y has them all. Rows of 0 and 1 need none.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -331,16 +342,18 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        return self._partial_fit(X, y, sample_weight, classes=classes)
+        return self._partial_fit(X, y, sample_weight, static, classes=classes)
 
     @by_file
-    def predict(self, X):
+    def predict(self, X, *, static=None):
         """Predict the most probable label, or labels, of each sequence.
 
         Parameters
         ----------
         X : list of n arrays or frames, or array
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -354,16 +367,18 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return labels.most_probable(self._answered(*self._outputs(X)), self.classes_, self._is_multilabel)
+        return labels.most_probable(self._answered(*self._outputs(X, static)), self.classes_, self._is_multilabel)
 
     @by_file
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, static=None):
         """Predict the probability of each class.
 
         Parameters
         ----------
         X : list of n arrays or frames, or array
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -379,41 +394,9 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return labels.apart(self._answered(*self._outputs(X)), self.classes_)
+        return labels.apart(self._answered(*self._outputs(X, static)), self.classes_)
 
-    @by_file
-    def predict_log_proba(self, X):
-        """Predict the logarithm of each class's probability.
-
-        It is exact even where the probability itself is too small for a floating-point number.
-
-        Parameters
-        ----------
-        X : list of n arrays or frames, or array
-            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
-
-        Returns
-        -------
-        ndarray of shape (n, n_classes), or list of K such arrays
-            The logarithms of what `predict_proba` returns.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called before.
-        ValueError
-            If the input is wrong, or if it makes the outputs of the network overflow.
-        """
-        outputs = self._outputs(X)[0].astype(np.float64)
-        if self._is_multilabel:
-            return log_expit(outputs)
-        if outputs.shape[1] == 1:
-            return np.hstack([log_expit(-outputs), log_expit(outputs)])
-        if isinstance(self.classes_, list):
-            return [log_softmax(part, axis=1) for part in labels.apart(outputs, self.classes_)]
-        return log_softmax(outputs, axis=1)
-
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None, *, static=None):
         """Compute the accuracy: the fraction of sequences that get the right label.
 
         With several labels, all labels of a sequence must be right.
@@ -426,6 +409,8 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
             The true labels.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -439,10 +424,10 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, F
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return self._total(*in_parts(self._judged, X, y, sample_weight))
+        return self._total(*in_parts(self._judged, X, y, sample_weight, static=static))
 
-    def _judged(self, X, y, sample_weight):
-        return self._compared(self.predict(X), None, y, sample_weight)
+    def _judged(self, X, y, sample_weight, static=None):
+        return self._compared(self.predict(X, static=static), None, y, sample_weight)
 
     def _compared(self, predicted, sequences, y, sample_weight):
         y = self._check_y(y)

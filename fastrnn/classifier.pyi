@@ -11,6 +11,7 @@ from fastrnn._types import (
     Cell,
     ClassWeights,
     Extractor,
+    Informed,
     Labels,
     Matrix,
     Missing,
@@ -27,12 +28,11 @@ from fastrnn._types import (
     Solver,
     Splitter,
     Steps,
-    Streaming,
     Vector,
 )
 from fastrnn.data import SequenceFiles
 
-class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
+class SequenceClassifier(ClassifierMixin, Extractor, Informed):
     bidirectional: bool
     dropout: float | Literal["auto"]
     readout: Readout
@@ -114,20 +114,37 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         y_val: Rows | None = None,
         sample_weight_val: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        static: Rows | None = None,
+        static_val: Rows | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(
-        self, X: Sequences, y: Rows, classes: Steps | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Sequences,
+        y: Rows,
+        classes: Steps | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        static: Rows | None = None,
     ) -> Self: ...
-    def predict(self, X: Sequences | SequenceFiles) -> Array[np.generic[object]]: ...
+    def predict(self, X: Sequences | SequenceFiles, *, static: Rows | None = None) -> Array[np.generic[object]]: ...
     # These, too, are lists for several columns of classes.
-    def predict_proba(self, X: Sequences | SequenceFiles) -> Matrix[np.float64]: ...
-    def predict_log_proba(self, X: Sequences | SequenceFiles) -> Matrix[np.float64]: ...
+    def predict_proba(self, X: Sequences | SequenceFiles, *, static: Rows | None = None) -> Matrix[np.float64]: ...
+    def predict_log_proba(self, X: Sequences | SequenceFiles, *, static: Rows | None = None) -> Matrix[np.float64]: ...
     def score(
-        self, X: Sequences | SequenceFiles, y: Rows | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Sequences | SequenceFiles,
+        y: Rows | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        static: Rows | None = None,
     ) -> float: ...
-    def transform(self, X: Sequences | SequenceFiles) -> Matrix[np.float32 | np.float64]: ...
-    def fit_transform(self, X: Sequences, y: Rows, **fit_params: object) -> Matrix[np.float32 | np.float64]: ...
+    def transform(
+        self, X: Sequences | SequenceFiles, *, static: Rows | None = None
+    ) -> Matrix[np.float32 | np.float64]: ...
+    def fit_transform(
+        self, X: Sequences, y: Rows, *, static: Rows | None = None, **fit_params: object
+    ) -> Matrix[np.float32 | np.float64]: ...
     def set_fit_request(
         self,
         *,
@@ -136,7 +153,15 @@ class SequenceClassifier(ClassifierMixin, Extractor, Streaming):
         resume_from: Request = ...,
         sample_weight: Request = ...,
         sample_weight_val: Request = ...,
+        static: Request = ...,
+        static_val: Request = ...,
         y_val: Request = ...,
     ) -> Self: ...
-    def set_partial_fit_request(self, *, classes: Request = ..., sample_weight: Request = ...) -> Self: ...
-    def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...
+    def set_partial_fit_request(
+        self, *, classes: Request = ..., sample_weight: Request = ..., static: Request = ...
+    ) -> Self: ...
+    def set_score_request(self, *, sample_weight: Request = ..., static: Request = ...) -> Self: ...
+    def set_predict_request(self, *, static: Request = ...) -> Self: ...
+    def set_transform_request(self, *, static: Request = ...) -> Self: ...
+    def set_predict_proba_request(self, *, static: Request = ...) -> Self: ...
+    def set_predict_log_proba_request(self, *, static: Request = ...) -> Self: ...

@@ -12,7 +12,7 @@ from fastrnn.base.files import refuse_files
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.storage import check, expect
 
-SHOWN = "classes_", "n_features_in_", "feature_names_in_"
+SHOWN = "classes_", "n_features_in_", "feature_names_in_", "n_static_features_in_", "static_feature_names_in_"
 NEEDED = {"bidirectional": (False,), "readout": ("last", "auto"), "patch_length": (1, "auto")}
 """Of the estimator's parameters: what lets it answer after each step."""
 ALIKE = 0.01
@@ -101,7 +101,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def __init__(self, estimator, *, cv=5, threshold=None):
         self.estimator, self.cv, self.threshold = estimator, cv, threshold
 
-    def fit(self, X, y=None, sample_weight=None, groups=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None, *, static=None):
         """Train the network, and choose the threshold.
 
         Parameters
@@ -114,6 +114,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             A weight for each sequence. None gives all the same weight.
         groups : array-like of shape (n,), default=None
             What `cv` holds out together, such as the person whom a sequence is of.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, as for the estimator's `fit`.
 
         Returns
         -------
@@ -134,12 +136,14 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         refuse_files(X, IN_MEMORY)
         self._check_parameters()
-        model = self._trained(X, y, sample_weight)
+        model = self._trained(X, y, sample_weight, static)
         is_given = self.threshold is not None
-        found = (self.threshold, None) if is_given else self._chosen(X, model._check_y(y), sample_weight, groups)
+        found = (
+            (self.threshold, None) if is_given else self._chosen(X, model._check_y(y), sample_weight, groups, static)
+        )
         return self._take(model, *found)
 
-    def predict(self, X, return_steps=False):
+    def predict(self, X, return_steps=False, *, static=None):
         """Predict the label of each sequence, at the step where it is sure.
 
         Parameters
@@ -148,6 +152,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
         return_steps : bool, default=False
             Whether to return the number of steps that were read of each sequence, too.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -163,17 +169,19 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        probabilities, steps, _ = self._decided(X)
+        probabilities, steps, _ = self._decided(X, static)
         labels = self.classes_[probabilities.argmax(axis=1)]
         return (labels, steps) if return_steps else labels
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, static=None):
         """Predict the probability of each label, at the step where the label is sure.
 
         Parameters
         ----------
         X : list of n arrays or frames, or array
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -187,9 +195,9 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return self._decided(X)[0]
+        return self._decided(X, static)[0]
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y, sample_weight=None, *, static=None):
         """Compute the harmonic mean of the accuracy and 1 - earliness.
 
         Parameters
@@ -200,6 +208,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             The true labels.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -213,18 +223,20 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        probabilities, steps, lengths = self._decided(X)
+        probabilities, steps, lengths = self._decided(X, static)
         labels = self.classes_[probabilities.argmax(axis=1)]
         true, labels, weights = self.estimator_._compared(labels, None, y, sample_weight)
         return _harmonic_mean(true == labels, steps / lengths, weights)
 
-    def stream(self, batch=1):
+    def stream(self, batch=1, *, static=None):
         """Start a stream, which reads sequences one step at a time until their labels are sure.
 
         Parameters
         ----------
         batch : int, default=1
             Number of sequences that are read side by side.
+        static : array-like or frame of shape (batch, F), default=None
+            Facts of these sequences, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -237,7 +249,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If `fit` was not called before.
         """
         check_is_fitted(self)
-        return EarlyStream(self.estimator_.stream(batch), self.classes_, self.threshold_)
+        return EarlyStream(self.estimator_.stream(batch, static=static), self.classes_, self.threshold_)
 
     def _check_parameters(self):
         self._validate_params()
@@ -249,21 +261,22 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 found = f"the estimator has {name}={value!r}, which does not answer after each step"
                 raise ValueError(f"{found}: set {name}={allowed[0]!r}")
 
-    def _trained(self, X, y, sample_weight):
+    def _trained(self, X, y, sample_weight, static):
         own = clone(self.estimator).set_params(**{name: allowed[0] for name, allowed in NEEDED.items()})
-        learner = _Learner(**own.get_params(deep=False)).fit(X, y, sample_weight)
+        learner = _Learner(**own.get_params(deep=False)).fit(X, y, sample_weight, static=static)
         vars(own).update(vars(learner))
         return own
 
-    def _chosen(self, X, y, sample_weight, groups):
+    def _chosen(self, X, y, sample_weight, groups, static):
         """The threshold that is best for what is held out, and its harmonic mean."""
         from sklearn.model_selection import check_cv
 
         weights = np.resize(np.float64(1.0 if sample_weight is None else sample_weight), len(y))
         splits, found = check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups), []
         for train, test in splits:
-            model = self._trained(*(_safe_indexing(given, train) for given in (X, y, weights)))
-            probabilities, sequences = _after_each_step(model, _safe_indexing(X, test))
+            given = (own if own is None else _safe_indexing(own, train) for own in (X, y, weights, static))
+            known = static if static is None else _safe_indexing(static, test)
+            probabilities, sequences = _after_each_step(model := self._trained(*given), _safe_indexing(X, test), known)
             right = model.classes_[probabilities.argmax(axis=1)] == np.repeat(y[test], sequences.lengths)
             found.append((probabilities.max(axis=1), right, sequences.lengths, weights[test]))
         sureness, right, lengths, weights = map(np.concatenate, zip(*found, strict=True))
@@ -285,11 +298,11 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.estimator_, self.threshold_, self.best_score_ = model, threshold, score
         return self
 
-    def _decided(self, X):
+    def _decided(self, X, static):
         """Of each sequence the probabilities when it is decided, (n, K), how many steps that takes, and its length."""
         refuse_files(X, IN_MEMORY)
         check_is_fitted(self)
-        probabilities, sequences = _after_each_step(self.estimator_, X)
+        probabilities, sequences = _after_each_step(self.estimator_, X, static)
         rows = _first(probabilities.max(axis=1) >= self.threshold_, sequences.offsets)
         return probabilities[rows], rows - sequences.offsets[:-1] + 1, sequences.lengths
 
@@ -308,7 +321,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check(tree, {"class": cls.__name__, "parameters": parameters, "fitted": fitted, "model": dict}, "model")
         model = SequenceClassifier._restored(tree["model"])
         expect(model._shape["readout"] == "last", "its model has no answer after each step")
-        model.stream()  # or the file lies
+        known = model._sizes.get("static")
+        model.stream(static=known and np.zeros((1, known)))  # or the file lies
         early = cls(clone(model), **tree["parameters"])
         early._check_parameters()
         return early._take(model, *tree["fitted"].values())
@@ -422,9 +436,9 @@ class EarlyStream:
         return self._labels[0] if self._stream.batch == 1 else self._labels.copy()
 
 
-def _after_each_step(model, X):
+def _after_each_step(model, X, static):
     """Probabilities (S, K) of the labels after each step, in one pass, and the sequences."""
-    sequences = model._checked(X)
+    sequences = model._checked(X, static)
     outputs = model._computed(model.network_.at_each_step().predict, sequences)
     return model._answered(outputs, sequences), sequences
 

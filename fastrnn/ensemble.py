@@ -22,7 +22,7 @@ from fastrnn.wording import check_count
 
 KINDS = {cls.__name__: cls for cls in (SequenceClassifier, SequenceRegressor, SequenceTagger)}
 IN_MEMORY = "an ensemble reads what is in memory; fit its estimator to the files, with one random_state after the other"
-SHOWN = "classes_", "n_features_in_", "feature_names_in_"
+SHOWN = "classes_", "n_features_in_", "feature_names_in_", "n_static_features_in_", "static_feature_names_in_"
 """Attributes of the members, which are alike in all, that an ensemble has as well."""
 
 
@@ -91,7 +91,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     def __init__(self, estimator, n_members=8, *, n_jobs=None, random_state=None):
         self.estimator, self.n_members, self.n_jobs, self.random_state = estimator, n_members, n_jobs, random_state
 
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
+        static=None, static_val=None):  # fmt: skip
         """Train all members.
 
         Parameters
@@ -105,6 +106,10 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         X_val, y_val, sample_weight_val, groups : optional
             What the estimator's `fit` takes to score its epochs: validation data, which all members share, or groups,
             for a `validation_fraction` that is a splitter.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, as for the estimator's `fit`.
+        static_val : as static, default=None
+            Facts of each sequence of `X_val`.
 
         Returns
         -------
@@ -130,13 +135,14 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         members = [clone(self.estimator).set_params(random_state=seed) for seed in seeds]
         training = _Training()
         given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val, "groups": groups}
+        given |= {"static": static, "static_val": static_val}
         jobs = (delayed(training.fitted)(member, X, y, sample_weight, **given) for member in members)
         try:
             return self._take(Parallel(threads.workers(self.n_jobs), prefer="threads")(jobs))
         finally:
             training.end()
 
-    def predict(self, X, return_std=False):
+    def predict(self, X, return_std=False, *, static=None):
         """Predict from the mean of the members' answers.
 
         Parameters
@@ -146,6 +152,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         return_std : bool, default=False
             Whether to return how much the members differ, too. This is for regressors; labels have none, but their
             probabilities do: ``predict_proba(X, return_std=True)``.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -163,7 +171,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of a network overflow.
         """
-        answers, sequences = self._answers(X)
+        answers, sequences = self._answers(X, static)
         if not hasattr(self, "classes_"):
             return self._mean(answers, sequences, X, return_std)
         if return_std:
@@ -171,7 +179,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         return self.estimators_[0]._formed(self._labels(answers), sequences, X)
 
     @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
-    def predict_proba(self, X, return_std=False):
+    def predict_proba(self, X, return_std=False, *, static=None):
         """Predict the probability of each label: the mean of the members' probabilities.
 
         Parameters
@@ -180,6 +188,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
         return_std : bool, default=False
             Whether to return how much the members differ, too.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -197,9 +207,9 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of a network overflow.
         """
-        return self._mean(*self._answers(X), X, return_std)
+        return self._mean(*self._answers(X, static), X, return_std)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None, *, static=None):
         """Compute the accuracy, or R^2 for a regressor, of the mean's predictions.
 
         Parameters
@@ -210,6 +220,8 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
             The true labels or targets.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -223,7 +235,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the input is wrong, or if it makes the outputs of a network overflow.
         """
-        answers, sequences = self._answers(X)
+        answers, sequences = self._answers(X, static)
         rows = self._labels(answers) if hasattr(self, "classes_") else np.mean(answers, axis=0)
         one = self.estimators_[0]
         return one._total(*one._compared(rows, sequences, y, sample_weight))
@@ -243,11 +255,11 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         self.estimators_ = members
         return self
 
-    def _answers(self, X):
+    def _answers(self, X, static):
         """The rows of all members' answers, (n_members, rows ...), and the sequences, which are checked but once."""
         refuse_files(X, IN_MEMORY)
         check_is_fitted(self)
-        sequences = self.estimators_[0]._checked(X)
+        sequences = self.estimators_[0]._checked(X, static)
         outputs = ((member, member._computed(member.network_.predict, sequences)) for member in self.estimators_)
         return np.array([member._answered(rows, sequences) for member, rows in outputs]), sequences
 

@@ -47,7 +47,7 @@ def refuse_pair(X, name):
     """No (X, y) or (X, static): what is read is X alone."""
     if isinstance(X, (list, tuple)) and len(X) in (2, 3) and _depth(X[0]) > 2:
         found = f"{name}[0] holds {len(X[0])} sequences, as if {name} were a pair of them and something else"
-        advice = "what is constant over a sequence can be a channel of it, alike at each step"
+        advice = "what is constant over a sequence can be given as static=, or be a channel of it, alike at each step"
         raise ValueError(f"{found}: pass {name}[0]; {advice}")
 
 

@@ -86,6 +86,8 @@ def _rules(estimator):
         sized["inputs"] = size * ((max(1, n_features) + is_beside) * read - n_unmarked)
     if size > 1 and hasattr(estimator, "patch_length") and not (has_tokens or is_concat):
         sized["patch"] = integer(2)
+    if "static" in sizes:
+        sized["static"] = integer(1)
     if has_characters:
         sized["characters"], rules["n_features_in_"] = integer(1), integer(2)
     elif is_panel:
@@ -97,7 +99,8 @@ def _rules(estimator):
         rules["validation_loss_curve_"] = rules["validation_scores_"]
     if hasattr(estimator, "feature_names_in_"):
         rules["feature_names_in_"] = names(estimator.n_features_in_)
-    return {**rules, "_sizes": sized, **estimator._category_rules(), **estimator._rules(sizes["outputs"])}
+    rules |= estimator._category_rules() | estimator._fact_rules()
+    return {**rules, "_sizes": sized, **estimator._rules(sizes["outputs"])}
 
 
 def scale(n_values):
@@ -185,7 +188,8 @@ def _bytes_of(value):
 def arrays_of(problem):
     """What a problem is read from."""
     X, inputs = problem.sequences, problem.inputs or problem.sequences
-    return X.values, X.offsets, inputs.values, inputs.offsets, problem.targets, problem.weights
+    known = () if X.static is None else (X.static,)
+    return X.values, X.offsets, inputs.values, inputs.offsets, problem.targets, problem.weights, *known
 
 
 class Run:

@@ -9,7 +9,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastrnn import records
-from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import InformedExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import steps_weights
 from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_given, check_there, refuse_steps, rows_of
@@ -22,7 +22,7 @@ from fastrnn.sequences import as_given
 from fastrnn.wording import shown
 
 
-class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, SequenceEstimator):  # numpydoc ignore=PR01
+class SequenceRegressor(MultiOutputMixin, RegressorMixin, InformedExtractor, SequenceEstimator):  # numpydoc ignore=PR01
     """Predict numbers from sequences of any lengths with a recurrent network (N to 1, or N to N).
 
     Each sequence gets a number or a vector, or with return_sequences=True a number or a vector at each step.
@@ -52,6 +52,10 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     feature_names_in_ : ndarray of shape (I,)
         The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
         same columns in the same order.
+    n_static_features_in_ : int
+        Number of facts of a sequence, if `fit` was given `static`.
+    static_feature_names_in_ : ndarray of shape (F,)
+        The names of the columns of `static`, if it was a frame.
     categories_ : list of ndarray
         The categories of each column of `categorical_features`, in order, if it is not None.
     is_categorical_ : ndarray of shape (I,)
@@ -110,7 +114,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
-        resume_from=None):  # fmt: skip
+        static=None, static_val=None, resume_from=None):  # fmt: skip
         """Train the network on sequences and their targets.
 
         Parameters
@@ -136,6 +140,12 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             A weight for each sequence of `X_val`.
         groups : array-like of shape (n,), default=None
             The groups of the sequences, such as persons, for a `validation_fraction` that is a splitter.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence: numbers that are the same at all of its steps, such as a person's age. They make the
+            first states of the recurrent layers, and the output layer reads them, too. `normalize_X` standardises them.
+            A model that was fitted with them needs them for each answer.
+        static_val : as static, default=None
+            Facts of each sequence of `X_val`.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -162,9 +172,9 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             With max_iter="auto", if the loss is hardly lower than that of the best constant answer, or is still
             falling.
         """
-        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups, static, static_val)
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X, y, sample_weight=None, *, static=None):
         """Train for one more epoch on X.
 
         Weights and optimiser go on as they are. The first call fixes the mean and scale of X and of the targets, and
@@ -181,6 +191,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             The targets, as for `fit`.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -194,16 +206,18 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        return self._partial_fit(X, y, sample_weight)
+        return self._partial_fit(X, y, sample_weight, static)
 
     @by_file
-    def predict(self, X):
+    def predict(self, X, *, static=None):
         """Predict the target of each sequence, or of each step.
 
         Parameters
         ----------
         X : list of n arrays or frames, or array
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -218,7 +232,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        outputs, sequences = self._outputs(X)
+        outputs, sequences = self._outputs(X, static)
         return self._formed(self._answered(outputs, sequences), sequences, X)
 
     def _formed(self, rows, sequences, X):
@@ -230,7 +244,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
     def _answer(self):
         return partial(scaled_answer, scale=self._y_scale, mean=self._y_mean, is_flat=self._y_is_flat)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None, *, static=None):
         """Compute R^2, the coefficient of determination.
 
         With `return_sequences`, it is computed over all steps of all sequences.
@@ -243,6 +257,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
             The true targets.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -256,12 +272,12 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, FeatureExtractor, Sequ
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return self._total(*in_parts(self._judged, X, y, sample_weight))
+        return self._total(*in_parts(self._judged, X, y, sample_weight, static=static))
 
     _total = staticmethod(r_squared)
 
-    def _judged(self, X, y, sample_weight):
-        outputs, sequences = self._outputs(X)
+    def _judged(self, X, y, sample_weight, static=None):
+        outputs, sequences = self._outputs(X, static)
         return self._compared(self._answered(outputs, sequences), sequences, y, sample_weight)
 
     def _compared(self, predicted, sequences, y, sample_weight):

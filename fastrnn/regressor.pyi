@@ -10,6 +10,7 @@ from fastrnn._types import (
     Categorical,
     Cell,
     Extractor,
+    Informed,
     Labels,
     Matrix,
     Missing,
@@ -27,12 +28,11 @@ from fastrnn._types import (
     Solver,
     Splitter,
     Steps,
-    Streaming,
     Vector,
 )
 from fastrnn.data import SequenceFiles
 
-class SequenceRegressor(RegressorMixin, Extractor, Streaming):
+class SequenceRegressor(RegressorMixin, Extractor, Informed):
     bidirectional: bool
     dropout: float | Literal["auto"]
     readout: Readout
@@ -117,17 +117,28 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
         y_val: Rows | Steps | None = None,
         sample_weight_val: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        static: Rows | None = None,
+        static_val: Rows | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
-    def partial_fit(self, X: Sequences, y: Rows | Steps, sample_weight: ArrayLike | None = None) -> Self: ...
+    def partial_fit(
+        self, X: Sequences, y: Rows | Steps, sample_weight: ArrayLike | None = None, *, static: Rows | None = None
+    ) -> Self: ...
     # Objects are arrays of steps, with return_sequences and sequences of several lengths.
-    def predict(self, X: Sequences | SequenceFiles) -> Array[np.float64] | Objects: ...
+    def predict(self, X: Sequences | SequenceFiles, *, static: Rows | None = None) -> Array[np.float64] | Objects: ...
     def score(
-        self, X: Sequences | SequenceFiles, y: Rows | Steps | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Sequences | SequenceFiles,
+        y: Rows | Steps | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        static: Rows | None = None,
     ) -> float: ...
-    def transform(self, X: Sequences | SequenceFiles) -> Matrix[np.float32 | np.float64] | Objects: ...
+    def transform(
+        self, X: Sequences | SequenceFiles, *, static: Rows | None = None
+    ) -> Matrix[np.float32 | np.float64] | Objects: ...
     def fit_transform(
-        self, X: Sequences, y: Rows | Steps, **fit_params: object
+        self, X: Sequences, y: Rows | Steps, *, static: Rows | None = None, **fit_params: object
     ) -> Matrix[np.float32 | np.float64] | Objects: ...
     def set_fit_request(
         self,
@@ -137,7 +148,11 @@ class SequenceRegressor(RegressorMixin, Extractor, Streaming):
         resume_from: Request = ...,
         sample_weight: Request = ...,
         sample_weight_val: Request = ...,
+        static: Request = ...,
+        static_val: Request = ...,
         y_val: Request = ...,
     ) -> Self: ...
-    def set_partial_fit_request(self, *, sample_weight: Request = ...) -> Self: ...
-    def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...
+    def set_partial_fit_request(self, *, sample_weight: Request = ..., static: Request = ...) -> Self: ...
+    def set_score_request(self, *, sample_weight: Request = ..., static: Request = ...) -> Self: ...
+    def set_predict_request(self, *, static: Request = ...) -> Self: ...
+    def set_transform_request(self, *, static: Request = ...) -> Self: ...

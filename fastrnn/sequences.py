@@ -50,8 +50,8 @@ class Sequences:
         Sequence k is values[offsets[k] : offsets[k + 1]].
     """
 
-    stride, are_text = 1, False
-    """Steps that are read as one; whether a `Tokenizer` made them."""
+    stride, are_text, static = 1, False, None
+    """Steps that are read as one; whether a `Tokenizer` made them; and facts of each (n, F), if any are known."""
 
     def __init__(self, values, offsets):
         self.values, self.offsets = values, offsets
@@ -59,6 +59,11 @@ class Sequences:
 
     def __len__(self):
         return self.lengths.size
+
+    def beside(self, static):
+        """These sequences, of which such facts are known."""
+        self.static = static
+        return self
 
     def views(self):
         """The sequences in all ways that they are to be read in, of which answers are the mean."""
@@ -104,7 +109,8 @@ class Sequences:
     def some(self, numbers, lengths=None):
         """The sequences of these numbers, or so many steps of each."""
         lengths = self.lengths[numbers] if lengths is None else lengths
-        return Sequences(self.values[ranges(self.offsets[numbers], lengths)], np.append(0, np.cumsum(lengths)))
+        some = Sequences(self.values[ranges(self.offsets[numbers], lengths)], np.append(0, np.cumsum(lengths)))
+        return some.beside(None if self.static is None else self.static[numbers])
 
     def split(self, rows):
         """A 1-D object array of the sequences' rows of an array (S, ...) ordered as `values`."""
@@ -124,14 +130,17 @@ class Patches(Sequences):
 
     def views(self):
         firsts = np.unique(np.linspace(0, self.stride - 1, VIEWS).astype(int))
-        return [Patches(self.values, self.offsets, self.stride, first) for first in firsts]
+        return [self._from(first) for first in firsts]
 
     def of_epoch(self, epoch):
-        return Patches(self.values, self.offsets, self.stride, (np.arange(len(self)) + epoch) % self.stride)
+        return self._from((np.arange(len(self)) + epoch) % self.stride)
+
+    def _from(self, first):
+        return Patches(self.values, self.offsets, self.stride, first).beside(self.static)
 
     def some(self, numbers):
-        some = Sequences(self.values, self.offsets).some(numbers)
-        return Patches(some.values, some.offsets, self.stride)
+        some = Sequences(self.values, self.offsets).beside(self.static).some(numbers)
+        return Patches(some.values, some.offsets, self.stride).beside(some.static)
 
 
 class Text(Sequences):
@@ -157,7 +166,7 @@ class Text(Sequences):
         rates = HIDDEN / (HIDDEN + self._counts[tokens])
         rng = np.random.default_rng([epoch, self._place] if self._place else epoch)
         tokens[rng.random(tokens.size) < rates] = 0
-        some = Sequences(values, self.offsets)
+        some = Sequences(values, self.offsets).beside(self.static)
         if self.are_words:
             some.spellings = self.spellings
         return some

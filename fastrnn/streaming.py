@@ -40,6 +40,8 @@ class Stream:
         How missing numbers and times are read.
     codes : list of (int, dict), default=()
         The columns of categories, and the codes of these; of others the code is 0.
+    static : ndarray of shape (batch, F), default=None
+        Facts of the sequences, as the network reads them.
 
     Examples
     --------
@@ -65,11 +67,12 @@ class Stream:
     """
 
     def __init__(self, network, batch, answer, n_tokens=None, beginning=None, unit=None, names=None, holes=None,
-        codes=()):  # fmt: skip
+        codes=(), static=None):  # fmt: skip
         self.batch, self._network, self._answer = batch, network, answer
         self._n_tokens, self._beginning, I = n_tokens, beginning, network.encoder.input_size
         self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
         self._count, self._status = np.zeros((2, 1), np.int64)
+        self._static = static
         self._holes, self._codes, n, I = holes, codes, batch, I - (holes.flagged.size if holes else 0)
         self._given, self._takes_time = np.zeros((n, I)), holes is not None and holes.is_beside
         numbers = self._given[:, : I - self._takes_time]
@@ -82,7 +85,7 @@ class Stream:
 
     def __reduce__(self):
         known = self._n_tokens, self._beginning, self._unit, self.feature_names_in_, self._holes, self._codes
-        return Stream, (self._network, self.batch, self._answer, *known), self.state
+        return Stream, (self._network, self.batch, self._answer, *known, self._static), self.state
 
     def __setstate__(self, state):
         self.state = state
@@ -95,6 +98,8 @@ class Stream:
         mean, scale = self._unit
         given |= {"given": self._given, "mean": mean, "scale": scale}
         given |= {"count": self._count, "status": self._status, "out": self._outputs}
+        if self._static is not None:
+            given["static"] = self._static
         given["state"], n_states = states, network.encoder.recurrent.n_states
         program, self._parts = network.step(*self._options), dict(zip("hc", np.split(states, n_states), strict=False))
         if self._holes is not None:
@@ -151,6 +156,10 @@ class Stream:
         self._keep_up()
         for part in self._parts.values():
             part[...] = 0
+        if self._static is not None:
+            first = self._network.static(self._static)
+            for name, part in zip("hc", np.split(first, self._network.encoder.recurrent.n_states), strict=False):
+                self._parts[name][...] = part
         self._count[0] = 0
         if self._beginning is not None:
             self._advance(self._network.vectors(np.full(self.batch, self._beginning)))

@@ -31,6 +31,7 @@ class Stream:
         names: Objects | None = None,
         holes: object | None = None,
         codes: Sequence[tuple[int, Mapping[object, int]]] = (),
+        static: Matrix[np.float32 | np.float64] | None = None,
     ) -> None: ...
     @property
     def n_steps(self) -> int: ...

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn import storage
-from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import InformedExtractor, Problem, SequenceEstimator
 from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import steps_weights
@@ -17,7 +17,7 @@ from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
 
 
-class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc ignore=PR01
+class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc ignore=PR01
     """Label each step of sequences of any lengths with a recurrent network (N to N).
 
     Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
@@ -46,6 +46,10 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
     feature_names_in_ : ndarray of shape (I,)
         The names of the columns, if X is a frame or a list of frames with one sequence each. Later frames must have the
         same columns in the same order.
+    n_static_features_in_ : int
+        Number of facts of a sequence, if `fit` was given `static`.
+    static_feature_names_in_ : ndarray of shape (F,)
+        The names of the columns of `static`, if it was a frame.
     categories_ : list of ndarray
         The categories of each column of `categorical_features`, in order, if it is not None.
     is_categorical_ : ndarray of shape (I,)
@@ -104,7 +108,7 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
-        resume_from=None):  # fmt: skip
+        static=None, static_val=None, resume_from=None):  # fmt: skip
         """Train the network on sequences with a label for each step.
 
         Parameters
@@ -129,6 +133,12 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
             A weight for each sequence of `X_val`.
         groups : array-like of shape (n,), default=None
             The groups of the sequences, such as persons, for a `validation_fraction` that is a splitter.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence: numbers that are the same at all of its steps, such as a person's age. They make the
+            first states of the recurrent layers, and the output layer reads them, too. `normalize_X` standardises them.
+            A model that was fitted with them needs them for each answer.
+        static_val : as static, default=None
+            Facts of each sequence of `X_val`.
         resume_from : str or path-like, default=None
             A file that `fastrnn.callbacks.Checkpoint` has written. The fit goes on with that run and ends with exactly
             the weights that the uninterrupted run would have. Data and parameters must be the same, except for
@@ -147,9 +157,9 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, resume_from, X_val, y_val, sample_weight_val, groups, static, static_val)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None, *, static=None):
         """Train for one more epoch on X.
 
         Weights and optimiser go on as they are. The first call fixes the classes, the largest token, and the mean and
@@ -168,6 +178,8 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
             All labels that will ever come. The first call needs them, unless y has them all.
         sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -181,10 +193,10 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         DivergenceError
             If the loss becomes NaN or infinite.
         """
-        return self._partial_fit(X, y, sample_weight, classes=classes)
+        return self._partial_fit(X, y, sample_weight, static, classes=classes)
 
     @by_file
-    def predict(self, X):
+    def predict(self, X, *, static=None):
         """Predict the labels of each step.
 
         These are the most probable labels of each step. With `crf`, they are the labels that are most probable for the
@@ -194,6 +206,8 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         ----------
         X : list of n arrays or frames, or array
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -207,11 +221,11 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        outputs, sequences = self._outputs(X)
+        outputs, sequences = self._outputs(X, static)
         return sequences.split(self._decoded(outputs, sequences.offsets))
 
     @by_file
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, static=None):
         """Predict the probability of each label at each step.
 
         With `crf`, they take the whole sequence of labels into account.
@@ -220,6 +234,8 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         ----------
         X : list of n arrays or frames, or array
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -234,14 +250,14 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        outputs, sequences = self._outputs(X)
+        outputs, sequences = self._outputs(X, static)
         return sequences.split(self._answered(outputs, sequences))
 
     def _answered(self, outputs, sequences):
         chain = self.network_.chain
         return super()._answered(outputs, sequences) if chain is None else chain.marginals(outputs, sequences.offsets)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None, *, static=None):
         """Compute the accuracy: the fraction of steps that get the right label.
 
         For several labels a step, it is the fraction of single labels that are right.
@@ -254,6 +270,8 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
             The true labels.
         sample_weight : array-like of shape (n,) or list of n arrays of shape (T_i,), default=None
             A weight for each sequence or, without `crf`, for each step. None gives all the same weight.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
 
         Returns
         -------
@@ -267,14 +285,14 @@ class SequenceTagger(FeatureExtractor, Classes, SequenceEstimator):  # numpydoc 
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return self._total(*in_parts(self._judged, X, y, sample_weight))
+        return self._total(*in_parts(self._judged, X, y, sample_weight, static=static))
 
     @staticmethod
     def _total(right, weights):
         return float(np.average(right, weights=weights))
 
-    def _judged(self, X, y, sample_weight):
-        outputs, sequences = self._outputs(X)
+    def _judged(self, X, y, sample_weight, static=None):
+        outputs, sequences = self._outputs(X, static)
         return self._compared(self._decoded(outputs, sequences.offsets), sequences, y, sample_weight)
 
     def _compared(self, predicted, sequences, y, sample_weight):

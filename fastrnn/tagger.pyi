@@ -9,6 +9,7 @@ from fastrnn._types import (
     Cell,
     ClassWeight,
     Extractor,
+    Informed,
     Labels,
     Missing,
     Nonlinearity,
@@ -17,18 +18,18 @@ from fastrnn._types import (
     Precision,
     RandomState,
     Request,
+    Rows,
     Schedule,
     Scoring,
     Sequences,
     Solver,
     Splitter,
     Steps,
-    Streaming,
     Vector,
 )
 from fastrnn.data import SequenceFiles
 
-class SequenceTagger(Extractor, Streaming):
+class SequenceTagger(Extractor, Informed):
     readout: None
     bidirectional: bool
     dropout: float | Literal["auto"]
@@ -109,19 +110,32 @@ class SequenceTagger(Extractor, Streaming):
         y_val: Steps | None = None,
         sample_weight_val: Steps | None = None,
         groups: ArrayLike | None = None,
+        static: Rows | None = None,
+        static_val: Rows | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(
-        self, X: Sequences, y: Steps, classes: ArrayLike | None = None, sample_weight: Steps | None = None
+        self,
+        X: Sequences,
+        y: Steps,
+        classes: ArrayLike | None = None,
+        sample_weight: Steps | None = None,
+        *,
+        static: Rows | None = None,
     ) -> Self: ...
     # One array a sequence, with a row or a label for each step.
-    def predict(self, X: Sequences | SequenceFiles) -> Objects: ...
-    def predict_proba(self, X: Sequences | SequenceFiles) -> Objects: ...
+    def predict(self, X: Sequences | SequenceFiles, *, static: Rows | None = None) -> Objects: ...
+    def predict_proba(self, X: Sequences | SequenceFiles, *, static: Rows | None = None) -> Objects: ...
     def score(
-        self, X: Sequences | SequenceFiles, y: Steps | None = None, sample_weight: Steps | None = None
+        self,
+        X: Sequences | SequenceFiles,
+        y: Steps | None = None,
+        sample_weight: Steps | None = None,
+        *,
+        static: Rows | None = None,
     ) -> float: ...
-    def transform(self, X: Sequences | SequenceFiles) -> Objects: ...
-    def fit_transform(self, X: Sequences, y: Steps, **fit_params: object) -> Objects: ...
+    def transform(self, X: Sequences | SequenceFiles, *, static: Rows | None = None) -> Objects: ...
+    def fit_transform(self, X: Sequences, y: Steps, *, static: Rows | None = None, **fit_params: object) -> Objects: ...
     def set_fit_request(
         self,
         *,
@@ -130,7 +144,14 @@ class SequenceTagger(Extractor, Streaming):
         resume_from: Request = ...,
         sample_weight: Request = ...,
         sample_weight_val: Request = ...,
+        static: Request = ...,
+        static_val: Request = ...,
         y_val: Request = ...,
     ) -> Self: ...
-    def set_partial_fit_request(self, *, classes: Request = ..., sample_weight: Request = ...) -> Self: ...
-    def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...
+    def set_partial_fit_request(
+        self, *, classes: Request = ..., sample_weight: Request = ..., static: Request = ...
+    ) -> Self: ...
+    def set_score_request(self, *, sample_weight: Request = ..., static: Request = ...) -> Self: ...
+    def set_predict_request(self, *, static: Request = ...) -> Self: ...
+    def set_transform_request(self, *, static: Request = ...) -> Self: ...
+    def set_predict_proba_request(self, *, static: Request = ...) -> Self: ...

@@ -222,6 +222,10 @@ def try_categories(estimator):
     assert fitted(estimator, X, {"categorical_features": [1]}).categories_[0].tolist() == [0, 1, 2]
 
 
+def try_facts(estimator):
+    fitted(estimator, static=np.arange(8.0)[:, np.newaxis])
+
+
 def try_files(estimator):
     name = estimator.__name__
     X = tokens() if "Generator" in name else numbers()
@@ -378,9 +382,10 @@ def try_dask(estimator):
 
 TRIALS = {
     "Lengths": try_lengths, "Channels": try_channels, "Tokens": try_tokens, "Letters": try_letters, "Files": try_files,
-    "Holes": try_holes, "Categories": try_categories, "Weights": try_weights, "Step weights": try_step_weights,
-    "Classes": try_class_weights, "Continues": try_online, "Validation": try_validation, "Several": try_several,
-    "Probabilities": try_probabilities, "Quantiles": try_quantiles, "Each step": try_each_step,
+    "Holes": try_holes, "Categories": try_categories, "Facts": try_facts, "Weights": try_weights,
+    "Step weights": try_step_weights, "Classes": try_class_weights, "Continues": try_online,
+    "Validation": try_validation, "Several": try_several, "Probabilities": try_probabilities,
+    "Quantiles": try_quantiles, "Each step": try_each_step,
     "Features": try_features, "Stream": try_stream, "ONNX": try_onnx, "PyTorch": try_pytorch, "Resume": try_resume,
     "Starts from": try_starting, "Dask": try_dask, "Ensemble": try_ensemble, "Early": try_early, "Why": try_why,
 }  # fmt: skip

@@ -126,6 +126,7 @@ GROUPS = {
         Capability(
             "Categories", "Some columns may hold categories beside numbers.", takes("categorical_features")
         ),
+        Capability("Facts", "Numbers of a sequence as a whole may stand beside it: ``static``.", fits("static")),
         Capability("Files", "Data may be larger than memory, in files.", reads_files),
     ],
     "learns": [

@@ -3,10 +3,12 @@
 from functools import partial
 
 import numpy as np
+from scipy.special import log_expit, log_softmax
 from sklearn.utils import assert_all_finite, column_or_1d
 
 from fastrnn import storage
 from fastrnn.base import labels
+from fastrnn.base.files import by_file
 from fastrnn.losses.answers import logistic_answer, softmax_answer
 from fastrnn.losses.loss import binary_cross_entropy, cross_entropies, cross_entropy
 from fastrnn.wording import shown
@@ -59,6 +61,40 @@ class Classes:
 
 class LabelsOfSequences(Classes):
     """Of a sequence a label, or several: rows of 0 and 1 have a logistic output each, columns of classes a softmax."""
+
+    @by_file
+    def predict_log_proba(self, X, *, static=None):
+        """Predict the logarithm of each class's probability.
+
+        It is exact even where the probability itself is too small for a floating-point number.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), or list of K such arrays
+            The logarithms of what `predict_proba` returns.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+        """
+        outputs = self._outputs(X, static)[0].astype(np.float64)
+        if self._is_multilabel:
+            return log_expit(outputs)
+        if outputs.shape[1] == 1:
+            return np.hstack([log_expit(-outputs), log_expit(outputs)])
+        if isinstance(self.classes_, list):
+            return [log_softmax(part, axis=1) for part in labels.apart(outputs, self.classes_)]
+        return log_softmax(outputs, axis=1)
 
     def _aims(self, codes):
         """How many outputs there are, their loss, and its targets."""

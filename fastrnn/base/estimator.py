@@ -19,6 +19,7 @@ from fastrnn.base.files import from_files, refuse_files
 from fastrnn.base.inputs import DROPPED, FEW, SHARED_CONSTRAINTS, InputChecks, check_finite, maxima
 from fastrnn.base.naming import Named
 from fastrnn.base.starting import check_alike, sources_of, take_over
+from fastrnn.base.static import Informed
 from fastrnn.base.summary import Summarised
 from fastrnn.base.validation import Beside, Validating
 from fastrnn.data import SequenceFiles
@@ -71,7 +72,7 @@ class Problem(namedtuple("Problem", FIELDS, defaults=(None, None, None, 1.0, Non
         return self._replace(**own, targets=self.targets[rows], weights=self.weights[rows])
 
 
-class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupportMixin, BaseEstimator):
+class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that read sequences; they encode targets and decode outputs.
 
     A subclass has `_problem(X, y, sample_weight, goes_on)`, which checks what `fit` was given and returns a `Problem`;
@@ -115,7 +116,7 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
             return
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         self._begin(goes_on)
-        problem = self._problem(X, y, sample_weight, goes_on)
+        problem = self._informed(X, y, sample_weight, goes_on, beside.static)
         run = records.Run(self, problem, goes_on, resume_from)
         self._prepare_network(problem, goes_on, run.rng)
         if not goes_on and self._readout() is None:
@@ -123,7 +124,13 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
         self._trainer = Trainer(self.network_, self._settings(problem.sequences.lengths), run.rng)
         self._train(problem, run, beside, X, y, sample_weight)
 
-    def _partial_fit(self, X, y, sample_weight, **known):
+    def _informed(self, X, y, sample_weight, goes_on, static, name="static", **known):
+        """The problem, with what is known of each sequence."""
+        facts = self._facts(static, goes_on, name)
+        problem = self._problem(X, y, sample_weight, goes_on, **known)
+        return problem._replace(sequences=self._beside(problem.sequences, facts, problem.weights, goes_on, name))
+
+    def _partial_fit(self, X, y, sample_weight, static=None, **known):
         """Check and train for one epoch, going on with the optimiser's memory."""
         refuse_files(X, "partial_fit reads what is in memory: give it each file in turn, partial_fit(*X.read(k))")
         self._check_parameters()
@@ -132,7 +139,7 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
         with self._unchanged_on_error(), threads.limit(self.n_jobs):
             goes_on = self.__sklearn_is_fitted__()
             self._begin(goes_on)
-            problem = self._problem(X, y, sample_weight, goes_on, **known)
+            problem = self._informed(X, y, sample_weight, goes_on, static, **known)
             settings = self._settings(problem.sequences.lengths)._replace(learning_rate="constant")
             rng = None if goes_on else check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)
@@ -149,6 +156,7 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
             self._check_shape()
         else:
             self._shape = self._decided()
+            self._forget_facts()
 
     @cached_property
     def _trainer(self):
@@ -215,6 +223,7 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
         characters = int(columns[:, 1:].max()) + 1 if sequences.are_words else 0
         sizes = {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
         sizes = sizes if sequences.stride == 1 else {**sizes, "patch": sequences.stride}
+        sizes = sizes if sequences.static is None else {**sizes, "static": sequences.static.shape[1]}
         for source in sources_of(self.init_from):
             sizes = self._grown(sizes, source.network_.encoder)
         return sizes if self._reads_numbers() and not steps else self._agreed(sizes, maxima)
@@ -237,7 +246,8 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
     def _new_network(self, rng, chain=None):
         """From the parameters and `_sizes` alone; without `rng` one that awaits its weights."""
         n_outputs, n_steps = self._sizes["outputs"], self._sizes["steps"] or None
-        return SequenceNetwork(self._new_encoder(), n_outputs, self._readout(), n_steps, rng, chain, self._drop_rate())
+        more = chain, self._drop_rate(), self._sizes.get("static", 0)
+        return SequenceNetwork(self._new_encoder(), n_outputs, self._readout(), n_steps, rng, *more)
 
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
@@ -353,8 +363,12 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
         ValueError
             If the model needs steps that are still to come: with bidirectional=True, readout="concat" or patches.
         """
+        return self._begin_stream(batch)
+
+    def _begin_stream(self, batch, static=None):
         check_is_fitted(self, "network_")
         check_count("batch", batch)
+        facts = self._facts(static, True)
         self._refuse_patches("a stream")
         if self.network_.encoder.recurrent.n_directions == 2:
             why = "it reads each sequence from its end as well, which a stream has not seen yet"
@@ -368,14 +382,15 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
             unit, holes = (self._X_mean, self._X_scale), self._holes()
         # How many tokens may come, if the network knows more; and the one before the first.
         tokens = (getattr(self, name, None) for name in ("n_tokens_", "_boundary"))
+        facts = None if facts is None else self._in_units(facts, batch, self.network_.theta.dtype, "static")
         codes = [(k, numbers_of(known)) for k, known in zip(self._coded, getattr(self, "categories_", ()), strict=True)]
-        return self._new_stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes, codes)
+        return self._new_stream(self.network_, int(batch), self._answer, *tokens, unit, names, holes, codes, facts)
 
     _new_stream = Stream
 
-    def _outputs(self, X):
+    def _outputs(self, X, static=None):
         """Outputs of the network (n, K), or (S, K) for all steps; and the sequences."""
-        sequences = self._checked(X)
+        sequences = self._checked(X, static)
         return self._computed(self.network_.predict, sequences), sequences
 
     def _answered(self, outputs, sequences):
@@ -386,10 +401,12 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
         """Rows as callers want them; those of steps one array a sequence."""
         return rows if self.network_.readout is not None else sequences.split(rows)
 
-    def _checked(self, X):
-        """X as `Sequences` that the fitted network can read."""
+    def _checked(self, X, static=None):
+        """X, and what is known of each sequence, as `Sequences` that the fitted network can read."""
         check_is_fitted(self, "network_")
-        return self._standardised(self._check_sequences(X, reset=False), None, goes_on=True)
+        facts = self._facts(static, True)
+        sequences = self._standardised(self._check_sequences(X, reset=False), None, goes_on=True)
+        return self._beside(sequences, facts, None, True)
 
     def _computed(self, function, sequences):
         """What `function` makes of sequences, a finite row each, or one for each step."""

@@ -48,7 +48,10 @@ class FeatureExtractor(TransformerMixin):
         >>> clf.transform(X).shape
         (270, 16)
         """
-        sequences = self._checked(X)
+        return self._extracted(X)
+
+    def _extracted(self, *given):
+        sequences = self._checked(*given)
         features = self._computed(self._extract, sequences)
         return features if self._has_columns() else sequences.split(features)
 
@@ -100,3 +103,94 @@ class FeatureExtractor(TransformerMixin):
         tags.input_tags.allow_nan = getattr(self, "missing", "error") != "error"
         tags.transformer_tags.preserves_dtype = []  # features have the network's
         return tags
+
+
+class InformedExtractor(FeatureExtractor):
+    """Those that may be told facts of each sequence, in `transform` and in streams, too."""
+
+    @by_file
+    def transform(self, X, *, static=None):
+        """Compute the features that the output layer reads, for another model or a picture.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, with the columns that `fit` had. It needs them if `fit` had any.
+
+        Returns
+        -------
+        ndarray of shape (n, F) or (n,)
+            If there is one output a sequence: a row of F features for each sequence, made by the readout, and behind
+            these the facts, standardised. It is a frame after ``set_output(transform="pandas")``. If there is an output
+            at each step: a 1-D object array of n arrays (T_i, F), the states themselves. `set_output` does not change
+            these.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or if it makes the outputs of the network overflow.
+
+        Examples
+        --------
+        >>> from fastrnn import SequenceClassifier
+        >>> from fastrnn.datasets import load_japanese_vowels
+        >>> X, y = load_japanese_vowels(split="train")
+        >>> clf = SequenceClassifier(hidden_size=8, max_iter=2, random_state=0).fit(X, y)
+        >>> clf.transform(X).shape
+        (270, 16)
+        """
+        return self._extracted(X, static)
+
+    def fit_transform(self, X, y=None, *, static=None, **fit_params):
+        """Train, and compute the features of the same sequences.
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, as for `fit`.
+        y : array-like, default=None
+            The targets, as for `fit`.
+        static : array-like or frame of shape (n, F), default=None
+            Facts of each sequence, as for `fit`.
+        **fit_params : dict
+            What else `fit` takes.
+
+        Returns
+        -------
+        ndarray of shape (n, F) or (n,)
+            What `transform` returns.
+        """
+        known = {} if static is None else {"static": static}  # which estimators on Dask do not take
+        return self.fit(X, y, **known, **fit_params).transform(X, **known)
+
+    def stream(self, batch=1, *, static=None):
+        """Start a stream, which reads sequences one step at a time.
+
+        The answer after each step is exactly that of `predict` or `predict_proba` for the part read so far.
+
+        Parameters
+        ----------
+        batch : int, default=1
+            Number of sequences that are read side by side.
+        static : array-like or frame of shape (batch, F), default=None
+            Facts of these sequences, with the columns that `fit` had. It needs them if `fit` had any. Sequences of
+            other facts need another stream.
+
+        Returns
+        -------
+        fastrnn.streaming.Stream
+            A stream at the beginning of its sequences.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the model needs steps that are still to come: with bidirectional=True, readout="concat" or patches. Also
+            if `static` is wrong.
+        """
+        return self._begin_stream(batch, static)

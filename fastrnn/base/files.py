@@ -20,17 +20,19 @@ def refuse_files(X, advice, name="X"):
         raise ValueError(f"{name} is SequenceFiles: {advice}")
 
 
-def _refuse_beside(y=None, sample_weight=None):
+def _refuse_beside(y=None, sample_weight=None, static=None):
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ValueError(f"X is SequenceFiles, which hold {name} as well: leave {name} out here")
+    if static is not None:
+        raise ValueError("X is SequenceFiles, which static does not go with: give X in memory, or leave static out")
 
 
-def in_parts(function, X, *given):
+def in_parts(function, X, *given, **options):
     """What a function makes of X and more, arrays; of files, those of each, one after the other."""
     if not isinstance(X, SequenceFiles):
-        return function(X, *given)
-    _refuse_beside(*given)
+        return function(X, *given, **options)
+    _refuse_beside(*given, **options)
     answers = X._each(lambda *read: function(*read) if _counts(read[-1]) else None)
     if not (answers := [found for found in answers if found is not None]):
         raise ValueError("all weights are zero; at least one sequence needs a positive weight")
@@ -49,6 +51,7 @@ def by_file(method):
     def of_any(self, X, *given, **options):
         if not isinstance(X, SequenceFiles):
             return method(self, X, *given, **options)
+        _refuse_beside(static=options.get("static"))
         answers = [*X._each(lambda x, *_: method(self, x, *given, **options))]
         if isinstance(answers[0], list):  # of several columns of y
             return [*map(np.concatenate, zip(*answers, strict=True))]
@@ -59,7 +62,8 @@ def by_file(method):
 
 def from_files(estimator, files, y, sample_weight, resume_from, given):
     """Fit an estimator to files; what judges it may be given, in memory."""
-    _refuse_beside(y, sample_weight)
+    _refuse_beside(y, sample_weight, given.static)
+    estimator._forget_facts()
     holds_out = estimator.early_stopping and given.X_val is None
     beside = {"resume_from": resume_from, "solver='lbfgs', which reads all data at once,": estimator.solver == "lbfgs",
               "warm_start=True on a fitted model": estimator.warm_start and estimator.__sklearn_is_fitted__(),

@@ -45,7 +45,7 @@ def layers(network):
             ways = ", both directions" * (part.n_directions == 2)
             kind = f"{type(part.levels[0].cell).__name__[:-4]}, {counted(part.num_layers, 'level')}{ways}"
         kind += ", frozen" * getattr(part, "is_frozen", False)
-        shape = f"(B, {width})" if name == "bridge" or name == "head" and is_pooled else f"(B, T, {width})"
+        shape = f"(B, {width})" if name in ("bridge", "static") or name == "head" and is_pooled else f"(B, T, {width})"
         yield name, kind, shape if width else "", part.parameters.shapes
 
 

@@ -13,7 +13,7 @@ from fastrnn.base.inputs import steps_weights
 from fastrnn.records import arrays_of
 from fastrnn.wording import shown
 
-Beside = namedtuple("Beside", "X_val, y_val, sample_weight_val, groups", defaults=(None,) * 4)
+Beside = namedtuple("Beside", "X_val, y_val, sample_weight_val, groups, static, static_val", defaults=(None,) * 6)
 """What `fit` is given beside the data to train on."""
 
 
@@ -27,7 +27,7 @@ class Validating:
         if self._has_scorer() and isinstance(self.scoring, str):
             _scorer(self.scoring)
         refuse_files(beside.X_val, "what judges each epoch must be in memory: give it as lists or arrays", "X_val")
-        for name in ("y_val", "sample_weight_val") if beside.X_val is None else ():
+        for name in ("y_val", "sample_weight_val", "static_val") if beside.X_val is None else ():
             if getattr(beside, name) is not None:
                 raise ValueError(f"{name} is given without X_val, the sequences it belongs to: give both or none")
         if beside.X_val is not None and self.solver == "lbfgs":
@@ -52,15 +52,15 @@ class Validating:
         some, held_out = self._split_any(n, problem.strata, run, beside.groups, X, y)
         if not some.size:
             raise ValueError(f"early_stopping holds out all {n} parts: lower context or bptt_steps, give more")
-        given = (X, y, sample_weight) if self._has_scorer() else ()
+        given = (X, y, sample_weight, beside.static) if self._has_scorer() else ()
         judge = self._judge(problem, held_out, sample_weight)
         return some, partial(self._validate, judge, [_of(held_out, part) for part in given])
 
     def _by_given(self, beside, run=None):
         """As the second of `_held_out`, by X_val: checked like what a later fit goes on with."""
-        given = beside[:3]
+        given = *beside[:3], beside.static_val
         try:
-            problem = copy(self)._problem(*given, True)
+            problem = copy(self)._informed(*given[:3], True, beside.static_val, "static_val")
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"in the validation data (X_val, y_val), {error}") from None
@@ -161,11 +161,11 @@ class Validating:
         score, loss = self._judgement([judge()])
         return self._scored(*given) if given else score, loss
 
-    def _scored(self, X, y, sample_weight):
+    def _scored(self, X, y, sample_weight, static):
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         what = f"scoring={shown(self.scoring)}"
         try:
-            score = float(_scorer(self.scoring)(self, X, y, **weights))
+            score = float(_scorer(self.scoring)(self._with_facts(static), X, y, **weights))
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"{what} cannot score the validation data: {error}") from error
         if not isfinite(score):

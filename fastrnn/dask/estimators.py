@@ -282,9 +282,9 @@ class DaskSequenceClassifier(OnDask, SequenceClassifier):  # numpydoc ignore=PR0
 
     Parameters that are not listed here are those of `SequenceClassifier`, with the same defaults.
 
-    `warm_start` and `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None
-    shares the workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and
-    the score is the mean over partitions, by the numbers of sequences held out.
+    `warm_start`, `partial_fit` and static features are not possible. `n_jobs` counts the threads that a task may use on
+    its worker; None shares the workers' threads among the partitions. With `early_stopping`, each partition holds out
+    its own part, and the score is the mean over partitions, by the numbers of sequences held out.
 
     Parameters
     ----------
@@ -369,9 +369,9 @@ class DaskSequenceRegressor(OnDask, SequenceRegressor):  # numpydoc ignore=PR01
 
     Parameters that are not listed here are those of `SequenceRegressor`, with the same defaults.
 
-    `warm_start` and `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None
-    shares the workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and
-    the score is the mean over partitions, by the numbers of sequences held out.
+    `warm_start`, `partial_fit` and static features are not possible. `n_jobs` counts the threads that a task may use on
+    its worker; None shares the workers' threads among the partitions. With `early_stopping`, each partition holds out
+    its own part, and the score is the mean over partitions, by the numbers of sequences held out.
 
     Parameters
     ----------
@@ -437,9 +437,9 @@ class DaskSequenceTagger(OnDask, SequenceTagger):  # numpydoc ignore=PR01
 
     Parameters that are not listed here are those of `SequenceTagger`, with the same defaults.
 
-    `warm_start` and `partial_fit` are not possible. `n_jobs` counts the threads that a task may use on its worker; None
-    shares the workers' threads among the partitions. With `early_stopping`, each partition holds out its own part, and
-    the score is the mean over partitions, by the numbers of sequences held out.
+    `warm_start`, `partial_fit` and static features are not possible. `n_jobs` counts the threads that a task may use on
+    its worker; None shares the workers' threads among the partitions. With `early_stopping`, each partition holds out
+    its own part, and the score is the mean over partitions, by the numbers of sequences held out.
 
     Parameters
     ----------

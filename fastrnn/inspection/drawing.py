@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import tables
+from fastrnn.base.static import refuse_facts
 from fastrnn.network.parts import stored
 from fastrnn.packing import Rows, Shards
 from fastrnn.programs import Pass, Program
@@ -41,6 +42,7 @@ def opened(display, estimator):
     expected = "a model that reads sequences, such as a SequenceClassifier (but of no stateful generator)"
     check_subject(display, estimator, is_reader, expected)
     estimator._refuse_patches("a picture of its states")
+    refuse_facts(estimator, "a picture of X alone does not give")
     model = copy(estimator)
     model.network_, model.dropout = deepcopy(estimator.network_), 0.0
     return model

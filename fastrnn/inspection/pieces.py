@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn import tables
 from fastrnn.base import COUNT
 from fastrnn.base.files import refuse_files
+from fastrnn.base.static import refuse_facts
 from fastrnn.holes import INDEX
 from fastrnn.lists import as_array, check_listed
 from fastrnn.sequences import REAL
@@ -20,6 +21,7 @@ from fastrnn.wording import counted, optional, shown
 def read_texts(estimator, X):
     """A fitted model and its sequences; of texts, the model above a Pipeline's Tokenizer, and their tokens."""
     check_is_fitted(estimator)
+    refuse_facts(estimator, "an explanation by X alone does not give")
     refuse_files(X, "explain what is in memory, such as X.read(0)[0]")
     check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
     is_pipeline = hasattr(estimator, "steps")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn import tables
+from fastrnn.base.static import refuse_facts
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
@@ -342,6 +343,7 @@ class ProbabilitiesDisplay:
         is_right = hasattr(estimator, "predict_proba") and not isinstance(getattr(estimator, "classes_", []), list)
         expected = "a classifier or a tagger with predict_proba, and one label or labels of 0 and 1"
         check_subject(cls.__name__, estimator, is_right, expected)
+        refuse_facts(estimator, "a picture of x alone does not give")
         said, is_tagger = _said(estimator, as_single(x))
         truth = None if y is None else _truth(y, estimator.classes_, said.shape, is_tagger)
         shown = {"truth": truth, "labels": labels}

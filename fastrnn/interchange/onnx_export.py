@@ -28,8 +28,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
         The version of ONNX's operators, from 18 to 22. ONNX Runtime before 1.21 reads 21 at most.
     lengths : bool, default=True
         Whether the model has the inputs "lengths" and initial states. False is for runtimes that do not follow lengths
-        (see Notes): the model then reads whole sequences of any length, but of one length in a batch. "X" is its only
-        input, and it returns no states.
+        (see Notes): the model then reads whole sequences of any length, but of one length in a batch. Its inputs
+        are "X" and perhaps "static", and it returns no states.
 
     Returns
     -------
@@ -60,6 +60,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     - "lengths" (batch,) int32: the length of each sequence, from 1 to time.
     - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H). D is 2 if bidirectional, else
       1. You may give (num_layers D, 1, H): then all sequences have the same initial state. As in fastrnn, give zeros.
+    - "static" (batch, F) float32, of a model that was fitted with static features. It makes the initial states, so
+      there is no "h_0" or "c_0" then.
 
     These are the outputs:
 
@@ -132,13 +134,19 @@ def _model(estimator, kind, network, opset, lengths):
     holes = estimator._holes() if network.embedding is None else None
     mean = None if holes is None else np.float32(estimator._X_mean[holes.flagged])
     known = _known_categories(estimator)
-    scores, inside = add_scores(graph, network, estimator._shape, lengths, mean, known)
+    units = None
+    if network.static is not None:
+        units = np.float32(estimator._static_mean), np.float32(estimator._static_scale)
+    scores, inside = add_scores(graph, network, estimator._shape, lengths, mean, known, units)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]
     outputs = [graph.value(name, dtype, *lead, *columns) for name, dtype, *columns in answers]
     inputs = [_input(graph, network, 0 if mean is None else mean.size)]
+    if units is not None:
+        inputs.append(graph.value("static", "float32", "batch", len(units[0])))
     if lengths:
-        inputs += [graph.value("lengths", "int32", "batch"), *_states(graph, network, "0", "batch_or_1")]
+        first = () if units is not None else _states(graph, network, "0", "batch_or_1")
+        inputs += [graph.value("lengths", "int32", "batch"), *first]
         outputs += _states(graph, network, "n", "batch")
     model = graph.helper.make_model(
         graph.helper.make_graph(graph.nodes, kind.__name__, inputs, outputs, graph.constants), ir_version=IR_VERSION,

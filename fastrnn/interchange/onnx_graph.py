@@ -71,13 +71,13 @@ class Graph:
         return values if inside is None else self.add("Where", inside, values, others)
 
 
-def add_scores(graph, network, shape, lengths, mean=None, known=()):
+def add_scores(graph, network, shape, lengths, mean=None, known=(), units=None):
     """Those of the head, (batch, K) and None, or (time, batch, K) and which steps are inside a sequence, None for all.
 
     `shape` has the names of cell, nonlinearity and readout.  With `lengths` "lengths", "h_0" and "c_0" are read, and
     "h_n" and "c_n" put out; without, all sequences have all steps and begin with zeros.  What is missing in X is read
     as the mean (I,), if that is given, and flags beside it say what is there.  Of columns of categories these are
-    `known`.
+    `known`.  With `units`, the mean and the scale of facts, "static" is read in place of "h_0" and "c_0".
     """
     encoder, cell = network.encoder, (shape["cell"], shape["nonlinearity"])
     stack, states = encoder.recurrent, "hc"[: encoder.recurrent.n_states]
@@ -91,20 +91,42 @@ def add_scores(graph, network, shape, lengths, mean=None, known=()):
         x = graph.add("Concat", graph.add("Where", there, x, mean), graph.cast(there, "float32"), axis=2)
     if encoder.categories is not None:
         x = graph.add("Concat", x, *vectors, axis=2) if numbers.size else graph.add("Concat", *vectors, axis=2)
-    if not lengths:
-        rows, finals = add_stack(graph, "recurrent", stack, cell, x, "")
-    else:
+    facts = None if units is None else graph.add("Div", graph.add("Sub", "static", units[0]), units[1])
+    if facts is not None:
+        initial = add_first_states(graph, network, facts)
+    elif lengths:
         shape_of_state = graph.add("Concat", [1], graph.add("Shape", "X", start=1, end=2), [1], axis=0)
         initial = [graph.add("Expand", f"{s}_0", shape_of_state) for s in states]
-        rows, finals = add_stack(graph, "recurrent", stack, cell, x, "lengths", initial)
+    else:
+        initial = ()
+    rows, finals = add_stack(graph, "recurrent", stack, cell, x, "lengths" if lengths else "", initial)
+    if lengths:
         for s, levels in zip(states, zip(*finals, strict=True), strict=True):
             graph.add("Concat", *levels, axis=0, name=f"{s}_n")
     knows_ends = lengths and (network.readout is None or shape["readout"] in ("max", "mean"))
     inside = add_steps_inside(graph) if knows_ends else None
     if network.readout is not None:
         rows, inside = add_readout(graph, shape["readout"], rows, finals[-1][0], inside), None
-    weight, bias = (np.float32(network.head.parameters[name].T) for name in ("weight", "bias"))
-    return graph.add("Add", graph.add("MatMul", rows, weight), bias), inside
+    if facts is not None and network.readout is None:
+        each_step = graph.add("Concat", graph.add("Shape", "X", end=1), [1, 1], axis=0)
+        facts = graph.add("Expand", graph.add("Unsqueeze", facts, [0]), each_step)
+    rows = rows if facts is None else graph.add("Concat", rows, facts, axis=-1)
+    return add_dense(graph, network.head, rows), inside
+
+
+def add_dense(graph, layer, rows):
+    """Rows (..., inputs) as a layer makes them rows (..., outputs)."""
+    weight, bias = (np.float32(layer.parameters[name].T) for name in ("weight", "bias"))
+    return graph.add("Add", graph.add("MatMul", rows, weight), bias)
+
+
+def add_first_states(graph, network, facts):
+    """The first states of a stack, each kind (num_layers D, batch, H), of facts (batch, F)."""
+    stack = network.encoder.recurrent
+    n, groups = stack.num_layers * stack.n_directions, [0, -1, stack.hidden_size]
+    states = graph.add("Reshape", add_dense(graph, network.static, facts), groups)
+    states = graph.add("Transpose", states, perm=[1, 0, 2])
+    return [graph.add("Slice", states, [k * n], [(k + 1) * n]) for k in range(stack.n_states)]
 
 
 def add_steps_inside(graph):

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import records, wording
 from fastrnn.base import SequenceEstimator
+from fastrnn.base.static import refuse_facts
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.generator import SequenceGenerator
 from fastrnn.params import checked
@@ -19,6 +20,7 @@ from fastrnn.tagger import SequenceTagger
 
 KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator
 """Of these the weights' shapes say all that data would, and ONNX has all that they compute."""
+ELSEWHERE = "another library's layers do not read"
 LEAST_WEIGHT = 1e-3
 """Of what reads standardised X, one that shall keep its digits."""
 
@@ -29,6 +31,7 @@ def weights_of(estimator):
         raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
     network = network_of(estimator)
     estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
+    refuse_facts(estimator, ELSEWHERE)
     parts = records.weights(network)
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
     if isinstance(estimator, SequenceRegressor):
@@ -111,6 +114,7 @@ class Filling:
             advice = "pass an instance; if it decodes, forecasts or reads characters, fit it first, max_iter=1"
             raise ValueError(f"weights alone do not make {estimator!r:.60} a fitted estimator: {advice}")
         estimator._check_parameters()
+        refuse_facts(estimator, ELSEWHERE)
         self.shape = estimator._shape if self.is_fitted else estimator._decided()
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
         known = ", ".join(f"{name}={wording.shown(value)}" for name, value in self.shape.items())

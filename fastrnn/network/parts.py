@@ -37,6 +37,8 @@ def stored(sequences, name=""):
         _, lengths, begins = sequences.spellings
         more = {"characters": values.ravel(), "other_lengths": lengths, "other_begins": begins, "other_stride": 1}
         values = values[:, 0]
+    if sequences.static is not None:
+        more["static"] = sequences.static
     begins = {name + what: getattr(sequences, what) for what in ("lengths", "begins", "stride")}
     return {name + "values": values, **begins, **more}
 
@@ -198,12 +200,12 @@ class Encoder:
         x, kept = stack.forward(p, x, rows, initial, dropout, keep, final)
         return x, (tokens, kept)
 
-    def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0):
-        """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
+    def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0, d_initial=None):
+        """Add the calls from d_rows (S, >= D H) to the parameters' gradients, and fill those of first states."""
         tokens, kept = kept
         learns = self.embedding is not None and self.embedding.learns
         stage = "backward" if learns or self.categories is not None else None
-        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, bptt_steps=bptt_steps, input_stage=stage)
+        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, None, d_initial, bptt_steps, stage)
         if self.categories is not None:
             self.categories.backward(p, tokens, d_x)
         if learns:

@@ -8,6 +8,7 @@ from fastrnn.kernels.vectors import padded
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import LAST, READOUTS, Concat
 from fastrnn.layers.stack import NO_DROPOUT, Dropout
+from fastrnn.layers.static import FirstStates, put_beside
 from fastrnn.network.parts import Network, portions, stored
 from fastrnn.network.training import BACK, add_loss
 from fastrnn.packing import OneStep, Rows, Shards, gathered
@@ -32,6 +33,9 @@ class SequenceNetwork(Network):
         Scores of transitions between the labels of neighbouring steps, trained with the rest.
     dropout : float
         On the vectors of tokens, between the levels of the stack, and before the head.
+    n_facts : int
+        Numbers that are known of each sequence, F, given as "static": they make the first states, and the head reads
+        them behind all else.
 
     Attributes
     ----------
@@ -39,15 +43,23 @@ class SequenceNetwork(Network):
         What the head reads of a sequence, or step.
     """
 
-    def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None, dropout=0.0):
+    static = None
+    """What makes the first states, of networks with facts."""
+
+    def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None, dropout=0.0, n_facts=0):
         self.n_steps, self.chain = n_steps, chain
         self.readout = None if readout is None else Concat(n_steps) if readout == "concat" else READOUTS[readout]
-        self.n_features = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
+        n_read = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
+        self.n_features = n_read + n_facts
         self.head = Dense(self.n_features, n_outputs, encoder.recurrent.dtype)
         self._stacks = [encoder.recurrent]
         self.work = encoder.recurrent.work + self.n_features * n_outputs
-        chains = {} if chain is None else {"chain": chain}
-        super().__init__({**encoder.parts, "head": self.head, **chains}, rng, encoder, dropout)
+        chains, facts = {} if chain is None else {"chain": chain}, {}
+        if n_facts:
+            facts["static"] = self.static = FirstStates(n_facts, encoder.recurrent)
+        super().__init__({**encoder.parts, **facts, "head": self.head, **chains}, rng, encoder, dropout)
+        if n_facts and rng is not None:
+            self.head.parameters["weight"][:, n_read:] = 0  # as the first states, which begin without them
 
     def shards(self, sequences, batches, inputs=None):
         """The sequences of these numbers, batch by batch, as `Shards`."""
@@ -71,39 +83,56 @@ class SequenceNetwork(Network):
         vars(other).update(vars(self), readout=None, _programs={})
         return other
 
+    def _facts(self, p, rows):
+        """Add the calls to the sequences' facts (B, F), by place, if there are any."""
+        return None if self.static is None else gathered(p, "static", rows.numbers, self.static.input_size)
+
     def _features(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls to what the head reads, (B, F) by place or (S, F), and what the way back needs."""
+        facts, memory = self._facts(p, rows), None
+        if facts is not None:
+            rows.streams, initial = rows.twins, self.static.forward(p, facts)  # they lie by place
         x, kept = self.encoder.forward(p, rows, dropout, keep, initial, final)
-        memory = None
         if self.readout is not None:
             x, memory = self.readout.forward(p, x, rows, self.encoder.recurrent.n_directions)
-        return x, (kept, memory)
+        x = dropout.forward(p, x, 0, rows)
+        if facts is not None:
+            x = put_beside(p, x, facts, rows.places if self.readout is None else None)
+        return x, (kept, memory, facts, initial)
+
+    def _backward(self, p, kept, d_x, rows, dropout=NO_DROPOUT, bptt_steps=0):
+        """Add the calls from what the head reads to the gradients of all below it."""
+        (kept, memory, facts, initial), stack, d_states = kept, self.encoder.recurrent, None
+        d_x = dropout.backward(p, d_x, 0, rows)
+        if self.readout is not None:
+            d_x = self.readout.backward(p, d_x, memory, rows, stack.n_directions, stack.output_size)
+        if facts is not None:
+            d_states = p.room(*initial.shape)
+        self.encoder.backward(p, kept, d_x, rows, dropout, bptt_steps, d_states)
+        if facts is not None:
+            self.static.backward(p, facts, d_states)
 
     def _training(self, loss, width, rate, is_frozen, bptt_steps, n_streams, is_computed):
         """From stored steps to the loss, and back to all gradients but a frozen table's or a frozen encoder's."""
         p = self.new_program()
-        rows, dropout, stack, state = Rows(p), Dropout.of(p, rate), self.encoder.recurrent, None
+        rows, dropout, state = Rows(p), Dropout.of(p, rate), None
         if n_streams is not None:
             state = p.given("state", p.dtype, 3)
             rows.streams = gathered(p, "streams", rows.numbers, None)
-        x, (kept, memory) = self._features(p, rows, dropout, True, state, state)
-        x = dropout.forward(p, x, 0, rows)
+        x, kept = self._features(p, rows, dropout, True, state, state)
         outputs, K = self.head.forward(p, x), self.head.output_size
         picked = rows.rows if self.readout is None else rows.numbers
         d_outputs = add_loss(p, self.chain or loss, outputs, K, width, picked, rows, is_computed)
-        d_x = dropout.backward(p, self.head.backward(p, x, d_outputs), 0, rows)
-        if is_frozen == "encoder":
-            return p
-        if self.readout is not None:
-            d_x = self.readout.backward(p, d_x, memory, rows, stack.n_directions, stack.output_size)
-        self.encoder.backward(p, kept, d_x, rows, dropout, bptt_steps)
+        d_x = self.head.backward(p, x, d_outputs)
+        if is_frozen != "encoder":
+            self._backward(p, kept, d_x, rows, dropout, bptt_steps)
         return p
 
     def _gradients(self):
         """From stored steps to what the head reads, and back from "d_outputs" to the steps' gradients, "d_values"."""
         p = self.new_program()
         rows, stack = Rows(p), self.encoder.recurrent
-        x, (kept, memory) = self._features(p, rows, keep=True)
+        x, (kept, memory, *_) = self._features(p, rows, keep=True)
         picked = rows.rows if self.readout is None else rows.numbers
         d_outputs = gathered(p, "d_outputs", picked, padded(self.head.output_size, p.dtype), stage="backward")
         d_x = self.head.backward(p, x, d_outputs)
@@ -156,6 +185,8 @@ class SequenceNetwork(Network):
         x, _ = stack.forward(p, x, rows, states, final=states)
         if self.readout is not None:
             x = self.readout.running(p, x, rows, count)
+        if (facts := self._facts(p, rows)) is not None:
+            x = put_beside(p, x, facts, None)
         out, said = p.given("out", p.dtype, 2), p.given("said", np.float64, 2)
         p.call(spread_columns, out, rows.numbers, self.head.forward(p, x), 0, K)
         p.call(refuse, out, status, OVERFLOW)
