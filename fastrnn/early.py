@@ -137,10 +137,9 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         refuse_files(X, IN_MEMORY)
         self._check_parameters()
         model = self._trained(X, y, sample_weight, static)
-        is_given = self.threshold is not None
-        found = (
-            (self.threshold, None) if is_given else self._chosen(X, model._check_y(y), sample_weight, groups, static)
-        )
+        found = self.threshold, None
+        if self.threshold is None:
+            found = self._chosen(X, model._check_y(y), sample_weight, groups, static)
         return self._take(model, *found)
 
     def predict(self, X, return_steps=False, *, static=None):
@@ -272,11 +271,12 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         from sklearn.model_selection import check_cv
 
         weights = np.resize(np.float64(1.0 if sample_weight is None else sample_weight), len(y))
-        splits, found = check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups), []
+        splits = check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups)
+        given, found = (X, y, weights, static), []
         for train, test in splits:
-            given = (own if own is None else _safe_indexing(own, train) for own in (X, y, weights, static))
+            model = self._trained(*(own if own is None else _safe_indexing(own, train) for own in given))
             known = static if static is None else _safe_indexing(static, test)
-            probabilities, sequences = _after_each_step(model := self._trained(*given), _safe_indexing(X, test), known)
+            probabilities, sequences = _after_each_step(model, _safe_indexing(X, test), known)
             right = model.classes_[probabilities.argmax(axis=1)] == np.repeat(y[test], sequences.lengths)
             found.append((probabilities.max(axis=1), right, sequences.lengths, weights[test]))
         sureness, right, lengths, weights = map(np.concatenate, zip(*found, strict=True))
