@@ -36,6 +36,7 @@ RANKS = [
         "kernels.words",
         "kernels.smoothing",
         "kernels.holes",
+        "kernels.decay",
     ]
     + ["threads", "progress", "moments", "params"],
     ["kernels.gru_reset_before", "kernels.gated", "programs", "sequences", "losses"],
