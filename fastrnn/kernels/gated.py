@@ -149,7 +149,9 @@ def backward(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, start
     """
     low, high = np.intp(0), d_h.shape[2]
     for step in range(counts.size + 1):
-        _back(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d, low, high, step)
+        _back(
+            d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d, low, high, step
+        )
 
 
 @njit(**OPTIONS)
