@@ -72,7 +72,8 @@ def _rules(estimator):
     size, column = sizes.get("patch", 1), shape.get("time_column")
     marks = {"mask": 1, "decay": 2}.get(shape.get("missing"), 0)
     is_beside, n_marked = column == INDEX, marks * (column is not None)
-    # Of a step's number: whether it is there, how long ago it was, and in patches what it changes by; those of the steps beside it, too.
+    # Of a step's number: whether it is there, how long ago it was, and in patches what it
+    # changes by; those of the steps beside it, too.
     read = 1 + (size > 1) + marks
     n_features = (sizes["inputs"] // size + n_marked) // read - is_beside
     rules = {

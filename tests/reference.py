@@ -383,7 +383,7 @@ def decayed_forward(cell, x, gaps, state_0, params, decay, num_layers=1):
         read = np.hstack([there * seen + (1 - there) * gamma_x * seen, there])
         state, rows, steps = _map_state(lambda s, b=b: s[0, b], state_0), [], []
         for t in range(len(read)):
-            faded = _map_state(lambda s, t=t: s * gamma_h[t], state)
+            faded = _map_state(lambda s, gamma=gamma_h[t]: s * gamma, state)
             h, after, stash = forward(read[t : t + 1], faded, _cell_params(params, "_l0"))
             rows.append(h)
             steps.append((state, stash))
@@ -430,7 +430,7 @@ def decayed_backward(d_output, d_state_n, stash):
             d_a_x = -d_read[0, :d] * (1 - there[t]) * seen[t] * gamma_x[t] * (gamma_x[t] < 1)
             d_decay["weight_x"] += d_a_x * ages[t]
             d_decay["bias_x"] += d_a_x
-            d_state = _map_state(lambda s, t=t: s * gamma_h[t], d_faded)
+            d_state = _map_state(lambda s, gamma=gamma_h[t]: s * gamma, d_faded)
         _set_state(d_state_0, 0, b, d_state)
     return d_state_0, d_params, d_decay
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference as ref
 from make_fixtures import DECAYED, EQUAL, ONE, RAGGED, load_decayed
-from samples import assert_same_bits, assert_slope
+from samples import assert_slope
 from sklearn.utils import check_random_state
 
 from fastrnn import threads

@@ -74,9 +74,9 @@ class Decay:
         """
         (x, out, deltas, d_rates), columns, weights = kept, self._columns, self.inputs.parameters
         places = columns if numbers is None else np.searchsorted(numbers, columns)
-        sums = [p.sums(columns.size) for _ in range(2)]
-        rates = weights.stored("weight"), weights.stored("bias")
-        p.call(d_fade_inputs, *sums, d_out, out, x, *rates, columns, places, stage="backward")
+        width = padded(columns.size, p.dtype)
+        sums, rates = [p.sums(width) for _ in range(2)], (weights.stored("weight"), weights.stored("bias"))
+        p.call(d_fade_inputs, *sums, p.room(width), d_out, out, x, *rates, columns, places, stage="backward")
         for gradient, own in zip(weights.stored_gradients.values(), sums, strict=True):
             add_sums(p, gradient, own, columns.size, columns.size)
         self.states.add_gradients(p, deltas, d_rates)
