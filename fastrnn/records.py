@@ -71,7 +71,7 @@ def _rules(estimator):
     is_concat = shape.get("readout") == "concat" and not shape.get("return_sequences")
     size, column = sizes.get("patch", 1), shape.get("time_column")
     marks = {"mask": 1, "decay": 2}.get(shape.get("missing"), 0)
-    is_beside, n_marked = column == INDEX, marks * (column is not None)
+    is_beside, n_marked = column == INDEX, marks * ((column is not None) + estimator._coded.size)
     # Of a step's number: whether it is there, how long ago it was, and in patches what it
     # changes by; those of the steps beside it, too.
     read = 1 + (size > 1) + marks
