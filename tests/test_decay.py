@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import reference as ref
 from make_fixtures import DECAYED, EQUAL, ONE, RAGGED, load_decayed
-from samples import assert_slope
+from samples import assert_same_bits, assert_slope, labelled, tokens
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from fastrnn import threads
+import fastrnn
+from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceToSequence, threads
+from fastrnn.interchange import to_onnx, to_torch
 from fastrnn.kernels.rows import copy_rows, spread_columns
 from fastrnn.layers.decay import Decay
 from fastrnn.layers.stack import Stack
@@ -147,9 +150,13 @@ def test_layers_equal_pytorch(case, dtype):
 def test_layers_equal_the_reference(cell, lengths, num_layers, d, H, is_shared):
     decaying = Decaying(cell, drawn(cell, lengths, num_layers, d, H), lengths, num_layers, is_shared)
     expected = decaying.referred()
-    assert_alike(decaying.run(), expected, 1e-11)
-    with threads.limit(3):
-        assert_alike(decaying.run(), expected, 1e-11)
+    found = []
+    for n in (1, 3):
+        with threads.limit(n):
+            found.append(decaying.run())
+    assert_alike(found[0], expected, 1e-11)
+    for name, value in found[0].items():
+        assert_same_bits(found[1][name], value)
 
 
 @cells
@@ -196,3 +203,133 @@ def test_a_cut_ends_gradients_of_states_and_not_of_decay(cell, is_shared):
             expected[name] = expected.get(name, 0) + its[name]
     for name, value in expected.items():
         ref.assert_within(1e-12, found[name], value, name)
+
+
+# -------------------------------------------------------------------------------------------------- estimators
+
+
+SMALL = {"missing": "decay", "bidirectional": False, "hidden_size": 7, "max_iter": 2, "random_state": 0}
+
+
+def holed(n=30, rate=0.4, seed=0):
+    """Ragged sequences (T, 3) with holes, one of them nothing else; and their labels."""
+    X, y = labelled(n)
+    rng = np.random.default_rng(seed)
+    X = [np.where(rng.random(x.shape) < rate, np.nan, x) for x in X]
+    X[1] = np.full_like(X[1], np.nan)
+    return X, y
+
+
+@cells
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("rate", [0.4, 0])
+def test_answers_are_those_of_a_reference(cell, num_layers, rate):
+    X, y = holed(rate=rate)
+    X[2][:, 1] = np.nan  # never seen
+    model = SequenceClassifier(cell=cell, num_layers=num_layers, dtype="float64", **SMALL).fit(X, y)
+    network = model.network_
+    for name in ("input_decay", "state_decay"):
+        parameters = network.parts[name].parameters
+        parameters["bias"][...] = np.linspace(-0.3, 0.3, parameters["bias"].size)
+    network.changed()
+    decay = {name: network.parts[part].parameters[own] for name, (part, own) in NAMES.items()}
+    Z, gaps = [(x - model._X_mean[:3]) / model._X_scale[:3] for x in X], [np.ones(len(x)) for x in X]
+    start = np.zeros((num_layers, len(X), 7))
+    state = (start, start) if cell == "lstm" else start
+    output, _, _ = ref.decayed_forward(
+        cell, Z, gaps, state, network.encoder.recurrent.parameters.copies(), decay, num_layers
+    )
+    head = network.head.parameters
+    for rows, p in zip(output, model.predict_proba(X), strict=True):
+        scores = np.exp(head["weight"] @ rows[-1] + head["bias"])
+        expected = scores / scores.sum() if scores.size > 1 else scores / (1 + scores)
+        ref.assert_within(1e-12, p[-expected.size :], expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(SequenceClassifier, {"bptt_steps": 2, "num_layers": 2, "dropout": 0.3}),
+     (SequenceClassifier, {"solver": "lbfgs"}), (SequenceClassifier, {"readout": "mean"}),
+     (SequenceRegressor, {"cell": "lstm", "early_stopping": True})],
+)  # fmt: skip
+def test_fits(kind, options, tmp_path):
+    X, y = holed(40)
+    model = kind(**SMALL, **options).fit(X, y)
+    assert np.isfinite(model.loss_curve_).all()
+    answer = getattr(model, "predict_proba", model.predict)
+    assert_same_bits(np.concatenate([answer([x]) for x in X]), answer(X))
+    with threads.limit(3):
+        again = clone(model).set_params(n_jobs=3).fit(X, y)
+    assert_same_bits(again.network_.theta, model.network_.theta)
+    fastrnn.save(model, tmp_path / "model.safetensors")
+    loaded = fastrnn.load(tmp_path / "model.safetensors")
+    assert_same_bits(getattr(loaded, "predict_proba", loaded.predict)(X), answer(X))
+
+
+@cells
+def test_threads_that_share_units_and_streams_agree(cell):
+    X, y = holed(8)
+    model = SequenceClassifier(cell=cell, **{**SMALL, "hidden_size": 330, "max_iter": 1}).fit(X, y)
+    assert model.network_.is_shared
+    stream = model.stream()
+    for x, p in zip(X, model.predict_proba(X), strict=True):
+        stream.reset()
+        for row in x:
+            said = stream.step(row)
+        assert_same_bits(said, p)
+
+
+def test_what_is_old_counts_less():
+    """The first value says the class, and is old where the second feature says for how long it was."""
+    rng = np.random.default_rng(0)
+    X, y = [], []
+    for _ in range(400):
+        times, value = rng.choice([1, 30], 6).cumsum(), rng.choice([-1.0, 1.0])
+        values = np.full(6, np.nan)
+        values[rng.integers(0, 3)] = value
+        age = times[-1] - times[np.flatnonzero(~np.isnan(values))[0]]
+        X.append(np.column_stack([values, times]))
+        y.append(int(value > 0) if age < 40 else 2)
+    model = SequenceClassifier(time_column=1, **{**SMALL, "hidden_size": 16, "max_iter": 40}).fit(X[:300], y[:300])
+    assert model.score(X[300:], y[300:]) > 0.9
+
+
+def test_starting_from_another():
+    X, y = holed(40)
+    source = SequenceClassifier(**SMALL).fit(X, y)
+    start = SequenceClassifier(init_from=source, freeze=1, **{**SMALL, "max_iter": 1}).fit(X, y)
+    for name, part in start.network_.encoder.parts.items():
+        assert_same_bits(part.parameters.values, source.network_.encoder.parts[name].parameters.values)
+    with pytest.raises(ValueError, match="init_from reads 9 numbers a step, but X gives 6"):
+        SequenceClassifier(init_from=source, **{**SMALL, "missing": "mask"}).fit(X, y)
+
+
+def test_nothing_to_decay_is_no_decay():
+    X, y = labelled(20)
+    X = [np.round(x[:, :1]) for x in X]
+    model = SequenceClassifier(categorical_features=[0], **SMALL).fit(X, y)
+    assert [*model.network_.encoder.parts] == ["categories", "recurrent"]
+
+
+def test_what_does_not_go_with_decay():
+    X, y = holed()
+    for options, message in (
+        ({"cell": "rnn"}, "missing='decay' is for cell='gru' and 'lstm', but cell='rnn': set one of these"),
+        ({"cell": "gru_reset_before"}, "is for cell='gru' and 'lstm', but cell='gru_reset_before'"),
+        ({"bidirectional": True}, "missing='decay' counts the time .* one direction, .*: set bidirectional=False"),
+        ({"patch_length": 2}, "patch_length=2 reads several steps .*: set it to 1, or missing to 'mask'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SequenceClassifier(**{**SMALL, **options}).fit(X, y)
+    for kind in (SequenceRegressor, SequenceTagger, SequenceToSequence):
+        with pytest.raises(ValueError, match="set bidirectional=False"):
+            kind(missing="decay", bidirectional=True).fit(X, y)
+    long = SequenceClassifier(**SMALL).fit([np.resize(x, (200, 3)) for x in X], y)
+    assert long.network_.encoder.input_size == 9  # without patches
+    with pytest.raises(ValueError, match="is for numbers, but X holds tokens"):
+        SequenceClassifier(embedding_dim=4, **SMALL).fit(tokens(20), np.arange(20) % 2)
+    model = SequenceClassifier(**SMALL).fit(X, y)
+    with pytest.raises(ValueError, match="missing='decay' has no operator of ONNX: fit with missing='mask'"):
+        to_onnx(model)
+    with pytest.raises(ValueError, match="missing='decay' is not what another library's layers read"):
+        to_torch(model)

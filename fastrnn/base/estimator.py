@@ -244,9 +244,9 @@ class SequenceEstimator(InputChecks, Validating, Named, Summarised, CallbackSupp
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
         embedding = None if self._reads_numbers() else self._new_embedding()
-        n, categories, decay = self._sizes["inputs"], None, None
-        if self._shape.get("missing") == "decay":
-            decay = Decay(n, self._holes().flagged, self.hidden_size, self.dtype)
+        n, holes, categories, decay = self._sizes["inputs"], self._holes(), None, None
+        if holes is not None and holes.n_ages:
+            decay = Decay(n, holes.flagged, self.hidden_size, self.dtype)
         if self._coded.size:
             counts = dict(zip(self._coded.tolist(), map(len, self.categories_), strict=True))
             categories = Categories(n if decay is None else decay.output_size, counts, self.dtype)

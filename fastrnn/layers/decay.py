@@ -18,9 +18,10 @@ RATE = 0.1
 
 
 class _InputDecay:
-    """One rate a feature; parameters "weight" and "bias" (M,)."""
+    """One rate for each of M features of a row; parameters "weight" and "bias" (M,)."""
 
-    def __init__(self, M, dtype):
+    def __init__(self, M, output_size, dtype):
+        self.output_size = output_size
         self.parameters = Parameters({"weight": (M,), "bias": (M,)}, dtype)
 
     def reset_parameters(self, rng):
@@ -53,7 +54,8 @@ class Decay:
 
     def __init__(self, input_size, columns, hidden_size, dtype):
         self.input_size, self.output_size, self._columns = input_size, input_size - columns.size, columns
-        self.inputs, self.states = _InputDecay(columns.size, dtype), _StateDecay(columns.size, hidden_size, dtype)
+        self.inputs = _InputDecay(columns.size, self.output_size, dtype)
+        self.states = _StateDecay(columns.size, hidden_size, dtype)
         self.parts = {"input_decay": self.inputs, "state_decay": self.states}
 
     def forward(self, p, x):
