@@ -19,95 +19,94 @@ IR_VERSION = 10
 def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     """Convert a fitted estimator to an ONNX model, for ONNX Runtime and others that read the format.
 
-        Parameters
-        ----------
-        estimator : SequenceClassifier, SequenceRegressor, SequenceTagger or SequenceGenerator
-            A fitted estimator. It must not read patches: fit it with patch_length=1 for sequences of 80 steps or more.
-        path : str or path-like, default=None
-            Where to write the model. A file there is replaced when the new one is complete. None writes no file.
-        opset : int, default=22
-            The version of ONNX's operators, from 18 to 22. ONNX Runtime before 1.21 reads 21 at most.
-        lengths : bool, default=True
-            Whether the model has the inputs "lengths" and initial states. False is for runtimes that do not follow lengths
-            (see Notes): the model then reads whole sequences of any length, but of one length in a batch. "X" is its only
-            input, and it returns no states.
+    Parameters
+    ----------
+    estimator : SequenceClassifier, SequenceRegressor, SequenceTagger or SequenceGenerator
+        A fitted estimator. It must not read patches: fit it with patch_length=1 for sequences of 80 steps or more.
+    path : str or path-like, default=None
+        Where to write the model. A file there is replaced when the new one is complete. None writes no file.
+    opset : int, default=22
+        The version of ONNX's operators, from 18 to 22. ONNX Runtime before 1.21 reads 21 at most.
+    lengths : bool, default=True
+        Whether the model has the inputs "lengths" and initial states. False is for runtimes that do not follow lengths
+        (see Notes): the model then reads whole sequences of any length, but of one length in a batch. "X" is its only
+        input, and it returns no states.
 
-        Returns
-        -------
-        onnx.ModelProto
-            The model.
+    Returns
+    -------
+    onnx.ModelProto
+        The model.
 
-        Raises
-        ------
-        ImportError
-            If onnx is not installed. The message says how to install it.
-        NotFittedError
-            If `fit` was not called before.
-        TypeError
-            If it is another estimator.
-        ValueError
-            If the opset is another, if the model reads patches, times or (missing="forward" or "decay") what was last seen,
-            if a classifier has several columns of classes, if ONNX has no type for the labels, if a category is a text or
-            larger than 2**24, or with lengths=False for a model that reads characters: its words have lengths of their own.
+    Raises
+    ------
+    ImportError
+        If onnx is not installed. The message says how to install it.
+    NotFittedError
+        If `fit` was not called before.
+    TypeError
+        If it is another estimator.
+    ValueError
+        If the opset is another, if the model reads patches, times or (missing="forward" or "decay") what was last seen,
+        if a classifier has several columns of classes, if ONNX has no type for the labels, if a category is a text or
+        larger than 2**24, or with lengths=False for a model that reads characters: its words have lengths of their own.
 
-        Notes
-        -----
-        All numbers are float32, for a float64 model too. There is no dropout, and `normalize_X` is folded in as for
-        `to_torch`. These are the inputs of the model, for sequences side by side:
+    Notes
+    -----
+    All numbers are float32, for a float64 model too. There is no dropout, and `normalize_X` is folded in as for
+    `to_torch`. These are the inputs of the model, for sequences side by side:
 
-        - "X" (time, batch, I) float32, where NaN is a missing number for a model with missing="mask"; or tokens (time,
-          batch) int64, or with characters (time, batch, 1 + L). After the end of a sequence there may be any number, or any
-          token that the model knows.
-        - "lengths" (batch,) int32: the length of each sequence, from 1 to time.
-        - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H). D is 2 if bidirectional, else
-          1. You may give (num_layers D, 1, H): then all sequences have the same initial state. As in fastrnn, give zeros.
+    - "X" (time, batch, I) float32, where NaN is a missing number for a model with missing="mask"; or tokens (time,
+      batch) int64, or with characters (time, batch, 1 + L). After the end of a sequence there may be any number, or any
+      token that the model knows.
+    - "lengths" (batch,) int32: the length of each sequence, from 1 to time.
+    - "h_0", and for an LSTM "c_0": the initial states, float32, (num_layers D, batch, H). D is 2 if bidirectional, else
+      1. You may give (num_layers D, 1, H): then all sequences have the same initial state. As in fastrnn, give zeros.
 
-        These are the outputs:
+    These are the outputs:
 
-        - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger (time, batch, K). A
-          generator gives the probabilities of the next token (time, batch, K). Unless it is stateful, each sequence must
-          begin with the token ``n_tokens_``, and the last probability is that of the end.
-        - "labels", as of `predict`: of a classifier (batch,), or (batch, K) of 0 and 1; of a tagger (time, batch), or
-          (time, batch, K) of 0 and 1.
-        - "predictions" of a regressor, float64, as of `predict`; with return_sequences (time, batch) or (time, batch, K).
-        - "h_n" and "c_n", in the shape of "h_0": the states after the last step of each sequence.
+    - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger (time, batch, K). A
+      generator gives the probabilities of the next token (time, batch, K). Unless it is stateful, each sequence must
+      begin with the token ``n_tokens_``, and the last probability is that of the end.
+    - "labels", as of `predict`: of a classifier (batch,), or (batch, K) of 0 and 1; of a tagger (time, batch), or
+      (time, batch, K) of 0 and 1.
+    - "predictions" of a regressor, float64, as of `predict`; with return_sequences (time, batch) or (time, batch, K).
+    - "h_n" and "c_n", in the shape of "h_0": the states after the last step of each sequence.
 
-        After the end of a sequence, probabilities and predictions are 0, and labels mean nothing. Some models can read
-        sequences in pieces, with "h_n" of one piece as "h_0" of the next: models of one direction that answer at each step
-        (without a CRF), or that have readout="last". ``metadata_props`` holds, as JSON, the classes, and the token that a
-        generator begins with.
+    After the end of a sequence, probabilities and predictions are 0, and labels mean nothing. Some models can read
+    sequences in pieces, with "h_n" of one piece as "h_0" of the next: models of one direction that answer at each step
+    (without a CRF), or that have readout="last". ``metadata_props`` holds, as JSON, the classes, and the token that a
+    generator begins with.
 
-        Not every runtime reads all of the format. Some drop a part of it, and answer with wrong numbers in place of an
-        error:
+    Not every runtime reads all of the format. Some drop a part of it, and answer with wrong numbers in place of an
+    error:
 
-        - ONNX Runtime 1.32 reads all models.
-        - OpenVINO 2026.4 reads all models with lengths=False. With lengths=True it needs fixed shapes before it compiles
-          the model (``model.reshape({"X": ..., "lengths": ..., "h_0": ...})``). If a shape is open, as in the file, it
-          drops lengths. It also drops peepholes and `input_forget`. If the CPU has bfloat16, OpenVINO computes in it, and
-          is wrong by about 1e-3: ask for ``{"INFERENCE_PRECISION_HINT": "f32"}``.
-        - tract 0.23 refuses lengths=True. With lengths=False it reads models without a CRF whose labels are numbers, once
-          the shape of "X" is set. It answers cell="rnn" with "relu" or "sigmoid" as if it were "tanh". It drops
-          `activations`, `clip` and a lone reverse direction.
-        - `onnx.reference.ReferenceEvaluator` reads sequences of one length with lengths=True. With lengths=False it reads
-          models without a CRF, and of cell="rnn" those with "tanh". It drops lengths, `clip` and `input_forget`.
+    - ONNX Runtime 1.32 reads all models.
+    - OpenVINO 2026.4 reads all models with lengths=False. With lengths=True it needs fixed shapes before it compiles
+      the model (``model.reshape({"X": ..., "lengths": ..., "h_0": ...})``). If a shape is open, as in the file, it
+      drops lengths. It also drops peepholes and `input_forget`. If the CPU has bfloat16, OpenVINO computes in it, and
+      is wrong by about 1e-3: ask for ``{"INFERENCE_PRECISION_HINT": "f32"}``.
+    - tract 0.23 refuses lengths=True. With lengths=False it reads models without a CRF whose labels are numbers, once
+      the shape of "X" is set. It answers cell="rnn" with "relu" or "sigmoid" as if it were "tanh". It drops
+      `activations`, `clip` and a lone reverse direction.
+    - `onnx.reference.ReferenceEvaluator` reads sequences of one length with lengths=True. With lengths=False it reads
+      models without a CRF, and of cell="rnn" those with "tanh". It drops lengths, `clip` and `input_forget`.
 
-        Models of fastrnn have no peepholes, `clip`, `input_forget` or lone reverse directions: it does not matter here that
-        some runtimes drop these.
+    Models of fastrnn have no peepholes, `clip`, `input_forget` or lone reverse directions: it does not matter here that
+    some runtimes drop these.
 
-        Examples
-        --------
-        >>> import numpy as np
-    from sklearn.utils.validation import check_is_fitted
-        >>> import onnxruntime
-        >>> from fastrnn import SequenceClassifier
-        >>> from fastrnn.interchange import to_onnx
-        >>> X = [np.sin(np.arange(20) * rate)[:, np.newaxis] for rate in (0.3, 0.9) * 20]
-        >>> clf = SequenceClassifier(max_iter=5, random_state=0).fit(X, ["slow", "fast"] * 20)
-        >>> session = onnxruntime.InferenceSession(to_onnx(clf).SerializeToString())
-        >>> known = {"X": np.stack(X, axis=1).astype("float32"), "lengths": np.full(40, 20, "int32")}
-        >>> labels, p = session.run(["labels", "probabilities"], known | {"h_0": np.zeros((2, 1, 64), "float32")})
-        >>> bool((labels == clf.predict(X)).all()), bool(np.allclose(p, clf.predict_proba(X), atol=1e-5))
-        (True, True)
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import onnxruntime
+    >>> from fastrnn import SequenceClassifier
+    >>> from fastrnn.interchange import to_onnx
+    >>> X = [np.sin(np.arange(20) * rate)[:, np.newaxis] for rate in (0.3, 0.9) * 20]
+    >>> clf = SequenceClassifier(max_iter=5, random_state=0).fit(X, ["slow", "fast"] * 20)
+    >>> session = onnxruntime.InferenceSession(to_onnx(clf).SerializeToString())
+    >>> known = {"X": np.stack(X, axis=1).astype("float32"), "lengths": np.full(40, 20, "int32")}
+    >>> labels, p = session.run(["labels", "probabilities"], known | {"h_0": np.zeros((2, 1, 64), "float32")})
+    >>> bool((labels == clf.predict(X)).all()), bool(np.allclose(p, clf.predict_proba(X), atol=1e-5))
+    (True, True)
     """
     kind = next((kind for kind in ANSWERS if isinstance(estimator, kind)), None)
     if kind is None:
