@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceToSequence, threads
+from fastrnn.inspection import GateActivationsDisplay, GradientFlowDisplay
 from fastrnn.interchange import to_onnx, to_torch
 from fastrnn.kernels.rows import copy_rows, spread_columns
 from fastrnn.layers.decay import Decay
@@ -333,3 +334,13 @@ def test_what_does_not_go_with_decay():
         to_onnx(model)
     with pytest.raises(ValueError, match="missing='decay' is not what another library's layers read"):
         to_torch(model)
+
+
+def test_pictures():
+    pytest.importorskip("matplotlib")
+    X, y = holed()
+    model = SequenceClassifier(**SMALL).fit(X, y)
+    display = GateActivationsDisplay.from_estimator(model, X[0])
+    assert display.activations["h"].shape == (len(X[0]), 7)
+    with pytest.raises(ValueError, match="missing='decay' lets states fade between steps"):
+        GradientFlowDisplay.from_estimator(model, X, y)

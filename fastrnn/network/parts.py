@@ -196,9 +196,9 @@ class Encoder:
         """Add the calls from the stored steps, given as "values", to rows (S, D H), and what `backward` needs."""
         stack = self.recurrent
         x, tokens = read_steps(p, self.embedding, self.input_size, rows, dropout, stack.num_layers, keep)
-        x, gamma, below = self.of_numbers(p, x)
+        x, gamma, of_numbers = self.of_numbers(p, x)
         x, kept = stack.forward(p, x, rows, initial, dropout, keep, final, gamma)
-        return x, (tokens, kept, below)
+        return x, ((tokens, *of_numbers), kept)
 
     def of_numbers(self, p, x):
         """Add the calls from rows of numbers to what the stack reads, what its states fade with, and what is kept."""
@@ -211,7 +211,7 @@ class Encoder:
 
     def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0):
         """Add the calls from d_rows (S, >= D H) to the parameters' gradients."""
-        tokens, kept, (decayed, codes) = kept
+        (tokens, decayed, codes), kept = kept
         learns = self.embedding is not None and self.embedding.learns
         stage = "backward" if learns or decayed or codes else None
         d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, bptt_steps=bptt_steps, input_stage=stage)
