@@ -6,10 +6,10 @@ Three sets in their published split, with 10, 30 and 50 % of the values removed 
 BasicMotions at random, from ItalyPowerDemand a stretch of each series.  The accuracy of a `SequenceClassifier` with
 nothing set but `missing` (and bidirectional=False with "decay"), the mean over seeds, which draw the holes too: without
 holes, with "mask", "forward" and "decay", and where the mean of each feature in the training part is written into the
-holes before.  Then sines of random frequencies, sampled at random times by clocks that run at different speeds: the mean
-error of a `SequenceRegressor`'s frequency, with `time_column`, with "decay" beside it, and without.  Fails where "mask"
-and "decay" both keep less of the score without holes than .97, .95 and .90, or are no better than the mean, or where
-times leave more than half of the error.
+holes before.  Then sines of random frequencies, sampled at random times by clocks that run at different speeds: the
+mean error of a `SequenceRegressor`'s frequency, with `time_column`, with "decay" beside it, and without.  Fails where
+"mask" and "decay" both keep less of the score without holes than .97, .95 and .90, or are no better than the mean, or
+where times leave more than half of the error.
 """
 
 from __future__ import annotations
