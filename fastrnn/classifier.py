@@ -62,11 +62,14 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, I
         held out. Later fits (`warm_start`, `partial_fit`) keep them. A number that is always 0 or 1, or that is
         standardised already (to 2 %), stays as it is. A number that never changes is only centred. With bias=False
         nothing is centred, and the root mean square is used in place of the standard deviation. Tokens are not changed.
-    missing : {"error", "mask", "forward"}, default="error"
+    missing : {"error", "mask", "forward", "decay"}, default="error"
         What to do where a number of X is missing: NaN, or None. "error" refuses it. "mask" reads the mean in its place,
         and beside each feature a channel of 0 and 1 that says whether the feature is there. "forward" reads the last
-        value that was seen, and the mean before the first one. Mean and standard deviation are those of the numbers
-        that are there. Where nothing is standardised, 0 is read in place of the mean.
+        value that was seen, and the mean before the first one. "decay" reads the last value, which fades to the mean
+        with the time since it was seen, and the channels of 0 and 1; the states of the first layer fade as well, at
+        rates that are trained (GRU-D, Che et al. 2018). It is for cell="gru" and "lstm" and bidirectional=False. Mean
+        and standard deviation are those of the numbers that are there. Where nothing is standardised, 0 is read in
+        place of the mean.
     time_column : int, str or None, default=None
         Where the time of each step is: the number of a column of X, or its name if X is a list of frames. "index" is
         the index of pandas frames or Series. The network reads the time since the step before, and 0 at the first step,

@@ -12,7 +12,7 @@ INDEX = "index"
 """The `time_column` of frames whose index has the times."""
 
 
-class Holes(namedtuple("Holes", "clock, n_carried, flagged, is_beside")):
+class Holes(namedtuple("Holes", "clock, n_carried, flagged, is_beside, has_ages")):
     """How steps with holes are read, as `kernels.holes.fill_row` is told of it.
 
     Parameters
@@ -25,14 +25,25 @@ class Holes(namedtuple("Holes", "clock, n_carried, flagged, is_beside")):
         The columns of which it is told whether they are there.
     is_beside : bool
         Whether times come beside the numbers of a step, which they are read behind.
+    has_ages : int
+        Whether it is told of the flagged columns as well how long ago they were there.
     """
 
     @classmethod
     def of(cls, missing, n, clock, is_beside, coded=()):
         """For `missing` as estimators take it, and n numbers a step, with the time and the columns of codes."""
-        flagged = [k for k in range(n) if k not in (clock, *coded)] if missing == "mask" else []
-        n_carried = {"error": -1, "mask": 0, "forward": n}[missing]
-        return cls(clock, n_carried, np.array(flagged, np.int64), is_beside)
+        flagged = [k for k in range(n) if k not in (clock, *coded)] if missing in ("mask", "decay") else []
+        n_carried = {"error": -1, "mask": 0, "forward": n, "decay": n}[missing]
+        return cls(clock, n_carried, np.array(flagged, np.int64), is_beside, int(missing == "decay"))
+
+    @property
+    def n_ages(self):
+        return self.flagged.size * self.has_ages
+
+    @property
+    def n_beside(self):
+        """Columns that are read behind those of X, and times."""
+        return self.flagged.size + self.n_ages
 
 
 class Timed(Given):

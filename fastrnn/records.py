@@ -72,18 +72,20 @@ def _rules(estimator):
     sizes, shape, is_panel = estimator._sizes, estimator._shape, estimator._is_panel
     has_tokens, has_characters = (shape.get(f"{of}embedding_dim") is not None for of in ("", "character_"))
     is_concat = shape.get("readout") == "concat" and not shape.get("return_sequences")
-    size, marks, column = sizes.get("patch", 1), shape.get("missing") == "mask", shape.get("time_column")
-    is_beside, n_unmarked = column == INDEX, marks * ((column is not None) + estimator._coded.size)
-    # Of a step's number: whether it is there, and in patches what it changes by; those of the steps beside it, too.
+    size, column = sizes.get("patch", 1), shape.get("time_column")
+    marks = {"mask": 1, "decay": 2}.get(shape.get("missing"), 0)
+    is_beside, n_marked = column == INDEX, marks * ((column is not None) + estimator._coded.size)
+    # Of a step's number: whether it is there, how long ago it was, and in patches what it
+    # changes by; those of the steps beside it, too.
     read = 1 + (size > 1) + marks
-    n_features = (sizes["inputs"] // size + n_unmarked) // read - is_beside
+    n_features = (sizes["inputs"] // size + n_marked) // read - is_beside
     rules = {
         "loss_curve_": floats, "validation_scores_": lambda value: value is None or floats(value),
         "_dropout_seed": integer(0), "_is_panel": bool, "_shape": dict.fromkeys(estimator._shape_parameters, object),
         "n_features_in_": 1 if has_tokens else n_features}  # fmt: skip
     sized = {"inputs": integer(1), "outputs": integer(1), "steps": integer(1) if is_concat else 0, "characters": 0}
     if read > 1 or is_beside:
-        sized["inputs"] = size * ((max(1, n_features) + is_beside) * read - n_unmarked)
+        sized["inputs"] = size * ((max(1, n_features) + is_beside) * read - n_marked)
     if size > 1 and hasattr(estimator, "patch_length") and not (has_tokens or is_concat):
         sized["patch"] = integer(2)
     if "static" in sizes:

@@ -264,7 +264,7 @@ class Given(Sequences):
 
         Those with `Holes` are filled; the message of others has the advice.
         """
-        width = self.width + (0 if holes is None else holes.flagged.size)
+        width = self.width + (0 if holes is None else holes.n_beside)
         values, is_finite = empty_aligned((self.offsets[-1], width), dtype), True
         unit = [np.resize(np.float64(v), -(-IN_A_LOOP // width) * width) for v in (mean, scale)]
         for rows, block in self.blocks():
@@ -273,7 +273,8 @@ class Given(Sequences):
             else:
                 first, last = np.searchsorted(self.offsets, [rows.start, rows.stop])
                 begins = self.offsets[first : last + 1] - rows.start
-                fill_rows(values[rows], block, begins, *unit, holes.n_carried, holes.flagged)
+                how = holes.n_carried, holes.flagged, holes.has_ages
+                fill_rows(values[rows], block, begins, holes.clock, *unit, *how)
             is_finite = is_finite and np.isfinite(values[rows]).all()
         if not is_finite:
             row = int(np.argmin(np.isfinite(values).all(axis=1)))

@@ -73,7 +73,7 @@ class Stream:
         self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
         self._count, self._status = np.zeros((2, 1), np.int64)
         self._static = static
-        self._holes, self._codes, n, I = holes, codes, batch, I - (holes.flagged.size if holes else 0)
+        self._holes, self._codes, n, I = holes, codes, batch, I - (holes.n_beside if holes else 0)
         self._given, self._takes_time = np.zeros((n, I)), holes is not None and holes.is_beside
         numbers = self._given[:, : I - self._takes_time]
         # Where a step's numbers go, by the shapes that it may come in.

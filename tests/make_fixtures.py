@@ -13,6 +13,9 @@ cut by the shapes that `input_shapes` and `result_shapes` name, in their order.
 tests/fixtures/torch_model.safetensors holds a whole module: under "state." its
 state dict, tokens (B, T) padded with -1, and its outputs in float64 for each of
 READOUTS, one row after the other.
+
+tests/fixtures/torch_decay.npz likewise has GRU-D and an LSTM that decays (`DECAYED`), written here with
+PyTorch's cells and its automatic gradients, step by step from the paper's equations.
 """
 
 from dataclasses import astuple, dataclass
@@ -23,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 PATH = Path(__file__).parent / "fixtures" / "torch_layers.npz"
+DECAY = PATH.with_name("torch_decay.npz")
 MODEL = PATH.with_name("torch_model.safetensors")
 READOUTS = ("last", "mean", "max", "all")
 EQUAL, RAGGED, ONE = (7, 7, 7, 7, 7), (4, 7, 1, 6, 3), (1,)
@@ -244,11 +248,140 @@ def make_model():
     print(f"a module's weights and outputs, {MODEL.stat().st_size / 1e3:.1f} kB, in {MODEL}")
 
 
+@dataclass(frozen=True)
+class Decayed:
+    """Levels of a cell over sequences (T_b, d) with holes, the first of which decays."""
+
+    cell: str
+    num_layers: int = 1
+    d: int = 5
+    H: int = 6
+    lengths: tuple = RAGGED
+
+    def __str__(self):
+        return f"{self.cell}-{self.num_layers}-{self.d}-{self.H}-{len(self.lengths)}"
+
+    @property
+    def states(self):
+        return ("h", "c") if self.cell == "lstm" else ("h",)
+
+    @property
+    def parameters(self):
+        d, H = self.d, self.H
+        decay = {"weight_x": (d,), "bias_x": (d,), "weight_h": (H, d), "bias_h": (H,)}
+        return {**param_shapes(self.cell, self.num_layers, False, 2 * d, H), **decay}
+
+    @property
+    def inputs(self):
+        T, B, H = max(self.lengths), len(self.lengths), self.H
+        states = {name: (self.num_layers, B, H) for kind in self.states for name in (f"{kind}_0", f"d_{kind}_n")}
+        return {"x": (T, B, self.d), "gaps": (T, B), "d_output": (T, B, H), **states, **self.parameters}
+
+    @property
+    def results(self):
+        T, B, H = max(self.lengths), len(self.lengths), self.H
+        states = {name: (self.num_layers, B, H) for kind in self.states for name in (f"{kind}_n", f"d_{kind}_0")}
+        return {"output": (T, B, H), **states, **{f"d_{name}": shape for name, shape in self.parameters.items()}}
+
+
+DECAYED = tuple(Decayed(cell, n) for cell in ("gru", "lstm") for n in (1, 2)) + tuple(
+    Decayed(cell, 1, d, H, lengths) for cell in ("gru", "lstm") for d, H, lengths in ((3, 19, RAGGED), (5, 6, ONE))
+)
+
+
+def load_decayed(case, dtype):
+    """Inputs and results of a case: two dicts of arrays of `dtype`, by name."""
+    with np.load(DECAY) as file:
+        inputs, results = file[f"{case}"].astype(dtype), file[f"{case}-{dtype}"]
+    return _cut(inputs, case.inputs), _cut(results, case.results)
+
+
+def draw_decayed(case, rng):
+    """One float16 vector of all inputs; two values of five are NaN, one of the features is never seen."""
+    parts = []
+    for name, shape in case.inputs.items():
+        if name in case.parameters:
+            part = rng.uniform(-0.6, 0.6, shape)
+        elif name == "gaps":
+            part = rng.exponential(1.0, shape)
+            part[0] = 0
+        else:
+            part = rng.standard_normal(shape)
+        if name == "x":
+            part[rng.random(shape) < 0.4] = np.nan
+            part[:, 0, 1] = np.nan
+        parts.append(part.ravel())
+    return np.concatenate(parts).astype(np.float16)
+
+
+def run_decayed(case, flat, dtype):
+    """PyTorch's results, one vector of `dtype` in the order of `results`."""
+    import torch
+
+    make = {"gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell}[case.cell]
+    inputs = {
+        name: torch.tensor(array.astype(float), dtype=getattr(torch, dtype))
+        for name, array in _cut(flat, case.inputs).items()
+    }
+    for name in (*case.parameters, *(f"{kind}_0" for kind in case.states)):
+        inputs[name].requires_grad_()
+
+    def cell(level, x, state):
+        module = make(x.numel(), case.H, dtype=x.dtype)
+        own = {kind: inputs[f"{kind}_l{level}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+        return torch.func.functional_call(module, own, (x[None], state))
+
+    output = torch.zeros(case.inputs["d_output"], dtype=inputs["x"].dtype)
+    ends = {kind: torch.zeros_like(inputs[f"{kind}_0"]) for kind in case.states}
+    loss = 0.0
+    for b, length in enumerate(case.lengths):
+        states = [[inputs[f"{kind}_0"][level, b][None] for kind in case.states] for level in range(case.num_layers)]
+        mask, last = torch.zeros(case.d, dtype=output.dtype), torch.zeros(case.d, dtype=output.dtype)
+        delta = torch.zeros(case.d, dtype=output.dtype)
+        for t in range(length):
+            x, gap = inputs["x"][t, b], inputs["gaps"][t, b]
+            delta = gap + (1 - mask) * delta if t else delta
+            mask = (~torch.isnan(x)).to(x.dtype)
+            x = torch.nan_to_num(x)
+            gamma_x = torch.exp(-torch.relu(inputs["weight_x"] * delta + inputs["bias_x"]))
+            gamma_h = torch.exp(-torch.relu(inputs["weight_h"] @ delta + inputs["bias_h"]))
+            above = torch.cat([mask * x + (1 - mask) * gamma_x * last, mask])
+            last = mask * x + (1 - mask) * last
+            states[0] = [gamma_h * state for state in states[0]]
+            for level in range(case.num_layers):
+                state = states[level]
+                after = cell(level, above, tuple(state) if case.cell == "lstm" else state[0])
+                states[level] = list(after) if case.cell == "lstm" else [after]
+                above = states[level][0][0]
+            output[t, b] = above.detach()
+            loss = loss + (above * inputs["d_output"][t, b]).sum()
+        for level in range(case.num_layers):
+            for kind, state in zip(case.states, states[level], strict=True):
+                ends[kind][level, b] = state[0].detach()
+                loss = loss + (state[0] * inputs[f"d_{kind}_n"][level, b]).sum()
+    loss.backward()
+    named = {"output": output, **{f"{kind}_n": end for kind, end in ends.items()}}
+    results = [named[name] if name in named else inputs[name[2:]].grad for name in case.results]
+    results = [torch.zeros(shape) if r is None else r for r, shape in zip(results, case.results.values(), strict=True)]
+    return np.concatenate([r.numpy().ravel() for r in results])
+
+
+def make_decayed():
+    rng, arrays = np.random.default_rng(0), {}
+    for case in DECAYED:
+        arrays[f"{case}"] = draw_decayed(case, rng)
+        for dtype in ("float32", "float64"):
+            arrays[f"{case}-{dtype}"] = run_decayed(case, arrays[f"{case}"], dtype).astype(dtype)
+    np.savez_compressed(DECAY, **arrays)
+    print(f"{len(DECAYED)} cases that decay, {DECAY.stat().st_size / 1e3:.1f} kB, in {DECAY}")
+
+
 def main():
     import torch
 
     torch.set_num_threads(1)
     make_model()
+    make_decayed()
     rng = np.random.default_rng(0)
     arrays = {}
     for case in CASES:

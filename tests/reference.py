@@ -342,6 +342,99 @@ def stack_backward(d_output, d_state_n, stash):
     return d_x, d_state_0, d_params
 
 
+# ------------------------------------------------------------------------- decay
+
+
+def last_seen(x, gaps):
+    """Of x (T, d), NaN where nothing was seen: what was seen last (0 if nothing), 1 where it is, and how old it is."""
+    seen, ages = np.zeros_like(x), np.zeros_like(x)
+    there = (~np.isnan(x)).astype(x.dtype)
+    for t in range(len(x)):
+        seen[t] = np.where(there[t], x[t], seen[t - 1] if t else 0)
+        if t:
+            ages[t] = gaps[t] + (1 - there[t - 1]) * ages[t - 1]
+    return seen, there, ages
+
+
+def decayed_forward(cell, x, gaps, state_0, params, decay, num_layers=1):
+    """GRU-D of Che et al. 2018, and an LSTM of which both states decay; ragged sequences, each on its own.
+
+    Parameters
+    ----------
+    cell : "lstm" or "gru"
+    x : list of B arrays (T_b, d), NaN where nothing was seen
+    gaps : list of B arrays (T_b,), the times since the step before
+    state_0 : h_0 (L, B, H), or (h_0, c_0) for the LSTM
+    params : dict under PyTorch's names, whose first level reads 2 d numbers
+    decay : dict of weight_x (d,), bias_x (d,), weight_h (H, d), bias_h (H,)
+
+    Returns
+    -------
+    output : list of B arrays (T_b, H)
+    state_n : arranged as `state_0`
+    stash : what `decayed_backward` needs
+    """
+    forward, _ = CELLS[cell]
+    state_n, output, stashes = _map_state(np.zeros_like, state_0), [], []
+    for b in range(len(x)):
+        seen, there, ages = last_seen(x[b], gaps[b])
+        gamma_x = np.exp(-np.maximum(0, decay["weight_x"] * ages + decay["bias_x"]))
+        gamma_h = np.exp(-np.maximum(0, ages @ decay["weight_h"].T + decay["bias_h"]))
+        read = np.hstack([there * seen + (1 - there) * gamma_x * seen, there])
+        state, rows, steps = _map_state(lambda s, b=b: s[0, b], state_0), [], []
+        for t in range(len(read)):
+            faded = _map_state(lambda s, gamma=gamma_h[t]: s * gamma, state)
+            h, after, stash = forward(read[t : t + 1], faded, _cell_params(params, "_l0"))
+            rows.append(h)
+            steps.append((state, stash))
+            state = after
+        _set_state(state_n, 0, b, state)
+        above, of_sequence = np.concatenate(rows), []
+        for level in range(1, num_layers):
+            start = _map_state(lambda s, b=b, level=level: s[level, b], state_0)
+            above, end, stash = forward(above, start, _cell_params(params, f"_l{level}"))
+            _set_state(state_n, level, b, end)
+            of_sequence.append(stash)
+        output.append(above)
+        stashes.append((seen, there, ages, gamma_x, gamma_h, steps, of_sequence))
+    return output, state_n, (cell, state_n, params, decay, stashes)
+
+
+def decayed_backward(d_output, d_state_n, stash):
+    """Gradients of sum(output * d_output) + sum(state_n * d_state_n): of the initial states, params and decay."""
+    cell, state_n, params, decay, stashes = stash
+    _, backward = CELLS[cell]
+    d_state_0 = _map_state(np.zeros_like, state_n)
+    d_params, d_decay = ({name: np.zeros_like(value) for name, value in of.items()} for of in (params, decay))
+
+    def add(d_p, level):
+        for name, value in d_p.items():
+            d_params[f"{name}_l{level}"] += value
+
+    for b, (seen, there, ages, gamma_x, gamma_h, steps, above) in enumerate(stashes):
+        d_rows, d = d_output[b], seen.shape[1]
+        for level in range(len(above), 0, -1):
+            d_end = _map_state(lambda s, b=b, level=level: s[level, b], d_state_n)
+            d_rows, d_start, d_p = backward(d_rows, d_end, above[level - 1])
+            _set_state(d_state_0, level, b, d_start)
+            add(d_p, level)
+        d_state = _map_state(lambda s, b=b: s[0, b], d_state_n)
+        for t in reversed(range(len(seen))):
+            before, stash = steps[t]
+            d_read, d_faded, d_p = backward(d_rows[t : t + 1], d_state, stash)
+            add(d_p, 0)
+            pairs = zip(d_faded, before, strict=True) if cell == "lstm" else [(d_faded, before)]
+            d_a_h = -sum(d * s for d, s in pairs) * gamma_h[t] * (gamma_h[t] < 1)
+            d_decay["weight_h"] += np.outer(d_a_h, ages[t])
+            d_decay["bias_h"] += d_a_h
+            d_a_x = -d_read[0, :d] * (1 - there[t]) * seen[t] * gamma_x[t] * (gamma_x[t] < 1)
+            d_decay["weight_x"] += d_a_x * ages[t]
+            d_decay["bias_x"] += d_a_x
+            d_state = _map_state(lambda s, gamma=gamma_h[t]: s * gamma, d_faded)
+        _set_state(d_state_0, 0, b, d_state)
+    return d_state_0, d_params, d_decay
+
+
 def _suffixes(num_layers, bidirectional):
     """A list per layer of (row of the state, suffix of the names, time step)."""
     directions = [("", 1), ("_reverse", -1)][: 1 + bidirectional]

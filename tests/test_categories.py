@@ -90,7 +90,8 @@ def test_answers_are_those_of_a_reference(cell, k):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"categorical_features": [0, 1]}, {"missing": "mask"}, {"bidirectional": True}]
+    "options",
+    [{}, {"categorical_features": [0, 1]}, {"missing": "mask"}, {"bidirectional": True}, {"missing": "decay"}],
 )
 def test_gradient_by_projection(options):
     X, y = signed(40)
@@ -200,7 +201,7 @@ def test_frames_of_other_libraries():
     assert_same_bits(clone(model).fit(frames, y).network_.theta, model.network_.theta)
 
 
-@pytest.mark.parametrize("missing", ["mask", "forward"])
+@pytest.mark.parametrize("missing", ["mask", "forward", "decay"])
 @pytest.mark.parametrize("clock", [None, 3, "index"])
 def test_beside_holes_and_times(missing, clock, tmp_path):
     X, y = signed()
@@ -213,8 +214,8 @@ def test_beside_holes_and_times(missing, clock, tmp_path):
         frame.index = pd.to_datetime(when, unit="s") if clock == "index" else frame.index
     options = {"missing": missing, "time_column": clock, **ONE_WAY}
     model = SequenceClassifier(categorical_features=["c"], **options).fit(frames, y)
-    n_flags = 2 * (missing == "mask")
-    assert model.network_.encoder.input_size == 3 + n_flags + (clock is not None)
+    n_flags, n_ages = 2 * (missing != "forward"), 2 * (missing == "decay")
+    assert model.network_.encoder.input_size == 3 + n_flags + n_ages + (clock is not None)
     assert model.network_.encoder.recurrent.input_size == 2 + n_flags + (clock is not None) + 4
     stream = model.stream()
     for frame, when, p in zip(frames, times, model.predict_proba(frames), strict=True):
@@ -223,8 +224,7 @@ def test_beside_holes_and_times(missing, clock, tmp_path):
             said = stream.step(frame.iloc[t], **{"time": when[t]} if clock == "index" else {})
         assert_same_bits(said, p)
     fastrnn.save(model, tmp_path / "model.safetensors")
-    again = fastrnn.load(tmp_path / "model.safetensors")
-    assert_same_bits(again.predict_proba(frames), model.predict_proba(frames))
+    assert_same_bits(fastrnn.load(tmp_path / "model.safetensors").predict_proba(frames), model.predict_proba(frames))
 
 
 # ---------------------------------------------------------------------------------------------- promises

@@ -24,7 +24,12 @@ from fastrnn.tables import seconds
 pd = pytest.importorskip("pandas")
 SMALL = {"hidden_size": 7, "max_iter": 2, "random_state": 0}
 ONE_WAY = {**SMALL, "bidirectional": False}
-HOW = ["mask", "forward"]
+HOW = ["mask", "forward", "decay"]
+
+
+def how(missing):
+    """A small model's parameters."""
+    return {**(ONE_WAY if missing == "decay" else SMALL), "missing": missing}
 
 
 def holed(n=30, rate=0.4, seed=0):
@@ -47,20 +52,23 @@ def framed(X, times, columns="abc"):
     return [pd.DataFrame(x, columns=list(columns), index=t) for x, t in zip(X, times, strict=True)]
 
 
-def read_by_hand(X, mean, scale, missing, clock=None):
+def read_by_hand(X, mean, scale, missing, clock=None, dtype="float64"):
     """What is read of each sequence, before it is rounded."""
     found = []
     for x in X:
-        x = x.copy()
+        x, gaps = x.copy(), np.arange(len(x)) > 0
         if clock is not None:
-            x[:, clock] = np.diff(x[:, clock], prepend=x[:1, clock])
+            gaps = x[:, clock] = np.diff(x[:, clock], prepend=x[:1, clock])
         there = ~np.isnan(x)
-        if missing == "forward":
+        if missing in ("forward", "decay"):
             for t in range(1, len(x)):
                 x[t] = np.where(there[t], x[t], x[t - 1])
         x = (x - mean[: x.shape[1]]) / scale[: x.shape[1]]
-        flags = np.delete(there, [] if clock is None else clock, axis=1) if missing == "mask" else there[:, :0]
-        found.append(np.hstack([np.nan_to_num(x), flags]))
+        flags = there[:, :0] if missing == "forward" else np.delete(there, [] if clock is None else clock, axis=1)
+        ages = np.zeros((len(x), flags.shape[1] * (missing == "decay")))
+        for t in range(1, len(x) if ages.size else 0):
+            ages[t] = (gaps[t] / scale[-1] + np.where(flags[t - 1], 0, ages[t - 1])).astype(dtype)
+        found.append(np.hstack([np.nan_to_num(x), flags, ages]))
     return found
 
 
@@ -75,8 +83,8 @@ def test_what_is_read(missing, clock, dtype):
     if clock is not None:
         _, X = timed(X, clock)
     before = [x.copy() for x in X]
-    clf = SequenceClassifier(missing=missing, time_column=clock, dtype=dtype, **SMALL).fit(X, y)
-    expected = np.concatenate(read_by_hand(X, clf._X_mean, clf._X_scale, missing, clock))
+    clf = SequenceClassifier(time_column=clock, dtype=dtype, **how(missing)).fit(X, y)
+    expected = np.concatenate(read_by_hand(X, clf._X_mean, clf._X_scale, missing, clock, dtype))
     assert_same_bits(clf._checked(X).values, expected.astype(dtype))
     assert_same_bits(np.concatenate(X), np.concatenate(before))
     rows = np.concatenate(X)
@@ -84,6 +92,9 @@ def test_what_is_read(missing, clock, dtype):
     mean, scale = (np.delete(a[: rows.shape[1]], [] if clock is None else clock) for a in (clf._X_mean, clf._X_scale))
     np.testing.assert_allclose(mean, np.nanmean(kept, axis=0))
     np.testing.assert_allclose(scale, np.nanstd(kept, axis=0))
+    if missing == "decay":  # of ages the unit is the mean gap, or a step
+        gaps = [1.0] if clock is None else np.concatenate([np.diff(x[:, clock], prepend=x[:1, clock]) for x in X])
+        np.testing.assert_allclose(clf._X_scale[-2:], np.mean(gaps))
 
 
 def test_an_index_is_read_as_a_last_column():
@@ -113,8 +124,8 @@ def test_other_forms(missing, form):
     rng = np.random.default_rng(0)
     X = np.where(rng.random((20, 6)) < 0.3, np.nan, rng.standard_normal((20, 6)))
     X = {"panel": X, "3-D": X[..., np.newaxis], "cells": [[None if np.isnan(v) else v for v in x] for x in X]}[form]
-    clf = SequenceClassifier(missing=missing, **SMALL).fit(X, np.arange(20) % 2)
-    assert clf.network_.encoder.recurrent.input_size == {"mask": 2, "forward": 1}[missing]
+    clf = SequenceClassifier(**how(missing)).fit(X, np.arange(20) % 2)
+    assert clf.network_.encoder.recurrent.input_size == {"mask": 2, "forward": 1, "decay": 2}[missing]
     assert_same_bits(clone(clf).fit(list(np.array(X, float)), np.arange(20) % 2).predict_proba(list(X)),
                      clf.predict_proba(X))  # fmt: skip
 
@@ -123,13 +134,13 @@ def test_other_forms(missing, form):
 def test_the_same_bits_in_any_company_and_with_any_threads(missing):
     _, X = timed(holed(40)[0])
     y = np.arange(40) % 3
-    clf = SequenceClassifier(missing=missing, time_column=1, **SMALL).fit(X, y)
+    clf = SequenceClassifier(time_column=1, **how(missing)).fit(X, y)
     assert_same_bits(np.concatenate([clf.predict_proba([x]) for x in X]), clf.predict_proba(X))
     with threads.limit(3):
         assert_same_bits(clone(clf).set_params(n_jobs=3).fit(X, y).network_.theta, clf.network_.theta)
 
 
-@pytest.mark.parametrize("missing", HOW)
+@pytest.mark.parametrize("missing", HOW[:2])
 @pytest.mark.parametrize("clock", [None, 1])
 def test_patches(missing, clock, tmp_path):
     X, y = holed()
@@ -348,7 +359,7 @@ def test_where_times_may_be():
 @pytest.mark.parametrize("missing", HOW)
 def test_what_is_still_wrong(missing):
     X, y = holed()
-    clf = SequenceClassifier(missing=missing, **SMALL).fit(X, y)
+    clf = SequenceClassifier(**how(missing)).fit(X, y)
     bad = [np.where([[False, True, False]], np.nan, x) for x in X]
     for normalize_X in (True, False):
         with pytest.raises(ValueError, match="feature 1 of X is NaN at every step that counts: leave it out"):
@@ -363,7 +374,7 @@ def test_what_is_still_wrong(missing):
     with pytest.raises(ValueError, match="contains NaN or infinity .*set missing='mask'"):
         SequenceClassifier(**SMALL).fit(bad, y)
     with pytest.raises(ValueError, match=f"missing='{missing}' is for numbers, but X holds tokens: leave it out"):
-        SequenceClassifier(missing=missing, embedding_dim=4, **SMALL).fit(tokens(20), np.arange(20) % 2)
+        SequenceClassifier(embedding_dim=4, **how(missing)).fit(tokens(20), np.arange(20) % 2)
 
 
 def test_what_knows_no_holes_says_so():
@@ -399,7 +410,7 @@ def test_masks_are_exported(lengths):
 
 def test_in_searches_ensembles_and_decoders():
     X, y = holed()
-    search = GridSearchCV(SequenceClassifier(**SMALL), {"missing": HOW}, cv=2).fit(X, y)
+    search = GridSearchCV(SequenceClassifier(**ONE_WAY), {"missing": HOW}, cv=2).fit(X, y)
     assert search.best_params_["missing"] in HOW
     ensemble = SequenceEnsemble(SequenceClassifier(missing="mask", **SMALL), n_members=2, n_jobs=1).fit(X, y)
     assert ensemble.predict(X).shape == (30,)
@@ -418,7 +429,7 @@ def test_files_say_together_what_is_there(missing, tmp_path):
     for x in X[:10]:
         x[:, 0] = np.nan  # what one part of the data lacks
     files = SequenceFiles.write(tmp_path / "parts", [(X[:10], y[:10]), (X[10:], y[10:])])
-    make = SequenceClassifier(missing=missing, time_column=1, **SMALL)
+    make = SequenceClassifier(time_column=1, **how(missing))
     found, whole = clone(make).fit(files), clone(make).fit(X, y)
     np.testing.assert_allclose(found._X_mean, whole._X_mean, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(found._X_scale, whole._X_scale, rtol=1e-12)

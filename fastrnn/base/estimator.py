@@ -24,6 +24,7 @@ from fastrnn.base.summary import Summarised
 from fastrnn.base.validation import Beside, Validating
 from fastrnn.data import SequenceFiles
 from fastrnn.layers.categories import Categories
+from fastrnn.layers.decay import Decay
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.answers import filled
@@ -233,7 +234,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         if encoder.embedding is not None:
             n_tokens, *n_characters = encoder.embedding.limits
             return maxima([sizes, {**sizes, "inputs": n_tokens, "characters": max(n_characters, default=0)}])
-        if (n := encoder.recurrent.input_size) != sizes["inputs"]:
+        if (n := encoder.input_size) != sizes["inputs"]:
             found = f"init_from reads {n} numbers a step, but X gives {sizes['inputs']} here"
             raise ValueError(f"{found}: give X the same features, and patch_length as there")
         return sizes
@@ -252,11 +253,14 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
         cell = make_cell(self.cell, self.nonlinearity)
-        embedding, categories = None if self._reads_numbers() else self._new_embedding(), None
+        embedding = None if self._reads_numbers() else self._new_embedding()
+        n, holes, categories, decay = self._sizes["inputs"], self._holes(), None, None
+        if holes is not None and holes.n_ages:
+            decay = Decay(n, holes.flagged, self.hidden_size, self.dtype)
         if self._coded.size:
             counts = dict(zip(self._coded.tolist(), map(len, self.categories_), strict=True))
-            categories = Categories(self._sizes["inputs"], counts, self.dtype)
-        return Encoder(embedding, self._sizes["inputs"], cell, recurrent, self.dtype, categories)
+            categories = Categories(n if decay is None else decay.output_size, counts, self.dtype)
+        return Encoder(embedding, n, cell, recurrent, self.dtype, categories, decay)
 
     def _new_embedding(self):
         """Of tokens, or of words and their characters."""

@@ -47,7 +47,7 @@ SHARED_CONSTRAINTS = {
     **dict.fromkeys(("max_iter", "patch_length"), [COUNT, AUTO]),
     **dict.fromkeys(("bptt_steps", "max_length", "target_embedding_dim"), [COUNT, None]),
     **dict.fromkeys(("embedding_dim", "character_embedding_dim"), [COUNT, AUTO, None]),
-    "missing": [StrOptions({"error", "mask", "forward"})],
+    "missing": [StrOptions({"error", "mask", "forward", "decay"})],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "time_column": [Count(Integral, 0, None, closed="left"), str, None],
     "momentum": [FRACTION], "dropout": [FRACTION, AUTO], **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
@@ -302,16 +302,22 @@ class InputChecks(Categorical):
             if self.normalize_X:
                 mean, scale = found[0], np.where(np.isnan(found[1]), 1.0, found[1])
         mean[self._coded], scale[self._coded] = 0.0, 1.0
-        flags = np.zeros(holes.flagged.size if holes else 0)
-        self._X_mean, self._X_scale = np.append(mean, flags), np.append(scale, flags + 1)
+        n_flags, n_ages = (holes.flagged.size, holes.n_ages) if holes else (0, 0)
+        # Ages are told in mean gaps, or in steps; where all are 0, this does not matter.
+        gap = 1.0 if not n_ages or holes.clock < 0 else found[0][holes.clock] or 1.0
+        self._X_mean = np.append(mean, np.zeros(n_flags + n_ages))
+        self._X_scale = np.concatenate([scale, np.ones(n_flags), np.full(n_ages, gap)])
 
     def _choose_patch(self, lengths):
         """Steps that are read as one, as `patch_length` says, of estimators that have it."""
         asked, is_concat = getattr(self, "patch_length", 1), self._readout() == "concat"
-        if self._coded.size:
+        decays = self._shape.get("missing") == "decay"
+        if self._coded.size or decays:
             if asked not in (1, "auto"):
-                found = f"patch_length={asked} reads several steps and their changes as one, but categories have none"
-                raise ValueError(f"{found}: set it to 1, or categorical_features to None")
+                why = "what decays does so step by step" if decays else "categories have none"
+                found = f"patch_length={asked} reads several steps and their changes as one, but {why}"
+                advice = "missing to 'mask'" if decays else "categorical_features to None"
+                raise ValueError(f"{found}: set it to 1, or {advice}")
             return 1
         if asked not in (1, "auto") and is_concat:
             raise ValueError(f"patch_length={asked} and readout='concat' do not go together: set one to its default")
@@ -356,6 +362,8 @@ class InputChecks(Categorical):
             raise ValueError(f"freeze={self.freeze} does not go with {why}: leave one out")
         if sources_of(self.init_from) and self.embeddings is not None:
             raise ValueError("embeddings and init_from both say which vectors tokens have: give one of them")
+        if getattr(self, "missing", None) == "decay":
+            self._check_decay()
         if not all(callable(callback) for callback in self.callbacks or ()):
             raise ValueError(f"callbacks must hold callables, scikit-learn's go to set_callbacks; got {self.callbacks}")
         if self.freeze_embeddings and self.embeddings is None:
@@ -366,6 +374,14 @@ class InputChecks(Categorical):
         if self.bptt_steps is not None and self.bidirectional:
             why = "with bidirectional=True the reverse direction would need the end of each sequence first"
             raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: use only one")
+
+    def _check_decay(self):
+        """What decays does so in one direction of an LSTM or GRU."""
+        if self.cell not in ("gru", "lstm"):
+            raise ValueError(f"missing='decay' is for cell='gru' and 'lstm', but cell={self.cell!r}: set one of these")
+        if self.bidirectional:
+            why = "counts the time since a number was seen, which has one direction"
+            raise ValueError(f"missing='decay' {why}, but bidirectional=True: set bidirectional=False")
 
     def _check_shape(self):
         """The parameters must be those of the network that is to be trained on."""

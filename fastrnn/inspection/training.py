@@ -223,7 +223,7 @@ class GradientFlowDisplay:
         ImportError
             If matplotlib is not installed.
         NotFittedError, ValueError
-            If the estimator is not fitted, or does not know X and y.
+            If the estimator is not fitted, does not know X and y, or was fitted with missing="decay".
         TypeError
             If it is an estimator of another kind.
         """
@@ -267,6 +267,8 @@ class GradientFlowDisplay:
 
 def _found(model, X, y):
     """For each sequence the norms of its states' gradients."""
+    if model.network_.encoder.decay is not None:
+        raise ValueError("missing='decay' lets states fade between steps, which is not drawn: fit with missing='mask'")
     model.solver = "adam"  # lbfgs would take all sequences at once
     problem = model._problem(X, y, None, True)
     model._prepare_network(problem, True, None)

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores
 from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of
@@ -45,9 +46,9 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     TypeError
         If it is another estimator.
     ValueError
-        If the opset is another, if the model reads patches, times or (missing="forward") what was last seen, if a
-        classifier has several columns of classes, if ONNX has no type for the labels, if a category is a text or larger
-        than 2**24, or with lengths=False for a model that reads characters: its words have lengths of their own.
+        If the opset is another, if the model reads patches, times or (missing="forward" or "decay") what was last seen,
+        if a classifier has several columns of classes, if ONNX has no type for the labels, if a category is a text or
+        larger than 2**24, or with lengths=False for a model that reads characters: its words have lengths of their own.
 
     Notes
     -----
@@ -113,9 +114,10 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     if kind is None:
         expected = f"expected a {', '.join(kind.__name__ for kind in ANSWERS)}"
         raise TypeError(f"{estimator!r:.80} cannot be exported: {expected}; of a Pipeline give the last step, pipe[-1]")
-    network = network_of(estimator, np.float32)
+    check_is_fitted(estimator, "network_")
     which = ("error", "mask"), ("missing", "time_column")
     estimator._refuse_holes("has no operator of ONNX: fit with missing='mask' and without times", *which)
+    network = network_of(estimator, np.float32)
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")
     if not isinstance(lengths, (bool, np.bool_)):

@@ -29,9 +29,10 @@ def weights_of(estimator):
     """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
         raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
-    network = network_of(estimator)
+    check_is_fitted(estimator, "network_")
     estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
     refuse_facts(estimator, ELSEWHERE)
+    network = network_of(estimator)
     parts = records.weights(network)
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
     if isinstance(estimator, SequenceRegressor):
@@ -46,7 +47,6 @@ def network_of(estimator, dtype=None):
 
     They must be finite in `dtype`, by default the network's own, and not so small that digits go.
     """
-    check_is_fitted(estimator, "network_")
     network = estimator.network_
     estimator._refuse_patches("what it is exported to")
     mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))

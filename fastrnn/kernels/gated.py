@@ -2,6 +2,14 @@
 
 Arrays and equations are those of `lstm.py` and `gru.py`.  A GRU has None for c and d_c; that is a type to Numba, which
 compiles the branch taken only.
+
+Where states fade between steps (Che et al. 2018, Scientific Reports 8:6085), a step goes on from gamma * h in place of
+h, and likewise from gamma * c:
+    gamma  (D, S, P)         each row's factors; backward leaves the gradients of what max(0, .) is taken of, where
+                             gamma = exp(-max(0, .)), there
+    h_old  (D, S, H)         gamma * h of the step before, for each row
+    c_old  (D, S, P)         likewise
+They are None elsewhere.
 """
 
 import numpy as np
@@ -10,7 +18,8 @@ from fastrnn.kernels import gru, lstm
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.steps import HOISTED_STEPS, hoist, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import MAX_WIDTH, product, scratch, tile_rows
-from fastrnn.kernels.vectors import OPTIONS, at, lanes
+from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, store_some, zeros
+from fastrnn.kernels.vectors import step as is_positive
 
 GATES, THREE = np.intp(4), np.intp(3)  # no literals, for which the products would be compiled again
 _lstm_tile, _lstm_states, _lstm_gradients = lstm.tile, lstm.new_states, lstm.gate_gradients
@@ -18,7 +27,7 @@ _gru_tile, _gru_states, _gru_gradients = gru.tile, gru.new_states, gru.gate_grad
 
 
 @njit(**OPTIONS)
-def _units(h, c, gates, x, panel, start, is_hoisted, sizes, d, old, row, n, unit, keep):
+def _units(h, c, gates, x, h_old, c_old, panel, start, is_hoisted, sizes, d, old, row, n, unit, keep):
     """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
 
     h, gates and x point to the first row of direction d; `old` and `row` count rows from there.
@@ -33,23 +42,47 @@ def _units(h, c, gates, x, panel, start, is_hoisted, sizes, d, old, row, n, unit
     k = 0
     while k < n:
         rows = min(rows_a_tile, n - k)
-        begin, x_k, h_old = at(start, k * start_stride), at(x, (row + k) * I), at(h, (old + k) * H)
+        begin, x_k = at(start, k * start_stride), at(x, (row + k) * I)
+        before = at(h, (old + k) * H) if h_old is None else at(h_old, (d * h_old.shape[1] + row + k) * H)
         h_new, kept = at(h, (B + row + k) * H + unit), at(gates, (row + k) * 4 * P + unit)
         if c is None:
-            _gru_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h)
-            _gru_states(h_new, at(h_old, unit), kept, sums, rows, n_units, H, P, keep)
+            _gru_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, before, H, H, w_h)
+            _gru_states(h_new, at(before, unit), kept, sums, rows, n_units, H, P, keep)
         else:
-            _lstm_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, h_old, H, H, w_h)
+            _lstm_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, before, H, H, w_h)
             first = d * c.shape[1] + k
-            c_old = at(c, (first + (old if keep else 0)) * P + unit)
+            if c_old is None:
+                c_before = at(c, (first + (old if keep else 0)) * P + unit)
+            else:
+                c_before = at(c_old, (d * c_old.shape[1] + row + k) * P + unit)
             c_new = at(c, (first + (B + row if keep else 0)) * P + unit)
-            _lstm_states(h_new, c_new, c_old, kept, sums, rows, n_units, H, P, keep)
+            _lstm_states(h_new, c_new, c_before, kept, sums, rows, n_units, H, P, keep)
         k += rows
 
 
 @njit(**OPTIONS)
-def forward(h, c, gates, x, panels, hoisted, starts, counts, keep, d):
-    """Run direction d; hoisted (rows, 4 P) is scratch."""
+def fade(h_old, c_old, h, c, gamma, starts, counts, keep, t, d, low, high):
+    """What step t, if there is one, goes on from: gamma times the states before, of units low to high, direction d."""
+    if t < counts.size:
+        L, H, P = lanes(h), h.shape[2], gamma.shape[2]
+        B, S = h.shape[1] - gamma.shape[1], gamma.shape[1]
+        old, row = row_before(starts, t, B), starts[t]
+        for q in range(counts[t]):
+            at_h, at_old, at_row = (d * h.shape[1] + old + q) * H, (d * S + row + q) * H, (d * S + row + q) * P
+            for unit in range(low, high, L):
+                factor, n_units = load(gamma, at_row + unit), H - unit
+                store_some(h_old, at_old + unit, load_some(h, at_h + unit, n_units) * factor, n_units)
+                if c is not None:
+                    at_c = (d * c.shape[1] + q + (old if keep else 0)) * P + unit
+                    store(c_old, at_row + unit, load(c, at_c) * factor)
+
+
+@njit(**OPTIONS)
+def forward(h, c, gates, x, gamma, h_old, c_old, panels, hoisted, starts, counts, keep, d):
+    """Run direction d; hoisted (rows, 4 P) is scratch.
+
+    Of what fades, h_old and c_old have what the first step goes on from.
+    """
     S, I = x.shape[1:]
     H, L = h.shape[2], lanes(h)
     B, T = h.shape[1] - S, counts.size
@@ -72,12 +105,15 @@ def forward(h, c, gates, x, panels, hoisted, starts, counts, keep, d):
         for p in range(blocks):
             panel = at(panels_d, p * size)
             start = at(hoisted, (p * room + hoisted_row) * 4 * L) if is_hoisted else panel
-            _units(h_d, c, gates_d, x_d, panel, start, is_hoisted, (B, I, H, P), d, old, row, n, p * L, keep)
+            sizes = B, I, H, P
+            _units(h_d, c, gates_d, x_d, h_old, c_old, panel, start, is_hoisted, sizes, d, old, row, n, p * L, keep)
         hoisted_row += n
+        if gamma is not None:
+            fade(h_old, c_old, h, c, gamma, starts, counts, keep, t + 1, d, np.intp(0), P)
 
 
 @njit(**OPTIONS)
-def forward_block(h, c, gates, x, panels, hoisted, starts, counts, keep, task, t):
+def forward_block(h, c, gates, x, gamma, h_old, c_old, panels, hoisted, starts, counts, keep, task, t):
     """Step t of one vector of units, number `task` of all directions'.
 
     Threads that share units read a part of the weights each.  hoisted (D P / lanes HOISTED_STEPS, B, 4 lanes) is filled
@@ -97,33 +133,41 @@ def forward_block(h, c, gates, x, panels, hoisted, starts, counts, keep, task, t
         rows, input_gates = starts[last] + counts[last] - row, THREE if c is None else GATES
         hoist(at(hoisted, room * 4 * L), GATES, input_gates, at(x_d, row * I), I, panel, rows)
     old, start = row_before(starts, t, B), at(hoisted, (room + row - starts[first]) * 4 * L)
-    _units(h_d, c, gates_d, x_d, panel, start, True, (B, I, H, P), d, old, row, n, p * L, keep)
+    sizes = B, I, H, P
+    _units(h_d, c, gates_d, x_d, h_old, c_old, panel, start, True, sizes, d, old, row, n, p * L, keep)
+    if gamma is not None:
+        fade(h_old, c_old, h, c, gamma, starts, counts, keep, t + 1, d, p * L, p * L + L)
 
 
 @njit(**OPTIONS)
-def backward(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d):
+def backward(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d):
     """Direction d, last step first.
 
     Turns gates into their gradients, and d_h and d_c (D, B, P) from the final into the initial states' gradients.
     d_out (D, S, >= H) is the gradient of each row's h; hh_panels (D, .) are W_hh, (4P, H) or a GRU's (3P, H), packed
     for `product`; a gradient stops at each multiple of `bptt_steps` steps, 0 for none.
     """
+    low, high = np.intp(0), d_h.shape[2]
     for step in range(counts.size + 1):
-        _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d, np.intp(0), d_h.shape[2], step)
+        _back(
+            d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d, low, high, step
+        )
 
 
 @njit(**OPTIONS)
-def backward_block(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, task, step):
+def backward_block(
+    d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, task, step
+):
     """As `backward`: one of T + 1 steps of the units of one panel, number `task` of all directions'."""
     P, units = d_h.shape[2], MAX_WIDTH * lanes(h)
     panels = (P + units - 1) // units
     d, low = task // panels, task % panels * units
     high = min(low + units, P)
-    _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d, low, high, step)
+    _back(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d, low, high, step)
 
 
 @njit(**OPTIONS)
-def _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d, low, high, step):
+def _back(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d, low, high, step):
     """One of T + 1 steps of direction d's units low to high.
 
     First the product with the last step's gradients, which are those of all units; then this step's, of gates, and of
@@ -132,17 +176,40 @@ def _back(d_h, d_c, gates, d_out, h, c, hh_panels, starts, counts, bptt_steps, d
     S, width = d_out.shape[1:]
     H, (B, P) = h.shape[2], d_h.shape[1:]
     n_k, t, place = (THREE if c is None else GATES) * P, counts.size - 1 - step, d * B * P
-    if step > 0 and not is_cut(t + 1, bptt_steps):  # of a GRU's gates the first has no part in the product
+    # What fades has gradients of its own at a cut.
+    if step > 0 and (gamma is not None or not is_cut(t + 1, bptt_steps)):
+        # Of a GRU's gates the first has no part in the product.
         d_gates, w_hh = at(gates, (d * S + starts[t + 1] + 1) * 4 * P - n_k), d * hh_panels.shape[1] + n_k * low
         n_vectors = (high - low) // lanes(h)
         product(at(d_h, place + low), P, d_gates, 4 * P, at(hh_panels, w_hh), counts[t + 1], n_vectors, n_k)
+        if gamma is not None:
+            _fade_back(d_h, d_c, h, c, gamma, starts, counts, is_cut(t + 1, bptt_steps), t + 1, d, low, high)
     if t >= 0:
-        n, row, old, cut = counts[t], starts[t], row_before(starts, t, B), is_cut(t, bptt_steps)
+        n, row, old, cut = counts[t], starts[t], row_before(starts, t, B), is_cut(t, bptt_steps) and gamma is None
         d_gates, d_row = at(gates, (d * S + row) * 4 * P), at(d_out, (d * S + row) * width)
         if c is None:
-            h_old = at(h, (d * (B + S) + old) * H)
-            _gru_gradients(at(d_h, place), d_gates, d_row, h_old, n, low, high, H, P, width, cut)
+            before = at(h, (d * (B + S) + old) * H) if h_old is None else at(h_old, (d * S + row) * H)
+            _gru_gradients(at(d_h, place), d_gates, d_row, before, n, low, high, H, P, width, cut)
         else:
             c_d, of_c = at(c, d * (B + S) * P), at(d_c, place)
-            c_new, c_old = at(c_d, (B + row) * P), at(c_d, old * P)
-            _lstm_gradients(at(d_h, place), of_c, d_gates, d_row, c_new, c_old, n, low, high, H, P, width, cut)
+            c_new, before = at(c_d, (B + row) * P), at(c_d, old * P) if c_old is None else at(c_old, (d * S + row) * P)
+            _lstm_gradients(at(d_h, place), of_c, d_gates, d_row, c_new, before, n, low, high, H, P, width, cut)
+
+
+@njit(**OPTIONS)
+def _fade_back(d_h, d_c, h, c, gamma, starts, counts, cut, t, d, low, high):
+    """The way back through `fade`: d_h and d_c, from the gradients of what step t goes on from to those before it."""
+    L, H, (B, P), S = lanes(h), h.shape[2], d_h.shape[1:], gamma.shape[1]
+    old, zero = row_before(starts, t, B), zeros(h)
+    for q in range(counts[t]):
+        at_state, at_row = (d * B + q) * P, (d * S + starts[t] + q) * P
+        at_old = d * (B + S) + old + q
+        for unit in range(low, high, L):
+            factor, dh = load(gamma, at_row + unit), load(d_h, at_state + unit)
+            d_gamma = dh * load_some(h, at_old * H + unit, H - unit)
+            store(d_h, at_state + unit, zero if cut else dh * factor)
+            if c is not None:
+                dc = load(d_c, at_state + unit)
+                d_gamma = d_gamma + dc * load(c, at_old * P + unit)
+                store(d_c, at_state + unit, zero if cut else dc * factor)
+            store(gamma, at_row + unit, d_gamma * factor * is_positive(1.0 - factor) * -1.0)

@@ -1,7 +1,8 @@
 """Steps in which numbers are missing, NaN, and that come at times of their own.
 
 A hole is read as 0 in units of mean and deviation, the mean then, or as what was last there; and flags beside the
-numbers may say which are there.  Of times what counts is the time since the step before, the gap.
+numbers may say which are there, and ages how long ago they were.  Of times what counts is the time since the step
+before, the gap, which is 1 without times.
 """
 
 import numpy as np
@@ -15,13 +16,14 @@ BAD_TIME = 3
 
 
 @njit(**OPTIONS)
-def fill_row(out, row, before, place, x, clock, gap, mean, scale, n_carried, flagged):
+def fill_row(out, row, before, place, x, clock, gap, mean, scale, n_carried, flagged, has_ages):
     """out[row] (K + M,) = x[row] (K,), with the gap in place of the time, less `mean`, over `scale`, in float64.
 
     Where x is NaN, the first `n_carried` columns stay as in before[place] (K + M,), and others are 0; holes stay if
-    `n_carried` is negative.  For each of the columns `flagged` (M,) there follows 1 if x has a number, else 0.
+    `n_carried` is negative.  For each of the columns `flagged` (M,) there follows 1 if x has a number, else 0; and then
+    if it `has_ages`, (K + 2 M,), the time since the last step that had one, which counts from the beginning.
     """
-    K = x.shape[1]
+    K, M = x.shape[1], flagged.size
     for k in range(K):
         value = gap if k == clock else x[row, k]
         if value == value or n_carried < 0:
@@ -30,36 +32,40 @@ def fill_row(out, row, before, place, x, clock, gap, mean, scale, n_carried, fla
             out[row, k] = before[place, k]
         else:
             out[row, k] = 0
-    for m in range(flagged.size):
+    for m in range(M):
         out[row, K + m] = 1 if x[row, flagged[m]] == x[row, flagged[m]] else 0
+        if has_ages:
+            age = K + M + m
+            out[row, age] = gap / scale[age] + (0.0 if before[place, K + m] else before[place, age])
 
 
 @njit(**OPTIONS)
-def fill_rows(out, x, begins, mean, scale, n_carried, flagged):
+def fill_rows(out, x, begins, clock, mean, scale, n_carried, flagged, has_ages):
     """`fill_row` for all rows of sequences, which begin at `begins` (n + 1,); gaps are in x already."""
     nothing = np.zeros((1, out.shape[1]), out.dtype)
     for q in range(begins.size - 1):
-        fill_row(out, begins[q], nothing, 0, x, -1, 0.0, mean, scale, n_carried, flagged)
+        fill_row(out, begins[q], nothing, 0, x, clock, 0.0, mean, scale, n_carried, flagged, has_ages)
         for row in range(begins[q] + 1, begins[q + 1]):
-            fill_row(out, row, out, row - 1, x, -1, 0.0, mean, scale, n_carried, flagged)
+            gap = x[row, clock] if clock >= 0 else 1.0
+            fill_row(out, row, out, row - 1, x, clock, gap, mean, scale, n_carried, flagged, has_ages)
 
 
 @njit(**OPTIONS)
-def take_step(x, seen, times, given, clock, mean, scale, n_carried, flagged, count, status):
-    """As `rows.take_step`, of steps with holes: x (n, K + M) from given (n, K), whose column `clock` has the time.
+def take_step(x, seen, times, given, clock, mean, scale, n_carried, flagged, has_ages, count, status):
+    """As `rows.take_step`, of steps with holes: x (n, .) from given (n, K), whose column `clock` has the time.
 
-    Of the step before there is what was read, seen (n, K + M), and when it was, times (n,).  Raises likewise, and with
+    Of the step before there is what was read, seen (n, .), and when it was, times (n,).  Raises likewise, and with
     BAD_TIME if times go back or are not finite.
     """
     status[0] = 0
     for q in range(times.size):
-        gap = 0.0
+        gap = 1.0 if count[0] else 0.0
         if clock >= 0:
             time = given[q, clock]
             gap = time - (times[q] if count[0] else time)
             if not gap >= 0:
                 status[0] = BAD_TIME
-        fill_row(x, q, seen, q, given, clock, gap, mean, scale, n_carried, flagged)
+        fill_row(x, q, seen, q, given, clock, gap, mean, scale, n_carried, flagged, has_ages)
     if status[0]:
         raise ValueError
     refuse(x, status, BAD_INPUT)

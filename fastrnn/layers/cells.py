@@ -68,8 +68,10 @@ class _Cell:
             H, P = w_hh.shape[0], padded(w_hh.shape[0], p.dtype)
             d_bias = p.sums(room["d_gates"].shape[2])
             d_ih, d_hh = (p.sums(len(weight), weight.shape[1] // H * P) for weight in (w_ih, w_hh))
-            d_gates, inputs, h = (direction(p, array, d) for array in (room["d_gates"], x, room["h"]))
-            outer_products(p, d_bias, d_ih, self.ih_pieces, d_gates, inputs, d_hh, self.hh_pieces, h, rows.previous, P)
+            fades = room.get("h_old", NOTHING) is not NOTHING
+            states, previous = (room["h_old"], p.room(0, dtype=np.int64)) if fades else (room["h"], rows.previous)
+            d_gates, inputs, h = (direction(p, array, d) for array in (room["d_gates"], x, states))
+            outer_products(p, d_bias, d_ih, self.ih_pieces, d_gates, inputs, d_hh, self.hh_pieces, h, previous, P)
             add_sums(p, w_ih, d_ih, H, P)
             add_sums(p, w_hh, d_hh, H, P)
             for bias, pieces in ((b_ih, self.ih_pieces), (b_hh, self.b_hh_pieces)):
@@ -116,18 +118,24 @@ class _GatedCell(_Cell):
         count = n_lanes(dtype)
         return -(-H // count), (4 + self.n_gates * (I + H)) * count
 
-    def room(self, p, rows, D, H, keep):
+    def room(self, p, rows, D, H, keep, gamma=NOTHING):
         P = padded(H, p.dtype)
-        room = {"h": p.room(D, rows.B_AND_S, H), "c": NOTHING}
+        room = {"h": p.room(D, rows.B_AND_S, H), "c": NOTHING, "gamma": gamma, "h_old": NOTHING, "c_old": NOTHING}
         if self.n_states == 2:
             room["c"] = p.room(D, rows.B_AND_S if keep else rows.B, P)
+        if gamma is not NOTHING:
+            room["h_old"] = p.room(D, rows.S, H)
+            room["c_old"] = p.room(D, rows.S, P) if self.n_states == 2 else NOTHING
         # Backward turns the gates into their gradients.
         return room | {"d_gates": p.room(D, rows.S if keep else 0, 4 * P)}
 
     def forward(self, p, room, x, panels, rows, keep):
         (D, blocks, _), lane = panels.shape, n_lanes(p.dtype)
         P, places = blocks * lane, (rows.starts, rows.counts, int(keep))
-        arrays = room["h"], room["c"], room["d_gates"], x, panels
+        fading = room["gamma"], room["h_old"], room["c_old"]
+        arrays = room["h"], room["c"], room["d_gates"], x, *fading, panels
+        for d in range(D if room["gamma"] is not NOTHING else 0):
+            p.call(gated.fade, *fading[1:], *arrays[:2], fading[0], *places, 0, d, 0, P)
         if p.is_shared:
             hoisted = p.room(D * blocks * HOISTED_STEPS, rows.B, 4 * lane)
             p.share(gated.forward_block, *arrays, hoisted, *places, tasks=D * blocks, steps=rows.T)
@@ -138,7 +146,8 @@ class _GatedCell(_Cell):
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         d_h, d_c = d_states if self.n_states == 2 else (*d_states, NOTHING)
         D, _, P = d_h.shape
-        arguments = d_h, d_c, room["d_gates"], d_out, room["h"], room["c"], hh, rows.starts, rows.counts, bptt_steps
+        arrays = d_h, d_c, room["d_gates"], d_out, *(room[name] for name in ("h", "c", "gamma", "h_old", "c_old")), hh
+        arguments = *arrays, rows.starts, rows.counts, bptt_steps
         if p.is_shared:
             n = D * -(-P // (MAX_WIDTH * n_lanes(p.dtype)))
             p.share(gated.backward_block, *arguments, tasks=n, steps=p.at_most(rows.T, 2**62, 1), stage="backward")

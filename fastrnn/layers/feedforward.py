@@ -53,17 +53,22 @@ class Dense:
 
     def backward(self, p, x, d_out):
         """Add the calls from d_out (n, outputs padded with zeros) to d_x (n, inputs padded), and to the gradients."""
-        C, (n, width), stored = self.output_size, d_out.shape, self.parameters.stored_gradients
-        d_weight, d_bias = p.sums(self.input_size, width), p.sums(width)
-        outer_products(p, d_bias, d_weight, ((0, width, 0),), d_out, x)
-        add_sums(p, stored["weight"], d_weight, C, width)
-        add_sums(p, stored["bias"], d_bias, C, width)
+        C, (n, width) = self.output_size, d_out.shape
+        self.add_gradients(p, x, d_out)
         inputs = padded(self.input_size, p.dtype)
         panels = empty_aligned((width * inputs,), p.dtype)
         p.call(pack_transposed, panels, self.parameters.stored("weight"), C, ORDER, stage="before")
         d_x = zeros(p, n, inputs)
         product(p, d_x, d_out, panels, width, "backward")
         return d_x
+
+    def add_gradients(self, p, x, d_out):
+        """Add the calls from them to the gradients alone."""
+        C, width, stored = self.output_size, d_out.shape[1], self.parameters.stored_gradients
+        d_weight, d_bias = p.sums(self.input_size, width), p.sums(width)
+        outer_products(p, d_bias, d_weight, ((0, width, 0),), d_out, x)
+        add_sums(p, stored["weight"], d_weight, C, width)
+        add_sums(p, stored["bias"], d_bias, C, width)
 
 
 class Embedding:

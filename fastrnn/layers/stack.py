@@ -73,10 +73,11 @@ class Level:
         p.call(copy_rows, direction(p, both, 1), 0, x, column, rows.mirror, width, stage=stage)
         return both
 
-    def forward(self, p, x, rows, initial, keep, final=None):
-        """Rows x (S, I) to rows (S, D H), and what `backward` needs.  States are as those of `Stack.forward`."""
+    def forward(self, p, x, rows, initial, keep, final=None, gamma=None):
+        """Rows x (S, I) to rows (S, D H), and what `backward` needs.  The rest is as that of `Stack.forward`."""
         both = self._by_direction(p, x, rows, x.shape[1], 0, "forward")
-        room = self.cell.room(p, rows, self.n_directions, self.hidden_size, keep)
+        fading = () if gamma is None else (alone(p, gamma),)
+        room = self.cell.room(p, rows, self.n_directions, self.hidden_size, keep, *fading)
         states = [room[name] for name in ("h", "c")[: self.cell.n_states]]
         self._set_states(p, states, initial, rows, "forward")
         self.cell.forward(p, room, both, self._panels(p), rows, keep)
@@ -224,7 +225,7 @@ class Stack:
                 self.parameters[name][H : 2 * H] = forget_bias if "_ih_" in name else 0.0
         self.parameters.changed()
 
-    def forward(self, p, x, rows, initial=None, dropout=NO_DROPOUT, keep=False, final=None):
+    def forward(self, p, x, rows, initial=None, dropout=NO_DROPOUT, keep=False, final=None, gamma=None):
         """Add the calls that run packed rows x (S, I) through all levels.
 
         Parameters
@@ -238,6 +239,9 @@ class Stack:
             Between levels.
         keep : bool
             Keep what `backward` needs.
+        gamma : Operand (S, P), optional
+            What the first level's old states are multiplied with before each step; of one direction of an LSTM or GRU.
+            `backward` leaves there the gradient of a, where gamma = exp(-max(0, a)).
 
         Returns
         -------
@@ -248,7 +252,7 @@ class Stack:
         for k, level in enumerate(self.levels):
             if k > 0:
                 x = dropout.forward(p, x, k, rows)
-            x, room = level.forward(p, x, rows, initial, keep, final)
+            x, room = level.forward(p, x, rows, initial, keep, final, gamma if k == 0 else None)
             kept.append(room)
         return x, kept
 

@@ -177,37 +177,50 @@ class Encoder:
     dtype : {"float32", "float64"}
     categories : Categories, optional
         Of numbers, some of which are codes.
+    decay : Decay, optional
+        Of numbers that were not seen, and of the first level's states; below the categories.
     """
 
-    def __init__(self, embedding, input_size, cell, recurrent, dtype, categories=None):
-        self.embedding, self.categories = embedding, categories
-        if (below := embedding or categories) is not None:
-            input_size = below.output_size
+    def __init__(self, embedding, input_size, cell, recurrent, dtype, categories=None, decay=None):
+        self.embedding, self.categories, self.decay, parts = embedding, categories, decay, {}
+        for below in (decay, embedding or categories):
+            if below is not None:
+                input_size, parts = below.output_size, {**parts, **below.parts}
         self.recurrent = Stack(cell, input_size, dtype=dtype, **recurrent)
-        self.parts = {**({} if below is None else below.parts), "recurrent": self.recurrent}
+        self.parts = {**parts, "recurrent": self.recurrent}
 
     @property
     def input_size(self):
         """Numbers of a step as they are stored."""
-        return (self.categories or self.recurrent).input_size
+        return (self.decay or self.categories or self.recurrent).input_size
 
     def forward(self, p, rows, dropout=NO_DROPOUT, keep=False, initial=None, final=None):
         """Add the calls from the stored steps, given as "values", to rows (S, D H), and what `backward` needs."""
         stack = self.recurrent
         x, tokens = read_steps(p, self.embedding, self.input_size, rows, dropout, stack.num_layers, keep)
+        x, gamma, of_numbers = self.of_numbers(p, x)
+        x, kept = stack.forward(p, x, rows, initial, dropout, keep, final, gamma)
+        return x, ((tokens, *of_numbers), kept)
+
+    def of_numbers(self, p, x):
+        """Add the calls from rows of numbers to what the stack reads, what its states fade with, and what is kept."""
+        gamma, decayed, codes = None, None, None
+        if self.decay is not None:
+            x, gamma, decayed = self.decay.forward(p, x)
         if self.categories is not None:
-            x, tokens = self.categories.forward(p, x)
-        x, kept = stack.forward(p, x, rows, initial, dropout, keep, final)
-        return x, (tokens, kept)
+            x, codes = self.categories.forward(p, x)
+        return x, gamma, (decayed, codes)
 
     def backward(self, p, kept, d_rows, rows, dropout=NO_DROPOUT, bptt_steps=0, d_initial=None):
         """Add the calls from d_rows (S, >= D H) to the parameters' gradients, and fill those of first states."""
-        tokens, kept = kept
+        (tokens, decayed, codes), kept = kept
         learns = self.embedding is not None and self.embedding.learns
-        stage = "backward" if learns or self.categories is not None else None
+        stage = "backward" if learns or decayed or codes else None
         d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, None, d_initial, bptt_steps, stage)
         if self.categories is not None:
-            self.categories.backward(p, tokens, d_x)
+            self.categories.backward(p, codes, d_x)
+        if self.decay is not None:
+            self.decay.backward(p, decayed, d_x, None if self.categories is None else self.categories.numbers)
         if learns:
             d_x = dropout.backward(p, d_x, self.recurrent.num_layers, rows)
             self.embedding.backward(p, tokens, d_x)

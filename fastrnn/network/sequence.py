@@ -176,13 +176,12 @@ class SequenceNetwork(Network):
         unit, given = [p.given(name, np.float64, 1) for name in ("mean", "scale")], p.given("given", np.float64, 2)
         if has_holes:
             before, clock = (p.given("seen", p.dtype, 2), p.given("time", np.float64, 1)), p.given("clock")
-            how = p.given("n_carried"), p.given("flagged", np.int64, 1)
+            how = p.given("n_carried"), p.given("flagged", np.int64, 1), p.given("has_ages")
             p.call(holes.take_step, x, *before, given, clock, *unit, *how, count, status)
         else:
             p.call(take_step, x, given, *unit, count, status)
-        if self.encoder.categories is not None:
-            x, _ = self.encoder.categories.forward(p, x)
-        x, _ = stack.forward(p, x, rows, states, final=states)
+        x, gamma, _ = self.encoder.of_numbers(p, x)
+        x, _ = stack.forward(p, x, rows, states, final=states, gamma=gamma)
         if self.readout is not None:
             x = self.readout.running(p, x, rows, count)
         if (facts := self._facts(p, rows)) is not None:
