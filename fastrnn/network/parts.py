@@ -205,7 +205,8 @@ class Encoder:
         tokens, kept = kept
         learns = self.embedding is not None and self.embedding.learns
         stage = "backward" if learns or self.categories is not None else None
-        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, None, d_initial, bptt_steps, stage)
+        options = {"d_initial": d_initial, "bptt_steps": bptt_steps, "input_stage": stage}
+        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, **options)
         if self.categories is not None:
             self.categories.backward(p, tokens, d_x)
         if learns:
