@@ -149,7 +149,7 @@ def test_gradient_by_projection(case):
         y = [(x[:, 0] > 0).astype(int) for x in X]
     model = kind(**{**SMALL, "dtype": "float64", **options}).fit(X, y, static=static)
     stirred(model.network_)
-    training = model._objective(model._informed(X, y, None, True, static))
+    training = model._objective(model._informed(model._problem(X, y, None, True), model._facts(static, True), True))
     training.lay_out([np.arange(20)], 0)
 
     def loss():

@@ -117,7 +117,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
             return
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         self._begin(goes_on)
-        problem = self._informed(X, y, sample_weight, goes_on, beside.static)
+        facts = self._facts(beside.static, goes_on)
+        problem = self._informed(self._problem(X, y, sample_weight, goes_on), facts, goes_on)
         run = records.Run(self, problem, goes_on, resume_from)
         self._prepare_network(problem, goes_on, run.rng)
         if not goes_on and self._readout() is None:
@@ -125,10 +126,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         self._trainer = Trainer(self.network_, self._settings(problem.sequences.lengths), run.rng)
         self._train(problem, run, beside, X, y, sample_weight)
 
-    def _informed(self, X, y, sample_weight, goes_on, static, name="static", **known):
-        """The problem, with what is known of each sequence."""
-        facts = self._facts(static, goes_on, name)
-        problem = self._problem(X, y, sample_weight, goes_on, **known)
+    def _informed(self, problem, facts, goes_on, name="static"):
+        """A problem, with what is known of each sequence."""
         return problem._replace(sequences=self._beside(problem.sequences, facts, problem.weights, goes_on, name))
 
     def _partial_fit(self, X, y, sample_weight, static=None, **known):
@@ -140,7 +139,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         with self._unchanged_on_error(), threads.limit(self.n_jobs):
             goes_on = self.__sklearn_is_fitted__()
             self._begin(goes_on)
-            problem = self._informed(X, y, sample_weight, goes_on, static, **known)
+            facts = self._facts(static, goes_on)
+            problem = self._informed(self._problem(X, y, sample_weight, goes_on, **known), facts, goes_on)
             settings = self._settings(problem.sequences.lengths)._replace(learning_rate="constant")
             rng = None if goes_on else check_random_state(self.random_state)
             self._prepare_network(problem, goes_on, rng)

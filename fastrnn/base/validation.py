@@ -60,7 +60,8 @@ class Validating:
         """As the second of `_held_out`, by X_val: checked like what a later fit goes on with."""
         given = *beside[:3], beside.static_val
         try:
-            problem = copy(self)._informed(*given[:3], True, beside.static_val, "static_val")
+            facts = self._facts(beside.static_val, True, "static_val")
+            problem = self._informed(copy(self)._problem(*given[:3], True), facts, True, "static_val")
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"in the validation data (X_val, y_val), {error}") from None

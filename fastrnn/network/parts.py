@@ -215,8 +215,9 @@ class Encoder:
         """Add the calls from d_rows (S, >= D H) to the parameters' gradients, and fill those of first states."""
         (tokens, decayed, codes), kept = kept
         learns = self.embedding is not None and self.embedding.learns
-        stage = "backward" if learns or decayed or codes else None
-        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, None, d_initial, bptt_steps, stage)
+        options = {"d_initial": d_initial, "bptt_steps": bptt_steps}
+        options["input_stage"] = "backward" if learns or decayed or codes else None
+        d_x = self.recurrent.backward(p, kept, d_rows, rows, dropout, **options)
         if self.categories is not None:
             self.categories.backward(p, codes, d_x)
         if self.decay is not None:
