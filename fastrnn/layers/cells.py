@@ -68,7 +68,7 @@ class _Cell:
             H, P = w_hh.shape[0], padded(w_hh.shape[0], p.dtype)
             d_bias = p.sums(room["d_gates"].shape[2])
             d_ih, d_hh = (p.sums(len(weight), weight.shape[1] // H * P) for weight in (w_ih, w_hh))
-            fades = room.get("h_old", NOTHING) is not NOTHING
+            fades = room.get("h_old", NOTHING) is not NOTHING  # then each row has its own old state
             states, previous = (room["h_old"], p.room(0, dtype=np.int64)) if fades else (room["h"], rows.previous)
             d_gates, inputs, h = (direction(p, array, d) for array in (room["d_gates"], x, states))
             outer_products(p, d_bias, d_ih, self.ih_pieces, d_gates, inputs, d_hh, self.hh_pieces, h, previous, P)
