@@ -1,5 +1,7 @@
 """Read sequences one step at a time through a trained network."""
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from fastrnn.columns import check_names
@@ -214,10 +216,9 @@ class Stream:
             self._check_names(x)
         if self._network.embedding is not None:
             x = self._network.vectors(self._tokens(x))
-        if self._takes_time != (time is not None):
-            it = "needs the time of each step" if self._takes_time else "takes no time beside a step"
-            raise ValueError(f"this stream {it}: time= goes with a model that was fitted with time_column='index'")
-        return self._advance(np.asarray(x, object if self._codes else None), time)
+        if self._takes_time or time is not None:
+            self._set_time(time)
+        return self._advance(self._coded(x) if self._codes else np.asarray(x))
 
     def _keep_up(self):
         """Go on with the network's weights as they are now."""
@@ -246,24 +247,32 @@ class Stream:
             raise ValueError(f"a step's tokens are integers from 0 on, below {known}; got {x.tolist()}")
         return x.reshape(shape).astype(np.int64)
 
-    def _advance(self, x, time=None):
+    def _set_time(self, time):
+        if not self._takes_time or time is None:
+            it = "needs the time of each step" if self._takes_time else "takes no time beside a step"
+            raise ValueError(f"this stream {it}: time= goes with a model that was fitted with time_column='index'")
+        times = seconds(np.asarray(time).reshape(-1), "time")
+        if times.size not in (1, self.batch):
+            raise ValueError(f"time has {times.size} values for {self.batch} sequences side by side: give each one")
+        self._given[:, -1] = times
+
+    def _coded(self, x):
+        """A step with codes in place of categories."""
+        x = np.array(x, object)
+        if x.shape in self._places:
+            rows = x.reshape(self.batch, -1)
+            for k, numbers in self._codes:
+                rows[:, k] = [numbers.get(value, 0) if isinstance(value, Hashable) else 0 for value in rows[:, k]]
+        return x
+
+    def _advance(self, x):
         place = self._places.get(x.shape)
         if place is None:
             got = x.shape if x.ndim or x.dtype != object else f"a {type(x.item()).__name__}: pass its numbers alone"
             raise ValueError(f"a step of this stream has shape {next(iter(self._places))}; got {got}")
-        if self._codes:
-            rows = x.reshape(self.batch, -1).copy()
-            for k, numbers in self._codes:
-                rows[:, k] = [numbers.get(value, 0) for value in rows[:, k]]
-            x = rows.reshape(place.shape)
         if x.dtype.kind not in "fiub":
             x = self._as_numbers(x.astype(object))
         place[...] = x
-        if time is not None:
-            times = seconds(np.asarray(time).reshape(-1), "time")
-            if times.size not in (1, self.batch):
-                raise ValueError(f"time has {times.size} values for {self.batch} sequences side by side: give each one")
-            self._given[:, -1] = times
         if self._program.run():
             self._raise(x)
         return self._outputs

@@ -25,7 +25,8 @@ SHOWN_BY = ("columns", "column_names", "__dataframe__", "__narwhals_dataframe__"
 """Of which a table of any library has some."""
 WITH_INDEX = {"modin": "modin.pandas", "cudf": "cudf"}
 """Libraries whose tables have an index, as pandas has it, and their modules with a DataFrame and a Series."""
-ENCODE = "; convert it, as by pandas.to_numeric or to_datetime, name it in categorical_features, or leave it out"
+ENCODE = "; convert or encode it, as by pandas.to_numeric, to_datetime or get_dummies, or leave it out"
+AS_CATEGORIES = ", or name it in categorical_features"
 WAYS = ("to_pandas", "toPandas", "to_dataframe", "compute", "df", "collect")
 """Out of what has no rows yet, by its methods."""
 
@@ -198,7 +199,8 @@ def as_numbers(array, what):
     """An array of objects as float64; NumPy would read strings as numbers."""
     for value in array.flat:
         if isinstance(value, (str, bytes, complex)):
-            raise ValueError(f"{what} holds values that are no numbers: {shown(value)}{ENCODE * ('column ' in what)}")
+            advice = ENCODE * ("column " in what) + AS_CATEGORIES * (what.startswith("X[") and "column " in what)
+            raise ValueError(f"{what} holds values that are no numbers: {shown(value)}{advice}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -1,5 +1,7 @@
 """Ids of text, which estimators know from numbers by their type."""
 
+import sys
+
 import numpy as np
 
 FREE_ROWS, FREE_OUTPUTS = 2**20, 2**17
@@ -54,6 +56,19 @@ class Tokens(np.ndarray):
 
 class Characters(Tokens):
     """Those of text that is read character by character."""
+
+
+def pickle_in_dask():
+    """Have Dask pickle these where it moves them; as all arrays it would make plain ones of them."""
+
+    def leave(tokens, context=None):
+        raise NotImplementedError  # the next way is to pickle
+
+    if (protocol := sys.modules.get("distributed.protocol")) is not None:
+        protocol.dask_serialize.register(Tokens, leave)
+
+
+pickle_in_dask()  # in a worker, where Dask is there first
 
 
 def text_of(X):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from samples import run_script
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold
@@ -442,6 +443,20 @@ def test_what_is_wrong_with_an_answer_is_told_with_its_partition(client):
     with pytest.raises(ValueError, match=r"partition 1: X.0. has 5 features, but the fit was on 12"):
         answer.compute()
     assert answer.key.startswith("predict-")
+
+
+def test_text_is_text_wherever_it_is_moved():
+    """In a process that has seen the text alone, too, as a worker that is given it by another."""
+    script = """
+import distributed.protocol as protocol
+from fastrnn.preprocessing import Tokenizer
+
+for level in ("word", "char"):
+    tokens = Tokenizer(level=level).fit_transform(["ab a", "b"])
+    for moved in protocol.deserialize(*protocol.serialize(list(tokens))):
+        print(type(moved).__name__, moved.spellings is None)
+"""
+    assert run_script(script) == "Tokens False\n" * 2 + "Characters True\n" * 2
 
 
 def test_words_of_a_part_may_be_longer_than_those_of_another(client):

@@ -1,7 +1,6 @@
 """Networks that start from what others have learned: their encoders, and the units in which these read X."""
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
 
 from fastrnn.wording import shown
 
@@ -35,6 +34,8 @@ def sources_of(init_from):
 
 def _model_in(source):
     """Of a Pipeline its last step, of what only holds a model that model."""
+    from sklearn.frozen import FrozenEstimator
+
     if isinstance(source, FrozenEstimator):
         inner = source.estimator
     else:

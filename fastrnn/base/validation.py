@@ -184,4 +184,6 @@ def _of(numbers, given):
     """The entries of these numbers, in the form that all of them came in."""
     from sklearn.utils import _safe_indexing
 
-    return given if given is None or isinstance(given, Real) else _safe_indexing(given, numbers)
+    if given is None or isinstance(given, Real):
+        return given
+    return _safe_indexing(given if hasattr(given, "__getitem__") else np.asarray(given), numbers)

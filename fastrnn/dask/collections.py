@@ -8,9 +8,11 @@ import numpy as np
 
 from fastrnn.dask.shares import answered
 from fastrnn.data import read_long
+from fastrnn.tokens import pickle_in_dask
 from fastrnn.wording import optional
 
 dask, distributed = (optional(name, "fastrnn.dask needs Dask") for name in ("dask", "distributed"))
+pickle_in_dask()
 KINDS = "a list of futures or of delayed partitions, a bag, or a long dask.dataframe"
 
 
