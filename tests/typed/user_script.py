@@ -92,7 +92,7 @@ def classifier() -> None:
     assert_type(clf.partial_fit(X, y), SequenceClassifier)
     assert_type(clf.get_params(), dict[str, object])
     assert_type(clf.set_params(max_iter=3), SequenceClassifier)
-    facts = np.arange(24.0).reshape(12, 2)
+    facts = [[float(k), 1.0] for k in range(12)]
     beside = SequenceClassifier(hidden_size=4, bidirectional=False, max_iter=2).fit(X, y, static=facts)
     assert_type(beside.predict_proba(X, static=facts), Matrix[np.float64])
     assert_type(beside.stream(static=facts[:1]), Stream)
