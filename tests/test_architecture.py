@@ -31,6 +31,7 @@ RANKS = [
         "kernels.losses",
         "kernels.gradient",
         "kernels.crf",
+        "kernels.ctc",
         "kernels.attention",
         "kernels.rtrl",
         "kernels.words",
