@@ -47,7 +47,7 @@ RANKS = [
     ["preprocessing"],
     ["data"],
     ["base", "metrics", "callbacks"],
-    ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
+    ["classifier", "regressor", "tagger", "transcriber", "forecaster", "generator", "seq2seq", "online"],
     ["early", "ensemble", "outliers"],
     ["inspection", "interchange", "saving", "datasets", "versions", "dask"],
     ["__init__"],

@@ -187,3 +187,103 @@ def edit_distances(distances, y, y_starts, z, z_starts, row):
                 corner = row[j + 1]
                 row[j + 1] = min(best, row[j] + 1, corner + 1)
         distances[k] = row[other.size]
+
+
+@njit(**OPTIONS)
+def _log_of_both(x, y):
+    """log(exp x + exp y) of two numbers."""
+    top = max(x, y)
+    return top + np.log(1.0 + np.exp(min(x, y) - top))
+
+
+@njit(**OPTIONS)
+def _child(tree, parent, label, n):
+    """The node of a prefix and one label more; that is n, the first that is free, if there was none before."""
+    node = tree[parent, 2]
+    while node >= 0 and tree[node, 1] != label:
+        node = tree[node, 3]
+    if node < 0:
+        tree[n, 0], tree[n, 1], tree[n, 2], tree[n, 3], tree[parent, 2] = parent, label, -1, tree[parent, 2], n
+        return n
+    return node
+
+
+@njit(**OPTIONS)
+def _extend(chosen, scores, beams, n, taken, logs, tree, width):
+    """The best n of all that n beams become at a frame: chosen (width, 2) are a beam and a label, or -1 to stay.
+
+    beams (width, 6) have a node, the log probabilities of paths that end in the blank or in the label, what these
+    become for a beam that stays, and the log probability of all.  Returns how many were chosen.
+    """
+    K, n_chosen = logs.size, 0
+    taken[:n] = False
+    for i in range(n):
+        label = tree[int(beams[i, 0]), 1]
+        beams[i, 5] = _log_of_both(beams[i, 1], beams[i, 2])
+        beams[i, 3] = beams[i, 5] + logs[K - 1]
+        beams[i, 4] = beams[i, 2] + logs[label] if label >= 0 else IMPOSSIBLE
+    for j in range(n):  # a beam may be another one and its last label
+        node = int(beams[j, 0])
+        for i in range(n):
+            if tree[node, 0] == beams[i, 0]:
+                label = tree[node, 1]
+                is_same = tree[int(beams[i, 0]), 1] == label
+                beams[j, 4] = _log_of_both(beams[j, 4], beams[i, 1 if is_same else 5] + logs[label])
+                taken[i, label] = True
+    for i in range(n):
+        last = tree[int(beams[i, 0]), 1]
+        for label in range(-1, K - 1):
+            if label < 0:
+                score = _log_of_both(beams[i, 3], beams[i, 4])
+            elif taken[i, label]:
+                continue
+            else:
+                score = beams[i, 1 if label == last else 5] + logs[label]
+            if n_chosen == width and score <= scores[width - 1]:
+                continue
+            k = n_chosen if n_chosen < width else width - 1
+            while k > 0 and scores[k - 1] < score:
+                scores[k], chosen[k] = scores[k - 1], chosen[k - 1]
+                k -= 1
+            scores[k], chosen[k, 0], chosen[k, 1] = score, i, label
+            n_chosen = min(n_chosen + 1, width)
+    return n_chosen
+
+
+@njit(**OPTIONS)
+def beam_search(labels, counts, outputs, offsets, width):
+    """The most probable labels found, by prefix beam search (Hannun et al. 2014), of sequences one after the other.
+
+    Those of sequence b, counts[b], are at the beginning of labels[offsets[b] : offsets[b + 1]].  A beam is a prefix,
+    a node of a tree (., 4): its parent, last label, first child and next sibling.
+    """
+    K, longest = outputs.shape[1], 0
+    for b in range(counts.size):
+        longest = max(longest, offsets[b + 1] - offsets[b])
+    tree, taken, logs = np.empty((longest * width + 1, 4), np.int64), np.empty((width, K), np.bool_), np.empty(K)
+    beams, others = np.empty((width, 6)), np.empty((width, 6))
+    chosen, scores = np.empty((width, 2), np.int64), np.empty(width)
+    for b in range(counts.size):
+        tree[0], n, n_nodes = -1, 1, 1
+        beams[0, 0], beams[0, 1], beams[0, 2], scores[0] = 0.0, 0.0, IMPOSSIBLE, 0.0
+        for row in range(offsets[b], offsets[b + 1]):
+            for k in range(K):
+                logs[k] = outputs[row, k]
+            logs -= logs.max()
+            logs -= np.log(np.exp(logs).sum())
+            n = _extend(chosen, scores, beams, n, taken, logs, tree, width)
+            for k in range(n):
+                i, label = chosen[k]
+                if label < 0:
+                    others[k, 0], others[k, 1], others[k, 2] = beams[i, 0], beams[i, 3], beams[i, 4]
+                else:
+                    node = _child(tree, int(beams[i, 0]), label, n_nodes)
+                    n_nodes = max(n_nodes, node + 1)
+                    others[k, 0], others[k, 1], others[k, 2] = node, IMPOSSIBLE, scores[k]
+            beams, others = others, beams
+        node, n_labels = int(beams[0, 0]), 0
+        while tree[node, 0] >= 0:
+            labels[offsets[b] + n_labels] = tree[node, 1]
+            node, n_labels = tree[node, 0], n_labels + 1
+        labels[offsets[b] : offsets[b] + n_labels] = labels[offsets[b] : offsets[b] + n_labels][::-1].copy()
+        counts[b] = n_labels
