@@ -344,7 +344,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         weights = self._normalised(np.repeat(self._check_weights(sample_weight, len(sequences)), lengths))
         counts = np.diff(starts)
         # A size in few steps, so that parts of the data share what is compiled for it.
-        loss = Alignments(2 ** int(self._agreed(int(counts.max()), max)).bit_length() - 1)
+        loss = Alignments(2 ** int(self._agreed(int(counts.max()), max)).bit_length())
         targets = np.full(len(weights), -1)
         targets[np.repeat(sequences.offsets[:-1] - starts[:-1], counts) + np.arange(len(codes))] = codes
         sequences = self._standardised(sequences, weights, goes_on)
@@ -466,8 +466,9 @@ class LabelStream(Stream):
 
 def _labels_of(row, name):
     """The labels of a sequence as an array."""
-    if isinstance(row, str):
-        return np.array(list(row), str)
+    text = row.item() if isinstance(row, np.ndarray) and row.ndim == 0 else row
+    if isinstance(text, str):
+        return np.array(list(text), str)
     if not is_sequence(row):
         advice = "SequenceClassifier takes one for each sequence, and SequenceTagger one for each step"
         raise ValueError(f"{name} is {shown(row)}, one label; expected a list of labels, or a str of letters: {advice}")

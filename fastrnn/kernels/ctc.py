@@ -5,33 +5,49 @@ blanks are left out.  The loss of labels y_1 .. y_U is -log of the summed probab
 forward and backward over 2 U + 1 states: a blank, y_1, a blank, .. y_U, a blank.  A path goes on from a state to itself
 or the next one, or from one label to another that differs past the blank in between.
 
-    blank_t[u] = log p_t(blank) + log(exp blank_{t-1}[u] + exp label_{t-1}[u-1])
-    label_t[u] = log p_t(y_u) + log(exp label_{t-1}[u] + exp blank_{t-1}[u] + exp label_{t-1}[u-1]; only if y_u differs)
+    blank_t[u] = p_t(blank) (blank_{t-1}[u] + label_{t-1}[u-1])
+    label_t[u] = p_t(y_u) (label_{t-1}[u] + blank_{t-1}[u] + label_{t-1}[u-1], the last only if y_u is not y_{u-1})
 
-All sums are of logarithms in float64.  Blanks and labels are apart, so that each is a loop of vectors.  Labels that no
-path can be read as, for there are too few frames, have an infinite loss and the gradient 0.
+Numbers are m 2**k in float64, k being kept apart: they have the range of logarithms, without an exp or log in each sum.
+Blanks and labels are apart, so that each is a loop of vectors.  Labels that no path can be read as, for there are too
+few frames, have an infinite loss and the gradient 0.
 
 Arrays, for S packed rows and B sequences:
     outputs, d_outputs (S, >= K)     one row a frame: K scores before softmax, the last one that of the blank
     labels (S,)                      those of a sequence at its first frames, then -1
     rows (S,), firsts, lengths (B,)  sequence b has the rows rows[firsts[b]:][: lengths[b]], in the order of time
     weights (>= B,)                  of the sequences
-    states (>= T, R)                 R is `row_size` of the most labels
-    logs (>= T,), room (5, R), scores (K,)   to work in
-A row of states has blanks from 0 on, and labels from `half` + 1 on: what is before the first is IMPOSSIBLE.
+    states (>= T, 2, R)              R is `row_size` of the most labels
+    chances (>= T, 2, K), room (10, R), own (most,)   to work in
+The two of a state or a chance are m and k.  A row of states has blanks from 0 on, and labels from `half` + 1 on: what
+is before the first is IMPOSSIBLE.
 """
 
 import numpy as np
 
 from fastrnn.kernels import vectors as vec
-from fastrnn.kernels.activations import exp, log1p
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.softmax import softmax
-from fastrnn.kernels.vectors import OPTIONS, at, first_lanes, lane_sum, lanes, load, maximum, minimum, n_lanes, store
+from fastrnn.kernels.vectors import (
+    OPTIONS,
+    at,
+    first_lanes,
+    lane_sum,
+    load,
+    maximum,
+    n_lanes,
+    split_powers,
+    store,
+    two_to,
+)
 
 IMPOSSIBLE = -1e200
-"""The logarithm of no probability: no number that a sum of many could make infinite."""
+"""The k of no probability: no number that a sum of many could make infinite."""
 LANES = n_lanes("float64")
+LOG_2 = 0.6931471805599453
+LEAST = -700.0
+"""Logarithms from here on have exponentials in float64."""
+_ROUNDER = 1.5 * 2**52 + 1023
 
 
 def row_size(most):
@@ -40,126 +56,166 @@ def row_size(most):
 
 
 @njit(**OPTIONS)
-def _log_sum(x, y):
-    top, low = maximum(x, y), minimum(x, y)
-    return top + log1p(exp(low - top))
+def _power(k):
+    """2**k for k <= 0, or as good as none."""
+    return two_to(maximum(k, -1000.0) + _ROUNDER)
 
 
 @njit(**OPTIONS)
-def _log_sum_of_three(x, y, z):
-    larger, low = maximum(x, y), minimum(x, y)
-    top, middle = maximum(larger, z), minimum(larger, z)
-    return top + log1p(exp(middle - top) + exp(low - top))
+def _sum(m, k, other_m, other_k):
+    top = maximum(k, other_k)
+    return m * _power(k - top) + other_m * _power(other_k - top), top
 
 
 @njit(**OPTIONS)
-def _count(labels, rows):
-    """How many labels a sequence has; other rows have -1."""
-    n = 0
-    while n < rows.size and labels[rows[n]] >= 0:
-        n += 1
-    return n
+def _sum_of_three(m, k, other_m, other_k, third_m, third_k):
+    top = maximum(maximum(k, other_k), third_k)
+    return m * _power(k - top) + other_m * _power(other_k - top) + third_m * _power(third_k - top), top
 
 
 @njit(**OPTIONS)
-def _begin(room, labels, rows, U):
-    """Fill room[0], by label IMPOSSIBLE or 0 where it differs from the one before, and no states in the others."""
-    room[:] = IMPOSSIBLE
-    for u in range(1, U):
-        if labels[rows[u]] != labels[rows[u - 1]]:
-            room[0, u] = 0.0
+def _put(states, place, m, k):
+    """Store numbers, with m about 1."""
+    more, m = split_powers(m)
+    store(states[0], place, m)
+    store(states[1], place, k + more)
 
 
 @njit(**OPTIONS)
-def _take_logs(emitted, outputs, row, labels, rows, U, log_sum):
-    """emitted (>= U,) = log probability of each label at a row."""
+def _begin(room, own, labels, rows):
+    """Fill `own` with a sequence's labels, and room[0], by label IMPOSSIBLE or 0 where it is not the one before.
+
+    All other rows of the room are states of which none is possible.  Returns the number of labels.
+    """
+    U = 0
+    room[0], room[1::2], room[2::2] = IMPOSSIBLE, 1.0, IMPOSSIBLE
+    while U < rows.size and labels[rows[U]] >= 0:
+        own[U] = labels[rows[U]]
+        if U > 0 and own[U] != own[U - 1]:
+            room[0, U] = 0.0
+        U += 1
+    return U
+
+
+@njit(**OPTIONS)
+def _take_chances(chances, outputs, row):
+    """Of the first K outputs of a row their probabilities."""
+    K, lowest = chances.shape[1], np.inf
+    for j in range(K):
+        chances[0, j] = outputs[row, j]
+        lowest = min(lowest, chances[0, j])
+    largest, log_sum = softmax(at(chances, 0), at(chances, 0), K)
+    chances[1] = 0.0 * log_sum  # NaN if one is
+    if lowest - largest - log_sum < LEAST:
+        for j in range(K):
+            log_p = outputs[row, j] - largest - log_sum
+            if log_p < LEAST:
+                k = np.floor(log_p / LOG_2)
+                chances[0, j], chances[1, j] = np.exp(min(max(log_p - k * LOG_2, 0.0), LOG_2)), k
+
+
+@njit(**OPTIONS)
+def _emit(emitted, chances, own, U):
+    """emitted (2, >= U) = the chance of each label."""
     for u in range(U):
-        emitted[u] = np.float64(outputs[row, labels[rows[u]]]) - log_sum
+        emitted[0, u], emitted[1, u] = chances[0, own[u]], chances[1, own[u]]
 
 
 @njit(**OPTIONS)
-def _forward(here, before, emitted, moves, blank, half, used):
+def _forward(here, before, emitted, moves, m_blank, k_blank, half, used):
     """States of a frame from those before."""
+    m, k = before[0], before[1]
     for u in range(0, used, LANES):
-        of_blank, of_label, of_last = load(before, u), load(before, half + u + 1), load(before, half + u)
-        store(here, u, _log_sum(of_blank, of_last) + blank)
-        on = _log_sum_of_three(of_label, of_blank, of_last + load(moves, u))
-        store(here, half + u + 1, on + load(emitted, u))
-    here[half] = IMPOSSIBLE
+        m_last, k_last = load(m, half + u), load(k, half + u)
+        m_now, k_now = _sum(load(m, u), load(k, u), m_last, k_last)
+        _put(here, u, m_now * m_blank, k_now + k_blank)
+        u_label = half + u + 1
+        m_now, k_now = _sum_of_three(
+            load(m, u_label), load(k, u_label), load(m, u), load(k, u), m_last, k_last + load(moves, u)
+        )
+        _put(here, u_label, m_now * load(emitted[0], u), k_now + load(emitted[1], u))
+    here[0, half], here[1, half] = 1.0, IMPOSSIBLE
 
 
 @njit(**OPTIONS)
-def _backward(here, after, emitted, moves, blank, half, used):
-    """Log probabilities of all that follows on the states of a frame, from those one later with what was emitted."""
+def _backward(here, after, moves, half, used):
+    """What follows on the states of a frame, from those one later with what was emitted there."""
+    m, k = after[0], after[1]
     for u in range(0, used, LANES):
-        of_blank, of_label = load(after, u), load(after, half + u + 1)
-        store(here, u, _log_sum(of_blank, of_label))
-        past = load(after, half + u + 2) + load(moves, u + 1)
-        store(here, half + u + 1, _log_sum_of_three(of_label, load(after, u + 1), past))
+        u_label = half + u + 1
+        m_label, k_label = load(m, u_label), load(k, u_label)
+        m_now, k_now = _sum(load(m, u), load(k, u), m_label, k_label)
+        store(here[0], u, m_now)
+        store(here[1], u, k_now)
+        m_past, k_past = load(m, u_label + 1), load(k, u_label + 1) + load(moves, u + 1)
+        m_now, k_now = _sum_of_three(m_label, k_label, load(m, u + 1), load(k, u + 1), m_past, k_past)
+        store(here[0], u_label, m_now)
+        store(here[1], u_label, k_now)
 
 
 @njit(**OPTIONS)
-def _add_emitted(after, here, emitted, blank, half, used):
+def _add_emitted(after, here, emitted, m_blank, k_blank, half, used):
     """What `_backward` reads of a frame."""
     for u in range(0, used, LANES):
-        store(after, u, load(here, u) + blank)
-        store(after, half + u + 1, load(here, half + u + 1) + load(emitted, u))
+        _put(after, u, load(here[0], u) * m_blank, load(here[1], u) + k_blank)
+        u_label = half + u + 1
+        m, k = load(here[0], u_label) * load(emitted[0], u), load(here[1], u_label) + load(emitted[1], u)
+        _put(after, u_label, m, k)
 
 
 @njit(**OPTIONS)
-def _take_off(d_outputs, row, weight, states, here, likely, of_all, labels, rows, K, U, half, used):
-    """Take from the gradient of a frame how likely each state is, given the labels."""
-    total = vec.zeros(here)
+def _take_off(d_outputs, row, weight, states, here, likely, m_all, k_all, own, K, U, half, used):
+    """Take from the gradient of a frame how likely each state is, given the labels; they are `m_all` 2**k_all."""
+    total, factor = vec.zeros(likely), weight / m_all
     for u in range(0, used, LANES):
-        total = total + first_lanes(exp(load(states, u) + load(here, u) - of_all), U + 1 - u)
-        store(likely, u, exp(load(states, half + u + 1) + load(here, half + u + 1) - of_all))
-    d_outputs[row, K - 1] -= weight * lane_sum(total)
+        share = load(states[0], u) * load(here[0], u) * _power(load(states[1], u) + load(here[1], u) - k_all)
+        total = total + first_lanes(share, U + 1 - u)
+        u_label = half + u + 1
+        k = load(states[1], u_label) + load(here[1], u_label) - k_all
+        store(likely, u, load(states[0], u_label) * load(here[0], u_label) * _power(k))
+    d_outputs[row, K - 1] -= factor * lane_sum(total)
     for u in range(U):
-        d_outputs[row, labels[rows[u]]] -= weight * likely[u]
+        d_outputs[row, own[u]] -= factor * likely[u]
 
 
 @njit(**OPTIONS)
-def alignments(d_outputs, losses, outputs, labels, weights, rows, firsts, lengths, states, logs, room, scores):
+def alignments(d_outputs, losses, outputs, labels, weights, rows, firsts, lengths, states, chances, room, own):
     """losses (B,) = -log probability(labels) of each sequence; d_outputs become its weight times the gradient.
 
     Columns of d_outputs from K on become 0.
     """
-    K, half = scores.size, (room.shape[1] - LANES) // 2
-    moves, start, emitted, here, after = room[0], room[1], room[2], room[3], room[4]
+    K, half = chances.shape[2], (room.shape[1] - LANES) // 2
+    moves, start, emitted, here, after, likely = room[0], room[1:3], room[3:5], room[5:7], room[7:9], room[9]
     for b in range(firsts.size):
-        own = rows[firsts[b] : firsts[b] + lengths[b]]
-        U, T, weight = _count(labels, own), own.size, weights[b]
+        steps, weight = rows[firsts[b] : firsts[b] + lengths[b]], weights[b]
+        U, T, before = _begin(room, own, labels, steps), steps.size, start
         used = (U + LANES) // LANES * LANES
-        _begin(room, labels, own, U)
-        start[0], before = 0.0, start
+        start[1, 0] = 0.0
         for t in range(T):
-            row = own[t]
-            for k in range(K):
-                scores[k] = outputs[row, k]
-            blank = scores[K - 1]
-            largest, log_sum = softmax(at(scores, 0), at(scores, 0), K)
-            logs[t] = largest + log_sum
-            for k in range(d_outputs.shape[1]):
-                d_outputs[row, k] = weight * scores[k] if k < K else 0.0
-            _take_logs(emitted, outputs, row, labels, own, U, logs[t])
-            _forward(states[t], before, emitted, moves, blank - logs[t], half, used)
+            row, chance = steps[t], chances[t]
+            _take_chances(chance, outputs, row)
+            for j in range(d_outputs.shape[1]):
+                d_outputs[row, j] = weight * (chance[0, j] if chance[1, j] == 0.0 else 0.0) if j < K else 0.0
+            _emit(emitted, chance, own, U)
+            _forward(states[t], before, emitted, moves, chance[0, K - 1], chance[1, K - 1], half, used)
             before = states[t]
-        x, y = before[U], before[half + U]
-        of_all = max(x, y)
-        of_all += np.log(np.exp(x - of_all) + np.exp(y - of_all))
-        losses[b] = -of_all
-        if of_all < 0.5 * IMPOSSIBLE:
-            losses[b] = np.inf
-            for row in own:
-                d_outputs[row] = 0.0
+        k_all = max(before[1, U], before[1, half + U])
+        m_all = before[0, U] * 2.0 ** (before[1, U] - k_all) + before[0, half + U] * 2.0 ** (
+            before[1, half + U] - k_all
+        )
+        losses[b] = -np.log(m_all) - k_all * LOG_2
+        if not k_all > 0.5 * IMPOSSIBLE:
+            losses[b] = np.inf if k_all < 0.0 else np.nan
+            for row in steps:
+                d_outputs[row] = 0.0 * k_all
             continue
-        after[U] = 0.0
+        after[1, U] = 0.0
         for t in range(T - 1, -1, -1):
-            row = own[t]
-            _backward(here, after, emitted, moves, 0.0, half, used)
-            _take_off(d_outputs, row, weight, states[t], here, start, of_all, labels, own, K, U, half, used)
-            _take_logs(emitted, outputs, row, labels, own, U, logs[t])
-            _add_emitted(after, here, emitted, np.float64(outputs[row, K - 1]) - logs[t], half, used)
+            row, chance = steps[t], chances[t]
+            _backward(here, after, moves, half, used)
+            _take_off(d_outputs, row, weight, states[t], here, likely, m_all, k_all, own, K, U, half, used)
+            _emit(emitted, chance, own, U)
+            _add_emitted(after, here, emitted, chance[0, K - 1], chance[1, K - 1], half, used)
 
 
 @njit(**OPTIONS)
