@@ -77,12 +77,12 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     Notes
     -----
     At each step the network gives probabilities of the labels and of one more output, the blank. A path has one of them
-    for each step. It is read as labels by taking what repeats once, and leaving out blanks. The loss is minus the log of
-    the summed probabilities of all paths that are read as the true labels (Graves et al., "Connectionist temporal
+    for each step. It is read as labels by taking what repeats once, and leaving out blanks. The loss is minus the log
+    of the summed probabilities of all paths that are read as the true labels (Graves et al., "Connectionist temporal
     classification", ICML 2006). The guide has the equations (:ref:`guide-transcribing`).
 
-    A sequence of U labels, of which R are equal to the one before, needs U + R steps or more: between equal labels there
-    must be a blank.
+    A sequence of U labels, of which R are equal to the one before, needs U + R steps or more: between equal labels
+    there must be a blank.
 
     Examples
     --------

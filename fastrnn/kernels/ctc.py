@@ -228,7 +228,7 @@ def add_losses(total, losses, weights):
 
 @njit(**OPTIONS)
 def edit_distances(distances, y, y_starts, z, z_starts, row):
-    """distances (n,): how many labels to put in, take out or change (Levenshtein 1966) in parts of y to make those of z.
+    """distances (n,): how many labels of parts of y to put in, take out or change (Levenshtein 1966) for those of z.
 
     Part k of y (N,) is y[y_starts[k] : y_starts[k + 1]]; row (> the longest of z) is to work in.
     """
