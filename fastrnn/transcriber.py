@@ -86,19 +86,22 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
 
     Examples
     --------
-    Events are short bumps, up or down, among noise. It is known which ones came, but not when.
+    Events "a" and "b" are short shapes in noise. It is known which ones came, but not when.
 
     >>> import numpy as np
     >>> from fastrnn import SequenceTranscriber
     >>> rng = np.random.RandomState(0)
-    >>> y = ["".join(rng.choice(["u", "d"], rng.randint(0, 5))) for _ in range(300)]
-    >>> X = [rng.normal(scale=0.1, size=40) for _ in y]
-    >>> for x, events in zip(X, y):
-    ...     for begin, event in zip(np.sort(rng.choice(13, len(events), replace=False)) * 3, events):
-    ...         x[begin : begin + 2] += 1 if event == "u" else -1
-    >>> model = SequenceTranscriber(hidden_size=16, random_state=0).fit(X[:250], y[:250])
-    >>> print("".join(model.predict(X[250:251])[0]), y[250])
-    >>> model.score(X[250:], y[250:]) > 0.95
+    >>> shapes = {"a": [1, 1], "b": [1, -1]}
+    >>> def record(text):
+    ...     parts = [part for event in text for part in (np.zeros(rng.randint(1, 6)), shapes[event])]
+    ...     x = np.concatenate([*parts, np.zeros(3)])
+    ...     return x + rng.normal(scale=0.1, size=x.size)
+    >>> y = ["".join(rng.choice(["a", "b"], n)) for n in rng.randint(0, 5, 200)]
+    >>> X = [record(text) for text in y]
+    >>> model = SequenceTranscriber(hidden_size=32, learning_rate_init=0.02, max_iter=30, random_state=0)
+    >>> model.fit(X[:150], y[:150]).predict([record("abba")])[0]
+    array(['a', 'b', 'b', 'a'], dtype='<U1')
+    >>> model.score(X[150:], y[150:]) > 0.9
     True
     """
 
@@ -304,7 +307,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
 
         Returns
         -------
-        fastrnn.transcriber.LabelStream
+        fastrnn.streaming.Stream
             A stream at the beginning of its sequences. Its `step` returns the label that begins at this step, or None
             if none does; with a batch a list of them.
 
