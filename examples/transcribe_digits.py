@@ -55,8 +55,8 @@ for truth, said in zip(y_test[:4], model.predict(X_test[:4]), strict=True):
     print(f"{' '.join(map(str, truth)):17} read as {' '.join(map(str, said))}")
 
 # %%
-# Where does the model see what?  Nobody has told it where a digit is.  It says each one at a column or two, and the blank
-# everywhere else.
+# Where does the model see what?  Nobody has told it where a digit is.  It says each one at a column or two, and the
+# blank everywhere else.
 
 try:
     import matplotlib.pyplot as plt

@@ -5,15 +5,15 @@ from itertools import pairwise
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from fastrnn import storage, tables
+from fastrnn import storage
 from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import COUNT, steps_weights
-from fastrnn.base.labels import as_labels, check_as_many, check_classes, check_given, union
+from fastrnn.base.labels import as_labels, check_classes
+from fastrnn.base.transcripts import check_room, compared, greedy, is_text, label_rows, one_minus_rate, union_of_some
 from fastrnn.kernels import ctc
 from fastrnn.layers.ctc import Alignments
-from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import softmax_answer
 from fastrnn.sequences import as_objects
 from fastrnn.streaming import Stream
@@ -281,17 +281,17 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         ValueError
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
-        return _one_minus_rate(*in_parts(self._judged, X, y, sample_weight))
+        return one_minus_rate(*in_parts(self._judged, X, y, sample_weight))
 
     def _judged(self, X, y, sample_weight):
         """Of each sequence how many errors, how many true labels, and its weight."""
         outputs, sequences = self._outputs(X)
-        labels, starts = self._label_rows(y, sequences)
+        labels, starts = label_rows(self, y, sequences)
         self._check_kind(labels)
         codes = np.searchsorted(self.classes_, labels)
         codes[~np.isin(labels, self.classes_)] = -1
         self._check_weights(sample_weight, len(sequences))
-        found = _compared(*self._decoded(outputs, sequences.offsets), codes, starts)
+        found = compared(*self._decoded(outputs, sequences.offsets), codes, starts)
         return *found, steps_weights(sample_weight, np.ones(len(sequences), int))
 
     def stream(self, batch=1):
@@ -323,7 +323,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         >>> import numpy as np
         >>> from fastrnn import SequenceTranscriber
         >>> X, y = [np.eye(3)[[0, 1, 0, 2, 0]], np.eye(3)[[0, 0, 2, 0]]] * 50, ["ab", "b"] * 50
-        >>> model = SequenceTranscriber(bidirectional=False, hidden_size=8, max_iter=30, random_state=0).fit(X, y)
+        >>> model = SequenceTranscriber(bidirectional=False, learning_rate_init=0.02, random_state=0).fit(X, y)
         >>> stream = model.stream()
         >>> [str(label) for x_t in X[0] if (label := stream.step(x_t)) is not None]
         ['a', 'b']
@@ -337,13 +337,13 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
 
     def _problem(self, X, y, sample_weight, goes_on, classes=None):
         sequences = self._check_sequences(X, reset=not goes_on)
-        labels, starts = self._label_rows(y, sequences)
+        labels, starts = label_rows(self, y, sequences)
         if goes_on:
             self._check_same_classes(classes)
         else:
             self._set_classes(labels, classes)
         codes, lengths = self._encode(labels, starts), sequences.lengths
-        _check_room(labels, starts, lengths)
+        check_room(labels, starts, lengths)
         weights = self._normalised(np.repeat(self._check_weights(sample_weight, len(sequences)), lengths))
         counts = np.diff(starts)
         # A size in few steps, so that parts of the data share what is compiled for it.
@@ -353,26 +353,11 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         sequences = self._standardised(sequences, weights, goes_on)
         return Problem(sequences, targets, weights, len(self.classes_) + 1, loss)
 
-    def _label_rows(self, y, sequences):
-        """Labels (N,) of all sequences, one after the other, and where those of each begin (n + 1,)."""
-        check_given(self, y, "a list of label sequences, one for each of X")
-        y = np.asarray(y) if tables.labels(y, "y") is not None else y
-        check_as_many(y, sequences)
-        rows = [_labels_of(row, f"y[{k}]") for k, row in enumerate(y)]
-        first = next((k for k, row in enumerate(rows) if row.size), None)
-        if first is None:
-            return getattr(self, "classes_", np.empty(0, "U1"))[:0], np.zeros(len(rows) + 1, int)
-        for k, row in enumerate(rows):
-            if row.size and _is_text(row) != _is_text(rows[first]):
-                which = f"y[{k}] holds labels as {shown(row[0])}, but y[{first}] as {shown(rows[first][0])}"
-                raise ValueError(f"{which}: make them alike, all str or all int")
-        return np.concatenate([row for row in rows if row.size]), np.cumsum([0, *map(len, rows)])
-
     def _set_classes(self, labels, classes):
         if labels.size:
             check_classes(labels, "SequenceRegressor")
         known = labels if classes is None else as_labels(classes, "classes")
-        (self.classes_,) = self._agreed([np.unique(known)], _union_of_some)
+        (self.classes_,) = self._agreed([np.unique(known)], union_of_some)
         if not self.classes_.size:
             advice = "one sequence at least needs labels; partial_fit may be told of all that will come, classes="
             raise ValueError(f"y has no labels at all, each sequence of it is empty: {advice}")
@@ -387,7 +372,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         return np.searchsorted(self.classes_, labels)
 
     def _check_kind(self, labels):
-        if labels.size and _is_text(labels) != _is_text(self.classes_):
+        if labels.size and is_text(labels) != is_text(self.classes_):
             raise ValueError(f"y holds labels as {shown(labels[0])}, but the fit was on {shown(self.classes_, 200)}")
 
     # -------------------------------------------------------------------------------------- answers
@@ -395,7 +380,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     def _decoded(self, outputs, offsets):
         """The numbers of labels (N,) of all sequences, and where those of each begin (n + 1,)."""
         if self.decoding == "greedy":
-            return _greedy(outputs, offsets)
+            return greedy(outputs, offsets)
         codes, counts = np.full(len(outputs), -1), np.empty(len(offsets) - 1, np.int64)
         ctc.beam_search(codes, counts, np.ascontiguousarray(outputs), offsets, int(self.beam_width))
         inside = np.arange(len(codes)) < np.repeat(offsets[:-1] + counts, np.diff(offsets))
@@ -465,62 +450,3 @@ class LabelStream(Stream):
         last[:] = best
         said = [self._classes[k - 1] if begun else None for k, begun in zip(best, begins, strict=True)]
         return said[0] if self.batch == 1 else said
-
-
-def _labels_of(row, name):
-    """The labels of a sequence as an array."""
-    text = row.item() if isinstance(row, np.ndarray) and row.ndim == 0 else row
-    if isinstance(text, str):
-        return np.array(list(text), str)
-    if not is_sequence(row):
-        advice = "SequenceClassifier takes one for each sequence, and SequenceTagger one for each step"
-        raise ValueError(f"{name} is {shown(row)}, one label; expected a list of labels, or a str of letters: {advice}")
-    if not len(row):
-        return np.empty(0)
-    labels = as_labels(row, name)
-    if labels.ndim != 1:
-        raise ValueError(f"{name} has shape {labels.shape}; expected the labels of one sequence, (U,)")
-    return labels
-
-
-def _is_text(labels):
-    return labels.dtype.kind in "OSU"
-
-
-def _union_of_some(parts):
-    """The classes of all parts of the data, some of which may have none."""
-    return union([part for part in parts if part[0].size] or parts[:1])
-
-
-def _check_room(labels, starts, lengths):
-    """Each sequence must have a step for each label, and for a blank between equal ones."""
-    counts, is_repeat = np.diff(starts), np.zeros(len(labels) + 1, int)
-    is_repeat[1:-1] = labels[1:] == labels[:-1]
-    is_repeat[starts] = 0
-    repeats = np.diff(np.concatenate([[0], np.cumsum(is_repeat)])[starts])
-    for k in np.flatnonzero(counts + repeats > lengths):
-        found = f"y[{k}] has {counts[k]} labels, {repeats[k]} of them equal to the one before"
-        why = f"which need {counts[k] + repeats[k]} steps or more, but X[{k}] has {lengths[k]}"
-        raise ValueError(f"{found}, {why}: give it more steps, or leave the sequence out")
-
-
-def _greedy(outputs, offsets):
-    """The labels of the best path: those that begin, and are no blank."""
-    best = outputs.argmax(axis=1)
-    begins = np.append(True, best[1:] != best[:-1])
-    begins[offsets[:-1]] = True
-    begins &= best < outputs.shape[1] - 1
-    return best[begins], np.concatenate([[0], np.cumsum(begins)])[offsets]
-
-
-def _compared(codes, starts, truth, true_starts):
-    """How many errors each sequence has, and how many true labels."""
-    counts = np.diff(true_starts)
-    errors, row = np.empty(len(counts), np.int64), np.empty(counts.max() + 1, np.int64)
-    ctc.edit_distances(errors, codes, starts, truth, true_starts, row)
-    return errors, counts
-
-
-def _one_minus_rate(errors, counts, weights):
-    wrong, total = float(weights @ errors), float(weights @ counts)
-    return 1 - wrong / total if total else float(wrong == 0)

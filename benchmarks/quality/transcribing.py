@@ -3,9 +3,9 @@
     python -m benchmarks.quality.transcribing [--seeds 1] [--only both,one] [--json FILE]
 
 scikit-learn's load_digits is split, 3 to 1, before rows are made. A row has 3 to 8 digits side by side (training rows
-have 1 to 8, which are learned sooner), with gaps of 0 to 4 columns; a step is a column of 8 pixels. A figure is the label
-error rate, edits by true digits, of 1000 rows of unseen images: of a network of both directions, and of one direction,
-read by `predict` and by a stream, which must say the same. The command fails where an error is above 2 %.
+have 1 to 8, which are learned sooner), with gaps of 0 to 4 columns; a step is a column of 8 pixels. A figure is the
+label error rate, edits by true digits, of 1000 rows of unseen images: of a network of both directions, and of one
+direction, read by `predict` and by a stream, which must say the same. The command fails where an error is above 2 %.
 """
 
 from __future__ import annotations
