@@ -41,15 +41,16 @@ def rows(n, images, digits, rng, shortest, longest):
 
 
 rng = np.random.RandomState(0)
-X, y = rows(600 if IS_SHORT else 4000, parts[0], parts[2], rng, 1, 4 if IS_SHORT else 8)
+X, y = rows(600, parts[0], parts[2], rng, 1, 4) if IS_SHORT else rows(4000, parts[0], parts[2], rng, 3, 8)
 X_test, y_test = rows(300, parts[1], parts[3], rng, 3, 8)
 print(f"{len(X[0])} columns are {' '.join(map(str, y[0]))}")
 
 # %%
 # ``y`` holds sequences of labels, which are shorter than those of columns.  The score is 1 minus the label error rate.
 
-model = SequenceTranscriber(dropout=0.3, learning_rate_init=0.01, max_iter=12 if IS_SHORT else 15, random_state=0)
-model.fit(X, y)
+model = SequenceTranscriber(
+    dropout=0.0 if IS_SHORT else 0.3, learning_rate_init=0.01 if IS_SHORT else 5e-3, max_iter=20, random_state=0
+).fit(X, y)
 print(f"label errors: {1 - model.score(X_test, y_test):.1%}")
 for truth, said in zip(y_test[:4], model.predict(X_test[:4]), strict=True):
     print(f"{' '.join(map(str, truth)):17} read as {' '.join(map(str, said))}")
