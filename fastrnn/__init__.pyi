@@ -24,6 +24,7 @@ from fastrnn.seq2seq import SequenceAutoencoder, SequenceToSequence, VectorToSeq
 from fastrnn.storage import StorageError
 from fastrnn.tagger import SequenceTagger
 from fastrnn.training import DivergenceError
+from fastrnn.transcriber import SequenceTranscriber
 from fastrnn.versions import show_versions
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "SequenceRegressor",
     "SequenceTagger",
     "SequenceToSequence",
+    "SequenceTranscriber",
     "StorageError",
     "VectorToSequence",
     "load",

@@ -12,7 +12,8 @@ MODULES = {
     "SequenceRegressor": "regressor", "SequenceScaler": "preprocessing", "SequenceTagger": "tagger",
     "SequenceToSequence": "seq2seq", "Tokenizer": "preprocessing", "VectorToSequence": "seq2seq",
     "SequenceAutoencoder": "seq2seq", "SequenceOutlierDetector": "outliers", "SequenceEnsemble": "ensemble",
-    "EarlyClassifier": "early", "OnlineClassifier": "online", "OnlineRegressor": "online"}  # fmt: skip
+    "EarlyClassifier": "early", "OnlineClassifier": "online", "OnlineRegressor": "online",
+    "SequenceTranscriber": "transcriber"}  # fmt: skip
 """A class comes here once it has `_record()`, a tree for `storage`, and `_restored(tree)`, which checks one."""
 
 

@@ -16,6 +16,10 @@ READOUTS, one row after the other.
 
 tests/fixtures/torch_decay.npz likewise has GRU-D and an LSTM that decays (`DECAYED`), written here with
 PyTorch's cells and its automatic gradients, step by step from the paper's equations.
+
+tests/fixtures/torch_ctc.npz holds what torch.nn.CTCLoss says in float64 of ALIGNED:
+"scores" (S, K) in float32, "losses" (n,), and "d_scores" (S, K), that of their sum,
+with zeros for labels that no path can be read as (zero_infinity).
 """
 
 from dataclasses import astuple, dataclass
@@ -28,6 +32,14 @@ import numpy as np
 PATH = Path(__file__).parent / "fixtures" / "torch_layers.npz"
 DECAY = PATH.with_name("torch_decay.npz")
 MODEL = PATH.with_name("torch_model.safetensors")
+ALIGNMENTS = PATH.with_name("torch_ctc.npz")
+ALIGNED = {
+    "ragged": (12, [0, 1, 2, 0, 3]), "one frame": (1, [2]), "repeats": (9, [1, 1, 1, 1]), "empty": (7, []),
+    "one empty frame": (1, []), "no room to spare": (5, [2, 0, 0, 1]), "as many as frames": (4, [0, 1, 0, 1]),
+    "long": (90, [k * k % 4 for k in range(30)]), "impossible": (4, [0, 0, 1, 1]),
+    "a likely path": (20, [3, 2, 1]), "an unlikely one": (20, [0, 1, 2]),
+}  # fmt: skip
+"""By name: how many frames, and labels 0 to 3; the blank is 4."""
 READOUTS = ("last", "mean", "max", "all")
 EQUAL, RAGGED, ONE = (7, 7, 7, 7, 7), (4, 7, 1, 6, 3), (1,)
 KINDS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
@@ -376,12 +388,29 @@ def make_decayed():
     print(f"{len(DECAYED)} cases that decay, {DECAY.stat().st_size / 1e3:.1f} kB, in {DECAY}")
 
 
+def make_alignments():
+    import torch
+
+    lengths, labels = zip(*ALIGNED.values(), strict=True)
+    scores = np.random.default_rng(0).standard_normal((sum(lengths), 5)).astype(np.float32)
+    scores[-40:, 3] += 30
+    scores[-40:] *= 5
+    x = torch.tensor(scores, dtype=torch.float64, requires_grad=True)
+    padded = torch.nn.utils.rnn.pad_sequence([part.log_softmax(1) for part in x.split(lengths)])
+    given = padded, torch.tensor(sum(labels, [])), torch.tensor(lengths), torch.tensor([*map(len, labels)])
+    losses = torch.nn.CTCLoss(blank=4, reduction="none")(*given).detach().numpy()
+    torch.nn.CTCLoss(blank=4, reduction="sum", zero_infinity=True)(*given).backward()
+    np.savez_compressed(ALIGNMENTS, scores=scores, losses=losses, d_scores=x.grad.numpy())
+    print(f"{len(ALIGNED)} alignments, {ALIGNMENTS.stat().st_size / 1e3:.1f} kB, in {ALIGNMENTS}")
+
+
 def main():
     import torch
 
     torch.set_num_threads(1)
     make_model()
     make_decayed()
+    make_alignments()
     rng = np.random.default_rng(0)
     arrays = {}
     for case in CASES:

@@ -13,6 +13,8 @@ dict with the same keys. A stack's parameters are a dict under PyTorch's full
 names (`weight_hh_l1_reverse`); where it holds no bias there is none.
 """
 
+from itertools import product
+
 import numpy as np
 from scipy.special import digamma, gammaln
 
@@ -607,6 +609,60 @@ def negative_binomial(log_ratio, raw, target):
     of_dispersion = r**2 * (digamma(count + r) - digamma(r) - np.log1p(spread)) + r * of_mean
     is_shut = (np.abs(log_ratio) > 10) & (of_mean * log_ratio <= 0)
     return loss - count * np.log(spread), (np.where(is_shut, 0, of_mean), of_dispersion * slope)
+
+
+# ------------------------------------------------------------- labels without alignment
+
+
+def read_path(path, blank):
+    """The labels of a path: what repeats is taken once, and then blanks are left out."""
+    return [k for t, k in enumerate(path) if k != blank and (t == 0 or path[t - 1] != k)]
+
+
+def ctc(scores, labels):
+    """-log probability of labels by all K**T paths one by one, and its gradient in scores (T, K); the blank is last.
+
+    Of labels that no path can be read as the loss is infinite, and the gradient 0.
+    """
+    T, K = scores.shape
+    log_p = scores - scores.max(axis=1, keepdims=True)
+    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    paths = [path for path in product(range(K), repeat=T) if read_path(path, K - 1) == list(labels)]
+    if not paths:
+        return np.inf, np.zeros((T, K))
+    totals = np.array([log_p[range(T), path].sum() for path in paths])
+    log_z = totals.max() + np.log(np.exp(totals - totals.max()).sum())
+    of_paths = np.zeros((T, K))
+    for path, total in zip(paths, totals, strict=True):
+        of_paths[range(T), path] += np.exp(total - log_z)
+    return -log_z, np.exp(log_p) - of_paths
+
+
+def most_probable_labels(scores):
+    """Of all sequences of labels the most probable one, from all paths one by one."""
+    T, K = scores.shape
+    log_p, found = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)), {}
+    for path in product(range(K), repeat=T):
+        labels = tuple(read_path(path, K - 1))
+        found[labels] = found.get(labels, 0.0) + np.exp(log_p[range(T), path].sum())
+    return list(max(found, key=found.get))
+
+
+def prefix_beam_search(scores, width):
+    """The best of at most `width` labellings at each frame (Hannun et al. 2014); the blank is last."""
+    blank, beams = scores.shape[1] - 1, {(): (0.0, -np.inf)}  # by prefix: ends in the blank, in its label
+    for row in scores - np.logaddexp.reduce(scores, axis=1, keepdims=True):
+        found = {}
+        for prefix, (of_blank, of_label) in beams.items():
+            either = np.logaddexp(of_blank, of_label)
+            ends = {prefix: (either + row[blank], of_label + row[prefix[-1]] if prefix else -np.inf)}
+            for k in range(blank):
+                ends[*prefix, k] = -np.inf, (of_blank if prefix[-1:] == (k,) else either) + row[k]
+            for name, both in ends.items():
+                found[name] = tuple(np.logaddexp(found.get(name, (-np.inf, -np.inf)), both))
+        best = sorted(found, key=lambda name: -np.logaddexp(*found[name]))[:width]
+        beams = {name: found[name] for name in best}
+    return list(next(iter(beams)))
 
 
 LOSSES = {

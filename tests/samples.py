@@ -18,6 +18,7 @@ from fastrnn import (
     SequenceGenerator,
     SequenceTagger,
     SequenceToSequence,
+    SequenceTranscriber,
     VectorToSequence,
     threads,
     training,
@@ -220,6 +221,13 @@ def sorted_twice(n, seed=0):
     return X, [np.array([("down", "up")[int(x[0, 0] > 0)], "abc"[k % 3]]) for k, x in enumerate(X)]
 
 
+def changes(n, seed=0):
+    """Numbers, and the signs of those of a sequence that come in a row: a label for each change."""
+    X = ragged(n, seed=seed)
+    signs = [np.where(x[:, 0] > 0, "+", "-") for x in X]
+    return X, ["".join(own[np.append(True, own[1:] != own[:-1])]) for own in signs]
+
+
 def told(n, seed=0):
     """Tokens, and nothing beside."""
     return tokens(n, 5, shortest=2, seed=seed), None
@@ -265,6 +273,7 @@ KINDS = {
         spelt,
     ),
     "tagger_of_several": (SequenceTagger, {"cell": "gru"}, flagged),
+    "transcriber": (SequenceTranscriber, {"num_layers": 2}, changes),
     "generator": (SequenceGenerator, {"embedding_dim": 4, "num_layers": 2}, told),
     "generator_of_streams": (
         SequenceGenerator,
@@ -305,7 +314,7 @@ def assert_refused_by_new(kind, X, y, match, **options):
 
 def answers(model, X):
     """All that a model says of X: lists with an array or a number for each sequence."""
-    if isinstance(model, SequenceTagger):
+    if isinstance(model, (SequenceTagger, SequenceTranscriber)):
         return [model.predict(X), model.predict_proba(X)]
     if isinstance(model, SequenceClassifier):
         p = model.predict_proba(X)

@@ -31,6 +31,7 @@ RANKS = [
         "kernels.losses",
         "kernels.gradient",
         "kernels.crf",
+        "kernels.ctc",
         "kernels.attention",
         "kernels.rtrl",
         "kernels.words",
@@ -47,7 +48,7 @@ RANKS = [
     ["preprocessing"],
     ["data"],
     ["base", "metrics", "callbacks"],
-    ["classifier", "regressor", "tagger", "forecaster", "generator", "seq2seq", "online"],
+    ["classifier", "regressor", "tagger", "transcriber", "forecaster", "generator", "seq2seq", "online"],
     ["early", "ensemble", "outliers"],
     ["inspection", "interchange", "saving", "datasets", "versions", "dask"],
     ["__init__"],
@@ -92,7 +93,7 @@ def test_the_package_stays_small():
         # With the dot: "data" is not "datasets".
         is_in_parts = f"{module_name(path)}.".startswith(tuple(f"{unit}." for unit in IN_PARTS))
         lines[is_in_parts] += code_lines(path)
-    assert lines[False] < 14450 and lines[True] < 1050
+    assert lines[False] < 14965 and lines[True] < 1050
 
 
 def test_numba_comes_with_the_first_kernel():

@@ -24,6 +24,7 @@ from fastrnn import (
     SequenceRegressor,
     SequenceTagger,
     SequenceToSequence,
+    SequenceTranscriber,
     VectorToSequence,
 )
 from fastrnn.online import OnlineClassifier, OnlineRegressor
@@ -81,7 +82,7 @@ def test_weights_equal_repetition_in_sequences(kind, of_steps):
 # are raised before anything is read.
 OTHERS = [
     SequenceRegressor(return_sequences=True), SequenceTagger(), SequenceGenerator(), SequenceToSequence(),
-    VectorToSequence(), SequenceForecaster(), Tokenizer(), OnlineClassifier(), OnlineRegressor(),
+    SequenceTranscriber(), VectorToSequence(), SequenceForecaster(), Tokenizer(), OnlineClassifier(), OnlineRegressor(),
 ]  # fmt: skip
 WITHOUT_DATA = [
     "check_estimator_cloneable", "check_estimator_tags_renamed", "check_valid_tag_types", "check_estimator_repr",

@@ -14,7 +14,7 @@ import fastrnn
 from fastrnn import EarlyClassifier, SequenceClassifier, SequenceEnsemble, dask, inspection, interchange, online
 from fastrnn.ensemble import KINDS
 
-ORDER = "Classifier", "Regressor", "Tagger", "Forecaster", "Generator", "ToSequence"
+ORDER = "Classifier", "Regressor", "Tagger", "Transcriber", "Forecaster", "Generator", "ToSequence"
 """By how their names end, from the simplest task on; others follow."""
 
 

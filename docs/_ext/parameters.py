@@ -22,8 +22,8 @@ PLACES = {
         attention embedding_dim target_embedding_dim embeddings freeze_embeddings character_embedding_dim
         character_hidden_size""",
     "data": """normalize_X normalize_y missing time_column categorical_features patch_length class_weight stateful
-        max_length method contamination horizon context season difference seasonal_difference smoothing log scaling
-        linear_lags strategy calendar""",
+        max_length decoding beam_width method contamination horizon context season difference seasonal_difference
+        smoothing log scaling linear_lags strategy calendar""",
     "training": """loss quantile quantiles solver learning_rate_init learning_rate momentum nesterovs_momentum alpha
         batch_size max_iter shuffle clip_norm clip_value bptt_steps early_stopping scoring validation_fraction
         n_iter_no_change tol calibration shrinkage init_from freeze warm_start""",

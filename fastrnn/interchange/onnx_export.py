@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores
 from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of
 from fastrnn.storage import VERSION, replacing
+from fastrnn.transcriber import SequenceTranscriber
 from fastrnn.wording import shown
 
 OPSETS = range(18, 23)
@@ -21,7 +22,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
 
     Parameters
     ----------
-    estimator : SequenceClassifier, SequenceRegressor, SequenceTagger or SequenceGenerator
+    estimator : SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator or SequenceTranscriber
         A fitted estimator. It must not read patches: fit it with patch_length=1 for sequences of 80 steps or more.
     path : str or path-like, default=None
         Where to write the model. A file there is replaced when the new one is complete. None writes no file.
@@ -66,9 +67,10 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
 
     These are the outputs:
 
-    - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger (time, batch, K). A
-      generator gives the probabilities of the next token (time, batch, K). Unless it is stateful, each sequence must
-      begin with the token ``n_tokens_``, and the last probability is that of the end.
+    - "probabilities" float32, as of `predict_proba`: of a classifier (batch, K), of a tagger or transcriber (time,
+      batch, K). A transcriber's last one is that of the blank; it has no output "labels". A generator gives the
+      probabilities of the next token (time, batch, K). Unless it is stateful, each sequence must begin with the token
+      ``n_tokens_``, and the last probability is that of the end.
     - "labels", as of `predict`: of a classifier (batch,), or (batch, K) of 0 and 1; of a tagger (time, batch), or
       (time, batch, K) of 0 and 1.
     - "predictions" of a regressor, float64, as of `predict`; with return_sequences (time, batch) or (time, batch, K).
@@ -212,7 +214,7 @@ def _tags(graph, estimator, scores, inside):
     return [_probabilities(graph, K, marginals, inside), _labels(graph, estimator, best)]
 
 
-def _next_tokens(graph, estimator, scores, inside):
+def _every_output(graph, estimator, scores, inside):
     return [_probabilities(graph, estimator.network_.head.output_size, graph.add("Softmax", scores), inside)]
 
 
@@ -238,4 +240,5 @@ def _numbers(graph, estimator, scores, inside):
     return [("predictions", "float64", *[estimator._y_mean.size][is_flat:])]
 
 
-ANSWERS = dict(zip(KNOWN_BY_WEIGHTS, (_classes, _numbers, _tags, _next_tokens), strict=True))
+ANSWERS = dict(zip(KNOWN_BY_WEIGHTS, (_classes, _numbers, _tags, _every_output), strict=True))
+ANSWERS[SequenceTranscriber] = _every_output

@@ -23,6 +23,7 @@ from fastrnn import (
     SequenceRegressor,
     SequenceTagger,
     SequenceToSequence,
+    SequenceTranscriber,
     VectorToSequence,
 )
 from fastrnn.dask import DaskSequenceClassifier, DaskSequenceForecaster, DaskSequenceRegressor, DaskSequenceTagger
@@ -135,6 +136,19 @@ def tagger() -> None:
     assert_type(tagger.transform(X), Objects)
     assert_type(tagger.score(X, y), float)
     assert_type(tagger.classes_, Labels)
+
+
+def transcriber() -> None:
+    X, y = waves(), ["ab", ""] * 6
+    model = SequenceTranscriber(hidden_size=4, max_iter=2, bidirectional=False, decoding="beam").fit(X, y)
+    assert_type(model, SequenceTranscriber)
+    assert_type(model.predict(X), Objects)
+    of(model.predict(X), "O", 1)
+    assert_type(model.predict_proba(X), Objects)
+    assert_type(model.score(X, [list(labels) for labels in y]), float)
+    assert_type(model.classes_, Labels)
+    assert_type(model.partial_fit(X, [["a"], []] * 6), SequenceTranscriber)
+    assert_type(model.stream().step(X[0][0]), object)
 
 
 def generator() -> None:
