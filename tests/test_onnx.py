@@ -312,7 +312,7 @@ def test_what_cannot_be_exported_is_said_before_anything_is_written(tmp_path):
     path = tmp_path / "model.onnx"
     others = [SequenceForecaster(), SequenceToSequence(), VectorToSequence(), OnlineClassifier(), None]
     for other in [*others, make_pipeline(estimator)]:
-        with pytest.raises(TypeError, match="expected a SequenceClassifier, .*SequenceGenerator; of a Pipeline"):
+        with pytest.raises(TypeError, match="expected a SequenceClassifier, .*SequenceTranscriber; of a Pipeline"):
             to_onnx(other, path)
     with pytest.raises(NotFittedError, match="not fitted"):
         to_onnx(SequenceTagger(), path)
