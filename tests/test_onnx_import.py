@@ -308,6 +308,35 @@ def test_nodes_in_functions():
     assert_within(1e-5, from_onnx(made)(batch())[0], run(made, X=batch())[0])
 
 
+def test_nodes_of_a_deep_model():
+    """Neither the weights nor the question of what a node reads goes through all that is below, twice at each sum."""
+    model = Model()
+    x = model.given("X", shape=["T", "B", I])
+    for k in range(2000):
+        x = model.add("Add", [x, x], f"sum{k}")
+    x, _ = model.recurrent("a", "GRU", x)
+    for k in range(2000):
+        x = model.add("Identity", [x], f"same{k}")
+    model.recurrent("b", "GRU", x, H)
+    assert from_onnx(model.made("b.h")).num_layers == 2
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch's, of its older exporter
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_what_pytorch_exports(kind, bidirectional, tmp_path):
+    torch = pytest.importorskip("torch", reason="writes models")
+    torch.manual_seed(0)
+    for n_levels in (1, 2):
+        module = getattr(torch.nn, kind)(I, H, n_levels, bidirectional=bidirectional)
+        x, path = torch.randn(6, 4, I), tmp_path / "model.onnx"
+        axes = {"X": {0: "T", 1: "B"}}
+        torch.onnx.export(module, (x,), path, input_names=["X"], dynamic_axes=axes, dynamo=False)
+        state = from_onnx(path).state_dict()
+        for name, tensor in module.state_dict().items():
+            assert_same_bits(state[name], tensor.numpy())
+
+
 # ------------------------------------------------------------------------------------------ initial states
 
 

@@ -22,28 +22,39 @@ class Scope:
 
     def __init__(self, onnx, graph, opsets, outer=None):
         self._onnx, self.graph, self._opsets, self._outer = onnx, graph, opsets, outer
-        self._constants = {tensor.name: tensor for tensor in graph.initializer}
-        self._makers = {name: node for node in graph.node for name in node.output if name}
+        self._tensors = {tensor.name: tensor for tensor in graph.initializer}
+        self._makers, self._fixed, self._values = {}, {*self._tensors}, {}
+        for node in graph.node:  # which stand in an order in which they can be computed
+            self._makers.update(dict.fromkeys(filter(None, node.output), node))
+            given, has_parts = [*filter(None, node.input)], any(a.HasField("g") or a.graphs for a in node.attribute)
+            if node.op_type == "Constant" or given and not has_parts and all(map(self.is_fixed, given)):
+                self._fixed.update(filter(None, node.output))
 
     def inner(self, graph):
         return Scope(self._onnx, graph, self._opsets, self)
+
+    def nodes(self):
+        """All nodes whose outputs are seen, in order."""
+        return [*(self._outer.nodes() if self._outer else ()), *self.graph.node]
 
     def maker(self, name):
         """The node that puts out this name, or None."""
         return self._makers.get(name) or (self._outer and self._outer.maker(name))
 
+    def is_fixed(self, name):
+        """Whether this name is the same whatever the model is given."""
+        return name in self._fixed or self._outer is not None and self._outer.is_fixed(name)
+
     def value(self, name):
-        """The array of this name, or None if it depends on what the model is given."""
-        if name in self._constants:
-            return self._onnx.numpy_helper.to_array(self._constants[name])
-        node = self._makers.get(name)
-        if node is None:
-            return self._outer and self._outer.value(name)
-        given = {put_in: self.value(put_in) for put_in in node.input if put_in}
-        has_parts = any(a.HasField("g") or a.graphs for a in node.attribute)
-        if has_parts or any(array is None for array in given.values()) or not given and node.op_type != "Constant":
-            return None
-        return self.run([node], given, name)
+        """The array of a name that is fixed."""
+        if name in self._tensors:
+            return self._onnx.numpy_helper.to_array(self._tensors[name])
+        if name not in self._makers:
+            return self._outer.value(name)
+        if name not in self._values:
+            node = self._makers[name]
+            self._values[name] = self.run([node], {n: self.value(n) for n in node.input if n}, name)
+        return self._values[name]
 
     def run(self, nodes, given, wanted):
         """What these nodes make of what they are given."""
@@ -91,7 +102,8 @@ class Level:
             raise ValueError(f"{self.name} has clip={settings['clip']:g}, {lacks}: its states would be others")
         if settings.get("input_forget", 0):
             raise ValueError(f"{self.name} has input_forget=1, {lacks}: its input gate is 1 minus the forget gate")
-        if self._input(7) and ((peepholes := self._scope.value(self._input(7))) is None or peepholes.any()):
+        peepholes = self._input(7)
+        if peepholes and (not self._scope.is_fixed(peepholes) or self._scope.value(peepholes).any()):
             raise ValueError(f"{self.name} has peepholes (P), {lacks}")
         self.n_directions = 2 if direction == "bidirectional" else 1
         self.is_batch_first = settings.get("layout", 0) == 1
@@ -112,11 +124,11 @@ class Level:
         return self._node.input[place] if len(self._node.input) > place else ""
 
     def _weight(self, place):
-        array = self._scope.value(self._input(place))
-        if array is None:
+        name = self._input(place)
+        if not self._scope.is_fixed(name):
             which = "XWRB"[place]
             raise ValueError(f"{which} of {self.name} depends on what the model is given, so it is no weight to read")
-        return array
+        return self._scope.value(name)
 
     def named(self, k, has_bias):
         """The arrays of level k of a layer, by PyTorch's names."""
@@ -135,9 +147,12 @@ class Level:
         name = self._input(place)
         while (maker := self._scope.maker(name)) is not None and maker.op_type == "Expand":
             name = maker.input[0]
-        array = self._scope.value(name) if name else None
-        if array is None or not array.any():
+        if not self._scope.is_fixed(name) or not (array := self._scope.value(name)).any():
             return None
+        D, H = self.n_directions, self.hidden_size
+        array = np.broadcast_to(
+            array, np.broadcast_shapes(array.shape, (1, D, H) if self.is_batch_first else (D, 1, H))
+        )
         return np.swapaxes(array, 0, 1) if self.is_batch_first else array
 
     def unlike(self, below):
@@ -153,32 +168,30 @@ class Level:
 
     def _between(self, below):
         """What there is between a node's output and what this one reads, in words, or nothing: told by trying it."""
-        output, nodes, given, others = below._node.output[0], {}, {}, []
-
-        def trace(name):
-            if name in ("", output) or name in given or name in nodes:
-                return
-            array, maker = self._scope.value(name), self._scope.maker(name)
-            if array is not None:
-                given[name] = array
+        scope, output, left = self._scope, below._node.output[0], [self._input(0)]
+        given, needed, others = {}, set(), {}
+        while left:
+            name = left.pop()
+            maker = scope.maker(name)
+            if scope.is_fixed(name):
+                given[name] = scope.value(name)
+            elif name in ("", output) or name in needed:
+                continue
             elif maker is None or maker.op_type in DEFAULTS:
-                others.append(name)
+                others[name] = maker
             else:
-                for put_in in maker.input:
-                    trace(put_in)
-                nodes.update(dict.fromkeys(maker.output, maker))
-
-        trace(self._input(0))
+                needed.update(filter(None, maker.output))
+                left += maker.input
         if others:
-            return f"it reads {few(others)}"
+            return f"it reads {few([*others])}"
         T, D, B, H = 2, below.n_directions, 3, below.hidden_size
         shape, axes = ((B, T, D, H), (0, 1, 2, 3)) if self.is_batch_first else ((T, D, B, H), (0, 2, 1, 3))
         numbers = np.arange(T * D * B * H, dtype=self.dtype).reshape(shape) - 7
         expected = numbers.transpose(axes).reshape(*(np.array(shape)[list(axes)][:2]), D * H)
-        ordered = list({id(node): node for node in nodes.values()}.values())
-        operators = [node.op_type for node in ordered]
+        between = [node for node in scope.nodes() if not needed.isdisjoint(node.output)]
+        operators = [node.op_type for node in between]
         try:
-            found = self._scope.run(ordered, {output: numbers, **given}, self._input(0))
+            found = scope.run(between, {output: numbers, **given}, self._input(0))
         except (ValueError, RuntimeError) as error:  # of shapes that are not open
             return f"{few(operators)} cannot take {numbers.shape} ({error})"
         if np.array_equal(found, expected):
