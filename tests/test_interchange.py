@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceForecaster, SequenceGenerator, SequenceRegressor, SequenceTagger
 from fastrnn.interchange import from_keras, from_torch, to_keras, to_torch
-from fastrnn.layers import LSTM
+from fastrnn.layers import GRU, LSTM, RNN
 
 SMALL = {"hidden_size": 5, "max_iter": 2, "random_state": 0}
 X, Y = labelled(30)
@@ -351,6 +351,78 @@ def test_layers_that_others_have_not():
     for model in (make_estimator("tagger_of_words").fit(words, labels),):
         with pytest.raises(ValueError, match="Keras has no layers for .*'chain'.*'character_embedding'"):
             to_keras(model)
+
+
+# ------------------------------------------------------------------------------------- layers, and CuDNN's arrays
+
+OF_LAYERS = {
+    "lstm": LSTM(3, 5, 2, bidirectional=True), "gru": GRU(3, 5), "before": GRU(3, 5, reset_after=False),
+    "rnn": RNN(3, 5, nonlinearity="relu"), "unbiased": GRU(3, 5, 2, bias=False), "f64": LSTM(3, 5, dtype="float64"),
+}  # fmt: skip
+"""For estimators that have these in them."""
+
+
+def as_estimator(layer, **options):
+    """A classifier that has such a layer in it, fitted."""
+    cell = {"LSTM": "lstm", "RNN": "rnn"}.get(type(layer).__name__) or ("gru_reset_before", "gru")[layer.reset_after]
+    nonlinearity = {"nonlinearity": layer.nonlinearity} if cell == "rnn" else {}
+    names = "hidden_size", "num_layers", "bidirectional", "bias"
+    options |= {name: getattr(layer, name) for name in names} | {"dtype": layer.dtype.name, "cell": cell}
+    return fitted(**options, **nonlinearity)
+
+
+@pytest.mark.parametrize("which", OF_LAYERS)
+def test_layers_take_keras_weights(which):
+    layer = OF_LAYERS[which]
+    clf = as_estimator(layer)
+    assert from_keras(layer, to_keras(clf)[:-2]) is layer
+    own = from_keras(clone(clf), to_keras(clf)).network_.encoder.recurrent.parameters
+    for name, array in layer.state_dict().items():
+        assert_same_bits(array, own[name])
+    before = layer.state_dict()
+    wrong = to_keras(clf)[:-3]
+    for weights, options, message in (
+        (wrong, {}, f"a list of {len(wrong) + 1} arrays, .* got {len(wrong)}; this {type(layer).__name__} has"),
+        ([*wrong, np.ones((7, 7, 7))], {}, r"weights\[.*\] has shape \(7, 7, 7\)"),
+        ([*wrong, to_keras(clf)[-3] * np.nan], {}, "not finite"),
+        (to_keras(clf)[:-2], {"classes": [0, 1]}, "a layer has no classes"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            from_keras(layer, weights, **options)
+    for name, array in layer.state_dict().items():
+        assert_same_bits(array, before[name])
+
+
+def as_cudnn(kernel, recurrent, bias, n_gates):
+    """As Keras 2 makes it of LSTM and GRU: `_convert_rnn_weights` of tf_keras/src/saving/legacy/hdf5_format.py."""
+    kernels = np.hstack([gate.T.reshape(gate.shape, order="C") for gate in np.hsplit(kernel, n_gates)])
+    recurrents = np.hstack([gate.T for gate in np.hsplit(recurrent, n_gates)])
+    return [kernels, recurrents, np.tile(0.5 * bias, 2) if n_gates == 4 else bias.reshape(-1)]
+
+
+@pytest.mark.parametrize("which", ["lstm", "gru", "f64"])
+def test_arrays_of_cudnn_are_known_by_their_biases(which):
+    layer = OF_LAYERS[which]
+    clf = as_estimator(layer)
+    plain = to_keras(clf)
+    levels = [plain[k : k + 3] for k in range(0, len(plain) - 2, 3)]
+    n_gates = 3 if isinstance(layer, GRU) else 4
+    cudnn = [array for level in levels for array in as_cudnn(*level, n_gates)]
+    assert cudnn[2].shape == (2 * n_gates * 5,) and cudnn[0].shape == plain[0].shape
+    new = from_keras(classifier(**{name: getattr(clf, name) for name in clf._shape}), [*cudnn, *plain[-2:]])
+    assert_same_bits(new.predict_proba(X), from_keras(clone(clf), plain).predict_proba(X))
+    expected = from_keras(layer, plain[:-2]).state_dict()
+    for name, array in from_keras(layer, cudnn).state_dict().items():
+        assert_same_bits(array, expected[name])
+    for wrong in ([cudnn[0][:, :-1], *cudnn[1:]], [cudnn[0], cudnn[1][0], *cudnn[2:]]):
+        with pytest.raises(ValueError, match=r"weights\[[01]\] has shape"):
+            from_keras(layer, wrong)
+
+
+def test_a_cudnn_gru_resets_after():
+    clf, shapes = classifier(cell="gru_reset_before"), [(3, 15), (5, 15), (30,), (5, 3), (3,)]
+    message = r"weights\[2\] has shape \(30,\), .* or \(6H,\) of CuDNN, is of reset_after"
+    assert_refused(clf, lambda: from_keras(clf, [np.ones(shape) for shape in shapes]), message)
 
 
 # ------------------------------------------------------------------------------------- PyTorch

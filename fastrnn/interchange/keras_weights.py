@@ -5,8 +5,13 @@ from functools import partial
 import numpy as np
 
 from fastrnn.interchange.weights import Filling, weights_of
+from fastrnn.layers import GRU, LSTM, RNN
+from fastrnn.params import checked
 
-ADVICE = "; a GRU's bias (2, 3H) is of reset_after=True, which is cell='gru'; (3H,) of False, cell='gru_reset_before'"
+ADVICE = (
+    "; a GRU's bias (2, 3H), or (6H,) of CuDNN, is of reset_after=True, which is cell='gru'; (3H,) of False, "
+    "cell='gru_reset_before'"
+)
 
 
 def to_keras(estimator):
@@ -91,21 +96,22 @@ def to_keras(estimator):
 
 
 def from_keras(estimator, weights, *, classes=None):
-    """Give an estimator the weights of a Keras Sequential model.
+    """Give an estimator the weights of a Keras Sequential model, or a layer those of recurrent Keras layers.
 
     `from_torch` says what the estimator is afterwards.
 
     Parameters
     ----------
-    estimator : estimator
+    estimator : estimator, or RNN, LSTM or GRU of fastrnn.layers
         An estimator of fastrnn with the parameters of the model. Set cell="gru_reset_before" for reset_after=False, and
         bias=False for use_bias=False. Set `readout`, which no shape tells: "last" if the last recurrent layer does not
-        have return_sequences=True, "max" or "mean" for global pooling.
+        have return_sequences=True, "max" or "mean" for global pooling. Or a layer, for a model of another form: it
+        takes the weights of num_layers layers of Keras.
     weights : list of arrays
         The weights, ``model.get_weights()``, of a model as for `to_keras`. Activations are not among them: those of the
         layers must be the defaults, except for the `nonlinearity` of a SimpleRNN. A model with `GlobalMaxPooling1D`
         that was trained on padded sequences has learned from the padding too (see the notes of `to_keras`), which does
-        not exist here.
+        not exist here. Arrays of CuDNNLSTM and CuDNNGRU are known by their biases (see Notes).
     classes : array-like of shape (n_classes,), default=None
         The labels, in the order of the columns of the last kernel. None takes 0, 1, and so on. If the kernel has one
         column, a logistic output, it gives the probability of the second of two labels.
@@ -113,7 +119,7 @@ def from_keras(estimator, weights, *, classes=None):
     Returns
     -------
     estimator
-        The estimator that was given, fitted now.
+        The estimator that was given, fitted now, or the layer.
 
     Raises
     ------
@@ -125,6 +131,13 @@ def from_keras(estimator, weights, *, classes=None):
     --------
     to_keras : The way back.
 
+    Notes
+    -----
+    Files of Keras before 2.4 (.h5, .hdf5) may hold CuDNNLSTM and CuDNNGRU layers. Their biases are (8H,) and (6H,), and
+    their kernels have the shapes of today's, but other places for the values. Both are read: for cell="lstm" and for
+    cell="gru". In such files the plain LSTM and GRU often have recurrent_activation="hard_sigmoid", their default then,
+    which fastrnn does not have; CuDNN's is the sigmoid.
+
     Examples
     --------
     >>> import numpy as np
@@ -135,16 +148,63 @@ def from_keras(estimator, weights, *, classes=None):
     >>> reg = from_keras(SequenceRegressor(cell="lstm", hidden_size=4), weights)
     >>> reg.predict([np.ones((5, 3)), np.ones((2, 3))]).shape
     (2,)
+    >>> from fastrnn.layers import LSTM
+    >>> from_keras(LSTM(3, 4), weights[:3])(np.ones((5, 3)))[0].shape
+    (5, 4)
     """
+    if isinstance(estimator, (RNN, LSTM, GRU)):
+        if classes is not None:
+            raise ValueError("a layer has no classes: leave classes= out, or give an estimator")
+        return _fill_layer(estimator, weights)
     filling = Filling(estimator)
-    filling.out, filling.back = (partial(change, filling.shape["cell"]) for change in (_to_list, _from_list))
-    keys, came = filling.shapes(), len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
-    if came != len(keys):
-        expected = f"a list of {len(keys)} arrays, as of model.get_weights()"
-        raise ValueError(f"weights must be {expected}; got {came}{filling.advice}")
-    shown = {key: f"weights[{k}]" for k, key in enumerate(keys)}
+    cell = filling.shape["cell"]
+    filling.out, filling.back = (partial(change, cell) for change in (_to_list, _from_list))
+    given, shown = _by_key(filling.shapes(), cell, weights, filling.advice)
     filling.advice += ADVICE
-    return filling.fill(dict(zip(keys, weights, strict=True)), shown, classes)
+    return filling.fill(given, shown, classes)
+
+
+def _fill_layer(layer, weights):
+    """A layer with the weights of as many layers of Keras."""
+    cell = type(layer).__name__.lower()
+    if cell == "gru" and not layer.reset_after:
+        cell = "gru_reset_before"
+    listed = _to_list(cell, {("recurrent", name): array for name, array in layer.state_dict().items()})
+    shapes = {key: array.shape for key, array in listed.items()}
+    given, shown = _by_key(shapes, cell, weights, f"; this {type(layer).__name__} has num_layers={layer.num_layers}")
+    arrays = {key: checked(shown[key], array, shapes[key], layer.dtype) for key, array in given.items()}
+    layer.load_state_dict({name: array for (_, name), array in _from_list(cell, arrays).items()})
+    return layer
+
+
+def _by_key(shapes, cell, weights, advice):
+    """The arrays by the keys of their shapes, and what errors call them."""
+    came = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
+    if came != len(shapes):
+        expected = f"a list of {len(shapes)} arrays, as of model.get_weights()"
+        raise ValueError(f"weights must be {expected}; got {came}{advice}")
+    given, shown = dict(zip(shapes, weights, strict=True)), {key: f"weights[{k}]" for k, key in enumerate(shapes)}
+    for key, shape in shapes.items():
+        if key[1].startswith("bias_ih") and cell in ("lstm", "gru") and np.shape(given[key]) == (2 * shape[-1],):
+            given |= _from_cudnn(cell, given, key)
+    return given, shown
+
+
+def _from_cudnn(cell, listed, bias):
+    """Of the level with this bias, (8H,) of a CuDNNLSTM or (6H,) of a CuDNNGRU, the arrays that LSTM and GRU have.
+
+    As Keras 2 does it (tf_keras/src/saving/legacy/hdf5_format.py): a gate's kernel (I, H) is (H, I) in memory.
+    """
+    part, name = bias
+    halves = np.reshape(listed[bias], (2, -1))
+    found = {bias: halves if cell == "gru" else halves.sum(axis=0)}
+    for of in ("weight_ih", "weight_hh"):
+        kernel = np.asarray(listed[part, name.replace("bias_ih", of)])
+        if kernel.ndim == 2 and kernel.shape[1] == halves.shape[1]:  # else its shape is told to be wrong
+            gates = np.split(kernel, 4 if cell == "lstm" else 3, axis=1)
+            kernel = np.hstack([gate.reshape(gate.shape[::-1]).T for gate in gates])
+        found[part, name.replace("bias_ih", of)] = kernel
+    return found
 
 
 def _to_list(cell, weights):

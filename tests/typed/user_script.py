@@ -38,7 +38,7 @@ from fastrnn.datasets import (
     make_number_agreement,
 )
 from fastrnn.inspection import integrated_gradients, occlusion, permutation_importance
-from fastrnn.interchange import from_keras, from_torch, to_keras, to_torch
+from fastrnn.interchange import from_keras, from_onnx, from_torch, to_keras, to_onnx, to_torch
 from fastrnn.layers import GRU, LSTM, RNN
 from fastrnn.metrics import (
     coverage,
@@ -319,6 +319,9 @@ def files() -> None:
     assert_type(from_torch(SequenceClassifier(hidden_size=4), to_torch(clf), classes=clf.classes_), SequenceClassifier)
     assert_type(to_keras(clf), list[Array[Floats]])
     assert_type(from_keras(SequenceClassifier(hidden_size=4), to_keras(clf)), SequenceClassifier)
+    assert_type(from_keras(GRU(1, 4), to_keras(clf)[:3]), GRU)
+    assert_type(from_onnx(to_onnx(clf)), RNN | LSTM | GRU)
+    assert_type(from_onnx(to_onnx(clf), ["recurrent_l0"], return_states=True)[0], RNN | LSTM | GRU)
 
 
 def data() -> None:
