@@ -29,7 +29,7 @@ from fastrnn._types import (
 from fastrnn.data import SequenceFiles
 from fastrnn.streaming import Stream
 
-Transcripts: TypeAlias = ArrayLike | Sequence[ArrayLike] | Sequence[str]
+_Transcripts: TypeAlias = ArrayLike | Sequence[ArrayLike] | Sequence[str]
 """The labels of each sequence, or a str of characters."""
 
 class SequenceTranscriber(Extractor, Streaming):
@@ -106,27 +106,27 @@ class SequenceTranscriber(Extractor, Streaming):
     def fit(
         self,
         X: Sequences | SequenceFiles,
-        y: Transcripts | None = None,
+        y: _Transcripts | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         X_val: Sequences | None = None,
-        y_val: Transcripts | None = None,
+        y_val: _Transcripts | None = None,
         sample_weight_val: ArrayLike | None = None,
         groups: ArrayLike | None = None,
         resume_from: Path | None = None,
     ) -> Self: ...
     def partial_fit(
-        self, X: Sequences, y: Transcripts, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self, X: Sequences, y: _Transcripts, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self: ...
     # One array a sequence: of labels, fewer than steps; or with a row for each step.
     def predict(self, X: Sequences | SequenceFiles) -> Objects: ...
     def predict_proba(self, X: Sequences | SequenceFiles) -> Objects: ...
     def score(
-        self, X: Sequences | SequenceFiles, y: Transcripts | None = None, sample_weight: ArrayLike | None = None
+        self, X: Sequences | SequenceFiles, y: _Transcripts | None = None, sample_weight: ArrayLike | None = None
     ) -> float: ...
-    def stream(self, batch: int = 1) -> LabelStream: ...  # type: ignore[override]
+    def stream(self, batch: int = 1) -> LabelStream: ...
     def transform(self, X: Sequences | SequenceFiles) -> Objects: ...
-    def fit_transform(self, X: Sequences, y: Transcripts, **fit_params: object) -> Objects: ...
+    def fit_transform(self, X: Sequences, y: _Transcripts, **fit_params: object) -> Objects: ...
     def set_fit_request(
         self,
         *,
@@ -141,5 +141,6 @@ class SequenceTranscriber(Extractor, Streaming):
     def set_score_request(self, *, sample_weight: Request = ...) -> Self: ...
 
 class LabelStream(Stream):
+    def __init__(self, classes: Labels, *given: object) -> None: ...
     # Of one sequence the label that begins, or None; of several a list of these.
     def step(self, x: ArrayLike, time: ArrayLike | datetime | None = None) -> object: ...  # type: ignore[override]

@@ -148,7 +148,7 @@ def transcriber() -> None:
     assert_type(model.score(X, [list(labels) for labels in y]), float)
     assert_type(model.classes_, Labels)
     assert_type(model.partial_fit(X, [["a"], []] * 6), SequenceTranscriber)
-    assert_type(model.stream().step(X[0][0]), object)
+    assert_type(model.stream().step([0.5]), object)
 
 
 def generator() -> None:
