@@ -102,8 +102,8 @@ class Stream:
         given |= {"count": self._count, "status": self._status, "out": self._outputs}
         if self._static is not None:
             given["static"] = self._static
-        given["state"], n_states = states, network.encoder.recurrent.n_states
-        program, self._parts = network.step(*self._options), dict(zip("hc", np.split(states, n_states), strict=False))
+        given["state"], program = states, network.step(*self._options)
+        self._parts = self._by_letter(states)
         if self._holes is not None:
             width = network.encoder.input_size
             self._parts |= {"seen": np.zeros((n, width), dtype), "time": np.zeros(n)}
@@ -153,14 +153,18 @@ class Stream:
             part[...] = state[name]
         self._count[0] = state["n_steps"] + (self._beginning is not None)
 
+    def _by_letter(self, states):
+        """Views of the states of all levels, by their letters."""
+        letters = self._network.encoder.recurrent.cell.states
+        return dict(zip(letters, np.split(states, len(letters)), strict=True))
+
     def reset(self):
         """Begin new sequences."""
         self._keep_up()
         for part in self._parts.values():
             part[...] = 0
         if self._static is not None:
-            first = self._network.static(self._static)
-            for name, part in zip("hc", np.split(first, self._network.encoder.recurrent.n_states), strict=False):
+            for name, part in self._by_letter(self._network.static(self._static)).items():
                 self._parts[name][...] = part
         self._count[0] = 0
         if self._beginning is not None:

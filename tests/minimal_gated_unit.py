@@ -141,7 +141,7 @@ def backward(d_h, d_f, d_fh, gates, d_out, h, hh_panels, starts, counts, bptt_st
 class MGUCell(_Cell):
     """Gates f, n."""
 
-    n_gates, n_states, pack = 2, 1, staticmethod(pack)  # the plain RNN's `pack` is for any number of gates
+    n_gates, pack = 2, staticmethod(pack)  # the plain RNN's `pack` is for any number of gates
     orders_ih = (np.arange(2),)
     orders_hh = (np.array([1]), np.array([0]))  # in `backward` W_hn comes first, then W_hf
     ih_pieces = b_hh_pieces = ((0, 2, 0),)  # the gradients of both gates, as they lie

@@ -807,7 +807,7 @@ def test_misshapen_state_is_an_error(cell, shape):
 
 def test_state_of_the_wrong_structure_is_an_error():
     x, h = normal(4, 3, 5), np.zeros((1, 3, 6))
-    with pytest.raises(ValueError, match=r"pair.*\(h_0, c_0\)"):
+    with pytest.raises(ValueError, match=r"tuple.*\(h_0, c_0\)"):
         LSTM(5, 6)(x, h)
     for layer in (GRU(5, 6), RNN(5, 6)):
         with pytest.raises(ValueError, match=r"initial state.*\(2, 1, 3, 6\)"):

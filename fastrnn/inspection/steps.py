@@ -89,7 +89,7 @@ class GateActivationsDisplay:
         """
         model = opened(cls.__name__, estimator)
         stack = model.network_.encoder.recurrent
-        places = {n[0][10:]: (k, d) for k, level in enumerate(stack.levels) for d, n in enumerate(level.names)}
+        places = {s[1:]: (k, d) for k, level in enumerate(stack.levels) for d, s in enumerate(level.suffixes)}
         if layer not in places:
             raise ValueError(f"layer={shown(layer)}; this model has {', '.join(places)}")
         sequences = model._checked([as_single(x)])
@@ -137,7 +137,7 @@ class GateActivationsDisplay:
 def _activations(level, kept, d):
     """One direction's, each (T, H), in the order of the steps."""
     H, P = level.hidden_size, padded(level.hidden_size, level.parameters.dtype)
-    found = {name: kept[name][d, 1:, :H] for name in "hc" if name in kept}
+    found = {name: kept[name][d, 1:, :H] for name in level.cell.states}
     found |= {name: kept["d_gates"][d, :, k * P : k * P + H] for k, name in enumerate(KEPT.get(type(level.cell), ""))}
     return {name: rows[:: -1 if d else 1].copy() for name, rows in found.items()}
 

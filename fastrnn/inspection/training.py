@@ -284,7 +284,7 @@ def _found(model, X, y):
     objective = model._objective(problem)
     objective.lay_out([np.array([k]) for k in range(len(sequences))], 0)
     reading, found = Reading(encoder), []
-    layers = [[_layer(model._shape, level, names) for names in level.names] for level in stack.levels]
+    layers = [[_layer(model._shape, level, suffix) for suffix in level.suffixes] for level in stack.levels]
     for k in range(len(sequences)):
         objective(k)
         rows = slice(sequences.offsets[k], sequences.offsets[k + 1])
@@ -292,14 +292,14 @@ def _found(model, X, y):
     return found
 
 
-def _layer(shape, level, names):
-    """What one direction of a level is by itself, and PyTorch's suffix of its parameters' names."""
+def _layer(shape, level, suffix):
+    """What the direction of a level is by itself whose parameters' names end so, and that suffix."""
     kind = LAYERS.get(shape["cell"]) or partial(RNN, nonlinearity=shape["nonlinearity"])
-    weights = [level.parameters[name] for name in names if name in level.parameters.shapes]
-    options = {"bias": len(weights) == 4, "dtype": level.parameters.dtype, "random_state": 0}
+    has_bias = f"bias_ih{suffix}" in level.parameters.shapes
+    options = {"bias": has_bias, "dtype": level.parameters.dtype, "random_state": 0}
     layer = kind(level.input_size, level.hidden_size, **options)
-    layer.load_state_dict(dict(zip(layer.state_dict(), weights, strict=True)))
-    return layer, names[0].removeprefix("weight_ih")
+    layer.load_state_dict({name: level.parameters[name.removesuffix("_l0") + suffix] for name in layer.state_dict()})
+    return layer, suffix
 
 
 def _norms(layers, kept, d_rows):

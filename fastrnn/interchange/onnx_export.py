@@ -184,7 +184,7 @@ def _input(graph, network, n_flags):
 def _states(graph, network, when, batch):
     stack = network.encoder.recurrent
     shape = stack.num_layers * stack.n_directions, batch, stack.hidden_size
-    return [graph.value(f"{s}_{when}", "float32", *shape) for s in "hc"[: stack.n_states]]
+    return [graph.value(f"{s}_{when}", "float32", *shape) for s in stack.cell.states]
 
 
 # Each of these makes outputs of scores (batch, K), or of (time, batch, K) and what is inside a sequence: the name, the

@@ -80,7 +80,7 @@ def add_scores(graph, network, shape, lengths, mean=None, known=(), units=None):
     `known`.  With `units`, the mean and the scale of facts, "static" is read in place of "h_0" and "c_0".
     """
     encoder, cell = network.encoder, (shape["cell"], shape["nonlinearity"])
-    stack, states = encoder.recurrent, "hc"[: encoder.recurrent.n_states]
+    stack, states = encoder.recurrent, encoder.recurrent.cell.states
     x = "X" if encoder.embedding is None else add_vectors(graph, encoder.embedding, cell)
     if encoder.categories is not None:
         vectors, n_flags = add_categories(graph, encoder.categories, known), 0 if mean is None else mean.size
@@ -179,7 +179,7 @@ def add_stack(graph, name, stack, cell, x, lengths, initial=()):
     for k in range(stack.num_layers):
         states = [graph.add("Slice", s, [k * D], [(k + 1) * D]) for s in initial]
         level, weights = f"{name}_l{k}", _weights(stack, k, order)
-        more = [f"{level}.h", f"{level}.c"][: stack.n_states]
+        more = [f"{level}.{letter}" for letter in stack.cell.states]
         y, *final = graph.add(operator, x, *weights, lengths, *states, name=level, more=more, **attributes)
         x = graph.add("Reshape", graph.add("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, D * H])
         finals.append(final)

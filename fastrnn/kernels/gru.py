@@ -31,7 +31,7 @@ tile = gate_tile((4,), range(3), range(1, 4))
 
 
 @njit(**OPTIONS)
-def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
+def pack(panels, weight_ih, weight_hh, bias_ih, bias_hh):
     """One direction's panels (blocks of units, lanes (4 + 3 I + 3 H)) from its weights.
 
     Biases are (3H,); weight_ih (I, 3H) and weight_hh (H, 3H) are transposed.

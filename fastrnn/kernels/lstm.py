@@ -30,7 +30,7 @@ tile = gate_tile((4,))
 
 
 @njit(**OPTIONS)
-def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
+def pack(panels, weight_ih, weight_hh, bias_ih, bias_hh):
     """One direction's panels (blocks of units, 4 lanes (1 + I + H)) from its weights.
 
     Biases are (4H,); weight_ih (I, 4H) and weight_hh (H, 4H) are transposed.

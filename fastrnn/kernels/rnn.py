@@ -23,7 +23,7 @@ _tile = gate_tile((4, 2, 1))
 
 
 @njit(**OPTIONS)
-def pack(panels, bias_ih, bias_hh, weight_ih, weight_hh):
+def pack(panels, weight_ih, weight_hh, bias_ih, bias_hh):
     """One direction's panels (G, P (1 + I + H)) of G gates, here one, as `layer` reads them.
 
     Biases are (G H,); weight_ih (I, G H) and weight_hh (H, G H) are transposed.

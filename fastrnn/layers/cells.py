@@ -46,6 +46,7 @@ def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=
 class _Cell:
     """What the cells share.
 
+    `states` names its states, by letters; h, which is read by what is above, comes first.
     `orders_ih` and `orders_hh` say how gates lie in the products of `backward`, of which there may be several;
     `ih_pieces`, `hh_pieces` and `b_hh_pieces` where they lie among the gates' gradients, as `outer_products` takes
     them.
@@ -53,18 +54,31 @@ class _Cell:
 
     shares_units = False
     """Whether threads can share the units of a step."""
+    states = "h"
+    forget_gate = None
+    """Which of the gates is an LSTM's forget gate."""
+
+    def shapes(self, I, H):
+        """PyTorch's kinds of parameters of one direction, in the order that `pack` takes them, and their shapes."""
+        G = self.n_gates * H
+        return {"weight_ih": (G, I), "weight_hh": (G, H), "bias_ih": (G,), "bias_hh": (G,)}
+
+    def transposed(self, level, p):
+        """The weights that `backward` multiplies the gates' gradients with, packed."""
+        return level.transposed(p, "weight_hh", level.hidden_size, self.orders_hh)
 
     def panels_shape(self, I, H, dtype):
         """The shape that `pack` fills: a row of panels for each gate."""
         return self.n_gates, padded(H, dtype) * (1 + I + H)
 
     def add_gradients(self, p, room, x, gradients, rows):
-        """Add to the stored gradients (w_ih, w_hh, b_ih, b_hh) of each direction; None where there are no biases.
+        """Add to the stored gradients of each direction, dicts by kind; there may be none of biases.
 
         Returns the sums for W_hh.
         """
         of_hh = []
-        for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(gradients):
+        for d, of in enumerate(gradients):
+            w_ih, w_hh = of["weight_ih"], of["weight_hh"]
             H, P = w_hh.shape[0], padded(w_hh.shape[0], p.dtype)
             d_bias = p.sums(room["d_gates"].shape[2])
             d_ih, d_hh = (p.sums(len(weight), weight.shape[1] // H * P) for weight in (w_ih, w_hh))
@@ -74,9 +88,9 @@ class _Cell:
             outer_products(p, d_bias, d_ih, self.ih_pieces, d_gates, inputs, d_hh, self.hh_pieces, h, previous, P)
             add_sums(p, w_ih, d_ih, H, P)
             add_sums(p, w_hh, d_hh, H, P)
-            for bias, pieces in ((b_ih, self.ih_pieces), (b_hh, self.b_hh_pieces)):
-                for low, high, target in pieces if bias is not None else ():
-                    add_sums(p, bias[target * H : (target + high - low) * H], d_bias, H, P, low * P)
+            for kind, pieces in (("bias_ih", self.ih_pieces), ("bias_hh", self.b_hh_pieces)):
+                for low, high, target in pieces if kind in of else ():
+                    add_sums(p, of[kind][target * H : (target + high - low) * H], d_bias, H, P, low * P)
             of_hh.append(d_hh)
         return of_hh
 
@@ -84,7 +98,7 @@ class _Cell:
 class RNNCell(_Cell):
     """h' = f(W_ih x + b_ih + W_hh h + b_hh)."""
 
-    n_gates, n_states, pack = 1, 1, staticmethod(rnn.pack)
+    n_gates, pack = 1, staticmethod(rnn.pack)
 
     def __init__(self, nonlinearity):
         self.code = NONLINEARITIES[nonlinearity]
@@ -121,11 +135,11 @@ class _GatedCell(_Cell):
     def room(self, p, rows, D, H, keep, gamma=NOTHING):
         P = padded(H, p.dtype)
         room = {"h": p.room(D, rows.B_AND_S, H), "c": NOTHING, "gamma": gamma, "h_old": NOTHING, "c_old": NOTHING}
-        if self.n_states == 2:
+        if "c" in self.states:
             room["c"] = p.room(D, rows.B_AND_S if keep else rows.B, P)
         if gamma is not NOTHING:
             room["h_old"] = p.room(D, rows.S, H)
-            room["c_old"] = p.room(D, rows.S, P) if self.n_states == 2 else NOTHING
+            room["c_old"] = p.room(D, rows.S, P) if "c" in self.states else NOTHING
         # Backward turns the gates into their gradients.
         return room | {"d_gates": p.room(D, rows.S if keep else 0, 4 * P)}
 
@@ -144,7 +158,7 @@ class _GatedCell(_Cell):
         p.share(gated.forward, *arrays, hoisted, *places, tasks=D)
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
-        d_h, d_c = d_states if self.n_states == 2 else (*d_states, NOTHING)
+        d_h, d_c = d_states if "c" in self.states else (*d_states, NOTHING)
         D, _, P = d_h.shape
         arrays = d_h, d_c, room["d_gates"], d_out, *(room[name] for name in ("h", "c", "gamma", "h_old", "c_old")), hh
         arguments = *arrays, rows.starts, rows.counts, bptt_steps
@@ -158,7 +172,7 @@ class _GatedCell(_Cell):
 class LSTMCell(_GatedCell):
     """Gates i, f, g, o; states h and c."""
 
-    n_gates, n_states, pack = 4, 2, staticmethod(lstm.pack)
+    n_gates, states, forget_gate, pack = 4, "hc", 1, staticmethod(lstm.pack)
     orders_ih = orders_hh = (lstm.ORDER,)
     ih_pieces = hh_pieces = b_hh_pieces = ((0, 4, 0),)
 
@@ -166,7 +180,7 @@ class LSTMCell(_GatedCell):
 class GRUCell(_GatedCell):
     """Gates r, z, n, the reset gate after the product."""
 
-    n_gates, n_states, pack = 3, 1, staticmethod(gru.pack)
+    n_gates, pack = 3, staticmethod(gru.pack)
     orders_ih, orders_hh = (gru.ORDER_IH,), (gru.ORDER_HH,)
     ih_pieces = ((0, 1, 2), (1, 3, 0))
     hh_pieces = b_hh_pieces = ((1, 4, 0),)
@@ -175,7 +189,7 @@ class GRUCell(_GatedCell):
 class GRUResetBeforeCell(_Cell):
     """Gates r, z, n, the reset gate before the product."""
 
-    n_gates, n_states, pack = 3, 1, staticmethod(rnn.pack)
+    n_gates, pack = 3, staticmethod(rnn.pack)
     orders_ih = (gru_reset_before.ORDER_IH,)
     orders_hh = (gru_reset_before.ORDER_N, gru_reset_before.ORDER_RZ)
     ih_pieces = b_hh_pieces = ((0, 1, 2), (1, 3, 0))

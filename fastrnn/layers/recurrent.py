@@ -190,7 +190,7 @@ class _Recurrent:
             state = state[:, 0]
             rows = None if rows is None else rows.reshape(-1, rows.shape[2])
         n = len(state) // self._stack.n_states
-        return rows, (state if n == len(state) else (state[:n], state[n:]))
+        return rows, (state if n == len(state) else tuple(state[k : k + n] for k in range(0, len(state), n)))
 
     def backward(self, d_output, d_state=None, input_grad=True):
         """Compute gradients from those of the results of the last call.
@@ -301,10 +301,14 @@ class _Recurrent:
             return None
         parts = (state,) if self._stack.n_states == 1 else tuple(state) if np.iterable(state) else ()
         if len(parts) != self._stack.n_states:
-            raise ValueError(f"the {what} must be a pair, as (h_0, c_0); got {len(parts)} arrays")
+            names = ", ".join(f"{letter}_0" for letter in self._stack.cell.states)
+            raise ValueError(f"the {what} must be a tuple of arrays, as ({names}); got {len(parts)}")
         L, H = self.num_layers * self._stack.n_directions, self.hidden_size
         shape = (L, H) if is_single else (L, B, H)
-        parts = [checked(f"the {what} {n}", part, shape, self.dtype) for part, n in zip(parts, "hc", strict=False)]
+        parts = [
+            checked(f"the {what} {n}", part, shape, self.dtype)
+            for part, n in zip(parts, self._stack.cell.states, strict=True)
+        ]
         return np.ascontiguousarray(np.concatenate([part.reshape(L, B, H) for part in parts]))  # Fortran's order goes
 
     # ---------------------------------------------------------------------------------------------- parameters

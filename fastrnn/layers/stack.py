@@ -13,41 +13,41 @@ from fastrnn.layers.cells import alone, direction, product
 from fastrnn.params import Parameters, orthogonal, uniform
 
 
-def _names(level, n_directions):
-    """Of a level's parameters, direction by direction."""
-    kinds, ends = ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), ("", "_reverse")
-    return [[f"{kind}_l{level}{end}" for kind in kinds] for end in ends[:n_directions]]
-
-
 class Level:
-    """One layer of the stack: its cell, and its parameters by direction."""
+    """One layer of the stack: its cell, and its parameters by direction.
+
+    `suffixes` are what each direction's names of parameters end with.
+    """
 
     def __init__(self, cell, parameters, index, num_layers, input_size, hidden_size, n_directions):
-        self.cell, self.parameters = cell, parameters
-        self.places = range(index, cell.n_states * num_layers, num_layers)  # of its states among those of all levels
+        self.cell, self.parameters, self.suffixes = cell, parameters, suffixes(index, n_directions)
+        self.places = range(index, len(cell.states) * num_layers, num_layers)  # of its states among those of all levels
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
-        self.names = _names(index, n_directions)
         self.panels_shape = cell.panels_shape(input_size, hidden_size, parameters.dtype)  # of a direction's weights
 
     def _panels(self, p):
         """The weights packed for `forward`, before each pass."""
         parameters = self.parameters
         panels = empty_aligned((self.n_directions, *self.panels_shape), parameters.dtype)
-        zeros = np.zeros(self.cell.n_gates * self.hidden_size, parameters.dtype)
-        for one, names in zip(panels, self.names, strict=True):
-            weight_ih, weight_hh, *biases = (parameters.stored(n) if n in parameters.shapes else zeros for n in names)
-            p.call(self.cell.pack, one, *biases, weight_ih, weight_hh, stage="before")
+        kinds = self.cell.shapes(self.input_size, self.hidden_size)
+        for one, suffix in zip(panels, self.suffixes, strict=True):
+            names = {kind: kind + suffix for kind in kinds}
+            weights = (
+                parameters.stored(name) if name in parameters.shapes else np.zeros(kinds[kind], parameters.dtype)
+                for kind, name in names.items()
+            )
+            p.call(self.cell.pack, one, *weights, stage="before")
         return p.fixed(panels)
 
-    def _transposed(self, p, n_columns, place, orders):
-        """Weights (the one at `place` of `names`) packed for the products in `backward`, gates in these orders."""
+    def transposed(self, p, kind, n_columns, orders):
+        """Weights of a kind packed for the products in `backward`, gates in these orders."""
         H, dtype = self.hidden_size, self.parameters.dtype
         size = padded(H, dtype) * padded(n_columns, dtype)
         panels = empty_aligned((self.n_directions, self.cell.n_gates * size), dtype)
         ends = size * np.cumsum([len(order) for order in orders])
-        for one, names in zip(panels, self.names, strict=True):
+        for one, suffix in zip(panels, self.suffixes, strict=True):
             for part, order in zip(np.split(one, ends[:-1]), orders, strict=True):
-                p.call(pack_transposed, part, self.parameters.stored(names[place]), H, order, stage="before")
+                p.call(pack_transposed, part, self.parameters.stored(kind + suffix), H, order, stage="before")
         return panels
 
     def _set_states(self, p, states, given, rows, stage):
@@ -78,12 +78,12 @@ class Level:
         both = self._by_direction(p, x, rows, x.shape[1], 0, "forward")
         fading = () if gamma is None else (alone(p, gamma),)
         room = self.cell.room(p, rows, self.n_directions, self.hidden_size, keep, *fading)
-        states = [room[name] for name in ("h", "c")[: self.cell.n_states]]
+        states = [room[name] for name in self.cell.states]
         self._set_states(p, states, initial, rows, "forward")
         self.cell.forward(p, room, both, self._panels(p), rows, keep)
         out = self._joined(p, room["h"], rows)
-        picked = [rows.last_rows, rows.last_rows if keep else None]  # c is in place
-        self._get_states(p, final, states, picked[: len(states)], rows, "forward")
+        picked = [rows.last_rows, *[rows.last_rows if keep else None] * (len(states) - 1)]  # all but h are in place
+        self._get_states(p, final, states, picked, rows, "forward")
         return out, {**room, "x": both}
 
     def _joined(self, p, h, rows):
@@ -101,11 +101,12 @@ class Level:
         """Rows d_out (S, >= D H) to rows d_x (S, I padded), whose calls are of the `input_stage`, or there are none."""
         H = self.hidden_size
         both = self._by_direction(p, d_out, rows, H, H, "backward")
-        hh = self._transposed(p, H, 1, self.cell.orders_hh)
-        d_states = [p.room(self.n_directions, rows.B, padded(H, p.dtype)) for _ in range(self.cell.n_states)]
+        hh = self.cell.transposed(self, p)
+        d_states = [p.room(self.n_directions, rows.B, padded(H, p.dtype)) for _ in self.cell.states]
         self._set_states(p, d_states, d_final, rows, "backward")
         self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
-        gradients = [[self.parameters.stored_gradients.get(name) for name in names] for names in self.names]
+        stored, kinds = self.parameters.stored_gradients, self.cell.shapes(self.input_size, H)
+        gradients = [{kind: stored[kind + s] for kind in kinds if kind + s in stored} for s in self.suffixes]
         self.cell.add_gradients(p, room, room["x"], gradients, rows)
         self._get_states(p, d_initial, d_states, [None] * len(d_states), rows, "backward")
         return self._d_x(p, room["d_gates"], rows, input_stage) if input_stage else None
@@ -113,7 +114,7 @@ class Level:
     def _d_x(self, p, d_gates, rows, stage):
         """The gradient (S, I padded) of the input from that of the gates (D, S, .)."""
         I, D, dtype = self.input_size, self.n_directions, p.dtype
-        panels = self._transposed(p, I, 0, self.cell.orders_ih)
+        panels = self.transposed(p, "weight_ih", I, self.cell.orders_ih)
         both = p.room(D, rows.S, padded(I, dtype))
         p.call(clear, both, rows.S, stage=stage)
         n_k = self.cell.n_gates * padded(self.hidden_size, dtype)
@@ -124,6 +125,11 @@ class Level:
             # A row is its mirror's mirror.
             p.call(scatter_add_rows, d_x[0], d_x[1], rows.mirror, rows.S, I, stage=stage)
         return d_x[0]
+
+
+def suffixes(level, n_directions):
+    """What the names of each direction's parameters end with."""
+    return [f"_l{level}{end}" for end in ("", "_reverse")[:n_directions]]
 
 
 class Dropout(namedtuple("Dropout", "key, threshold, first", defaults=(None, 0, 0))):
@@ -176,29 +182,32 @@ class Stack:
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.dtype = bias, np.dtype(dtype)
         self.n_directions = 2 if bidirectional else 1
-        self.n_states, self.n_gates = cell.n_states, cell.n_gates
+        self.cell, self.n_states = cell, len(cell.states)
         self.output_size = self.n_directions * hidden_size
         widths = [input_size, *[self.output_size] * (num_layers - 1)]
-        self.parameters = Parameters(self._shapes(widths), self.dtype)
+        shapes = self._shapes(widths)
+        self.parameters = Parameters(shapes, self.dtype)
         sizes = hidden_size, self.n_directions
         self.levels = [Level(cell, self.parameters, k, num_layers, width, *sizes) for k, width in enumerate(widths)]
-        self.work = sum(cell.n_gates * self.output_size * (width + hidden_size) for width in widths)
+        self.work = sum(prod(shape) for name, shape in shapes.items() if name.startswith("weight"))
 
     @property
     def is_shared(self):
         """Whether weights leave no room in the second-level cache, so that threads share the units of a shard."""
         largest = max(prod(level.panels_shape) for level in self.levels) * self.dtype.itemsize
-        return self.levels[0].cell.shares_units and largest > SECOND_LEVEL
+        return self.cell.shares_units and largest > SECOND_LEVEL
 
     def _shapes(self, widths):
-        G, H, shapes = self.n_gates * self.hidden_size, self.hidden_size, {}
-        for level, width in enumerate(widths):
-            for names in _names(level, self.n_directions):
-                shapes |= dict(zip(names, [(G, width), (G, H), (G,), (G,)][: 4 if self.bias else 2], strict=False))
-        return shapes
+        return {
+            kind + suffix: shape
+            for level, width in enumerate(widths)
+            for suffix in suffixes(level, self.n_directions)
+            for kind, shape in self.cell.shapes(width, self.hidden_size).items()
+            if self.bias or not kind.startswith("bias")
+        }
 
     def zero_states(self, n):
-        """Those of n sequences before their first step: h, and of an LSTM then c, of all levels and directions."""
+        """Those of n sequences before their first step: h, then those of each other letter, of all levels."""
         return np.zeros((self.n_states * self.num_layers * self.n_directions, n, self.hidden_size), self.dtype)
 
     def reset_parameters(self, rng, recurrent="uniform", forget_bias=None):
@@ -215,14 +224,15 @@ class Stack:
         H = self.hidden_size
         if recurrent not in ("uniform", "orthogonal"):
             raise ValueError(f"recurrent must be 'uniform' or 'orthogonal'; got {recurrent!r}")
-        if forget_bias is not None and not (self.n_states == 2 and self.bias):
+        if forget_bias is not None and (self.cell.forget_gate is None or not self.bias):
             raise ValueError(f"forget_bias={forget_bias!r} is for an LSTM with biases; leave it out")
         for name in self.parameters:
             uniform(self.parameters[name], 1 / sqrt(H), rng)
             if recurrent == "orthogonal" and name.startswith("weight_hh"):
                 orthogonal(self.parameters[name], rng)
             if forget_bias is not None and name.startswith("bias"):
-                self.parameters[name][H : 2 * H] = forget_bias if "_ih_" in name else 0.0
+                first = self.cell.forget_gate * H
+                self.parameters[name][first : first + H] = forget_bias if "_ih_" in name else 0.0
         self.parameters.changed()
 
     def forward(self, p, x, rows, initial=None, dropout=NO_DROPOUT, keep=False, final=None, gamma=None):

@@ -169,7 +169,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
         theta, (recurrent, head) = self.network_.theta, self.network_.parts.values()
         self._optimizer = Optimizer(self.solver, theta.size, theta.dtype, momentum=0.0, nesterov=False)
         starts, self._head_starts = (np.array([*part.parameters.offsets.values()]) for part in (recurrent, head))
-        n_gates = self.network_.encoder.recurrent.n_gates
+        n_gates = self.network_.encoder.recurrent.cell.n_gates
         self._largest_norm = sqrt(np.finfo(theta.dtype).max)  # the optimisers square it
         self._step_options = starts, n_gates, NONLINEARITIES[self.nonlinearity]
 
