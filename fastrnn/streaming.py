@@ -108,7 +108,7 @@ class Stream:
             width = network.encoder.input_size
             self._parts |= {"seen": np.zeros((n, width), dtype), "time": np.zeros(n)}
             given |= {**self._holes._asdict(), **self._parts}
-        for name, like in ("pooled", states[:1]), ("chain", self._said):
+        for name, like in ("pooled", np.empty((n, network.n_pooled), dtype)), ("chain", self._said):
             if name in program.names:
                 given[name] = np.zeros_like(like).reshape(n, -1)
                 self._parts[name] = given[name][np.newaxis]

@@ -103,10 +103,10 @@ def add_scores(graph, network, shape, lengths, mean=None, known=(), units=None):
     if lengths:
         for s, levels in zip(states, zip(*finals, strict=True), strict=True):
             graph.add("Concat", *levels, axis=0, name=f"{s}_n")
-    knows_ends = lengths and (network.readout is None or shape["readout"] in ("max", "mean"))
+    knows_ends = lengths and (network.readout is None or shape["readout"] in ("max", "mean", "attention"))
     inside = add_steps_inside(graph) if knows_ends else None
     if network.readout is not None:
-        rows, inside = add_readout(graph, shape["readout"], rows, finals[-1][0], inside), None
+        rows, inside = add_readout(graph, network.readout, shape["readout"], rows, finals[-1][0], inside), None
     if facts is not None and network.readout is None:
         each_step = graph.add("Concat", graph.add("Shape", "X", end=1), [1, 1], axis=0)
         facts = graph.add("Expand", graph.add("Unsqueeze", facts, [0]), each_step)
@@ -204,11 +204,17 @@ def add_flat(graph, rows):
     return graph.add("Flatten", graph.add("Transpose", rows, perm=[1, 0, 2]))
 
 
-def add_readout(graph, readout, rows, final, inside):
+def add_readout(graph, layer, readout, rows, final, inside):
     """Features (batch, .) of the last level's rows and its final state."""
     if readout in ("last", "concat"):
         return add_flat(graph, final if readout == "last" else rows)
     # ONNX Runtime has zeros past each end, but the format promises nothing.
+    if readout == "attention":
+        keys = graph.add("Tanh", add_dense(graph, layer.key_layer, rows))
+        energies = graph.add("MatMul", keys, np.float32(layer.score.v)[:, np.newaxis])
+        weights = graph.add("Softmax", graph.where(inside, energies, np.float32(-np.inf)), axis=0)
+        weighted = graph.add("Mul", weights, graph.where(inside, rows, np.float32(0)))
+        return graph.add("ReduceSum", weighted, [0], keepdims=0)
     if readout == "max":
         return graph.add("ReduceMax", graph.where(inside, rows, np.float32(-np.inf)), [0], keepdims=0)
     if inside is None:

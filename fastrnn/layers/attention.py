@@ -47,7 +47,7 @@ class Attention:
         self.query_size, self.value_size = query_size, value_size
         self.key_layer, self.joined_layer = (Dense(value_size, H, dtype), Dense(H + value_size, H, dtype))
         self.query_layer = Dense(H, H, dtype) if form == "additive" else None
-        self.score = _Direction(H if form == "additive" else 0, dtype)
+        self.score = Direction(H if form == "additive" else 0, dtype)
         self.parts = {"attention_key": self.key_layer, "attention_joined": self.joined_layer}
         if form == "additive":
             self.parts |= {"attention_query": self.query_layer, "attention_score": self.score}
@@ -106,7 +106,7 @@ class Attention:
         return d_x, (d_values, self.key_layer.backward(p, memory.values, d_keys))
 
 
-class _Direction:
+class Direction:
     """The vector v of additive attention; parameter "weight" (size,)."""
 
     def __init__(self, size, dtype):

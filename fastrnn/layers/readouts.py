@@ -3,17 +3,27 @@
 Each readout is a pair: ``forward(p, x, rows, n_directions)`` adds to a program the calls from packed rows x (S, F) to
 features (B, .) by place, and returns these and something to remember; ``backward(p, d_features, memory, rows,
 n_directions, width)`` those back to d_rows (S, F).  ``running(p, x, rows, n_steps)``, for streams, gives the features
-(B, F) of the steps so far from the last states, x (B, F), and perhaps from what is given as "pooled" (B, F); n_steps
-(1,) counts this one.
+(B, F) of the steps so far from the last states, x (B, F), and perhaps from what is given as "pooled", (B, F) or, by
+`n_more` columns, more; n_steps (1,) counts this one.  `parts` are those with parameters.
 """
 
 import numpy as np
 
 from fastrnn.kernels import rows as kernel
-from fastrnn.layers.cells import zeros
+from fastrnn.kernels.attention_pooling import pool, unpool_energies, unpool_rows
+from fastrnn.kernels.vectors import padded
+from fastrnn.layers.attention import Direction
+from fastrnn.layers.cells import add_sums, zeros
+from fastrnn.layers.feedforward import Dense
 
 
-class Last:
+class _Readout:
+    """What most readouts are: without parameters."""
+
+    parts, n_more = {}, 0
+
+
+class Last(_Readout):
     """The state after each sequence's last step; of the reverse direction, the one after its first."""
 
     def _ends(self, rows, n_directions):
@@ -36,7 +46,7 @@ class Last:
         return x
 
 
-class Mean:
+class Mean(_Readout):
     """The mean over the steps."""
 
     def forward(self, p, x, rows, n_directions):
@@ -56,7 +66,7 @@ class Mean:
         return features
 
 
-class Max:
+class Max(_Readout):
     """The largest value over the steps, column by column."""
 
     def forward(self, p, x, rows, n_directions):
@@ -75,7 +85,7 @@ class Max:
         return p.part(pooled, x.shape)
 
 
-class Concat:
+class Concat(_Readout):
     """All steps side by side; the sequences must be equally long."""
 
     def __init__(self, n_steps):
@@ -92,5 +102,46 @@ class Concat:
         return d_rows
 
 
+class Attention(_Readout):
+    """A mean weighted by attention (`fastrnn.kernels.attention_pooling`), of rows of F numbers."""
+
+    n_more = 2
+
+    def __init__(self, F, hidden_size, dtype):
+        self.key_layer, self.score = Dense(F, hidden_size, dtype), Direction(hidden_size, dtype)
+        self.parts = {"attention_key": self.key_layer, "attention_score": self.score}
+
+    def forward(self, p, x, rows, n_directions):
+        pooled = zeros(p, rows.B, x.shape[1] + self.n_more, "forward")
+        return self._pooled(p, x, rows, pooled)
+
+    def _pooled(self, p, x, rows, pooled):
+        """Add the calls to features (B, F), and what the way back needs: x, features, weights (S, 1) and keys."""
+        features, weights = p.room(rows.B, x.shape[1]), p.room(x.shape[0], 1)
+        keys = self.key_layer.forward(p, x)
+        p.call(pool, features, pooled, weights, keys, self.score.v, x, rows.starts, rows.counts)
+        return features, (x, features, weights, keys)
+
+    def backward(self, p, d_features, memory, rows, n_directions, width):
+        (x, features, weights, keys), A = memory, self.score.v.size
+        d_keys, d_v = p.room(*keys.shape), p.sums(padded(A, p.dtype))
+        arrays = d_features, features, weights, keys, self.score.v, x, rows.places
+        p.call(unpool_energies, d_keys, d_v, *arrays, stage="backward")
+        add_sums(p, self.score.parameters.stored_gradients["weight"], d_v, A, A)
+        d_rows = self.key_layer.backward(p, x, d_keys)
+        p.call(unpool_rows, d_rows, d_features, weights, rows.places, width, stage="backward")
+        return d_rows
+
+    def running(self, p, x, rows, n_steps):
+        return self._pooled(p, x, rows, p.given("pooled", p.dtype, 2))[0]
+
+
 LAST = Last()
-READOUTS = {"last": LAST, "mean": Mean(), "max": Max(), "concat": Concat}
+READOUTS = {"last": LAST, "mean": Mean(), "max": Max(), "concat": Concat, "attention": Attention}
+
+
+def make_readout(name, stack, n_steps):
+    """The readout of this name, for the rows of a stack; "concat" is for `n_steps` steps."""
+    if name == "concat":
+        return Concat(n_steps)
+    return Attention(stack.output_size, stack.hidden_size, stack.dtype) if name == "attention" else READOUTS[name]

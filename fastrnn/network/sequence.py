@@ -6,7 +6,7 @@ from fastrnn.kernels import holes
 from fastrnn.kernels.rows import OVERFLOW, refuse, spread_columns, take_step
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.feedforward import Dense
-from fastrnn.layers.readouts import LAST, READOUTS, Concat
+from fastrnn.layers.readouts import LAST, make_readout
 from fastrnn.layers.stack import NO_DROPOUT, Dropout
 from fastrnn.layers.static import FirstStates, put_beside
 from fastrnn.network.parts import Network, portions, stored
@@ -23,7 +23,7 @@ class SequenceNetwork(Network):
     ----------
     encoder : Encoder
     n_outputs : int
-    readout : {"last", "mean", "max", "concat"} or None
+    readout : {"last", "mean", "max", "concat", "attention"} or None
         None leaves a row of outputs for each step.
     n_steps : int or None
         The length of every sequence, for "concat".
@@ -48,7 +48,8 @@ class SequenceNetwork(Network):
 
     def __init__(self, encoder, n_outputs, readout, n_steps, rng, chain=None, dropout=0.0, n_facts=0):
         self.n_steps, self.chain = n_steps, chain
-        self.readout = None if readout is None else Concat(n_steps) if readout == "concat" else READOUTS[readout]
+        self.readout = None if readout is None else make_readout(readout, encoder.recurrent, n_steps)
+        pooling = {} if readout is None else self.readout.parts
         n_read = encoder.recurrent.output_size * (n_steps if readout == "concat" else 1)
         self.n_features = n_read + n_facts
         self.head = Dense(self.n_features, n_outputs, encoder.recurrent.dtype)
@@ -57,7 +58,7 @@ class SequenceNetwork(Network):
         chains, facts = {} if chain is None else {"chain": chain}, {}
         if n_facts:
             facts["static"] = self.static = FirstStates(n_facts, encoder.recurrent)
-        super().__init__({**encoder.parts, **facts, "head": self.head, **chains}, rng, encoder, dropout)
+        super().__init__({**encoder.parts, **pooling, **facts, "head": self.head, **chains}, rng, encoder, dropout)
         if n_facts and rng is not None:
             self.head.parameters["weight"][:, n_read:] = 0  # as the first states, which begin without them
 
@@ -67,6 +68,11 @@ class SequenceNetwork(Network):
         if sequences.are_words:
             shards.deal_words(sequences)
         return shards
+
+    @property
+    def n_pooled(self):
+        """Numbers of a sequence that a stream keeps for the readout, if it keeps any."""
+        return self.encoder.recurrent.output_size + (0 if self.readout is None else self.readout.n_more)
 
     # ------------------------------------------------------------------------------------------------- programs
 
@@ -152,7 +158,9 @@ class SequenceNetwork(Network):
         if what == "vectors":
             x, _ = self.embedding.forward(p, rows)
         else:
-            x, _ = self._features(p, rows, initial=initial, final=final)
+            x, (_, memory, *_) = self._features(p, rows, initial=initial, final=final)
+        if what == "weights":
+            x = memory[2]
         if what == "last":
             x, _ = LAST.forward(p, x, rows, 1)
         width = x.shape[1]
@@ -198,7 +206,7 @@ class SequenceNetwork(Network):
         return p
 
     def _is_by_step(self, what):
-        return what == "vectors" or (self.readout is None and what != "last")
+        return what in ("vectors", "weights") or (self.readout is None and what != "last")
 
     # ------------------------------------------------------------------------------------------------- passes
 
@@ -211,10 +219,11 @@ class SequenceNetwork(Network):
         """What a program of `_inference` leaves: rows, and the states after each sequence or None."""
         p = self.program(self._inference, what, state is not None, leaves_states)
         n = len(sequences)
-        widths = {"vectors": self.encoder.recurrent.input_size, "features": self.n_features}
+        widths = {"vectors": self.encoder.recurrent.input_size, "features": self.n_features, "weights": 1}
         width = widths.get(what, self.head.output_size)
         n_rows = len(sequences.values) if self._is_by_step(what) else n
-        out, shards = np.empty((n_rows, width), self.theta.dtype), self.shards(sequences, portions(n))
+        make = np.zeros if what == "weights" else np.empty  # of patches there are fewer
+        out, shards = make((n_rows, width), self.theta.dtype), self.shards(sequences, portions(n))
         states = self.encoder.recurrent.zero_states(n) if leaves_states else None
         given = {"out": out, "initial": state, "final": states, **stored(sequences), **shards.given}
         Pass(p, shards, self.work, **given).run(is_prepared=True)
@@ -238,6 +247,12 @@ class SequenceNetwork(Network):
         """Over all views of the sequences."""
         found = [self._run(what, view)[0] for view in sequences.views()]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
+
+    def attention_weights(self, sequences):
+        """With the readout "attention": how much each step counts (S,); steps of a patch share its weight alike."""
+        share = np.full(sequences.stride, 1 / sequences.stride, self.theta.dtype)
+        found = [np.convolve(self._run("weights", view)[0][:, 0], share) for view in sequences.views()]
+        return np.mean(found, axis=0)[: len(sequences.values)]
 
     def gradients(self, sequences, d_outputs):
         """The gradient in stored steps (S, I), of numbers, from that in the outputs of `predict`, (n, K) or (S, K).
