@@ -55,7 +55,7 @@ Path: TypeAlias = str | PathLike[str]
 
 Cell: TypeAlias = Literal["lstm", "gru", "gru_reset_before", "rnn"]
 Nonlinearity: TypeAlias = Literal["tanh", "relu", "sigmoid"]
-Readout: TypeAlias = Literal["last", "mean", "max", "concat", "auto"]
+Readout: TypeAlias = Literal["last", "mean", "max", "concat", "attention", "auto"]
 Missing: TypeAlias = Literal["error", "mask", "forward", "decay"]
 Categorical: TypeAlias = ArrayLike | Literal["from_dtype"] | None
 Solver: TypeAlias = Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]

@@ -3,14 +3,16 @@
 import numpy as np
 from sklearn.base import ClassifierMixin, MultiOutputMixin
 
-from fastrnn.base import SHARED_CONSTRAINTS, InformedExtractor, Problem, SequenceEstimator, labels
+from fastrnn.base import SHARED_CONSTRAINTS, AttentionReader, InformedExtractor, Problem, SequenceEstimator, labels
 from fastrnn.base.classes import LabelsOfSequences
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.losses.answers import filled, softmax_answer
 from fastrnn.wording import shown
 
 
-class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, InformedExtractor, SequenceEstimator):
+class SequenceClassifier(
+    LabelsOfSequences, MultiOutputMixin, ClassifierMixin, AttentionReader, InformedExtractor, SequenceEstimator
+):
     """Classify sequences of any lengths with a recurrent network (N to 1).
 
     Each sequence gets one label, or several. A step of a sequence holds numbers, or a token of a text. Only steps that
@@ -36,11 +38,12 @@ class SequenceClassifier(LabelsOfSequences, MultiOutputMixin, ClassifierMixin, I
         layer passes to the next, and to what the output layer reads. "auto" is 0 for numbers and for up to 50 different
         tokens, 0.3 for up to 200 tokens, and 0.5 for more. Unless it is 0, rare words of a `Tokenizer` are sometimes
         read as the unknown word, so that the unknown word has a trained vector too (Kiperwasser and Goldberg 2016).
-    readout : {"last", "mean", "max", "concat"} or "auto", default="auto"
+    readout : {"last", "mean", "max", "concat", "attention"} or "auto", default="auto"
         What the output layer reads of the states. "last" is the state after the last step, and for the reverse
         direction the state after the first step. "mean" and "max" are the mean and the largest value over all steps.
-        "concat" puts all steps side by side, and needs sequences of one length. "auto" is "last" for numbers and for
-        characters of a `Tokenizer`, and "max" for other tokens.
+        "concat" puts all steps side by side, and needs sequences of one length. "attention" is a mean in which each
+        step has a weight that is learned (`attention_weights`; the additive form of Bahdanau et al. 2015). "auto" is
+        "last" for numbers and for characters of a `Tokenizer`, and "max" for other tokens.
     embedding_dim : int, "auto" or None, default="auto"
         The length of the trained vector of each token. None says that X holds numbers. With a number, X holds
         tokens, integers from 0 on. "auto" is 64 if X comes from a `Tokenizer`, or the length of the vectors in

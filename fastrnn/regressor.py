@@ -9,7 +9,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastrnn import records
-from fastrnn.base import InformedExtractor, Problem, SequenceEstimator
+from fastrnn.base import AttentionReader, InformedExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import steps_weights
 from fastrnn.base.labels import as_values, check_as_long, check_as_many, check_given, check_there, refuse_steps, rows_of
@@ -22,7 +22,9 @@ from fastrnn.sequences import as_given
 from fastrnn.wording import shown
 
 
-class SequenceRegressor(MultiOutputMixin, RegressorMixin, InformedExtractor, SequenceEstimator):  # numpydoc ignore=PR01
+class SequenceRegressor(  # numpydoc ignore=PR01
+    MultiOutputMixin, RegressorMixin, AttentionReader, InformedExtractor, SequenceEstimator
+):
     """Predict numbers from sequences of any lengths with a recurrent network (N to 1, or N to N).
 
     Each sequence gets a number or a vector, or with return_sequences=True a number or a vector at each step.

@@ -244,6 +244,23 @@ def torch_model(kind, embedding, I, H, num_layers, bidirectional, K, steps=1, bi
     return Model()
 
 
+def attention_pooling(model, sequences):
+    """The layers of additive attention over a module's rows, and what its `out` makes of the weighted means."""
+    import torch
+    from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
+
+    key, score = torch.nn.Linear(model.out.in_features, model.rnn.hidden_size).double(), torch.nn.Parameter(
+        torch.randn(model.rnn.hidden_size, dtype=torch.float64))  # fmt: skip
+    rows, _ = pad_packed_sequence(model.rnn(pack_sequence([model.words(torch.as_tensor(s)) for s in sequences],
+                                                          enforce_sorted=False))[0], batch_first=True)  # fmt: skip
+    rows = [row[: len(s)] for row, s in zip(rows, sequences, strict=True)]
+    weights = [torch.softmax(torch.tanh(key(row)) @ score, 0) for row in rows]
+    outputs = torch.stack([model.out(p @ row) for p, row in zip(weights, rows, strict=True)])
+    named = {"key.weight": key.weight, "key.bias": key.bias, "score.weight": score, "weights": torch.cat(weights)}
+    arrays = {f"attention_{name}": tensor.detach().numpy() for name, tensor in named.items()}
+    return {**arrays, "outputs.attention": outputs.detach().numpy()}
+
+
 def make_model():
     import torch
     from safetensors.numpy import save_file
@@ -255,6 +272,7 @@ def make_model():
     sequences = [row[:n] for row, n in zip(tokens, lengths, strict=True)]
     arrays = {f"state.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
     arrays |= {f"outputs.{readout}": np.concatenate(model(sequences, readout)) for readout in READOUTS}
+    arrays |= attention_pooling(model, sequences)
     arrays["tokens"] = np.where(np.arange(lengths.max()) < lengths[:, np.newaxis], tokens, -1)
     save_file(arrays, MODEL)
     print(f"a module's weights and outputs, {MODEL.stat().st_size / 1e3:.1f} kB, in {MODEL}")

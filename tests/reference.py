@@ -515,6 +515,29 @@ def readout_backward(kind, d_r, h, bidirectional=False):
     return d_h
 
 
+def attention_pooling_forward(h, p):
+    """The mean of rows h (T, F), weighted by attention: r (F,), the weights (T,), and what the way back needs.
+
+    p has "attention_key.weight" (A, F), "attention_key.bias" (A,) and "attention_score.weight" (A,).
+    """
+    keys = np.tanh(h @ p["attention_key.weight"].T + p["attention_key.bias"])
+    e = keys @ p["attention_score.weight"]
+    weights = np.exp(e - e.max())
+    weights /= weights.sum()
+    return weights @ h, weights, (h, keys, weights, p)
+
+
+def attention_pooling_backward(d_r, stash):
+    """From the gradient of r to those of h and of the parameters."""
+    h, keys, weights, p = stash
+    d_weights = h @ d_r
+    d_e = weights * (d_weights - weights @ d_weights)
+    d_a = np.outer(d_e, p["attention_score.weight"]) * (1 - keys * keys)
+    d_h = np.outer(weights, d_r) + d_a @ p["attention_key.weight"]
+    d_p = {"attention_key.weight": d_a.T @ h, "attention_key.bias": d_a.sum(axis=0)}
+    return d_h, {**d_p, "attention_score.weight": keys.T @ d_e}
+
+
 # ------------------------------------------------------------------------ losses
 # Each takes outputs o (B, K), targets t and weights w (B,) (None: all one), and
 # returns (loss, d_o): the weighted mean over the sequences, w divided by its sum,

@@ -30,7 +30,7 @@ CELLS = {
     "gru_cho": (GRUResetBeforeCell, "gru", {"reset_after": False}),
 }
 STACKS = {"one": (1, False), "two_levels_both_ways": (2, True)}
-READOUTS = [None, *ref.READOUTS]
+READOUTS = [None, *ref.READOUTS, "attention"]
 
 
 def summed_logistic(o, t, w):
@@ -98,10 +98,13 @@ def gradient_of(network, *given, **options):
     }
 
 
+def copies(part):
+    return part.parameters.copies()
+
+
 def reference_gradient(network, sequences, readout, loss, targets, weights, bptt_steps=0):
     """The same in NumPy, for a network without embedding."""
-    params = network.encoder.recurrent.parameters.copies()
-    head = {n: np.array(network.head.parameters[n]) for n in ("weight", "bias")}
+    params, head = copies(network.encoder.recurrent), copies(network.head)
     layer = network.encoder.recurrent
     L, D, B = layer.num_layers, layer.n_directions, len(sequences)
     cell, form = network.form_in_reference
@@ -111,6 +114,10 @@ def reference_gradient(network, sequences, readout, loss, targets, weights, bptt
     rows, _, stash = ref.stack_forward(cell, x, zero, params, L, D == 2, **form)
     if readout is None:
         features = np.concatenate(rows)
+    elif readout == "attention":
+        scores = {f"{part}.{n}": v for part in network.readout.parts for n, v in copies(network.parts[part]).items()}
+        features, _, stashes = zip(*(ref.attention_pooling_forward(h, scores) for h in rows), strict=True)
+        features = np.array(features)
     else:
         features = np.array([ref.readout_forward(readout, h, D == 2) for h in rows])
     value, d_outputs = loss(features @ head["weight"].T + head["bias"], targets, weights)
@@ -118,6 +125,10 @@ def reference_gradient(network, sequences, readout, loss, targets, weights, bptt
     d_features = d_outputs @ head["weight"]
     if readout is None:
         d_rows = np.split(d_features, sequences.offsets[1:-1])
+    elif readout == "attention":
+        back = map(ref.attention_pooling_backward, d_features, stashes)
+        d_rows, of_scores = zip(*back, strict=True)
+        gradients |= {name: sum(of[name] for of in of_scores) for name in scores}
     else:
         pairs = zip(d_features, rows, strict=True)
         d_rows = [ref.readout_backward(readout, d, h, D == 2) for d, h in pairs]

@@ -120,7 +120,7 @@ CELLS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("readout", ["last", "mean", "max"])
+@pytest.mark.parametrize("readout", ["last", "mean", "max", "attention"])
 @pytest.mark.parametrize("name", CELLS)
 def test_classifiers_of_every_cell_and_readout(name, readout):
     X, y = labelled(30)

@@ -1,8 +1,8 @@
 """The estimators' base."""
 
 from fastrnn.base.estimator import Problem, SequenceEstimator
-from fastrnn.base.features import FeatureExtractor, InformedExtractor
+from fastrnn.base.features import AttentionReader, FeatureExtractor, InformedExtractor
 from fastrnn.base.inputs import COUNT, POSITIVE, SHARED_CONSTRAINTS, check_finite
 
-__all__ = ["COUNT", "POSITIVE", "SHARED_CONSTRAINTS", "FeatureExtractor", "InformedExtractor", "Problem",
-           "SequenceEstimator", "check_finite"]  # fmt: skip
+__all__ = ["COUNT", "POSITIVE", "SHARED_CONSTRAINTS", "AttentionReader", "FeatureExtractor", "InformedExtractor",
+           "Problem", "SequenceEstimator", "check_finite"]  # fmt: skip

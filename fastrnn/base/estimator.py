@@ -378,8 +378,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
             why = "it reads each sequence from its end as well, which a stream has not seen yet"
             raise ValueError(f"this model was fitted with bidirectional=True: {why}; fit with bidirectional=False")
         if self.network_.n_steps is not None:
-            why = "which needs all steps of a sequence"
-            raise ValueError(f"this model was fitted with readout='concat', {why}; fit with 'last', 'mean' or 'max'")
+            found = "this model was fitted with readout='concat', which needs all steps of a sequence"
+            raise ValueError(f"{found}; fit with 'last', 'mean', 'max' or 'attention'")
         names = getattr(self, "feature_names_in_", None) if not self._is_panel else None
         unit, holes = None, None
         if self.network_.embedding is None:

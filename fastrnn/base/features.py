@@ -105,6 +105,50 @@ class FeatureExtractor(TransformerMixin):
         return tags
 
 
+class AttentionReader:
+    """`attention_weights`, for estimators that have the readout "attention"."""
+
+    def attention_weights(self, X, *, static=None):
+        """Compute how much each step counts in what the output layer reads, with readout="attention".
+
+        Parameters
+        ----------
+        X : list of n arrays or frames, or array
+            The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        static : array-like of shape (n, F), default=None
+            What is known of each sequence, if `fit` was given it.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            An object array of n arrays (T_i,), the weights of the steps, which sum to 1. With `patch_length` the steps
+            of a patch share its weight alike.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the input is wrong, or the model has another readout.
+
+        Examples
+        --------
+        >>> from fastrnn import SequenceClassifier
+        >>> from fastrnn.datasets import load_japanese_vowels
+        >>> X, y = load_japanese_vowels(split="train")
+        >>> clf = SequenceClassifier(readout="attention", hidden_size=8, max_iter=2, random_state=0).fit(X, y)
+        >>> weights = clf.attention_weights(X[:2])
+        >>> weights[0].shape == (len(X[0]),), round(float(weights[0].sum()), 3)
+        (True, 1.0)
+        """
+        sequences = self._checked(X, static)
+        if not hasattr(self.network_.readout, "score"):
+            has = "none, as it answers at each step" if self._readout() is None else f"{self._readout()!r}"
+            raise ValueError(f"attention_weights needs readout='attention'; this model has {has}")
+        weights = self._computed(self.network_.attention_weights, sequences)
+        return sequences.split(weights)
+
+
 class InformedExtractor(FeatureExtractor):
     """Those that may be told facts of each sequence, in `transform` and in streams, too."""
 

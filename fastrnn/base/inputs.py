@@ -396,7 +396,7 @@ class InputChecks(Categorical):
         """All must have the `expected` number of steps, as readout="concat" needs it; None if it does not matter."""
         for k in np.flatnonzero(sequences.lengths != expected) if expected is not None else ():
             found = f"readout='concat' needs sequences of one length: X[{k}] has {sequences.lengths[k]} steps"
-            raise ValueError(f"{found}, expected {expected}; use 'last', 'mean' or 'max' for ragged data")
+            raise ValueError(f"{found}, expected {expected}; use 'last', 'mean', 'max' or 'attention' for ragged data")
 
     def _check_known(self, sequences):
         """Lengths and tokens must be such as the network can read."""

@@ -179,7 +179,7 @@ class AttentionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: SequenceToSequence,
+        estimator: SequenceToSequence | SequenceClassifier | SequenceRegressor,
         x: ArrayLike,
         y: ArrayLike | None = None,
         *,

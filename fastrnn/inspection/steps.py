@@ -145,13 +145,16 @@ def _activations(level, kept, d):
 class AttentionDisplay:
     """Draw attention: how much each token of the output (a row) looks at each step of the source (a column).
 
+    Of a classifier or regressor with readout="attention" there is one row: how much each step counts.
+
     After Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015,
     figure 3.
 
     Parameters
     ----------
-    weights : array of shape (M + 1, T)
-        The weights. Each row sums to 1; the last row is that of the end of the output.
+    weights : array of shape (M + 1, T) or (T,)
+        The weights. Each row sums to 1; the last row is that of the end of the output. With one axis, there is no
+        output of several tokens.
     source_labels : list of str, default=None
         The names of the T steps of the source. None takes their numbers.
     target_labels : list of str, default=None
@@ -188,16 +191,16 @@ class AttentionDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, x, y=None, *, source_labels=None, target_labels=None, ax=None):
-        """Draw where a fitted model looks for each token that it writes.
+        """Draw where a fitted model looks: for each token that it writes, or for its one answer.
 
         Parameters
         ----------
-        estimator : SequenceToSequence
+        estimator : SequenceToSequence, SequenceClassifier or SequenceRegressor
             The fitted model, with attention.
         x : array of shape (T,) or (T, I)
             One sequence.
         y : array of shape (M,), default=None
-            The tokens that are written. None takes those that the model predicts.
+            The tokens that are written, by a SequenceToSequence. None takes those that the model predicts.
         source_labels, target_labels : list of str, default=None
             The names of the steps of x and of the tokens of y, for example ``tokenizer.get_feature_names_out()[x]``.
             None takes their numbers.
@@ -222,8 +225,14 @@ class AttentionDisplay:
             step.
         """
         is_right = hasattr(estimator, "attention_weights")
-        check_subject(cls.__name__, estimator, is_right, "a SequenceToSequence with attention")
-        weights = estimator.attention_weights([as_single(x)], None if y is None else [y])[0]
+        check_subject(cls.__name__, estimator, is_right, "a model with attention")
+        x = [as_single(x)]
+        if not hasattr(estimator, "attention"):  # it has but one answer
+            if y is not None or target_labels is not None:
+                raise ValueError(f"y and target_labels are for a SequenceToSequence; got a {type(estimator).__name__}")
+            weights = estimator.attention_weights(x)[0]
+        else:
+            weights = estimator.attention_weights(x, None if y is None else [y])[0]
         return cls(weights=weights, source_labels=source_labels, target_labels=target_labels).plot(ax)
 
     def plot(self, ax=None):
@@ -246,13 +255,17 @@ class AttentionDisplay:
         ValueError
             If there is not one label for each step.
         """
-        n, m = np.shape(self.weights)
+        weights = np.atleast_2d(self.weights)
+        n, m = weights.shape
         self.ax_ = ax = new_axes(self, ax, figsize=(np.clip(2 + m / 5, 5, 12), np.clip(1.2 + n / 5, 3, 12)))
-        self.figure_, self.image_ = ax.figure, ax.imshow(self.weights, cmap="Blues", vmin=0, aspect="auto")
+        self.figure_, self.image_ = ax.figure, ax.imshow(weights, cmap="Blues", vmin=0, aspect="auto")
         name_steps(ax.xaxis, m, self.source_labels, "source_labels")
-        targets = range(n - 1) if self.target_labels is None else self.target_labels
-        name_steps(ax.yaxis, n, [*targets, "end"], "target_labels, with the end,")
-        ax.set(xlabel="source", ylabel="output")
+        if np.ndim(self.weights) == 1:
+            ax.set(xlabel="step", yticks=[])
+        else:
+            targets = range(n - 1) if self.target_labels is None else self.target_labels
+            name_steps(ax.yaxis, n, [*targets, "end"], "target_labels, with the end,")
+            ax.set(xlabel="source", ylabel="output")
         self.colorbar_ = self.figure_.colorbar(self.image_, ax=ax, label="attention weight")
         return self
 

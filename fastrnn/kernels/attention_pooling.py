@@ -33,7 +33,7 @@ def _add(pooled, energy, x, F):
     """Go on by one row x (F,); pointers."""
     is_first = pooled[F + 1] == 0
     largest = energy if is_first else max(pooled[F], energy)
-    stays, new = np.exp(pooled[F] - largest), np.exp(energy - largest)
+    stays, new = x[0] * 0 if is_first else np.exp(pooled[F] - largest), np.exp(energy - largest)
     for j in range(0, F, lanes(x)):
         store_some(pooled, j, load_some(pooled, j, F - j) * stays + load_some(x, j, F - j) * new, F - j)
     pooled[F], pooled[F + 1] = largest, pooled[F + 1] * stays + new
