@@ -158,6 +158,13 @@ class SequenceClassifier(
     freeze : int, default=0
         Number of epochs, at the beginning of `fit`, in which the encoder is not trained. Only the output layer learns
         in them. Use it with `init_from`.
+    label_smoothing : float, default=0.0
+        The share of each label that is spread evenly over all classes while training (Szegedy et al. 2016), in [0, 1).
+        The network becomes less sure, and more of its weights matter. It counts in the training loss and in
+        `validation_loss_curve_`, in no score.
+    averaging : int, default=0
+        Number of last epochs whose weights are averaged: the fitted weights are the mean of those after each of them
+        (Izmailov et al. 2018). It needs all `max_iter` epochs: no early_stopping, no tol, not solver="lbfgs".
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous fit.
     dtype : {"float32", "float64"}, default="float32"
@@ -245,14 +252,15 @@ class SequenceClassifier(
     _parameter_constraints = {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
-        dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
+    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
+        bias=True, dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
         character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, missing="error", time_column=None,
         categorical_features=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
         nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0,
         clip_value=None, bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1,
         n_iter_no_change=10, tol=None, patch_length="auto", class_weight=None, init_from=None, freeze=0,
-        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
+        verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,

@@ -16,6 +16,7 @@ from fastrnn._types import (
     Matrix,
     Missing,
     Nonlinearity,
+    Objects,
     Path,
     Precision,
     RandomState,
@@ -55,6 +56,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Informed):
     patch_length: int | Literal["auto"]
     class_weight: ClassWeights
     classes_: Labels  # of several columns of classes a list of these, which no type says, for the sake of all others
+    label_smoothing: float
+    averaging: int
 
     def __init__(
         self,
@@ -97,6 +100,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Informed):
         class_weight: ClassWeights = None,
         init_from: object = None,
         freeze: int = 0,
+        label_smoothing: float = 0.0,
+        averaging: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

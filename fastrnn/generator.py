@@ -12,7 +12,7 @@ from fastrnn.base import COUNT, FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.lists import check_listed
 from fastrnn.losses.answers import softmax_answer
-from fastrnn.losses.loss import cross_entropy, log_probabilities
+from fastrnn.losses.loss import cross_entropy, log_probabilities, smoothed
 from fastrnn.sequences import Sequences, as_objects, as_sequences, next_tokens
 from fastrnn.storage import expect
 from fastrnn.streaming import Stream
@@ -109,8 +109,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         embedding_dim=64, embeddings=None, freeze_embeddings=False, stateful=False, solver="adam",
         learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
         batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
-        scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32",
-        n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, label_smoothing=0.0, averaging=0,
+        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, *, X_val=None, groups=None, resume_from=None):
@@ -400,8 +400,8 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
         (inputs, targets), n_streams = self._shifted(sequences), None
         if self.stateful:
             inputs, targets, n_streams = self._stretches(inputs.values, targets)
-        n_outputs = self.n_tokens_ + (not self.stateful)
-        return Problem(inputs, targets, np.ones(targets.size), n_outputs, cross_entropy, n_streams=n_streams)
+        n_outputs, loss = self.n_tokens_ + (not self.stateful), smoothed(cross_entropy, self.label_smoothing)
+        return Problem(inputs, targets, np.ones(targets.size), n_outputs, loss, n_streams=n_streams)
 
     def _rules(self, n_outputs):
         n_tokens = n_outputs - (not self._shape["stateful"])

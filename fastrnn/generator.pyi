@@ -39,6 +39,8 @@ class SequenceGenerator(Extractor, Streaming):
     max_iter: int
     bptt_steps: int | None
     n_tokens_: int
+    label_smoothing: float
+    averaging: int
 
     def __init__(
         self,
@@ -70,6 +72,8 @@ class SequenceGenerator(Extractor, Streaming):
         validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
+        label_smoothing: float = 0.0,
+        averaging: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

@@ -25,7 +25,8 @@ NO_OBJECTS = {"random_state": None, "scoring": None, "validation_fraction": 0.1,
 """Parameters that are these in a file if they are objects, which no file holds."""
 NEWER = {
     **dict.fromkeys(("scoring", "init_from", "time_column", "categorical_features")),
-    "freeze": 0,
+    **dict.fromkeys(("freeze", "averaging"), 0),
+    "label_smoothing": 0.0,
     "missing": "error",
 }
 """Parameters that files of versions before do not have, and what they were then."""
@@ -176,6 +177,8 @@ def read_model(path, restore):
             best = {"value": float, "theta": lambda value: value is None or theta(value), "n_stale": integer(0)}
             optimizer = {"first": theta, "second": theta, "n_steps": integer(0, 2**62)}
             memory = {"rng": GENERATOR, "plateau_factor": float, "best": best, "optimizer": optimizer}
+            if getattr(model, "averaging", 0):
+                memory |= {"mean": best["theta"], "n_averaged": integer(0)}
             check(run, {"data": str, "start": GENERATOR, "memory": memory}, "run")
     return model, run
 

@@ -111,7 +111,7 @@ class SequenceRegressor(  # numpydoc ignore=PR01
         solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
         alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
         early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, init_from=None,
-        freeze=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        freeze=0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
         callbacks=None):  # fmt: skip
         self._store(locals())
 

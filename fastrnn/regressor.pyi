@@ -56,6 +56,7 @@ class SequenceRegressor(RegressorMixin, Extractor, Informed):
     learning_rate_init: float
     max_iter: int | Literal["auto"]
     bptt_steps: int | None
+    averaging: int
 
     def __init__(
         self,
@@ -100,6 +101,7 @@ class SequenceRegressor(RegressorMixin, Extractor, Informed):
         tol: float | None = None,
         init_from: object = None,
         freeze: int = 0,
+        averaging: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

@@ -11,7 +11,7 @@ from fastrnn.base.labels import as_labels, check_as_long, check_classes, classes
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import logistic_answer, softmax_answer
-from fastrnn.losses.loss import binary_cross_entropy, cross_entropy
+from fastrnn.losses.loss import binary_cross_entropy, cross_entropy, smoothed, softened
 from fastrnn.metrics.tags import join_steps_in_scorers
 from fastrnn.sequences import as_sequences
 from fastrnn.wording import shown
@@ -97,14 +97,14 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
 
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
-        dropout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
-        character_hidden_size=32, crf="auto", normalize_X=True, missing="error", time_column=None,
-        categorical_features=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
-        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None,
-        bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None,
-        class_weight=None, init_from=None, freeze=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
-        verbose=False, callbacks=None):  # fmt: skip
+    def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
+        bias=True, dropout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
+        character_embedding_dim="auto", character_hidden_size=32, crf="auto", normalize_X=True, missing="error",
+        time_column=None, categorical_features=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
+        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0,
+        clip_value=None, bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1,
+        n_iter_no_change=10, tol=None, class_weight=None, init_from=None, freeze=0, label_smoothing=0.0, averaging=0,
+        warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
@@ -314,6 +314,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
             self._is_multilabel = labels.ndim == 2
             if self.crf == "auto":
                 is_plain = labels.ndim == 1 and self.class_weight is None and not _are_of_steps(sample_weight)
+                is_plain &= not self.label_smoothing
                 self._shape["crf"] &= is_plain and bool(there.all())
             self._set_classes(labels, classes)
         else:
@@ -325,10 +326,14 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
         if self.class_weight is not None:
             self._refuse_with_crf("class_weight")
             weights[there] *= self._class_weights(labels[there])
+        if self.label_smoothing:
+            self._refuse_with_crf("label_smoothing")
         weights, n_outputs = self._normalised(weights, there), len(self.classes_)
-        loss = binary_cross_entropy if self._is_multilabel else cross_entropy
+        loss, targets = smoothed(cross_entropy, self.label_smoothing), codes
+        if self._is_multilabel:
+            loss, targets = binary_cross_entropy, softened(codes, self.label_smoothing)
         sequences = self._standardised(sequences, weights, goes_on)
-        return Problem(sequences, codes, weights * there, n_outputs, loss, there=there)
+        return Problem(sequences, targets, weights * there, n_outputs, loss, there=there)
 
     def _label_rows(self, y, sequences):
         """Labels (S,), or (S, K), of all steps, and which steps have one; others have the first in its place."""

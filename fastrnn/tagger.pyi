@@ -52,6 +52,8 @@ class SequenceTagger(Extractor, Informed):
     bptt_steps: int | None
     class_weight: ClassWeight
     classes_: Labels
+    label_smoothing: float
+    averaging: int
 
     def __init__(
         self,
@@ -93,6 +95,8 @@ class SequenceTagger(Extractor, Informed):
         class_weight: ClassWeight = None,
         init_from: object = None,
         freeze: int = 0,
+        label_smoothing: float = 0.0,
+        averaging: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

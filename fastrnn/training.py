@@ -40,7 +40,7 @@ than the latter is nothing to learn."""
 
 Settings = namedtuple(
     "Settings", "solver learning_rate_init learning_rate momentum nesterovs_momentum alpha n_sequences batch_size "
-    "max_iter shuffle clip_norm clip_value n_iter_no_change tol verbose freeze", defaults=[0])  # fmt: skip
+    "max_iter shuffle clip_norm clip_value n_iter_no_change tol verbose freeze averaging", defaults=[0, 0])  # fmt: skip
 """How to train, as the estimators' parameters of these names say, and on how many sequences."""
 
 
@@ -275,6 +275,7 @@ class Trainer:
         s, theta = settings, network.theta
         self.optimizer = Optimizer(s.solver, theta.size, theta.dtype, s.momentum, s.nesterovs_momentum)
         self.history, self.plateau_factor, self.best = History(), 1.0, _Best(s.n_iter_no_change, s.tol)
+        self.n_averaged, self.mean = 0, None
 
     def successor(self, settings):
         """A trainer that goes on from here with other settings; this one stays as it is."""
@@ -290,7 +291,8 @@ class Trainer:
         best = {name: getattr(self.best, name) for name in ("value", "theta", "n_stale")}
         optimizer = {name: getattr(self.optimizer, name) for name in ("first", "second", "n_steps")}
         rng = self.rng.get_state(legacy=False)
-        return {"rng": rng, "plateau_factor": self.plateau_factor, "best": best, "optimizer": optimizer}
+        mean = {"n_averaged": self.n_averaged, "mean": self.mean} if self.settings.averaging else {}
+        return {"rng": rng, "plateau_factor": self.plateau_factor, "best": best, "optimizer": optimizer, **mean}
 
     def recall(self, memory, theta, history):
         """Go on from what another trainer's `memory` was after an epoch."""
@@ -298,6 +300,7 @@ class Trainer:
         self.network.theta[:], self.history, self.plateau_factor = theta, history, memory["plateau_factor"]
         self.network.changed()
         vars(self.best).update(memory["best"])
+        self.n_averaged, self.mean = memory.get("n_averaged", 0), memory.get("mean")
         vars(self.optimizer).update(memory["optimizer"])
 
     def fit(self, objective, lengths, validate=None, callbacks=(), save=None, *, decides=True):
@@ -335,6 +338,8 @@ class Trainer:
                     loss = self.epoch(objective, lengths, epoch, end, sweeps)
                     score, validation_loss = validate() if validate is not None else (None, None)
                     best.update(-score if best.keeps_theta else loss, self.network.theta)
+                    if epoch >= end - self.settings.averaging:
+                        self._average()
                     if epoch < self.settings.freeze:
                         best.n_stale = 0  # patience is for what learns as a whole
                     self._on_plateau(best)
@@ -346,6 +351,8 @@ class Trainer:
                 _warn_of_interrupt(self.history)
         if best.keeps_theta and best.theta is not None:
             self.network.theta[:] = best.theta
+        if self.n_averaged:
+            self.network.theta[:] = self.mean
         self.network.changed()
         return self
 
@@ -398,6 +405,11 @@ class Trainer:
         weaker = f"lower alpha (now {s.alpha}), " if _overshoots(s) else ""
         slower = f"{weaker}lower learning_rate_init (now {s.learning_rate_init}), {clipping}"
         return DivergenceError(f"{what} in epoch {len(self.history.epochs) + 1}: {slower}, or scale X and y")
+
+    def _average(self):
+        """Let the weights as they are now count in their mean."""
+        theta, self.n_averaged = self.network.theta, self.n_averaged + 1
+        self.mean = theta.copy() if self.mean is None else self.mean + (theta - self.mean) / self.n_averaged
 
     def _on_plateau(self, best):
         """Under "plateau", a tenth of the learning rate when half the patience is used up."""

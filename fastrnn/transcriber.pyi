@@ -55,6 +55,7 @@ class SequenceTranscriber(Extractor, Streaming):
     max_iter: int
     bptt_steps: int | None
     classes_: Labels
+    averaging: int
 
     def __init__(
         self,
@@ -96,6 +97,7 @@ class SequenceTranscriber(Extractor, Streaming):
         tol: float | None = None,
         init_from: object = None,
         freeze: int = 0,
+        averaging: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

@@ -10,6 +10,7 @@ from samples import assert_rows_stand_alone
 from fastrnn.losses import loss as losses
 
 LEVELS = (0.05, 0.3, 0.9)
+SHARE = 0.3
 SIZES = 2, 3, 17
 """Of groups of outputs, each with a softmax."""
 
@@ -31,6 +32,18 @@ def softmax_of_each(o, t, w):
     return sum(values), np.hstack(gradients)
 
 
+def smoothed_of_each(o, t, w):
+    """By its definition: the cross-entropy of the target, and the mean of those of all classes."""
+    first = np.cumsum([0, *SIZES]) if t.ndim == 2 else [0, o.shape[1]]
+    t, value, gradient = t.reshape(len(t), -1), 0, []
+    for k, (a, b) in enumerate(zip(first, first[1:], strict=False)):
+        goals = [(1 - SHARE, t[:, k].astype(int) - a), *((SHARE / (b - a), np.full(len(o), j)) for j in range(b - a))]
+        values, gradients = zip(*(ref.cross_entropy(o[:, a:b], goal, w) for _, goal in goals), strict=True)
+        value += sum(share * v for (share, _), v in zip(goals, values, strict=True))
+        gradient.append(sum(share * g for (share, _), g in zip(goals, gradients, strict=True)))
+    return value, np.hstack(gradient)
+
+
 LOSSES = {
     "squared": (losses.squared, ref.squared),
     "absolute": (losses.absolute, ref.absolute),
@@ -40,6 +53,8 @@ LOSSES = {
     "numbers_and_end": (losses.numbers_and_end, squared_and_end),
     "cross_entropy": (losses.cross_entropy, ref.cross_entropy),
     "cross_entropies": (losses.cross_entropies(SIZES), softmax_of_each),
+    "smoothed": (losses.smoothed(losses.cross_entropy, SHARE), smoothed_of_each),
+    "smoothed_groups": (losses.smoothed(losses.cross_entropies(SIZES), SHARE), smoothed_of_each),
     # The sum over outputs, where the reference takes the mean.
     "binary": (losses.binary_cross_entropy, lambda o, t, w: tuple(o.shape[1] * v for v in ref.logistic(o, t, w))),
 }
@@ -49,11 +64,16 @@ every_loss = pytest.mark.parametrize("name", LOSSES)
 def draw(name, n=7, K=4, dtype="float64", seed=0):
     """Outputs, targets and weights with the sum 1."""
     rng = np.random.default_rng(seed)
-    width = {"quantiles": len(LEVELS) * K, "numbers_and_end": K + 1, "cross_entropies": sum(SIZES)}.get(name, K)
+    width = {
+        "quantiles": len(LEVELS) * K,
+        "numbers_and_end": K + 1,
+        "cross_entropies": sum(SIZES),
+        "smoothed_groups": sum(SIZES),
+    }.get(name, K)
     outputs, targets = 2 * rng.standard_normal((2, n, width)).astype(dtype)
-    if name == "cross_entropy":
+    if name in ("cross_entropy", "smoothed"):
         targets = rng.integers(0, K, n)
-    elif name == "cross_entropies":
+    elif name in ("cross_entropies", "smoothed_groups"):
         targets = (np.cumsum(SIZES) - rng.integers(1, np.add(SIZES, 1), (n, 3))).astype(dtype)
     elif name == "quantiles":
         targets = targets[:, :K].copy()
@@ -133,7 +153,7 @@ def test_kernels_read_and_write_no_more_than_they_should(name, K, padding, dtype
 @every_loss
 def test_nan_surfaces_in_its_row_alone(name, where, dtype):
     outputs, targets, weights = draw(name, 3, 17, dtype)
-    if name.startswith("cross_entrop"):
+    if name.startswith(("cross_entrop", "smoothed")):
         where = "outputs"  # classes are integers
     {"outputs": outputs, "targets": targets}[where][1, 16] = np.nan
     of_rows, _ = LOSSES[name][0].of_rows(outputs, targets, weights)
@@ -226,3 +246,16 @@ def test_small_losses_keep_their_digits():
     actual = -losses.log_probabilities(outputs, np.zeros(2, int))
     np.testing.assert_allclose(actual, exact, rtol=0.1)
     assert (actual > 0).all()
+
+
+def test_smoothed_targets():
+    """The figures of torch.nn.CrossEntropyLoss(label_smoothing=0.1), 2.13.0."""
+    outputs, targets = np.array([[1.0, -0.5, 2.0], [0.0, 3.0, 0.25]]), np.array([2, 0])
+    value, gradient = losses.smoothed(losses.cross_entropy, 0.1)(outputs, targets, np.full(2, 0.5))
+    np.testing.assert_allclose(value, 1.7437867879478277, rtol=1e-12)
+    expected = [0.11019142415084596, 0.011639199453568973, -0.12183062360441488]
+    np.testing.assert_allclose(gradient, [expected, [-0.444314865929434, 0.4322812523407541, 0.012033613588679916]])
+    spread = losses.softened(np.array([[0.0, 1.0]], "float32"), 0.1)
+    assert spread.dtype == "float32"
+    np.testing.assert_allclose(spread, [[0.05, 0.95]])
+    assert losses.smoothed(losses.cross_entropy, 0.0) is losses.cross_entropy

@@ -238,6 +238,16 @@ def test_the_weights_of_the_best_score_stay():
     assert_same_bits(toy.theta, after[1])
 
 
+def test_the_weights_after_the_last_epochs_are_averaged():
+    toy, after = Toy(), []
+    note = [lambda progress: after.append(toy.theta.copy())]
+    train(toy, max_iter=6, averaging=3, callbacks=note)
+    np.testing.assert_allclose(toy.theta, np.mean(after[3:], axis=0), rtol=1e-6)
+    other = Toy()
+    train(other, max_iter=6)
+    assert_same_bits(other.theta, after[-1])  # training itself is the same
+
+
 def test_an_improvement_up_to_tol_is_none():
     scores = iter([0.5, 0.52, 0.54, 0.56, 0.58])
     toy, after = Toy(), []

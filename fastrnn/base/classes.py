@@ -10,7 +10,7 @@ from fastrnn import storage
 from fastrnn.base import labels
 from fastrnn.base.files import by_file
 from fastrnn.losses.answers import logistic_answer, softmax_answer
-from fastrnn.losses.loss import binary_cross_entropy, cross_entropies, cross_entropy
+from fastrnn.losses.loss import binary_cross_entropy, cross_entropies, cross_entropy, smoothed, softened
 from fastrnn.wording import shown
 
 
@@ -98,12 +98,13 @@ class LabelsOfSequences(Classes):
 
     def _aims(self, codes):
         """How many outputs there are, their loss, and its targets."""
-        sizes = [*map(len, self._class_lists)]
+        sizes, share = [*map(len, self._class_lists)], self.label_smoothing
         if self._is_multilabel or sizes == [2]:
-            return len(sizes), binary_cross_entropy, codes.astype(self.dtype)
+            return len(sizes), binary_cross_entropy, softened(codes.astype(self.dtype), share)
         if len(sizes) == 1:
-            return sizes[0], cross_entropy, codes[:, 0]
-        return sum(sizes), cross_entropies(sizes), (codes + np.cumsum([0, *sizes[:-1]])).astype(self.dtype)
+            return sizes[0], smoothed(cross_entropy, share), codes[:, 0]
+        targets = (codes + np.cumsum([0, *sizes[:-1]])).astype(self.dtype)
+        return sum(sizes), smoothed(cross_entropies(sizes), share), targets
 
     def _set_classes(self, y, classes):
         known = None

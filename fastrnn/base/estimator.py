@@ -88,7 +88,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     validation_loss_curve_ = None
     """Of what versions before have left in files and pickles."""
 
-    init_from, freeze = None, 0
+    init_from, freeze, averaging, label_smoothing = None, 0, 0, 0.0
     """Those without these parameters start anew."""
 
     def __init_subclass__(cls, **kwargs):

@@ -50,7 +50,8 @@ SHARED_CONSTRAINTS = {
     "missing": [StrOptions({"error", "mask", "forward", "decay"})],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "time_column": [Count(Integral, 0, None, closed="left"), str, None],
-    "momentum": [FRACTION], "dropout": [FRACTION, AUTO], **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
+    **dict.fromkeys(("momentum", "label_smoothing"), [FRACTION]), "dropout": [FRACTION, AUTO],
+    **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
     "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "readout": [StrOptions({*READOUTS, "auto"})],
     "attention": [StrOptions({"dot", "additive"}), None], "class_weight": [dict, StrOptions({"balanced"}), None],
     "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
@@ -59,7 +60,7 @@ SHARED_CONSTRAINTS = {
     "validation_fraction": [SHARE, HasMethods(["split", "get_n_splits"])], "scoring": [str, callable, None],
     "tol": [NOT_NEGATIVE, None],
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
-    "init_from": "no_validation", "freeze": [Count(Integral, 0, None, closed="left")],
+    "init_from": "no_validation", **dict.fromkeys(("freeze", "averaging"), [Count(Integral, 0, None, closed="left")]),
     "embeddings": ["array-like", None], "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
 
 
@@ -360,6 +361,11 @@ class InputChecks(Categorical):
         if self.freeze and (self.alpha or self.solver == "lbfgs"):
             why = "alpha, which takes from all weights" if self.alpha else "solver='lbfgs', which has no epochs"
             raise ValueError(f"freeze={self.freeze} does not go with {why}: leave one out")
+        if self.averaging and (self.early_stopping or self.tol is not None or self.solver == "lbfgs"):
+            why = "solver='lbfgs', which has no epochs"
+            if self.solver != "lbfgs":
+                why = f"{'early_stopping' if self.early_stopping else 'tol'}, which may end training at any epoch"
+            raise ValueError(f"averaging={self.averaging} does not go with {why}: leave one out")
         if sources_of(self.init_from) and self.embeddings is not None:
             raise ValueError("embeddings and init_from both say which vectors tokens have: give one of them")
         if getattr(self, "missing", None) == "decay":

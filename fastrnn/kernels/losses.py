@@ -65,6 +65,28 @@ def _of_class(d, x, t, weight, sizes, K, M, W):
 
 
 @njit(**OPTIONS)
+def _of_smoothed_class(d, x, t, weight, constants, K, M, W):
+    """Likewise, with a share of each target, constants[0], spread evenly over its group; the sizes follow it.
+
+    The target's probability is 1 - share + share / size, that of all others share / size (Szegedy et al. 2016).
+    """
+    loss, first, share = 0.0, 0, constants[0]
+    for j in range(M):
+        target, size = int(t[j]), K if M == 1 else int(constants[1 + j])
+        largest, log_sum = softmax(at(d, first), at(x, first), size)
+        even, total = share / size, 0.0
+        for k in range(first, first + size):
+            total += x[k] - largest
+            d[k] -= even
+        loss += log_sum - (1.0 - share) * (x[target] - largest) - even * total
+        d[target] -= 1.0 - share
+        first += size
+    for k in range(0, W, lanes(x)):
+        store_some(d, k, load_some(d, k, K - k) * weight, W - k)
+    return loss
+
+
+@njit(**OPTIONS)
 def _of_labels(d, x, t, weight, constants, K, M, W):
     """-log of the logistic probability of K targets of 0 and 1, summed over them."""
     total = vec.zeros(x)
@@ -140,6 +162,7 @@ def _of_rows(of_row):
 
 
 cross_entropy, binary_cross_entropy, pinball = _of_rows(_of_class), _of_rows(_of_labels), _of_rows(_of_quantiles)
+smoothed_cross_entropy = _of_rows(_of_smoothed_class)
 of_differences, numbers_and_end = _of_rows(_of_differences), _of_rows(_of_numbers_and_end)
 
 

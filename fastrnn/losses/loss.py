@@ -72,10 +72,21 @@ def cross_entropies(sizes):
 
 
 cross_entropy, binary_cross_entropy = Loss("cross_entropy"), Loss("binary_cross_entropy")
-OF_LABELS = cross_entropy.name, binary_cross_entropy.name
+OF_CLASSES = cross_entropy.name, "smoothed_cross_entropy"
+OF_LABELS = *OF_CLASSES, binary_cross_entropy.name
 numbers_and_end = Loss("numbers_and_end", (kernels.SQUARED,))
 squared, absolute = (Loss("of_differences", (code,)) for code in (kernels.SQUARED, kernels.ABSOLUTE))
 huber = Loss("of_differences", (kernels.HUBER,))
+
+
+def smoothed(loss, share):
+    """That loss of classes with a share of each target spread evenly over all of them."""
+    return Loss("smoothed_cross_entropy", (share, *loss.numbers)) if share else loss
+
+
+def softened(labels, share):
+    """Likewise the targets (n, K) of 0 and 1 of a `binary_cross_entropy`."""
+    return labels * labels.dtype.type(1 - share) + labels.dtype.type(share / 2)
 
 
 def regression_loss(name, quantile):
@@ -95,7 +106,7 @@ def label_weights(loss, targets, weights, n_outputs):
     They add up over parts of the data.
     """
     own = np.zeros(n_outputs)
-    if loss.name == cross_entropy.name:
+    if loss.name in OF_CLASSES:
         places = targets.reshape(len(targets), -1)
         own = np.bincount(places.ravel().astype(np.intp), np.repeat(weights, places.shape[1]), n_outputs)
     elif loss == binary_cross_entropy:
@@ -109,7 +120,7 @@ def log_odds(loss, label_weights):
     No share counts as less than LEAST_SHARE, so that none is impossible.
     """
     shares = label_weights[:-1] / label_weights[-1]
-    if loss.name == cross_entropy.name:
+    if loss.name in OF_CLASSES:
         return np.log(np.maximum(shares, LEAST_SHARE))
     return logit(np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)) if loss == binary_cross_entropy else shares
 

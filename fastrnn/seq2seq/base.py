@@ -8,7 +8,7 @@ from fastrnn.base.inputs import steps_weights
 from fastrnn.base.labels import check_as_many, rows_of
 from fastrnn.decoding import beam_search, useful_width
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.losses.loss import cross_entropy
+from fastrnn.losses.loss import cross_entropy, smoothed
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import make_cell, portions
 from fastrnn.sequences import as_sequences, next_tokens
@@ -114,7 +114,8 @@ class DecodingEstimator(WithDecoder):
 
         The token n_target_tokens_ ends a target, and stands before its first.
         """
-        return *next_tokens(targets, self.n_target_tokens_), self.n_target_tokens_ + 1, cross_entropy
+        inputs, targets = next_tokens(targets, self.n_target_tokens_)
+        return inputs, targets, self.n_target_tokens_ + 1, smoothed(cross_entropy, self.label_smoothing)
 
     def _decoder_reads(self):
         """The table of tokens, or None, and how many numbers a step has: one output more says that it is the last."""

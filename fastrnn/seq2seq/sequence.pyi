@@ -44,6 +44,8 @@ class SequenceToSequence(Extractor, DecodingEstimator):
     attention: Literal["dot", "additive"] | None
     learning_rate_init: float
     max_iter: int
+    label_smoothing: float
+    averaging: int
 
     def __init__(
         self,
@@ -81,6 +83,8 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
+        label_smoothing: float = 0.0,
+        averaging: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

@@ -32,6 +32,8 @@ class VectorToSequence(DecodingEstimator):
     target_embedding_dim: int | None
     learning_rate_init: float
     max_iter: int
+    label_smoothing: float
+    averaging: int
 
     def __init__(
         self,
@@ -61,6 +63,8 @@ class VectorToSequence(DecodingEstimator):
         validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
+        label_smoothing: float = 0.0,
+        averaging: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,

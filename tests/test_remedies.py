@@ -1,0 +1,95 @@
+"""Remedies in training: labels that are smoothed, weights that are averaged."""
+
+import numpy as np
+import pytest
+from samples import assert_same_bits, data_for, labelled, make_estimator
+
+from fastrnn import SequenceClassifier, SequenceTagger, VectorToSequence, load, save
+from fastrnn.callbacks import Checkpoint
+
+SMALL = {"hidden_size": 6, "max_iter": 6, "random_state": 0}
+SMOOTHED = ["tagger", "generator", "translator", "vector_to_tokens"]
+AVERAGED = [*SMOOTHED, "vector_to_numbers", "transcriber"]
+
+
+def fitted(kind, **options):
+    X, y = data_for(kind)
+    model = make_estimator(kind, **{"max_iter": 6, **options})
+    return (model.fit(X) if kind == "generator" else model.fit(X, y)), X
+
+
+@pytest.mark.parametrize("kind", SMOOTHED)
+def test_smoothing_changes_the_fit_and_lasts_in_files(kind, tmp_path):
+    plain = {"crf": False} if kind == "tagger" else {}
+    (model, X), (other, _) = fitted(kind, label_smoothing=0.2, **plain), fitted(kind, **plain)
+    assert model.loss_curve_ != other.loss_curve_
+    save(model, tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    assert again.label_smoothing == 0.2
+    if kind != "generator":
+        assert all(np.array_equal(a, b) for a, b in zip(again.predict(X), model.predict(X), strict=True))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_smoothed_classifier_is_as_sure_as_its_targets(n_classes):
+    X = [np.full((5, 1), k, float) for k in range(n_classes)] * 20
+    y = np.tile(np.arange(n_classes), 20)
+    model = SequenceClassifier(label_smoothing=0.3, max_iter=200, hidden_size=8, random_state=0).fit(X, y)
+    expected = np.full((n_classes, n_classes), 0.3 / n_classes) + 0.7 * np.eye(n_classes)
+    np.testing.assert_allclose(model.predict_proba(X[:n_classes]), expected, atol=0.02)
+    assert model.score(X, y) == 1
+
+
+def test_several_labels_are_smoothed_each():
+    X, y = labelled(40)
+    flags = np.stack([y == 0, y != 1], axis=1).astype(int)
+    model = SequenceClassifier(label_smoothing=0.2, **SMALL).fit(X, flags)
+    assert model.predict_proba(X).shape == (40, 2) and set(np.unique(model.predict(X))) <= {0, 1}
+    several = SequenceClassifier(label_smoothing=0.2, **SMALL).fit(X, np.stack([y, y[::-1]], axis=1))
+    assert [p.shape for p in several.predict_proba(X)] == [(40, 3), (40, 3)]
+
+
+@pytest.mark.parametrize("kind", AVERAGED)
+def test_averaged_weights_are_the_mean_of_those_after_the_last_epochs(kind):
+    after = []
+
+    def note(progress):
+        after.append(model.network_.theta.copy())
+
+    X, y = data_for(kind)
+    model = make_estimator(kind, max_iter=6, averaging=4, callbacks=[note])
+    model = model.fit(X) if kind == "generator" else model.fit(X, y)
+    np.testing.assert_allclose(model.network_.theta, np.mean(after[2:], axis=0), rtol=1e-4, atol=1e-6)
+
+
+def test_a_resumed_fit_has_the_same_mean(tmp_path):
+    X, y = labelled(40)
+    path = tmp_path / "run.safetensors"
+    options = {**SMALL, "averaging": 4}
+    SequenceClassifier(**options, callbacks=[Checkpoint(path), lambda progress: progress.epoch == 4]).fit(X, y)
+    resumed = SequenceClassifier(**options).fit(X, y, resume_from=path)
+    assert_same_bits(resumed.network_.theta, SequenceClassifier(**options).fit(X, y).network_.theta)
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        ({"averaging": 3, "early_stopping": True}, "averaging=3 does not go with early_stopping, which may end"),
+        ({"averaging": 3, "tol": 1e-3}, "averaging=3 does not go with tol, which may end training at any epoch"),
+        ({"averaging": 3, "solver": "lbfgs"}, "averaging=3 does not go with solver='lbfgs', which has no epochs"),
+        ({"averaging": -1}, "averaging"),
+        ({"label_smoothing": 1.0}, "label_smoothing"),
+    ],
+)
+def test_what_is_refused(options, text):
+    X, y = labelled(20)
+    with pytest.raises(ValueError, match=text):
+        SequenceClassifier(**options).fit(X, y)
+
+
+def test_smoothing_is_for_labels():
+    X, Y = data_for("tagger")
+    with pytest.raises(ValueError, match="label_smoothing"):
+        SequenceTagger(crf=True, label_smoothing=0.1, **SMALL).fit(X, Y)
+    with pytest.raises(ValueError, match="is for tokens, target_embedding_dim=None for numbers"):
+        VectorToSequence(target_embedding_dim=None, label_smoothing=0.1).fit(np.ones((4, 2)), [[1.0, 2.0]] * 4)
