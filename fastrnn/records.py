@@ -26,7 +26,7 @@ NO_OBJECTS = {"random_state": None, "scoring": None, "validation_fraction": 0.1,
 NEWER = {
     **dict.fromkeys(("scoring", "init_from", "time_column", "categorical_features")),
     **dict.fromkeys(("freeze", "averaging"), 0),
-    "label_smoothing": 0.0,
+    **dict.fromkeys(("label_smoothing", "scheduled_sampling"), 0.0),
     "missing": "error",
 }
 """Parameters that files of versions before do not have, and what they were then."""

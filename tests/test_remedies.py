@@ -1,10 +1,10 @@
-"""Remedies in training: labels that are smoothed, weights that are averaged."""
+"""Remedies in training: labels that are smoothed, weights that are averaged, decoders that read their own answers."""
 
 import numpy as np
 import pytest
 from samples import assert_same_bits, data_for, labelled, make_estimator
 
-from fastrnn import SequenceClassifier, SequenceTagger, VectorToSequence, load, save
+from fastrnn import SequenceClassifier, SequenceTagger, SequenceToSequence, VectorToSequence, load, save
 from fastrnn.callbacks import Checkpoint
 
 SMALL = {"hidden_size": 6, "max_iter": 6, "random_state": 0}
@@ -71,6 +71,49 @@ def test_a_resumed_fit_has_the_same_mean(tmp_path):
     assert_same_bits(resumed.network_.theta, SequenceClassifier(**options).fit(X, y).network_.theta)
 
 
+DECODERS = ["translator", "translator_of_numbers", "vector_to_tokens", "vector_to_numbers"]
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_decoder_reads_answers_of_its_own(kind):
+    (model, X), (other, _) = fitted(kind, scheduled_sampling=0.6), fitted(kind)
+    assert model.loss_curve_[0] == other.loss_curve_[0] and model.loss_curve_[1] != other.loss_curve_[1]
+    _, y = data_for(kind)
+    problem = model._problem(X, y, None, True)
+    right, first, last = problem.inputs, problem.inputs.of_epoch(0), problem.inputs.of_epoch(5)
+    assert first is right and last.offsets is right.offsets
+    assert_same_bits(last.values[right.offsets[:-1]], right.values[right.offsets[:-1]])
+    own = model.network_.predict(problem.sequences, right)[:, :-1]
+    before = np.setdiff1d(np.arange(len(own)), right.offsets[:-1])  # the steps that read what another has left
+    changed = (last.values[before] != right.values[before]).reshape(len(before), -1).any(axis=1)
+    if right.values.ndim == 2:
+        assert 0.5 < changed.mean() < 0.7
+        assert_same_bits(last.values[before[changed]], own[before[changed] - 1])
+    else:
+        assert 0 < changed.mean() < 0.65 and last.values.max() <= right.values.max()
+
+
+def test_drawn_tokens_are_as_frequent_as_they_are_probable():
+    model, X = fitted("translator", scheduled_sampling=0.5)
+    _, y = data_for("translator")
+    problem = model._problem(X, y, None, True)
+    drawn = np.stack([problem.inputs._answers(np.random.default_rng(k)) for k in range(2000)])
+    logits = model.network_.predict(problem.sequences, problem.inputs)[:, :-1].astype(float)
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    found = np.stack([(drawn == token).mean(axis=0) for token in range(p.shape[1])], axis=1)
+    np.testing.assert_allclose(found, p, atol=0.06)
+
+
+def test_a_resumed_fit_reads_the_same_answers(tmp_path):
+    X, y = data_for("translator")
+    path, options = tmp_path / "run.safetensors", {"max_iter": 6, "scheduled_sampling": 0.5}
+    stop = [Checkpoint(path), lambda progress: progress.epoch == 3]
+    make_estimator("translator", **options, callbacks=stop).fit(X, y)
+    resumed = make_estimator("translator", **options).fit(X, y, resume_from=path)
+    assert_same_bits(resumed.network_.theta, make_estimator("translator", **options).fit(X, y).network_.theta)
+
+
 @pytest.mark.parametrize(
     "options, text",
     [
@@ -91,5 +134,7 @@ def test_smoothing_is_for_labels():
     X, Y = data_for("tagger")
     with pytest.raises(ValueError, match="label_smoothing"):
         SequenceTagger(crf=True, label_smoothing=0.1, **SMALL).fit(X, Y)
+    with pytest.raises(ValueError, match="grows from epoch to epoch, which solver='lbfgs' has not"):
+        SequenceToSequence(scheduled_sampling=0.5, solver="lbfgs").fit([[0, 1]] * 4, [[1, 0]] * 4)
     with pytest.raises(ValueError, match="is for tokens, target_embedding_dim=None for numbers"):
         VectorToSequence(target_embedding_dim=None, label_smoothing=0.1).fit(np.ones((4, 2)), [[1.0, 2.0]] * 4)

@@ -50,7 +50,7 @@ SHARED_CONSTRAINTS = {
     "missing": [StrOptions({"error", "mask", "forward", "decay"})],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "time_column": [Count(Integral, 0, None, closed="left"), str, None],
-    **dict.fromkeys(("momentum", "label_smoothing"), [FRACTION]), "dropout": [FRACTION, AUTO],
+    **dict.fromkeys(("momentum", "label_smoothing", "scheduled_sampling"), [FRACTION]), "dropout": [FRACTION, AUTO],
     **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
     "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "readout": [StrOptions({*READOUTS, "auto"})],
     "attention": [StrOptions({"dot", "additive"}), None], "class_weight": [dict, StrOptions({"balanced"}), None],

@@ -84,12 +84,13 @@ class Training:
         if self._chosen is not None:
             batches = [self._chosen[numbers] for numbers in batches]
         if epoch != self._epoch:
-            self._epoch, self._sequences = epoch, self._problem.sequences.of_epoch(epoch)
-        sequences = self._sequences
-        self._shards = shards = self._network.shards(sequences, batches, self._problem.inputs)
+            self._epoch, problem = epoch, self._problem
+            self._read = problem.sequences.of_epoch(epoch), problem.inputs and problem.inputs.of_epoch(epoch)
+        sequences, inputs = self._read
+        self._shards = shards = self._network.shards(sequences, batches, inputs)
         given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
-        if sequences is not self._problem.sequences:
-            given |= self._network.given(sequences, self._problem.inputs)
+        if sequences is not self._problem.sequences or inputs is not self._problem.inputs:
+            given |= self._network.given(sequences, inputs)
         if self._pass is None or self._is_frozen and epoch >= self._freeze:
             self._is_frozen = epoch < self._freeze
             work, given = BACK * self._network.work, {**self._given, **given}

@@ -11,6 +11,7 @@ from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses.loss import cross_entropy, smoothed
 from fastrnn.network.encoder_decoder import EncoderDecoder
 from fastrnn.network.parts import make_cell, portions
+from fastrnn.seq2seq.sampling import Sampled
 from fastrnn.sequences import as_sequences, next_tokens
 from fastrnn.storage import integer
 from fastrnn.tokens import FREE_OUTPUTS, check_gaps
@@ -41,6 +42,12 @@ class WithDecoder(SequenceEstimator):
 
 class DecodingEstimator(WithDecoder):
     """What estimators share that write targets; these are tokens unless a subclass says otherwise."""
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if self.scheduled_sampling and self.solver == "lbfgs":
+            found = f"scheduled_sampling={self.scheduled_sampling} grows from epoch to epoch"
+            raise ValueError(f"{found}, which solver='lbfgs' has not: leave one out")
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one more epoch on X.
@@ -82,6 +89,8 @@ class DecodingEstimator(WithDecoder):
             raise ValueError("y holds no token at all; at least one target must have one")
         self.max_length_ = self.max_length or max(longest, self.max_length_ if goes_on else 0)
         inputs, goals, n_outputs, loss = self._goals(targets)
+        if self.scheduled_sampling:
+            inputs = Sampled(inputs, sequences, self)
         weights = self._normalised(np.repeat(weights, inputs.lengths))
         return Problem(sequences, goals, weights, n_outputs, loss, inputs=inputs)
 

@@ -41,6 +41,11 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         fit.
     max_iter : int, default=30
         Number of epochs. An epoch reads all training data once.
+    scheduled_sampling : float, default=0.0
+        The share of steps, in the last epoch, at which the decoder reads a token of its own in training, not the right
+        one (Bengio et al. 2015), in [0, 1). It grows from 0 in the first epoch. The decoder learns to go on after its
+        own mistakes. Tokens are drawn by their probabilities after right ones, at the beginning of the epoch, which
+        costs one more pass forward (Mihaylova and Martins 2019).
 
     Attributes
     ----------
@@ -96,8 +101,8 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
         categorical_features=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
         nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None,
         early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None,
-        label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
-        verbose=False, callbacks=None):  # fmt: skip
+        label_smoothing=0.0, scheduled_sampling=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None,
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,

@@ -45,6 +45,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
     learning_rate_init: float
     max_iter: int
     label_smoothing: float
+    scheduled_sampling: float
     averaging: int
 
     def __init__(
@@ -84,6 +85,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         n_iter_no_change: int = 10,
         tol: float | None = None,
         label_smoothing: float = 0.0,
+        scheduled_sampling: float = 0.0,
         averaging: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",

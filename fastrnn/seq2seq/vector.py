@@ -42,6 +42,9 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
         fit.
     max_iter : int, default=30
         Number of epochs. An epoch reads all training data once.
+    scheduled_sampling : float, default=0.0
+        The share of steps, in the last epoch, at which the decoder reads its own answer in training, as for
+        `SequenceToSequence`; of numbers, what it predicts.
 
     Attributes
     ----------
@@ -91,8 +94,8 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
         target_embedding_dim=64, max_length=None, normalize_X=True, solver="adam", learning_rate_init=5e-3,
         learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
         shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, scoring=None, validation_fraction=0.1,
-        n_iter_no_change=10, tol=None, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32",
-        n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        n_iter_no_change=10, tol=None, label_smoothing=0.0, scheduled_sampling=0.0, averaging=0, warm_start=False,
+        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,

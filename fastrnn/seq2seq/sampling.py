@@ -1,0 +1,51 @@
+"""Scheduled sampling: in training a decoder reads now and then its own answers (Bengio et al. 2015, arXiv:1506.03099).
+
+The answers to all steps come of one pass over the right ones, at the beginning of an epoch (Mihaylova and Martins 2019,
+arXiv:1906.07651), so that a step need not wait for the one before.
+"""
+
+import numpy as np
+
+from fastrnn.sequences import Sequences
+
+ROWS_AT_ONCE = 2**12
+
+
+class Sampled(Sequences):
+    """What a decoder reads, as `Sequences`: tokens, or rows of numbers, of which the first of each says that it begins.
+
+    Parameters
+    ----------
+    inputs : Sequences
+        All right ones.
+    sources : Sequences
+        What they are the targets of.
+    estimator : DecodingEstimator
+        Has the network, its trainer, and `scheduled_sampling`, the share of the last epoch; before it is less.
+    """
+
+    def __init__(self, inputs, sources, estimator):
+        super().__init__(inputs.values, inputs.offsets)
+        self._sources, self._estimator = sources, estimator
+
+    def of_epoch(self, epoch):
+        estimator = self._estimator
+        last = max(1, estimator._trainer.settings.max_iter - 1)
+        share, rng = estimator.scheduled_sampling * min(1.0, epoch / last), np.random.default_rng(epoch)
+        if share == 0:
+            return self
+        own = self._answers(rng)
+        is_own = rng.random(len(own)) < share
+        is_own[self.offsets[:-1]] = False  # nothing comes before the first
+        values = self.values.copy()
+        values[is_own] = own[np.flatnonzero(is_own) - 1]
+        return Sequences(values, self.offsets)
+
+    def _answers(self, rng):
+        """After each step of the right inputs a token, drawn by its probability; or the numbers."""
+        outputs = self._estimator.network_.predict(self._sources, self)[:, :-1]  # without the end
+        if self.values.ndim == 2:
+            return outputs
+        parts = np.split(outputs, np.arange(ROWS_AT_ONCE, len(outputs), ROWS_AT_ONCE))
+        # The largest of log probabilities with Gumbel noise falls on each as often as it is probable.
+        return np.concatenate([(part + rng.gumbel(size=part.shape)).argmax(axis=1) for part in parts])
