@@ -10,7 +10,7 @@ from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import COUNT, steps_weights
-from fastrnn.base.labels import as_labels, check_classes
+from fastrnn.base.labels import check_classes, classes_to_come
 from fastrnn.base.transcripts import check_room, compared, greedy, is_text, label_rows, one_minus_rate, union_of_some
 from fastrnn.kernels import ctc
 from fastrnn.layers.ctc import Alignments
@@ -356,7 +356,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     def _set_classes(self, labels, classes):
         if labels.size:
             check_classes(labels, "SequenceRegressor")
-        known = labels if classes is None else as_labels(classes, "classes")
+        known = labels if classes is None else classes_to_come(classes)
         (self.classes_,) = self._agreed([np.unique(known)], union_of_some)
         if not self.classes_.size:
             advice = "one sequence at least needs labels; partial_fit may be told of all that will come, classes="
@@ -381,6 +381,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         """The numbers of labels (N,) of all sequences, and where those of each begin (n + 1,)."""
         if self.decoding == "greedy":
             return greedy(outputs, offsets)
+        self._validate_params()  # they may have been set since the fit
         codes, counts = np.full(len(outputs), -1), np.empty(len(offsets) - 1, np.int64)
         ctc.beam_search(codes, counts, np.ascontiguousarray(outputs), offsets, int(self.beam_width))
         inside = np.arange(len(codes)) < np.repeat(offsets[:-1] + counts, np.diff(offsets))

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 import fastrnn
 from fastrnn import SequenceTranscriber
 from fastrnn.data import SequenceFiles
+from fastrnn.inspection import ProbabilitiesDisplay, occlusion
 from fastrnn.preprocessing import Tokenizer
 from fastrnn.training import Checkpoint
 
@@ -258,6 +259,15 @@ def test_a_stream_goes_on_from_a_state_and_from_a_pickle(model):
         stream.state = {**kept, "last": np.zeros(3)}
 
 
+def test_pictures_and_explanations_have_the_blank(model):
+    X, _ = events(3, seed=5)
+    found = occlusion(model, X, target="(blank)", step=0)
+    assert found.targets.tolist() == ["(blank)"] * 3
+    np.testing.assert_allclose(found.predictions, [p[0, 3] for p in model.predict_proba(X)])
+    pytest.importorskip("matplotlib")
+    assert [*ProbabilitiesDisplay.from_estimator(model, X[0]).lines_] == ["a", "b", "c", "(blank)"]
+
+
 def test_a_stream_is_greedy_and_needs_one_direction(model):
     X, _ = events(10, seed=5)
     beam = pickle.loads(pickle.dumps(model)).set_params(decoding="beam")
@@ -293,6 +303,14 @@ def test_partial_fit_knows_classes_that_are_to_come():
     model.partial_fit(X, y)
     assert model.n_iter_ == 2 and model.classes_.tolist() == ["a", "b", "c"]
     assert_refused(model, lambda: model.partial_fit(X, ["z"] * 40), r"y\[0\] holds the label 'z' at 0")
+
+
+def test_labels_in_files_stay_integers(tmp_path):
+    X, y = events(20)
+    y = [["abc".index(c) for c in own] for own in y]
+    y[0] = []
+    model = small().fit(SequenceFiles.write(tmp_path, [(X[:10], y[:10]), (X[10:], y[10:])]))
+    assert model.classes_.dtype == small().fit(X, y).classes_.dtype == int
 
 
 def test_files_and_searches(tmp_path):
@@ -364,5 +382,12 @@ def test_bad_weights_and_parameters(model):
             small(**options).fit(X, Y)
     with pytest.raises(ValueError, match="y holds labels as 1, but the fit was on"):
         model.score(X, [[1]] * 12)
+    for name, value in (("beam_width", 0), ("beam_width", "3"), ("decoding", "best")):  # set after the fit
+        other = pickle.loads(pickle.dumps(model)).set_params(**{"decoding": "beam", name: value})
+        assert_refused(other, lambda other=other: other.predict(X), f"The '{name}' parameter of SequenceTranscriber")
+    for classes, match in (("abc", "got str"), ({"a", "b"}, "got set: it has no order"), (3, "got int")):
+        new = small()
+        call = lambda new=new, classes=classes: new.partial_fit(X, Y, classes=classes)  # noqa: E731
+        assert_refused(new, call, f"classes must be a list of all labels; {match}")
     with pytest.raises(ValueError, match=r"validation data.*y\[0\] has 3 labels"):
         small().fit(X, Y, X_val=[np.zeros((2, 3))], y_val=["abc"])
