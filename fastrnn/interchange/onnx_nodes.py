@@ -53,7 +53,12 @@ class Scope:
             return self._outer.value(name)
         if name not in self._values:
             node = self._makers[name]
-            self._values[name] = self.run([node], {n: self.value(n) for n in node.input if n}, name)
+            given = {n: self.value(n) for n in node.input if n}
+            try:
+                self._values[name] = self.run([node], given, name)
+            except Exception as error:  # any that an operator may raise
+                found = f"{name} is what {node.op_type} makes of what the model holds, which cannot be computed here"
+                raise ValueError(f"{found}: {error}") from None
         return self._values[name]
 
     def run(self, nodes, given, wanted):
@@ -83,7 +88,8 @@ class Level:
         self._check_settings()
         self.W, self.R = self._weight(1), self._weight(2)
         self.bias = self._weight(3) if self._input(3) else None
-        G, D, (I, H) = len(GATES[self.operator]), self.n_directions, (a.shape[-1] for a in (self.W, self.R))
+        I, H = (np.atleast_1d(a).shape[-1] for a in (self.W, self.R))
+        G, D = len(GATES[self.operator]), self.n_directions
         shapes = {"W": (D, G * H, I), "R": (D, G * H, H), "B": (D, 2 * G * H)}
         for (letter, shape), array in zip(shapes.items(), (self.W, self.R, self.bias), strict=True):
             if array is not None and array.shape != shape:
@@ -150,9 +156,12 @@ class Level:
         if not self._scope.is_fixed(name) or not (array := self._scope.value(name)).any():
             return None
         D, H = self.n_directions, self.hidden_size
-        array = np.broadcast_to(
-            array, np.broadcast_shapes(array.shape, (1, D, H) if self.is_batch_first else (D, 1, H))
-        )
+        like = (1, D, H) if self.is_batch_first else (D, 1, H)
+        try:
+            array = np.broadcast_to(array, np.broadcast_shapes(array.shape, like))
+        except ValueError:
+            expected = f"{like}, or of more sequences"
+            raise ValueError(f"{self.name} begins with states of shape {array.shape}; expected {expected}") from None
         return np.swapaxes(array, 0, 1) if self.is_batch_first else array
 
     def unlike(self, below):
@@ -186,13 +195,14 @@ class Level:
             return f"it reads {few([*others])}"
         T, D, B, H = 2, below.n_directions, 3, below.hidden_size
         shape, axes = ((B, T, D, H), (0, 1, 2, 3)) if self.is_batch_first else ((T, D, B, H), (0, 2, 1, 3))
-        numbers = np.arange(T * D * B * H, dtype=self.dtype).reshape(shape) - 7
+        # Halves of both signs, which what rounds or rectifies changes.
+        numbers = np.arange(T * D * B * H, dtype=self.dtype).reshape(shape) - 2.5
         expected = numbers.transpose(axes).reshape(*(np.array(shape)[list(axes)][:2]), D * H)
         between = [node for node in scope.nodes() if not needed.isdisjoint(node.output)]
         operators = [node.op_type for node in between]
         try:
             found = scope.run(between, {output: numbers, **given}, self._input(0))
-        except (ValueError, RuntimeError) as error:  # of shapes that are not open
+        except Exception as error:  # of shapes that are not open, or an operator that is not known
             return f"{few(operators)} cannot take {numbers.shape} ({error})"
         if np.array_equal(found, expected):
             return ""
