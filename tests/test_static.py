@@ -497,6 +497,15 @@ def test_exported_models_read_facts(kind, options, lengths):
         np.testing.assert_allclose(found, expected, atol=3e-5)
 
 
+@pytest.mark.parametrize("unit", [1e-50, 1e50])
+def test_facts_that_float32_has_no_room_for_are_not_exported(unit):
+    pytest.importorskip("onnx")
+    X, y, static = sampled()
+    model = SequenceClassifier(**SMALL).fit(X, y, static=static * unit)
+    with pytest.raises(ValueError, match="static has columns of scales from .*: fit on static in another unit"):
+        to_onnx(model)
+
+
 def test_what_knows_x_alone_refuses_a_model_that_needs_more(tmp_path):
     model, X, y, static = fitted(bidirectional=False)
     needs = "this model was fitted with static features, which {}: fit it without static"
