@@ -366,6 +366,33 @@ def test_states_that_the_model_holds(D, expand):
     assert_within(1e-5, layer(batch(), hx)[0], run(made, X=batch())[0])
 
 
+@pytest.mark.parametrize("how", ["sliced", "tiled", "filled"])
+def test_states_that_depend_on_sizes_alone(how):
+    """As PyTorch exports states of all levels that are expanded for a batch, or made for it."""
+    model, inputs = Model(), I
+    x = model.given("X", shape=["T", "B", I])
+    size = model.add("Shape", ["X"], "size", start=1, end=2)
+    shape = model.add("Concat", [model.constant("two", [2]), size, model.constant("H", [H])], "shape", axis=0)
+    if how == "filled":
+        half = onnx.numpy_helper.from_array(np.array([0.5], "float32"))
+        model.add("ConstantOfShape", [shape], "all", value=half)
+    else:
+        values = model.constant("values", model.numbers(2, 1, H))
+        repeats = model.add("Concat", [model.constant("one", [1]), size, "one"], "repeats", axis=0)
+        model.add(*(("Expand", [values, shape]) if how == "sliced" else ("Tile", [values, repeats])), "all")
+    for k in range(2):
+        ends = [model.constant(f"end{n}.{k}", [n]) for n in (k, k + 1)]
+        state = model.add("Slice", ["all", *ends], f"state{k}")
+        x, _ = model.recurrent(f"level{k}", "GRU", x, inputs, more=["", state], linear_before_reset=1)
+        inputs = H
+    made = model.made(x)
+    with pytest.raises(ValueError, match="states that are not zero"):
+        from_onnx(made)
+    layer, hx = from_onnx(made, return_states=True)
+    assert hx.shape == (2, 1, H)
+    assert_within(1e-5, layer(batch(), np.broadcast_to(hx, (2, 4, H)))[0], run(made, X=batch())[0])
+
+
 def test_states_that_it_does_not_hold():
     for model in (stack("gru", states=True), stack("gru")):
         assert from_onnx(model, return_states=True)[1] is None

@@ -59,7 +59,8 @@ def from_onnx(model, nodes=None, *, return_states=False):
     its node has linear_before_reset=1. PyTorch exports this; the default of ONNX is 0.
 
     Lengths, and states that the model is given or computes, are inputs of a node, and not read: give ``lengths`` and
-    ``hx`` to the layer. A node puts out (T, D, B, H) where a layer puts out (T, B, D * H).
+    ``hx`` to the layer. States that depend on the number of sequences alone are read as those of one. A node puts out
+    (T, D, B, H) where a layer puts out (T, B, D * H).
 
     Examples
     --------

@@ -61,6 +61,44 @@ class Scope:
                 raise ValueError(f"{found}: {error}") from None
         return self._values[name]
 
+    def behind(self, name, sizes=False):
+        """What a name is made of: arrays by their names, the nodes that make it of these, and other names.
+
+        That are those of what is given, or put out by recurrent nodes: each with whether its size alone is read, if one
+        asks for `sizes`.
+        """
+        given, others, made, left = {}, {}, set(), [(name, False)]
+        while left:
+            name, is_size = left.pop()
+            maker = self.maker(name)
+            if self.is_fixed(name):
+                given[name] = self.value(name)
+            elif maker is None or maker.op_type in DEFAULTS or is_size:
+                others[name] = is_size and others.get(name, True)
+            elif name not in made:
+                made.update(filter(None, maker.output))
+                left += [(inner, sizes and maker.op_type == "Shape") for inner in maker.input if inner]
+        return given, [node for node in self.nodes() if not made.isdisjoint(node.output)], others
+
+    def of_one(self, name):
+        """The array of a name that depends on sizes alone, where one sequence of one step is given; else None."""
+        given, nodes, others = self.behind(name, sizes=True)
+        if not all(others.values()):
+            return None
+        if not nodes:
+            return given[name]
+        try:
+            return self.run(nodes, {**given, **{other: np.zeros(self._shape(other)) for other in others}}, name)
+        except Exception:  # any that an operator may raise: then it is something that the model computes
+            return None
+
+    def _shape(self, name):
+        """The shape of what is given, as far as it is known, with 1 elsewhere."""
+        for known in (*self.graph.input, *self.graph.value_info):
+            if known.name == name and known.type.tensor_type.HasField("shape"):
+                return [max(1, axis.dim_value) for axis in known.type.tensor_type.shape.dim]
+        return self._outer._shape(name) if self._outer else [1, 1, 1]
+
     def run(self, nodes, given, wanted):
         """What these nodes make of what they are given."""
         from onnx.reference import ReferenceEvaluator
@@ -151,9 +189,7 @@ class Level:
     def state(self, place):
         """What the model holds of the initial h (5) or c (6), as (D, B, H), or None if that is nothing or zeros."""
         name = self._input(place)
-        while (maker := self._scope.maker(name)) is not None and maker.op_type == "Expand":
-            name = maker.input[0]
-        if not self._scope.is_fixed(name) or not (array := self._scope.value(name)).any():
+        if not name or (array := self._scope.of_one(name)) is None or not array.any():
             return None
         D, H = self.n_directions, self.hidden_size
         like = (1, D, H) if self.is_batch_first else (D, 1, H)
@@ -177,20 +213,9 @@ class Level:
 
     def _between(self, below):
         """What there is between a node's output and what this one reads, in words, or nothing: told by trying it."""
-        scope, output, left = self._scope, below._node.output[0], [self._input(0)]
-        given, needed, others = {}, set(), {}
-        while left:
-            name = left.pop()
-            maker = scope.maker(name)
-            if scope.is_fixed(name):
-                given[name] = scope.value(name)
-            elif name in ("", output) or name in needed:
-                continue
-            elif maker is None or maker.op_type in DEFAULTS:
-                others[name] = maker
-            else:
-                needed.update(filter(None, maker.output))
-                left += maker.input
+        scope, output = self._scope, below._node.output[0]
+        given, between, others = scope.behind(self._input(0))
+        others.pop(output, None)
         if others:
             return f"it reads {few([*others])}"
         T, D, B, H = 2, below.n_directions, 3, below.hidden_size
@@ -198,7 +223,6 @@ class Level:
         # Halves of both signs, which what rounds or rectifies changes.
         numbers = np.arange(T * D * B * H, dtype=self.dtype).reshape(shape) - 2.5
         expected = numbers.transpose(axes).reshape(*(np.array(shape)[list(axes)][:2]), D * H)
-        between = [node for node in scope.nodes() if not needed.isdisjoint(node.output)]
         operators = [node.op_type for node in between]
         try:
             found = scope.run(between, {output: numbers, **given}, self._input(0))
