@@ -279,7 +279,8 @@ def _flattened(rows, name, what, n):
     is_each_step = not hasattr(rows, "dtype") or rows.dtype == object
     if is_each_step and is_sequence(next(iter(rows))):
         arrays = [_plain(row, what) for row in rows]
-        return {name: np.concatenate(arrays), f"{name}_offsets": np.cumsum([0, *map(len, arrays)])}
+        some = [array for array in arrays if array.size] or arrays[:1]  # integers stay, beside those of no kind
+        return {name: np.concatenate(some), f"{name}_offsets": np.cumsum([0, *map(len, arrays)])}
     return {name: _plain(rows, what)}
 
 

@@ -9,10 +9,10 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.base.files import refuse_files
+from fastrnn.base.wrapping import check_taken, show
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.storage import check, expect
 
-SHOWN = "classes_", "n_features_in_", "feature_names_in_", "n_static_features_in_", "static_feature_names_in_"
 NEEDED = {"bidirectional": (False,), "readout": ("last", "auto"), "patch_length": (1, "auto")}
 """Of the estimator's parameters: what lets it answer after each step."""
 ALIKE = 0.01
@@ -252,9 +252,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _check_parameters(self):
         self._validate_params()
-        if type(self.estimator) is not SequenceClassifier:
-            found = f"EarlyClassifier takes a SequenceClassifier, not {self.estimator!r:.80}"
-            raise ValueError(f"{found}; in a Pipeline let it be the last step")
+        check_taken(self, [SequenceClassifier])
         for name, allowed in NEEDED.items():
             if (value := getattr(self.estimator, name)) not in allowed:
                 found = f"the estimator has {name}={value!r}, which does not answer after each step"
@@ -292,9 +290,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _take(self, model, threshold, score):
         """Be fitted: have this model and threshold."""
-        for name in SHOWN:
-            vars(self).pop(name, None)
-        vars(self).update({name: getattr(model, name) for name in SHOWN if hasattr(model, name)})
+        show(self, model)
         self.estimator_, self.threshold_, self.best_score_ = model, threshold, score
         return self
 

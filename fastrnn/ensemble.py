@@ -14,6 +14,7 @@ from fastrnn import records, threads
 from fastrnn.base.files import refuse_files
 from fastrnn.base.inputs import SHARED_CONSTRAINTS
 from fastrnn.base.labels import apart, most_probable
+from fastrnn.base.wrapping import check_taken, show
 from fastrnn.classifier import SequenceClassifier
 from fastrnn.regressor import SequenceRegressor
 from fastrnn.storage import check, expect
@@ -22,8 +23,6 @@ from fastrnn.wording import check_count
 
 KINDS = {cls.__name__: cls for cls in (SequenceClassifier, SequenceRegressor, SequenceTagger)}
 IN_MEMORY = "an ensemble reads what is in memory; fit its estimator to the files, with one random_state after the other"
-SHOWN = "classes_", "n_features_in_", "feature_names_in_", "n_static_features_in_", "static_feature_names_in_"
-"""Attributes of the members, which are alike in all, that an ensemble has as well."""
 
 
 class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
@@ -243,15 +242,11 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
     def _check_parameters(self):
         self._validate_params()
         check_count("n_members", self.n_members)
-        if type(self.estimator) not in KINDS.values():  # of others a file could not say what they are
-            found = f"SequenceEnsemble takes {', '.join(KINDS)}, not {self.estimator!r:.80}"
-            raise ValueError(f"{found}; in a Pipeline let it be the last step")
+        check_taken(self, KINDS.values())
 
     def _take(self, members):
         """Be fitted: have these members, and show what all of them have."""
-        for name in SHOWN:
-            vars(self).pop(name, None)
-        vars(self).update({name: getattr(members[0], name) for name in SHOWN if hasattr(members[0], name)})
+        show(self, members[0])
         self.estimators_ = members
         return self
 

@@ -139,6 +139,7 @@ class Stream:
         - "pooled" of shape (1, batch, hidden_size), if the readout is "mean" (the sum so far) or "max" (the largest so
           far), or of two more numbers if it is "attention" (the weighted sum, the largest energy, the sum of weights);
         - "chain" of shape (1, batch, n_classes), if there is a CRF;
+        - "last" of shape (batch,), of a transcriber: the most probable label or blank of the last step, from 1 on;
         - "seen" of shape (batch, I) and "time" of shape (batch,), what was read last and when, if the model was fitted
           with `missing` or `time_column`.
         """

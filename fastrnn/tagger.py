@@ -7,7 +7,7 @@ from fastrnn.base import InformedExtractor, Problem, SequenceEstimator
 from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import steps_weights
-from fastrnn.base.labels import as_labels, check_as_long, check_classes, classes_of, labels_there, rows_of
+from fastrnn.base.labels import check_as_long, check_classes, classes_of, classes_to_come, labels_there, rows_of
 from fastrnn.layers.chain import LinearChain
 from fastrnn.lists import is_sequence
 from fastrnn.losses.answers import logistic_answer, softmax_answer
@@ -376,7 +376,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
             self.classes_ = np.arange(labels.shape[1])
             return
         check_classes(labels, "SequenceRegressor with return_sequences=True")
-        known = None if classes is None else [as_labels(classes, "classes")]
+        known = None if classes is None else [classes_to_come(classes)]
         (self.classes_,) = classes_of(labels, known, self._agreed)
 
     def _encode(self, labels, sequences):

@@ -1,5 +1,6 @@
 """Transcribe sequences: a shorter sequence of labels, of which nobody says at which step they come."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -10,9 +11,18 @@ from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
 from fastrnn.base.classes import Classes
 from fastrnn.base.files import by_file, in_parts
 from fastrnn.base.inputs import COUNT, steps_weights
-from fastrnn.base.labels import as_labels, check_classes
-from fastrnn.base.transcripts import check_room, compared, greedy, is_text, label_rows, one_minus_rate, union_of_some
-from fastrnn.kernels import ctc
+from fastrnn.base.labels import check_classes, classes_to_come
+from fastrnn.base.transcripts import (
+    Language,
+    beam_search,
+    check_room,
+    compared,
+    greedy,
+    is_text,
+    label_rows,
+    one_minus_rate,
+    union_of_some,
+)
 from fastrnn.layers.ctc import Alignments
 from fastrnn.losses.answers import softmax_answer
 from fastrnn.sequences import as_objects
@@ -203,13 +213,19 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     @by_file
-    def predict(self, X):
+    def predict(self, X, *, language_model=None, language_weight=0.5):
         """Predict the labels of each sequence.
 
         Parameters
         ----------
         X : list of n arrays or frames, or array
             The sequences, in the form that `fit` takes. They may have other lengths if `fit` read a list.
+        language_model : SequenceGenerator, default=None
+            For ``decoding="beam"``: a fitted model of which labels follow each other. Its tokens are the places of
+            labels in `classes_`, ``np.searchsorted(model.classes_, labels)``. The search then is for the largest log
+            probability of the labels plus `language_weight` times that of the same labels to the language model.
+        language_weight : float, default=0.5
+            How much the language model counts, 0 or more.
 
         Returns
         -------
@@ -221,10 +237,11 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the input is wrong, or if it makes the outputs of the network overflow.
+            If the input or the language model is wrong, or if the outputs of a network overflow.
         """
+        language = Language.of(self, language_model, language_weight)
         outputs, sequences = self._outputs(X)
-        codes, starts = self._decoded(outputs, sequences.offsets)
+        codes, starts = self._decoded(outputs, sequences.offsets, language)
         return as_objects([self.classes_[codes[a:b]] for a, b in pairwise(starts)])
 
     @by_file
@@ -252,7 +269,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         outputs, sequences = self._outputs(X)
         return sequences.split(self._answered(outputs, sequences))
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None, *, language_model=None, language_weight=0.5):
         """Compute 1 minus the label error rate.
 
         That is how many labels must be put in, taken out or changed to make the predicted sequences the true ones
@@ -268,6 +285,10 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
             The true labels. Labels that the fit has not seen count as errors.
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence, for its errors and its true labels. None gives all the same weight.
+        language_model : SequenceGenerator, default=None
+            A language model, as for `predict`.
+        language_weight : float, default=0.5
+            How much the language model counts, 0 or more.
 
         Returns
         -------
@@ -279,11 +300,12 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the input is wrong, or if it makes the outputs of the network overflow.
+            If the input or the language model is wrong, or if the outputs of a network overflow.
         """
-        return one_minus_rate(*in_parts(self._judged, X, y, sample_weight))
+        language = Language.of(self, language_model, language_weight)
+        return one_minus_rate(*in_parts(partial(self._judged, language), X, y, sample_weight))
 
-    def _judged(self, X, y, sample_weight):
+    def _judged(self, language, X, y, sample_weight):
         """Of each sequence how many errors, how many true labels, and its weight."""
         outputs, sequences = self._outputs(X)
         labels, starts = label_rows(self, y, sequences)
@@ -291,7 +313,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         codes = np.searchsorted(self.classes_, labels)
         codes[~np.isin(labels, self.classes_)] = -1
         self._check_weights(sample_weight, len(sequences))
-        found = compared(*self._decoded(outputs, sequences.offsets), codes, starts)
+        found = compared(*self._decoded(outputs, sequences.offsets, language), codes, starts)
         return *found, steps_weights(sample_weight, np.ones(len(sequences), int))
 
     def stream(self, batch=1):
@@ -356,7 +378,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
     def _set_classes(self, labels, classes):
         if labels.size:
             check_classes(labels, "SequenceRegressor")
-        known = labels if classes is None else as_labels(classes, "classes")
+        known = labels if classes is None else classes_to_come(classes)
         (self.classes_,) = self._agreed([np.unique(known)], union_of_some)
         if not self.classes_.size:
             advice = "one sequence at least needs labels; partial_fit may be told of all that will come, classes="
@@ -377,14 +399,13 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
 
     # -------------------------------------------------------------------------------------- answers
 
-    def _decoded(self, outputs, offsets):
+    def _decoded(self, outputs, offsets, language):
         """The numbers of labels (N,) of all sequences, and where those of each begin (n + 1,)."""
         if self.decoding == "greedy":
             return greedy(outputs, offsets)
-        codes, counts = np.full(len(outputs), -1), np.empty(len(offsets) - 1, np.int64)
-        ctc.beam_search(codes, counts, np.ascontiguousarray(outputs), offsets, int(self.beam_width))
-        inside = np.arange(len(codes)) < np.repeat(offsets[:-1] + counts, np.diff(offsets))
-        return codes[inside], np.cumsum([0, *counts])
+        self._validate_params()  # they may have been set since the fit
+        with self._computing():
+            return beam_search(outputs, offsets, int(self.beam_width), language)
 
     def _losses(self, outputs, problem):
         offsets, losses = problem.sequences.offsets, np.zeros(len(outputs))

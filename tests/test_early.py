@@ -233,7 +233,7 @@ def test_a_file_holds_all_of_it(tmp_path):
     (SequenceClassifier(), {}, "bidirectional=True, which does not answer after each step: set bidirectional=False"),
     (small(patch_length=4), {}, "patch_length=4, which does not answer after each step: set patch_length=1"),
     (small(readout="mean"), {}, "readout='mean', which does not answer after each step: set readout='last'"),
-    (SequenceTagger(), {}, "takes a SequenceClassifier, not SequenceTagger.*let it be the last step"),
+    (SequenceTagger(), {}, "takes SequenceClassifier, not SequenceTagger.*let it be the last step"),
     (small(), {"threshold": 1.5}, "threshold"),
     (small(), {"cv": "five"}, "cv"),
     (small(hidden_size=0), {}, "hidden_size"),

@@ -422,7 +422,10 @@ def test_arrays_of_cudnn_are_known_by_their_biases(which):
 def test_a_cudnn_gru_resets_after():
     clf, shapes = classifier(cell="gru_reset_before"), [(3, 15), (5, 15), (30,), (5, 3), (3,)]
     message = r"weights\[2\] has shape \(30,\), .* or \(6H,\) of CuDNN, is of reset_after"
-    assert_refused(clf, lambda: from_keras(clf, [np.ones(shape) for shape in shapes]), message)
+    weights = [np.ones(shape) for shape in shapes]
+    assert_refused(clf, lambda: from_keras(clf, weights), message)
+    with pytest.raises(ValueError, match=message):
+        from_keras(GRU(3, 5, reset_after=False), weights[:3])
 
 
 # ------------------------------------------------------------------------------------- PyTorch

@@ -366,6 +366,33 @@ def test_states_that_the_model_holds(D, expand):
     assert_within(1e-5, layer(batch(), hx)[0], run(made, X=batch())[0])
 
 
+@pytest.mark.parametrize("how", ["sliced", "tiled", "filled"])
+def test_states_that_depend_on_sizes_alone(how):
+    """As PyTorch exports states of all levels that are expanded for a batch, or made for it."""
+    model, inputs = Model(), I
+    x = model.given("X", shape=["T", "B", I])
+    size = model.add("Shape", ["X"], "size", start=1, end=2)
+    shape = model.add("Concat", [model.constant("two", [2]), size, model.constant("H", [H])], "shape", axis=0)
+    if how == "filled":
+        half = onnx.numpy_helper.from_array(np.array([0.5], "float32"))
+        model.add("ConstantOfShape", [shape], "all", value=half)
+    else:
+        values = model.constant("values", model.numbers(2, 1, H))
+        repeats = model.add("Concat", [model.constant("one", [1]), size, "one"], "repeats", axis=0)
+        model.add(*(("Expand", [values, shape]) if how == "sliced" else ("Tile", [values, repeats])), "all")
+    for k in range(2):
+        ends = [model.constant(f"end{n}.{k}", [n]) for n in (k, k + 1)]
+        state = model.add("Slice", ["all", *ends], f"state{k}")
+        x, _ = model.recurrent(f"level{k}", "GRU", x, inputs, more=["", state], linear_before_reset=1)
+        inputs = H
+    made = model.made(x)
+    with pytest.raises(ValueError, match="states that are not zero"):
+        from_onnx(made)
+    layer, hx = from_onnx(made, return_states=True)
+    assert hx.shape == (2, 1, H)
+    assert_within(1e-5, layer(batch(), np.broadcast_to(hx, (2, 4, H)))[0], run(made, X=batch())[0])
+
+
 def test_states_that_it_does_not_hold():
     for model in (stack("gru", states=True), stack("gru")):
         assert from_onnx(model, return_states=True)[1] is None
@@ -428,6 +455,36 @@ def test_weights_that_are_given():
         from_onnx(model.made("a.h"))
 
 
+def test_weights_that_cannot_be_computed():
+    for operator, domain, message in (("Mystery", "mine", "Mystery makes .* computed here: .*unknown"),
+                                      ("Reshape", "", "Reshape makes .* computed here: cannot reshape")):  # fmt: skip
+        model = Model()
+        model.given("X", shape=["T", "B", I])
+        model.recurrent("a", "GRU")
+        names = ["a.W", model.constant("size", [7, 9])]
+        model.nodes[0].input[1] = "W"
+        model.nodes.insert(0, helper.make_node(operator, names, ["W"], domain=domain))
+        graph = helper.make_graph(model.nodes, "test", model.inputs, [], model.constants)
+        ids = [helper.make_opsetid("", 22), helper.make_opsetid("mine", 1)]
+        with pytest.raises(ValueError, match=f"W is what {message}"):
+            from_onnx(helper.make_model(graph, opset_imports=ids))
+
+
+def test_weights_and_states_of_other_shapes():
+    for name, value, message in (
+        ("a.W", np.ones((), "float32"), r"W of a has shape \(\), expected"),
+        ("h", np.ones((1, 4, H + 1), "float32"), r"a begins with states of shape \(1, 4, 6\); expected \(1, 1, 5\)"),
+    ):
+        model = Model()
+        model.given("X", shape=["T", "B", I])
+        model.recurrent("a", "GRU", more=["", model.constant("h", np.ones((1, 4, H), "float32"))])
+        for constant in model.constants:
+            if constant.name == name:
+                constant.CopyFrom(onnx.numpy_helper.from_array(value, name))
+        with pytest.raises(ValueError, match=message):
+            from_onnx(model.made("a.h"), return_states=True)
+
+
 def unlike(how):
     """Two nodes that are no stack."""
     model = Model()
@@ -436,6 +493,8 @@ def unlike(how):
     options, inputs = {}, D * H
     if how == "relu":
         x = model.add("Relu", [x], "relu")
+    elif how == "rounded":
+        x = model.add("Round", [x], "rounded")
     elif how == "scrambled":  # (T, D, B, H) as (T, B, D H) without a transposition
         x = model.add("Reshape", ["a.y", model.constant("size", [2, 3, 2 * H])], "x")
     elif how == "fixed":
@@ -457,6 +516,7 @@ def unlike(how):
 
 UNLIKE = {
     "relu": "b does not read a as it is: between them is Relu; ask for one of them by nodes=, of a, b",
+    "rounded": "b does not read a as it is: between them is Round",
     "scrambled": "b does not read a as it is: between them is Reshape",
     "fixed": r"b does not read a as it is: .*Reshape cannot take \(2, 1, 3, 5\)",
     "beside": "differ in operator, direction, sizes", "lengths": "a and b differ in .* lengths",
@@ -491,12 +551,16 @@ def test_what_is_no_model_and_no_node(tmp_path):
     with pytest.raises(ValueError, match="the model has no RNN, GRU or LSTM node, but Relu: give a layer"):
         from_onnx(other.made("y"))
     (tmp_path / "no.onnx").write_bytes(b"\x0bno model")
-    with pytest.raises(ValueError, match="no.onnx is no ONNX model"):
+    with pytest.raises(ValueError, match="no.onnx cannot be read as an ONNX model"):
         from_onnx(tmp_path / "no.onnx")
     with pytest.raises(FileNotFoundError):
         from_onnx(tmp_path / "none.onnx")
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="model is a int; expected an onnx.ModelProto or the path of its file"):
         from_onnx(5)
+    with pytest.raises(TypeError, match="model is a bytes; .*: give onnx.load_model_from_string"):
+        from_onnx(model.SerializeToString())
+    with pytest.raises(ValueError, match="nodes must be the name of a node, or a list of names; got int"):
+        from_onnx(model, 5)
 
 
 def test_without_onnx_the_error_says_what_to_install(monkeypatch):

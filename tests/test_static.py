@@ -497,6 +497,15 @@ def test_exported_models_read_facts(kind, options, lengths):
         np.testing.assert_allclose(found, expected, atol=3e-5)
 
 
+@pytest.mark.parametrize("unit", [1e-50, 1e50])
+def test_facts_that_float32_has_no_room_for_are_not_exported(unit):
+    pytest.importorskip("onnx")
+    X, y, static = sampled()
+    model = SequenceClassifier(**SMALL).fit(X, y, static=static * unit)
+    with pytest.raises(ValueError, match="static has columns of scales from .*: fit on static in another unit"):
+        to_onnx(model)
+
+
 def test_what_knows_x_alone_refuses_a_model_that_needs_more(tmp_path):
     model, X, y, static = fitted(bidirectional=False)
     needs = "this model was fitted with static features, which {}: fit it without static"
@@ -545,6 +554,9 @@ def wrong(static):
         "NaN": (late, r"static\[3\] contains NaN in column 1: fill it in, or leave the column out"),
         "infinity": (large, r"static\[4\] contains infinity in column 0"),
         "texts": (np.full((40, 2), "old"), "static holds values that are no numbers: 'old'"),
+        "a text": ([[1.0, "old"], *static[1:].tolist()], "static holds values that are no numbers: 'old'"),
+        "rows by name": ([{"age": 1.0}] * 40, r"static has shape \(40,\); expected .* for each sequence$"),
+        "nothing": ([], r"static has shape \(0,\); expected .* for each sequence$"),
         "complex": (static * 1j, "static holds complex128 values"),
         "dates": (static.astype("M8[s]"), r"static holds datetime64\[s\] values"),
         "ragged": ([[1.0], *static[1:].tolist()], "static has rows of unequal lengths"),
@@ -596,6 +608,10 @@ def test_facts_are_those_of_the_fit():
     }
     for match, given in cases.items():
         assert_refused(model, lambda given=given: model.predict(X, static=given), match)
+    for call in (lambda row: model.stream(static=row), lambda row: model.predict(X[:1], static=row)):
+        assert_refused(
+            model, lambda call=call: call(static[0]), r"give \[static\], if these are the facts of one seque"
+        )
     assert_refused(model, lambda: model.stream(2, static=frame[:1]), "static has 1 row, but there are 2 sequences")
     assert_refused(model, lambda: model.stream(static=static), "static has 40 rows, but there is 1 sequence: give")
     beside = {"X_val": X, "y_val": y}

@@ -1,18 +1,25 @@
 """SequenceTranscriber as its users meet it; what it has in common with others is in test_base."""
 
 import pickle
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
+from alignments import spread
 from samples import assert_refused, assert_refused_by_new, assert_same_bits, run_script
+from scipy.special import log_softmax
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 
 import fastrnn
-from fastrnn import SequenceTranscriber
+from fastrnn import SequenceGenerator, SequenceTranscriber
 from fastrnn.data import SequenceFiles
+from fastrnn.inspection import ProbabilitiesDisplay, occlusion
+from fastrnn.layers.ctc import Alignments
 from fastrnn.preprocessing import Tokenizer
+from fastrnn.sequences import Sequences
 from fastrnn.training import Checkpoint
 
 DIGITS, NAMES = load_digits(return_X_y=True)
@@ -182,6 +189,103 @@ def test_forms_of_targets_are_alike():
     assert_same_bits(other.network_.theta, expected)
 
 
+# ---------------------------------------------------------------------------- language models
+
+
+def in_turn(n, seed, longest=6):
+    """Texts in which b comes after a, c after b, and a after c."""
+    rng = np.random.RandomState(seed)
+    return ["abcabcabc"[k:][:T] for k, T in zip(rng.randint(3, size=n), rng.randint(1, longest + 1, n), strict=True)]
+
+
+def places(texts, classes=("a", "b", "c")):
+    return [np.searchsorted(classes, [*text]) for text in texts]
+
+
+@pytest.fixture(scope="module")
+def language():
+    options = {"hidden_size": 12, "embedding_dim": 4, "dropout": 0.0, "learning_rate_init": 0.02, "max_iter": 40}
+    return SequenceGenerator(**options, random_state=0).fit(places(in_turn(200, 0)))
+
+
+@pytest.fixture(scope="module")
+def beam(model):
+    return pickle.loads(pickle.dumps(model)).set_params(decoding="beam")
+
+
+def test_a_language_model_helps_where_labels_look_alike(language):
+    """Of events in any order the network learns no order; texts alone tell it."""
+    X, y = events(150)
+    alike = np.array([[1, 0], [0, 1], [0.1, 1]])  # b and c
+    own = learner(decoding="beam", bidirectional=False).fit([x @ alike for x in X], y)
+    y, rng = in_turn(60, 1), np.random.RandomState(1)
+    X = [np.eye(4)[[k for c in text for k in (0, 1 + "abc".index(c))] + [0]][:, 1:] for text in y]
+    X = [(x + 0.1 * rng.standard_normal(x.shape)) @ alike for x in X]
+    alone, helped = own.score(X, y), own.score(X, y, language_model=language)
+    assert alone < 0.93 and helped > 0.97
+    errors = sum(map(edits, texts(own.predict(X, language_model=language)), y))
+    assert helped == pytest.approx(1 - errors / sum(map(len, y)))
+
+
+def test_of_no_weight_a_language_model_is_none(beam, language):
+    X, y = events(60, seed=2)
+    found = beam.predict(X, language_model=language, language_weight=0)
+    assert texts(found) == texts(beam.predict(X)) and {own.dtype for own in found} == {beam.classes_.dtype}
+    assert beam.score(X, y, language_model=language, language_weight=0) == beam.score(X, y)
+
+
+@pytest.mark.parametrize("weight", [0.3, 1, 4.0])
+def test_a_wide_beam_finds_the_labels_of_the_largest_sum(beam, language, weight):
+    """Of all labels that so few frames have room for."""
+    X, every = [x[:4] for x in events(12, seed=3)[0]], [y for n in range(5) for y in product(range(3), repeat=n)]
+    network, boundary = language.network_, language.n_tokens_
+
+    def told(labels):
+        outputs, _ = network.read(Sequences(np.array([boundary, *labels]), np.array([0, len(labels) + 1])))
+        return log_softmax(outputs.astype(float), axis=1)[np.arange(len(labels) + 1), [*labels, boundary]].sum()
+
+    prior, wide = np.array([*map(told, every)]), pickle.loads(pickle.dumps(beam)).set_params(beam_width=200)
+    said = wide.predict(X, language_model=language, language_weight=weight)
+    for p, labels in zip(beam.predict_proba(X), said, strict=True):
+        losses = [Alignments(4).losses(np.log(p), spread([y], [4]), np.array([0, 4]))[0] for y in every]
+        best = every[int(np.argmax(weight * prior - losses))]
+        assert texts([labels]) == ["".join("abc"[k] for k in best)]
+
+
+def test_a_search_with_a_language_model_has_the_same_labels_in_any_company(beam, language, tmp_path):
+    X, y = events(30, seed=4)
+    said = texts(beam.predict(X, language_model=language))
+    assert [texts(beam.predict([x], language_model=language))[0] for x in X] == said
+    assert texts(beam.predict(X[::-1], language_model=language))[::-1] == said
+    files = SequenceFiles.write(tmp_path, [(X[:9], y[:9]), (X[9:], y[9:])])
+    assert texts(beam.predict(files, language_model=language)) == said
+    assert beam.score(files, language_model=language) == beam.score(X, y, language_model=language)
+    one = pickle.loads(pickle.dumps(beam)).set_params(beam_width=1)
+    assert len(one.predict(X, language_model=language)) == 30
+
+
+def test_language_models_that_are_none(beam, model, language):
+    X, _ = events(3)
+    small_one = {"hidden_size": 4, "embedding_dim": 2, "max_iter": 1}
+    for given, weight, kind, match in (
+        (model, 0.5, TypeError, "language_model is a SequenceTranscriber; expected a fitted SequenceGenerator"),
+        (make_pipeline(Tokenizer(), language), 0.5, TypeError, "is a Pipeline; .*: of a Pipeline give the last step"),
+        (SequenceGenerator(), 0.5, ValueError, "SequenceGenerator instance is not fitted yet"),
+        (language, -1, ValueError, "language_weight must be a number from 0 on; got -1"),
+        (language, np.nan, ValueError, "language_weight must be a number from 0 on; got nan"),
+        (language, "1", ValueError, "language_weight must be a number from 0 on; got '1'"),
+        (SequenceGenerator(**small_one).fit([[0, 1, 3]] * 4), 0.5, ValueError,
+         r"the tokens 0 to 3, but the labels have the places 0 to 2 in classes_: fit it on these, np.searchsorted"),
+        (SequenceGenerator(**small_one, stateful=True).fit([0, 1, 2] * 9), 0.5, ValueError, "with stateful=False"),
+    ):  # fmt: skip
+        with pytest.raises(kind, match=match):
+            beam.predict(X, language_model=given, language_weight=weight)
+    with pytest.raises(ValueError, match="decoding='greedy' takes each step by itself: set_params.decoding='beam'"):
+        model.score(X, [""] * 3, language_model=language)
+    with pytest.raises(ValueError, match="SequenceTranscriber instance is not fitted"):
+        small().predict(X, language_model=language)
+
+
 # ---------------------------------------------------------------------------- promises
 
 
@@ -258,6 +362,15 @@ def test_a_stream_goes_on_from_a_state_and_from_a_pickle(model):
         stream.state = {**kept, "last": np.zeros(3)}
 
 
+def test_pictures_and_explanations_have_the_blank(model):
+    X, _ = events(3, seed=5)
+    found = occlusion(model, X, target="(blank)", step=0)
+    assert found.targets.tolist() == ["(blank)"] * 3
+    np.testing.assert_allclose(found.predictions, [p[0, 3] for p in model.predict_proba(X)])
+    pytest.importorskip("matplotlib")
+    assert [*ProbabilitiesDisplay.from_estimator(model, X[0]).lines_] == ["a", "b", "c", "(blank)"]
+
+
 def test_a_stream_is_greedy_and_needs_one_direction(model):
     X, _ = events(10, seed=5)
     beam = pickle.loads(pickle.dumps(model)).set_params(decoding="beam")
@@ -293,6 +406,14 @@ def test_partial_fit_knows_classes_that_are_to_come():
     model.partial_fit(X, y)
     assert model.n_iter_ == 2 and model.classes_.tolist() == ["a", "b", "c"]
     assert_refused(model, lambda: model.partial_fit(X, ["z"] * 40), r"y\[0\] holds the label 'z' at 0")
+
+
+def test_labels_in_files_stay_integers(tmp_path):
+    X, y = events(20)
+    y = [["abc".index(c) for c in own] for own in y]
+    y[0] = []
+    model = small().fit(SequenceFiles.write(tmp_path, [(X[:10], y[:10]), (X[10:], y[10:])]))
+    assert model.classes_.dtype == small().fit(X, y).classes_.dtype == int
 
 
 def test_files_and_searches(tmp_path):
@@ -364,5 +485,12 @@ def test_bad_weights_and_parameters(model):
             small(**options).fit(X, Y)
     with pytest.raises(ValueError, match="y holds labels as 1, but the fit was on"):
         model.score(X, [[1]] * 12)
+    for name, value in (("beam_width", 0), ("beam_width", "3"), ("decoding", "best")):  # set after the fit
+        other = pickle.loads(pickle.dumps(model)).set_params(**{"decoding": "beam", name: value})
+        assert_refused(other, lambda other=other: other.predict(X), f"The '{name}' parameter of SequenceTranscriber")
+    for classes, match in (("abc", "got str"), ({"a", "b"}, "got set: it has no order"), (3, "got int")):
+        new = small()
+        call = lambda new=new, classes=classes: new.partial_fit(X, Y, classes=classes)  # noqa: E731
+        assert_refused(new, call, f"classes must be a list of all labels; {match}")
     with pytest.raises(ValueError, match=r"validation data.*y\[0\] has 3 labels"):
         small().fit(X, Y, X_val=[np.zeros((2, 3))], y_val=["abc"])

@@ -103,6 +103,24 @@ def test_losses_are_those_of_scikit_learn():
     assert weighted.validation_scores_[-1] == weighted.score(X_VAL, Y_VAL)  # which knows no class_weight
 
 
+def test_balanced_weights_are_those_of_the_training_data(tmp_path):
+    train, test = np.arange(40) % 4 // 3, np.arange(20) % 2  # three to one, and one to one
+    weights = np.where(test, 2, 2 / 3)
+    balanced = SequenceClassifier(**SMALL, class_weight="balanced")
+    files = SequenceFiles.write(tmp_path / "files", [(X[:20], train[:20]), (X[20:], train[20:])])
+    for data in ((X, train), (files,)):
+        clf = clone(balanced).fit(*data, X_val=X_VAL, y_val=test)
+        expected = log_loss(test, clf.predict_proba(X_VAL), sample_weight=weights)
+        assert clf.validation_loss_curve_[-1] == pytest.approx(expected, rel=1e-5)
+        assert clf.class_weight == "balanced"
+    tags, own = [np.resize(train, len(x)) for x in X], [np.resize(test, len(x)) for x in X_VAL]
+    tagger = SequenceTagger(**SMALL, class_weight="balanced").fit(X, tags, X_val=X_VAL, y_val=own)
+    flat, p = np.concatenate(own), np.concatenate(tagger.predict_proba(X_VAL))
+    counts = np.bincount(np.concatenate(tags))
+    expected = log_loss(flat, p, sample_weight=(1 / counts)[flat])
+    assert tagger.validation_loss_curve_[-1] == pytest.approx(expected, rel=1e-5)
+
+
 def test_callbacks_and_pictures_see_the_loss():
     seen = []
     clf = SequenceClassifier(**SMALL, callbacks=[seen.append]).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)

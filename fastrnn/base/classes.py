@@ -36,20 +36,32 @@ class Classes:
         if len(each) != len(columns) or not all(isinstance(one, dict) or one == "balanced" for one in each):
             expected = "'balanced', a dict for one column, or a list of a dict for each"
             raise ValueError(f"class_weight={shown(given)}, and y has {len(columns)} columns; expected {expected}")
-        return np.prod([*map(self._weights_of_column, each, self._class_lists, columns)], axis=0)
+        codes = [*map(np.searchsorted, self._class_lists, columns)]
+        found = [*map(self._weights_of_classes, each, self._class_lists, codes)]
+        self._weighed = [dict(zip(own.tolist(), w.tolist(), strict=True))
+                         for own, w in zip(self._class_lists, found, strict=True)]  # fmt: skip
+        return np.prod([own[places] for own, places in zip(found, codes, strict=True)], axis=0)
 
-    def _weights_of_column(self, given, classes, y):
-        own, codes = classes.tolist(), np.searchsorted(classes, y)
+    def _for_validation(self):
+        """Validation data have the weights of classes that the training data gave."""
+        other = super()._for_validation()
+        if getattr(self, "class_weight", None) is not None:
+            other.class_weight = self._weighed
+        return other
+
+    def _weights_of_classes(self, given, classes, codes):
+        """The weights (n_classes,) of the classes of a column of y, of which these are the codes (n,)."""
+        own = classes.tolist()
         if given == "balanced":
             counts = self._agreed(np.bincount(codes, minlength=len(own)), sum)
-            return (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1)))[codes]
+            return counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
         # Weights of all classes may name more: a fold can be without a rare one.
         if (unknown := [label for label in given if label not in own]) and not given.keys() >= {*own}:
             raise ValueError(f"class_weight names {shown(unknown)}, but the classes are {shown(own, 200)}")
         of_classes = np.array([given.get(label, 1.0) for label in own], np.float64)
         if not (np.isfinite(of_classes) & (of_classes >= 0)).all():
             raise ValueError(f"class_weight={shown(given)}; weights must be finite numbers >= 0")
-        return of_classes[codes]
+        return of_classes
 
     def _check_same_classes(self, classes):
         """What a later partial_fit is told of classes must be what the first one was."""

@@ -139,6 +139,12 @@ def classes_of(y, known, agreed):
     return columns
 
 
+def classes_to_come(classes):
+    """What partial_fit is told of the classes of labels, one a step or anywhere in a sequence."""
+    check_listed(classes, "classes", "a list of all labels")
+    return as_labels(classes, "classes")
+
+
 def known_classes(classes, n_columns):
     """What partial_fit is told of the classes of so many columns of y, an array for each."""
     if n_columns == 1:

@@ -50,7 +50,7 @@ class Informed:
             if static is None:
                 raise ValueError(f"{had}, but {name} is missing: give a row of them for each sequence of X")
             raise ValueError(f"{name} is given, but the fit had none: leave it out, or fit anew with static")
-        facts, columns = _as_facts(static, name)
+        facts, columns = _as_facts(static, name, n_before)
         if not goes_on:
             self.n_static_features_in_ = facts.shape[1]
             if columns is not None:
@@ -105,8 +105,11 @@ class Informed:
         return {"n_static_features_in_": n, **units, **named}
 
 
-def _as_facts(static, name):
-    """Facts as an array (n, F) of finite numbers in float64, and what its columns are called if these are names."""
+def _as_facts(static, name, n_before):
+    """Facts as an array (n, F) of finite numbers in float64, and what its columns are called if these are names.
+
+    There were `n_before` of a sequence, or none.
+    """
     check_listed(static, name, EXPECTED)
     if hasattr(static, "todense"):
         raise ValueError(f"{name} is a sparse matrix; expected {EXPECTED}: pass {name}.toarray()")
@@ -119,14 +122,17 @@ def _as_facts(static, name):
         except ValueError:
             raise ValueError(f"{name} has rows of unequal lengths; expected {EXPECTED}") from None
     if found.ndim != 2:
-        advice = f": give {name}[:, np.newaxis], or a frame, if it is one fact of each sequence" * (found.ndim == 1)
+        advice = f": give {name}[:, np.newaxis], or a frame, if it is one fact of each sequence"
+        if found.size == n_before:
+            advice = f": give [{name}], if these are the facts of one sequence"
+        advice *= found.ndim == 1 and found.size > 0 and found.dtype.kind in "fiub"
         raise ValueError(f"{name} has shape {found.shape}; expected {EXPECTED}{advice}")
     if found.shape[1] == 0:
         raise ValueError(f"{name} has no columns; expected {EXPECTED}: leave it out if nothing is known")
     if np.ma.is_masked(static):
         raise ValueError(f"{name} has masked values; fill them in")
-    if found.dtype.kind in "OUS":
-        found = tables.as_numbers(found.astype(object), name)
+    if found.dtype.kind in "OUS":  # of which NumPy has made texts, if one of them is
+        found = tables.as_numbers(np.asarray(static, object), name)
     if found.dtype.kind not in "fiub":
         raise ValueError(f"{name} holds {found.dtype} values; expected {EXPECTED}")
     found = found.astype(np.float64)

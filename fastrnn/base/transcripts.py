@@ -1,11 +1,18 @@
 """Sequences of labels that nobody has aligned: as y holds them, read from outputs, and compared."""
 
+from collections import namedtuple
+from itertools import pairwise
+from numbers import Real
+
 import numpy as np
+from scipy.special import log_softmax
+from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import tables
 from fastrnn.base.labels import as_labels, check_as_many, check_given, union
 from fastrnn.kernels import ctc
 from fastrnn.lists import is_sequence
+from fastrnn.sequences import Sequences
 from fastrnn.wording import shown
 
 
@@ -70,6 +77,75 @@ def greedy(outputs, offsets):
     begins[offsets[:-1]] = True
     begins &= best < outputs.shape[1] - 1
     return best[begins], np.concatenate([[0], np.cumsum(begins)])[offsets]
+
+
+class Language(namedtuple("Language", "network, boundary, weight")):
+    """A language model's network over codes of labels, the token around its sequences, and how much its word counts."""
+
+    @classmethod
+    def of(cls, transcriber, model, weight):
+        """A language model as a transcriber's `predict` is given it; None if there is none."""
+        if model is None:
+            return None
+        check_is_fitted(transcriber, "network_")
+        if not hasattr(model, "perplexity"):
+            found = f"language_model is a {type(model).__name__}; expected a fitted SequenceGenerator"
+            raise TypeError(f"{found}: of a Pipeline give the last step")
+        check_is_fitted(model, "network_")
+        if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+            raise ValueError(f"language_weight must be a number from 0 on; got {shown(weight)}")
+        if transcriber.decoding == "greedy":
+            why = "decoding='greedy' takes each step by itself"
+            raise ValueError(f"language_model is for a search, but {why}: set_params(decoding='beam')")
+        n, K = model.n_tokens_, len(transcriber.classes_)
+        if model._boundary is None:
+            found = "language_model was fitted with stateful=True, and knows no sequences that begin and end"
+            raise ValueError(f"{found}: fit it with stateful=False")
+        if n != K:
+            found = (
+                f"language_model knows the tokens 0 to {n - 1}, but the labels have the places 0 to {K - 1} in classes_"
+            )
+            way = "np.searchsorted(model.classes_, labels)"
+            raise ValueError(f"{found}: fit it on these, {way}, so that each comes at least once")
+        return cls(model.network_, model._boundary, float(weight))
+
+    def after(self, tokens, state=None):
+        """Weight times the log probabilities (n, K) of what comes after n tokens, the end last; and the states then."""
+        outputs, state = self.network.read(Sequences(tokens, np.arange(len(tokens) + 1)), state)
+        if not np.isfinite(outputs).all():
+            raise ValueError("the outputs of language_model overflow: fit it with a lower learning_rate_init")
+        return self.weight * log_softmax(outputs.astype(np.float64), axis=1), state
+
+
+def beam_search(outputs, offsets, width, language=None):
+    """The labels of prefix beam search, as `greedy` has them; with `Language` by its word, too."""
+    codes, counts, outputs = np.full(len(outputs), -1), np.empty(len(offsets) - 1, int), np.ascontiguousarray(outputs)
+    if language is None:
+        ctc.beam_search(codes, counts, outputs, offsets, width)
+    else:
+        _search_with(language, codes, counts, outputs, offsets, width)
+    inside = np.arange(len(codes)) < np.repeat(offsets[:-1] + counts, np.diff(offsets))
+    return codes[inside], np.cumsum([0, *counts])
+
+
+def _search_with(language, labels, counts, outputs, offsets, width):
+    """As `kernels.ctc.beam_search`, for the largest log p(labels) + weight * log p(labels and the end) to the model."""
+    K, longest = outputs.shape[1], int(np.diff(offsets).max())
+    tree, taken, logs = np.empty((longest * width + 1, 4), np.int64), np.empty((width, K), bool), np.empty(K)
+    chosen, scores, (beams, others) = np.empty((width, 2), np.int64), np.empty(width), np.empty((2, width, 6))
+    start = language.after(np.array([language.boundary]))
+    for b, (first, last) in enumerate(pairwise(offsets)):
+        ctc.begin(beams, scores, tree)
+        n, n_nodes, (prior, state) = 1, 1, start
+        for row in outputs[first:last]:
+            n, n_nodes = ctc.advance(others, chosen, scores, beams, n, n_nodes, taken, logs, row, prior, tree)
+            beams, others = others, beams
+            picks, added = chosen[:n].T
+            prior, state = prior[picks], state[:, picks]
+            if (goes_on := added >= 0).any():
+                prior[goes_on], state[:, goes_on] = language.after(added[goes_on], state[:, goes_on])
+        best = np.argmax(scores[:n] + prior[:, -1])
+        counts[b] = ctc.write_labels(labels[first:last], int(beams[best, 0]), tree)
 
 
 def compared(codes, starts, truth, true_starts):

@@ -61,7 +61,7 @@ class Validating:
         given = *beside[:3], beside.static_val
         try:
             facts = self._facts(beside.static_val, True, "static_val")
-            problem = self._informed(copy(self)._problem(*given[:3], True), facts, True, "static_val")
+            problem = self._informed(self._for_validation()._problem(*given[:3], True), facts, True, "static_val")
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"in the validation data (X_val, y_val), {error}") from None
@@ -69,6 +69,10 @@ class Validating:
             run.beside = arrays_of(problem)
         judge = self._judge(problem, np.arange(len(problem.sequences)), given[2])
         return partial(self._validate, judge, given if self._has_scorer() else ())
+
+    def _for_validation(self):
+        """An estimator that may note what it likes of validation data."""
+        return copy(self)
 
     def _split_any(self, n, strata, run, groups, X, y):
         """As `_split`; a splitter's last one is taken, for TimeSeriesSplit's holds out what comes last."""

@@ -9,6 +9,8 @@ from sklearn.utils import Bunch
 from fastrnn.sequences import as_objects
 from fastrnn.wording import counted, shown
 
+BLANK = "(blank)"
+
 
 def answers_of(estimator, X, step):
     """What is said of each sequence (n, K): probabilities of classes, or numbers; or of one of its steps."""
@@ -27,17 +29,19 @@ def answers_of(estimator, X, step):
     return said.reshape(len(said), -1).astype(np.float64)
 
 
-def _labels(estimator, said):
-    """What the columns of answers (n, K) are called: classes, or numbers."""
+def labels_of(estimator, said):
+    """What the columns of answers (n, K) are called: classes, of a `SequenceTranscriber` with BLANK, or numbers."""
     classes = getattr(estimator, "classes_", None) if hasattr(estimator, "predict_proba") else None
-    return np.arange(said.shape[1]) if classes is None else np.asarray(classes)
+    if classes is None:
+        return np.arange(said.shape[1])
+    return np.array([*classes, BLANK], object) if said.shape[1] == len(classes) + 1 else np.asarray(classes)
 
 
 def columns_of(estimator, said, target):
     """Of each row of answers (n, K) the column that is asked for."""
     if target is None:
         return said.argmax(axis=1) if hasattr(estimator, "predict_proba") else np.zeros(len(said), np.int64)
-    known, targets = _labels(estimator, said).tolist(), np.asarray(target).tolist()
+    known, targets = labels_of(estimator, said).tolist(), np.asarray(target).tolist()
     targets = targets if isinstance(targets, list) else [targets] * len(said)
     if len(targets) != len(said):
         raise ValueError(f"target has {len(targets)} entries for {len(said)} sequences: give one, or one for each")
@@ -49,6 +53,6 @@ def columns_of(estimator, said, target):
 
 def explained(estimator, said, columns, attributions, is_flat, **more):
     """The answers (n, K) in one column each, and each sequence's attributions, (T, C) or flat, (T,)."""
-    targets, attributions = _labels(estimator, said)[columns], [a[:, 0] if is_flat else a for a in attributions]
+    targets, attributions = labels_of(estimator, said)[columns], [a[:, 0] if is_flat else a for a in attributions]
     predictions = said[np.arange(len(said)), columns]
     return Bunch(attributions=as_objects(attributions), predictions=predictions, targets=targets, **more)

@@ -39,7 +39,8 @@ def occlusion(estimator, X, *, window=0.1, stride=None, channels=None, baseline=
         a Tokenizer takes for unknown ones.
     target : label, int or list of n of them, default=None
         The class whose probability is explained, or the number of an output of a model that predicts numbers. None
-        takes the most probable class of each sequence, or the first output.
+        takes the most probable class of each sequence, or the first output. A SequenceTranscriber has one class more,
+        "(blank)".
     step : int, default=-1
         Which step's answer is explained, if the model answers at each step. -1 is the last.
 

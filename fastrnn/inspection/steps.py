@@ -4,6 +4,7 @@ import numpy as np
 
 from fastrnn import tables
 from fastrnn.base.static import refuse_facts
+from fastrnn.inspection.answers import labels_of
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
@@ -325,7 +326,8 @@ class ProbabilitiesDisplay:
         Parameters
         ----------
         estimator : classifier or SequenceTagger
-            The fitted model. It may be a Pipeline, or any classifier of sequences with `predict_proba`.
+            The fitted model. It may be a Pipeline, or any classifier of sequences with `predict_proba`. A
+            SequenceTranscriber has one class more, "(blank)".
         x : array of shape (T, I) or (T,)
             One sequence.
         y : label, or array of shape (K,), (T,) or (T, K), default=None
@@ -360,7 +362,7 @@ class ProbabilitiesDisplay:
         said, is_tagger = _said(estimator, as_single(x))
         truth = None if y is None else _truth(y, estimator.classes_, said.shape, is_tagger)
         shown = {"truth": truth, "labels": labels}
-        return cls(probabilities=said, classes=estimator.classes_, max_classes=max_classes, **shown).plot(ax)
+        return cls(probabilities=said, classes=labels_of(estimator, said), max_classes=max_classes, **shown).plot(ax)
 
     def plot(self, ax=None):
         """Draw the display.

@@ -12,6 +12,7 @@ ADVICE = (
     "; a GRU's bias (2, 3H), or (6H,) of CuDNN, is of reset_after=True, which is cell='gru'; (3H,) of False, "
     "cell='gru_reset_before'"
 )
+"""Of estimators, and of layers, whose parameter is reset_after."""
 
 
 def to_keras(estimator):
@@ -172,7 +173,10 @@ def _fill_layer(layer, weights):
     listed = _to_list(cell, {("recurrent", name): array for name, array in layer.state_dict().items()})
     shapes = {key: array.shape for key, array in listed.items()}
     given, shown = _by_key(shapes, cell, weights, f"; this {type(layer).__name__} has num_layers={layer.num_layers}")
-    arrays = {key: checked(shown[key], array, shapes[key], layer.dtype) for key, array in given.items()}
+    try:
+        arrays = {key: checked(shown[key], array, shapes[key], layer.dtype) for key, array in given.items()}
+    except ValueError as error:
+        raise ValueError(f"{error}{ADVICE * isinstance(layer, GRU)}") from None
     layer.load_state_dict({name: array for (_, name), array in _from_list(cell, arrays).items()})
     return layer
 

@@ -140,7 +140,12 @@ def _model(estimator, kind, network, opset, lengths):
     known = _known_categories(estimator)
     units = None
     if network.static is not None:
-        units = np.float32(estimator._static_mean), np.float32(estimator._static_scale)
+        with np.errstate(over="ignore"):
+            units = np.float32(estimator._static_mean), np.float32(estimator._static_scale)
+        if not np.isfinite(units).all() or (units[1] < np.finfo(np.float32).tiny).any():
+            scales = f"{estimator._static_scale.min():.3g} to {estimator._static_scale.max():.3g}"
+            found = f"static has columns of scales from {scales}, for which float32, the model's input, has no room"
+            raise ValueError(f"{found}: fit on static in another unit")
     scores, inside = add_scores(graph, network, estimator._shape, lengths, mean, known, units)
     answers = ANSWERS[kind](graph, estimator, scores, inside)
     lead = ("time", "batch")[network.readout is not None :]

@@ -1,11 +1,12 @@
 """Recurrent layers out of ONNX models."""
 
-from os import fspath
+from os import PathLike, fspath
 
 import numpy as np
 
 from fastrnn.interchange.onnx_nodes import Level, Scope, all_nodes
 from fastrnn.layers import GRU, LSTM, RNN
+from fastrnn.lists import check_listed
 from fastrnn.wording import optional, shown
 
 LAYERS = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
@@ -58,7 +59,8 @@ def from_onnx(model, nodes=None, *, return_states=False):
     its node has linear_before_reset=1. PyTorch exports this; the default of ONNX is 0.
 
     Lengths, and states that the model is given or computes, are inputs of a node, and not read: give ``lengths`` and
-    ``hx`` to the layer. A node puts out (T, D, B, H) where a layer puts out (T, B, D * H).
+    ``hx`` to the layer. States that depend on the number of sequences alone are read as those of one. A node puts out
+    (T, D, B, H) where a layer puts out (T, B, D * H).
 
     Examples
     --------
@@ -74,7 +76,7 @@ def from_onnx(model, nodes=None, *, return_states=False):
     """
     onnx = optional("onnx", "an ONNX model is read with onnx")
     if not isinstance(model, onnx.ModelProto):
-        model = _loaded(onnx, fspath(model))
+        model = _loaded(onnx, model)
     if model.functions:
         model = _inlined(model)
     opsets = {opset.domain: opset.version for opset in model.opset_import}
@@ -97,12 +99,16 @@ def from_onnx(model, nodes=None, *, return_states=False):
 
 
 def _loaded(onnx, path):
+    if not isinstance(path, (str, PathLike)):
+        advice = ": give onnx.load_model_from_string(model)" * isinstance(path, bytes)
+        found = f"model is a {type(path).__name__}; expected an onnx.ModelProto or the path of its file"
+        raise TypeError(f"{found}{advice}")
     try:
-        return onnx.load(path)
+        return onnx.load(fspath(path))
     except OSError:
         raise
     except Exception as error:  # of protobuf, whose name is no business of ours
-        raise ValueError(f"{path} is no ONNX model: {error}") from None
+        raise ValueError(f"{path} cannot be read as an ONNX model: {error}") from None
 
 
 def _inlined(model):
@@ -119,6 +125,8 @@ def _chosen(found, nodes):
         others = ", ".join(sorted({node.op_type for node, _ in found})) or "nothing"
         raise ValueError(f"the model has no RNN, GRU or LSTM node, but {others}: give a layer its weights by hand")
     names = [name for name, _, _ in known]
+    if nodes is not None and not isinstance(nodes, str):
+        check_listed(nodes, "nodes", "the name of a node, or a list of names")
     asked = names if nodes is None else [nodes] if isinstance(nodes, str) else list(nodes)
     for name in asked or [""]:
         if names.count(name) != 1:

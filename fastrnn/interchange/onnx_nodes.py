@@ -53,8 +53,51 @@ class Scope:
             return self._outer.value(name)
         if name not in self._values:
             node = self._makers[name]
-            self._values[name] = self.run([node], {n: self.value(n) for n in node.input if n}, name)
+            given = {n: self.value(n) for n in node.input if n}
+            try:
+                self._values[name] = self.run([node], given, name)
+            except Exception as error:  # any that an operator may raise
+                found = f"{name} is what {node.op_type} makes of what the model holds, which cannot be computed here"
+                raise ValueError(f"{found}: {error}") from None
         return self._values[name]
+
+    def behind(self, name, sizes=False):
+        """What a name is made of: arrays by their names, the nodes that make it of these, and other names.
+
+        That are those of what is given, or put out by recurrent nodes: each with whether its size alone is read, if one
+        asks for `sizes`.
+        """
+        given, others, made, left = {}, {}, set(), [(name, False)]
+        while left:
+            name, is_size = left.pop()
+            maker = self.maker(name)
+            if self.is_fixed(name):
+                given[name] = self.value(name)
+            elif maker is None or maker.op_type in DEFAULTS or is_size:
+                others[name] = is_size and others.get(name, True)
+            elif name not in made:
+                made.update(filter(None, maker.output))
+                left += [(inner, sizes and maker.op_type == "Shape") for inner in maker.input if inner]
+        return given, [node for node in self.nodes() if not made.isdisjoint(node.output)], others
+
+    def of_one(self, name):
+        """The array of a name that depends on sizes alone, where one sequence of one step is given; else None."""
+        given, nodes, others = self.behind(name, sizes=True)
+        if not all(others.values()):
+            return None
+        if not nodes:
+            return given[name]
+        try:
+            return self.run(nodes, {**given, **{other: np.zeros(self._shape(other)) for other in others}}, name)
+        except Exception:  # any that an operator may raise: then it is something that the model computes
+            return None
+
+    def _shape(self, name):
+        """The shape of what is given, as far as it is known, with 1 elsewhere."""
+        for known in (*self.graph.input, *self.graph.value_info):
+            if known.name == name and known.type.tensor_type.HasField("shape"):
+                return [max(1, axis.dim_value) for axis in known.type.tensor_type.shape.dim]
+        return self._outer._shape(name) if self._outer else [1, 1, 1]
 
     def run(self, nodes, given, wanted):
         """What these nodes make of what they are given."""
@@ -83,7 +126,8 @@ class Level:
         self._check_settings()
         self.W, self.R = self._weight(1), self._weight(2)
         self.bias = self._weight(3) if self._input(3) else None
-        G, D, (I, H) = len(GATES[self.operator]), self.n_directions, (a.shape[-1] for a in (self.W, self.R))
+        I, H = (np.atleast_1d(a).shape[-1] for a in (self.W, self.R))
+        G, D = len(GATES[self.operator]), self.n_directions
         shapes = {"W": (D, G * H, I), "R": (D, G * H, H), "B": (D, 2 * G * H)}
         for (letter, shape), array in zip(shapes.items(), (self.W, self.R, self.bias), strict=True):
             if array is not None and array.shape != shape:
@@ -145,14 +189,15 @@ class Level:
     def state(self, place):
         """What the model holds of the initial h (5) or c (6), as (D, B, H), or None if that is nothing or zeros."""
         name = self._input(place)
-        while (maker := self._scope.maker(name)) is not None and maker.op_type == "Expand":
-            name = maker.input[0]
-        if not self._scope.is_fixed(name) or not (array := self._scope.value(name)).any():
+        if not name or (array := self._scope.of_one(name)) is None or not array.any():
             return None
         D, H = self.n_directions, self.hidden_size
-        array = np.broadcast_to(
-            array, np.broadcast_shapes(array.shape, (1, D, H) if self.is_batch_first else (D, 1, H))
-        )
+        like = (1, D, H) if self.is_batch_first else (D, 1, H)
+        try:
+            array = np.broadcast_to(array, np.broadcast_shapes(array.shape, like))
+        except ValueError:
+            expected = f"{like}, or of more sequences"
+            raise ValueError(f"{self.name} begins with states of shape {array.shape}; expected {expected}") from None
         return np.swapaxes(array, 0, 1) if self.is_batch_first else array
 
     def unlike(self, below):
@@ -168,31 +213,20 @@ class Level:
 
     def _between(self, below):
         """What there is between a node's output and what this one reads, in words, or nothing: told by trying it."""
-        scope, output, left = self._scope, below._node.output[0], [self._input(0)]
-        given, needed, others = {}, set(), {}
-        while left:
-            name = left.pop()
-            maker = scope.maker(name)
-            if scope.is_fixed(name):
-                given[name] = scope.value(name)
-            elif name in ("", output) or name in needed:
-                continue
-            elif maker is None or maker.op_type in DEFAULTS:
-                others[name] = maker
-            else:
-                needed.update(filter(None, maker.output))
-                left += maker.input
+        scope, output = self._scope, below._node.output[0]
+        given, between, others = scope.behind(self._input(0))
+        others.pop(output, None)
         if others:
             return f"it reads {few([*others])}"
         T, D, B, H = 2, below.n_directions, 3, below.hidden_size
         shape, axes = ((B, T, D, H), (0, 1, 2, 3)) if self.is_batch_first else ((T, D, B, H), (0, 2, 1, 3))
-        numbers = np.arange(T * D * B * H, dtype=self.dtype).reshape(shape) - 7
+        # Halves of both signs, which what rounds or rectifies changes.
+        numbers = np.arange(T * D * B * H, dtype=self.dtype).reshape(shape) - 2.5
         expected = numbers.transpose(axes).reshape(*(np.array(shape)[list(axes)][:2]), D * H)
-        between = [node for node in scope.nodes() if not needed.isdisjoint(node.output)]
         operators = [node.op_type for node in between]
         try:
             found = scope.run(between, {output: numbers, **given}, self._input(0))
-        except (ValueError, RuntimeError) as error:  # of shapes that are not open
+        except Exception as error:  # of shapes that are not open, or an operator that is not known
             return f"{few(operators)} cannot take {numbers.shape} ({error})"
         if np.array_equal(found, expected):
             return ""

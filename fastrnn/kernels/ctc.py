@@ -265,7 +265,13 @@ def _child(tree, parent, label, n):
 
 
 @njit(**OPTIONS)
-def _extend(chosen, scores, beams, n, taken, logs, tree, width):
+def _next(logs, prior, i, label):
+    """The log probability that a label comes next in beam i."""
+    return logs[label] if prior is None else logs[label] + prior[i, label]
+
+
+@njit(**OPTIONS)
+def _extend(chosen, scores, beams, n, taken, logs, prior, tree, width):
     """The best n of all that n beams become at a frame: chosen (width, 2) are a beam and a label, or -1 to stay.
 
     beams (width, 6) have a node, the log probabilities of paths that end in the blank or in the label, what these
@@ -284,7 +290,7 @@ def _extend(chosen, scores, beams, n, taken, logs, tree, width):
             if tree[node, 0] == beams[i, 0]:
                 label = tree[node, 1]
                 is_same = tree[int(beams[i, 0]), 1] == label
-                beams[j, 4] = _log_of_both(beams[j, 4], beams[i, 1 if is_same else 5] + logs[label])
+                beams[j, 4] = _log_of_both(beams[j, 4], beams[i, 1 if is_same else 5] + _next(logs, prior, i, label))
                 taken[i, label] = True
     for i in range(n):
         last = tree[int(beams[i, 0]), 1]
@@ -294,7 +300,7 @@ def _extend(chosen, scores, beams, n, taken, logs, tree, width):
             elif taken[i, label]:
                 continue
             else:
-                score = beams[i, 1 if label == last else 5] + logs[label]
+                score = beams[i, 1 if label == last else 5] + _next(logs, prior, i, label)
             if n_chosen == width and score <= scores[width - 1]:
                 continue
             k = n_chosen if n_chosen < width else width - 1
@@ -304,6 +310,46 @@ def _extend(chosen, scores, beams, n, taken, logs, tree, width):
             scores[k], chosen[k, 0], chosen[k, 1] = score, i, label
             n_chosen = min(n_chosen + 1, width)
     return n_chosen
+
+
+@njit(**OPTIONS)
+def advance(others, chosen, scores, beams, n, n_nodes, taken, logs, outputs, prior, tree):
+    """Fill others (width, 6), as `_extend` has beams, from n beams and the outputs (K,) of a frame.
+
+    prior (width, K - 1), or None, is what is added to the log probability of each label that comes next in a beam.
+    Returns how many beams, and how many nodes of the tree, there are now.
+    """
+    logs[:] = outputs
+    logs -= logs.max()
+    logs -= np.log(np.exp(logs).sum())
+    n = _extend(chosen, scores, beams, n, taken, logs, prior, tree, others.shape[0])
+    for k in range(n):
+        i, label = chosen[k]
+        if label < 0:
+            others[k, 0], others[k, 1], others[k, 2] = beams[i, 0], beams[i, 3], beams[i, 4]
+        else:
+            node = _child(tree, int(beams[i, 0]), label, n_nodes)
+            n_nodes = max(n_nodes, node + 1)
+            others[k, 0], others[k, 1], others[k, 2] = node, IMPOSSIBLE, scores[k]
+    return n, n_nodes
+
+
+@njit(**OPTIONS)
+def begin(beams, scores, tree):
+    """Of a sequence: one beam, without labels."""
+    tree[0] = -1
+    beams[0, 0], beams[0, 1], beams[0, 2], scores[0] = 0.0, 0.0, IMPOSSIBLE, 0.0
+
+
+@njit(**OPTIONS)
+def write_labels(labels, node, tree):
+    """The labels of a prefix, at the beginning of `labels`.  Returns how many there are."""
+    n = 0
+    while tree[node, 0] >= 0:
+        labels[n] = tree[node, 1]
+        node, n = tree[node, 0], n + 1
+    labels[:n] = labels[:n][::-1].copy()
+    return n
 
 
 @njit(**OPTIONS)
@@ -320,26 +366,9 @@ def beam_search(labels, counts, outputs, offsets, width):
     beams, others = np.empty((width, 6)), np.empty((width, 6))
     chosen, scores = np.empty((width, 2), np.int64), np.empty(width)
     for b in range(counts.size):
-        tree[0], n, n_nodes = -1, 1, 1
-        beams[0, 0], beams[0, 1], beams[0, 2], scores[0] = 0.0, 0.0, IMPOSSIBLE, 0.0
+        begin(beams, scores, tree)
+        n, n_nodes = 1, 1
         for row in range(offsets[b], offsets[b + 1]):
-            for k in range(K):
-                logs[k] = outputs[row, k]
-            logs -= logs.max()
-            logs -= np.log(np.exp(logs).sum())
-            n = _extend(chosen, scores, beams, n, taken, logs, tree, width)
-            for k in range(n):
-                i, label = chosen[k]
-                if label < 0:
-                    others[k, 0], others[k, 1], others[k, 2] = beams[i, 0], beams[i, 3], beams[i, 4]
-                else:
-                    node = _child(tree, int(beams[i, 0]), label, n_nodes)
-                    n_nodes = max(n_nodes, node + 1)
-                    others[k, 0], others[k, 1], others[k, 2] = node, IMPOSSIBLE, scores[k]
+            n, n_nodes = advance(others, chosen, scores, beams, n, n_nodes, taken, logs, outputs[row], None, tree)
             beams, others = others, beams
-        node, n_labels = int(beams[0, 0]), 0
-        while tree[node, 0] >= 0:
-            labels[offsets[b] + n_labels] = tree[node, 1]
-            node, n_labels = tree[node, 0], n_labels + 1
-        labels[offsets[b] : offsets[b] + n_labels] = labels[offsets[b] : offsets[b] + n_labels][::-1].copy()
-        counts[b] = n_labels
+        counts[b] = write_labels(labels[offsets[b] : offsets[b + 1]], int(beams[0, 0]), tree)
