@@ -6,7 +6,8 @@ import numpy as np
 
 from fastrnn import tables
 from fastrnn.columns import common
-from fastrnn.sequences import Given
+from fastrnn.kernels.holes import hide
+from fastrnn.sequences import Given, ranges
 
 INDEX = "index"
 """The `time_column` of frames whose index has the times."""
@@ -44,6 +45,37 @@ class Holes(namedtuple("Holes", "clock, n_carried, flagged, is_beside, has_ages"
     def n_beside(self):
         """Columns that are read behind those of X, and times."""
         return self.flagged.size + self.n_ages
+
+
+BORROWED = 0.5
+"""Of the sequences of an epoch."""
+
+
+class Gaps(namedtuple("Gaps", "holes, n, place")):
+    """Holes that sequences borrow from each other in training, so that a network has seen more than the data have.
+
+    In each epoch half of the sequences lack as well what another one lacks: the network learns the same labels from
+    less, and holes are where those of the data are.  The first n columns are numbers of a step, behind which there may
+    be their changes; `place` is that of these sequences among the parts of the data, each of which draws its own.
+    """
+
+    def __call__(self, sequences, epoch):
+        """The values of sequences in an epoch."""
+        x, offsets, M = sequences.values, sequences.offsets, self.holes.flagged.size
+        flags = x[:, x.shape[1] - self.holes.n_beside :][:, :M] > 0
+        if flags.all():
+            return x
+        hidden, rng, n = np.zeros_like(flags), np.random.default_rng([epoch, self.place]), len(offsets) - 1
+        takers, lenders = np.flatnonzero(rng.random(n) < BORROWED), rng.permutation(n)
+        lenders = lenders[takers]
+        lengths = np.diff(offsets)
+        common = np.minimum(lengths[takers], lengths[lenders])
+        hidden[ranges(offsets[takers], common)] = ~flags[ranges(offsets[lenders], common)]
+        left = np.add.reduceat((flags & ~hidden).any(axis=1), offsets[:-1])
+        hidden[np.repeat(left == 0, lengths)] = False  # nothing can be learned from nothing
+        values, how = np.empty_like(x), self.holes
+        hide(values, x, offsets, hidden, self.n, how.n_carried, how.flagged, how.has_ages)
+        return values
 
 
 class Timed(Given):

@@ -50,8 +50,9 @@ class Sequences:
         Sequence k is values[offsets[k] : offsets[k + 1]].
     """
 
-    stride, are_text, static = 1, False, None
-    """Steps that are read as one; whether a `Tokenizer` made them; and facts of each (n, F), if any are known."""
+    stride, are_text, static, gaps = 1, False, None, None
+    """Steps that are read as one; whether a `Tokenizer` made them; facts of each (n, F), if any are known; and what
+    makes holes in them in an epoch, a `fastrnn.holes.Gaps`."""
 
     def __init__(self, values, offsets):
         self.values, self.offsets = values, offsets
@@ -71,7 +72,7 @@ class Sequences:
 
     def of_epoch(self, epoch):
         """The way that they are read in during an epoch of training."""
-        return self
+        return self if self.gaps is None else Sequences(self.gaps(self, epoch), self.offsets).beside(self.static)
 
     @cached_property
     def width(self):
@@ -133,10 +134,12 @@ class Patches(Sequences):
         return [self._from(first) for first in firsts]
 
     def of_epoch(self, epoch):
-        return self._from((np.arange(len(self)) + epoch) % self.stride)
+        values = self.values if self.gaps is None else self.gaps(self, epoch)
+        return self._from((np.arange(len(self)) + epoch) % self.stride, values)
 
-    def _from(self, first):
-        return Patches(self.values, self.offsets, self.stride, first).beside(self.static)
+    def _from(self, first, values=None):
+        values = self.values if values is None else values
+        return Patches(values, self.offsets, self.stride, first).beside(self.static)
 
     def some(self, numbers):
         some = Sequences(self.values, self.offsets).beside(self.static).some(numbers)

@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight
 from fastrnn.base.categories import Categorical
 from fastrnn.base.labels import as_values, check_as_many, check_width, refuse_steps
 from fastrnn.base.starting import sources_of
-from fastrnn.holes import INDEX, Holes, Timed, dated, indexed
+from fastrnn.holes import INDEX, Gaps, Holes, Timed, dated, indexed
 from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import as_list, check_listed
 from fastrnn.moments import alone, moments
@@ -282,7 +282,10 @@ class InputChecks(Categorical):
         else:
             advice = "remove or impute it" + ", or set missing='mask'" * (self._shape.get("missing") == "error")
             stored = sequences.stored(dtype, self._X_mean, self._X_scale, holes=holes, advice=advice)
-        return stored if size == 1 else Patches(stored.values, stored.offsets, size)
+        stored = stored if size == 1 else Patches(stored.values, stored.offsets, size)
+        if weights is not None and holes is not None and holes.flagged.size and self.solver != "lbfgs":
+            stored.gaps = Gaps(holes, n, self._place)
+        return stored
 
     def _set_moments(self, sequences, weights, n, holes):
         """With what numbers are standardised, of which the first n are a step's own; flags stay as they are."""

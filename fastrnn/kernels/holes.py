@@ -51,6 +51,30 @@ def fill_rows(out, x, begins, clock, mean, scale, n_carried, flagged, has_ages):
 
 
 @njit(**OPTIONS)
+def hide(out, x, begins, hidden, n, n_carried, flagged, has_ages):
+    """out (S, .) = x, rows of `fill_rows`, as if numbers were missing that are there: the `hidden` ones.
+
+    hidden is (S, M), of the flagged columns; behind the first n columns there may be what these have changed by.
+    """
+    K, M = x.shape[1] - flagged.size * (1 + has_ages), flagged.size
+    for q in range(begins.size - 1):
+        for row in range(begins[q], begins[q + 1]):
+            is_first = row == begins[q]
+            out[row] = x[row]
+            for m in range(M):
+                k, flag, age = flagged[m], K + m, K + M + m
+                if hidden[row, m] and x[row, flag] > 0:
+                    out[row, flag] = 0
+                if out[row, flag] == 0:
+                    out[row, k] = out[row - 1, k] if k < n_carried and not is_first else 0
+                if K > n and (out[row, flag] == 0 or (not is_first and out[row - 1, flag] == 0)):
+                    out[row, n + k] = 0
+                if has_ages and not is_first:
+                    gap = x[row, age] - (0 if x[row - 1, flag] > 0 else x[row - 1, age])
+                    out[row, age] = gap + (0 if out[row - 1, flag] > 0 else out[row - 1, age])
+
+
+@njit(**OPTIONS)
 def take_step(x, seen, times, given, clock, mean, scale, n_carried, flagged, has_ages, count, status):
     """As `rows.take_step`, of steps with holes: x (n, .) from given (n, K), whose column `clock` has the time.
 
