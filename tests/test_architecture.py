@@ -38,6 +38,7 @@ RANKS = [
         "kernels.smoothing",
         "kernels.holes",
         "kernels.decay",
+        "kernels.minimal",
     ]
     + ["threads", "progress", "moments", "params"],
     ["kernels.gru_reset_before", "kernels.gated", "programs", "sequences", "losses"],

@@ -39,8 +39,8 @@ from fastrnn.kernels.activations import exp, sigmoid
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.steps import is_cut, row_before
 from fastrnn.kernels.tiles import pack_panels, product
-from fastrnn.kernels.vectors import (
-    OPTIONS, at, lanes, load, load_some, maximum, minimum, step, store, store_some, zeros)  # fmt: skip
+from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, maximum, minimum, store, store_some, zeros
+from fastrnn.kernels.vectors import step as is_positive
 
 # ------------------------------------------------------------------------------------------------------ weights
 
@@ -98,7 +98,7 @@ def g(a):
 @njit(**OPTIONS)
 def d_g(n):
     """Its derivative, from its output: 1, below 0.5 that of the sigmoid."""
-    return 1.0 + step(0.5 - n) * (n * (1.0 - n) - 1.0)
+    return 1.0 + is_positive(0.5 - n) * (n * (1.0 - n) - 1.0)
 
 
 @njit(**OPTIONS)

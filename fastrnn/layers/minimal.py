@@ -108,9 +108,8 @@ class SRUCell(_MinimalCell):
         v = empty_aligned((level.n_directions, 2 * padded(H, dtype)), dtype)
         for one, suffix in zip(v, level.suffixes, strict=True):
             for part, first in zip(np.split(one, 2), (0, H), strict=True):
-                p.call(
-                    minimal.pack_vector, part, level.parameters.stored(f"weight_c{suffix}"), first, H, stage="before"
-                )
+                weight = level.parameters.stored(f"weight_c{suffix}")
+                p.call(minimal.pack_vector, part, weight, first, H, stage="before")
         return v
 
     def panels_shape(self, I, H, dtype):

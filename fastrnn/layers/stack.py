@@ -24,9 +24,7 @@ class Level:
         self.suffixes = suffixes(index, n_directions)
         self.places = range(index, len(cell.states) * num_layers, num_layers)  # of its states among those of all levels
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
-        self.panels_shape = self.cell.panels_shape(
-            input_size, hidden_size, parameters.dtype
-        )  # of a direction's weights
+        self.panels_shape = self.cell.panels_shape(input_size, hidden_size, parameters.dtype)  # of one direction
 
     def _panels(self, p):
         """The weights packed for `forward`, before each pass."""
