@@ -174,8 +174,8 @@ def test_gradients_of_a_long_batch_by_projection(form):
     T, B, I, H = 45, 21, 9, 35
     rng = np.random.default_rng(11)
     lengths = rng.integers(1, T + 1, B)
-    params = draw_params(cell, 1, True, I, H, seed=1)  # with which no unit of minLSTM is next to the bend of g
-    layer = make(form, I, H, bidirectional=True, seed=1, dtype="float64")
+    params = draw_params(cell, 1, True, I, H, seed=3)  # which brings no sum next to a bend of relu or g
+    layer = make(form, I, H, bidirectional=True, seed=3, dtype="float64")
     x, d_output = normal(T, B, I), normal(T, B, 2 * H, seed=8)
     h_0, d_h_n = draw_state(cell, (2, B, H)), draw_state(cell, (2, B, H), 9)
 
