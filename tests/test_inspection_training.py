@@ -126,7 +126,7 @@ CASES = {
     "concat": (SequenceClassifier, {"cell": "lstm", "num_layers": 2, "readout": "concat"}),
     "tagger": (SequenceTagger, {"cell": "lstm", "bidirectional": True, "num_layers": 2}),
     "mingru": (SequenceClassifier, {"cell": "mingru", "num_layers": 2, "readout": "mean"}),
-    "minlstm": (SequenceClassifier, {"cell": "minlstm", "bidirectional": False}),
+    "minlstm": (SequenceClassifier, {"cell": "minlstm", "bidirectional": False, "readout": "last"}),
     "sru": (SequenceTagger, {"cell": "sru", "bidirectional": False, "num_layers": 2}),
 }
 
