@@ -121,8 +121,13 @@ class MinGRU(_Recurrent):  # numpydoc ignore=PR01
 
     The gate ``z = sigmoid(W_z x + b_z)`` and the new state ``n = g(W_n x + b_n)`` read the input alone. g(a) is a + 0.5
     for a >= 0 and sigmoid(a) below, so that states stay positive if they begin so. A call is ``output, h_n = mingru(x,
-    hx=None, lengths=None)``. Parameters are those of `LSTM`, with the same defaults. ``weight_ih`` and ``bias_ih`` have
-    z first, then n; there is no ``weight_hh``.
+    hx=None, lengths=None)``. ``weight_ih`` and ``bias_ih`` have z first, then n; there is no ``weight_hh``. Parameters
+    that are not listed here are those of `LSTM`, with the same defaults.
+
+    Parameters
+    ----------
+    bias : bool, default=True
+        Whether there is the bias vector bias_ih.
 
     Examples
     --------
@@ -144,8 +149,13 @@ class MinLSTM(_Recurrent):  # numpydoc ignore=PR01
 
     The gates ``f = sigmoid(W_f x + b_f)`` and ``i = sigmoid(W_i x + b_i)`` and the new state ``n = g(W_n x + b_n)``
     read the input alone; g is that of `MinGRU`. There is one state, h. A call is ``output, h_n = minlstm(x, hx=None,
-    lengths=None)``. Parameters are those of `LSTM`, with the same defaults. ``weight_ih`` and ``bias_ih`` have the
-    order f, i, n; there is no ``weight_hh``.
+    lengths=None)``. ``weight_ih`` and ``bias_ih`` have the order f, i, n; there is no ``weight_hh``. Parameters that
+    are not listed here are those of `LSTM`, with the same defaults.
+
+    Parameters
+    ----------
+    bias : bool, default=True
+        Whether there is the bias vector bias_ih.
 
     Examples
     --------
@@ -167,9 +177,14 @@ class SRU(_Recurrent):  # numpydoc ignore=PR01
 
     The gates ``f = sigmoid(W_f x + v_f * c + b_f)`` and ``r = sigmoid(W_r x + v_r * c + b_r)`` read the input and their
     own unit's state. s is x, or W_s x where input_size is not hidden_size. A call is ``output, (h_n, c_n) = sru(x,
-    hx=None, lengths=None)``, with hx a tuple ``(h_0, c_0)``; h_0 is not read. Parameters are those of `LSTM`, with the
-    same defaults. ``weight_ih`` has the order W, W_f, W_r and, if it is there, W_s. ``weight_c`` is v_f, then v_r, and
-    ``bias_ih`` b_f, then b_r; there is no ``weight_hh``.
+    hx=None, lengths=None)``, with hx a tuple ``(h_0, c_0)``; h_0 is not read. ``weight_ih`` has the order W, W_f,
+    W_r and, if it is there, W_s; ``weight_c`` is v_f, then v_r, and ``bias_ih`` b_f, then b_r. There is no
+    ``weight_hh``. Parameters that are not listed here are those of `LSTM`, with the same defaults.
+
+    Parameters
+    ----------
+    bias : bool, default=True
+        Whether there is the bias vector bias_ih, that of f and r.
 
     Examples
     --------
