@@ -17,6 +17,9 @@ READOUTS, one row after the other.
 tests/fixtures/torch_decay.npz likewise has GRU-D and an LSTM that decays (`DECAYED`), written here with
 PyTorch's cells and its automatic gradients, step by step from the paper's equations.
 
+tests/fixtures/torch_minimal.npz has MinGRU, MinLSTM and SRU, cases as of torch_layers.npz: PyTorch's automatic
+gradients of the papers' lines.
+
 tests/fixtures/torch_ctc.npz holds what torch.nn.CTCLoss says in float64 of ALIGNED:
 "scores" (S, K) in float32, "losses" (n,), and "d_scores" (S, K), that of their sum,
 with zeros for labels that no path can be read as (zero_infinity).
@@ -31,6 +34,7 @@ import numpy as np
 
 PATH = Path(__file__).parent / "fixtures" / "torch_layers.npz"
 DECAY = PATH.with_name("torch_decay.npz")
+PAPERS = PATH.with_name("torch_minimal.npz")
 MODEL = PATH.with_name("torch_model.safetensors")
 ALIGNMENTS = PATH.with_name("torch_ctc.npz")
 ALIGNED = {
@@ -43,6 +47,8 @@ ALIGNED = {
 READOUTS = ("last", "mean", "max", "all")
 EQUAL, RAGGED, ONE = (7, 7, 7, 7, 7), (4, 7, 1, 6, 3), (1,)
 KINDS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
+MINIMAL = ("mingru", "minlstm", "sru")
+TWO_STATES = ("lstm", "sru")
 
 
 @dataclass(frozen=True)
@@ -96,22 +102,37 @@ def _cases():
         yield Case(Module(kind, 1, True, bias=False), RAGGED)
 
 
-CASES = tuple(_cases())
+def _minimal_cases():
+    for kind in MINIMAL:
+        yield Case(Module(kind, 3), RAGGED)
+        yield Case(Module(kind, 2, True), EQUAL)
+        yield Case(Module(kind, 1, True, 3, 19), RAGGED)
+        yield Case(Module(kind, 1, True, 19, 19), RAGGED)
+        yield Case(Module(kind, T=1, B=1), ONE)
+        yield Case(Module(kind, bias=False), RAGGED, False)
+
+
+CASES = (*_cases(), *_minimal_cases())
 
 
 def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
     """Names and shapes of the parameters, in PyTorch's order."""
-    G = {"rnn": 1, "lstm": 4, "gru": 3}[cell]
+    G = {"rnn": 1, "lstm": 4, "gru": 3, "mingru": 2, "minlstm": 3, "sru": 3}[cell]
     shapes = {}
     for layer in range(num_layers):
         width = I if layer == 0 else H * (1 + bidirectional)
         for reverse in ("", "_reverse")[: 1 + bidirectional]:
             suffix = f"_l{layer}{reverse}"
-            shapes["weight_ih" + suffix] = (G * H, width)
-            shapes["weight_hh" + suffix] = (G * H, H)
+            is_projected = cell == "sru" and width != H
+            shapes["weight_ih" + suffix] = ((G + is_projected) * H, width)
+            if cell == "sru":
+                shapes["weight_c" + suffix] = (2 * H,)
+            elif cell not in MINIMAL:
+                shapes["weight_hh" + suffix] = (G * H, H)
             if bias:
-                shapes["bias_ih" + suffix] = (G * H,)
-                shapes["bias_hh" + suffix] = (G * H,)
+                shapes["bias_ih" + suffix] = ((2 if cell == "sru" else G) * H,)
+                if cell not in MINIMAL:
+                    shapes["bias_hh" + suffix] = (G * H,)
     return shapes
 
 
@@ -121,7 +142,7 @@ def _module_params(m):
 
 def _state_shapes(m, *names):
     D = 1 + m.bidirectional
-    return dict.fromkeys(names if m.cell == "lstm" else names[:1], (m.num_layers * D, m.B, m.H))
+    return dict.fromkeys(names if m.cell in TWO_STATES else names[:1], (m.num_layers * D, m.B, m.H))
 
 
 def input_shapes(m):
@@ -155,7 +176,7 @@ def _cut(flat, shapes):
 
 def load(case, dtype):
     """Inputs and results of a case: two dicts of arrays of `dtype`, by name."""
-    with np.load(PATH) as file:
+    with np.load(PAPERS if case.module.cell in MINIMAL else PATH) as file:
         inputs = _cut(file[f"{case.module}"].astype(dtype), input_shapes(case.module))
         results = _cut(file[f"{case}-{dtype}"], result_shapes(case.module))
     if not case.given_state:
@@ -207,6 +228,66 @@ def run_torch(case, flat, dtype):
     d_params = [params[name].grad for name in _module_params(m)]
     results = [output, x.grad, *state_n, *(s.grad for s in state_0), *d_params]
     return np.concatenate([r.detach().numpy().ravel() for r in results])
+
+
+def run_papers_lines(case, flat, dtype):
+    """As `run_torch`, of a cell that PyTorch has no module for."""
+    import torch
+
+    def g(a):
+        return torch.where(a >= 0, a + 0.5, torch.sigmoid(a))
+
+    def step(x, states, p):
+        H, parts = m.H, p["weight_ih"] @ x
+        if m.cell == "sru":
+            (_, c), (v_f, v_r), (b_f, b_r) = states, p["weight_c"].split(H), p["bias_ih"].split(H)
+            new, a_f, a_r, *skip = parts.split(H)
+            f, r = torch.sigmoid(a_f + v_f * c + b_f), torch.sigmoid(a_r + v_r * c + b_r)
+            c = f * c + (1 - f) * new
+            return r * c + (1 - r) * (skip[0] if skip else x), c
+        (h,), parts = states, (parts + p["bias_ih"]).split(H)
+        if m.cell == "mingru":
+            z, n = torch.sigmoid(parts[0]), g(parts[1])
+            return ((1 - z) * h + z * n,)
+        f, i, n = torch.sigmoid(parts[0]), torch.sigmoid(parts[1]), g(parts[2])
+        return (f / (f + i) * h + i / (f + i) * n,)
+
+    m, shapes = case.module, _module_params(case.module)
+    inputs = {
+        name: torch.tensor(array.astype(float), dtype=getattr(torch, dtype))
+        for name, array in _cut(flat, input_shapes(m)).items()
+    }
+    begins = _state_shapes(m, "h_0", "c_0")
+    for name in begins if not case.given_state else ():
+        inputs[name] = torch.zeros_like(inputs[name])
+    for name in ("x", *begins, *shapes):
+        inputs[name].requires_grad_()
+    output = torch.zeros(result_shapes(m)["output"], dtype=inputs["x"].dtype)
+    ends, loss, D = {name: torch.zeros_like(inputs[name]) for name in begins}, 0.0, 1 + m.bidirectional
+    for b, length in enumerate(case.lengths):
+        above = inputs["x"][:length, b]
+        for level in range(m.num_layers):
+            sides = []
+            for d in range(D):
+                suffix, row = f"_l{level}{('', '_reverse')[d]}", level * D + d
+                p = {name.removesuffix(suffix): inputs[name] for name in shapes if name.endswith(suffix)}
+                p.setdefault("bias_ih", torch.zeros_like(p.get("weight_c", p["weight_ih"][:, 0])))
+                states, rows = tuple(inputs[name][row, b] for name in begins), [None] * length
+                for t in range(length)[:: -1 if d else 1]:
+                    states = step(above[t], states, p)
+                    rows[t] = states[0]
+                sides.append(torch.stack(rows))
+                for name, state in zip(begins, states, strict=True):
+                    ends[name][row, b] = state.detach()
+                    loss = loss + (state * inputs[f"d_{name[0]}_n"][row, b]).sum()
+            above = torch.cat(sides, 1)
+        output[:length, b] = above.detach()
+        loss = loss + (above * inputs["d_output"][:length, b]).sum()
+    loss.backward()
+    gradients = [inputs[name].grad for name in ("x", *begins, *shapes)]
+    gradients = [torch.zeros_like(inputs["h_0"]) if g is None else g for g in gradients]  # SRU reads no h_0
+    results = [output, gradients[0], *ends.values(), *gradients[1:]]
+    return np.concatenate([r.numpy().ravel() for r in results])
 
 
 def torch_model(kind, embedding, I, H, num_layers, bidirectional, K, steps=1, bias=True):
@@ -429,18 +510,22 @@ def main():
     make_model()
     make_decayed()
     make_alignments()
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for case in CASES:
+    print(f"PyTorch {torch.__version__}")
+    make_cases(PATH, [*_cases()], run_torch)
+    make_cases(PAPERS, [*_minimal_cases()], run_papers_lines)
+
+
+def make_cases(path, cases, run):
+    rng, arrays = np.random.default_rng(0), {}
+    for case in cases:
         key = str(case.module)
         if key not in arrays:
             arrays[key] = draw_inputs(case.module, rng)
         for dtype in ("float32", "float64"):
-            arrays[f"{case}-{dtype}"] = run_torch(case, arrays[key], dtype)
-    PATH.parent.mkdir(exist_ok=True)
-    np.savez_compressed(PATH, **arrays)
-    print(f"PyTorch {torch.__version__}: {len(CASES)} cases in two precisions,")
-    print(f"{len(arrays)} arrays, {PATH.stat().st_size / 1e6:.2f} MB, in {PATH}")
+            arrays[f"{case}-{dtype}"] = run(case, arrays[key], dtype)
+    path.parent.mkdir(exist_ok=True)
+    np.savez_compressed(path, **arrays)
+    print(f"{len(cases)} cases in two precisions, {len(arrays)} arrays, {path.stat().st_size / 1e6:.2f} MB, in {path}")
 
 
 if __name__ == "__main__":

@@ -265,9 +265,128 @@ def gru_backward(d_h, d_h_n, stash):
     return d_x, d_state, d_p
 
 
+# ------------------------------------------------------- minGRU, minLSTM and SRU
+
+
+def positive(a):
+    """g of Feng et al. 2024, and its derivative."""
+    return np.where(a >= 0, a + 0.5, sigmoid(a)), np.where(a >= 0, 1.0, sigmoid(a) * (1 - sigmoid(a)))
+
+
+def mingru_forward(x, h_0, p):
+    """Feng et al. 2024: h' = (1 - z) * h + z * n, z = sigmoid(W_z x + b_z), n = g(W_n x + b_n).
+
+    Parameters and results are as those of `gru_forward`; p has no weight_hh and no bias_hh.
+    """
+    T, H = len(x), len(h_0)
+    h, gates = np.zeros((T + 1, H), x.dtype), np.zeros((T, 2, H), x.dtype)
+    h[0] = h_0
+    for t in range(T):
+        a_z, a_n = gates[t] = (p["weight_ih"] @ x[t] + p["bias_ih"]).reshape(2, H)
+        z = sigmoid(a_z)
+        h[t + 1] = (1 - z) * h[t] + z * positive(a_n)[0]
+    return h[1:], h[-1].copy(), (x, h, gates, p)
+
+
+def mingru_backward(d_h, d_h_n, stash):
+    """As `gru_backward`."""
+    x, h, gates, p = stash
+    d_x, d_p = np.zeros_like(x), {name: np.zeros_like(value) for name, value in p.items()}
+    d_state = d_h_n.copy()
+    for t in reversed(range(len(x))):
+        z, (n, slope) = sigmoid(gates[t, 0]), positive(gates[t, 1])
+        d_state = d_state + d_h[t]
+        d_x[t] = _accumulate_input(d_p, [d_state * (n - h[t]) * z * (1 - z), d_state * z * slope], x[t], p)
+        d_state = d_state * (1 - z)
+    return d_x, d_state, d_p
+
+
+def minlstm_forward(x, h_0, p):
+    """Feng et al. 2024: h' = f / (f + i) * h + i / (f + i) * n, with sigmoids f and i, and n = g(W_n x + b_n)."""
+    T, H = len(x), len(h_0)
+    h, gates = np.zeros((T + 1, H), x.dtype), np.zeros((T, 3, H), x.dtype)
+    h[0] = h_0
+    for t in range(T):
+        a_f, a_i, a_n = gates[t] = (p["weight_ih"] @ x[t] + p["bias_ih"]).reshape(3, H)
+        f, i = sigmoid(a_f), sigmoid(a_i)
+        h[t + 1] = f / (f + i) * h[t] + i / (f + i) * positive(a_n)[0]
+    return h[1:], h[-1].copy(), (x, h, gates, p)
+
+
+def minlstm_backward(d_h, d_h_n, stash):
+    """As `gru_backward`."""
+    x, h, gates, p = stash
+    d_x, d_p = np.zeros_like(x), {name: np.zeros_like(value) for name, value in p.items()}
+    d_state = d_h_n.copy()
+    for t in reversed(range(len(x))):
+        f, i, (n, slope) = sigmoid(gates[t, 0]), sigmoid(gates[t, 1]), positive(gates[t, 2])
+        d_state = d_state + d_h[t]
+        d_f = d_state * (h[t] - n) * i / (f + i) ** 2
+        d_i = d_state * (n - h[t]) * f / (f + i) ** 2
+        d_n = d_state * i / (f + i)
+        d_x[t] = _accumulate_input(d_p, [d_f * f * (1 - f), d_i * i * (1 - i), d_n * slope], x[t], p)
+        d_state = d_state * f / (f + i)
+    return d_x, d_state, d_p
+
+
+def sru_forward(x, state, p):
+    """Lei et al. 2018, equations 1 to 4, as in `lstm_forward`; h_0 is not read.
+
+    weight_ih is W, W_f, W_r, and W_s if x has not H features; weight_c is v_f and v_r; bias_ih b_f and b_r.
+    """
+    h_0, c_0 = state
+    T, H = len(x), len(h_0)
+    (v_f, v_r), (b_f, b_r) = p["weight_c"].reshape(2, H), p["bias_ih"].reshape(2, H)
+    h, c, gates = (np.zeros(shape, x.dtype) for shape in ((T + 1, H), (T + 1, H), (T, 4, H)))
+    h[0], c[0] = h_0, c_0
+    for t in range(T):
+        new, a_f, a_r, *skip = (p["weight_ih"] @ x[t]).reshape(-1, H)
+        skip = skip[0] if skip else x[t]
+        f = sigmoid(a_f + v_f * c[t] + b_f)
+        r = sigmoid(a_r + v_r * c[t] + b_r)
+        c[t + 1] = f * c[t] + (1 - f) * new
+        h[t + 1] = r * c[t + 1] + (1 - r) * skip
+        gates[t] = new, f, r, skip
+    return h[1:], (h[-1].copy(), c[-1].copy()), (x, c, gates, p)
+
+
+def sru_backward(d_h, d_state_n, stash):
+    """As `lstm_backward`; the gradient of h_0 is that of a state that nobody reads."""
+    x, c, gates, p = stash
+    H = c.shape[1]
+    v_f, v_r = p["weight_c"].reshape(2, H)
+    d_x, d_p = np.zeros_like(x), {name: np.zeros_like(value) for name, value in p.items()}
+    d_h_state, d_c = (d.copy() for d in d_state_n)
+    for t in reversed(range(len(x))):
+        new, f, r, skip = gates[t]
+        d_h_state = d_h_state + d_h[t]
+        d_c = d_c + d_h_state * r
+        d_r = d_h_state * (c[t + 1] - skip) * r * (1 - r)
+        d_f = d_c * (c[t] - new) * f * (1 - f)
+        d_skip = d_h_state * (1 - r)
+        is_projected = len(p["weight_ih"]) == 4 * H
+        d_a = np.concatenate([d_c * (1 - f), d_f, d_r, *[d_skip] * is_projected])
+        d_p["weight_ih"] += np.outer(d_a, x[t])
+        d_p["weight_c"] += np.concatenate([d_f * c[t], d_r * c[t]])
+        d_p["bias_ih"] += np.concatenate([d_f, d_r])
+        d_x[t] = p["weight_ih"].T @ d_a + (0 if is_projected else d_skip)
+        d_h_state, d_c = np.zeros(H, x.dtype), d_c * f + d_f * v_f + d_r * v_r
+    return d_x, (d_h_state, d_c), d_p
+
+
+def _accumulate_input(d_p, d_gates, x, p):
+    """Add one step's gradients of W_ih x + b_ih; returns that of x."""
+    d_a = np.concatenate(d_gates)
+    d_p["weight_ih"] += np.outer(d_a, x)
+    d_p["bias_ih"] += d_a
+    return p["weight_ih"].T @ d_a
+
+
 # ------------------------------------------------------------------------- stack
 
 CELLS = {"rnn": (rnn_forward, rnn_backward), "lstm": (lstm_forward, lstm_backward), "gru": (gru_forward, gru_backward)}
+CELLS |= {"mingru": (mingru_forward, mingru_backward), "minlstm": (minlstm_forward, minlstm_backward)}
+CELLS["sru"] = sru_forward, sru_backward
 
 
 def stack_forward(cell, x, state_0, params, num_layers=1, bidirectional=False, **form):
@@ -447,14 +566,9 @@ def _suffixes(num_layers, bidirectional):
 
 
 def _cell_params(params, suffix):
-    weight_ih, weight_hh = params["weight_ih" + suffix], params["weight_hh" + suffix]
-    no_bias = np.zeros(len(weight_ih), weight_ih.dtype)
-    return {
-        "weight_ih": weight_ih,
-        "weight_hh": weight_hh,
-        "bias_ih": params.get("bias_ih" + suffix, no_bias),
-        "bias_hh": params.get("bias_hh" + suffix, no_bias),
-    }
+    own = {name.removesuffix(suffix): value for name, value in params.items() if name.endswith(suffix)}
+    no_bias = np.zeros_like(own.get("weight_c", own["weight_ih"][:, 0]))
+    return {"bias_ih": no_bias, **({"bias_hh": no_bias} if "weight_hh" in own else {}), **own}
 
 
 def _map_state(function, state):

@@ -104,7 +104,7 @@ def test_each_entry_has_a_text(name):
             assert re.fullmatch(r'[A-Z"+].*\.', " ".join(entry.text)), (function, entry)
 
 
-@pytest.mark.parametrize("cls", [*parameters.ESTIMATORS, layers.RNN, layers.GRU])
+@pytest.mark.parametrize("cls", [*parameters.ESTIMATORS, layers.RNN, layers.GRU, layers.MinGRU, layers.SRU])
 def test_a_page_has_all_parameters_in_their_order(cls):
     lines = parameters.complete(parameters.docstring(cls), cls)
     names = [name for entry in parameters.entries(lines) for name in entry.names]

@@ -45,11 +45,20 @@ def of_reference(cell, x, p, H, nonlinearity):
         return {"h": h, "c": c[1:], **dict(zip("ifgo", gates.swapaxes(0, 1), strict=True))}
     if cell == "rnn":
         return {"h": reference.rnn_forward(x, np.zeros(H), p, nonlinearity)[0]}
+    if cell == "sru":
+        h, _, (_, c, gates, _) = reference.sru_forward(x, (np.zeros(H), np.zeros(H)), p)
+        return {"h": h, "c": c[1:], **dict(zip("gfr", gates.swapaxes(0, 1)[:3], strict=True))}
+    if cell in ("mingru", "minlstm"):
+        h, _, (_, _, sums, _) = reference.CELLS[cell][0](x, np.zeros(H), p)
+        *gates, n = sums.swapaxes(0, 1)
+        names = {"mingru": "z", "minlstm": "fi"}[cell]
+        return {"h": h, "n": reference.positive(n)[0], **dict(zip(names, map(reference.sigmoid, gates), strict=True))}
     h, _, (_, _, gates, *_) = reference.gru_forward(x, np.zeros(H), p, reset_after=cell == "gru")
     return {"h": h, **dict(zip("rzn", gates.swapaxes(0, 1), strict=True))}
 
 
 CELLS = {"lstm": "ifogch", "gru": "rznh", "gru_reset_before": "rznh", "rnn": "h"}
+CELLS |= {"mingru": "znh", "minlstm": "ifnh", "sru": "rfgch"}
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-12)])

@@ -75,6 +75,7 @@ FORWARD = {
     "gru": reference.gru_forward,
     "gru_reset_before": lambda x, h, p: reference.gru_forward(x, h, p, reset_after=False),
     "rnn": reference.rnn_forward,
+    **{cell: reference.CELLS[cell][0] for cell in ("mingru", "minlstm", "sru")},
 }
 
 
@@ -98,7 +99,7 @@ def loss_of_pushed(model, x, target, name, t, push):
         for suffix in (f"_l{layer}", f"_l{layer}_reverse")[: 1 + bidirectional]:
             step, p = (-1 if "reverse" in suffix else 1), reference._cell_params(params, suffix)
             own = name[1:] == suffix
-            zeros = (np.zeros(H), np.zeros(H)) if model.cell == "lstm" else np.zeros(H)
+            zeros = (np.zeros(H), np.zeros(H)) if model.cell in ("lstm", "sru") else np.zeros(H)
             at, letter, by = (len(x) - 1 - t, name[0], push) if own else (0, "h", 0 * push)
             directions.append(pushed(FORWARD[model.cell], rows[::step], zeros, p, at, letter, by)[::step])
         rows = np.concatenate(directions, axis=1)
@@ -124,6 +125,9 @@ CASES = {
     "max": (SequenceClassifier, {"cell": "gru_reset_before", "readout": "max", "solver": "lbfgs"}),
     "concat": (SequenceClassifier, {"cell": "lstm", "num_layers": 2, "readout": "concat"}),
     "tagger": (SequenceTagger, {"cell": "lstm", "bidirectional": True, "num_layers": 2}),
+    "mingru": (SequenceClassifier, {"cell": "mingru", "num_layers": 2, "readout": "mean"}),
+    "minlstm": (SequenceClassifier, {"cell": "minlstm", "bidirectional": False, "readout": "last"}),
+    "sru": (SequenceTagger, {"cell": "sru", "bidirectional": False, "num_layers": 2}),
 }
 
 
@@ -133,7 +137,7 @@ def test_gradients_are_numerical_derivatives(name):
     y = Y if kind is SequenceClassifier else [np.roll(np.arange(4) % 3, k) for k in range(12)]
     model = kind(**SMALL | options).fit(X, y)
     display = GradientFlowDisplay.from_estimator(model, X[3:4], y[3:4])
-    letters, n_directions = "hc" if model.cell == "lstm" else "h", 1 + model.bidirectional
+    letters, n_directions = "hc" if model.cell in ("lstm", "sru") else "h", 1 + model.bidirectional
     assert len(display.norms) == len(letters) * n_directions * model.num_layers
     for state, norms in display.norms.items():
         expected = [numerical_norm(model, model._checked(X[3:4])[0], y[3], state, t) for t in range(4)]

@@ -24,6 +24,9 @@ FORMS = {
     "gru_mean": {"cell": "gru", "readout": "mean", "num_layers": 2},
     "rnn_max": {"cell": "rnn", "readout": "max", "bidirectional": True, "num_layers": 2},
     "gru_concat": {"cell": "gru", "readout": "concat"},
+    "mingru": {"cell": "mingru", "readout": "mean", "num_layers": 2},
+    "minlstm": {"cell": "minlstm", "readout": "last", "bidirectional": True},
+    "sru": {"cell": "sru", "readout": "max", "num_layers": 2},
     # Weights larger than the second-level cache, which the kernels treat differently.
     "lstm_wide": {"cell": "lstm", "readout": "max", "hidden_size": 300},
 }
@@ -96,6 +99,7 @@ FITS = {
     "gru": lambda **o: classifier("gru_mean", dropout=0.3, bidirectional=True, **o),
     "rnn": lambda **o: classifier("rnn_max", dropout=0.3, nonlinearity="relu", **o),
     "concat": lambda **o: classifier("gru_concat", dropout=0.3, **o),
+    "sru": lambda **o: classifier("sru", dropout=0.3, **o),
     "early_stopping": lambda **o: classifier("gru_mean", early_stopping=True, max_iter=2, **o),
     "lbfgs": lambda **o: classifier("gru_mean", solver="lbfgs", max_iter=2, **o),
 }
@@ -151,7 +155,7 @@ def test_a_process_of_one_thread_gives_the_same_bits():
 # ----------------------------------------------- 4: what is computed is the sum of lengths
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn", "mingru", "sru"])
 def test_there_are_as_many_rows_as_steps(cell, monkeypatch):
     """In a fit and a prediction, whose passes keep here what they have computed."""
     X = [*ragged(20, longest=9), *ragged(1, shortest=400, longest=400)]

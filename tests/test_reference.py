@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference as ref
-from make_fixtures import CASES, load, param_shapes
+from make_fixtures import CASES, MINIMAL, TWO_STATES, load, param_shapes
 
 FORMS = {
     "rnn_tanh": ("rnn", {"nonlinearity": "tanh"}),
@@ -11,6 +11,7 @@ FORMS = {
     "lstm": ("lstm", {}),
     "gru_after": ("gru", {"reset_after": True}),
     "gru_before": ("gru", {"reset_after": False}),
+    **{cell: (cell, {}) for cell in MINIMAL},
 }
 
 
@@ -32,7 +33,7 @@ def test_stack_equals_pytorch(case):
     m = case.module
     inputs, expected = load(case, "float64")
     h_0, d_h_n = inputs["h_0"], inputs["d_h_n"]
-    if m.cell == "lstm":
+    if m.cell in TWO_STATES:
         h_0, d_h_n = (h_0, inputs["c_0"]), (d_h_n, inputs["d_c_n"])
     params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias"))}
     form = {k: v for k, v in m.options.items() if k == "nonlinearity"}
@@ -42,7 +43,7 @@ def test_stack_equals_pytorch(case):
     d_x, d_h_0, d_params = ref.stack_backward(rows(inputs["d_output"], case.lengths), d_h_n, stash)
     actual = {"output": pad(output, m.T), "d_x": pad(d_x, m.T)}
     actual |= {"d_" + name: value for name, value in d_params.items()}
-    if m.cell == "lstm":
+    if m.cell in TWO_STATES:
         actual["h_n"], actual["c_n"] = h_n
         actual["d_h_0"], actual["d_c_0"] = d_h_0
     else:
@@ -76,12 +77,12 @@ def test_gradients_of_the_forms_by_finite_differences(form):
     params = {n: rng.uniform(-0.7, 0.7, shape) for n, shape in shapes.items()}
     x = [rng.standard_normal((T, 3)) for T in lengths]
     d_output = [rng.standard_normal((T, 8)) for T in lengths]
-    n_states = 2 if cell == "lstm" else 1
+    n_states = 2 if cell in TWO_STATES else 1
     states = [rng.standard_normal((4, 3, 4)) for _ in range(n_states)]
     d_states = [rng.standard_normal((4, 3, 4)) for _ in range(n_states)]
 
     def as_state(parts):
-        return tuple(parts) if cell == "lstm" else parts[0]
+        return tuple(parts) if cell in TWO_STATES else parts[0]
 
     def forward(arrays):
         x, states, values = arrays[:3], arrays[3 : 3 + n_states], arrays[-len(params) :]
@@ -90,14 +91,14 @@ def test_gradients_of_the_forms_by_finite_differences(form):
 
     def loss(arrays):
         output, state_n, _ = forward(arrays)
-        state_n = state_n if cell == "lstm" else (state_n,)
+        state_n = state_n if cell in TWO_STATES else (state_n,)
         pairs = [*zip(output, d_output, strict=True), *zip(state_n, d_states, strict=True)]
         return sum((a * d).sum() for a, d in pairs)
 
     arrays = [*x, *states, *params.values()]
     *_, stash = forward(arrays)
     d_x, d_state, d_params = ref.stack_backward(d_output, as_state(d_states), stash)
-    d_state = d_state if cell == "lstm" else (d_state,)
+    d_state = d_state if cell in TWO_STATES else (d_state,)
     assert list(d_params) == list(params)
     assert_gradient(loss, arrays, [*d_x, *d_state, *d_params.values()], rng)
 

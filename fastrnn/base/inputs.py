@@ -13,6 +13,7 @@ from fastrnn.base.labels import as_values, check_as_many, check_width, refuse_st
 from fastrnn.base.starting import sources_of
 from fastrnn.holes import INDEX, Gaps, Holes, Timed, dated, indexed
 from fastrnn.layers.readouts import READOUTS
+from fastrnn.network.parts import CELLS
 from fastrnn.lists import as_list, check_listed
 from fastrnn.moments import alone, moments
 from fastrnn.sequences import Given, Patches, Text, as_given, is_panel, with_names
@@ -52,7 +53,7 @@ SHARED_CONSTRAINTS = {
     "time_column": [Count(Integral, 0, None, closed="left"), str, None],
     **dict.fromkeys(("momentum", "label_smoothing", "scheduled_sampling"), [FRACTION]), "dropout": [FRACTION, AUTO],
     **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
-    "cell": [StrOptions({"lstm", "gru", "gru_reset_before", "rnn"})], "readout": [StrOptions({*READOUTS, "auto"})],
+    "cell": [StrOptions({*CELLS})], "readout": [StrOptions({*READOUTS, "auto"})],
     "attention": [StrOptions({"dot", "additive"}), None], "class_weight": [dict, StrOptions({"balanced"}), None],
     "nonlinearity": [StrOptions({"tanh", "relu", "sigmoid"})], "dtype": [StrOptions({"float32", "float64"})],
     "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})], "learning_rate_init": [POSITIVE],

@@ -7,9 +7,10 @@ import numpy as np
 
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.rows import spread_columns
-from fastrnn.layers import GRU, LSTM, RNN
+from fastrnn.layers import GRU, LSTM, RNN, SRU, MinGRU, MinLSTM
 
 LAYERS = {"lstm": LSTM, "gru": GRU, "gru_reset_before": partial(GRU, reset_after=False)}
+LAYERS |= {"mingru": MinGRU, "minlstm": MinLSTM, "sru": SRU}
 """The layer of each cell but "rnn"."""
 SCORES = "validation score"
 

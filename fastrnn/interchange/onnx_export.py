@@ -47,9 +47,10 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     TypeError
         If it is another estimator.
     ValueError
-        If the opset is another, if the model reads patches, times or (missing="forward" or "decay") what was last seen,
-        if a classifier has several columns of classes, if ONNX has no type for the labels, if a category is a text or
-        larger than 2**24, or with lengths=False for a model that reads characters: its words have lengths of their own.
+        If the opset is another, if ONNX has no operator for the cell ("mingru", "minlstm", "sru"), if the model reads
+        patches, times or (missing="forward" or "decay") what was last seen, if a classifier has several columns of
+        classes, if ONNX has no type for the labels, if a category is a text or larger than 2**24, or with lengths=False
+        for a model that reads characters: its words have lengths of their own.
 
     Notes
     -----

@@ -30,8 +30,8 @@ def to_torch(estimator, *, names=None):
     TypeError
         If it is not an estimator of fastrnn.
     ValueError
-        If PyTorch has no such layer: for cell="gru_reset_before" or nonlinearity="sigmoid". Also if the model reads
-        patches (`patch_length`).
+        If PyTorch has no such layer: for cell="gru_reset_before", "mingru", "minlstm" or "sru", or
+        nonlinearity="sigmoid". Also if the model reads patches (`patch_length`).
 
     See Also
     --------

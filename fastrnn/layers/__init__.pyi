@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from fastrnn._types import Array, Nonlinearity, Precision, RandomState
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "SRU", "MinGRU", "MinLSTM"]
 
 _Floats: TypeAlias = Array[np.float32 | np.float64]
 _Dtype: TypeAlias = Precision | type[np.float32] | type[np.float64]
@@ -75,7 +75,7 @@ class GRU(_OneState):
         random_state: RandomState = None,
     ) -> None: ...
 
-class LSTM(_Layer):
+class MinGRU(_OneState):
     def __init__(
         self,
         input_size: int,
@@ -88,9 +88,53 @@ class LSTM(_Layer):
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
     ) -> None: ...
+
+class MinLSTM(_OneState):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: _Dtype = "float32",
+        random_state: RandomState = None,
+    ) -> None: ...
+
+class _TwoStates(_Layer):
     def __call__(
         self, x: ArrayLike, hx: tuple[ArrayLike, ArrayLike] | None = None, lengths: ArrayLike | None = None
     ) -> tuple[_Floats, tuple[_Floats, _Floats]]: ...
     def backward(
         self, d_output: ArrayLike, d_state: tuple[ArrayLike, ArrayLike] | None = None, input_grad: bool = True
     ) -> tuple[_Floats | None, tuple[_Floats, _Floats]]: ...
+
+class LSTM(_TwoStates):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: _Dtype = "float32",
+        random_state: RandomState = None,
+    ) -> None: ...
+
+class SRU(_TwoStates):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: _Dtype = "float32",
+        random_state: RandomState = None,
+    ) -> None: ...

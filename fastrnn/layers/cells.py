@@ -58,6 +58,10 @@ class _Cell:
     forget_gate = None
     """Which of the gates is an LSTM's forget gate."""
 
+    def of_level(self, I, H):
+        """The cell of a level that reads I numbers; by which it may differ from the others."""
+        return self
+
     def shapes(self, I, H):
         """PyTorch's kinds of parameters of one direction, in the order that `pack` takes them, and their shapes."""
         G = self.n_gates * H

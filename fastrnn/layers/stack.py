@@ -20,10 +20,11 @@ class Level:
     """
 
     def __init__(self, cell, parameters, index, num_layers, input_size, hidden_size, n_directions):
-        self.cell, self.parameters, self.suffixes = cell, parameters, suffixes(index, n_directions)
+        self.cell, self.parameters = cell.of_level(input_size, hidden_size), parameters
+        self.suffixes = suffixes(index, n_directions)
         self.places = range(index, len(cell.states) * num_layers, num_layers)  # of its states among those of all levels
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
-        self.panels_shape = cell.panels_shape(input_size, hidden_size, parameters.dtype)  # of a direction's weights
+        self.panels_shape = self.cell.panels_shape(input_size, hidden_size, parameters.dtype)  # of one direction
 
     def _panels(self, p):
         """The weights packed for `forward`, before each pass."""
@@ -109,14 +110,15 @@ class Level:
         gradients = [{kind: stored[kind + s] for kind in kinds if kind + s in stored} for s in self.suffixes]
         self.cell.add_gradients(p, room, room["x"], gradients, rows)
         self._get_states(p, d_initial, d_states, [None] * len(d_states), rows, "backward")
-        return self._d_x(p, room["d_gates"], rows, input_stage) if input_stage else None
+        return self._d_x(p, room["d_gates"], room.get("d_skip"), rows, input_stage) if input_stage else None
 
-    def _d_x(self, p, d_gates, rows, stage):
-        """The gradient (S, I padded) of the input from that of the gates (D, S, .)."""
+    def _d_x(self, p, d_gates, d_skip, rows, stage):
+        """The gradient (S, I padded) of the input from that of the gates (D, S, .), added to what goes past them."""
         I, D, dtype = self.input_size, self.n_directions, p.dtype
         panels = self.transposed(p, "weight_ih", I, self.cell.orders_ih)
-        both = p.room(D, rows.S, padded(I, dtype))
-        p.call(clear, both, rows.S, stage=stage)
+        both = d_skip or p.room(D, rows.S, padded(I, dtype))
+        if d_skip is None:
+            p.call(clear, both, rows.S, stage=stage)
         n_k = self.cell.n_gates * padded(self.hidden_size, dtype)
         d_x = [direction(p, both, d) for d in range(D)]
         for d in range(D):
