@@ -58,6 +58,10 @@ class _Cell:
     forget_gate = None
     """Which of the gates is an LSTM's forget gate."""
 
+    def first_forget_biases(self, H):
+        """What the forget gate's biases begin with, if not as all others."""
+        return None
+
     def shapes(self, I, H):
         """PyTorch's kinds of parameters of one direction, in the order that `pack` takes them, and their shapes."""
         G = self.n_gates * H
