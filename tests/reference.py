@@ -300,7 +300,7 @@ def slstm_forward(x, state, p):
         stash.append((h, c, n, m, a_i, a_f, log_f, i, f, z, o, c_new, n_new))
         h, c, n, m = o * c_new / n_new, c_new, n_new, m_new
         rows.append(h)
-    return np.array(rows), (h, c, n, m), (x, stash, p)
+    return np.reshape(rows, (len(x), H)), (h, c, n, m), (x, stash, p)
 
 
 def slstm_backward(d_h, d_state_n, stash):
@@ -337,6 +337,12 @@ def slstm_backward(d_h, d_state_n, stash):
 
 CELLS = {"rnn": (rnn_forward, rnn_backward), "lstm": (lstm_forward, lstm_backward), "gru": (gru_forward, gru_backward),
          "slstm": (slstm_forward, slstm_backward)}  # fmt: skip
+STATES = {"rnn": "h", "lstm": "hc", "gru": "h", "slstm": "hcnm"}
+
+
+def as_state(cell, parts):
+    """A cell's states as its functions take them."""
+    return tuple(parts) if len(STATES[cell]) > 1 else parts[0]
 
 
 def stack_forward(cell, x, state_0, params, num_layers=1, bidirectional=False, **form):

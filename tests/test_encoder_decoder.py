@@ -20,7 +20,7 @@ from fastrnn.sequences import as_sequences
 N_TOKENS, H = 4, 7
 every_form = pytest.mark.parametrize(
     ("cell", "attention", "num_layers"),
-    list(product(["lstm", "gru", "gru_reset_before", "rnn"], [None, "dot", "additive"], [1, 2])),
+    list(product(["lstm", "gru", "gru_reset_before", "rnn", "slstm"], [None, "dot", "additive"], [1, 2])),
 )
 
 

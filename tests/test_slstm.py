@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import reference as ref
 from make_fixtures import EQUAL, RAGGED, SLSTMS, load_slstm
-from samples import assert_same_bits
+from samples import KINDS, answers, assert_same_bits, data_for, labelled, make_estimator, ragged
 
-from fastrnn import threads
+import fastrnn
+from fastrnn import SequenceClassifier, SequenceForecaster, SequenceRegressor, SequenceTagger, threads
+from fastrnn.inspection import GateActivationsDisplay
+from fastrnn.interchange import from_keras, to_keras, to_onnx, to_torch
 from fastrnn.layers import SLSTM
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
@@ -217,3 +220,108 @@ def test_heads_divide_units(heads):
 def test_states_are_four():
     with pytest.raises(ValueError, match="h_0, c_0, n_0, m_0"):
         SLSTM(3, 8)(np.ones((2, 1, 3)), np.ones((1, 1, 8)))
+
+
+# ------------------------------------------------------------------------------------------------ estimators
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_estimators_have_the_same_bits(kind, tmp_path):
+    """For any number of threads and other sequences beside, and from a file."""
+    X, y = data_for(kind, 30)
+    models = [make_estimator(kind, cell="slstm", hidden_size=n, n_jobs=jobs) for n in (6, 20) for jobs in (1, 2)]
+    for one, two in (models[:2], models[2:]):
+        for model in (one, two):
+            model.fit(X) if y is None else model.fit(X, y)
+        said = answers(one, X)
+        fastrnn.save(one, tmp_path / "model.safetensors")
+        for other in (two, fastrnn.load(tmp_path / "model.safetensors")):
+            for a, b in zip(said, answers(other, X), strict=True):
+                assert_same_bits([*a], [*b])
+        if kind != "generator_of_streams":
+            for a, b in zip(said, answers(one, X[7:8]), strict=True):
+                assert_same_bits(np.asarray(a[7]), np.asarray(b[0]))
+
+
+@pytest.mark.parametrize("readout", ["last", "max"])
+def test_a_classifier_learns_and_streams(readout, tmp_path):
+    X, y = labelled(60, shortest=4)
+    options = {"cell": "slstm", "hidden_size": 20, "num_layers": 2, "bidirectional": False, "readout": readout}
+    clf = SequenceClassifier(**options, max_iter=60, random_state=0).fit(X, y)
+    assert clf.score(X, y) > 0.9
+    stream = clf.stream()
+    assert_same_bits([stream.step(x_t) for x_t in X[0]][-1], clf.predict_proba(X[:1])[0])
+    assert clf.network_.encoder.recurrent.cell.heads(20) == 4
+
+
+def test_other_streams():
+    X = ragged(12, shortest=3)
+    small = {"cell": "slstm", "hidden_size": 7, "max_iter": 2, "random_state": 0}  # which four does not divide
+    reg = SequenceRegressor(return_sequences=True, **small).fit(X, [x[:, 0].cumsum() for x in X])
+    tagger = SequenceTagger(bidirectional=False, **small).fit(X, [(x[:, 0] > 0).astype(int) for x in X])
+    for stream, said in ((reg.stream(), reg.predict(X)[3]), (tagger.stream(), tagger.predict_proba(X)[3])):
+        assert_same_bits(np.array([stream.step(x_t) for x_t in X[3]]).reshape(said.shape), said)
+    assert reg.network_.encoder.recurrent.cell.heads(7) == 1
+
+
+def test_a_forecaster_and_facts():
+    series = [np.sin(np.arange(60.0) + k) for k in range(4)]
+    small = {"cell": "slstm", "hidden_size": 8, "max_iter": 3, "random_state": 0}
+    said = [SequenceForecaster(horizon=3, season=None, n_jobs=n, **small).fit(series).predict() for n in (1, 2)]
+    assert_same_bits([*said[0]], [*said[1]])
+    X, y = labelled(40, shortest=3)
+    facts = np.eye(3)[y]
+    clf = SequenceClassifier(**small | {"max_iter": 30, "bidirectional": False}).fit(X, y, static=facts)
+    assert clf.score(X, y, static=facts) > 0.9
+    stream = clf.stream(static=facts[:1])
+    assert_same_bits([stream.step(x_t) for x_t in X[0]][-1], clf.predict_proba(X[:1], static=facts[:1])[0])
+
+
+def test_bptt_steps_cut_gradients():
+    """Of one stretch they are those of all steps; of more the same bits for any number of threads."""
+    X, y = labelled(20, shortest=6)
+    small = {"cell": "slstm", "hidden_size": 8, "max_iter": 3, "random_state": 0, "bidirectional": False}
+    whole, long, cut, again = (
+        SequenceClassifier(bptt_steps=n, n_jobs=jobs, **small).fit(X, y).predict_proba(X)
+        for n, jobs in ((None, 1), (99, 1), (2, 1), (2, 2))
+    )
+    assert_same_bits(whole, long)
+    assert_same_bits(cut, again)
+    assert not np.allclose(whole, cut)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = labelled(20)
+    return SequenceClassifier(cell="slstm", hidden_size=8, max_iter=2, random_state=0).fit(X, y), X, y
+
+
+def test_other_libraries_lack_it(fitted):
+    clf, _, _ = fitted
+    with pytest.raises(ValueError, match="PyTorch has no layer for .*'slstm'"):
+        to_torch(clf)
+    with pytest.raises(ValueError, match="Keras has no layer for cell='slstm'"):
+        to_keras(clf)
+    with pytest.raises(ValueError, match="ONNX has no operator for cell='slstm': export a model with one of rnn, lstm"):
+        to_onnx(clf)
+    with pytest.raises(ValueError, match="Keras has no layer for cell='slstm'"):
+        from_keras(clf, [])
+    X, y = labelled(5)
+    with pytest.raises(ValueError, match="missing='decay' is for cell='gru' and 'lstm', but cell='slstm'"):
+        SequenceClassifier(cell="slstm", missing="decay", bidirectional=False).fit(X, y)
+
+
+def test_pictures(fitted):
+    clf, X, y = fitted
+    display = GateActivationsDisplay.from_estimator(clf, X[3], layer="l0_reverse")
+    assert list(display.images_) == [*"ifogh"]
+    assert (np.maximum(display.activations["i"], display.activations["f"]) == 1).all()
+    layer = SLSTM(3, 8)
+    params = clf.network_.encoder.recurrent.parameters
+    layer.load_state_dict({name: params[name + "_reverse"] for name in layer.state_dict()})
+    output, _ = layer(clf._checked(X[3:4])[0][::-1])
+    ref.assert_within(1e-6, display.activations["h"], output[::-1])
+    p = {name.removesuffix("_l0"): array for name, array in layer.state_dict().items()}
+    _, _, (_, steps, _) = ref.slstm_forward(clf._checked(X[3:4])[0][::-1], (np.zeros(8),) * 4, p)
+    for name, k in (("i", 7), ("f", 8), ("g", 9), ("o", 10)):
+        ref.assert_within(1e-5, display.activations[name], np.array([step[k] for step in steps])[::-1], name)

@@ -14,8 +14,8 @@ package xlstm, `slstm_forward_pointwise`.
 Arrays of D directions, for B sequences packed into S rows (`fastrnn.kernels.packing`):
     h          (D, B + S, H)   the B initial states, then the state after each row
     c, n, m    (D, B + S, P)   likewise if kept for backward, else (D, B, P), in place; P is H padded to whole vectors
-    gates      (D, S, 4 P)     f, or where f = 1 -i; sigmoid(-a_f); z; o.  Backward leaves the gradients of a_i, a_f, a_z
-                               and a_o there
+    gates      (D, S, 4 P)     f, or where f = 1 -i; sigmoid(-a_f); z; o.  Backward leaves the gradients of a_i, a_f,
+                               a_z and a_o there
     x          (D, S, I)
     panels     (D, P / lanes, .) for each vector of units: bias, W^T and its group's R^T with the four gates side by
                                side, that of o halved: sigmoid(a) = (1 + tanh(a / 2)) / 2
@@ -31,8 +31,20 @@ from fastrnn.kernels.gradient import CHUNK, add_outer, copy_columns, fold, gathe
 from fastrnn.kernels.steps import HOISTED_STEPS, hoist, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import MAX_WIDTH, gate_tile, pack_bias, pack_gates, panel_product, scratch, tile_rows
 from fastrnn.kernels.vectors import (
-    OPTIONS, at, choose, lanes, load, load_some, load_wide, maximum, minimum, split, store, store_some, zeros
-)  # fmt: skip
+    OPTIONS,
+    at,
+    choose,
+    lanes,
+    load,
+    load_some,
+    load_wide,
+    maximum,
+    minimum,
+    split,
+    store,
+    store_some,
+    zeros,
+)
 from fastrnn.kernels.vectors import step as is_positive
 
 GATES = np.intp(4)
@@ -129,7 +141,7 @@ def _units(h, c, n, m, gates, x, panel, start, is_hoisted, sizes, first, old, ro
     B, I, H, P, group = sizes
     L = lanes(h)
     start_stride, n_x = (4 * L, 0) if is_hoisted else (0, I)
-    w_x, w_h = at(panel, 4 * L), at(panel, 4 * (1 + I) * L)
+    w_x, w_h, of_gates = at(panel, 4 * L), at(panel, 4 * (1 + I) * L), at(gates, row * 4 * P + unit)
     sums = scratch(h)
     rows_a_tile = tile_rows(rows)
     k = 0
@@ -140,8 +152,8 @@ def _units(h, c, n, m, gates, x, panel, start, is_hoisted, sizes, first, old, ro
         _tile(4, some, sums, at(start, k * start_stride), start_stride, at(x, (row + k) * I), I, n_x, w_x, h_old, H,
               group, w_h)  # fmt: skip
         b, a = before * P + unit, new * P + unit
-        new_states(h_new, at(c, a), at(n, a), at(m, a), at(c, b), at(n, b), at(m, b), at(gates, (row + k) * 4 * P + unit),
-                   sums, some, H - unit, H, P, keep)  # fmt: skip
+        new_states(h_new, at(c, a), at(n, a), at(m, a), at(c, b), at(n, b), at(m, b), at(of_gates, k * 4 * P), sums,
+                   some, H - unit, H, P, keep)  # fmt: skip
         k += some
 
 
@@ -172,7 +184,9 @@ def forward(h, c, n, m, gates, x, panels, hoisted, starts, counts, keep, d):
             panel = at(panels_d, p * size)
             start = at(hoisted, (p * room + hoisted_row) * 4 * L) if is_hoisted else panel
             first = p * L // group * group
-            _units(h_d, c_d, n_d, m_d, gates_d, x_d, panel, start, is_hoisted, sizes, first, old, row, count, p * L, keep)
+            _units(
+                h_d, c_d, n_d, m_d, gates_d, x_d, panel, start, is_hoisted, sizes, first, old, row, count, p * L, keep
+            )
         hoisted_row += count
 
 
@@ -214,15 +228,11 @@ def backward(d_h, d_c, d_n, d_m, gates, d_out, h, c, n, hh_panels, starts, count
     for step in range(counts.size + 1):
         for p in range(panels):
             task = d * panels + p
-            backward_block(
-                d_h, d_c, d_n, d_m, gates, d_out, h, c, n, hh_panels, starts, counts, bptt_steps, task, step
-            )
+            backward_block(d_h, d_c, d_n, d_m, gates, d_out, h, c, n, hh_panels, starts, counts, bptt_steps, task, step)
 
 
 @njit(**OPTIONS)
-def backward_block(
-    d_h, d_c, d_n, d_m, gates, d_out, h, c, n, hh_panels, starts, counts, bptt_steps, task, step
-):
+def backward_block(d_h, d_c, d_n, d_m, gates, d_out, h, c, n, hh_panels, starts, counts, bptt_steps, task, step):
     """As `backward`: one of T + 1 steps of the units of one panel, number `task` of all directions'.
 
     First the product with the last step's gradients, which are those of the panel's group; then this step's, of gates,

@@ -58,6 +58,11 @@ class _Cell:
     forget_gate = None
     """Which of the gates is an LSTM's forget gate."""
 
+    @property
+    def n_made(self):
+        """How many of its states are made of facts or of a context, where there are such; the others begin at 0."""
+        return len(self.states)
+
     def first_forget_biases(self, H):
         """What the forget gate's biases begin with, if not as all others."""
         return None

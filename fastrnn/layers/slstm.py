@@ -21,7 +21,7 @@ class SLSTMCell(_Cell):
     """Gates i, f, z, o; states h, c, n and m.  A unit reads the old h of the units of its head."""
 
     n_gates, states, forget_gate, shares_units, pack = 4, "hcnm", 1, True, staticmethod(slstm.pack)
-    orders_ih = (slstm.ORDER,)
+    orders_ih, n_made = (slstm.ORDER,), 2  # with n = 0 the others are of no account
 
     def __init__(self, num_heads=None):
         self._num_heads = num_heads
@@ -90,7 +90,7 @@ class SLSTMCell(_Cell):
         nowhere, picked = p.room(0, dtype=np.int64), p.room(rows.S, dtype=np.int64)
         for d, of in enumerate(gradients):
             w_ih, w_hh = of["weight_ih"], of["weight_hh"]
-            (I, N), H = w_ih.shape, w_ih.shape[1] // 4
+            I, H = len(w_ih), w_ih.shape[1] // 4
             P, group = padded(H, p.dtype), self.group(H, p.dtype)
             n_groups, rows_hh = H // group, padded(group, p.dtype)
             if d == 0:
