@@ -44,9 +44,9 @@ class SLSTMCell(_Cell):
         return -(-H // count), 4 * (1 + I + self.group(H, dtype)) * count
 
     def first_forget_biases(self, H):
-        """From 5 down to -7 in each head, as the package xlstm has them, for memories of all lengths."""
-        head = H // self.heads(H)
-        return np.tile(5 - 12 * (np.arange(head) / max(head - 1, 1)) ** 0.3, H // head)
+        """From 3 to 6 in each head, the "small_init" of the package xlstm, for long memories."""
+        heads = self.heads(H)
+        return np.tile(np.linspace(3, 6, H // heads), heads)
 
     def transposed(self, level, p):
         """The weights that `backward` multiplies the gates' gradients with, packed."""
