@@ -34,8 +34,7 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
     ----------
     cell : {"lstm", "gru", "gru_reset_before", "rnn", "slstm"}, default="lstm"
         The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False. "slstm" is the sLSTM of Beck et al. 2024, with four heads if they divide
-        hidden_size, else one.
+        Keras with reset_after=False. "slstm" (Beck et al. 2024) has four heads if they divide hidden_size, else one.
     hidden_size : int, default=128
         Number of hidden units in each layer.
     dropout : float, default=0.2

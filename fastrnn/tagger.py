@@ -26,8 +26,7 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
     ----------
     cell : {"lstm", "gru", "gru_reset_before", "rnn", "slstm"}, default="lstm"
         The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False. "slstm" is the sLSTM of Beck et al. 2024, with four heads if they divide
-        hidden_size, else one.
+        Keras with reset_after=False. "slstm" (Beck et al. 2024) has four heads if they divide hidden_size, else one.
     crf : bool or "auto", default="auto"
         Whether a linear-chain conditional random field (CRF) scores each sequence of labels as a whole, from the
         outputs of the network (Lafferty et al. 2001; Huang et al. 2015). Labels then depend on their neighbours. "auto"

@@ -118,8 +118,8 @@ class SLSTM(_Recurrent):  # numpydoc ignore=PR01
 
     A call is ``output, (h_n, c_n, n_n, m_n) = slstm(x, hx=None, lengths=None)``, with hx a tuple ``(h_0, c_0, n_0,
     m_0)``. Weights are ``weight_ih`` (4H, I), ``weight_hh`` (4H, H / num_heads) and ``bias_ih`` (4H,), gates in the
-    order i, f, z, o. The rows of ``weight_hh`` are units; a unit reads the states of its own head. Parameters that are
-    not listed here are those of `LSTM`, with the same defaults.
+    order i, f, z, o. The rows of ``weight_hh`` are units; a unit reads the h of its own head. n_0 must not be negative.
+    Parameters that are not listed here are those of `LSTM`, with the same defaults.
 
     Parameters
     ----------

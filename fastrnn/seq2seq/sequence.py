@@ -21,8 +21,8 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
     ----------
     cell : {"lstm", "gru", "gru_reset_before", "rnn", "slstm"}, default="lstm"
         The kind of recurrent layer, in encoder and decoder. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of
-        Cho et al. 2014, and of Keras with reset_after=False. "slstm" is the sLSTM of Beck et al. 2024, with four heads
-        if they divide hidden_size, else one.
+        Cho et al. 2014, and of Keras with reset_after=False. "slstm" (Beck et al. 2024) has four heads if they divide
+        hidden_size, else one.
     hidden_size : int, default=128
         Number of hidden units in each layer and direction of encoder and decoder.
     bidirectional : bool, default=True
