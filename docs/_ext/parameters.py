@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import fastrnn
-from fastrnn import online
+from fastrnn import layers, online
 
 ESTIMATORS = [getattr(fastrnn, name) for name in fastrnn.__all__ if name.startswith(("Sequence", "Vector"))]
 ESTIMATORS.remove(fastrnn.SequenceEnsemble)  # its parameters are its own
@@ -78,7 +78,8 @@ def docstring(cls):
 def shared(cls):
     """The class that describes what this one's docstring does not, or None."""
     if found := REST.search(inspect.getdoc(cls) or ""):
-        return getattr(inspect.getmodule(cls), found[1], None) or getattr(fastrnn, found[1])
+        places = inspect.getmodule(cls), layers, fastrnn
+        return next(getattr(place, found[1]) for place in places if hasattr(place, found[1]))
 
 
 def described(cls):
