@@ -333,7 +333,7 @@ def test_a_warmed_up_process_has_nothing_left_to_compile(capsys):
 
 
 def test_what_can_be_warmed_up_is_what_there_is(capsys):
-    assert {*options.KINDS} == {row[0] for row in warmup.USES} and {*options.CELLS, *options.MORE_CELLS} == {*CELLS}
+    assert {*options.KINDS} == {row[0] for row in warmup.USES} and {*options.CELLS} == {*CELLS}
     with pytest.raises(SystemExit, match="2"):
         main(["warmup", "no"])
     error = capsys.readouterr().err

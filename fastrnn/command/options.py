@@ -13,8 +13,7 @@ FORM = "All that is left out is found by itself, or asked for if it may be this 
 WARM_UP = "Compile what models need now, into Numba's cache, and not when they are first used: for images."
 KINDS = "classifier", "regressor", "tagger", "generator", "translator", "forecaster", "online"
 ALL = "all"
-CELLS, MORE_CELLS = ("lstm", "gru", "gru_reset_before", "rnn"), ("slstm",)
-"""Those that are compiled if nobody says which, and those that are only named."""
+CELLS = "lstm", "gru", "gru_reset_before", "rnn", "slstm"
 
 
 def steps(text):
@@ -63,8 +62,7 @@ def arguments(argv=None):
 def _add_warmup(command):
     add = command.add_argument
     add("kinds", metavar="KIND", nargs="*", choices=(ALL, *KINDS), default=ALL, help=f"{', '.join(KINDS)} or {ALL}")
-    of_cells = {"choices": CELLS + MORE_CELLS, "default": CELLS, "nargs": "+", "metavar": "CELL"}
-    add("--cells", **of_cells, help=f"by default {', '.join(CELLS)}; there is {', '.join(MORE_CELLS)}, too")
+    add("--cells", metavar="CELL", nargs="+", choices=CELLS, default=CELLS, help=f"of {', '.join(CELLS)}; all")
     add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"], help="by default float32")
 
 
