@@ -19,6 +19,8 @@ PyTorch's cells and its automatic gradients, step by step from the paper's equat
 
 tests/fixtures/torch_minimal.npz has MinGRU, MinLSTM and SRU, cases as of torch_layers.npz: PyTorch's automatic
 gradients of the papers' lines.
+tests/fixtures/xlstm_slstm.npz likewise has layers of the sLSTM (`SLSTMS`), by the package xlstm 2.0.6 on PyTorch (its
+backend "vanilla"; `pip install --no-deps xlstm`), of one sequence at a time.
 
 tests/fixtures/torch_ctc.npz holds what torch.nn.CTCLoss says in float64 of ALIGNED:
 "scores" (S, K) in float32, "losses" (n,), and "d_scores" (S, K), that of their sum,
@@ -36,6 +38,7 @@ PATH = Path(__file__).parent / "fixtures" / "torch_layers.npz"
 DECAY = PATH.with_name("torch_decay.npz")
 PAPERS = PATH.with_name("torch_minimal.npz")
 MODEL = PATH.with_name("torch_model.safetensors")
+SLSTM = PATH.with_name("xlstm_slstm.npz")
 ALIGNMENTS = PATH.with_name("torch_ctc.npz")
 ALIGNED = {
     "ragged": (12, [0, 1, 2, 0, 3]), "one frame": (1, [2]), "repeats": (9, [1, 1, 1, 1]), "empty": (7, []),
@@ -487,6 +490,102 @@ def make_decayed():
     print(f"{len(DECAYED)} cases that decay, {DECAY.stat().st_size / 1e3:.1f} kB, in {DECAY}")
 
 
+@dataclass(frozen=True)
+class ExponentialGates:
+    """A layer of the sLSTM and sequences (T_b, I)."""
+
+    I: int = 5
+    H: int = 8
+    heads: int = 4
+    lengths: tuple = RAGGED
+    given_state: bool = True
+
+    def __str__(self):
+        return "-".join(str(value) for value in (self.I, self.H, self.heads, len(self.lengths), self.given_state))
+
+    @property
+    def parameters(self):
+        H = self.H
+        return {"weight_ih_l0": (4 * H, self.I), "weight_hh_l0": (4 * H, H // self.heads), "bias_ih_l0": (4 * H,)}
+
+    @property
+    def inputs(self):
+        T, B = max(self.lengths), len(self.lengths)
+        states = {name: (1, B, self.H) for kind in "hcnm" for name in (f"{kind}_0", f"d_{kind}_n")}
+        return {"x": (T, B, self.I), "d_output": (T, B, self.H), **states, **self.parameters}
+
+    @property
+    def results(self):
+        T, B = max(self.lengths), len(self.lengths)
+        states = {name: (1, B, self.H) for kind in "hcnm" for name in (f"{kind}_n", f"d_{kind}_0")}
+        gradients = {f"d_{name}": shape for name, shape in self.parameters.items()}
+        return {"output": (T, B, self.H), "d_x": (T, B, self.I), **states, **gradients}
+
+
+SLSTMS = (
+    ExponentialGates(), ExponentialGates(lengths=EQUAL, given_state=False), ExponentialGates(3, 7, 1),
+    ExponentialGates(3, 32, 2), ExponentialGates(4, 12, 2, ONE, False),
+)  # fmt: skip
+
+
+def load_slstm(case, dtype):
+    """Inputs and results of a case: two dicts of arrays of `dtype`, by name."""
+    with np.load(SLSTM) as file:
+        inputs, results = file[f"{case}"].astype(dtype), file[f"{case}-{dtype}"]
+    return _cut(inputs, case.inputs), _cut(results, case.results)
+
+
+def draw_slstm(case, rng):
+    """One float16 vector of all inputs; a given n is at least a half."""
+    parts = [rng.standard_normal(prod(shape)) for shape in case.inputs.values()]
+    for k, name in enumerate(case.inputs):
+        if name in case.parameters:
+            parts[k] = parts[k] * 0.6
+        elif name in ("h_0", "c_0", "n_0", "m_0"):
+            parts[k] = (np.abs(parts[k]) + 0.5 if name == "n_0" else parts[k]) * case.given_state
+    return np.concatenate(parts).astype(np.float16)
+
+
+def run_slstm(case, flat, dtype):
+    """xlstm's results, one vector of `dtype` in the order of `results`."""
+    import torch
+    from xlstm.blocks.slstm.cell import sLSTMCell, sLSTMCellConfig
+
+    dtype, H, heads = getattr(torch, dtype), case.H, case.heads
+    given = {name: torch.tensor(array.astype(float), dtype=dtype) for name, array in _cut(flat, case.inputs).items()}
+    for name in ("x", *case.parameters, *(f"{kind}_0" for kind in "hcnm")):
+        given[name].requires_grad_()
+    options = dict.fromkeys(("dtype", "dtype_b", "dtype_r", "dtype_w", "dtype_g", "dtype_s", "dtype_a"), "float32")
+    cell = sLSTMCell(sLSTMCellConfig(hidden_size=H, num_heads=heads, backend="vanilla", **options)).to(dtype)
+    # Theirs is (heads, 4 units of a head, units of a head).
+    recurrent = given["weight_hh_l0"].reshape(4, heads, H // heads, -1).transpose(0, 1).reshape(heads, -1, H // heads)
+    own = {"_recurrent_kernel_": recurrent, "_bias_": given["bias_ih_l0"]}
+    output, loss = torch.zeros(case.inputs["d_output"], dtype=dtype), 0.0
+    ends = torch.zeros((4, 1, len(case.lengths), H), dtype=dtype)
+    for b, length in enumerate(case.lengths):
+        gates = (given["x"][:length, b] @ given["weight_ih_l0"].T)[None]
+        state = torch.stack([given[f"{kind}_0"][:, b] for kind in "hcnm"])
+        rows, end = torch.func.functional_call(cell, own, (gates, state))
+        rows = rows[0].transpose(0, 1).reshape(length, H)  # from (1, heads, T, .)
+        loss = loss + (rows * given["d_output"][:length, b]).sum()
+        loss = loss + sum((end[k, 0] * given[f"d_{kind}_n"][0, b]).sum() for k, kind in enumerate("hcnm"))
+        output[:length, b], ends[:, 0, b] = rows.detach(), end[:, 0].detach()
+    loss.backward()
+    named = {"output": output, **{f"{kind}_n": ends[k] for k, kind in enumerate("hcnm")}}
+    results = [named[name] if name in named else given[name[2:]].grad for name in case.results]
+    return np.concatenate([r.numpy().ravel() for r in results])
+
+
+def make_slstms():
+    rng, arrays = np.random.default_rng(0), {}
+    for case in SLSTMS:
+        arrays[f"{case}"] = draw_slstm(case, rng)
+        for dtype in ("float32", "float64"):
+            arrays[f"{case}-{dtype}"] = run_slstm(case, arrays[f"{case}"], dtype).astype(dtype)
+    np.savez_compressed(SLSTM, **arrays)
+    print(f"{len(SLSTMS)} layers of the sLSTM, {SLSTM.stat().st_size / 1e3:.1f} kB, in {SLSTM}")
+
+
 def make_alignments():
     import torch
 
@@ -512,6 +611,7 @@ def main():
     make_alignments()
     print(f"PyTorch {torch.__version__}")
     make_cases(PATH, [*_cases()], run_torch)
+    make_slstms()
     make_cases(PAPERS, [*_minimal_cases()], run_papers_lines)
 
 

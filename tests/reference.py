@@ -382,11 +382,86 @@ def _accumulate_input(d_p, d_gates, x, p):
     return p["weight_ih"].T @ d_a
 
 
+# ------------------------------------------------------------------------- sLSTM
+
+
+def slstm_forward(x, state, p):
+    """Beck et al. 2024, arXiv:2405.04517, section 2.2; a head's units are as many as weight_hh (4 H, .) has columns.
+
+    Parameters
+    ----------
+    x : (T, I)
+    state : (h_0, c_0, n_0, m_0), each (H,)
+    p : dict, the cell's parameters
+
+    Returns
+    -------
+    h : (T, H)
+    state_n : (h_n, c_n, n_n, m_n), each (H,)
+    stash : what `slstm_backward` needs
+    """
+    (h, c, n, m), H, head = state, len(state[0]), p["weight_hh"].shape[1]
+    recurrent = p["weight_hh"].reshape(4, H // head, head, head)
+    rows, stash = [], []
+    for x_t in x:
+        a = p["weight_ih"] @ x_t + p["bias_ih"] + np.einsum("gkuv,kv->gku", recurrent, h.reshape(-1, head)).ravel()
+        a_i, a_f, a_z, a_o = a.reshape(4, H)
+        log_f = m - np.logaddexp(0, -a_f)
+        m_new = np.where(n == 0, a_i, np.maximum(a_i, log_f))
+        i = np.exp(a_i - m_new)
+        f = np.minimum(np.exp(log_f - m_new), 1)
+        z = np.tanh(a_z)
+        o = sigmoid(a_o)
+        c_new = f * c + i * z
+        n_new = f * n + i
+        stash.append((h, c, n, m, a_i, a_f, log_f, i, f, z, o, c_new, n_new))
+        h, c, n, m = o * c_new / n_new, c_new, n_new, m_new
+        rows.append(h)
+    return np.reshape(rows, (len(x), H)), (h, c, n, m), (x, stash, p)
+
+
+def slstm_backward(d_h, d_state_n, stash):
+    """Gradients of sum(h * d_h) and of those of the final states, as `lstm_backward`."""
+    x, steps, p = stash
+    H, head = d_h.shape[1], p["weight_hh"].shape[1]
+    recurrent = p["weight_hh"].reshape(4, H // head, head, head)
+    d_x, d_p = np.zeros_like(x), {name: np.zeros_like(value) for name, value in p.items()}
+    of_h, of_c, of_n, of_m = d_state_n
+    for t in reversed(range(len(x))):
+        h, c, n, m, a_i, a_f, log_f, i, f, z, o, c_new, n_new = steps[t]
+        of_h = of_h + d_h[t]
+        d_o = of_h * c_new / n_new
+        of_c = of_c + of_h * o / n_new
+        of_n = of_n - of_h * o * c_new / n_new**2
+        of_exponent_i = (of_c * z + of_n) * i
+        of_exponent_f = (of_c * c + of_n * n) * f * (log_f - np.where(n == 0, a_i, np.maximum(a_i, log_f)) <= 0)
+        of_m = of_m - of_exponent_i - of_exponent_f
+        is_input = (n == 0) | (a_i > log_f)
+        d_log_f = of_exponent_f + np.where(is_input, 0, of_m)
+        d_a_i = of_exponent_i + np.where(is_input, of_m, 0)
+        d_a = np.array([d_a_i, d_log_f * sigmoid(-a_f), of_c * i * (1 - z * z), d_o * o * (1 - o)])
+        d_p["weight_ih"] += np.outer(d_a, x[t])
+        d_p["bias_ih"] += d_a.ravel()
+        by_head = d_a.reshape(4, H // head, head)
+        d_p["weight_hh"] += np.einsum("gku,kv->gkuv", by_head, h.reshape(-1, head)).reshape(4 * H, head)
+        d_x[t] = p["weight_ih"].T @ d_a.ravel()
+        of_h = np.einsum("gkuv,gku->kv", recurrent, by_head).ravel()
+        of_c, of_n, of_m = of_c * f, of_n * f, d_log_f
+    return d_x, (of_h, of_c, of_n, of_m), d_p
+
+
 # ------------------------------------------------------------------------- stack
 
 CELLS = {"rnn": (rnn_forward, rnn_backward), "lstm": (lstm_forward, lstm_backward), "gru": (gru_forward, gru_backward)}
 CELLS |= {"mingru": (mingru_forward, mingru_backward), "minlstm": (minlstm_forward, minlstm_backward)}
 CELLS["sru"] = sru_forward, sru_backward
+CELLS["slstm"] = slstm_forward, slstm_backward
+STATES = {"rnn": "h", "lstm": "hc", "gru": "h", "mingru": "h", "minlstm": "h", "sru": "hc", "slstm": "hcnm"}
+
+
+def as_state(cell, parts):
+    """A cell's states as its functions take them."""
+    return tuple(parts) if len(STATES[cell]) > 1 else parts[0]
 
 
 def stack_forward(cell, x, state_0, params, num_layers=1, bidirectional=False, **form):

@@ -14,13 +14,12 @@ from fastrnn.base import Problem
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses.loss import cross_entropy, squared
 from fastrnn.network.encoder_decoder import EncoderDecoder
-from fastrnn.network.parts import Encoder, make_cell
+from fastrnn.network.parts import CELLS, Encoder, make_cell
 from fastrnn.sequences import as_sequences
 
 N_TOKENS, H = 4, 7
 every_form = pytest.mark.parametrize(
-    ("cell", "attention", "num_layers"),
-    list(product(["lstm", "gru", "gru_reset_before", "rnn", "mingru", "sru"], [None, "dot", "additive"], [1, 2])),
+    ("cell", "attention", "num_layers"), list(product([*CELLS], [None, "dot", "additive"], [1, 2]))
 )
 
 

@@ -76,17 +76,19 @@ FORWARD = {
     "gru_reset_before": lambda x, h, p: reference.gru_forward(x, h, p, reset_after=False),
     "rnn": reference.rnn_forward,
     **{cell: reference.CELLS[cell][0] for cell in ("mingru", "minlstm", "sru")},
+    "slstm": reference.slstm_forward,
 }
+STATES = {"lstm": "hc", "slstm": "hcnm"}
 
 
 def pushed(forward, x, state, p, t, letter, push):
     """Outputs (T, H) if `push` is added to a state after step t: h for all that reads it, c for the next step."""
     h, state, _ = forward(x[: t + 1], state, p)
     parts = list(state) if isinstance(state, tuple) else [state]
-    parts["hc".index(letter)] = parts["hc".index(letter)] + push
+    parts["hcnm".index(letter)] = parts["hcnm".index(letter)] + push
     if letter == "h":
         h[-1] += push
-    rest, *_ = forward(x[t + 1 :], tuple(parts) if len(parts) == 2 else parts[0], p)
+    rest, *_ = forward(x[t + 1 :], tuple(parts) if len(parts) > 1 else parts[0], p)
     return np.concatenate([h, rest])
 
 
@@ -99,7 +101,8 @@ def loss_of_pushed(model, x, target, name, t, push):
         for suffix in (f"_l{layer}", f"_l{layer}_reverse")[: 1 + bidirectional]:
             step, p = (-1 if "reverse" in suffix else 1), reference._cell_params(params, suffix)
             own = name[1:] == suffix
-            zeros = (np.zeros(H), np.zeros(H)) if model.cell in ("lstm", "sru") else np.zeros(H)
+            n_states = len(STATES.get(model.cell, "h"))
+            zeros = (np.zeros(H),) * n_states if n_states > 1 else np.zeros(H)
             at, letter, by = (len(x) - 1 - t, name[0], push) if own else (0, "h", 0 * push)
             directions.append(pushed(FORWARD[model.cell], rows[::step], zeros, p, at, letter, by)[::step])
         rows = np.concatenate(directions, axis=1)
@@ -128,6 +131,7 @@ CASES = {
     "mingru": (SequenceClassifier, {"cell": "mingru", "num_layers": 2, "readout": "mean"}),
     "minlstm": (SequenceClassifier, {"cell": "minlstm", "bidirectional": False, "readout": "last"}),
     "sru": (SequenceTagger, {"cell": "sru", "bidirectional": False, "num_layers": 2}),
+    "slstm": (SequenceClassifier, {"cell": "slstm", "bidirectional": False, "num_layers": 2, "readout": "last"}),
 }
 
 
@@ -137,7 +141,7 @@ def test_gradients_are_numerical_derivatives(name):
     y = Y if kind is SequenceClassifier else [np.roll(np.arange(4) % 3, k) for k in range(12)]
     model = kind(**SMALL | options).fit(X, y)
     display = GradientFlowDisplay.from_estimator(model, X[3:4], y[3:4])
-    letters, n_directions = "hc" if model.cell in ("lstm", "sru") else "h", 1 + model.bidirectional
+    letters, n_directions = STATES.get(model.cell, "h"), 1 + model.bidirectional
     assert len(display.norms) == len(letters) * n_directions * model.num_layers
     for state, norms in display.norms.items():
         expected = [numerical_norm(model, model._checked(X[3:4])[0], y[3], state, t) for t in range(4)]

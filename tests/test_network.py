@@ -13,6 +13,7 @@ from fastrnn import threads
 from fastrnn.base import Problem
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.feedforward import Embedding
+from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.losses import loss as losses
 from fastrnn.network import parts
 from fastrnn.network.parts import Encoder
@@ -28,6 +29,7 @@ CELLS = {
     "lstm": (LSTMCell, "lstm", {}),
     "gru": (GRUCell, "gru", {}),
     "gru_cho": (GRUResetBeforeCell, "gru", {"reset_after": False}),
+    "slstm": (SLSTMCell, "slstm", {}),
 }
 STACKS = {"one": (1, False), "two_levels_both_ways": (2, True)}
 READOUTS = [None, *ref.READOUTS, "attention"]
@@ -109,7 +111,7 @@ def reference_gradient(network, sequences, readout, loss, targets, weights, bptt
     L, D, B = layer.num_layers, layer.n_directions, len(sequences)
     cell, form = network.form_in_reference
     zero = np.zeros((L * D, B, H))
-    zero = (zero, zero) if cell == "lstm" else zero
+    zero = ref.as_state(cell, [zero] * len(ref.STATES[cell]))
     x = [sequences[k] for k in range(B)]
     rows, _, stash = ref.stack_forward(cell, x, zero, params, L, D == 2, **form)
     if readout is None:
@@ -144,12 +146,10 @@ def truncated(cell, x, rows, d_rows, params, bptt_steps, form):
     """Gradients of one level, each piece of `bptt_steps` steps by itself, from its state."""
     total = {n: np.zeros_like(v) for n, v in params.items()}
     for k, sequence in enumerate(x):
-        zero = np.zeros((1, 1, H))
-        state = (zero, zero) if cell == "lstm" else zero
+        nothing = state = ref.as_state(cell, [np.zeros((1, 1, H))] * len(ref.STATES[cell]))
         for first in range(0, len(sequence), bptt_steps):
             piece = slice(first, first + bptt_steps)
             _, state_n, stash = ref.stack_forward(cell, [sequence[piece]], state, params, **form)
-            nothing = (zero, zero) if cell == "lstm" else zero
             _, _, d_params = ref.stack_backward([d_rows[k][piece]], nothing, stash)
             for name, value in d_params.items():
                 total[name] += value

@@ -98,8 +98,9 @@ def test_loss_and_gradients_are_those_of_a_reference(cell, stack, readout):
 
     own, head = network.static.parameters.copies(), network.head.parameters.copies()
     states = (static @ own["weight"].T + own["bias"]).reshape(len(X), -1, H).swapaxes(0, 1)
-    first = tuple(np.split(states, 2)) if kind == "lstm" else states
-    rows, end, stash = ref.stack_forward(
+    parts = np.split(states, 1 + (len(ref.STATES[kind]) > 1))
+    first = ref.as_state(kind, parts + [np.zeros_like(parts[0])] * (len(ref.STATES[kind]) - len(parts)))
+    rows, _, stash = ref.stack_forward(
         kind, X, first, encoder.recurrent.parameters.copies(), num_layers, bidirectional, **form
     )
     if readout is None:
@@ -114,9 +115,9 @@ def test_loss_and_gradients_are_those_of_a_reference(cell, stack, readout):
         d_rows = np.split(d_features, sequences.offsets[1:-1])
     else:
         d_rows = [ref.readout_backward(readout, d, h, D == 2) for d, h in zip(d_features, rows, strict=True)]
-    nothing = tuple(map(np.zeros_like, end)) if kind == "lstm" else np.zeros_like(end)
+    nothing = ref.as_state(kind, [np.zeros_like(parts[0])] * len(ref.STATES[kind]))
     _, d_first, d_recurrent = ref.stack_backward(d_rows, nothing, stash)
-    d_states = np.concatenate(d_first) if kind == "lstm" else d_first
+    d_states = np.concatenate(d_first[:2]) if len(parts) > 1 else d_first  # of an sLSTM, n and m begin at 0
     d_states = d_states.swapaxes(0, 1).reshape(len(X), -1)
     found = network.static.parameters, network.head.parameters, encoder.recurrent.parameters
     ref.assert_within(1e-10, found[0].gradient("weight"), d_states.T @ static)

@@ -13,9 +13,9 @@ from fastrnn.base.labels import as_values, check_as_many, check_width, refuse_st
 from fastrnn.base.starting import sources_of
 from fastrnn.holes import INDEX, Gaps, Holes, Timed, dated, indexed
 from fastrnn.layers.readouts import READOUTS
-from fastrnn.network.parts import CELLS
 from fastrnn.lists import as_list, check_listed
 from fastrnn.moments import alone, moments
+from fastrnn.network.parts import CELLS
 from fastrnn.sequences import Given, Patches, Text, as_given, is_panel, with_names
 from fastrnn.tables import as_numbers
 from fastrnn.tokens import FREE_ROWS, Characters, check_gaps, text_of

@@ -9,10 +9,12 @@ from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, chec
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
 from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
+from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.wording import shown
 
 KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
 KEPT |= {MinGRUCell: "zn", MinLSTMCell: "fin", SRUCell: "gfr"}
+KEPT[SLSTMCell] = "ifgo"
 """What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
 TITLES = {"r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "forget gate f", "o": "output gate o",
           "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h"}  # fmt: skip
@@ -27,9 +29,10 @@ class GateActivationsDisplay:
     Parameters
     ----------
     activations : dict of str to array of shape (T, H)
-        Of an LSTM "i", "f", "g", "o", "c" and "h"; of a GRU "r", "z", "n" and "h"; of a plain RNN "h". Of a minGRU
-        "z", "n" and "h"; of a minLSTM "f" and "i" before they are normalised, "n" and "h"; of an SRU "f", "r", "g",
-        "c" and "h". A cell state c is drawn as tanh(c), which is what the output gate of an LSTM multiplies.
+        Of an LSTM "i", "f", "g", "o", "c" and "h"; of a GRU "r", "z", "n" and "h"; of a plain RNN "h". Of a
+        minGRU "z", "n" and "h"; of a minLSTM "f" and "i" before they are normalised, "n" and "h"; of an SRU
+        "f", "r", "g", "c" and "h"; of an sLSTM "i" and "f", of which one is 1, "g", "o" and "h". A cell state c
+        is drawn as tanh(c), which is what the output gate of an LSTM multiplies.
     labels : list of str, default=None
         The names of the T steps. None takes their numbers.
 
@@ -143,6 +146,9 @@ def _activations(level, kept, d):
     H, P = level.hidden_size, padded(level.hidden_size, level.parameters.dtype)
     found = {name: kept[name][d, 1:, :H] for name in level.cell.states}
     found |= {name: kept["d_gates"][d, :, k * P : k * P + H] for k, name in enumerate(KEPT.get(type(level.cell), ""))}
+    if isinstance(level.cell, SLSTMCell):  # of i and f one is 1, and the other is kept
+        kept, found = found["i"], {name: found[name] for name in "ifgoh"}
+        found["i"], found["f"] = np.where(kept > 0, 1, -kept), np.where(kept > 0, kept, 1)
     return {name: rows[:: -1 if d else 1].copy() for name, rows in found.items()}
 
 

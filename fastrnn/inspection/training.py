@@ -7,11 +7,19 @@ import numpy as np
 
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.rows import spread_columns
-from fastrnn.layers import GRU, LSTM, RNN, SRU, MinGRU, MinLSTM
+from fastrnn.layers import GRU, LSTM, RNN, SLSTM, SRU, MinGRU, MinLSTM
+from fastrnn.layers.slstm import SLSTMCell
+
+
+def _slstm(input_size, hidden_size, **options):
+    """With as many heads as an estimator's."""
+    return SLSTM(input_size, hidden_size, num_heads=SLSTMCell().heads(hidden_size), **options)
+
 
 LAYERS = {"lstm": LSTM, "gru": GRU, "gru_reset_before": partial(GRU, reset_after=False)}
-LAYERS |= {"mingru": MinGRU, "minlstm": MinLSTM, "sru": SRU}
+LAYERS |= {"mingru": MinGRU, "minlstm": MinLSTM, "sru": SRU, "slstm": _slstm}
 """The layer of each cell but "rnn"."""
+LINES = {"h": "-", "c": "--", "n": ":", "m": "-."}
 SCORES = "validation score"
 
 
@@ -257,7 +265,7 @@ class GradientFlowDisplay:
         before = len({line.get_color() for line in ax.lines})
         for name, norms in self.norms.items():
             colour = COLOURS[(before + places.index(name[1:])) % len(COLOURS)]
-            style = {"color": colour, "ls": {"h": "-", "c": "--"}[name[0]], "marker": "." if len(norms) == 1 else ""}
+            style = {"color": colour, "ls": LINES[name[0]], "marker": "." if len(norms) == 1 else ""}
             seen = np.where(np.array(norms) > 0, norms, np.nan)  # zero has no place on this axis
             (self.lines_[name],) = ax.semilogy(seen, label=whose + name, **style)
         ax.set(xlabel="steps before the end", ylabel="mean norm of d loss / d state")
@@ -311,7 +319,7 @@ def _norms(layers, kept, d_rows):
     T, norms = len(d_rows), {}
     for of_level, its in zip(reversed(layers), reversed(kept), strict=True):
         d_out, d_rows = d_rows, np.zeros((T, its["x"].shape[2]), d_rows.dtype)
-        letters = [letter for letter in "hc" if letter in its]
+        letters = [letter for letter in "hcnm" if letter in its]
         for d, (layer, suffix) in enumerate(of_level):
             H = layer.hidden_size
             gradients = np.zeros((len(letters), 1, H), d_rows.dtype)
@@ -334,4 +342,4 @@ def _norms(layers, kept, d_rows):
 
 def _as_given(states):
     """States, each (1, H), as a layer takes those of one sequence."""
-    return states if len(states) == 2 else states[0]
+    return tuple(states) if len(states) > 1 else states[0]

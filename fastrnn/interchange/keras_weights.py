@@ -213,6 +213,8 @@ def _from_cudnn(cell, listed, bias):
 
 def _to_list(cell, weights):
     """In Keras's order: kernels are transposed, a recurrent level's biases joined, and a GRU's gates z, r, h."""
+    if cell not in ("rnn", "lstm", "gru", "gru_reset_before"):
+        raise ValueError(f"Keras has no layer for cell={cell!r}")
     if strange := sorted({part for part, _ in weights} - {"embedding", "recurrent", "head"}):
         raise ValueError(f"Keras has no layers for {strange}, which this network has: use to_torch and from_torch")
     listed = {}

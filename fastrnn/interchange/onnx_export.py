@@ -5,7 +5,7 @@ import json
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores
+from fastrnn.interchange.onnx_graph import OPERATORS, Graph, add_chain, add_scores
 from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of
 from fastrnn.storage import VERSION, replacing
 from fastrnn.transcriber import SequenceTranscriber
@@ -120,6 +120,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     check_is_fitted(estimator, "network_")
     which = ("error", "mask"), ("missing", "time_column")
     estimator._refuse_holes("has no operator of ONNX: fit with missing='mask' and without times", *which)
+    if (cell := estimator._shape["cell"]) not in OPERATORS:
+        raise ValueError(f"ONNX has no operator for cell={cell!r}: export a model with one of {', '.join(OPERATORS)}")
     network = network_of(estimator, np.float32)
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")

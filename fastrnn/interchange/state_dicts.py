@@ -30,7 +30,7 @@ def to_torch(estimator, *, names=None):
     TypeError
         If it is not an estimator of fastrnn.
     ValueError
-        If PyTorch has no such layer: for cell="gru_reset_before", "mingru", "minlstm" or "sru", or
+        If PyTorch has no such layer: for cell="gru_reset_before", "mingru", "minlstm", "sru" or "slstm", or
         nonlinearity="sigmoid". Also if the model reads patches (`patch_length`).
 
     See Also
@@ -135,8 +135,9 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
 
 def _named(shape, names, keys):
     """What a module calls each array, by its key."""
-    if shape["cell"] == "gru_reset_before" or (shape["cell"], shape["nonlinearity"]) == ("rnn", "sigmoid"):
-        raise ValueError("PyTorch has no layer for cell='gru_reset_before', nor for nonlinearity='sigmoid'")
+    cell = shape["cell"]
+    if cell not in ("rnn", "lstm", "gru") or (cell, shape["nonlinearity"]) == ("rnn", "sigmoid"):
+        raise ValueError("PyTorch has no layer for cell='gru_reset_before' or 'slstm', nor for nonlinearity='sigmoid'")
     parts = {part: part for part, _ in keys}
     is_dict = isinstance(names or {}, Mapping)
     prefixes = {**parts, **(names or {} if is_dict else {})}

@@ -110,6 +110,14 @@ def step(context, builder, sig, x):
     return builder.select(builder.fcmp_ordered(">", x, zero), one, zero)
 
 
+@instruction(lambda x, a, b: a)
+def choose(context, builder, sig, x, a, b):
+    """`a` in each lane of `x` above zero, in the others `b`; vectors or numbers, `a` a vector."""
+    kind = sig.return_type
+    other = registers.as_vector(context, builder, b, sig.args[2], kind)
+    return builder.select(builder.fcmp_ordered(">", x, _zeros(x.type)), a, other)
+
+
 def _reduction(combine):
     """An instruction that combines all lanes of a vector: its halves, then theirs, down to a number."""
 

@@ -2,5 +2,6 @@
 
 from fastrnn.layers.minimal import SRU, MinGRU, MinLSTM
 from fastrnn.layers.recurrent import GRU, LSTM, RNN
+from fastrnn.layers.slstm import SLSTM
 
-__all__ = ["GRU", "LSTM", "RNN", "SRU", "MinGRU", "MinLSTM"]
+__all__ = ["GRU", "LSTM", "RNN", "SLSTM", "SRU", "MinGRU", "MinLSTM"]

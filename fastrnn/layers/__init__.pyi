@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from fastrnn._types import Array, Nonlinearity, Precision, RandomState
 
-__all__ = ["GRU", "LSTM", "RNN", "SRU", "MinGRU", "MinLSTM"]
+__all__ = ["GRU", "LSTM", "RNN", "SLSTM", "SRU", "MinGRU", "MinLSTM"]
 
 _Floats: TypeAlias = Array[np.float32 | np.float64]
 _Dtype: TypeAlias = Precision | type[np.float32] | type[np.float64]
@@ -138,3 +138,29 @@ class SRU(_TwoStates):
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
     ) -> None: ...
+
+_FourStates: TypeAlias = tuple[_Floats, _Floats, _Floats, _Floats]
+_FourGiven: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
+
+class SLSTM(_Layer):
+    num_heads: int
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        num_heads: int = 4,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: _Dtype = "float32",
+        random_state: RandomState = None,
+    ) -> None: ...
+    def __call__(
+        self, x: ArrayLike, hx: _FourGiven | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[_Floats, _FourStates]: ...
+    def backward(
+        self, d_output: ArrayLike, d_state: _FourGiven | None = None, input_grad: bool = True
+    ) -> tuple[_Floats | None, _FourStates]: ...

@@ -62,6 +62,15 @@ class _Cell:
         """The cell of a level that reads I numbers; by which it may differ from the others."""
         return self
 
+    @property
+    def n_made(self):
+        """How many of its states are made of facts or of a context, where there are such; the others begin at 0."""
+        return len(self.states)
+
+    def first_forget_biases(self, H):
+        """What the forget gate's biases begin with, if not as all others."""
+        return None
+
     def shapes(self, I, H):
         """PyTorch's kinds of parameters of one direction, in the order that `pack` takes them, and their shapes."""
         G = self.n_gates * H

@@ -82,7 +82,8 @@ class _Recurrent:
         recurrent : {"uniform", "orthogonal"}, default="uniform"
             "orthogonal" makes the hidden-to-hidden matrix of each gate a random orthogonal one (Saxe et al. 2014).
         forget_bias : float, default=None
-            The sum of the two forget biases of an LSTM (Jozefowicz et al. 2015 recommend 1).
+            The sum of the two forget biases of an LSTM (Jozefowicz et al. 2015 recommend 1), or the one of an sLSTM,
+            which goes from 3 to 6 in each head if it is None.
 
         Raises
         ------

@@ -228,6 +228,7 @@ class Stack:
             raise ValueError(f"recurrent must be 'uniform' or 'orthogonal'; got {recurrent!r}")
         if forget_bias is not None and (self.cell.forget_gate is None or not self.bias):
             raise ValueError(f"forget_bias={forget_bias!r} is for an LSTM with biases; leave it out")
+        forget_bias = self.cell.first_forget_biases(H) if forget_bias is None else forget_bias
         for name in self.parameters:
             uniform(self.parameters[name], 1 / sqrt(H), rng)
             if recurrent == "orthogonal" and name.startswith("weight_hh"):

@@ -6,7 +6,9 @@ Forecasting 37(4), 2021, by a linear map.
 
 from math import prod
 
-from fastrnn.kernels.rows import copy_rows
+import numpy as np
+
+from fastrnn.kernels.rows import clear, copy_rows
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import direction, zeros
 from fastrnn.layers.feedforward import Dense
@@ -24,7 +26,8 @@ class FirstStates(Dense):
     """
 
     def __init__(self, n_facts, stack):
-        self._states = stack.n_states * stack.num_layers * stack.n_directions, stack.hidden_size
+        levels = stack.num_layers * stack.n_directions
+        self._states, self._n_groups = (stack.cell.n_made * levels, stack.hidden_size), stack.n_states * levels
         super().__init__(n_facts, prod(self._states), stack.dtype)
 
     def reset_parameters(self, rng):
@@ -33,24 +36,33 @@ class FirstStates(Dense):
 
     def __call__(self, facts):
         """Facts (n, F) to states (n_states * num_layers * D, n, H), arrays."""
-        n_groups, H = self._states
-        return super().__call__(facts).reshape(len(facts), n_groups, H).swapaxes(0, 1)
+        (n_made, H), n = self._states, len(facts)
+        made = super().__call__(facts).reshape(n, n_made, H).swapaxes(0, 1)
+        return np.concatenate([made, np.zeros((self._n_groups - n_made, n, H), made.dtype)])
 
     def forward(self, p, facts):
         """Add the calls from facts (B, F) to states (n_states * num_layers * D, B, H)."""
-        (n_groups, H), (B, _) = self._states, facts.shape
-        rows, states = super().forward(p, facts), p.room(n_groups, B, H)
-        for k in range(n_groups):
+        (n_made, H), (B, _) = self._states, facts.shape
+        rows, states = super().forward(p, facts), p.room(self._n_groups, B, H)
+        for k in range(n_made):
             p.call(copy_rows, direction(p, states, k), 0, rows, k * H, None, H)
+        clear_rest(p, states, n_made)
         return states
 
     def backward(self, p, facts, d_states):
         """Add the calls from d_states to the gradients of the parameters."""
-        (n_groups, H), (B, _) = self._states, facts.shape
+        (n_made, H), (B, _) = self._states, facts.shape
         d_rows = zeros(p, B, padded(self.output_size, p.dtype))
-        for k in range(n_groups):
+        for k in range(n_made):
             p.call(copy_rows, d_rows, k * H, direction(p, d_states, k), 0, None, H, stage="backward")
         super().backward(p, facts, d_rows)
+
+
+def clear_rest(p, states, n_made):
+    """Add the call that sets states (G, B, H) to zero behind the first ones, if there are any."""
+    G, B, H = states.shape
+    if G > n_made:
+        p.call(clear, p.part(states, (G - n_made, B, H), B, n_made * H), B)
 
 
 def put_beside(p, x, facts, picked):

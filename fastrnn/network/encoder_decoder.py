@@ -15,6 +15,7 @@ from fastrnn.layers.attention import Attention, Memory
 from fastrnn.layers.feedforward import Dense
 from fastrnn.layers.readouts import LAST
 from fastrnn.layers.stack import NO_DROPOUT, Dropout, Stack
+from fastrnn.layers.static import clear_rest
 from fastrnn.network.parts import Network, portions, read_steps, stored
 from fastrnn.network.training import KEYS_OF_DECODER, add_loss
 from fastrnn.packing import Rows, Shards, gathered
@@ -51,7 +52,7 @@ class EncoderDecoder(Network):
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
         H = self.decoder.hidden_size
         self.n_groups = self.decoder.n_states * self.decoder.num_layers
-        self.bridge = Dense(context_size, self.n_groups * H, dtype)
+        self.bridge = Dense(context_size, cell.n_made * self.decoder.num_layers * H, dtype)
         self.attention = None if attention is None else Attention(attention, H, context_size, dtype)
         self.head = Dense(H, n_outputs, dtype)
         # What the names of the arrays begin with that say how targets lie: vectors have no steps of their own.
@@ -77,8 +78,14 @@ class EncoderDecoder(Network):
     def _first_states(self, p, context):
         """Add the calls to the decoder's states before its first step, tanh of a dense layer of the context."""
         states = p.room(self.n_groups, B, self.decoder.hidden_size)
-        p.call(tanh_groups, states, self.bridge.forward(p, context))
+        p.call(tanh_groups, self._made(p, states), self.bridge.forward(p, context))
+        clear_rest(p, states, self.bridge.output_size // self.decoder.hidden_size)
         return states
+
+    def _made(self, p, states):
+        """Those of the decoder's states, or their gradients, that are made of a context."""
+        H = self.decoder.hidden_size
+        return p.part(states, (self.bridge.output_size // H, B, H))
 
     def _decode(self, p, rows, context, picked, states, memory, dropout=NO_DROPOUT, keep=False, final=None):
         """Add the calls from packed targets to outputs (S, K), and what the way back needs.
@@ -140,7 +147,7 @@ class EncoderDecoder(Network):
         d_inputs = self.decoder.backward(p, kept, d_x, targets, dropout, d_initial=d_states)
         # The context's gradient is from the decoder's first states and what it has read.
         d_bridge = p.room(B, padded(self.bridge.output_size, p.dtype))
-        p.call(tanh_groups_backward, d_bridge, d_states, whole.states, stage="backward")
+        p.call(tanh_groups_backward, d_bridge, self._made(p, d_states), self._made(p, whole.states), stage="backward")
         d_context, read = self.bridge.backward(p, whole.context, d_bridge), p.room(targets.S, C)
         p.call(copy_rows, read, 0, d_inputs, self._input_width, None, C, stage="backward")
         p.call(scatter_add_rows, d_context, read, whole.picked, targets.S, C, stage="backward")

@@ -9,6 +9,7 @@ import numpy as np
 from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
+from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.layers.stack import NO_DROPOUT, Stack
 from fastrnn.network.training import Training, is_computed
 from fastrnn.packing import gathered
@@ -16,6 +17,7 @@ from fastrnn.programs import Program
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
 CELLS |= {"mingru": MinGRUCell, "minlstm": MinLSTMCell, "sru": SRUCell}
+CELLS["slstm"] = SLSTMCell
 
 _packing = threading.Lock()
 if hasattr(os, "register_at_fork"):

@@ -39,7 +39,7 @@ from fastrnn.datasets import (
 )
 from fastrnn.inspection import integrated_gradients, occlusion, permutation_importance
 from fastrnn.interchange import from_keras, from_onnx, from_torch, to_keras, to_onnx, to_torch
-from fastrnn.layers import GRU, LSTM, RNN
+from fastrnn.layers import GRU, LSTM, RNN, SLSTM
 from fastrnn.metrics import (
     coverage,
     drift,
@@ -284,6 +284,10 @@ def layers() -> None:
     assert_type(output, Array[Floats])
     assert_type(c, Array[Floats])
     of(h, "f4", 3)
+    output, (_, _, n, m) = SLSTM(3, 4, num_heads=2)(x)
+    assert_type(output, Array[Floats])
+    assert_type(n, Array[Floats])
+    of(m, "f4", 3)
     gru = GRU(3, 4, dtype="float64", random_state=0)
     output, h = gru(x)
     of(output, "f8", 3)
