@@ -20,9 +20,9 @@ class SequenceClassifier(
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="gru"
+    cell : {"lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"}, default="gru"
         The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False.
+        Keras with reset_after=False. In "lstm_peephole" gates see the cell state (Gers and Schmidhuber 2000).
     hidden_size : int, default=64
         Number of hidden units in each layer and direction. More units can learn more, and need more time and data.
     num_layers : int, default=1

@@ -32,9 +32,9 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
+    cell : {"lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"}, default="lstm"
         The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False.
+        Keras with reset_after=False. In "lstm_peephole" gates see the cell state (Gers and Schmidhuber 2000).
     hidden_size : int, default=128
         Number of hidden units in each layer.
     dropout : float, default=0.2

@@ -30,9 +30,9 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn"}, default="lstm"
+    cell : {"lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"}, default="lstm"
         The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False.
+        Keras with reset_after=False. In "lstm_peephole" gates see the cell state (Gers and Schmidhuber 2000).
     decoding : {"greedy", "beam"}, default="greedy"
         How `predict` and `score` find labels. "greedy" takes the most probable path: at each step the most probable
         label or the blank. "beam" searches for the labels whose paths are together the most probable ones (Hannun et

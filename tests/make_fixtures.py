@@ -17,6 +17,8 @@ READOUTS, one row after the other.
 tests/fixtures/torch_decay.npz likewise has GRU-D and an LSTM that decays (`DECAYED`), written here with
 PyTorch's cells and its automatic gradients, step by step from the paper's equations.
 
+tests/fixtures/torch_variants.npz likewise has cells that PyTorch lacks (`VARIANTS`), written in `make_variants.py`.
+
 tests/fixtures/torch_ctc.npz holds what torch.nn.CTCLoss says in float64 of ALIGNED:
 "scores" (S, K) in float32, "losses" (n,), and "d_scores" (S, K), that of their sum,
 with zeros for labels that no path can be read as (zero_infinity).
@@ -31,6 +33,7 @@ import numpy as np
 
 PATH = Path(__file__).parent / "fixtures" / "torch_layers.npz"
 DECAY = PATH.with_name("torch_decay.npz")
+VARIANTS = PATH.with_name("torch_variants.npz")
 MODEL = PATH.with_name("torch_model.safetensors")
 ALIGNMENTS = PATH.with_name("torch_ctc.npz")
 ALIGNED = {
@@ -43,6 +46,7 @@ ALIGNED = {
 READOUTS = ("last", "mean", "max", "all")
 EQUAL, RAGGED, ONE = (7, 7, 7, 7, 7), (4, 7, 1, 6, 3), (1,)
 KINDS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
+VARIANT_KINDS = ("lstm_peephole",)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,11 @@ class Module:
 
     @property
     def cell(self):
-        return self.kind.split("_")[0]
+        return self.kind if self.kind in VARIANT_KINDS else self.kind.split("_")[0]
+
+    @property
+    def n_states(self):
+        return 1 + self.cell.startswith("lstm")
 
     @property
     def options(self):
@@ -96,12 +104,21 @@ def _cases():
         yield Case(Module(kind, 1, True, bias=False), RAGGED)
 
 
-CASES = tuple(_cases())
+def _variant_cases():
+    for kind in VARIANT_KINDS:
+        for num_layers, two, given in ((1, False, True), (1, True, False), (2, True, True)):
+            yield Case(Module(kind, num_layers, two), RAGGED, given)
+        yield Case(Module(kind, 1, True, 3, 19), RAGGED)
+        yield Case(Module(kind, T=1, B=1), ONE)
+        yield Case(Module(kind, bias=False), EQUAL)
+
+
+CASES, VARIANT_CASES = tuple(_cases()), tuple(_variant_cases())
 
 
 def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
     """Names and shapes of the parameters, in PyTorch's order."""
-    G = {"rnn": 1, "lstm": 4, "gru": 3}[cell]
+    G = {"rnn": 1, "lstm": 4, "gru": 3}[cell.partition("_")[0]]
     shapes = {}
     for layer in range(num_layers):
         width = I if layer == 0 else H * (1 + bidirectional)
@@ -112,6 +129,8 @@ def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
             if bias:
                 shapes["bias_ih" + suffix] = (G * H,)
                 shapes["bias_hh" + suffix] = (G * H,)
+            if cell == "lstm_peephole":
+                shapes["weight_peephole" + suffix] = (3 * H,)
     return shapes
 
 
@@ -121,7 +140,7 @@ def _module_params(m):
 
 def _state_shapes(m, *names):
     D = 1 + m.bidirectional
-    return dict.fromkeys(names if m.cell == "lstm" else names[:1], (m.num_layers * D, m.B, m.H))
+    return dict.fromkeys(names[: m.n_states], (m.num_layers * D, m.B, m.H))
 
 
 def input_shapes(m):
@@ -155,7 +174,7 @@ def _cut(flat, shapes):
 
 def load(case, dtype):
     """Inputs and results of a case: two dicts of arrays of `dtype`, by name."""
-    with np.load(PATH) as file:
+    with np.load(VARIANTS if case.module.kind in VARIANT_KINDS else PATH) as file:
         inputs = _cut(file[f"{case.module}"].astype(dtype), input_shapes(case.module))
         results = _cut(file[f"{case}-{dtype}"], result_shapes(case.module))
     if not case.given_state:
@@ -168,7 +187,7 @@ def draw_inputs(module, rng):
     """One float16 vector of all inputs; parameters within 0.6, the rest normal."""
     parts = []
     for name, shape in input_shapes(module).items():
-        if name.startswith(("weight", "bias")):
+        if name in _module_params(module):
             parts.append(rng.uniform(-0.6, 0.6, prod(shape)))
         else:
             parts.append(rng.standard_normal(prod(shape)))

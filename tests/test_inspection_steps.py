@@ -40,7 +40,7 @@ def ticks(axis):
 
 def of_reference(cell, x, p, H, nonlinearity):
     """Activations (T, H) of one direction, by name."""
-    if cell == "lstm":
+    if cell.startswith("lstm"):
         h, _, (_, _, c, gates, _) = reference.lstm_forward(x, (np.zeros(H), np.zeros(H)), p)
         return {"h": h, "c": c[1:], **dict(zip("ifgo", gates.swapaxes(0, 1), strict=True))}
     if cell == "rnn":
@@ -49,7 +49,7 @@ def of_reference(cell, x, p, H, nonlinearity):
     return {"h": h, **dict(zip("rzn", gates.swapaxes(0, 1), strict=True))}
 
 
-CELLS = {"lstm": "ifogch", "gru": "rznh", "gru_reset_before": "rznh", "rnn": "h"}
+CELLS = {"lstm": "ifogch", "lstm_peephole": "ifogch", "gru": "rznh", "gru_reset_before": "rznh", "rnn": "h"}
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-12)])

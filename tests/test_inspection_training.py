@@ -72,6 +72,7 @@ def test_losses_alone_and_their_scale():
 
 FORWARD = {
     "lstm": reference.lstm_forward,
+    "lstm_peephole": reference.lstm_forward,
     "gru": reference.gru_forward,
     "gru_reset_before": lambda x, h, p: reference.gru_forward(x, h, p, reset_after=False),
     "rnn": reference.rnn_forward,
@@ -98,7 +99,7 @@ def loss_of_pushed(model, x, target, name, t, push):
         for suffix in (f"_l{layer}", f"_l{layer}_reverse")[: 1 + bidirectional]:
             step, p = (-1 if "reverse" in suffix else 1), reference._cell_params(params, suffix)
             own = name[1:] == suffix
-            zeros = (np.zeros(H), np.zeros(H)) if model.cell == "lstm" else np.zeros(H)
+            zeros = (np.zeros(H), np.zeros(H)) if model.cell.startswith("lstm") else np.zeros(H)
             at, letter, by = (len(x) - 1 - t, name[0], push) if own else (0, "h", 0 * push)
             directions.append(pushed(FORWARD[model.cell], rows[::step], zeros, p, at, letter, by)[::step])
         rows = np.concatenate(directions, axis=1)

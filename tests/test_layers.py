@@ -7,13 +7,13 @@ import signal
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from functools import partialmethod
+from functools import partial, partialmethod
 
 import numba
 import numpy as np
 import pytest
 import reference as ref
-from make_fixtures import CASES, RAGGED, load, param_shapes
+from make_fixtures import CASES, RAGGED, VARIANT_CASES, load, param_shapes
 
 from fastrnn import programs
 from fastrnn.layers import GRU, LSTM, RNN
@@ -28,7 +28,9 @@ FORMS = {
     "lstm": ("lstm", {}),
     "gru": ("gru", {}),
     "gru_cho": ("gru", {"reset_after": False}),
+    "lstm_peephole": ("lstm_peephole", {}),
 }
+VARIANTS = {"lstm_peephole": partial(LSTM, peephole=True)}
 every_form = pytest.mark.parametrize("form", FORMS)
 every_cell = pytest.mark.parametrize("cell", LAYERS)
 every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -45,7 +47,9 @@ def draw_params(cell, num_layers, bidirectional, I, H, seed=0):
 def make(form, I=5, H=6, num_layers=1, bidirectional=False, seed=0, **options):
     """A layer with drawn parameters."""
     cell, form_options = FORMS[form]
-    layer = LAYERS[cell](I, H, num_layers=num_layers, bidirectional=bidirectional, **form_options, **options)
+    layer = (LAYERS | VARIANTS)[cell](
+        I, H, num_layers=num_layers, bidirectional=bidirectional, **form_options, **options
+    )
     layer.load_state_dict(draw_params(cell, num_layers, bidirectional, I, H, seed))
     return layer
 
@@ -62,7 +66,7 @@ def join(arrays):
 
 def draw_state(cell, shape, seed=5):
     rng = np.random.default_rng(seed)
-    return join([rng.standard_normal(shape) for _ in range(1 + (cell == "lstm"))])
+    return join([rng.standard_normal(shape) for _ in range(1 + cell.startswith("lstm"))])
 
 
 def normal(*shape, seed=7):
@@ -109,12 +113,12 @@ def assert_all_within(actual, expected, dtype):
 
 
 @every_dtype
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES + VARIANT_CASES, ids=str)
 def test_equals_pytorch(case, dtype):
     m = case.module
     inputs, expected = load(case, dtype)
-    layer = LAYERS[m.cell](m.I, m.H, **m.options, dtype=dtype)
-    params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias"))}
+    layer = (LAYERS | VARIANTS)[m.cell](m.I, m.H, **m.options, dtype=dtype)
+    params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias", "gain"))}
     assert {n: v.shape for n, v in layer.state_dict().items()} == {n: v.shape for n, v in params.items()}
     layer.load_state_dict(params)
     h_0 = join([inputs[n] for n in ("h_0", "c_0") if n in inputs])
@@ -365,7 +369,7 @@ def test_states_and_their_gradients_have_one_structure(form):
     layer = make(form)
     _, h_n = layer(normal(4, 2, 5))
     d_x, d_h_0 = layer.backward(normal(4, 2, 6))
-    assert isinstance(h_n, tuple) == isinstance(d_h_0, tuple) == (form == "lstm")
+    assert isinstance(h_n, tuple) == isinstance(d_h_0, tuple) == form.startswith("lstm")
     assert [a.shape for a in parts(h_n)] == [a.shape for a in parts(d_h_0)]
     assert d_x.shape == (4, 2, 5)
 
@@ -374,7 +378,7 @@ def test_states_and_their_gradients_have_one_structure(form):
 def test_arguments_left_out_are_zeros(form):
     layer = make(form, num_layers=2, bidirectional=True)
     x, d_output = normal(4, 3, 5), normal(4, 3, 12)
-    zeros = join([np.zeros((4, 3, 6))] * (1 + (form == "lstm")))
+    zeros = join([np.zeros((4, 3, 6))] * (1 + form.startswith("lstm")))
     expected = run(layer, x, zeros, d_output, zeros, [4, 4, 4])
     actual = run(layer, x, None, d_output, None, None)
     for name, value in expected.items():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference as ref
-from make_fixtures import CASES, load, param_shapes
+from make_fixtures import CASES, VARIANT_CASES, load, param_shapes
 
 FORMS = {
     "rnn_tanh": ("rnn", {"nonlinearity": "tanh"}),
@@ -27,14 +27,14 @@ def pad(sequences, T):
     return padded
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES + VARIANT_CASES, ids=str)
 def test_stack_equals_pytorch(case):
     m = case.module
     inputs, expected = load(case, "float64")
     h_0, d_h_n = inputs["h_0"], inputs["d_h_n"]
-    if m.cell == "lstm":
+    if m.n_states == 2:
         h_0, d_h_n = (h_0, inputs["c_0"]), (d_h_n, inputs["d_c_n"])
-    params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias"))}
+    params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias", "gain"))}
     form = {k: v for k, v in m.options.items() if k == "nonlinearity"}
     output, h_n, stash = ref.stack_forward(
         m.cell, rows(inputs["x"], case.lengths), h_0, params, m.num_layers, m.bidirectional, **form
@@ -42,7 +42,7 @@ def test_stack_equals_pytorch(case):
     d_x, d_h_0, d_params = ref.stack_backward(rows(inputs["d_output"], case.lengths), d_h_n, stash)
     actual = {"output": pad(output, m.T), "d_x": pad(d_x, m.T)}
     actual |= {"d_" + name: value for name, value in d_params.items()}
-    if m.cell == "lstm":
+    if m.n_states == 2:
         actual["h_n"], actual["c_n"] = h_n
         actual["d_h_0"], actual["d_c_0"] = d_h_0
     else:

@@ -10,6 +10,7 @@ from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers import GRU, LSTM, RNN
 
 LAYERS = {"lstm": LSTM, "gru": GRU, "gru_reset_before": partial(GRU, reset_after=False)}
+LAYERS["lstm_peephole"] = partial(LSTM, peephole=True)
 """The layer of each cell but "rnn"."""
 SCORES = "validation score"
 

@@ -211,6 +211,9 @@ def _to_list(cell, weights):
     """In Keras's order: kernels are transposed, a recurrent level's biases joined, and a GRU's gates z, r, h."""
     if strange := sorted({part for part, _ in weights} - {"embedding", "recurrent", "head"}):
         raise ValueError(f"Keras has no layers for {strange}, which this network has: use to_torch and from_torch")
+    kinds = {name.partition("_l")[0] for part, name in weights if part == "recurrent"}
+    if strange := sorted(kinds - {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}):
+        raise ValueError(f"Keras has no recurrent layer with {', '.join(strange)}: use one without")
     listed = {}
     for (part, name), array in weights.items():
         array = _reordered(cell, array) if part == "recurrent" else array

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.interchange.onnx_graph import Graph, add_chain, add_scores
+from fastrnn.interchange.onnx_graph import OPERATORS, Graph, add_chain, add_scores
 from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of
 from fastrnn.storage import VERSION, replacing
 from fastrnn.transcriber import SequenceTranscriber
@@ -47,9 +47,10 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     TypeError
         If it is another estimator.
     ValueError
-        If the opset is another, if the model reads patches, times or (missing="forward" or "decay") what was last seen,
-        if a classifier has several columns of classes, if ONNX has no type for the labels, if a category is a text or
-        larger than 2**24, or with lengths=False for a model that reads characters: its words have lengths of their own.
+        If the opset is another, if ONNX has no operator for the cell, if the model reads patches, times or
+        (missing="forward" or "decay") what was last seen, if a classifier has several columns of classes, if ONNX has
+        no type for the labels, if a category is a text or larger than 2**24, or with lengths=False for a model that
+        reads characters: its words have lengths of their own.
 
     Notes
     -----
@@ -95,8 +96,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     - `onnx.reference.ReferenceEvaluator` reads sequences of one length with lengths=True. With lengths=False it reads
       models without a CRF, and of cell="rnn" those with "tanh". It drops lengths, `clip` and `input_forget`.
 
-    Models of fastrnn have no peepholes, `clip`, `input_forget` or lone reverse directions: it does not matter here that
-    some runtimes drop these.
+    A model with cell="lstm_peephole" has peepholes: do not run it in OpenVINO. Its ``metadata_props`` say so, under
+    "peepholes". Models of fastrnn have no `clip`, `input_forget` or lone reverse directions.
 
     Examples
     --------
@@ -119,6 +120,9 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     check_is_fitted(estimator, "network_")
     which = ("error", "mask"), ("missing", "time_column")
     estimator._refuse_holes("has no operator of ONNX: fit with missing='mask' and without times", *which)
+    if estimator._shape["cell"] not in OPERATORS:
+        known = ", ".join(OPERATORS)
+        raise ValueError(f"ONNX has no operator for cell={estimator._shape['cell']!r}: fit with one of {known}")
     network = network_of(estimator, np.float32)
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")
@@ -160,6 +164,8 @@ def _model(estimator, kind, network, opset, lengths):
     known = {"classes": "classes_", "begin_and_end_token": "_boundary"}
     values = {name: getattr(estimator, attribute, None) for name, attribute in known.items()}
     properties = {name: json.dumps(np.asarray(value).tolist()) for name, value in values.items() if value is not None}
+    if estimator._shape["cell"] == "lstm_peephole":
+        properties["peepholes"] = json.dumps("OpenVINO 2026.4 drops them without a message: use ONNX Runtime")
     graph.helper.set_model_props(model, properties)
     return model
 

@@ -30,8 +30,8 @@ def to_torch(estimator, *, names=None):
     TypeError
         If it is not an estimator of fastrnn.
     ValueError
-        If PyTorch has no such layer: for cell="gru_reset_before" or nonlinearity="sigmoid". Also if the model reads
-        patches (`patch_length`).
+        If PyTorch has no such layer: for other cells than "lstm", "gru" and "rnn", or nonlinearity="sigmoid". Also if
+        the model reads patches (`patch_length`).
 
     See Also
     --------
@@ -135,8 +135,10 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
 
 def _named(shape, names, keys):
     """What a module calls each array, by its key."""
-    if shape["cell"] == "gru_reset_before" or (shape["cell"], shape["nonlinearity"]) == ("rnn", "sigmoid"):
-        raise ValueError("PyTorch has no layer for cell='gru_reset_before', nor for nonlinearity='sigmoid'")
+    cell, nonlinearity = shape["cell"], shape["nonlinearity"]
+    if cell not in ("lstm", "gru", "rnn") or (cell, nonlinearity) == ("rnn", "sigmoid"):
+        which = f"nonlinearity={nonlinearity!r}" if cell == "rnn" else f"cell={cell!r}"
+        raise ValueError(f"PyTorch has no layer for {which}")
     parts = {part: part for part, _ in keys}
     is_dict = isinstance(names or {}, Mapping)
     prefixes = {**parts, **(names or {} if is_dict else {})}

@@ -76,6 +76,8 @@ class GRU(_OneState):
     ) -> None: ...
 
 class LSTM(_Layer):
+    peephole: bool
+
     def __init__(
         self,
         input_size: int,
@@ -87,6 +89,7 @@ class LSTM(_Layer):
         bidirectional: bool = False,
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
+        peephole: bool = False,
     ) -> None: ...
     def __call__(
         self, x: ArrayLike, hx: tuple[ArrayLike, ArrayLike] | None = None, lengths: ArrayLike | None = None
