@@ -24,10 +24,8 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn", "mingru", "minlstm", "sru", "slstm"}, default="lstm"
-        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False. "mingru", "minlstm" (Feng et al. 2024) and "sru" (Lei et al. 2018) train faster.
-        "slstm" (Beck et al. 2024) has four heads if they divide hidden_size, else one.
+    cell : str, default="lstm"
+        The kind of recurrent layer: one that `SequenceClassifier` names.
     crf : bool or "auto", default="auto"
         Whether a linear-chain conditional random field (CRF) scores each sequence of labels as a whole, from the
         outputs of the network (Lafferty et al. 2001; Huang et al. 2015). Labels then depend on their neighbours. "auto"

@@ -40,10 +40,8 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn", "mingru", "minlstm", "sru", "slstm"}, default="lstm"
-        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False. "mingru", "minlstm" (Feng et al. 2024) and "sru" (Lei et al. 2018) train faster.
-        "slstm" (Beck et al. 2024) has four heads if they divide hidden_size, else one.
+    cell : str, default="lstm"
+        The kind of recurrent layer: one that `SequenceClassifier` names.
     decoding : {"greedy", "beam"}, default="greedy"
         How `predict` and `score` find labels. "greedy" takes the most probable path: at each step the most probable
         label or the blank. "beam" searches for the labels whose paths are together the most probable ones (Hannun et

@@ -52,6 +52,12 @@ def check_count(name, value):
         raise ValueError(f"{name} must be an integer >= 1; got {shown(value)}")
 
 
+def check_flag(name, value):
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False; got {shown(value)}")
+
+
 def counted(n, what="step"):
     """How many there are, in words."""
     return f"{n} {what}{'s' * int(n != 1)}"

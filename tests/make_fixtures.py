@@ -21,6 +21,7 @@ tests/fixtures/torch_minimal.npz has MinGRU, MinLSTM and SRU, cases as of torch_
 gradients of the papers' lines.
 tests/fixtures/xlstm_slstm.npz likewise has layers of the sLSTM (`SLSTMS`), by the package xlstm 2.0.6 on PyTorch (its
 backend "vanilla"; `pip install --no-deps xlstm`), of one sequence at a time.
+tests/fixtures/torch_variants.npz likewise has cells that PyTorch lacks (`VARIANTS`), written in `make_variants.py`.
 
 tests/fixtures/torch_ctc.npz holds what torch.nn.CTCLoss says in float64 of ALIGNED:
 "scores" (S, K) in float32, "losses" (n,), and "d_scores" (S, K), that of their sum,
@@ -37,6 +38,7 @@ import numpy as np
 PATH = Path(__file__).parent / "fixtures" / "torch_layers.npz"
 DECAY = PATH.with_name("torch_decay.npz")
 PAPERS = PATH.with_name("torch_minimal.npz")
+VARIANTS = PATH.with_name("torch_variants.npz")
 MODEL = PATH.with_name("torch_model.safetensors")
 SLSTM = PATH.with_name("xlstm_slstm.npz")
 ALIGNMENTS = PATH.with_name("torch_ctc.npz")
@@ -51,7 +53,8 @@ READOUTS = ("last", "mean", "max", "all")
 EQUAL, RAGGED, ONE = (7, 7, 7, 7, 7), (4, 7, 1, 6, 3), (1,)
 KINDS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
 MINIMAL = ("mingru", "minlstm", "sru")
-TWO_STATES = ("lstm", "sru")
+TWO_STATES = ("lstm", "sru", "lstm_peephole")
+VARIANT_KINDS = ("lstm_peephole",)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,11 @@ class Module:
 
     @property
     def cell(self):
-        return self.kind.split("_")[0]
+        return self.kind if self.kind in VARIANT_KINDS else self.kind.split("_")[0]
+
+    @property
+    def n_states(self):
+        return 1 + (self.cell in TWO_STATES)
 
     @property
     def options(self):
@@ -115,12 +122,21 @@ def _minimal_cases():
         yield Case(Module(kind, bias=False), RAGGED, False)
 
 
-CASES = (*_cases(), *_minimal_cases())
+def _variant_cases():
+    for kind in VARIANT_KINDS:
+        for num_layers, two, given in ((1, False, True), (1, True, False), (2, True, True)):
+            yield Case(Module(kind, num_layers, two), RAGGED, given)
+        yield Case(Module(kind, 1, True, 3, 19), RAGGED)
+        yield Case(Module(kind, T=1, B=1), ONE)
+        yield Case(Module(kind, bias=False), EQUAL)
+
+
+CASES, VARIANT_CASES = (*_cases(), *_minimal_cases()), tuple(_variant_cases())
 
 
 def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
     """Names and shapes of the parameters, in PyTorch's order."""
-    G = {"rnn": 1, "lstm": 4, "gru": 3, "mingru": 2, "minlstm": 3, "sru": 3}[cell]
+    G = {"rnn": 1, "lstm": 4, "gru": 3, "mingru": 2, "minlstm": 3, "sru": 3}[cell.removesuffix("_peephole")]
     shapes = {}
     for layer in range(num_layers):
         width = I if layer == 0 else H * (1 + bidirectional)
@@ -136,6 +152,8 @@ def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
                 shapes["bias_ih" + suffix] = ((2 if cell == "sru" else G) * H,)
                 if cell not in MINIMAL:
                     shapes["bias_hh" + suffix] = (G * H,)
+            if cell == "lstm_peephole":
+                shapes["weight_peephole" + suffix] = (3 * H,)
     return shapes
 
 
@@ -145,7 +163,7 @@ def _module_params(m):
 
 def _state_shapes(m, *names):
     D = 1 + m.bidirectional
-    return dict.fromkeys(names if m.cell in TWO_STATES else names[:1], (m.num_layers * D, m.B, m.H))
+    return dict.fromkeys(names[: m.n_states], (m.num_layers * D, m.B, m.H))
 
 
 def input_shapes(m):
@@ -179,7 +197,8 @@ def _cut(flat, shapes):
 
 def load(case, dtype):
     """Inputs and results of a case: two dicts of arrays of `dtype`, by name."""
-    with np.load(PAPERS if case.module.cell in MINIMAL else PATH) as file:
+    path = PAPERS if case.module.cell in MINIMAL else VARIANTS if case.module.kind in VARIANT_KINDS else PATH
+    with np.load(path) as file:
         inputs = _cut(file[f"{case.module}"].astype(dtype), input_shapes(case.module))
         results = _cut(file[f"{case}-{dtype}"], result_shapes(case.module))
     if not case.given_state:
@@ -192,7 +211,7 @@ def draw_inputs(module, rng):
     """One float16 vector of all inputs; parameters within 0.6, the rest normal."""
     parts = []
     for name, shape in input_shapes(module).items():
-        if name.startswith(("weight", "bias")):
+        if name in _module_params(module):
             parts.append(rng.uniform(-0.6, 0.6, prod(shape)))
         else:
             parts.append(rng.standard_normal(prod(shape)))

@@ -112,6 +112,8 @@ def _accumulate(d_p, d_input, x, d_hidden, h):
 def lstm_forward(x, state, p):
     """Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 
+    With `weight_peephole` (3H,), of i, f and o, it has those of Gers and Schmidhuber 2000.
+
     Parameters
     ----------
     x : (T, I)
@@ -130,14 +132,15 @@ def lstm_forward(x, state, p):
     c = np.zeros((T + 1, H), x.dtype)
     gates = np.zeros((T, 4, H), x.dtype)
     h[0], c[0] = h_0, c_0
+    p_i, p_f, p_o = p.get("weight_peephole", np.zeros(3 * H)).reshape(3, H)
     for t in range(T):
         a = p["weight_ih"] @ x[t] + p["bias_ih"] + p["weight_hh"] @ h[t] + p["bias_hh"]
         a_i, a_f, a_g, a_o = a.reshape(4, H)
-        i = sigmoid(a_i)
-        f = sigmoid(a_f)
+        i = sigmoid(a_i + p_i * c[t])
+        f = sigmoid(a_f + p_f * c[t])
         g = np.tanh(a_g)
-        o = sigmoid(a_o)
         c[t + 1] = f * c[t] + i * g
+        o = sigmoid(a_o + p_o * c[t + 1])
         h[t + 1] = o * np.tanh(c[t + 1])
         gates[t] = i, f, g, o
     return h[1:], (h[-1].copy(), c[-1].copy()), (x, h, c, gates, p)
@@ -161,20 +164,24 @@ def lstm_backward(d_h, d_state_n, stash):
     d_x = np.zeros_like(x)
     d_p = {name: np.zeros_like(value) for name, value in p.items()}
     d_h_state, d_c_state = (d.copy() for d in d_state_n)
+    H = len(d_h_state)
+    p_i, p_f, p_o = p.get("weight_peephole", np.zeros(3 * H)).reshape(3, H)
     for t in reversed(range(len(x))):
         i, f, g, o = gates[t]
         tanh_c = np.tanh(c[t + 1])
         d_h_state = d_h_state + d_h[t]
-        d_c_state = d_c_state + d_h_state * o * (1 - tanh_c * tanh_c)
+        d_a_o = d_h_state * tanh_c * o * (1 - o)
+        d_c_state = d_c_state + d_h_state * o * (1 - tanh_c * tanh_c) + d_a_o * p_o
         d_a_i = d_c_state * g * i * (1 - i)
         d_a_f = d_c_state * c[t] * f * (1 - f)
         d_a_g = d_c_state * i * (1 - g * g)
-        d_a_o = d_h_state * tanh_c * o * (1 - o)
         d_a = np.concatenate([d_a_i, d_a_f, d_a_g, d_a_o])
         _accumulate(d_p, d_a, x[t], d_a, h[t])
         d_x[t] = p["weight_ih"].T @ d_a
         d_h_state = p["weight_hh"].T @ d_a
-        d_c_state = d_c_state * f
+        d_c_state = d_c_state * f + d_a_i * p_i + d_a_f * p_f
+        if "weight_peephole" in p:
+            d_p["weight_peephole"] += np.concatenate([d_a_i * c[t], d_a_f * c[t], d_a_o * c[t + 1]])
     return d_x, (d_h_state, d_c_state), d_p
 
 
@@ -455,8 +462,9 @@ def slstm_backward(d_h, d_state_n, stash):
 CELLS = {"rnn": (rnn_forward, rnn_backward), "lstm": (lstm_forward, lstm_backward), "gru": (gru_forward, gru_backward)}
 CELLS |= {"mingru": (mingru_forward, mingru_backward), "minlstm": (minlstm_forward, minlstm_backward)}
 CELLS["sru"] = sru_forward, sru_backward
-CELLS["slstm"] = slstm_forward, slstm_backward
+CELLS |= {"slstm": (slstm_forward, slstm_backward), "lstm_peephole": CELLS["lstm"]}
 STATES = {"rnn": "h", "lstm": "hc", "gru": "h", "mingru": "h", "minlstm": "h", "sru": "hc", "slstm": "hcnm"}
+STATES["lstm_peephole"] = STATES["lstm"]
 
 
 def as_state(cell, parts):

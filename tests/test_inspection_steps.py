@@ -40,7 +40,7 @@ def ticks(axis):
 
 def of_reference(cell, x, p, H, nonlinearity):
     """Activations (T, H) of one direction, by name."""
-    if cell == "lstm":
+    if cell.startswith("lstm"):
         h, _, (_, _, c, gates, _) = reference.lstm_forward(x, (np.zeros(H), np.zeros(H)), p)
         return {"h": h, "c": c[1:], **dict(zip("ifgo", gates.swapaxes(0, 1), strict=True))}
     if cell == "rnn":
@@ -59,6 +59,7 @@ def of_reference(cell, x, p, H, nonlinearity):
 
 CELLS = {"lstm": "ifogch", "gru": "rznh", "gru_reset_before": "rznh", "rnn": "h"}
 CELLS |= {"mingru": "znh", "minlstm": "ifnh", "sru": "rfgch"}
+CELLS["lstm_peephole"] = CELLS["lstm"]
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-12)])

@@ -72,13 +72,14 @@ def test_losses_alone_and_their_scale():
 
 FORWARD = {
     "lstm": reference.lstm_forward,
+    "lstm_peephole": reference.lstm_forward,
     "gru": reference.gru_forward,
     "gru_reset_before": lambda x, h, p: reference.gru_forward(x, h, p, reset_after=False),
     "rnn": reference.rnn_forward,
     **{cell: reference.CELLS[cell][0] for cell in ("mingru", "minlstm", "sru")},
     "slstm": reference.slstm_forward,
 }
-STATES = {"lstm": "hc", "slstm": "hcnm"}
+STATES = reference.STATES
 
 
 def pushed(forward, x, state, p, t, letter, push):

@@ -339,7 +339,7 @@ def test_layers_that_others_have_not():
     before = fitted(cell="gru_reset_before")
     with pytest.raises(ValueError, match="PyTorch has no layer for cell='gru_reset_before'"):
         to_torch(before)
-    with pytest.raises(ValueError, match="nor for nonlinearity='sigmoid'"):
+    with pytest.raises(ValueError, match="no layer for nonlinearity='sigmoid'"):
         from_torch(SequenceRegressor(cell="rnn", nonlinearity="sigmoid"), {})
     assert_same_bits(from_keras(classifier(cell="gru_reset_before"), to_keras(before)).predict(X), before.predict(X))
     for cell, other in (("gru", "gru_reset_before"), ("gru_reset_before", "gru")):

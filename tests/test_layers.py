@@ -7,13 +7,13 @@ import signal
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from functools import partialmethod
+from functools import partial, partialmethod
 
 import numba
 import numpy as np
 import pytest
 import reference as ref
-from make_fixtures import CASES, MINIMAL, RAGGED, TWO_STATES, load, param_shapes
+from make_fixtures import CASES, MINIMAL, RAGGED, TWO_STATES, VARIANT_CASES, load, param_shapes
 
 from fastrnn import programs
 from fastrnn.layers import GRU, LSTM, RNN, SRU, MinGRU, MinLSTM
@@ -29,7 +29,9 @@ FORMS = {
     "gru": ("gru", {}),
     "gru_cho": ("gru", {"reset_after": False}),
     **{cell: (cell, {}) for cell in MINIMAL},
+    "lstm_peephole": ("lstm_peephole", {}),
 }
+VARIANTS = {"lstm_peephole": partial(LSTM, peephole=True)}
 every_form = pytest.mark.parametrize("form", FORMS)
 every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -46,7 +48,9 @@ def draw_params(cell, num_layers, bidirectional, I, H, seed=0):
 def make(form, I=5, H=6, num_layers=1, bidirectional=False, seed=0, **options):
     """A layer with drawn parameters."""
     cell, form_options = FORMS[form]
-    layer = LAYERS[cell](I, H, num_layers=num_layers, bidirectional=bidirectional, **form_options, **options)
+    layer = (LAYERS | VARIANTS)[cell](
+        I, H, num_layers=num_layers, bidirectional=bidirectional, **form_options, **options
+    )
     layer.load_state_dict(draw_params(cell, num_layers, bidirectional, I, H, seed))
     return layer
 
@@ -110,12 +114,12 @@ def assert_all_within(actual, expected, dtype):
 
 
 @every_dtype
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES + VARIANT_CASES, ids=str)
 def test_equals_pytorch(case, dtype):
     m = case.module
     inputs, expected = load(case, dtype)
-    layer = LAYERS[m.cell](m.I, m.H, **m.options, dtype=dtype)
-    params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias"))}
+    layer = (LAYERS | VARIANTS)[m.cell](m.I, m.H, **m.options, dtype=dtype)
+    params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias", "gain"))}
     assert {n: v.shape for n, v in layer.state_dict().items()} == {n: v.shape for n, v in params.items()}
     layer.load_state_dict(params)
     h_0 = join([inputs[n] for n in ("h_0", "c_0") if n in inputs])

@@ -116,6 +116,7 @@ def assert_exported(estimator, X, opset=22):
 
 CELLS = {
     "lstm": {"cell": "lstm"}, "gru": {"cell": "gru"}, "gru_reset_before": {"cell": "gru_reset_before"},
+    "lstm_peephole": {"cell": "lstm_peephole"},
     **{f"rnn_{f}": {"cell": "rnn", "nonlinearity": f, "learning_rate_init": 1e-3} for f in ("tanh", "relu", "sigmoid")},
 }  # fmt: skip
 
@@ -243,7 +244,7 @@ def test_generators(stateful):
 # ---------------------------------------------------------------------------------------------- states
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"])
 def test_chunks_go_on_with_the_states(cell):
     X, y = tagged(20)
     X, y = X[:12], y[:12]

@@ -147,7 +147,7 @@ def test_float64(kind):
 
 OF_LEVELS = {
     "lstm": {"cell": "lstm", "num_layers": 2}, "gru": {"bidirectional": False}, "unbiased": {"bias": False},
-    "gru_reset_before": {"cell": "gru_reset_before"},
+    "gru_reset_before": {"cell": "gru_reset_before"}, "peephole": {"cell": "lstm_peephole", "num_layers": 2},
     **{f: {"cell": "rnn", "nonlinearity": f, "bidirectional": False} for f in ("tanh", "relu", "sigmoid")},
 }  # fmt: skip
 
@@ -415,7 +415,6 @@ REFUSED = {
     "lstm": ("LSTM", {"activations": ["HardSigmoid", "Tanh", "Tanh"]}, "activations=.'hardsigmoid', .* 'tanh'"),
     "gru": ("GRU", {"activations": ["Sigmoid", "Relu"]}, r"expected \['sigmoid', 'tanh'\]"),
     "rnn": ("RNN", {"activations": ["Softsign"]}, r"activations=\['softsign'\]"),
-    "peepholes": ("LSTM", {"more": ["", "", "", "P"]}, r"a has peepholes \(P\)"),
 }
 
 
@@ -424,10 +423,30 @@ def test_what_no_layer_computes(which):
     operator, options, message = REFUSED[which]
     model = Model()
     model.given("X", shape=["T", "B", I])
-    model.constant("P", np.ones((1, 3 * H), "float32"))
     model.recurrent("a", operator, **options)
     with pytest.raises(ValueError, match=message):
         from_onnx(model.made("a.h"))
+
+
+@pytest.mark.parametrize("D", [1, 2])
+def test_peepholes(D):
+    model = Model()
+    model.given("X", shape=["T", "B", I])
+    model.recurrent("a", "LSTM", D=D, more=["", "", "", model.constant("P", model.numbers(D, 3 * H))])
+    made = model.made("a.y.flat", "a.h", "a.c")
+    layer = from_onnx(made)
+    assert layer.peephole
+    assert_same(layer, made, batch())
+
+
+def test_peepholes_of_another_shape_or_that_are_given():
+    for given, message in ((False, r"P of a has shape \(1, 14\), expected \(1, 15\)"), (True, "P of a depends on")):
+        model = Model()
+        model.given("X", shape=["T", "B", I])
+        p = model.given("P", shape=[1, 15]) if given else model.constant("P", np.ones((1, 14), "float32"))
+        model.recurrent("a", "LSTM", more=["", "", "", p])
+        with pytest.raises(ValueError, match=message):
+            from_onnx(model.made("a.h"))
 
 
 def test_peepholes_of_zeros_are_none():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference as ref
-from make_fixtures import CASES, MINIMAL, TWO_STATES, load, param_shapes
+from make_fixtures import CASES, MINIMAL, TWO_STATES, VARIANT_CASES, load, param_shapes
 
 FORMS = {
     "rnn_tanh": ("rnn", {"nonlinearity": "tanh"}),
@@ -28,14 +28,14 @@ def pad(sequences, T):
     return padded
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES + VARIANT_CASES, ids=str)
 def test_stack_equals_pytorch(case):
     m = case.module
     inputs, expected = load(case, "float64")
     h_0, d_h_n = inputs["h_0"], inputs["d_h_n"]
     if m.cell in TWO_STATES:
         h_0, d_h_n = (h_0, inputs["c_0"]), (d_h_n, inputs["d_c_n"])
-    params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias"))}
+    params = {n: v for n, v in inputs.items() if n.startswith(("weight", "bias", "gain"))}
     form = {k: v for k, v in m.options.items() if k == "nonlinearity"}
     output, h_n, stash = ref.stack_forward(
         m.cell, rows(inputs["x"], case.lengths), h_0, params, m.num_layers, m.bidirectional, **form

@@ -7,14 +7,14 @@ from fastrnn.base.static import refuse_facts
 from fastrnn.inspection.answers import labels_of
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
-from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell
+from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell
 from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
 from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.wording import shown
 
 KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
 KEPT |= {MinGRUCell: "zn", MinLSTMCell: "fin", SRUCell: "gfr"}
-KEPT[SLSTMCell] = "ifgo"
+KEPT |= {SLSTMCell: "ifgo", LSTMPeepholeCell: "ifgo"}
 """What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
 TITLES = {"r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "forget gate f", "o": "output gate o",
           "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h"}  # fmt: skip

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from fastrnn.interchange.weights import Filling, weights_of
+from fastrnn.interchange.weights import Filling, refuse_cell, weights_of
 from fastrnn.layers import GRU, LSTM, RNN
 from fastrnn.params import checked
 
@@ -92,7 +92,7 @@ def to_keras(estimator):
     >>> bool(keras.ops.all(keras.ops.isclose(model(padded), clf.predict_proba(X), atol=1e-5)))
     True
     """
-    weights = weights_of(estimator)
+    weights = weights_of(estimator, "Keras")
     return [np.ascontiguousarray(array) for array in _to_list(estimator._shape["cell"], weights).values()]
 
 
@@ -213,10 +213,12 @@ def _from_cudnn(cell, listed, bias):
 
 def _to_list(cell, weights):
     """In Keras's order: kernels are transposed, a recurrent level's biases joined, and a GRU's gates z, r, h."""
-    if cell not in ("rnn", "lstm", "gru", "gru_reset_before"):
-        raise ValueError(f"Keras has no layer for cell={cell!r}")
+    refuse_cell(cell, "Keras")
     if strange := sorted({part for part, _ in weights} - {"embedding", "recurrent", "head"}):
         raise ValueError(f"Keras has no layers for {strange}, which this network has: use to_torch and from_torch")
+    kinds = {name.partition("_l")[0] for part, name in weights if part == "recurrent"}
+    if strange := sorted(kinds - {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}):
+        raise ValueError(f"Keras has no recurrent layer with {', '.join(strange)}: use one without")
     listed = {}
     for (part, name), array in weights.items():
         array = _reordered(cell, array) if part == "recurrent" else array

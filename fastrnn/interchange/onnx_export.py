@@ -47,7 +47,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     TypeError
         If it is another estimator.
     ValueError
-        If the opset is another, if ONNX has no operator for the cell ("mingru", "minlstm", "sru"), if the model reads
+        If the opset is another, if ONNX has no operator for the cell, if the model reads
         patches, times or (missing="forward" or "decay") what was last seen, if a classifier has several columns of
         classes, if ONNX has no type for the labels, if a category is a text or larger than 2**24, or with lengths=False
         for a model that reads characters: its words have lengths of their own.
@@ -96,8 +96,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     - `onnx.reference.ReferenceEvaluator` reads sequences of one length with lengths=True. With lengths=False it reads
       models without a CRF, and of cell="rnn" those with "tanh". It drops lengths, `clip` and `input_forget`.
 
-    Models of fastrnn have no peepholes, `clip`, `input_forget` or lone reverse directions: it does not matter here that
-    some runtimes drop these.
+    A model with cell="lstm_peephole" has peepholes: do not run it in OpenVINO. Its ``metadata_props`` say so, under
+    "peepholes". Models of fastrnn have no `clip`, `input_forget` or lone reverse directions.
 
     Examples
     --------
@@ -168,6 +168,8 @@ def _model(estimator, kind, network, opset, lengths):
     known = {"classes": "classes_", "begin_and_end_token": "_boundary"}
     values = {name: getattr(estimator, attribute, None) for name, attribute in known.items()}
     properties = {name: json.dumps(np.asarray(value).tolist()) for name, value in values.items() if value is not None}
+    if estimator._shape["cell"] == "lstm_peephole":
+        properties["peepholes"] = json.dumps("OpenVINO 2026.4 drops them without a message: use ONNX Runtime")
     graph.helper.set_model_props(model, properties)
     return model
 

@@ -13,6 +13,7 @@ from fastrnn.wording import optional
 OPERATORS = {"rnn": ("RNN", [0]), "lstm": ("LSTM", [0, 3, 1, 2]), "gru": ("GRU", [1, 0, 2])}
 """Of each cell, with the order of our gates there: i, o, f, c for i, f, g, o, and z, r, h for r, z, n."""
 OPERATORS["gru_reset_before"] = OPERATORS["gru"]
+OPERATORS["lstm_peephole"] = OPERATORS["lstm"]
 
 
 class Graph:
@@ -180,10 +181,18 @@ def add_stack(graph, name, stack, cell, x, lengths, initial=()):
         states = [graph.add("Slice", s, [k * D], [(k + 1) * D]) for s in initial]
         level, weights = f"{name}_l{k}", _weights(stack, k, order)
         more = [f"{level}.{letter}" for letter in stack.cell.states]
+        if cell[0] == "lstm_peephole":
+            states = [*(states or ("", "")), _peepholes(stack, k)]
         y, *final = graph.add(operator, x, *weights, lengths, *states, name=level, more=more, **attributes)
         x = graph.add("Reshape", graph.add("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, D * H])
         finals.append(final)
     return x, finals
+
+
+def _peepholes(stack, k):
+    """P (D, 3 H) of level k, for i, o and f."""
+    every = [stack.parameters[f"weight_peephole{s}"] for s in stack.levels[k].suffixes]
+    return np.float32([np.concatenate([np.split(one, 3)[gate] for gate in (0, 2, 1)]) for one in every])
 
 
 def _weights(stack, k, order):

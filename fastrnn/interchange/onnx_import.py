@@ -44,8 +44,8 @@ def from_onnx(model, nodes=None, *, return_states=False):
         If onnx is not installed. The message says how to install it.
     ValueError
         If the file is no model, if there is no such node, if the nodes are not one stack, if the weights depend on the
-        inputs of the model, or if a node has what no layer of fastrnn computes: clip, peepholes, input_forget, other
-        activations, or the reverse direction alone. Also if a node begins with states that are not zero, without
+        inputs of the model, or if a node has what no layer of fastrnn computes: clip, input_forget, other activations,
+        or the reverse direction alone. Also if a node begins with states that are not zero, without
         return_states=True.
 
     See Also
@@ -56,7 +56,8 @@ def from_onnx(model, nodes=None, *, return_states=False):
     Notes
     -----
     The equations, and the order of gates, are those of https://onnx.ai/onnx/operators. A GRU has reset_after=True if
-    its node has linear_before_reset=1. PyTorch exports this; the default of ONNX is 0.
+    its node has linear_before_reset=1. PyTorch exports this; the default of ONNX is 0. An LSTM has peephole=True if its
+    nodes have peepholes P that are not zero.
 
     Lengths, and states that the model is given or computes, are inputs of a node, and not read: give ``lengths`` and
     ``hx`` to the layer. States that depend on the number of sequences alone are read as those of one. A node puts out

@@ -125,11 +125,13 @@ class Level:
         self._settings = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         self._check_settings()
         self.W, self.R = self._weight(1), self._weight(2)
-        self.bias = self._weight(3) if self._input(3) else None
+        self.bias, self.P = (self._weight(place) if self._input(place) else None for place in (3, 7))
+        if self.P is not None and self.P.any():
+            self.form = {"peephole": True}
         I, H = (np.atleast_1d(a).shape[-1] for a in (self.W, self.R))
         G, D = len(GATES[self.operator]), self.n_directions
-        shapes = {"W": (D, G * H, I), "R": (D, G * H, H), "B": (D, 2 * G * H)}
-        for (letter, shape), array in zip(shapes.items(), (self.W, self.R, self.bias), strict=True):
+        shapes = {"W": (D, G * H, I), "R": (D, G * H, H), "B": (D, 2 * G * H), "P": (D, 3 * H)}
+        for (letter, shape), array in zip(shapes.items(), (self.W, self.R, self.bias, self.P), strict=True):
             if array is not None and array.shape != shape:
                 raise ValueError(f"{letter} of {name} has shape {array.shape}, expected {shape}")
         self.input_size, self.hidden_size = I, H
@@ -146,9 +148,6 @@ class Level:
             raise ValueError(f"{self.name} has clip={settings['clip']:g}, {lacks}: its states would be others")
         if settings.get("input_forget", 0):
             raise ValueError(f"{self.name} has input_forget=1, {lacks}: its input gate is 1 minus the forget gate")
-        peepholes = self._input(7)
-        if peepholes and (not self._scope.is_fixed(peepholes) or self._scope.value(peepholes).any()):
-            raise ValueError(f"{self.name} has peepholes (P), {lacks}")
         self.n_directions = 2 if direction == "bidirectional" else 1
         self.is_batch_first = settings.get("layout", 0) == 1
         given = [name.decode().lower() for name in settings.get("activations", [])]
@@ -170,7 +169,7 @@ class Level:
     def _weight(self, place):
         name = self._input(place)
         if not self._scope.is_fixed(name):
-            which = "XWRB"[place]
+            which = "XWRB   P"[place]
             raise ValueError(f"{which} of {self.name} depends on what the model is given, so it is no weight to read")
         return self._scope.value(name)
 
@@ -182,6 +181,9 @@ class Level:
             arrays = {"weight_ih": self.W[d], "weight_hh": self.R[d]}
             if has_bias:
                 arrays |= dict(zip(("bias_ih", "bias_hh"), np.split(bias[d], 2), strict=True))
+            if self.form.get("peephole"):
+                i, o, f = np.split(self.P[d], 3)
+                yield f"weight_peephole_l{k}{suffix}", np.concatenate([i, f, o]).astype(self.dtype)
             for name, array in arrays.items():
                 ours = array.reshape(G, H, -1)[GATES[self.operator]].reshape(array.shape)
                 yield f"{name}_l{k}{suffix}", ours.astype(self.dtype)

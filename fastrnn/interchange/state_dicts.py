@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fastrnn.interchange.weights import Filling, few, weights_of
+from fastrnn.interchange.weights import Filling, few, refuse_cell, weights_of
 
 
 def to_torch(estimator, *, names=None):
@@ -30,8 +30,8 @@ def to_torch(estimator, *, names=None):
     TypeError
         If it is not an estimator of fastrnn.
     ValueError
-        If PyTorch has no such layer: for cell="gru_reset_before", "mingru", "minlstm", "sru" or "slstm", or
-        nonlinearity="sigmoid". Also if the model reads patches (`patch_length`).
+        If PyTorch has no such layer: for other cells than "lstm", "gru" and "rnn", or nonlinearity="sigmoid". Also if
+        the model reads patches (`patch_length`).
 
     See Also
     --------
@@ -62,7 +62,7 @@ def to_torch(estimator, *, names=None):
     >>> bool(abs(new.predict_proba(X) - clf.predict_proba(X)).max() < 1e-5)
     True
     """
-    weights = weights_of(estimator)
+    weights = weights_of(estimator, "PyTorch")
     shown = _named(estimator._shape, names, weights)
     return {shown[key]: array for key, array in weights.items()}
 
@@ -135,9 +135,10 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
 
 def _named(shape, names, keys):
     """What a module calls each array, by its key."""
-    cell = shape["cell"]
-    if cell not in ("rnn", "lstm", "gru") or (cell, shape["nonlinearity"]) == ("rnn", "sigmoid"):
-        raise ValueError("PyTorch has no layer for cell='gru_reset_before' or 'slstm', nor for nonlinearity='sigmoid'")
+    cell, nonlinearity = shape["cell"], shape["nonlinearity"]
+    refuse_cell(cell, "PyTorch")
+    if (cell, nonlinearity) == ("rnn", "sigmoid"):
+        raise ValueError(f"PyTorch has no layer for nonlinearity={nonlinearity!r}")
     parts = {part: part for part, _ in keys}
     is_dict = isinstance(names or {}, Mapping)
     prefixes = {**parts, **(names or {} if is_dict else {})}

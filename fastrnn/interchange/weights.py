@@ -20,13 +20,19 @@ from fastrnn.tagger import SequenceTagger
 
 KNOWN_BY_WEIGHTS = SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator
 """Of these the weights' shapes say all that data would, and ONNX has all that they compute."""
-KNOWN_CELLS = "lstm", "gru", "gru_reset_before", "rnn"
+CELLS_OF = {"PyTorch": ("rnn", "lstm", "gru"), "Keras": ("rnn", "lstm", "gru", "gru_reset_before")}
 ELSEWHERE = "another library's layers do not read"
 LEAST_WEIGHT = 1e-3
 """Of what reads standardised X, one that shall keep its digits."""
 
 
-def weights_of(estimator):
+def refuse_cell(cell, library):
+    """Raise if PyTorch or Keras has no such cell."""
+    if cell not in CELLS_OF[library]:
+        raise ValueError(f"{library} has no layer for cell={cell!r}: fit with one of {', '.join(CELLS_OF[library])}")
+
+
+def weights_of(estimator, library):
     """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
         raise TypeError(f"{type(estimator).__name__} is no estimator of fastrnn; of a Pipeline give the last step")
@@ -43,20 +49,12 @@ def weights_of(estimator):
     return weights
 
 
-def refuse_cell(cell):
-    """Raise if other libraries have no such cell."""
-    if cell not in KNOWN_CELLS:
-        others = ", ".join(map(repr, KNOWN_CELLS))
-        raise ValueError(f"neither PyTorch, Keras nor ONNX has a layer for cell={cell!r}: fit with one of {others}")
-
-
 def network_of(estimator, dtype=None):
     """A fitted estimator's network for X as it comes: what is standardised before it, its first weights do instead.
 
     They must be finite in `dtype`, by default the network's own, and not so small that digits go.
     """
     network = estimator.network_
-    refuse_cell(estimator._shape["cell"])
     estimator._refuse_patches("what it is exported to")
     mean, scale = (getattr(estimator, f"_X_{name}", None) for name in ("mean", "scale"))
     if mean is None or network.embedding is not None or ((mean == 0) & (scale == 1)).all():
@@ -125,7 +123,6 @@ class Filling:
         estimator._check_parameters()
         refuse_facts(estimator, ELSEWHERE)
         self.shape = estimator._shape if self.is_fitted else estimator._decided()
-        refuse_cell(self.shape["cell"])
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
         known = ", ".join(f"{name}={wording.shown(value)}" for name, value in self.shape.items())
         self.advice = f"; this {type(estimator).__name__} has {known}: {remedy}"

@@ -9,7 +9,9 @@ h, and likewise from gamma * c:
                              gamma = exp(-max(0, .)), there
     h_old  (D, S, H)         gamma * h of the step before, for each row
     c_old  (D, S, P)         likewise
-They are None elsewhere.
+Of an LSTM with peepholes (`lstm.pack_with_peepholes`)
+    peepholes                is the panels, whose last three vectors they are
+These are None elsewhere.
 """
 
 import numpy as np
@@ -27,7 +29,7 @@ _gru_tile, _gru_states, _gru_gradients = gru.tile, gru.new_states, gru.gate_grad
 
 
 @njit(**OPTIONS)
-def _units(h, c, gates, x, h_old, c_old, panel, start, is_hoisted, sizes, d, old, row, n, unit, keep):
+def _units(h, c, gates, x, h_old, c_old, peepholes, panel, start, is_hoisted, sizes, d, old, row, n, unit, keep):
     """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
 
     h, gates and x point to the first row of direction d; `old` and `row` count rows from there.
@@ -56,7 +58,7 @@ def _units(h, c, gates, x, h_old, c_old, panel, start, is_hoisted, sizes, d, old
             else:
                 c_before = at(c_old, (d * c_old.shape[1] + row + k) * P + unit)
             c_new = at(c, (first + (B + row if keep else 0)) * P + unit)
-            _lstm_states(h_new, c_new, c_before, kept, sums, rows, n_units, H, P, keep)
+            _lstm_states(h_new, c_new, c_before, kept, sums, peepholes, d, unit, rows, n_units, H, P, keep)
         k += rows
 
 
@@ -78,7 +80,7 @@ def fade(h_old, c_old, h, c, gamma, starts, counts, keep, t, d, low, high):
 
 
 @njit(**OPTIONS)
-def forward(h, c, gates, x, gamma, h_old, c_old, panels, hoisted, starts, counts, keep, d):
+def forward(h, c, gates, x, gamma, h_old, c_old, peepholes, panels, hoisted, starts, counts, keep, d):
     """Run direction d; hoisted (rows, 4 P) is scratch.
 
     Of what fades, h_old and c_old have what the first step goes on from.
@@ -106,14 +108,15 @@ def forward(h, c, gates, x, gamma, h_old, c_old, panels, hoisted, starts, counts
             panel = at(panels_d, p * size)
             start = at(hoisted, (p * room + hoisted_row) * 4 * L) if is_hoisted else panel
             sizes = B, I, H, P
-            _units(h_d, c, gates_d, x_d, h_old, c_old, panel, start, is_hoisted, sizes, d, old, row, n, p * L, keep)
+            _units(h_d, c, gates_d, x_d, h_old, c_old, peepholes, panel, start, is_hoisted, sizes, d, old, row, n,
+                   p * L, keep)  # fmt: skip
         hoisted_row += n
         if gamma is not None:
             fade(h_old, c_old, h, c, gamma, starts, counts, keep, t + 1, d, np.intp(0), P)
 
 
 @njit(**OPTIONS)
-def forward_block(h, c, gates, x, gamma, h_old, c_old, panels, hoisted, starts, counts, keep, task, t):
+def forward_block(h, c, gates, x, gamma, h_old, c_old, peepholes, panels, hoisted, starts, counts, keep, task, t):
     """Step t of one vector of units, number `task` of all directions'.
 
     Threads that share units read a part of the weights each.  hoisted (D P / lanes HOISTED_STEPS, B, 4 lanes) is filled
@@ -134,13 +137,13 @@ def forward_block(h, c, gates, x, gamma, h_old, c_old, panels, hoisted, starts, 
         hoist(at(hoisted, room * 4 * L), GATES, input_gates, at(x_d, row * I), I, panel, rows)
     old, start = row_before(starts, t, B), at(hoisted, (room + row - starts[first]) * 4 * L)
     sizes = B, I, H, P
-    _units(h_d, c, gates_d, x_d, h_old, c_old, panel, start, True, sizes, d, old, row, n, p * L, keep)
+    _units(h_d, c, gates_d, x_d, h_old, c_old, peepholes, panel, start, True, sizes, d, old, row, n, p * L, keep)
     if gamma is not None:
         fade(h_old, c_old, h, c, gamma, starts, counts, keep, t + 1, d, p * L, p * L + L)
 
 
 @njit(**OPTIONS)
-def backward(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d):
+def backward(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, peepholes, hh_panels, starts, counts, bptt_steps, d):
     """Direction d, last step first.
 
     Turns gates into their gradients, and d_h and d_c (D, B, P) from the final into the initial states' gradients.
@@ -149,25 +152,26 @@ def backward(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, start
     """
     low, high = np.intp(0), d_h.shape[2]
     for step in range(counts.size + 1):
-        _back(
-            d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d, low, high, step
-        )
+        _back(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, peepholes, hh_panels, starts, counts, bptt_steps, d,
+              low, high, step)  # fmt: skip
 
 
 @njit(**OPTIONS)
 def backward_block(
-    d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, task, step
+    d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, peepholes, hh_panels, starts, counts, bptt_steps, task, step
 ):
     """As `backward`: one of T + 1 steps of the units of one panel, number `task` of all directions'."""
     P, units = d_h.shape[2], MAX_WIDTH * lanes(h)
     panels = (P + units - 1) // units
     d, low = task // panels, task % panels * units
     high = min(low + units, P)
-    _back(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d, low, high, step)
+    _back(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, peepholes, hh_panels, starts, counts, bptt_steps, d,
+          low, high, step)  # fmt: skip
 
 
 @njit(**OPTIONS)
-def _back(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, counts, bptt_steps, d, low, high, step):
+def _back(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, peepholes, hh_panels, starts, counts, bptt_steps, d, low,
+          high, step):  # fmt: skip
     """One of T + 1 steps of direction d's units low to high.
 
     First the product with the last step's gradients, which are those of all units; then this step's, of gates, and of
@@ -193,7 +197,8 @@ def _back(d_h, d_c, gates, d_out, h, c, gamma, h_old, c_old, hh_panels, starts, 
         else:
             c_d, of_c = at(c, d * (B + S) * P), at(d_c, place)
             c_new, before = at(c_d, (B + row) * P), at(c_d, old * P) if c_old is None else at(c_old, (d * S + row) * P)
-            _lstm_gradients(at(d_h, place), of_c, d_gates, d_row, c_new, before, n, low, high, H, P, width, cut)
+            _lstm_gradients(at(d_h, place), of_c, d_gates, d_row, c_new, before, peepholes, d, n, low, high, H, P,
+                            width, cut)  # fmt: skip
 
 
 @njit(**OPTIONS)

@@ -87,6 +87,7 @@ class MinGRU(_OneState):
         bidirectional: bool = False,
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
+        peephole: bool = False,
     ) -> None: ...
 
 class MinLSTM(_OneState):
@@ -112,6 +113,8 @@ class _TwoStates(_Layer):
     ) -> tuple[_Floats | None, tuple[_Floats, _Floats]]: ...
 
 class LSTM(_TwoStates):
+    peephole: bool
+
     def __init__(
         self,
         input_size: int,
@@ -123,6 +126,7 @@ class LSTM(_TwoStates):
         bidirectional: bool = False,
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
+        peephole: bool = False,
     ) -> None: ...
 
 class SRU(_TwoStates):

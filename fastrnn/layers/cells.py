@@ -138,7 +138,7 @@ class RNNCell(_Cell):
 class _GatedCell(_Cell):
     """What LSTM and GRU share."""
 
-    shares_units = True
+    shares_units, has_peepholes = True, False
 
     def panels_shape(self, I, H, dtype):
         """The shape that `pack` fills: for each vector of units a row of vectors, of which four are biases."""
@@ -148,6 +148,7 @@ class _GatedCell(_Cell):
     def room(self, p, rows, D, H, keep, gamma=NOTHING):
         P = padded(H, p.dtype)
         room = {"h": p.room(D, rows.B_AND_S, H), "c": NOTHING, "gamma": gamma, "h_old": NOTHING, "c_old": NOTHING}
+        room["peepholes"] = NOTHING
         if "c" in self.states:
             room["c"] = p.room(D, rows.B_AND_S if keep else rows.B, P)
         if gamma is not NOTHING:
@@ -157,10 +158,12 @@ class _GatedCell(_Cell):
         return room | {"d_gates": p.room(D, rows.S if keep else 0, 4 * P)}
 
     def forward(self, p, room, x, panels, rows, keep):
+        if self.has_peepholes:
+            room["peepholes"] = panels
         (D, blocks, _), lane = panels.shape, n_lanes(p.dtype)
         P, places = blocks * lane, (rows.starts, rows.counts, int(keep))
         fading = room["gamma"], room["h_old"], room["c_old"]
-        arrays = room["h"], room["c"], room["d_gates"], x, *fading, panels
+        arrays = room["h"], room["c"], room["d_gates"], x, *fading, room["peepholes"], panels
         for d in range(D if room["gamma"] is not NOTHING else 0):
             p.call(gated.fade, *fading[1:], *arrays[:2], fading[0], *places, 0, d, 0, P)
         if p.is_shared:
@@ -173,8 +176,8 @@ class _GatedCell(_Cell):
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         d_h, d_c = d_states if "c" in self.states else (*d_states, NOTHING)
         D, _, P = d_h.shape
-        arrays = d_h, d_c, room["d_gates"], d_out, *(room[name] for name in ("h", "c", "gamma", "h_old", "c_old")), hh
-        arguments = *arrays, rows.starts, rows.counts, bptt_steps
+        kept = (room[name] for name in ("h", "c", "gamma", "h_old", "c_old", "peepholes"))
+        arguments = d_h, d_c, room["d_gates"], d_out, *kept, hh, rows.starts, rows.counts, bptt_steps
         if p.is_shared:
             n = D * -(-P // (MAX_WIDTH * n_lanes(p.dtype)))
             p.share(gated.backward_block, *arguments, tasks=n, steps=p.at_most(rows.T, 2**62, 1), stage="backward")
@@ -188,6 +191,27 @@ class LSTMCell(_GatedCell):
     n_gates, states, forget_gate, pack = 4, "hc", 1, staticmethod(lstm.pack)
     orders_ih = orders_hh = (lstm.ORDER,)
     ih_pieces = hh_pieces = b_hh_pieces = ((0, 4, 0),)
+
+
+class LSTMPeepholeCell(LSTMCell):
+    """As `LSTMCell`, with peepholes for i, f and o, which are parameters of each unit."""
+
+    pack, has_peepholes = staticmethod(lstm.pack_with_peepholes), True
+
+    def shapes(self, I, H):
+        return {**super().shapes(I, H), "weight_peephole": (3 * H,)}
+
+    def panels_shape(self, I, H, dtype):
+        blocks, size = super().panels_shape(I, H, dtype)
+        return blocks, size + 3 * n_lanes(dtype)
+
+    def add_gradients(self, p, room, x, gradients, rows):
+        super().add_gradients(p, room, x, gradients, rows)
+        P = room["c"].shape[2]
+        for d, of in enumerate(gradients):
+            sums, (d_gates, c) = p.sums(3 * P), (direction(p, room[name], d) for name in ("d_gates", "c"))
+            p.call(lstm.d_peepholes, sums, d_gates, c, rows.previous, stage="backward")
+            add_sums(p, of["weight_peephole"], sums, of["weight_peephole"].size // 3, P)
 
 
 class GRUCell(_GatedCell):

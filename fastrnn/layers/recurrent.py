@@ -13,12 +13,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from fastrnn.kernels.rows import spread_columns
-from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
+from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
 from fastrnn.layers.stack import Dropout, Stack
 from fastrnn.packing import Rows, Shards, gathered
 from fastrnn.params import checked
 from fastrnn.programs import KEPT, Pass, Program
-from fastrnn.wording import check_count, shown
+from fastrnn.wording import check_count, check_flag, shown
 
 OF_ONE_THREAD = 2**13
 """Numbers, at most, that BLAS multiplies without waking its threads; it tells whether they are finite the soonest."""
@@ -53,8 +53,7 @@ class _Recurrent:
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             check_count(name, value)
         for name, value in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
-            if not isinstance(value, (bool, np.bool_)):
-                raise ValueError(f"{name} must be True or False; got {shown(value)}")
+            check_flag(name, value)
         if not isinstance(dropout, Real) or not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1); got {shown(dropout)}")
         if dtype not in ("float32", "float64", np.float32, np.float64):
@@ -427,6 +426,9 @@ class LSTM(_Recurrent):
         The floating-point type of parameters and results.
     random_state : int, RandomState or None, default=None
         The seed of initial parameters and dropout.
+    peephole : bool, default=False
+        Whether gates see the cell state of their own unit (Gers and Schmidhuber 2000): i and f the old one, o the new
+        one. The parameter weight_peephole (3H,) has the weights of i, f and o, in this order.
 
     Raises
     ------
@@ -449,8 +451,10 @@ class LSTM(_Recurrent):
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False, dtype="float32", random_state=None):  # fmt: skip
-        self._build(LSTMCell(), **locals())
+        bidirectional=False, dtype="float32", random_state=None, peephole=False):  # fmt: skip
+        check_flag("peephole", peephole)
+        self.peephole = peephole
+        self._build(LSTMPeepholeCell() if peephole else LSTMCell(), **locals())
 
 
 class GRU(_Recurrent):  # numpydoc ignore=PR01

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from fastrnn.kernels.vectors import zeros_aligned
-from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
+from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
 from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
 from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.layers.stack import NO_DROPOUT, Stack
@@ -17,7 +17,7 @@ from fastrnn.programs import Program
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
 CELLS |= {"mingru": MinGRUCell, "minlstm": MinLSTMCell, "sru": SRUCell}
-CELLS["slstm"] = SLSTMCell
+CELLS |= {"slstm": SLSTMCell, "lstm_peephole": LSTMPeepholeCell}
 
 _packing = threading.Lock()
 if hasattr(os, "register_at_fork"):

@@ -26,10 +26,8 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn", "mingru", "minlstm", "sru", "slstm"}, default="lstm"
-        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False. "mingru", "minlstm" (Feng et al. 2024) and "sru" (Lei et al. 2018) train faster.
-        "slstm" (Beck et al. 2024) has four heads if they divide hidden_size, else one.
+    cell : str, default="lstm"
+        The kind of recurrent layer: one that `SequenceClassifier` names.
     hidden_size : int, default=128
         Number of hidden units in each layer.
     dropout : float, default=0.3
