@@ -53,7 +53,9 @@ Steps: TypeAlias = ArrayLike | Sequence[ArrayLike]
 Texts: TypeAlias = Sequence[str] | Sequence[Sequence[str]] | ArrayLike | Table
 Path: TypeAlias = str | PathLike[str]
 
-Cell: TypeAlias = Literal["lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"]
+Cell: TypeAlias = Literal[
+    "lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole", "lstm_layer_norm", "gru_layer_norm"
+]
 Nonlinearity: TypeAlias = Literal["tanh", "relu", "sigmoid"]
 Readout: TypeAlias = Literal["last", "mean", "max", "concat", "attention", "auto"]
 Missing: TypeAlias = Literal["error", "mask", "forward", "decay"]

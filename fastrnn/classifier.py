@@ -20,9 +20,10 @@ class SequenceClassifier(
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"}, default="gru"
-        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False. In "lstm_peephole" gates see the cell state (Gers and Schmidhuber 2000).
+    cell : str, default="gru"
+        The kind of recurrent layer: "lstm", "gru" (PyTorch's), "gru_reset_before" (Cho et al. 2014; Keras's with
+        reset_after=False), "rnn", "lstm_peephole" (Gers and Schmidhuber 2000), or with layer normalisation (Ba et al.
+        2016) "lstm_layer_norm" and "gru_layer_norm".
     hidden_size : int, default=64
         Number of hidden units in each layer and direction. More units can learn more, and need more time and data.
     num_layers : int, default=1

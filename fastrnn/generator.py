@@ -32,9 +32,9 @@ class SequenceGenerator(FeatureExtractor, SequenceEstimator):  # numpydoc ignore
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"}, default="lstm"
-        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False. In "lstm_peephole" gates see the cell state (Gers and Schmidhuber 2000).
+    cell : str, default="lstm"
+        The kind of recurrent layer: "lstm", "gru", "gru_reset_before" (Cho et al. 2014), "rnn", "lstm_peephole",
+        "lstm_layer_norm" or "gru_layer_norm"; `SequenceClassifier` says what they are.
     hidden_size : int, default=128
         Number of hidden units in each layer.
     dropout : float, default=0.2

@@ -24,9 +24,10 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"}, default="lstm"
-        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False. In "lstm_peephole" gates see the cell state (Gers and Schmidhuber 2000).
+    cell : str, default="lstm"
+        The kind of recurrent layer: "lstm", "gru" (PyTorch's), "gru_reset_before" (Cho et al. 2014; Keras's with
+        reset_after=False), "rnn", "lstm_peephole" (Gers and Schmidhuber 2000), or with layer normalisation (Ba et al.
+        2016) "lstm_layer_norm" and "gru_layer_norm".
     crf : bool or "auto", default="auto"
         Whether a linear-chain conditional random field (CRF) scores each sequence of labels as a whole, from the
         outputs of the network (Lafferty et al. 2001; Huang et al. 2015). Labels then depend on their neighbours. "auto"

@@ -30,9 +30,10 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"}, default="lstm"
-        The kind of recurrent layer. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of Cho et al. 2014, and of
-        Keras with reset_after=False. In "lstm_peephole" gates see the cell state (Gers and Schmidhuber 2000).
+    cell : str, default="lstm"
+        The kind of recurrent layer: "lstm", "gru" (PyTorch's), "gru_reset_before" (Cho et al. 2014; Keras's with
+        reset_after=False), "rnn", "lstm_peephole" (Gers and Schmidhuber 2000), or with layer normalisation (Ba et al.
+        2016) "lstm_layer_norm" and "gru_layer_norm".
     decoding : {"greedy", "beam"}, default="greedy"
         How `predict` and `score` find labels. "greedy" takes the most probable path: at each step the most probable
         label or the blank. "beam" searches for the labels whose paths are together the most probable ones (Hannun et

@@ -11,6 +11,7 @@ FORMS = {
     "lstm": ("lstm", {}),
     "gru_after": ("gru", {"reset_after": True}),
     "gru_before": ("gru", {"reset_after": False}),
+    **{cell: (cell, {}) for cell in ("lstm_peephole", "lstm_layer_norm", "gru_layer_norm")},
 }
 
 
@@ -76,12 +77,12 @@ def test_gradients_of_the_forms_by_finite_differences(form):
     params = {n: rng.uniform(-0.7, 0.7, shape) for n, shape in shapes.items()}
     x = [rng.standard_normal((T, 3)) for T in lengths]
     d_output = [rng.standard_normal((T, 8)) for T in lengths]
-    n_states = 2 if cell == "lstm" else 1
+    n_states = 2 if cell.startswith("lstm") else 1
     states = [rng.standard_normal((4, 3, 4)) for _ in range(n_states)]
     d_states = [rng.standard_normal((4, 3, 4)) for _ in range(n_states)]
 
     def as_state(parts):
-        return tuple(parts) if cell == "lstm" else parts[0]
+        return tuple(parts) if n_states == 2 else parts[0]
 
     def forward(arrays):
         x, states, values = arrays[:3], arrays[3 : 3 + n_states], arrays[-len(params) :]
@@ -90,14 +91,14 @@ def test_gradients_of_the_forms_by_finite_differences(form):
 
     def loss(arrays):
         output, state_n, _ = forward(arrays)
-        state_n = state_n if cell == "lstm" else (state_n,)
+        state_n = state_n if n_states == 2 else (state_n,)
         pairs = [*zip(output, d_output, strict=True), *zip(state_n, d_states, strict=True)]
         return sum((a * d).sum() for a, d in pairs)
 
     arrays = [*x, *states, *params.values()]
     *_, stash = forward(arrays)
     d_x, d_state, d_params = ref.stack_backward(d_output, as_state(d_states), stash)
-    d_state = d_state if cell == "lstm" else (d_state,)
+    d_state = d_state if n_states == 2 else (d_state,)
     assert list(d_params) == list(params)
     assert_gradient(loss, arrays, [*d_x, *d_state, *d_params.values()], rng)
 

@@ -7,9 +7,11 @@ from fastrnn.base.static import refuse_facts
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell
+from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
 from fastrnn.wording import shown
 
-KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz", LSTMPeepholeCell: "ifgo"}
+KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz", LSTMPeepholeCell: "ifgo",
+        LSTMLayerNormCell: "ifgo", GRULayerNormCell: "rzn"}  # fmt: skip
 """What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
 TITLES = {"r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "forget gate f", "o": "output gate o",
           "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h"}  # fmt: skip
@@ -25,7 +27,7 @@ class GateActivationsDisplay:
     ----------
     activations : dict of str to array of shape (T, H)
         Of an LSTM "i", "f", "g", "o", "c" and "h"; of a GRU "r", "z", "n" and "h"; of a plain RNN "h". A cell state c
-        is drawn as tanh(c), which is what the output gate multiplies.
+        is drawn as tanh(c), which is what the output gate multiplies (with layer normalisation, of c normalised).
     labels : list of str, default=None
         The names of the T steps. None takes their numbers.
 

@@ -11,6 +11,7 @@ from fastrnn.layers import GRU, LSTM, RNN
 
 LAYERS = {"lstm": LSTM, "gru": GRU, "gru_reset_before": partial(GRU, reset_after=False)}
 LAYERS["lstm_peephole"] = partial(LSTM, peephole=True)
+LAYERS |= {"lstm_layer_norm": partial(LSTM, layer_norm=True), "gru_layer_norm": partial(GRU, layer_norm=True)}
 """The layer of each cell but "rnn"."""
 SCORES = "validation score"
 

@@ -60,6 +60,7 @@ class RNN(_OneState):
 
 class GRU(_OneState):
     reset_after: bool
+    layer_norm: bool
 
     def __init__(
         self,
@@ -73,10 +74,12 @@ class GRU(_OneState):
         reset_after: bool = True,
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
+        layer_norm: bool = False,
     ) -> None: ...
 
 class LSTM(_Layer):
     peephole: bool
+    layer_norm: bool
 
     def __init__(
         self,
@@ -90,6 +93,7 @@ class LSTM(_Layer):
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
         peephole: bool = False,
+        layer_norm: bool = False,
     ) -> None: ...
     def __call__(
         self, x: ArrayLike, hx: tuple[ArrayLike, ArrayLike] | None = None, lengths: ArrayLike | None = None

@@ -227,7 +227,11 @@ class Stack:
         if forget_bias is not None and (self.cell.forget_gate is None or not self.bias):
             raise ValueError(f"forget_bias={forget_bias!r} is for an LSTM with biases; leave it out")
         for name in self.parameters:
-            uniform(self.parameters[name], 1 / sqrt(H), rng)
+            start = self.cell.starts.get(name.partition("_")[0])
+            if start is None:
+                uniform(self.parameters[name], 1 / sqrt(H), rng)
+            else:
+                self.parameters[name][...] = start
             if recurrent == "orthogonal" and name.startswith("weight_hh"):
                 orthogonal(self.parameters[name], rng)
             if forget_bias is not None and name.startswith("bias"):

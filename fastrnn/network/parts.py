@@ -8,13 +8,14 @@ import numpy as np
 
 from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
+from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
 from fastrnn.layers.stack import NO_DROPOUT, Stack
 from fastrnn.network.training import Training, is_computed
 from fastrnn.packing import gathered
 from fastrnn.programs import Program
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
-CELLS["lstm_peephole"] = LSTMPeepholeCell
+CELLS |= {"lstm_peephole": LSTMPeepholeCell, "lstm_layer_norm": LSTMLayerNormCell, "gru_layer_norm": GRULayerNormCell}
 
 _packing = threading.Lock()
 if hasattr(os, "register_at_fork"):

@@ -19,10 +19,10 @@ class SequenceToSequence(FeatureExtractor, DecodingEstimator):  # numpydoc ignor
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "gru_reset_before", "rnn", "lstm_peephole"}, default="lstm"
-        The kind of recurrent layer, in encoder and decoder. "gru" is PyTorch's GRU. "gru_reset_before" is the GRU of
-        Cho et al. 2014, and of Keras with reset_after=False. In "lstm_peephole" gates see the cell state (Gers and
-        Schmidhuber 2000).
+    cell : str, default="lstm"
+        The kind of recurrent layer in encoder and decoder: "lstm", "gru" (PyTorch's), "gru_reset_before" (Cho et al.
+        2014; Keras's with reset_after=False), "rnn", "lstm_peephole" (Gers and Schmidhuber 2000), or with layer
+        normalisation (Ba et al. 2016) "lstm_layer_norm" and "gru_layer_norm".
     hidden_size : int, default=128
         Number of hidden units in each layer and direction of encoder and decoder.
     bidirectional : bool, default=True
