@@ -54,7 +54,17 @@ Texts: TypeAlias = Sequence[str] | Sequence[Sequence[str]] | ArrayLike | Table
 Path: TypeAlias = str | PathLike[str]
 
 Cell: TypeAlias = Literal[
-    "lstm", "gru", "gru_reset_before", "rnn", "mingru", "minlstm", "sru", "slstm", "lstm_peephole"
+    "lstm",
+    "gru",
+    "gru_reset_before",
+    "rnn",
+    "mingru",
+    "minlstm",
+    "sru",
+    "slstm",
+    "lstm_peephole",
+    "lstm_layer_norm",
+    "gru_layer_norm",
 ]
 Nonlinearity: TypeAlias = Literal["tanh", "relu", "sigmoid"]
 Readout: TypeAlias = Literal["last", "mean", "max", "concat", "attention", "auto"]

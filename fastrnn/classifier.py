@@ -24,7 +24,8 @@ class SequenceClassifier(
         The kind of recurrent layer. "lstm", "gru" and "rnn" are PyTorch's. "gru_reset_before" is the GRU of Cho et al.
         2014, and of Keras with reset_after=False. "mingru", "minlstm" (Feng et al. 2024) and "sru" (Lei et al. 2018)
         train faster. "slstm" (Beck et al. 2024) has four heads if they divide hidden_size, else one. In "lstm_peephole"
-        gates see the cell state (Gers and Schmidhuber 2000).
+        gates see the cell state (Gers and Schmidhuber 2000). "lstm_layer_norm" and "gru_layer_norm" are
+        normalised (Ba et al. 2016).
     hidden_size : int, default=64
         Number of hidden units in each layer and direction. More units can learn more, and need more time and data.
     num_layers : int, default=1

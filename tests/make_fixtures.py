@@ -53,8 +53,8 @@ READOUTS = ("last", "mean", "max", "all")
 EQUAL, RAGGED, ONE = (7, 7, 7, 7, 7), (4, 7, 1, 6, 3), (1,)
 KINDS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
 MINIMAL = ("mingru", "minlstm", "sru")
-TWO_STATES = ("lstm", "sru", "lstm_peephole")
-VARIANT_KINDS = ("lstm_peephole",)
+TWO_STATES = ("lstm", "sru", "lstm_peephole", "lstm_layer_norm")
+VARIANT_KINDS = ("lstm_peephole", "lstm_layer_norm", "gru_layer_norm")
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,10 @@ def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
                     shapes["bias_hh" + suffix] = (G * H,)
             if cell == "lstm_peephole":
                 shapes["weight_peephole" + suffix] = (3 * H,)
+            if cell.endswith("layer_norm"):
+                shapes |= {f"gain_{of}{suffix}": (G * H,) for of in ("ih", "hh")}
+            if cell == "lstm_layer_norm":
+                shapes |= {f"{what}_c{suffix}": (H,) for what in ("gain", "bias")[: 1 + bias]}
     return shapes
 
 

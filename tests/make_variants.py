@@ -21,7 +21,40 @@ def peephole_step(x, h, c, p):
     return o * torch.tanh(c), c
 
 
-STEPS = {"lstm_peephole": peephole_step}
+def normalised(a, gain, bias):
+    """Equation 4 of Ba, Kiros and Hinton 2016, over all units of a."""
+    import torch
+
+    return torch.nn.functional.layer_norm(a, a.shape, gain, bias, eps=1e-5)
+
+
+def lstm_layer_norm_step(x, h, c, p):
+    """Ba, Kiros and Hinton 2016, equations 20 to 22."""
+    import torch
+
+    a = normalised(p["weight_hh"] @ h, p["gain_hh"], p["bias_hh"])
+    a_i, a_f, a_g, a_o = (a + normalised(p["weight_ih"] @ x, p["gain_ih"], p["bias_ih"])).chunk(4)
+    c = torch.sigmoid(a_f) * c + torch.sigmoid(a_i) * torch.tanh(a_g)
+    return torch.sigmoid(a_o) * torch.tanh(normalised(c, p["gain_c"], p.get("bias_c"))), c
+
+
+def gru_layer_norm_step(x, h, p):
+    """Ba, Kiros and Hinton 2016, equations 23 to 25, with z the share of the old state as in PyTorch."""
+    import torch
+
+    gates, new = [], []
+    for of, value in (("ih", x), ("hh", h)):
+        a, gain, bias = p[f"weight_{of}"] @ value, p[f"gain_{of}"], p[f"bias_{of}"]
+        gates.append(normalised(a[: 2 * len(h)], gain[: 2 * len(h)], bias[: 2 * len(h)]))
+        new.append(normalised(a[2 * len(h) :], gain[2 * len(h) :], bias[2 * len(h) :]))
+    r, z = torch.sigmoid(gates[0] + gates[1]).chunk(2)
+    n = torch.tanh(new[0] + r * new[1])
+    return ((1 - z) * n + z * h,)
+
+
+STEPS = {
+    "lstm_peephole": peephole_step, "lstm_layer_norm": lstm_layer_norm_step, "gru_layer_norm": gru_layer_norm_step,
+}  # fmt: skip
 
 
 def run(case, flat, dtype):

@@ -457,14 +457,125 @@ def slstm_backward(d_h, d_state_n, stash):
     return d_x, (of_h, of_c, of_n, of_m), d_p
 
 
+# ---------------------------------------------------------------- layer normalisation
+# Ba, Kiros and Hinton 2016; what W x and W h have been normalised over is one group of gates.
+
+
+def normalised(a, eps=1e-5):
+    """(a - mean) / deviation, and what `d_normalised` needs."""
+    scale = 1 / np.sqrt(a.var() + eps)
+    y = (a - a.mean()) * scale
+    return y, (y, scale)
+
+
+def d_normalised(d_y, stash):
+    y, scale = stash
+    return scale * (d_y - d_y.mean() - y * (d_y * y).mean())
+
+
+def _normalised_groups(a, groups):
+    found = [normalised(a[group]) for group in groups]
+    return np.concatenate([y for y, _ in found]), [stash for _, stash in found]
+
+
+def _d_normalised_groups(d_y, groups, stashes):
+    return np.concatenate([d_normalised(d_y[group], stash) for group, stash in zip(groups, stashes, strict=True)])
+
+
+def _accumulate_normalised(d_p, p, d_input, d_hidden, x, h, stashes, groups):
+    """Add one step's gradients from those of gain * LN(W x) + bias of both; returns those of x and h."""
+    found = []
+    for of, value, d, own in zip(("ih", "hh"), (x, h), (d_input, d_hidden), stashes, strict=True):
+        d_p[f"gain_{of}"] += d * np.concatenate([y for y, _ in own])
+        d_p[f"bias_{of}"] += d
+        d_a = _d_normalised_groups(d * p[f"gain_{of}"], groups, own)
+        d_p[f"weight_{of}"] += np.outer(d_a, value)
+        found.append(p[f"weight_{of}"].T @ d_a)
+    return found
+
+
+def lstm_layer_norm_forward(x, state, p):
+    """As `lstm_forward`; W x and W h are normalised over all 4H units, and c before its tanh over H."""
+    (h, c), H = state, len(state[0])
+    output, steps, groups = np.zeros((len(x), H), x.dtype), [], [slice(0, 4 * H)]
+    for t in range(len(x)):
+        y_x, of_x = _normalised_groups(p["weight_ih"] @ x[t], groups)
+        y_h, of_h = _normalised_groups(p["weight_hh"] @ h, groups)
+        a = p["gain_ih"] * y_x + p["bias_ih"] + p["gain_hh"] * y_h + p["bias_hh"]
+        a_i, a_f, a_g, a_o = a.reshape(4, H)
+        i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
+        before = h, c
+        c = f * c + i * g
+        y_c, of_c = normalised(c)
+        shown = np.tanh(p["gain_c"] * y_c + p.get("bias_c", 0))
+        h = o * shown
+        output[t] = h
+        steps.append((before, c, (i, f, g, o), shown, of_c, (of_x, of_h)))
+    return output, (h.copy(), c.copy()), (x, steps, p, groups)
+
+
+def lstm_layer_norm_backward(d_h, d_state_n, stash):
+    x, steps, p, groups = stash
+    d_x, d_p = np.zeros_like(x), {name: np.zeros_like(value) for name, value in p.items()}
+    d_h_state, d_c_state = (d.copy() for d in d_state_n)
+    for t in reversed(range(len(x))):
+        (h, c), _, (i, f, g, o), shown, of_c, stashes = steps[t]
+        d_h_state = d_h_state + d_h[t]
+        d_shown = d_h_state * o * (1 - shown * shown)
+        d_p["gain_c"] += d_shown * of_c[0]
+        if "bias_c" in d_p:
+            d_p["bias_c"] += d_shown
+        d_c = d_c_state + d_normalised(d_shown * p["gain_c"], of_c)
+        d_i, d_f, d_g, d_o = d_c * g, d_c * c, d_c * i, d_h_state * shown
+        d_a = np.concatenate([d_i * i * (1 - i), d_f * f * (1 - f), d_g * (1 - g * g), d_o * o * (1 - o)])
+        d_x[t], d_h_state = _accumulate_normalised(d_p, p, d_a, d_a, x[t], h, stashes, groups)
+        d_c_state = d_c * f
+    return d_x, (d_h_state, d_c_state), d_p
+
+
+def gru_layer_norm_forward(x, h_0, p):
+    """As `gru_forward`; W x and W h are normalised over the 2H units of r and z, and over the H of n."""
+    h, H = h_0, len(h_0)
+    output, steps, groups = np.zeros((len(x), H), x.dtype), [], [slice(0, 2 * H), slice(2 * H, 3 * H)]
+    for t in range(len(x)):
+        y_x, of_x = _normalised_groups(p["weight_ih"] @ x[t], groups)
+        y_h, of_h = _normalised_groups(p["weight_hh"] @ h, groups)
+        x_r, x_z, x_n = (p["gain_ih"] * y_x + p["bias_ih"]).reshape(3, H)
+        h_r, h_z, h_n = (p["gain_hh"] * y_h + p["bias_hh"]).reshape(3, H)
+        r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+        n = np.tanh(x_n + r * h_n)
+        steps.append((h, r, z, n, h_n, (of_x, of_h)))
+        h = (1 - z) * n + z * h
+        output[t] = h
+    gates = np.array([[r, z, n] for _, r, z, n, *_ in steps])
+    return output, h.copy(), (x, steps, gates, p, groups)
+
+
+def gru_layer_norm_backward(d_h, d_h_n, stash):
+    x, steps, _, p, groups = stash
+    d_x, d_p = np.zeros_like(x), {name: np.zeros_like(value) for name, value in p.items()}
+    d_state = d_h_n.copy()
+    for t in reversed(range(len(x))):
+        h, r, z, n, h_n, stashes = steps[t]
+        d_state = d_state + d_h[t]
+        d_a_n = d_state * (1 - z) * (1 - n * n)
+        d_a_r, d_a_z = d_a_n * h_n * r * (1 - r), d_state * (h - n) * z * (1 - z)
+        d_input, d_hidden = np.concatenate([d_a_r, d_a_z, d_a_n]), np.concatenate([d_a_r, d_a_z, d_a_n * r])
+        d_x[t], d_through = _accumulate_normalised(d_p, p, d_input, d_hidden, x[t], h, stashes, groups)
+        d_state = d_state * z + d_through
+    return d_x, d_state, d_p
+
+
 # ------------------------------------------------------------------------- stack
 
 CELLS = {"rnn": (rnn_forward, rnn_backward), "lstm": (lstm_forward, lstm_backward), "gru": (gru_forward, gru_backward)}
 CELLS |= {"mingru": (mingru_forward, mingru_backward), "minlstm": (minlstm_forward, minlstm_backward)}
 CELLS["sru"] = sru_forward, sru_backward
 CELLS |= {"slstm": (slstm_forward, slstm_backward), "lstm_peephole": CELLS["lstm"]}
+CELLS["lstm_layer_norm"] = lstm_layer_norm_forward, lstm_layer_norm_backward
+CELLS["gru_layer_norm"] = gru_layer_norm_forward, gru_layer_norm_backward
 STATES = {"rnn": "h", "lstm": "hc", "gru": "h", "mingru": "h", "minlstm": "h", "sru": "hc", "slstm": "hcnm"}
-STATES["lstm_peephole"] = STATES["lstm"]
+STATES |= {"lstm_peephole": "hc", "lstm_layer_norm": "hc", "gru_layer_norm": "h"}
 
 
 def as_state(cell, parts):

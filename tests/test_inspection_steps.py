@@ -40,6 +40,17 @@ def ticks(axis):
 
 def of_reference(cell, x, p, H, nonlinearity):
     """Activations (T, H) of one direction, by name."""
+    if cell == "lstm_layer_norm":
+        h, _, (_, steps, *_) = reference.lstm_layer_norm_forward(x, (np.zeros(H), np.zeros(H)), p)
+        gates = np.array([step[2] for step in steps])
+        return {
+            "h": h,
+            "c": np.array([step[1] for step in steps]),
+            **dict(zip("ifgo", gates.swapaxes(0, 1), strict=True)),
+        }
+    if cell == "gru_layer_norm":
+        h, _, (_, _, gates, *_) = reference.gru_layer_norm_forward(x, np.zeros(H), p)
+        return {"h": h, **dict(zip("rzn", gates.swapaxes(0, 1), strict=True))}
     if cell.startswith("lstm"):
         h, _, (_, _, c, gates, _) = reference.lstm_forward(x, (np.zeros(H), np.zeros(H)), p)
         return {"h": h, "c": c[1:], **dict(zip("ifgo", gates.swapaxes(0, 1), strict=True))}
@@ -59,7 +70,7 @@ def of_reference(cell, x, p, H, nonlinearity):
 
 CELLS = {"lstm": "ifogch", "gru": "rznh", "gru_reset_before": "rznh", "rnn": "h"}
 CELLS |= {"mingru": "znh", "minlstm": "ifnh", "sru": "rfgch"}
-CELLS["lstm_peephole"] = CELLS["lstm"]
+CELLS |= {"lstm_peephole": CELLS["lstm"], "lstm_layer_norm": CELLS["lstm"], "gru_layer_norm": CELLS["gru"]}
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-12)])

@@ -73,6 +73,8 @@ def test_losses_alone_and_their_scale():
 FORWARD = {
     "lstm": reference.lstm_forward,
     "lstm_peephole": reference.lstm_forward,
+    "lstm_layer_norm": reference.lstm_layer_norm_forward,
+    "gru_layer_norm": reference.gru_layer_norm_forward,
     "gru": reference.gru_forward,
     "gru_reset_before": lambda x, h, p: reference.gru_forward(x, h, p, reset_after=False),
     "rnn": reference.rnn_forward,

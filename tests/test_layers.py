@@ -29,9 +29,12 @@ FORMS = {
     "gru": ("gru", {}),
     "gru_cho": ("gru", {"reset_after": False}),
     **{cell: (cell, {}) for cell in MINIMAL},
-    "lstm_peephole": ("lstm_peephole", {}),
+    **{cell: (cell, {}) for cell in ("lstm_peephole", "lstm_layer_norm", "gru_layer_norm")},
 }
-VARIANTS = {"lstm_peephole": partial(LSTM, peephole=True)}
+VARIANTS = {
+    "lstm_peephole": partial(LSTM, peephole=True), "lstm_layer_norm": partial(LSTM, layer_norm=True),
+    "gru_layer_norm": partial(GRU, layer_norm=True),
+}  # fmt: skip
 every_form = pytest.mark.parametrize("form", FORMS)
 every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)

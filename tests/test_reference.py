@@ -12,6 +12,7 @@ FORMS = {
     "gru_after": ("gru", {"reset_after": True}),
     "gru_before": ("gru", {"reset_after": False}),
     **{cell: (cell, {}) for cell in MINIMAL},
+    **{cell: (cell, {}) for cell in ("lstm_peephole", "lstm_layer_norm", "gru_layer_norm")},
 }
 
 

@@ -13,9 +13,12 @@ from series import forecaster, walk
 import fastrnn
 from fastrnn import SequenceClassifier, SequenceGenerator, SequenceOutlierDetector, SequenceRegressor, SequenceTagger
 from fastrnn.interchange import from_keras, from_torch, to_keras, to_onnx, to_torch
-from fastrnn.layers import LSTM
+from fastrnn.layers import GRU, LSTM
 
-LAYERS = {"lstm_peephole": partial(LSTM, peephole=True)}
+LAYERS = {
+    "lstm_peephole": partial(LSTM, peephole=True), "lstm_layer_norm": partial(LSTM, layer_norm=True),
+    "gru_layer_norm": partial(GRU, layer_norm=True),
+}  # fmt: skip
 every_cell = pytest.mark.parametrize("cell", LAYERS)
 SMALL = {"hidden_size": 10, "max_iter": 2, "random_state": 0}
 
@@ -143,6 +146,47 @@ def test_peepholes_are_those_of_onnx_runtime(case):
     output, (h_n, c_n) = layer(inputs["x"], state, lengths=case.lengths)
     for name, mine in (("output", output), ("h_n", h_n), ("c_n", c_n)):
         assert_within(1e-5, mine, expected[name], name)
+
+
+@pytest.mark.parametrize("cell", ["lstm_layer_norm", "gru_layer_norm"])
+def test_onnx_has_no_normalised_layers(cell):
+    pytest.importorskip("onnx", reason="makes models")
+    X, y = labelled(20)
+    with pytest.raises(ValueError, match=f"ONNX has no operator for cell='{cell}': fit with one of rnn, lstm"):
+        to_onnx(SequenceClassifier(cell=cell, **SMALL).fit(X, y))
+
+
+# ------------------------------------------------------------------------------------------------- options
+
+
+@pytest.mark.parametrize("make", [LSTM, GRU])
+def test_gains_begin_at_one_and_their_biases_at_zero(make):
+    for name, value in make(3, 5, layer_norm=True, random_state=0).state_dict().items():
+        if not name.startswith("weight"):
+            assert (value == name.startswith("gain")).all(), name
+
+
+@pytest.mark.parametrize("make", [LSTM, GRU])
+def test_inputs_in_another_unit_are_the_same_to_normalised_layers(make):
+    layer, x = make(3, 5, layer_norm=True, dtype="float64", random_state=0), 100 * ragged(1, shortest=8)[0]
+    assert_within(1e-5, layer(7 * x)[0], layer(x)[0])
+
+
+def test_normalised_layers_of_one_unit_are_finite():
+    for make in (LSTM, GRU):
+        layer = make(2, 1, layer_norm=True, random_state=0)
+        output, _ = layer(np.ones((4, 1, 2)))
+        d_x, _ = layer.backward(np.ones_like(output))
+        assert np.isfinite(output).all() and np.isfinite(d_x).all()
+
+
+def test_options_that_do_not_go_together():
+    with pytest.raises(ValueError, match="peephole=True and layer_norm=True do not go together"):
+        LSTM(3, 4, peephole=True, layer_norm=True)
+    with pytest.raises(ValueError, match="layer_norm=True is for reset_after=True"):
+        GRU(3, 4, reset_after=False, layer_norm=True)
+    with pytest.raises(ValueError, match="layer_norm must be True or False; got 'yes'"):
+        GRU(3, 4, layer_norm="yes")
 
 
 # ----------------------------------------------------------------------------------------------- peepholes

@@ -13,7 +13,10 @@ FORM = "All that is left out is found by itself, or asked for if it may be this 
 WARM_UP = "Compile what models need now, into Numba's cache, and not when they are first used: for images."
 KINDS = "classifier", "regressor", "tagger", "generator", "translator", "forecaster", "online"
 ALL = "all"
-CELLS = "lstm", "gru", "gru_reset_before", "rnn", "mingru", "minlstm", "sru", "slstm", "lstm_peephole"
+CELLS = (
+    "lstm", "gru", "gru_reset_before", "rnn", "mingru", "minlstm", "sru", "slstm", "lstm_peephole", "lstm_layer_norm",
+    "gru_layer_norm",
+)  # fmt: skip
 
 
 def steps(text):

@@ -71,7 +71,8 @@ class Reading:
             shards.deal_words(sequences)
         one = Pass(self._program, shards, 0, is_kept=True, **stored(sequences), **shards.given)
         one.run()
-        return [{name: one.array(operand) for name, operand in kept.items() if operand.shape} for kept in self._kept]
+        own = [{name: it for name, it in kept.items() if it.shape and name != "panels"} for kept in self._kept]
+        return [{name: one.array(operand) for name, operand in kept.items()} for kept in own]  # panels are no pass's
 
 
 def as_single(x):

@@ -8,6 +8,7 @@ from fastrnn.inspection.answers import labels_of
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell
+from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
 from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
 from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.wording import shown
@@ -15,6 +16,7 @@ from fastrnn.wording import shown
 KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
 KEPT |= {MinGRUCell: "zn", MinLSTMCell: "fin", SRUCell: "gfr"}
 KEPT |= {SLSTMCell: "ifgo", LSTMPeepholeCell: "ifgo"}
+KEPT |= {LSTMLayerNormCell: "ifgo", GRULayerNormCell: "rzn"}
 """What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
 TITLES = {"r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "forget gate f", "o": "output gate o",
           "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h"}  # fmt: skip
@@ -32,7 +34,8 @@ class GateActivationsDisplay:
         Of an LSTM "i", "f", "g", "o", "c" and "h"; of a GRU "r", "z", "n" and "h"; of a plain RNN "h". Of a
         minGRU "z", "n" and "h"; of a minLSTM "f" and "i" before they are normalised, "n" and "h"; of an SRU
         "f", "r", "g", "c" and "h"; of an sLSTM "i" and "f", of which one is 1, "g", "o" and "h". A cell state c
-        is drawn as tanh(c), which is what the output gate of an LSTM multiplies.
+        is drawn as tanh(c), which is what the output gate of an LSTM multiplies (with layer normalisation, of c
+        normalised).
     labels : list of str, default=None
         The names of the T steps. None takes their numbers.
 

@@ -19,6 +19,7 @@ def _slstm(input_size, hidden_size, **options):
 LAYERS = {"lstm": LSTM, "gru": GRU, "gru_reset_before": partial(GRU, reset_after=False)}
 LAYERS |= {"mingru": MinGRU, "minlstm": MinLSTM, "sru": SRU, "slstm": _slstm}
 LAYERS["lstm_peephole"] = partial(LSTM, peephole=True)
+LAYERS |= {"lstm_layer_norm": partial(LSTM, layer_norm=True), "gru_layer_norm": partial(GRU, layer_norm=True)}
 """The layer of each cell but "rnn"."""
 LINES = {"h": "-", "c": "--", "n": ":", "m": "-."}
 SCORES = "validation score"

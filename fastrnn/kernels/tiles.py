@@ -48,6 +48,10 @@ class _Sums:
             for v, register in enumerate(row):
                 yield register, self._vector_at(start, v)
 
+    def clear(self):
+        for register in sum(self.registers, []):
+            self.builder.store(ir.Constant(self.kind, [0.0] * self.count), register)
+
     def read(self, pointer, stride):
         for register, place in self._places(pointer, stride):
             self.builder.store(vec.llvm_load(self.builder, place, self.kind), register)
@@ -135,13 +139,19 @@ def gate_tile(widths, first=range(MAX_WIDTH), second=range(MAX_WIDTH)):
     return tile
 
 
-def _product_tile(widths, elements, is_packed):
-    """A tile of C (rows, `width` vectors) += A B: `elements` of A; of B a panel, or rows `b_stride` apart."""
+def _product_tile(widths, elements, is_packed, adds=True):
+    """A tile of C (rows, `width` vectors) += A B: `elements` of A; of B a panel, or rows `b_stride` apart.
+
+    Or, if it does not add, C = A B.
+    """
 
     @instruction()
     def tile(context, builder, sig, width, rows, c, c_stride, a, a_stride, n_k, b, b_stride):
         for tile, n, w in _tiles(builder, sig.args[2].dtype, width, widths, rows):
-            tile.read(c, c_stride)
+            if adds:
+                tile.read(c, c_stride)
+            else:
+                tile.clear()
             # A panel's stride is its width: known here, it is no multiplication at run time.
             line = INT(w * tile.count) if is_packed else b_stride
             tile.add_products(n_k, range(w), elements(builder, a, a_stride, n), b, line)
@@ -151,6 +161,7 @@ def _product_tile(widths, elements, is_packed):
 
 
 _product, _transposed = _product_tile((4, 3, 2, 1), _of_rows, True), _product_tile((4, 2, 1), _of_columns, False)
+_new_product = _product_tile((4, 2, 1), _of_rows, True, False)
 
 
 # ------------------------------------------------------------------------------------------------ matrix products
@@ -293,6 +304,19 @@ def product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
         for k in range(0, n_k, DEPTH):
             panel = at(panels, (n_k * v + k * width) * count)
             panel_product(width, at(c, v * count), c_stride, at(a, k), a_stride, panel, n_rows, min(DEPTH, n_k - k))
+        v += width
+
+
+@njit(**OPTIONS)
+def new_product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
+    """C = A times packed B, as `product` adds it."""
+    count, v, rows_a_tile = lanes(c), 0, tile_rows(n_rows)
+    while v < n_vectors:
+        width = panel_width(n_vectors - v)
+        panel = at(panels, n_k * v * count)
+        for r in range(0, n_rows, rows_a_tile):
+            rows, out = min(rows_a_tile, n_rows - r), at(c, r * c_stride + v * count)
+            _new_product(width, rows, out, c_stride, at(a, r * a_stride), a_stride, n_k, panel, 0)
         v += width
 
 

@@ -60,6 +60,7 @@ class RNN(_OneState):
 
 class GRU(_OneState):
     reset_after: bool
+    layer_norm: bool
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class GRU(_OneState):
         reset_after: bool = True,
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
+        layer_norm: bool = False,
     ) -> None: ...
 
 class MinGRU(_OneState):
@@ -114,6 +116,7 @@ class _TwoStates(_Layer):
 
 class LSTM(_TwoStates):
     peephole: bool
+    layer_norm: bool
 
     def __init__(
         self,
@@ -127,6 +130,7 @@ class LSTM(_TwoStates):
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
         peephole: bool = False,
+        layer_norm: bool = False,
     ) -> None: ...
 
 class SRU(_TwoStates):

@@ -55,6 +55,8 @@ class _Cell:
     shares_units = False
     """Whether threads can share the units of a step."""
     states = "h"
+    starts = {}
+    """Where parameters begin that are not drawn, by the first word of their names."""
     forget_gate = None
     """Which of the gates is an LSTM's forget gate."""
 
@@ -148,7 +150,7 @@ class _GatedCell(_Cell):
     def room(self, p, rows, D, H, keep, gamma=NOTHING):
         P = padded(H, p.dtype)
         room = {"h": p.room(D, rows.B_AND_S, H), "c": NOTHING, "gamma": gamma, "h_old": NOTHING, "c_old": NOTHING}
-        room["peepholes"] = NOTHING
+        room["panels"] = NOTHING  # of which peepholes are a part
         if "c" in self.states:
             room["c"] = p.room(D, rows.B_AND_S if keep else rows.B, P)
         if gamma is not NOTHING:
@@ -159,11 +161,11 @@ class _GatedCell(_Cell):
 
     def forward(self, p, room, x, panels, rows, keep):
         if self.has_peepholes:
-            room["peepholes"] = panels
+            room["panels"] = panels
         (D, blocks, _), lane = panels.shape, n_lanes(p.dtype)
         P, places = blocks * lane, (rows.starts, rows.counts, int(keep))
         fading = room["gamma"], room["h_old"], room["c_old"]
-        arrays = room["h"], room["c"], room["d_gates"], x, *fading, room["peepholes"], panels
+        arrays = room["h"], room["c"], room["d_gates"], x, *fading, room["panels"], panels
         for d in range(D if room["gamma"] is not NOTHING else 0):
             p.call(gated.fade, *fading[1:], *arrays[:2], fading[0], *places, 0, d, 0, P)
         if p.is_shared:
@@ -176,7 +178,7 @@ class _GatedCell(_Cell):
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         d_h, d_c = d_states if "c" in self.states else (*d_states, NOTHING)
         D, _, P = d_h.shape
-        kept = (room[name] for name in ("h", "c", "gamma", "h_old", "c_old", "peepholes"))
+        kept = (room[name] for name in ("h", "c", "gamma", "h_old", "c_old", "panels"))
         arguments = d_h, d_c, room["d_gates"], d_out, *kept, hh, rows.starts, rows.counts, bptt_steps
         if p.is_shared:
             n = D * -(-P // (MAX_WIDTH * n_lanes(p.dtype)))

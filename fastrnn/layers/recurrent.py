@@ -6,7 +6,6 @@ Names, shapes, order of gates and initial values are those of `torch.nn.RNN`, `L
 
 import warnings
 from dataclasses import dataclass
-from math import isfinite
 from numbers import Real
 
 import numpy as np
@@ -14,14 +13,13 @@ from sklearn.utils import check_random_state
 
 from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
+from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
+from fastrnn.layers.padded import check_finite, checked_lengths
 from fastrnn.layers.stack import Dropout, Stack
 from fastrnn.packing import Rows, Shards, gathered
 from fastrnn.params import checked
 from fastrnn.programs import KEPT, Pass, Program
 from fastrnn.wording import check_count, check_flag, shown
-
-OF_ONE_THREAD = 2**13
-"""Numbers, at most, that BLAS multiplies without waking its threads; it tells whether they are finite the soonest."""
 
 
 @dataclass
@@ -152,8 +150,8 @@ class _Recurrent:
         """
         x, is_single = self._checked_x(x)
         T, B = x.shape[1::-1] if self.batch_first else x.shape[:2]
-        lengths = self._checked_lengths(lengths, T, B)
-        self._check_finite(x, lengths, "x")
+        lengths = checked_lengths(lengths, T, B)
+        check_finite(x, lengths, self.batch_first, "x")
         state = self._checked_state(hx, B, is_single, "initial state")
         if self._call is not None:  # nothing is kept of it for `backward` any more
             self._put_back(self._call[0])
@@ -231,7 +229,7 @@ class _Recurrent:
         zeros = prepared.zeros
         d_final = self._checked_state(d_state, zeros.shape[1], is_single, "gradient of the final state")
         d_output = d_output.reshape(shape)
-        self._check_finite(d_output, lengths, "d_output")
+        check_finite(d_output, lengths, self.batch_first, "d_output")
         d_initial, d_x, stages = np.empty_like(zeros), None, ("backward",)
         given = {"d_output": _flat(d_output), "d_final": zeros if d_final is None else d_final, "d_initial": d_initial}
         if input_grad:
@@ -268,32 +266,6 @@ class _Recurrent:
                 return array.astype(self.dtype, copy=False)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be an array of real numbers: {error}") from None
-
-    def _check_finite(self, x, lengths, name):
-        """Padding past each end may hold anything."""
-        if x.size <= OF_ONE_THREAD and isfinite(np.vdot(x, x)):
-            return
-        finite = np.isfinite(x)
-        if np.logical_and.reduce(finite, axis=None):  # half the time of `all` for small arrays
-            return
-        if self.batch_first:
-            x, finite = x.swapaxes(0, 1), finite.swapaxes(0, 1)
-        bad = ~finite
-        if lengths is not None:
-            bad &= (np.arange(len(x))[:, np.newaxis] < lengths)[..., np.newaxis]
-        for t, b, i in np.argwhere(bad):
-            raise ValueError(f"{name} contains NaN or infinity: {x[t, b, i]} at step {t}, sequence {b}, feature {i}")
-
-    def _checked_lengths(self, lengths, T, B):
-        if lengths is None:
-            return None
-        lengths = np.asarray(lengths)
-        if lengths.shape != (B,) or lengths.dtype.kind not in "iu":
-            raise ValueError(f"lengths must be {B} integers, one a sequence; got {lengths.shape} of {lengths.dtype}")
-        if not 1 <= min(numbers := lengths.tolist()) <= max(numbers) <= T:  # of few, quicker than by NumPy
-            b = int(np.argmax((lengths < 1) | (lengths > T)))
-            raise ValueError(f"lengths[{b}] is {lengths[b]}; x has room for 1 to {T} steps")
-        return lengths.astype(np.int64)
 
     def _checked_state(self, state, B, is_single, what):
         """As `Stack.forward` takes states, or None."""
@@ -429,6 +401,10 @@ class LSTM(_Recurrent):
     peephole : bool, default=False
         Whether gates see the cell state of their own unit (Gers and Schmidhuber 2000): i and f the old one, o the new
         one. The parameter weight_peephole (3H,) has the weights of i, f and o, in this order.
+    layer_norm : bool, default=False
+        Whether W_ih x and W_hh h, each over all its 4H units, and the new cell state before its tanh are normalised (Ba
+        et al. 2016, equations 20 to 22, with 1e-5 added to variances). Parameters gain_ih, gain_hh (4H,) and gain_c
+        (H,) multiply what is normalised, and bias_ih, bias_hh and bias_c are added. Not with peephole=True.
 
     Raises
     ------
@@ -451,10 +427,13 @@ class LSTM(_Recurrent):
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False, dtype="float32", random_state=None, peephole=False):  # fmt: skip
+        bidirectional=False, dtype="float32", random_state=None, peephole=False, layer_norm=False):  # fmt: skip
         check_flag("peephole", peephole)
-        self.peephole = peephole
-        self._build(LSTMPeepholeCell() if peephole else LSTMCell(), **locals())
+        check_flag("layer_norm", layer_norm)
+        if peephole and layer_norm:
+            raise ValueError("peephole=True and layer_norm=True do not go together: set one of them to False")
+        self.peephole, self.layer_norm = peephole, layer_norm
+        self._build(LSTMPeepholeCell() if peephole else LSTMLayerNormCell() if layer_norm else LSTMCell(), **locals())
 
 
 class GRU(_Recurrent):  # numpydoc ignore=PR01
@@ -469,6 +448,10 @@ class GRU(_Recurrent):  # numpydoc ignore=PR01
     reset_after : bool, default=True
         Whether the reset gate acts after the product, as in PyTorch and cuDNN: ``n = tanh(W_in x + b_in + r * (W_hn h +
         b_hn))``. With False it acts before, as in the paper: ``n = tanh(W_in x + b_in + W_hn (r * h) + b_hn)``.
+    layer_norm : bool, default=False
+        Whether W_ih x and W_hh h are normalised, each over the 2H units of r and z and over the H of n (Ba et al. 2016,
+        equations 23 to 25, with 1e-5 added to variances). Parameters gain_ih and gain_hh (3H,) multiply what is
+        normalised, and bias_ih and bias_hh are added. Only with reset_after=True.
 
     Examples
     --------
@@ -481,6 +464,11 @@ class GRU(_Recurrent):  # numpydoc ignore=PR01
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False, reset_after=True, dtype="float32", random_state=None):  # fmt: skip
-        self.reset_after = reset_after
-        self._build(GRUCell() if reset_after else GRUResetBeforeCell(), **locals())
+        bidirectional=False, reset_after=True, dtype="float32", random_state=None, layer_norm=False):  # fmt: skip
+        check_flag("layer_norm", layer_norm)
+        if layer_norm and not reset_after:
+            raise ValueError("layer_norm=True is for reset_after=True; set one of them otherwise")
+        self.reset_after, self.layer_norm = reset_after, layer_norm
+        self._build(
+            GRULayerNormCell() if layer_norm else GRUCell() if reset_after else GRUResetBeforeCell(), **locals()
+        )

@@ -230,7 +230,11 @@ class Stack:
             raise ValueError(f"forget_bias={forget_bias!r} is for an LSTM with biases; leave it out")
         forget_bias = self.cell.first_forget_biases(H) if forget_bias is None else forget_bias
         for name in self.parameters:
-            uniform(self.parameters[name], 1 / sqrt(H), rng)
+            start = self.cell.starts.get(name.partition("_")[0])
+            if start is None:
+                uniform(self.parameters[name], 1 / sqrt(H), rng)
+            else:
+                self.parameters[name][...] = start
             if recurrent == "orthogonal" and name.startswith("weight_hh"):
                 orthogonal(self.parameters[name], rng)
             if forget_bias is not None and name.startswith("bias"):

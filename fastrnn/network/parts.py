@@ -8,6 +8,7 @@ import numpy as np
 
 from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
+from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
 from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
 from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.layers.stack import NO_DROPOUT, Stack
@@ -18,6 +19,7 @@ from fastrnn.programs import Program
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
 CELLS |= {"mingru": MinGRUCell, "minlstm": MinLSTMCell, "sru": SRUCell}
 CELLS |= {"slstm": SLSTMCell, "lstm_peephole": LSTMPeepholeCell}
+CELLS |= {"lstm_layer_norm": LSTMLayerNormCell, "gru_layer_norm": GRULayerNormCell}
 
 _packing = threading.Lock()
 if hasattr(os, "register_at_fork"):

@@ -280,7 +280,7 @@ def transformers() -> None:
 
 def layers() -> None:
     x = np.ones((2, 5, 3))
-    output, (h, c) = LSTM(3, 4)(x)
+    output, (h, c) = LSTM(3, 4, peephole=True)(x)
     assert_type(output, Array[Floats])
     assert_type(c, Array[Floats])
     of(h, "f4", 3)
