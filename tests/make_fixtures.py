@@ -136,7 +136,7 @@ CASES, VARIANT_CASES = (*_cases(), *_minimal_cases()), tuple(_variant_cases())
 
 def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
     """Names and shapes of the parameters, in PyTorch's order."""
-    G = {"rnn": 1, "lstm": 4, "gru": 3, "mingru": 2, "minlstm": 3, "sru": 3}[cell.removesuffix("_peephole")]
+    G = {"rnn": 1, "lstm": 4, "gru": 3, "mingru": 2, "minlstm": 3, "sru": 3}[cell.partition("_")[0]]
     shapes = {}
     for layer in range(num_layers):
         width = I if layer == 0 else H * (1 + bidirectional)
