@@ -27,4 +27,6 @@ def test_quoted_lines_are_in_the_source(page, least):
 
 def test_what_the_quotes_are_of():
     files = {file for page in ("cells.rst", "backpropagation.rst") for file, _ in quotes(page)}
-    assert files >= {f"fastrnn/kernels/{cell}.py" for cell in ("rnn", "lstm", "gru", "gru_reset_before", "layer_norm")}
+    assert files >= {
+        f"fastrnn/kernels/{cell}.py" for cell in ("rnn", "lstm", "gru", "gru_reset_before", "layer_norm", "projection")
+    }

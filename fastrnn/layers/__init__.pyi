@@ -80,6 +80,7 @@ class GRU(_OneState):
 class LSTM(_Layer):
     peephole: bool
     layer_norm: bool
+    proj_size: int
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class LSTM(_Layer):
         random_state: RandomState = None,
         peephole: bool = False,
         layer_norm: bool = False,
+        proj_size: int = 0,
     ) -> None: ...
     def __call__(
         self, x: ArrayLike, hx: tuple[ArrayLike, ArrayLike] | None = None, lengths: ArrayLike | None = None
