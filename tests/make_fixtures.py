@@ -53,8 +53,8 @@ READOUTS = ("last", "mean", "max", "all")
 EQUAL, RAGGED, ONE = (7, 7, 7, 7, 7), (4, 7, 1, 6, 3), (1,)
 KINDS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
 MINIMAL = ("mingru", "minlstm", "sru")
-TWO_STATES = ("lstm", "sru", "lstm_peephole", "lstm_layer_norm")
-VARIANT_KINDS = ("lstm_peephole", "lstm_layer_norm", "gru_layer_norm")
+TWO_STATES = ("lstm", "sru", "lstm_peephole", "lstm_layer_norm", "lstm_projected")
+VARIANT_KINDS = ("lstm_peephole", "lstm_layer_norm", "gru_layer_norm", "lstm_projected")
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class Module:
         return self.kind if self.kind in VARIANT_KINDS else self.kind.split("_")[0]
 
     @property
+    def R(self):
+        """Numbers of h."""
+        return self.H // 2 if self.kind == "lstm_projected" else self.H
+
+    @property
     def n_states(self):
         return 1 + (self.cell in TWO_STATES)
 
@@ -87,7 +92,7 @@ class Module:
         options = {"num_layers": self.num_layers, "bidirectional": self.bidirectional, "bias": self.bias}
         if self.cell == "rnn":
             options["nonlinearity"] = self.kind.split("_")[1]
-        return options
+        return options | ({"proj_size": self.R} if self.kind == "lstm_projected" else {})
 
 
 @dataclass(frozen=True)
@@ -137,9 +142,9 @@ CASES, VARIANT_CASES = (*_cases(), *_minimal_cases()), tuple(_variant_cases())
 def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
     """Names and shapes of the parameters, in PyTorch's order."""
     G = {"rnn": 1, "lstm": 4, "gru": 3, "mingru": 2, "minlstm": 3, "sru": 3}[cell.partition("_")[0]]
-    shapes = {}
+    R, shapes = H // 2 if cell == "lstm_projected" else H, {}
     for layer in range(num_layers):
-        width = I if layer == 0 else H * (1 + bidirectional)
+        width = I if layer == 0 else R * (1 + bidirectional)
         for reverse in ("", "_reverse")[: 1 + bidirectional]:
             suffix = f"_l{layer}{reverse}"
             is_projected = cell == "sru" and width != H
@@ -147,11 +152,13 @@ def param_shapes(cell, num_layers, bidirectional, I, H, bias=True):
             if cell == "sru":
                 shapes["weight_c" + suffix] = (2 * H,)
             elif cell not in MINIMAL:
-                shapes["weight_hh" + suffix] = (G * H, H)
+                shapes["weight_hh" + suffix] = (G * H, R)
             if bias:
                 shapes["bias_ih" + suffix] = ((2 if cell == "sru" else G) * H,)
                 if cell not in MINIMAL:
                     shapes["bias_hh" + suffix] = (G * H,)
+            if cell == "lstm_projected":
+                shapes["weight_hr" + suffix] = (R, H)
             if cell == "lstm_peephole":
                 shapes["weight_peephole" + suffix] = (3 * H,)
             if cell.endswith("layer_norm"):
@@ -166,15 +173,15 @@ def _module_params(m):
 
 
 def _state_shapes(m, *names):
-    D = 1 + m.bidirectional
-    return dict.fromkeys(names[: m.n_states], (m.num_layers * D, m.B, m.H))
+    n = m.num_layers * (1 + m.bidirectional)
+    return {name: (n, m.B, m.R if "h_" in name else m.H) for name in names[: m.n_states]}
 
 
 def input_shapes(m):
     D = 1 + m.bidirectional
     return {
         "x": (m.T, m.B, m.I),
-        "d_output": (m.T, m.B, D * m.H),
+        "d_output": (m.T, m.B, D * m.R),
         **_state_shapes(m, "h_0", "c_0"),
         **_state_shapes(m, "d_h_n", "d_c_n"),
         **_module_params(m),
@@ -184,7 +191,7 @@ def input_shapes(m):
 def result_shapes(m):
     D = 1 + m.bidirectional
     return {
-        "output": (m.T, m.B, D * m.H),
+        "output": (m.T, m.B, D * m.R),
         "d_x": (m.T, m.B, m.I),
         **_state_shapes(m, "h_n", "c_n"),
         **_state_shapes(m, "d_h_0", "d_c_0"),
@@ -232,7 +239,7 @@ def run_torch(case, flat, dtype):
     inputs = {
         name: torch.tensor(array.astype(float), dtype=dtype) for name, array in _cut(flat, input_shapes(m)).items()
     }
-    net = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[m.cell]
+    net = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[m.cell.removesuffix("_projected")]
     net = net(m.I, m.H, **m.options, dtype=dtype)
     net.load_state_dict({name: inputs[name] for name in _module_params(m)})
 
@@ -242,9 +249,9 @@ def run_torch(case, flat, dtype):
         state_0 = [torch.zeros_like(s) for s in state_0]
     state_0 = [s.requires_grad_() for s in state_0]
     packed = pack_padded_sequence(x, case.lengths, enforce_sorted=False)
-    packed, state_n = net(packed, tuple(state_0) if m.cell == "lstm" else state_0[0])
+    packed, state_n = net(packed, tuple(state_0) if m.n_states == 2 else state_0[0])
     output, _ = pad_packed_sequence(packed, total_length=m.T)
-    state_n = state_n if m.cell == "lstm" else (state_n,)
+    state_n = state_n if m.n_states == 2 else (state_n,)
     d_state_n = [inputs[name] for name in _state_shapes(m, "d_h_n", "d_c_n")]
     loss = (output * inputs["d_output"]).sum()
     loss = loss + sum((s * d).sum() for s, d in zip(state_n, d_state_n, strict=True))

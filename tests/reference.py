@@ -112,7 +112,8 @@ def _accumulate(d_p, d_input, x, d_hidden, h):
 def lstm_forward(x, state, p):
     """Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 
-    With `weight_peephole` (3H,), of i, f and o, it has those of Gers and Schmidhuber 2000.
+    With `weight_peephole` (3H,), of i, f and o, it has those of Gers and Schmidhuber 2000.  With `weight_hr` (R, H) h
+    has R numbers (Sak et al. 2014).
 
     Parameters
     ----------
@@ -127,8 +128,8 @@ def lstm_forward(x, state, p):
     stash : what `lstm_backward` needs
     """
     h_0, c_0 = state
-    T, H = len(x), len(h_0)
-    h = np.zeros((T + 1, H), x.dtype)
+    T, H = len(x), len(c_0)
+    h = np.zeros((T + 1, len(h_0)), x.dtype)
     c = np.zeros((T + 1, H), x.dtype)
     gates = np.zeros((T, 4, H), x.dtype)
     h[0], c[0] = h_0, c_0
@@ -141,7 +142,8 @@ def lstm_forward(x, state, p):
         g = np.tanh(a_g)
         c[t + 1] = f * c[t] + i * g
         o = sigmoid(a_o + p_o * c[t + 1])
-        h[t + 1] = o * np.tanh(c[t + 1])
+        u = o * np.tanh(c[t + 1])
+        h[t + 1] = p["weight_hr"] @ u if "weight_hr" in p else u
         gates[t] = i, f, g, o
     return h[1:], (h[-1].copy(), c[-1].copy()), (x, h, c, gates, p)
 
@@ -164,14 +166,18 @@ def lstm_backward(d_h, d_state_n, stash):
     d_x = np.zeros_like(x)
     d_p = {name: np.zeros_like(value) for name, value in p.items()}
     d_h_state, d_c_state = (d.copy() for d in d_state_n)
-    H = len(d_h_state)
+    H = len(d_c_state)
     p_i, p_f, p_o = p.get("weight_peephole", np.zeros(3 * H)).reshape(3, H)
     for t in reversed(range(len(x))):
         i, f, g, o = gates[t]
         tanh_c = np.tanh(c[t + 1])
         d_h_state = d_h_state + d_h[t]
-        d_a_o = d_h_state * tanh_c * o * (1 - o)
-        d_c_state = d_c_state + d_h_state * o * (1 - tanh_c * tanh_c) + d_a_o * p_o
+        d_u = d_h_state
+        if "weight_hr" in p:
+            d_p["weight_hr"] += np.outer(d_h_state, o * tanh_c)
+            d_u = p["weight_hr"].T @ d_h_state
+        d_a_o = d_u * tanh_c * o * (1 - o)
+        d_c_state = d_c_state + d_u * o * (1 - tanh_c * tanh_c) + d_a_o * p_o
         d_a_i = d_c_state * g * i * (1 - i)
         d_a_f = d_c_state * c[t] * f * (1 - f)
         d_a_g = d_c_state * i * (1 - g * g)
@@ -571,11 +577,11 @@ def gru_layer_norm_backward(d_h, d_h_n, stash):
 CELLS = {"rnn": (rnn_forward, rnn_backward), "lstm": (lstm_forward, lstm_backward), "gru": (gru_forward, gru_backward)}
 CELLS |= {"mingru": (mingru_forward, mingru_backward), "minlstm": (minlstm_forward, minlstm_backward)}
 CELLS["sru"] = sru_forward, sru_backward
-CELLS |= {"slstm": (slstm_forward, slstm_backward), "lstm_peephole": CELLS["lstm"]}
+CELLS |= {"slstm": (slstm_forward, slstm_backward), **dict.fromkeys(("lstm_peephole", "lstm_projected"), CELLS["lstm"])}
 CELLS["lstm_layer_norm"] = lstm_layer_norm_forward, lstm_layer_norm_backward
 CELLS["gru_layer_norm"] = gru_layer_norm_forward, gru_layer_norm_backward
 STATES = {"rnn": "h", "lstm": "hc", "gru": "h", "mingru": "h", "minlstm": "h", "sru": "hc", "slstm": "hcnm"}
-STATES |= {"lstm_peephole": "hc", "lstm_layer_norm": "hc", "gru_layer_norm": "h"}
+STATES |= {"lstm_peephole": "hc", "lstm_layer_norm": "hc", "lstm_projected": "hc", "gru_layer_norm": "h"}
 
 
 def as_state(cell, parts):

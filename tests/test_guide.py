@@ -27,5 +27,5 @@ def test_quoted_lines_are_in_the_source(page, least):
 
 def test_what_the_quotes_are_of():
     files = {file for page in ("cells.rst", "backpropagation.rst") for file, _ in quotes(page)}
-    kernels = "rnn", "lstm", "gru", "gru_reset_before", "minimal", "slstm", "layer_norm"
+    kernels = "rnn", "lstm", "gru", "gru_reset_before", "minimal", "slstm", "layer_norm", "projection"
     assert files >= {f"fastrnn/kernels/{cell}.py" for cell in kernels}

@@ -33,7 +33,7 @@ FORMS = {
 }
 VARIANTS = {
     "lstm_peephole": partial(LSTM, peephole=True), "lstm_layer_norm": partial(LSTM, layer_norm=True),
-    "gru_layer_norm": partial(GRU, layer_norm=True),
+    "gru_layer_norm": partial(GRU, layer_norm=True), "lstm_projected": LSTM,
 }  # fmt: skip
 every_form = pytest.mark.parametrize("form", FORMS)
 every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])

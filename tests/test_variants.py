@@ -1,7 +1,7 @@
 """Cells that are LSTM or GRU with one thing more: in every estimator, in streams, files and other libraries."""
 
 import json
-from functools import partial
+from functools import partial, partialmethod
 
 import numpy as np
 import pytest
@@ -11,9 +11,17 @@ from samples import KINDS, answers, assert_same_bits, data_for, labelled, make_e
 from series import forecaster, walk
 
 import fastrnn
-from fastrnn import SequenceClassifier, SequenceGenerator, SequenceOutlierDetector, SequenceRegressor, SequenceTagger
+from fastrnn import (
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceOutlierDetector,
+    SequenceRegressor,
+    SequenceTagger,
+    threads,
+)
 from fastrnn.interchange import from_keras, from_torch, to_keras, to_onnx, to_torch
 from fastrnn.layers import GRU, LSTM
+from fastrnn.layers.stack import Stack
 
 LAYERS = {
     "lstm_peephole": partial(LSTM, peephole=True), "lstm_layer_norm": partial(LSTM, layer_norm=True),
@@ -181,7 +189,7 @@ def test_normalised_layers_of_one_unit_are_finite():
 
 
 def test_options_that_do_not_go_together():
-    with pytest.raises(ValueError, match="peephole=True and layer_norm=True do not go together"):
+    with pytest.raises(ValueError, match="peephole, layer_norm and proj_size do not go together"):
         LSTM(3, 4, peephole=True, layer_norm=True)
     with pytest.raises(ValueError, match="layer_norm=True is for reset_after=True"):
         GRU(3, 4, reset_after=False, layer_norm=True)
@@ -203,3 +211,106 @@ def test_peepholes_of_zeros_give_the_numbers_of_an_lstm():
 def test_a_peephole_that_is_no_flag():
     with pytest.raises(ValueError, match="peephole must be True or False; got 1"):
         LSTM(3, 4, peephole=1)
+
+
+# --------------------------------------------------------------------------------------------- projections
+
+
+def projected(dtype="float32", **options):
+    return LSTM(9, 35, proj_size=13, bidirectional=True, random_state=0, dtype=dtype, **options)
+
+
+def drawn(T=45, B=21, seed=0):
+    """x, lengths, and states of both directions."""
+    rng = np.random.default_rng(seed)
+    states = rng.standard_normal((2, B, 13)), rng.standard_normal((2, B, 35))
+    return rng.standard_normal((T, B, 9)), rng.integers(1, T + 1, B), states
+
+
+def test_gradients_of_projections_are_slopes():
+    layer, (x, lengths, states) = projected("float64"), drawn()
+    rng = np.random.default_rng(1)
+    d_output, d_states = rng.standard_normal((45, 21, 26)), drawn(seed=2)[2]
+    layer(x, states, lengths)
+    d_x, d_first = layer.backward(d_output, d_states)
+    gradients = {"x": d_x, "h": d_first[0], "c": d_first[1], **{n: g.copy() for n, g in layer.grads.items()}}
+    arrays = {"x": x, "h": states[0], "c": states[1], **layer.state_dict()}
+
+    def loss(arrays):
+        layer.load_state_dict({name: arrays[name] for name in layer.grads})
+        output, final = layer(arrays["x"], (arrays["h"], arrays["c"]), lengths)
+        return sum((a * d).sum() for a, d in zip((output, *final), (d_output, *d_states), strict=True))
+
+    for name, gradient in gradients.items():
+        way = rng.standard_normal(gradient.shape)
+        sides = [loss({**arrays, name: arrays[name] + step * way}) for step in (1e-6, -1e-6)]
+        assert_within(1e-5, (gradient * way).sum(), (sides[0] - sides[1]) / 2e-6, name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_projections_have_the_same_bits_in_any_company_and_for_any_threads(dtype):
+    layer, (x, lengths, (h, c)) = projected(dtype, num_layers=2), drawn()
+    h, c = np.concatenate([h, -h]), np.concatenate([c, -c])
+    found = []
+    for n in (1, 2):
+        layer.zero_grad()
+        with threads.limit(n):
+            output, final = layer.train()(x, (h, c), lengths)
+            back = layer.backward(np.ones_like(output), final)
+        found.append([output, *final, back[0], *back[1], *[g.copy() for g in layer.grads.values()]])
+    for one, two in zip(*found, strict=True):
+        assert_same_bits(one, two)
+    for b in (0, 7, 20):
+        own, (h_b, c_b) = layer.eval()(x[: lengths[b], b], (h[:, b], c[:, b]))
+        assert_same_bits(own, output[: lengths[b], b])
+        assert_same_bits(h_b, final[0][:, b])
+        assert_same_bits(c_b, final[1][:, b])
+
+
+def test_projections_in_two_pieces_and_batch_first():
+    layer, x = LSTM(3, 19, 2, proj_size=5, random_state=0).eval(), np.random.default_rng(0).standard_normal((9, 4, 3))
+    output, (h, c) = layer(x)
+    assert output.shape == (9, 4, 5) and h.shape == (2, 4, 5) and c.shape == (2, 4, 19)
+    first, middle = layer(x[:4])
+    second, end = layer(x[4:], middle)
+    for mine, its in ((np.concatenate([first, second]), output), (end[0], h), (end[1], c)):
+        assert_within(1e-5, mine, its)
+    other = LSTM(3, 19, 2, proj_size=5, random_state=0, batch_first=True).eval()
+    assert_same_bits(other(x.swapaxes(0, 1))[0].swapaxes(0, 1), output)
+
+
+def test_cut_gradients_of_projections(monkeypatch):
+    """A gradient that stops at each step is that of sequences of one step, whose states are given."""
+    monkeypatch.setattr(Stack, "backward", partialmethod(Stack.backward, bptt_steps=1))
+    layer, x = LSTM(3, 6, proj_size=4, random_state=0, dtype="float64"), ragged(1, shortest=7, longest=7)[0]
+    output, _ = layer(x)
+    layer.backward(np.ones_like(output))
+    cut = {name: gradient.copy() for name, gradient in layer.grads.items()}
+    layer.zero_grad()
+    state = np.zeros((1, 4)), np.zeros((1, 6))
+    for x_t in x:
+        _, state = layer(x_t[np.newaxis], state)
+        layer.backward(np.ones((1, 4)))
+    for name, gradient in layer.grads.items():
+        assert_within(1e-12, cut[name], gradient, name)
+
+
+@pytest.mark.parametrize("size", [-1, 4, 5, 2.0, True, "2"])
+def test_sizes_of_no_projection(size):
+    with pytest.raises(ValueError, match="proj_size must be"):
+        LSTM(3, 4, proj_size=size)
+
+
+def test_what_projections_are_not_for():
+    for option in ("peephole", "layer_norm"):
+        with pytest.raises(ValueError, match="do not go together"):
+            LSTM(3, 4, proj_size=2, **{option: True})
+    layer = LSTM(3, 4, proj_size=2)
+    with pytest.raises(ValueError, match="orthogonal' is for square matrices"):
+        layer.reset_parameters(recurrent="orthogonal")
+    layer.reset_parameters(forget_bias=1.0)
+    assert (layer.state_dict()["bias_ih_l0"][4:8] == 1).all()
+    with pytest.raises(ValueError, match="Keras has no recurrent layer with weight_hr"):
+        from_keras(layer, [])
+    with pytest.raises(ValueError, match=r"initial state h has shape \(1, 4\), expected \(1, 2\)"):
+        layer(np.zeros((5, 3)), (np.zeros((1, 4)), np.zeros((1, 4))))

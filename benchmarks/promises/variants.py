@@ -1,4 +1,4 @@
-"""What do peepholes and layer normalisation cost in a training pass, beside the plain layer?
+"""What do peepholes, normalised layers and projections (to half of the units) cost in training, beside the plain layer?
 
     python -m benchmarks.promises.variants [--seconds 3] [--only lstm_peephole] [--json FILE]
 
@@ -18,10 +18,12 @@ from benchmarks.peers.sections import GRID
 from fastrnn import threads
 from fastrnn.layers import GRU, LSTM
 
-VARIANTS = {  # the plain layer, the variant, and how many times its time at most
-    "lstm_peephole": (LSTM, {"peephole": True}, 1.15), "lstm_layer_norm": (LSTM, {"layer_norm": True}, 1.4),
-    "gru_layer_norm": (GRU, {"layer_norm": True}, 1.4),
-}  # fmt: skip
+VARIANTS = {  # the plain layer, the options of a variant with H units, and how many times its time at most
+    "lstm_peephole": (LSTM, lambda H: {"peephole": True}, 1.15),
+    "lstm_layer_norm": (LSTM, lambda H: {"layer_norm": True}, 1.4),
+    "gru_layer_norm": (GRU, lambda H: {"layer_norm": True}, 1.4),
+    "lstm_projection": (LSTM, lambda H: {"proj_size": H // 2}, 1.15),
+}
 SIZES = [sizes for sizes in GRID if sizes[3] <= 512]
 
 
@@ -53,7 +55,7 @@ def fastest(calls, seconds):
 def measure(name, sizes, seconds):
     """Return the row of a variant at a size."""
     make, options, most = VARIANTS[name]
-    plain, variant = fastest([training(make, {}, *sizes), training(make, options, *sizes)], seconds)
+    plain, variant = fastest([training(make, {}, *sizes), training(make, options(sizes[3]), *sizes)], seconds)
     ratio = variant / plain
     found = {"plain": plain, "variant": variant, "ratio": ratio, "most": most, "passed": bool(ratio <= most)}
     return {"layer": name, "sizes": sizes, **found}

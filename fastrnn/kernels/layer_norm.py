@@ -37,7 +37,7 @@ import numpy as np
 from fastrnn.kernels.activations import sigmoid, tanh
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.steps import is_cut, row_before
-from fastrnn.kernels.tiles import new_product, panel_width, product
+from fastrnn.kernels.tiles import new_product, pack_columns, product
 from fastrnn.kernels.vectors import OPTIONS, at, first_lanes, lane_sum, lanes, load, load_some, store, store_some, zeros
 
 EPSILON = 1e-5
@@ -47,41 +47,25 @@ ZERO, ONE, TWO, THREE, FOUR = (np.intp(k) for k in range(5))
 
 
 @njit(**OPTIONS)
-def _pack(panels, start, weight, K, G, H):
-    """Put weight^T (K, G H), at a pointer, from `start` on, each gate in whole vectors, as `product` reads them."""
-    L, v = lanes(panels), 0
-    blocks = (H + L - 1) // L
-    while v < G * blocks:
-        width = panel_width(G * blocks - v)
-        for k in range(K):
-            for j in range(v, v + width):
-                gate, unit = j // blocks, j % blocks * L
-                value = load_some(weight, (k * G + gate) * H + unit, H - unit)
-                store(panels, start + (K * v + k * width + j - v) * L, value)
-        v += width
-    return start + K * G * blocks * L
-
-
-@njit(**OPTIONS)
 def _pack_gates(panels, weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, joined):
     """All but gain_c and bias_c; biases of so many gates are added."""
     I, H = weight_ih.shape[0], weight_hh.shape[0]
     G, start = weight_hh.shape[1] // H, ZERO
     for vector in (gain_ih, bias_ih, gain_hh, bias_hh):
-        start = _pack(panels, start, at(vector, 0), ONE, G, H)
+        start = pack_columns(panels, start, at(vector, 0), ONE, G, H)
     W = start // 4
     for k in range(W, W + joined * (W // G)):
         panels[0, k] += panels[0, k + 2 * W]
-    start = _pack(panels, start, at(weight_ih, 0), I, G, H)
-    return _pack(panels, start, at(weight_hh, 0), H, G, H)
+    start = pack_columns(panels, start, at(weight_ih, 0), I, G, H)
+    return pack_columns(panels, start, at(weight_hh, 0), H, G, H)
 
 
 @njit(**OPTIONS)
 def pack_lstm(panels, weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, gain_c, bias_c):
     """One direction's panels from its weights, of which matrices are transposed."""
     start = _pack_gates(panels, weight_ih, weight_hh, bias_ih, bias_hh, gain_ih, gain_hh, FOUR)
-    start = _pack(panels, start, at(gain_c, 0), ONE, ONE, gain_c.size)
-    _pack(panels, start, at(bias_c, 0), ONE, ONE, gain_c.size)
+    start = pack_columns(panels, start, at(gain_c, 0), ONE, ONE, gain_c.size)
+    pack_columns(panels, start, at(bias_c, 0), ONE, ONE, gain_c.size)
 
 
 @njit(**OPTIONS)

@@ -209,13 +209,13 @@ def set_states(states, given, level, numbers, width):
 
 @njit(**OPTIONS)
 def get_states(out, level, states, picked, first, numbers, width):
-    """The inverse, from row first + picked[q] of states, or q if None."""
+    """The inverse, from row first + picked[q] of states, or q if None; with zeros if states are narrower."""
     D, n, W = states.shape
     for d in range(D):
         for q in range(numbers.size):
             row = q if picked is None else first + picked[q]
             target = ((level * D + d) * out.shape[1] + numbers[q]) * width
-            _copy(out, target, states, (d * n + row) * W, width, width)
+            _copy(out, target, states, (d * n + row) * W, min(width, W), width)
 
 
 # ------------------------------------------------------------------------------------------------------ readouts

@@ -236,6 +236,22 @@ def pack_panels(panels, depth, first, weight, start, N):
         v += width
 
 
+@njit(**OPTIONS)
+def pack_columns(panels, start, weight, K, G, H):
+    """Put weight^T (K, G H), at a pointer, from `start` on, each gate in whole vectors, as `product` reads them."""
+    L, v = lanes(panels), 0
+    blocks = (H + L - 1) // L
+    while v < G * blocks:
+        width = panel_width(G * blocks - v)
+        for k in range(K):
+            for j in range(v, v + width):
+                gate, unit = j // blocks, j % blocks * L
+                value = load_some(weight, (k * G + gate) * H + unit, H - unit)
+                store(panels, start + (K * v + k * width + j - v) * L, value)
+        v += width
+    return start + K * G * blocks * L
+
+
 @instruction()
 def transpose(context, builder, sig, square):
     """Transpose a square of one vector's lanes, rows one after the other at a pointer, in place."""

@@ -117,6 +117,7 @@ class _TwoStates(_Layer):
 class LSTM(_TwoStates):
     peephole: bool
     layer_norm: bool
+    proj_size: int
 
     def __init__(
         self,
@@ -131,6 +132,7 @@ class LSTM(_TwoStates):
         random_state: RandomState = None,
         peephole: bool = False,
         layer_norm: bool = False,
+        proj_size: int = 0,
     ) -> None: ...
 
 class SRU(_TwoStates):

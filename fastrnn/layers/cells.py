@@ -55,6 +55,8 @@ class _Cell:
     shares_units = False
     """Whether threads can share the units of a step."""
     states = "h"
+    output_size = None
+    """Numbers of h, if these are not as many as units."""
     starts = {}
     """Where parameters begin that are not drawn, by the first word of their names."""
     forget_gate = None
@@ -94,7 +96,8 @@ class _Cell:
         of_hh = []
         for d, of in enumerate(gradients):
             w_ih, w_hh = of["weight_ih"], of["weight_hh"]
-            H, P = w_hh.shape[0], padded(w_hh.shape[0], p.dtype)
+            H = w_hh.shape[1] // self.n_gates
+            P = padded(H, p.dtype)
             d_bias = p.sums(room["d_gates"].shape[2])
             d_ih, d_hh = (p.sums(len(weight), weight.shape[1] // H * P) for weight in (w_ih, w_hh))
             fades = room.get("h_old", NOTHING) is not NOTHING  # then each row has its own old state

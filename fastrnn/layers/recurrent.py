@@ -15,6 +15,7 @@ from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
 from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
 from fastrnn.layers.padded import check_finite, checked_lengths
+from fastrnn.layers.projection import LSTMProjectedCell
 from fastrnn.layers.stack import Dropout, Stack
 from fastrnn.packing import Rows, Shards, gathered
 from fastrnn.params import checked
@@ -188,7 +189,10 @@ class _Recurrent:
             state = state[:, 0]
             rows = None if rows is None else rows.reshape(-1, rows.shape[2])
         n = len(state) // self._stack.n_states
-        return rows, (state if n == len(state) else tuple(state[k : k + n] for k in range(0, len(state), n)))
+        parts = [state] if n == len(state) else [state[k : k + n] for k in range(0, len(state), n)]
+        if self._stack.cell.output_size:
+            parts[0] = np.ascontiguousarray(parts[0][..., : self._stack.cell.output_size])
+        return rows, (parts[0] if len(parts) == 1 else tuple(parts))
 
     def backward(self, d_output, d_state=None, input_grad=True):
         """Compute gradients from those of the results of the last call.
@@ -276,12 +280,12 @@ class _Recurrent:
             names = ", ".join(f"{letter}_0" for letter in self._stack.cell.states)
             raise ValueError(f"the {what} must be a tuple of arrays, as ({names}); got {len(parts)}")
         L, H = self.num_layers * self._stack.n_directions, self.hidden_size
-        shape = (L, H) if is_single else (L, B, H)
-        parts = [
-            checked(f"the {what} {n}", part, shape, self.dtype)
-            for part, n in zip(parts, self._stack.cell.states, strict=True)
-        ]
-        return np.ascontiguousarray(np.concatenate([part.reshape(L, B, H) for part in parts]))  # Fortran's order goes
+        every = np.zeros((len(parts), L, B, H), self.dtype)
+        for own, part, letter in zip(every, parts, self._stack.cell.states, strict=True):
+            width = self._stack.cell.output_size or H if letter == "h" else H
+            shape = (L, width) if is_single else (L, B, width)
+            own[..., :width] = checked(f"the {what} {letter}", part, shape, self.dtype).reshape(L, B, width)
+        return every.reshape(-1, B, H)
 
     # ---------------------------------------------------------------------------------------------- parameters
 
@@ -405,6 +409,9 @@ class LSTM(_Recurrent):
         Whether W_ih x and W_hh h, each over all its 4H units, and the new cell state before its tanh are normalised (Ba
         et al. 2016, equations 20 to 22, with 1e-5 added to variances). Parameters gain_ih, gain_hh (4H,) and gain_c
         (H,) multiply what is normalised, and bias_ih, bias_hh and bias_c are added. Not with peephole=True.
+    proj_size : int, default=0
+        With R = proj_size, from 1 to hidden_size - 1, h is weight_hr (R, H) times what it would be (Sak et al. 2014).
+        Outputs and h have R numbers then in place of H, c has H. Not with peephole=True or layer_norm=True.
 
     Raises
     ------
@@ -427,13 +434,20 @@ class LSTM(_Recurrent):
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False, dtype="float32", random_state=None, peephole=False, layer_norm=False):  # fmt: skip
+        bidirectional=False, dtype="float32", random_state=None, peephole=False, layer_norm=False,
+        proj_size=0):  # fmt: skip
         check_flag("peephole", peephole)
         check_flag("layer_norm", layer_norm)
-        if peephole and layer_norm:
-            raise ValueError("peephole=True and layer_norm=True do not go together: set one of them to False")
-        self.peephole, self.layer_norm = peephole, layer_norm
-        self._build(LSTMPeepholeCell() if peephole else LSTMLayerNormCell() if layer_norm else LSTMCell(), **locals())
+        if proj_size != 0:
+            check_count("proj_size", proj_size)
+            check_count("hidden_size", hidden_size)
+            if proj_size >= hidden_size:
+                raise ValueError(f"proj_size must be smaller than hidden_size={hidden_size}; got {proj_size}")
+        if bool(peephole) + bool(layer_norm) + bool(proj_size) > 1:
+            raise ValueError("peephole, layer_norm and proj_size do not go together: set only one of them")
+        self.peephole, self.layer_norm, self.proj_size = peephole, layer_norm, proj_size
+        cell = LSTMPeepholeCell() if peephole else LSTMLayerNormCell() if layer_norm else LSTMCell()
+        self._build(LSTMProjectedCell(hidden_size, proj_size) if proj_size else cell, **locals())
 
 
 class GRU(_Recurrent):  # numpydoc ignore=PR01

@@ -89,7 +89,7 @@ class Level:
 
     def _joined(self, p, h, rows):
         """The states after each row, both directions side by side in forward time."""
-        H = self.hidden_size
+        H = h.shape[2]
         states = [p.part(direction(p, h, d), (rows.S, H), rows.B, H) for d in range(self.n_directions)]
         if self.n_directions == 1:
             return states[0]
@@ -100,10 +100,10 @@ class Level:
 
     def backward(self, p, room, d_out, rows, d_final, d_initial, input_stage, bptt_steps):
         """Rows d_out (S, >= D H) to rows d_x (S, I padded), whose calls are of the `input_stage`, or there are none."""
-        H = self.hidden_size
-        both = self._by_direction(p, d_out, rows, H, H, "backward")
+        H, R = self.hidden_size, room["h"].shape[2]
+        both = self._by_direction(p, d_out, rows, R, R, "backward")
         hh = self.cell.transposed(self, p)
-        d_states = [p.room(self.n_directions, rows.B, padded(H, p.dtype)) for _ in self.cell.states]
+        d_states = [p.room(self.n_directions, rows.B, padded(n, p.dtype)) for n in (R, H)[: len(self.cell.states)]]
         self._set_states(p, d_states, d_final, rows, "backward")
         self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
         stored, kinds = self.parameters.stored_gradients, self.cell.shapes(self.input_size, H)
@@ -185,7 +185,7 @@ class Stack:
         self.bias, self.dtype = bias, np.dtype(dtype)
         self.n_directions = 2 if bidirectional else 1
         self.cell, self.n_states = cell, len(cell.states)
-        self.output_size = self.n_directions * hidden_size
+        self.output_size = self.n_directions * (cell.output_size or hidden_size)
         widths = [input_size, *[self.output_size] * (num_layers - 1)]
         shapes = self._shapes(widths)
         self.parameters = Parameters(shapes, self.dtype)
@@ -226,6 +226,8 @@ class Stack:
         H = self.hidden_size
         if recurrent not in ("uniform", "orthogonal"):
             raise ValueError(f"recurrent must be 'uniform' or 'orthogonal'; got {recurrent!r}")
+        if recurrent == "orthogonal" and self.cell.output_size:
+            raise ValueError("recurrent='orthogonal' is for square matrices, and not for proj_size: use 'uniform'")
         if forget_bias is not None and (self.cell.forget_gate is None or not self.bias):
             raise ValueError(f"forget_bias={forget_bias!r} is for an LSTM with biases; leave it out")
         forget_bias = self.cell.first_forget_biases(H) if forget_bias is None else forget_bias
