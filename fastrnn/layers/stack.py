@@ -103,7 +103,8 @@ class Level:
         H, R = self.hidden_size, room["h"].shape[2]
         both = self._by_direction(p, d_out, rows, R, R, "backward")
         hh = self.cell.transposed(self, p)
-        d_states = [p.room(self.n_directions, rows.B, padded(n, p.dtype)) for n in (R, H)[: len(self.cell.states)]]
+        sizes = R, *[H] * (len(self.cell.states) - 1)
+        d_states = [p.room(self.n_directions, rows.B, padded(n, p.dtype)) for n in sizes]
         self._set_states(p, d_states, d_final, rows, "backward")
         self.cell.backward(p, room, d_states, both, hh, rows, bptt_steps)
         stored, kinds = self.parameters.stored_gradients, self.cell.shapes(self.input_size, H)
