@@ -78,7 +78,7 @@ class Module:
         return self.kind if self.kind in VARIANT_KINDS else self.kind.split("_")[0]
 
     @property
-    def R(self):
+    def width(self):
         """Numbers of h."""
         return self.H // 2 if self.kind == "lstm_projected" else self.H
 
@@ -174,14 +174,14 @@ def _module_params(m):
 
 def _state_shapes(m, *names):
     n = m.num_layers * (1 + m.bidirectional)
-    return {name: (n, m.B, m.R if "h_" in name else m.H) for name in names[: m.n_states]}
+    return {name: (n, m.B, m.width if "h_" in name else m.H) for name in names[: m.n_states]}
 
 
 def input_shapes(m):
     D = 1 + m.bidirectional
     return {
         "x": (m.T, m.B, m.I),
-        "d_output": (m.T, m.B, D * m.R),
+        "d_output": (m.T, m.B, D * m.width),
         **_state_shapes(m, "h_0", "c_0"),
         **_state_shapes(m, "d_h_n", "d_c_n"),
         **_module_params(m),
@@ -191,7 +191,7 @@ def input_shapes(m):
 def result_shapes(m):
     D = 1 + m.bidirectional
     return {
-        "output": (m.T, m.B, D * m.R),
+        "output": (m.T, m.B, D * m.width),
         "d_x": (m.T, m.B, m.I),
         **_state_shapes(m, "h_n", "c_n"),
         **_state_shapes(m, "d_h_0", "d_c_0"),

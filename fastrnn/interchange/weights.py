@@ -39,6 +39,7 @@ def weights_of(estimator, library):
     check_is_fitted(estimator, "network_")
     estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
     refuse_facts(estimator, ELSEWHERE)
+    refuse_cell(estimator._shape["cell"], library)
     network = network_of(estimator)
     parts = records.weights(network)
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
