@@ -151,7 +151,7 @@ def test_a_process_of_one_thread_gives_the_same_bits():
 # ----------------------------------------------- 4: what is computed is the sum of lengths
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn", "slstm"])
 def test_there_are_as_many_rows_as_steps(cell, monkeypatch):
     """In a fit and a prediction, whose passes keep here what they have computed."""
     X = [*ragged(20, longest=9), *ragged(1, shortest=400, longest=400)]

@@ -36,7 +36,7 @@ def assert_steps_are_prefixes(stream, answer, X):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn", "slstm"])
 @pytest.mark.parametrize("readout", ["last", "mean", "max"])
 def test_steps_of_a_classifier(cell, num_layers, dtype, readout):
     clf, X = classifier(cell=cell, num_layers=num_layers, dtype=dtype, readout=readout)
