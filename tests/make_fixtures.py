@@ -92,7 +92,7 @@ class Module:
         options = {"num_layers": self.num_layers, "bidirectional": self.bidirectional, "bias": self.bias}
         if self.cell == "rnn":
             options["nonlinearity"] = self.kind.split("_")[1]
-        return options | ({"proj_size": self.R} if self.kind == "lstm_projected" else {})
+        return options | ({"proj_size": self.width} if self.kind == "lstm_projected" else {})
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from fastrnn.kernels.activations import (
     exp,
     log,
     log1p,
+    log1p_of_fraction,
     slope,
     tanh_groups,
     tanh_groups_backward,
@@ -180,6 +181,25 @@ def test_logarithms_to_a_few_units_in_the_last_place(dtype):
     x = x.astype(np.longdouble)
     assert ulps(out, np.log(x)).max() <= 3
     assert ulps(of_one_more, np.log1p(x)).max() <= 3
+
+
+@njit(**OPTIONS)
+def of_fractions(out, x):
+    for i in range(0, x.size, lanes(x)):
+        store(out, i, log1p_of_fraction(load(x, i)))
+
+
+@every_dtype
+def test_logarithms_of_one_and_a_fraction(dtype):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([10.0 ** rng.uniform(-37, 0, 60_000), rng.uniform(0, 1, 60_000)]).astype(dtype)
+    x[:4] = 0, 1, 0.5, np.nan
+    out = np.empty_like(x)
+    of_fractions(out, x)
+    assert np.isnan(out[3])
+    x[3] = 0.25
+    of_fractions(out, x)
+    assert ulps(out, np.log1p(x.astype(np.longdouble))).max() <= 3
 
 
 @every_dtype

@@ -12,7 +12,7 @@ import fastrnn
 from fastrnn import SequenceClassifier, SequenceRegressor
 from fastrnn.kernels import program as kernel
 from fastrnn.network import sequence, training
-from fastrnn.network.parts import Encoder
+from fastrnn.network.parts import CELLS, Encoder
 from fastrnn.programs import Pass
 
 TWO_THREADS = pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba may start one thread only")
@@ -155,7 +155,7 @@ def test_a_process_of_one_thread_gives_the_same_bits():
 # ----------------------------------------------- 4: what is computed is the sum of lengths
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn", "mingru", "sru"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_there_are_as_many_rows_as_steps(cell, monkeypatch):
     """In a fit and a prediction, whose passes keep here what they have computed."""
     X = [*ragged(20, longest=9), *ragged(1, shortest=400, longest=400)]

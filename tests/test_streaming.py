@@ -10,6 +10,7 @@ import pytest
 from samples import assert_same_bits, data_for, labelled, make_estimator, tokens
 
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceToSequence
+from fastrnn.network.parts import CELLS
 
 SMALL = {"hidden_size": 10, "max_iter": 2, "random_state": 0}
 ONE_WAY = {**SMALL, "bidirectional": False}
@@ -36,7 +37,7 @@ def assert_steps_are_prefixes(stream, answer, X):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn", "mingru", "minlstm", "sru"])
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("readout", ["last", "mean", "max"])
 def test_steps_of_a_classifier(cell, num_layers, dtype, readout):
     clf, X = classifier(cell=cell, num_layers=num_layers, dtype=dtype, readout=readout)

@@ -79,7 +79,7 @@ _LN2_LOW = 1.90821492927058770002e-10
 _ROUNDER = 1.5 * 2**52 + 1023
 _ROUNDER_SINGLE = 1.5 * 2**23 + 127
 _LN2_SHORT, _LN2_REST = 0.693359375, -2.12194440054690583e-4  # likewise in float32
-_LOG_SERIES = tuple(2 / k for k in range(21, 0, -2))
+_LOG_SERIES, _FRACTION_SERIES = (tuple(2 / k for k in range(last, 0, -2)) for last in (21, 15))
 _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (1 / factorial(n) for n in range(2, 14))
 
 
@@ -132,6 +132,23 @@ def log1p(x):
     """log(1 + x) for x >= 0, to the last places of x."""
     y = x + 1.0
     return log(y) + (x - (y - 1.0)) / y
+
+
+def _fraction_single(x):
+    s = x / (x + 2.0)
+    square = s * s
+    tail = square * 0.0
+    for coefficient in _FRACTION_SERIES:
+        tail = tail * square + coefficient
+    return tail * s
+
+
+def _fraction_double(x):
+    return log1p(x)
+
+
+log1p_of_fraction = _by_precision(_fraction_single, _fraction_double)
+"""log(1 + x) for x from 0 to 1: quicker in float32."""
 
 
 @njit(**OPTIONS)

@@ -25,7 +25,7 @@ Arrays of D directions, for B sequences packed into S rows (`fastrnn.kernels.pac
 
 import numpy as np
 
-from fastrnn.kernels.activations import exp, log1p, tanh
+from fastrnn.kernels.activations import exp, log1p_of_fraction, tanh
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.gradient import CHUNK, add_outer, copy_columns, fold, gather_rows
 from fastrnn.kernels.steps import HOISTED_STEPS, hoist, is_cut, next_chunk, row_before
@@ -103,12 +103,16 @@ def pack_back(panels, weight_hh, rows):
 def new_states(h, c, n, m, c_old, n_old, m_old, gates, sums, rows, n_units, H, P, keep):
     """One vector of units in so many rows, from the sums of their gates; pointers to what it has in the first row."""
     L = lanes(h)
+    for q in range(rows):  # apart, so that the CPU works on several rows at a time
+        a_f = load(sums, (4 * q + 1) * L)
+        e = exp(maximum(a_f, a_f * -1.0) * -1.0)
+        store(sums, (4 * q + 1) * L, minimum(a_f, 0.0) - log1p_of_fraction(e))
+        if keep:
+            store(gates, (4 * q + 1) * P, choose(a_f, e, e * 0.0 + 1.0) / (e + 1.0))
     for q in range(rows):
-        a_i, a_f = load(sums, 4 * q * L), load(sums, (4 * q + 1) * L)
+        a_i, l = load(sums, 4 * q * L), load(m_old, q * P) + load(sums, (4 * q + 1) * L)
         z, t_o = split(tanh(load_wide(sums, (4 * q + 2) * L, 2)))
         o = t_o * 0.5 + 0.5
-        e = exp(maximum(a_f, a_f * -1.0) * -1.0)
-        l = load(m_old, q * P) + (minimum(a_f, 0.0) - log1p(e))
         n_before = load(n_old, q * P)
         is_first = 1.0 - is_positive(maximum(n_before, n_before * -1.0))
         ahead = a_i - l
@@ -126,7 +130,6 @@ def new_states(h, c, n, m, c_old, n_old, m_old, gates, sums, rows, n_units, H, P
         if keep:
             kept = q * 4 * P
             store(gates, kept, choose(is_input, f, i * -1.0))
-            store(gates, kept + P, choose(a_f, e, one) / (e + 1.0))
             store(gates, kept + 2 * P, z)
             store(gates, kept + 3 * P, o)
 
