@@ -16,6 +16,7 @@ from fastrnn._types import (
     Matrix,
     Missing,
     Nonlinearity,
+    Objects,
     Path,
     Precision,
     RandomState,

@@ -27,6 +27,7 @@ NEWER = {
     **dict.fromkeys(("scoring", "init_from", "time_column", "categorical_features")),
     "freeze": 0,
     "missing": "error",
+    "n_components": 5,
 }
 """Parameters that files of versions before do not have, and what they were then."""
 CURVES = {"loss_curve_", "validation_scores_", "validation_loss_curve_"}
@@ -140,6 +141,8 @@ def restored(cls, tree):
     """The estimator of a tree; an error if there is none that fitting could have made."""
     newer = {name: value for name, value in NEWER.items() if name in cls._get_param_names()}
     tree["parameters"] = {**newer, **tree["parameters"]}
+    shape = tree["fitted"]["_shape"]
+    shape |= {name: value for name, value in newer.items() if name in cls._shape_parameters and name not in shape}
     # The network is that of the fit, since when parameters may have been set.
     estimator = rebuilt(cls, tree, _rules, tree["fitted"]["_shape"], weights=dict)
     # Nothing is large before the weights are known to be there and right.

@@ -41,6 +41,7 @@ RANKS = [
         "kernels.decay",
     ]
     + ["threads", "progress", "moments", "params"],
+    ["kernels.mixtures"],
     ["kernels.gru_reset_before", "kernels.gated", "programs", "sequences", "losses"],
     ["packing", "optimizers", "frames", "holes"],
     ["layers", "storage", "decoding"],
