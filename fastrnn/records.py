@@ -96,7 +96,7 @@ def _rules(estimator):
     elif is_panel:
         rules["n_features_in_"] = sizes["steps"] or integer(1)
         sized["inputs"] = sized["inputs"] if has_tokens else size * read
-    if "normalize_X" in estimator._get_param_names() and not has_tokens:
+    if hasattr(estimator, "normalize_X") and not has_tokens:
         rules |= _moments("X", sizes["inputs"] // size, estimator._coded)
     if "validation_loss_curve_" in vars(estimator):
         rules["validation_loss_curve_"] = rules["validation_scores_"]

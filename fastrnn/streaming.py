@@ -168,7 +168,9 @@ class Stream:
                 self._parts[name][...] = part
         self._count[0] = 0
         if self._beginning is not None:
-            self._advance(self._network.vectors(np.full(self.batch, self._beginning)))
+            is_token = self._network.embedding is not None  # else it is the mean, of which the network reads zeros
+            first = np.full(self.batch, self._beginning) if is_token else np.tile(self._unit[0], (self.batch, 1))
+            self._advance(self._network.vectors(first) if is_token else first)
 
     def step(self, x, time=None):
         """Read one step of each sequence, and return the answer after it.

@@ -93,8 +93,8 @@ class GateActivationsDisplay:
         if layer not in places:
             raise ValueError(f"layer={shown(layer)}; this model has {', '.join(places)}")
         sequences = model._checked([as_single(x)])
-        if hasattr(model, "n_tokens_"):  # a generator
-            sequences, _ = model._shifted(sequences)
+        if hasattr(model, "_begun"):  # a generator
+            sequences = model._begun(sequences)
         k, d = places[layer]
         kept = Reading(model.network_.encoder)(sequences)[k]
         return cls(activations=_activations(stack.levels[k], kept, d), labels=labels).plot()

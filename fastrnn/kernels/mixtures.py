@@ -11,6 +11,8 @@ LARGEST_CORRELATION tanh(output).  All goes by logarithms, so that no density is
 those of the components times their responsibilities, which are the softmax of their logarithms.
 """
 
+import numpy as np
+
 from fastrnn.kernels.activations import exp, log, tanh
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.losses import LEAST_SCALE, OF_NORMAL, of_labels, softplus
@@ -100,3 +102,29 @@ def _store_slopes(d, share, number, slope, n, k, K, N):
     z, scale, d_scale = number
     store_some(d, (1 + n) * K + k, 0.0 - share * slope / scale, K - k)
     store_some(d, (1 + N + n) * K + k, share * (1.0 - slope * z) / scale * d_scale, K - k)
+
+
+@njit(**OPTIONS)
+def mixture_rows(said, outputs, shape, mean, scale):
+    """said (n, P) = what outputs (n, >= P) of a mixture over N numbers, and of labels, say in the units of the numbers.
+
+    That is, in the order of the outputs: weights, means, scales, correlations, and probabilities of labels.  shape is
+    K, N and whether a pair is correlated; mean and scale (N,) are the numbers'.
+    """
+    K, N, is_pair = int(shape[0]), int(shape[1]), shape[2] > 0
+    P, of_numbers = said.shape[1], K * (1 + 2 * N + is_pair)
+    for row in range(said.shape[0]):
+        for k in range(P):
+            said[row, k] = outputs[row, k]
+        if K > 0:
+            softmax(at(said, row * P), at(said, row * P), K)
+        for n in range(N):
+            for k in range(K + n * K, 2 * K + n * K):
+                raw = said[row, k + N * K]
+                said[row, k] = said[row, k] * scale[n] + mean[n]
+                spread = max(raw, 0.0) + np.log1p(np.exp(-abs(raw))) + LEAST_SCALE
+                said[row, k + N * K] = spread * scale[n]
+        for k in range((1 + 2 * N) * K, of_numbers):
+            said[row, k] = LARGEST_CORRELATION * np.tanh(said[row, k])
+        for k in range(of_numbers, P):
+            said[row, k] = 1.0 / (1.0 + np.exp(-said[row, k]))

@@ -1,13 +1,15 @@
 from collections.abc import Iterator
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn._types import (
+    Array,
     Callbacks,
     Cell,
     Extractor,
+    Matrix,
     Nonlinearity,
     Objects,
     Path,
@@ -24,14 +26,12 @@ from fastrnn._types import (
 )
 from fastrnn.data import SequenceFiles
 
-STRETCH: Final = 256
-AT_ONCE: Final = 32
-
 class SequenceGenerator(Extractor, Streaming):
     readout: None
     bidirectional: bool
     dropout: float | Literal["auto"]
-    embedding_dim: int
+    embedding_dim: int | None
+    n_components: int
     embeddings: ArrayLike | None
     freeze_embeddings: bool
     stateful: bool
@@ -39,6 +39,7 @@ class SequenceGenerator(Extractor, Streaming):
     max_iter: int
     bptt_steps: int | None
     n_tokens_: int
+    binary_features_: Vector[np.int64]
 
     def __init__(
         self,
@@ -49,7 +50,8 @@ class SequenceGenerator(Extractor, Streaming):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = 0.2,
-        embedding_dim: int = 64,
+        embedding_dim: int | None = 64,
+        n_components: int = 5,
         embeddings: ArrayLike | None = None,
         freeze_embeddings: bool = False,
         stateful: bool = False,
@@ -98,8 +100,9 @@ class SequenceGenerator(Extractor, Streaming):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        bias: float = 0.0,
         random_state: RandomState = None,
-    ) -> Vector[np.int64]: ...
+    ) -> Array[np.int64] | Matrix[np.float64]: ...
     def iter_sample(
         self,
         prefix: ArrayLike | None = None,
@@ -108,8 +111,9 @@ class SequenceGenerator(Extractor, Streaming):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        bias: float = 0.0,
         random_state: RandomState = None,
-    ) -> Iterator[int]: ...
+    ) -> Iterator[int] | Iterator[Vector[np.float64]]: ...
     def transform(self, X: Sequences | SequenceFiles) -> Objects: ...
     def fit_transform(self, X: Sequences, y: object = None, **fit_params: object) -> Objects: ...
     def set_fit_request(self, *, X_val: Request = ..., groups: Request = ..., resume_from: Request = ...) -> Self: ...
