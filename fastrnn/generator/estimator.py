@@ -260,6 +260,7 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         return float(-self.score(X) / np.log(2))
 
     def _refuse_numbers(self, what):
+        check_is_fitted(self, "network_")
         if self._reads_numbers():
             raise ValueError(f"{what} is of tokens, but this model reads numbers (embedding_dim=None): use score")
 

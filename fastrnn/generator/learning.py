@@ -89,6 +89,7 @@ class Learning(FeatureExtractor, SequenceEstimator):
             if self.n_tokens_ < 2:
                 raise ValueError("X holds no token but 0: with a vocabulary of one there is nothing to learn")
             self._boundary = None if self.stateful else self.n_tokens_
+            vars(self).pop("binary_features_", None)  # of an earlier fit
         (inputs, targets), n_streams = self._shifted(sequences), None
         if self.stateful:
             inputs, targets, n_streams = self._stretches(inputs.values, targets)
@@ -99,6 +100,7 @@ class Learning(FeatureExtractor, SequenceEstimator):
         if not goes_on:
             flags = self._agreed(partial(flags_of, (rows for _, rows in given.blocks())), np.logical_and.reduce)
             self.binary_features_, self._boundary = np.flatnonzero(flags), 0
+            vars(self).pop("n_tokens_", None)  # of an earlier fit
         inputs, targets = self._shifted(self._standardised(given, np.ones(len(given)), goes_on))
         return Problem(inputs, targets, np.ones(len(targets)), self._next.n_outputs, self._next.loss)
 
