@@ -30,7 +30,8 @@ def make_files(folder):
     """A dict of names to (path, X): a small model of every kind, and a checkpoint."""
     models, small = {}, {"hidden_size": 16, "max_iter": 2, "random_state": 0}
     for kind in ("tagger", "tagger_of_words", "tagger_of_several", "generator", "generator_of_streams",
-                 "generator_of_numbers", "translator", "translator_of_numbers", "vector_to_tokens", "vector_to_numbers"):  # fmt: skip
+                 "generator_of_numbers", "translator", "translator_of_numbers", "vector_to_tokens",
+                 "vector_to_numbers"):  # fmt: skip
         X, y = data_for(kind)
         models[kind] = make_estimator(kind, hidden_size=16).fit(X, y), X
     X, y = labelled(40)

@@ -58,7 +58,7 @@ class Learning(FeatureExtractor, SequenceEstimator):
         """What was nothing but 0 and 1 must stay so."""
         for rows, block in sequences.blocks():
             flags = block[:, self.binary_features_]
-            for row, k in np.argwhere((flags != 0) & (flags != 1))[:1]:
+            for row, k in np.argwhere(np.isfinite(flags) & (flags != 0) & (flags != 1))[:1]:
                 which = f"X[{sequences.number_of(rows.start + row)}] holds {flags[row, k]} in feature"
                 found = f"{which} {self.binary_features_[k]}, which in the fit held nothing but 0 and 1"
                 raise ValueError(f"{found}: give it as 0 and 1, or fit anew")
