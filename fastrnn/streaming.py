@@ -189,7 +189,9 @@ class Stream:
         ndarray of shape (K,) or float; with a batch of shape (batch, K) or (batch,)
             The answer for the sequence so far. A classifier or tagger gives the probabilities of the classes, and a
             regressor the prediction. A classifier with several columns of classes gives those of all columns side by
-            side. A generator gives the probabilities of the next token; the last one is that of the end.
+            side. A generator gives the probabilities of the next token; the last one is that of the end. Of numbers it
+            gives weights, means, standard deviations and correlations of Gaussians, then probabilities of columns of 0
+            and 1, and of the end.
 
         Raises
         ------

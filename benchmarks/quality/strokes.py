@@ -26,6 +26,8 @@ LEAST = 0.8
 """Of samples of the largest bias, recognised."""
 AT_ONCE, STILL, SAMPLES, LONGEST = 3, 1e-3, 20, 100
 """Steps that are made one; velocities that are no movement; samples of a letter and a bias; their steps, at most."""
+PEN = slice(1, 3)
+"""The columns that draw a letter, as a picture shows; the first one is the force of the pen."""
 GENERATOR = {
     "embedding_dim": None, "n_components": 10, "hidden_size": 64, "dropout": 0.0, "batch_size": 1, "max_iter": 300,
     "random_state": 0,
@@ -37,7 +39,7 @@ def data(folder):
     """Return strokes (T, 2) and their letters."""
     with gzip.open(folder / "CharTraj-mini" / "chartraj_mini.jsonl.gz", "rt") as file:
         rows = [json.loads(line) for line in file]
-    return [moving(np.array(row["xyp"])[:, :2]) for row in rows], np.array([row["label"] for row in rows])
+    return [moving(np.array(row["xyp"])[:, PEN]) for row in rows], np.array([row["label"] for row in rows])
 
 
 def moving(x):
@@ -65,7 +67,7 @@ def draw(drawn, path):
     from matplotlib.figure import Figure
 
     columns = [(kind, k) for kind in next(iter(drawn.values())) for k in range(1 if kind == "real" else 4)]
-    figure = Figure((1.1 * len(columns), 1.1 * len(drawn)))
+    figure = Figure((1.1 * len(columns), 0.9 * len(drawn)), layout="constrained")
     axes = figure.subplots(len(drawn), len(columns), squeeze=False)
     for row, kinds in zip(axes, drawn.values(), strict=True):
         for ax, (kind, k) in zip(row, columns, strict=True):

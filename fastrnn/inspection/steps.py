@@ -60,7 +60,7 @@ class GateActivationsDisplay:
         Parameters
         ----------
         estimator : SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator or SequenceToSequence
-            The fitted estimator. Of a SequenceToSequence the encoder is drawn. A generator reads its begin token first,
+            The fitted estimator. Of a SequenceToSequence the encoder is drawn. A generator reads a beginning first,
             which is one more step. A stateful generator cannot be drawn.
         x : array of shape (T, I) or (T,)
             One sequence, for example X[0].
