@@ -29,7 +29,7 @@ AT_ONCE, STILL, SAMPLES, LONGEST = 3, 1e-3, 20, 100
 PEN = slice(1, 3)
 """The columns that draw a letter, as a picture shows; the first one is the force of the pen."""
 GENERATOR = {
-    "embedding_dim": None, "n_components": 10, "hidden_size": 64, "dropout": 0.0, "batch_size": 1, "max_iter": 300,
+    "embedding_dim": None, "n_components": 10, "hidden_size": 128, "dropout": 0.0, "batch_size": 1, "max_iter": 300,
     "random_state": 0,
 }  # fmt: skip
 CLASSIFIER = {"max_iter": 100, "random_state": 0}

@@ -5,7 +5,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn._types import (
-    Array,
     Callbacks,
     Cell,
     Extractor,
@@ -102,7 +101,7 @@ class SequenceGenerator(Extractor, Streaming):
         top_p: float | None = None,
         bias: float = 0.0,
         random_state: RandomState = None,
-    ) -> Array[np.int64] | Matrix[np.float64]: ...
+    ) -> Vector[np.int64] | Matrix[np.float64]: ...
     def iter_sample(
         self,
         prefix: ArrayLike | None = None,
@@ -113,7 +112,7 @@ class SequenceGenerator(Extractor, Streaming):
         top_p: float | None = None,
         bias: float = 0.0,
         random_state: RandomState = None,
-    ) -> Iterator[int] | Iterator[Vector[np.float64]]: ...
+    ) -> Iterator[int | Vector[np.float64]]: ...
     def transform(self, X: Sequences | SequenceFiles) -> Objects: ...
     def fit_transform(self, X: Sequences, y: object = None, **fit_params: object) -> Objects: ...
     def set_fit_request(self, *, X_val: Request = ..., groups: Request = ..., resume_from: Request = ...) -> Self: ...
