@@ -162,7 +162,7 @@ def generator() -> None:
     for token in model.iter_sample(length=3, random_state=0):
         assert_type(token, int | Vector[np.float64])
     strokes = SequenceGenerator(embedding_dim=None, n_components=2, hidden_size=4, max_iter=1, random_state=0)
-    strokes.fit([np.ones((5, 2)) * np.arange(5.0)[:, np.newaxis]] * 4)
+    strokes.fit(waves())
     of(strokes.sample(length=3, bias=1.0, random_state=0), "f8", 2)
     assert_type(strokes.binary_features_, Vector[np.int64])
     assert_type(model.perplexity(X), float)
