@@ -28,6 +28,7 @@ NEWER = {
     **dict.fromkeys(("freeze", "averaging"), 0),
     **dict.fromkeys(("label_smoothing", "scheduled_sampling"), 0.0),
     "missing": "error",
+    "n_components": 5,
 }
 """Parameters that files of versions before do not have, and what they were then."""
 CURVES = {"loss_curve_", "validation_scores_", "validation_loss_curve_"}
@@ -96,7 +97,7 @@ def _rules(estimator):
     elif is_panel:
         rules["n_features_in_"] = sizes["steps"] or integer(1)
         sized["inputs"] = sized["inputs"] if has_tokens else size * read
-    if "normalize_X" in estimator._get_param_names() and not has_tokens:
+    if hasattr(estimator, "normalize_X") and not has_tokens:
         rules |= _moments("X", sizes["inputs"] // size, estimator._coded)
     if "validation_loss_curve_" in vars(estimator):
         rules["validation_loss_curve_"] = rules["validation_scores_"]
@@ -141,6 +142,8 @@ def restored(cls, tree):
     """The estimator of a tree; an error if there is none that fitting could have made."""
     newer = {name: value for name, value in NEWER.items() if name in cls._get_param_names()}
     tree["parameters"] = {**newer, **tree["parameters"]}
+    shape = tree["fitted"]["_shape"]
+    shape |= {name: value for name, value in newer.items() if name in cls._shape_parameters and name not in shape}
     # The network is that of the fit, since when parameters may have been set.
     estimator = rebuilt(cls, tree, _rules, tree["fitted"]["_shape"], weights=dict)
     # Nothing is large before the weights are known to be there and right.

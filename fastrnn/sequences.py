@@ -295,10 +295,10 @@ def ranges(starts, counts):
 
 
 def next_tokens(sequences, boundary):
-    """Token sequences that begin with the boundary, and what comes after each of their tokens: at last the boundary."""
+    """Sequences that begin with the boundary, and what comes after each of their tokens: at last the boundary."""
     values, offsets = sequences.values, sequences.offsets
-    inputs = np.insert(values, offsets[:-1], boundary)
-    return Sequences(inputs, offsets + np.arange(offsets.size)), np.insert(values, offsets[1:], boundary)
+    inputs = np.insert(values, offsets[:-1], boundary, axis=0)
+    return Sequences(inputs, offsets + np.arange(offsets.size)), np.insert(values, offsets[1:], boundary, axis=0)
 
 
 def one_later(sequences):

@@ -169,7 +169,9 @@ class Stream:
                 self._parts[name][...] = part
         self._count[0] = 0
         if self._beginning is not None:
-            self._advance(self._network.vectors(np.full(self.batch, self._beginning)))
+            is_token = self._network.embedding is not None  # else it is the mean, of which the network reads zeros
+            first = np.full(self.batch, self._beginning) if is_token else np.tile(self._unit[0], (self.batch, 1))
+            self._advance(self._network.vectors(first) if is_token else first)
 
     def step(self, x, time=None):
         """Read one step of each sequence, and return the answer after it.
@@ -188,7 +190,9 @@ class Stream:
         ndarray of shape (K,) or float; with a batch of shape (batch, K) or (batch,)
             The answer for the sequence so far. A classifier or tagger gives the probabilities of the classes, and a
             regressor the prediction. A classifier with several columns of classes gives those of all columns side by
-            side. A generator gives the probabilities of the next token; the last one is that of the end.
+            side. A generator gives the probabilities of the next token; the last one is that of the end. Of numbers it
+            gives weights, means, standard deviations and correlations of Gaussians, then probabilities of columns of 0
+            and 1, and of the end.
 
         Raises
         ------

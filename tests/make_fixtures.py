@@ -26,6 +26,10 @@ tests/fixtures/torch_variants.npz likewise has cells that PyTorch lacks (`VARIAN
 tests/fixtures/torch_ctc.npz holds what torch.nn.CTCLoss says in float64 of ALIGNED:
 "scores" (S, K) in float32, "losses" (n,), and "d_scores" (S, K), that of their sum,
 with zeros for labels that no path can be read as (zero_infinity).
+
+tests/fixtures/torch_mixtures.npz holds -log densities of MIXED in float64, built from torch.distributions:
+MixtureSameFamily of Normal, or of MultivariateNormal for correlated pairs, and Bernoulli for labels; for each case
+"outputs" and "targets" in float32, "losses" (S,), and "slopes", the gradient of their sum by autograd.
 """
 
 from dataclasses import astuple, dataclass
@@ -42,6 +46,12 @@ VARIANTS = PATH.with_name("torch_variants.npz")
 MODEL = PATH.with_name("torch_model.safetensors")
 SLSTM = PATH.with_name("xlstm_slstm.npz")
 ALIGNMENTS = PATH.with_name("torch_ctc.npz")
+MIXTURES = PATH.with_name("torch_mixtures.npz")
+MIXED = {
+    "numbers": (4, 1, False, 0, 3), "one component": (1, 1, False, 0, 2), "steps": (5, 3, False, 1, 1),
+    "strokes": (20, 2, True, 2, 1), "far apart": (3, 2, True, 1, 1),
+}  # fmt: skip
+"""By name: components, numbers, whether these are a correlated pair, labels, and how many mixtures a row."""
 ALIGNED = {
     "ragged": (12, [0, 1, 2, 0, 3]), "one frame": (1, [2]), "repeats": (9, [1, 1, 1, 1]), "empty": (7, []),
     "one empty frame": (1, []), "no room to spare": (5, [2, 0, 0, 1]), "as many as frames": (4, [0, 1, 0, 1]),
@@ -632,6 +642,36 @@ def make_alignments():
     print(f"{len(ALIGNED)} alignments, {ALIGNMENTS.stat().st_size / 1e3:.1f} kB, in {ALIGNMENTS}")
 
 
+def make_mixtures():
+    import torch
+    from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
+
+    rng, arrays = np.random.default_rng(0), {}
+    for name, (K, N, is_pair, B, D) in MIXED.items():
+        outputs = 4 * rng.standard_normal((6, D * K * (1 + 2 * N + is_pair) + B)).astype(np.float32)
+        targets = (30 if name == "far apart" else 2) * rng.standard_normal((6, D * N + B)).astype(np.float32)
+        targets[:, D * N :] = targets[:, D * N :] > 0
+        x = torch.tensor(outputs, dtype=torch.float64, requires_grad=True)
+        t = torch.tensor(targets, dtype=torch.float64)
+        parts = x[:, : x.shape[1] - B].reshape(6, D, -1, K)
+        means, scales = (parts[:, :, 1 + k * N : 1 + (k + 1) * N].transpose(2, 3) for k in (0, 1))
+        scales = torch.nn.functional.softplus(scales) + 1e-3
+        if is_pair:
+            r = 0.999 * torch.tanh(parts[:, :, 5])
+            (a, b), zero = scales.unbind(-1), torch.zeros_like(r)
+            lower = torch.stack([a, zero, r * b, b * torch.sqrt(1 - r * r)], -1).unflatten(-1, (2, 2))
+            components = MultivariateNormal(means, scale_tril=lower)
+        else:
+            components = Independent(Normal(means, scales), 1)
+        logs = MixtureSameFamily(Categorical(logits=parts[:, :, 0]), components).log_prob(t[:, : D * N].view(6, D, N))
+        losses = -logs.mean(1) - Bernoulli(logits=x[:, x.shape[1] - B :]).log_prob(t[:, D * N :]).sum(1)
+        losses.sum().backward()
+        own = {"outputs": outputs, "targets": targets, "losses": losses.detach().numpy(), "slopes": x.grad.numpy()}
+        arrays |= {f"{name} {part}": array for part, array in own.items()}
+    np.savez_compressed(MIXTURES, **arrays)
+    print(f"{len(MIXED)} mixtures, {MIXTURES.stat().st_size / 1e3:.1f} kB, in {MIXTURES}")
+
+
 def main():
     import torch
 
@@ -642,6 +682,7 @@ def main():
     print(f"PyTorch {torch.__version__}")
     make_cases(PATH, [*_cases()], run_torch)
     make_slstms()
+    make_mixtures()
     make_cases(PAPERS, [*_minimal_cases()], run_papers_lines)
 
 

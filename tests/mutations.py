@@ -30,7 +30,8 @@ def make_files(folder):
     """A dict of names to (path, X): a small model of every kind, and a checkpoint."""
     models, small = {}, {"hidden_size": 16, "max_iter": 2, "random_state": 0}
     for kind in ("tagger", "tagger_of_words", "tagger_of_several", "generator", "generator_of_streams",
-                 "translator", "translator_of_numbers", "vector_to_tokens", "vector_to_numbers"):  # fmt: skip
+                 "generator_of_numbers", "translator", "translator_of_numbers", "vector_to_tokens",
+                 "vector_to_numbers"):  # fmt: skip
         X, y = data_for(kind)
         models[kind] = make_estimator(kind, hidden_size=16).fit(X, y), X
     X, y = labelled(40)
@@ -299,7 +300,7 @@ def answers(model, X):
         return
     if isinstance(model, fastrnn.SequenceGenerator):
         yield model._log_probabilities(X)
-        yield model.sample([1], length=5, random_state=0)
+        yield model.sample(X[0][:1], length=5, random_state=0)
         stream = model.stream()
         yield np.array([stream.step(token) for token in X[0]])
         return

@@ -948,6 +948,37 @@ def negative_binomial(log_ratio, raw, target):
     return loss - count * np.log(spread), (np.where(is_shut, 0, of_mean), of_dispersion * slope)
 
 
+def mixture(o, t, K, N=1, is_pair=False):
+    """-log density of mixtures of K normal distributions over N numbers, outputs o (S, D P) kind by kind, t (S, D N).
+
+    Of each row the losses (S, D), and the slopes (S, D P), from the components' responsibilities.  The covariance of a
+    correlated pair, N = 2, is built as a matrix.
+    """
+    S, width = len(o), K * (1 + 2 * N + is_pair)
+    p, x = o.reshape(-1, width // K, K), t.reshape(-1, N)
+    log_w = p[:, 0] - p[:, 0].max(axis=1, keepdims=True)
+    log_w = log_w - np.log(np.exp(log_w).sum(axis=1, keepdims=True))
+    means, (scales, d_scales) = p[:, 1 : 1 + N], softplus(p[:, 1 + N : 1 + 2 * N])
+    scales, y = scales + 1e-3, np.tanh(p[:, 5]) if is_pair else None
+    matrix = np.zeros((len(p), K, N, N))
+    matrix[..., range(N), range(N)] = (scales**2).swapaxes(1, 2)
+    if is_pair:
+        matrix[..., 0, 1] = matrix[..., 1, 0] = 0.999 * y * scales.prod(axis=1)
+    away, inverse = (x[:, :, None] - means).swapaxes(1, 2), np.linalg.inv(matrix)
+    pull = (inverse @ away[..., None])[..., 0]  # (rows, K, N)
+    log_of = log_w - (away * pull).sum(-1) / 2 - np.linalg.slogdet(2 * np.pi * matrix)[1] / 2
+    most = log_of.max(axis=1, keepdims=True)
+    log_sum = most + np.log(np.exp(log_of - most).sum(axis=1, keepdims=True))
+    share = np.exp(log_of - log_sum)
+    d_matrix = (inverse - pull[..., None] * pull[..., None, :]) / 2  # of the loss of each component
+    d_scale = 2 * np.einsum("rkmn,rkm->rkm", d_matrix * matrix, 1 / scales.swapaxes(1, 2))
+    slopes = [(np.exp(log_w) - share)[:, None], -(share[..., None] * pull).swapaxes(1, 2)]
+    slopes.append((share[..., None] * d_scale).swapaxes(1, 2) * d_scales)
+    if is_pair:
+        slopes.append((share * 2 * d_matrix[..., 0, 1] * scales.prod(axis=1) * 0.999 * (1 - y**2))[:, None])
+    return -log_sum.reshape(S, -1), np.concatenate(slopes, axis=1).reshape(S, -1)
+
+
 # ------------------------------------------------------------- labels without alignment
 
 

@@ -233,6 +233,11 @@ def told(n, seed=0):
     return tokens(n, 5, shortest=2, seed=seed), None
 
 
+def strokes(n, seed=0):
+    """Steps of a pen, and whether it is up then; no targets."""
+    return [np.column_stack([x, x[:, 0] > 0.5]) for x in ragged(n, 2, seed=seed)], None
+
+
 def untaught(n, seed=0):
     """Numbers, and nothing beside."""
     return ragged(n, seed=seed), None
@@ -280,6 +285,7 @@ KINDS = {
         {"embedding_dim": 4, "stateful": True, "batch_size": 4, "bptt_steps": 5, "cell": "gru"},
         told,
     ),
+    "generator_of_numbers": (SequenceGenerator, {"embedding_dim": None, "n_components": 3, "num_layers": 2}, strokes),
     "translator": (SequenceToSequence, {"embedding_dim": 4, "target_embedding_dim": 3}, reversed_tokens),
     "translator_of_numbers": (
         SequenceToSequence,
@@ -290,7 +296,7 @@ KINDS = {
     "vector_to_numbers": (VectorToSequence, {"target_embedding_dim": None}, slopes),
     "autoencoder": (SequenceAutoencoder, {"num_layers": 2}, untaught),
 }
-WITHOUT_TARGETS = "generator", "generator_of_streams", "autoencoder"
+WITHOUT_TARGETS = "generator", "generator_of_streams", "generator_of_numbers", "autoencoder"
 """SequenceForecaster, which reads series and no y, is not among them: see `series`."""
 
 
@@ -321,7 +327,7 @@ def answers(model, X):
         return [model.predict(X), np.hstack(p) if isinstance(p, list) else p]
     if isinstance(model, SequenceGenerator):
         of_steps = model._log_probabilities(X)
-        ends = np.cumsum([len(x) + 1 for x in X])[:-1]
+        ends = np.cumsum([len(x) + (model.embedding_dim is not None) for x in X])[:-1]
         return [[of_steps]] if model._boundary is None else [np.split(of_steps, ends)]
     if isinstance(model, SequenceAutoencoder):
         return [model.transform(X), model.inverse_transform(model.transform(X))]

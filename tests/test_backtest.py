@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from fastrnn import SequenceForecaster, threads
 from fastrnn.metrics import mase, smape
 
-DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial"]
+DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial", "mixture"]
 
 
 # --------------------------------------------------------------------------------------- honesty

@@ -11,9 +11,9 @@ from fastrnn import SequenceClassifier, SequenceGenerator, SequenceTagger
 from fastrnn.preprocessing import Tokenizer
 
 TAGGERS = [kind for kind in KINDS if kind.startswith("tagger")]
-GENERATORS = [kind for kind in KINDS if kind.startswith("generator")]
+GENERATORS = [kind for kind in KINDS if kind.startswith("generator") and kind != "generator_of_numbers"]
 DECODERS = [kind for kind in KINDS if kind.startswith(("translator", "vector"))]
-OF_NUMBERS = ["tagger", "tagger_of_several", "translator_of_numbers"]
+OF_NUMBERS = ["tagger", "tagger_of_several", "generator_of_numbers", "translator_of_numbers"]
 OF_TOKENS = ["tagger_of_words", *GENERATORS, "translator"]
 TO_TOKENS = ["translator", "translator_of_numbers", "vector_to_tokens"]
 every_kind = pytest.mark.parametrize("kind", KINDS)

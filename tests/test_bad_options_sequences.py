@@ -43,7 +43,7 @@ BAD_OPTIONS = {
         "hidden_size": 0, "cell": "transformer", "dropout": 1.0, "embeddings": 3,
     },
     "generator": {
-        "stateful": None, "embedding_dim": None, "bptt_steps": 0, "max_iter": 0, "tol": -1.0,
+        "stateful": None, "embedding_dim": 0, "n_components": 0, "bptt_steps": 0, "max_iter": 0, "tol": -1.0,
     },
     "translator": {
         "attention": "self", "max_length": 0, "target_embedding_dim": None, "solver": "adagrad",
@@ -71,6 +71,7 @@ def test_bad_options(kind, name):
         ("tagger", {"bptt_steps": 3, "bidirectional": True}, "bptt_steps=3.*bidirectional"),
         ("tagger", {"crf": True, "class_weight": "balanced"}, "class_weight.*crf=True"),
         ("tagger_of_several", {"crf": True}, "several labels.*crf=True"),
+        ("generator_of_numbers", {"stateful": True}, "stateful=True.*embedding_dim=None"),
         ("generator_of_streams", {"solver": "lbfgs"}, "solver='lbfgs'.*stateful=True"),
         ("tagger", {"callbacks": [3]}, "callbacks must hold callables.*set_callbacks"),
     ],
@@ -109,7 +110,7 @@ OTHER_SHAPES = {
     "nonlinearity": ("relu",), "bias": (False,), "bidirectional": (False,), "stateful": (True, False),
     "crf": (True, False), "attention": (None,), "embedding_dim": (7,), "character_hidden_size": (7,),
     "target_embedding_dim": (9,), "character_embedding_dim": (9,), "readout": ("mean",),
-    "missing": ("mask",), "time_column": (0,), "categorical_features": ("from_dtype",),
+    "missing": ("mask",), "n_components": (4,), "time_column": (0,), "categorical_features": ("from_dtype",),
 }  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def test_parameters_set_after_the_fit_that_the_network_cannot_follow(kind, train
     assert set(fitted._shape) <= set(OTHER_SHAPES)
     for name, before in fitted._shape.items():
         value = next(v for v in OTHER_SHAPES[name] if v != before)
-        if name == "character_embedding_dim" and fitted._shape["embedding_dim"] is None:
+        if name in ("character_embedding_dim", "stateful") and fitted._shape["embedding_dim"] is None:
             continue  # refused for another reason
         changed = copy.deepcopy(fitted).set_params(**{name: value})
         match = f"{name}={value!r}.* has {name}={before!r}"

@@ -165,7 +165,7 @@ def wide_then_narrow(seed=0, n=160):
 
 SPREADS = {
     "quantiles": {}, "gaussian": {"loss": "gaussian"}, "student_t": {"loss": "student_t"},
-    "counts": {"loss": "negative_binomial"}, "calibrated": {"calibration": 6},
+    "counts": {"loss": "negative_binomial"}, "mixture": {"loss": "mixture"}, "calibrated": {"calibration": 6},
     "paths": {"strategy": "recursive", "loss": "gaussian"}, "paths of quantiles": {"strategy": "recursive"},
     "calibrated points": {"calibration": 6, "loss": "squared_error"}, "log": {"log": True},
     "no median": {"quantiles": [0.1, 0.45, 0.9]},

@@ -65,6 +65,7 @@ CASES = {
     "recursive": ({"strategy": "recursive", "loss": "gaussian", "horizon": 5}, None),
     "whole": ({"context": None, "difference": False, "seasonal_difference": False, "season": None}, None),
     "smoothing": ({"smoothing": True, "horizon": 6, "season": 12}, None),
+    "mixture": ({"loss": "mixture", "horizon": 4, "n_components": 2}, None),
     "counts": ({"loss": "negative_binomial", "horizon": 6}, lambda: [np.rint(x) for x in waves()]),
     "lbfgs": ({"solver": "lbfgs", "horizon": 6}, None),
 }

@@ -201,7 +201,8 @@ def try_lengths(estimator):
 
 
 def try_channels(estimator):
-    fitted(estimator, np.stack(numbers(2, ragged=False)) if "Vector" in estimator.__name__ else numbers(2))
+    options = {"embedding_dim": None} if "Generator" in estimator.__name__ else {}
+    fitted(estimator, np.stack(numbers(2, ragged=False)) if "Vector" in estimator.__name__ else numbers(2), options)
 
 
 def try_tokens(estimator):

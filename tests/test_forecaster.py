@@ -11,9 +11,10 @@ from series import CONTAINERS, SHORT, TIMES, TWO, Y, columns_of, counts, dated, 
 
 import fastrnn
 from fastrnn import SequenceForecaster
+from fastrnn.storage import write
 from fastrnn.training import Checkpoint
 
-DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial"]
+DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial", "mixture"]
 LOSSES = ["quantile", "squared_error", "absolute_error", *DISTRIBUTIONS]
 every_container = pytest.mark.parametrize("name", CONTAINERS)
 
@@ -92,6 +93,25 @@ def test_every_loss(loss, strategy):
     else:
         with pytest.raises(ValueError, match=f"loss='{loss}' knows no"):
             model.predict_quantiles([0.1])
+
+
+def test_two_branches_are_no_gaussian():
+    """A value of about 3 or of about -3, at random: a normal distribution puts most of its weight between them."""
+    rng = np.random.default_rng(0)
+    y = 3.0 * rng.choice([-1, 1], (20, 60)) + 0.1 * rng.standard_normal((20, 60))
+    options = {"difference": False, "linear_lags": 0, "log": False, "scaling": None, "learning_rate_init": 0.02}
+    options |= {"strategy": "recursive", "max_iter": 30, "smoothing": False, "batch_size": 4}
+    mixed, normal = (forecaster(**options, loss=loss).fit([*y]) for loss in ("mixture", "gaussian"))
+    # In nats: of a choice of two, and of the noise, where a normal needs its whole width.
+    assert mixed.loss_curve_[-1] < np.log(2) + np.log(0.1) + 1.42 + 0.3
+    assert normal.loss_curve_[-1] > np.log(3) + 1.42 - 0.1
+    paths, of_normal = mixed.sample_paths(200), normal.sample_paths(200)
+    assert (np.abs(np.abs(paths) - 3) < 0.7).mean() > 0.8 > 0.4 > (np.abs(np.abs(of_normal) - 3) < 0.7).mean()
+    direct = forecaster(**{**options, "strategy": "direct"}, loss="mixture", n_components=2).fit([*y])
+    quantiles = direct.predict_quantiles([0.1, 0.3, 0.7, 0.9])
+    assert (np.abs(quantiles - [-3, -3, 3, 3]) < 0.7).all()
+    # The median may lie between the branches, where there is almost nothing.
+    assert (np.abs(direct.predict()) < 3.7).all()
 
 
 # ------------------------------------------------------------------------------------- covariates
@@ -285,6 +305,15 @@ def test_models_come_back_from_files_and_pickles(name, options, tmp_path):
         assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()
         assert other.season_ == model.season_ and type(other.predict()) is type(model.predict())
         assert other.get_params() == {**model.get_params(), "quantiles": other.quantiles}
+
+
+def test_models_of_before_there_were_mixtures_load(tmp_path):
+    model = forecaster().fit(Y)
+    tree = model._record()
+    del tree["parameters"]["n_components"]
+    tree["fitted"]["_shape"] = {k: v for k, v in tree["fitted"]["_shape"].items() if k != "n_components"}
+    write(tmp_path / "model", {"model": tree, "run": None})
+    assert (fastrnn.load(tmp_path / "model").predict() == model.predict()).all()
 
 
 def test_what_stands_beside_comes_back_too(tmp_path):

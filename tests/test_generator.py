@@ -9,9 +9,10 @@ from samples import assert_same_bits, tokens
 from scipy.special import log_softmax
 from sklearn.pipeline import make_pipeline
 
-from fastrnn import SequenceGenerator, generator
+from fastrnn import SequenceGenerator
 from fastrnn.base import Problem
-from fastrnn.generator import _draw
+from fastrnn.generator import learning
+from fastrnn.generator.learning import draw
 from fastrnn.losses.loss import cross_entropy, log_probabilities
 from fastrnn.preprocessing import Tokenizer
 from fastrnn.sequences import Sequences
@@ -114,7 +115,7 @@ def test_the_score_of_a_stream_does_not_depend_on_how_it_is_read(endless, stretc
     X = stream(600)
     expected = endless._log_probabilities(X)
     assert expected.shape == (599,)
-    monkeypatch.setattr(generator, "STRETCH", stretch)
+    monkeypatch.setattr(learning, "STRETCH", stretch)
     for form in (X, [X], [X[:7], X[7:300], X[300:]]):
         assert_same_bits(endless._log_probabilities(form), expected)
 
@@ -228,7 +229,7 @@ def test_an_iterator_reads_no_further_than_it_is_asked(endless, monkeypatch):
 def frequencies(logits, n=1500, **options):
     options = {"temperature": 1.0, "top_k": None, "top_p": None, **options}
     rng = np.random.RandomState(0)
-    drawn = [_draw(logits, rng=rng, **options) for _ in range(n)]
+    drawn = [draw(logits, rng=rng, **options) for _ in range(n)]
     return np.bincount(drawn, minlength=len(logits)) / n
 
 

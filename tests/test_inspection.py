@@ -44,6 +44,7 @@ MODELS = {
     "quantile": ({}, [0.8, 0.95]),
     "narrow": ({"quantiles": (0.25, 0.5, 0.75, 0.8)}, [0.5]),
     "gaussian": ({"loss": "gaussian"}, [0.5, 0.8, 0.95]),
+    "mixture": ({"loss": "mixture"}, [0.5, 0.8, 0.95]),
     "recursive": ({"loss": "student_t", "strategy": "recursive", "horizon": None}, [0.5, 0.8, 0.95]),
     "calibrated": ({"calibration": 10}, [0.5, 0.8]),
     "point": ({"loss": "squared_error"}, []),

@@ -1,24 +1,29 @@
 """Likelihoods: values against SciPy's and scikit-learn's, slopes by projection, samples against quantiles."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import reference as ref
 from samples import assert_rows_stand_alone, assert_slope
 from scipy import stats
-from scipy.special import ndtri
+from scipy.optimize import brentq
+from scipy.special import logsumexp, ndtr, ndtri, softmax
 from sklearn.metrics import mean_pinball_loss
 
-from fastrnn.losses.likelihoods import LIKELIHOODS, Absolute, NegativeBinomial, Quantiles, StudentT, likelihood
+from fastrnn.losses.likelihoods import LIKELIHOODS, Absolute, Mixture, NegativeBinomial, Quantiles, StudentT, likelihood
 
 LEVELS = (0.1, 0.25, 0.5, 0.9)
-DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial"]
+DISTRIBUTIONS = ["gaussian", "student_t", "negative_binomial", "mixture"]
+K = 3
+"""Components of a mixture."""
 every_likelihood = pytest.mark.parametrize("name", LIKELIHOODS)
 every_distribution = pytest.mark.parametrize("name", DISTRIBUTIONS)
 
 
 def draw(name, S=7, D=5, dtype="float64", seed=0):
     """A likelihood; outputs, as a head with padded rows gives them, targets and weights."""
-    model, rng = likelihood(name, LEVELS), np.random.default_rng(seed)
+    model, rng = likelihood(name, LEVELS, K), np.random.default_rng(seed)
     outputs = rng.standard_normal((S, D * model.n_parameters + 3)).astype(dtype)[:, :-3]
     targets = rng.standard_normal((S, D)).astype(dtype)
     if name == "negative_binomial":
@@ -33,9 +38,35 @@ def softplus(x):
     return np.log1p(np.exp(x))
 
 
+class OfMixture:
+    """What is asked of SciPy's distributions, of mixtures with parameters p (3 K, ...)."""
+
+    def __init__(self, p):
+        self.weights = softmax(p[:K], axis=0)
+        self.parts = stats.norm(p[K : 2 * K], softplus(p[2 * K :]) + 1e-3)
+
+    def cdf(self, x):
+        return (self.weights * self.parts.cdf(x)).sum(axis=0)
+
+    def logpdf(self, x):
+        return logsumexp(np.log(self.weights) + self.parts.logpdf(x), axis=0)
+
+    def ppf(self, level):
+        """By SciPy's search for a root, number by number."""
+        ends, found = self.parts.ppf(level), np.empty(self.weights.shape[1:])
+        for k in np.ndindex(found.shape):
+            own = (slice(None), *k)
+            means, scales = (part[own] for part in self.parts.args)
+            gap = partial(lambda x, w, m, s: w @ ndtr((x - m) / s) - level, w=self.weights[own], m=means, s=scales)
+            found[k] = brentq(gap, ends[own].min() - 1e-9, ends[own].max() + 1e-9, xtol=1e-14)
+        return found
+
+
 def frozen(name, parameters):
     """SciPy's distribution for parameters (..., P)."""
     p = np.moveaxis(np.asarray(parameters, float), -1, 0)
+    if name == "mixture":
+        return OfMixture(p)
     if name == "gaussian":
         return stats.norm(p[0], softplus(p[1]) + 1e-3)
     if name == "student_t":
@@ -47,7 +78,7 @@ def frozen(name, parameters):
 
 def parameters_of(name, outputs, targets):
     """As `point` takes them: (S, D, P), with the base of counts."""
-    P = likelihood(name, LEVELS).n_parameters
+    P = likelihood(name, LEVELS, K).n_parameters
     parameters = outputs.reshape(*targets.shape[:2], P).astype(float)
     return np.concatenate([parameters, targets[..., 1:]], axis=-1) if name == "negative_binomial" else parameters
 
@@ -120,12 +151,17 @@ def test_rows_stand_alone(name, D, padding, dtype):
 def test_losses_and_slopes_of_the_reference(name, scale, D, dtype):
     model, outputs, targets, _ = draw(name, 9, D, dtype)
     outputs *= scale
-    parameters = np.moveaxis(outputs.astype(float).reshape(9, D, -1), -1, 0)
-    expected, slopes = getattr(ref, name)(*parameters, targets.astype(float))
+    if name == "mixture":
+        expected, slopes = ref.mixture(outputs.astype(float), targets.astype(float), K)
+        slopes = np.moveaxis(slopes.reshape(9, D, -1), -1, 0)
+    else:
+        parameters = np.moveaxis(outputs.astype(float).reshape(9, D, -1), -1, 0)
+        expected, slopes = getattr(ref, name)(*parameters, targets.astype(float))
     losses, gradient = model.loss.of_rows(outputs, targets, np.full(9, D))
     tolerance = 1e-12 if name == "gaussian" else 1e-9  # gammas come from series
+    tolerance = 1e-5 if (name, dtype) == ("mixture", "float32") else tolerance  # as softmax, in the outputs' precision
     ref.assert_within(tolerance, losses, expected.mean(axis=1))
-    tolerance = 1e-6 if dtype == "float32" else 10 * tolerance
+    tolerance = max(1e-6, tolerance) if dtype == "float32" else 10 * tolerance
     ref.assert_within(tolerance, gradient.reshape(9, D, -1), np.stack(slopes, axis=-1))
 
 
@@ -194,7 +230,7 @@ def test_a_ratio_beyond_its_limit_finds_the_way_back():
 
 @every_likelihood
 def test_forecasts_begin_as_a_normal(name):
-    model, spreads = likelihood(name, LEVELS), np.array([0.5, 3.0])
+    model, spreads = likelihood(name, LEVELS, K), np.array([0.5, 3.0])
     sample = spreads * stats.norm.ppf(np.linspace(0.0005, 0.9995, 1000))[:, np.newaxis]
     if name == "negative_binomial":
         _, outputs, targets, _ = draw(name)
@@ -206,9 +242,10 @@ def test_forecasts_begin_as_a_normal(name):
     start = model.start(sample)
     assert start.shape == (2, model.n_parameters) and start.dtype == np.float64
     assert np.abs(model.point(start)).max() < 1e-12
-    if name in ("quantile", "gaussian", "student_t"):
+    if name in ("quantile", "gaussian", "student_t", "mixture"):
         expected = spreads[:, np.newaxis] * stats.norm.ppf(LEVELS)
-        ref.assert_within(0.12 if name == "student_t" else 5e-3, expected, model.quantiles(start, LEVELS))
+        tolerance = {"student_t": 0.12, "mixture": 0.02}.get(name, 5e-3)
+        ref.assert_within(tolerance, expected, model.quantiles(start, LEVELS))
 
 
 @every_distribution
@@ -224,7 +261,8 @@ def test_quantiles_are_those_of_scipy(name):
 @every_distribution
 def test_samples_have_the_quantiles(name):
     model, outputs, targets, _ = draw(name, S=1, D=2)
-    parameters = np.broadcast_to(parameters_of(name, outputs, targets)[0], (20_000, 2, 3 - (name == "gaussian")))
+    given = parameters_of(name, outputs, targets)[0]
+    parameters = np.broadcast_to(given, (20_000, *given.shape))
     draws = model.sample(parameters, np.random.default_rng(3))
     assert draws.shape == (20_000, 2) and draws.dtype == np.float64
     quantiles = model.quantiles(parameters[0], LEVELS)
@@ -252,7 +290,25 @@ def test_a_median_that_was_not_fitted(levels, expected):
 def test_names():
     assert likelihood("quantile", (0.5,)).n_parameters == 1
     assert isinstance(likelihood("absolute_error", None), Absolute)
-    assert [likelihood(name, LEVELS).n_parameters for name in LIKELIHOODS] == [4, 1, 1, 2, 3, 2]
+    assert [likelihood(name, LEVELS, K).n_parameters for name in LIKELIHOODS] == [4, 1, 1, 2, 3, 2, 9]
+
+
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_a_mixture_of_two_branches(n):
+    """Its quantiles lie in the branches, not between them; a batch changes no bit; one component is a normal."""
+    model, parameters = Mixture(n), np.zeros((1, 3 * n))
+    parameters[0, n : 2 * n], parameters[0, 2 * n :] = np.resize([-5.0, 5.0], n), -4.0
+    found = model.quantiles(parameters, [0.01, 0.4, 0.6, 0.99])
+    scale = softplus(-4.0) + 1e-3
+    if n == 1:
+        ref.assert_within(1e-14, found, -5 + scale * ndtri([[0.01, 0.4, 0.6, 0.99]]))
+        return
+    assert (np.abs(found - [[-5, -5, 5, 5]]) < 5 * scale).all()
+    many = np.random.default_rng(0).standard_normal((7, 5, 3 * n))
+    whole = model.quantiles(many, LEVELS)
+    assert (np.diff(whole) > 0).all()
+    for at in np.ndindex(7, 5):
+        assert (model.quantiles(many[at], LEVELS) == whole[at]).all() and model.point(many[at]) == whole[at][2]
 
 
 # ------------------------------------------------------------------------------------------ errors
@@ -271,7 +327,7 @@ def test_levels_that_were_not_fitted():
 
 @pytest.mark.parametrize("name", ["squared_error", "absolute_error"])
 def test_no_distribution(name):
-    model = likelihood(name, LEVELS)
+    model = likelihood(name, LEVELS, K)
     with pytest.raises(ValueError, match=f"loss='{name}' knows no distribution to draw from: fit with 'gaussian'"):
         model.sample(np.zeros((2, 1)), np.random.default_rng(0))
     with pytest.raises(ValueError, match=f"loss='{name}' knows no quantiles: fit with loss='quantile'"):

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from samples import assert_same_bits, data_for, labelled, make_estimator
 
-from fastrnn import SequenceClassifier, SequenceTagger, SequenceToSequence, VectorToSequence, load, save
+from fastrnn import (
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceTagger,
+    SequenceToSequence,
+    VectorToSequence,
+    load,
+    save,
+)
 from fastrnn.callbacks import Checkpoint
 
 SMALL = {"hidden_size": 6, "max_iter": 6, "random_state": 0}
@@ -136,5 +144,7 @@ def test_smoothing_is_for_labels():
         SequenceTagger(crf=True, label_smoothing=0.1, **SMALL).fit(X, Y)
     with pytest.raises(ValueError, match="grows from epoch to epoch, which solver='lbfgs' has not"):
         SequenceToSequence(scheduled_sampling=0.5, solver="lbfgs").fit([[0, 1]] * 4, [[1, 0]] * 4)
+    with pytest.raises(ValueError, match="label_smoothing=0.1 is for tokens, but embedding_dim=None"):
+        SequenceGenerator(embedding_dim=None, label_smoothing=0.1).fit([[1.0, 2.0], [0.5, 1.5]])
     with pytest.raises(ValueError, match="is for tokens, target_embedding_dim=None for numbers"):
         VectorToSequence(target_embedding_dim=None, label_smoothing=0.1).fit(np.ones((4, 2)), [[1.0, 2.0]] * 4)

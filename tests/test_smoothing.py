@@ -193,7 +193,9 @@ def test_a_trial_leaves_no_trace():
     assert_same_bits(again.predict(), model.predict())
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial"])
+@pytest.mark.parametrize(
+    "loss", ["squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial", "mixture"]
+)
 def test_every_loss_has_trials(loss):
     y = list(np.random.default_rng(0).poisson(5.0, (5, 40)).astype(float))
     model = forecaster(shrinkage="auto", loss=loss).fit(y)

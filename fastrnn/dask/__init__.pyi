@@ -281,9 +281,10 @@ class DaskSequenceForecaster(SequenceForecaster):
         linear_lags: int | Literal["auto"] = "auto",
         strategy: Literal["direct", "recursive"] = "direct",
         loss: Literal[
-            "quantile", "squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial"
+            "quantile", "squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial", "mixture"
         ] = "quantile",
         quantiles: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975),
+        n_components: int = 5,
         calibration: int = 0,
         shrinkage: Literal["auto"] | None = "auto",
         calendar: bool = False,

@@ -144,7 +144,7 @@ def fitted_rules(forecaster, n_outputs):
     lens, horizon, C = Lens(**forecaster._lens), forecaster.horizon_, forecaster.n_features_in_
     block = 1 if forecaster._shape["strategy"] == "recursive" else horizon
     widths, n_series = forecaster._n_covariates, len(forecaster._seen)
-    answers = likelihood(forecaster._shape["loss"], forecaster._shape["quantiles"])
+    answers = likelihood(*(forecaster._shape[name] for name in ("loss", "quantiles", "n_components")))
     expect(n_outputs == block * C * answers.n_parameters, f"its network has {n_outputs} outputs for {block} steps")
     n_features = widths["past"] + block * widths["future"] + widths["static"] + forecaster._n_calendar
     n_values = C * (len(lens.lags) + (not lens.is_anchored))

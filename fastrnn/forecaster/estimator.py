@@ -77,10 +77,12 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         it, so that `sample_paths` can draw paths (Salinas et al. 2020).
     loss : str, default="quantile"
         What the network learns of each step: the `quantiles` ("quantile"), the mean ("squared_error"), the median
-        ("absolute_error"), or a distribution by maximum likelihood ("gaussian", "student_t" or, for counts,
-        "negative_binomial").
+        ("absolute_error"), or a distribution by maximum likelihood: "gaussian", "student_t", for counts
+        "negative_binomial", or "mixture", several Gaussians (Bishop 1994), for a future that may take two or more ways.
     quantiles : list of float, default=(0.025, 0.1, 0.5, 0.9, 0.975)
         The quantiles that loss="quantile" learns, between 0 and 1.
+    n_components : int, default=5
+        The number of Gaussians that loss="mixture" learns of each step. With other losses it is not used.
     calibration : int, default=0
         Number of last cut-offs of each series that calibrate `predict_interval`. The fit does not learn from the steps
         that are forecast there. 0 has no calibration.
@@ -142,6 +144,7 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
 
     References
     ----------
+    Bishop, C. M. (1994). Mixture density networks. Technical report NCRG/94/004, Aston University.
     Gardner, E. S. and McKenzie, E. (1985). Forecasting trends in time series. Management Science 31(10).
     Hyndman, R. J. and Athanasopoulos, G. (2021). Forecasting: principles and practice, 3rd edition. OTexts.
     Hyndman, R. J. and Billah, B. (2003). Unmasking the theta method. International Journal of Forecasting 19(2),
@@ -181,18 +184,18 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         "season": [COUNT, "array-like", AUTO, None], "scaling": [StrOptions({"mean", "standard", "robust"}), None],
         "linear_lags": [FROM_ZERO, AUTO], "calibration": [FROM_ZERO], "shrinkage": [AUTO, None],
         "strategy": [StrOptions({"direct", "recursive"})], "missing": [StrOptions({"error", "interpolate"})],
-        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"]}  # fmt: skip
+        "loss": [StrOptions(set(LIKELIHOODS))], "quantiles": ["array-like"], "n_components": [COUNT]}  # fmt: skip
 
     _shape_parameters = (
         "horizon", "context", "season", "difference", "seasonal_difference", "smoothing", "log", "scaling",
-        "linear_lags", "strategy", "loss", "quantiles", "calendar")  # fmt: skip
+        "linear_lags", "strategy", "loss", "quantiles", "n_components", "calendar")  # fmt: skip
 
     def __init__(self, *, horizon=None, context="auto", season="auto", difference="auto", seasonal_difference="auto",
         smoothing="auto", log="auto", scaling="mean", linear_lags="auto", strategy="direct", loss="quantile",
-        quantiles=(0.025, 0.1, 0.5, 0.9, 0.975), calibration=0, shrinkage="auto", calendar=False, missing="error",
-        cell="gru", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0, solver="adam",
-        learning_rate_init="auto", learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
+        quantiles=(0.025, 0.1, 0.5, 0.9, 0.975), n_components=5, calibration=0, shrinkage="auto", calendar=False,
+        missing="error", cell="gru", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0,
+        solver="adam", learning_rate_init="auto", learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
+        alpha=0.0, batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
         validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
         random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())

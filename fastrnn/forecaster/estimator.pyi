@@ -47,8 +47,11 @@ class SequenceForecaster(Estimator):
     scaling: Literal["mean", "standard", "robust"] | None
     linear_lags: int | Literal["auto"]
     strategy: Literal["direct", "recursive"]
-    loss: Literal["quantile", "squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial"]
+    loss: Literal[
+        "quantile", "squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial", "mixture"
+    ]
     quantiles: Sequence[float]
+    n_components: int
     calibration: int
     shrinkage: Literal["auto"] | None
     calendar: bool
@@ -75,9 +78,10 @@ class SequenceForecaster(Estimator):
         linear_lags: int | Literal["auto"] = "auto",
         strategy: Literal["direct", "recursive"] = "direct",
         loss: Literal[
-            "quantile", "squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial"
+            "quantile", "squared_error", "absolute_error", "gaussian", "student_t", "negative_binomial", "mixture"
         ] = "quantile",
         quantiles: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975),
+        n_components: int = 5,
         calibration: int = 0,
         shrinkage: Literal["auto"] | None = "auto",
         calendar: bool = False,

@@ -50,7 +50,7 @@ class Learning(SequenceEstimator):
 
     def _problem(self, given, _, sample_weight, goes_on):
         for loss in ("quantile", self.loss):  # quantiles any loss may be asked for
-            likelihood(loss, self.quantiles)
+            likelihood(loss, self.quantiles, self.n_components)
         panel = self._panel_of(given)
         if goes_on:
             self._check_like_fit(panel, "y")
@@ -118,7 +118,7 @@ class Learning(SequenceEstimator):
 
     def _model_of(self, parameters, linear, network=None):
         """A `Model` by parameters, as a dict, and what this fit has found."""
-        answers = likelihood(parameters["loss"], parameters["quantiles"])
+        answers = likelihood(*(parameters[name] for name in ("loss", "quantiles", "n_components")))
         known, is_recursive = (self.context_, linear, answers, self._features), parameters["strategy"] == "recursive"
         return Model(Lens(**self._lens), linear.horizon, *known, parameters["dtype"], is_recursive, network)
 
@@ -170,7 +170,7 @@ class Learning(SequenceEstimator):
 
     def _start(self, samples):
         """What the head's bias is before it learns, by samples of the targets of each part of the data."""
-        return likelihood(self.loss, self.quantiles).start(np.concatenate(samples)).ravel()
+        return likelihood(self.loss, self.quantiles, self.n_components).start(np.concatenate(samples)).ravel()
 
     def _train(self, problem, run, beside, *given):
         """Train, and keep of what was learned the shares that a trial supports, down to nothing."""
@@ -188,7 +188,7 @@ class Learning(SequenceEstimator):
 
     def _tempered(self, outputs, start, *shares):
         """Outputs (..., K) with these shares of what they are beside the start."""
-        answers = likelihood(self.loss, self.quantiles)
+        answers = likelihood(self.loss, self.quantiles, self.n_components)
         each = outputs - start, 0 * outputs + start
         learned, start = (x.reshape(*x.shape[:-1], -1, answers.n_parameters) for x in each)
         return answers.tempered(learned, start, *shares).reshape(outputs.shape)

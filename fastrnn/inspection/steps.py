@@ -70,7 +70,7 @@ class GateActivationsDisplay:
         Parameters
         ----------
         estimator : SequenceClassifier, SequenceRegressor, SequenceTagger, SequenceGenerator or SequenceToSequence
-            The fitted estimator. Of a SequenceToSequence the encoder is drawn. A generator reads its begin token first,
+            The fitted estimator. Of a SequenceToSequence the encoder is drawn. A generator reads a beginning first,
             which is one more step. A stateful generator cannot be drawn.
         x : array of shape (T, I) or (T,)
             One sequence, for example X[0].
@@ -103,8 +103,8 @@ class GateActivationsDisplay:
         if layer not in places:
             raise ValueError(f"layer={shown(layer)}; this model has {', '.join(places)}")
         sequences = model._checked([as_single(x)])
-        if hasattr(model, "n_tokens_"):  # a generator
-            sequences, _ = model._shifted(sequences)
+        if hasattr(model, "_begun"):  # a generator
+            sequences = model._begun(sequences)
         k, d = places[layer]
         kept = Reading(model.network_.encoder)(sequences)[k]
         return cls(activations=_activations(stack.levels[k], kept, d), labels=labels).plot()

@@ -208,7 +208,9 @@ class Filling:
             return found
         if reads_numbers := self.shape["embedding_dim"] is None:
             found |= {"_X_mean": np.zeros(sizes["inputs"]), "_X_scale": np.ones(sizes["inputs"])}
-        if isinstance(estimator, SequenceGenerator):
+        if isinstance(estimator, SequenceGenerator) and reads_numbers:
+            found |= {"_boundary": 0, "binary_features_": np.zeros(0, np.int64)}
+        elif isinstance(estimator, SequenceGenerator):
             n_tokens = n_outputs - (not estimator.stateful)
             found = {"n_tokens_": n_tokens, "_boundary": None if estimator.stateful else n_tokens}
         # A kind looks only at those that are its own.

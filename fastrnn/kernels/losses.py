@@ -34,7 +34,8 @@ LEAST_DISPERSION = 1e-4
 LARGEST_LOG_RATIO = 10.0
 """Of the mean of counts to their base: a factor of 22,000."""
 
-_OF_NORMAL = 0.5 * log_of_number(2 * pi)
+OF_NORMAL = 0.5 * log_of_number(2 * pi)
+"""log of what the normal density has in front."""
 
 # log(gamma((df + 1) / 2) / gamma(df / 2)) - log(df / 2) / 2 in powers of 1 / df, the highest first: to 1e-9, df >= 2.
 # The difference of two log gammas would keep few digits of large df.
@@ -87,12 +88,12 @@ def _of_smoothed_class(d, x, t, weight, constants, K, M, W):
 
 
 @njit(**OPTIONS)
-def _of_labels(d, x, t, weight, constants, K, M, W):
+def of_labels(d, x, t, weight, constants, K, M, W):
     """-log of the logistic probability of K targets of 0 and 1, summed over them."""
     total = vec.zeros(x)
     for k in range(0, W, lanes(x)):
         z, target = load_some(x, k, K - k), load_some(t, k, K - k)
-        value, slope = _softplus(z, 0.0)
+        value, slope = softplus(z, 0.0)
         total = total + first_lanes(value - z * target, K - k)
         store_some(d, k, first_lanes((slope - target) * weight, K - k), W - k)
     return lane_sum(total)
@@ -122,7 +123,7 @@ def _of_numbers_and_end(d, x, t, weight, code, K, M, W):
     """Of all columns but the last a loss as above, and of that the binary cross-entropy of being the last step."""
     n = K - 1
     of_numbers = _of_differences(d, x, t, weight, code, n, n, n)
-    return of_numbers + _of_labels(at(d, n), at(x, n), at(t, n), weight, code, 1, 1, W - n)
+    return of_numbers + of_labels(at(d, n), at(x, n), at(t, n), weight, code, 1, 1, W - n)
 
 
 @njit(**OPTIONS)
@@ -161,7 +162,7 @@ def _of_rows(of_row):
     return loss
 
 
-cross_entropy, binary_cross_entropy, pinball = _of_rows(_of_class), _of_rows(_of_labels), _of_rows(_of_quantiles)
+cross_entropy, binary_cross_entropy, pinball = _of_rows(_of_class), _of_rows(of_labels), _of_rows(_of_quantiles)
 smoothed_cross_entropy = _of_rows(_of_smoothed_class)
 of_differences, numbers_and_end = _of_rows(_of_differences), _of_rows(_of_numbers_and_end)
 
@@ -173,18 +174,18 @@ of_differences, numbers_and_end = _of_rows(_of_differences), _of_rows(_of_number
 def _of_gaussian(targets, outputs, factor):
     """-log density; outputs are mean and scale, softplus(output) + LEAST_SCALE."""
     (target,), (mean, raw) = targets, outputs
-    scale, d_scale = _softplus(raw, LEAST_SCALE)
+    scale, d_scale = softplus(raw, LEAST_SCALE)
     z = (target - mean) / scale
     slopes = z / scale * -factor, (1.0 - z * z) / scale * d_scale * factor
-    return 0.5 * z * z + log(scale) + _OF_NORMAL, slopes
+    return 0.5 * z * z + log(scale) + OF_NORMAL, slopes
 
 
 @njit(**OPTIONS)
 def _of_student_t(targets, outputs, factor):
     """Likewise; outputs are median, scale as there, and degrees of freedom, 2 + softplus(output)."""
     (target,), (median, raw, raw_df) = targets, outputs
-    scale, d_scale = _softplus(raw, LEAST_SCALE)
-    df, d_df = _softplus(raw_df, 2.0)
+    scale, d_scale = softplus(raw, LEAST_SCALE)
+    df, d_df = softplus(raw_df, 2.0)
     z = (target - median) / scale
     square, r = z * z, 1.0 / df
     bend, pull = log1p(square * r), (df + 1.0) / (df + square)
@@ -192,7 +193,7 @@ def _of_student_t(targets, outputs, factor):
     slope = d_of_gammas * r * r + 0.5 * (bend - pull * square * r)
     slopes = pull * z / scale * -factor, (1.0 - pull * square) / scale * d_scale * factor, slope * d_df * factor
     # The Gaussian's constant, less what finite degrees of freedom take from it.
-    return log(scale) + _OF_NORMAL - of_gammas + (df + 1.0) * 0.5 * bend, slopes
+    return log(scale) + OF_NORMAL - of_gammas + (df + 1.0) * 0.5 * bend, slopes
 
 
 @njit(**OPTIONS)
@@ -202,7 +203,7 @@ def _of_negative_binomial(targets, outputs, factor):
     outputs are log(mean / base) and dispersion, softplus(output) + LEAST_DISPERSION; variance mean + dispersion mean**2
     """
     (count, base), (ratio, raw) = targets, outputs
-    dispersion, d_dispersion = _softplus(raw, LEAST_DISPERSION)
+    dispersion, d_dispersion = softplus(raw, LEAST_DISPERSION)
     mean = base * exp(vec.clamp(ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))
     r, spread = 1.0 / dispersion, dispersion * mean
     of_all, d_of_all, product = _log_gamma(count + r)
@@ -246,7 +247,7 @@ negative_binomial = _of_numbers(2, 2, _of_negative_binomial)
 
 
 @njit(**OPTIONS)
-def _softplus(x, least):
+def softplus(x, least):
     """least + log(1 + exp(x)), and its slope, the logistic function; exp(-|x|) never overflows."""
     rest, is_high = exp(0.0 - _size(x)), step(x)
     return vec.maximum(x, 0.0) + log1p(rest) + least, (is_high + (1.0 - is_high) * rest) / (1.0 + rest)
@@ -280,7 +281,7 @@ def _log_gamma(x):
     u = inverse * inverse
     series = (1 / 12 - u * (1 / 360 - u * (1 / 1260 - u * (1 / 1680)))) * inverse
     d_series = u * (1 / 12 - u * (1 / 120 - u * (1 / 252 - u * (1 / 240))))
-    return (y - 0.5) * log_y - y + _OF_NORMAL + series, log_y - 0.5 * inverse - d_series - slope, product
+    return (y - 0.5) * log_y - y + OF_NORMAL + series, log_y - 0.5 * inverse - d_series - slope, product
 
 
 def _vectors(pointer, first, size, n, like):

@@ -14,12 +14,15 @@ side, in scaled units.
 """
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtr, ndtri, softmax, stdtrit
 from scipy.stats import nbinom
 
 from fastrnn.kernels.losses import LARGEST_LOG_RATIO, LEAST_DISPERSION, LEAST_SCALE
-from fastrnn.losses.loss import Loss, absolute, quantile_loss, squared
+from fastrnn.losses.loss import Loss, absolute, mixture_loss, quantile_loss, squared
 from fastrnn.wording import meant_as_share, shown
+
+HALVINGS = 64
+"""Of what a quantile is known to lie in, down to neighbouring numbers."""
 
 
 class Quantiles:
@@ -96,11 +99,11 @@ class Squared(_Parameters):
     name, loss = "squared_error", squared
 
     def quantiles(self, parameters, levels):
-        advice = "fit with loss='quantile' or a distribution ('gaussian', 'student_t', 'negative_binomial')"
+        advice = "fit with loss='quantile' or a distribution ('gaussian', 'student_t', 'negative_binomial', 'mixture')"
         raise ValueError(f"loss={self.name!r} knows no quantiles: {advice}, or use conformal intervals")
 
     def sample(self, parameters, rng):
-        advice = "fit with 'gaussian', 'student_t' or 'negative_binomial'"
+        advice = "fit with 'gaussian', 'student_t', 'negative_binomial' or 'mixture'"
         raise ValueError(f"loss={self.name!r} knows no distribution to draw from: {advice}")
 
 
@@ -175,15 +178,59 @@ class NegativeBinomial(_Parameters):
         return mean, _softplus(raw, LEAST_DISPERSION)
 
 
+class Mixture(_Parameters):
+    """K normal distributions (Bishop 1994): log weights before softmax, means, and scales as of `Gaussian`."""
+
+    def __init__(self, n_components):
+        self.n_parameters, self.loss = 3 * n_components, mixture_loss(n_components)
+
+    def start(self, targets):
+        """Components apart, so that they can learn different things, which are a normal distribution together."""
+        K = self.n_parameters // 3
+        places, spread = 0.6 * ndtri((np.arange(K) + 0.5) / K), Gaussian.start(self, targets)
+        wide = _softplus(spread[:, 1:], LEAST_SCALE)
+        raw = _inverse_softplus(np.maximum(wide * np.sqrt(1 - places.var()), 2 * LEAST_SCALE) - LEAST_SCALE)
+        return np.hstack([np.zeros((len(wide), K)), wide * places, np.repeat(raw, K, axis=1)])
+
+    def point(self, parameters):
+        return self.quantiles(parameters, [0.5])[..., 0]
+
+    def quantiles(self, parameters, levels):
+        """Where the distribution function, which grows, has these levels: between those of the components."""
+        weights, means, scales = (part[..., np.newaxis, :] for part in self._components(parameters))
+        levels = np.asarray(levels, np.float64)
+        ends = means + scales * ndtri(levels)[:, np.newaxis]
+        low, high = ends.min(axis=-1), ends.max(axis=-1)
+        for _ in range(HALVINGS):
+            middle = low + 0.5 * (high - low)
+            is_low = (weights * ndtr((middle[..., np.newaxis] - means) / scales)).sum(axis=-1) < levels
+            low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+        return high
+
+    def sample(self, parameters, rng):
+        weights, means, scales = self._components(parameters)
+        drawn, normal = rng.random((*parameters.shape[:-1], 1)), rng.standard_normal(parameters.shape[:-1])
+        chosen = (np.cumsum(weights, axis=-1)[..., :-1] <= drawn).sum(axis=-1, keepdims=True)
+        mean, scale = (np.take_along_axis(part, chosen, -1)[..., 0] for part in (means, scales))
+        return mean + scale * normal
+
+    @staticmethod
+    def _components(parameters):
+        """Their weights, means and scales, (..., K) each."""
+        logs, means, raw = np.split(parameters, 3, axis=-1)
+        return softmax(logs, axis=-1), means, _softplus(raw, LEAST_SCALE)
+
+
 LIKELIHOODS = {
     "quantile": Quantiles, "squared_error": Squared, "absolute_error": Absolute, "gaussian": Gaussian,
-    "student_t": StudentT, "negative_binomial": NegativeBinomial}  # fmt: skip
+    "student_t": StudentT, "negative_binomial": NegativeBinomial, "mixture": Mixture}  # fmt: skip
 """By the name of a forecaster's loss."""
 
 
-def likelihood(loss, quantiles):
-    """That of a loss; the levels `quantiles` are for "quantile" alone."""
-    return LIKELIHOODS[loss](quantiles) if loss == "quantile" else LIKELIHOODS[loss]()
+def likelihood(loss, quantiles, n_components=None):
+    """That of a loss; the levels `quantiles` are for "quantile" alone, and `n_components` for "mixture"."""
+    own = {"quantile": [quantiles], "mixture": [n_components]}
+    return LIKELIHOODS[loss](*own.get(loss, ()))
 
 
 def _spread(targets):

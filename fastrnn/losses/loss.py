@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import logit
 
 from fastrnn.kernels import losses as kernels
+from fastrnn.kernels import mixtures
 from fastrnn.kernels.vectors import n_lanes
 
 LEAST_SHARE = 1e-4
@@ -20,7 +21,7 @@ class Loss(namedtuple("Loss", "name, numbers", defaults=((),))):
     Parameters
     ----------
     name : str
-        Of its kernel in `fastrnn.kernels.losses`, which a compiled pass calls.
+        Of its kernel in `fastrnn.kernels.losses`, or of `mixtures`, which a compiled pass calls.
     numbers : tuple of float
         The kernel's constants.
     """
@@ -28,7 +29,7 @@ class Loss(namedtuple("Loss", "name, numbers", defaults=((),))):
     @property
     def kernel(self):
         """Its function; they all take the same arguments."""
-        return getattr(kernels, self.name)
+        return mixtures.mixture if self.name == "mixture" else getattr(kernels, self.name)
 
     @cached_property
     def constants(self):
@@ -69,6 +70,11 @@ def quantile_loss(levels):
 def cross_entropies(sizes):
     """The sum of cross-entropies, of groups of so many outputs; targets (n, M) count from the first output of all."""
     return Loss("cross_entropy", tuple(map(float, sizes)))
+
+
+def mixture_loss(n_components, n_numbers=1, is_pair=False, n_labels=0):
+    """-log density of mixtures of so many Gaussians over so many numbers each, and -log probability of labels."""
+    return Loss("mixture", (n_components, n_numbers, is_pair, n_labels))
 
 
 cross_entropy, binary_cross_entropy = Loss("cross_entropy"), Loss("binary_cross_entropy")

@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,6 +8,7 @@ from fastrnn._types import (
     Callbacks,
     Cell,
     Extractor,
+    Matrix,
     Nonlinearity,
     Objects,
     Path,
@@ -24,14 +25,12 @@ from fastrnn._types import (
 )
 from fastrnn.data import SequenceFiles
 
-STRETCH: Final = 256
-AT_ONCE: Final = 32
-
 class SequenceGenerator(Extractor, Streaming):
     readout: None
     bidirectional: bool
     dropout: float | Literal["auto"]
-    embedding_dim: int
+    embedding_dim: int | None
+    n_components: int
     embeddings: ArrayLike | None
     freeze_embeddings: bool
     stateful: bool
@@ -41,6 +40,7 @@ class SequenceGenerator(Extractor, Streaming):
     n_tokens_: int
     label_smoothing: float
     averaging: int
+    binary_features_: Vector[np.int64]
 
     def __init__(
         self,
@@ -51,7 +51,8 @@ class SequenceGenerator(Extractor, Streaming):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = 0.2,
-        embedding_dim: int = 64,
+        embedding_dim: int | None = 64,
+        n_components: int = 5,
         embeddings: ArrayLike | None = None,
         freeze_embeddings: bool = False,
         stateful: bool = False,
@@ -72,6 +73,8 @@ class SequenceGenerator(Extractor, Streaming):
         validation_fraction: float | Splitter = 0.1,
         n_iter_no_change: int = 10,
         tol: float | None = None,
+        label_smoothing: float = 0.0,
+        averaging: int = 0,
         label_smoothing: float = 0.0,
         averaging: int = 0,
         warm_start: bool = False,
@@ -102,8 +105,9 @@ class SequenceGenerator(Extractor, Streaming):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        bias: float = 0.0,
         random_state: RandomState = None,
-    ) -> Vector[np.int64]: ...
+    ) -> Vector[np.int64] | Matrix[np.float64]: ...
     def iter_sample(
         self,
         prefix: ArrayLike | None = None,
@@ -112,8 +116,9 @@ class SequenceGenerator(Extractor, Streaming):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        bias: float = 0.0,
         random_state: RandomState = None,
-    ) -> Iterator[int]: ...
+    ) -> Iterator[int | Vector[np.float64]]: ...
     def transform(self, X: Sequences | SequenceFiles) -> Objects: ...
     def fit_transform(self, X: Sequences, y: object = None, **fit_params: object) -> Objects: ...
     def set_fit_request(self, *, X_val: Request = ..., groups: Request = ..., resume_from: Request = ...) -> Self: ...

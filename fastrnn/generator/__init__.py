@@ -1,0 +1,5 @@
+"""Models of what comes next."""
+
+from fastrnn.generator.estimator import SequenceGenerator
+
+__all__ = ["SequenceGenerator"]

@@ -1,0 +1,3 @@
+from fastrnn.generator.estimator import SequenceGenerator
+
+__all__ = ["SequenceGenerator"]

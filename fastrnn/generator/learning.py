@@ -1,0 +1,272 @@
+"""What stands behind a generator: from sequences to what a network learns of each next step, and to new ones."""
+
+from functools import partial
+from numbers import Real
+
+import numpy as np
+from scipy.special import softmax
+
+from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.lists import check_listed
+from fastrnn.losses.answers import softmax_answer
+from fastrnn.losses.loss import cross_entropy, log_probabilities, smoothed
+from fastrnn.losses.steps import NextStep, flags_of
+from fastrnn.sequences import Sequences, as_sequences, is_panel, next_tokens, one_later
+from fastrnn.storage import expect
+from fastrnn.streaming import Stream
+from fastrnn.tokens import FREE_OUTPUTS
+from fastrnn.wording import shown
+
+STRETCH = 256
+"""Steps of a stream read at once where no gradient is needed."""
+AT_ONCE = 32
+"""Sequences likewise."""
+
+
+class Learning(FeatureExtractor, SequenceEstimator):
+    """What a `SequenceGenerator` does to fit, to score and to draw, of tokens and of numbers."""
+
+    readout, bidirectional, normalize_X = None, False, True
+    """A row of outputs for each step; a model of the next one must not see it."""
+    _free_rows = FREE_OUTPUTS
+    _shape_parameters = ("n_components",)
+
+    @property
+    def _next(self):
+        """What a model of numbers says of a step."""
+        return NextStep(self._shape["n_components"], self.binary_features_, self._X_mean, self._X_scale)
+
+    @property
+    def _answer(self):
+        return self._next.answer if self._reads_numbers() else softmax_answer
+
+    # -------------------------------------------------------------------------------------- training
+
+    def _check_sequences(self, X, *, reset):
+        check_listed(X, "X", "a list of sequences")
+        is_stream = self.stateful if reset else self._boundary is None
+        if is_stream and np.isscalar(next(iter(X), None)):
+            X = [np.asarray(X)]
+        if self._reads_numbers() and is_panel(X):
+            X = [*np.asarray(X)]  # later ones may have other lengths
+        sequences = super()._check_sequences(X, reset=reset)
+        if self._reads_numbers() and not reset:
+            self._check_flags(sequences)
+        return sequences
+
+    def _check_flags(self, sequences):
+        """What was nothing but 0 and 1 must stay so."""
+        for rows, block in sequences.blocks():
+            flags = block[:, self.binary_features_]
+            for row, k in np.argwhere(np.isfinite(flags) & (flags != 0) & (flags != 1))[:1]:
+                which = f"X[{sequences.number_of(rows.start + row)}] holds {flags[row, k]} in feature"
+                found = f"{which} {self.binary_features_[k]}, which in the fit held nothing but 0 and 1"
+                raise ValueError(f"{found}: give it as 0 and 1, or fit anew")
+
+    def _token_limits(self):
+        return (self.n_tokens_,)
+
+    def _count_tokens(self, columns):
+        """All tokens, also those that are only predicted, as a stream's last one may be; and the boundary."""
+        return self.n_tokens_ + (self._boundary is not None)
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if self.stateful and self.embedding_dim is None:
+            why = "reads one stream of tokens, but embedding_dim=None says that X holds numbers"
+            raise ValueError(f"stateful=True {why}: give these as sequences, with stateful=False")
+        if self.label_smoothing and self.embedding_dim is None:
+            found = f"label_smoothing={self.label_smoothing} is for tokens"
+            raise ValueError(f"{found}, but embedding_dim=None says that X holds numbers: leave one out")
+        if self.stateful and self.solver == "lbfgs":
+            raise ValueError("solver='lbfgs' reads all data at once, stateful=True a stretch at a time: use only one")
+        if self.stateful and not isinstance(self.validation_fraction, Real):
+            raise ValueError("stateful=True holds out the end of the stream: validation_fraction must be a number")
+
+    def _problem(self, X, y, sample_weight, goes_on):
+        sequences = self._check_sequences(X, reset=not goes_on)
+        if self._reads_numbers():
+            return self._problem_of_numbers(sequences, goes_on)
+        if not goes_on:
+            self.n_tokens_ = self._agreed(super()._count_tokens(sequences.values), max)
+            if self.n_tokens_ < 2:
+                raise ValueError("X holds no token but 0: with a vocabulary of one there is nothing to learn")
+            self._boundary = None if self.stateful else self.n_tokens_
+            vars(self).pop("binary_features_", None)  # of an earlier fit
+        (inputs, targets), n_streams = self._shifted(sequences), None
+        if self.stateful:
+            inputs, targets, n_streams = self._stretches(inputs.values, targets)
+        n_outputs = self.n_tokens_ + (not self.stateful)
+        loss = smoothed(cross_entropy, self.label_smoothing)
+        return Problem(inputs, targets, np.ones(targets.size), n_outputs, loss, n_streams=n_streams)
+
+    def _problem_of_numbers(self, given, goes_on):
+        if not goes_on:
+            flags = self._agreed(partial(flags_of, (rows for _, rows in given.blocks())), np.logical_and.reduce)
+            self.binary_features_, self._boundary = np.flatnonzero(flags), 0
+            vars(self).pop("n_tokens_", None)  # of an earlier fit
+        inputs, targets = self._shifted(self._standardised(given, np.ones(len(given)), goes_on))
+        return Problem(inputs, targets, np.ones(len(targets)), self._next.n_outputs, self._next.loss)
+
+    def _told_of(self, problem):
+        if not self._reads_numbers():
+            return super()._told_of(problem)
+        return np.array([len(problem.targets), len(problem.sequences)])
+
+    def _start_at(self, loss, told):
+        if not self._reads_numbers():
+            super()._start_at(loss, told)
+            return
+        self.network_.head.parameters["bias"][...] += self._next.start(*sum(told))
+        self.network_.changed()
+
+    def _rules_of_numbers(self, n_outputs):
+        flags, n = vars(self).get("binary_features_"), self._sizes["inputs"]
+        is_right = isinstance(flags, np.ndarray) and flags.dtype == np.int64 and flags.ndim == 1
+        is_right = is_right and np.array_equal(flags, np.unique(flags)) and np.isin(flags, np.arange(n)).all()
+        expect(is_right, f"its binary_features_ are {shown(flags)}, which are no columns of {n}")
+        needed = NextStep(self.n_components, flags, np.zeros(n), np.ones(n)).n_outputs
+        expect(n_outputs == needed, f"its network has {n_outputs} outputs for a step that needs {needed}")
+        return {"_boundary": 0, "binary_features_": np.ndarray}
+
+    def _rules(self, n_outputs):
+        if self._reads_numbers():
+            return self._rules_of_numbers(n_outputs)
+        n_tokens = n_outputs - (not self._shape["stateful"])
+        n_rows = self._sizes["inputs"]
+        expect(n_rows == n_outputs, f"its table has {n_rows} rows for {n_outputs} outputs")
+        return {"n_tokens_": n_tokens, "_boundary": None if self._shape["stateful"] else n_tokens}
+
+    def _shifted(self, sequences):
+        """Inputs as `Sequences`, and for each step the token, or the numbers and the end, that come next."""
+        if self._reads_numbers():
+            return one_later(sequences), self._next.targets(sequences)
+        if self._boundary is not None:
+            return next_tokens(sequences, self._boundary)
+        values = sequences.values
+        if values.size < 2:
+            raise ValueError("X is a stream of one token; it needs two at least, to predict the second")
+        return Sequences(values[:-1], np.array([0, values.size - 1])), values[1:]
+
+    def _begun(self, sequences):
+        """Sequences with what stands before their first steps."""
+        return sequences if self._boundary is None else next_tokens(sequences, self._boundary)[0]
+
+    def _stretches(self, inputs, targets):
+        """A stream as batch_size parts: the first stretch of each, which are sequences, then the second of each ..."""
+        n_parts = min(self.batch_size, inputs.size)
+        n_steps, most = inputs.size // n_parts, self.bptt_steps or 64
+        parts = [a[: n_parts * n_steps].reshape(n_parts, n_steps) for a in (inputs, targets)]
+        firsts = range(0, n_steps, most)
+        inputs, targets = (np.concatenate([part[:, t : t + most].ravel() for t in firsts]) for part in parts)
+        lengths = np.repeat([min(most, n_steps - t) for t in firsts], n_parts)
+        return Sequences(inputs, np.append(0, np.cumsum(lengths))), targets, n_parts
+
+    def _settings(self, lengths):
+        """Those of a stream are of its stretches, in their order."""
+        settings = super()._settings(lengths)
+        if not self.stateful:
+            return settings
+        n_parts = min(self.batch_size, len(lengths))
+        return settings._replace(batch_size=n_parts, shuffle=False, n_sequences=len(lengths) / n_parts)
+
+    def _split(self, n, strata, rng):
+        if not self.stateful:
+            return super()._split(n, strata, rng)
+        n_parts = min(self.batch_size, n)
+        n_stretches = n // n_parts
+        n_held_out = max(1, int(n_stretches * self.validation_fraction))
+        return np.split(np.arange(n), [(n_stretches - n_held_out) * n_parts])
+
+    def _judge(self, problem, held_out, sample_weight=None):
+        """As of others, a few sequences at a time."""
+        _, targets, *_ = some = problem.some(held_out, by_step=True)
+
+        def judge():
+            parts = self._read(self.network_, some.sequences, some.n_streams or AT_ONCE)
+            total = sum(self._logs(outputs, targets[rows]).sum() for rows, outputs in parts)
+            in_units = self._next.log_scale if self._reads_numbers() else 0.0
+            return total / len(targets) - in_units, len(held_out), -total, len(targets)
+
+        return judge
+
+    # -------------------------------------------------------------------------------------- prediction
+
+    def _logs(self, outputs, targets):
+        """Logarithms of probabilities of tokens, or of densities of standardised numbers."""
+        if not self._reads_numbers():
+            return log_probabilities(outputs, targets)
+        return -self._next.loss.of_rows(outputs, targets, np.ones(len(targets)))[0]
+
+    def _log_probabilities(self, X):
+        """Of each token that is to be predicted, or the log density of each step, in the units of X."""
+        (inputs, targets), at_once = self._shifted(self._checked(X)), AT_ONCE
+        if self._boundary is None:  # a stream, whose stretches are read one after the other
+            inputs, at_once = Sequences(inputs.values, np.append(np.arange(0, targets.size, STRETCH), targets.size)), 1
+        out = np.empty(len(targets))
+        with self._computing():
+            for rows, outputs in self._read(self.network_, inputs, at_once):
+                if not np.isfinite(outputs).all():
+                    raise ValueError("X makes the network's outputs overflow: lower learning_rate_init or clip_norm")
+                out[rows] = self._logs(outputs, targets[rows])
+        return out - self._next.log_scale if self._reads_numbers() else out
+
+    def _read(self, network, sequences, at_once):
+        """The rows of sequences, few at a time, for each step has as many outputs as there are tokens; and these.
+
+        A stream's sequences go on where those before have ended.
+        """
+        state = None
+        for first in range(0, len(sequences), at_once):
+            offsets = sequences.offsets[first : first + at_once + 1]
+            rows = slice(offsets[0], offsets[-1])
+            outputs, last = network.read(Sequences(sequences.values[rows], offsets - offsets[0]), state)
+            state = last if self._boundary is None else None
+            yield rows, outputs
+
+    def _drawn_tokens(self, prefix, length, temperature, top_k, top_p, rng):
+        stream, n = Stream(self.network_, 1, softmax_answer), 0
+        for token in prefix:
+            logits = stream.outputs(token)
+        while length is None or n < length:
+            token = draw(logits[0].astype(np.float64), temperature, top_k, top_p, rng)
+            if token == self._boundary:
+                return
+            yield token
+            logits, n = stream.outputs(token), n + 1
+
+    def _drawn_steps(self, prefix, length, bias, rng):
+        stream, n = Stream(self.network_, 1, self._answer, unit=(self._X_mean, self._X_scale)), 0
+        said, is_last = [stream.step(x) for x in (self._X_mean, *prefix)][-1], False
+        while not is_last and (length is None or n < length):
+            x, is_last = self._next.draw(said, bias, rng)
+            yield x
+            said, n = stream.step(x), n + 1
+
+    def _beginning(self, prefix):
+        """The tokens, or steps, to read before the first is generated."""
+        if self._reads_numbers():
+            return [] if prefix is None else self._check_sequences([prefix], reset=False).rows(0, 1)
+        if prefix is None:
+            if self._boundary is None:
+                raise ValueError("a stateful model knows no beginning: give a prefix of at least one token")
+            return np.array([self._boundary])
+        prefix = as_sequences([prefix], self.dtype, name="prefixes", tokens=True)
+        self._check_known(prefix)
+        start = [] if self._boundary is None else [self._boundary]
+        return np.concatenate([start, prefix.values]).astype(np.int64)
+
+
+def draw(logits, temperature, top_k, top_p, rng):
+    """A token, from its distribution cut to the most probable ones."""
+    if temperature == 0:
+        return int(logits.argmax())
+    p = softmax((logits - logits.max()) / temperature)
+    if top_k is not None or top_p is not None:
+        order = np.argsort(-p, kind="stable")
+        ahead = np.cumsum(p[order]) - p[order]
+        is_left = np.arange(p.size) < (p.size if top_k is None else top_k)
+        if top_p is not None:
+            is_left &= ahead < top_p * p[order][is_left].sum()  # those before it have not that much yet
+        p[order[~is_left]] = 0
+    return int(rng.choice(p.size, p=p / p.sum()))
