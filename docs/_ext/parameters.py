@@ -25,8 +25,8 @@ PLACES = {
         max_length decoding beam_width method contamination horizon context season difference seasonal_difference
         smoothing log scaling linear_lags strategy calendar""",
     "training": """loss quantile quantiles n_components solver learning_rate_init learning_rate momentum
-        nesterovs_momentum alpha batch_size max_iter shuffle clip_norm clip_value bptt_steps early_stopping scoring validation_fraction
-        n_iter_no_change tol calibration shrinkage init_from freeze label_smoothing
+        nesterovs_momentum alpha batch_size max_iter shuffle clip_norm clip_value bptt_steps early_stopping
+        scoring validation_fraction n_iter_no_change tol calibration shrinkage init_from freeze label_smoothing
         scheduled_sampling averaging warm_start""",
     "running": "dtype n_jobs random_state verbose callbacks",
 }

@@ -75,8 +75,6 @@ class SequenceGenerator(Extractor, Streaming):
         tol: float | None = None,
         label_smoothing: float = 0.0,
         averaging: int = 0,
-        label_smoothing: float = 0.0,
-        averaging: int = 0,
         warm_start: bool = False,
         dtype: Precision = "float32",
         n_jobs: int | None = None,
