@@ -37,6 +37,7 @@ FLAGS = np.stack([np.arange(N) % 2, np.arange(N) == N - 1], axis=1).astype(int)
 NUMBERS = RNG.standard_normal(N)
 STEPS = [np.where(x[:, 0] > 5, "up", "down") for x in X]
 VALUES = [x[:, :2] for x in X]
+MARKED = [np.column_stack([x[:, :2], x[:, 2] > 5]).astype(np.float32) for x in X]
 TARGETS = [np.arange(1 + k % 3) for k in range(N)]
 WEIGHTS = RNG.uniform(0.5, 2, N)
 SMALL = {"hidden_size": 6, "max_iter": 3, "random_state": 0}
@@ -54,6 +55,7 @@ CASES = {
     "crf": (SequenceTagger(**SMALL, crf=True, num_layers=2, dropout=0.2), X, STEPS),
     "seq2seq": (SequenceToSequence(**SMALL, embedding_dim=None, attention="dot"), X, TARGETS),
     "generator": (SequenceGenerator(**SMALL), TOKENS, None),
+    "generator of numbers": (SequenceGenerator(embedding_dim=None, **SMALL), MARKED, None),
 }
 
 

@@ -9,7 +9,7 @@ from samples import assert_same_bits, data_for, make_estimator, ragged, strokes
 from scipy import stats
 
 from fastrnn import SequenceClassifier, SequenceGenerator
-from fastrnn.interchange import to_onnx
+from fastrnn.interchange import from_torch, to_onnx, to_torch
 from fastrnn.kernels.mixtures import LARGEST_CORRELATION
 from fastrnn.losses.answers import filled
 from fastrnn.losses.steps import NextStep
@@ -216,6 +216,9 @@ def test_what_is_of_tokens_is_refused(models):
         tokens.sample(bias=1)
     with pytest.raises(ValueError, match="says densities of numbers"):
         to_onnx(model)
+    for call in (lambda: to_torch(model), lambda: from_torch(small(), {}), lambda: from_torch(model, {})):
+        with pytest.raises(ValueError, match="says distributions in the units of X"):
+            call()
     with pytest.raises(ValueError, match="stateful=True reads one stream of tokens"):
         small(stateful=True).fit(X)
 

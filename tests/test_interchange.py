@@ -57,7 +57,7 @@ def test_there_and_back(shape, out, back):
         assert model.loss_curve_ == [] and model.n_iter_ == 0 and model.validation_scores_ is None
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "generator_of_numbers"])  # which is refused
 def test_every_estimator_takes_the_weights_of_its_like(kind):
     X, y = data_for(kind)
     options = {"cell": "gru"} if kind == "vector_to_tokens" else {}

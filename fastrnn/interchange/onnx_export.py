@@ -227,7 +227,7 @@ def _tags(graph, estimator, scores, inside):
 def _every_output(graph, estimator, scores, inside):
     if hasattr(estimator, "binary_features_"):
         says = "densities of numbers, where ONNX export gives probabilities of tokens"
-        raise ValueError(f"this generator (embedding_dim=None) says {says}: use to_torch, stream or sample")
+        raise ValueError(f"this generator (embedding_dim=None) says {says}: use its stream or sample")
     return [_probabilities(graph, estimator.network_.head.output_size, graph.add("Softmax", scores), inside)]
 
 

@@ -40,6 +40,7 @@ def weights_of(estimator, library):
     estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
     refuse_facts(estimator, ELSEWHERE)
     refuse_cell(estimator._shape["cell"], library)
+    _refuse_units(estimator)
     network = network_of(estimator)
     parts = records.weights(network)
     weights = {(part, name): array for part, arrays in parts.items() for name, array in arrays.items()}
@@ -48,6 +49,12 @@ def weights_of(estimator, library):
         weights["head", "weight"] = (weights["head", "weight"] * scale[:, np.newaxis]).astype(dtype)
         weights["head", "bias"] = (weights["head", "bias"] * scale + estimator._y_mean).astype(dtype)
     return weights
+
+
+def _refuse_units(estimator):
+    if isinstance(estimator, SequenceGenerator) and estimator.embedding_dim is None:
+        why = "says distributions in the units of X, which weights alone do not hold"
+        raise ValueError(f"a generator of numbers (embedding_dim=None) {why}: use fastrnn.save")
 
 
 def network_of(estimator, dtype=None):
@@ -123,6 +130,7 @@ class Filling:
             raise ValueError(f"weights alone do not make {estimator!r:.60} a fitted estimator: {advice}")
         estimator._check_parameters()
         refuse_facts(estimator, ELSEWHERE)
+        _refuse_units(estimator)
         self.shape = estimator._shape if self.is_fitted else estimator._decided()
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
         known = ", ".join(f"{name}={wording.shown(value)}" for name, value in self.shape.items())
@@ -208,9 +216,7 @@ class Filling:
             return found
         if reads_numbers := self.shape["embedding_dim"] is None:
             found |= {"_X_mean": np.zeros(sizes["inputs"]), "_X_scale": np.ones(sizes["inputs"])}
-        if isinstance(estimator, SequenceGenerator) and reads_numbers:
-            found |= {"_boundary": 0, "binary_features_": np.zeros(0, np.int64)}
-        elif isinstance(estimator, SequenceGenerator):
+        if isinstance(estimator, SequenceGenerator):
             n_tokens = n_outputs - (not estimator.stateful)
             found = {"n_tokens_": n_tokens, "_boundary": None if estimator.stateful else n_tokens}
         # A kind looks only at those that are its own.
