@@ -384,8 +384,12 @@ def test_openvino_answers_alike(whole):
         compiled = openvino.compile_model(network, "CPU", exactly)
         return compiled(known)[model.graph.output[0].name]
 
-    for _, estimator, X, model in whole:
-        assert_close(answers(model, {"X": padded(X)[0]}), expected_of(estimator, X))
+    for name, estimator, X, model in whole:
+        found, expected = answers(model, {"X": padded(X)[0]}), expected_of(estimator, X)
+        if name == "lstm_peephole":  # which it drops, as findings/openvino_drops_peepholes.sh and `to_onnx` say
+            assert np.abs(found - expected).max() > 1e-3
+        else:
+            assert_close(found, expected)
     X, y = labelled(12)
     for options in ({}, {"cell": "lstm", "readout": "last"}, {"cell": "rnn", "readout": "mean"}):
         estimator = fitted(SequenceClassifier, X, y, **options)

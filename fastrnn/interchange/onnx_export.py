@@ -96,8 +96,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     - `onnx.reference.ReferenceEvaluator` reads sequences of one length with lengths=True. With lengths=False it reads
       models without a CRF, and of cell="rnn" those with "tanh". It drops lengths, `clip` and `input_forget`.
 
-    A model with cell="lstm_peephole" has peepholes: do not run it in OpenVINO. Its ``metadata_props`` say so, under
-    "peepholes". Models of fastrnn have no `clip`, `input_forget` or lone reverse directions.
+    A model with cell="lstm_peephole" has peepholes, which the others here follow: do not run it in OpenVINO. Its
+    ``metadata_props`` say so, under "peepholes". Models of fastrnn have no `clip`, `input_forget` or lone reverse directions.
 
     Examples
     --------
