@@ -97,7 +97,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
       models without a CRF, and of cell="rnn" those with "tanh". It drops lengths, `clip` and `input_forget`.
 
     A model with cell="lstm_peephole" has peepholes, which the others here follow: do not run it in OpenVINO. Its
-    ``metadata_props`` say so, under "peepholes". Models of fastrnn have no `clip`, `input_forget` or lone reverse directions.
+    ``metadata_props`` say so, under "peepholes". Models of fastrnn have no `clip`, `input_forget` or lone reverse
+    directions.
 
     Examples
     --------
