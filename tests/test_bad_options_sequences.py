@@ -94,7 +94,7 @@ def test_nothing_before_the_fit_and_no_lbfgs_by_parts(kind):
     X, y = data(kind)
     new = make(kind)
     calls = {
-        "predict": (X,), "predict_proba": (X,), "attention_weights": (X, y), "score": (X, y),
+        "predict": (X,), "predict_proba": (X,), "attention_weights": (X,), "score": (X, y),
         "sample": (), "iter_sample": (), "perplexity": (X,), "bits_per_token": (X,),
     }  # fmt: skip
     for name, arguments in calls.items():
