@@ -135,6 +135,7 @@ def test_tables_that_the_data_justify():
         tagger._check_sequences([[3], [2**20]], reset=True)
     tagger.set_params(embeddings=np.zeros((2**20 + 1, 1), np.float32))._check_sequences([[3], [2**20]], reset=True)
     generator = SequenceGenerator()
+    generator._begin(goes_on=False)
     generator._check_sequences([[3, 2**17 - 1]], reset=True)
     with pytest.raises(ValueError, match=r"X\[0\] holds the token 131072"):
         generator._check_sequences([[3, 2**17]], reset=True)

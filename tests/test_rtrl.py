@@ -27,7 +27,7 @@ def drawn(layer, H, T, dtype):
 
 def forward_in_time(stack, code, x, state, d_h):
     """The states (T, H), and the gradient (P,) summed over the steps."""
-    parameters, n_gates = stack.parameters, stack.n_gates
+    parameters, n_gates = stack.parameters, stack.cell.n_gates
     starts = np.array([parameters.offsets[name] for name in NAMES])
     s, total, states = rtrl.zeros(state, parameters.size), np.zeros_like(parameters.values), []
     for x_t, d_t in zip(x, d_h, strict=True):
