@@ -89,7 +89,6 @@ class MinGRU(_OneState):
         bidirectional: bool = False,
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
-        peephole: bool = False,
     ) -> None: ...
 
 class MinLSTM(_OneState):

@@ -29,6 +29,7 @@ class Sampled(Sequences):
         self._sources, self._estimator = sources, estimator
 
     def of_epoch(self, epoch):
+        """All right ones in the first epoch; later some that are the network's own."""
         estimator = self._estimator
         last = max(1, estimator._trainer.settings.max_iter - 1)
         share, rng = estimator.scheduled_sampling * min(1.0, epoch / last), np.random.default_rng(epoch)
