@@ -73,9 +73,10 @@ class SequenceClassifier(
         and beside each feature a channel of 0 and 1 that says whether the feature is there. "forward" reads the last
         value that was seen, and the mean before the first one. "decay" reads the last value, which fades to the mean
         with the time since it was seen, and the channels of 0 and 1; the states of the first layer fade as well, at
-        rates that are trained (GRU-D, Che et al. 2018). It is for cell="gru" and "lstm" and bidirectional=False. Mean
-        and standard deviation are those of the numbers that are there. Where nothing is standardised, 0 is read in
-        place of the mean.
+        rates that are trained (GRU-D, Che et al. 2018). It is for cell="gru" and "lstm" and bidirectional=False. With
+        "mask" and "decay", half of the sequences of each epoch lack as well what another one lacks. Mean and standard
+        deviation are those of the numbers that are there. Where nothing is standardised, 0 is read in place of the
+        mean.
     time_column : int, str or None, default=None
         Where the time of each step is: the number of a column of X, or its name if X is a list of frames. "index" is
         the index of pandas frames or Series. The network reads the time since the step before, and 0 at the first step,
