@@ -15,6 +15,9 @@ from fastrnn.lists import is_sequence
 from fastrnn.sequences import Sequences
 from fastrnn.wording import shown
 
+MOST_BYTES = 2**32
+"""Of the memory that a search may ask for."""
+
 
 def label_rows(estimator, y, sequences):
     """Labels (N,) of all sequences, one after the other, and where those of each begin (n + 1,)."""
@@ -92,6 +95,9 @@ class Language(namedtuple("Language", "network, boundary, weight")):
             found = f"language_model is a {type(model).__name__}; expected a fitted SequenceGenerator"
             raise TypeError(f"{found}: of a Pipeline give the last step")
         check_is_fitted(model, "network_")
+        if model._reads_numbers():
+            found = "language_model was fitted on numbers (embedding_dim=None)"
+            raise ValueError(f"{found}: fit it on labels, as tokens, np.searchsorted(model.classes_, labels)")
         if not isinstance(weight, Real) or not 0 <= weight < np.inf:
             raise ValueError(f"language_weight must be a number from 0 on; got {shown(weight)}")
         if transcriber.decoding == "greedy":
@@ -119,6 +125,7 @@ class Language(namedtuple("Language", "network, boundary, weight")):
 
 def beam_search(outputs, offsets, width, language=None):
     """The labels of prefix beam search, as `greedy` has them; with `Language` by its word, too."""
+    width = _width_for(width, outputs.shape[1] - 1, int(np.diff(offsets).max()))
     codes, counts, outputs = np.full(len(outputs), -1), np.empty(len(offsets) - 1, int), np.ascontiguousarray(outputs)
     if language is None:
         ctc.beam_search(codes, counts, outputs, offsets, width)
@@ -126,6 +133,21 @@ def beam_search(outputs, offsets, width, language=None):
         _search_with(language, codes, counts, outputs, offsets, width)
     inside = np.arange(len(codes)) < np.repeat(offsets[:-1] + counts, np.diff(offsets))
     return codes[inside], np.cumsum([0, *counts])
+
+
+def _width_for(width, n_labels, n_steps):
+    """As many beams, but no more than there are sequences of labels; an error if they need too much memory."""
+    n_sequences = n_longest = 1
+    for _ in range(n_steps):
+        if n_sequences >= width:
+            break
+        n_longest *= n_labels
+        n_sequences += n_longest
+    of_one = 32 * n_steps + n_labels + 160  # bytes: its nodes of the tree, and the rows of `_search_with`
+    if min(width, n_sequences) * of_one > MOST_BYTES:
+        found = f"beam_width={width} is more than there is room for with {n_labels} labels and {n_steps} steps"
+        raise ValueError(f"{found}: set it to {MOST_BYTES // of_one} or less")
+    return min(width, n_sequences)
 
 
 def _search_with(language, labels, counts, outputs, offsets, width):
