@@ -137,17 +137,14 @@ def beam_search(outputs, offsets, width, language=None):
 
 def _width_for(width, n_labels, n_steps):
     """As many beams, but no more than there are sequences of labels; an error if they need too much memory."""
-    n_sequences = n_longest = 1
+    n_kept = 1
     for _ in range(n_steps):
-        if n_sequences >= width:
-            break
-        n_longest *= n_labels
-        n_sequences += n_longest
+        n_kept = min(width, 1 + n_labels * n_kept)
     of_one = 32 * n_steps + n_labels + 160  # bytes: its nodes of the tree, and the rows of `_search_with`
-    if min(width, n_sequences) * of_one > MOST_BYTES:
+    if n_kept * of_one > MOST_BYTES:
         found = f"beam_width={width} is more than there is room for with {n_labels} labels and {n_steps} steps"
         raise ValueError(f"{found}: set it to {MOST_BYTES // of_one} or less")
-    return min(width, n_sequences)
+    return n_kept
 
 
 def _search_with(language, labels, counts, outputs, offsets, width):
