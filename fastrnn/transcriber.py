@@ -48,7 +48,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         al. 2014). You may change it after the fit.
     beam_width : int, default=10
         For "beam": how many beginnings of label sequences are kept at each step. With as many as there can be, the
-        search is exact.
+        search is exact. Its time grows with the square of the width.
     max_iter : int, default=60
         Number of epochs. An epoch reads all training data once. A network first learns to say nothing but blanks, and
         then labels: give it enough epochs to get over this.
@@ -237,7 +237,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the input or the language model is wrong, if `beam_width` needs too much memory, or if the outputs of a
+            If the input or the language model is wrong, if `beam_width` would take hours, or if the outputs of a
             network overflow.
         """
         language = Language.of(self, language_model, language_weight)
@@ -301,7 +301,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the input or the language model is wrong, if `beam_width` needs too much memory, or if the outputs of a
+            If the input or the language model is wrong, if `beam_width` would take hours, or if the outputs of a
             network overflow.
         """
         language = Language.of(self, language_model, language_weight)

@@ -261,7 +261,9 @@ def test_a_beam_is_no_wider_than_there_are_labels(beam, language, width):
     assert texts(wide.predict(X)) == plain and texts(wide.predict(X, language_model=language)) == told
     long = [np.zeros((200, X[0].shape[1]))]
     for options in ({}, {"language_model": language}):
-        with pytest.raises(ValueError, match=f"beam_width={width} is more than there is room for.* or less"):
+        with pytest.raises(
+            ValueError, match=f"beam_width={width} keeps up to .* which takes hours: set it to .* or less"
+        ):
             wide.predict(long, **options)
 
 

@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from itertools import pairwise
+from math import isqrt
 from numbers import Real
 
 import numpy as np
@@ -15,8 +16,8 @@ from fastrnn.lists import is_sequence
 from fastrnn.sequences import Sequences
 from fastrnn.wording import shown
 
-MOST_BYTES = 2**32
-"""Of the memory that a search may ask for."""
+MOST_PAIRS = 2**37
+"""Of beams, in all steps of a sequence: some minutes."""
 
 
 def label_rows(estimator, y, sequences):
@@ -136,14 +137,15 @@ def beam_search(outputs, offsets, width, language=None):
 
 
 def _width_for(width, n_labels, n_steps):
-    """As many beams, but no more than there are sequences of labels; an error if they need too much memory."""
+    """As many beams, but no more than there are sequences of labels; an error if a search would not come to an end."""
     n_kept = 1
     for _ in range(n_steps):
         n_kept = min(width, 1 + n_labels * n_kept)
-    of_one = 32 * n_steps + n_labels + 160  # bytes: its nodes of the tree, and the rows of `_search_with`
-    if n_kept * of_one > MOST_BYTES:
-        found = f"beam_width={width} is more than there is room for with {n_labels} labels and {n_steps} steps"
-        raise ValueError(f"{found}: set it to {MOST_BYTES // of_one} or less")
+    if n_kept**2 * n_steps > MOST_PAIRS:
+        found = (
+            f"beam_width={width} keeps up to {n_kept} beginnings of labels, and compares them all in {n_steps} steps"
+        )
+        raise ValueError(f"{found}, which takes hours: set it to {isqrt(MOST_PAIRS // n_steps)} or less")
     return n_kept
 
 
