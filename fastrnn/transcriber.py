@@ -237,7 +237,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the input or the language model is wrong, if `beam_width` would take hours, or if the outputs of a
+            If the input or the language model is wrong, if `beam_width` would take too long, or if the outputs of a
             network overflow.
         """
         language = Language.of(self, language_model, language_weight)
@@ -301,7 +301,7 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the input or the language model is wrong, if `beam_width` would take hours, or if the outputs of a
+            If the input or the language model is wrong, if `beam_width` would take too long, or if the outputs of a
             network overflow.
         """
         language = Language.of(self, language_model, language_weight)

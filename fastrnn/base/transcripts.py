@@ -142,10 +142,8 @@ def _width_for(width, n_labels, n_steps):
     for _ in range(n_steps):
         n_kept = min(width, 1 + n_labels * n_kept)
     if n_kept**2 * n_steps > MOST_PAIRS:
-        found = (
-            f"beam_width={width} keeps up to {n_kept} beginnings of labels, and compares them all in {n_steps} steps"
-        )
-        raise ValueError(f"{found}, which takes hours: set it to {isqrt(MOST_PAIRS // n_steps)} or less")
+        found = f"beam_width={width} compares up to {n_kept} beginnings of labels in each of {n_steps} steps"
+        raise ValueError(f"{found}, which takes too long: set it to {isqrt(MOST_PAIRS // n_steps)} or less")
     return n_kept
 
 
