@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import tables
 from fastrnn.base.labels import as_labels, check_as_many, check_given, union
+from fastrnn.decoding import useful_width
 from fastrnn.kernels import ctc
 from fastrnn.lists import is_sequence
 from fastrnn.sequences import Sequences
@@ -137,10 +138,8 @@ def beam_search(outputs, offsets, width, language=None):
 
 
 def _width_for(width, n_labels, n_steps):
-    """As many beams, but no more than there are sequences of labels; an error if a search would not come to an end."""
-    n_kept = 1
-    for _ in range(n_steps):
-        n_kept = min(width, 1 + n_labels * n_kept)
+    """How many beams are of use; an error if the search for them would not come to an end."""
+    n_kept = useful_width(width, n_labels, n_steps)
     if n_kept**2 * n_steps > MOST_PAIRS:
         found = f"beam_width={width} compares up to {n_kept} beginnings of labels in each of {n_steps} steps"
         raise ValueError(f"{found}, which takes too long: set it to {isqrt(MOST_PAIRS // n_steps)} or less")
