@@ -655,8 +655,30 @@ def test_states_that_a_layer_cannot_take():
         from_torch(layer, LSTM(3, 6, proj_size=2).state_dict())
     with pytest.raises(ValueError, match="a name for recurrent, which the layer is, alone"):
         from_torch(layer, state, names={"lstm": "recurrent"})
+    with pytest.raises(ValueError, match="unknown.*'1'"):
+        from_torch(layer, {**state, 1: 2})
+    with pytest.raises(ValueError, match="names={'recurrent': ...}"):
+        from_torch(layer, state, names={"recurrent": 1})
     with pytest.raises(ValueError, match="a layer has no classes"):
         from_torch(layer, state, classes=[0, 1])
     with pytest.raises(ValueError, match="state_dict must be a dict"):
         from_torch(layer, [*state.values()])
     assert all((array == layer.state_dict()[name]).all() for name, array in before.items())
+
+
+def test_layers_of_equations_that_pytorch_has_not():
+    for layer, match in (
+        (GRU(3, 6, reset_after=False), "reset_after=True"),
+        (RNN(3, 6, nonlinearity="sigmoid"), "sigmoid"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            from_torch(layer, layer.state_dict())
+
+
+def test_a_layer_takes_tensors_of_any_kind():
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    module, layer = torch.nn.GRU(3, 6), GRU(3, 6)
+    for state in (dict(module.named_parameters()), module.to(torch.bfloat16).state_dict()):
+        from_torch(layer, state)
+        for name, array in layer.state_dict().items():
+            assert_same_bits(array, state[name].detach().float().numpy())

@@ -7,9 +7,16 @@ from make_noise import CASES, LENGTHS, H, I, draws, load
 from samples import KINDS, assert_same_bits, data_for, labelled, make_estimator, ragged
 
 import fastrnn
-from fastrnn import SequenceClassifier, SequenceForecaster, SequenceOutlierDetector, SequenceTagger, threads
+from fastrnn import (
+    SequenceClassifier,
+    SequenceForecaster,
+    SequenceOutlierDetector,
+    SequenceTagger,
+    SequenceToSequence,
+    threads,
+)
 from fastrnn.inspection import GateActivationsDisplay, GradientFlowDisplay
-from fastrnn.interchange import to_keras, to_onnx, to_torch
+from fastrnn.interchange import from_keras, from_torch, to_keras, to_onnx, to_torch
 from fastrnn.layers import GRU, LSTM, RNN
 
 LAYERS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
@@ -216,6 +223,10 @@ def test_where_zoneout_cannot_go(export):
     options = {"cell": "lstm", "bidirectional": False, **SMALL}
     with pytest.raises(ValueError, match="zoneout=0.1 mixes old and new states"):
         export(SequenceClassifier(zoneout=0.1, **options).fit(X, y))
+    if export is not to_onnx:
+        back, plain = (from_torch if export is to_torch else from_keras), SequenceClassifier(**options).fit(X, y)
+        with pytest.raises(ValueError, match="zoneout=0.1 mixes old and new states"):
+            back(SequenceClassifier(zoneout=0.1, **options), export(plain))
     if export is to_torch:
         assert export(SequenceClassifier(recurrent_dropout=0.1, **options).fit(X, y))
 
@@ -229,6 +240,16 @@ def test_gradients_are_drawn_without_dropout_and_not_with_zoneout():
     assert model.network_.encoder.recurrent.cell.recurrent_dropout == 0.5
     with pytest.raises(ValueError, match="zoneout=0.5 mixes states between steps"):
         GradientFlowDisplay.from_estimator(SequenceClassifier(zoneout=0.5, **SMALL).fit(X, y), X, y)
+
+
+def test_a_decoder_drops_nothing_where_gradients_are_drawn():
+    X = [np.arange(n) % 7 for n in (3, 6, 4, 9)]
+    plain, noisy = (SequenceToSequence(recurrent_dropout=rate, **SMALL).fit(X, X) for rate in (0.0, 0.5))
+    plain.network_.theta[:] = noisy.network_.theta
+    plain.network_.changed()
+    expected, found = (GradientFlowDisplay.from_estimator(model, X, X).norms for model in (plain, noisy))
+    for name, norms in expected.items():
+        np.testing.assert_allclose(found[name], norms, rtol=1e-4)
 
 
 def test_any_number_of_threads_for_a_layer():

@@ -234,7 +234,7 @@ class GradientFlowDisplay:
         ImportError
             If matplotlib is not installed.
         NotFittedError, ValueError
-            If the estimator is not fitted, does not know X and y, or was fitted with missing="decay".
+            If the estimator is not fitted, does not know X and y, or was fitted with missing="decay" or zoneout.
         TypeError
             If it is an estimator of another kind.
         """
@@ -283,11 +283,9 @@ def _found(model, X, y):
     cell = model.network_.encoder.recurrent.cell
     if cell.is_noisy and cell.zoneout:
         raise ValueError(f"zoneout={cell.zoneout} mixes states between steps, which is not drawn: fit with zoneout=0.0")
-    if cell.is_noisy:
-        cell.recurrent_dropout = 0.0
-    model.solver = "adam"  # lbfgs would take all sequences at once
     problem = model._problem(X, y, None, True)
     model._prepare_network(problem, True, None)
+    model.solver = "lbfgs"  # with which nothing is dropped, by a decoder neither
     encoder, sequences = model.network_.encoder, problem.sequences
     stack = encoder.recurrent
     d_rows = np.empty((len(sequences.values), stack.output_size), stack.dtype)

@@ -123,7 +123,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     estimator._refuse_holes("has no operator of ONNX: fit with missing='mask' and without times", *which)
     if (cell := estimator._shape["cell"]) not in OPERATORS:
         raise ValueError(f"ONNX has no operator for cell={cell!r}: export a model with one of {', '.join(OPERATORS)}")
-    refuse_zoneout(estimator, "ONNX's operators")
+    refuse_zoneout(estimator._shape, "ONNX's operators")
     network = network_of(estimator, np.float32)
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fastrnn.interchange.weights import Filling, few, refuse_cell, weights_of
+from fastrnn.interchange.weights import Filling, as_arrays, few, refuse_cell, weights_of
 from fastrnn.layers import GRU, LSTM, RNN
 
 
@@ -146,22 +146,30 @@ def _fill_layer(layer, state_dict, names):
     """A layer with the weights of the part "recurrent"."""
     if names is not None and (not isinstance(names, Mapping) or [*names] != ["recurrent"]):
         raise ValueError(f"names={names!r}: expected a dict with a name for recurrent, which the layer is, alone")
-    start = names["recurrent"] + "." if names and names["recurrent"] else ""
-    own = {name.removeprefix(start): array for name, array in state_dict.items() if name.startswith(start)}
+    if not getattr(layer, "reset_after", True):
+        raise ValueError("PyTorch's GRU is of reset_after=True, which has other equations: give a layer made with it")
+    _refuse_sigmoid(getattr(layer, "nonlinearity", None))
+    start = f"{names['recurrent']}." if names and names["recurrent"] else ""
+    own = {str(name).removeprefix(start): a for name, a in state_dict.items() if str(name).startswith(start)}
     try:
-        layer.load_state_dict(own)
+        layer.load_state_dict(as_arrays(own))
     except ValueError as error:
         advice = "give the layer the module's sizes, and names={'recurrent': ...} to what the module calls it"
         raise ValueError(f"{error}; the state dict has {few([*state_dict])}: {advice}") from None
     return layer
 
 
+def _refuse_sigmoid(nonlinearity):
+    if nonlinearity == "sigmoid":
+        raise ValueError(f"PyTorch has no layer for nonlinearity={nonlinearity!r}")
+
+
 def _named(shape, names, keys):
     """What a module calls each array, by its key."""
     cell, nonlinearity = shape["cell"], shape["nonlinearity"]
     refuse_cell(cell, "PyTorch")
-    if (cell, nonlinearity) == ("rnn", "sigmoid"):
-        raise ValueError(f"PyTorch has no layer for nonlinearity={nonlinearity!r}")
+    if cell == "rnn":
+        _refuse_sigmoid(nonlinearity)
     parts = {part: part for part, _ in keys}
     is_dict = isinstance(names or {}, Mapping)
     prefixes = {**parts, **(names or {} if is_dict else {})}

@@ -32,10 +32,17 @@ def refuse_cell(cell, library):
         raise ValueError(f"{library} has no layer for cell={cell!r}: fit with one of {', '.join(CELLS_OF[library])}")
 
 
-def refuse_zoneout(estimator, who):
+def refuse_zoneout(shape, who):
     """Raise if states are mixed between steps, which nobody else does."""
-    if rate := estimator._shape.get("zoneout"):
-        raise ValueError(f"zoneout={rate} mixes old and new states, which {who} do not: fit with zoneout=0.0")
+    if rate := shape.get("zoneout"):
+        raise ValueError(f"zoneout={rate} mixes old and new states, which {who} do not: take one with zoneout=0.0")
+
+
+def as_arrays(given):
+    """The values of a dict, which may be PyTorch's, as arrays."""
+    # NumPy has no bfloat16.
+    given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
+    return {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
 
 
 def weights_of(estimator, library):
@@ -46,7 +53,7 @@ def weights_of(estimator, library):
     estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
     refuse_facts(estimator, ELSEWHERE)
     refuse_cell(estimator._shape["cell"], library)
-    refuse_zoneout(estimator, f"{library}'s layers")
+    refuse_zoneout(estimator._shape, f"{library}'s layers")
     _refuse_units(estimator)
     network = network_of(estimator)
     parts = records.weights(network)
@@ -139,6 +146,7 @@ class Filling:
         refuse_facts(estimator, ELSEWHERE)
         _refuse_units(estimator)
         self.shape = estimator._shape if self.is_fitted else estimator._decided()
+        refuse_zoneout(self.shape, "another library's layers")
         remedy = "take a clone to set others" if self.is_fitted else "set these as they are where the weights are from"
         known = ", ".join(f"{name}={wording.shown(value)}" for name, value in self.shape.items())
         self.advice = f"; this {type(estimator).__name__} has {known}: {remedy}"
@@ -164,9 +172,7 @@ class Filling:
         if classes is not None and not self._has_classes:
             which = f"this {type(self.estimator).__name__} has no classes of one label"
             raise ValueError(f"{which}: leave classes={wording.shown(classes)} out")
-        # NumPy has no bfloat16.
-        given = {key: a.float() if str(getattr(a, "dtype", "")) == "torch.bfloat16" else a for key, a in given.items()}
-        arrays = {key: np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for key, a in given.items()}
+        arrays = as_arrays(given)
         sizes = self._sizes(arrays)
         try:
             for key, shape in self.shapes(**sizes).items():
