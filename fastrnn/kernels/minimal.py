@@ -42,6 +42,9 @@ from fastrnn.kernels.tiles import pack_panels, product
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, maximum, minimum, store, store_some, zeros
 from fastrnn.kernels.vectors import step as is_positive
 
+SHUT = -40.0
+"""Where sigmoid(a) is exp(a), to the last bit."""
+
 # ------------------------------------------------------------------------------------------------------ weights
 
 
@@ -116,10 +119,13 @@ def mingru(h, h_old, gates, H, P):
 def minlstm(h, h_old, gates, H, P):
     """The new state of one row; pointers.
 
-    f / (f + i) is (1 + exp(-a_i)) / (2 + exp(-a_f) + exp(-a_i)), a number where f and i are next to nothing, too.
+    f / (f + i) is (1 + exp(-a_i)) / (2 + exp(-a_f) + exp(-a_i)), a number where f and i are next to nothing, too: there
+    only the difference of a_f and a_i counts, so that both are raised to where exp is a number.
     """
     for unit in range(0, H, lanes(h)):
-        e_f, e_i = exp(load(gates, unit) * -1.0), exp(load(gates, P + unit) * -1.0)
+        a_f, a_i = load(gates, unit), load(gates, P + unit)
+        raised = maximum(SHUT - maximum(maximum(a_f, a_i), -1e30), 0.0)  # by a number, if they are -infinity
+        e_f, e_i = exp((a_f + raised) * -1.0), exp((a_i + raised) * -1.0)
         share, n = (1.0 + e_i) / (2.0 + e_f + e_i), g(load(gates, 2 * P + unit))
         before = load_some(h_old, unit, H - unit)
         store_some(h, unit, n + share * (before - n), H - unit)
