@@ -1,5 +1,7 @@
 """Zoneout and recurrent dropout: against PyTorch's frozen figures, against NumPy, by projection; and in estimators."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import reference as ref
@@ -124,6 +126,19 @@ def test_without_rates_layers_are_the_plain_ones(cell):
     plain, dropped = (LAYERS[cell](I, H, random_state=0, recurrent_dropout=rate) for rate in (0.0, 0.5))
     assert_same_bits(dropped.eval()(x)[0], plain(x)[0])
     assert (dropped.train()(x)[0] != plain(x)[0]).any()
+
+
+@every_cell
+def test_to_predict_what_is_dropped_takes_no_memory(cell):
+    x, peaks = np.ones((9000, 4, 3), np.float32), []
+    for rate in (0.0, 0.5):
+        layer = LAYERS[cell](3, 40, random_state=0, recurrent_dropout=rate).eval()
+        layer(x[:5])  # compiled now
+        tracemalloc.start()
+        layer(x)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 def test_a_call_draws_anew():

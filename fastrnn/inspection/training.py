@@ -281,7 +281,7 @@ def _found(model, X, y):
     if model.network_.encoder.decay is not None:
         raise ValueError("missing='decay' lets states fade between steps, which is not drawn: fit with missing='mask'")
     cell = model.network_.encoder.recurrent.cell
-    if cell.is_noisy and cell.zoneout:
+    if cell.zoneout:
         raise ValueError(f"zoneout={cell.zoneout} mixes states between steps, which is not drawn: fit with zoneout=0.0")
     problem = model._problem(X, y, None, True)
     model._prepare_network(problem, True, None)

@@ -64,7 +64,9 @@ class _Cell:
     options = ()
     """What it was made with."""
     is_noisy = False
-    """Whether its steps have noise, which `draw` draws; it keeps what `backward` needs in every pass then."""
+    """Whether its steps have noise, which `draw` draws."""
+    zoneout = 0.0
+    """The share of each state that stays as it was; with it, every pass keeps what `backward` needs."""
 
     def of_level(self, I, H):
         """The cell of a level that reads I numbers; by which it may differ from the others."""

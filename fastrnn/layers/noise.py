@@ -88,9 +88,12 @@ class NoisyRNNCell(_Noisy, RNNCell):
     """As `RNNCell`."""
 
     def room(self, p, rows, D, H, keep):
-        return {**super().room(p, rows, D, H, keep), "d_gates": p.room(D, rows.S, padded(H, p.dtype))}
+        return {**super().room(p, rows, D, H, keep), "d_gates": p.room(D, rows.S if keep else 0, padded(H, p.dtype))}
 
     def forward(self, p, room, x, panels, rows, keep):
+        if not keep:
+            super().forward(p, room, x, panels, rows, keep)
+            return
         arrays = (room[name] for name in ("w", "mask", "h_old"))
         arguments = room["h"], room["d_gates"], x, *arrays, panels, rows.starts, rows.counts, self.code
         p.share(noise.forward_rnn, *arguments, tasks=x.shape[0])

@@ -76,7 +76,7 @@ class Level:
 
     def forward(self, p, x, rows, initial, dropout, keep, final=None, gamma=None):
         """Rows x (S, I) to rows (S, D H), and what `backward` needs.  The rest is as that of `Stack.forward`."""
-        keep = keep or self.cell.is_noisy
+        keep = keep or self.cell.zoneout > 0
         both = self._by_direction(p, x, rows, x.shape[1], 0, "forward")
         fading = () if gamma is None else (alone(p, gamma),)
         room = self.cell.room(p, rows, self.n_directions, self.hidden_size, keep, *fading)
