@@ -668,7 +668,7 @@ def test_states_that_a_layer_cannot_take():
 
 def test_layers_of_equations_that_pytorch_has_not():
     for layer, match in (
-        (GRU(3, 6, reset_after=False), "reset_after=True"),
+        (GRU(3, 6, reset_after=False), "reset_after=False"),
         (RNN(3, 6, nonlinearity="sigmoid"), "sigmoid"),
     ):
         with pytest.raises(ValueError, match=match):

@@ -146,9 +146,8 @@ def _fill_layer(layer, state_dict, names):
     """A layer with the weights of the part "recurrent"."""
     if names is not None and (not isinstance(names, Mapping) or [*names] != ["recurrent"]):
         raise ValueError(f"names={names!r}: expected a dict with a name for recurrent, which the layer is, alone")
-    if not getattr(layer, "reset_after", True):
-        raise ValueError("PyTorch's GRU is of reset_after=True, which has other equations: give a layer made with it")
-    _refuse_sigmoid(getattr(layer, "nonlinearity", None))
+    if not getattr(layer, "reset_after", True) or getattr(layer, "nonlinearity", None) == "sigmoid":
+        raise ValueError("PyTorch has no GRU with reset_after=False, no RNN with nonlinearity='sigmoid': give another")
     start = f"{names['recurrent']}." if names and names["recurrent"] else ""
     own = {str(name).removeprefix(start): a for name, a in state_dict.items() if str(name).startswith(start)}
     try:
@@ -159,17 +158,12 @@ def _fill_layer(layer, state_dict, names):
     return layer
 
 
-def _refuse_sigmoid(nonlinearity):
-    if nonlinearity == "sigmoid":
-        raise ValueError(f"PyTorch has no layer for nonlinearity={nonlinearity!r}")
-
-
 def _named(shape, names, keys):
     """What a module calls each array, by its key."""
     cell, nonlinearity = shape["cell"], shape["nonlinearity"]
     refuse_cell(cell, "PyTorch")
-    if cell == "rnn":
-        _refuse_sigmoid(nonlinearity)
+    if (cell, nonlinearity) == ("rnn", "sigmoid"):
+        raise ValueError(f"PyTorch has no layer for nonlinearity={nonlinearity!r}")
     parts = {part: part for part, _ in keys}
     is_dict = isinstance(names or {}, Mapping)
     prefixes = {**parts, **(names or {} if is_dict else {})}

@@ -52,26 +52,24 @@ class _Noisy:
                 p.call(fill, mask, np.ones(1, dtype))
                 p.call(drop, mask, mask, dropout.key, key, *where, int(self.recurrent_dropout * 2**16))
 
-    def _scratch(self, p, rows, D, P):
-        return p.room(D, rows.B, 3 * P)
+    def forward(self, p, room, x, panels, rows, keep):
+        """As that of the cell, which it is if nothing is kept: there is neither zoneout nor training then."""
+        (self._forward if keep else super().forward)(p, room, x, panels, rows, keep)
 
 
 class _NoisyGated(_Noisy):
     """What LSTM and GRU share."""
 
-    def forward(self, p, room, x, panels, rows, keep):
-        drawn = [room[name] for name in ("w", "v", "mask", "h_old")]
-        if all(array is NOTHING for array in drawn):
-            super().forward(p, room, x, panels, rows, keep)
-            return
-        arguments = room["h"], room["c"], room["d_gates"], x, *drawn, panels, rows.starts, rows.counts
+    def _forward(self, p, room, x, panels, rows, keep):
+        arrays = (room[name] for name in ("w", "v", "mask", "h_old"))
+        arguments = room["h"], room["c"], room["d_gates"], x, *arrays, panels, rows.starts, rows.counts
         p.share(noise.forward, *arguments, tasks=x.shape[0])
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         d_h, d_c = d_states if "c" in self.states else (*d_states, NOTHING)
         D, _, P = d_h.shape
         kept = (room[name] for name in ("h", "c", "w", "v", "mask"))
-        scratch = self._scratch(p, rows, D, P), np.zeros(P, p.dtype)
+        scratch = p.room(D, rows.B, 3 * P), np.zeros(P, p.dtype)
         arguments = d_h, d_c, room["d_gates"], d_out, *kept, *scratch, hh, rows.starts, rows.counts, bptt_steps
         p.share(noise.backward, *arguments, tasks=D, stage="backward")
 
@@ -90,17 +88,14 @@ class NoisyRNNCell(_Noisy, RNNCell):
     def room(self, p, rows, D, H, keep):
         return {**super().room(p, rows, D, H, keep), "d_gates": p.room(D, rows.S if keep else 0, padded(H, p.dtype))}
 
-    def forward(self, p, room, x, panels, rows, keep):
-        if not keep:
-            super().forward(p, room, x, panels, rows, keep)
-            return
+    def _forward(self, p, room, x, panels, rows, keep):
         arrays = (room[name] for name in ("w", "mask", "h_old"))
         arguments = room["h"], room["d_gates"], x, *arrays, panels, rows.starts, rows.counts, self.code
         p.share(noise.forward_rnn, *arguments, tasks=x.shape[0])
 
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         (d_h,), (D, _, P) = d_states, d_states[0].shape
-        arrays = d_h, room["d_gates"], d_out, room["w"], room["mask"], self._scratch(p, rows, D, P), hh
+        arrays = d_h, room["d_gates"], d_out, room["w"], room["mask"], p.room(D, rows.B, 3 * P), hh
         more = rows.starts, rows.counts, self.code, bptt_steps, room["h"].shape[2]
         p.share(noise.backward_rnn, *arrays, *more, tasks=D, stage="backward")
 
