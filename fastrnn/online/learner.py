@@ -228,8 +228,8 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
             self._derivatives = (rtrl.zeros(own, size), rtrl.zeros(own, size))
             self._derivatives[0][:, :size] = derivatives
         vector = array(dtype, theta.size)
-        rules = {name: type(value) for name, value in vars(self._optimizer).items()}
-        rules |= {"name": self.solver, "first": vector, "second": vector, "n_steps": integer(0, 2**62)}
+        squares = {"second": lambda value: vector(value) and (value >= 0).all()}
+        rules = {**vars(self._optimizer), "first": vector, **squares, "n_steps": integer(0, 2**62)}
         check(optimizer, rules, "optimizer")
         vars(self._optimizer).update(optimizer)
 
