@@ -62,8 +62,9 @@ def of_reference(cell, x, p, H, nonlinearity):
     if cell in ("mingru", "minlstm"):
         h, _, (_, _, sums, _) = reference.CELLS[cell][0](x, np.zeros(H), p)
         *gates, n = sums.swapaxes(0, 1)
-        names = {"mingru": "z", "minlstm": "fi"}[cell]
-        return {"h": h, "n": reference.positive(n)[0], **dict(zip(names, map(reference.sigmoid, gates), strict=True))}
+        gates = [*map(reference.sigmoid, gates)]
+        shares = {"z": gates[0]} if cell == "mingru" else {k: a / sum(gates) for k, a in zip("fi", gates, strict=True)}
+        return {"h": h, "n": reference.positive(n)[0], **shares}
     h, _, (_, _, gates, *_) = reference.gru_forward(x, np.zeros(H), p, reset_after=cell == "gru")
     return {"h": h, **dict(zip("rzn", gates.swapaxes(0, 1), strict=True))}
 

@@ -32,7 +32,7 @@ class GateActivationsDisplay:
     ----------
     activations : dict of str to array of shape (T, H)
         Of an LSTM "i", "f", "g", "o", "c" and "h"; of a GRU "r", "z", "n" and "h"; of a plain RNN "h". Of a
-        minGRU "z", "n" and "h"; of a minLSTM "f" and "i" before they are normalised, "n" and "h"; of an SRU
+        minGRU "z", "n" and "h"; of a minLSTM "f" and "i" once they are normalised, "n" and "h"; of an SRU
         "f", "r", "g", "c" and "h"; of an sLSTM "i" and "f", of which one is 1, "g", "o" and "h". A cell state c
         is drawn as tanh(c), which is what the output gate of an LSTM multiplies (with layer normalisation, of c
         normalised).
@@ -152,6 +152,9 @@ def _activations(level, kept, d):
     if isinstance(level.cell, SLSTMCell):  # of i and f one is 1, and the other is kept
         kept, found = found["i"], {name: found[name] for name in "ifgoh"}
         found["i"], found["f"] = np.where(kept > 0, 1, -kept), np.where(kept > 0, kept, 1)
+    if isinstance(level.cell, MinLSTMCell):
+        ahead = found["i"] - found["f"]
+        found["f"], found["i"] = (1 + ahead) / 2, (1 - ahead) / 2
     return {name: rows[:: -1 if d else 1].copy() for name, rows in found.items()}
 
 
