@@ -116,9 +116,9 @@ def mingru(h, h_old, gates, H, P):
 def minlstm(h, h_old, gates, H, P):
     """The new state of one row; pointers.
 
-    f / (f + i) is (1 + exp(-a_i)) / (2 + exp(-a_f) + exp(-a_i)).  Both are multiplied with exp(low), so that the largest
-    exponent is 0: the share is right where f and i are next to nothing, too.  Left in the gates are the shares that
-    exp(-a_f) and exp(-a_i) have in the denominator, by which f / (f + i) is (1 + that of a_i - that of a_f) / 2; and n.
+    f / (f + i) is (1 + exp(-a_i)) / (2 + exp(-a_f) + exp(-a_i)).  All terms are multiplied with exp(low), so that the
+    largest exponent is 0: the share is right where f and i are next to nothing, too.  Left in the gates are n and the
+    shares that exp(-a_f) and exp(-a_i) have in the denominator: with these e_f and e_i it is (1 + e_i - e_f) / 2.
     """
     for unit in range(0, H, lanes(h)):
         a_f, a_i, n = load(gates, unit), load(gates, P + unit), g(load(gates, 2 * P + unit))
