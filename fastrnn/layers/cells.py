@@ -55,6 +55,8 @@ class _Cell:
     shares_units = False
     """Whether threads can share the units of a step."""
     states = "h"
+    not_negative = ""
+    """Which of them must be 0 or more when a caller gives them."""
     output_size = None
     """Numbers of h, if these are not as many as units."""
     starts = {}

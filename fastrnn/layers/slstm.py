@@ -22,6 +22,7 @@ class SLSTMCell(_Cell):
 
     n_gates, states, forget_gate, shares_units, pack = 4, "hcnm", 1, True, staticmethod(slstm.pack)
     orders_ih, n_made = (slstm.ORDER,), 2  # with n = 0 the others are of no account
+    not_negative = "n"
 
     def __init__(self, num_heads=None):
         self._num_heads = num_heads
@@ -141,6 +142,7 @@ class SLSTM(_Recurrent):  # numpydoc ignore=PR01
         check_count("hidden_size", hidden_size)
         check_count("num_heads", num_heads)
         if hidden_size % num_heads:
-            raise ValueError(f"num_heads must divide hidden_size={hidden_size}; got {num_heads}")
+            found = f"num_heads must divide hidden_size={hidden_size}; got {num_heads}"
+            raise ValueError(f"{found}: set another, such as num_heads=1")
         self.num_heads = num_heads
         self._build(SLSTMCell(num_heads), **locals())
