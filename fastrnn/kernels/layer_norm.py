@@ -36,12 +36,11 @@ import numpy as np
 
 from fastrnn.kernels.activations import sigmoid, tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.steps import is_cut, row_before
+from fastrnn.kernels.steps import PRODUCT_ROWS, is_cut, row_before
 from fastrnn.kernels.tiles import new_product, pack_columns, product
 from fastrnn.kernels.vectors import OPTIONS, at, first_lanes, lane_sum, lanes, load, load_some, store, store_some, zeros
 
 EPSILON = 1e-5
-CHUNK = 32  # rows of x whose sums stay in the cache until they are normalised
 ORDER_LSTM, ORDER_GRU = np.arange(4), np.arange(3)
 ZERO, ONE, TWO, THREE, FOUR = (np.intp(k) for k in range(5))
 
@@ -116,8 +115,8 @@ def _measure_gates(moments, row, column, a, W, n, H, P):
 def _multiply_inputs(of_x, moments, x, panels, W, H, P):
     """W_ih x of all rows, a few at a time, and their moments."""
     S, I = x.shape
-    for first in range(0, S, CHUNK):
-        n, some = min(CHUNK, S - first), at(of_x, first * W)
+    for first in range(0, S, PRODUCT_ROWS):
+        n, some = min(PRODUCT_ROWS, S - first), at(of_x, first * W)
         new_product(some, W, at(x, first * I), I, at(panels, 4 * W), n, W // lanes(x), I)
         _measure_gates(moments, first, ZERO, some, W, n, H, P)
 
