@@ -128,7 +128,7 @@ class GateActivationsDisplay:
         size = {"figsize": (7.5, 0.8 + 1.5 * len(shown)), "nrows": len(shown)}
         axes = new_axes(self, sharex=True, squeeze=False, **size)[:, 0]
         self.figure_, self.axes_, self.images_ = axes[0].figure, dict(zip(shown, axes, strict=True)), {}
-        largest = max(1.0, np.abs(shown["h"]).max())  # more than 1 after relu
+        largest = max(1.0, *(np.abs(shown[name]).max() for name in "ngh" if name in shown))  # more than 1 after relu
         for group, cmap, low, label in (("rzifo", "Blues", 0, "0 closed, 1 open"), ("ngch", "RdBu_r", -1, "value")):
             for name in filter(group.__contains__, shown):
                 drawn = np.tanh(shown[name]) if name == "c" else shown[name]

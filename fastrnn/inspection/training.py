@@ -205,10 +205,10 @@ class GradientFlowDisplay:
         """Draw the gradients that the loss of a fitted estimator sends back.
 
         The gradient of each sequence's part of the loss is taken in h after each step. It includes all that follows
-        from h: later steps, higher layers and the readout. For an LSTM it is also taken in c as it goes to the next
-        step, with h held fixed. The gradient is exact, without dropout, and goes back all the way, whatever
-        `bptt_steps` is. Norms are averaged over the sequences that are long enough. This takes about a quarter of a
-        millisecond for each step, layer and direction: some tens of sequences are enough.
+        from h: later steps, higher layers and the readout. It is also taken in a cell's other states, such as the c of
+        an LSTM, as they go to the next step, with h held fixed. The gradient is exact, without dropout, and goes back
+        all the way, whatever `bptt_steps` is. Norms are averaged over the sequences that are long enough. This takes
+        about a quarter of a millisecond for each step, layer and direction: some tens of sequences are enough.
 
         Parameters
         ----------
