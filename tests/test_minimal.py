@@ -103,7 +103,7 @@ def test_sru_reads_no_h_and_projects_where_sizes_differ():
 @cells
 def test_options_of_other_cells_are_refused_or_without_effect(cell):
     layer = LAYERS[cell](3, 4, random_state=0)
-    with pytest.raises(ValueError, match="is for an LSTM with biases"):
+    with pytest.raises(ValueError, match="is for an LSTM or sLSTM with biases"):
         layer.reset_parameters(forget_bias=1.0)
     with pytest.raises(ValueError, match="missing \\['weight_ih_l0'\\], unknown \\['weight_hh_l0'\\]"):
         state = layer.state_dict()
