@@ -41,6 +41,13 @@ class SequenceClassifier(
         layer passes to the next, and to what the output layer reads. "auto" is 0 for numbers and for up to 50 different
         tokens, 0.3 for up to 200 tokens, and 0.5 for more. Unless it is 0, rare words of a `Tokenizer` are sometimes
         read as the unknown word, so that the unknown word has a trained vector too (Kiperwasser and Goldberg 2016).
+    zoneout : float, default=0.0
+        The fraction of units whose state stays as it was from one step to the next during training, drawn for each step
+        (Krueger et al. 2017). When predicting, new states are mixed with the old ones by this fraction. For cell="rnn",
+        "lstm" and "gru".
+    recurrent_dropout : float, default=0.0
+        The fraction of units whose old state the recurrent weights do not see during training, drawn once for each
+        sequence and epoch (Gal and Ghahramani 2016). For the same cells.
     readout : {"last", "mean", "max", "concat", "attention"} or "auto", default="auto"
         What the output layer reads of the states. "last" is the state after the last step, and for the reverse
         direction the state after the first step. "mean" and "max" are the mean and the largest value over all steps.
@@ -256,14 +263,14 @@ class SequenceClassifier(
     _parameter_constraints = {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh",
-        bias=True, dropout="auto", readout="auto", embedding_dim="auto", embeddings=None, freeze_embeddings=False,
-        character_embedding_dim="auto", character_hidden_size=32, normalize_X=True, missing="error", time_column=None,
-        categorical_features=None, solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
-        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0,
-        clip_value=None, bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1,
-        n_iter_no_change=10, tol=None, patch_length="auto", class_weight=None, init_from=None, freeze=0,
-        label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
+    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
+        dropout="auto", zoneout=0.0, recurrent_dropout=0.0, readout="auto", embedding_dim="auto", embeddings=None,
+        freeze_embeddings=False, character_embedding_dim="auto", character_hidden_size=32, normalize_X=True,
+        missing="error", time_column=None, categorical_features=None, solver="adam", learning_rate_init=5e-3,
+        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto",
+        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, scoring=None,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto", class_weight=None, init_from=None,
+        freeze=0, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
         verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 

@@ -36,6 +36,8 @@ from fastrnn.data import SequenceFiles
 class SequenceClassifier(ClassifierMixin, Extractor, Informed):
     bidirectional: bool
     dropout: float | Literal["auto"]
+    zoneout: float
+    recurrent_dropout: float
     readout: Readout
     embedding_dim: int | Literal["auto"] | None
     embeddings: ArrayLike | None
@@ -69,6 +71,8 @@ class SequenceClassifier(ClassifierMixin, Extractor, Informed):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = "auto",
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         readout: Readout = "auto",
         embedding_dim: int | Literal["auto"] | None = "auto",
         embeddings: ArrayLike | None = None,

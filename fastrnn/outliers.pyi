@@ -41,6 +41,8 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = "auto",
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         normalize_X: bool = True,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,

@@ -26,7 +26,7 @@ NO_OBJECTS = {"random_state": None, "scoring": None, "validation_fraction": 0.1,
 NEWER = {
     **dict.fromkeys(("scoring", "init_from", "time_column", "categorical_features")),
     **dict.fromkeys(("freeze", "averaging"), 0),
-    **dict.fromkeys(("label_smoothing", "scheduled_sampling"), 0.0),
+    **dict.fromkeys(("label_smoothing", "scheduled_sampling", "zoneout", "recurrent_dropout"), 0.0),
     "missing": "error",
     "n_components": 5,
 }

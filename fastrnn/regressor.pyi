@@ -35,6 +35,8 @@ from fastrnn.data import SequenceFiles
 class SequenceRegressor(RegressorMixin, Extractor, Informed):
     bidirectional: bool
     dropout: float | Literal["auto"]
+    zoneout: float
+    recurrent_dropout: float
     readout: Readout
     embedding_dim: int | Literal["auto"] | None
     embeddings: ArrayLike | None
@@ -68,6 +70,8 @@ class SequenceRegressor(RegressorMixin, Extractor, Informed):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = "auto",
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         readout: Readout = "auto",
         embedding_dim: int | Literal["auto"] | None = "auto",
         embeddings: ArrayLike | None = None,

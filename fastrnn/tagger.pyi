@@ -33,6 +33,8 @@ class SequenceTagger(Extractor, Informed):
     readout: None
     bidirectional: bool
     dropout: float | Literal["auto"]
+    zoneout: float
+    recurrent_dropout: float
     embedding_dim: int | Literal["auto"] | None
     embeddings: ArrayLike | None
     freeze_embeddings: bool
@@ -65,6 +67,8 @@ class SequenceTagger(Extractor, Informed):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = "auto",
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         embedding_dim: int | Literal["auto"] | None = "auto",
         embeddings: ArrayLike | None = None,
         freeze_embeddings: bool = False,

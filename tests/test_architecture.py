@@ -35,6 +35,7 @@ RANKS = [
         "kernels.attention",
         "kernels.attention_pooling",
         "kernels.rtrl",
+        "kernels.rtrl_diagonal",
         "kernels.words",
         "kernels.smoothing",
         "kernels.holes",
@@ -53,7 +54,7 @@ RANKS = [
         "sequences",
         "losses",
     ],
-    ["packing", "optimizers", "frames", "holes"],
+    ["packing", "optimizers", "frames", "holes", "kernels.noise"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network", "records"],
@@ -105,7 +106,7 @@ def test_the_package_stays_small():
         # With the dot: "data" is not "datasets".
         is_in_parts = f"{module_name(path)}.".startswith(tuple(f"{unit}." for unit in IN_PARTS))
         lines[is_in_parts] += code_lines(path)
-    assert lines[False] < 17130 and lines[True] < 1050
+    assert lines[False] < 17520 and lines[True] < 1050
 
 
 def test_numba_comes_with_the_first_kernel():

@@ -39,7 +39,7 @@ from fastrnn.wording import check_count
 KEPT_FOR_LIFE = (
     "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "embedding_dim", "dtype",
     "character_embedding_dim", "character_hidden_size", "readout", "return_sequences", "crf", "stateful",
-    "target_embedding_dim", "attention")  # fmt: skip
+    "target_embedding_dim", "attention", "zoneout", "recurrent_dropout")  # fmt: skip
 """Parameters, of estimators that have them, which a network keeps."""
 
 
@@ -89,6 +89,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     """Of what versions before have left in files and pickles."""
 
     init_from, freeze, averaging, label_smoothing = None, 0, 0, 0.0
+    zoneout = recurrent_dropout = 0.0
     """Those without these parameters start anew."""
 
     def __init_subclass__(cls, **kwargs):
@@ -202,7 +203,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
             table = self.network_.embedding.parameters
             table["weight"][: len(self.embeddings)] = self.embeddings
             table.changed()
-        self._dropout_seed = int(rng.randint(2**31)) if self._drop_rate() else 0
+        draws = self._drop_rate() or self.zoneout or self.recurrent_dropout
+        self._dropout_seed = int(rng.randint(2**31)) if draws else 0
 
     def _start_at_shares(self, problem):
         self._start_at(problem.loss, [self._told_of(problem)])
@@ -252,7 +254,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
 
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
-        cell = make_cell(self.cell, self.nonlinearity)
+        cell = make_cell(self.cell, self.nonlinearity, self.zoneout, self.recurrent_dropout)
         embedding = None if self._reads_numbers() else self._new_embedding()
         n, holes, categories, decay = self._sizes["inputs"], self._holes(), None, None
         if holes is not None and holes.n_ages:

@@ -39,6 +39,8 @@ PATCHES = 40
 """Of a sequence of the middle length, at least, with patch_length="auto"."""
 FRACTION = Interval(Real, 0, 1, closed="left")
 SHARE = Interval(Real, 0, 1, closed="neither")
+NOISE = "zoneout", "recurrent_dropout"
+"""Parameters of noise in the recurrence."""
 NOT_NEGATIVE, POSITIVE = (Interval(Real, 0, None, closed=closed) for closed in ("left", "neither"))
 SHARED_CONSTRAINTS = {
     **dict.fromkeys(("bidirectional", "bias", "freeze_embeddings", "nesterovs_momentum"), ["boolean"]),
@@ -52,6 +54,7 @@ SHARED_CONSTRAINTS = {
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "time_column": [Count(Integral, 0, None, closed="left"), str, None],
     **dict.fromkeys(("momentum", "label_smoothing", "scheduled_sampling"), [FRACTION]), "dropout": [FRACTION, AUTO],
+    **dict.fromkeys(NOISE, [FRACTION]),
     **dict.fromkeys(("clip_norm", "clip_value"), [POSITIVE, None]),
     "cell": [StrOptions({*CELLS})], "readout": [StrOptions({*READOUTS, "auto"})],
     "attention": [StrOptions({"dot", "additive"}), None], "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -372,6 +375,8 @@ class InputChecks(Categorical):
             raise ValueError(f"averaging={self.averaging} does not go with {why}: leave one out")
         if sources_of(self.init_from) and self.embeddings is not None:
             raise ValueError("embeddings and init_from both say which vectors tokens have: give one of them")
+        if self.zoneout or self.recurrent_dropout:
+            self._check_noise()
         if getattr(self, "missing", None) == "decay":
             self._check_decay()
         if not all(callable(callback) for callback in self.callbacks or ()):
@@ -384,6 +389,14 @@ class InputChecks(Categorical):
         if self.bptt_steps is not None and self.bidirectional:
             why = "with bidirectional=True the reverse direction would need the end of each sequence first"
             raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: use only one")
+
+    def _check_noise(self):
+        """Noise in the recurrence is for the plain cells, whose states do not fade."""
+        found = " and ".join(f"{name}={getattr(self, name)}" for name in NOISE if getattr(self, name))
+        if self.cell not in ("rnn", "lstm", "gru"):
+            raise ValueError(f"{found} is for cell='rnn', 'lstm' and 'gru', but cell={self.cell!r}: set one of these")
+        if getattr(self, "missing", None) == "decay":
+            raise ValueError(f"{found} does not go with missing='decay', whose states fade: set missing='mask'")
 
     def _check_decay(self):
         """What decays does so in one direction of an LSTM or GRU."""

@@ -43,7 +43,8 @@ def layers(network):
             yield "readout", type(readout).__name__.lower(), f"(B, {network.n_features})", {}
         if hasattr(part, "levels"):
             ways = ", both directions" * (part.n_directions == 2)
-            kind = f"{type(part.levels[0].cell).__name__[:-4]}, {counted(part.num_layers, 'level')}{ways}"
+            cell = type(part.cell).__name__.removeprefix("Noisy")[:-4]
+            kind = f"{cell}, {counted(part.num_layers, 'level')}{ways}"
         kind += ", frozen" * getattr(part, "is_frozen", False)
         shape = f"(B, {width})" if name in ("bridge", "static") or name == "head" and is_pooled else f"(B, T, {width})"
         yield name, kind, shape if width else "", part.parameters.shapes

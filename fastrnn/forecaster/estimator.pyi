@@ -57,6 +57,8 @@ class SequenceForecaster(Estimator):
     calendar: bool
     missing: Literal["error", "interpolate"]
     dropout: float
+    zoneout: float
+    recurrent_dropout: float
     learning_rate_init: float | Literal["auto"]
     max_iter: int
     horizon_: int
@@ -92,6 +94,8 @@ class SequenceForecaster(Estimator):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float = 0.0,
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         solver: Solver = "adam",
         learning_rate_init: float | Literal["auto"] = "auto",
         learning_rate: Schedule = "cosine",

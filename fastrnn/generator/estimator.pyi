@@ -29,6 +29,8 @@ class SequenceGenerator(Extractor, Streaming):
     readout: None
     bidirectional: bool
     dropout: float | Literal["auto"]
+    zoneout: float
+    recurrent_dropout: float
     embedding_dim: int | None
     n_components: int
     embeddings: ArrayLike | None
@@ -51,6 +53,8 @@ class SequenceGenerator(Extractor, Streaming):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = 0.2,
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         embedding_dim: int | None = 64,
         n_components: int = 5,
         embeddings: ArrayLike | None = None,

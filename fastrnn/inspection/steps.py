@@ -148,7 +148,8 @@ def _activations(level, kept, d):
     """One direction's, each (T, H), in the order of the steps."""
     H, P = level.hidden_size, padded(level.hidden_size, level.parameters.dtype)
     found = {name: kept[name][d, 1:, :H] for name in level.cell.states}
-    found |= {name: kept["d_gates"][d, :, k * P : k * P + H] for k, name in enumerate(KEPT.get(type(level.cell), ""))}
+    gates = next((KEPT[kind] for kind in type(level.cell).__mro__ if kind in KEPT), "")
+    found |= {name: kept["d_gates"][d, :, k * P : k * P + H] for k, name in enumerate(gates)}
     if isinstance(level.cell, SLSTMCell):  # of i and f one is 1, and the other is kept
         kept, found = found["i"], {name: found[name] for name in "ifgoh"}
         found["i"], found["f"] = np.where(kept > 0, 1, -kept), np.where(kept > 0, kept, 1)

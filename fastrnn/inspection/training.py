@@ -280,6 +280,11 @@ def _found(model, X, y):
     """For each sequence the norms of its states' gradients."""
     if model.network_.encoder.decay is not None:
         raise ValueError("missing='decay' lets states fade between steps, which is not drawn: fit with missing='mask'")
+    cell = model.network_.encoder.recurrent.cell
+    if cell.is_noisy and cell.zoneout:
+        raise ValueError(f"zoneout={cell.zoneout} mixes states between steps, which is not drawn: fit with zoneout=0.0")
+    if cell.is_noisy:
+        cell.recurrent_dropout = 0.0
     model.solver = "adam"  # lbfgs would take all sequences at once
     problem = model._problem(X, y, None, True)
     model._prepare_network(problem, True, None)

@@ -32,6 +32,12 @@ def refuse_cell(cell, library):
         raise ValueError(f"{library} has no layer for cell={cell!r}: fit with one of {', '.join(CELLS_OF[library])}")
 
 
+def refuse_zoneout(estimator, who):
+    """Raise if states are mixed between steps, which nobody else does."""
+    if rate := estimator._shape.get("zoneout"):
+        raise ValueError(f"zoneout={rate} mixes old and new states, which {who} do not: fit with zoneout=0.0")
+
+
 def weights_of(estimator, library):
     """A fitted estimator's weights, for X as it comes; of a regressor such that the head puts out what it predicts."""
     if not isinstance(estimator, SequenceEstimator):
@@ -40,6 +46,7 @@ def weights_of(estimator, library):
     estimator._refuse_holes("is not what another library's layers read: fit without it, on X that is filled in")
     refuse_facts(estimator, ELSEWHERE)
     refuse_cell(estimator._shape["cell"], library)
+    refuse_zoneout(estimator, f"{library}'s layers")
     _refuse_units(estimator)
     network = network_of(estimator)
     parts = records.weights(network)

@@ -29,11 +29,11 @@ _gru_tile, _gru_states, _gru_gradients = gru.tile, gru.new_states, gru.gate_grad
 
 
 @njit(**OPTIONS)
-def _units(h, c, gates, x, h_old, c_old, peepholes, panel, start, is_hoisted, sizes, d, old, row, n, unit, keep):
+def units(h, c, gates, x, h_old, c_old, peepholes, masked, panel, start, is_hoisted, sizes, d, old, row, n, unit, keep):
     """One vector of units, from number `unit` on, in n rows; at `start` is the bias or what `hoist` made of it.
 
     h, gates and x point to the first row of direction d; `old` and `row` count rows from there.
-    `sizes` are B, I, H and P.
+    `sizes` are B, I, H and P.  Where `masked` (D, S, H) is not None, products read it in place of h.
     """
     B, I, H, P = sizes
     L, n_units, G = lanes(h), H - unit, THREE if c is None else GATES
@@ -46,12 +46,13 @@ def _units(h, c, gates, x, h_old, c_old, peepholes, panel, start, is_hoisted, si
         rows = min(rows_a_tile, n - k)
         begin, x_k = at(start, k * start_stride), at(x, (row + k) * I)
         before = at(h, (old + k) * H) if h_old is None else at(h_old, (d * h_old.shape[1] + row + k) * H)
+        read = before if masked is None else at(masked, (d * masked.shape[1] + row + k) * H)
         h_new, kept = at(h, (B + row + k) * H + unit), at(gates, (row + k) * 4 * P + unit)
         if c is None:
-            _gru_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, before, H, H, w_h)
+            _gru_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, read, H, H, w_h)
             _gru_states(h_new, at(before, unit), kept, sums, rows, n_units, H, P, keep)
         else:
-            _lstm_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, before, H, H, w_h)
+            _lstm_tile(4, rows, sums, begin, start_stride, x_k, I, n_x, w_x, read, H, H, w_h)
             first = d * c.shape[1] + k
             if c_old is None:
                 c_before = at(c, (first + (old if keep else 0)) * P + unit)
@@ -108,8 +109,8 @@ def forward(h, c, gates, x, gamma, h_old, c_old, peepholes, panels, hoisted, sta
             panel = at(panels_d, p * size)
             start = at(hoisted, (p * room + hoisted_row) * 4 * L) if is_hoisted else panel
             sizes = B, I, H, P
-            _units(h_d, c, gates_d, x_d, h_old, c_old, peepholes, panel, start, is_hoisted, sizes, d, old, row, n,
-                   p * L, keep)  # fmt: skip
+            units(h_d, c, gates_d, x_d, h_old, c_old, peepholes, None, panel, start, is_hoisted, sizes, d, old, row, n,
+                  p * L, keep)  # fmt: skip
         hoisted_row += n
         if gamma is not None:
             fade(h_old, c_old, h, c, gamma, starts, counts, keep, t + 1, d, np.intp(0), P)
@@ -137,7 +138,7 @@ def forward_block(h, c, gates, x, gamma, h_old, c_old, peepholes, panels, hoiste
         hoist(at(hoisted, room * 4 * L), GATES, input_gates, at(x_d, row * I), I, panel, rows)
     old, start = row_before(starts, t, B), at(hoisted, (room + row - starts[first]) * 4 * L)
     sizes = B, I, H, P
-    _units(h_d, c, gates_d, x_d, h_old, c_old, peepholes, panel, start, True, sizes, d, old, row, n, p * L, keep)
+    units(h_d, c, gates_d, x_d, h_old, c_old, peepholes, None, panel, start, True, sizes, d, old, row, n, p * L, keep)
     if gamma is not None:
         fade(h_old, c_old, h, c, gamma, starts, counts, keep, t + 1, d, p * L, p * L + L)
 

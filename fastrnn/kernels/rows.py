@@ -133,6 +133,17 @@ def _mixed(x):
 
 
 @njit(**OPTIONS)
+def _row_bits(key, sequence, step):
+    return _mixed(_mixed(_mixed(np.uint64(key)) + np.uint64(sequence)) + np.uint64(step))
+
+
+@njit(**OPTIONS)
+def _column_bits(of_row, first):
+    """16 bits for each of four columns: mixing is what costs."""
+    return _mixed(of_row + np.uint64(first // 4 + 1) * np.uint64(0x9E3779B97F4A7C15))
+
+
+@njit(**OPTIONS)
 def drop(out, x, key, level, sequences, places, steps, threshold):
     """out = x with elements set to zero, `threshold` of 2**16, and others scaled so that the mean stays as it was.
 
@@ -141,18 +152,35 @@ def drop(out, x, key, level, sequences, places, steps, threshold):
     key would give the next sequence's mask.
     """
     scale = x.dtype.type(2.0**16 / (2.0**16 - threshold))
-    of_key = _mixed(np.uint64(key + level))
     for s in range(x.shape[0]):
-        of_row = _mixed(_mixed(of_key + np.uint64(sequences[places[s]])) + np.uint64(steps[s]))
+        of_row = _row_bits(key + level, sequences[places[s]], steps[s])
         row, out_row = at(x, s * x.shape[1]), at(out, s * x.shape[1])
         for first in range(0, x.shape[1], 4):
-            # Four columns share a number of 64 bits: mixing is what costs.
-            bits = _mixed(of_row + np.uint64(first // 4 + 1) * np.uint64(0x9E3779B97F4A7C15))
+            bits = _column_bits(of_row, first)
             for j in range(first, min(first + 4, x.shape[1])):
                 # A factor is chosen without a branch, which would be mispredicted.
                 factor = scale if bits & np.uint64(0xFFFF) >= np.uint64(threshold) else x.dtype.type(0.0)
                 out_row[j] = row[j] * factor
                 bits >>= np.uint64(16)
+
+
+@njit(**OPTIONS)
+def pick(out, key, level, sequences, places, steps, threshold):
+    """out (n, F) = 0 for `threshold` of 2**16 elements and 1 for the others, chosen as by `drop`."""
+    for s in range(out.shape[0]):
+        of_row, row = _row_bits(key + level, sequences[places[s]], steps[s]), at(out, s * out.shape[1])
+        for first in range(0, out.shape[1], 4):
+            bits = _column_bits(of_row, first)
+            for j in range(first, min(first + 4, out.shape[1])):
+                row[j] = out.dtype.type(bits & np.uint64(0xFFFF) >= np.uint64(threshold))
+                bits >>= np.uint64(16)
+
+
+@njit(**OPTIONS)
+def fill(out, value):
+    """All of out (n, F) = value (1,)."""
+    for k in range(out.size):
+        at(out, 0)[k] = value[0]
 
 
 # --------------------------------------------------------------------------------------------------- categories

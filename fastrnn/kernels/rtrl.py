@@ -185,14 +185,21 @@ def step(new, s_new, old, s_old, x, theta, starts, n_gates, nonlinearity):
 
 
 @njit(**OPTIONS)
-def add_gradient(d_theta, d_weight, d_bias, d_outputs, h, weight, s):
-    """From d_outputs (K,) of a dense layer on h (H,), with weight (H, K), to its parameters' gradients and theta's."""
+def d_dense(d_h, d_weight, d_bias, d_outputs, h, weight):
+    """From d_outputs (K,) of a dense layer on h (H,), with weight (H, K), to its parameters' gradients and d_h (H,)."""
     for j in range(d_outputs.size):
         d_bias[j] += d_outputs[j]
     for k in range(h.size):
-        d_h = h.dtype.type(0)
+        total = h.dtype.type(0)
         for j in range(d_outputs.size):
             d_weight[k, j] += h[k] * d_outputs[j]
-            d_h += weight[k, j] * d_outputs[j]
+            total += weight[k, j] * d_outputs[j]
+        d_h[k] = total
+
+
+@njit(**OPTIONS)
+def add_gradient(d_theta, d_h, s, starts):
+    """From d_h (H,) to theta's gradient."""
+    for k in range(d_h.size):
         for p in range(d_theta.size):
-            d_theta[p] += d_h * s[k, p]
+            d_theta[p] += d_h[k] * s[k, p]

@@ -43,6 +43,8 @@ class _OneState(_Layer):
 
 class RNN(_OneState):
     nonlinearity: Nonlinearity
+    zoneout: float
+    recurrent_dropout: float
 
     def __init__(
         self,
@@ -56,11 +58,15 @@ class RNN(_OneState):
         bidirectional: bool = False,
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None: ...
 
 class GRU(_OneState):
     reset_after: bool
     layer_norm: bool
+    zoneout: float
+    recurrent_dropout: float
 
     def __init__(
         self,
@@ -75,6 +81,8 @@ class GRU(_OneState):
         dtype: _Dtype = "float32",
         random_state: RandomState = None,
         layer_norm: bool = False,
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None: ...
 
 class MinGRU(_OneState):
@@ -117,6 +125,8 @@ class LSTM(_TwoStates):
     peephole: bool
     layer_norm: bool
     proj_size: int
+    zoneout: float
+    recurrent_dropout: float
 
     def __init__(
         self,
@@ -132,6 +142,8 @@ class LSTM(_TwoStates):
         peephole: bool = False,
         layer_norm: bool = False,
         proj_size: int = 0,
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None: ...
 
 class SRU(_TwoStates):

@@ -63,6 +63,10 @@ class _Cell:
     """Where parameters begin that are not drawn, by the first word of their names."""
     forget_gate = None
     """Which of the gates is an LSTM's forget gate."""
+    options = ()
+    """What it was made with."""
+    is_noisy = False
+    """Whether its steps have noise, which `draw` draws; it keeps what `backward` needs in every pass then."""
 
     def of_level(self, I, H):
         """The cell of a level that reads I numbers; by which it may differ from the others."""
@@ -121,7 +125,7 @@ class RNNCell(_Cell):
     n_gates, pack = 1, staticmethod(rnn.pack)
 
     def __init__(self, nonlinearity):
-        self.code = NONLINEARITIES[nonlinearity]
+        self.options, self.code = (nonlinearity,), NONLINEARITIES[nonlinearity]
 
     orders_ih = orders_hh = (rnn.ORDER,)
     ih_pieces = hh_pieces = b_hh_pieces = ((0, 1, 0),)

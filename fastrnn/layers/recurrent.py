@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from fastrnn.kernels.rows import spread_columns
 from fastrnn.layers.cells import NONLINEARITIES, GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
 from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
+from fastrnn.layers.noise import noisy
 from fastrnn.layers.padded import check_finite, checked_lengths
 from fastrnn.layers.projection import LSTMProjectedCell
 from fastrnn.layers.stack import Dropout, Stack
@@ -90,12 +91,10 @@ class _Recurrent:
         """
         self._stack.reset_parameters(self._rng, recurrent, forget_bias)
 
-    # ------------------------------------------------------------------------------------------ programs
-
     def _program(self, keeps):
         """From the steps of "x" to "output" and final states; if it `keeps`, from "d_output" back to "d_x"."""
         stack, p = self._stack, Program(self.dtype, self._stack.is_shared)
-        rows, dropout = Rows(p), Dropout.of(p, self.dropout if keeps else 0)
+        rows, dropout = Rows(p), Dropout.of(p, self.dropout if keeps else None)
         initial, final = (p.given(name, p.dtype, 3) for name in ("initial", "final"))
         x = gathered(p, "x", rows.rows, self.input_size)
         output, kept = stack.forward(p, x, rows, initial, dropout, keeps, final)
@@ -160,7 +159,7 @@ class _Recurrent:
         prepared, width = self._prepare(T, B, lengths), self._stack.output_size
         output = self._empty((*x.shape[:2], width), lengths)
         final = np.empty_like(prepared.zeros)
-        if self.training and self.dropout > 0:
+        if self.training and (self.dropout > 0 or self._stack.cell.is_noisy):
             prepared.run.give(key=int(self._rng.randint(2**31)))
         prepared.run.give(initial=prepared.zeros if state is None else state)
         self._run(prepared, ("forward",), x=_flat(x), output=output.reshape(-1, width), final=final)
@@ -372,11 +371,12 @@ class RNN(_Recurrent):  # numpydoc ignore=PR01
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
-        dropout=0.0, bidirectional=False, dtype="float32", random_state=None):  # fmt: skip
+        dropout=0.0, bidirectional=False, dtype="float32", random_state=None, zoneout=0.0,
+        recurrent_dropout=0.0):  # fmt: skip
         if nonlinearity not in NONLINEARITIES:
             raise ValueError(f"nonlinearity must be one of {sorted(NONLINEARITIES)}; got {nonlinearity!r}")
-        self.nonlinearity = nonlinearity
-        self._build(RNNCell(nonlinearity), **locals())
+        self.nonlinearity, self.zoneout, self.recurrent_dropout = nonlinearity, zoneout, recurrent_dropout
+        self._build(noisy(RNNCell(nonlinearity), zoneout, recurrent_dropout), **locals())
 
 
 class LSTM(_Recurrent):
@@ -414,6 +414,12 @@ class LSTM(_Recurrent):
     proj_size : int, default=0
         With R = proj_size, from 1 to hidden_size - 1, h is weight_hr (R, H) times what it would be (Sak et al. 2014).
         Outputs and h have R numbers then in place of H, c has H. Not with peephole=True or layer_norm=True.
+    zoneout : float, default=0.0
+        The fraction of units, drawn for each step, h and c apart, that stay as they were in training mode (Krueger et
+        al. 2017). In evaluation mode new states are mixed with old ones by this fraction.
+    recurrent_dropout : float, default=0.0
+        The fraction of units of the old h, drawn once for each sequence, that W_hh does not see in training mode (Gal
+        and Ghahramani 2016). This and zoneout not with peephole, layer_norm and proj_size.
 
     Raises
     ------
@@ -437,7 +443,7 @@ class LSTM(_Recurrent):
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
         bidirectional=False, dtype="float32", random_state=None, peephole=False, layer_norm=False,
-        proj_size=0):  # fmt: skip
+        proj_size=0, zoneout=0.0, recurrent_dropout=0.0):  # fmt: skip
         check_flag("peephole", peephole)
         check_flag("layer_norm", layer_norm)
         if proj_size != 0:
@@ -448,8 +454,10 @@ class LSTM(_Recurrent):
         if bool(peephole) + bool(layer_norm) + bool(proj_size) > 1:
             raise ValueError("peephole, layer_norm and proj_size do not go together: set only one of them")
         self.peephole, self.layer_norm, self.proj_size = peephole, layer_norm, proj_size
+        self.zoneout, self.recurrent_dropout = zoneout, recurrent_dropout
         cell = LSTMPeepholeCell() if peephole else LSTMLayerNormCell() if layer_norm else LSTMCell()
-        self._build(LSTMProjectedCell(hidden_size, proj_size) if proj_size else cell, **locals())
+        cell = LSTMProjectedCell(hidden_size, proj_size) if proj_size else cell
+        self._build(noisy(cell, zoneout, recurrent_dropout), **locals())
 
 
 class GRU(_Recurrent):  # numpydoc ignore=PR01
@@ -468,6 +476,8 @@ class GRU(_Recurrent):  # numpydoc ignore=PR01
         Whether W_ih x and W_hh h are normalised, each over the 2H units of r and z and over the H of n (Ba et al. 2016,
         equations 23 to 25, with 1e-5 added to variances). Parameters gain_ih and gain_hh (3H,) multiply what is
         normalised, and bias_ih and bias_hh are added. Only with reset_after=True.
+    zoneout, recurrent_dropout : float, default=0.0
+        As of `LSTM`. Only with reset_after=True, and not with layer_norm=True.
 
     Examples
     --------
@@ -480,11 +490,12 @@ class GRU(_Recurrent):  # numpydoc ignore=PR01
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False, reset_after=True, dtype="float32", random_state=None, layer_norm=False):  # fmt: skip
+        bidirectional=False, reset_after=True, dtype="float32", random_state=None, layer_norm=False, zoneout=0.0,
+        recurrent_dropout=0.0):  # fmt: skip
         check_flag("layer_norm", layer_norm)
         if layer_norm and not reset_after:
             raise ValueError("layer_norm=True is for reset_after=True; set one of them otherwise")
         self.reset_after, self.layer_norm = reset_after, layer_norm
-        self._build(
-            GRULayerNormCell() if layer_norm else GRUCell() if reset_after else GRUResetBeforeCell(), **locals()
-        )
+        self.zoneout, self.recurrent_dropout = zoneout, recurrent_dropout
+        cell = GRULayerNormCell() if layer_norm else GRUCell() if reset_after else GRUResetBeforeCell()
+        self._build(noisy(cell, zoneout, recurrent_dropout), **locals())

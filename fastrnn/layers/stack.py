@@ -23,7 +23,7 @@ class Level:
 
     def __init__(self, cell, parameters, index, num_layers, input_size, hidden_size, n_directions):
         self.cell, self.parameters = cell.of_level(input_size, hidden_size), parameters
-        self.suffixes = suffixes(index, n_directions)
+        self.index, self.suffixes = index, suffixes(index, n_directions)
         self.places = range(index, len(cell.states) * num_layers, num_layers)  # of its states among those of all levels
         self.input_size, self.hidden_size, self.n_directions = input_size, hidden_size, n_directions
         self.panels_shape = self.cell.panels_shape(input_size, hidden_size, parameters.dtype)  # of one direction
@@ -76,13 +76,16 @@ class Level:
         p.call(copy_rows, direction(p, both, 1), 0, x, column, rows.mirror, width, stage=stage)
         return both
 
-    def forward(self, p, x, rows, initial, keep, final=None, gamma=None):
+    def forward(self, p, x, rows, initial, dropout, keep, final=None, gamma=None):
         """Rows x (S, I) to rows (S, D H), and what `backward` needs.  The rest is as that of `Stack.forward`."""
+        keep = keep or self.cell.is_noisy
         both = self._by_direction(p, x, rows, x.shape[1], 0, "forward")
         fading = () if gamma is None else (alone(p, gamma),)
         room = self.cell.room(p, rows, self.n_directions, self.hidden_size, keep, *fading)
         states = [room[name] for name in self.cell.states]
         self._set_states(p, states, initial, rows, "forward")
+        if self.cell.is_noisy:
+            self.cell.draw(p, room, rows, dropout, self.index)
         self.cell.forward(p, room, both, self._panels(p), rows, keep)
         out = self._joined(p, room["h"], rows)
         picked = [rows.last_rows, *[rows.last_rows if keep else None] * (len(states) - 1)]  # all but h are in place
@@ -140,21 +143,24 @@ def suffixes(level, n_directions):
 class Dropout(namedtuple("Dropout", "key, threshold, first", defaults=(None, 0, 0))):
     """What is dropped: a key, given for each pass, and `threshold` of 2**16 elements; `first` is level 0.
 
-    Nothing is without a key.
+    Without a key nothing is drawn, of noise in the recurrence neither.
     """
 
     @classmethod
     def of(cls, p, rate):
-        """The rate is rounded down, so that no more are dropped than the others stand for; the "key" is given."""
-        return cls(p.given("key"), int(rate * 2**16)) if rate > 0 else cls()
+        """The rate is rounded down, so that no more are dropped than the others stand for; the "key" is given.
+
+        None is no rate: nothing is drawn.
+        """
+        return cls() if rate is None else cls(p.given("key"), int(rate * 2**16))
 
     def forward(self, p, x, level, rows):
         """Add the call from x (n, F), rows of all steps, or one of each sequence's first, to what is left of them."""
-        return x if self.key is None else self._call(p, p.room(*x.shape), x, level, rows, "forward")
+        return self._call(p, p.room(*x.shape), x, level, rows, "forward") if self.threshold else x
 
     def backward(self, p, d_x, level, rows):
         """Add the call from the gradient of what is left to that of x, in its place."""
-        return d_x if self.key is None else self._call(p, d_x, d_x, level, rows, "backward")
+        return self._call(p, d_x, d_x, level, rows, "backward") if self.threshold else d_x
 
     def _call(self, p, out, x, level, rows, stage):
         where = rows.numbers, rows.places, rows.steps
@@ -260,7 +266,7 @@ class Stack:
         initial, final : Operand (n_states * num_layers * D, n, H), optional
             The states before and after, by the sequences' numbers; zeros, and not asked for, if None.
         dropout : Dropout
-            Between levels.
+            Between levels; its key is that of a noisy cell, too.
         keep : bool
             Keep what `backward` needs.
         gamma : Operand (S, P), optional
@@ -276,7 +282,7 @@ class Stack:
         for k, level in enumerate(self.levels):
             if k > 0:
                 x = dropout.forward(p, x, k, rows)
-            x, room = level.forward(p, x, rows, initial, keep, final, gamma if k == 0 else None)
+            x, room = level.forward(p, x, rows, initial, dropout, keep, final, gamma if k == 0 else None)
             kept.append(room)
         return x, kept
 

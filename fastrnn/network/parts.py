@@ -10,6 +10,7 @@ from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
 from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
 from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
+from fastrnn.layers.noise import noisy
 from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.layers.stack import NO_DROPOUT, Stack
 from fastrnn.network.training import Training, is_computed
@@ -26,9 +27,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_packing._at_fork_reinit)  # or a thread that the child lacks may hold it
 
 
-def make_cell(name, nonlinearity):
+def make_cell(name, nonlinearity, zoneout=0.0, recurrent_dropout=0.0):
     """The cell an estimator's parameters name."""
-    return RNNCell(nonlinearity) if name == "rnn" else CELLS[name]()
+    return noisy(RNNCell(nonlinearity) if name == "rnn" else CELLS[name](), zoneout, recurrent_dropout)
 
 
 def portions(n, size=256):
@@ -136,7 +137,7 @@ class Network:
     def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None, freeze=0):
         """A `Training` on a problem, whose inputs are what a decoder reads; of so many epochs with a frozen encoder."""
         shape, is_frozen = problem.targets.shape[1:], getattr(self.embedding, "is_frozen", False)
-        width, rate = prod(shape) if shape else None, self.dropout if drops else 0.0
+        width, rate = prod(shape) if shape else None, self.dropout if drops else None
         options = bptt_steps or 0, problem.n_streams, is_computed(problem)
 
         def program(is_encoder_frozen):

@@ -8,7 +8,7 @@ from fastrnn.base.summary import Summary
 
 __all__ = ["OnlineClassifier", "OnlineRegressor"]
 
-_Cell: TypeAlias = Literal["lstm", "gru", "rnn"]
+_Cell: TypeAlias = Literal["lstm", "gru", "rnn", "mingru", "minlstm", "sru"]
 _Solver: TypeAlias = Literal["adam", "sgd", "rmsprop"]
 _Step: TypeAlias = Mapping[str, float] | Mapping[int, float] | Sequence[float] | ArrayLike
 

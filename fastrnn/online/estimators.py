@@ -55,11 +55,12 @@ class OnlineClassifier(OnlineLearner):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"}, default="gru"
+    cell : {"lstm", "gru", "rnn", "mingru", "minlstm", "sru"}, default="gru"
         The kind of the recurrent layer. There is one layer, in one direction.
     hidden_size : int, default=16
         Number of hidden units. With gradient="rtrl", the time of a step grows with their fourth power: 16 units take a
-        tenth of a millisecond, 64 units one to fifteen milliseconds.
+        tenth of a millisecond, 64 units one to fifteen milliseconds. Of "mingru", "minlstm" and "sru", which have no
+        matrix over the state, it grows with the number of units alone.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
         The activation function of cell="rnn". Other cells do not use it.
     gradient : {"rtrl", "bptt"}, default="rtrl"
@@ -187,11 +188,12 @@ class OnlineRegressor(OnlineLearner):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"}, default="gru"
+    cell : {"lstm", "gru", "rnn", "mingru", "minlstm", "sru"}, default="gru"
         The kind of the recurrent layer. There is one layer, in one direction.
     hidden_size : int, default=16
         Number of hidden units. With gradient="rtrl", the time of a step grows with their fourth power: 16 units take a
-        tenth of a millisecond, 64 units one to fifteen milliseconds.
+        tenth of a millisecond, 64 units one to fifteen milliseconds. Of "mingru", "minlstm" and "sru", which have no
+        matrix over the state, it grows with the number of units alone.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
         The activation function of cell="rnn". Other cells do not use it.
     gradient : {"rtrl", "bptt"}, default="rtrl"

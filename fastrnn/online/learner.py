@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from fastrnn.base import COUNT, SHARED_CONSTRAINTS, Problem, SequenceEstimator
 from fastrnn.base.naming import Named
 from fastrnn.base.summary import Summarised
-from fastrnn.kernels import rtrl
+from fastrnn.kernels import rtrl, rtrl_diagonal
 from fastrnn.layers.cells import NONLINEARITIES
 from fastrnn.moments import MEMORY, none_yet, run_on
 from fastrnn.network.parts import Encoder, make_cell
@@ -31,6 +31,8 @@ EXPLODED = 100.0
 
 Those of a network that has become chaotic grow without end; learning that goes well stayed below in 999 steps of 1000.
 """
+ENGINES = dict.fromkeys(("lstm", "gru", "rnn"), rtrl) | dict.fromkeys(("mingru", "minlstm", "sru"), rtrl_diagonal)
+"""What takes a step of each cell, and knows its derivatives."""
 _ONE, _FIRST = np.ones(1), np.zeros(1, np.int64)
 
 
@@ -49,7 +51,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
 
     _supervised = True  # River asks
     _parameter_constraints = {
-        **SHARED_CONSTRAINTS, "cell": [StrOptions({"lstm", "gru", "rnn"})], "bptt_steps": [COUNT],
+        **SHARED_CONSTRAINTS, "cell": [StrOptions({*ENGINES})], "bptt_steps": [COUNT],
         "gradient": [StrOptions({"rtrl", "bptt"})],
         "solver": [StrOptions({"adam", "sgd", "rmsprop"})], "classes": ["array-like", None]}  # fmt: skip
     _store, _unchanged_on_error = SequenceEstimator._store, SequenceEstimator._unchanged_on_error
@@ -169,9 +171,10 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
         theta, (recurrent, head) = self.network_.theta, self.network_.parts.values()
         self._optimizer = Optimizer(self.solver, theta.size, theta.dtype, momentum=0.0, nesterov=False)
         starts, self._head_starts = (np.array([*part.parameters.offsets.values()]) for part in (recurrent, head))
-        n_gates = self.network_.encoder.recurrent.cell.n_gates
+        n_gates = self.network_.encoder.recurrent.levels[0].cell.n_gates
         self._largest_norm = sqrt(np.finfo(theta.dtype).max)  # the optimisers square it
-        self._step_options = starts, n_gates, NONLINEARITIES[self.nonlinearity]
+        code = (NONLINEARITIES[self.nonlinearity],) if ENGINES[self.cell] is rtrl else ()
+        self._step_options = starts, n_gates, *code
 
     def _grow(self, n_outputs):
         """Give the head more rows, zeros at first; all else goes on, the optimiser's memory too."""
@@ -223,10 +226,9 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
         expect(is_right and len(seen) == len(states), "its states do not go with the rest")
         self._state, self._window = state, [*zip(seen, states, strict=True)]
         if derivatives is not None:
-            size = self.network_.encoder.recurrent.parameters.size
-            expect(array(dtype, own.size, size)(derivatives), "its derivatives do not go with the rest")
-            self._derivatives = (rtrl.zeros(own, size), rtrl.zeros(own, size))
-            self._derivatives[0][:, :size] = derivatives
+            size, both = self.network_.encoder.recurrent.parameters.size, self._no_derivatives()
+            expect(array(dtype, len(both[0]), size)(derivatives), "its derivatives do not go with the rest")
+            both[0][:, :size], self._derivatives = derivatives, both
         vector = array(dtype, theta.size)
         squares = {"second": lambda value: vector(value) and (value >= 0).all()}
         rules = {**vars(self._optimizer), "first": vector, **squares, "n_steps": integer(0, 2**62)}
@@ -243,15 +245,21 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
 
     def _forward_in_time(self, x, targets):
         network, old, new = self.network_, self._state, np.empty_like(self._state)
-        recurrent, head = network.encoder.recurrent.parameters, network.head.parameters
-        now, after = self._derivatives or (rtrl.zeros(old, recurrent.size), rtrl.zeros(old, recurrent.size))
-        _, d_outputs = self._loss.of_rows(self._run(rtrl.step, (new, after, old, now), x), targets, _ONE)
+        recurrent, head, engine = network.encoder.recurrent.parameters, network.head.parameters, ENGINES[self.cell]
+        now, after = self._derivatives or self._no_derivatives()
+        _, d_outputs = self._loss.of_rows(self._run(engine.step, (new, after, old, now), x), targets, _ONE)
         self._state, self._derivatives = new, (after, now)
         network.gradient[:] = 0
-        d_head = head.stored_gradients["weight"], head.stored_gradients["bias"]
-        rtrl.add_gradient(recurrent.gradients, *d_head, d_outputs[0], new[0], head.stored("weight"), after)
+        d_h, d_head = np.empty_like(new[0]), (head.stored_gradients["weight"], head.stored_gradients["bias"])
+        rtrl.d_dense(d_h, *d_head, d_outputs[0], new[0], head.stored("weight"))
+        engine.add_gradient(recurrent.gradients, d_h, after, self._step_options[0])
         if norm(recurrent.gradients) > EXPLODED * max(1.0, np.abs(d_outputs).max()):
             self._derivatives = None
+
+    def _no_derivatives(self):
+        """Those of a first state, and room for those of the next one."""
+        size = self.network_.encoder.recurrent.parameters.size
+        return tuple(ENGINES[self.cell].zeros(self._state, size) for _ in range(2))
 
     def _through_window(self, x, targets):
         self._window = [*self._window, (x, self._state)][-self.bptt_steps :]
@@ -275,7 +283,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
     def _outputs(self, x):
         """Outputs (K,) after a tentative step."""
         values, _ = self._standardised(self._vector(x))
-        outputs = self._run(rtrl.advance, (np.empty_like(self._state), self._state), values)[0]
+        outputs = self._run(ENGINES[self.cell].advance, (np.empty_like(self._state), self._state), values)[0]
         if not np.isfinite(outputs).all():
             raise ValueError(f"x = {shown(x)} makes the outputs overflow: scale x to about 1")
         return outputs

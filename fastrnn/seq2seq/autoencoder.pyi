@@ -30,6 +30,8 @@ class Reproducing(WithDecoder):
     embeddings: None
     freeze_embeddings: bool
     dropout: float | Literal["auto"]
+    zoneout: float
+    recurrent_dropout: float
     learning_rate_init: float
     max_iter: int | Literal["auto"]
     min_length_: int
@@ -48,6 +50,8 @@ class SequenceAutoencoder(Extractor, Reproducing):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = "auto",
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         normalize_X: bool = True,
         solver: Solver = "adam",
         learning_rate_init: float = 0.005,

@@ -30,7 +30,7 @@ class WithDecoder(SequenceEstimator):
         encoder, (embedding, n_values) = self._new_encoder(), self._decoder_reads()
         width = self._sizes["inputs"] if encoder is None else encoder.recurrent.output_size
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
-        cell = make_cell(self.cell, self.nonlinearity)
+        cell = make_cell(self.cell, self.nonlinearity, self.zoneout, self.recurrent_dropout)
         return EncoderDecoder(encoder, width, embedding, n_values, self._sizes["outputs"], cell, recurrent,
                               self.attention, self._drop_rate(), self.dtype, rng)  # fmt: skip
 

@@ -37,6 +37,8 @@ class SequenceToSequence(Extractor, DecodingEstimator):
     bptt_steps: None
     bidirectional: bool
     dropout: float | Literal["auto"]
+    zoneout: float
+    recurrent_dropout: float
     embedding_dim: int | None
     embeddings: ArrayLike | None
     freeze_embeddings: bool
@@ -58,6 +60,8 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = 0.3,
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         embedding_dim: int | None = 64,
         embeddings: ArrayLike | None = None,
         freeze_embeddings: bool = False,

@@ -29,6 +29,8 @@ class VectorToSequence(DecodingEstimator):
     freeze_embeddings: bool
     bptt_steps: None
     dropout: float | Literal["auto"]
+    zoneout: float
+    recurrent_dropout: float
     target_embedding_dim: int | None
     learning_rate_init: float
     max_iter: int
@@ -45,6 +47,8 @@ class VectorToSequence(DecodingEstimator):
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,
         dropout: float | Literal["auto"] = 0.3,
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         target_embedding_dim: int | None = 64,
         max_length: int | None = None,
         normalize_X: bool = True,
