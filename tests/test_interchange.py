@@ -627,3 +627,36 @@ def test_keras_models_in_and_out(keras, kind, stack, n_tokens, dtype):
             module = keras_model(keras, kind, readout, n_tokens, len(weights[-1]), dtype, **shape)
             module.set_weights(weights)
             assert_predicts(model, X, keras_outputs(module, X, readout, dtype), 1e-6)
+
+
+# ------------------------------------------------------------------------------------------------ layers of PyTorch
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN:UserWarning")  # PyTorch's
+@pytest.mark.parametrize("proj_size", [0, 2])
+def test_a_layer_takes_its_part_of_a_state_dict(proj_size):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    layer = LSTM(3, 6, 2, proj_size=proj_size, bidirectional=True)
+    module = torch.nn.LSTM(3, 6, 2, proj_size=proj_size, bidirectional=True)
+    x = np.random.default_rng(0).standard_normal((5, 2, 3)).astype(np.float32)
+    expected = module(torch.from_numpy(x))[0].detach().numpy()
+    whole = torch.nn.ModuleDict({"lstm": module, "fc": torch.nn.Linear(12, 1)}).state_dict()
+    for state, names in ((module.state_dict(), None), (whole, {"recurrent": "lstm"})):
+        assert from_torch(layer, state, names=names) is layer
+        np.testing.assert_allclose(layer(x)[0], expected, rtol=0, atol=1e-6)
+
+
+def test_states_that_a_layer_cannot_take():
+    layer = LSTM(3, 6, random_state=0)
+    state, before = layer.state_dict(), layer.state_dict()
+    with pytest.raises(ValueError, match=r"the state dict has weight_ih_l0; .*names=\{'recurrent': ...\}"):
+        from_torch(layer, state, names={"recurrent": "lstm"})
+    with pytest.raises(ValueError, match="unknown.*give the layer the module's sizes"):
+        from_torch(layer, LSTM(3, 6, proj_size=2).state_dict())
+    with pytest.raises(ValueError, match="a name for recurrent, which the layer is, alone"):
+        from_torch(layer, state, names={"lstm": "recurrent"})
+    with pytest.raises(ValueError, match="a layer has no classes"):
+        from_torch(layer, state, classes=[0, 1])
+    with pytest.raises(ValueError, match="state_dict must be a dict"):
+        from_torch(layer, [*state.values()])
+    assert all((array == layer.state_dict()[name]).all() for name, array in before.items())

@@ -39,6 +39,7 @@ def from_onnx(
 def from_onnx(
     model: ModelProto | Path, nodes: str | Sequence[str] | None = None, *, return_states: Literal[True]
 ) -> tuple[_Layer, _Floats | tuple[_Floats, _Floats] | None]: ...
+@overload
 def from_torch(
     estimator: _E,
     state_dict: Mapping[str, _Tensor] | Mapping[str, ArrayLike],
@@ -46,6 +47,14 @@ def from_torch(
     names: Mapping[str, str] | None = None,
     classes: ArrayLike | None = None,
 ) -> _E: ...
+@overload
+def from_torch(
+    estimator: _L,
+    state_dict: Mapping[str, _Tensor] | Mapping[str, ArrayLike],
+    *,
+    names: Mapping[str, str] | None = None,
+    classes: None = None,
+) -> _L: ...
 def to_keras(estimator: _Estimator) -> list[_Floats]: ...
 def to_onnx(
     estimator: _Answering, path: Path | None = None, *, opset: int = 22, lengths: bool = True

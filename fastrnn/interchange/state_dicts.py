@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fastrnn.interchange.weights import Filling, few, refuse_cell, weights_of
+from fastrnn.layers import GRU, LSTM, RNN
 
 
 def to_torch(estimator, *, names=None):
@@ -68,7 +69,7 @@ def to_torch(estimator, *, names=None):
 
 
 def from_torch(estimator, state_dict, *, names=None, classes=None):
-    """Give an estimator the weights of a PyTorch module.
+    """Give an estimator the weights of a PyTorch module, or a layer those of its RNN, LSTM or GRU.
 
     The estimator may be fitted already, or new. A new one takes the number of features or tokens and of outputs from
     the shapes of the weights. Afterwards it is fitted: `partial_fit` and `warm_start` go on from these weights.
@@ -79,13 +80,14 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
 
     Parameters
     ----------
-    estimator : estimator
+    estimator : estimator, or RNN, LSTM or GRU of fastrnn.layers
         An estimator of fastrnn. A new one must be a `SequenceClassifier`, `SequenceRegressor`, `SequenceTagger` or
-        `SequenceGenerator`.
+        `SequenceGenerator`. Or a layer, for a module of another form, or one with `proj_size`.
     state_dict : mapping of str to tensor or array
         The weights, ``module.state_dict()``.
     names : dict of str to str, default=None
-        What the module calls the parts of the network, as for `to_torch`.
+        What the module calls the parts of the network, as for `to_torch`. For a layer, which is the part "recurrent",
+        other names of the state dict are left aside if its own is given.
     classes : array-like of shape (n_classes,), default=None
         The labels, in the order of the rows of the head. None takes 0, 1, and so on. If the head has one row, a
         logistic output, it gives the probability of the second of two labels.
@@ -94,7 +96,7 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     -------
     estimator
         The estimator that was given, fitted now. Its `loss_curve_` is empty, and `n_iter_` is 0. A regressor predicts
-        what the module returns.
+        what the module returns. Or the layer.
 
     Raises
     ------
@@ -120,17 +122,38 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     >>> reg = from_torch(SequenceRegressor(cell="rnn", hidden_size=4), state)
     >>> reg.predict([[0.5, 1.0, 0.2], [0.1]]).shape
     (2,)
+    >>> from fastrnn.layers import RNN
+    >>> from_torch(RNN(1, 4), state, names={"recurrent": "recurrent"})(np.ones((3, 1)))[0].shape
+    (3, 4)
     """
-    filling = Filling(estimator)
-    shown = _named(filling.shape, names, filling.shapes())
     if not isinstance(state_dict, Mapping):
         raise ValueError(f"state_dict must be a dict, as module.state_dict() returns it; got {state_dict!r:.80}")
+    if isinstance(estimator, (RNN, LSTM, GRU)):
+        if classes is not None:
+            raise ValueError("a layer has no classes: leave classes= out, or give an estimator")
+        return _fill_layer(estimator, state_dict, names)
+    filling = Filling(estimator)
+    shown = _named(filling.shape, names, filling.shapes())
     missing = [name for name in shown.values() if name not in state_dict]
     unknown = [name for name in state_dict if name not in shown.values()]
     if missing or unknown:
         found = f"the state dict has other names: missing {few(missing)}, unknown {few(unknown)}"
         raise ValueError(f"{found}{filling.advice}, and names= to what the module calls its parts")
     return filling.fill({key: state_dict[name] for key, name in shown.items()}, shown, classes)
+
+
+def _fill_layer(layer, state_dict, names):
+    """A layer with the weights of the part "recurrent"."""
+    if names is not None and (not isinstance(names, Mapping) or [*names] != ["recurrent"]):
+        raise ValueError(f"names={names!r}: expected a dict with a name for recurrent, which the layer is, alone")
+    start = names["recurrent"] + "." if names and names["recurrent"] else ""
+    own = {name.removeprefix(start): array for name, array in state_dict.items() if name.startswith(start)}
+    try:
+        layer.load_state_dict(own)
+    except ValueError as error:
+        advice = "give the layer the module's sizes, and names={'recurrent': ...} to what the module calls it"
+        raise ValueError(f"{error}; the state dict has {few([*state_dict])}: {advice}") from None
+    return layer
 
 
 def _named(shape, names, keys):
