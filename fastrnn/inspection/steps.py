@@ -7,17 +7,10 @@ from fastrnn.base.static import refuse_facts
 from fastrnn.inspection.answers import labels_of
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
-from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell
-from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
-from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
+from fastrnn.layers.minimal import MinLSTMCell
 from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.wording import shown
 
-KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
-KEPT |= {MinGRUCell: "zn", MinLSTMCell: "fin", SRUCell: "gfr"}
-KEPT |= {SLSTMCell: "ifgo", LSTMPeepholeCell: "ifgo"}
-KEPT |= {LSTMLayerNormCell: "ifgo", GRULayerNormCell: "rzn"}
-"""What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
 TITLES = {"r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "forget gate f", "o": "output gate o",
           "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h"}  # fmt: skip
 
@@ -148,8 +141,7 @@ def _activations(level, kept, d):
     """One direction's, each (T, H), in the order of the steps."""
     H, P = level.hidden_size, padded(level.hidden_size, level.parameters.dtype)
     found = {name: kept[name][d, 1:, :H] for name in level.cell.states}
-    gates = next((KEPT[kind] for kind in type(level.cell).__mro__ if kind in KEPT), "")
-    found |= {name: kept["d_gates"][d, :, k * P : k * P + H] for k, name in enumerate(gates)}
+    found |= {name: kept["d_gates"][d, :, k * P : k * P + H] for k, name in enumerate(level.cell.kept)}
     if isinstance(level.cell, SLSTMCell):  # of i and f one is 1, and the other is kept
         kept, found = found["i"], {name: found[name] for name in "ifgoh"}
         found["i"], found["f"] = np.where(kept > 0, 1, -kept), np.where(kept > 0, kept, 1)

@@ -87,13 +87,12 @@ def from_onnx(model, nodes=None, *, return_states=False):
         if why := level.unlike(below):
             raise ValueError(f"{why}; ask for one of them by nodes=, of {', '.join(names)}")
     first, has_bias = levels[0], any(level.bias is not None for level in levels)
-    has_peepholes = any(level.has_peepholes for level in levels)
-    form = first.form | ({"peephole": True} if has_peepholes else {})
+    peepholes = {"peephole": True} if any(level.has_peepholes for level in levels) else {}
     layer = LAYERS[first.operator](
         first.input_size, first.hidden_size, len(levels), bias=has_bias, batch_first=first.is_batch_first,
-        bidirectional=first.n_directions == 2, dtype=first.dtype, **form,
+        bidirectional=first.n_directions == 2, dtype=first.dtype, **first.form, **peepholes,
     )  # fmt: skip
-    named = (level.named(k, has_bias, has_peepholes) for k, level in enumerate(levels))
+    named = (level.named(k, has_bias, bool(peepholes)) for k, level in enumerate(levels))
     layer.load_state_dict({name: array for own in named for name, array in own})
     hx = _states(levels)
     if hx is not None and not return_states:

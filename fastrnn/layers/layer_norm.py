@@ -60,7 +60,7 @@ class _LayerNormCell(_Cell):
 class LSTMLayerNormCell(_LayerNormCell):
     """Gates i, f, g, o; states h and c."""
 
-    n_gates, states, forget_gate = 4, "hc", 1
+    n_gates, kept, states, forget_gate = 4, "ifgo", "hc", 1
     pack, run, run_back = map(staticmethod, (layer_norm.pack_lstm, layer_norm.forward_lstm, layer_norm.backward_lstm))
     orders_ih = orders_hh = (layer_norm.ORDER_LSTM,)
     b_hh_pieces = ((0, 4, 0),)
@@ -72,7 +72,7 @@ class LSTMLayerNormCell(_LayerNormCell):
 class GRULayerNormCell(_LayerNormCell):
     """Gates r, z, n, the reset gate after the product."""
 
-    n_gates = 3
+    n_gates, kept = 3, "rzn"
     pack, run, run_back = map(staticmethod, (layer_norm.pack_gru, layer_norm.forward_gru, layer_norm.backward_gru))
     orders_ih = orders_hh = (layer_norm.ORDER_GRU,)
     b_hh_pieces = ((0, 2, 0), (3, 4, 2))

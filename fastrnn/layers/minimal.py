@@ -16,12 +16,13 @@ from fastrnn.programs import NOTHING
 class _MinimalCell(_Cell):
     """What these cells share."""
 
-    def __init__(self, n_gates):
-        self.n_gates, self.orders_ih = n_gates, (np.arange(n_gates),)
-
     pack = staticmethod(minimal.pack)
     first_bias = 0
     """The gate that has the first of the biases."""
+
+    @property
+    def orders_ih(self):
+        return (np.arange(self.n_gates),)
 
     def shapes(self, I, H):
         return {"weight_ih": (self.n_gates * H, I), "bias_ih": (self.n_gates * H,)}
@@ -78,24 +79,22 @@ class _MinimalCell(_Cell):
 class MinGRUCell(_MinimalCell):
     """Gates z, n."""
 
-    def __init__(self):
-        super().__init__(2)
+    n_gates, kept = 2, "zn"
 
 
 class MinLSTMCell(_MinimalCell):
-    """Gates f, i, n."""
+    """Gates f, i, n; of the first two `fastrnn.kernels.minimal.minlstm` leaves shares of a denominator."""
 
-    def __init__(self):
-        super().__init__(3)
+    n_gates, kept = 3, "fin"
 
 
 class SRUCell(_MinimalCell):
     """W x, gates f and r, and W_s x where there are not as many inputs as units; states h, which is not read, and c."""
 
-    def __init__(self, n_gates=3):
-        super().__init__(n_gates)
+    states, kept, first_bias, pack = "hc", "gfr", 1, staticmethod(minimal.pack_sru)
 
-    states, first_bias, pack = "hc", 1, staticmethod(minimal.pack_sru)
+    def __init__(self, n_gates=3):
+        self.n_gates = n_gates
 
     def of_level(self, I, H):
         return SRUCell(3 if I == H else 4)

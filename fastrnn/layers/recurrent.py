@@ -152,7 +152,7 @@ class _Recurrent:
         T, B = x.shape[1::-1] if self.batch_first else x.shape[:2]
         lengths = checked_lengths(lengths, T, B)
         check_finite(x, lengths, self.batch_first, "x")
-        state = self._checked_state(hx, B, is_single, "initial state", self._stack.cell.not_negative)
+        state = self._checked_state(hx, B, is_single, "initial state")
         if self._call is not None:  # nothing is kept of it for `backward` any more
             self._put_back(self._call[0])
             self._call = None
@@ -270,8 +270,8 @@ class _Recurrent:
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be an array of real numbers: {error}") from None
 
-    def _checked_state(self, state, B, is_single, what, not_negative=""):
-        """As `Stack.forward` takes states, or None; some letters may not be negative."""
+    def _checked_state(self, state, B, is_single, what):
+        """As `Stack.forward` takes states, or None."""
         if state is None:
             return None
         parts = (state,) if self._stack.n_states == 1 else tuple(state) if np.iterable(state) else ()
@@ -284,8 +284,6 @@ class _Recurrent:
             width = self._stack.cell.output_size or H if letter == "h" else H
             shape = (L, width) if is_single else (L, B, width)
             own[..., :width] = checked(f"the {what} {letter}", part, shape, self.dtype).reshape(L, B, width)
-            if letter in not_negative and own.min() < 0:
-                raise ValueError(f"the {what} {letter} has {own.min():.3g}, but must not be negative: give 0 or more")
         return every.reshape(-1, B, H)
 
     # ---------------------------------------------------------------------------------------------- parameters

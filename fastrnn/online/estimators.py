@@ -27,11 +27,6 @@ def are_keys(value):
     return is_list and len(set(value)) == len(value) > 0
 
 
-def are_labels(value):
-    """Likewise labels."""
-    return are_keys(value) and all(map(is_label, value))
-
-
 def is_positive(value):
     return is_number(value) and value > 0
 
@@ -128,7 +123,8 @@ class OnlineClassifier(OnlineLearner):
 
     _loss = cross_entropy
     _multiclass = True  # River asks
-    _fitted_rules = {"feature_names_in_": are_keys, "classes_": are_labels, "_X_moments": are_moments_of_several}
+    _fitted_rules = {"feature_names_in_": are_keys, "_X_moments": are_moments_of_several}
+    _fitted_rules["classes_"] = lambda labels: are_keys(labels) and all(map(is_label, labels))
 
     def __init__(self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20,
         solver="rmsprop", learning_rate_init=5e-3, clip_norm=1.0, normalize_X=True, classes=None, dtype="float32",
