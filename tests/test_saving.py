@@ -382,6 +382,7 @@ def negative(name):
         ("online_classifier", negative("memory.second"), "optimizer.second is"),
         ("online_classifier", lambda m, p: m["memory"].update(momentum=float("nan")), "optimizer.momentum is nan"),
         ("online_regressor", of_fit(_y_moments=[20, 0.5, -0.5]), "_y_moments is"),
+        ("online_regressor", of_fit(_y_moments=[20, 2**63, 0.5]), "_y_moments is"),
         ("tokenizer", lambda m, p: m.update(vocabulary=["a", "a"]), "vocabulary"),
         ("tokenizer", lambda m, p: m.update(vocabulary=[]), "vocabulary"),
         ("tokenizer", lambda m, p: m["parameters"].update(token_pattern="("), "damaged"),

@@ -17,8 +17,6 @@ class _MinimalCell(_Cell):
     """What these cells share."""
 
     pack = staticmethod(minimal.pack)
-    first_bias = 0
-    """The gate that has the first of the biases."""
 
     @property
     def orders_ih(self):
@@ -71,7 +69,7 @@ class _MinimalCell(_Cell):
             outer_products(p, d_bias, d_ih, ((0, self.n_gates, 0),), d_gates, inputs, P=P)
             add_sums(p, of["weight_ih"], d_ih, H, P)
             if "bias_ih" in of:
-                add_sums(p, of["bias_ih"], d_bias, H, P, self.first_bias * P)
+                add_sums(p, of["bias_ih"], d_bias, H, P, P * ("weight_c" in of))  # an SRU's first gate has none
             if "weight_c" in of:
                 add_sums(p, of["weight_c"], room["d_v"], H, P, 2 * d * P)
 
@@ -91,7 +89,7 @@ class MinLSTMCell(_MinimalCell):
 class SRUCell(_MinimalCell):
     """W x, gates f and r, and W_s x where there are not as many inputs as units; states h, which is not read, and c."""
 
-    states, kept, first_bias, pack = "hc", "gfr", 1, staticmethod(minimal.pack_sru)
+    states, kept, pack = "hc", "gfr", staticmethod(minimal.pack_sru)
 
     def __init__(self, n_gates=3):
         self.n_gates = n_gates

@@ -8,7 +8,7 @@ from scipy.special import softmax
 from fastrnn.losses.loss import cross_entropy, squared
 from fastrnn.moments import MEMORY, running
 from fastrnn.online.learner import OnlineLearner, is_number
-from fastrnn.storage import array, integer
+from fastrnn.storage import array, floats, integer
 from fastrnn.wording import shown
 
 
@@ -32,7 +32,8 @@ def is_positive(value):
 
 
 def are_moments(value):
-    return len(value) == 3 and all(map(is_number, value)) and is_positive(value[0]) and value[2] >= 0
+    n, mean, deviation = value
+    return integer(1)(n) and floats([mean, deviation]) and is_number(mean) and is_number(deviation) and deviation >= 0
 
 
 def are_moments_of_several(value):
