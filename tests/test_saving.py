@@ -415,6 +415,15 @@ def test_lies_that_would_read_beyond_the_weights_are_found(files, path):
         fastrnn.load(path)
 
 
+def test_a_number_of_columns_that_are_not_there_takes_no_memory(files, path):
+    file, X = files["generator_of_numbers"]
+    path.write_bytes(file.read_bytes())
+    changed(path, of_fit(n_features_in_=10**7))
+    changed(path, of_sizes(inputs=10**7))
+    answer, _, peak = outcome(path, X)
+    assert answer == "refused" and peak < 10**6
+
+
 def test_errors_of_files(path, files):
     with pytest.raises(FileNotFoundError):
         fastrnn.load(path)
