@@ -172,10 +172,11 @@ class SequenceClassifier(
     label_smoothing : float, default=0.0
         The share of each label that is spread evenly over all classes while training (Szegedy et al. 2016), in [0, 1).
         The network becomes less sure, and more of its weights matter. It counts in the training loss and in
-        `validation_loss_curve_`, in no score.
+        `validation_loss_curve_`, and in a score only if that is the negative loss.
     averaging : int, default=0
         Number of last epochs whose weights are averaged: the fitted weights are the mean of those after each of them
-        (Izmailov et al. 2018). It needs all `max_iter` epochs: no early_stopping, no tol, not solver="lbfgs".
+        (Izmailov et al. 2018). It needs all `max_iter` epochs: no early_stopping, no tol, not solver="lbfgs". What is
+        noted of an epoch, and saved by a `Checkpoint`, is of the weights after it, not of the mean.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous fit.
     dtype : {"float32", "float64"}, default="float32"

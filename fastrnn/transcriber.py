@@ -47,7 +47,8 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         label or the blank. "beam" searches for the labels whose paths are together the most probable ones (Hannun et
         al. 2014). You may change it after the fit.
     beam_width : int, default=10
-        For "beam": how many beginnings of label sequences are kept at each step.
+        For "beam": how many beginnings of label sequences are kept at each step. With as many as there can be, the
+        search is exact. Its time grows with the square of the width.
     max_iter : int, default=60
         Number of epochs. An epoch reads all training data once. A network first learns to say nothing but blanks, and
         then labels: give it enough epochs to get over this.
@@ -236,7 +237,8 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the input or the language model is wrong, or if the outputs of a network overflow.
+            If the input or the language model is wrong, if `beam_width` would take too long, or if the outputs of a
+            network overflow.
         """
         language = Language.of(self, language_model, language_weight)
         outputs, sequences = self._outputs(X)
@@ -299,7 +301,8 @@ class SequenceTranscriber(FeatureExtractor, Classes, SequenceEstimator):  # nump
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the input or the language model is wrong, or if the outputs of a network overflow.
+            If the input or the language model is wrong, if `beam_width` would take too long, or if the outputs of a
+            network overflow.
         """
         language = Language.of(self, language_model, language_weight)
         return one_minus_rate(*in_parts(partial(self._judged, language), X, y, sample_weight))

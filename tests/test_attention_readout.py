@@ -9,6 +9,7 @@ from samples import assert_same_bits, labelled, ragged
 from sklearn.exceptions import NotFittedError
 
 from fastrnn import EarlyClassifier, SequenceClassifier, SequenceRegressor, load, save
+from fastrnn.data import SequenceFiles
 from fastrnn.inspection import AttentionDisplay, integrated_gradients
 from fastrnn.interchange import from_torch
 
@@ -113,7 +114,12 @@ def test_files_facts_and_gradients(tmp_path):
     assert_same_bits(load(tmp_path / "model.safetensors").predict_proba(X), model.predict_proba(X))
     facts = np.random.default_rng(0).normal(size=(len(X), 2))
     told = SequenceClassifier(**SMALL).fit(X, Y, static=facts)
-    assert told.attention_weights(X, static=facts)[0].shape == (len(X[0]),)
+    weights = told.attention_weights(X, static=facts)
+    assert weights[0].shape == (len(X[0]),)
+    assert_same_bits(AttentionDisplay.from_estimator(told, X[0], static=facts[:1]).weights, weights[0])
+    files = SequenceFiles.write(tmp_path / "files", [(X[:20], Y[:20]), (X[20:], Y[20:])])
+    for own, known in zip(model.attention_weights(files), model.attention_weights(X), strict=True):
+        assert_same_bits(own, known)
     found = integrated_gradients(model, X[:2])
     assert all(np.shape(a) == np.shape(x) for a, x in zip(found.attributions, X, strict=False))
 

@@ -119,6 +119,13 @@ def test_what_is_drawn_has_the_distribution_that_was_said():
     assert abs(neat[neat[:, 0] > 0][:, 0].std() - np.exp(-1)) < 0.03
 
 
+@pytest.mark.parametrize("bias", [1e3, 1e6, 1e300])
+def test_of_a_large_bias_the_most_probable_gaussian_is_left(bias):
+    step, said = NextStep(3, [], np.zeros(1), np.ones(1)), np.array([0.2, 0.45, 0.35, -5, 0, 5, 1, 1, 1, 0.5])
+    rng = np.random.RandomState(0)
+    assert [step.draw(said, bias, rng)[0][0] for _ in range(20)] == [0] * 20
+
+
 def test_it_learns_correlations_flags_and_ends():
     """Pairs about one of two places, correlated there; a flag that comes at each third step; four to six steps."""
     rng = np.random.default_rng(0)
@@ -208,8 +215,8 @@ def test_what_is_of_tokens_is_refused(models):
     for option in ({"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.9}):
         with pytest.raises(ValueError, match="are of tokens; for neat samples of numbers set bias"):
             model.sample(**option)
-    for bias in (-1, np.inf, np.nan):
-        with pytest.raises(ValueError, match="bias must be a finite number >= 0"):
+    for bias in (-1, np.inf, np.nan, "1", None, np.ones(2)):
+        with pytest.raises(ValueError, match="bias must be a finite number >= 0; got"):
             model.sample(bias=bias)
     tokens = SequenceGenerator(hidden_size=4, max_iter=1, random_state=0).fit([[0, 1, 2]] * 4)
     with pytest.raises(ValueError, match="bias=1 is of numbers; for more probable tokens set temperature"):
@@ -229,5 +236,11 @@ def test_flags_stay_flags(models):
     for call in (models["pairs and a flag"].score, small(warm_start=True).fit(X).fit):
         with pytest.raises(ValueError, match=r"X\[1\] holds 0.5 in feature 2, which in the fit held nothing but 0"):
             call(bad)
-    with pytest.raises(ValueError, match="X.0. has 2 features, but the fit was on 3"):
+    with pytest.raises(ValueError, match="in the prefix, X.0. has 2 features, but the fit was on 3"):
         models["pairs and a flag"].sample(X[0][:, :2])
+
+
+def test_what_has_no_density_is_named(models):
+    X = SETS["pairs"]
+    with pytest.raises(ValueError, match=r"X\[1\] makes the network's outputs overflow.*its values are larger"):
+        models["pairs"].score([X[0], X[1] * 1e30])

@@ -134,6 +134,8 @@ def test_the_map_is_the_models_attention():
     assert display.ax_ is ax and display.figure_ is figure and ticks(ax.yaxis) == [*names, "end"]
     with pytest.raises(ValueError, match="target_labels, with the end, has 2 names, but there are"):
         AttentionDisplay.from_estimator(model, X[3], y[3], target_labels=["a"])
+    with pytest.raises(ValueError, match="static is for a classifier or regressor"):
+        AttentionDisplay.from_estimator(model, X[3], y[3], static=[[1.0]])
     with pytest.raises(ValueError, match="this model has None"):
         AttentionDisplay.from_estimator(SequenceToSequence(attention=None, **SMALL).fit(X, y), X[0])
 

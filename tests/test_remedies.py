@@ -1,5 +1,7 @@
 """Remedies in training: labels that are smoothed, weights that are averaged, decoders that read their own answers."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from samples import assert_same_bits, data_for, labelled, make_estimator
@@ -14,6 +16,7 @@ from fastrnn import (
     save,
 )
 from fastrnn.callbacks import Checkpoint
+from fastrnn.data import SequenceFiles
 
 SMALL = {"hidden_size": 6, "max_iter": 6, "random_state": 0}
 SMOOTHED = ["tagger", "generator", "translator", "vector_to_tokens"]
@@ -46,6 +49,19 @@ def test_a_smoothed_classifier_is_as_sure_as_its_targets(n_classes):
     expected = np.full((n_classes, n_classes), 0.3 / n_classes) + 0.7 * np.eye(n_classes)
     np.testing.assert_allclose(model.predict_proba(X[:n_classes]), expected, atol=0.02)
     assert model.score(X, y) == 1
+
+
+def test_what_is_smoothed_of_validation_data():
+    """The loss of labels; of a generator neither, as its loss is what its score is."""
+    X, y = labelled(40)
+    model = SequenceClassifier(label_smoothing=0.4, **SMALL).fit(X, y, X_val=X, y_val=y)
+    logs = model.predict_log_proba(X)
+    expected = -(0.6 * logs[np.arange(40), y] + 0.4 * logs.mean(axis=1)).mean()
+    assert model.validation_loss_curve_[-1] == pytest.approx(expected, rel=1e-5)
+    assert model.validation_scores_[-1] == model.score(X, y)
+    X, _ = data_for("generator")
+    model = make_estimator("generator", label_smoothing=0.4).fit(X, X_val=X)
+    assert model.validation_scores_[-1] == pytest.approx(model.score(X), rel=1e-5) == -model.validation_loss_curve_[-1]
 
 
 def test_several_labels_are_smoothed_each():
@@ -120,6 +136,36 @@ def test_a_resumed_fit_reads_the_same_answers(tmp_path):
     make_estimator("translator", **options, callbacks=stop).fit(X, y)
     resumed = make_estimator("translator", **options).fit(X, y, resume_from=path)
     assert_same_bits(resumed.network_.theta, make_estimator("translator", **options).fit(X, y).network_.theta)
+
+
+@pytest.mark.parametrize("kind", ["translator", "translator_of_numbers"])
+def test_a_decoder_of_files_reads_its_own_answers(kind, tmp_path):
+    X, y = data_for(kind)
+    halves = [(X[:20], y[:20]), (X[20:], y[20:])]
+    whole, one = (SequenceFiles.write(tmp_path / f"{n}", halves, window=n) for n in (2, 1))
+    right = make_estimator(kind, max_iter=4).fit(whole)
+    models = [make_estimator(kind, max_iter=4, scheduled_sampling=0.8).fit(files) for files in (whole, one)]
+    assert models[0].loss_curve_[0] == right.loss_curve_[0] and models[0].loss_curve_[1:] != right.loss_curve_[1:]
+    again = make_estimator(kind, max_iter=4, scheduled_sampling=0.8, n_jobs=1).fit(one)
+    assert_same_bits(again.network_.theta, models[1].network_.theta)
+    inputs = models[0]._problem(X, y, None, True).inputs
+    first = inputs.of_epoch(3).values
+    models[0]._place = 1  # a window of files draws its own
+    assert not np.array_equal(inputs.of_epoch(3).values, first)
+
+
+def test_own_answers_need_no_memory_for_all_steps():
+    n, T, n_tokens = 300, 30, 500
+    y = [np.arange(k, k + T) % n_tokens for k in range(n)]
+    model = SequenceToSequence(hidden_size=4, target_embedding_dim=2, embedding_dim=2, max_iter=2, random_state=0,
+                               scheduled_sampling=0.5).fit([[0, 1]] * n, y)  # fmt: skip
+    inputs = model._problem([[0, 1]] * n, y, None, True).inputs
+    inputs.of_epoch(1)
+    tracemalloc.start()
+    inputs.of_epoch(1)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < n * T * n_tokens * 4  # a number a step and token
 
 
 @pytest.mark.parametrize(

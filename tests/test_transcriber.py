@@ -252,6 +252,19 @@ def test_a_wide_beam_finds_the_labels_of_the_largest_sum(beam, language, weight)
         assert texts([labels]) == ["".join("abc"[k] for k in best)]
 
 
+@pytest.mark.parametrize("width", [10**7, 10**30])
+def test_a_beam_is_no_wider_than_there_are_labels(beam, language, width):
+    X, wide = [x[:4] for x in events(12, seed=3)[0]], pickle.loads(pickle.dumps(beam))
+    exact = wide.set_params(beam_width=200)
+    plain, told = texts(exact.predict(X)), texts(exact.predict(X, language_model=language))
+    wide.set_params(beam_width=width)
+    assert texts(wide.predict(X)) == plain and texts(wide.predict(X, language_model=language)) == told
+    long = [np.zeros((200, X[0].shape[1]))]
+    for options in ({}, {"language_model": language}):
+        with pytest.raises(ValueError, match=f"beam_width={width} compares up to .* too long: set it to 26214 or less"):
+            wide.predict(long, **options)
+
+
 def test_a_search_with_a_language_model_has_the_same_labels_in_any_company(beam, language, tmp_path):
     X, y = events(30, seed=4)
     said = texts(beam.predict(X, language_model=language))
@@ -277,6 +290,8 @@ def test_language_models_that_are_none(beam, model, language):
         (SequenceGenerator(**small_one).fit([[0, 1, 3]] * 4), 0.5, ValueError,
          r"the tokens 0 to 3, but the labels have the places 0 to 2 in classes_: fit it on these, np.searchsorted"),
         (SequenceGenerator(**small_one, stateful=True).fit([0, 1, 2] * 9), 0.5, ValueError, "with stateful=False"),
+        (SequenceGenerator(**{**small_one, "embedding_dim": None}).fit([[0.5, 1.0]] * 4), 0.5, ValueError,
+         r"language_model was fitted on numbers .embedding_dim=None.: fit it on labels, as tokens, np.searchsorted"),
     ):  # fmt: skip
         with pytest.raises(kind, match=match):
             beam.predict(X, language_model=given, language_weight=weight)

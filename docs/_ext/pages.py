@@ -8,10 +8,10 @@ from sklearn.base import BaseEstimator
 ORDER = [
     "japanese_vowels", "digits_row_by_row", "question_intent", "text_classification", "number_agreement", "sure_early",
     "few_labels", "adding_problem", "uneven_clocks", "categories_beside_numbers", "facts_beside_sequences",
-    "stream_labels", "tag_names", "transcribe_digits", "binary_addition", "language_model", "dates_with_attention",
-    "colour_in_words", "forecast_air_passengers", "forecast_intervals", "forecast_many_series", "forecast_holidays",
-    "forecast_backtest", "online_drift", "search_settings", "search_on_dask", "train_on_dask", "resume_after_crash",
-    "larger_than_memory", "odd_machines", "save_and_serve", "inspect_models", "explain_answers",
+    "stream_labels", "tag_names", "transcribe_digits", "binary_addition", "language_model", "pen_strokes",
+    "dates_with_attention", "colour_in_words", "forecast_air_passengers", "forecast_intervals", "forecast_many_series",
+    "forecast_holidays", "forecast_backtest", "online_drift", "search_settings", "search_on_dask", "train_on_dask",
+    "resume_after_crash", "larger_than_memory", "odd_machines", "save_and_serve", "inspect_models", "explain_answers",
     "vanishing_gradients", "layers_by_hand",
 ]  # fmt: skip
 """From the first that a newcomer reads to the last, task by task; new ones come after these until they have a place."""

@@ -108,6 +108,7 @@ class FeatureExtractor(TransformerMixin):
 class AttentionReader:
     """`attention_weights`, for estimators that have the readout "attention"."""
 
+    @by_file
     def attention_weights(self, X, *, static=None):
         """Compute how much each step counts in what the output layer reads, with readout="attention".
 

@@ -92,6 +92,8 @@ def from_files(estimator, files, y, sample_weight, resume_from, given):
     lengths = [one.lengths[some] for one, some in zip(found, chosen, strict=True)]
     draw = partial(draw_in_windows, [*map(len, lengths)], files.window)
     estimator._trainer = Trainer(estimator.network_, settings, rng, draw)
+    # Of a decoder that reads its own answers, which parts of the data ask for.
+    vars(local).update(network_=estimator.network_, _trainer=estimator._trainer)
     windows = Windows(estimator, partial(problem_of, local, answers), files, sizes, chosen, held_out)
     windows.n_a_weight = sum(sizes) / sum(one.n_weights for one in found)
     validate = windows.validate if holds_out else estimator._by_given(given) if given.X_val is not None else None

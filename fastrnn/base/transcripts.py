@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from itertools import pairwise
+from math import isqrt
 from numbers import Real
 
 import numpy as np
@@ -10,10 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn import tables
 from fastrnn.base.labels import as_labels, check_as_many, check_given, union
+from fastrnn.decoding import useful_width
 from fastrnn.kernels import ctc
 from fastrnn.lists import is_sequence
 from fastrnn.sequences import Sequences
 from fastrnn.wording import shown
+
+MOST_PAIRS = 2**37
+"""Of beams, in all steps of a sequence: some minutes."""
 
 
 def label_rows(estimator, y, sequences):
@@ -92,6 +97,9 @@ class Language(namedtuple("Language", "network, boundary, weight")):
             found = f"language_model is a {type(model).__name__}; expected a fitted SequenceGenerator"
             raise TypeError(f"{found}: of a Pipeline give the last step")
         check_is_fitted(model, "network_")
+        if model._reads_numbers():
+            found = "language_model was fitted on numbers (embedding_dim=None)"
+            raise ValueError(f"{found}: fit it on labels, as tokens, np.searchsorted(model.classes_, labels)")
         if not isinstance(weight, Real) or not 0 <= weight < np.inf:
             raise ValueError(f"language_weight must be a number from 0 on; got {shown(weight)}")
         if transcriber.decoding == "greedy":
@@ -119,6 +127,7 @@ class Language(namedtuple("Language", "network, boundary, weight")):
 
 def beam_search(outputs, offsets, width, language=None):
     """The labels of prefix beam search, as `greedy` has them; with `Language` by its word, too."""
+    width = _width_for(width, outputs.shape[1] - 1, int(np.diff(offsets).max()))
     codes, counts, outputs = np.full(len(outputs), -1), np.empty(len(offsets) - 1, int), np.ascontiguousarray(outputs)
     if language is None:
         ctc.beam_search(codes, counts, outputs, offsets, width)
@@ -126,6 +135,15 @@ def beam_search(outputs, offsets, width, language=None):
         _search_with(language, codes, counts, outputs, offsets, width)
     inside = np.arange(len(codes)) < np.repeat(offsets[:-1] + counts, np.diff(offsets))
     return codes[inside], np.cumsum([0, *counts])
+
+
+def _width_for(width, n_labels, n_steps):
+    """How many beams are of use; an error if the search for them would not come to an end."""
+    n_kept = useful_width(width, n_labels, n_steps)
+    if n_kept**2 * n_steps > MOST_PAIRS:
+        found = f"beam_width={width} compares up to {n_kept} beginnings of labels in each of {n_steps} steps"
+        raise ValueError(f"{found}, which takes too long: set it to {isqrt(MOST_PAIRS // n_steps)} or less")
+    return n_kept
 
 
 def _search_with(language, labels, counts, outputs, offsets, width):

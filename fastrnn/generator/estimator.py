@@ -1,7 +1,7 @@
 """Learn what comes next, tokens or numbers: models that generate."""
 
 from math import isfinite
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -69,8 +69,8 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         `score` on the validation data after each epoch, or what `scoring` says. Validation data are the part that
         `early_stopping` holds out, of a stream its end, or `X_val`. None if there are none.
     validation_loss_curve_ : list of float or None
-        The mean loss on the validation data after each epoch, without dropout and the penalty of `alpha`. None if there
-        are none.
+        The mean loss on the validation data after each epoch, without dropout, smoothing of labels and the penalty of
+        `alpha`. None if there are none.
     n_iter_ : int
         Number of epochs that were run.
 
@@ -167,7 +167,8 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
     def partial_fit(self, X, y=None):
         """Train for one more epoch on X.
 
-        Weights and optimiser go on as they are. The first call fixes the largest token. The learning rate is constant.
+        Weights and optimiser go on as they are. The first call fixes the largest token, or of numbers the mean and
+        scale, and which columns are binary. Give it typical data. The learning rate is constant.
 
         Parameters
         ----------
@@ -341,10 +342,11 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
         """
         check_is_fitted(self, "network_")
         is_right_k = top_k is None or isinstance(top_k, Integral) and top_k >= 1
-        if not (temperature >= 0 and is_right_k and (top_p is None or 0 < top_p <= 1)):
-            given = f"{temperature}, {top_k}, {top_p}"
+        is_right_p = top_p is None or isinstance(top_p, Real) and 0 < top_p <= 1
+        if not (isinstance(temperature, Real) and temperature >= 0 and is_right_k and is_right_p):
+            given = f"{shown(temperature)}, {shown(top_k)}, {shown(top_p)}"
             raise ValueError(f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {given}")
-        if not (bias >= 0 and isfinite(bias)):
+        if not (isinstance(bias, Real) and bias >= 0 and isfinite(bias)):
             raise ValueError(f"bias must be a finite number >= 0; got {shown(bias)}")
         if length is not None and not (isinstance(length, Integral) and length >= 0):
             raise ValueError(f"length must be an integer >= 0; got {shown(length)}")

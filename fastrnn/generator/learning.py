@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from scipy.special import softmax
 
-from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator
+from fastrnn.base import FeatureExtractor, Problem, SequenceEstimator, check_finite
 from fastrnn.lists import check_listed
 from fastrnn.losses.answers import softmax_answer
 from fastrnn.losses.loss import cross_entropy, log_probabilities, smoothed
@@ -209,7 +209,9 @@ class Learning(FeatureExtractor, SequenceEstimator):
                 if not np.isfinite(outputs).all():
                     raise ValueError("X makes the network's outputs overflow: lower learning_rate_init or clip_norm")
                 out[rows] = self._logs(outputs, targets[rows])
-        return out - self._next.log_scale if self._reads_numbers() else out
+        if not self._reads_numbers():
+            return out
+        return check_finite(out - self._next.log_scale, inputs.number_of)
 
     def _read(self, network, sequences, at_once):
         """The rows of sequences, few at a time, for each step has as many outputs as there are tokens; and these.
@@ -237,16 +239,19 @@ class Learning(FeatureExtractor, SequenceEstimator):
 
     def _drawn_steps(self, prefix, length, bias, rng):
         stream, n = Stream(self.network_, 1, self._answer, unit=(self._X_mean, self._X_scale)), 0
-        said, is_last = [stream.step(x) for x in (self._X_mean, *prefix)][-1], False
+        said, is_last, following = [stream.step(x) for x in (self._X_mean, *prefix)][-1], False, self._next
         while not is_last and (length is None or n < length):
-            x, is_last = self._next.draw(said, bias, rng)
+            x, is_last = following.draw(said, bias, rng)
             yield x
             said, n = stream.step(x), n + 1
 
     def _beginning(self, prefix):
         """The tokens, or steps, to read before the first is generated."""
         if self._reads_numbers():
-            return [] if prefix is None else self._check_sequences([prefix], reset=False).rows(0, 1)
+            try:
+                return [] if prefix is None else self._check_sequences([prefix], reset=False).rows(0, 1)
+            except ValueError as error:
+                raise ValueError(f"in the prefix, {error}") from None
         if prefix is None:
             if self._boundary is None:
                 raise ValueError("a stateful model knows no beginning: give a prefix of at least one token")

@@ -183,6 +183,7 @@ class AttentionDisplay:
         x: ArrayLike,
         y: ArrayLike | None = None,
         *,
+        static: ArrayLike | None = None,
         source_labels: _Names | None = None,
         target_labels: _Names | None = None,
         ax: Axes | None = None,

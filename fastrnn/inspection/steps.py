@@ -199,7 +199,7 @@ class AttentionDisplay:
         self.weights, self.source_labels, self.target_labels = weights, source_labels, target_labels
 
     @classmethod
-    def from_estimator(cls, estimator, x, y=None, *, source_labels=None, target_labels=None, ax=None):
+    def from_estimator(cls, estimator, x, y=None, *, static=None, source_labels=None, target_labels=None, ax=None):
         """Draw where a fitted model looks: for each token that it writes, or for its one answer.
 
         Parameters
@@ -210,6 +210,8 @@ class AttentionDisplay:
             One sequence.
         y : array of shape (M,), default=None
             The tokens that are written, by a SequenceToSequence. None takes those that the model predicts.
+        static : array-like or frame of shape (1, F), default=None
+            Facts of the sequence, for a model that was fitted with `static`.
         source_labels, target_labels : list of str, default=None
             The names of the steps of x and of the tokens of y, for example ``tokenizer.get_feature_names_out()[x]``.
             None takes their numbers.
@@ -230,8 +232,8 @@ class AttentionDisplay:
         TypeError
             If it is an estimator of another kind.
         ValueError
-            If the model has no attention, if there is more than one sequence, or if there is not one label for each
-            step.
+            If the model has no attention, if there is more than one sequence, if there is not one label for each step,
+            or if `static` is wrong.
         """
         is_right = hasattr(estimator, "attention_weights")
         check_subject(cls.__name__, estimator, is_right, "a model with attention")
@@ -239,7 +241,9 @@ class AttentionDisplay:
         if not hasattr(estimator, "attention"):  # it has but one answer
             if y is not None or target_labels is not None:
                 raise ValueError(f"y and target_labels are for a SequenceToSequence; got a {type(estimator).__name__}")
-            weights = estimator.attention_weights(x)[0]
+            weights = estimator.attention_weights(x, static=static)[0]
+        elif static is not None:
+            raise ValueError("static is for a classifier or regressor: leave it out for a SequenceToSequence")
         else:
             weights = estimator.attention_weights(x, None if y is None else [y])[0]
         return cls(weights=weights, source_labels=source_labels, target_labels=target_labels).plot(ax)

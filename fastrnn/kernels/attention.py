@@ -18,17 +18,14 @@ import numpy as np
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.caching import njit
 from fastrnn.kernels.softmax import softmax
-from fastrnn.kernels.vectors import OPTIONS, at, lane_sum, lanes, load_some, load_wide, store, store_some, zeros
+from fastrnn.kernels.vectors import OPTIONS, at, dot, lane_sum, lanes, load_some, load_wide, store, store_some, zeros
 
 
 @njit(**OPTIONS)
 def _dots(out, q, rows, width, N, A, scale):
     """out[n] = scale q rows[n], for N rows of A numbers, `width` apart; pointers."""
     for n in range(N):
-        total = zeros(q)
-        for k in range(0, A, lanes(q)):
-            total = total + load_some(q, k, A - k) * load_some(rows, n * width + k, A - k)
-        out[n] = lane_sum(total) * scale
+        out[n] = dot(q, at(rows, n * width), A) * scale
 
 
 @njit(**OPTIONS)

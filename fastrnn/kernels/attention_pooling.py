@@ -16,16 +16,7 @@ import numpy as np
 
 from fastrnn.kernels.activations import tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.vectors import OPTIONS, at, lane_sum, lanes, load, load_some, store, store_some, zeros
-
-
-@njit(**OPTIONS)
-def _dot(a, b, n):
-    """The sum of a b over n numbers; pointers."""
-    total = zeros(a)
-    for k in range(0, n, lanes(a)):
-        total = total + load_some(a, k, n - k) * load_some(b, k, n - k)
-    return lane_sum(total)
+from fastrnn.kernels.vectors import OPTIONS, at, dot, lanes, load, load_some, store, store_some
 
 
 @njit(**OPTIONS)
@@ -49,7 +40,7 @@ def pool(features, pooled, weights, keys, v, x, starts, counts):
             key = at(keys, row * keys.shape[1])
             for a in range(0, A, lanes(keys)):
                 store(key, a, tanh(load(key, a)))
-            weights[row, 0] = _dot(key, at(v, 0), A)
+            weights[row, 0] = dot(key, at(v, 0), A)
             _add(at(pooled, q * pooled.shape[1]), weights[row, 0], at(x, row * F), F)
     for q in range(features.shape[0]):
         for j in range(F):
@@ -70,7 +61,7 @@ def unpool_energies(d_keys, d_v, d_features, features, weights, keys, v, x, plac
     for row in range(x.shape[0]):
         d_r = at(d_features, places[row] * d_features.shape[1])
         r = at(features, places[row] * features.shape[1])
-        d_e = weights[row, 0] * (_dot(d_r, at(x, row * F), F) - _dot(d_r, r, F))
+        d_e = weights[row, 0] * (dot(d_r, at(x, row * F), F) - dot(d_r, r, F))
         for a in range(0, A, lanes(keys)):
             here = row * keys.shape[1] + a
             k = load(keys, here)

@@ -298,3 +298,12 @@ def _masked(builder, name, result, kind, pointer, n, before=(), after=()):
     form = ir.FunctionType(result, [argument.type for argument in arguments])
     name = f"llvm.masked.{name}.v{kind.count}f{8 * size}.p0"
     return builder.call(cgutils.get_or_insert_function(builder.module, form, name), arguments)
+
+
+@njit(**OPTIONS)
+def dot(a, b, n):
+    """The sum of a b over n numbers; pointers."""
+    total = zeros(a)
+    for k in range(0, n, lanes(a)):
+        total = total + load_some(a, k, n - k) * load_some(b, k, n - k)
+    return lane_sum(total)

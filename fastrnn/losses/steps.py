@@ -64,7 +64,7 @@ class NextStep:
         """A step (I,) and whether it is the last, of an answer (P,); a bias makes it more probable (eqs 61 and 62)."""
         x, K, N = np.empty(self.numbers.size + self.flags.size), self._n_components, self.numbers.size
         if N:
-            weights = said[:K] ** (1 + bias)
+            weights = (said[:K] / said[:K].max()) ** (1 + bias)  # of which one stays 1, however large the bias
             chosen = min(np.searchsorted(np.cumsum(weights), rng.random_sample() * weights.sum(), "right"), K - 1)
             means, scales = (said[K + k * N * K :][: N * K].reshape(N, K)[:, chosen] for k in (0, 1))
             z = rng.standard_normal(N)

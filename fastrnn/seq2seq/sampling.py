@@ -6,9 +6,11 @@ arXiv:1906.07651), so that a step need not wait for the one before.
 
 import numpy as np
 
+from fastrnn.network.parts import portions
 from fastrnn.sequences import Sequences
 
-ROWS_AT_ONCE = 2**12
+AT_ONCE = 32
+"""Sequences."""
 
 
 class Sampled(Sequences):
@@ -32,9 +34,10 @@ class Sampled(Sequences):
         """All right ones in the first epoch; later some that are the network's own."""
         estimator = self._estimator
         last = max(1, estimator._trainer.settings.max_iter - 1)
-        share, rng = estimator.scheduled_sampling * min(1.0, epoch / last), np.random.default_rng(epoch)
+        share = estimator.scheduled_sampling * min(1.0, epoch / last)
         if share == 0:
             return self
+        rng = np.random.default_rng([epoch, estimator._place])
         own = self._answers(rng)
         is_own = rng.random(len(own)) < share
         is_own[self.offsets[:-1]] = False  # nothing comes before the first
@@ -44,9 +47,11 @@ class Sampled(Sequences):
 
     def _answers(self, rng):
         """After each step of the right inputs a token, drawn by its probability; or the numbers."""
-        outputs = self._estimator.network_.predict(self._sources, self)[:, :-1]  # without the end
-        if self.values.ndim == 2:
-            return outputs
-        parts = np.split(outputs, np.arange(ROWS_AT_ONCE, len(outputs), ROWS_AT_ONCE))
-        # The largest of log probabilities with Gumbel noise falls on each as often as it is probable.
-        return np.concatenate([(part + rng.gumbel(size=part.shape)).argmax(axis=1) for part in parts])
+        parts = []
+        for numbers in portions(len(self), AT_ONCE):  # each step has as many outputs as there are tokens
+            some = self._sources.some(numbers), self.some(numbers)
+            outputs = self._estimator.network_.predict(*some)[:, :-1]  # without the end
+            # The largest of log probabilities with Gumbel noise falls on each as often as it is probable.
+            are_numbers = self.values.ndim == 2
+            parts.append(outputs if are_numbers else (outputs + rng.gumbel(size=outputs.shape)).argmax(axis=1))
+        return np.concatenate(parts)
