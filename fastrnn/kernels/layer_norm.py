@@ -17,8 +17,8 @@ Arrays lead with an axis of D directions.  Of one, for B sequences packed into S
 gates and P, which is H padded to whole vectors:
     h       (B + S, H)    the B initial states, then the state after each row
     c       (B + S, P)    likewise if kept for backward, else (B, P), in place
-    gates   (S, 4 P)      i, f, g, o; or r, z, n and what r multiplies.  Of each row if kept, else (B, 4 P).  Backward
-                          leaves the gradients before the nonlinearities there
+    gates   (S, 4 P)      i, f, g, o; or r, z, n and what r multiplies.  Of each row if kept, else (B, 4 P)
+    d_y     (B, 4 P)      scratch of backward: a step's gradients before the nonlinearities, which stay in the cache
     of_x    (S, G P)      W_ih x; backward leaves its gradient there
     of_h    (S, G P)      W_hh h if kept, else (B, G P); likewise
     moments (S, 10)       in pairs, the mean and 1 / the deviation of W_ih x, of W_hh h, and of c'; of a GRU those of r
@@ -112,13 +112,13 @@ def _measure_gates(moments, row, column, a, W, n, H, P):
 
 
 @njit(**OPTIONS)
-def _multiply_inputs(of_x, moments, x, panels, W, H, P):
-    """W_ih x of all rows, a few at a time, and their moments."""
+def _multiply_inputs(of_x, moments, x, panels, first, W, H, P):
+    """W_ih x of a few rows, which are in the cache when their steps come, and their moments; returns the next row."""
     S, I = x.shape
-    for first in range(0, S, PRODUCT_ROWS):
-        n, some = min(PRODUCT_ROWS, S - first), at(of_x, first * W)
-        new_product(some, W, at(x, first * I), I, at(panels, 4 * W), n, W // lanes(x), I)
-        _measure_gates(moments, first, ZERO, some, W, n, H, P)
+    n, some = min(PRODUCT_ROWS, S - first), at(of_x, first * W)
+    new_product(some, W, at(x, first * I), I, at(panels, 4 * W), n, W // lanes(x), I)
+    _measure_gates(moments, first, ZERO, some, W, n, H, P)
+    return first + n
 
 
 @njit(**OPTIONS)
@@ -169,10 +169,9 @@ def _d_normalise_gates(a, moments, column, d_y, gain, d_gain, n, shift, W, H, P)
 
 
 @njit(**OPTIONS)
-def _d_step(of_x, of_h, moments, gates, panels, sums, row, n, shift, W, H, P):
-    """The way back of a step's rows from its gates' gradients to those of W_ih x and W_hh h."""
-    V, L = 4 * P, lanes(of_x)
-    own, d_y = at(moments, row * 10), at(gates, row * V)
+def _d_step(of_x, of_h, moments, d_y, panels, sums, row, n, shift, W, H, P):
+    """The way back of a step's rows from its gates' gradients d_y, a pointer, to those of W_ih x and W_hh h."""
+    V, L, own = 4 * P, lanes(of_x), at(moments, row * 10)
     for k in range(0, V, L):
         total = load(sums, 2 * V + k)
         for q in range(n):
@@ -218,10 +217,11 @@ def forward_lstm(h, c, gates, of_x, of_h, moments, x, panels, starts, counts, ke
     h, c, gates, of_x, of_h, moments, x, panels = h[d], c[d], gates[d], of_x[d], of_h[d], moments[d], x[d], panels[d, 0]
     (S, I), H, P = x.shape, h.shape[1], c.shape[1]
     B, W = h.shape[0] - S, 4 * P
-    of_c = at(panels, (4 + I + H) * W)
-    _multiply_inputs(of_x, moments, x, panels, W, H, P)
+    of_c, ready = at(panels, (4 + I + H) * W), 0
     for t in range(counts.size):
         n, row, old = counts[t], starts[t], row_before(starts, t, B)
+        while ready < row + n:
+            ready = _multiply_inputs(of_x, moments, x, panels, ready, W, H, P)
         slot, c_old, c_new = row if keep else 0, old if keep else 0, B + row if keep else 0
         a_h = at(of_h, slot * W)
         new_product(a_h, W, at(h, old * H), H, at(panels, (4 + I) * W), n, W // lanes(h), H)
@@ -237,14 +237,14 @@ def forward_lstm(h, c, gates, of_x, of_h, moments, x, panels, starts, counts, ke
 
 
 @njit(**OPTIONS)
-def _d_lstm_output(d_h, gates, d_out, c, own, of_c, d_gain_c, d_bias_c, H, P):
-    """One row's way back from h to LN(c), whose gradient takes the place of d_h; pointers."""
+def _d_lstm_output(d_h, d_y, gates, d_out, c, own, of_c, d_gain_c, d_bias_c, H, P):
+    """One row's way back from h to o, and to LN(c), whose gradient takes the place of d_h; pointers."""
     total, along, mean, scale = zeros(c), zeros(c), own[4], own[5]
     for unit in range(0, P, lanes(c)):
         y, o = (load(c, unit) - mean) * scale, load(gates, 3 * P + unit)
         shown = tanh(y * load(of_c, unit) + load(of_c, P + unit))
         dh = load(d_h, unit) + load_some(d_out, unit, H - unit)
-        store(gates, 3 * P + unit, dh * shown * o * (1.0 - o))
+        store(d_y, 3 * P + unit, dh * shown * o * (1.0 - o))
         d = dh * o * (1.0 - shown * shown)
         store(d_gain_c, unit, load(d_gain_c, unit) + d * y)
         store(d_bias_c, unit, load(d_bias_c, unit) + d)
@@ -256,7 +256,7 @@ def _d_lstm_output(d_h, gates, d_out, c, own, of_c, d_gain_c, d_bias_c, H, P):
 
 
 @njit(**OPTIONS)
-def _d_lstm_row(d_h, d_c, gates, c, c_old, own, H, P, cut):
+def _d_lstm_row(d_h, d_c, d_y, gates, c, c_old, own, H, P, cut):
     """One row's way back from LN(c) to its gates, and d_c to that of the step before; clears d_h.  Pointers."""
     zero, mean, scale, of_mean, slope = zeros(c), own[4], own[5], own[8], own[9]
     for unit in range(0, P, lanes(c)):
@@ -264,16 +264,16 @@ def _d_lstm_row(d_h, d_c, gates, c, c_old, own, H, P, cut):
         of_norm = _inside((load(d_h, unit) - of_mean - y * slope) * scale, H - unit)
         i, f, g = load(gates, unit), load(gates, P + unit), load(gates, 2 * P + unit)
         dc = load(d_c, unit) + of_norm
-        store(gates, unit, dc * g * i * (1.0 - i))
-        store(gates, P + unit, dc * load(c_old, unit) * f * (1.0 - f))
-        store(gates, 2 * P + unit, dc * i * (1.0 - g * g))
+        store(d_y, unit, dc * g * i * (1.0 - i))
+        store(d_y, P + unit, dc * load(c_old, unit) * f * (1.0 - f))
+        store(d_y, 2 * P + unit, dc * i * (1.0 - g * g))
         store(d_c, unit, zero if cut else dc * f)
         store(d_h, unit, zero)
 
 
 @njit(**OPTIONS)
 def backward_lstm(
-    d_h, d_c, gates, of_x, of_h, sums, d_out, h, c, moments, panels, hh_panels, starts, counts, bptt_steps, d
+    d_h, d_c, d_y, gates, of_x, of_h, sums, d_out, h, c, moments, panels, hh_panels, starts, counts, bptt_steps, d
 ):
     """Direction d, last step first.
 
@@ -281,21 +281,22 @@ def backward_lstm(
     of each row's h; hh_panels are W_hh (4P, H), packed for `product`; a gradient stops at each multiple of `bptt_steps`
     steps, 0 for none.
     """
-    d_h, d_c, gates, of_x, of_h, sums, d_out = d_h[d], d_c[d], gates[d], of_x[d], of_h[d], sums[d], d_out[d]
-    h, c, moments, panels, hh_panels = h[d], c[d], moments[d], panels[d, 0], hh_panels[d]
+    d_h, d_c, d_y, gates, of_x, of_h, sums = d_h[d], d_c[d], d_y[d], gates[d], of_x[d], of_h[d], sums[d]
+    d_out, h, c, moments, panels, hh_panels = d_out[d], h[d], c[d], moments[d], panels[d, 0], hh_panels[d]
     width, (B, P), H = d_out.shape[1], d_h.shape, h.shape[1]
     W, of_c = 4 * P, at(panels, panels.size - 2 * P)
     for t in range(counts.size - 1, -1, -1):
         n, row, old, cut = counts[t], starts[t], row_before(starts, t, B), is_cut(t, bptt_steps)
-        d_gates, own = at(gates, row * W), at(moments, row * 10)
+        of_gates, own = at(gates, row * W), at(moments, row * 10)
         for q in range(n):
+            both = at(d_y, q * W), at(of_gates, q * W)
             d_row, c_row = at(d_out, (row + q) * width), at(c, (B + row + q) * P)
             places = at(sums, 3 * W), at(sums, 4 * W)
-            _d_lstm_output(at(d_h, q * P), at(d_gates, q * W), d_row, c_row, at(own, q * 10), of_c, *places, H, P)
+            _d_lstm_output(at(d_h, q * P), *both, d_row, c_row, at(own, q * 10), of_c, *places, H, P)
         for q in range(n):
-            states, both = (at(d_h, q * P), at(d_c, q * P)), (at(c, (B + row + q) * P), at(c, (old + q) * P))
-            _d_lstm_row(*states, at(d_gates, q * W), *both, at(own, q * 10), H, P, cut)
-        _d_step(of_x, of_h, moments, gates, panels, sums, row, n, ZERO, W, H, P)
+            states, cells = (at(d_h, q * P), at(d_c, q * P)), (at(c, (B + row + q) * P), at(c, (old + q) * P))
+            _d_lstm_row(*states, at(d_y, q * W), at(of_gates, q * W), *cells, at(own, q * 10), H, P, cut)
+        _d_step(of_x, of_h, moments, at(d_y, 0), panels, sums, row, n, ZERO, W, H, P)
         if not cut:
             product(at(d_h, 0), P, at(of_h, row * W), W, at(hh_panels, 0), n, P // lanes(gates), W)
 
@@ -326,10 +327,11 @@ def forward_gru(h, gates, of_x, of_h, moments, x, panels, starts, counts, keep, 
     """Run direction d."""
     h, gates, of_x, of_h, moments, x, panels = h[d], gates[d], of_x[d], of_h[d], moments[d], x[d], panels[d, 0]
     (S, I), H, P = x.shape, h.shape[1], gates.shape[1] // 4
-    B, W = h.shape[0] - S, 3 * P
-    _multiply_inputs(of_x, moments, x, panels, W, H, P)
+    B, W, ready = h.shape[0] - S, 3 * P, 0
     for t in range(counts.size):
         n, row, old = counts[t], starts[t], row_before(starts, t, B)
+        while ready < row + n:
+            ready = _multiply_inputs(of_x, moments, x, panels, ready, W, H, P)
         slot = row if keep else 0
         a_h = at(of_h, slot * W)
         new_product(a_h, W, at(h, old * H), H, at(panels, (4 + I) * W), n, W // lanes(h), H)
@@ -341,25 +343,27 @@ def forward_gru(h, gates, of_x, of_h, moments, x, panels, starts, counts, keep, 
 
 
 @njit(**OPTIONS)
-def _d_gru_row(d_h, gates, d_out, h_old, H, P, cut):
-    """One row's gates to their gradients, d_h to what of the gradient of the step before is no product.  Pointers."""
+def _d_gru_row(d_h, d_y, gates, d_out, h_old, H, P, cut):
+    """One row's way back to its gates, and d_h to what of the gradient of the step before is no product.  Pointers."""
     zero = zeros(gates)
     for unit in range(0, P, lanes(gates)):
         r, z = load(gates, unit), load(gates, P + unit)
         n, m = load(gates, 2 * P + unit), load(gates, 3 * P + unit)
         dh = load(d_h, unit) + load_some(d_out, unit, H - unit)
         dn = dh * (1.0 - z) * (1.0 - n * n)
-        store(gates, unit, dn * m * r * (1.0 - r))
-        store(gates, P + unit, dh * (load_some(h_old, unit, H - unit) - n) * z * (1.0 - z))
-        store(gates, 2 * P + unit, dn)
-        store(gates, 3 * P + unit, dn * r)
+        store(d_y, unit, dn * m * r * (1.0 - r))
+        store(d_y, P + unit, dh * (load_some(h_old, unit, H - unit) - n) * z * (1.0 - z))
+        store(d_y, 2 * P + unit, dn)
+        store(d_y, 3 * P + unit, dn * r)
         store(d_h, unit, zero if cut else dh * z)
 
 
 @njit(**OPTIONS)
-def backward_gru(d_h, gates, of_x, of_h, sums, d_out, h, moments, panels, hh_panels, starts, counts, bptt_steps, d):
+def backward_gru(
+    d_h, d_y, gates, of_x, of_h, sums, d_out, h, moments, panels, hh_panels, starts, counts, bptt_steps, d
+):
     """As `backward_lstm`; hh_panels are W_hh (3P, H)."""
-    d_h, gates, of_x, of_h, sums, d_out = d_h[d], gates[d], of_x[d], of_h[d], sums[d], d_out[d]
+    d_h, d_y, gates, of_x, of_h, sums, d_out = d_h[d], d_y[d], gates[d], of_x[d], of_h[d], sums[d], d_out[d]
     h, moments, panels, hh_panels = h[d], moments[d], panels[d, 0], hh_panels[d]
     width, (B, P), H = d_out.shape[1], d_h.shape, h.shape[1]
     W = 3 * P
@@ -367,7 +371,7 @@ def backward_gru(d_h, gates, of_x, of_h, sums, d_out, h, moments, panels, hh_pan
         n, row, old, cut = counts[t], starts[t], row_before(starts, t, B), is_cut(t, bptt_steps)
         for q in range(n):
             d_row, h_old = at(d_out, (row + q) * width), at(h, (old + q) * H)
-            _d_gru_row(at(d_h, q * P), at(gates, (row + q) * 4 * P), d_row, h_old, H, P, cut)
-        _d_step(of_x, of_h, moments, gates, panels, sums, row, n, ONE, W, H, P)
+            _d_gru_row(at(d_h, q * P), at(d_y, q * 4 * P), at(gates, (row + q) * 4 * P), d_row, h_old, H, P, cut)
+        _d_step(of_x, of_h, moments, at(d_y, 0), panels, sums, row, n, ONE, W, H, P)
         if not cut:
             product(at(d_h, 0), P, at(of_h, row * W), W, at(hh_panels, 0), n, P // lanes(gates), W)

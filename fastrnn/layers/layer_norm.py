@@ -34,7 +34,7 @@ class _LayerNormCell(_Cell):
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         D, _, P = d_states[0].shape
         room["sums"] = p.sums(D, 5, 4 * P)
-        own = *d_states, *(room[name] for name in ("d_gates", "of_x", "of_h", "sums"))
+        own = *d_states, p.room(D, rows.B, 4 * P), *(room[name] for name in ("d_gates", "of_x", "of_h", "sums"))
         kept = (room[name] for name in (*self.states, "moments", "panels"))
         p.share(self.run_back, *own, d_out, *kept, hh, rows.starts, rows.counts, bptt_steps, tasks=D, stage="backward")
         room["d_gates"] = room["of_x"]  # of which the input's gradient is made
