@@ -7,7 +7,7 @@ whole vectors.  What a method is given, and returns, are operands of a `fastrnn.
 import numpy as np
 
 from fastrnn.kernels import activations, gated, gru, gru_reset_before, lstm, rnn
-from fastrnn.kernels.gradient import add_product, fold, gradient, scratch_size
+from fastrnn.kernels.gradient import add_product, fold, gradient, outer, scratch_size
 from fastrnn.kernels.rows import clear
 from fastrnn.kernels.steps import HOISTED_STEPS, hoisted_rows
 from fastrnn.kernels.tiles import MAX_WIDTH
@@ -41,6 +41,13 @@ def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=
     pieces = (P * np.array(some, np.int64).reshape(-1, 3) for some in (ih_pieces, hh_pieces))
     arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, nowhere, scratch
     in_parts(p, gradient, *arguments, parts=SHARERS, stage="backward")
+
+
+def outer_product(p, d_weight, d_sums, inputs, picked):
+    """Call `fastrnn.kernels.gradient.outer`, in the stage "backward"."""
+    size = scratch_size(inputs.shape[1], 0, 0, n_lanes(p.dtype))
+    scratch = p.room(MOST_SHARERS if p.is_shared else 1, size)
+    in_parts(p, outer, d_weight, d_sums, inputs, picked, scratch, parts=SHARERS, stage="backward")
 
 
 class _Cell:
