@@ -135,7 +135,7 @@ class Stream:
 
         It has "n_steps" and these arrays:
 
-        - "h", and for an LSTM "c", of shape (num_layers, batch, hidden_size);
+        - "h", for an LSTM or SRU "c", for an sLSTM "c", "n" and "m", of shape (num_layers, batch, hidden_size);
         - "pooled" of shape (1, batch, hidden_size), if the readout is "mean" (the sum so far) or "max" (the largest so
           far), or of two more numbers if it is "attention" (the weighted sum, the largest energy, the sum of weights);
         - "chain" of shape (1, batch, n_classes), if there is a CRF;

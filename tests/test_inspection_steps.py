@@ -62,8 +62,9 @@ def of_reference(cell, x, p, H, nonlinearity):
     if cell in ("mingru", "minlstm"):
         h, _, (_, _, sums, _) = reference.CELLS[cell][0](x, np.zeros(H), p)
         *gates, n = sums.swapaxes(0, 1)
-        names = {"mingru": "z", "minlstm": "fi"}[cell]
-        return {"h": h, "n": reference.positive(n)[0], **dict(zip(names, map(reference.sigmoid, gates), strict=True))}
+        gates = [*map(reference.sigmoid, gates)]
+        shares = {"z": gates[0]} if cell == "mingru" else {k: a / sum(gates) for k, a in zip("fi", gates, strict=True)}
+        return {"h": h, "n": reference.positive(n)[0], **shares}
     h, _, (_, _, gates, *_) = reference.gru_forward(x, np.zeros(H), p, reset_after=cell == "gru")
     return {"h": h, **dict(zip("rzn", gates.swapaxes(0, 1), strict=True))}
 
@@ -91,7 +92,8 @@ def test_gates_are_those_of_the_reference(cell, dtype, tolerance):
                 reference.assert_within(tolerance, display.activations[gate], values[::step], gate)
                 seen = np.tanh(values) if gate == "c" else values
                 reference.assert_within(tolerance, display.images_[gate].get_array(), seen[::step].T, gate)
-                high = 1 if gate in "rzifo" else max(1, np.abs(display.activations["h"]).max())
+                every = [np.abs(display.activations[name]).max() for name in "ngh" if name in expected]
+                high = 1 if gate in "rzifo" else max(1, *every)
                 assert display.images_[gate].get_clim() == (0 if gate in "rzifo" else -high, high)
             both.append(expected["h"][::step])
         rows = np.concatenate(both, axis=1)

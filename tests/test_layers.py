@@ -553,6 +553,10 @@ def test_forget_bias():
     for other in (GRU(5, 6), RNN(5, 6), LSTM(5, 6, bias=False)):
         with pytest.raises(ValueError, match="forget_bias=1"):
             other.reset_parameters(forget_bias=1)
+    for wrong in (np.nan, np.inf, "1", [1.0] * 6):
+        with pytest.raises(ValueError, match="forget_bias must be a finite number; got"):
+            layer.reset_parameters(forget_bias=wrong)
+    assert all(np.array_equal(array, state[name]) for name, array in layer.state_dict().items())
 
 
 @every_cell

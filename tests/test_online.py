@@ -149,6 +149,8 @@ def test_vectors_and_mappings_in_any_order_are_the_same(learner):
     turned = taught(learner, [xs[0]] + [dict(reversed(x.items())) for x in xs[1:]], ys)
     assert_same_bits(turned.network_.theta, mapped.network_.theta)
     assert turned.feature_names_in_ == list("abc") and turned.n_features_in_ == 3
+    numbered = taught(learner, [dict(zip((0.0, 1.0, 2.0), rows[0], strict=True)), *rows[1:]], ys)
+    assert_same_bits(numbered.network_.theta, mapped.network_.theta)
 
 
 @every_gradient

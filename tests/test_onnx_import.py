@@ -439,6 +439,19 @@ def test_peepholes(D):
     assert_same(layer, made, batch())
 
 
+@pytest.mark.parametrize("of_second", [None, 0.0])
+def test_peepholes_of_one_level_are_zeros_in_the_other(of_second):
+    model = Model()
+    model.given("X", shape=["T", "B", I])
+    x, _ = model.recurrent("a", "LSTM", more=["", "", "", model.constant("P", model.numbers(1, 3 * H))])
+    P = "" if of_second is None else model.constant("P2", np.full((1, 3 * H), of_second, "float32"))
+    x, _ = model.recurrent("b", "LSTM", x, H, more=["", "", "", P])
+    made = model.made(x)
+    layer = from_onnx(made)
+    assert not layer.state_dict()["weight_peephole_l1"].any()
+    assert_within(1e-5, layer(batch())[0], run(made, X=batch())[0])
+
+
 def test_peepholes_of_another_shape_or_that_are_given():
     for given, message in ((False, r"P of a has shape \(1, 14\), expected \(1, 15\)"), (True, "P of a depends on")):
         model = Model()

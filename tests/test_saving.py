@@ -300,6 +300,16 @@ def of_shape(**values):
     return lambda model, parts: model["fitted"]["_shape"].update(values)
 
 
+def negative(name):
+    """A tensor of numbers below 0."""
+
+    def change(model, parts):
+        dtype, _, body = parts[f"model.{name}"]
+        parts[f"model.{name}"][2] = (-1 - np.abs(np.frombuffer(body, {"F32": "f4", "F64": "f8"}[dtype]))).tobytes()
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("kind", "change", "match"),
     [
@@ -364,6 +374,15 @@ def of_shape(**values):
         ("forecaster_of_frames", lambda m, p: m["fitted"]["_history"]["form"].update(ids=["u"]), "form.ids"),
         ("forecaster_of_frames", lambda m, p: m["fitted"]["_history"]["form"].update(offset="sys"), "damaged"),
         ("forecaster_of_frames", lambda m, p: m["fitted"]["_history"]["form"].update(offset=3), "form.offset"),
+        ("online_classifier", of_fit(classes_=[0, float("nan")]), "classes_ is"),
+        ("online_classifier", of_fit(classes_=[0, float("inf")]), "classes_ is"),
+        ("online_classifier", of_fit(classes_=[0, 0]), "classes_ is"),
+        ("online_classifier", of_fit(feature_names_in_=[0, 1, 1]), "feature_names_in_ is"),
+        ("online_classifier", negative("fitted._X_moments.2"), "_X_moments is"),
+        ("online_classifier", negative("memory.second"), "optimizer.second is"),
+        ("online_classifier", lambda m, p: m["memory"].update(momentum=float("nan")), "optimizer.momentum is nan"),
+        ("online_regressor", of_fit(_y_moments=[20, 0.5, -0.5]), "_y_moments is"),
+        ("online_regressor", of_fit(_y_moments=[20, 2**63, 0.5]), "_y_moments is"),
         ("tokenizer", lambda m, p: m.update(vocabulary=["a", "a"]), "vocabulary"),
         ("tokenizer", lambda m, p: m.update(vocabulary=[]), "vocabulary"),
         ("tokenizer", lambda m, p: m["parameters"].update(token_pattern="("), "damaged"),
@@ -394,6 +413,15 @@ def test_lies_that_would_read_beyond_the_weights_are_found(files, path):
     changed(path, change)
     with pytest.raises(StorageError, match="its table has 6 rows for 7 outputs"):
         fastrnn.load(path)
+
+
+def test_a_number_of_columns_that_are_not_there_takes_no_memory(files, path):
+    file, X = files["generator_of_numbers"]
+    path.write_bytes(file.read_bytes())
+    changed(path, of_fit(n_features_in_=10**7))
+    changed(path, of_sizes(inputs=10**7))
+    answer, _, peak = outcome(path, X)
+    assert answer == "refused" and peak < 10**6
 
 
 def test_errors_of_files(path, files):

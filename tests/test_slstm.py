@@ -222,6 +222,17 @@ def test_states_are_four():
         SLSTM(3, 8)(np.ones((2, 1, 3)), np.ones((1, 1, 8)))
 
 
+def test_a_sum_of_what_went_in_is_not_negative():
+    """A layer without weights adds 1 to half of n: from -2 it would divide by 0."""
+    layer, zeros = SLSTM(3, 8), np.zeros((1, 1, 8))
+    layer.load_state_dict({name: 0 * value for name, value in layer.state_dict().items()})
+    states = zeros, zeros, zeros - 2, zeros
+    with pytest.raises(ValueError, match="the initial state n has -2, but must not be negative: give 0 or more"):
+        layer(np.ones((2, 1, 3)), states)
+    output, _ = layer(np.ones((2, 1, 3)))
+    assert np.isfinite(layer.backward(output, states)[0]).all()  # gradients may be
+
+
 # ------------------------------------------------------------------------------------------------ estimators
 
 

@@ -7,17 +7,10 @@ from fastrnn.base.static import refuse_facts
 from fastrnn.inspection.answers import labels_of
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, as_single, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.vectors import padded
-from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell
-from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
-from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
+from fastrnn.layers.minimal import MinLSTMCell
 from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.wording import shown
 
-KEPT = {LSTMCell: "ifgo", GRUCell: "nrz", GRUResetBeforeCell: "nrz"}
-KEPT |= {MinGRUCell: "zn", MinLSTMCell: "fin", SRUCell: "gfr"}
-KEPT |= {SLSTMCell: "ifgo", LSTMPeepholeCell: "ifgo"}
-KEPT |= {LSTMLayerNormCell: "ifgo", GRULayerNormCell: "rzn"}
-"""What each cell's forward pass leaves, in its order; a GRU one thing more, which is no gate."""
 TITLES = {"r": "reset gate r", "z": "update gate z", "i": "input gate i", "f": "forget gate f", "o": "output gate o",
           "n": "new state n", "g": "new content g", "c": "tanh of the cell state c", "h": "state h"}  # fmt: skip
 
@@ -32,7 +25,7 @@ class GateActivationsDisplay:
     ----------
     activations : dict of str to array of shape (T, H)
         Of an LSTM "i", "f", "g", "o", "c" and "h"; of a GRU "r", "z", "n" and "h"; of a plain RNN "h". Of a
-        minGRU "z", "n" and "h"; of a minLSTM "f" and "i" before they are normalised, "n" and "h"; of an SRU
+        minGRU "z", "n" and "h"; of a minLSTM "f" and "i" once they are normalised, "n" and "h"; of an SRU
         "f", "r", "g", "c" and "h"; of an sLSTM "i" and "f", of which one is 1, "g", "o" and "h". A cell state c
         is drawn as tanh(c), which is what the output gate of an LSTM multiplies (with layer normalisation, of c
         normalised).
@@ -128,7 +121,7 @@ class GateActivationsDisplay:
         size = {"figsize": (7.5, 0.8 + 1.5 * len(shown)), "nrows": len(shown)}
         axes = new_axes(self, sharex=True, squeeze=False, **size)[:, 0]
         self.figure_, self.axes_, self.images_ = axes[0].figure, dict(zip(shown, axes, strict=True)), {}
-        largest = max(1.0, np.abs(shown["h"]).max())  # more than 1 after relu
+        largest = max(1.0, *(np.abs(shown[name]).max() for name in "ngh" if name in shown))  # more than 1 after relu
         for group, cmap, low, label in (("rzifo", "Blues", 0, "0 closed, 1 open"), ("ngch", "RdBu_r", -1, "value")):
             for name in filter(group.__contains__, shown):
                 drawn = np.tanh(shown[name]) if name == "c" else shown[name]
@@ -148,11 +141,13 @@ def _activations(level, kept, d):
     """One direction's, each (T, H), in the order of the steps."""
     H, P = level.hidden_size, padded(level.hidden_size, level.parameters.dtype)
     found = {name: kept[name][d, 1:, :H] for name in level.cell.states}
-    gates = next((KEPT[kind] for kind in type(level.cell).__mro__ if kind in KEPT), "")
-    found |= {name: kept["d_gates"][d, :, k * P : k * P + H] for k, name in enumerate(gates)}
+    found |= {name: kept["d_gates"][d, :, k * P : k * P + H] for k, name in enumerate(level.cell.kept)}
     if isinstance(level.cell, SLSTMCell):  # of i and f one is 1, and the other is kept
         kept, found = found["i"], {name: found[name] for name in "ifgoh"}
         found["i"], found["f"] = np.where(kept > 0, 1, -kept), np.where(kept > 0, kept, 1)
+    if isinstance(level.cell, MinLSTMCell):
+        ahead = found["i"] - found["f"]
+        found["f"], found["i"] = (1 + ahead) / 2, (1 - ahead) / 2
     return {name: rows[:: -1 if d else 1].copy() for name, rows in found.items()}
 
 

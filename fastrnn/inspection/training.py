@@ -1,26 +1,14 @@
 """Draw how training goes: the loss of each epoch, and gradients on their way back through time."""
 
-from functools import partial
 from itertools import zip_longest
 
 import numpy as np
 
 from fastrnn.inspection.drawing import BESIDE, COLOURS, Reading, check_subject, name_steps, new_axes, opened
 from fastrnn.kernels.rows import spread_columns
-from fastrnn.layers import GRU, LSTM, RNN, SLSTM, SRU, MinGRU, MinLSTM
-from fastrnn.layers.slstm import SLSTMCell
+from fastrnn.layers.recurrent import _Recurrent
+from fastrnn.network.parts import make_cell
 
-
-def _slstm(input_size, hidden_size, **options):
-    """With as many heads as an estimator's."""
-    return SLSTM(input_size, hidden_size, num_heads=SLSTMCell().heads(hidden_size), **options)
-
-
-LAYERS = {"lstm": LSTM, "gru": GRU, "gru_reset_before": partial(GRU, reset_after=False)}
-LAYERS |= {"mingru": MinGRU, "minlstm": MinLSTM, "sru": SRU, "slstm": _slstm}
-LAYERS["lstm_peephole"] = partial(LSTM, peephole=True)
-LAYERS |= {"lstm_layer_norm": partial(LSTM, layer_norm=True), "gru_layer_norm": partial(GRU, layer_norm=True)}
-"""The layer of each cell but "rnn"."""
 LINES = {"h": "-", "c": "--", "n": ":", "m": "-."}
 SCORES = "validation score"
 
@@ -205,10 +193,10 @@ class GradientFlowDisplay:
         """Draw the gradients that the loss of a fitted estimator sends back.
 
         The gradient of each sequence's part of the loss is taken in h after each step. It includes all that follows
-        from h: later steps, higher layers and the readout. For an LSTM it is also taken in c as it goes to the next
-        step, with h held fixed. The gradient is exact, without dropout, and goes back all the way, whatever
-        `bptt_steps` is. Norms are averaged over the sequences that are long enough. This takes about a quarter of a
-        millisecond for each step, layer and direction: some tens of sequences are enough.
+        from h: later steps, higher layers and the readout. It is also taken in a cell's other states, such as the c of
+        an LSTM, as they go to the next step, with h held fixed. The gradient is exact, without dropout, and goes back
+        all the way, whatever `bptt_steps` is. Norms are averaged over the sequences that are long enough. This takes
+        about a quarter of a millisecond for each step, layer and direction: some tens of sequences are enough.
 
         Parameters
         ----------
@@ -308,10 +296,10 @@ def _found(model, X, y):
 
 def _layer(shape, level, suffix):
     """What the direction of a level is by itself whose parameters' names end so, and that suffix."""
-    kind = LAYERS.get(shape["cell"]) or partial(RNN, nonlinearity=shape["nonlinearity"])
-    has_bias = f"bias_ih{suffix}" in level.parameters.shapes
-    options = {"bias": has_bias, "dtype": level.parameters.dtype, "random_state": 0}
-    layer = kind(level.input_size, level.hidden_size, **options)
+    layer, sizes = _Recurrent(), (level.input_size, level.hidden_size, 1)
+    form = {"bias": f"bias_ih{suffix}" in level.parameters.shapes, "batch_first": False, "bidirectional": False}
+    options = {"dropout": 0.0, "dtype": level.parameters.dtype, "random_state": 0}
+    layer._build(make_cell(shape["cell"], shape["nonlinearity"]), *sizes, **form, **options)
     layer.load_state_dict({name: level.parameters[name.removesuffix("_l0") + suffix] for name in layer.state_dict()})
     return layer, suffix
 

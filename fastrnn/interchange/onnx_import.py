@@ -56,8 +56,8 @@ def from_onnx(model, nodes=None, *, return_states=False):
     Notes
     -----
     The equations, and the order of gates, are those of https://onnx.ai/onnx/operators. A GRU has reset_after=True if
-    its node has linear_before_reset=1. PyTorch exports this; the default of ONNX is 0. An LSTM has peephole=True if its
-    nodes have peepholes P that are not zero.
+    its node has linear_before_reset=1. PyTorch exports this; the default of ONNX is 0. An LSTM has peephole=True if one
+    of its nodes has peepholes P that are not zero.
 
     Lengths, and states that the model is given or computes, are inputs of a node, and not read: give ``lengths`` and
     ``hx`` to the layer. States that depend on the number of sequences alone are read as those of one. A node puts out
@@ -86,12 +86,14 @@ def from_onnx(model, nodes=None, *, return_states=False):
     for below, level in zip(levels, levels[1:], strict=False):
         if why := level.unlike(below):
             raise ValueError(f"{why}; ask for one of them by nodes=, of {', '.join(names)}")
-    first = levels[0]
+    first, has_bias = levels[0], any(level.bias is not None for level in levels)
+    peepholes = {"peephole": True} if any(level.has_peepholes for level in levels) else {}
     layer = LAYERS[first.operator](
-        first.input_size, first.hidden_size, len(levels), bias=any(level.bias is not None for level in levels),
-        batch_first=first.is_batch_first, bidirectional=first.n_directions == 2, dtype=first.dtype, **first.form,
+        first.input_size, first.hidden_size, len(levels), bias=has_bias, batch_first=first.is_batch_first,
+        bidirectional=first.n_directions == 2, dtype=first.dtype, **first.form, **peepholes,
     )  # fmt: skip
-    layer.load_state_dict({name: a for k, level in enumerate(levels) for name, a in level.named(k, layer.bias)})
+    named = (level.named(k, has_bias, bool(peepholes)) for k, level in enumerate(levels))
+    layer.load_state_dict({name: array for own in named for name, array in own})
     hx = _states(levels)
     if hx is not None and not return_states:
         advice = "set return_states=True, and give them to the layer in each call"

@@ -126,8 +126,7 @@ class Level:
         self._check_settings()
         self.W, self.R = self._weight(1), self._weight(2)
         self.bias, self.P = (self._weight(place) if self._input(place) else None for place in (3, 7))
-        if self.P is not None and self.P.any():
-            self.form = {"peephole": True}
+        self.has_peepholes = self.P is not None and self.P.any()
         I, H = (np.atleast_1d(a).shape[-1] for a in (self.W, self.R))
         G, D = len(GATES[self.operator]), self.n_directions
         shapes = {"W": (D, G * H, I), "R": (D, G * H, H), "B": (D, 2 * G * H), "P": (D, 3 * H)}
@@ -173,16 +172,17 @@ class Level:
             raise ValueError(f"{which} of {self.name} depends on what the model is given, so it is no weight to read")
         return self._scope.value(name)
 
-    def named(self, k, has_bias):
+    def named(self, k, has_bias, has_peepholes):
         """The arrays of level k of a layer, by PyTorch's names."""
         G, H = len(GATES[self.operator]), self.hidden_size
         bias = np.zeros((self.n_directions, 2 * G * H)) if self.bias is None else self.bias
+        P = np.zeros((self.n_directions, 3 * H)) if self.P is None else self.P
         for d, suffix in enumerate(("", "_reverse")[: self.n_directions]):
             arrays = {"weight_ih": self.W[d], "weight_hh": self.R[d]}
             if has_bias:
                 arrays |= dict(zip(("bias_ih", "bias_hh"), np.split(bias[d], 2), strict=True))
-            if self.form.get("peephole"):
-                i, o, f = np.split(self.P[d], 3)
+            if has_peepholes:
+                i, o, f = np.split(P[d], 3)
                 yield f"weight_peephole_l{k}{suffix}", np.concatenate([i, f, o]).astype(self.dtype)
             for name, array in arrays.items():
                 ours = array.reshape(G, H, -1)[GATES[self.operator]].reshape(array.shape)

@@ -118,6 +118,26 @@ def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, 
 
 
 @njit(**OPTIONS)
+def outer(d_weight, d_sums, inputs, picked, scratch, parts, task):
+    """One of so many parts of the columns of d_sums (S, N): d_weight (M, N) += inputs^T d_sums, of no other gradients.
+
+    inputs (., M) are read at `picked` (S,), or in their order if that is empty; d_sums where they are: to copy them
+    pays where two weights share them.  scratch (parts, `scratch_size`) is overwritten.
+    """
+    (M, N), count = d_weight.shape, lanes(d_weight)
+    panel, rows = MAX_WIDTH * count, tile_rows(M)
+    panels, left = (N + panel - 1) // panel, task * scratch.shape[1]
+    low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, N)
+    for s in range(0, d_sums.shape[0], CHUNK):
+        n = min(CHUNK, d_sums.shape[0] - s)
+        gather_rows(scratch, left, inputs, picked, s, n)
+        for column in range(low, high, panel):
+            transposed_product(
+                d_weight, column, N, scratch, left, rows, block_size(rows, count), d_sums, s * N + column, N, M,
+                (min(column + panel, high) - column) // count, n)  # fmt: skip
+
+
+@njit(**OPTIONS)
 def add_product(c, a, panels, n_k, parts, task):
     """C (S, n) += the first n_k columns of A (S, >= n_k) times packed B (n_k, n), n in whole vectors.
 

@@ -17,8 +17,8 @@ Arrays lead with an axis of D directions.  Of one, for B sequences packed into S
 gates and P, which is H padded to whole vectors:
     h       (B + S, H)    the B initial states, then the state after each row
     c       (B + S, P)    likewise if kept for backward, else (B, P), in place
-    gates   (S, 4 P)      i, f, g, o; or r, z, n and what r multiplies.  Of each row if kept, else (B, 4 P).  Backward
-                          leaves the gradients before the nonlinearities there
+    gates   (S, 4 P)      i, f, g, o; or r, z, n and what r multiplies.  Of each row if kept, else (B, 4 P)
+    d_y     (B, 4 P)      scratch of backward: a step's gradients before the nonlinearities, which stay in the cache
     of_x    (S, G P)      W_ih x; backward leaves its gradient there
     of_h    (S, G P)      W_hh h if kept, else (B, G P); likewise
     moments (S, 10)       in pairs, the mean and 1 / the deviation of W_ih x, of W_hh h, and of c'; of a GRU those of r
@@ -36,12 +36,11 @@ import numpy as np
 
 from fastrnn.kernels.activations import sigmoid, tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.steps import is_cut, row_before
+from fastrnn.kernels.steps import PRODUCT_ROWS, is_cut, row_before
 from fastrnn.kernels.tiles import new_product, pack_columns, product
 from fastrnn.kernels.vectors import OPTIONS, at, first_lanes, lane_sum, lanes, load, load_some, store, store_some, zeros
 
 EPSILON = 1e-5
-CHUNK = 32  # rows of x whose sums stay in the cache until they are normalised
 ORDER_LSTM, ORDER_GRU = np.arange(4), np.arange(3)
 ZERO, ONE, TWO, THREE, FOUR = (np.intp(k) for k in range(5))
 
@@ -87,19 +86,20 @@ def _inside(value, n):
 @njit(**OPTIONS)
 def _measure(moments, row, column, a, W, n, low, high, H, P):
     """Mean and 1 / the deviation of the gates low to high of n rows (n, W) at a pointer."""
-    L, share = lanes(a), 1.0 / ((high - low) * H)
+    L, share, number = lanes(a), 1.0 / ((high - low) * H), moments.dtype.type
+    one, epsilon = number(1.0), number(EPSILON)  # in this precision, in which roots and quotients take less time
     for q in range(n):
         total = zeros(a)
         for k in range(q * W + low * P, q * W + high * P, L):  # padding is 0
             total = total + load(a, k)
-        moments[row + q, column] = lane_sum(total) * share
+        moments[row + q, column] = lane_sum(total * share)
     for q in range(n):
         mean, squares = moments[row + q, column], zeros(a)
         for gate in range(low, high):
             for unit in range(0, P, L):
                 off = _inside(load(a, q * W + gate * P + unit) - mean, H - unit)
                 squares = squares + off * off
-        moments[row + q, column + 1] = 1.0 / sqrt(lane_sum(squares) * share + EPSILON)
+        moments[row + q, column + 1] = one / sqrt(lane_sum(squares * share) + epsilon)
 
 
 @njit(**OPTIONS)
@@ -113,21 +113,34 @@ def _measure_gates(moments, row, column, a, W, n, H, P):
 
 
 @njit(**OPTIONS)
-def _multiply_inputs(of_x, moments, x, panels, W, H, P):
-    """W_ih x of all rows, a few at a time, and their moments."""
+def _multiply_inputs(of_x, moments, x, panels, first, W, H, P):
+    """W_ih x of a few rows, which are in the cache when their steps come, and their moments; returns the next row."""
     S, I = x.shape
-    for first in range(0, S, CHUNK):
-        n, some = min(CHUNK, S - first), at(of_x, first * W)
-        new_product(some, W, at(x, first * I), I, at(panels, 4 * W), n, W // lanes(x), I)
-        _measure_gates(moments, first, ZERO, some, W, n, H, P)
+    n, some = min(PRODUCT_ROWS, S - first), at(of_x, first * W)
+    new_product(some, W, at(x, first * I), I, at(panels, 4 * W), n, W // lanes(x), I)
+    _measure_gates(moments, first, ZERO, some, W, n, H, P)
+    return first + n
 
 
 @njit(**OPTIONS)
-def _sum(a_x, a_h, k, mean_x, scale_x, mean_h, scale_h, panels, W):
-    """The sum of one vector of a gate of a row, pointers."""
-    of_x = (load(a_x, k) - mean_x) * scale_x * load(panels, k)
-    of_h = (load(a_h, k) - mean_h) * scale_h * load(panels, 2 * W + k)
-    return of_x + of_h + load(panels, W + k)
+def _scales(moments, column):
+    """LN(a) of a row, whose moments these are, as a * scale + shift."""
+    scale = moments[column + 1]
+    return scale, -moments[column] * scale
+
+
+@njit(**OPTIONS)
+def _d_scales(moments, column, of_mean, slope):
+    """The way back from d, the gradient of LN(a), to a's: d * scale + (a * along + shift)."""
+    scale, shift = _scales(moments, column)
+    return scale, -slope * scale * scale, -scale * (of_mean + slope * shift)
+
+
+@njit(**OPTIONS)
+def _sum(a_x, a_h, k, of_x, of_h, panels, W):
+    """The sum of one vector of a gate of a row, pointers, from the scales of its two parts."""
+    x, h = load(a_x, k) * of_x[0] + of_x[1], load(a_h, k) * of_h[0] + of_h[1]
+    return x * load(panels, k) + (h * load(panels, 2 * W + k) + load(panels, W + k))
 
 
 @njit(**OPTIONS)
@@ -139,24 +152,23 @@ def _d_normalise(a, moments, column, d_y, gain, d_gain, n, low, high, shift, H, 
     """
     L, share = lanes(a), 1.0 / ((high - low) * H)
     for q in range(n):
-        mean, scale = moments[q * 10 + column], moments[q * 10 + column + 1]
+        scale, offset = _scales(at(moments, q * 10), column)
         total, along, row, d_row = zeros(a), zeros(a), q * W, (q * 4 + shift) * P
         for k in range(low * P, high * P, L):
-            d, y = load(d_y, d_row + k), (load(a, row + k) - mean) * scale
+            d, y = load(d_y, d_row + k), load(a, row + k) * scale + offset
             store(d_gain, k, load(d_gain, k) + d * y)
             d = d * load(gain, k)
             total = total + d
             along = along + d * y
-        moments[q * 10 + 8], moments[q * 10 + 9] = lane_sum(total) * share, lane_sum(along) * share
+        moments[q * 10 + 8], moments[q * 10 + 9] = lane_sum(total * share), lane_sum(along * share)
     for q in range(n):
-        mean, scale = moments[q * 10 + column], moments[q * 10 + column + 1]
-        of_mean, slope = moments[q * 10 + 8], moments[q * 10 + 9]
+        own = at(moments, q * 10)
+        scale, along_a, offset = _d_scales(own, column, own[8], own[9])
         for gate in range(low, high):
             for unit in range(0, P, L):
                 k = gate * P + unit
-                y, d = (load(a, q * W + k) - mean) * scale, load(d_y, (q * 4 + shift) * P + k) * load(gain, k)
-                d = d - of_mean - y * slope
-                store(a, q * W + k, _inside(d * scale, H - unit))
+                d = load(d_y, (q * 4 + shift) * P + k) * load(gain, k)
+                store(a, q * W + k, _inside(d * scale + (load(a, q * W + k) * along_a + offset), H - unit))
 
 
 @njit(**OPTIONS)
@@ -170,10 +182,9 @@ def _d_normalise_gates(a, moments, column, d_y, gain, d_gain, n, shift, W, H, P)
 
 
 @njit(**OPTIONS)
-def _d_step(of_x, of_h, moments, gates, panels, sums, row, n, shift, W, H, P):
-    """The way back of a step's rows from its gates' gradients to those of W_ih x and W_hh h."""
-    V, L = 4 * P, lanes(of_x)
-    own, d_y = at(moments, row * 10), at(gates, row * V)
+def _d_step(of_x, of_h, moments, d_y, panels, sums, row, n, shift, W, H, P):
+    """The way back of a step's rows from its gates' gradients d_y, a pointer, to those of W_ih x and W_hh h."""
+    V, L, own = 4 * P, lanes(of_x), at(moments, row * 10)
     for k in range(0, V, L):
         total = load(sums, 2 * V + k)
         for q in range(n):
@@ -190,12 +201,12 @@ def _d_step(of_x, of_h, moments, gates, panels, sums, row, n, shift, W, H, P):
 @njit(**OPTIONS)
 def _lstm_row(c_new, c_old, gates, a_x, a_h, own, panels, P):
     """One row's gates and new c; pointers, but for the panels."""
-    W, m_x, s_x, m_h, s_h = 4 * P, own[0], own[1], own[2], own[3]
+    W, of_x, of_h = 4 * P, _scales(own, 0), _scales(own, 2)
     for unit in range(0, P, lanes(panels)):
-        i = sigmoid(_sum(a_x, a_h, unit, m_x, s_x, m_h, s_h, panels, W))
-        f = sigmoid(_sum(a_x, a_h, P + unit, m_x, s_x, m_h, s_h, panels, W))
-        g = tanh(_sum(a_x, a_h, 2 * P + unit, m_x, s_x, m_h, s_h, panels, W))
-        o = sigmoid(_sum(a_x, a_h, 3 * P + unit, m_x, s_x, m_h, s_h, panels, W))
+        i = sigmoid(_sum(a_x, a_h, unit, of_x, of_h, panels, W))
+        f = sigmoid(_sum(a_x, a_h, P + unit, of_x, of_h, panels, W))
+        g = tanh(_sum(a_x, a_h, 2 * P + unit, of_x, of_h, panels, W))
+        o = sigmoid(_sum(a_x, a_h, 3 * P + unit, of_x, of_h, panels, W))
         store(gates, unit, i)
         store(gates, P + unit, f)
         store(gates, 2 * P + unit, g)
@@ -206,9 +217,9 @@ def _lstm_row(c_new, c_old, gates, a_x, a_h, own, panels, P):
 @njit(**OPTIONS)
 def _lstm_output(h, c, o, own, of_c, H, P):
     """One row's h from c; pointers, at `of_c` gain_c and bias_c."""
-    mean, scale = own[4], own[5]
+    scale, shift = _scales(own, 4)
     for unit in range(0, P, lanes(c)):
-        y = (load(c, unit) - mean) * scale
+        y = load(c, unit) * scale + shift
         shown = tanh(y * load(of_c, unit) + load(of_c, P + unit))
         store_some(h, unit, load(o, unit) * shown, H - unit)
 
@@ -219,10 +230,11 @@ def forward_lstm(h, c, gates, of_x, of_h, moments, x, panels, starts, counts, ke
     h, c, gates, of_x, of_h, moments, x, panels = h[d], c[d], gates[d], of_x[d], of_h[d], moments[d], x[d], panels[d, 0]
     (S, I), H, P = x.shape, h.shape[1], c.shape[1]
     B, W = h.shape[0] - S, 4 * P
-    of_c = at(panels, (4 + I + H) * W)
-    _multiply_inputs(of_x, moments, x, panels, W, H, P)
+    of_c, ready = at(panels, (4 + I + H) * W), 0
     for t in range(counts.size):
         n, row, old = counts[t], starts[t], row_before(starts, t, B)
+        while ready < row + n:
+            ready = _multiply_inputs(of_x, moments, x, panels, ready, W, H, P)
         slot, c_old, c_new = row if keep else 0, old if keep else 0, B + row if keep else 0
         a_h = at(of_h, slot * W)
         new_product(a_h, W, at(h, old * H), H, at(panels, (4 + I) * W), n, W // lanes(h), H)
@@ -238,14 +250,14 @@ def forward_lstm(h, c, gates, of_x, of_h, moments, x, panels, starts, counts, ke
 
 
 @njit(**OPTIONS)
-def _d_lstm_output(d_h, gates, d_out, c, own, of_c, d_gain_c, d_bias_c, H, P):
-    """One row's way back from h to LN(c), whose gradient takes the place of d_h; pointers."""
-    total, along, mean, scale = zeros(c), zeros(c), own[4], own[5]
+def _d_lstm_output(d_h, d_y, gates, d_out, c, own, of_c, d_gain_c, d_bias_c, share, H, P):
+    """One row's way back from h to o, and to LN(c), whose gradient takes the place of d_h; pointers."""
+    total, along, (scale, shift) = zeros(c), zeros(c), _scales(own, 4)
     for unit in range(0, P, lanes(c)):
-        y, o = (load(c, unit) - mean) * scale, load(gates, 3 * P + unit)
+        y, o = load(c, unit) * scale + shift, load(gates, 3 * P + unit)
         shown = tanh(y * load(of_c, unit) + load(of_c, P + unit))
         dh = load(d_h, unit) + load_some(d_out, unit, H - unit)
-        store(gates, 3 * P + unit, dh * shown * o * (1.0 - o))
+        store(d_y, 3 * P + unit, dh * shown * o * (1.0 - o))
         d = dh * o * (1.0 - shown * shown)
         store(d_gain_c, unit, load(d_gain_c, unit) + d * y)
         store(d_bias_c, unit, load(d_bias_c, unit) + d)
@@ -253,28 +265,27 @@ def _d_lstm_output(d_h, gates, d_out, c, own, of_c, d_gain_c, d_bias_c, H, P):
         total = total + d
         along = along + d * y
         store(d_h, unit, d)
-    own[8], own[9] = lane_sum(total) / H, lane_sum(along) / H
+    own[8], own[9] = lane_sum(total * share), lane_sum(along * share)
 
 
 @njit(**OPTIONS)
-def _d_lstm_row(d_h, d_c, gates, c, c_old, own, H, P, cut):
+def _d_lstm_row(d_h, d_c, d_y, gates, c, c_old, own, H, P, cut):
     """One row's way back from LN(c) to its gates, and d_c to that of the step before; clears d_h.  Pointers."""
-    zero, mean, scale, of_mean, slope = zeros(c), own[4], own[5], own[8], own[9]
+    zero, (scale, along, shift) = zeros(c), _d_scales(own, 4, own[8], own[9])
     for unit in range(0, P, lanes(c)):
-        y = (load(c, unit) - mean) * scale
-        of_norm = _inside((load(d_h, unit) - of_mean - y * slope) * scale, H - unit)
+        of_norm = _inside(load(d_h, unit) * scale + (load(c, unit) * along + shift), H - unit)
         i, f, g = load(gates, unit), load(gates, P + unit), load(gates, 2 * P + unit)
         dc = load(d_c, unit) + of_norm
-        store(gates, unit, dc * g * i * (1.0 - i))
-        store(gates, P + unit, dc * load(c_old, unit) * f * (1.0 - f))
-        store(gates, 2 * P + unit, dc * i * (1.0 - g * g))
+        store(d_y, unit, dc * g * i * (1.0 - i))
+        store(d_y, P + unit, dc * load(c_old, unit) * f * (1.0 - f))
+        store(d_y, 2 * P + unit, dc * i * (1.0 - g * g))
         store(d_c, unit, zero if cut else dc * f)
         store(d_h, unit, zero)
 
 
 @njit(**OPTIONS)
 def backward_lstm(
-    d_h, d_c, gates, of_x, of_h, sums, d_out, h, c, moments, panels, hh_panels, starts, counts, bptt_steps, d
+    d_h, d_c, d_y, gates, of_x, of_h, sums, d_out, h, c, moments, panels, hh_panels, starts, counts, bptt_steps, d
 ):
     """Direction d, last step first.
 
@@ -282,21 +293,22 @@ def backward_lstm(
     of each row's h; hh_panels are W_hh (4P, H), packed for `product`; a gradient stops at each multiple of `bptt_steps`
     steps, 0 for none.
     """
-    d_h, d_c, gates, of_x, of_h, sums, d_out = d_h[d], d_c[d], gates[d], of_x[d], of_h[d], sums[d], d_out[d]
-    h, c, moments, panels, hh_panels = h[d], c[d], moments[d], panels[d, 0], hh_panels[d]
+    d_h, d_c, d_y, gates, of_x, of_h, sums = d_h[d], d_c[d], d_y[d], gates[d], of_x[d], of_h[d], sums[d]
+    d_out, h, c, moments, panels, hh_panels = d_out[d], h[d], c[d], moments[d], panels[d, 0], hh_panels[d]
     width, (B, P), H = d_out.shape[1], d_h.shape, h.shape[1]
-    W, of_c = 4 * P, at(panels, panels.size - 2 * P)
+    W, share, of_c = 4 * P, 1.0 / H, at(panels, panels.size - 2 * P)
     for t in range(counts.size - 1, -1, -1):
         n, row, old, cut = counts[t], starts[t], row_before(starts, t, B), is_cut(t, bptt_steps)
-        d_gates, own = at(gates, row * W), at(moments, row * 10)
+        of_gates, own = at(gates, row * W), at(moments, row * 10)
         for q in range(n):
+            both = at(d_y, q * W), at(of_gates, q * W)
             d_row, c_row = at(d_out, (row + q) * width), at(c, (B + row + q) * P)
             places = at(sums, 3 * W), at(sums, 4 * W)
-            _d_lstm_output(at(d_h, q * P), at(d_gates, q * W), d_row, c_row, at(own, q * 10), of_c, *places, H, P)
+            _d_lstm_output(at(d_h, q * P), *both, d_row, c_row, at(own, q * 10), of_c, *places, share, H, P)
         for q in range(n):
-            states, both = (at(d_h, q * P), at(d_c, q * P)), (at(c, (B + row + q) * P), at(c, (old + q) * P))
-            _d_lstm_row(*states, at(d_gates, q * W), *both, at(own, q * 10), H, P, cut)
-        _d_step(of_x, of_h, moments, gates, panels, sums, row, n, ZERO, W, H, P)
+            states, cells = (at(d_h, q * P), at(d_c, q * P)), (at(c, (B + row + q) * P), at(c, (old + q) * P))
+            _d_lstm_row(*states, at(d_y, q * W), at(of_gates, q * W), *cells, at(own, q * 10), H, P, cut)
+        _d_step(of_x, of_h, moments, at(d_y, 0), panels, sums, row, n, ZERO, W, H, P)
         if not cut:
             product(at(d_h, 0), P, at(of_h, row * W), W, at(hh_panels, 0), n, P // lanes(gates), W)
 
@@ -307,14 +319,14 @@ def backward_lstm(
 @njit(**OPTIONS)
 def _gru_row(h, h_old, gates, a_x, a_h, own, panels, H, P):
     """One row's gates and new h; pointers, but for the panels."""
-    W, m_x, s_x, m_h, s_h = 3 * P, own[0], own[1], own[2], own[3]
-    mean_x, scale_x, mean_h, scale_h = own[4], own[5], own[6], own[7]  # of the third gate
+    W, of_x, of_h = 3 * P, _scales(own, 0), _scales(own, 2)
+    (scale_x, shift_x), (scale_h, shift_h) = _scales(own, 4), _scales(own, 6)  # of the third gate
     for unit in range(0, P, lanes(panels)):
-        r = sigmoid(_sum(a_x, a_h, unit, m_x, s_x, m_h, s_h, panels, W))
-        z = sigmoid(_sum(a_x, a_h, P + unit, m_x, s_x, m_h, s_h, panels, W))
+        r = sigmoid(_sum(a_x, a_h, unit, of_x, of_h, panels, W))
+        z = sigmoid(_sum(a_x, a_h, P + unit, of_x, of_h, panels, W))
         k = 2 * P + unit
-        m = (load(a_h, k) - mean_h) * scale_h * load(panels, 2 * W + k) + load(panels, 3 * W + k)
-        n = tanh((load(a_x, k) - mean_x) * scale_x * load(panels, k) + load(panels, W + k) + r * m)
+        m = (load(a_h, k) * scale_h + shift_h) * load(panels, 2 * W + k) + load(panels, 3 * W + k)
+        n = tanh((load(a_x, k) * scale_x + shift_x) * load(panels, k) + (load(panels, W + k) + r * m))
         store(gates, unit, r)
         store(gates, P + unit, z)
         store(gates, k, n)
@@ -327,10 +339,11 @@ def forward_gru(h, gates, of_x, of_h, moments, x, panels, starts, counts, keep, 
     """Run direction d."""
     h, gates, of_x, of_h, moments, x, panels = h[d], gates[d], of_x[d], of_h[d], moments[d], x[d], panels[d, 0]
     (S, I), H, P = x.shape, h.shape[1], gates.shape[1] // 4
-    B, W = h.shape[0] - S, 3 * P
-    _multiply_inputs(of_x, moments, x, panels, W, H, P)
+    B, W, ready = h.shape[0] - S, 3 * P, 0
     for t in range(counts.size):
         n, row, old = counts[t], starts[t], row_before(starts, t, B)
+        while ready < row + n:
+            ready = _multiply_inputs(of_x, moments, x, panels, ready, W, H, P)
         slot = row if keep else 0
         a_h = at(of_h, slot * W)
         new_product(a_h, W, at(h, old * H), H, at(panels, (4 + I) * W), n, W // lanes(h), H)
@@ -342,25 +355,27 @@ def forward_gru(h, gates, of_x, of_h, moments, x, panels, starts, counts, keep, 
 
 
 @njit(**OPTIONS)
-def _d_gru_row(d_h, gates, d_out, h_old, H, P, cut):
-    """One row's gates to their gradients, d_h to what of the gradient of the step before is no product.  Pointers."""
+def _d_gru_row(d_h, d_y, gates, d_out, h_old, H, P, cut):
+    """One row's way back to its gates, and d_h to what of the gradient of the step before is no product.  Pointers."""
     zero = zeros(gates)
     for unit in range(0, P, lanes(gates)):
         r, z = load(gates, unit), load(gates, P + unit)
         n, m = load(gates, 2 * P + unit), load(gates, 3 * P + unit)
         dh = load(d_h, unit) + load_some(d_out, unit, H - unit)
         dn = dh * (1.0 - z) * (1.0 - n * n)
-        store(gates, unit, dn * m * r * (1.0 - r))
-        store(gates, P + unit, dh * (load_some(h_old, unit, H - unit) - n) * z * (1.0 - z))
-        store(gates, 2 * P + unit, dn)
-        store(gates, 3 * P + unit, dn * r)
+        store(d_y, unit, dn * m * r * (1.0 - r))
+        store(d_y, P + unit, dh * (load_some(h_old, unit, H - unit) - n) * z * (1.0 - z))
+        store(d_y, 2 * P + unit, dn)
+        store(d_y, 3 * P + unit, dn * r)
         store(d_h, unit, zero if cut else dh * z)
 
 
 @njit(**OPTIONS)
-def backward_gru(d_h, gates, of_x, of_h, sums, d_out, h, moments, panels, hh_panels, starts, counts, bptt_steps, d):
+def backward_gru(
+    d_h, d_y, gates, of_x, of_h, sums, d_out, h, moments, panels, hh_panels, starts, counts, bptt_steps, d
+):
     """As `backward_lstm`; hh_panels are W_hh (3P, H)."""
-    d_h, gates, of_x, of_h, sums, d_out = d_h[d], gates[d], of_x[d], of_h[d], sums[d], d_out[d]
+    d_h, d_y, gates, of_x, of_h, sums, d_out = d_h[d], d_y[d], gates[d], of_x[d], of_h[d], sums[d], d_out[d]
     h, moments, panels, hh_panels = h[d], moments[d], panels[d, 0], hh_panels[d]
     width, (B, P), H = d_out.shape[1], d_h.shape, h.shape[1]
     W = 3 * P
@@ -368,7 +383,7 @@ def backward_gru(d_h, gates, of_x, of_h, sums, d_out, h, moments, panels, hh_pan
         n, row, old, cut = counts[t], starts[t], row_before(starts, t, B), is_cut(t, bptt_steps)
         for q in range(n):
             d_row, h_old = at(d_out, (row + q) * width), at(h, (old + q) * H)
-            _d_gru_row(at(d_h, q * P), at(gates, (row + q) * 4 * P), d_row, h_old, H, P, cut)
-        _d_step(of_x, of_h, moments, gates, panels, sums, row, n, ONE, W, H, P)
+            _d_gru_row(at(d_h, q * P), at(d_y, q * 4 * P), at(gates, (row + q) * 4 * P), d_row, h_old, H, P, cut)
+        _d_step(of_x, of_h, moments, at(d_y, 0), panels, sums, row, n, ONE, W, H, P)
         if not cut:
             product(at(d_h, 0), P, at(of_h, row * W), W, at(hh_panels, 0), n, P // lanes(gates), W)

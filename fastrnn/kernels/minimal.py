@@ -27,8 +27,8 @@ of vectors of units.
 Arrays of D directions, for B sequences packed into S rows (`fastrnn.kernels.packing`):
     h      (D, B + S, H)     the B initial states, then the state after each row
     c      (D, B + S, P)     likewise of SRU, or (D, B, P) in place if nothing is kept; P is H padded to whole vectors
-    gates  (D, S, G P)       z, n; or f, i, n; or W x, f, r and W_s x; backward leaves the gradients before the
-                             nonlinearities there; of few rows if nothing is kept
+    gates  (D, S, G P)       z, n; or of minLSTM what `minlstm` says; or W x, f, r and W_s x; backward leaves the
+                             gradients before the nonlinearities there; of few rows if nothing is kept
     x      (D, S, I)
     panels (D, G, .)         for each gate: bias (P), W_ih^T packed for `product` (I P), and SRU's v (P)
     starts, counts (T,)      for each step the packed row of its first sequence, and how many sequences are alive
@@ -41,9 +41,6 @@ from fastrnn.kernels.steps import is_cut, row_before
 from fastrnn.kernels.tiles import pack_panels, product
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, maximum, minimum, store, store_some, zeros
 from fastrnn.kernels.vectors import step as is_positive
-
-SHUT = -40.0
-"""Where sigmoid(a) is exp(a), to the last bit."""
 
 # ------------------------------------------------------------------------------------------------------ weights
 
@@ -119,18 +116,19 @@ def mingru(h, h_old, gates, H, P):
 def minlstm(h, h_old, gates, H, P):
     """The new state of one row; pointers.
 
-    f / (f + i) is (1 + exp(-a_i)) / (2 + exp(-a_f) + exp(-a_i)), a number where f and i are next to nothing, too: there
-    only the difference of a_f and a_i counts, so that both are raised to where exp is a number.
+    f / (f + i) is (1 + exp(-a_i)) / (2 + exp(-a_f) + exp(-a_i)).  All terms are multiplied with exp(low), so that the
+    largest exponent is 0: the share is right where f and i are next to nothing, too.  Left in the gates are n and the
+    shares that exp(-a_f) and exp(-a_i) have in the denominator: with these e_f and e_i it is (1 + e_i - e_f) / 2.
     """
     for unit in range(0, H, lanes(h)):
-        a_f, a_i = load(gates, unit), load(gates, P + unit)
-        raised = maximum(SHUT - maximum(maximum(a_f, a_i), -1e30), 0.0)  # by a number, if they are -infinity
-        e_f, e_i = exp((a_f + raised) * -1.0), exp((a_i + raised) * -1.0)
-        share, n = (1.0 + e_i) / (2.0 + e_f + e_i), g(load(gates, 2 * P + unit))
+        a_f, a_i, n = load(gates, unit), load(gates, P + unit), g(load(gates, 2 * P + unit))
+        low = minimum(minimum(a_f, a_i), 0.0)
+        one, e_f, e_i = exp(low), exp(low - a_f), exp(low - a_i)
+        scale = 1.0 / (one + one + e_f + e_i)
         before = load_some(h_old, unit, H - unit)
-        store_some(h, unit, n + share * (before - n), H - unit)
-        store(gates, unit, 1.0 / (1.0 + e_f))
-        store(gates, P + unit, 1.0 / (1.0 + e_i))
+        store_some(h, unit, n + (one + e_i) * scale * (before - n), H - unit)
+        store(gates, unit, e_f * scale)
+        store(gates, P + unit, e_i * scale)
         store(gates, 2 * P + unit, n)
 
 
@@ -200,13 +198,13 @@ def d_minlstm(d_h, gates, d_out, h_old, H, P, cut):
     """Likewise."""
     zero = zeros(h_old)
     for unit in range(0, H, lanes(h_old)):
-        f, i, n = load(gates, unit), load(gates, P + unit), load(gates, 2 * P + unit)
+        e_f, e_i, n = load(gates, unit), load(gates, P + unit), load(gates, 2 * P + unit)
         before = load_some(h_old, unit, H - unit)
         dh = load(d_h, unit) + load_some(d_out, unit, H - unit)
-        of_f, of_i = f / (f + i), i / (f + i)
-        d_share = dh * (before - n) * of_f * of_i
-        store(gates, unit, d_share * (1.0 - f))
-        store(gates, P + unit, d_share * (i - 1.0))
+        of_f, of_i = (1.0 + (e_i - e_f)) * 0.5, (1.0 + (e_f - e_i)) * 0.5
+        d_share = dh * (before - n)
+        store(gates, unit, d_share * of_f * e_f)
+        store(gates, P + unit, d_share * of_i * e_i * -1.0)
         store(gates, 2 * P + unit, dh * of_i * d_g(n))
         store(d_h, unit, zero if cut else dh * of_f)
 

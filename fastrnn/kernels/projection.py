@@ -15,11 +15,10 @@ import numpy as np
 from fastrnn.kernels import lstm
 from fastrnn.kernels.activations import sigmoid, tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.steps import is_cut, row_before
+from fastrnn.kernels.steps import PRODUCT_ROWS, is_cut, row_before
 from fastrnn.kernels.tiles import new_product, pack_columns, product
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, store_some
 
-CHUNK = 32  # rows whose input products stay in the cache
 ORDER = np.arange(1)
 GATES, ONE = np.intp(4), np.intp(1)
 _gradients = lstm.gate_gradients
@@ -61,8 +60,8 @@ def forward(h, c, gates, u, out, x, panels, starts, counts, H, keep, d):
     B, W = h.shape[0] - S, 4 * P
     w_hh = at(panels, (1 + I) * W)
     w_hr = at(panels, (1 + I + R) * W)
-    for first in range(0, S, CHUNK):
-        n = min(CHUNK, S - first)
+    for first in range(0, S, PRODUCT_ROWS):
+        n = min(PRODUCT_ROWS, S - first)
         for row in range(first, first + n):
             for k in range(0, W, L):
                 store(gates, row * W + k, load(panels, k))

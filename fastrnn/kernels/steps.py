@@ -13,6 +13,8 @@ MOST_SEQUENCES = 32
 """Of a shard that is one thread's, as batches are dealt; its different words, or a stream's sequences, may be more."""
 MOST_SHARED = 64
 """Likewise of one that threads share."""
+PRODUCT_ROWS = 32
+"""Rows of x whose products with all gates' weights stay in the cache, until they are normalised or added to."""
 HOISTED = 2**18
 """Bytes of hoisted input products that stay there with them."""
 

@@ -7,7 +7,7 @@ whole vectors.  What a method is given, and returns, are operands of a `fastrnn.
 import numpy as np
 
 from fastrnn.kernels import activations, gated, gru, gru_reset_before, lstm, rnn
-from fastrnn.kernels.gradient import add_product, fold, gradient, scratch_size
+from fastrnn.kernels.gradient import add_product, fold, gradient, outer, scratch_size
 from fastrnn.kernels.rows import clear
 from fastrnn.kernels.steps import HOISTED_STEPS, hoisted_rows
 from fastrnn.kernels.tiles import MAX_WIDTH
@@ -43,6 +43,13 @@ def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=
     in_parts(p, gradient, *arguments, parts=SHARERS, stage="backward")
 
 
+def outer_product(p, d_weight, d_sums, inputs, picked):
+    """Call `fastrnn.kernels.gradient.outer`, in the stage "backward"."""
+    size = scratch_size(inputs.shape[1], 0, 0, n_lanes(p.dtype))
+    scratch = p.room(MOST_SHARERS if p.is_shared else 1, size)
+    in_parts(p, outer, d_weight, d_sums, inputs, picked, scratch, parts=SHARERS, stage="backward")
+
+
 class _Cell:
     """What the cells share.
 
@@ -55,6 +62,8 @@ class _Cell:
     shares_units = False
     """Whether threads can share the units of a step."""
     states = "h"
+    kept = ""
+    """What `forward` leaves in room["d_gates"], by letters and in order; perhaps more behind, which is no gate."""
     output_size = None
     """Numbers of h, if these are not as many as units."""
     starts = {}
@@ -199,7 +208,7 @@ class _GatedCell(_Cell):
 class LSTMCell(_GatedCell):
     """Gates i, f, g, o; states h and c."""
 
-    n_gates, states, forget_gate, pack = 4, "hc", 1, staticmethod(lstm.pack)
+    n_gates, kept, states, forget_gate, pack = 4, "ifgo", "hc", 1, staticmethod(lstm.pack)
     orders_ih = orders_hh = (lstm.ORDER,)
     ih_pieces = hh_pieces = b_hh_pieces = ((0, 4, 0),)
 
@@ -228,7 +237,7 @@ class LSTMPeepholeCell(LSTMCell):
 class GRUCell(_GatedCell):
     """Gates r, z, n, the reset gate after the product."""
 
-    n_gates, pack = 3, staticmethod(gru.pack)
+    n_gates, kept, pack = 3, "nrz", staticmethod(gru.pack)
     orders_ih, orders_hh = (gru.ORDER_IH,), (gru.ORDER_HH,)
     ih_pieces = ((0, 1, 2), (1, 3, 0))
     hh_pieces = b_hh_pieces = ((1, 4, 0),)
@@ -237,7 +246,7 @@ class GRUCell(_GatedCell):
 class GRUResetBeforeCell(_Cell):
     """Gates r, z, n, the reset gate before the product."""
 
-    n_gates, pack = 3, staticmethod(rnn.pack)
+    n_gates, kept, pack = 3, "nrz", staticmethod(rnn.pack)
     orders_ih = (gru_reset_before.ORDER_IH,)
     orders_hh = (gru_reset_before.ORDER_N, gru_reset_before.ORDER_RZ)
     ih_pieces = b_hh_pieces = ((0, 1, 2), (1, 3, 0))

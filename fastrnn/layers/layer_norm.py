@@ -1,8 +1,10 @@
 """Cells with layer normalisation: `fastrnn.kernels.layer_norm` has the equations."""
 
+import numpy as np
+
 from fastrnn.kernels import layer_norm
 from fastrnn.kernels.vectors import padded
-from fastrnn.layers.cells import _Cell, add_sums, direction, outer_products
+from fastrnn.layers.cells import _Cell, add_sums, direction, outer_product
 
 
 class _LayerNormCell(_Cell):
@@ -34,19 +36,19 @@ class _LayerNormCell(_Cell):
     def backward(self, p, room, d_states, d_out, hh, rows, bptt_steps):
         D, _, P = d_states[0].shape
         room["sums"] = p.sums(D, 5, 4 * P)
-        own = *d_states, *(room[name] for name in ("d_gates", "of_x", "of_h", "sums"))
+        own = *d_states, p.room(D, rows.B, 4 * P), *(room[name] for name in ("d_gates", "of_x", "of_h", "sums"))
         kept = (room[name] for name in (*self.states, "moments", "panels"))
         p.share(self.run_back, *own, d_out, *kept, hh, rows.starts, rows.counts, bptt_steps, tasks=D, stage="backward")
         room["d_gates"] = room["of_x"]  # of which the input's gradient is made
 
     def add_gradients(self, p, room, x, gradients, rows):
-        W, nothing = room["of_x"].shape[2], p.room(rows.S, 0)
-        H, P, pieces = room["h"].shape[2], W // self.n_gates, ((0, self.n_gates, 0),)
+        W, in_order = room["of_x"].shape[2], p.room(0, dtype=np.int64)
+        H, P = room["h"].shape[2], W // self.n_gates
         for d, of in enumerate(gradients):
             of_x, of_h, h, inputs = (direction(p, array, d) for array in (room["of_x"], room["of_h"], room["h"], x))
-            d_ih, d_hh, unused = (p.sums(n, W) for n in (inputs.shape[1], H, 1))
-            outer_products(p, unused, d_ih, pieces, of_x, inputs, P=P)
-            outer_products(p, unused, p.sums(0, W), (), of_h, nothing, d_hh, pieces, h, rows.previous, P)
+            d_ih, d_hh = (p.sums(n, W) for n in (inputs.shape[1], H))
+            outer_product(p, d_ih, of_x, inputs, in_order)
+            outer_product(p, d_hh, of_h, h, rows.previous)
             add_sums(p, of["weight_ih"], d_ih, H, P)
             add_sums(p, of["weight_hh"], d_hh, H, P)
             for k, kind in enumerate(("gain_ih", "gain_hh", "bias_ih", "gain_c", "bias_c")):
@@ -60,7 +62,7 @@ class _LayerNormCell(_Cell):
 class LSTMLayerNormCell(_LayerNormCell):
     """Gates i, f, g, o; states h and c."""
 
-    n_gates, states, forget_gate = 4, "hc", 1
+    n_gates, kept, states, forget_gate = 4, "ifgo", "hc", 1
     pack, run, run_back = map(staticmethod, (layer_norm.pack_lstm, layer_norm.forward_lstm, layer_norm.backward_lstm))
     orders_ih = orders_hh = (layer_norm.ORDER_LSTM,)
     b_hh_pieces = ((0, 4, 0),)
@@ -72,7 +74,7 @@ class LSTMLayerNormCell(_LayerNormCell):
 class GRULayerNormCell(_LayerNormCell):
     """Gates r, z, n, the reset gate after the product."""
 
-    n_gates = 3
+    n_gates, kept = 3, "rzn"
     pack, run, run_back = map(staticmethod, (layer_norm.pack_gru, layer_norm.forward_gru, layer_norm.backward_gru))
     orders_ih = orders_hh = (layer_norm.ORDER_GRU,)
     b_hh_pieces = ((0, 2, 0), (3, 4, 2))

@@ -16,12 +16,11 @@ from fastrnn.programs import NOTHING
 class _MinimalCell(_Cell):
     """What these cells share."""
 
-    def __init__(self, n_gates):
-        self.n_gates, self.orders_ih = n_gates, (np.arange(n_gates),)
-
     pack = staticmethod(minimal.pack)
-    first_bias = 0
-    """The gate that has the first of the biases."""
+
+    @property
+    def orders_ih(self):
+        return (np.arange(self.n_gates),)
 
     def shapes(self, I, H):
         return {"weight_ih": (self.n_gates * H, I), "bias_ih": (self.n_gates * H,)}
@@ -70,7 +69,7 @@ class _MinimalCell(_Cell):
             outer_products(p, d_bias, d_ih, ((0, self.n_gates, 0),), d_gates, inputs, P=P)
             add_sums(p, of["weight_ih"], d_ih, H, P)
             if "bias_ih" in of:
-                add_sums(p, of["bias_ih"], d_bias, H, P, self.first_bias * P)
+                add_sums(p, of["bias_ih"], d_bias, H, P, P * ("weight_c" in of))  # an SRU's first gate has none
             if "weight_c" in of:
                 add_sums(p, of["weight_c"], room["d_v"], H, P, 2 * d * P)
 
@@ -78,24 +77,22 @@ class _MinimalCell(_Cell):
 class MinGRUCell(_MinimalCell):
     """Gates z, n."""
 
-    def __init__(self):
-        super().__init__(2)
+    n_gates, kept = 2, "zn"
 
 
 class MinLSTMCell(_MinimalCell):
-    """Gates f, i, n."""
+    """Gates f, i, n; of the first two `fastrnn.kernels.minimal.minlstm` leaves shares of a denominator."""
 
-    def __init__(self):
-        super().__init__(3)
+    n_gates, kept = 3, "fin"
 
 
 class SRUCell(_MinimalCell):
     """W x, gates f and r, and W_s x where there are not as many inputs as units; states h, which is not read, and c."""
 
-    def __init__(self, n_gates=3):
-        super().__init__(n_gates)
+    states, kept, pack = "hc", "gfr", staticmethod(minimal.pack_sru)
 
-    states, first_bias, pack = "hc", 1, staticmethod(minimal.pack_sru)
+    def __init__(self, n_gates=3):
+        self.n_gates = n_gates
 
     def of_level(self, I, H):
         return SRUCell(3 if I == H else 4)

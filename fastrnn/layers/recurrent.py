@@ -45,7 +45,7 @@ def _flat(x):
 
 
 class _Recurrent:
-    """What the three layers share."""
+    """What all layers share."""
 
     def _build(self, cell, /, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
         random_state, **_):  # fmt: skip

@@ -20,7 +20,8 @@ HEADS = 4
 class SLSTMCell(_Cell):
     """Gates i, f, z, o; states h, c, n and m.  A unit reads the old h of the units of its head."""
 
-    n_gates, states, forget_gate, shares_units, pack = 4, "hcnm", 1, True, staticmethod(slstm.pack)
+    n_gates, kept, states, forget_gate, shares_units = 4, "ifgo", "hcnm", 1, True
+    pack = staticmethod(slstm.pack)
     orders_ih, n_made = (slstm.ORDER,), 2  # with n = 0 the others are of no account
 
     def __init__(self, num_heads=None):
@@ -141,6 +142,14 @@ class SLSTM(_Recurrent):  # numpydoc ignore=PR01
         check_count("hidden_size", hidden_size)
         check_count("num_heads", num_heads)
         if hidden_size % num_heads:
-            raise ValueError(f"num_heads must divide hidden_size={hidden_size}; got {num_heads}")
+            found = f"num_heads must divide hidden_size={hidden_size}; got {num_heads}"
+            raise ValueError(f"{found}: set another, such as num_heads=1")
         self.num_heads = num_heads
         self._build(SLSTMCell(num_heads), **locals())
+
+    def _checked_state(self, state, B, is_single, what):
+        every = super()._checked_state(state, B, is_single, what)
+        least = 0 if every is None or what != "initial state" else np.split(every, 4)[2].min()  # gradients may be less
+        if least < 0:
+            raise ValueError(f"the {what} n has {least:.3g}, but must not be negative: give 0 or more")
+        return every

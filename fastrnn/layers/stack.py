@@ -1,7 +1,8 @@
 """Stacks of recurrent levels over packed rows."""
 
 from collections import namedtuple
-from math import prod, sqrt
+from math import isfinite, prod, sqrt
+from numbers import Real
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from fastrnn.kernels.tiles import pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, padded
 from fastrnn.layers.cells import alone, direction, product
 from fastrnn.params import Parameters, orthogonal, uniform
+from fastrnn.wording import shown
 
 
 class Level:
@@ -236,7 +238,9 @@ class Stack:
         if recurrent == "orthogonal" and self.cell.output_size:
             raise ValueError("recurrent='orthogonal' is for square matrices, and not for proj_size: use 'uniform'")
         if forget_bias is not None and (self.cell.forget_gate is None or not self.bias):
-            raise ValueError(f"forget_bias={forget_bias!r} is for an LSTM with biases; leave it out")
+            raise ValueError(f"forget_bias={forget_bias!r} is for an LSTM or sLSTM with biases; leave it out")
+        if forget_bias is not None and not (isinstance(forget_bias, Real) and isfinite(forget_bias)):
+            raise ValueError(f"forget_bias must be a finite number; got {shown(forget_bias)}")
         forget_bias = self.cell.first_forget_biases(H) if forget_bias is None else forget_bias
         for name in self.parameters:
             start = self.cell.starts.get(name.partition("_")[0])

@@ -8,21 +8,23 @@ from scipy.special import softmax
 from fastrnn.losses.loss import cross_entropy, squared
 from fastrnn.moments import MEMORY, running
 from fastrnn.online.learner import OnlineLearner, is_number
-from fastrnn.storage import array, integer
+from fastrnn.storage import array, floats, integer
 from fastrnn.wording import shown
 
 
 def is_label(value):
-    """Whether it can be found again among others, as what is missing cannot."""
+    """Whether it can be found again among others, as what is missing cannot; a number must be one."""
     try:
-        return value is not None and hash(value) is not None and bool(value == value)
+        can_be_found = value is not None and hash(value) is not None and bool(value == value)
     except TypeError:
         return False
+    return can_be_found and (not isinstance(value, Real) or is_number(value))
 
 
 def are_keys(value):
-    """Whether a file's list can hold names or labels."""
-    return type(value) is list and len(value) > 0 and all(isinstance(v, (str, Real, np.generic)) for v in value)
+    """Whether a file's list can hold names, each once."""
+    is_list = type(value) is list and all(isinstance(v, (str, Real, np.generic)) for v in value)
+    return is_list and len(set(value)) == len(value) > 0
 
 
 def is_positive(value):
@@ -30,14 +32,15 @@ def is_positive(value):
 
 
 def are_moments(value):
-    return len(value) == 3 and all(map(is_number, value)) and is_positive(value[0])
+    n, mean, deviation = value
+    return integer(1)(n) and floats([mean, deviation]) and is_number(mean) and is_number(deviation) and deviation >= 0
 
 
 def are_moments_of_several(value):
     """As of `fastrnn.moments.none_yet`."""
     n = np.size(value[1])
     rules = integer(0), array("float64", n), array("float64", n), array(bool, n)
-    return n > 0 and all(rule(part) for rule, part in zip(rules, value, strict=True))
+    return n > 0 and all(rule(part) for rule, part in zip(rules, value, strict=True)) and (value[2] >= 0).all()
 
 
 class OnlineClassifier(OnlineLearner):
@@ -121,7 +124,8 @@ class OnlineClassifier(OnlineLearner):
 
     _loss = cross_entropy
     _multiclass = True  # River asks
-    _fitted_rules = {"feature_names_in_": are_keys, "classes_": are_keys, "_X_moments": are_moments_of_several}
+    _fitted_rules = {"feature_names_in_": are_keys, "_X_moments": are_moments_of_several}
+    _fitted_rules["classes_"] = lambda labels: are_keys(labels) and all(map(is_label, labels))
 
     def __init__(self, *, cell="gru", hidden_size=16, nonlinearity="tanh", gradient="rtrl", bptt_steps=20,
         solver="rmsprop", learning_rate_init=5e-3, clip_norm=1.0, normalize_X=True, classes=None, dtype="float32",
@@ -131,7 +135,7 @@ class OnlineClassifier(OnlineLearner):
     def _targets(self, y):
         known = [] if self.classes is None or self.__sklearn_is_fitted__() else [*self.classes]
         for label in (*known, y):
-            if not is_label(label) or (isinstance(label, Real) and not is_number(label)):
+            if not is_label(label):
                 whose = "y is" if label is y else "classes has"
                 raise ValueError(f"{whose} {shown(label)}; a label must be a finite number, a string or the like")
         if not self.__sklearn_is_fitted__():

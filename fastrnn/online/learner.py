@@ -130,12 +130,12 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
         """x as an array (I,)."""
         if labels(x, "x") is not None:
             raise ValueError(f"x is a {type(x).__name__}, but must be one step of it: of a pandas frame, x.iloc[0]")
-        if hasattr(x, "keys"):
+        if is_mapping := hasattr(x, "keys"):
             refuse_twice(x.keys(), "x")
-            x = dict(x)
         elif not isinstance(x, (list, tuple)) and np.ndim(x) != 1:
             raise ValueError(f"x must be a mapping of names to numbers, or a vector; got {type(x).__name__}")
-        names = list(x) if isinstance(x, dict) else list(range(len(x)))
+        x = dict(x if is_mapping else enumerate(x))
+        names = list(x)
         if not names:
             raise ValueError("x has no features; it needs at least one")
         if not self.__sklearn_is_fitted__():
@@ -230,8 +230,8 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
             expect(array(dtype, len(both[0]), size)(derivatives), "its derivatives do not go with the rest")
             both[0][:, :size], self._derivatives = derivatives, both
         vector = array(dtype, theta.size)
-        rules = {name: type(value) for name, value in vars(self._optimizer).items()}
-        rules |= {"name": self.solver, "first": vector, "second": vector, "n_steps": integer(0, 2**62)}
+        squares = {"second": lambda value: vector(value) and (value >= 0).all()}
+        rules = {**vars(self._optimizer), "first": vector, **squares, "n_steps": integer(0, 2**62)}
         check(optimizer, rules, "optimizer")
         vars(self._optimizer).update(optimizer)
 
