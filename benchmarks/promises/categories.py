@@ -25,8 +25,8 @@ import pandas as pd
 
 from benchmarks.measuring.report import markdown_table, write_json
 from benchmarks.quality.corpora import read_names18, read_snips
-from benchmarks.quality.metrics import span_f1
 from fastrnn import SequenceClassifier, SequenceTagger
+from fastrnn.metrics import span_f1_score
 from fastrnn.preprocessing import Tokenizer
 
 LEAST, N_CATEGORIES = 0.95, 40
@@ -120,7 +120,9 @@ def snips(data, seed):
     found = {}
     for name, (X, X_test, options) in ways.items():
         model = SequenceTagger(random_state=seed, **OF_SLOTS, **options)
-        found[name] = timed(model, X, split.y_train, X_test, split.y_test, lambda m, X, y: span_f1(y, m.predict(X)))
+        found[name] = timed(
+            model, X, split.y_train, X_test, split.y_test, lambda m, X, y: span_f1_score(y, m.predict(X))
+        )
     return found
 
 
