@@ -93,6 +93,7 @@ class Estimator(Parameters):
 
     cell: Cell
     hidden_size: int
+    proj_size: int
     num_layers: int
     nonlinearity: Nonlinearity
     bias: bool

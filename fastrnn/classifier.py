@@ -28,6 +28,9 @@ class SequenceClassifier(
         normalised (Ba et al. 2016).
     hidden_size : int, default=64
         Number of hidden units in each layer and direction. More units can learn more, and need more time and data.
+    proj_size : int, default=0
+        With R = proj_size, from 1 to hidden_size - 1, the state h that others read is projected to R numbers (Sak et
+        al. 2014). For cell="lstm"; 0 is none.
     num_layers : int, default=1
         Number of recurrent layers. Each layer reads the outputs of the layer below.
     bidirectional : bool, default=True
@@ -264,15 +267,15 @@ class SequenceClassifier(
     _parameter_constraints = {"class_weight": [*SHARED_CONSTRAINTS["class_weight"], list]}
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
-        dropout="auto", zoneout=0.0, recurrent_dropout=0.0, readout="auto", embedding_dim="auto", embeddings=None,
-        freeze_embeddings=False, character_embedding_dim="auto", character_hidden_size=32, normalize_X=True,
-        missing="error", time_column=None, categorical_features=None, solver="adam", learning_rate_init=5e-3,
-        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto",
-        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, scoring=None,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto", class_weight=None, init_from=None,
-        freeze=0, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
-        verbose=False, callbacks=None):  # fmt: skip
+    def __init__(self, *, cell="gru", hidden_size=64, proj_size=0, num_layers=1, bidirectional=True,
+        nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0, readout="auto",
+        embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
+        character_hidden_size=32, normalize_X=True, missing="error", time_column=None, categorical_features=None,
+        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
+        alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, patch_length="auto",
+        class_weight=None, init_from=None, freeze=0, label_smoothing=0.0, averaging=0, warm_start=False,
+        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,

@@ -66,6 +66,7 @@ class SequenceClassifier(ClassifierMixin, Extractor, Informed):
         *,
         cell: Cell = "gru",
         hidden_size: int = 64,
+        proj_size: int = 0,
         num_layers: int = 1,
         bidirectional: bool = True,
         nonlinearity: Nonlinearity = "tanh",

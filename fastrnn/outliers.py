@@ -112,12 +112,12 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):  # numpydoc ignore=PR0
         "method": [StrOptions({"forecast", "reconstruction"})],
         "contamination": [Interval(Real, 0, 0.5, closed="right")]}  # fmt: skip
 
-    def __init__(self, *, method="reconstruction", contamination=0.05, cell="gru", hidden_size=32, num_layers=1,
-        nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0, normalize_X=True,
-        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
-        alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=True,
-        validation_fraction=0.2, n_iter_no_change=50, tol=None, warm_start=False, dtype="float32", n_jobs=None,
-        random_state=None, verbose=False, callbacks=None):  # fmt: skip
+    def __init__(self, *, method="reconstruction", contamination=0.05, cell="gru", hidden_size=32, proj_size=0,
+        num_layers=1, nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0,
+        normalize_X=True, solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9,
+        nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0,
+        clip_value=None, early_stopping=True, validation_fraction=0.2, n_iter_no_change=50, tol=None, warm_start=False,
+        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     @property

@@ -37,6 +37,7 @@ class SequenceOutlierDetector(OutlierMixin, Reproducing):
         contamination: float = 0.05,
         cell: Cell = "gru",
         hidden_size: int = 32,
+        proj_size: int = 0,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,

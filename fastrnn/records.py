@@ -25,7 +25,7 @@ NO_OBJECTS = {"random_state": None, "scoring": None, "validation_fraction": 0.1,
 """Parameters that are these in a file if they are objects, which no file holds."""
 NEWER = {
     **dict.fromkeys(("scoring", "init_from", "time_column", "categorical_features")),
-    **dict.fromkeys(("freeze", "averaging"), 0),
+    **dict.fromkeys(("freeze", "averaging", "proj_size"), 0),
     **dict.fromkeys(("label_smoothing", "scheduled_sampling", "zoneout", "recurrent_dropout"), 0.0),
     "missing": "error",
     "n_components": 5,

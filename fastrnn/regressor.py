@@ -104,15 +104,16 @@ class SequenceRegressor(  # numpydoc ignore=PR01
 
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=False, nonlinearity="tanh", bias=True,
-        dropout="auto", zoneout=0.0, recurrent_dropout=0.0, readout="auto", embedding_dim="auto", embeddings=None,
-        freeze_embeddings=False, character_embedding_dim="auto", character_hidden_size=32, return_sequences=False,
-        loss="squared_error", quantile=0.5, normalize_X=True, missing="error", time_column=None,
-        categorical_features=None, normalize_y=True, solver="adam", learning_rate_init=5e-3, learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0,
-        clip_value=None, bptt_steps=None, early_stopping=False, scoring=None, validation_fraction=0.1,
-        n_iter_no_change=10, tol=None, init_from=None, freeze=0, averaging=0, warm_start=False, dtype="float32",
-        n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
+    def __init__(self, *, cell="gru", hidden_size=64, proj_size=0, num_layers=1, bidirectional=False,
+        nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0, readout="auto",
+        embedding_dim="auto", embeddings=None, freeze_embeddings=False, character_embedding_dim="auto",
+        character_hidden_size=32, return_sequences=False, loss="squared_error", quantile=0.5, normalize_X=True,
+        missing="error", time_column=None, categorical_features=None, normalize_y=True, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None,
+        early_stopping=False, scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, init_from=None,
+        freeze=0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,

@@ -65,6 +65,7 @@ class SequenceRegressor(RegressorMixin, Extractor, Informed):
         *,
         cell: Cell = "gru",
         hidden_size: int = 64,
+        proj_size: int = 0,
         num_layers: int = 1,
         bidirectional: bool = False,
         nonlinearity: Nonlinearity = "tanh",

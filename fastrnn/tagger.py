@@ -96,14 +96,14 @@ class SequenceTagger(InformedExtractor, Classes, SequenceEstimator):  # numpydoc
 
     _shape_parameters = ("missing", "time_column", "categorical_features")
 
-    def __init__(self, *, cell="lstm", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
-        dropout="auto", zoneout=0.0, recurrent_dropout=0.0, embedding_dim="auto", embeddings=None,
-        freeze_embeddings=False, character_embedding_dim="auto", character_hidden_size=32, crf="auto", normalize_X=True,
-        missing="error", time_column=None, categorical_features=None, solver="adam", learning_rate_init=5e-3,
-        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=30,
-        shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False, scoring=None,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, init_from=None, freeze=0,
-        label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
+    def __init__(self, *, cell="lstm", hidden_size=64, proj_size=0, num_layers=1, bidirectional=True,
+        nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0, embedding_dim="auto",
+        embeddings=None, freeze_embeddings=False, character_embedding_dim="auto", character_hidden_size=32, crf="auto",
+        normalize_X=True, missing="error", time_column=None, categorical_features=None, solver="adam",
+        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
+        batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None, bptt_steps=None, early_stopping=False,
+        scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, class_weight=None, init_from=None,
+        freeze=0, label_smoothing=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
         verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 

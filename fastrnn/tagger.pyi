@@ -62,6 +62,7 @@ class SequenceTagger(Extractor, Informed):
         *,
         cell: Cell = "lstm",
         hidden_size: int = 64,
+        proj_size: int = 0,
         num_layers: int = 1,
         bidirectional: bool = True,
         nonlinearity: Nonlinearity = "tanh",

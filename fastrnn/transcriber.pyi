@@ -65,6 +65,7 @@ class SequenceTranscriber(Extractor, Streaming):
         *,
         cell: Cell = "lstm",
         hidden_size: int = 64,
+        proj_size: int = 0,
         num_layers: int = 1,
         bidirectional: bool = True,
         nonlinearity: Nonlinearity = "tanh",

@@ -1,6 +1,7 @@
 """Cells that are LSTM or GRU with one thing more: in every estimator, in streams, files and other libraries."""
 
 import json
+import warnings
 from functools import partial, partialmethod
 
 import numpy as np
@@ -13,12 +14,14 @@ from series import forecaster, walk
 import fastrnn
 from fastrnn import (
     SequenceClassifier,
+    SequenceForecaster,
     SequenceGenerator,
     SequenceOutlierDetector,
     SequenceRegressor,
     SequenceTagger,
     threads,
 )
+from fastrnn.inspection import GateActivationsDisplay, GradientFlowDisplay
 from fastrnn.interchange import from_keras, from_torch, to_keras, to_onnx, to_torch
 from fastrnn.layers import GRU, LSTM
 from fastrnn.layers.stack import Stack
@@ -314,3 +317,88 @@ def test_what_projections_are_not_for():
         from_keras(layer, [])
     with pytest.raises(ValueError, match=r"initial state h has shape \(1, 4\), expected \(1, 2\)"):
         layer(np.zeros((5, 3)), (np.zeros((1, 4)), np.zeros((1, 4))))
+
+
+# ------------------------------------------------------------------------------- projections in the estimators
+
+PROJECTED = {"cell": "lstm", "hidden_size": 6, "proj_size": 4}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_estimator_may_project(kind, tmp_path):
+    """The same bits for any number of threads and from a file; fewer weights than without."""
+    X, y = data_for(kind)
+    one, two = (make_estimator(kind, n_jobs=n, **PROJECTED).fit(X, y) for n in (1, 2))
+    assert_same_bits(one.network_.theta, two.network_.theta)
+    assert one.network_.theta.size < make_estimator(kind, **{**PROJECTED, "proj_size": 0}).fit(X, y).network_.theta.size
+    fastrnn.save(one, tmp_path / "model")
+    again = fastrnn.load(tmp_path / "model")
+    assert again.proj_size == 4
+    for mine, theirs in zip(answers(again, X), answers(one, X), strict=True):
+        for a, b in zip(mine, theirs, strict=True):
+            assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "options", [{"readout": "last"}, {"readout": "attention"}, {"readout": "mean"}, {"num_layers": 2}], ids=str
+)
+def test_projected_streams_say_what_predict_says(options):
+    X, y = labelled(12)
+    clf = SequenceClassifier(**PROJECTED, bidirectional=False, max_iter=2, random_state=0, **options).fit(X, y)
+    stream = clf.stream()
+    for x, said in zip(X[:3], clf.predict_proba(X[:3]), strict=True):
+        stream.reset()
+        assert_same_bits([stream.step(step) for step in x][-1], said)
+
+
+def test_projected_weights_go_to_pytorch_and_come_back():
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    X, y = labelled(12)
+    clf = SequenceClassifier(**PROJECTED, readout="last", bidirectional=False, max_iter=2, random_state=0).fit(X, y)
+    state = to_torch(clf)
+    found = {name: torch.from_numpy(array) for name, array in state.items()}
+    parts = {
+        "recurrent": torch.nn.LSTM(X[0].shape[1], 6, proj_size=4),
+        "head": torch.nn.Linear(4, len(found["head.bias"])),
+    }
+    module = torch.nn.ModuleDict(parts)
+    module.load_state_dict(found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of oneDNN
+        _, (h, _) = module["recurrent"](torch.from_numpy(X[0].astype(np.float32)))
+    logits = module["head"](h[0]).detach().numpy()
+    p = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    np.testing.assert_allclose(clf.predict_proba(X[:1])[0], p, rtol=0, atol=1e-5)
+    new = SequenceClassifier(**PROJECTED, readout="last", bidirectional=False)
+    again = from_torch(new, state, classes=clf.classes_)
+    np.testing.assert_allclose(again.predict_proba(X), clf.predict_proba(X), rtol=0, atol=1e-5)
+
+
+def test_where_projections_cannot_be():
+    X, y = labelled(12)
+    for wrong, match in (
+        ({"cell": "gru"}, "proj_size=4 is for cell='lstm', but cell='gru'"),
+        ({"proj_size": 6}, "proj_size must be smaller than hidden_size=6, or 0 for no projection; got 6"),
+        ({"proj_size": -1}, "The 'proj_size' parameter"),
+        ({"zoneout": 0.1}, "proj_size=4 does not go with zoneout=0.1"),
+        ({"missing": "decay", "bidirectional": False}, "proj_size=4 does not go with missing='decay'"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            SequenceClassifier(**{**PROJECTED, **wrong}).fit(X, y)
+    clf = SequenceClassifier(**PROJECTED, readout="last", bidirectional=False, max_iter=1, random_state=0).fit(X, y)
+    for export in (to_keras, to_onnx):
+        with pytest.raises(ValueError, match="proj_size=4 projects h, which .* do not: use to_torch"):
+            export(clf)
+    with pytest.raises(ValueError, match="proj_size=4 projects h"):
+        from_keras(SequenceClassifier(**PROJECTED), [])
+    with pytest.raises(ValueError, match="proj_size=4 makes h and c of two sizes"):
+        GradientFlowDisplay.from_estimator(clf, X, y)
+    assert GateActivationsDisplay.from_estimator(clf, X[0]).activations["h"].shape[1] == 4
+    with pytest.raises(ValueError, match="init_from has proj_size=4"):
+        SequenceClassifier(cell="lstm", hidden_size=6, bidirectional=False, init_from=clf).fit(X, y)
+
+
+def test_projected_forecasts():
+    y = np.sin(np.arange(200) / 5)
+    model = SequenceForecaster(**PROJECTED, context=20, horizon=4, max_iter=2, random_state=0).fit(y)
+    assert np.isfinite(model.predict()).all()

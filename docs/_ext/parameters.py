@@ -18,9 +18,9 @@ ESTIMATORS.sort(key=lambda estimator: (estimator.__name__ != "SequenceClassifier
 ONLINE = [getattr(online, name) for name in online.__all__]
 
 PLACES = {
-    "network": """cell hidden_size num_layers bidirectional nonlinearity bias dropout zoneout recurrent_dropout readout
-        return_sequences crf attention embedding_dim target_embedding_dim embeddings freeze_embeddings
-        character_embedding_dim character_hidden_size""",
+    "network": """cell hidden_size proj_size num_layers bidirectional nonlinearity bias dropout zoneout
+        recurrent_dropout readout return_sequences crf attention embedding_dim target_embedding_dim embeddings
+        freeze_embeddings character_embedding_dim character_hidden_size""",
     "data": """normalize_X normalize_y missing time_column categorical_features patch_length class_weight stateful
         max_length decoding beam_width method contamination horizon context season difference seasonal_difference
         smoothing log scaling linear_lags strategy calendar""",

@@ -26,6 +26,8 @@ from fastrnn.data import SequenceFiles
 from fastrnn.layers.categories import Categories
 from fastrnn.layers.decay import Decay
 from fastrnn.layers.feedforward import Embedding
+from fastrnn.layers.noise import noisy
+from fastrnn.layers.projection import LSTMProjectedCell
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.answers import filled
 from fastrnn.losses.loss import constant_loss, label_weights, log_odds
@@ -39,7 +41,7 @@ from fastrnn.wording import check_count
 KEPT_FOR_LIFE = (
     "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "embedding_dim", "dtype",
     "character_embedding_dim", "character_hidden_size", "readout", "return_sequences", "crf", "stateful",
-    "target_embedding_dim", "attention", "zoneout", "recurrent_dropout")  # fmt: skip
+    "target_embedding_dim", "attention", "zoneout", "recurrent_dropout", "proj_size")  # fmt: skip
 """Parameters, of estimators that have them, which a network keeps."""
 
 
@@ -89,7 +91,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     """Of what versions before have left in files and pickles."""
 
     init_from, freeze, averaging, label_smoothing = None, 0, 0, 0.0
-    zoneout = recurrent_dropout = 0.0
+    zoneout, recurrent_dropout, proj_size = 0.0, 0.0, 0
     """Those without these parameters start anew."""
 
     def __init_subclass__(cls, **kwargs):
@@ -254,7 +256,6 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
 
     def _new_encoder(self):
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bidirectional", "bias")}
-        cell = make_cell(self.cell, self.nonlinearity, self.zoneout, self.recurrent_dropout)
         embedding = None if self._reads_numbers() else self._new_embedding()
         n, holes, categories, decay = self._sizes["inputs"], self._holes(), None, None
         if holes is not None and holes.n_ages:
@@ -262,7 +263,13 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         if self._coded.size:
             counts = dict(zip(self._coded.tolist(), map(len, self.categories_), strict=True))
             categories = Categories(n if decay is None else decay.output_size, counts, self.dtype)
-        return Encoder(embedding, n, cell, recurrent, self.dtype, categories, decay)
+        return Encoder(embedding, n, self._new_cell(), recurrent, self.dtype, categories, decay)
+
+    def _new_cell(self):
+        """That of the encoder, and of a decoder."""
+        if self.proj_size:
+            return LSTMProjectedCell(self.hidden_size, self.proj_size)
+        return noisy(make_cell(self.cell, self.nonlinearity), self.zoneout, self.recurrent_dropout)
 
     def _new_embedding(self):
         """Of tokens, or of words and their characters."""

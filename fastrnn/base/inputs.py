@@ -64,7 +64,8 @@ SHARED_CONSTRAINTS = {
     "validation_fraction": [SHARE, HasMethods(["split", "get_n_splits"])], "scoring": [str, callable, None],
     "tol": [NOT_NEGATIVE, None],
     "n_jobs": [Interval(Integral, None, -1, closed="right"), COUNT, None], "callbacks": [list, tuple, None],
-    "init_from": "no_validation", **dict.fromkeys(("freeze", "averaging"), [Count(Integral, 0, None, closed="left")]),
+    "init_from": "no_validation",
+    **dict.fromkeys(("freeze", "averaging", "proj_size"), [Count(Integral, 0, None, closed="left")]),
     "embeddings": ["array-like", None], "random_state": ["random_state"], "verbose": ["verbose"]}  # fmt: skip
 
 
@@ -375,6 +376,8 @@ class InputChecks(Categorical):
             raise ValueError(f"averaging={self.averaging} does not go with {why}: leave one out")
         if sources_of(self.init_from) and self.embeddings is not None:
             raise ValueError("embeddings and init_from both say which vectors tokens have: give one of them")
+        if self.proj_size:
+            self._check_projection()
         if self.zoneout or self.recurrent_dropout:
             self._check_noise()
         if getattr(self, "missing", None) == "decay":
@@ -389,6 +392,18 @@ class InputChecks(Categorical):
         if self.bptt_steps is not None and self.bidirectional:
             why = "with bidirectional=True the reverse direction would need the end of each sequence first"
             raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: use only one")
+
+    def _check_projection(self):
+        """An LSTM's h may have fewer numbers than units."""
+        others = {name: getattr(self, name, None) for name in (*NOISE, "missing")}
+        if self.cell != "lstm":
+            raise ValueError(f"proj_size={self.proj_size} is for cell='lstm', but cell={self.cell!r}: leave one out")
+        if self.proj_size >= self.hidden_size:
+            found = f"proj_size must be smaller than hidden_size={self.hidden_size}"
+            raise ValueError(f"{found}, or 0 for no projection; got {self.proj_size}")
+        for name, value in others.items():
+            if value == "decay" or name in NOISE and value:
+                raise ValueError(f"proj_size={self.proj_size} does not go with {name}={value!r}: leave one out")
 
     def _check_noise(self):
         """Noise in the recurrence is for the plain cells, whose states do not fade."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastrnn.wording import shown
 
-UNLESS_SAID = {"missing": "error", "time_column": None}
+UNLESS_SAID = {"missing": "error", "time_column": None, "proj_size": 0}
 """Parameters that some estimators do not have, and how these read X."""
 OF_AN_ENCODER = (
     "cell", "hidden_size", "num_layers", "nonlinearity", "bias", "embedding_dim", "character_embedding_dim",

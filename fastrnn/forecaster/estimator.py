@@ -193,11 +193,12 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
     def __init__(self, *, horizon=None, context="auto", season="auto", difference="auto", seasonal_difference="auto",
         smoothing="auto", log="auto", scaling="mean", linear_lags="auto", strategy="direct", loss="quantile",
         quantiles=(0.025, 0.1, 0.5, 0.9, 0.975), n_components=5, calibration=0, shrinkage="auto", calendar=False,
-        missing="error", cell="gru", hidden_size=64, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.0,
-        zoneout=0.0, recurrent_dropout=0.0, solver="adam", learning_rate_init="auto", learning_rate="cosine",
-        momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=20, shuffle=True, clip_norm=1.0,
-        clip_value=None, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False,
-        dtype="float32", n_jobs=None, random_state=None, verbose=False, callbacks=None):  # fmt: skip
+        missing="error", cell="gru", hidden_size=64, proj_size=0, num_layers=1, nonlinearity="tanh", bias=True,
+        dropout=0.0, zoneout=0.0, recurrent_dropout=0.0, solver="adam", learning_rate_init="auto",
+        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter=20,
+        shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, validation_fraction=0.1,
+        n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
+        callbacks=None):  # fmt: skip
         self._store(locals())
 
     # ----------------------------------------------------------------------------------- training

@@ -90,6 +90,7 @@ class SequenceForecaster(Estimator):
         missing: Literal["error", "interpolate"] = "error",
         cell: Cell = "gru",
         hidden_size: int = 64,
+        proj_size: int = 0,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,

@@ -49,6 +49,7 @@ class SequenceGenerator(Extractor, Streaming):
         *,
         cell: Cell = "lstm",
         hidden_size: int = 128,
+        proj_size: int = 0,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
         bias: bool = True,

@@ -271,6 +271,8 @@ def _found(model, X, y):
     cell = model.network_.encoder.recurrent.cell
     if cell.zoneout:
         raise ValueError(f"zoneout={cell.zoneout} mixes states between steps, which is not drawn: fit with zoneout=0.0")
+    if cell.output_size:
+        raise ValueError(f"proj_size={cell.output_size} makes h and c of two sizes, which are not drawn: leave it out")
     problem = model._problem(X, y, None, True)
     model._prepare_network(problem, True, None)
     model.solver = "lbfgs"  # with which nothing is dropped, by a decoder neither

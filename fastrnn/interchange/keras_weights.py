@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from fastrnn.interchange.weights import Filling, refuse_cell, weights_of
+from fastrnn.interchange.weights import Filling, refuse_cell, refuse_projection, weights_of
 from fastrnn.layers import GRU, LSTM, RNN
 from fastrnn.params import checked
 
@@ -159,6 +159,7 @@ def from_keras(estimator, weights, *, classes=None):
         return _fill_layer(estimator, weights)
     filling = Filling(estimator)
     cell = filling.shape["cell"]
+    refuse_projection(filling.shape, "Keras's layers")
     filling.out, filling.back = (partial(change, cell) for change in (_to_list, _from_list))
     given, shown = _by_key(filling.shapes(), cell, weights, filling.advice)
     filling.advice += ADVICE

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.interchange.onnx_graph import OPERATORS, Graph, add_chain, add_scores
-from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of, refuse_zoneout
+from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of, refuse_projection, refuse_zoneout
 from fastrnn.storage import VERSION, replacing
 from fastrnn.transcriber import SequenceTranscriber
 from fastrnn.wording import shown
@@ -47,8 +47,8 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     TypeError
         If it is another estimator.
     ValueError
-        If the opset is another, if ONNX has no operator for the cell or for its zoneout, if the model reads patches,
-        times or (missing="forward" or "decay") what was last seen, if a classifier has several columns of
+        If the opset is another, if ONNX has no operator for the cell, its zoneout or projection, if the model reads
+        patches, times or (missing="forward" or "decay") what was last seen, if a classifier has several columns of
         classes, if ONNX has no type for the labels, if a category is a text or larger than 2**24, or with lengths=False
         for a model that reads characters: its words have lengths of their own.
 
@@ -124,6 +124,7 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     if (cell := estimator._shape["cell"]) not in OPERATORS:
         raise ValueError(f"ONNX has no operator for cell={cell!r}: export a model with one of {', '.join(OPERATORS)}")
     refuse_zoneout(estimator._shape, "ONNX's operators")
+    refuse_projection(estimator._shape, "ONNX's operators")
     network = network_of(estimator, np.float32)
     if opset not in OPSETS:
         raise ValueError(f"opset must be an integer from {OPSETS[0]} to {OPSETS[-1]}; got {shown(opset)}")

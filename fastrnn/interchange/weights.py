@@ -38,6 +38,12 @@ def refuse_zoneout(shape, who):
         raise ValueError(f"zoneout={rate} mixes old and new states, which {who} do not: take one with zoneout=0.0")
 
 
+def refuse_projection(shape, who):
+    """Raise if h is projected, which PyTorch's LSTM alone does as well."""
+    if size := shape.get("proj_size"):
+        raise ValueError(f"proj_size={size} projects h, which {who} do not: use to_torch, or take one without")
+
+
 def as_arrays(given):
     """The values of a dict, which may be PyTorch's, as arrays."""
     # NumPy has no bfloat16.
@@ -54,6 +60,8 @@ def weights_of(estimator, library):
     refuse_facts(estimator, ELSEWHERE)
     refuse_cell(estimator._shape["cell"], library)
     refuse_zoneout(estimator._shape, f"{library}'s layers")
+    if library != "PyTorch":
+        refuse_projection(estimator._shape, f"{library}'s layers")
     _refuse_units(estimator)
     network = network_of(estimator)
     parts = records.weights(network)

@@ -50,11 +50,11 @@ class EncoderDecoder(Network):
         self.target_embedding, self.n_features = embedding, context_size  # the columns of `extract`
         self._input_width = n_values if embedding is None else embedding.output_size
         self.decoder = Stack(cell, self._input_width + context_size, bidirectional=False, dtype=dtype, **recurrent)
-        H = self.decoder.hidden_size
+        H, width = self.decoder.hidden_size, self.decoder.output_size
         self.n_groups = self.decoder.n_states * self.decoder.num_layers
         self.bridge = Dense(context_size, cell.n_made * self.decoder.num_layers * H, dtype)
-        self.attention = None if attention is None else Attention(attention, H, context_size, dtype)
-        self.head = Dense(H, n_outputs, dtype)
+        self.attention = None if attention is None else Attention(attention, width, context_size, dtype)
+        self.head = Dense(width, n_outputs, dtype)
         # What the names of the arrays begin with that say how targets lie: vectors have no steps of their own.
         self._of_targets = "" if encoder is None else "other_"
         self._stacks = [self.decoder] if encoder is None else [encoder.recurrent, self.decoder]
@@ -245,7 +245,12 @@ class EncoderDecoder(Network):
         """
         p, H = self.program(self._encoding, for_decoder), self.decoder.hidden_size
         n, S, C = len(sequences), len(sequences.values), self.n_features
-        shapes = {"context": (n, C), "states": (self.n_groups, n, H), "keys": (S, padded(H, p.dtype)), "seen": (S, C)}
+        shapes = {
+            "context": (n, C),
+            "states": (self.n_groups, n, H),
+            "keys": (S, padded(self.decoder.output_size, p.dtype)),
+            "seen": (S, C),
+        }
         left = {name: np.empty(shape, p.dtype) for name, shape in shapes.items() if name in p.names}
         shards = Shards(sequences.lengths, portions(n), H, self.is_shared)
         given = {"vectors": sequences.values, **stored(sequences), **shards.given}

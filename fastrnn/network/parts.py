@@ -10,7 +10,6 @@ from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
 from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
 from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
-from fastrnn.layers.noise import noisy
 from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.layers.stack import NO_DROPOUT, Stack
 from fastrnn.network.training import Training, is_computed
@@ -27,9 +26,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_packing._at_fork_reinit)  # or a thread that the child lacks may hold it
 
 
-def make_cell(name, nonlinearity, zoneout=0.0, recurrent_dropout=0.0):
+def make_cell(name, nonlinearity):
     """The cell an estimator's parameters name."""
-    return noisy(RNNCell(nonlinearity) if name == "rnn" else CELLS[name](), zoneout, recurrent_dropout)
+    return RNNCell(nonlinearity) if name == "rnn" else CELLS[name]()
 
 
 def portions(n, size=256):

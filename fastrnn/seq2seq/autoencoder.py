@@ -134,12 +134,12 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
     (100,)
     """
 
-    def __init__(self, *, cell="gru", hidden_size=64, num_layers=1, bidirectional=True, nonlinearity="tanh", bias=True,
-        dropout="auto", zoneout=0.0, recurrent_dropout=0.0, normalize_X=True, solver="adam", learning_rate_init=5e-3,
-        learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0, batch_size=32, max_iter="auto",
-        shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, validation_fraction=0.1,
-        n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None):  # fmt: skip
+    def __init__(self, *, cell="gru", hidden_size=64, proj_size=0, num_layers=1, bidirectional=True,
+        nonlinearity="tanh", bias=True, dropout="auto", zoneout=0.0, recurrent_dropout=0.0, normalize_X=True,
+        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
+        alpha=0.0, batch_size=32, max_iter="auto", shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
+        validation_fraction=0.1, n_iter_no_change=10, tol=None, warm_start=False, dtype="float32", n_jobs=None,
+        random_state=None, verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, sample_weight_val=None, groups=None,

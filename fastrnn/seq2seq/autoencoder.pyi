@@ -45,6 +45,7 @@ class SequenceAutoencoder(Extractor, Reproducing):
         *,
         cell: Cell = "gru",
         hidden_size: int = 64,
+        proj_size: int = 0,
         num_layers: int = 1,
         bidirectional: bool = True,
         nonlinearity: Nonlinearity = "tanh",

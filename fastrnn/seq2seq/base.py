@@ -10,7 +10,7 @@ from fastrnn.decoding import beam_search, useful_width
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.losses.loss import cross_entropy, smoothed
 from fastrnn.network.encoder_decoder import EncoderDecoder
-from fastrnn.network.parts import make_cell, portions
+from fastrnn.network.parts import portions
 from fastrnn.seq2seq.sampling import Sampled
 from fastrnn.sequences import as_sequences, next_tokens
 from fastrnn.storage import integer
@@ -30,8 +30,7 @@ class WithDecoder(SequenceEstimator):
         encoder, (embedding, n_values) = self._new_encoder(), self._decoder_reads()
         width = self._sizes["inputs"] if encoder is None else encoder.recurrent.output_size
         recurrent = {name: getattr(self, name) for name in ("hidden_size", "num_layers", "bias")}
-        cell = make_cell(self.cell, self.nonlinearity, self.zoneout, self.recurrent_dropout)
-        return EncoderDecoder(encoder, width, embedding, n_values, self._sizes["outputs"], cell, recurrent,
+        return EncoderDecoder(encoder, width, embedding, n_values, self._sizes["outputs"], self._new_cell(), recurrent,
                               self.attention, self._drop_rate(), self.dtype, rng)  # fmt: skip
 
     @property

@@ -55,6 +55,7 @@ class SequenceToSequence(Extractor, DecodingEstimator):
         *,
         cell: Cell = "lstm",
         hidden_size: int = 128,
+        proj_size: int = 0,
         num_layers: int = 1,
         bidirectional: bool = True,
         nonlinearity: Nonlinearity = "tanh",

@@ -89,13 +89,13 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
     embedding_dim, embeddings, freeze_embeddings = None, None, False
     _is_panel = False
 
-    def __init__(self, *, cell="lstm", hidden_size=128, num_layers=1, nonlinearity="tanh", bias=True, dropout=0.3,
-        zoneout=0.0, recurrent_dropout=0.0, target_embedding_dim=64, max_length=None, normalize_X=True, solver="adam",
-        learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True, alpha=0.0,
-        batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False, scoring=None,
-        validation_fraction=0.1, n_iter_no_change=10, tol=None, label_smoothing=0.0, scheduled_sampling=0.0,
-        averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None, verbose=False,
-        callbacks=None):  # fmt: skip
+    def __init__(self, *, cell="lstm", hidden_size=128, proj_size=0, num_layers=1, nonlinearity="tanh", bias=True,
+        dropout=0.3, zoneout=0.0, recurrent_dropout=0.0, target_embedding_dim=64, max_length=None, normalize_X=True,
+        solver="adam", learning_rate_init=5e-3, learning_rate="cosine", momentum=0.9, nesterovs_momentum=True,
+        alpha=0.0, batch_size=32, max_iter=30, shuffle=True, clip_norm=1.0, clip_value=None, early_stopping=False,
+        scoring=None, validation_fraction=0.1, n_iter_no_change=10, tol=None, label_smoothing=0.0,
+        scheduled_sampling=0.0, averaging=0, warm_start=False, dtype="float32", n_jobs=None, random_state=None,
+        verbose=False, callbacks=None):  # fmt: skip
         self._store(locals())
 
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None,
