@@ -35,7 +35,6 @@ RANKS = [
         "kernels.attention",
         "kernels.attention_pooling",
         "kernels.rtrl",
-        "kernels.rtrl_diagonal",
         "kernels.words",
         "kernels.smoothing",
         "kernels.holes",
@@ -44,7 +43,7 @@ RANKS = [
         "kernels.layer_norm",
     ]
     + ["threads", "progress", "moments", "params"],
-    ["kernels.mixtures"],
+    ["kernels.mixtures", "kernels.rtrl_diagonal"],
     [
         "kernels.gru_reset_before",
         "kernels.gated",
@@ -106,7 +105,7 @@ def test_the_package_stays_small():
         # With the dot: "data" is not "datasets".
         is_in_parts = f"{module_name(path)}.".startswith(tuple(f"{unit}." for unit in IN_PARTS))
         lines[is_in_parts] += code_lines(path)
-    assert lines[False] < 17630 and lines[True] < 1050
+    assert lines[False] < 17640 and lines[True] < 1050
 
 
 def test_numba_comes_with_the_first_kernel():

@@ -36,9 +36,8 @@ def forward_in_time(engine, stack, code, x, state, d_h):
         engine.step(new, s_new, state, s, x_t, parameters.values, starts, *options)
         assert tentative.tobytes() == new.tobytes()
         state, s = new, s_new
-        d_weight, d_bias, d_state = np.zeros((d_t.size, d_t.size), x.dtype), np.zeros_like(d_t), np.empty_like(d_t)
-        rtrl.d_dense(d_state, d_weight, d_bias, d_t, state[0], np.eye(d_t.size, dtype=x.dtype))
-        engine.add_gradient(total, d_state, s, starts)
+        d_weight, d_bias = np.zeros((d_t.size, d_t.size), x.dtype), np.zeros_like(d_t)
+        engine.add_gradient(total, d_weight, d_bias, d_t, state[0], np.eye(d_t.size, dtype=x.dtype), s, starts)
         assert_within(TOLERANCE[x.dtype.name], d_weight, np.outer(state[0], d_t))
         assert d_bias.tobytes() == d_t.tobytes()
         states.append(state[0])

@@ -185,8 +185,9 @@ def step(new, s_new, old, s_old, x, theta, starts, n_gates, nonlinearity):
 
 
 @njit(**OPTIONS)
-def d_dense(d_h, d_weight, d_bias, d_outputs, h, weight):
-    """From d_outputs (K,) of a dense layer on h (H,), with weight (H, K), to its parameters' gradients and d_h (H,)."""
+def d_dense(d_weight, d_bias, d_outputs, h, weight):
+    """From d_outputs (K,) of a dense layer on h (H,), with weight (H, K), to its parameters' gradients; returns d_h."""
+    d_h = np.empty_like(h)
     for j in range(d_outputs.size):
         d_bias[j] += d_outputs[j]
     for k in range(h.size):
@@ -195,11 +196,13 @@ def d_dense(d_h, d_weight, d_bias, d_outputs, h, weight):
             d_weight[k, j] += h[k] * d_outputs[j]
             total += weight[k, j] * d_outputs[j]
         d_h[k] = total
+    return d_h
 
 
 @njit(**OPTIONS)
-def add_gradient(d_theta, d_h, s, starts):
-    """From d_h (H,) to theta's gradient."""
+def add_gradient(d_theta, d_weight, d_bias, d_outputs, h, weight, s, starts):
+    """From d_outputs (K,) of a dense layer on h to its parameters' gradients, as `d_dense`, and to theta's."""
+    d_h = d_dense(d_weight, d_bias, d_outputs, h, weight)
     for k in range(d_h.size):
         for p in range(d_theta.size):
             d_theta[p] += d_h[k] * s[k, p]

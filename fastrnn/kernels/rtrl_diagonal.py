@@ -26,6 +26,7 @@ from math import exp, log1p
 import numpy as np
 
 from fastrnn.kernels.caching import njit
+from fastrnn.kernels.rtrl import d_dense
 from fastrnn.kernels.vectors import OPTIONS, zeros_aligned
 
 
@@ -145,8 +146,9 @@ def step(new, s_new, old, s_old, x, theta, starts, n_gates):
 
 
 @njit(**OPTIONS)
-def add_gradient(d_theta, d_h, s, starts):
-    """From d_h (H,) to theta's gradient."""
+def add_gradient(d_theta, d_weight, d_bias, d_outputs, h, weight, s, starts):
+    """As `rtrl.add_gradient`."""
+    d_h = d_dense(d_weight, d_bias, d_outputs, h, weight)
     for i in range(starts.size):
         end = starts[i + 1] if i + 1 < starts.size else d_theta.size
         for p in range(starts[i], end):  # behind a parameter's last element s is 0

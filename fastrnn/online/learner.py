@@ -250,9 +250,9 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
         _, d_outputs = self._loss.of_rows(self._run(engine.step, (new, after, old, now), x), targets, _ONE)
         self._state, self._derivatives = new, (after, now)
         network.gradient[:] = 0
-        d_h, d_head = np.empty_like(new[0]), (head.stored_gradients["weight"], head.stored_gradients["bias"])
-        rtrl.d_dense(d_h, *d_head, d_outputs[0], new[0], head.stored("weight"))
-        engine.add_gradient(recurrent.gradients, d_h, after, self._step_options[0])
+        d_head = head.stored_gradients["weight"], head.stored_gradients["bias"]
+        seen = d_outputs[0], new[0], head.stored("weight"), after, self._step_options[0]
+        engine.add_gradient(recurrent.gradients, *d_head, *seen)
         if norm(recurrent.gradients) > EXPLODED * max(1.0, np.abs(d_outputs).max()):
             self._derivatives = None
 
