@@ -21,7 +21,7 @@ _PLACES = {
     "SequenceOutlierDetector": "outliers.SequenceOutlierDetector", "SequenceRegressor": "regressor.SequenceRegressor",
     "SequenceTagger": "tagger.SequenceTagger", "SequenceToSequence": "seq2seq.SequenceToSequence",
     "SequenceTranscriber": "transcriber.SequenceTranscriber",
-    "VectorToSequence": "seq2seq.VectorToSequence", "__version__": "storage.VERSION",
+    "VectorToSequence": "seq2seq.VectorToSequence", "__version__": "versions.VERSION",
     "load": "saving.load", "save": "saving.save", "show_versions": "versions.show_versions"}  # fmt: skip
 """What is imported when it is asked for; anything else is a module, if there is such a one."""
 

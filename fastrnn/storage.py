@@ -8,7 +8,6 @@ import json
 import os
 import stat
 from contextlib import contextmanager, suppress
-from importlib.metadata import distributions
 from pathlib import Path
 from secrets import token_hex
 
@@ -16,8 +15,10 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-VERSION = next((installed.version for installed in distributions(name="fastrnn")), "unknown")
-"""Of the library, as it is installed; a checkout that is only on the path has none."""
+from fastrnn.kernels.caching import Later
+
+versions = Later("fastrnn.versions")
+
 FORMAT = 1
 """Of the files; another one is another meaning of the fields."""
 LONGEST = 2**23
@@ -51,7 +52,7 @@ class StorageError(ValueError):
 def write(path, tree):
     """Write a tree to a file, which until it is complete stays as it was."""
     tensors = {}
-    fields = {"format": FORMAT, "version": VERSION, "content": encoded(tree, "", tensors)}
+    fields = {"format": FORMAT, "version": versions.VERSION, "content": encoded(tree, "", tensors)}
     data = save(tensors, {KEY: json.dumps(fields)})
     with replacing(path) as unfinished, open(unfinished, "wb") as file:
         file.write(data)
@@ -99,7 +100,8 @@ def reading(path):
             fields = json.loads(text, parse_constant=CONSTANTS.get)
             if fields["format"] != FORMAT:
                 writer, its = (str(fields[name])[:20] for name in ("version", "format"))
-                raise StorageError(f"fastrnn {writer} wrote format {its}; {VERSION} reads {FORMAT}: update the older")
+                found = f"fastrnn {writer} wrote format {its}; {versions.VERSION} reads {FORMAT}"
+                raise StorageError(f"{found}: update the older")
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         tree = _decoded(fields["content"], tensors)
         expect(not tensors, f"its tensors {list(tensors)!s:.100} belong to nothing")

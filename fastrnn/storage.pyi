@@ -1,3 +1,1 @@
-VERSION: str
-
 class StorageError(ValueError): ...

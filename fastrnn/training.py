@@ -18,9 +18,11 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from fastrnn.kernels.caching import Later
 from fastrnn.optimizers import Optimizer, Sweeps
-from fastrnn.progress import Bar
 from fastrnn.wording import check_count
+
+progress = Later("fastrnn.progress")
 
 WARM_UP = 0.05
 """The fraction of all steps over which "warmup" raises the learning rate."""
@@ -29,7 +31,6 @@ BUCKET = 8
 """Batches, at most, among which sequences are sorted by length."""
 BUCKETS = 16
 """Buckets, at least, of an epoch: in small sets like lengths would mean the same few companions each time."""
-
 
 EPOCHS, UPDATES, STEPS = 60, 2000, 2**28
 """Of max_iter="auto": epochs at least, of tokens a third; updates at least, unless they read more steps than these."""
@@ -328,7 +329,7 @@ class Trainer:
         """
         best, first, end = self.best, len(self.history.epochs), self.settings.max_iter
         best.keeps_theta, sweeps = validate is not None and decides, Sweeps(self.network, self.optimizer)
-        with Bar(self.settings.verbose, end, "epoch", first) as bar:
+        with progress.Bar(self.settings.verbose, end, "epoch", first) as bar:
             try:
                 for epoch in range(first, end):
                     if best.is_over():
@@ -485,7 +486,7 @@ def fit_lbfgs(network, objective, settings, n, callbacks=(), history=None, save=
     if settings.tol is not None:
         options["ftol"] = settings.tol
     known = {"method": "L-BFGS-B", "callback": after_each, "options": options}
-    with Bar(settings.verbose, settings.max_iter, "iteration") as bar:
+    with progress.Bar(settings.verbose, settings.max_iter, "iteration") as bar:
         try:
             result = minimize(value_and_gradient, theta, jac=True, **known)
             if not isfinite(result.fun):

@@ -11,6 +11,9 @@ from fastrnn.kernels.caching import numba
 from fastrnn.kernels.cpu import VECTOR_BYTES
 from fastrnn.kernels.rows import clear
 
+VERSION = next((installed.version for installed in distributions(name="fastrnn")), "unknown")
+"""Of the library, as it is installed; a checkout that is only on the path has none."""
+
 
 def show_versions():
     """Print what a report of a bug needs: versions, the CPU, threads, and where compiled kernels are kept.

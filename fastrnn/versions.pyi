@@ -1,1 +1,3 @@
+VERSION: str
+
 def show_versions() -> None: ...

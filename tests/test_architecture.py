@@ -53,7 +53,7 @@ RANKS = [
         "sequences",
         "losses",
     ],
-    ["packing", "optimizers", "frames", "holes", "kernels.noise"],
+    ["packing", "optimizers", "frames", "holes", "kernels.noise", "versions"],
     ["layers", "storage", "decoding"],
     ["training", "streaming"],
     ["network", "records"],
@@ -62,7 +62,7 @@ RANKS = [
     ["base", "metrics", "callbacks"],
     ["classifier", "regressor", "tagger", "transcriber", "forecaster", "generator", "seq2seq", "online"],
     ["early", "ensemble", "outliers"],
-    ["inspection", "interchange", "saving", "datasets", "versions", "dask"],
+    ["inspection", "interchange", "saving", "datasets", "dask"],
     ["__init__"],
     ["command"],
     ["__main__"],
@@ -105,7 +105,7 @@ def test_the_package_stays_small():
         # With the dot: "data" is not "datasets".
         is_in_parts = f"{module_name(path)}.".startswith(tuple(f"{unit}." for unit in IN_PARTS))
         lines[is_in_parts] += code_lines(path)
-    assert lines[False] < 17640 and lines[True] < 1050
+    assert lines[False] < 17650 and lines[True] < 1050
 
 
 def test_numba_comes_with_the_first_kernel():

@@ -270,11 +270,25 @@ def test_what_is_wrong_is_told_before_the_heavy_imports(options):
     assert done.stdout == "2 set()\n" and done.stderr.startswith("error: ")
 
 
+def test_what_an_estimator_does_not_use_is_not_imported():
+    seldom = "recurrent", "layer_norm", "minimal", "noise", "projection", "slstm", "decay", "ctc", "crf", "rtrl"
+    run_script(f"""
+import sys
+import numpy as np
+from fastrnn import SequenceClassifier
+
+assert not {{"numba", "tqdm"}} & {{*sys.modules}}
+SequenceClassifier(cell="gru", max_iter=1, hidden_size=4).fit([np.ones((2, 1)), np.zeros((3, 1))], [0, 1])
+names = [f"fastrnn.{{part}}.{{name}}" for part in ("layers", "kernels") for name in {seldom}]
+assert not {{*names}} & {{*sys.modules}}
+""")
+
+
 def test_names_are_imported_when_they_are_asked_for():
     import fastrnn
 
     assert all(hasattr(fastrnn, name) for name in fastrnn.__all__) and {*fastrnn.__all__} <= {*dir(fastrnn)}
-    assert fastrnn.inspection.ForecastDisplay and fastrnn.__version__ == fastrnn.storage.VERSION
+    assert fastrnn.inspection.ForecastDisplay and fastrnn.__version__ == fastrnn.versions.VERSION
     with pytest.raises(AttributeError, match="module 'fastrnn' has no attribute 'SequenceClasifier'"):
         fastrnn.SequenceClasifier  # noqa: B018
 

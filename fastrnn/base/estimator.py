@@ -23,11 +23,9 @@ from fastrnn.base.static import Informed
 from fastrnn.base.summary import Summarised
 from fastrnn.base.validation import Beside, Validating
 from fastrnn.data import SequenceFiles
+from fastrnn.kernels.caching import Later
 from fastrnn.layers.categories import Categories
-from fastrnn.layers.decay import Decay
 from fastrnn.layers.feedforward import Embedding
-from fastrnn.layers.noise import noisy
-from fastrnn.layers.projection import LSTMProjectedCell
 from fastrnn.layers.words import WordEmbedding
 from fastrnn.losses.answers import filled
 from fastrnn.losses.loss import constant_loss, label_weights, log_odds
@@ -37,6 +35,9 @@ from fastrnn.storage import write
 from fastrnn.streaming import Stream
 from fastrnn.training import History, Progress, Settings, Trainer, epochs_for, fit_lbfgs, tell, warn_if_not_learned
 from fastrnn.wording import check_count
+
+fading, noise = Later("fastrnn.layers.decay"), Later("fastrnn.layers.noise")
+projection = Later("fastrnn.layers.projection")
 
 KEPT_FOR_LIFE = (
     "cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "bias", "embedding_dim", "dtype",
@@ -259,7 +260,7 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         embedding = None if self._reads_numbers() else self._new_embedding()
         n, holes, categories, decay = self._sizes["inputs"], self._holes(), None, None
         if holes is not None and holes.n_ages:
-            decay = Decay(n, holes.flagged, self.hidden_size, self.dtype)
+            decay = fading.Decay(n, holes.flagged, self.hidden_size, self.dtype)
         if self._coded.size:
             counts = dict(zip(self._coded.tolist(), map(len, self.categories_), strict=True))
             categories = Categories(n if decay is None else decay.output_size, counts, self.dtype)
@@ -268,8 +269,9 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
     def _new_cell(self):
         """That of the encoder, and of a decoder."""
         if self.proj_size:
-            return LSTMProjectedCell(self.hidden_size, self.proj_size)
-        return noisy(make_cell(self.cell, self.nonlinearity), self.zoneout, self.recurrent_dropout)
+            return projection.LSTMProjectedCell(self.hidden_size, self.proj_size)
+        cell, rates = make_cell(self.cell, self.nonlinearity), (self.zoneout, self.recurrent_dropout)
+        return noise.noisy(cell, *rates) if any(rates) else cell
 
     def _new_embedding(self):
         """Of tokens, or of words and their characters."""

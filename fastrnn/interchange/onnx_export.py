@@ -7,8 +7,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.interchange.onnx_graph import OPERATORS, Graph, add_chain, add_scores
 from fastrnn.interchange.weights import KNOWN_BY_WEIGHTS, network_of, refuse_projection, refuse_zoneout
-from fastrnn.storage import VERSION, replacing
+from fastrnn.storage import replacing
 from fastrnn.transcriber import SequenceTranscriber
+from fastrnn.versions import VERSION
 from fastrnn.wording import shown
 
 OPSETS = range(18, 23)

@@ -10,11 +10,12 @@ n_directions, width)`` those back to d_rows (S, F).  ``running(p, x, rows, n_ste
 import numpy as np
 
 from fastrnn.kernels import rows as kernel
-from fastrnn.kernels.attention_pooling import pool, unpool_energies, unpool_rows
+from fastrnn.kernels.caching import Later
 from fastrnn.kernels.vectors import padded
-from fastrnn.layers.attention import Direction
 from fastrnn.layers.cells import add_sums, zeros
 from fastrnn.layers.feedforward import Dense
+
+attention, pooling = Later("fastrnn.layers.attention"), Later("fastrnn.kernels.attention_pooling")
 
 
 class _Readout:
@@ -108,7 +109,7 @@ class Attention(_Readout):
     n_more = 2
 
     def __init__(self, F, hidden_size, dtype):
-        self.key_layer, self.score = Dense(F, hidden_size, dtype), Direction(hidden_size, dtype)
+        self.key_layer, self.score = Dense(F, hidden_size, dtype), attention.Direction(hidden_size, dtype)
         self.parts = {"attention_key": self.key_layer, "attention_score": self.score}
 
     def forward(self, p, x, rows, n_directions):
@@ -119,17 +120,17 @@ class Attention(_Readout):
         """Add the calls to features (B, F), and what the way back needs: x, features, weights (S, 1) and keys."""
         features, weights = p.room(rows.B, x.shape[1]), p.room(x.shape[0], 1)
         keys = self.key_layer.forward(p, x)
-        p.call(pool, features, pooled, weights, keys, self.score.v, x, rows.starts, rows.counts)
+        p.call(pooling.pool, features, pooled, weights, keys, self.score.v, x, rows.starts, rows.counts)
         return features, (x, features, weights, keys)
 
     def backward(self, p, d_features, memory, rows, n_directions, width):
         (x, features, weights, keys), A = memory, self.score.v.size
         d_keys, d_v = p.room(*keys.shape), p.sums(padded(A, p.dtype))
         arrays = d_features, features, weights, keys, self.score.v, x, rows.places
-        p.call(unpool_energies, d_keys, d_v, *arrays, stage="backward")
+        p.call(pooling.unpool_energies, d_keys, d_v, *arrays, stage="backward")
         add_sums(p, self.score.parameters.stored_gradients["weight"], d_v, A, A)
         d_rows = self.key_layer.backward(p, x, d_keys)
-        p.call(unpool_rows, d_rows, d_features, weights, rows.places, width, stage="backward")
+        p.call(pooling.unpool_rows, d_rows, d_features, weights, rows.places, width, stage="backward")
         return d_rows
 
     def running(self, p, x, rows, n_steps):

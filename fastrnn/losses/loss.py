@@ -8,8 +8,10 @@ import numpy as np
 from scipy.special import logit
 
 from fastrnn.kernels import losses as kernels
-from fastrnn.kernels import mixtures
+from fastrnn.kernels.caching import Later
 from fastrnn.kernels.vectors import n_lanes
+
+mixtures = Later("fastrnn.kernels.mixtures")
 
 LEAST_SHARE = 1e-4
 """Of a label among the targets, where a head starts; one that never comes keeps a chance."""

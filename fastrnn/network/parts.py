@@ -2,24 +2,26 @@
 
 import os
 import threading
+from importlib import import_module
 from math import prod
 
 import numpy as np
 
 from fastrnn.kernels.vectors import zeros_aligned
-from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, LSTMPeepholeCell, RNNCell
-from fastrnn.layers.layer_norm import GRULayerNormCell, LSTMLayerNormCell
-from fastrnn.layers.minimal import MinGRUCell, MinLSTMCell, SRUCell
-from fastrnn.layers.slstm import SLSTMCell
 from fastrnn.layers.stack import NO_DROPOUT, Stack
 from fastrnn.network.training import Training, is_computed
 from fastrnn.packing import gathered
 from fastrnn.programs import Program
 
-CELLS = {"lstm": LSTMCell, "gru": GRUCell, "gru_reset_before": GRUResetBeforeCell, "rnn": RNNCell}
-CELLS |= {"mingru": MinGRUCell, "minlstm": MinLSTMCell, "sru": SRUCell}
-CELLS |= {"slstm": SLSTMCell, "lstm_peephole": LSTMPeepholeCell}
-CELLS |= {"lstm_layer_norm": LSTMLayerNormCell, "gru_layer_norm": GRULayerNormCell}
+CELLS = {
+    "lstm": "fastrnn.layers.cells.LSTMCell", "gru": "fastrnn.layers.cells.GRUCell",
+    "gru_reset_before": "fastrnn.layers.cells.GRUResetBeforeCell", "rnn": "fastrnn.layers.cells.RNNCell",
+    "mingru": "fastrnn.layers.minimal.MinGRUCell", "minlstm": "fastrnn.layers.minimal.MinLSTMCell",
+    "sru": "fastrnn.layers.minimal.SRUCell", "slstm": "fastrnn.layers.slstm.SLSTMCell",
+    "lstm_peephole": "fastrnn.layers.cells.LSTMPeepholeCell",
+    "lstm_layer_norm": "fastrnn.layers.layer_norm.LSTMLayerNormCell",
+    "gru_layer_norm": "fastrnn.layers.layer_norm.GRULayerNormCell"}  # fmt: skip
+"""Where each is: one that nobody asks for is not imported."""
 
 _packing = threading.Lock()
 if hasattr(os, "register_at_fork"):
@@ -28,7 +30,9 @@ if hasattr(os, "register_at_fork"):
 
 def make_cell(name, nonlinearity):
     """The cell an estimator's parameters name."""
-    return RNNCell(nonlinearity) if name == "rnn" else CELLS[name]()
+    module, _, kind = CELLS[name].rpartition(".")
+    make = getattr(import_module(module), kind)
+    return make(nonlinearity) if name == "rnn" else make()
 
 
 def portions(n, size=256):
