@@ -1,3 +1,0 @@
-from fastrnn.forecaster.estimator import SequenceForecaster
-
-__all__ = ["SequenceForecaster"]

@@ -1,3 +1,0 @@
-from fastrnn.generator.estimator import SequenceGenerator
-
-__all__ = ["SequenceGenerator"]
