@@ -135,8 +135,9 @@ class Stream:
 
         It has "n_steps" and these arrays:
 
-        - "h", for an LSTM or SRU "c", for an sLSTM "c", "n" and "m", of shape (num_layers, batch, hidden_size);
-        - "pooled" of shape (1, batch, hidden_size), if the readout is "mean" (the sum so far) or "max" (the largest so
+        - "h", for an LSTM or SRU "c", for an sLSTM "c", "n" and "m", of shape (num_layers, batch, hidden_size); with
+          `proj_size`, "h" of shape (num_layers, batch, proj_size);
+        - "pooled" of shape (1, batch, numbers of h), if the readout is "mean" (the sum so far) or "max" (the largest so
           far), or of two more numbers if it is "attention" (the weighted sum, the largest energy, the sum of weights);
         - "chain" of shape (1, batch, n_classes), if there is a CRF;
         - "last" of shape (batch,), of a transcriber: the most probable label or blank of the last step, from 1 on;
@@ -156,8 +157,9 @@ class Stream:
 
     def _by_letter(self, states):
         """Views of the states of all levels, by their letters."""
-        letters = self._network.encoder.recurrent.cell.states
-        return dict(zip(letters, np.split(states, len(letters)), strict=True))
+        cell = self._network.encoder.recurrent.cell
+        parts = dict(zip(cell.states, np.split(states, len(cell.states)), strict=True))
+        return parts | {"h": parts["h"][..., : cell.output_size]}
 
     def reset(self):
         """Begin new sequences."""

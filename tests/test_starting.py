@@ -19,6 +19,7 @@ from fastrnn import (
 )
 from fastrnn.callbacks import Checkpoint
 from fastrnn.data import SequenceFiles
+from fastrnn.online import OnlineClassifier
 from fastrnn.preprocessing import Tokenizer
 
 SMALL = {"cell": "gru", "hidden_size": 6, "random_state": 0}
@@ -146,6 +147,7 @@ def test_files_give_the_same_bits(tmp_path, tokens, model):
 WRONG = {
     "text": ({"init_from": "model"}, "init_from holds 'model', which is not fitted or has no encoder"),
     "unfitted": ({"init_from": SequenceGenerator()}, r"init_from holds SequenceGenerator\(\), which is not fitted"),
+    "online": ({"init_from": "online"}, "init_from holds OnlineClassifier.*, which is not fitted or has no encoder"),
     "three": ({"init_from": "three"}, "init_from is a list of 3: give one estimator, or two"),
     "size": ({"hidden_size": 7}, "init_from has hidden_size=6, but this estimator has hidden_size=7: set it to that"),
     "vectors": ({"embedding_dim": 5}, "init_from has embedding_dim=4, but this estimator has embedding_dim=5"),
@@ -160,6 +162,12 @@ WRONG = {
 }
 
 
+def online():
+    learner = OnlineClassifier()
+    learner.learn_one({"x": 1.0}, 0)
+    return learner
+
+
 @pytest.mark.parametrize("case", WRONG)
 def test_what_does_not_fit_is_told(tokens, model, way_back, case):
     options, message = WRONG[case]
@@ -167,6 +175,7 @@ def test_what_does_not_fit_is_told(tokens, model, way_back, case):
     other = SequenceGenerator(**{**SMALL, "random_state": 1}, embedding_dim=4, max_iter=1)
     of_name = {
         "three": lambda: [model] * 3, "same": lambda: [model, other.fit(tokens)], "both": lambda: [model, way_back],
+        "online": online,
         "deep": lambda: other.set_params(num_layers=2).fit(tokens)}  # fmt: skip
     if case != "text" and isinstance(options["init_from"], str):
         options["init_from"] = of_name[options["init_from"]]()

@@ -351,6 +351,31 @@ def test_projected_streams_say_what_predict_says(options):
         assert_same_bits([stream.step(step) for step in x][-1], said)
 
 
+def test_a_projected_streams_h_is_that_of_pytorch():
+    """It has as many numbers as outputs; where facts make the first states, or numbers are missing, too."""
+    X, y = labelled(12)
+    options = {**PROJECTED, "bidirectional": False, "num_layers": 2, "max_iter": 2, "random_state": 0}
+    clf = SequenceClassifier(**options, missing="mask", readout="last").fit(X, y, static=np.eye(12))
+    stream = clf.stream(static=np.eye(12)[:1])
+    assert {name: part.shape for name, part in stream.state.items() if name in "hc"} == {"h": (2, 1, 4), "c": (2, 1, 6)}
+    for k, x_t in enumerate(X[0]):
+        stream.step(x_t)
+        assert_same_bits(stream.state["h"][-1, 0], clf.transform([X[0][: k + 1]], static=np.eye(12)[:1])[0, :4])
+    kept, said = stream.state, stream.step(X[1][0])
+    stream.reset()
+    stream.state = kept
+    assert_same_bits(stream.step(X[1][0]), said)
+
+
+def test_pickles_of_versions_without_projections_cannot_begin_to_project():
+    X, y = labelled(12)
+    old = SequenceClassifier(cell="lstm", hidden_size=6, max_iter=1, random_state=0).fit(X, y)
+    del old._shape["proj_size"], old.proj_size
+    assert old.set_params(warm_start=True).fit(X, y).proj_size == 0
+    with pytest.raises(ValueError, match="proj_size=4, but the network to go on with has proj_size=0"):
+        old.set_params(proj_size=4).fit(X, y)
+
+
 def test_projected_weights_go_to_pytorch_and_come_back():
     torch = pytest.importorskip("torch", reason="compares with PyTorch")
     X, y = labelled(12)

@@ -16,6 +16,7 @@ from fastrnn.layers.readouts import READOUTS
 from fastrnn.lists import as_list, check_listed
 from fastrnn.moments import alone, moments
 from fastrnn.network.parts import CELLS
+from fastrnn.records import NEWER
 from fastrnn.sequences import Given, Patches, Text, as_given, is_panel, with_names
 from fastrnn.tables import as_numbers
 from fastrnn.tokens import FREE_ROWS, Characters, check_gaps, text_of
@@ -423,8 +424,9 @@ class InputChecks(Categorical):
 
     def _check_shape(self):
         """The parameters must be those of the network that is to be trained on."""
-        for name, value in self._shape.items():
+        for name in self._shape_parameters:
             mine = getattr(self, name)
+            value = self._shape.get(name, NEWER.get(name, mine))  # not all are in pickles of versions before
             # "auto" was decided then; and lists come back from a file where tuples went.
             if not (isinstance(mine, str) and mine == "auto" or np.array_equal(mine, value)):
                 found = f"{name}={shown(mine)}, but the network to go on with has {name}={shown(value)}"

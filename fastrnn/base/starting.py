@@ -23,7 +23,7 @@ def sources_of(init_from):
     given = init_from if isinstance(init_from, (list, tuple)) else [init_from] * (init_from is not None)
     found = [_model_in(source) for source in given]
     for source in found:
-        if getattr(getattr(source, "network_", None), "encoder", None) is None:
+        if not hasattr(source, "_shape") or source.network_.encoder is None:
             what = f"init_from holds {shown(source)}, which is not fitted or has no encoder"
             raise ValueError(f"{what}: give a fitted estimator of this library that reads sequences")
     if len(found) > 2 or len(found) == 2 and any(_directions(source) == 2 for source in found):

@@ -74,15 +74,15 @@ def from_torch(estimator, state_dict, *, names=None, classes=None):
     The estimator may be fitted already, or new. A new one takes the number of features or tokens and of outputs from
     the shapes of the weights. Afterwards it is fitted: `partial_fit` and `warm_start` go on from these weights.
 
-    Its parameters must be those of the module: cell, hidden_size, num_layers, bidirectional, bias, nonlinearity,
-    embedding_dim and readout. No shape tells readout and nonlinearity: if they are wrong, predictions are wrong without
-    an error. A head that reads `h_n` is readout="last".
+    Its parameters must be those of the module: cell, hidden_size, proj_size, num_layers, bidirectional, bias,
+    nonlinearity, embedding_dim and readout. No shape tells readout and nonlinearity: if they are wrong, predictions are
+    wrong without an error. A head that reads `h_n` is readout="last".
 
     Parameters
     ----------
     estimator : estimator, or RNN, LSTM or GRU of fastrnn.layers
         An estimator of fastrnn. A new one must be a `SequenceClassifier`, `SequenceRegressor`, `SequenceTagger` or
-        `SequenceGenerator`. Or a layer, for a module of another form, or one with `proj_size`.
+        `SequenceGenerator`. Or a layer, for a module of another form.
     state_dict : mapping of str to tensor or array
         The weights, ``module.state_dict()``.
     names : dict of str to str, default=None

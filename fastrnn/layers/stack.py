@@ -184,7 +184,7 @@ class Stack:
     Attributes
     ----------
     output_size : int
-        Features of an output row: hidden_size, twice that if bidirectional.
+        Features of an output row: hidden_size, or fewer of a projected h; twice that if bidirectional.
     work : int
         Multiply-adds of a step of one sequence.
     """
