@@ -146,6 +146,7 @@ def restored(cls, tree):
     shape |= {name: value for name, value in newer.items() if name in cls._shape_parameters and name not in shape}
     # The network is that of the fit, since when parameters may have been set.
     estimator = rebuilt(cls, tree, _rules, tree["fitted"]["_shape"], weights=dict)
+    estimator._check_cell()
     # Nothing is large before the weights are known to be there and right.
     parts = [part for part in tree["weights"].values() if isinstance(part, dict)]
     n_weights = sum(isinstance(weight, np.ndarray) for part in parts for weight in part.values())

@@ -25,6 +25,7 @@ from fastrnn.inspection import GateActivationsDisplay, GradientFlowDisplay
 from fastrnn.interchange import from_keras, from_torch, to_keras, to_onnx, to_torch
 from fastrnn.layers import GRU, LSTM
 from fastrnn.layers.stack import Stack
+from fastrnn.storage import reading, write
 
 LAYERS = {
     "lstm_peephole": partial(LSTM, peephole=True), "lstm_layer_norm": partial(LSTM, layer_norm=True),
@@ -374,6 +375,23 @@ def test_pickles_of_versions_without_projections_cannot_begin_to_project():
     assert old.set_params(warm_start=True).fit(X, y).proj_size == 0
     with pytest.raises(ValueError, match="proj_size=4, but the network to go on with has proj_size=0"):
         old.set_params(proj_size=4).fit(X, y)
+
+
+@pytest.mark.parametrize("lie", [{"cell": "gru"}, {"zoneout": 0.5}, {"hidden_size": 2, "proj_size": 4}], ids=str)
+def test_a_file_of_a_projection_that_no_fit_makes_is_no_model(tmp_path, lie):
+    X, y = labelled(12)
+    clf = SequenceClassifier(**{**PROJECTED, "hidden_size": 5}, max_iter=1, random_state=0).fit(X, y)
+    fastrnn.save(clf, tmp_path / "model")
+    with reading(tmp_path / "model") as tree:
+        tree["model"]["fitted"]["_shape"] |= lie
+        for name, weight in tree["model"]["weights"]["recurrent"].items():
+            H = lie.get("hidden_size", 5)
+            kept = weight[:, :H] if name.startswith("weight_hr") else weight[: 4 * H]
+            tree["model"]["weights"]["recurrent"][name] = np.ascontiguousarray(kept)
+        write(tmp_path / "lies", tree)
+    assert fastrnn.load(tmp_path / "model").proj_size == 4
+    with pytest.raises(fastrnn.StorageError, match="proj_size"):
+        fastrnn.load(tmp_path / "lies")
 
 
 def test_projected_weights_go_to_pytorch_and_come_back():

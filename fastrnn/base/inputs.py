@@ -377,12 +377,7 @@ class InputChecks(Categorical):
             raise ValueError(f"averaging={self.averaging} does not go with {why}: leave one out")
         if sources_of(self.init_from) and self.embeddings is not None:
             raise ValueError("embeddings and init_from both say which vectors tokens have: give one of them")
-        if self.proj_size:
-            self._check_projection()
-        if self.zoneout or self.recurrent_dropout:
-            self._check_noise()
-        if getattr(self, "missing", None) == "decay":
-            self._check_decay()
+        self._check_cell()
         if not all(callable(callback) for callback in self.callbacks or ()):
             raise ValueError(f"callbacks must hold callables, scikit-learn's go to set_callbacks; got {self.callbacks}")
         if self.freeze_embeddings and self.embeddings is None:
@@ -394,16 +389,24 @@ class InputChecks(Categorical):
             why = "with bidirectional=True the reverse direction would need the end of each sequence first"
             raise ValueError(f"bptt_steps={self.bptt_steps} cuts gradients going back in time; {why}: use only one")
 
+    def _check_cell(self):
+        """What is asked of the cell, of which all is kept for life, must go together."""
+        if self.proj_size:
+            self._check_projection()
+        if self.zoneout or self.recurrent_dropout:
+            self._check_noise()
+        if getattr(self, "missing", None) == "decay":
+            self._check_decay()
+
     def _check_projection(self):
         """An LSTM's h may have fewer numbers than units."""
-        others = {name: getattr(self, name, None) for name in (*NOISE, "missing")}
         if self.cell != "lstm":
             raise ValueError(f"proj_size={self.proj_size} is for cell='lstm', but cell={self.cell!r}: leave one out")
         if self.proj_size >= self.hidden_size:
             found = f"proj_size must be smaller than hidden_size={self.hidden_size}"
             raise ValueError(f"{found}, or 0 for no projection; got {self.proj_size}")
-        for name, value in others.items():
-            if value == "decay" or name in NOISE and value:
+        for name in (*NOISE, "missing"):
+            if (value := getattr(self, name, None)) == "decay" or name in NOISE and value:
                 raise ValueError(f"proj_size={self.proj_size} does not go with {name}={value!r}: leave one out")
 
     def _check_noise(self):
