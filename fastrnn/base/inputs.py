@@ -428,8 +428,8 @@ class InputChecks(Categorical):
     def _check_shape(self):
         """The parameters must be those of the network that is to be trained on."""
         for name in self._shape_parameters:
-            mine = getattr(self, name)
-            value = self._shape.get(name, NEWER.get(name, mine))  # not all are in pickles of versions before
+            # Not all are in pickles of versions before.
+            mine, value = getattr(self, name), self._shape.get(name, NEWER.get(name))
             # "auto" was decided then; and lists come back from a file where tuples went.
             if not (isinstance(mine, str) and mine == "auto" or np.array_equal(mine, value)):
                 found = f"{name}={shown(mine)}, but the network to go on with has {name}={shown(value)}"

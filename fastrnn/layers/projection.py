@@ -10,9 +10,8 @@ class LSTMProjectedCell(_Cell):
     """Gates i, f, g, o; states h, of R numbers, and c."""
 
     n_gates, states, forget_gate, pack = 4, "hc", 1, staticmethod(projection.pack)
-    kept = LSTMCell.kept
-    orders_ih, ih_pieces, hh_pieces, b_hh_pieces = (getattr(LSTMCell, name) for name in (
-        "orders_ih", "ih_pieces", "hh_pieces", "b_hh_pieces"))  # fmt: skip
+    kept, orders_ih, ih_pieces, hh_pieces, b_hh_pieces = (getattr(LSTMCell, name) for name in (
+        "kept", "orders_ih", "ih_pieces", "hh_pieces", "b_hh_pieces"))  # fmt: skip
 
     def __init__(self, hidden_size, output_size):
         self.hidden_size, self.output_size = hidden_size, output_size
