@@ -1,5 +1,6 @@
 """Data larger than memory: files are read, written and refused; a fit on one is that of what it holds, to the bit."""
 
+import gc
 import os
 import threading
 import warnings
@@ -22,6 +23,7 @@ from fastrnn import (
     VectorToSequence,
 )
 from fastrnn.base import files as fits
+from fastrnn.base.agreement import agree, ask
 from fastrnn.data import SequenceFiles
 from fastrnn.preprocessing import Tokenizer, to_long
 from fastrnn.sequences import Given, Text
@@ -231,6 +233,24 @@ def test_two_windows_at_most_are_in_memory(tmp_path, monkeypatch):
     assert len(most) > 8 and max(most) <= 2
     assert clf.n_iter_ == 3
     assert not [t for t in threading.enumerate() if "ThreadPool" in t.name]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_part_that_was_asked_is_let_go_at_once(case):
+    """Without a search for cycles, before which many parts would stay in memory."""
+    estimator, *data = CASES[case]
+
+    def copies():
+        return sum(type(one) is type(estimator) for one in gc.get_objects())
+
+    gc.collect()
+    before = copies()
+    gc.disable()
+    try:
+        agree(lambda answers: [ask(estimator, answers, *data, None)])
+        assert copies() == before
+    finally:
+        gc.enable()
 
 
 def test_what_fits_into_one_window_is_read_once(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ part has to wait for another, and each can be asked anywhere, and again.
 
 from collections import namedtuple
 from copy import copy
+from weakref import ref
 
 import numpy as np
 
@@ -28,11 +29,12 @@ def problem_of(estimator, answers, X, y, sample_weight, asks=False, place=0):
     Its `place` is that of the partition among all.
     """
     estimator, given = copy(estimator), iter(answers)
+    itself = ref(estimator)  # what it holds of the partition goes with it, and waits for no search for cycles
 
     def agreed(part, merge):
         for answer in given:
             return answer
-        raise _Unanswered(part() if callable(part) else part, merge, _noted(estimator))
+        raise _Unanswered(part() if callable(part) else part, merge, _noted(itself()))
 
     estimator._agreed, estimator._only_asks, estimator._place = agreed, asks, place
     estimator._warned = warned = []
