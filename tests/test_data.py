@@ -5,12 +5,14 @@ import os
 import threading
 import warnings
 import zipfile
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 from sklearn.base import clone
+from sklearn.model_selection import PredefinedSplit
 
 import fastrnn
 from fastrnn import (
@@ -24,9 +26,10 @@ from fastrnn import (
 )
 from fastrnn.base import files as fits
 from fastrnn.base.agreement import agree, ask
+from fastrnn.base.estimator import Problem
 from fastrnn.data import SequenceFiles
 from fastrnn.preprocessing import Tokenizer, to_long
-from fastrnn.sequences import Given, Text
+from fastrnn.sequences import Given, Sequences, Text
 from fastrnn.training import Checkpoint, draw_batches
 
 N = 120
@@ -235,22 +238,40 @@ def test_two_windows_at_most_are_in_memory(tmp_path, monkeypatch):
     assert not [t for t in threading.enumerate() if "ThreadPool" in t.name]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_part_that_was_asked_is_let_go_at_once(case):
-    """Without a search for cycles, before which many parts would stay in memory."""
-    estimator, *data = CASES[case]
+@contextmanager
+def letting_go_of(*kinds):
+    """What is made within is let go at once: without a search for cycles, before which much would stay in memory."""
 
-    def copies():
-        return sum(type(one) is type(estimator) for one in gc.get_objects())
+    def there():
+        return sum(type(one) in kinds for one in gc.get_objects())
 
     gc.collect()
-    before = copies()
+    before = there()
     gc.disable()
     try:
-        agree(lambda answers: [ask(estimator, answers, *data, None)])
-        assert copies() == before
+        yield
+        assert there() == before
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_part_that_was_asked_is_let_go_at_once(case):
+    estimator, *data = CASES[case]
+    with letting_go_of(type(estimator)):
+        agree(lambda answers: [ask(estimator, answers, *data, None)])
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_windows_are_let_go_with_the_fit(ends, tmp_path):
+    files = written(tmp_path, 5, X, LABELS, window=2)
+
+    def leave(progress):
+        if ends:
+            raise RuntimeError("enough")
+
+    with letting_go_of(Problem, Sequences), pytest.raises(RuntimeError) if ends else nullcontext():
+        SequenceClassifier(**SMALL, callbacks=[leave]).fit(files)
 
 
 def test_what_fits_into_one_window_is_read_once(tmp_path, monkeypatch):
@@ -297,6 +318,35 @@ def test_a_file_whose_weights_are_all_zero_counts_for_nothing(case, tmp_path):
     for method in (clone(estimator).fit, fitted.score):
         with pytest.raises(ValueError, match="all weights are zero; at least one sequence needs a positive weight"):
             method(nothing)
+
+
+@pytest.mark.parametrize("case", ["classifier", "flags", "columns", "regressor", "tagger", "crf", "seq2seq"])
+def test_what_is_held_out_without_a_weight_is_not_scored(case, tmp_path, capsys):
+    estimator, X, y = CASES[case]
+    estimator = clone(estimator).set_params(early_stopping=True)
+    files = written(tmp_path, 3, X, y, np.repeat([1.0, 0.0, 2.0], N // 3), window=1)
+    fitted = clone(estimator).fit(files)
+    assert np.isfinite([*fitted.validation_scores_, *fitted.validation_loss_curve_]).all()
+    estimator.set_params(validation_fraction=PredefinedSplit(np.where(np.arange(N) < 99, -1, 0)), callbacks=[print])
+    with pytest.raises(ValueError, match="what is held out has no target with a weight"):
+        estimator.fit(X, y, (np.arange(N) < 99).astype(float))
+    assert not capsys.readouterr().out  # before any epoch
+
+
+def test_files_without_a_target_in_what_is_held_out(tmp_path):
+    y = [np.full(len(x), np.nan) if k < N // 3 else x[:, 0] for k, x in enumerate(X)]
+    reg = SequenceRegressor(**SMALL, return_sequences=True, early_stopping=True)
+    assert np.isfinite(reg.fit(written(tmp_path, 3, X, y, window=1)).validation_scores_).all()
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_targets_of_files_with_sequences_of_one_length(turn, tmp_path):
+    """They may be an array there, and a list in a file of others."""
+    pairs = [np.stack([x[:2] for x in X[:60]]), X[60:]], [np.stack([y[:2] for y in STEPS[:60]]), STEPS[60:]]
+    parts = [*zip(*pairs, strict=True)][::turn]
+    whole = SequenceTagger(**SMALL).fit(*([*a, *b] for a, b in zip(*parts, strict=True)))
+    found = SequenceTagger(**SMALL).fit(SequenceFiles.write(tmp_path / "some", parts))
+    assert found.loss_curve_ == pytest.approx(whole.loss_curve_, rel=0.1)
 
 
 @pytest.mark.parametrize("case", ["regressor", "a number a step"])
@@ -381,6 +431,14 @@ def test_long_tables_in_parquet_files(tmp_path):
     assert (SequenceTagger(**SMALL).fit(files).network_.theta == whole.network_.theta).all()
     frame.drop(columns="y").to_parquet(tmp_path / "one.parquet")
     assert SequenceFiles(tmp_path).read(0)[1] is None
+
+
+def test_files_with_names_of_columns_beside_files_without(tmp_path):
+    frame = to_long([x.astype(float) for x in X], columns=["a", "b", "c"])
+    frame.assign(y=np.repeat(LABELS, LENGTHS)).to_parquet(tmp_path / "a.parquet")
+    written(tmp_path, 1, X, LABELS).paths[0].rename(tmp_path / "b.npz")
+    with pytest.raises(ValueError, match=r"b.npz has feature_names_in=None, but a.parquet has \['a' 'b' 'c'\]"):
+        SequenceClassifier(**SMALL).fit(SequenceFiles(tmp_path, window=1))
 
 
 # -------------------------------------------------------------------------------------------------- errors
@@ -523,6 +581,10 @@ def test_all_files_have_weights_or_none(tmp_path):
     files = SequenceFiles.write(tmp_path / "some", [(X[:60], LABELS[:60]), (X[60:], LABELS[60:], np.ones(60))])
     with pytest.raises(ValueError, match="000001.npz: some files have sample_weight, and others none"):
         SequenceClassifier(**SMALL).fit(files)
+    of_steps = X[60:], STEPS[60:], [np.ones(len(x)) for x in X[60:]]
+    files = SequenceFiles.write(tmp_path / "steps", [(X[:60], STEPS[:60], np.ones(60)), of_steps])
+    with pytest.raises(ValueError, match="000001.npz: some files have sample_weight, and others .* of another kind"):
+        SequenceTagger(**SMALL).fit(files)
 
 
 def test_a_training_that_changes_hardly_warns_as_others_do(tmp_path):

@@ -485,7 +485,7 @@ def test_steps_without_a_label_count_nothing(kind, gone):
     np.testing.assert_allclose(whole._X_mean, np.concatenate(X).mean(axis=0))  # of all steps
     assert len(SequenceTagger(early_stopping=True, validation_fraction=0.3, **SMALL).fit(X, y).validation_scores_) == 2
     few = [labels if k in (2, 3, 4, 5) else [gone] * len(labels) for k, labels in enumerate(every)]
-    with pytest.raises(ValueError, match="what is held out has no step with a target"):
+    with pytest.raises(ValueError, match="what is held out has no target with a weight"):
         for seed in range(9):  # most of which hold out none of these
             SequenceTagger(early_stopping=True, **{**SMALL, "random_state": seed}).fit(X, few)
     if kind != "several":

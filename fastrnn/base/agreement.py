@@ -87,8 +87,9 @@ def agree(each, name="partition {}".format):
 
 def _check_alike(known, first, its_name, first_name):
     """What parts note without asking must be the same in all."""
-    for name, value in known.items():
-        mine, other = (v.shape if name in ("_y_mean", "_X_mean") else v for v in (value, first.get(name)))
+    for name in {**first, **known}:
+        both = known.get(name), first.get(name)
+        mine, other = (v.shape if name in ("_y_mean", "_X_mean") and v is not None else v for v in both)
         if not _are_equal(mine, other):
             found = f"{its_name} has {name.strip('_')}={mine}, but {first_name} has {other}"
             raise ValueError(f"{found}: give all parts of the data the same columns, times and kind of targets")

@@ -3,6 +3,7 @@
 from functools import partial, wraps
 from itertools import chain
 from numbers import Real
+from weakref import proxy
 
 import numpy as np
 from sklearn.base import clone
@@ -73,12 +74,12 @@ def from_files(estimator, files, y, sample_weight, resume_from, given):
     for what in filter(beside.get, beside):
         raise ValueError(f"X is SequenceFiles, and {what} does not go with these: leave one out")
     local = clone(estimator).set_params(callbacks=None, verbose=False)
-    are_weighted = set()
+    kinds = set()
 
     def asked(known, X, y, sample_weight):
-        are_weighted.add(sample_weight is not None)
-        if len(are_weighted) > 1:
-            raise ValueError("some files have sample_weight, and others none: give all of them weights, or none")
+        kinds.add(type(sample_weight))
+        if len(kinds) > 1:
+            raise ValueError("some files have sample_weight, and others none or of another kind: make all alike")
         return ask(local, known, X, y, sample_weight)
 
     found, answers = agree(lambda known: [*files._each(partial(asked, known))], lambda k: files.paths[k].name)
@@ -153,7 +154,9 @@ class Windows:
 
     def lay_out(self, plan, epoch):
         """Take these batches from now on, in their order."""
-        self._losses = chain.from_iterable(self._in_turn(plan.windows, partial(self._losses_of, epoch)))
+        itself = proxy(self)  # what waits here for its turn goes with it, and waits for no search for cycles
+        losses = partial(Windows._losses_of, itself, epoch)
+        self._losses = chain.from_iterable(Windows._in_turn(itself, plan.windows, losses))
 
     def __call__(self, k):
         """The loss of the next batch."""
@@ -205,11 +208,13 @@ class Windows:
 
     def _judged(self, k, places, own, given):
         problem, weights = given
-        return self._estimator._judge(problem, self._in_window(places, self._held_out), weights)()
+        judge = self._estimator._judge(problem, self._in_window(places, self._held_out), weights)
+        return judge and judge()
 
 
 def _joined(parts):
     """Sequences, targets or weights of all files of a window."""
-    if parts[0] is None:
+    if any(part is None for part in parts):
         return None
-    return [*chain.from_iterable(parts)] if isinstance(parts[0], list) else np.concatenate(parts)
+    forms = {None if isinstance(part, list) else part.shape[1:] for part in parts}
+    return np.concatenate(parts) if len(forms) == 1 and None not in forms else [*chain.from_iterable(parts)]

@@ -53,7 +53,7 @@ class Validating:
         if not some.size:
             raise ValueError(f"early_stopping holds out all {n} parts: lower context or bptt_steps, give more")
         given = (X, y, sample_weight, beside.static) if self._has_scorer() else ()
-        judge = self._judge(problem, held_out, sample_weight)
+        judge = self._judge(problem, held_out, sample_weight) or self._judgement([])
         return some, partial(self._validate, judge, [_of(held_out, part) for part in given])
 
     def _by_given(self, beside, run=None):
@@ -67,7 +67,7 @@ class Validating:
             raise kind(f"in the validation data (X_val, y_val), {error}") from None
         if run is not None:
             run.beside = arrays_of(problem)
-        judge = self._judge(problem, np.arange(len(problem.sequences)), given[2])
+        judge = self._judge(problem, np.arange(len(problem.sequences)), given[2]) or self._judgement([])
         return partial(self._validate, judge, given if self._has_scorer() else ())
 
     def _for_validation(self):
@@ -120,7 +120,7 @@ class Validating:
         """What says, of the network as it is then, what a score is made of, of how many sequences, and a loss.
 
         That is a sum over targets, each with its weight, and last comes the sum of the weights.  In the score a
-        sequence has its `sample_weight` alone.
+        sequence has its `sample_weight` alone.  None where no target counts: other parts of the data may have some.
         """
         by_step, weights = self._readout() is None, None
         some = problem.some(held_out, by_step)
@@ -128,8 +128,6 @@ class Validating:
             lengths = (some.inputs or some.sequences).lengths if by_step else np.ones(len(held_out), int)
             weights = steps_weights(_of(held_out, sample_weight), lengths)
         if some.there is not True:
-            if not some.there.any():
-                raise ValueError("what is held out has no step with a target: give other data, or hold out more")
             weights = some.there * (1.0 if weights is None else weights)
         read = [part for part in (some.sequences, some.inputs) if part is not None]
 
@@ -139,7 +137,7 @@ class Validating:
             told = self._score_of(outputs, some, losses, weights) if self.scoring is None else None
             return told, len(held_out), (losses * some.weights).sum(), some.weights.sum()
 
-        return judge
+        return judge if weights is None or np.any(weights) else None
 
     def _losses(self, outputs, problem):
         """Of each target of a problem, without its weight."""
@@ -156,7 +154,9 @@ class Validating:
         return float(np.dot(told, np.array(sizes) / sum(sizes)))
 
     def _judgement(self, found):
-        """The score and the loss, of what was found in each part of the data."""
+        """The score and the loss, of what was found in each part of the data, or None."""
+        if not (found := [*filter(None, found)]):
+            raise ValueError("what is held out has no target with a weight: give other data, or hold out more")
         told, sizes, losses, weights = zip(*found, strict=True)
         loss = float(sum(losses) / (sum(weights) or np.nan))
         return self._score_of_parts(told, sizes) if self.scoring is None else -loss, loss
