@@ -1,5 +1,6 @@
 """Estimators on a Dask cluster: the bits of one machine, whoever computes, and errors that name a partition."""
 
+import json
 import os
 import pickle
 import signal
@@ -24,6 +25,7 @@ dask = pytest.importorskip("dask", reason="Dask is not installed")
 bag = pytest.importorskip("dask.bag", reason="Dask is not installed")
 
 from fastrnn.dask import DaskSequenceClassifier, DaskSequenceRegressor, DaskSequenceTagger  # noqa: E402
+from fastrnn.dask.collections import check_ids  # noqa: E402
 
 QUICK = {"hidden_size": 8, "max_iter": 3, "random_state": 0}
 
@@ -379,6 +381,37 @@ def wrong(case):
 
 
 KINDS_OF_FAULTS = "local mixed fewer widths empty raises missing nan longer warm lbfgs rounds one array texts address"
+
+
+def too_much():
+    return np.empty((10**9, 10**9))
+
+
+@pytest.mark.parametrize("function, given, kind, message", [
+    (bytes.decode, b"\xff", ValueError, r"UnicodeDecodeError\('utf-8'.*invalid start byte"),
+    (json.loads, "{", ValueError, "Expecting property name"),
+    (too_much, None, MemoryError, "Unable to allocate"),
+])  # fmt: skip
+def test_errors_that_are_made_of_more_than_a_message_are_told(client, function, given, kind, message):
+    X, y = vowels(40)
+    partition = dask.delayed(function)(*[] if given is None else [given])
+    with pytest.raises(kind, match=f"^partition 1: {message}"):
+        DaskSequenceClassifier(**QUICK).fit([delayed(X, 2)[0], partition], delayed(y, 2))
+
+
+def test_partitions_without_a_target_in_what_is_held_out(client):
+    X, _, y, _ = steps()
+    y[40:] = [np.full(len(numbers), np.nan) for numbers in y[40:]]
+    reg = DaskSequenceRegressor(**QUICK, return_sequences=True, early_stopping=True)
+    assert np.isfinite(reg.fit(delayed(X, 3), delayed(y, 3)).validation_scores_).all()
+
+
+def test_ids_of_many_partitions(client):
+    ids = [np.arange(3 * k, 3 * k + 3) for k in range(9)]
+    found = check_ids(client, [*map(dask.delayed, ids)], "id")
+    assert np.array_equal(found, ids)
+    with pytest.raises(ValueError, match=r"id 4 is in several partitions: use frame.shuffle\('id'\) first"):
+        check_ids(client, [*map(dask.delayed, [*ids, np.array([30, 4])])], "id")
 
 
 @pytest.mark.parametrize("case", KINDS_OF_FAULTS.split())

@@ -74,9 +74,9 @@ def _of_frame(client, X, long):
 def check_ids(client, ids, id_col):
     """Of each partition a delayed array of ids, none of which may be in two."""
     ids = client.gather(client.compute(ids))
-    for part, own in enumerate(ids):
-        for who in np.intersect1d(own, np.concatenate([own[:0], *ids[:part]])):
-            raise ValueError(f"{id_col} {who} is in several partitions: use frame.shuffle({id_col!r}) first")
+    who, counts = np.unique(np.concatenate(ids), return_counts=True)
+    for one in who[counts > 1]:
+        raise ValueError(f"{id_col} {one} is in several partitions: use frame.shuffle({id_col!r}) first")
     return ids
 
 

@@ -151,9 +151,7 @@ class OnDask:
         known = crew.submit(sent, local), crew.submit(sent, answers)
         crew.arguments = lambda place: (*known, place, self._dropout_seed, split_seed, n_threads)
         n_a_weight = sum(one.lengths.size for one in found) / sum(one.n_weights for one in found)
-        chosen = [one.lengths for one in found]
-        if holds_out:
-            chosen = crew.of_shares(Share.lengths)
+        chosen = crew.of_shares(Share.lengths) if holds_out else [one.lengths for one in found]
         bounds, lengths = np.cumsum([0, *map(len, chosen)]), np.concatenate(chosen)
 
         objective = Rounds(crew, self.network_, bounds, n_a_weight)
@@ -177,6 +175,10 @@ class OnDask:
         """The estimator whose fit workers make a part of."""
         return clone(self.to_local()).set_params(callbacks=None, verbose=False)
 
+    def _fitted_for_workers(self):
+        """The fitted model that workers predict with."""
+        return self.to_local().set_params(n_jobs=self.n_jobs or 1, callbacks=None)
+
     def _take_from(self, crew, local):
         """Before training."""
 
@@ -190,11 +192,9 @@ class OnDask:
     def _mapped(self, method, X):
         """What a method of the plain estimator makes of X, in the kind of X."""
         check_is_fitted(self, "network_")
-        local = self.to_local()
         if kind_of(X) is None:
-            return getattr(local, method)(X)
-        local.set_params(n_jobs=self.n_jobs or 1, callbacks=None)
-        return mapped(self._client(), X, getattr(self._plain, method), local, self._long)
+            return getattr(self.to_local(), method)(X)
+        return mapped(self._client(), X, getattr(self._plain, method), self._fitted_for_workers(), self._long)
 
     def predict(self, X):
         """Predict, partition by partition.
@@ -254,13 +254,12 @@ class OnDask:
             As for `fit`, and if `fit` was not called before.
         """
         check_is_fitted(self, "network_")
-        local = self.to_local()
         if kind_of(X) is None:
-            return local.score(X, y, sample_weight)
-        local.set_params(n_jobs=self.n_jobs or 1, callbacks=None)
+            return self.to_local().score(X, y, sample_weight)
         client = self._client()
         crew = Crew(client, partitions(client, X, y, sample_weight, self._long), self.timeout)
-        return self._score_of([*zip(*crew.each(self._scored, crew.submit(sent, local)), strict=True)])
+        parts = crew.each(self._scored, crew.submit(sent, self._fitted_for_workers()))
+        return self._score_of([*zip(*parts, strict=True)])
 
     _scored = staticmethod(scored)
 

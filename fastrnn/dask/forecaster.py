@@ -176,10 +176,6 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
             self._calibration = conformal.scores(parts, self._model.lens)
         return crew, found
 
-    def _fitted_for_workers(self):
-        check_is_fitted(self, "network_")
-        return self.to_local().set_params(n_jobs=self.n_jobs or 1, callbacks=None)
-
     def _kept(self):
         """What the fit was given of each partition."""
         check_is_fitted(self, "network_")

@@ -153,9 +153,7 @@ class Rounds:
             asked = {p: crew.ask(p, Share.gradient, weights, own[p], self._epoch, factor) for p in group}
             answers += crew.answers(asked)
         losses, gradients = zip(*answers, strict=True)
-        self._network.gradient[:] = gradients[0]
-        for gradient in gradients[1:]:
-            self._network.gradient += gradient
+        self._network.gradient[:] = sum(gradients[1:], gradients[0])
         loss = sum(losses[1:], losses[0])
         note(round=f"{k + 1}/{len(self._batches)}", round_loss=f"{loss:.4g}")
         return loss

@@ -8,7 +8,7 @@ import numpy as np
 from fastrnn import threads
 from fastrnn.base.agreement import problem_of
 from fastrnn.optimizers import Sweeps
-from fastrnn.training import Trainer
+from fastrnn.training import DivergenceError, Trainer
 
 
 class Share:
@@ -84,7 +84,8 @@ class Share:
         """What the score of what is held out is of."""
         with self._lock, threads.limit(self._n_threads):
             self._take(*vectors)
-            return self._estimator._judge(self._problem, self._held_out, self._arguments[-1])()
+            judge = self._estimator._judge(self._problem, self._held_out, self._arguments[-1])
+            return judge and judge()
 
 
 def sent(value):
@@ -119,6 +120,8 @@ def answered(function, place, model, part):
 
 def told(place, error):
     """An error, with the partition it comes of."""
-    if isinstance(error, (ValueError, TypeError, ArithmeticError, MemoryError)):
-        return type(error)(f"partition {place}: {error}")
-    return RuntimeError(f"partition {place} cannot be computed: {type(error).__name__}: {error}")
+    found = str(error) or repr(error)  # an error of text comes from another process without words
+    for kind in (DivergenceError, ValueError, TypeError, ArithmeticError, MemoryError):
+        if isinstance(error, kind):  # one of these, for others of the kind may be made of more than a message
+            return kind(f"partition {place}: {found}")
+    return RuntimeError(f"partition {place} cannot be computed: {type(error).__name__}: {found}")
