@@ -129,8 +129,7 @@ class SequenceEnsemble(MetaEstimatorMixin, BaseEstimator):
         """
         refuse_files(X, IN_MEMORY)
         self._check_parameters()
-        rng = check_random_state(self.random_state)
-        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_members).tolist()
+        seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=self.n_members).tolist()
         members = [clone(self.estimator).set_params(random_state=seed) for seed in seeds]
         training = _Training()
         given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val, "groups": groups}

@@ -273,6 +273,10 @@ def test_scores_have_the_checks_and_the_edges_of_the_plain_ones(client):
     weights = [np.arange(len(x)) + 1.0 for x in X]
     theirs = tagger.score(delayed(X, 2), delayed(labels, 2), delayed(weights, 2))
     assert theirs == pytest.approx(tagger.to_local().score(X, labels, weights))
+    clf = DaskSequenceClassifier(**QUICK).fit(delayed(X, 2), delayed(means > 0, 2))
+    for model, y in ((reg, means), (clf, means > 0), (tagger, labels)):
+        with pytest.raises(ValueError, match="all weights are zero; at least one sequence needs a positive weight"):
+            model.score(delayed(X, 2), delayed(y, 2), delayed(np.zeros(len(X)), 2))
 
 
 def test_the_score_of_what_is_held_out_is_that_of_all_parts_together(client):
@@ -412,6 +416,7 @@ def test_ids_of_many_partitions(client):
     assert np.array_equal(found, ids)
     with pytest.raises(ValueError, match=r"id 4 is in several partitions: use frame.shuffle\('id'\) first"):
         check_ids(client, [*map(dask.delayed, [*ids, np.array([30, 4])])], "id")
+    check_ids(client, [*map(dask.delayed, [*ids, np.array(["3"], object)])], "id")  # is no 3
 
 
 @pytest.mark.parametrize("case", KINDS_OF_FAULTS.split())

@@ -262,6 +262,14 @@ def test_partitions_must_be_of_one_frequency_and_have_the_same_columns(client):
         fit(dated("D"), dated("D"), past=frames)
 
 
+def test_a_long_frame_without_the_column_of_ids(client):
+    frames = pytest.importorskip("dask.dataframe")
+    rows = [(name, t, value) for name, series in zip("abcd", waves(4), strict=True) for t, value in enumerate(series)]
+    long = pytest.importorskip("pandas").DataFrame(rows, columns=["shop", "ds", "y"])
+    with pytest.raises(ValueError, match="partition 0: .*id_col"):
+        DaskSequenceForecaster(**QUICK).fit(frames.from_pandas(long, npartitions=1))
+
+
 def test_scores_and_backtests_are_of_partitions(client):
     y = waves(12)
     past, came = [x[:-6] for x in y], [x[-6:] for x in y]

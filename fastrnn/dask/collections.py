@@ -74,9 +74,9 @@ def _of_frame(client, X, long):
 def check_ids(client, ids, id_col):
     """Of each partition a delayed array of ids, none of which may be in two."""
     ids = client.gather(client.compute(ids))
-    who, counts = np.unique(np.concatenate(ids), return_counts=True)
-    for one in who[counts > 1]:
-        raise ValueError(f"{id_col} {one} is in several partitions: use frame.shuffle({id_col!r}) first")
+    for who, n in Counter(one for own in ids for one in own.tolist()).items():
+        if n > 1:
+            raise ValueError(f"{id_col} {who} is in several partitions: use frame.shuffle({id_col!r}) first")
     return ids
 
 
@@ -103,8 +103,7 @@ def mapped(client, X, function, model, long):
         model = client.scatter(model, broadcast=True, hash=False)
         return [client.submit(answered, function, k, model, part, key=f"{name}-{k}") for k, part in enumerate(X)]
     if kind == "delayed":
-        model = dask.delayed(model)
-        told = dask.delayed(answered)
+        model, told = dask.delayed(model), dask.delayed(answered)
         return [told(function, k, model, part, dask_key_name=f"{name}-{k}") for k, part in enumerate(X)]
     if kind == "bag":
         return X.map_partitions(lambda part, model: _items(function(model, list(part))), dask.delayed(model))

@@ -165,8 +165,7 @@ class OnDask:
             self._trainer = Trainer(self.network_, settings, rng, partial(draw_in_parts, crew, bounds))
         train = partial(self._trainer.fit, objective, lengths, validate if holds_out else None)
         if self.solver == "lbfgs":
-            history = self._trainer.history
-            train = partial(fit_lbfgs, self.network_, objective, settings, lengths.size, history=history)
+            train = partial(fit_lbfgs, self.network_, objective, settings, lengths.size, history=self._trainer.history)
         self._trained(train, partial(constant_of, found), self._save_at, X, y, sample_weight)
         self._trainer = self._trainer.successor(settings)  # that knows no cluster
         return crew, found
@@ -258,14 +257,16 @@ class OnDask:
             return self.to_local().score(X, y, sample_weight)
         client = self._client()
         crew = Crew(client, partitions(client, X, y, sample_weight, self._long), self.timeout)
-        parts = crew.each(self._scored, crew.submit(sent, self._fitted_for_workers()))
-        return self._score_of([*zip(*parts, strict=True)])
+        parts = [*zip(*crew.each(self._scored, crew.submit(sent, self._fitted_for_workers())), strict=True)]
+        if not any(parts[0]):
+            raise ValueError("all weights are zero; at least one sequence needs a positive weight")
+        return self._score_of(parts)
 
     _scored = staticmethod(scored)
 
     @staticmethod
     def _score_of(parts):
-        scores, weights = parts
+        weights, scores = parts
         return float(np.average(scores, weights=weights))
 
 

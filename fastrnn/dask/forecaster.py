@@ -157,7 +157,7 @@ class DaskSequenceForecaster(OnDask, SequenceForecaster):  # numpydoc ignore=PR0
     def _partitions(self, client, X, *_):
         given, names = X
         if kind_of(given["y"], "y") == "frame":
-            ids = dask.delayed(lambda part: part[names[0]].unique())
+            ids = dask.delayed(lambda part: part.get(names[0], part.iloc[:0, 0]).unique())  # its lack is told below
             check_ids(client, [ids(part) for part in given["y"].to_delayed()], names[0])
         return [((*part, names), None, None) for part in aligned(partial(futures, client), **given)]
 

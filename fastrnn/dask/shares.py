@@ -94,10 +94,10 @@ def sent(value):
 
 
 def scored(model, X, y, sample_weight):
-    """The score of a partition, and its weight."""
+    """The weight of a partition, and its score."""
     judged = model._judged(X, y, sample_weight)
     weight = len(judged[0]) if judged[-1] is None else float(np.sum(judged[-1]))
-    return model._total(*judged) if weight else 0.0, weight
+    return weight, model._total(*judged) if weight else 0.0
 
 
 def errors(model, X, y, sample_weight):
