@@ -153,21 +153,20 @@ def in_a_thread(function, *arguments):
     The wait is for a lock: one for a `threading.Condition`, as in a `Future`, becomes a RuntimeError about locks where
     a handler of signals raises at its beginning.
     """
-    done, answer = threading.Lock(), []
+    done, answer, errors = threading.Lock(), [], []
 
     def call():
         try:
-            answer[:] = function(*arguments), None
+            answer.append(function(*arguments))
         except BaseException as error:
-            answer[:] = None, error
+            errors.append(error)
         done.release()
 
     def wait():
         with done:
-            returned, raised = answer
-        if raised is not None:
-            raise raised
-        return returned
+            if errors:
+                raise errors.pop()  # by no name: it has this frame, which would hold it, and all that it has
+            return answer[0]
 
     done.acquire()
     start_new_thread(call, ())

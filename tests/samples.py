@@ -1,9 +1,11 @@
 """Small data, and ways of checking and watching, that several test files share."""
 
 import copy
+import gc
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -335,3 +337,20 @@ def answers(model, X):
         return [model.predict(X)]
     found = [model._decoded(X, beam_width) for beam_width in (1, 3)]
     return [part for parts in found for part in parts]
+
+
+@contextmanager
+def letting_go_of(*kinds):
+    """What is made within is let go at once: without a search for cycles, before which much would stay in memory."""
+
+    def there():
+        return sum(type(one) in kinds for one in gc.get_objects())
+
+    gc.collect()
+    before = there()
+    gc.disable()
+    try:
+        yield
+        assert there() == before
+    finally:
+        gc.enable()

@@ -1,16 +1,16 @@
 """Data larger than memory: files are read, written and refused; a fit on one is that of what it holds, to the bit."""
 
-import gc
 import os
 import threading
 import warnings
 import zipfile
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import save_file
+from samples import letting_go_of
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit
 
@@ -236,23 +236,6 @@ def test_two_windows_at_most_are_in_memory(tmp_path, monkeypatch):
     assert len(most) > 8 and max(most) <= 2
     assert clf.n_iter_ == 3
     assert not [t for t in threading.enumerate() if "ThreadPool" in t.name]
-
-
-@contextmanager
-def letting_go_of(*kinds):
-    """What is made within is let go at once: without a search for cycles, before which much would stay in memory."""
-
-    def there():
-        return sum(type(one) in kinds for one in gc.get_objects())
-
-    gc.collect()
-    before = there()
-    gc.disable()
-    try:
-        yield
-        assert there() == before
-    finally:
-        gc.enable()
 
 
 @pytest.mark.parametrize("case", CASES)

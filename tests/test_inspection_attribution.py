@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from samples import letting_go_of
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -25,6 +26,7 @@ from fastrnn.inspection import (
     occlusion,
 )
 from fastrnn.preprocessing import SequenceScaler, Tokenizer
+from fastrnn.sequences import Given, Sequences
 
 pytest.importorskip("matplotlib").use("Agg")
 pyplot = pytest.importorskip("matplotlib.pyplot")
@@ -145,6 +147,13 @@ def test_a_fitted_model_stays_as_it_was():
     np.testing.assert_array_equal(model.network_.theta, theta)
     np.testing.assert_array_equal(model.network_.gradient, gradient)
     np.testing.assert_array_equal(X[0], x)
+
+
+def test_nothing_is_held_of_what_was_explained():
+    X, y = load_japanese_vowels(split="train")
+    clf = SequenceClassifier(hidden_size=4, max_iter=1, random_state=0).fit(X, y)
+    with letting_go_of(Sequences, Given, type(clf.network_)):
+        integrated_gradients(clf, X[:1])
 
 
 def test_speakers_are_explained_within_one_percent():

@@ -14,6 +14,7 @@ from joblib import Parallel, delayed, parallel_config
 from joblib._parallel_backends import SequentialBackend
 from numba import types
 from numba.core.compiler_lock import global_compiler_lock
+from samples import letting_go_of
 from threadpoolctl import threadpool_info
 
 from benchmarks.promises import interrupts
@@ -241,3 +242,17 @@ def test_what_is_done_in_turn_comes_in_order(n_threads):
     assert [*threads.in_turn(square, range(7), n_threads)] == [k * k for k in range(7)]
     with pytest.raises(ZeroDivisionError):
         [*threads.in_turn(lambda k: 1 // (k - 2), range(4), n_threads)]
+
+
+def test_what_a_thread_raises_is_let_go():
+    class Held:
+        pass
+
+    def fail(held):
+        raise ValueError("held")
+
+    with letting_go_of(Held):
+        wait = threads.in_a_thread(fail, Held())
+        with pytest.raises(ValueError, match="held"):
+            wait()
+        time.sleep(0.1)  # for the thread's own end

@@ -133,12 +133,11 @@ class _Path:
         self._model, self._baseline, self._network = model, baseline, deepcopy(model.network_)
         self._tol, self._n_steps, self._given = tol, n_steps, model._check_sequences(X, reset=False)
         self._stored = model._standardised(self._given, None, goes_on=True)
-        self._ends = self._of_numbers if model._reads_numbers() else self._of_tokens
         self._network.encoder.embedding = None  # of tokens the path has the vectors
 
     def __call__(self, k, column, step):
         """The attributions (T, I) of sequence k, or (T, 1) of tokens, and the answer to the baseline."""
-        first, last = self._ends(k)
+        first, last = (self._of_numbers if self._model._reads_numbers() else self._of_tokens)(k)
         edges, n_points, mean, gap, before = np.linspace(0, 1, 9), 0, np.zeros(last.shape), 0.0, None
         spans = np.column_stack([edges[:-1], edges[1:]])
         while len(spans):
