@@ -1,5 +1,6 @@
 """Estimators on a Dask cluster: the bits of one machine, whoever computes, and errors that name a partition."""
 
+import asyncio
 import json
 import os
 import pickle
@@ -457,6 +458,16 @@ def test_no_port_is_opened_and_no_thread_is_left():
         left = {thread.name for thread in threading.enumerate()} - before
         assert not {name for name in left if not name.startswith("Dask-Offload")}  # which Dask keeps for all clients
         assert listening() <= ports
+
+
+def test_an_asynchronous_client_is_refused():
+    async def fit():
+        options = {"processes": False, "dashboard_address": ":0", "asynchronous": True}
+        async with distributed.Client(**options) as client:
+            DaskSequenceClassifier(**QUICK, client=client).fit(*(delayed(part, 2) for part in vowels(10)))
+
+    with pytest.raises(ValueError, match="client must be a distributed.Client; got .*: .*, and not asynchronous=True"):
+        asyncio.run(fit())
 
 
 def test_an_unfitted_estimator_says_so(client):

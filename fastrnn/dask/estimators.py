@@ -130,8 +130,9 @@ class OnDask:
         return local
 
     def _client(self):
-        if not isinstance(self.client, (distributed.Client, type(None))):
-            raise ValueError(f"client must be a distributed.Client; got {self.client!r:.60}: distributed.Client(...)")
+        if not isinstance(self.client, (distributed.Client, type(None))) or getattr(self.client, "asynchronous", False):
+            found = f"client must be a distributed.Client; got {self.client!r:.60}"
+            raise ValueError(f"{found}: distributed.Client(...), and not asynchronous=True")
         try:
             return self.client or distributed.default_client()
         except ValueError:
