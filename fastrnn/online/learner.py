@@ -253,7 +253,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
         d_head = head.stored_gradients["weight"], head.stored_gradients["bias"]
         seen = d_outputs[0], new[0], head.stored("weight"), after, self._step_options[0]
         engine.add_gradient(recurrent.gradients, *d_head, *seen)
-        if norm(recurrent.gradients) > EXPLODED * max(1.0, np.abs(d_outputs).max()):
+        if (size := norm(recurrent.gradients)) > EXPLODED and size > EXPLODED * np.abs(d_outputs).max():
             self._derivatives = None
 
     def _no_derivatives(self):
