@@ -286,3 +286,24 @@ kernels._sources.cache_clear(), kernels._kernels.cache_clear()
 print([digest == kernels.sources(function) for digest, function in zip(known, functions)], len({*known}))
 """
     assert run_script(script) == "[False, False] 2\n"
+
+
+def test_an_interrupt_while_numba_is_imported_leaves_a_whole_one():
+    script = """
+import signal, sys
+from fastrnn import SequenceClassifier
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "numba.core.types.abstract":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+X, y = [[0.0, 1.0], [1.0]] * 20, [0, 1] * 20
+try:
+    SequenceClassifier(max_iter=1).fit(X, y)
+except KeyboardInterrupt:
+    print("interrupted")
+print(SequenceClassifier(max_iter=1).fit(X, y).n_iter_)
+"""
+    assert run_script(script) == "interrupted\n1\n"

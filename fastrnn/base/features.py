@@ -146,8 +146,7 @@ class AttentionReader:
         if not hasattr(self.network_.readout, "score"):
             has = "none, as it answers at each step" if self._readout() is None else f"{self._readout()!r}"
             raise ValueError(f"attention_weights needs readout='attention'; this model has {has}")
-        weights = self._computed(self.network_.attention_weights, sequences)
-        return sequences.split(weights)
+        return sequences.split(self._computed(self.network_.attention_weights, sequences))
 
 
 class InformedExtractor(FeatureExtractor):

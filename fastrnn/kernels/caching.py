@@ -4,6 +4,7 @@ Numba takes longer to import than all else that is needed here: it comes with th
 kernels, intrinsics and these modules of Numba's are but names.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, update_wrapper
 from importlib import import_module
 from types import ModuleType
@@ -12,9 +13,14 @@ from fastrnn.kernels import sources
 
 
 class Later(ModuleType):
-    """A module that is imported when something of it is asked for, which is kept."""
+    """A module that is imported when something of it is asked for, which is kept.
+
+    Numba is imported in a thread, which no handler of signals interrupts: what is half there would never become whole.
+    """
 
     def __getattr__(self, name):
+        if self.__name__.startswith("numba"):
+            ThreadPoolExecutor(1).submit(import_module, "numba").result()
         return vars(self).setdefault(name, getattr(import_module(self.__name__), name))
 
 
@@ -36,11 +42,10 @@ class Kernel:
     def dispatcher(self):
         """Numba's; made under the lock that a thread which compiles has already, and no other one."""
         if self._dispatcher is None:
-            from numba.core.compiler_lock import global_compiler_lock
-
+            lock = numba.core.compiler_lock.global_compiler_lock  # of all of Numba, which `compiling` needs
             from fastrnn.kernels.compiling import Dispatcher
 
-            with global_compiler_lock:
+            with lock:
                 while before_compiling:
                     before_compiling.pop(0)()
                 self._dispatcher = self._dispatcher or Dispatcher(self.py_func, targetoptions=self._options)
