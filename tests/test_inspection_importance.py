@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from sklearn.base import BaseEstimator
+from sklearn.inspection import permutation_importance as of_columns
 from sklearn.pipeline import make_pipeline
 
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
@@ -114,6 +115,16 @@ def test_samples_are_drawn_with_their_answers_and_weights():
     for arrays, y, w in recorder.seen_[1:]:
         assert len(arrays) == len(y) == 3 and ["abcdef".index(v) for v in y] == w.tolist()
         assert sorted(int(x[0, 0]) // 100 for x in arrays) == sorted(w.tolist())
+
+
+@pytest.mark.parametrize("max_samples", [1.0, 0.6])
+def test_sequences_of_one_step_have_the_importances_of_a_table(max_samples):
+    table, weights = np.random.RandomState(0).normal(size=(40, 2)), np.arange(40.0)
+    clf = SequenceClassifier(**SMALL).fit(table[:, np.newaxis], y := table @ [2, 1] > 0)
+    options = {"sample_weight": weights, "max_samples": max_samples, "n_repeats": 4, "random_state": 3}
+    scored = {"scoring": lambda model, X, y, sample_weight: model.score(X[:, np.newaxis], y, sample_weight)}
+    expected = of_columns(clf, table, y, **scored, **options).importances
+    np.testing.assert_array_equal(permutation_importance(clf, table[:, np.newaxis], y, **options).importances, expected)
 
 
 def test_several_scores_give_several_results():
