@@ -207,6 +207,7 @@ def test_inputs_stay_as_they_were():
 WRONG = {
     "channel": ({"channels": ["speed"]}, r"channels has 'speed', but the channels of X are \[0, 1, 2\]"),
     "number": ({"channels": [3]}, "channels has 3, but"),
+    "of none": ({"channels": [[0], []]}, r"channels=\[\[0\], \[\]\]; expected a list of channels"),
     "no list": ({"channels": 1}, "channels=1; expected a list of channels"),
     "beyond": ({"stretches": [(30, 40)]}, "fewer than two sequences have a step in steps 30:40, the longest has 15"),
     "backwards": ({"stretches": [(0.5, 0.2)]}, "fractions of the length rise from 0.0 to 1.0"),
