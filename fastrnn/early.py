@@ -113,7 +113,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         groups : array-like of shape (n,), default=None
-            What `cv` holds out together, such as the person whom a sequence is of.
+            What `cv` holds out together, such as the person whom a sequence is of, and what the estimator's
+            `early_stopping` does if its `validation_fraction` is a splitter.
         static : array-like or frame of shape (n, F), default=None
             Facts of each sequence, as for the estimator's `fit`.
 
@@ -137,9 +138,9 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         refuse_files(X, IN_MEMORY)
         self._check_parameters()
         splits = None if self.threshold is not None else self._splits(y, groups)
-        model = self._trained(X, y, sample_weight, static)
-        found = (self.threshold, None) if splits is None else self._chosen(splits, X, y, sample_weight, static)
-        return self._take(model, *found)
+        given = X, y, sample_weight, static, groups
+        model = self._trained(*given)
+        return self._take(model, *((self.threshold, None) if splits is None else self._chosen(splits, *given)))
 
     def predict(self, X, return_steps=False, *, static=None):
         """Predict the label of each sequence, at the step where it is sure.
@@ -257,9 +258,10 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 found = f"the estimator has {name}={value!r}, which does not answer after each step"
                 raise ValueError(f"{found}: set {name}={allowed[0]!r}")
 
-    def _trained(self, X, y, sample_weight, static):
+    def _trained(self, X, y, sample_weight, static, groups):
         own = clone(self.estimator).set_params(**{name: allowed[0] for name, allowed in NEEDED.items()})
-        learner = _Learner(**own.get_params(deep=False)).fit(X, y, sample_weight, static=static)
+        known = groups if hasattr(own.validation_fraction, "split") else None  # a fraction refuses them
+        learner = _Learner(**own.get_params(deep=False)).fit(X, y, sample_weight, static=static, groups=known)
         vars(own).update(vars(learner))
         return own
 
@@ -270,10 +272,10 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y = self.estimator._check_y(y)
         return [*check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups)]
 
-    def _chosen(self, splits, X, y, sample_weight, static):
+    def _chosen(self, splits, X, y, sample_weight, static, groups):
         """The threshold that is best for what is held out, and its harmonic mean."""
         y, weights = self.estimator._check_y(y), self.estimator._check_weights(sample_weight, len(y))
-        given, found = (X, y, weights, static), []
+        given, found = (X, y, weights, static, groups), []
         for train, test in splits:
             model = self._trained(*(own if own is None else _safe_indexing(own, train) for own in given))
             known = static if static is None else _safe_indexing(static, test)

@@ -7,7 +7,14 @@ import pytest
 from samples import assert_same_bits, ragged
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import GridSearchCV, GroupKFold, PredefinedSplit, StratifiedKFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    GroupShuffleSplit,
+    PredefinedSplit,
+    StratifiedKFold,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 
 import fastrnn
@@ -299,6 +306,20 @@ def test_groups_and_one_weight_for_all():
     assert 0 < early.threshold_ <= 1
     same = EarlyClassifier(small(max_iter=2), cv=GroupKFold(2)).fit(X, Y, 2.0, groups)
     assert same.threshold_ == early.threshold_
+
+
+def test_groups_are_held_out_together_within_the_splits_too():
+    seen, groups = [], np.arange(len(X)) // 2
+
+    class Splitter(GroupShuffleSplit):
+        def split(self, X, y=None, groups=None):
+            seen.append(sorted(groups))
+            return super().split(X, y, groups)
+
+    own = small(max_iter=1, early_stopping=True, validation_fraction=Splitter(1, random_state=0))
+    EarlyClassifier(own, cv=GroupKFold(2)).fit(X, Y, groups=groups.tolist())
+    assert seen[0] == sorted(groups) and sorted(seen[1] + seen[2]) == sorted(groups)
+    EarlyClassifier(small(max_iter=1, early_stopping=True), cv=GroupKFold(2)).fit(X, Y, groups=groups)
 
 
 def test_the_threshold_is_between_those_around_the_best_one():
