@@ -113,7 +113,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         sample_weight : array-like of shape (n,), default=None
             A weight for each sequence. None gives all the same weight.
         groups : array-like of shape (n,), default=None
-            What `cv` holds out together, such as the person whom a sequence is of.
+            What `cv` holds out together, such as the person whom a sequence is of, and what the estimator's
+            `early_stopping` does if its `validation_fraction` is a splitter.
         static : array-like or frame of shape (n, F), default=None
             Facts of each sequence, as for the estimator's `fit`.
 
@@ -136,11 +137,10 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         refuse_files(X, IN_MEMORY)
         self._check_parameters()
-        model = self._trained(X, y, sample_weight, static)
-        found = self.threshold, None
-        if self.threshold is None:
-            found = self._chosen(X, model._check_y(y), sample_weight, groups, static)
-        return self._take(model, *found)
+        splits = None if self.threshold is not None else self._splits(y, groups)
+        given = X, y, sample_weight, static, groups
+        model = self._trained(*given)
+        return self._take(model, *((self.threshold, None) if splits is None else self._chosen(splits, *given)))
 
     def predict(self, X, return_steps=False, *, static=None):
         """Predict the label of each sequence, at the step where it is sure.
@@ -223,8 +223,8 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If the input is wrong, or if it makes the outputs of the network overflow.
         """
         probabilities, steps, lengths = self._decided(X, static)
-        labels = self.classes_[probabilities.argmax(axis=1)]
-        true, labels, weights = self.estimator_._compared(labels, None, y, sample_weight)
+        model, labels = self.estimator_, self.classes_[probabilities.argmax(axis=1)]
+        true, labels, weights = model._compared(labels, None, y, model._check_weights(sample_weight, len(labels)))
         return _harmonic_mean(true == labels, steps / lengths, weights)
 
     def stream(self, batch=1, *, static=None):
@@ -258,19 +258,24 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 found = f"the estimator has {name}={value!r}, which does not answer after each step"
                 raise ValueError(f"{found}: set {name}={allowed[0]!r}")
 
-    def _trained(self, X, y, sample_weight, static):
+    def _trained(self, X, y, sample_weight, static, groups):
         own = clone(self.estimator).set_params(**{name: allowed[0] for name, allowed in NEEDED.items()})
-        learner = _Learner(**own.get_params(deep=False)).fit(X, y, sample_weight, static=static)
+        known = groups if hasattr(own.validation_fraction, "split") else None  # a fraction refuses them
+        learner = _Learner(**own.get_params(deep=False)).fit(X, y, sample_weight, static=static, groups=known)
         vars(own).update(vars(learner))
         return own
 
-    def _chosen(self, X, y, sample_weight, groups, static):
-        """The threshold that is best for what is held out, and its harmonic mean."""
+    def _splits(self, y, groups):
+        """The pairs of what is trained on and what is held out."""
         from sklearn.model_selection import check_cv
 
-        weights = np.resize(np.float64(1.0 if sample_weight is None else sample_weight), len(y))
-        splits = check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups)
-        given, found = (X, y, weights, static), []
+        y = self.estimator._check_y(y)
+        return [*check_cv(self.cv, y, classifier=True).split(np.empty((len(y), 0)), y, groups)]
+
+    def _chosen(self, splits, X, y, sample_weight, static, groups):
+        """The threshold that is best for what is held out, and its harmonic mean."""
+        y, weights = self.estimator._check_y(y), self.estimator._check_weights(sample_weight, len(y))
+        given, found = (X, y, weights, static, groups), []
         for train, test in splits:
             model = self._trained(*(own if own is None else _safe_indexing(own, train) for own in given))
             known = static if static is None else _safe_indexing(static, test)
@@ -305,10 +310,9 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _record(self):
         check_is_fitted(self)
         self._check_parameters()
-        parameters = {"cv": self.cv if isinstance(self.cv, Integral) else 5, "threshold": self.threshold}
-        fitted = {"threshold_": self.threshold_, "best_score_": self.best_score_}
-        known = {"parameters": parameters, "fitted": fitted, "model": self.estimator_._record()}
-        return {"class": type(self).__name__, **known}
+        given = {"cv": self.cv if isinstance(self.cv, Integral) else 5, "threshold": self.threshold}
+        fitted, model = {"threshold_": self.threshold_, "best_score_": self.best_score_}, self.estimator_._record()
+        return {"class": type(self).__name__, "parameters": given, "fitted": fitted, "model": model}
 
     @classmethod
     def _restored(cls, tree):
@@ -317,8 +321,7 @@ class EarlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check(tree, {"class": cls.__name__, "parameters": parameters, "fitted": fitted, "model": dict}, "model")
         model = SequenceClassifier._restored(tree["model"])
         expect(model._shape["readout"] == "last", "its model has no answer after each step")
-        known = model._sizes.get("static")
-        model.stream(static=known and np.zeros((1, known)))  # or the file lies
+        model.stream(static=(n := model._sizes.get("static")) and np.zeros((1, n)))  # or the file lies
         early = cls(clone(model), **tree["parameters"])
         early._check_parameters()
         return early._take(model, *tree["fitted"].values())
@@ -345,6 +348,9 @@ class _Learner(SequenceClassifier):
         sequences = problem.sequences
         targets, weights = (of[sequences.offsets[1:] - 1] for of in (problem.targets, problem.weights))
         return super()._judge(problem._replace(targets=targets, weights=weights * sequences.lengths), *held_out)
+
+
+_Learner.__name__ = SequenceClassifier.__name__  # of which a Checkpoint writes the file, and messages speak
 
 
 class EarlyStream:

@@ -66,6 +66,10 @@ def test_one_length_needs_no_column():
     assert model.transform(X).shape == (20, 5)
     assert model.inverse_transform(model.transform(X)).shape == X.shape
     assert model.inverse_transform(model.transform(X)[:1]).shape == (1, 6)
+    vectors, long = model.transform(X)[:2], model.inverse_transform(model.transform(X)[:2], lengths=9)
+    uneven = model.inverse_transform(vectors, lengths=[3, 9])
+    assert long.shape == (2, 9) and [x.shape for x in uneven] == [(3, 1), (9, 1)]
+    assert_same_bits(uneven[1][:, 0], long[1])
     cube = autoencoder().fit(X[:, :, np.newaxis])
     assert {x.shape for x in cube.inverse_transform(cube.transform(X[:, :, np.newaxis]))} == {(6, 1)}
 

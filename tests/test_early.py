@@ -7,11 +7,19 @@ import pytest
 from samples import assert_same_bits, ragged
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import GridSearchCV, GroupKFold, PredefinedSplit, StratifiedKFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    GroupShuffleSplit,
+    PredefinedSplit,
+    StratifiedKFold,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 
 import fastrnn
 from fastrnn import EarlyClassifier, SequenceClassifier, SequenceTagger, StorageError
+from fastrnn.callbacks import Checkpoint
 from fastrnn.data import SequenceFiles
 from fastrnn.early import _middle
 from fastrnn.preprocessing import SequenceScaler
@@ -253,9 +261,33 @@ def test_data_that_are_refused(tmp_path):
     with pytest.raises(ValueError, match="n_splits=5 greater than the number of samples"):
         EarlyClassifier(small(max_iter=1)).fit(X[:4], ["a", "b", "a", "b"])
     with pytest.raises(ValueError, match="y has 2 columns, but early labels are one a sequence"):
-        EarlyClassifier(small(max_iter=1)).fit(X[:4], [[0, 1], [1, 0], [0, 0], [1, 1]])
-    with pytest.raises(ValueError, match="requires y to be passed"):
-        EarlyClassifier(small(max_iter=1)).fit(X)
+        EarlyClassifier(small(max_iter=1), cv=2).fit(X[:4], [[0, 1], [1, 0], [0, 0], [1, 1]])
+    with pytest.raises(ValueError, match="SequenceClassifier requires y to be passed"):
+        EarlyClassifier(small(max_iter=1), threshold=0.5).fit(X)
+
+
+def test_splits_that_cannot_be_are_refused_before_any_training():
+    epochs = []
+    for cv, groups, error in ((100, None, "n_splits=100"), (GroupKFold(2), None, "None"), (GroupKFold(2), [0, 1], "2")):
+        with pytest.raises(ValueError, match=error):
+            EarlyClassifier(small(callbacks=[epochs.append]), cv=cv).fit(X, Y, groups=groups)
+    assert not epochs
+
+
+@pytest.mark.parametrize(("weights", "error"), [
+    ([1.0], "fewer entries"), ("heavy", "a number for each sequence"), (np.full(len(X), np.nan), "NaN"),
+    (np.zeros(len(X)), "all weights are zero"), (np.ones((len(X), 2)), r"sample_weight\[0\] holds 2 values"),
+])  # fmt: skip
+def test_a_score_has_weights_as_a_fit_has(weights, error):
+    with pytest.raises(ValueError, match=error):
+        EARLY.score(X, Y, weights)
+
+
+def test_a_checkpoint_of_its_network_is_read_as_a_classifier(tmp_path):
+    early = EarlyClassifier(small(max_iter=2, callbacks=[Checkpoint(tmp_path / "c")]), threshold=0.5).fit(X, Y)
+    again = fastrnn.load(tmp_path / "c")
+    assert type(again) is SequenceClassifier
+    np.testing.assert_array_equal(again.predict_proba(X), early.estimator_.predict_proba(X))
 
 
 def test_steps_at_times_of_an_index():
@@ -274,6 +306,20 @@ def test_groups_and_one_weight_for_all():
     assert 0 < early.threshold_ <= 1
     same = EarlyClassifier(small(max_iter=2), cv=GroupKFold(2)).fit(X, Y, 2.0, groups)
     assert same.threshold_ == early.threshold_
+
+
+def test_groups_are_held_out_together_within_the_splits_too():
+    seen, groups = [], np.arange(len(X)) // 2
+
+    class Splitter(GroupShuffleSplit):
+        def split(self, X, y=None, groups=None):
+            seen.append(sorted(groups))
+            return super().split(X, y, groups)
+
+    own = small(max_iter=1, early_stopping=True, validation_fraction=Splitter(1, random_state=0))
+    EarlyClassifier(own, cv=GroupKFold(2)).fit(X, Y, groups=groups.tolist())
+    assert seen[0] == sorted(groups) and sorted(seen[1] + seen[2]) == sorted(groups)
+    EarlyClassifier(small(max_iter=1, early_stopping=True), cv=GroupKFold(2)).fit(X, Y, groups=groups)
 
 
 def test_the_threshold_is_between_those_around_the_best_one():

@@ -326,6 +326,10 @@ def test_what_cannot_be_explained_is_said(tmp_path):
     tagger = SequenceTagger(**SMALL | {"max_iter": 1}).fit(X, STEPS)
     with pytest.raises(ValueError, match=r"step=9, but X\[0\] has \d steps"):
         integrated_gradients(tagger, X[:1], step=9)
+    with pytest.raises(ValueError, match=r"step=True, but X\[0\] has \d steps"):
+        occlusion(tagger, X[:1], step=True)
+    with pytest.raises(ValueError, match=r"X\[0\] has 2 features, but the fit was on 3"):
+        occlusion(CLF, [x[:, :2] for x in X[:2]])
     with pytest.raises(TypeError, match="got a SequenceGenerator: occlusion takes any model"):
         integrated_gradients(SequenceGenerator(), X)
     pipe = make_pipeline(SequenceScaler(), SequenceClassifier(**SMALL | {"max_iter": 1})).fit(X, SIGNS)

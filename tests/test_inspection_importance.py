@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from sklearn.base import BaseEstimator
+from sklearn.inspection import permutation_importance as of_columns
 from sklearn.pipeline import make_pipeline
 
 from fastrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
@@ -116,6 +117,16 @@ def test_samples_are_drawn_with_their_answers_and_weights():
         assert sorted(int(x[0, 0]) // 100 for x in arrays) == sorted(w.tolist())
 
 
+@pytest.mark.parametrize("max_samples", [1.0, 0.6])
+def test_sequences_of_one_step_have_the_importances_of_a_table(max_samples):
+    table, weights = np.random.RandomState(0).normal(size=(40, 2)), np.arange(40.0)
+    clf = SequenceClassifier(**SMALL).fit(table[:, np.newaxis], y := table @ [2, 1] > 0)
+    options = {"sample_weight": weights, "max_samples": max_samples, "n_repeats": 4, "random_state": 3}
+    scored = {"scoring": lambda model, X, y, sample_weight: model.score(X[:, np.newaxis], y, sample_weight)}
+    expected = of_columns(clf, table, y, **scored, **options).importances
+    np.testing.assert_array_equal(permutation_importance(clf, table[:, np.newaxis], y, **options).importances, expected)
+
+
 def test_several_scores_give_several_results():
     found = permutation_importance(CLF, X, Y, scoring=["accuracy", "neg_log_loss"], n_repeats=2, random_state=0)
     assert sorted(found) == ["accuracy", "neg_log_loss"] and found["accuracy"].names == ["0", "1", "2"]
@@ -196,6 +207,7 @@ def test_inputs_stay_as_they_were():
 WRONG = {
     "channel": ({"channels": ["speed"]}, r"channels has 'speed', but the channels of X are \[0, 1, 2\]"),
     "number": ({"channels": [3]}, "channels has 3, but"),
+    "of none": ({"channels": [[0], []]}, r"channels=\[\[0\], \[\]\]; expected a list of channels"),
     "no list": ({"channels": 1}, "channels=1; expected a list of channels"),
     "beyond": ({"stretches": [(30, 40)]}, "fewer than two sequences have a step in steps 30:40, the longest has 15"),
     "backwards": ({"stretches": [(0.5, 0.2)]}, "fractions of the length rise from 0.0 to 1.0"),

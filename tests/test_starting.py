@@ -149,6 +149,7 @@ WRONG = {
     "unfitted": ({"init_from": SequenceGenerator()}, r"init_from holds SequenceGenerator\(\), which is not fitted"),
     "online": ({"init_from": "online"}, "init_from holds OnlineClassifier.*, which is not fitted or has no encoder"),
     "three": ({"init_from": "three"}, "init_from is a list of 3: give one estimator, or two"),
+    "empty": ({"init_from": []}, r"init_from holds \[\], which is not fitted or has no encoder"),
     "size": ({"hidden_size": 7}, "init_from has hidden_size=6, but this estimator has hidden_size=7: set it to that"),
     "vectors": ({"embedding_dim": 5}, "init_from has embedding_dim=4, but this estimator has embedding_dim=5"),
     "cell": ({"cell": "lstm"}, "init_from has cell='gru', but this estimator has cell='lstm'"),
@@ -205,6 +206,8 @@ def test_it_must_read_what_the_other_one_has_read():
         SequenceClassifier(**own, init_from=source).fit([x[["b", "a"]] for x in X], y)
     with pytest.raises(ValueError, match="init_from has normalize_X=True, but this estimator has normalize_X=False"):
         SequenceClassifier(**own, init_from=source, normalize_X=False).fit(X, y)
+    with pytest.raises(ValueError, match="init_from has missing='error', but this estimator has missing='mask'"):
+        SequenceClassifier(**own, init_from=source, missing="mask").fit(X, y)
     autoencoder = SequenceAutoencoder(**own, bidirectional=True).fit(X)
     with pytest.raises(ValueError, match="init_from has time_column=None, but this estimator has time_column='a'"):
         SequenceClassifier(**own, init_from=autoencoder, time_column="a").fit(X, y)

@@ -201,6 +201,16 @@ def test_a_splitter_holds_out_its_last_split(splitter, groups, scoring):
         assert not {*np.array(groups)[some]} & {*np.array(groups)[held_out]}
 
 
+def test_a_splitter_may_say_masks_and_count_from_the_end():
+    held_out, fitted = np.arange(40) >= 35, []
+    for split in ((np.arange(35), np.arange(35, 40)), (~held_out, held_out), (np.arange(35), np.arange(-5, 0))):
+        splitter = Splits([split])
+        fitted.append(SequenceClassifier(**SMALL, early_stopping=True, validation_fraction=splitter).fit(X, Y))
+    for other in fitted[1:]:
+        assert_same_bits(other.network_.theta, fitted[0].network_.theta)
+        assert other.validation_scores_ == fitted[0].validation_scores_
+
+
 def test_splitters_of_other_estimators():
     for kind in ("tagger_of_words", "generator", "translator", "vector_to_numbers"):
         sources, targets = data_for(kind)
@@ -414,7 +424,9 @@ class Splits:
         ({"validation_fraction": GroupKFold(2)}, {"groups": [1, 2]}, "cannot split X: .* inconsistent"),
         ({"solver": "lbfgs"}, {"X_val": X_VAL, "y_val": Y_VAL}, "lbfgs' has no epochs that X_val could judge"),
         ({"validation_fraction": Splits([])}, {}, "makes a split with no sequences on one side, but X has"),
-        ({"validation_fraction": Splits([([0, 1], [999])])}, {}, "makes a split with numbers of other sequences"),
+        ({"validation_fraction": Splits([([0, 1], [999])])}, {}, "cannot split X: index 999 is"),
+        ({"validation_fraction": Splits([([0, 1], [-999])])}, {}, "cannot split X: index -999 is"),
+        ({"validation_fraction": Splits([[0, 1]])}, {}, "cannot split X: "),
     ],
 )
 def test_wrong_parameters(options, given, match):

@@ -198,10 +198,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
 
     def _make_network(self, rng):
         """A new network, when all is known that it depends on."""
-        sources = sources_of(self.init_from)
-        check_alike(self, sources)
         self.network_ = self._new_network(rng)
-        take_over(self.network_, sources)
+        take_over(self.network_, sources_of(self.init_from))
         if self.embeddings is not None:
             table = self.network_.embedding.parameters
             table["weight"][: len(self.embeddings)] = self.embeddings
@@ -230,7 +228,8 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
         sizes = {"inputs": inputs, "outputs": problem.n_outputs, "steps": steps, "characters": characters}
         sizes = sizes if sequences.stride == 1 else {**sizes, "patch": sequences.stride}
         sizes = sizes if sequences.static is None else {**sizes, "static": sequences.static.shape[1]}
-        for source in sources_of(self.init_from):
+        check_alike(self, sources := sources_of(self.init_from))
+        for source in sources:
             sizes = self._grown(sizes, source.network_.encoder)
         return sizes if self._reads_numbers() and not steps else self._agreed(sizes, maxima)
 

@@ -20,7 +20,7 @@ def sources_of(init_from):
     ValueError
         If one is not fitted, or has no encoder.
     """
-    given = init_from if isinstance(init_from, (list, tuple)) else [init_from] * (init_from is not None)
+    given = init_from if isinstance(init_from, (list, tuple)) and init_from else [init_from] * (init_from is not None)
     found = [_model_in(source) for source in given]
     for source in found:
         if not hasattr(source, "_shape") or source.network_.encoder is None:

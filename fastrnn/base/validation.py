@@ -81,12 +81,11 @@ class Validating:
         found, advice = f"validation_fraction={shown(self.validation_fraction)}", "set another, or early_stopping=False"
         try:
             splits = list(self.validation_fraction.split(X, y, groups))
-        except (TypeError, ValueError) as error:
+            some, held_out = (np.sort(np.arange(n)[part]) for part in splits[-1]) if splits else ([], [])
+        except (IndexError, TypeError, ValueError) as error:
             raise ValueError(f"{found} cannot split X: {error}; {advice}") from None
-        some, held_out = (np.sort(np.asarray(part, int)) for part in splits[-1]) if splits else ([], [])
-        if not len(some) or not len(held_out) or some[-1] >= n or held_out[-1] >= n:
-            what = "numbers of other sequences" if len(some) and len(held_out) else "no sequences on one side"
-            raise ValueError(f"{found} makes a split with {what}, but X has {n}: {advice}")
+        if not len(some) or not len(held_out):
+            raise ValueError(f"{found} makes a split with no sequences on one side, but X has {n}: {advice}")
         run.beside = some, held_out
         return some, held_out
 

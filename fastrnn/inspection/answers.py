@@ -23,7 +23,7 @@ def answers_of(estimator, X, step):
         raise ValueError(f"X has {len(said)} answers a sequence, but one is explained: pass a model of a single answer")
     if said.dtype == object or said.ndim == 3:
         for k, rows in enumerate(said):
-            if not isinstance(step, Integral) or not -len(rows) <= step < len(rows):
+            if isinstance(step, bool) or not isinstance(step, Integral) or not -len(rows) <= step < len(rows):
                 raise ValueError(f"step={shown(step)}, but X[{k}] has {counted(len(rows))}")
         said = np.stack([rows[step] for rows in said])
     return said.reshape(len(said), -1).astype(np.float64)

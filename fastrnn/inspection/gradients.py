@@ -52,8 +52,8 @@ def integrated_gradients(estimator, X, *, target=None, step=-1, baseline=None, t
     tol : float, default=1e-3
         How exact the sum must be, as a fraction of the difference of the two answers.
     n_steps : int, default=2000
-        The largest number of points at which gradients are taken, a sequence. The first are 80. Where the answer
-        changes suddenly on the line, more are taken.
+        Number of points, a sequence, after which no more are added. The first are 80. Where the answer changes suddenly
+        on the line, more are taken.
 
     Returns
     -------

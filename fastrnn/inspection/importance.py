@@ -117,7 +117,7 @@ def _exchanged(arrays, numbers, order, columns, rows):
     """The sequences of these numbers, of which those with a part give it to each other, as this order says."""
     has_part = np.array([len(rows[k]) > 0 for k in numbers])
     takers = numbers[has_part]
-    givers = dict(zip(takers, takers[np.argsort(order[has_part])], strict=True))
+    givers = dict(zip(takers[np.argsort(order[has_part])], np.sort(takers), strict=True))
     return [_taken(arrays, k, givers[k], columns, rows) if k in givers else arrays[k] for k in numbers]
 
 

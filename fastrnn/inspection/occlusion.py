@@ -88,8 +88,8 @@ def occlusion(estimator, X, *, window=0.1, stride=None, channels=None, baseline=
     arrays, groups = pieces.arrays, list(pieces.groups(channels).values())
     sizes = _sizes(window, "window", arrays)
     strides = sizes if stride is None else np.minimum(_sizes(stride, "stride", arrays), sizes)
-    baselines = [pieces.baseline(baseline, k) for k in range(len(arrays))]
     said = answers_of(pieces.estimator, pieces(arrays, range(len(arrays))), step)
+    baselines = [pieces.baseline(baseline, k) for k in range(len(arrays))]
     columns, found = columns_of(pieces.estimator, said, target), []
     for k, x in enumerate(arrays):
         spans = [np.arange(t, min(t + sizes[k], len(x))) for t in range(0, len(x), strides[k])]

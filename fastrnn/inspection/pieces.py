@@ -91,7 +91,7 @@ class Pieces:
         if isinstance(channels, str) and channels == "all" or channels is None and self.are_tokens:
             return {"all channels": np.setdiff1d(np.arange(self._width), fixed)}
         channels = [self.names[k] for k in range(self._width) if k not in fixed] if channels is None else channels
-        if not isinstance(channels, (list, tuple, np.ndarray)) or not len(channels):
+        if not isinstance(channels, (list, tuple, np.ndarray)) or not len(channels) or not all(map(np.size, channels)):
             raise ValueError(f"channels={shown(channels)}; expected a list of channels, 'all' or None")
         groups = [group if isinstance(group, (list, tuple)) else [group] for group in channels]
         found = {", ".join(map(str, group)): np.array([self._column(name) for name in group]) for group in groups}

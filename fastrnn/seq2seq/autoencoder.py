@@ -232,8 +232,8 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
         Returns
         -------
         ndarray of shape (n,), or (n, T)
-            An object array of n arrays (T_i, I), in the unit of X of the fit. An array (n, T) if the fit was on a 2-D
-            X.
+            An object array of n arrays (T_i, I), in the unit of X of the fit. An array (n, T) if the fit was on a 2-D X
+            and all get as many steps.
 
         Raises
         ------
@@ -253,7 +253,8 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
         with self._computing():
             rows = writer.predict(contexts, self._places(steps)) * self._X_scale + self._X_mean
         check_finite(rows, steps.number_of)
-        return rows.reshape(len(vectors), -1) if self._is_panel else steps.split(rows)
+        is_panel = self._is_panel and (lengths == lengths[0]).all()
+        return rows.reshape(len(vectors), -1) if is_panel else steps.split(rows)
 
     def _lengths_of(self, vectors, lengths):
         """Those given, or what vectors say of theirs, (n,)."""
