@@ -19,14 +19,13 @@ steps that cannot be interrupted, and what a thread has, it has while its own lo
 import os
 import sys
 import threading
-from _thread import start_new_thread
 from multiprocessing import current_process
 
 from joblib import parallel as joblib_parallel
 from llvmlite.binding import ffi
 from threadpoolctl import threadpool_limits
 
-from fastrnn.kernels.caching import numba
+from fastrnn.kernels.caching import in_a_thread, numba
 
 SMALL = 1_000_000
 """Multiply-adds that one core does in less time than waking another takes to pay (about 20 us)."""
@@ -145,32 +144,6 @@ def with_one_in_blas(function):
             return function()
 
     return in_a_thread(call)()
-
-
-def in_a_thread(function, *arguments):
-    """Begin to call it in another thread; returns a function that waits for what it returns or raises.
-
-    The wait is for a lock: one for a `threading.Condition`, as in a `Future`, becomes a RuntimeError about locks where
-    a handler of signals raises at its beginning.
-    """
-    done, answer, errors = threading.Lock(), [], []
-
-    def call():
-        try:
-            answer.append(function(*arguments))
-        except BaseException as error:
-            errors.append(error)
-        done.release()
-
-    def wait():
-        with done:
-            if errors:
-                raise errors.pop()  # by no name: it has this frame, which would hold it, and all that it has
-            return answer[0]
-
-    done.acquire()
-    start_new_thread(call, ())
-    return wait
 
 
 def in_turn(function, items, n_threads):

@@ -15,7 +15,7 @@ VERSION = next((installed.version for installed in distributions(name="fastrnn")
 """Of the library, as it is installed; a checkout that is only on the path has none."""
 
 
-def show_versions():
+def show_versions() -> None:
     """Print what a report of a bug needs: versions, the CPU, threads, and where compiled kernels are kept.
 
     The CPU is the one that kernels are compiled for, with the width of its vectors. Threads and their layer are

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from fastrnn.base.agreement import agree, ask, constant_of, problem_of
 from fastrnn.data import SequenceFiles
-from fastrnn.threads import in_a_thread
+from fastrnn.kernels.caching import in_a_thread
 from fastrnn.training import Trainer, draw_batches
 
 

@@ -4,12 +4,39 @@ Numba takes longer to import than all else that is needed here: it comes with th
 kernels, intrinsics and these modules of Numba's are but names.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from _thread import start_new_thread
 from functools import cached_property, update_wrapper
 from importlib import import_module
 from types import ModuleType
 
 from fastrnn.kernels import sources
+
+
+def in_a_thread(function, *arguments):
+    """Begin to call it in another thread; returns a function that waits for what it returns or raises.
+
+    The wait is for a lock: one for a `threading.Condition`, as in a `Future`, becomes a RuntimeError about locks where
+    a handler of signals raises at its beginning.
+    """
+    done, answer, errors = threading.Lock(), [], []
+
+    def call():
+        try:
+            answer.append(function(*arguments))
+        except BaseException as error:
+            errors.append(error)
+        done.release()
+
+    def wait():
+        with done:
+            if errors:
+                raise errors.pop()  # by no name: it has this frame, which would hold it, and all that it has
+            return answer[0]
+
+    done.acquire()
+    start_new_thread(call, ())
+    return wait
 
 
 class Later(ModuleType):
@@ -20,7 +47,7 @@ class Later(ModuleType):
 
     def __getattr__(self, name):
         if self.__name__.startswith("numba"):
-            ThreadPoolExecutor(1).submit(import_module, "numba").result()
+            in_a_thread(import_module, "numba")()
         return vars(self).setdefault(name, getattr(import_module(self.__name__), name))
 
 

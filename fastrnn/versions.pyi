@@ -1,3 +1,0 @@
-VERSION: str
-
-def show_versions() -> None: ...
