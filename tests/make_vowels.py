@@ -1,4 +1,4 @@
-"""Writes fastrnn/datasets/data/japanese_vowels.npz, from the two `.ts` files of the archive in the folder where it runs."""
+"""Writes fastrnn/datasets/data/japanese_vowels.npz, from the archive's two `.ts` files in the folder where it runs."""
 
 import zipfile
 import zlib
