@@ -104,7 +104,8 @@ def test_without_spans_there_is_nothing_to_divide_by():
     for score in SCORES:
         with pytest.warns(UndefinedMetricWarning, match="zero_division"):
             assert score(nothing, nothing) == 0
-        assert score(nothing, nothing, zero_division=1.0) == 1
+        for average in ("micro", "macro", "weighted"):
+            assert score(nothing, nothing, average=average, zero_division=1.0) == 1
         assert np.isnan(score(nothing, nothing, average="macro", zero_division=np.nan))
     assert span_recall_score([["B-x"]], [["O"]]) == 0
     assert span_precision_score([["O"]], [["B-x"]]) == 0
