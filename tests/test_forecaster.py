@@ -341,3 +341,12 @@ def test_a_narrow_integer_of_numpy_is_an_integer():
         assert_same_bits(model.sample_paths(given(100), given(3)), expected.sample_paths(100, 3))
         report = model.backtest(Y, given(30), given(3), given(2), "mae", refit=given(4))
         assert_same_bits(report.forecasts, expected.backtest(Y, 30, 3, 2, "mae", refit=4).forecasts)
+
+
+def test_intervals_of_counts_are_as_wide_as_counts_are_apart():
+    y = np.random.default_rng(0).poisson(30, (20, 100)).astype(float)
+    model = SequenceForecaster(
+        horizon=2, season=None, loss="negative_binomial", hidden_size=4, max_iter=2, random_state=0
+    )
+    low, high = model.fit([*y]).predict_interval(0.8).mean(axis=(0, 1))
+    assert 20 < low < 25 and 35 < high < 40  # those of the distribution are 23 and 37

@@ -391,9 +391,7 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         with self._computing():
             paths = self._model.paths(panel, n_paths, horizon, seeds)
         values = panel.form.container(paths.transpose(0, 2, 3, 1), list(range(n_paths)))
-        if panel.form.kind not in ("array", "list"):
-            return values
-        return np.moveaxis(values, -1, int(panel.form.is_many))
+        return np.moveaxis(values, -1, int(panel.form.is_many)) if panel.form.kind in ("array", "list") else values
 
     def update(self, y_new, *by_place, past=None, future=None):
         """Add new steps to the series, so that the next forecasts go on from there.
