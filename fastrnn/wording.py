@@ -47,7 +47,7 @@ def optional(package, why):
 
 
 def check_count(name, value):
-    """An integer, as Python's own, for sizes computed from a narrow one of NumPy would overflow; from 1 on."""
+    """An integer from 1 on, as Python's own: those of NumPy overflow."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be an integer >= 1; got {shown(value)}")
     return int(value)
