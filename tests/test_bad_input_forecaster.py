@@ -263,7 +263,7 @@ def test_nothing_before_the_fit(call):
         (lambda m: m.backtest(walk(90), metrics=["mape"]), "metrics holds 'mape'; expected some of mase, rmsse, smape"),
         (lambda m: m.backtest(walk(90), initial=5, refit=True), "y has 5 steps; .* need 7 to learn from"),
     ],
-    ids=range(29),
+    ids=range(30),
 )  # fmt: skip
 def test_wrong_requests(train, call, match):
     model = train(forecaster(), Y, None)
