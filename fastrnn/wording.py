@@ -47,9 +47,10 @@ def optional(package, why):
 
 
 def check_count(name, value):
-    """Refuse what is no integer from 1 on."""
+    """An integer from 1 on, as Python's own: those of NumPy overflow."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be an integer >= 1; got {shown(value)}")
+    return int(value)
 
 
 def check_flag(name, value):

@@ -242,6 +242,7 @@ def test_nothing_before_the_fit(call):
         (lambda m: m.predict_quantiles([0.3, 0.5]), r"levels \[0.3\] were not fitted; ask for those of \[0.025, "),
         (lambda m: m.predict_quantiles([2]), r"quantiles=\[2.0\]; expected numbers between 0 and 1"),
         (lambda m: m.predict_quantiles([10, 90]), r"quantiles=\[10.0, 90.0\].* \(did you mean \[0.1, 0.9\]\?\)"),
+        (lambda m: m.predict_quantiles([[0.1, 0.9]]), r"quantiles=\[\[0.1, 0.9\]\]; expected numbers between 0 and 1"),
         (lambda m: m.predict_quantiles(horizon=4), "horizon=4, but quantiles are known for the 3 steps"),
         (lambda m: m.predict_interval(0.5), r"levels \[0.25, 0.75\] were not fitted"),
         (lambda m: m.predict_interval(1.0), "coverage=1.0; expected a number between 0 and 1"),
@@ -262,7 +263,7 @@ def test_nothing_before_the_fit(call):
         (lambda m: m.backtest(walk(90), metrics=["mape"]), "metrics holds 'mape'; expected some of mase, rmsse, smape"),
         (lambda m: m.backtest(walk(90), initial=5, refit=True), "y has 5 steps; .* need 7 to learn from"),
     ],
-    ids=range(29),
+    ids=range(30),
 )  # fmt: skip
 def test_wrong_requests(train, call, match):
     model = train(forecaster(), Y, None)

@@ -330,3 +330,13 @@ def test_weight_decay_leaves_tables_alone():
     ]
     rows = [model.network_.embedding.parameters["weight"][2] for model in models]
     assert_same_bits(rows[0], rows[1])
+
+
+@every_kind
+def test_a_narrow_integer_of_numpy_is_an_integer(kind):
+    X, y = data_for(kind)
+    expected, numbers = fit(kind, X, y), {}
+    for name, value in expected.get_params(deep=False).items():
+        if isinstance(value, int) and not isinstance(value, bool):
+            numbers[name] = np.int16(value)
+    assert_same_answers(answers(fit(kind, X, y, **numbers), X), answers(expected, X))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from samples import assert_same_bits, assert_slope, read_only
 from series import CONTAINERS, SHORT, TIMES, TWO, Y, columns_of, counts, dated, forecaster, long, numbers
+from sklearn.base import clone
 
 import fastrnn
 from fastrnn import SequenceForecaster
@@ -329,3 +330,23 @@ def test_what_stands_beside_comes_back_too(tmp_path):
     assert (
         other.set_params(warm_start=True).fit(dated(Y), past=x[:60], future=future[:60], static=[1.0, 2.0]).n_iter_ == 2
     )
+
+
+def test_a_narrow_integer_of_numpy_is_an_integer():
+    expected = forecaster(strategy="recursive", loss="gaussian", horizon=2).fit(Y)
+    small = {name: np.int8(x) for name, x in expected.get_params().items() if type(x) is int}
+    model = clone(expected).set_params(**small).fit(Y)
+    for given in (np.int8, np.uint64):
+        assert_same_bits(model.predict(given(100)), expected.predict(100))
+        assert_same_bits(model.sample_paths(given(100), given(3)), expected.sample_paths(100, 3))
+        report = model.backtest(Y, given(30), given(3), given(2), "mae", refit=given(4))
+        assert_same_bits(report.forecasts, expected.backtest(Y, 30, 3, 2, "mae", refit=4).forecasts)
+
+
+def test_intervals_of_counts_are_as_wide_as_counts_are_apart():
+    y = np.random.default_rng(0).poisson(30, (20, 100)).astype(float)
+    model = SequenceForecaster(
+        horizon=2, season=None, loss="negative_binomial", hidden_size=4, max_iter=2, random_state=0
+    )
+    low, high = model.fit([*y]).predict_interval(0.8).mean(axis=(0, 1))
+    assert 20 < low < 25 and 35 < high < 40  # those of the distribution are 23 and 37

@@ -946,3 +946,20 @@ def test_a_state_that_is_no_pair_is_an_error(state):
 def test_times_are_no_numbers():
     with pytest.raises(ValueError, match="datetime64"):
         LSTM(5, 6)(np.zeros((4, 3, 5), "datetime64[s]"))
+
+
+@every_form
+def test_a_narrow_integer_of_numpy_is_an_integer(form):
+    cell, options = FORMS[form]
+    make = VARIANTS.get(form, LAYERS.get(cell))
+    X = np.random.default_rng(0).standard_normal((5, 2, 3)).astype(np.float32)
+    expected = make(3, 16, 2, random_state=0, **options)(X)[0]
+    layer = make(np.int8(3), np.int8(16), np.int8(2), random_state=0, **options)
+    assert np.array_equal(layer(X)[0], expected)
+    layer.backward(np.ones_like(expected))
+
+
+def test_a_narrow_integer_of_numpy_is_an_integer_of_a_projection():
+    X = np.random.default_rng(0).standard_normal((5, 2, 3)).astype(np.float32)
+    layers = [LSTM(3, 16, proj_size=size, random_state=0) for size in (9, np.int8(9))]
+    assert np.array_equal(layers[0](X)[0], layers[1](X)[0])

@@ -343,3 +343,17 @@ def test_draws_between_quantiles_have_them():
     ref.assert_within(0.02, ndtri([0.01, 0.99]), np.quantile(normal, [0.01, 0.99]))  # beyond the outermost as well
     with pytest.raises(ValueError, match="one quantile is no distribution to draw from"):
         Quantiles([0.5]).sample(np.zeros((2, 1)), np.random.default_rng(0))
+
+
+def test_counts_begin_with_the_spread_that_they_have():
+    """Else intervals of counts, whose mean is known from the first epoch on, stay several times too wide."""
+    rng, base = np.random.default_rng(0), np.tile([3.0, 30.0], (20000, 1))
+    answers = likelihood("negative_binomial", ())
+    for dispersion in (0.05, 0.3, 1.0):
+        came = stats.nbinom.rvs(1 / dispersion, 1 / (1 + dispersion * base), random_state=rng)
+        start = answers.start(np.stack([came, base], axis=-1).astype(np.float32))
+        assert (start[:, 0] == 0).all()
+        ref.assert_within(0.1 * dispersion, np.logaddexp(0, start[:, 1]) + 1e-4, np.full(2, dispersion))
+    for same in (rng.poisson(base), base):  # no more than a Poisson distribution has, down to nothing
+        found = np.logaddexp(0, answers.start(np.stack([same, base], axis=-1))[:, 1])
+        assert (found < 0.02).all() and (found > 0).all()

@@ -1,6 +1,6 @@
 """Parameters under the names that other libraries have for them: errors that say the name here."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 from fastrnn.wording import shown
 
@@ -61,3 +61,5 @@ class Named:
             advice = "the rate that it begins with is learning_rate_init"
             raise ValueError(f"learning_rate={shown(rate)} is a number, but must be a schedule, as 'cosine': {advice}")
         super()._validate_params()
+        given = self.get_params(deep=False).items()  # integers of NumPy overflow
+        vars(self).update({name: int(x) for name, x in given if isinstance(x, Integral) and not isinstance(x, bool)})

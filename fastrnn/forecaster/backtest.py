@@ -120,7 +120,7 @@ def first_cut_offs(panel, fitted, seen, least, initial, refit):
         seen = np.zeros(len(series), int)
     if initial is None:
         return np.maximum(series.lengths // 2 if refit else seen, least)
-    check_scalar(initial, "initial", Integral, min_val=least)
+    initial = int(check_scalar(initial, "initial", Integral, min_val=least))
     if not refit and (initial < seen).any():
         fault = f"the fit has seen up to {seen.max()} steps, and is judged from step {initial} on"
         warnings.warn(f"{fault}: fit on less, begin later, or set refit=True", UserWarning, stacklevel=3)
@@ -147,7 +147,7 @@ def every_forecast(cut, forecaster, refit, levels):
     Some are made at once; with `refit` turn by turn, and the model is fitted anew at each `refit`-th.
     """
     if refit:
-        check_scalar(refit, "refit", Integral, min_val=1)
+        refit = int(check_scalar(refit, "refit", Integral, min_val=1))
         groups = [np.flatnonzero(cut.turns == turn) for turn in range(cut.turns.max() + 1)]
     else:
         groups = np.split(np.arange(cut.ends.size), np.flatnonzero(np.diff(np.cumsum(cut.ends) // AT_ONCE)) + 1)
@@ -262,8 +262,8 @@ class Judged(Learning):
             If `refit` is False, and forecasts are judged by steps that the fit has seen.
         """
         check_is_fitted(self, "network_")
-        check_scalar(step, "step", Integral, min_val=1)
-        horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
+        step = int(check_scalar(step, "step", Integral, min_val=1))
+        horizon = int(check_scalar(self.horizon_ if horizon is None else horizon, "horizon", Integral, min_val=1))
         known, metrics = (*POINT, *OF_QUANTILES), np.atleast_1d(metrics).tolist()
         for unknown in (name for name in metrics if not (callable(name) or name in known)):
             expected = f"some of {', '.join(known)}, or functions (y_true, y_pred)"

@@ -384,16 +384,14 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         NotFittedError, ValueError
             As for `predict`; also if the model is not recursive, or has no distribution.
         """
-        check_scalar(n_paths, "n_paths", Integral, min_val=1)
+        n_paths = int(check_scalar(n_paths, "n_paths", Integral, min_val=1))
         panel, horizon = self._given(horizon, history, None, future, static)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         seeds = rng.randint(2**32, size=len(panel.series), dtype=np.uint64)
         with self._computing():
             paths = self._model.paths(panel, n_paths, horizon, seeds)
         values = panel.form.container(paths.transpose(0, 2, 3, 1), list(range(n_paths)))
-        if panel.form.kind not in ("array", "list"):
-            return values
-        return np.moveaxis(values, -1, int(panel.form.is_many))
+        return np.moveaxis(values, -1, int(panel.form.is_many)) if panel.form.kind in ("array", "list") else values
 
     def update(self, y_new, *by_place, past=None, future=None):
         """Add new steps to the series, so that the next forecasts go on from there.
@@ -423,9 +421,8 @@ class SequenceForecaster(Judged):  # numpydoc ignore=PR01
         """
         check_by_place("update", by_place, "past= or future=")
         check_is_fitted(self, "network_")
-        before = self._stored()
-        options = {"missing": self.missing, "calendar": False, "before": before.form}
+        options = {"missing": self.missing, "calendar": False, "before": self._stored().form}
         new = Panel.read(y_new, past, future, None, **options, name="y_new")
         self._check_like_fit(new, "y_new", ("past", "future"))
-        self._history = before.followed(new).tree()
+        self._history = self._stored().followed(new).tree()
         return self

@@ -299,9 +299,8 @@ class Learning(SequenceEstimator):
     def _given(self, horizon, history, past, future, static):
         """The `Panel` to forecast from, and for how many steps."""
         check_is_fitted(self, "network_")
-        horizon = self.horizon_ if horizon is None else check_scalar(horizon, "horizon", Integral, min_val=1)
-        block = self._model.horizon
-        ahead = -(-horizon // block) * block
+        horizon = int(check_scalar(self.horizon_ if horizon is None else horizon, "horizon", Integral, min_val=1))
+        ahead = -(-horizon // self._model.horizon) * self._model.horizon
         if history is None:
             self._check_stored(past, future, static)
             return self._stored().extended(future, ahead, self.missing, self._shape["calendar"]), horizon

@@ -146,7 +146,7 @@ class Model(namedtuple("Model", FIELDS)):
 
     def quantiles(self, panel, horizon, levels, seed):
         """(n, horizon, C, L) for levels (L,); where they are read from paths, all series draw alike."""
-        if not ((levels > 0) & (levels < 1)).all():
+        if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"quantiles={shown(levels)}; expected numbers between 0 and 1{meant_as_share(levels)}")
         if self.is_recursive:
             paths, view = self.paths(panel, PATHS, horizon, [seed] * len(panel.series)), View(panel.series, self.lens)

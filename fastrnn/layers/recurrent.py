@@ -50,8 +50,8 @@ class _Recurrent:
     def _build(self, cell, /, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
         random_state, **_):  # fmt: skip
         """Check and set what a constructor was given, of which these are the locals()."""
-        for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            check_count(name, value)
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        self.input_size, self.hidden_size, self.num_layers = (check_count(*size) for size in sizes.items())
         for name, value in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
             check_flag(name, value)
         if not isinstance(dropout, Real) or not 0 <= dropout < 1:
@@ -60,12 +60,11 @@ class _Recurrent:
             raise ValueError(f"dtype must be 'float32' or 'float64'; got {dtype!r}")
         if dropout > 0 and num_layers == 1:
             warnings.warn(f"dropout={dropout} acts between layers, but num_layers is 1; it does nothing", stacklevel=3)
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, dropout
         self.bidirectional, self.dtype = bidirectional, np.dtype(dtype)
         self.training = True
         self._rng = check_random_state(random_state)
-        self._stack = Stack(cell, input_size, hidden_size, num_layers, bias, bidirectional, self.dtype)
+        self._stack = Stack(cell, self.input_size, self.hidden_size, self.num_layers, bias, bidirectional, self.dtype)
         self._stack.reset_parameters(self._rng)
         self._call, self._prepared = None, {}  # what `backward` needs of a call; programs, by `training`
 
@@ -445,7 +444,7 @@ class LSTM(_Recurrent):
         check_flag("peephole", peephole)
         check_flag("layer_norm", layer_norm)
         if proj_size != 0:
-            check_count("proj_size", proj_size)
+            proj_size = check_count("proj_size", proj_size)
             check_count("hidden_size", hidden_size)
             if proj_size >= hidden_size:
                 raise ValueError(f"proj_size must be smaller than hidden_size={hidden_size}; got {proj_size}")

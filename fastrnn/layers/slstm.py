@@ -140,7 +140,7 @@ class SLSTM(_Recurrent):  # numpydoc ignore=PR01
     def __init__(self, input_size, hidden_size, num_layers=1, num_heads=HEADS, bias=True, batch_first=False,
         dropout=0.0, bidirectional=False, dtype="float32", random_state=None):  # fmt: skip
         check_count("hidden_size", hidden_size)
-        check_count("num_heads", num_heads)
+        num_heads = check_count("num_heads", num_heads)
         if hidden_size % num_heads:
             found = f"num_heads must divide hidden_size={hidden_size}; got {num_heads}"
             raise ValueError(f"{found}: set another, such as num_heads=1")

@@ -5,7 +5,7 @@ side, in scaled units.
 
 - ``loss``, a `Loss`, is for targets (S, D) the mean loss of the D numbers.
 - ``start(targets)`` (D, P), for some of the targets, is the bias for the head to begin with: that of a normal
-  distribution about 0 as wide as they are.
+  distribution about 0 as wide as they are, or of counts one of their bases.
 - ``point(parameters)``, for parameters (..., P) in float64, is one number each, the median or, of `Squared`, the mean.
 - ``tempered(learned, start, place, spread, width)``, (..., P): the start with a share `place` of what the point has
   learned beside it, and of quantiles with a share of what their spread has, `width` times as wide.
@@ -160,6 +160,13 @@ class NegativeBinomial(_Parameters):
 
     n_parameters, loss = 2, Loss("negative_binomial")
 
+    def start(self, targets):
+        """The dispersion that makes the variance of the counts about their bases what it is; 1 at most."""
+        came, base = np.moveaxis(targets.astype(np.float64), -1, 0)
+        found = ((came - base) ** 2 / base - 1).mean(axis=0) / base.mean(axis=0)
+        raw = _inverse_softplus(np.clip(found, 2 * LEAST_DISPERSION, 1) - LEAST_DISPERSION)
+        return np.stack([np.zeros_like(raw), raw], axis=1)
+
     def point(self, parameters):
         return self.quantiles(parameters, [0.5])[..., 0]
 
@@ -174,8 +181,7 @@ class NegativeBinomial(_Parameters):
 
     @staticmethod
     def _mean_and_dispersion(raw_mean, raw, base):
-        mean = base * np.exp(np.clip(raw_mean, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO))
-        return mean, _softplus(raw, LEAST_DISPERSION)
+        return base * np.exp(np.clip(raw_mean, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)), _softplus(raw, LEAST_DISPERSION)
 
 
 class Mixture(_Parameters):
@@ -192,8 +198,7 @@ class Mixture(_Parameters):
         raw = _inverse_softplus(np.maximum(wide * np.sqrt(1 - places.var()), 2 * LEAST_SCALE) - LEAST_SCALE)
         return np.hstack([np.zeros((len(wide), K)), wide * places, np.repeat(raw, K, axis=1)])
 
-    def point(self, parameters):
-        return self.quantiles(parameters, [0.5])[..., 0]
+    point = NegativeBinomial.point
 
     def quantiles(self, parameters, levels):
         """Where the distribution function, which grows, has these levels: between those of the components."""
@@ -235,8 +240,7 @@ def likelihood(loss, quantiles, n_components=None):
 
 def _spread(targets):
     """Of targets (n, D) as that of a normal distribution of whose ends a tenth is cut off, (D,)."""
-    low, high = np.quantile(targets, [0.1, 0.9], axis=0)
-    return (high - low) / (2 * ndtri(0.9))
+    return np.ptp(np.quantile(targets, [0.1, 0.9], axis=0), axis=0) / (2 * ndtri(0.9))
 
 
 def _located(parameters, standard):
