@@ -78,7 +78,7 @@ def test_stacks_directions_and_streams():
 
 @pytest.fixture
 def named(monkeypatch):
-    """`cell="mgu"`, as two more words in `network/parts.py` and `base/inputs.py` would make it."""
+    """`cell="mgu"`, as a line in `network/parts.py` would make it."""
     monkeypatch.setitem(parts.CELLS, "mgu", "minimal_gated_unit.MGUCell")
     names = StrOptions({*parts.CELLS})
     monkeypatch.setitem(SequenceClassifier._parameter_constraints, "cell", [names])
