@@ -1,7 +1,7 @@
 """Sequences in files: data larger than memory, of which some files are read at a time."""
 
 from collections import namedtuple
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from zipfile import ZIP_STORED, is_zipfile
@@ -118,18 +118,11 @@ class SequenceFiles:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ValueError(f"{folder} is not empty: name a new folder")
-        for k, part in enumerate(parts):
-            name = f"parts[{k}]"
-            if not isinstance(part, tuple) or len(part) not in (1, 2, 3):
-                raise ValueError(f"{name} is a {type(part).__name__}; expected (X,), (X, y) or (X, y, sample_weight)")
-            given = as_given(part[0], f"X of {name}")
-            values = given.rows(0, len(given))
-            is_flat = np.ndim(next(iter(part[0]))) == 1
-            arrays = {"values": values[:, 0] if is_flat else values, "offsets": given.offsets} | beside_ids(part[0])
-            for what, rows in zip(("y", "sample_weight"), part[1:], strict=False):
-                arrays |= {} if rows is None else _flattened(rows, what, f"{what} of {name}", len(given))
-            with replacing(folder / f"{k:06}.npz") as unfinished, open(unfinished, "wb") as file:
-                np.savez(file, **arrays)
+        with ExitStack() as whole:  # the files get their names together: a write that is broken off is no whole folder
+            for k, part in enumerate(parts):
+                arrays = _as_arrays(part, f"parts[{k}]")
+                with open(whole.enter_context(replacing(folder / f"{k:06}.npz")), "wb") as file:
+                    np.savez(file, **arrays)
         return cls(folder, **options)
 
     def read(self, k):
@@ -199,8 +192,7 @@ class SequenceFiles:
 
     def _of_parquet(self, path):
         pandas, _ = (optional(name, "SequenceFiles reads .parquet files by it") for name in ("pandas", "pyarrow"))
-        X, y, _ = read_long(pandas.read_parquet(path), self._long)
-        return list(X), y, None
+        return *read_long(pandas.read_parquet(path), self._long)[:2], None
 
 
 READERS = {".npz": SequenceFiles._of_npz, ".safetensors": SequenceFiles._of_safetensors,
@@ -269,6 +261,19 @@ def _divided(arrays, name):
         ends = f"rising integers from 0 to the {len(values)} rows of {name!r}, one more than there are sequences"
         raise ValueError(f"its offsets for {name!r} are {shown(offsets)}; expected {ends}")
     return [values[first:last] for first, last in pairwise(offsets.tolist())]
+
+
+def _as_arrays(part, name):
+    """A tuple (X,), (X, y) or (X, y, sample_weight) as arrays by name."""
+    if not isinstance(part, tuple) or len(part) not in (1, 2, 3):
+        raise ValueError(f"{name} is a {type(part).__name__}; expected (X,), (X, y) or (X, y, sample_weight)")
+    given = as_given(part[0], f"X of {name}")
+    values = given.rows(0, len(given))
+    is_flat = np.ndim(next(iter(part[0]))) == 1
+    arrays = {"values": values[:, 0] if is_flat else values, "offsets": given.offsets} | beside_ids(part[0])
+    for what, rows in zip(("y", "sample_weight"), part[1:], strict=False):
+        arrays |= {} if rows is None else _flattened(rows, what, f"{what} of {name}", len(given))
+    return arrays
 
 
 def _flattened(rows, name, what, n):

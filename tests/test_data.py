@@ -449,6 +449,25 @@ def test_what_cannot_be_written_is_named(part, message, tmp_path):
         SequenceFiles.write(tmp_path / "new", [part])
 
 
+def test_a_write_that_is_broken_off_leaves_no_folder_that_passes_for_whole(tmp_path):
+    class Killed(BaseException):
+        pass
+
+    seen = []
+
+    def some():
+        yield X, LABELS
+        seen.extend(path.name for path in (tmp_path / "new").iterdir())
+        raise Killed
+
+    with pytest.raises(Killed):
+        SequenceFiles.write(tmp_path / "new", some())
+    assert len(seen) == 1
+    assert not seen[0].endswith((".npz", ".safetensors", ".parquet"))  # what a process that is killed would leave
+    assert not [*(tmp_path / "new").iterdir()]
+    assert len(SequenceFiles.write(tmp_path / "new", parts(3, X, LABELS)).paths) == 3
+
+
 def test_a_folder_that_is_not_empty_stays_as_it_is(tmp_path):
     files = written(tmp_path, 1, X, LABELS)
     with pytest.raises(ValueError, match="is not empty: name a new folder"):
