@@ -352,23 +352,30 @@ class Pass:
             raise MemoryError("there is no memory for what a kernel needs to work in")
 
     def fits_in_a_row(self, k):
-        """How many batches from k on one thread makes in a moment; 0 if threads share the first."""
-        firsts, work, n = self._shards.firsts, 0, 0
+        """How many batches from k on are made in a moment, by as many threads as the first; 0 if these share shards."""
+        firsts, work, n, n_threads = self._shards.firsts, 0, 0, None
         while not self.program.is_shared and k + n < len(firsts) - 1 and work <= MOMENT:
             own = self._work * self._shards.count_steps(*firsts[k + n : k + n + 2])
-            if threads.available(own) > 1:
+            n_threads = n_threads or threads.available(own)
+            if threads.available(own) != n_threads:
                 break
             work, n = work + own, n + 1
         return n
 
     def _in_a_row(self, k, sweep, told):
-        """On one thread, run over batches from k on, each followed by a sweep (`Standing`), as `told` say."""
+        """Run over batches from k on, each followed by a sweep (`Standing`), as `told` say."""
         firsts = np.array(self._shards.firsts[k : k + len(told[0]) + 1])
         self._take_shards(*firsts[np.diff(firsts).argmax() :][:2].tolist())
-        self._use(1)
         self._span, (places, calls) = None, self._row
         calls[2] = sweep.call
-        kernel.in_a_row(*told, self._address, self._shards.address, firsts, places, calls)
+
+        def run(n_threads=1):
+            self._use(n_threads)
+            teams = (kernel.work, n_threads > 1), (kernel.share, n_threads > 1 and sweep.is_shared)
+            calls[3, 1:] = [kernel.sharers(each, n_threads).ctypes.data if pays else 0 for each, pays in teams]
+            kernel.in_a_row(*told, self._address, self._shards.address, firsts, places, calls)
+
+        threads.run(self._work_at_once, run, run)
 
     @cached_property
     def _row(self):
@@ -412,7 +419,7 @@ class Pass:
         self._used, job = None, self._job
         self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
         is_together = self.program.is_shared and n_threads > 1
-        job[kernel.TOGETHER] = kernel.sharers(n_threads).ctypes.data if is_together else 0
+        job[kernel.TOGETHER] = kernel.sharers(kernel.share, n_threads).ctypes.data if is_together else 0
         job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
         job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
         for name, dtype in SUMS:
@@ -482,8 +489,8 @@ class Standing:
         self._pass = Pass(program, _OneShard(), 0, is_kept=True, **given)
         self._frame, (code, n) = self._pass.frame(), program.code("forward")
         self.call = job = code.ctypes.data, n, self._frame.ctypes.data
-        self.run = partial(kernel.entry(kernel.run_once, 4), *job, 0)
-        if work > threads.SMALL:
+        self.run, self.is_shared = partial(kernel.entry(kernel.run_once, 4), *job, 0), work > threads.SMALL
+        if self.is_shared:
             self.run = partial(threads.run, work, partial(kernel.run_together, *job), self.run)
 
 

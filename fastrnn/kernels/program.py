@@ -236,14 +236,15 @@ def work(address, worker, step):
 
 @njit(**OPTIONS)
 def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, table, firsts, places, calls):
-    """Steps of a training one after the other, on one thread.
+    """Steps of a training one after the other, each in turn of one thread or of several.
 
     Step k is of the shards from firsts[k] on, whose sizes lie at the address `table`, with factors[k], and a sweep told
     the numbers rules[k]; told[k] gets its loss, and the last of `numbers` after the sweep.  A job lies at `address`.
 
     places (4, 2)  words of the frame, or 0 for nothing: twice of what says where sums lie, with how many a place has;
                    then twice of a batch's sizes, with the size of a shard that it is the sum of
-    calls (4, 3)   code, number and frame of what comes before and after the shards, and of the sweep; where `work` lies
+    calls (4, 3)   code, number and frame of what comes before and after the shards, and of the sweep; then where `work`
+                   lies, and `sharers` of it and of the sweep's calls, or 0
     """
     job = words(address)
     frame, most = words(job[FRAME]), job[N_PLACES]
@@ -263,11 +264,22 @@ def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, tab
         for j in range(gradient.size):
             gradient[j] = 0
         for c in range(3):
-            if run_once(calls[c, 0], calls[c, 1], calls[c, 2], 0):
+            if run_once(calls[c, 0], calls[c, 1], calls[c, 2], calls[3, 2] if c == 2 else 0):
                 words(job[FAILED])[0] = 1
-            if c == 0:
+            if c == 0 and calls[3, 1]:
+                _work_together(calls[3, 1], address)
+            elif c == 0:
                 _call_of_three(calls[3, 0], address, 0, 0)
         told[k, 0], told[k, 1] = loss[0], numbers[numbers.size - 1]
+
+
+@njit(**OPTIONS)
+def _work_together(together, job):
+    """Let the threads of `sharers` do a job."""
+    arguments, n_threads = _room_for_words(words(job)), words(together)[2]
+    arguments[0], arguments[1] = words(together)[1], job
+    arguments[2], arguments[3], arguments[4] = n_threads, 1, n_threads
+    _call_once(words(together)[0], arguments, 5)
 
 
 @njit(**OPTIONS)
@@ -327,15 +339,15 @@ def of_threads(kernel):
 
 
 @cache
-def sharers(n_threads):
-    """What `run_once` lets so many threads share calls by: where `loop` and `share` are, and how many; it stays."""
-    each = of_threads(share)
+def sharers(kernel, n_threads):
+    """What so many threads share `work`, or `run_once` its calls, by: where `loop` and the kernel are; it stays."""
+    each = of_threads(kernel)
     return np.array([*addresses([(loop, (types.intp,) * 5)]), each, n_threads])
 
 
 def run_together(code, n_calls, frame, n_threads):
     """`run_once`, of which so many threads share those that can be shared."""
-    return run_once(code, n_calls, frame, sharers(n_threads).ctypes.data)
+    return run_once(code, n_calls, frame, sharers(share, n_threads).ctypes.data)
 
 
 @cache
