@@ -367,12 +367,12 @@ class Pass:
         firsts = np.array(self._shards.firsts[k : k + len(told[0]) + 1])
         self._take_shards(*firsts[np.diff(firsts).argmax() :][:2].tolist())
         self._span, (places, calls) = None, self._row
-        calls[2] = sweep.call
 
         def run(n_threads=1):
             self._use(n_threads)
-            teams = (kernel.work, n_threads > 1), (kernel.share, n_threads > 1 and sweep.is_shared)
-            calls[3, 1:] = [kernel.sharers(each, n_threads).ctypes.data if pays else 0 for each, pays in teams]
+            together = kernel.sharers(n_threads).ctypes.data if n_threads > 1 and sweep.is_shared else 0
+            calls[1] = kernel.call_of_job(self._address, n_threads)
+            calls[3, 1:] = *sweep.call, together, 0
             kernel.in_a_row(*told, self._address, self._shards.address, firsts, places, calls)
 
         threads.run(self._work_at_once, run, run)
@@ -382,8 +382,8 @@ class Pass:
         """The last two arguments of `in_a_row`."""
         names, known = self.program.names, [(name, self.program.sums_bytes // size) for name, size in SUMS]
         known += ("n_steps", S), ("n_other_steps", S_OTHER)
-        before, after = (self._once.get(stage, (0,) * 4)[:3] for stage in ("before", "after"))
-        calls = before, after, (0,) * 3, kernel.addresses([(kernel.work, (types.intp,) * 3)]) * 3
+        (run_once,) = kernel.addresses([(kernel.run_once, (types.intp,) * 4)])
+        calls = [[run_once, *self._once.get(stage, (0,) * 4), 0] for stage in ("before", None, "after", None)]
         return np.array([(names[name].first if name in names else 0, n) for name, n in known]), np.array(calls)
 
     def _take_shards(self, first, last):
@@ -419,7 +419,7 @@ class Pass:
         self._used, job = None, self._job
         self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
         is_together = self.program.is_shared and n_threads > 1
-        job[kernel.TOGETHER] = kernel.sharers(kernel.share, n_threads).ctypes.data if is_together else 0
+        job[kernel.TOGETHER] = kernel.sharers(n_threads).ctypes.data if is_together else 0
         job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
         job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
         for name, dtype in SUMS:

@@ -93,8 +93,20 @@ def _call(context, builder, sig, address, arguments, n):
         builder.position_at_end(larger)
     builder.branch(done)
     builder.position_at_end(done)
-    code = builder.load(failed)
+    return _raised(builder, builder.load(failed))
+
+
+def _raised(builder, code):
     return builder.or_(builder.icmp_signed("==", code, INT32(-1)), builder.icmp_signed(">", code, INT32(0)))
+
+
+@instruction(lambda *kinds: types.boolean)
+def _call_of_five(context, builder, sig, kernel, a, b, c, d, e):
+    """Call a kernel of five integers at most; whether it raised, or has returned True."""
+    pointer, said = ir.IntType(8).as_pointer(), cgutils.alloca_once_value(builder, INT(0))
+    form, aside = ir.FunctionType(INT32, [pointer, pointer, *[INT] * 5]), builder.bitcast(said, pointer)
+    code = builder.call(builder.inttoptr(kernel, form.as_pointer()), [aside, aside, a, b, c, d, e])
+    return builder.or_(_raised(builder, code), builder.trunc(builder.load(said), ir.IntType(1)))
 
 
 @instruction(lambda counter: types.intp)
@@ -243,8 +255,8 @@ def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, tab
 
     places (4, 2)  words of the frame, or 0 for nothing: twice of what says where sums lie, with how many a place has;
                    then twice of a batch's sizes, with the size of a shard that it is the sum of
-    calls (4, 3)   code, number and frame of what comes before and after the shards, and of the sweep; then where `work`
-                   lies, and `sharers` of it and of the sweep's calls, or 0
+    calls (4, 6)   of what comes before the shards, of these, of what comes after, and of the sweep: where a kernel lies,
+                   which is compiled already, and five integers to call it with
     """
     job = words(address)
     frame, most = words(job[FRAME]), job[N_PLACES]
@@ -263,23 +275,10 @@ def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, tab
             numbers[j] = rules[k, j]
         for j in range(gradient.size):
             gradient[j] = 0
-        for c in range(3):
-            if run_once(calls[c, 0], calls[c, 1], calls[c, 2], calls[3, 2] if c == 2 else 0):
+        for c in range(4):
+            if _call_of_five(calls[c, 0], calls[c, 1], calls[c, 2], calls[c, 3], calls[c, 4], calls[c, 5]):
                 words(job[FAILED])[0] = 1
-            if c == 0 and calls[3, 1]:
-                _work_together(calls[3, 1], address)
-            elif c == 0:
-                _call_of_three(calls[3, 0], address, 0, 0)
         told[k, 0], told[k, 1] = loss[0], numbers[numbers.size - 1]
-
-
-@njit(**OPTIONS)
-def _work_together(together, job):
-    """Let the threads of `sharers` do a job."""
-    arguments, n_threads = _room_for_words(words(job)), words(together)[2]
-    arguments[0], arguments[1] = words(together)[1], job
-    arguments[2], arguments[3], arguments[4] = n_threads, 1, n_threads
-    _call_once(words(together)[0], arguments, 5)
 
 
 @njit(**OPTIONS)
@@ -299,17 +298,8 @@ def loop(kernel, data, n_threads, n_steps, n_tasks):
     _set_threads(min(before, n_threads))
     for step in range(n_steps):
         for task in numba.prange(n_tasks):
-            _call_of_three(kernel, data, task, step)
+            _call_of_five(kernel, data, task, step, 0, 0)
     _set_threads(before)
-
-
-@instruction()
-def _call_of_three(context, builder, sig, kernel, data, task, step):
-    """Call a kernel (data, task, step)."""
-    pointer = ir.IntType(8).as_pointer()
-    form = ir.FunctionType(INT32, [pointer, pointer, *[INT] * 3])
-    aside = builder.bitcast(cgutils.alloca_once(builder, INT), pointer)
-    builder.call(builder.inttoptr(kernel, form.as_pointer()), [aside, aside, data, task, step])
 
 
 @instruction(lambda: types.int32)
@@ -338,16 +328,23 @@ def of_threads(kernel):
     return addresses([(kernel, (types.intp,) * 3)])[0]
 
 
+def call_of_job(address, n_threads):
+    """Where a kernel lies, and five integers that it does a job by."""
+    if n_threads == 1:
+        return *addresses([(work, (types.intp,) * 3)]), address, 0, 0, 0, 0
+    return *addresses([(loop, (types.intp,) * 5)]), of_threads(work), address, n_threads, 1, n_threads
+
+
 @cache
-def sharers(kernel, n_threads):
-    """What so many threads share `work`, or `run_once` its calls, by: where `loop` and the kernel are; it stays."""
-    each = of_threads(kernel)
+def sharers(n_threads):
+    """What `run_once` lets so many threads share calls by: where `loop` and `share` are, and how many; it stays."""
+    each = of_threads(share)
     return np.array([*addresses([(loop, (types.intp,) * 5)]), each, n_threads])
 
 
 def run_together(code, n_calls, frame, n_threads):
     """`run_once`, of which so many threads share those that can be shared."""
-    return run_once(code, n_calls, frame, sharers(share, n_threads).ctypes.data)
+    return run_once(code, n_calls, frame, sharers(n_threads).ctypes.data)
 
 
 @cache
