@@ -256,6 +256,7 @@ class Pass:
         for k, array, size in ((kernel.BUFFERS, arrays[0], kernel.BUFFER_SIZE), (kernel.DERIVED, arrays[1], 4)):
             job[k], job[k + 1] = array.ctypes.data, array.size // size
         job[kernel.NEXT], job[kernel.FAILED] = self._counters.ctypes.data, self._counters[1:].ctypes.data
+        job[kernel.BEGIN : kernel.RUN + 1] = kernel.parts()
         self.take(*stages)
         self.go_over(shards, **given)
 
@@ -324,7 +325,7 @@ class Pass:
         job, scratch = self._job, np.empty(self._frame.size, np.int64)
         job[kernel.FRAMES], job[kernel.SHARDS] = scratch.ctypes.data, self._shards.address
         job[kernel.N_SHARDS] = len(self._shards)
-        job[kernel.ARENA_BYTES] = self._arena_bytes = kernel.look_at(self._address, 0, len(self._shards))
+        job[kernel.ARENA_BYTES] = self._arena_bytes = kernel.begin(self._address, 0, 0, 0, len(self._shards))
 
     def run(self, first=0, last=None, is_prepared=False, row=None):
         """Make the program's calls, for the shards from `first` to `last`.
@@ -382,8 +383,8 @@ class Pass:
         """The last two arguments of `in_a_row`."""
         names, known = self.program.names, [(name, self.program.sums_bytes // size) for name, size in SUMS]
         known += ("n_steps", S), ("n_other_steps", S_OTHER)
-        (run_once,) = kernel.addresses([(kernel.run_once, (types.intp,) * 4)])
-        calls = [[run_once, *self._once.get(stage, (0,) * 4), 0] for stage in ("before", None, "after", None)]
+        stages, run = ("before", None, "after", None), self._job[kernel.RUN]
+        calls = [[run, *self._once.get(stage, (0,) * 4), 0] for stage in stages]
         return np.array([(names[name].first if name in names else 0, n) for name, n in known]), np.array(calls)
 
     def _take_shards(self, first, last):
@@ -458,7 +459,7 @@ class Pass:
         places = frame.ctypes.data, self._shards.address, self._kept_start
         job[kernel.FRAMES], job[kernel.SHARDS], job[kernel.ARENA] = places
         self._span = self._used = None
-        kernel.look_at(self._address, shard, shard + 1)
+        kernel.begin(self._address, 0, 0, shard, shard + 1)
         return frame
 
 

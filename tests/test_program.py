@@ -6,7 +6,7 @@ from numba import types
 
 from fastrnn.kernels import program as kernel
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.program import addresses, lay_out, look_at, loop, run_once, words
+from fastrnn.kernels.program import addresses, begin, lay_out, loop, run_once, words
 
 
 @njit()
@@ -131,4 +131,4 @@ def test_the_largest_arena_has_room_for_any_shard():
     job[kernel.FRAMES], job[kernel.FRAME], job[kernel.N_WORDS] = scratch.ctypes.data, frame.ctypes.data, frame.size
     job[kernel.BUFFERS], job[kernel.N_BUFFERS] = buffers.ctypes.data, 1
     job[kernel.SHARDS], job[kernel.N_SHARDS], job[kernel.DERIVED] = table.ctypes.data, 3, nothing.ctypes.data
-    assert look_at(job.ctypes.data, 0, 3) == 30 * 8 * 4
+    assert begin(job.ctypes.data, 0, 0, 0, 3) == 30 * 8 * 4

@@ -32,8 +32,8 @@ their steps times steps of the other."""
 
 # What a job holds.
 (
-    CODE, N_CALLS, FRAME, N_WORDS, BUFFERS, N_BUFFERS, DERIVED, N_DERIVED, SHARDS, N_SHARDS, N_PLACES, ARENA,
-    ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, TOGETHER, N_FIELDS) = range(21)  # fmt: skip
+    CODE, N_CALLS, FRAME, N_WORDS, BUFFERS, N_BUFFERS, DERIVED, N_DERIVED, SHARDS, N_SHARDS, N_PLACES, ARENA, BEGIN,
+    RUN, ARENA_BYTES, SUMS, SUMS_BYTES, FRAMES, IS_KEPT, NEXT, FAILED, TOGETHER, N_FIELDS) = range(23)  # fmt: skip
 
 # Where a buffer's memory comes from.
 OF_ARENA, OF_SUMS, OF_ANOTHER = range(3)
@@ -211,11 +211,12 @@ def share(data, task, step):
 
 
 @njit(**OPTIONS)
-def _begin(job, worker, place, first, end):
-    """The frame for a shard as large in every way as any from `first` to `end`, and what it takes of the arena.
+def begin(address, worker, place, first, end):
+    """Lay out a frame for a shard as large in every way as any from `first` to `end`.
 
-    Where what is computed is kept, it lies where an earlier pass has left it.
+    Returns what it takes of the arena.  Where what is computed is kept, it lies where an earlier pass has left it.
     """
+    job = words(address)
     n = job[N_WORDS]
     frame, template, table = words(job[FRAMES] + 8 * n * worker), words(job[FRAME]), words(job[SHARDS])
     for k in range(n):
@@ -227,21 +228,22 @@ def _begin(job, worker, place, first, end):
     arena = job[ARENA] + (first if job[IS_KEPT] else worker) * job[ARENA_BYTES]
     sums = job[SUMS] + place * job[SUMS_BYTES]
     derived, buffers = words(job[DERIVED]), words(job[BUFFERS])
-    return frame, lay_out(frame, derived, job[N_DERIVED], buffers, job[N_BUFFERS], arena, sums)
+    return lay_out(frame, derived, job[N_DERIVED], buffers, job[N_BUFFERS], arena, sums)
 
 
 @njit(**OPTIONS)
 def work(address, worker, step):
     """What one thread does of a job: take places, until there are none."""
     job = words(address)
-    place = _take_next(words(job[NEXT]))
+    frame, place = job[FRAMES] + 8 * job[N_WORDS] * worker, _take_next(words(job[NEXT]))
     while place < job[N_PLACES]:
         sums = words(job[SUMS] + place * job[SUMS_BYTES])
         for k in range(job[SUMS_BYTES] // 8):
             sums[k] = 0
         for shard in range(place, job[N_SHARDS], job[N_PLACES]):
-            frame, _ = _begin(job, worker, place, shard, shard + 1)
-            if run_once(job[CODE], job[N_CALLS], _address_of(frame), job[TOGETHER]):
+            # By their addresses: within this function both would be compiled once more.
+            _call_of_five(job[BEGIN], address, worker, place, shard, shard + 1)
+            if _call_of_five(job[RUN], job[CODE], job[N_CALLS], frame, job[TOGETHER], 0):
                 words(job[FAILED])[0] = 1
         place = _take_next(words(job[NEXT]))
 
@@ -255,8 +257,8 @@ def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, tab
 
     places (4, 2)  words of the frame, or 0 for nothing: twice of what says where sums lie, with how many a place has;
                    then twice of a batch's sizes, with the size of a shard that it is the sum of
-    calls (4, 6)   of what comes before the shards, of these, of what comes after, and of the sweep: where a kernel lies,
-                   which is compiled already, and five integers to call it with
+    calls (4, 6)   of what comes before the shards, of these, of what comes after, and of the sweep: where a kernel is,
+                   and five integers to call it with
     """
     job = words(address)
     frame, most = words(job[FRAME]), job[N_PLACES]
@@ -279,12 +281,6 @@ def in_a_row(told, gradient, loss, factor, factors, numbers, rules, address, tab
             if _call_of_five(calls[c, 0], calls[c, 1], calls[c, 2], calls[c, 3], calls[c, 4], calls[c, 5]):
                 words(job[FAILED])[0] = 1
         told[k, 0], told[k, 1] = loss[0], numbers[numbers.size - 1]
-
-
-@njit(**OPTIONS)
-def look_at(address, first, end):
-    """Fill the first thread's frame as `_begin` does; returns the bytes that the shard takes of the arena."""
-    return _begin(words(address), 0, 0, first, end)[1]
 
 
 # ------------------------------------------------------------------------------------------------- the parallel loop
@@ -328,8 +324,14 @@ def of_threads(kernel):
     return addresses([(kernel, (types.intp,) * 3)])[0]
 
 
+@cache
+def parts():
+    """Where `begin` and `run_once` are, which `work` needs."""
+    return addresses([(begin, (types.intp,) * 5), (run_once, (types.intp,) * 4)])
+
+
 def call_of_job(address, n_threads):
-    """Where a kernel lies, and five integers that it does a job by."""
+    """Where a kernel is that does a job, and the five integers to call it with."""
     if n_threads == 1:
         return *addresses([(work, (types.intp,) * 3)]), address, 0, 0, 0, 0
     return *addresses([(loop, (types.intp,) * 5)]), of_threads(work), address, n_threads, 1, n_threads
