@@ -112,7 +112,7 @@ class SequenceFiles:
         Raises
         ------
         ValueError
-            If the folder is not empty, or a part is wrong. The message names the part.
+            If the folder is not empty, or a part is wrong. The message names the part, and no file stays.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -242,9 +242,8 @@ def _mapped(file, archive, name):
         return _loaded(archive, name)
     file.seek(info.header_offset + 26)
     file.seek(sum(np.frombuffer(file.read(4), "<u2").tolist()), 1)  # over the name, and what is beside it
-    is_first = np.lib.format.read_magic(file) == (1, 0)
-    read_header = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
-    shape, is_fortran, dtype = read_header(file)
+    version, _ = np.lib.format.read_magic(file)
+    shape, is_fortran, dtype = getattr(np.lib.format, f"read_array_header_{min(version, 2)}_0")(file)
     if is_fortran or dtype.hasobject or 0 in shape:
         return _loaded(archive, name)
     return np.asarray(np.memmap(file, dtype, "r", file.tell(), shape))
@@ -252,10 +251,9 @@ def _mapped(file, archive, name):
 
 def _divided(arrays, name):
     """An array by this name, or None; divided into sequences if there are offsets for it."""
-    offsets = arrays.get("offsets" if name == "values" else f"{name}_offsets")
-    if name not in arrays or offsets is None:
-        return arrays.get(name)
-    values = arrays[name]
+    values, offsets = (arrays.get(each) for each in (name, "offsets" if name == "values" else f"{name}_offsets"))
+    if values is None or offsets is None:
+        return values
     is_right = offsets.ndim == 1 and offsets.dtype.kind in "iu" and offsets.size and values.ndim in (1, 2)
     if not is_right or offsets[0] != 0 or offsets[-1] != len(values) or (offsets[1:] < offsets[:-1]).any():
         ends = f"rising integers from 0 to the {len(values)} rows of {name!r}, one more than there are sequences"

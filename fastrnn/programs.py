@@ -343,7 +343,7 @@ class Pass:
         else:
             if not is_prepared and "before" in self._once:
                 self._counters[1] = kernel.run_once(*self._once["before"])
-            threads.run(self._work_at_once, self._at_once, self._one_after_the_other)
+            threads.run(self._work_at_once, self._do, self._do)
             if "after" in self._once:
                 self._counters[1] |= kernel.run_once(*self._once["after"])
         if self._room[1] <= KEPT:
@@ -354,13 +354,12 @@ class Pass:
 
     def fits_in_a_row(self, k):
         """How many batches from k on are made in a moment, by as many threads as the first; 0 if these share shards."""
-        firsts, work, n, n_threads = self._shards.firsts, 0, 0, None
+        firsts, work, n, n_threads = self._shards.firsts, 0, 0, 0
         while not self.program.is_shared and k + n < len(firsts) - 1 and work <= MOMENT:
             own = self._work * self._shards.count_steps(*firsts[k + n : k + n + 2])
-            n_threads = n_threads or threads.available(own)
-            if threads.available(own) != n_threads:
+            if n and threads.available(own) != n_threads:
                 break
-            work, n = work + own, n + 1
+            work, n, n_threads = work + own, n + 1, threads.available(own)
         return n
 
     def _in_a_row(self, k, sweep, told):
@@ -371,9 +370,8 @@ class Pass:
 
         def run(n_threads=1):
             self._use(n_threads)
-            together = kernel.sharers(n_threads).ctypes.data if n_threads > 1 and sweep.is_shared else 0
             calls[1] = kernel.call_of_job(self._address, n_threads)
-            calls[3, 1:] = *sweep.call, together, 0
+            calls[3, 1:] = *sweep.call, kernel.sharers(n_threads if sweep.is_shared else 1), 0
             kernel.in_a_row(*told, self._address, self._shards.address, firsts, places, calls)
 
         threads.run(self._work_at_once, run, run)
@@ -383,8 +381,7 @@ class Pass:
         """The last two arguments of `in_a_row`."""
         names, known = self.program.names, [(name, self.program.sums_bytes // size) for name, size in SUMS]
         known += ("n_steps", S), ("n_other_steps", S_OTHER)
-        stages, run = ("before", None, "after", None), self._job[kernel.RUN]
-        calls = [[run, *self._once.get(stage, (0,) * 4), 0] for stage in stages]
+        calls = [[self._job[kernel.RUN], *self._once.get(stage, (0,) * 4), 0] for stage in ("before", "", "after", "")]
         return np.array([(names[name].first if name in names else 0, n) for name, n in known]), np.array(calls)
 
     def _take_shards(self, first, last):
@@ -396,17 +393,13 @@ class Pass:
         job[kernel.N_SHARDS], job[kernel.N_PLACES] = last - first, self._n_places
         self._work_at_once, self._used = self._work * n_steps, None
 
-    def _at_once(self, n_threads):
-        if self.program.is_shared:
-            self._one_after_the_other(n_threads)
+    def _do(self, n_threads=1):
+        """The job: of the shards' places threads do some each, or they share the calls."""
+        self._use(n_threads)
+        if self.program.is_shared or n_threads == 1:
+            kernel.entry(kernel.work, 3)(self._address, 0, 0)
         else:
-            self._use(n_threads)
-            # Each does some of the job's places.
             kernel.loop(kernel.of_threads(kernel.work), self._address, n_threads, 1, n_threads)
-
-    def _one_after_the_other(self, n_sharers=1):
-        self._use(n_sharers)
-        kernel.entry(kernel.work, 3)(self._address, 0, 0)
 
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""
@@ -419,8 +412,7 @@ class Pass:
             return
         self._used, job = None, self._job
         self._frame[kernel.SHARERS] = min(n_threads, MOST_SHARERS)
-        is_together = self.program.is_shared and n_threads > 1
-        job[kernel.TOGETHER] = kernel.sharers(n_threads).ctypes.data if is_together else 0
+        job[kernel.TOGETHER] = kernel.sharers(n_threads if self.program.is_shared else 1)
         job[kernel.FRAMES], job[kernel.SUMS] = start, start + frames
         job[kernel.ARENA] = self._kept_start if self._is_kept else start + frames + sums
         for name, dtype in SUMS:

@@ -358,8 +358,8 @@ def test_a_row_of_batches_ends_with_its_moment(monkeypatch):
     assert row_of([2, 2], 1, is_shared=True) == [0, 0]
 
 
-def test_a_row_of_batches_ends_where_threads_share_one(monkeypatch):
+def test_a_row_of_batches_is_of_as_many_threads_as_its_first(monkeypatch):
     monkeypatch.setattr(threads, "available", lambda work: 1 + (work > 100))
-    assert row_of([2, 2, 300, 2], 1) == [2, 1, 0, 1]
+    assert row_of([2, 2, 300, 300, 2], 1) == [2, 1, 2, 1, 1]
     monkeypatch.setattr(threads, "available", lambda work: 1)
     assert row_of([2, 2, 300, 2], 1) == [4, 3, 2, 1]

@@ -163,12 +163,6 @@ def _collect(arguments, code, frame):
 
 
 @njit(**OPTIONS)
-def _call_once(address, arguments, n):
-    """`_call`, which has hundreds of arguments, written but once."""
-    return _call(address, arguments, n)
-
-
-@njit(**OPTIONS)
 def run_once(code, n_calls, frame, together):
     """Make the calls of a program, which lie at an address, with a frame at another; whether one failed.
 
@@ -178,22 +172,18 @@ def run_once(code, n_calls, frame, together):
     arguments, data = _room_for_words(frame), _room_for_words(frame)
     for _ in range(n_calls):
         n, size = _collect(arguments, code, frame)
-        n_tasks, n_steps = frame[code[1]], frame[code[2]] if code[2] else 1
-        if n_tasks == 0:  # it is no thread's but the caller's
-            if _call_once(code[0], arguments, n):
-                return True
-        elif together:
+        # A call that is nobody's to share is one task, and does not read its number.
+        n_tasks, n_steps = frame[code[1]] if code[1] else 1, frame[code[2]] if code[2] else 1
+        if together and code[1]:
             kernel, each, n_threads = words(together)[0], words(together)[1], words(together)[2]
             data[0], data[1], data[2], data[3] = _address_of(code), _address_of(frame), _address_of(_after(data, 3)), 0
-            arguments[0], arguments[1], arguments[2] = each, _address_of(data), n_threads
-            arguments[3], arguments[4] = n_steps, n_tasks
-            if _call_once(kernel, arguments, 5) or data[3]:
+            if _call_of_five(kernel, each, _address_of(data), n_threads, n_steps, n_tasks) or data[3]:
                 return True
         else:
             for step in range(n_steps):
                 for task in range(n_tasks):
                     arguments[n], arguments[n + 1] = task, step
-                    if _call_once(code[0], arguments, n + 2):
+                    if _call(code[0], arguments, n + 2):
                         return True
         code = _after(code, size)
     return False
@@ -338,15 +328,19 @@ def call_of_job(address, n_threads):
 
 
 @cache
-def sharers(n_threads):
-    """What `run_once` lets so many threads share calls by: where `loop` and `share` are, and how many; it stays."""
+def _sharers(n_threads):
     each = of_threads(share)
     return np.array([*addresses([(loop, (types.intp,) * 5)]), each, n_threads])
 
 
+def sharers(n_threads):
+    """Where it says how `run_once` lets threads share calls: `loop` and `share`, and how many these are; 0 for one."""
+    return _sharers(n_threads).ctypes.data if n_threads > 1 else 0
+
+
 def run_together(code, n_calls, frame, n_threads):
     """`run_once`, of which so many threads share those that can be shared."""
-    return run_once(code, n_calls, frame, sharers(n_threads).ctypes.data)
+    return run_once(code, n_calls, frame, sharers(n_threads))
 
 
 @cache

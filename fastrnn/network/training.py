@@ -115,7 +115,7 @@ class Training:
         return float(self._loss[0])
 
     def fits_in_a_row(self, k):
-        """How many batches from k on `in_a_row` should take; 0 where threads share one, which is then to be called."""
+        """How many batches from k on `in_a_row` should take; 0 where one is to be called by itself."""
         return 0 if self._computes else self._pass.fits_in_a_row(k)
 
     def in_a_row(self, k, sweeps, rules):
