@@ -351,14 +351,13 @@ def entry(kernel, n):
     return kernel.dispatcher.overloads[integers].entry_point
 
 
-_addresses = {}
+@cache
+def _address(kernel, kinds):
+    kernel.dispatcher.compile(kinds)
+    compiled = kernel.dispatcher.overloads[kinds]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 def addresses(kernels):
     """Where the code of kernels for arguments of some Numba types lies, of pairs of both; compiled where it is not."""
-    for kernel, kinds in kernels:
-        if (kernel, kinds) not in _addresses:
-            kernel.dispatcher.compile(kinds)
-            compiled = kernel.dispatcher.overloads[kinds]
-            _addresses[kernel, kinds] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-    return [_addresses[pair] for pair in kernels]
+    return [_address(*pair) for pair in kernels]
