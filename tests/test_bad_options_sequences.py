@@ -143,9 +143,9 @@ def test_prefixes(train):
     stream = train(make("generator_of_streams"), tokens(12, 5), None)
     for fitted in (model, stream):
         for prefix, match in (
-            ([], r"prefixes\[0\] has no steps"),
-            (np.array([], int), r"prefixes\[0\] has no steps"),
-            ([1, 9], r"token 9, .*up to 4"),
+            ([], r"in the prefix, X\[0\] has no steps"),
+            (np.array([], int), r"in the prefix, X\[0\] has no steps"),
+            ([1, 9], r"in the prefix, X\[0\] holds the token 9, .*up to 4"),
             ([5], "token 5, .*up to 4"),  # the boundary is no token
             ([1, -1], "token -1"),
             ([0.5], "no integers"),
