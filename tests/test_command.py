@@ -179,9 +179,19 @@ def test_numbers_are_refused(texts, message):
         read_numbers(column(texts))
 
 
+def test_rows_have_the_lines_of_the_file():
+    found = table("day;sold\n\n1;5\n2;7\n", ["sold"])
+    assert found.text["sold"].to_dict() == {3: "5", 4: "7"} and found.separator == ";" and found.header == 1
+
+
+def test_times_have_a_form_and_are_written_in_it():
+    found = times(["31.1.2024", "1.2.2024"])
+    assert found.form == "%d.%m.%Y" and found.write(found.values[1]) == "1.2.2024"
+
+
 def test_a_mark_that_is_of_decimals_and_of_thousands():
     for mark in ".,":
-        with pytest.raises(ValueError, match=f"--decimal and --thousands are both '{mark}': leave one of them out"):
+        with pytest.raises(ValueError, match=f"--decimal and --thousands are both '{mark}': leave one out"):
             read_numbers(column(["5", "7"]), decimal=mark, thousands=mark)
 
 

@@ -258,7 +258,7 @@ def test_options_that_are_none(options, capsys):
 def test_a_season_that_another_would_hide(season, capsys, folder):
     assert run(lines(), "--season", *season, "--out", "next.csv") == 2
     error = capsys.readouterr().err
-    assert re.match("error: --season auto or none goes with no other: ", error) and "epoch" not in error
+    assert re.match("error: --season auto or none stands alone: leave out", error) and "epoch" not in error
     assert not (folder / "next.csv").exists()
 
 

@@ -57,12 +57,6 @@ def read_times(text, form=None):
     ------
     ValueError
         If there is no such form, or there are several by which the dates differ.
-
-    Examples
-    --------
-    >>> times = read_times(pd.Series(["31.1.2024", "1.2.2024"], name="day"))
-    >>> times.form, times.write(times.values[1])
-    ('%d.%m.%Y', '1.2.2024')
     """
     is_whole = text.str.fullmatch(WHOLE)
     if form is None and is_whole.mean() > 0.5:

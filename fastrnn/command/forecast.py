@@ -17,7 +17,7 @@ def forecast(contents, args):
     """Print what was read and how good forecasts have been; then print or write the next steps."""
     y = contents.y
     if len(args.season) > 1 and {"auto", 1} & {*args.season}:
-        raise ValueError("--season auto or none goes with no other: leave it out, or the others")
+        raise ValueError("--season auto or none stands alone: leave out the others")
     # What is refused is refused before the fit of the backtest; steps are counted with those that are filled in.
     sequences, form = read_series(y, missing=args.missing, names=contents.columns)
     sizes = pd.Series(sequences.lengths, form.ids)

@@ -66,7 +66,7 @@ def read_numbers(text, *, decimal=None, thousands=None):
     given = text[~text.str.lower().isin(MISSING)].str.replace("\u2212", "-")
     styles = [style for style in STYLES if decimal in (None, style.decimal) and thousands in (None, style.thousands)]
     if not styles:
-        raise ValueError(f"--decimal and --thousands are both {decimal!r}: leave one of them out, or pass another mark")
+        raise ValueError(f"--decimal and --thousands are both {decimal!r}: leave one out")
     found = {style: style.read(given) for style in styles}
     fitting = {style: numbers for style, numbers in found.items() if numbers.notna().all()}
     if not fitting:

@@ -255,7 +255,7 @@ class Learning(FeatureExtractor, SequenceEstimator):
         try:
             if self._reads_numbers():
                 steps = self._check_sequences([prefix], reset=False)
-                self._standardised(steps, None, goes_on=True)  # says where one is not finite
+                self._standardised(steps, None, goes_on=True)  # finite ones
                 return steps.rows(0, 1)
             tokens = as_sequences([prefix], self.dtype, tokens=True)
             self._check_known(tokens)
@@ -268,7 +268,7 @@ def draw(logits, temperature, top_k, top_p, rng):
     """A token, from its distribution cut to the most probable ones."""
     if temperature == 0:
         return int(logits.argmax())
-    p = softmax((logits - logits.max()) / max(float(temperature), 1e-200))  # what is smaller overflows
+    p = softmax((logits - logits.max()) / max(float(temperature), 1e-200))  # no overflow
     if top_k is not None or top_p is not None:
         order = np.argsort(-p, kind="stable")
         ahead = np.cumsum(p[order]) - p[order]
