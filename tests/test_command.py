@@ -189,6 +189,12 @@ def test_times_have_a_form_and_are_written_in_it():
     assert found.form == "%d.%m.%Y" and found.write(found.values[1]) == "1.2.2024"
 
 
+@pytest.mark.parametrize("text", ["2024%01%02", "2024%W01"])
+def test_no_form_that_nobody_gave_is_told_of(text):
+    with pytest.raises(ValueError, match=f"line 2: day is '{text}', no date in a form that is known: correct it"):
+        times([text, text])
+
+
 def test_a_mark_that_is_of_decimals_and_of_thousands():
     for mark in ".,":
         with pytest.raises(ValueError, match=f"--decimal and --thousands are both '{mark}': leave one out"):

@@ -138,9 +138,8 @@ def _forms_of(between):
     >>> _forms_of(("", "-", " ", ":", ""))[:2]
     ['%Y-%m %H:%M', '%m-%Y %H:%M']
     """
-    marks = [text.replace("%", "%%") for text in between]
-    fields = ([*its, ""] for its in FIELDS if len(its) == len(marks) - 1)
-    forms = ["".join(chain(*zip(marks, its, strict=True))) for its in fields]
+    fields = ([*its, ""] for its in FIELDS if len(its) == len(between) - 1 and "%" not in "".join(between))
+    forms = ["".join(chain(*zip(between, its, strict=True))) for its in fields]
     return list(filter(PUNCTUATED.fullmatch, forms))
 
 
