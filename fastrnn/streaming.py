@@ -70,11 +70,10 @@ class Stream:
 
     def __init__(self, network, batch, answer, n_tokens=None, beginning=None, unit=None, names=None, holes=None,
         codes=(), static=None):  # fmt: skip
-        self.batch, self._network, self._answer = batch, network, answer
+        self.batch, self._network, self._answer, self._static = batch, network, answer, static
         self._n_tokens, self._beginning, I = n_tokens, beginning, network.encoder.input_size
         self._unit, self.feature_names_in_ = (np.zeros(I), np.ones(I)) if unit is None else unit, names
         self._count, self._status = np.zeros((2, 1), np.int64)
-        self._static = static
         self._holes, self._codes, n, I = holes, codes, batch, I - (holes.n_beside if holes else 0)
         self._given, self._takes_time = np.zeros((n, I)), holes is not None and holes.is_beside
         numbers = self._given[:, : I - self._takes_time]

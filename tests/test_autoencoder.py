@@ -55,7 +55,8 @@ def test_lengths_are_those_given_or_those_that_vectors_hold():
     assert (model.min_length_, model.max_length_) == (min(lengths), max(lengths))
     assert [len(x) for x in model.inverse_transform(vectors)] == lengths
     assert [x.shape for x in model.inverse_transform(vectors[:2], lengths=[4, 30])] == [(4, 2), (30, 2)]
-    assert {len(x) for x in model.inverse_transform(vectors, lengths=7)} == {7}
+    for seven in (7, np.uint8(7), np.full(40, 7, np.uint64)):
+        assert {len(x) for x in model.inverse_transform(vectors, lengths=seven)} == {7}
     long = model.transform([np.zeros((100, 2))])
     assert len(model.inverse_transform(long)[0]) == 100
 
@@ -129,6 +130,8 @@ def test_bad_input_is_refused_by_a_sentence():
         (lambda: model.inverse_transform(vectors, lengths=0), "lengths=0; expected integers from 1 on"),
         (lambda: model.inverse_transform(vectors, lengths=[1.5] * 9), "lengths=.*; expected integers from 1 on"),
         (lambda: model.inverse_transform(vectors, lengths=[3, 4]), "lengths has fewer entries"),
+        (lambda: model.inverse_transform(vectors, lengths=np.uint64(2**63)), "lengths=9223372036854775808; expected"),
+        (lambda: model.inverse_transform(np.full_like(vectors, 1e30)), "lengths=.2147483648, .*; expected integers"),
         (lambda: model.fit([[1, np.nan], *X]), r"X\[0\] contains NaN or infinity|X\[1\] has 2 features"),
         (lambda: model.transform([[1.0, 2.0]]), r"X\[0\] has 1 features, but the fit was on 2"),
     ]

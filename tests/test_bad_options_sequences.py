@@ -143,9 +143,9 @@ def test_prefixes(train):
     stream = train(make("generator_of_streams"), tokens(12, 5), None)
     for fitted in (model, stream):
         for prefix, match in (
-            ([], r"prefixes\[0\] has no steps"),
-            (np.array([], int), r"prefixes\[0\] has no steps"),
-            ([1, 9], r"token 9, .*up to 4"),
+            ([], r"in the prefix, X\[0\] has no steps"),
+            (np.array([], int), r"in the prefix, X\[0\] has no steps"),
+            ([1, 9], r"in the prefix, X\[0\] holds the token 9, .*up to 4"),
             ([5], "token 5, .*up to 4"),  # the boundary is no token
             ([1, -1], "token -1"),
             ([0.5], "no integers"),
@@ -157,7 +157,7 @@ def test_prefixes(train):
     assert_refused(stream, lambda: stream.sample(), "stateful.*prefix of at least one token")
 
 
-BAD_WAYS = {"temperature": [-0.1, np.nan, "much", None], "top_k": [-0.1, 0, 1.1, np.nan, "much"],
+BAD_WAYS = {"temperature": [-0.1, np.nan, "much", None], "top_k": [-0.1, 0, 1.1, np.nan, "much", True],
             "top_p": [-0.1, 0, 1.1, np.nan, "much"]}  # fmt: skip
 
 
@@ -168,6 +168,13 @@ def test_ways_of_sampling(name, value, train):
     assert_refused(model, lambda: model.sample([1], **{name: value}), match)
     # At once, not when it is read.
     assert_refused(model, lambda: model.iter_sample([1], **{name: value}), match)
+
+
+@pytest.mark.parametrize("length", [-1, 2.0, "3", True])
+def test_lengths_of_samples(length, train):
+    model = train(make("generator"), tokens(12, 5), None)
+    for method in (model.sample, model.iter_sample):
+        assert_refused(model, lambda m=method: m([1], length), f"length must be an integer >= 0; got .*{length}")
 
 
 @pytest.mark.parametrize("kind", GENERATORS)

@@ -179,6 +179,28 @@ def test_numbers_are_refused(texts, message):
         read_numbers(column(texts))
 
 
+def test_rows_have_the_lines_of_the_file():
+    found = table("day;sold\n\n1;5\n2;7\n", ["sold"])
+    assert found.text["sold"].to_dict() == {3: "5", 4: "7"} and found.separator == ";" and found.header == 1
+
+
+def test_times_have_a_form_and_are_written_in_it():
+    found = times(["31.1.2024", "1.2.2024"])
+    assert found.form == "%d.%m.%Y" and found.write(found.values[1]) == "1.2.2024"
+
+
+@pytest.mark.parametrize("text", ["2024%01%02", "2024%W01"])
+def test_no_form_that_nobody_gave_is_told_of(text):
+    with pytest.raises(ValueError, match=f"line 2: day is '{text}', no date in a form that is known: correct it"):
+        times([text, text])
+
+
+def test_a_mark_that_is_of_decimals_and_of_thousands():
+    for mark in ".,":
+        with pytest.raises(ValueError, match=f"--decimal and --thousands are both '{mark}': leave one out"):
+            read_numbers(column(["5", "7"]), decimal=mark, thousands=mark)
+
+
 def test_advice_about_numbers_works():
     for text, marks, number in [
         ("1.234", {"decimal": "."}, 1.234), ("1.234", {"decimal": ",", "thousands": "."}, 1234),
@@ -319,8 +341,17 @@ def test_steps_left_out_are_filled_in():
     assert len(y) == 20 and y.index[7] == 0 and np.isnan(y["n"].iloc[7]) and y.index[8] == 9
     with pytest.raises(ValueError, match="no row of k '08/2020': add it"):
         contents(rows, "--time", "k", "--target", "n", "--freq", "MS")
-    with pytest.raises(ValueError, match="--freq fortnight is not known"):
-        contents(rows, "--time", "k", "--target", "n", "--freq", "fortnight")
+    for freq in ("fortnight", "0D", "-1MS"):
+        with pytest.raises(ValueError, match=f"--freq {freq} is not known"):
+            contents(rows, "--time", "k", "--target", "n", f"--freq={freq}")
+
+
+def test_a_step_left_out_is_told_in_full_where_the_file_would_not_write_it():
+    rows = ["k;n", *(f"2024-01-{day:02};{day}" for day in range(1, 20))]
+    with pytest.raises(
+        ValueError, match="of the frequency h, at 2024-01-01 01:00:00, there is no row .* another --freq"
+    ):
+        contents(rows, "--time", "k", "--target", "n", "--freq", "h")
 
 
 def test_a_warmed_up_process_has_nothing_left_to_compile(capsys):

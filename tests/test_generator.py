@@ -248,6 +248,9 @@ def test_what_is_drawn_has_the_distribution_it_should():
         found = frequencies(np.log(p) + 3, **options)
         np.testing.assert_allclose(found, expected, atol=0.05)
         assert (found[expected == 0] == 0).all()
+    # As near to 0 as numbers get is like 0, and not too small to divide by.
+    for temperature in (5e-324, np.float16(1e-7), 1e-300):
+        assert frequencies(np.float64([-3e38, 1, 1 + 2e-7, -5]), n=9, temperature=temperature)[2] == 1
     # Of equal ones the first.
     assert frequencies(np.zeros(4), n=9, temperature=0).argmax() == 0
     assert set(np.flatnonzero(frequencies(np.zeros(4), n=99, top_k=2))) == {0, 1}
@@ -293,5 +296,5 @@ def test_streams_come_as_arrays_lists_and_lists_of_them():
 
 @pytest.mark.parametrize("prefix", ["it was", ["it was"], [[1, 2]], 5])
 def test_a_prefix_that_is_no_array_of_tokens(model, prefix):
-    with pytest.raises(ValueError, match=r"prefixes\[0\] (has shape|holds texts)"):
+    with pytest.raises(ValueError, match=r"in the prefix, X\[0\] (has shape|holds texts)"):
         model.sample(prefix)

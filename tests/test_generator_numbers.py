@@ -240,6 +240,16 @@ def test_flags_stay_flags(models):
         models["pairs and a flag"].sample(X[0][:, :2])
 
 
+def test_a_prefix_that_is_not_finite_is_refused_at_once(models):
+    for wrong in (np.nan, np.inf, 1e300):
+        prefix = SETS["pairs"][0].copy()
+        prefix[2, 1] = wrong
+        with pytest.raises(
+            ValueError, match=r"in the prefix, X\[0\] contains (NaN or )?infinity \(at step 2, feature 1"
+        ):
+            models["pairs"].iter_sample(prefix)
+
+
 def test_what_has_no_density_is_named(models):
     X = SETS["pairs"]
     with pytest.raises(ValueError, match=r"X\[1\] makes the network's outputs overflow.*its values are larger"):

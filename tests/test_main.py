@@ -1,5 +1,6 @@
 """The command line, as somebody who has never used it would type it."""
 
+import gzip
 import os
 import re
 import subprocess
@@ -62,6 +63,14 @@ def test_a_file_becomes_a_forecast_and_a_picture(capsys, folder):
     assert run(lines(), "--out", "next.csv", "--no-backtest") == 0
     assert (folder / "next.csv").read_bytes() == before
     assert "Backtest" not in capsys.readouterr().out
+
+
+def test_intervals_whose_shares_are_nearly_the_same_have_names_of_their_own():
+    shares = ["0.8", "0.80001", "0.99999", "0.999999"]
+    assert run(lines(), "--no-backtest", "--out", "next.csv", "--coverage", *shares) == 0
+    table = pd.read_csv("next.csv")
+    ends = ["lower_80", "upper_80", "lower_80.001", "upper_80.001", "lower_99.999", "upper_99.999", "lower_99.9999"]
+    assert list(table) == ["ds", "y", *ends, "upper_99.9999"]
 
 
 def test_many_series_in_a_file(capsys):
@@ -227,13 +236,34 @@ def test_a_file_that_is_not_there_or_is_no_text(folder, capsys):
 
 @pytest.mark.parametrize(
     "options",
-    [["--horizon", "0"], ["--coverage", "80"], ["--season", "month"], ["--epochs", "many"], ["--hidden", "3"]],
+    [
+        ["--horizon", "0"],
+        ["--coverage", "80"],
+        ["--season", "month"],
+        ["--epochs", "many"],
+        ["--hidden", "3"],
+        ["--seed", "-1"],
+        ["--seed", "first"],
+        ["--seed", str(2**32)],
+    ],  # fmt: skip
 )
 def test_options_that_are_none(options, capsys):
     with pytest.raises(SystemExit) as stopped:
         run(lines(), *options)
     error = capsys.readouterr().err
     assert stopped.value.code == 2 and options[0] in error and "invalid" not in error
+
+
+@pytest.mark.parametrize("season", [["auto", "12"], ["none", "12"], ["12", "auto"], ["auto", "none"]])
+def test_a_season_that_another_would_hide(season, capsys, folder):
+    assert run(lines(), "--season", *season, "--out", "next.csv") == 2
+    error = capsys.readouterr().err
+    assert re.match("error: --season auto or none stands alone: leave out", error) and "epoch" not in error
+    assert not (folder / "next.csv").exists()
+
+
+def test_the_largest_seed_is_one():
+    assert run(lines(), "--seed", str(2**32 - 1), "--no-backtest") == 0
 
 
 @pytest.mark.parametrize("options", [["--freq", "D"], ["--date-format", "%d.%m.%Y"]])
@@ -255,6 +285,12 @@ def test_the_output_has_the_form_of_the_file(capsys, folder):
     header, first, *others = (folder / "next.csv").read_text(encoding="cp1252").splitlines()
     assert header == "Größe;Tag;Umsatz (T€);lower_80;upper_80;lower_95;upper_95"
     assert re.fullmatch(r"NA;10.02.2024(;100\d(,\d+)?){5}", first) and others[-1].startswith("ü;15.02.2024;")
+    # A name that says gzip is true.
+    plain = (folder / "next.csv").read_bytes()
+    for _ in range(2):
+        assert main(["forecast", "data.csv", *options, *QUICK, "--season", "7", "--out", "next.csv.gz"]) == 0
+        kept = (folder / "next.csv.gz").read_bytes()
+    assert gzip.decompress(kept) == plain and kept[4:8] == bytes(4)  # no time of day
     # Where the separator is a comma as well, numbers are quoted, and read again.
     assert run(["ds,y", *(f'{k},"{k % 12},5"' for k in range(60))], "--no-backtest", "--out", "next.csv") == 0
     table = pd.read_csv("next.csv", decimal=",")

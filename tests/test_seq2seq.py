@@ -1,5 +1,7 @@
 """SequenceToSequence and VectorToSequence as their users meet them; what they have in common is in test_base."""
 
+import pickle
+
 import numpy as np
 import pytest
 from reference import sigmoid
@@ -135,7 +137,7 @@ def test_greedy_and_beam(kind):
         assert (better >= scores).all()
         for x, tokens, score in zip(X[:10], found, better, strict=False):
             np.testing.assert_allclose(score, _score(model, x, tokens), rtol=1e-4)
-        for a, b in zip(model.predict(X, beam_width=width), found, strict=True):
+        for a, b in zip(model.predict(X, beam_width=np.uint8(width)), found, strict=True):
             assert_same_bits(a, b)
     if kind == "translator":
         assert (better > scores).any()
@@ -332,6 +334,9 @@ def test_attention_of_what_is_predicted_also_where_that_is_nothing():
     model = translator(max_iter=3).fit(X, y)
     predicted = model.predict(X)
     for a, b in zip(model.attention_weights(X), model.attention_weights(X, predicted), strict=True):
+        assert_same_bits(a, b)
+    shorter = pickle.loads(pickle.dumps(model)).set_params(max_length=1)  # it is of fits to come
+    for a, b in zip(model.attention_weights(X), shorter.attention_weights(X), strict=True):
         assert_same_bits(a, b)
     nothing = model.attention_weights(X[:2], [[], []])
     assert [w.shape for w in nothing] == [(1, len(x)) for x in X[:2]]

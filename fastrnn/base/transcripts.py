@@ -110,11 +110,9 @@ class Language(namedtuple("Language", "network, boundary, weight")):
             found = "language_model was fitted with stateful=True, and knows no sequences that begin and end"
             raise ValueError(f"{found}: fit it with stateful=False")
         if n != K:
-            found = (
-                f"language_model knows the tokens 0 to {n - 1}, but the labels have the places 0 to {K - 1} in classes_"
-            )
-            way = "np.searchsorted(model.classes_, labels)"
-            raise ValueError(f"{found}: fit it on these, {way}, so that each comes at least once")
+            found = f"language_model knows the tokens 0 to {n - 1}, but the labels have the places 0 to {K - 1}"
+            way = "fit it on these, np.searchsorted(model.classes_, labels), so that each comes at least once"
+            raise ValueError(f"{found} in classes_: {way}")
         return cls(model.network_, model._boundary, float(weight))
 
     def after(self, tokens, state=None):

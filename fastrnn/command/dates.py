@@ -57,12 +57,6 @@ def read_times(text, form=None):
     ------
     ValueError
         If there is no such form, or there are several by which the dates differ.
-
-    Examples
-    --------
-    >>> times = read_times(pd.Series(["31.1.2024", "1.2.2024"], name="day"))
-    >>> times.form, times.write(times.values[1])
-    ('%d.%m.%Y', '1.2.2024')
     """
     is_whole = text.str.fullmatch(WHOLE)
     if form is None and is_whole.mean() > 0.5:
@@ -144,9 +138,8 @@ def _forms_of(between):
     >>> _forms_of(("", "-", " ", ":", ""))[:2]
     ['%Y-%m %H:%M', '%m-%Y %H:%M']
     """
-    marks = [text.replace("%", "%%") for text in between]
-    fields = ([*its, ""] for its in FIELDS if len(its) == len(marks) - 1)
-    forms = ["".join(chain(*zip(marks, its, strict=True))) for its in fields]
+    fields = ([*its, ""] for its in FIELDS if len(its) == len(between) - 1 and "%" not in "".join(between))
+    forms = ["".join(chain(*zip(between, its, strict=True))) for its in fields]
     return list(filter(PUNCTUATED.fullmatch, forms))
 
 

@@ -16,6 +16,8 @@ DRAWN, HELD_OUT = 6, 3
 def forecast(contents, args):
     """Print what was read and how good forecasts have been; then print or write the next steps."""
     y = contents.y
+    if len(args.season) > 1 and {"auto", 1} & {*args.season}:
+        raise ValueError("--season auto or none stands alone: leave out the others")
     # What is refused is refused before the fit of the backtest; steps are counted with those that are filled in.
     sequences, form = read_series(y, missing=args.missing, names=contents.columns)
     sizes = pd.Series(sequences.lengths, form.ids)
@@ -75,13 +77,14 @@ def _write(args, forecaster, contents):
     time = contents.columns[1]
     table[time] = table[time].map(contents.write)
     for coverage in sorted(set(args.coverage)):
-        names = [f"{end}_{100 * coverage:.4g}" for end in ("lower", "upper")]
+        names = [f"{end}_{100 * coverage:.10g}" for end in ("lower", "upper")]
         table[names] = forecaster.predict_interval(coverage)[["lower", "upper"]]
     table = table if args.id else table.iloc[:, 1:]
     if args.out is None:
         print(table.to_string(index=False))
     else:
         form = {"sep": contents.table.separator, "encoding": contents.table.encoding}
+        form["compression"] = {"method": "gzip", "mtime": 0} if args.out.endswith(".gz") else None
         with replacing(args.out) as unfinished:
             table.to_csv(unfinished, index=False, float_format="%.10g", decimal=contents.style.decimal, **form)
     if args.plot is not None:

@@ -65,12 +65,13 @@ def read_numbers(text, *, decimal=None, thousands=None):
     """
     given = text[~text.str.lower().isin(MISSING)].str.replace("\u2212", "-")
     styles = [style for style in STYLES if decimal in (None, style.decimal) and thousands in (None, style.thousands)]
+    if not styles:
+        raise ValueError(f"--decimal and --thousands are both {decimal!r}: leave one out")
     found = {style: style.read(given) for style in styles}
     fitting = {style: numbers for style, numbers in found.items() if numbers.notna().all()}
     if not fitting:
-        raise ValueError(
-            _no_numbers(found, given) + ", or leave out --decimal and --thousands" * bool(decimal or thousands)
-        )
+        advice = ", or leave out --decimal and --thousands" * bool(decimal or thousands)
+        raise ValueError(_no_numbers(found, given) + advice)
     style, numbers = next(iter(fitting.items()))
     refuse(numbers.abs() > LARGEST, given, "too large: divide by a power of 10")
     differ = pd.concat([its != numbers for its in fitting.values()], axis=1).any(axis=1)

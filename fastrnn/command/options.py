@@ -19,10 +19,10 @@ CELLS = (
 )  # fmt: skip
 
 
-def steps(text):
+def steps(text, least=1):
     """A number of steps."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    if not text.isdecimal() or not least <= int(text) < 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {2**32 - 1}")
     return int(text)
 
 
@@ -83,7 +83,7 @@ def _add_forecast(command):
     add("--missing", choices=["error", "interpolate"], default="error", help="of empty numbers and missing dates")
     add("--freq", help="of the dates, as pandas writes it: h, D, MS; without it they tell themselves")
     add("--epochs", metavar="N", type=steps, default=20, help="passes over the data, by default 20")
-    add("--seed", metavar="N", type=int, default=0, help="of the random numbers, by default 0")
+    add("--seed", metavar="N", type=lambda text: steps(text, 0), default=0, help="of the random numbers, by default 0")
     add("--no-backtest", action="store_true", help="do not show how good forecasts have been")
     add("--out", metavar="FILE", help="CSV file, of the form of the first, for forecast and intervals")
     add("--plot", metavar="FILE", help="picture, such as forecast.png")

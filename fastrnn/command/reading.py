@@ -98,6 +98,8 @@ def _at_frequency(y, columns, args, write):
     """With empty rows for the steps of --freq that are left out, if they may be."""
     try:
         freq = pd.tseries.frequencies.to_offset(args.freq)
+        if freq.n < 1:
+            raise ValueError
     except ValueError:
         raise ValueError(f"--freq {args.freq} is not known: pass one of pandas', such as h, D, W-MON or MS") from None
     (series, time, target), whole = columns, []
@@ -107,8 +109,8 @@ def _at_frequency(y, columns, args, write):
         refuse(~part[time].isin(steps), part[time].map(write), what)
         absent = steps.difference(part[time])
         if len(absent) and args.missing == "error":
-            what = f"there is no row of {time} {write(absent[0])!r}"
-            raise ValueError(f"{what}: add it, or pass --missing interpolate")
+            what = f"of the frequency {args.freq}, at {absent[0]}, there is no row of {time} {write(absent[0])!r}"
+            raise ValueError(f"{what}: add it, pass --missing interpolate, or another --freq")
         holes = pd.DataFrame({series: owner, time: absent, target: float("nan")}, [0] * len(absent))
         whole.append(pd.concat([part, holes]).sort_values(time, kind="stable"))
     return pd.concat(whole)

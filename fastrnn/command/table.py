@@ -62,16 +62,6 @@ def read_table(path, names, *, separator=None, decimal=None, encoding=None):
         If it is no such table; the message names the line, if one is at fault.
     OSError
         If it cannot be opened.
-
-    Examples
-    --------
-    >>> from tempfile import NamedTemporaryFile
-    >>> with NamedTemporaryFile() as file:
-    ...     _ = file.write(b"day;sold\\n\\n1;5\\n2;7\\n")
-    ...     file.flush()
-    ...     table = read_table(file.name, ["sold"])
-    >>> table.text["sold"].to_dict(), table.separator
-    ({3: '5', 4: '7'}, ';')
     """
     name = "standard input" if path == "-" else path
     text, encoding = _decoded(_bytes(path), name, encoding)

@@ -341,14 +341,14 @@ class SequenceGenerator(Learning):  # numpydoc ignore=PR01
             The new tokens, or steps, without the prefix.
         """
         check_is_fitted(self, "network_")
-        is_right_k = top_k is None or isinstance(top_k, Integral) and top_k >= 1
+        is_right_k = top_k is None or isinstance(top_k, Integral) and top_k >= 1 and top_k is not True
         is_right_p = top_p is None or isinstance(top_p, Real) and 0 < top_p <= 1
         if not (isinstance(temperature, Real) and temperature >= 0 and is_right_k and is_right_p):
             given = f"{shown(temperature)}, {shown(top_k)}, {shown(top_p)}"
             raise ValueError(f"temperature must be >= 0, top_k >= 1 and top_p in (0, 1]; got {given}")
         if not (isinstance(bias, Real) and bias >= 0 and isfinite(bias)):
             raise ValueError(f"bias must be a finite number >= 0; got {shown(bias)}")
-        if length is not None and not (isinstance(length, Integral) and length >= 0):
+        if length is not None and (isinstance(length, bool) or not (isinstance(length, Integral) and length >= 0)):
             raise ValueError(f"length must be an integer >= 0; got {shown(length)}")
         of_tokens, rng = (temperature, top_k, top_p), check_random_state(random_state)
         if self._reads_numbers():

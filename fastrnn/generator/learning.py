@@ -247,26 +247,28 @@ class Learning(FeatureExtractor, SequenceEstimator):
 
     def _beginning(self, prefix):
         """The tokens, or steps, to read before the first is generated."""
-        if self._reads_numbers():
-            try:
-                return [] if prefix is None else self._check_sequences([prefix], reset=False).rows(0, 1)
-            except ValueError as error:
-                raise ValueError(f"in the prefix, {error}") from None
+        if prefix is None and self._boundary is None:
+            raise ValueError("a stateful model knows no beginning: give a prefix of at least one token")
+        start = np.array([] if self._reads_numbers() or self._boundary is None else [self._boundary], np.int64)
         if prefix is None:
-            if self._boundary is None:
-                raise ValueError("a stateful model knows no beginning: give a prefix of at least one token")
-            return np.array([self._boundary])
-        prefix = as_sequences([prefix], self.dtype, name="prefixes", tokens=True)
-        self._check_known(prefix)
-        start = [] if self._boundary is None else [self._boundary]
-        return np.concatenate([start, prefix.values]).astype(np.int64)
+            return start
+        try:
+            if self._reads_numbers():
+                steps = self._check_sequences([prefix], reset=False)
+                self._standardised(steps, None, goes_on=True)  # finite ones
+                return steps.rows(0, 1)
+            tokens = as_sequences([prefix], self.dtype, tokens=True)
+            self._check_known(tokens)
+        except ValueError as error:
+            raise ValueError(f"in the prefix, {error}") from None
+        return np.append(start, tokens.values.astype(np.int64))
 
 
 def draw(logits, temperature, top_k, top_p, rng):
     """A token, from its distribution cut to the most probable ones."""
     if temperature == 0:
         return int(logits.argmax())
-    p = softmax((logits - logits.max()) / temperature)
+    p = softmax((logits - logits.max()) / max(float(temperature), 1e-200))  # no overflow
     if top_k is not None or top_p is not None:
         order = np.argsort(-p, kind="stable")
         ahead = np.cumsum(p[order]) - p[order]

@@ -259,13 +259,13 @@ class SequenceAutoencoder(FeatureExtractor, Reproducing):  # numpydoc ignore=PR0
     def _lengths_of(self, vectors, lengths):
         """Those given, or what vectors say of theirs, (n,)."""
         if lengths is None and self._has_lengths():
-            return np.maximum(np.rint(vectors[:, -1].astype(np.float64) * self.max_length_), 1).astype(int)
+            lengths = np.rint(np.clip(vectors[:, -1].astype(np.float64) * self.max_length_, 1, 2**31)).astype(np.int64)
         lengths = np.asarray(self.max_length_ if lengths is None else lengths)
-        if lengths.dtype.kind not in "iu" or lengths.min(initial=1) < 1 or lengths.ndim > 1:
+        if lengths.dtype.kind not in "iu" or lengths.ndim > 1 or not ((lengths > 0) & (lengths < 2**31)).all():
             raise ValueError(f"lengths={shown(lengths.tolist())}; expected integers from 1 on, one for each row of X")
         if lengths.ndim:
             check_as_many(lengths, vectors, "lengths")
-        return np.broadcast_to(lengths, len(vectors))
+        return np.broadcast_to(lengths.astype(np.int64), len(vectors))
 
     def _has_lengths(self):
         return self.min_length_ < self.max_length_

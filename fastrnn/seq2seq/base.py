@@ -83,7 +83,10 @@ class DecodingEstimator(WithDecoder):
         weights = self._check_weights(sample_weight, len(sequences))
         targets = self._check_targets(y, sequences, reset=not goes_on, weights=weights)
         sequences = self._standardised(sequences, weights, goes_on)
-        longest = self._agreed(int(targets.lengths.max()), max)
+        longest = int(targets.lengths.max())
+        if self.max_length is not None and longest > self.max_length:
+            raise ValueError(f"y[{targets.lengths.argmax()}] has {longest} steps, but max_length={self.max_length}")
+        longest = self._agreed(longest, max)
         if longest == 0:
             raise ValueError("y holds no token at all; at least one target must have one")
         self.max_length_ = self.max_length or max(longest, self.max_length_ if goes_on else 0)
@@ -96,7 +99,6 @@ class DecodingEstimator(WithDecoder):
     def _check_targets(self, y, sequences, *, reset, weights=None):
         """y as `Sequences` of tokens."""
         targets = self._read_targets(y, sequences, self.dtype, tokens=True, may_be_empty=True)
-        self._check_longest(targets)
         if reset:
             check_gaps(targets, "y", FREE_OUTPUTS)
             self.n_target_tokens_ = self._agreed(int(targets.values.max(initial=0)) + 1, max)
@@ -110,12 +112,6 @@ class DecodingEstimator(WithDecoder):
         targets = as_sequences(rows, dtype, name="y", **options)
         check_as_many(targets, sequences)
         return targets
-
-    def _check_longest(self, targets):
-        """No target may be longer than `max_length`."""
-        longest = int(targets.lengths.max())
-        if self.max_length is not None and longest > self.max_length:
-            raise ValueError(f"y[{targets.lengths.argmax()}] has {longest} steps, but max_length={self.max_length}")
 
     def _goals(self, targets):
         """What the decoder reads, as `Sequences`; what is to come out of it, a row a step; how many outputs; the loss.
@@ -143,8 +139,7 @@ class DecodingEstimator(WithDecoder):
     def _decoded(self, X, beam_width):
         """A list of token arrays, and their scores."""
         sequences, tokens, scores = self._checked(X), [], []
-        check_count("beam_width", beam_width)
-        width = useful_width(beam_width, self.n_target_tokens_, self.max_length_)
+        width = useful_width(check_count("beam_width", beam_width), self.n_target_tokens_, self.max_length_)
         with self._computing():
             for numbers in portions(len(sequences), min(256, max(1, ROWS_AT_ONCE // width))):
                 found, values = self._search(sequences.some(numbers), width)

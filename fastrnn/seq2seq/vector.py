@@ -221,7 +221,6 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
         if self.target_embedding_dim is not None:
             return super()._check_targets(y, sequences, reset=reset)
         targets = self._read_targets(y, sequences, np.float64)
-        self._check_longest(targets)
         if reset:
             self._y_is_flat = np.ndim(next(iter(rows_of(self, y, "")))) == 1
             self._set_scale(targets.values, np.repeat(weights, targets.lengths))
@@ -232,9 +231,8 @@ class VectorToSequence(DecodingEstimator):  # numpydoc ignore=PR01
     def _check_parameters(self):
         super()._check_parameters()
         if self.label_smoothing and self.target_embedding_dim is None:
-            raise ValueError(
-                f"label_smoothing={self.label_smoothing} is for tokens, target_embedding_dim=None for numbers"
-            )
+            found = f"label_smoothing={self.label_smoothing} is for tokens"
+            raise ValueError(f"{found}, target_embedding_dim=None for numbers")
 
     def _goals(self, targets):
         if self.target_embedding_dim is not None:
