@@ -79,7 +79,9 @@ def from_onnx(model, nodes=None, *, return_states=False):
     if not isinstance(model, onnx.ModelProto):
         model = _loaded(onnx, model)
     if model.functions:
-        model = _inlined(model)
+        from onnx.inliner import inline_local_functions
+
+        model = inline_local_functions(model)
     opsets = {opset.domain: opset.version for opset in model.opset_import}
     chosen, names = _chosen(list(all_nodes(Scope(onnx, model.graph, opsets))), nodes)
     levels = [Level(onnx, *found) for found in chosen]
@@ -112,12 +114,6 @@ def _loaded(onnx, path):
         raise
     except Exception as error:  # of protobuf, whose name is no business of ours
         raise ValueError(f"{path} cannot be read as an ONNX model: {error}") from None
-
-
-def _inlined(model):
-    from onnx.inliner import inline_local_functions
-
-    return inline_local_functions(model)
 
 
 def _chosen(found, nodes):
