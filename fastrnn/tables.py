@@ -197,7 +197,7 @@ def advice(x, name, *, groups="give fastrnn.preprocessing.from_long the table th
 def as_numbers(array, what):
     """An array of objects as float64; NumPy would read strings as numbers."""
     for value in array.flat:
-        if isinstance(value, (str, bytes, complex)):
+        if isinstance(value, (str, bytes, complex, np.complexfloating, np.datetime64, np.timedelta64)):
             advice = ENCODE * ("column " in what) + AS_CATEGORIES * (what.startswith("X[") and "column " in what)
             raise ValueError(f"{what} holds values that are no numbers: {shown(value)}{advice}")
     try:

@@ -110,6 +110,8 @@ def test_nothing_of_the_caller_is_shared():
         (lambda: from_long(to_long(X).assign(y1=1j)), "channels .*'y1'.* must be numbers: .*1j"),
         (lambda: from_long(to_long(X).astype({"ds": str})), "the column ds is string, which has no order in time"),
         (lambda: from_nan_padded(np.ones((2, 3), complex)), "X holds values that are no numbers"),
+        (lambda: from_nan_padded(np.ones((2, 3), "m8[s]")), "X holds values that are no numbers"),
+        (lambda: from_nan_padded(np.array([["2020", "NaT"]], "M8[D]")), "X holds values that are no numbers: '2020"),
         (lambda: from_concatenated([[1], [1, 2]], [1, 1]), "X has steps of unequal lengths"),
         (lambda: from_concatenated(1.0, [1]), "lengths add up to 1, but X has no steps"),
     ],
