@@ -118,6 +118,14 @@ def test_columns_of_a_table_share_one_scale_and_are_kept_in_files(tmp_path):
     assert_same_bits(fastrnn.load(tmp_path / "scaler").transform(table), by_sequence.transform(table))
 
 
+@pytest.mark.parametrize("by", ["channel", "sequence"])
+def test_parameters_are_checked_where_they_are_read(by):
+    scaler = SequenceScaler(by=by).fit(X).set_params(method="none")
+    for call in (scaler.transform, scaler.fit):
+        with pytest.raises(ValueError, match="The 'method' parameter of SequenceScaler must be"):
+            call(X)
+
+
 def test_bad_input():
     with pytest.raises(NotFittedError):
         SequenceScaler().transform(X)

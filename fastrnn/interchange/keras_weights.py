@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from fastrnn.interchange.weights import Filling, refuse_cell, refuse_projection, weights_of
+from fastrnn.interchange.weights import Filling, refuse_cell, refuse_projection, refuse_zoneout, weights_of
 from fastrnn.layers import GRU, LSTM, RNN
 from fastrnn.params import checked
 
@@ -168,6 +168,7 @@ def from_keras(estimator, weights, *, classes=None):
 
 def _fill_layer(layer, weights):
     """A layer with the weights of as many layers of Keras."""
+    refuse_zoneout(vars(layer), "Keras's layers")
     cell = type(layer).__name__.lower()
     if cell == "gru" and not layer.reset_after:
         cell = "gru_reset_before"

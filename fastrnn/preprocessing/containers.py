@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.lists import as_array, check_listed
+from fastrnn.lists import as_array, check_listed, is_sequence
 from fastrnn.preprocessing.windows import unpad_sequences
 from fastrnn.sequences import Sequences, as_objects, as_sequences, as_steps
-from fastrnn.wording import optional
+from fastrnn.wording import optional, shown
 
 
 def from_channels_first(X):
@@ -346,7 +346,7 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
         If pandas is not installed. The message has the command that installs it.
     ValueError
         If X holds anything but sequences of finite numbers, if there are not as many names or columns as needed, or if
-        two columns have one name.
+        two columns or two sequences have one name.
 
     See Also
     --------
@@ -364,10 +364,12 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
     names = np.arange(n) if names is None else names
     columns = (["y"] if I == 1 else [f"y{k}" for k in range(I)]) if columns is None else columns
     for what, given, expected in (("names", names, n), ("columns", columns, I)):
-        if len(given) != expected:
-            raise ValueError(f"{what} has {len(given)} entries; expected {expected}")
+        if not is_sequence(given) or len(given) != expected:
+            raise ValueError(f"{what} has {np.size(given)} entries; expected {expected}, in a list")
     if len({id_col, time_col, *columns}) < 2 + I:
         raise ValueError(f"the frame's columns must differ: {id_col=}, {time_col=}, columns={list(columns)}")
+    if (ids := pd.Index(names, tupleize_cols=False)).hasnans or not ids.is_unique:
+        raise ValueError(f"names={shown(names)}; expected another for each sequence, and none missing")
     steps = np.concatenate([np.arange(length) for length in sequences.lengths])
-    index = {id_col: pd.Index(names).repeat(sequences.lengths), time_col: steps}
+    index = {id_col: ids.repeat(sequences.lengths), time_col: steps}
     return pd.DataFrame({**index, **dict(zip(columns, sequences.values.T, strict=True))})

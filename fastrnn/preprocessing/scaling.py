@@ -90,7 +90,6 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X holds anything but sequences of finite numbers and NaN. The message names the sequence.
         """
-        self._validate_params()
         _, sequences = read(self, X, reset=True, may_have_holes=True)
         is_common = self.by == "channel"
         self.center_, self.scale_ = _center_and_scale(sequences.values, self.method) if is_common else (None, None)
@@ -211,6 +210,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 def read(transformer, X, *, reset, may_have_holes=False):
     """X, a table of it as an array, and its `Sequences`; with `reset` later ones must be like it."""
+    transformer._validate_params()
     check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
     is_table, known = is_panel(X), copy(transformer) if reset else transformer  # of what is refused nothing is kept
     X = with_names(known, X, is_table, reset=reset)

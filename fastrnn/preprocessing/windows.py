@@ -76,7 +76,6 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         ValueError
             If X holds anything but sequences of finite numbers. The message names the sequence.
         """
-        self._validate_params()
         read(self, X, reset=True)
         return self
 
@@ -127,7 +126,6 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def _cut(self, X):
         check_is_fitted(self, "n_features_in_")
-        self._validate_params()
         _, sequences = read(self, X, reset=False)
         counts = np.maximum((sequences.lengths - self.size) // self.step + 1, 0)
         if not counts.any():
