@@ -147,9 +147,7 @@ def from_keras(estimator, weights, *, classes=None):
 def _fill_layer(layer, weights):
     """A layer with the weights of as many layers of Keras."""
     refuse_zoneout(vars(layer), "Keras's layers")
-    cell = type(layer).__name__.lower()
-    if cell == "gru" and not layer.reset_after:
-        cell = "gru_reset_before"
+    cell = type(layer).__name__.lower() if getattr(layer, "reset_after", True) else "gru_reset_before"
     listed = _to_list(cell, {("recurrent", name): array for name, array in layer.state_dict().items()})
     shapes = {key: array.shape for key, array in listed.items()}
     given, shown = _by_key(shapes, cell, weights, f"; this {type(layer).__name__} has num_layers={layer.num_layers}")

@@ -136,9 +136,8 @@ def _chosen(found, nodes):
 
 def _states(levels):
     """The initial states that the model holds, or None."""
-    found = []
-    for place in (5, 6)[: 1 + (levels[0].operator == "LSTM")]:
-        found.append([level.state(place) for level in levels])
+    places = (5, 6)[: 1 + (levels[0].operator == "LSTM")]
+    found = [[level.state(place) for level in levels] for place in places]
     shape = next((a.shape for states in found for a in states if a is not None), None)
     if shape is None:
         return None

@@ -249,10 +249,8 @@ class _Recurrent:
         """x as a batch, and whether it was one sequence."""
         x = self._checked_array(x, "x")
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size or 0 in x.shape:
-            axes = "B, T" if self.batch_first else "T, B"
-            expected = (
-                f"({axes}, {self.input_size}) or (T, {self.input_size}), as input_size={self.input_size}, not empty"
-            )
+            axes, I = "B, T" if self.batch_first else "T, B", self.input_size
+            expected = f"({axes}, {I}) or (T, {I}), as input_size={I}, not empty"
             raise ValueError(f"x has shape {x.shape}; expected {expected}")
         if x.ndim == 2:
             return x[np.newaxis] if self.batch_first else x[:, np.newaxis], True
