@@ -149,7 +149,9 @@ class MLflow:
             The fit is within it.
         """
         mlflow = optional("mlflow", "MLflow takes mlflow")
-        with mlflow.start_run(nested=True):
+        mlflow.start_run(nested=True)
+        status = "FAILED"
+        try:
             known = {"estimator": type(estimator).__name__, **estimator.get_params(deep=False), "callbacks": None}
             with going_on(self, "MLflow does not take the parameters"):
                 mlflow.log_params(known)
@@ -157,6 +159,10 @@ class MLflow:
             with going_on(self, "MLflow does not take the model"), TemporaryDirectory() as folder:
                 write(path := Path(folder) / "model.safetensors", {"model": estimator._record(), "run": None})
                 mlflow.log_artifact(path)
+            status = "FINISHED"
+        finally:
+            with going_on(self, "MLflow does not take the end"):
+                mlflow.end_run(status)
 
     def __call__(self, progress):
         """Log the numbers of an epoch.

@@ -4,6 +4,7 @@ No library is imported before one of its objects has come in; those of others th
 """
 
 import ast
+from collections import Counter
 from contextlib import suppress
 from datetime import UTC, date
 from functools import lru_cache, partial
@@ -74,11 +75,9 @@ def labels(x, what="X"):
 
 def refuse_twice(names, what):
     """Two columns of one name are an error."""
-    seen = set()
-    for name in names:
-        if name in seen:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise ValueError(f"{what} has the column {name!r} twice: rename or leave out one")
-        seen.add(name)
 
 
 def refuse_long(x, what):
@@ -146,7 +145,7 @@ def are_categorical(table):
 
 def _numbers(column, what):
     refuse_nested(column, what)
-    if column.dtype.kind in "OUS":
+    if column.dtype.kind in "OUSc":
         return as_numbers(column.astype(object), what)
     if column.dtype.kind in "mM":
         stacked = "a table with a row for each step by fastrnn.preprocessing.from_long"
@@ -198,7 +197,7 @@ def advice(x, name, *, groups="give fastrnn.preprocessing.from_long the table th
 def as_numbers(array, what):
     """An array of objects as float64; NumPy would read strings as numbers."""
     for value in array.flat:
-        if isinstance(value, (str, bytes, complex)):
+        if isinstance(value, (str, bytes, complex, np.complexfloating, np.datetime64, np.timedelta64)):
             advice = ENCODE * ("column " in what) + AS_CATEGORIES * (what.startswith("X[") and "column " in what)
             raise ValueError(f"{what} holds values that are no numbers: {shown(value)}{advice}")
     try:

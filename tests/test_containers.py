@@ -59,6 +59,29 @@ def test_long_rows_in_any_order():
     assert from_long(to_long(X[:2], names=["b", 1]))[1].tolist() == ["b", 1]
 
 
+def test_categories_of_time_have_their_own_order():
+    pd = pytest.importorskip("pandas")
+    months = pd.Categorical(["Mar", "Jan", "Feb"], categories=["Jan", "Feb", "Mar"], ordered=True)
+    found, _ = from_long(pd.DataFrame({"unique_id": [1, 1, 1], "ds": months, "y": [3, 1, 2]}))
+    assert found[0].ravel().tolist() == [1, 2, 3]
+
+
+def test_levels_of_an_index_are_taken_by_their_names_if_one_is_named():
+    pd = pytest.importorskip("pandas")
+    stacked = to_long(X).set_index(["ds", "unique_id"])
+    assert_same_bits(from_long(stacked)[0], RAGGED)
+    with pytest.raises(ValueError, match="no column 'unique_id', but ds, level_1"):
+        from_long(stacked.rename_axis(["ds", None]))
+    with pytest.raises(ValueError, match="the frame has the column 'unique_id' twice"):
+        from_long(to_long(X).set_index(pd.MultiIndex.from_arrays([range(sum(map(len, X)))] * 2)))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "int8"])
+def test_lengths_in_any_integers(dtype):
+    values, lengths = to_concatenated([*X, np.zeros((120, 3)), np.ones((120, 3))])
+    assert_same_bits(from_concatenated(values, lengths.astype(dtype)), from_concatenated(values, lengths))
+
+
 def test_nothing_of_the_caller_is_shared():
     values, lengths = to_concatenated(X)
     from_concatenated(values, lengths)[0][:] = 0
@@ -78,12 +101,24 @@ def test_nothing_of_the_caller_is_shared():
         (lambda: from_nan_padded(np.zeros(3)), r"X has shape \(3,\)"),
         (lambda: from_nan_padded(np.zeros((2, 0))), r"X has shape \(2, 0\)"),
         (lambda: to_long(X, names=["a"]), "names has 1 entries; expected 7"),
+        (lambda: to_long(X[:2], names="ab"), "names has 1 entries; expected 2, in a list"),
+        (lambda: to_long(X[:2], names={"a", "b"}), "names has 1 entries; expected 2, in a list"),
+        (lambda: to_long(X[:2], names=["a", "a"]), r"names=\['a', 'a'\]; expected another for each sequence"),
+        (lambda: to_long(X[:2], names=["a", None]), "expected another for each sequence, and none missing"),
+        (lambda: to_long(X, columns="abc"), "columns has 1 entries; expected 3, in a list"),
         (lambda: from_long(to_long(X), "id"), "the frame has no column 'id', but unique_id, ds, y0.*: id_col= and"),
         (lambda: to_long(X[:1], columns=["y", "ds", "z"]), "columns must differ: id_col='unique_id', time_col='ds'"),
         (lambda: from_long(to_long(X).assign(ds=0)), "unique_id 0 has the ds 0 twice"),
         (lambda: from_long(to_long(X).assign(ds=np.nan)), "unique_id and ds must be filled"),
         (lambda: from_long(to_long(X).replace({"unique_id": {0: None}})), "unique_id and ds must be filled"),
         (lambda: from_long(to_long(X).assign(y1="a")), "channels .*'y1'.* must be numbers: .*columns= .*'a'"),
+        (lambda: from_long(to_long(X).assign(y1=1j)), "channels .*'y1'.* must be numbers: .*1j"),
+        (lambda: from_long(to_long(X).astype({"ds": str})), "the column ds is string, which has no order in time"),
+        (lambda: from_nan_padded(np.ones((2, 3), complex)), "X holds values that are no numbers"),
+        (lambda: from_nan_padded(np.ones((2, 3), "m8[s]")), "X holds values that are no numbers"),
+        (lambda: from_nan_padded(np.array([["2020", "NaT"]], "M8[D]")), "X holds values that are no numbers: '2020"),
+        (lambda: from_concatenated([[1], [1, 2]], [1, 1]), "X has steps of unequal lengths"),
+        (lambda: from_concatenated(1.0, [1]), "lengths add up to 1, but X has no steps"),
     ],
 )
 def test_what_does_not_go_together(call, match):

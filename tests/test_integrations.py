@@ -3,9 +3,11 @@
 import builtins
 import copy
 import pickle
+import sys
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -312,11 +314,33 @@ def test_a_server_that_goes_away(mlflow, monkeypatch):
 
     for name in ("log_metrics", "log_artifact"):
         monkeypatch.setattr(mlflow, name, refuse)
+    monkeypatch.setattr(mlflow.MlflowClient, "set_terminated", refuse)
     model = small(callbacks=[MLflow()])
     with pytest.warns(RuntimeWarning, match="MLflow does not take an epoch .no answer.: training goes on") as caught:
         model.fit(X, C)
-    assert len(caught) == 1
+    assert len(caught) == 1 and mlflow.active_run() is None
     assert_same_bits(model.network_.theta, small().fit(X, C).network_.theta)
+
+
+@pytest.mark.parametrize("fails, status", [(None, "FINISHED"), (2, "FAILED")])
+def test_the_end_of_a_run_that_no_server_takes_ends_no_fit(fails, status, monkeypatch):
+    ends = []
+
+    def end_run(status):
+        ends.append(status)
+        raise OSError("no answer")
+
+    names = "start_run", "log_params", "log_metrics", "log_artifact"
+    takes_all = dict.fromkeys(names, lambda *_, **__: None)
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(**takes_all, end_run=end_run))
+    model = small(callbacks=[MLflow(), Entered(fails)])
+    with pytest.warns(RuntimeWarning, match="MLflow does not take the end .no answer."):
+        if fails:
+            with pytest.raises(RuntimeError, match="2 went wrong"):
+                model.fit(X, C)
+        else:
+            assert model.fit(X, C).n_iter_ == 4
+    assert ends == [status]
 
 
 def test_a_forecaster_with_all_that_its_fit_makes(mlflow):

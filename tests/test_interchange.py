@@ -217,7 +217,7 @@ def test_classes_are_those_of_the_heads_rows():
     np.testing.assert_allclose(new.predict_proba(X), fitted().predict_proba(X)[:, [1, 2, 0]], rtol=1e-6)
     clf = clone(fitted()).fit(X, Y)
     assert_same_bits(from_torch(clf, turned, classes=order).predict_proba(X), fitted().predict_proba(X))
-    for wrong in ([0, 1], [0, 1, 1], [[0, 1, 2]]):
+    for wrong in ([0, 1], [0, 1, 1], [[0, 1, 2]], [0, 1, np.nan]):
         assert_refused(clf, lambda wrong=wrong: from_torch(clf, turned, classes=wrong), "expected 3 different labels")
     assert_refused(clf, lambda: from_torch(clf, turned, classes=[1, 2, 3]), "not those of the first call")
     reg = SequenceRegressor()
@@ -304,6 +304,7 @@ def test_names():
         {"lstm": "recurrent"},
         {"recurrent": "", "head": ""},
         {"recurrent": "head.a", "head": "head.a"},
+        {"recurrent": 3},
     ):
         if "head" in names:
             assert to_torch(fitted(), names=names)  # no two names are alike
@@ -670,9 +671,16 @@ def test_layers_of_equations_that_pytorch_has_not():
     for layer, match in (
         (GRU(3, 6, reset_after=False), "reset_after=False"),
         (RNN(3, 6, nonlinearity="sigmoid"), "sigmoid"),
+        (LSTM(3, 6, zoneout=0.1), "zoneout=0.1 mixes old and new states, which PyTorch's layers do not"),
     ):
         with pytest.raises(ValueError, match=match):
             from_torch(layer, layer.state_dict())
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_layers_of_keras_have_no_zoneout(kind):
+    with pytest.raises(ValueError, match="zoneout=0.1 mixes old and new states, which Keras's layers do not"):
+        from_keras(kind(3, 6, zoneout=0.1), [])
 
 
 def test_a_layer_takes_tensors_of_any_kind():

@@ -875,6 +875,19 @@ def test_bad_options_are_an_error(cell, options):
         LAYERS[cell](**{"input_size": 5, "hidden_size": 6, **options})
 
 
+@pytest.mark.parametrize("kind, name", [(GRU, "reset_after"), (GRU, "layer_norm"), (LSTM, "peephole"), (RNN, "bias")])
+@pytest.mark.parametrize("value", ["no", None, 1])
+def test_a_flag_is_true_or_false(kind, name, value):
+    with pytest.raises(ValueError, match=f"{name} must be True or False; got {value!r}"):
+        kind(5, 6, **{name: value})
+
+
+@every_cell
+def test_texts_are_no_steps(cell):
+    with pytest.raises(ValueError, match="x must be an array of real numbers: <U1 is none"):
+        LAYERS[cell](1, 2)([["1"], ["2"]])
+
+
 def test_unknown_nonlinearity_is_an_error():
     with pytest.raises(ValueError, match="(?s)nonlinearity.*gelu"):
         RNN(5, 6, nonlinearity="gelu")

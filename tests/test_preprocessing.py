@@ -480,6 +480,7 @@ def test_before_fit(method):
         ([1, 2], r"sequences\[0\] is int64 of shape \(\).*pass \[sequence\]"),
         ([[1], [0.5]], r"sequences\[1\] is float64 of shape \(1,\), not integers"),
         (["ab"], r"sequences\[0\] is <U2"),
+        ([[1], [[1], [1, 2]]], r"sequences\[1\] has steps of unequal lengths"),
         ([np.ones((2, 3), int)], r"sequences\[0\] is int64 of shape \(2, 3\)"),
         (3, "sequences must be a list of integer arrays; got int"),
         (None, "got NoneType"),

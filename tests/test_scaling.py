@@ -12,7 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 import fastrnn
 from fastrnn import SequenceClassifier
-from fastrnn.preprocessing import SequenceScaler
+from fastrnn.preprocessing import SequenceScaler, SlidingWindow
 
 OTHERS = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}
 X = [3 + 5 * x for x in ragged(12, I=2)]
@@ -118,6 +118,14 @@ def test_columns_of_a_table_share_one_scale_and_are_kept_in_files(tmp_path):
     assert_same_bits(fastrnn.load(tmp_path / "scaler").transform(table), by_sequence.transform(table))
 
 
+@pytest.mark.parametrize("by", ["channel", "sequence"])
+def test_parameters_are_checked_where_they_are_read(by):
+    scaler = SequenceScaler(by=by).fit(X).set_params(method="none")
+    for call in (scaler.transform, scaler.fit):
+        with pytest.raises(ValueError, match="The 'method' parameter of SequenceScaler must be"):
+            call(X)
+
+
 def test_bad_input():
     with pytest.raises(NotFittedError):
         SequenceScaler().transform(X)
@@ -145,3 +153,27 @@ def test_what_is_missing_stays_so_and_does_not_count(method, by):
         np.testing.assert_allclose(rows[~np.isnan(rows[:, 1]), 1:], own, rtol=1e-12)
     model = make_pipeline(scaler, SequenceClassifier(missing="mask", hidden_size=2, max_iter=1, random_state=0))
     assert model.fit(X, [0, 1, 0]).predict(X).shape == (3,)
+
+
+@pytest.mark.parametrize("by, later", [("channel", "sequence"), ("sequence", "channel")])
+def test_a_file_holds_what_was_fitted_whatever_has_been_set_since(by, later, tmp_path):
+    scaler = SequenceScaler(by=by).fit(X)
+    expected = scaler.transform(X)
+    fastrnn.save(scaler.set_params(by=later), tmp_path / "scaler.safetensors")
+    again = fastrnn.load(tmp_path / "scaler.safetensors")
+    assert_same_bits(again.transform(X), expected)
+    assert again.by == later
+    with pytest.raises(ValueError, match="The 'method' parameter"):
+        fastrnn.save(scaler.set_params(method="none"), tmp_path / "scaler.safetensors")
+
+
+@pytest.mark.parametrize("kind", [SequenceScaler, SlidingWindow])
+@pytest.mark.parametrize(
+    "wrong", [np.array([[1.0, np.inf]]), [[1.0, "a"]], pd.DataFrame({"a": ["b"]}), [pd.DataFrame({"a": ["b"]})]]
+)
+def test_a_fit_that_fails_changes_nothing(kind, wrong):
+    fitted = kind().fit([pd.DataFrame(x, columns=["b", "c"]) for x in X])
+    before = dict(vars(fitted))
+    with pytest.raises((TypeError, ValueError)):
+        fitted.fit(wrong)
+    assert vars(fitted).keys() == before.keys() and all(vars(fitted)[name] is value for name, value in before.items())

@@ -28,6 +28,8 @@ def test_windows_that_cannot_be():
         SlidingWindow().fit(X).transform(ragged(2, I=3))
     with pytest.raises(ValueError, match="The 'step' parameter of SlidingWindow must be"):
         SlidingWindow(step=0).fit(X)
+    with pytest.raises(ValueError, match="The 'size' parameter of SlidingWindow must be"):
+        SlidingWindow().fit(X).set_params(size=0).transform(X)
 
 
 def test_padded_and_back():
@@ -59,6 +61,7 @@ def test_what_is_too_long_is_cut_off_where_that_is_asked_for():
         (np.zeros((2, 3)), [1.0, 2.0], "lengths is float64"),
         (np.zeros((2, 3)), [1, 4], r"lengths\[1\] is 4; expected 1 to 3"),
         (np.zeros((2, 3)), [0, 3], r"lengths\[0\] is 0; expected 1 to 3"),
+        (np.zeros((2, 3)), [[1], [1, 2]], "lengths has steps of unequal lengths"),
         (np.zeros((2, 3)), np.array([[1, 0, 1], [1, 1, 1]], bool), r"the mask of padded\[0\] is not true first"),
         (np.zeros((2, 3)), np.zeros((2, 3), bool), r"lengths\[0\] is 0"),
     ],

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from fastrnn.interchange.weights import Filling, refuse_cell, refuse_projection, weights_of
+from fastrnn.interchange.weights import Filling, refuse_cell, refuse_projection, refuse_zoneout, weights_of
 from fastrnn.layers import GRU, LSTM, RNN
 from fastrnn.params import checked
 
@@ -54,7 +54,7 @@ def to_keras(estimator):
 
     Padded sequences need a mask (`Masking`, or `Embedding` with mask_zero=True). `GlobalMaxPooling1D` does not read it:
     `Bidirectional` writes zeros at masked steps, and these zeros win over negative values. For readout="max" and
-    sequences of several lengths, use a layer that reads the mask, such as `MaskedMax` below.
+    sequences of several lengths, use a layer that reads the mask: the page "Coming from Keras" has one.
 
     Examples
     --------
@@ -68,28 +68,6 @@ def to_keras(estimator):
     [(12, 24), (8, 24), (2, 24), (8, 9), (9,)]
     >>> new = from_keras(SequenceClassifier(hidden_size=8, bidirectional=False), weights, classes=clf.classes_)
     >>> bool(abs(new.predict_proba(X) - clf.predict_proba(X)).max() < 1e-5)
-    True
-
-    In Keras itself, for sequences of several lengths and readout="max":
-
-    >>> import keras
-    >>> import numpy as np
-    >>> from fastrnn.preprocessing import pad_sequences
-    >>> class MaskedMax(keras.layers.Layer):
-    ...     supports_masking = True
-    ...     def call(self, x, mask=None):
-    ...         return keras.ops.max(x if mask is None else keras.ops.where(mask[..., None], x, -np.inf), axis=1)
-    ...     def compute_mask(self, x, mask=None):
-    ...         return None
-    >>> layers = keras.layers
-    >>> clf = SequenceClassifier(hidden_size=8, readout="max", max_iter=5, random_state=0).fit(X, y)  # bidirectional
-    >>> gru = layers.Bidirectional(layers.GRU(8, return_sequences=True))
-    >>> model = keras.Sequential(
-    ...     [keras.Input((None, 12)), layers.Masking(0.0), gru, MaskedMax(), layers.Dense(9, activation="softmax")]
-    ... )
-    >>> model.set_weights(to_keras(clf))
-    >>> padded, _ = pad_sequences(X)
-    >>> bool(keras.ops.all(keras.ops.isclose(model(padded), clf.predict_proba(X), atol=1e-5)))
     True
     """
     weights = weights_of(estimator, "Keras")
@@ -168,9 +146,8 @@ def from_keras(estimator, weights, *, classes=None):
 
 def _fill_layer(layer, weights):
     """A layer with the weights of as many layers of Keras."""
-    cell = type(layer).__name__.lower()
-    if cell == "gru" and not layer.reset_after:
-        cell = "gru_reset_before"
+    refuse_zoneout(vars(layer), "Keras's layers")
+    cell = type(layer).__name__.lower() if getattr(layer, "reset_after", True) else "gru_reset_before"
     listed = _to_list(cell, {("recurrent", name): array for name, array in layer.state_dict().items()})
     shapes = {key: array.shape for key, array in listed.items()}
     given, shown = _by_key(shapes, cell, weights, f"; this {type(layer).__name__} has num_layers={layer.num_layers}")

@@ -83,23 +83,9 @@ def to_onnx(estimator, path=None, *, opset=22, lengths=True):
     (without a CRF), or that have readout="last". ``metadata_props`` holds, as JSON, the classes, and the token that a
     generator begins with.
 
-    Not every runtime reads all of the format. Some drop a part of it, and answer with wrong numbers in place of an
-    error:
-
-    - ONNX Runtime 1.32 reads all models.
-    - OpenVINO 2026.4 reads all models with lengths=False. With lengths=True it needs fixed shapes before it compiles
-      the model (``model.reshape({"X": ..., "lengths": ..., "h_0": ...})``). If a shape is open, as in the file, it
-      drops lengths. It also drops peepholes and `input_forget`. If the CPU has bfloat16, OpenVINO computes in it, and
-      is wrong by about 1e-3: ask for ``{"INFERENCE_PRECISION_HINT": "f32"}``.
-    - tract 0.23 refuses lengths=True. With lengths=False it reads models without a CRF whose labels are numbers, once
-      the shape of "X" is set. It answers cell="rnn" with "relu" or "sigmoid" as if it were "tanh". It drops
-      `activations`, `clip` and a lone reverse direction.
-    - `onnx.reference.ReferenceEvaluator` reads sequences of one length with lengths=True. With lengths=False it reads
-      models without a CRF, and of cell="rnn" those with "tanh". It drops lengths, `clip` and `input_forget`.
-
-    A model with cell="lstm_peephole" has peepholes, which the others here follow: do not run it in OpenVINO. Its
-    ``metadata_props`` say so, under "peepholes". Models of fastrnn have no `clip`, `input_forget` or lone reverse
-    directions.
+    ONNX Runtime 1.32 reads all models. Not every runtime does: some drop a part of the format, and answer with wrong
+    numbers in place of an error. The guide's page on saving says what each of them reads, and how: see it before you
+    take OpenVINO (never with cell="lstm_peephole"), tract, or `onnx.reference.ReferenceEvaluator`.
 
     Examples
     --------

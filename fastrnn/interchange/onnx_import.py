@@ -79,7 +79,9 @@ def from_onnx(model, nodes=None, *, return_states=False):
     if not isinstance(model, onnx.ModelProto):
         model = _loaded(onnx, model)
     if model.functions:
-        model = _inlined(model)
+        from onnx.inliner import inline_local_functions
+
+        model = inline_local_functions(model)
     opsets = {opset.domain: opset.version for opset in model.opset_import}
     chosen, names = _chosen(list(all_nodes(Scope(onnx, model.graph, opsets))), nodes)
     levels = [Level(onnx, *found) for found in chosen]
@@ -114,12 +116,6 @@ def _loaded(onnx, path):
         raise ValueError(f"{path} cannot be read as an ONNX model: {error}") from None
 
 
-def _inlined(model):
-    from onnx.inliner import inline_local_functions
-
-    return inline_local_functions(model)
-
-
 def _chosen(found, nodes):
     """Name, node and scope of the recurrent nodes that a caller asks for, and the names of all."""
     recurrent = [(node, scope) for node, scope in found if node.op_type in LAYERS and node.domain in ("", "ai.onnx")]
@@ -140,9 +136,8 @@ def _chosen(found, nodes):
 
 def _states(levels):
     """The initial states that the model holds, or None."""
-    found = []
-    for place in (5, 6)[: 1 + (levels[0].operator == "LSTM")]:
-        found.append([level.state(place) for level in levels])
+    places = (5, 6)[: 1 + (levels[0].operator == "LSTM")]
+    found = [[level.state(place) for level in levels] for place in places]
     shape = next((a.shape for states in found for a in states if a is not None), None)
     if shape is None:
         return None

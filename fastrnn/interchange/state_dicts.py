@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fastrnn.interchange.weights import Filling, as_arrays, few, refuse_cell, weights_of
+from fastrnn.interchange.weights import Filling, as_arrays, few, refuse_cell, refuse_zoneout, weights_of
 from fastrnn.layers import GRU, LSTM, RNN
 
 
@@ -146,6 +146,7 @@ def _fill_layer(layer, state_dict, names):
     """A layer with the weights of the part "recurrent"."""
     if names is not None and (not isinstance(names, Mapping) or [*names] != ["recurrent"]):
         raise ValueError(f"names={names!r}: expected a dict with a name for recurrent, which the layer is, alone")
+    refuse_zoneout(vars(layer), "PyTorch's layers")
     if not getattr(layer, "reset_after", True) or getattr(layer, "nonlinearity", None) == "sigmoid":
         raise ValueError("PyTorch has no GRU with reset_after=False, no RNN with nonlinearity='sigmoid': give another")
     start = f"{names['recurrent']}." if names and names["recurrent"] else ""
@@ -165,7 +166,7 @@ def _named(shape, names, keys):
     if (cell, nonlinearity) == ("rnn", "sigmoid"):
         raise ValueError(f"PyTorch has no layer for nonlinearity={nonlinearity!r}")
     parts = {part: part for part, _ in keys}
-    is_dict = isinstance(names or {}, Mapping)
+    is_dict = isinstance(names or {}, Mapping) and all(isinstance(name, str) for name in dict(names or {}).values())
     prefixes = {**parts, **(names or {} if is_dict else {})}
     shown = {key: ".".join(filter(None, [prefixes[key[0]], key[1]])) for key in keys}
     if not is_dict or prefixes.keys() != parts.keys() or len(set(shown.values())) < len(shown):

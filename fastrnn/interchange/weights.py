@@ -214,7 +214,7 @@ class Filling:
         if classes is None:
             classes = getattr(self.estimator, "classes_", np.arange(n))
         known, order = np.unique(classes, return_index=True)
-        if np.shape(classes) != (n,) or known.size != n:
+        if np.shape(classes) != (n,) or known.size != n or (known != known).any():
             raise ValueError(f"classes={wording.shown(classes)}; expected {n} different labels, in the head's order")
         if self.is_fitted:
             self.estimator._check_same_classes(known)

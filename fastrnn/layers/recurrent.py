@@ -48,12 +48,13 @@ class _Recurrent:
     """What all layers share."""
 
     def _build(self, cell, /, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
-        random_state, **_):  # fmt: skip
+        random_state, **others):  # fmt: skip
         """Check and set what a constructor was given, of which these are the locals()."""
         sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
         self.input_size, self.hidden_size, self.num_layers = (check_count(*size) for size in sizes.items())
-        for name, value in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
-            check_flag(name, value)
+        flags = {name: others.get(name, False) for name in ("peephole", "layer_norm", "reset_after")}
+        for flag in {"bias": bias, "batch_first": batch_first, "bidirectional": bidirectional, **flags}.items():
+            check_flag(*flag)
         if not isinstance(dropout, Real) or not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1); got {shown(dropout)}")
         if dtype not in ("float32", "float64", np.float32, np.float64):
@@ -248,10 +249,8 @@ class _Recurrent:
         """x as a batch, and whether it was one sequence."""
         x = self._checked_array(x, "x")
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size or 0 in x.shape:
-            axes = "B, T" if self.batch_first else "T, B"
-            expected = (
-                f"({axes}, {self.input_size}) or (T, {self.input_size}), as input_size={self.input_size}, not empty"
-            )
+            axes, I = "B, T" if self.batch_first else "T, B", self.input_size
+            expected = f"({axes}, {I}) or (T, {I}), as input_size={I}, not empty"
             raise ValueError(f"x has shape {x.shape}; expected {expected}")
         if x.ndim == 2:
             return x[np.newaxis] if self.batch_first else x[:, np.newaxis], True
@@ -262,7 +261,7 @@ class _Recurrent:
             array = np.asarray(array)
             if array.dtype == self.dtype:
                 return array
-            if array.dtype.kind in "cmM":
+            if array.dtype.kind in "cmMSU":
                 raise TypeError(f"{array.dtype} is none")
             with np.errstate(over="ignore"):  # an overflow to infinity is reported by name
                 return array.astype(self.dtype, copy=False)
@@ -441,8 +440,6 @@ class LSTM(_Recurrent):
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
         bidirectional=False, dtype="float32", random_state=None, peephole=False, layer_norm=False,
         proj_size=0, zoneout=0.0, recurrent_dropout=0.0):  # fmt: skip
-        check_flag("peephole", peephole)
-        check_flag("layer_norm", layer_norm)
         if proj_size != 0:
             proj_size = check_count("proj_size", proj_size)
             check_count("hidden_size", hidden_size)
@@ -489,7 +486,6 @@ class GRU(_Recurrent):  # numpydoc ignore=PR01
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
         bidirectional=False, reset_after=True, dtype="float32", random_state=None, layer_norm=False, zoneout=0.0,
         recurrent_dropout=0.0):  # fmt: skip
-        check_flag("layer_norm", layer_norm)
         if layer_norm and not reset_after:
             raise ValueError("layer_norm=True is for reset_after=True; set one of them otherwise")
         self.reset_after, self.layer_norm = reset_after, layer_norm

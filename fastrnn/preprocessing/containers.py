@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 
 from fastrnn import tables
-from fastrnn.lists import as_array, check_listed
+from fastrnn.lists import as_array, check_listed, is_sequence
 from fastrnn.preprocessing.windows import unpad_sequences
 from fastrnn.sequences import Sequences, as_objects, as_sequences, as_steps
-from fastrnn.wording import optional
+from fastrnn.wording import optional, shown
 
 
 def from_channels_first(X):
@@ -120,14 +120,14 @@ def from_concatenated(X, lengths):
     >>> [x.tolist() for x in from_concatenated([1, 2, 3, 4], [3, 1])]
     [[1, 2, 3], [4]]
     """
-    X, lengths = np.asarray(X), np.asarray(lengths)
+    X, lengths = as_array(X, "X"), as_array(lengths, "lengths")
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
         raise ValueError(f"lengths is {lengths.dtype} of shape {lengths.shape}; expected positive integers (n,)")
     for k in np.flatnonzero(lengths < 1):
         raise ValueError(f"lengths[{k}] is {lengths[k]}; expected positive integers")
-    if lengths.sum() != len(X):
-        raise ValueError(f"lengths add up to {lengths.sum()}, but X has {len(X)} steps")
-    return Sequences(X, np.append(0, np.cumsum(lengths))).split(X.copy())
+    if X.shape[:1] != (lengths.sum(),):
+        raise ValueError(f"lengths add up to {lengths.sum()}, but X has {len(X) if X.ndim else 'no'} steps")
+    return Sequences(X, np.append(0, np.cumsum(lengths, dtype=np.int64))).split(X.copy())
 
 
 def to_concatenated(X):
@@ -196,7 +196,7 @@ def from_nan_padded(X):
     [[1.0, 2.0], [3.0]]
     """
     X = as_array(X, "X")
-    X = tables.as_numbers(X, "X") if X.dtype.kind in "OSUmM" else X.astype(np.float64)
+    X = tables.as_numbers(X, "X") if X.dtype.kind in "OSUmMc" else X.astype(np.float64)
     if X.ndim not in (2, 3) or not X.size:
         raise ValueError(f"X has shape {X.shape}; expected (n, T, I) or (n, T)")
     is_step = ~np.isnan(X.reshape(*X.shape[:2], -1)).all(axis=2)
@@ -214,9 +214,10 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     ----------
     frame : DataFrame of pandas, polars or another library, or pyarrow Table
         The table, with a column of ids and a column of times. A pandas frame may have both as levels of its index, as
-        sktime's "pd-multiindex": these levels need no names.
+        sktime's "pd-multiindex": these levels need no names. With other names the first is that of the ids.
     id_col, time_col : str, default="unique_id" and "ds"
-        The names of the column of ids and of the column of times. The rows of a sequence are sorted by time.
+        The names of the column of ids and of the column of times. The rows of a sequence are sorted by time, categories
+        in their order.
     columns : list of str, default=None
         The columns that are channels. None takes all others.
 
@@ -230,8 +231,8 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     Raises
     ------
     ValueError
-        If there are no such columns or two with one name, if ids or times are missing, if channels are not numbers, or
-        if a sequence has a time twice. The message names it.
+        If there are no such columns or two with one name, if ids or times are missing, if times are texts, which have
+        another order, if channels are not numbers, or if a sequence has a time twice. The message names it.
 
     See Also
     --------
@@ -250,9 +251,9 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
         raise ValueError(f"frame is a {type(frame).__name__}; expected a table: pandas.DataFrame(frame) may make one")
     frame = tables.to_pandas(frame, "frame")[0] if tables.library(frame) != "pandas" else frame
     frame = frame.to_frame() if frame.ndim == 1 else frame
-    if frame.index.nlevels == 2 and {id_col, time_col} != set(frame.index.names):
+    if frame.index.nlevels == 2 and {id_col, time_col}.isdisjoint(frame.index.names):
         frame = frame.rename_axis([id_col, time_col])  # the first is sktime's instances
-    frame = frame.reset_index() if frame.index.nlevels > 1 else frame
+    frame = frame.reset_index(allow_duplicates=True) if frame.index.nlevels > 1 else frame
     tables.refuse_twice(frame.columns, "the frame")
     columns = [name for name in frame.columns if name not in (id_col, time_col)] if columns is None else list(columns)
     for name in (id_col, time_col, *columns):
@@ -263,8 +264,10 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
         raise ValueError(f"the columns {id_col} and {time_col} must be filled in every row: leave the others out")
     for who, when in frame.loc[frame.duplicated([id_col, time_col]), [id_col, time_col]].itertuples(index=False):
         raise ValueError(f"{id_col} {who} has the {time_col} {when!s} twice: keep one row")
+    if (kind := frame.set_index(time_col).index.inferred_type) in ("string", "bytes", "mixed", "mixed-integer"):
+        raise ValueError(f"the column {time_col} is {kind}, which has no order in time: pandas.to_datetime reads dates")
     numbers, found = frame[id_col].factorize()
-    order = np.lexsort([frame[time_col].to_numpy(), numbers])
+    order = np.lexsort([frame[time_col].array.argsort().argsort(), numbers])
     try:
         values = tables.numbers(frame[columns], "the frame").astype(np.float64)[order]
     except (TypeError, ValueError) as error:
@@ -343,7 +346,7 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
         If pandas is not installed. The message has the command that installs it.
     ValueError
         If X holds anything but sequences of finite numbers, if there are not as many names or columns as needed, or if
-        two columns have one name.
+        two columns or two sequences have one name.
 
     See Also
     --------
@@ -361,10 +364,12 @@ def to_long(X, names=None, *, id_col="unique_id", time_col="ds", columns=None):
     names = np.arange(n) if names is None else names
     columns = (["y"] if I == 1 else [f"y{k}" for k in range(I)]) if columns is None else columns
     for what, given, expected in (("names", names, n), ("columns", columns, I)):
-        if len(given) != expected:
-            raise ValueError(f"{what} has {len(given)} entries; expected {expected}")
+        if not is_sequence(given) or len(given) != expected:
+            raise ValueError(f"{what} has {np.size(given)} entries; expected {expected}, in a list")
     if len({id_col, time_col, *columns}) < 2 + I:
         raise ValueError(f"the frame's columns must differ: {id_col=}, {time_col=}, columns={list(columns)}")
+    if (ids := pd.Index(names, tupleize_cols=False)).hasnans or not ids.is_unique:
+        raise ValueError(f"names={shown(names)}; expected another for each sequence, and none missing")
     steps = np.concatenate([np.arange(length) for length in sequences.lengths])
-    index = {id_col: pd.Index(names).repeat(sequences.lengths), time_col: steps}
+    index = {id_col: ids.repeat(sequences.lengths), time_col: steps}
     return pd.DataFrame({**index, **dict(zip(columns, sequences.values.T, strict=True))})

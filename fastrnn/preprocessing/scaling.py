@@ -1,5 +1,7 @@
 """Scale sequences of any lengths."""
 
+from copy import copy
+
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import StrOptions
@@ -88,11 +90,9 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X holds anything but sequences of finite numbers and NaN. The message names the sequence.
         """
-        self._validate_params()
         _, sequences = read(self, X, reset=True, may_have_holes=True)
-        self.center_, self.scale_ = None, None
-        if self.by == "channel":
-            self.center_, self.scale_ = _center_and_scale(sequences.values, self.method)
+        is_common = self.by == "channel"
+        self.center_, self.scale_ = _center_and_scale(sequences.values, self.method) if is_common else (None, None)
         return self
 
     def transform(self, X):
@@ -190,15 +190,15 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _rules(self):
         """What the fitted attributes must be."""
-        numbers = None
-        if self.by == "channel":
-            numbers = array("float64", 1 if self._is_panel else self.n_features_in_)
+        # Parameters may have been set since.
+        numbers = self.center_ is not None and array("float64", 1 if self._is_panel else self.n_features_in_) or None
         rules = {"n_features_in_": integer(1), "center_": numbers, "scale_": numbers, "_is_panel": bool}
         return rules | ({"feature_names_in_": names(self.n_features_in_)} if hasattr(self, "feature_names_in_") else {})
 
     def _record(self):
         """The tree of a file."""
         check_is_fitted(self, "n_features_in_")
+        self._validate_params()
         fitted = {name: getattr(self, name) for name in self._rules()}
         return {"class": type(self).__name__, "parameters": self.get_params(), "fitted": fitted}
 
@@ -210,17 +210,19 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 def read(transformer, X, *, reset, may_have_holes=False):
     """X, a table of it as an array, and its `Sequences`; with `reset` later ones must be like it."""
+    transformer._validate_params()
     check_listed(X, "X", "a list of sequences, or a 2-D or 3-D array")
-    is_table = is_panel(X)
-    X = with_names(transformer, X, is_table, reset=reset)
-    n_channels = None if reset else 1 if transformer._is_panel else transformer.n_features_in_
+    is_table, known = is_panel(X), copy(transformer) if reset else transformer  # of what is refused nothing is kept
+    X = with_names(known, X, is_table, reset=reset)
+    n_channels = None if reset else 1 if known._is_panel else known.n_features_in_
     given = as_given(X, n_features=n_channels)
     sequences = given.stored("float64", holes=Holes.of("mask", given.width, -1, False) if may_have_holes else None)
     if may_have_holes:
         values, are_there = np.hsplit(sequences.values, 2)
         sequences = Sequences(np.where(are_there, values, np.nan), sequences.offsets)
     if reset and not is_table:
-        transformer.n_features_in_ = sequences.values.shape[1]
+        known.n_features_in_ = sequences.values.shape[1]
+    transformer.__dict__ = vars(known)
     return X, sequences
 
 

@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from fastrnn.lists import check_listed
+from fastrnn.lists import as_array, check_listed
 from fastrnn.records import store
 from fastrnn.sequences import as_objects
 from fastrnn.storage import check, expect, strings
@@ -238,7 +238,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         names = self.get_feature_names_out()
         between, names[0] = ("", "\ufffd") if self._level == "char" else (" ", names[0])
         edges = {self.start_token_, self.end_token_}
-        checked = [self._check_ids(np.asarray(ids), k) for k, ids in enumerate(sequences)]
+        checked = [self._check_ids(as_array(ids, f"sequences[{k}]"), k) for k, ids in enumerate(sequences)]
         return [between.join(names[i] for i in ids if i not in edges) for ids in checked]
 
     def get_feature_names_out(self, input_features=None):

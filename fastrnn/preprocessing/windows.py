@@ -76,7 +76,6 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         ValueError
             If X holds anything but sequences of finite numbers. The message names the sequence.
         """
-        self._validate_params()
         read(self, X, reset=True)
         return self
 
@@ -240,15 +239,14 @@ def unpad_sequences(padded, lengths):
     >>> [x.tolist() for x in unpad_sequences(np.array([[1, 2, 3], [4, 0, 0]]), [3, 1])]
     [[1, 2, 3], [4]]
     """
-    padded, lengths = as_array(padded, "padded"), np.asarray(lengths)
+    padded, lengths = as_array(padded, "padded"), as_array(lengths, "lengths")
     if padded.ndim < 2:
         raise ValueError(f"padded has shape {padded.shape}; expected (n, T) or (n, T, I)")
     if lengths.dtype == bool and lengths.shape == padded.shape[:2]:
         mask, lengths = lengths, lengths.sum(axis=1)
         for k in np.flatnonzero((mask != (np.arange(mask.shape[1]) < lengths[:, np.newaxis])).any(axis=1)):
-            raise ValueError(
-                f"the mask of padded[{k}] is not true first, then false: [x[m] for x, m in zip(padded, mask)]"
-            )
+            found = f"the mask of padded[{k}] is not true first, then false"
+            raise ValueError(f"{found}: [x[m] for x, m in zip(padded, mask)]")
     if lengths.shape != padded.shape[:1] or lengths.dtype.kind not in "iu":
         expected = f"integers ({len(padded)},), or a mask {padded.shape[:2]} of bool, as padded is {padded.shape}"
         raise ValueError(f"lengths is {lengths.dtype} of shape {lengths.shape}; expected {expected}")
