@@ -204,12 +204,11 @@ def read_long(frame, long):
     """Sequences of a long frame, a frame each, with names and times; their targets, and their ids."""
     from pandas import DataFrame
 
-    from fastrnn.preprocessing import from_long
+    from fastrnn.preprocessing.containers import from_long, in_time
 
     channels = [name for name in frame.columns if name not in (long.id_col, long.time_col, long.target_col)]
     X, ids = from_long(frame, long.id_col, long.time_col, channels)
-    times = frame[long.time_col].to_numpy()
-    times = times[np.lexsort([times, frame[long.id_col].factorize()[0]])]
+    times = frame[long.time_col].to_numpy()[in_time(frame, long.id_col, long.time_col)]
     ends = pairwise(np.cumsum([0, *map(len, X)]))
     X = [DataFrame(x, index=times[a:b], columns=channels) for x, (a, b) in zip(X, ends, strict=True)]
     if long.target_col not in frame.columns:

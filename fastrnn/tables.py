@@ -75,9 +75,9 @@ def labels(x, what="X"):
 
 def refuse_twice(names, what):
     """Two columns of one name are an error."""
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise ValueError(f"{what} has the column {name!r} twice: rename or leave out one")
+    if len({*names}) < len(names):
+        name = Counter(names).most_common(1)[0][0]
+        raise ValueError(f"{what} has the column {name!r} twice: rename or leave out one")
 
 
 def refuse_long(x, what):

@@ -27,7 +27,7 @@ from fastrnn import (
 from fastrnn.base import files as fits
 from fastrnn.base.agreement import agree, ask
 from fastrnn.base.estimator import Problem
-from fastrnn.data import SequenceFiles
+from fastrnn.data import Long, SequenceFiles, read_long
 from fastrnn.preprocessing import Tokenizer, to_long
 from fastrnn.sequences import Given, Sequences, Text
 from fastrnn.training import Checkpoint, draw_batches
@@ -392,6 +392,14 @@ def test_plain_values_are_mapped_and_those_of_compressed_files_read(tmp_path):
     for k in range(4):
         assert equal(files.read(k)[0], X) and equal(files.read(k)[1], NUMBERS)
     assert SequenceRegressor(**SMALL).fit(files).predict(files).shape == (4 * N,)
+
+
+def test_times_of_a_long_table_go_with_their_steps():
+    frame = pd.DataFrame({"who": [0, 0, 0, 1], "when": ["Feb", "Jan", "Mar", "Jan"], "x": [1.0, 0.0, 2.0, 5.0]})
+    frame["when"] = pd.Categorical(frame["when"], ["Jan", "Feb", "Mar"], ordered=True)
+    X, y, _ = read_long(frame.assign(y=frame["x"]), Long("who", "when", "y", True))
+    assert [x.index.tolist() for x in X] == [["Jan", "Feb", "Mar"], ["Jan"]]
+    assert [x["x"].tolist() for x in X] == [each.tolist() for each in y] == [[0.0, 1.0, 2.0], [5.0]]
 
 
 def test_long_tables_in_parquet_files(tmp_path):

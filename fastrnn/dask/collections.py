@@ -133,13 +133,14 @@ def _of_long(empty, frame, function, model, long):
 def _table(frame, ids, rows, lengths, long):
     from pandas import DataFrame, Index
 
+    from fastrnn.preprocessing.containers import in_time
+
     if long.by_step:
         rows, ids = np.concatenate(rows), np.repeat(ids, lengths)
     rows = np.hstack(rows) if isinstance(rows, list) else rows
     columns = [long.target_col] if rows.ndim == 1 else list(range(rows.shape[1]))
     answers = DataFrame(rows.reshape(len(ids), -1), Index(ids, name=long.id_col), columns)
     if long.by_step:
-        numbers, _ = frame[long.id_col].factorize()
-        times = frame[long.time_col].to_numpy()
-        answers.insert(0, long.time_col, times[np.lexsort([times, numbers])])
+        order = in_time(frame, long.id_col, long.time_col)
+        answers.insert(0, long.time_col, frame[long.time_col].to_numpy()[order])
     return answers

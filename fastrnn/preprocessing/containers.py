@@ -207,6 +207,11 @@ def from_nan_padded(X):
     return sequences
 
 
+def in_time(frame, id_col, time_col):
+    """The numbers of a long frame's rows, sequence by sequence, in the order of their times."""
+    return np.lexsort([frame[time_col].array.argsort().argsort(), frame[id_col].factorize()[0]])
+
+
 def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     """Convert a long table, which has a row for each step of each sequence, to sequences.
 
@@ -264,10 +269,11 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
         raise ValueError(f"the columns {id_col} and {time_col} must be filled in every row: leave the others out")
     for who, when in frame.loc[frame.duplicated([id_col, time_col]), [id_col, time_col]].itertuples(index=False):
         raise ValueError(f"{id_col} {who} has the {time_col} {when!s} twice: keep one row")
-    if (kind := frame.set_index(time_col).index.inferred_type) in ("string", "bytes", "mixed", "mixed-integer"):
+    times = frame[[time_col]].set_index(time_col).index
+    if (kind := times.inferred_type) in ("string", "bytes", "mixed", "mixed-integer"):
         raise ValueError(f"the column {time_col} is {kind}, which has no order in time: pandas.to_datetime reads dates")
     numbers, found = frame[id_col].factorize()
-    order = np.lexsort([frame[time_col].array.argsort().argsort(), numbers])
+    order = in_time(frame, id_col, time_col)
     try:
         values = tables.numbers(frame[columns], "the frame").astype(np.float64)[order]
     except (TypeError, ValueError) as error:
