@@ -4,7 +4,6 @@ No library is imported before one of its objects has come in; those of others th
 """
 
 import ast
-from collections import Counter
 from contextlib import suppress
 from datetime import UTC, date
 from functools import lru_cache, partial
@@ -76,8 +75,7 @@ def labels(x, what="X"):
 def refuse_twice(names, what):
     """Two columns of one name are an error."""
     if len({*names}) < len(names):
-        name = Counter(names).most_common(1)[0][0]
-        raise ValueError(f"{what} has the column {name!r} twice: rename or leave out one")
+        raise ValueError(f"{what} has the column {max(names, key=[*names].count)!r} twice: rename or leave out one")
 
 
 def refuse_long(x, what):

@@ -28,6 +28,10 @@ class Summary(str):
         shard. None if it is not known: for online learners, and for words that are read by their characters.
     """
 
+    n_parameters: int
+    weights_bytes: int
+    batch_bytes: int | None
+
     def __repr__(self):
         return str(self)
 
