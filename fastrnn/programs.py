@@ -27,7 +27,7 @@ PLACES = 16
 SUMS = ("sums of float32", 4), ("sums of float64", 8)
 """Names of what `Program.placed` tells where sums lie, and the bytes of each."""
 MOMENT = 2**28
-"""Multiply-adds that one thread does in some milliseconds, in which no handler of signals is heard."""
+"""Multiply-adds that a thread does in some milliseconds, in which no handler of signals is heard."""
 KEPT = 2**28
 """Bytes of memory, at most, that a thread keeps for its next pass."""
 
@@ -355,11 +355,11 @@ class Pass:
     def fits_in_a_row(self, k):
         """How many batches from k on are made in a moment, by as many threads as the first; 0 if these share shards."""
         firsts, work, n, n_threads = self._shards.firsts, 0, 0, 0
-        while not self.program.is_shared and k + n < len(firsts) - 1 and work <= MOMENT:
+        while not self.program.is_shared and k + n < len(firsts) - 1 and work <= MOMENT * n_threads:
             own = self._work * self._shards.count_steps(*firsts[k + n : k + n + 2])
-            if n and threads.available(own) != n_threads:
+            if (found := threads.available(own)) != n_threads and n:
                 break
-            work, n, n_threads = work + own, n + 1, threads.available(own)
+            work, n, n_threads = work + own, n + 1, found
         return n
 
     def _in_a_row(self, k, sweep, told):
@@ -399,7 +399,7 @@ class Pass:
         if self.program.is_shared or n_threads == 1:
             kernel.entry(kernel.work, 3)(self._address, 0, 0)
         else:
-            kernel.loop(kernel.of_threads(kernel.work), self._address, n_threads, 1, n_threads)
+            kernel.loop(*kernel.call_of_job(self._address, n_threads)[1:])
 
     def _use(self, n_threads):
         """Let each thread have its frame and arena, and each place its sums."""

@@ -305,13 +305,13 @@ def _set_threads(context, builder, sig, n):
 
 
 @cache
-def of_threads(kernel):
-    """Where `work` or `share` is; the linker knows the functions that both loops need from then on.
+def _team(kernel):
+    """Where `loop` is, and `work` or `share`, which it calls; the linker knows what both need from then on.
 
     Once, as Numba takes locks that a signal may leave behind.
     """
     numba.get_num_threads()
-    return addresses([(kernel, (types.intp,) * 3)])[0]
+    return addresses([(loop, (types.intp,) * 5), (kernel, (types.intp,) * 3)])
 
 
 @cache
@@ -324,13 +324,12 @@ def call_of_job(address, n_threads):
     """Where a kernel is that does a job, and the five integers to call it with."""
     if n_threads == 1:
         return *addresses([(work, (types.intp,) * 3)]), address, 0, 0, 0, 0
-    return *addresses([(loop, (types.intp,) * 5)]), of_threads(work), address, n_threads, 1, n_threads
+    return *_team(work), address, n_threads, 1, n_threads
 
 
 @cache
 def _sharers(n_threads):
-    each = of_threads(share)
-    return np.array([*addresses([(loop, (types.intp,) * 5)]), each, n_threads])
+    return np.array([*_team(share), n_threads])
 
 
 def sharers(n_threads):
