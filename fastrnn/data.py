@@ -9,6 +9,7 @@ from zipfile import ZIP_STORED, is_zipfile
 import numpy as np
 from safetensors.numpy import load_file
 
+from fastrnn import tables
 from fastrnn.lists import check_listed, is_sequence
 from fastrnn.sequences import as_given
 from fastrnn.storage import replacing
@@ -204,11 +205,11 @@ def read_long(frame, long):
     """Sequences of a long frame, a frame each, with names and times; their targets, and their ids."""
     from pandas import DataFrame
 
-    from fastrnn.preprocessing.containers import from_long, in_time
+    from fastrnn.preprocessing import from_long
 
     channels = [name for name in frame.columns if name not in (long.id_col, long.time_col, long.target_col)]
     X, ids = from_long(frame, long.id_col, long.time_col, channels)
-    times = frame[long.time_col].to_numpy()[in_time(frame, long.id_col, long.time_col)]
+    times = frame[long.time_col].to_numpy()[tables.in_time(frame, long.id_col, long.time_col)]
     ends = pairwise(np.cumsum([0, *map(len, X)]))
     X = [DataFrame(x, index=times[a:b], columns=channels) for x, (a, b) in zip(X, ends, strict=True)]
     if long.target_col not in frame.columns:

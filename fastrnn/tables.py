@@ -78,6 +78,11 @@ def refuse_twice(names, what):
         raise ValueError(f"{what} has the column {max(names, key=[*names].count)!r} twice: rename or leave out one")
 
 
+def in_time(frame, id_col, time_col):
+    """The numbers of a long frame's rows, sequence by sequence, in the order of their times."""
+    return np.lexsort([frame[time_col].array.argsort().argsort(), frame[id_col].factorize()[0]])
+
+
 def refuse_long(x, what):
     """A table with a row for each step is neither a sequence nor a table of them."""
     names = labels(x, what)

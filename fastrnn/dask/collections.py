@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from fastrnn import tables
 from fastrnn.dask.shares import answered
 from fastrnn.data import read_long
 from fastrnn.tokens import pickle_in_dask
@@ -133,14 +134,12 @@ def _of_long(empty, frame, function, model, long):
 def _table(frame, ids, rows, lengths, long):
     from pandas import DataFrame, Index
 
-    from fastrnn.preprocessing.containers import in_time
-
     if long.by_step:
         rows, ids = np.concatenate(rows), np.repeat(ids, lengths)
     rows = np.hstack(rows) if isinstance(rows, list) else rows
     columns = [long.target_col] if rows.ndim == 1 else list(range(rows.shape[1]))
     answers = DataFrame(rows.reshape(len(ids), -1), Index(ids, name=long.id_col), columns)
     if long.by_step:
-        order = in_time(frame, long.id_col, long.time_col)
+        order = tables.in_time(frame, long.id_col, long.time_col)
         answers.insert(0, long.time_col, frame[long.time_col].to_numpy()[order])
     return answers

@@ -207,11 +207,6 @@ def from_nan_padded(X):
     return sequences
 
 
-def in_time(frame, id_col, time_col):
-    """The numbers of a long frame's rows, sequence by sequence, in the order of their times."""
-    return np.lexsort([frame[time_col].array.argsort().argsort(), frame[id_col].factorize()[0]])
-
-
 def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     """Convert a long table, which has a row for each step of each sequence, to sequences.
 
@@ -273,7 +268,7 @@ def from_long(frame, id_col="unique_id", time_col="ds", columns=None):
     if (kind := times.inferred_type) in ("string", "bytes", "mixed", "mixed-integer"):
         raise ValueError(f"the column {time_col} is {kind}, which has no order in time: pandas.to_datetime reads dates")
     numbers, found = frame[id_col].factorize()
-    order = in_time(frame, id_col, time_col)
+    order = tables.in_time(frame, id_col, time_col)
     try:
         values = tables.numbers(frame[columns], "the frame").astype(np.float64)[order]
     except (TypeError, ValueError) as error:
