@@ -352,14 +352,18 @@ class Pass:
             self._counters[1] = 0
             raise MemoryError("there is no memory for what a kernel needs to work in")
 
-    def fits_in_a_row(self, k):
-        """How many batches from k on are made in a moment, by as many threads as the first; 0 if these share shards."""
+    def fits_in_a_row(self, k, more):
+        """How many batches from k on are made in a moment, by as many threads as the first; 0 if these share shards.
+
+        Each is followed by so many multiply-adds `more`, and no more threads work on one than it has places.
+        """
         firsts, work, n, n_threads = self._shards.firsts, 0, 0, 0
-        while not self.program.is_shared and k + n < len(firsts) - 1 and work <= MOMENT * n_threads:
-            own = self._work * self._shards.count_steps(*firsts[k + n : k + n + 2])
+        while not self.program.is_shared and k + n < len(firsts) - 1 and work <= MOMENT:
+            first, last = firsts[k + n : k + n + 2]
+            own = self._work * self._shards.count_steps(first, last)
             if (found := threads.available(own)) != n_threads and n:
                 break
-            work, n, n_threads = work + own, n + 1, found
+            work, n, n_threads = work + own // min(found, last - first, PLACES) + more, n + 1, found
         return n
 
     def _in_a_row(self, k, sweep, told):
@@ -482,7 +486,8 @@ class Standing:
         self._pass = Pass(program, _OneShard(), 0, is_kept=True, **given)
         self._frame, (code, n) = self._pass.frame(), program.code("forward")
         self.call = job = code.ctypes.data, n, self._frame.ctypes.data
-        self.run, self.is_shared = partial(kernel.entry(kernel.run_once, 4), *job, 0), work > threads.SMALL
+        self.run, self.work = partial(kernel.entry(kernel.run_once, 4), *job, 0), work
+        self.is_shared = work > threads.SMALL
         if self.is_shared:
             self.run = partial(threads.run, work, partial(kernel.run_together, *job), self.run)
 

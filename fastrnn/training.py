@@ -377,7 +377,7 @@ class Trainer:
         """One step for each batch; returns the sum of the sequences' losses."""
         total, k = 0.0, 0
         while k < len(batches):
-            n = objective.fits_in_a_row(k) if hasattr(objective, "fits_in_a_row") else 0
+            n = objective.fits_in_a_row(k, sweeps) if hasattr(objective, "fits_in_a_row") else 0
             rules = [sweeps.rule(*self._told(rate)) for rate in rates[k : k + n]]
             told = objective.in_a_row(k, sweeps, rules) if n else [self.step(objective, k, sweeps, rates[k])]
             for loss, penalty in told:

@@ -342,11 +342,11 @@ def test_threads_that_ask_at_once_for_a_programs_code_are_given_the_same(monkeyp
     assert answers[0].result()[0] is answers[1].result()[0] is p.code("forward")[0]
 
 
-def row_of(lengths, work, is_shared=False):
-    """How many batches, of a sequence of so many steps each, are a row, from each of them on."""
-    shards = Shards(np.array(lengths), [np.array([k]) for k in range(len(lengths))], 4, is_shared)
-    one = Pass(Program("float32", is_shared), shards, work)
-    return [one.fits_in_a_row(k) for k in range(len(lengths))]
+def row_of(lengths, work, is_shared=False, more=0, size=1):
+    """How many batches, of so many sequences of so many steps each, are a row, from each of them on."""
+    batches = np.arange(len(lengths) * size).reshape(-1, size)
+    one = Pass(Program("float32", is_shared), Shards(np.repeat(lengths, size), [*batches], 4, is_shared), work)
+    return [one.fits_in_a_row(k, more) for k in range(len(lengths))]
 
 
 def test_a_row_of_batches_ends_with_its_moment(monkeypatch):
@@ -363,3 +363,17 @@ def test_a_row_of_batches_is_of_as_many_threads_as_its_first(monkeypatch):
     assert row_of([2, 2, 300, 300, 2], 1) == [2, 1, 2, 1, 1]
     monkeypatch.setattr(threads, "available", lambda work: 1)
     assert row_of([2, 2, 300, 2], 1) == [4, 3, 2, 1]
+
+
+def test_a_row_of_batches_counts_what_follows_each(monkeypatch):
+    """A step of a large table of vectors takes longer than a batch of few steps: a Ctrl-C waited for thousands."""
+    monkeypatch.setattr(programs, "MOMENT", 1000)
+    assert row_of([2] * 6, 1, more=600) == [2, 2, 2, 2, 2, 1]
+
+
+def test_a_row_of_batches_is_no_longer_for_threads_that_find_no_work(monkeypatch):
+    monkeypatch.setattr(programs, "MOMENT", 1000)
+    monkeypatch.setattr(threads, "available", lambda work: 64)
+    assert row_of([600] * 4, 1) == [2, 2, 2, 1]
+    assert row_of([75] * 4, 1, size=8) == [4, 3, 2, 1]  # two shards
+    assert row_of([7] * 4, 1, size=800) == [3, 3, 2, 1]  # 100 shards in 16 places

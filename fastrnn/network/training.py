@@ -114,9 +114,9 @@ class Training:
         self._pass.run(first, last)
         return float(self._loss[0])
 
-    def fits_in_a_row(self, k):
+    def fits_in_a_row(self, k, sweeps):
         """How many batches from k on `in_a_row` should take; 0 where one is to be called by itself."""
-        return 0 if self._computes else self._pass.fits_in_a_row(k)
+        return 0 if self._computes else self._pass.fits_in_a_row(k, sweeps.calls.work)
 
     def in_a_row(self, k, sweeps, rules):
         """Losses and penalties (n, 2) of batches from k on; a sweep of these rules follows each, in compiled code."""
