@@ -47,11 +47,12 @@ def bars(sections):
 
 def as_text(rows):
     """Bars made of letters, four for each time faster, of (section, cell, mean, least)."""
-    lines, before = [f"{'':36}   1x" + "".join(f"{x:>3}x" for x in range(2, 9))], None
+    most = 1 + int(max(mean for *_, mean, _ in rows))
+    lines, before = [f"{'':36}   1x" + "".join(f"{x:>3}x" for x in range(2, most + 1))], None
     for section, cell, mean, least in rows:
         bar = "█" * int(4 * mean) + ["", "▎", "▌", "▊"][int(16 * mean) % 4]
         title = section.replace("\n", " ") if section != before else ""
-        lines.append(f"{title:<30}{cell:<6}{bar:<37}{mean:.2f}, least {least:.2f}")
+        lines.append(f"{title:<30}{cell:<6}{bar:<{4 * most + 1}}{mean:.2f}, least {least:.2f}")
         before = section
     return "\n".join(lines)
 
@@ -116,7 +117,8 @@ def main(arguments=None):
         if count := sum(map(disturbed, rows)):
             print(f"{count} disturbed rows in {section}: run the peers again", file=sys.stderr)
     rows = bars(content["sections"])
-    print(as_text((SECTIONS[section], CELLS[cell], geometric_mean(found), min(found)) for section, cell, found in rows))
+    of_sizes = [row for row in rows if len(row[2]) > 1]  # a whole fit is one figure, which needs no bar
+    print(as_text([(SECTIONS[part], CELLS[cell], geometric_mean(found), min(found)) for part, cell, found in of_sizes]))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     with pyplot.rc_context(STYLE):
         draw(content).savefig(options.output, metadata={"Date": None})
