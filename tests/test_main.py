@@ -370,7 +370,7 @@ def test_a_fit_that_is_interrupted_gives_no_forecast(monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastrnn.optimizers.Sweeps.step", interrupted)
+    monkeypatch.setattr("fastrnn.optimizers.Sweeps.rule", interrupted)
     assert run(lines(), "--out", "next.csv") == 130
     assert "interrupted" not in capsys.readouterr().err and not Path("next.csv").exists()
 
