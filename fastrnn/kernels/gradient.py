@@ -5,38 +5,14 @@ number of threads: they share out the columns of a weight's gradient.  An input'
 they share the rows.
 """
 
+import numpy as np
+
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.tiles import MAX_WIDTH, product, tile_rows, transposed_product
-from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, store, store_some
+from fastrnn.kernels.tiles import MAX_WIDTH, product, transposed_product
+from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wide, store, store_some
 
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
-
-
-@njit(**OPTIONS)
-def block_size(rows, count):
-    """Elements of one block of `gather_rows`, with room for the vector that runs over its end."""
-    return CHUNK * rows + (rows + count - 1) // count * count
-
-
-@njit(**OPTIONS)
-def gather_rows(blocks, b0, a, picked, first, n):
-    """Copy n rows of a, those `picked` from its element `first` on, or from row `first` on if it has none.
-
-    They go to blocks of as many columns as a tile has rows.  A block's columns are contiguous, row after row: a tile
-    then reads them one after the other.
-    """
-    M, count = a.shape[1], lanes(a)
-    rows = tile_rows(M)
-    size = block_size(rows, count)
-    for k in range(n):
-        row = picked[first + k] if picked.size else first + k
-        source, target = row * M, b0 + k * rows
-        for m in range(0, M, rows):
-            # Whole vectors are quicker than `rows` elements; the next row, or the room, takes what is too much.
-            for j in range(0, rows, count):
-                value = load_some(a, source + m + j, a.size - source - m - j)
-                store(blocks, target + j, value)
-            target += size
+IN_ORDER = np.arange(CHUNK)
 
 
 @njit(**OPTIONS)
@@ -45,22 +21,31 @@ def copy_columns(panels, p0, d_bias, d_gates, first, n, low, high):
     width = d_gates.shape[1]
     count = lanes(d_gates)
     panel_columns = MAX_WIDTH * count
-    for column in range(low, high, count):
-        panel, within = (column - low) // panel_columns, (column - low) % panel_columns
-        target = p0 + panel * CHUNK * panel_columns + within
-        total = load(d_bias, column)
-        for k in range(n):
-            value = load(d_gates, (first + k) * width + column)
-            store(panels, target + k * panel_columns, value)
-            total = total + value
-        store(d_bias, column, total)
+    for column in range(low, high, panel_columns):
+        target, source = p0 + (column - low) * CHUNK, first * width + column
+        if high - column >= panel_columns:
+            total = load_wide(d_bias, column, MAX_WIDTH)
+            for k in range(n):
+                value = load_wide(d_gates, source + k * width, MAX_WIDTH)
+                store(panels, target + k * panel_columns, value)
+                total = total + value
+            store(d_bias, column, total)
+        else:
+            for j in range(0, high - column, count):
+                sum_of_one = load(d_bias, column + j)
+                for k in range(n):
+                    value_of_one = load(d_gates, source + k * width + j)
+                    store(panels, target + k * panel_columns + j, value_of_one)
+                    sum_of_one = sum_of_one + value_of_one
+                store(d_bias, column + j, sum_of_one)
 
 
 @njit(**OPTIONS)
-def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
-    """d_weight (M, N) += inputs^T times the panels of the columns low to high.
+def add_outer(d_weight, pieces, inputs, picked, buffer, right, n, low, high):
+    """d_weight (M, N) += inputs^T times the panels of the columns low to high; of inputs (., M) n rows, those picked.
 
     Each of `pieces` (., 3) is a run of d_gates' columns, from and to, and d_weight's column where it goes.
+    inputs and picked are pointers.
     """
     M, N = d_weight.shape
     count = lanes(d_weight)
@@ -70,71 +55,54 @@ def add_outer(d_weight, pieces, buffer, left, rows_a_tile, right, n, low, high):
             start = max(column, pieces[piece, 0])
             stop = min(min(column + panel_columns, high), pieces[piece, 1])
             if start < stop:
-                panel = right + (column - low) * CHUNK + start - column
-                target = start - pieces[piece, 0] + pieces[piece, 2]
-                transposed_product(
-                    d_weight, target, N, buffer, left, rows_a_tile, block_size(rows_a_tile, count),
-                    buffer, panel, panel_columns, M, (stop - start) // count, n)  # fmt: skip
+                panel = at(buffer, right + (column - low) * CHUNK + start - column)
+                target = at(d_weight, start - pieces[piece, 0] + pieces[piece, 2])
+                transposed_product(target, N, inputs, M, picked, panel, panel_columns, M, (stop - start) // count, n)
 
 
-def scratch_size(I, H, width, count):
+def scratch_size(width, count):
     """Elements that `gradient` works in, for d_gates (S, width) and vectors of `count` elements."""
-    left = max(_left_size.py_func(M, count) for M in (I, H))
-    return left + CHUNK * -(-width // (MAX_WIDTH * count)) * MAX_WIDTH * count
+    return CHUNK * -(-width // (MAX_WIDTH * count)) * MAX_WIDTH * count
 
 
 @njit(**OPTIONS)
-def _left_size(M, count):
-    """Elements of all blocks of M columns, in whole vectors."""
-    rows = tile_rows(M)
-    size = (M + rows - 1) // rows * block_size(rows, count)
-    return (size + count - 1) // count * count
-
-
-@njit(**OPTIONS)
-def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, nowhere, scratch, parts, task):
+def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, scratch, parts, task):
     """One of so many parts of the columns of d_gates (S, width).
 
     Adds to d_bias (width,), to d_ih (I, N) and to d_hh (H, N) as `ih_pieces` and `hh_pieces` say; x is (S, I),
-    and h (., H) is read at `previous` (S,); there may be none of it, with H = 0.  nowhere (0,) stands for no choice of
-    rows; scratch (parts, `scratch_size`) is overwritten.
+    and h (., H) is read at `previous` (S,); there may be none of it, with H = 0.  scratch (parts, `scratch_size`) is
+    overwritten.
     """
     I, H, width = x.shape[1], h.shape[1], d_gates.shape[1]
-    count = lanes(d_gates)
-    panel = MAX_WIDTH * count
+    panel = MAX_WIDTH * lanes(d_gates)
     panels = (width + panel - 1) // panel
     low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, width)
-    left_size = max(_left_size(I, count), _left_size(H, count))
-    left = task * scratch.shape[1]
-    right = left + left_size
+    right = task * scratch.shape[1]
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         copy_columns(scratch, right, d_bias, d_gates, s, n, low, high)
-        gather_rows(scratch, left, x, nowhere, s, n)
-        add_outer(d_ih, ih_pieces, scratch, left, tile_rows(I), right, n, low, high)
+        add_outer(d_ih, ih_pieces, at(x, s * I), at(IN_ORDER, 0), scratch, right, n, low, high)
         if H > 0:
-            gather_rows(scratch, left, h, previous, s, n)
-            add_outer(d_hh, hh_pieces, scratch, left, tile_rows(H), right, n, low, high)
+            add_outer(d_hh, hh_pieces, at(h, 0), at(previous, s), scratch, right, n, low, high)
 
 
 @njit(**OPTIONS)
-def outer(d_weight, d_sums, inputs, picked, scratch, parts, task):
+def outer(d_weight, d_sums, inputs, picked, parts, task):
     """One of so many parts of the columns of d_sums (S, N): d_weight (M, N) += inputs^T d_sums, of no other gradients.
 
     inputs (., M) are read at `picked` (S,), or in their order if that is empty; d_sums where they are: to copy them
-    pays where two weights share them.  scratch (parts, `scratch_size`) is overwritten.
+    pays where two weights share them.
     """
-    (M, N), count = d_weight.shape, lanes(d_weight)
-    panel, rows = MAX_WIDTH * count, tile_rows(M)
-    panels, left = (N + panel - 1) // panel, task * scratch.shape[1]
+    (M, N), S = d_weight.shape, d_sums.shape[0]
+    panel = MAX_WIDTH * lanes(d_weight)
+    panels = (N + panel - 1) // panel
     low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, N)
-    for s in range(0, d_sums.shape[0], CHUNK):
-        n = min(CHUNK, d_sums.shape[0] - s)
-        gather_rows(scratch, left, inputs, picked, s, n)
+    for s in range(0, S, CHUNK):
+        left, rows = (at(inputs, 0), at(picked, s)) if picked.size else (at(inputs, s * M), at(IN_ORDER, 0))
         for column in range(low, high, panel):
-            transposed_product(
-                d_weight, column, N, scratch, left, rows, block_size(rows, count), d_sums, s * N + column, N, M,
-                (min(column + panel, high) - column) // count, n)  # fmt: skip
+            n_vectors = (min(column + panel, high) - column) // lanes(d_weight)
+            transposed_product(at(d_weight, column), N, left, M, rows, at(d_sums, s * N + column), N, M, n_vectors,
+                               min(CHUNK, S - s))  # fmt: skip
 
 
 @njit(**OPTIONS)

@@ -27,7 +27,7 @@ import numpy as np
 
 from fastrnn.kernels.activations import exp, log1p_of_fraction, tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.gradient import CHUNK, add_outer, copy_columns, fold, gather_rows
+from fastrnn.kernels.gradient import CHUNK, IN_ORDER, add_outer, copy_columns, fold
 from fastrnn.kernels.steps import HOISTED_STEPS, hoist, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import MAX_WIDTH, gate_tile, pack_bias, pack_gates, panel_product, scratch, tile_rows
 from fastrnn.kernels.vectors import (
@@ -303,7 +303,7 @@ def pick(picked, previous, n_groups):
 
 
 @njit(**OPTIONS)
-def gradient(d_bias, d_ih, d_hh, pieces, d_gates, x, h, picked, nowhere, scratch, parts, task):
+def gradient(d_bias, d_ih, d_hh, pieces, d_gates, x, h, picked, scratch, parts, task):
     """As `fastrnn.kernels.gradient.gradient`, with d_hh (H, 4 rows) for units of the same group.
 
     `pieces` (1 + groups, 4, 3) say where the gates' columns go in d_ih, and in each group's rows of d_hh.
@@ -313,17 +313,14 @@ def gradient(d_bias, d_ih, d_hh, pieces, d_gates, x, h, picked, nowhere, scratch
     group, panel = H // n_groups, MAX_WIDTH * count
     panels = (width + panel - 1) // panel
     low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, width)
-    left, right = task * scratch.shape[1], (task + 1) * scratch.shape[1] - panels * panel * CHUNK
-    by_group = h.reshape(h.shape[0] * n_groups, group)
+    right = task * scratch.shape[1]
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         copy_columns(scratch, right, d_bias, d_gates, s, n, low, high)
-        gather_rows(scratch, left, x, nowhere, s, n)
-        add_outer(d_ih, pieces[0], scratch, left, tile_rows(I), right, n, low, high)
+        add_outer(d_ih, pieces[0], at(x, s * I), at(IN_ORDER, 0), scratch, right, n, low, high)
         for g in range(n_groups):
-            gather_rows(scratch, left, by_group[g:], picked, s, n)
             rows = d_hh[g * group : (g + 1) * group]
-            add_outer(rows, pieces[1 + g], scratch, left, tile_rows(group), right, n, low, high)
+            add_outer(rows, pieces[1 + g], at(h, g * group), at(picked, s), scratch, right, n, low, high)
 
 
 @njit(**OPTIONS)

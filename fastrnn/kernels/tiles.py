@@ -108,11 +108,12 @@ def _of_rows(builder, a, stride, n):
     return lambda k: [builder.gep(start, [k]) for start in starts]
 
 
-def _of_columns(builder, a, stride, n):
-    """Likewise of n columns."""
+def _of_columns(builder, a, stride, picked, n):
+    """Likewise of n columns of the rows `picked`."""
 
     def places(k):
-        start = builder.gep(a, [builder.mul(k, stride)])
+        row = builder.load(builder.gep(picked, [k]))
+        start = builder.gep(a, [builder.mul(row, stride)])
         return [builder.gep(start, [INT(r)]) for r in range(n)]
 
     return places
@@ -139,29 +140,33 @@ def gate_tile(widths, first=range(MAX_WIDTH), second=range(MAX_WIDTH)):
     return tile
 
 
-def _product_tile(widths, elements, is_packed, adds=True):
-    """A tile of C (rows, `width` vectors) += A B: `elements` of A; of B a panel, or rows `b_stride` apart.
-
-    Or, if it does not add, C = A B.
-    """
+def _product_tile(widths, adds=True):
+    """A tile of C (rows, `width` vectors) += A B for a panel B; or, if it does not add, C = A B."""
 
     @instruction()
-    def tile(context, builder, sig, width, rows, c, c_stride, a, a_stride, n_k, b, b_stride):
+    def tile(context, builder, sig, width, rows, c, c_stride, a, a_stride, n_k, panel):
         for tile, n, w in _tiles(builder, sig.args[2].dtype, width, widths, rows):
             if adds:
                 tile.read(c, c_stride)
             else:
                 tile.clear()
             # A panel's stride is its width: known here, it is no multiplication at run time.
-            line = INT(w * tile.count) if is_packed else b_stride
-            tile.add_products(n_k, range(w), elements(builder, a, a_stride, n), b, line)
+            tile.add_products(n_k, range(w), _of_rows(builder, a, a_stride, n), panel, INT(w * tile.count))
             tile.write(c, c_stride)
 
     return tile
 
 
-_product, _transposed = _product_tile((4, 3, 2, 1), _of_rows, True), _product_tile((4, 2, 1), _of_columns, False)
-_new_product = _product_tile((4, 2, 1), _of_rows, True, False)
+_product, _new_product = _product_tile((4, 3, 2, 1)), _product_tile((4, 2, 1), adds=False)
+
+
+@instruction()
+def _transposed(context, builder, sig, width, rows, c, c_stride, a, a_stride, picked, n_k, b, b_stride):
+    """A tile of C (rows, `width` vectors) += A^T B: of A the rows `picked`, of B rows `b_stride` apart."""
+    for tile, n, w in _tiles(builder, sig.args[2].dtype, width, (4, 2, 1), rows):
+        tile.read(c, c_stride)
+        tile.add_products(n_k, range(w), _of_columns(builder, a, a_stride, picked, n), b, b_stride)
+        tile.write(c, c_stride)
 
 
 # ------------------------------------------------------------------------------------------------ matrix products
@@ -332,7 +337,7 @@ def new_product(c, c_stride, a, a_stride, panels, n_rows, n_vectors, n_k):
         panel = at(panels, n_k * v * count)
         for r in range(0, n_rows, rows_a_tile):
             rows, out = min(rows_a_tile, n_rows - r), at(c, r * c_stride + v * count)
-            _new_product(width, rows, out, c_stride, at(a, r * a_stride), a_stride, n_k, panel, 0)
+            _new_product(width, rows, out, c_stride, at(a, r * a_stride), a_stride, n_k, panel)
         v += width
 
 
@@ -344,25 +349,19 @@ def panel_product(width, c, c_stride, a, a_stride, panel, n_rows, n_k):
     while r < n_rows:
         rows = min(rows_a_tile, n_rows - r)
         out, left = at(c, r * c_stride), at(a, r * a_stride)
-        _product(width, rows, out, c_stride, left, a_stride, n_k, panel, 0)
+        _product(width, rows, out, c_stride, left, a_stride, n_k, panel)
         r += rows
 
 
 @njit(**OPTIONS)
-def transposed_product(c, c0, c_stride, a, a0, rows_a_tile, block_size, b, b0, b_stride, n_rows, n_vectors, n_k):
-    """C (n_rows, n_vectors vectors) += A^T B for A (n_k, n_rows) and B (n_k, n_vectors vectors).
-
-    Each starts at a flat index; A lies in blocks of `rows_a_tile` columns, `block_size` elements apart.
-    """
-    count = lanes(c)
+def transposed_product(c, c_stride, a, a_stride, picked, b, b_stride, n_rows, n_vectors, n_k):
+    """C (n_rows, n_vectors vectors) += A^T B for n_k rows of A (., n_rows), those `picked`, and of B; pointers."""
+    count, rows_a_tile = lanes(c), tile_rows(n_rows)
     v = 0
     while v < n_vectors:
-        width = panel_width(n_vectors - v)
-        right = at(b, b0 + v * count)
-        block = a0
-        for r in range(0, n_rows, rows_a_tile):
-            rows = min(rows_a_tile, n_rows - r)
-            out, left = at(c, c0 + r * c_stride + v * count), at(a, block)
-            _transposed(width, rows, out, c_stride, left, rows_a_tile, n_k, right, b_stride)
-            block += block_size
+        width, r = panel_width(n_vectors - v), 0
+        while r < n_rows:
+            rows, out = min(rows_a_tile, n_rows - r), at(c, r * c_stride + v * count)
+            _transposed(width, rows, out, c_stride, at(a, r), a_stride, picked, n_k, at(b, v * count), b_stride)
+            r += rows
         v += width

@@ -33,21 +33,17 @@ def outer_products(p, d_bias, d_ih, ih_pieces, d_gates, x, d_hh=None, hh_pieces=
 
     A piece is a run of d_gates' columns, from and to, and where its first one goes, each P times as much.
     """
-    nowhere = p.room(0, dtype=np.int64)
     if h is None:
-        d_hh, h, previous = p.sums(0, 0), p.room(0, 0), nowhere
-    size = scratch_size(x.shape[1], h.shape[1], d_gates.shape[1], n_lanes(p.dtype))
-    scratch = p.room(MOST_SHARERS if p.is_shared else 1, size)
+        d_hh, h, previous = p.sums(0, 0), p.room(0, 0), p.room(0, dtype=np.int64)
+    scratch = p.room(MOST_SHARERS if p.is_shared else 1, scratch_size(d_gates.shape[1], n_lanes(p.dtype)))
     pieces = (P * np.array(some, np.int64).reshape(-1, 3) for some in (ih_pieces, hh_pieces))
-    arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, nowhere, scratch
+    arguments = d_bias, d_ih, d_hh, *pieces, d_gates, x, h, previous, scratch
     in_parts(p, gradient, *arguments, parts=SHARERS, stage="backward")
 
 
 def outer_product(p, d_weight, d_sums, inputs, picked):
     """Call `fastrnn.kernels.gradient.outer`, in the stage "backward"."""
-    size = scratch_size(inputs.shape[1], 0, 0, n_lanes(p.dtype))
-    scratch = p.room(MOST_SHARERS if p.is_shared else 1, size)
-    in_parts(p, outer, d_weight, d_sums, inputs, picked, scratch, parts=SHARERS, stage="backward")
+    in_parts(p, outer, d_weight, d_sums, inputs, picked, parts=SHARERS, stage="backward")
 
 
 class _Cell:

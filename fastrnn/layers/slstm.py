@@ -88,7 +88,7 @@ class SLSTMCell(_Cell):
 
     def add_gradients(self, p, room, x, gradients, rows):
         """Add to the stored gradients of each direction, dicts by kind; there may be none of biases."""
-        nowhere, picked = p.room(0, dtype=np.int64), p.room(rows.S, dtype=np.int64)
+        picked = p.room(rows.S, dtype=np.int64)
         for d, of in enumerate(gradients):
             w_ih, w_hh = of["weight_ih"], of["weight_hh"]
             I, H = len(w_ih), w_ih.shape[1] // 4
@@ -102,10 +102,10 @@ class SLSTMCell(_Cell):
                 low = starts + first
                 pieces.append(np.stack([low, low + rows_hh, rows_hh * np.arange(4)], axis=1))
             d_bias, d_ih, d_hh = p.sums(4 * P), p.sums(I, 4 * P), p.sums(H, 4 * rows_hh)
-            size = scratch_size(I, group, 4 * P, n_lanes(p.dtype))
+            size = scratch_size(4 * P, n_lanes(p.dtype))
             scratch = p.room(MOST_SHARERS if p.is_shared else 1, size)
             d_gates, inputs, h = (direction(p, array, d) for array in (room["d_gates"], x, room["h"]))
-            arguments = d_bias, d_ih, d_hh, np.array(pieces), d_gates, inputs, h, picked, nowhere, scratch
+            arguments = d_bias, d_ih, d_hh, np.array(pieces), d_gates, inputs, h, picked, scratch
             in_parts(p, slstm.gradient, *arguments, parts=SHARERS, stage="backward")
             add_sums(p, w_ih, d_ih, H, P)
             every, start = p.placed(d_hh)
