@@ -13,56 +13,76 @@ from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wi
 
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
 IN_ORDER = np.arange(CHUNK)
+IN_PLACE = 16
+"""Vectors in a row of gates' gradients, at most, that products read where they are; of longer ones the panels that two
+weights share are copied, so that each lies together."""
 
 
 @njit(**OPTIONS)
-def copy_columns(panels, p0, d_bias, d_gates, first, n, low, high):
-    """Copy n rows of d_gates, columns low to high, to panels of MAX_WIDTH vectors; add the rows to d_bias."""
-    width = d_gates.shape[1]
-    count = lanes(d_gates)
-    panel_columns = MAX_WIDTH * count
-    for column in range(low, high, panel_columns):
-        target, source = p0 + (column - low) * CHUNK, first * width + column
-        if high - column >= panel_columns:
+def add_rows(d_bias, panels, d_gates, first, n, low, high):
+    """Add n rows of d_gates, columns low to high, to d_bias, and copy them to panels of MAX_WIDTH vectors.
+
+    They are copied if there are such: a pointer, or None.
+    """
+    width, count = d_gates.shape[1], lanes(d_gates)
+    line, column = MAX_WIDTH * count, low
+    while column < high:
+        source, target = first * width + column, (column - low) // line * line * CHUNK + (column - low) % line
+        if high - column >= line:
             total = load_wide(d_bias, column, MAX_WIDTH)
             for k in range(n):
-                value = load_wide(d_gates, source + k * width, MAX_WIDTH)
-                store(panels, target + k * panel_columns, value)
-                total = total + value
+                row = load_wide(d_gates, source + k * width, MAX_WIDTH)
+                if panels is not None:
+                    store(panels, target + k * line, row)
+                total = total + row
             store(d_bias, column, total)
+            column += line
         else:
-            for j in range(0, high - column, count):
-                sum_of_one = load(d_bias, column + j)
-                for k in range(n):
-                    value_of_one = load(d_gates, source + k * width + j)
-                    store(panels, target + k * panel_columns + j, value_of_one)
-                    sum_of_one = sum_of_one + value_of_one
-                store(d_bias, column + j, sum_of_one)
+            sums = load(d_bias, column)
+            for k in range(n):
+                one = load(d_gates, source + k * width)
+                if panels is not None:
+                    store(panels, target + k * line, one)
+                sums = sums + one
+            store(d_bias, column, sums)
+            column += count
 
 
 @njit(**OPTIONS)
-def add_outer(d_weight, pieces, inputs, picked, buffer, right, n, low, high):
-    """d_weight (M, N) += inputs^T times the panels of the columns low to high; of inputs (., M) n rows, those picked.
+def add_outer(d_weight, pieces, inputs, picked, panels, stride, n, low, high):
+    """d_weight (M, N) += inputs^T times the columns low to high of n rows of gates' gradients.
 
-    Each of `pieces` (., 3) is a run of d_gates' columns, from and to, and d_weight's column where it goes.
-    inputs and picked are pointers.
+    Of inputs (., M) the rows are those `picked`; both are pointers.  Each of `pieces` (., 3) is a run of the gradients'
+    columns, from and to, and d_weight's column where it goes.  `panels` points to the first panel; their rows are
+    `stride` apart, which is more than a panel's width where they lie side by side.
     """
-    M, N = d_weight.shape
-    count = lanes(d_weight)
-    panel_columns = MAX_WIDTH * count
-    for column in range(low, high, panel_columns):
+    (M, N), count = d_weight.shape, lanes(d_weight)
+    line = MAX_WIDTH * count
+    for column in range(low, high, line):
+        panel = at(panels, (column - low) * (CHUNK if stride == line else 1))
         for piece in range(pieces.shape[0]):
             start = max(column, pieces[piece, 0])
-            stop = min(min(column + panel_columns, high), pieces[piece, 1])
+            stop = min(min(column + line, high), pieces[piece, 1])
             if start < stop:
-                panel = at(buffer, right + (column - low) * CHUNK + start - column)
                 target = at(d_weight, start - pieces[piece, 0] + pieces[piece, 2])
-                transposed_product(target, N, inputs, M, picked, panel, panel_columns, M, (stop - start) // count, n)
+                n_vectors = (stop - start) // count
+                transposed_product(target, N, inputs, M, picked, at(panel, start - column), stride, M, n_vectors, n)
 
 
 def scratch_size(width, count):
     """Elements that `gradient` works in, for d_gates (S, width) and vectors of `count` elements."""
-    return CHUNK * -(-width // (MAX_WIDTH * count)) * MAX_WIDTH * count
+    return CHUNK * -(-width // (MAX_WIDTH * count)) * MAX_WIDTH * count if width > IN_PLACE * count else 0
+
+
+@njit(**OPTIONS)
+def panels_of(d_bias, d_gates, first, n, low, high, scratch, task):
+    """Where `add_outer` reads n rows of d_gates, columns low to high, and its stride; they are added to d_bias."""
+    if scratch.shape[1] > 0:
+        panels = at(scratch, task * scratch.shape[1])
+        add_rows(d_bias, panels, d_gates, first, n, low, high)
+        return panels, MAX_WIDTH * lanes(d_gates)
+    add_rows(d_bias, None, d_gates, first, n, low, high)
+    return at(d_gates, first * d_gates.shape[1] + low), d_gates.shape[1]
 
 
 @njit(**OPTIONS)
@@ -77,13 +97,12 @@ def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, 
     panel = MAX_WIDTH * lanes(d_gates)
     panels = (width + panel - 1) // panel
     low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, width)
-    right = task * scratch.shape[1]
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
-        copy_columns(scratch, right, d_bias, d_gates, s, n, low, high)
-        add_outer(d_ih, ih_pieces, at(x, s * I), at(IN_ORDER, 0), scratch, right, n, low, high)
+        read, stride = panels_of(d_bias, d_gates, s, n, low, high, scratch, task)
+        add_outer(d_ih, ih_pieces, at(x, s * I), at(IN_ORDER, 0), read, stride, n, low, high)
         if H > 0:
-            add_outer(d_hh, hh_pieces, at(h, 0), at(previous, s), scratch, right, n, low, high)
+            add_outer(d_hh, hh_pieces, at(h, 0), at(previous, s), read, stride, n, low, high)
 
 
 @njit(**OPTIONS)

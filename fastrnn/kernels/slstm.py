@@ -27,7 +27,7 @@ import numpy as np
 
 from fastrnn.kernels.activations import exp, log1p_of_fraction, tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.gradient import CHUNK, IN_ORDER, add_outer, copy_columns, fold
+from fastrnn.kernels.gradient import CHUNK, IN_ORDER, add_outer, fold, panels_of
 from fastrnn.kernels.steps import HOISTED_STEPS, hoist, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import MAX_WIDTH, gate_tile, pack_bias, pack_gates, panel_product, scratch, tile_rows
 from fastrnn.kernels.vectors import (
@@ -313,14 +313,13 @@ def gradient(d_bias, d_ih, d_hh, pieces, d_gates, x, h, picked, scratch, parts, 
     group, panel = H // n_groups, MAX_WIDTH * count
     panels = (width + panel - 1) // panel
     low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, width)
-    right = task * scratch.shape[1]
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
-        copy_columns(scratch, right, d_bias, d_gates, s, n, low, high)
-        add_outer(d_ih, pieces[0], at(x, s * I), at(IN_ORDER, 0), scratch, right, n, low, high)
+        read, stride = panels_of(d_bias, d_gates, s, n, low, high, scratch, task)
+        add_outer(d_ih, pieces[0], at(x, s * I), at(IN_ORDER, 0), read, stride, n, low, high)
         for g in range(n_groups):
             rows = d_hh[g * group : (g + 1) * group]
-            add_outer(rows, pieces[1 + g], at(h, g * group), at(picked, s), scratch, right, n, low, high)
+            add_outer(rows, pieces[1 + g], at(h, g * group), at(picked, s), read, stride, n, low, high)
 
 
 @njit(**OPTIONS)
