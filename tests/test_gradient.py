@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from samples import run_script
 
-from fastrnn.kernels.gradient import CHUNK, gradient, scratch_size
+from fastrnn.kernels.gradient import CHUNK, IN_PLACE, gradient, scratch_size
 from fastrnn.kernels.vectors import empty_aligned, n_lanes
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
@@ -50,18 +50,18 @@ def run(arrays, parts=1, tasks=(0,)):
         totals.append(empty_aligned(arrays[name].shape, arrays[name].dtype))
         totals[-1][...] = arrays[name]
     d_gates, dtype = arrays["d_gates"], arrays["d_gates"].dtype
-    size = scratch_size(arrays["x"].shape[1], arrays["h"].shape[1], d_gates.shape[1], n_lanes(dtype))
-    scratch, nowhere = empty_aligned((parts, size), dtype), np.empty(0, np.int64)
+    scratch = empty_aligned((parts, scratch_size(d_gates.shape[1], n_lanes(dtype))), dtype)
     scratch[...] = np.nan
     for task in tasks:
-        gradient(*totals, *(arrays[name] for name in READ), nowhere, scratch, parts, task)
+        gradient(*totals, *(arrays[name] for name in READ), scratch, parts, task)
     return totals
 
 
 @every_dtype
+@pytest.mark.parametrize("vectors", [7, IN_PLACE, IN_PLACE + 1, IN_PLACE + 5])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 3, 17), (CHUNK, 16, 7), (2 * CHUNK + 1, 13, 33)], ids=str)
-def test_sums_of_outer_products(shape, dtype):
-    arrays = draw(*shape, 7, dtype)
+def test_sums_of_outer_products(shape, vectors, dtype):
+    arrays = draw(*shape, vectors, dtype)
     count = n_lanes(dtype)
     actual = run(arrays)
     exact = {name: a.astype(float) for name, a in arrays.items() if a.dtype.kind == "f"}
@@ -77,7 +77,7 @@ def test_sums_of_outer_products(shape, dtype):
 
 
 @every_dtype
-@pytest.mark.parametrize("vectors", [5, 13, 16])
+@pytest.mark.parametrize("vectors", [5, 13, 16, 19])
 def test_parts_in_any_number_and_order_give_the_same_bits(vectors, dtype):
     arrays = draw(CHUNK + 9, 5, 19, vectors, dtype)
     whole = run(arrays)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fastrnn.kernels.caching import njit
 from fastrnn.kernels.tiles import (
     MAX_ROWS,
     pack_gates,
@@ -12,7 +13,7 @@ from fastrnn.kernels.tiles import (
     tile_rows,
     transposed_product,
 )
-from fastrnn.kernels.vectors import empty_aligned, n_lanes, padded
+from fastrnn.kernels.vectors import OPTIONS, at, empty_aligned, lanes, n_lanes, padded
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -96,29 +97,26 @@ def test_panels_of_several_matrices(dtype):
     assert panels.tobytes() == packed(np.concatenate([top, bottom])).tobytes()
 
 
-def blocked(a, rows):
-    """The columns of `a` in blocks of `rows`, the last one filled up."""
-    K, M = a.shape
-    filled = np.zeros((K, -(-M // rows) * rows), a.dtype)
-    filled[:, :M] = a
-    return np.ascontiguousarray(filled.reshape(K, -1, rows).swapaxes(0, 1))
+@njit(**OPTIONS)
+def add_transposed(c, a, picked, b, n_rows):
+    stride = c.shape[1]
+    transposed_product(at(c, 0), stride, at(a, 0), a.shape[1], at(picked, 0), at(b, 0), stride, n_rows,
+                       stride // lanes(c), picked.size)  # fmt: skip
 
 
 @every_dtype
 @pytest.mark.parametrize("K", [1, 3, 97])
 def test_transposed_product(K, dtype):
     for N in (n_lanes(dtype) * n for n in (1, 3, 7)):
-        a, b = normal(K, 13, dtype=dtype), normal(K, N, dtype=dtype, seed=1)
-        start = normal(13, N, dtype=dtype, seed=2)
+        a, b = normal(K + 2, 13, dtype=dtype), normal(K, N, dtype=dtype, seed=1)
+        start, picked = normal(13, N, dtype=dtype, seed=2), np.random.default_rng(3).permutation(K + 2)[:K]
         whole = start.copy()
-        width = tile_rows(13)
-        blocks, n_vectors = blocked(a, width), N // n_lanes(dtype)
-        transposed_product(whole, 0, N, blocks, 0, width, K * width, b, 0, N, 13, n_vectors, K)
-        exact = start + a.T.astype(float) @ b.astype(float)
+        add_transposed(whole, a, picked, b, 13)
+        exact = start + a[picked].T.astype(float) @ b.astype(float)
         np.testing.assert_allclose(whole, exact, rtol=0, atol=TOLERANCE[dtype] * max(10, K))
         for rows in range(1, 13):
             some = np.concatenate([start[:rows], np.full((1, N), 77, dtype)])
-            transposed_product(some, 0, N, blocks, 0, width, K * width, b, 0, N, rows, n_vectors, K)
+            add_transposed(some, a, picked, b, rows)
             assert some[:rows].tobytes() == whole[:rows].tobytes()
             assert (some[rows] == 77).all()
 

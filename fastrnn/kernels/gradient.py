@@ -19,11 +19,8 @@ weights share are copied, so that each lies together."""
 
 
 @njit(**OPTIONS)
-def add_rows(d_bias, panels, d_gates, first, n, low, high):
-    """Add n rows of d_gates, columns low to high, to d_bias, and copy them to panels of MAX_WIDTH vectors.
-
-    They are copied if there are such: a pointer, or None.
-    """
+def add_rows(d_bias, panels, is_copied, d_gates, first, n, low, high):
+    """Add n rows of d_gates, columns low to high, to d_bias; copy them, or not, to panels of MAX_WIDTH vectors."""
     width, count = d_gates.shape[1], lanes(d_gates)
     line, column = MAX_WIDTH * count, low
     while column < high:
@@ -32,7 +29,7 @@ def add_rows(d_bias, panels, d_gates, first, n, low, high):
             total = load_wide(d_bias, column, MAX_WIDTH)
             for k in range(n):
                 row = load_wide(d_gates, source + k * width, MAX_WIDTH)
-                if panels is not None:
+                if is_copied:
                     store(panels, target + k * line, row)
                 total = total + row
             store(d_bias, column, total)
@@ -41,7 +38,7 @@ def add_rows(d_bias, panels, d_gates, first, n, low, high):
             sums = load(d_bias, column)
             for k in range(n):
                 one = load(d_gates, source + k * width)
-                if panels is not None:
+                if is_copied:
                     store(panels, target + k * line, one)
                 sums = sums + one
             store(d_bias, column, sums)
@@ -49,12 +46,12 @@ def add_rows(d_bias, panels, d_gates, first, n, low, high):
 
 
 @njit(**OPTIONS)
-def add_outer(d_weight, pieces, inputs, picked, panels, stride, n, low, high):
+def add_outer(d_weight, pieces, inputs, width, picked, panels, stride, n, low, high):
     """d_weight (M, N) += inputs^T times the columns low to high of n rows of gates' gradients.
 
-    Of inputs (., M) the rows are those `picked`; both are pointers.  Each of `pieces` (., 3) is a run of the gradients'
-    columns, from and to, and d_weight's column where it goes.  `panels` points to the first panel; their rows are
-    `stride` apart, which is more than a panel's width where they lie side by side.
+    Of inputs (., width >= M) the rows are those `picked`; both are pointers.  Each of `pieces` (., 3) is a run of the
+    gradients' columns, from and to, and d_weight's column where it goes.  `panels` points to the first panel; their
+    rows are `stride` apart, which is more than a panel's width where they lie side by side.
     """
     (M, N), count = d_weight.shape, lanes(d_weight)
     line = MAX_WIDTH * count
@@ -66,7 +63,7 @@ def add_outer(d_weight, pieces, inputs, picked, panels, stride, n, low, high):
             if start < stop:
                 target = at(d_weight, start - pieces[piece, 0] + pieces[piece, 2])
                 n_vectors = (stop - start) // count
-                transposed_product(target, N, inputs, M, picked, at(panel, start - column), stride, M, n_vectors, n)
+                transposed_product(target, N, inputs, width, picked, at(panel, start - column), stride, M, n_vectors, n)
 
 
 def scratch_size(width, count):
@@ -77,11 +74,10 @@ def scratch_size(width, count):
 @njit(**OPTIONS)
 def panels_of(d_bias, d_gates, first, n, low, high, scratch, task):
     """Where `add_outer` reads n rows of d_gates, columns low to high, and its stride; they are added to d_bias."""
-    if scratch.shape[1] > 0:
-        panels = at(scratch, task * scratch.shape[1])
-        add_rows(d_bias, panels, d_gates, first, n, low, high)
+    panels, is_copied = at(scratch, task * scratch.shape[1]), scratch.shape[1] > 0
+    add_rows(d_bias, panels, is_copied, d_gates, first, n, low, high)
+    if is_copied:
         return panels, MAX_WIDTH * lanes(d_gates)
-    add_rows(d_bias, None, d_gates, first, n, low, high)
     return at(d_gates, first * d_gates.shape[1] + low), d_gates.shape[1]
 
 
@@ -100,27 +96,27 @@ def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, 
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         read, stride = panels_of(d_bias, d_gates, s, n, low, high, scratch, task)
-        add_outer(d_ih, ih_pieces, at(x, s * I), at(IN_ORDER, 0), read, stride, n, low, high)
+        add_outer(d_ih, ih_pieces, at(x, s * I), I, at(IN_ORDER, 0), read, stride, n, low, high)
         if H > 0:
-            add_outer(d_hh, hh_pieces, at(h, 0), at(previous, s), read, stride, n, low, high)
+            add_outer(d_hh, hh_pieces, at(h, 0), H, at(previous, s), read, stride, n, low, high)
 
 
 @njit(**OPTIONS)
 def outer(d_weight, d_sums, inputs, picked, parts, task):
     """One of so many parts of the columns of d_sums (S, N): d_weight (M, N) += inputs^T d_sums, of no other gradients.
 
-    inputs (., M) are read at `picked` (S,), or in their order if that is empty; d_sums where they are: to copy them
+    inputs (., >= M) are read at `picked` (S,), or in their order if that is empty; d_sums where they are: to copy them
     pays where two weights share them.
     """
-    (M, N), S = d_weight.shape, d_sums.shape[0]
+    (M, N), (S, width) = d_weight.shape, (d_sums.shape[0], inputs.shape[1])
     panel = MAX_WIDTH * lanes(d_weight)
     panels = (N + panel - 1) // panel
     low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, N)
     for s in range(0, S, CHUNK):
-        left, rows = (at(inputs, 0), at(picked, s)) if picked.size else (at(inputs, s * M), at(IN_ORDER, 0))
+        left, rows = (at(inputs, 0), at(picked, s)) if picked.size else (at(inputs, s * width), at(IN_ORDER, 0))
         for column in range(low, high, panel):
             n_vectors = (min(column + panel, high) - column) // lanes(d_weight)
-            transposed_product(at(d_weight, column), N, left, M, rows, at(d_sums, s * N + column), N, M, n_vectors,
+            transposed_product(at(d_weight, column), N, left, width, rows, at(d_sums, s * N + column), N, M, n_vectors,
                                min(CHUNK, S - s))  # fmt: skip
 
 

@@ -316,10 +316,10 @@ def gradient(d_bias, d_ih, d_hh, pieces, d_gates, x, h, picked, scratch, parts, 
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         read, stride = panels_of(d_bias, d_gates, s, n, low, high, scratch, task)
-        add_outer(d_ih, pieces[0], at(x, s * I), at(IN_ORDER, 0), read, stride, n, low, high)
+        add_outer(d_ih, pieces[0], at(x, s * I), I, at(IN_ORDER, 0), read, stride, n, low, high)
         for g in range(n_groups):
             rows = d_hh[g * group : (g + 1) * group]
-            add_outer(rows, pieces[1 + g], at(h, g * group), at(picked, s), read, stride, n, low, high)
+            add_outer(rows, pieces[1 + g], at(h, g * group), group, at(picked, s), read, stride, n, low, high)
 
 
 @njit(**OPTIONS)

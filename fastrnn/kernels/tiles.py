@@ -1,7 +1,8 @@
 """Register tiles: matrix products whose sums stay in registers.
 
 A tile computes a few rows of C += A B: for each k, one row of B is loaded, and each element of A's column is
-broadcast and multiplied into one row of sums.  The order of additions is that of k, whatever the number of
+broadcast and multiplied into one row of sums.  The order of additions is that of k, in narrow tiles first of all even
+k, then of all odd ones: one sum alone would wait for each addition.  It hangs on the width, not on the number of
 rows, so a row's result does not depend on its neighbours.
 After Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008.
 
@@ -30,13 +31,16 @@ def scratch(context, builder, sig, array):
 
 
 class _Sums:
-    """`rows` x `width` registers of sums, while the code of one tile is written."""
+    """`rows` x `width` registers of sums, and in narrow tiles as many again, while the code of one tile is written."""
 
     def __init__(self, builder, dtype, rows, width):
         self.builder = builder
         self.kind = registers.llvm_vector(registers.Vector(dtype))
         self.count = self.kind.count
-        self.registers = [[cgutils.alloca_once(builder, self.kind) for _ in range(width)] for _ in range(rows)]
+        chains = range(2 if 2 * width <= MAX_WIDTH else 1)
+        self.registers, *self.others = (
+            [[cgutils.alloca_once(builder, self.kind) for _ in range(width)] for _ in range(rows)] for _ in chains
+        )
 
     def _vector_at(self, pointer, v):
         return self.builder.gep(pointer, [INT(v * self.count)])
@@ -49,14 +53,20 @@ class _Sums:
                 yield register, self._vector_at(start, v)
 
     def clear(self):
-        for register in sum(self.registers, []):
-            self.builder.store(ir.Constant(self.kind, [0.0] * self.count), register)
+        for rows in (self.registers, *self.others):
+            for register in sum(rows, []):
+                self.builder.store(ir.Constant(self.kind, [0.0] * self.count), register)
 
     def read(self, pointer, stride):
+        self.clear()
         for register, place in self._places(pointer, stride):
             self.builder.store(vec.llvm_load(self.builder, place, self.kind), register)
 
     def write(self, pointer, stride):
+        for rows in self.others:
+            for register, other in zip(sum(self.registers, []), sum(rows, []), strict=True):
+                total = self.builder.fadd(self.builder.load(register), self.builder.load(other))
+                self.builder.store(total, register)
         for register, place in self._places(pointer, stride):
             vec.llvm_store(self.builder, self.builder.load(register), place)
 
@@ -65,17 +75,26 @@ class _Sums:
 
         `a_of(k)` gives a pointer to each row's element.
         """
+        chains, builder = (self.registers, *self.others), self.builder
+        n = INT(len(chains))
+        with cgutils.for_range(builder, builder.udiv(steps, n), intp=INT) as loop:
+            first = builder.mul(loop.index, n)
+            for j, rows in enumerate(chains):
+                self._add_product(rows, builder.add(first, INT(j)), columns, a_of, b, b_stride)
+        if self.others:
+            with builder.if_then(builder.trunc(steps, ir.IntType(1))):
+                self._add_product(self.registers, builder.sub(steps, INT(1)), columns, a_of, b, b_stride)
+
+    def _add_product(self, rows, k, columns, a_of, b, b_stride):
         builder = self.builder
-        with cgutils.for_range(builder, steps, intp=INT) as loop:
-            k = loop.index
-            b_row = builder.gep(b, [builder.mul(k, b_stride)])
-            loaded = [vec.llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))]
-            for row, pointer in zip(self.registers, a_of(k), strict=True):
-                factor = registers.llvm_splat(builder, builder.load(pointer), self.kind)
-                for vector, column in zip(loaded, columns, strict=True):
-                    product = builder.fmul(factor, vector, flags=FUSE)
-                    total = builder.fadd(builder.load(row[column]), product, flags=FUSE)
-                    builder.store(total, row[column])
+        b_row = builder.gep(b, [builder.mul(k, b_stride)])
+        loaded = [vec.llvm_load(builder, self._vector_at(b_row, v), self.kind) for v in range(len(columns))]
+        for row, pointer in zip(rows, a_of(k), strict=True):
+            factor = registers.llvm_splat(builder, builder.load(pointer), self.kind)
+            for vector, column in zip(loaded, columns, strict=True):
+                product = builder.fmul(factor, vector, flags=FUSE)
+                total = builder.fadd(builder.load(row[column]), product, flags=FUSE)
+                builder.store(total, row[column])
 
 
 def _cases(builder, value, choices):
