@@ -340,8 +340,7 @@ class _Learner(SequenceClassifier):
         return problem._replace(targets=targets, weights=weights / weights.mean())
 
     def _objective(self, problem, chosen=None, freeze=0):
-        options = self.solver != "lbfgs", self._dropout_seed, self.bptt_steps, chosen, freeze
-        return self.network_.at_each_step().training(problem, *options)
+        return self.network_.at_each_step().training(problem, *self._options(chosen, freeze))
 
     def _judge(self, problem, *held_out):
         """What is held out is judged as whole sequences."""

@@ -288,7 +288,8 @@ def test_threads_that_share_units_give_what_those_give_that_share_sequences(form
     state = draw_state(FORMS[form][0], (2, B, H))
     monkeypatch.setattr(Stack, "backward", partialmethod(Stack.backward, bptt_steps=bptt_steps))
     expected = run(make(form, I, H, bidirectional=True, dtype=dtype), x, state, d_output, state, lengths)
-    monkeypatch.setattr("fastrnn.layers.stack.SECOND_LEVEL", 0)
+    for most in ("ALONE", "READ_ALONE"):
+        monkeypatch.setattr(f"fastrnn.layers.stack.{most}", 0)
     monkeypatch.setattr("fastrnn.threads.SMALL", 0)
     layer, results = make(form, I, H, bidirectional=True, dtype=dtype), []
     for n in (1, 2):

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from fastrnn import threads
 from fastrnn.base import Problem
+from fastrnn.layers import stack
 from fastrnn.layers.cells import GRUCell, GRUResetBeforeCell, LSTMCell, RNNCell
 from fastrnn.layers.feedforward import Embedding
 from fastrnn.layers.slstm import SLSTMCell
@@ -303,6 +304,7 @@ def test_an_epoch_of_batches_is_that_of_each():
 @pytest.mark.parametrize("hidden_size", [5, 300])
 def test_threads_change_no_bits(hidden_size, monkeypatch):
     monkeypatch.setattr(threads, "SMALL", 0)
+    monkeypatch.setattr(stack, "READ_ALONE", stack.ALONE)
     monkeypatch.setitem(globals(), "H", hidden_size)  # of 300 units threads share the shards
     answers = []
     for n_jobs in (1, 2, 3):
@@ -311,7 +313,7 @@ def test_threads_change_no_bits(hidden_size, monkeypatch):
         with threads.limit(n_jobs):
             value = objective(network, sequences, losses.squared, targets, weights)(0)
             answers.append((value, network.gradient.tobytes(), network.predict(sequences).tobytes()))
-    assert network.is_shared == (hidden_size == 300)
+    assert network.is_shared() == (hidden_size == 300)
     assert len(set(answers)) == 1
 
 

@@ -346,9 +346,13 @@ class SequenceEstimator(InputChecks, Informed, Validating, Named, Summarised, Ca
 
     def _objective(self, problem, chosen=None, freeze=0):
         """The losses of batches of the chosen sequences, as `fastrnn.training` wants them."""
-        # Without dropout under lbfgs, which wants the same loss each time.
-        options = self.solver != "lbfgs", self._dropout_seed, self.bptt_steps, chosen, freeze
-        return self.network_.training(problem, *options)
+        return self.network_.training(problem, *self._options(chosen, freeze))
+
+    def _options(self, chosen, freeze):
+        """Of a network's `training`."""
+        own = self._dropout_seed, self.bptt_steps, chosen, freeze
+        # lbfgs wants the same loss each time, of all sequences: no dropout.
+        return (False, *own) if self.solver == "lbfgs" else (True, *own, self.batch_size)
 
     _record, _restored = records.record, classmethod(records.restored)
     """To the tree of a file, and back."""

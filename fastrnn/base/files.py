@@ -200,9 +200,9 @@ class Windows:
 
     def _losses_of(self, epoch, k, places, own, given):
         estimator, (problem, _) = self._estimator, given
-        seed = estimator._dropout_seed + (k % 2**14 << 48)  # far from all keys of the window before
-        chosen, network = self._in_window(places, self._chosen), estimator.network_
-        objective = network.training(problem, True, seed, estimator.bptt_steps, chosen, estimator.freeze)
+        drops, seed, *more = estimator._options(self._in_window(places, self._chosen), estimator.freeze)
+        seed += k % 2**14 << 48  # far from all keys of the window before
+        objective = estimator.network_.training(problem, drops, seed, *more)
         objective.lay_out(own, epoch, [self.n_a_weight / len(batch) for batch in own])
         return map(objective, range(len(own)))
 

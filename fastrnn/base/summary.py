@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from fastrnn.losses.loss import cross_entropy
-from fastrnn.programs import Pass
+from fastrnn.programs import Pass, Program
 from fastrnn.wording import check_count, counted
 
 BOX = '<span style="border:1px solid;border-radius:4px;padding:.2em .6em"><b>{}</b><br>{}<br>{}</span>'
@@ -57,8 +57,9 @@ def layers(network):
 def batch_bytes(network, n_sequences, n_steps):
     """What training takes for a batch of so many sequences of so many steps, if each shard has a thread."""
     steps = SimpleNamespace(lengths=np.full(n_sequences, n_steps), are_words=False)
-    shards = network.shards(steps, [np.arange(n_sequences)], steps)
-    program = network._training(cross_entropy, None, network.dropout, False, 0, None, False)  # all losses take as much
+    program = Program(network.theta.dtype, network.is_shared(n_sequences))
+    network._training(program, cross_entropy, None, network.dropout, False, 0, None, False)  # all losses take as much
+    shards = network.shards(program, steps, [np.arange(n_sequences)], steps)
     arena = Pass(program, shards, 0, (), is_kept=True).kept_bytes // (len(shards) if program.is_shared else 1)
     rows = [shards.most_steps(o) * every.dtype.itemsize * prod(every.shape[1:]) for every, o in program.batch_rooms]
     return arena + min(len(shards), program.n_places) * program.sums_bytes + sum(rows)

@@ -82,23 +82,36 @@ def panels_of(d_bias, d_gates, first, n, low, high, scratch, task):
 
 
 @njit(**OPTIONS)
+def columns_of(width, line, parts, task):
+    """From which to which column one of so many parts of whole panels goes, of `line` columns each."""
+    panels = (width + line - 1) // line
+    return panels * task // parts * line, min(panels * (task + 1) // parts * line, width)
+
+
+@njit(**OPTIONS)
+def rows_of(inputs, picked, first):
+    """Where inputs (., M) begin, and numbers of rows from there: those `picked`, from `first` on; all if none are."""
+    in_order = at(inputs, first * inputs.shape[1]), at(IN_ORDER, 0)
+    return (at(inputs, 0), at(picked, first)) if picked.size else in_order
+
+
+@njit(**OPTIONS)
 def gradient(d_bias, d_ih, d_hh, ih_pieces, hh_pieces, d_gates, x, h, previous, scratch, parts, task):
     """One of so many parts of the columns of d_gates (S, width).
 
     Adds to d_bias (width,), to d_ih (I, N) and to d_hh (H, N) as `ih_pieces` and `hh_pieces` say; x is (S, I),
-    and h (., H) is read at `previous` (S,); there may be none of it, with H = 0.  scratch (parts, `scratch_size`) is
-    overwritten.
+    and h (., H) is read at `previous` (S,), or in order if that is empty; there may be none of it, with H = 0.
+    scratch (parts, `scratch_size`) is overwritten.
     """
-    I, H, width = x.shape[1], h.shape[1], d_gates.shape[1]
-    panel = MAX_WIDTH * lanes(d_gates)
-    panels = (width + panel - 1) // panel
-    low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, width)
+    I, H = x.shape[1], h.shape[1]
+    low, high = columns_of(d_gates.shape[1], MAX_WIDTH * lanes(d_gates), parts, task)
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         read, stride = panels_of(d_bias, d_gates, s, n, low, high, scratch, task)
         add_outer(d_ih, ih_pieces, at(x, s * I), I, at(IN_ORDER, 0), read, stride, n, low, high)
         if H > 0:
-            add_outer(d_hh, hh_pieces, at(h, 0), H, at(previous, s), read, stride, n, low, high)
+            old, rows = rows_of(h, previous, s)
+            add_outer(d_hh, hh_pieces, old, H, rows, read, stride, n, low, high)
 
 
 @njit(**OPTIONS)
@@ -110,10 +123,9 @@ def outer(d_weight, d_sums, inputs, picked, parts, task):
     """
     (M, N), (S, width) = d_weight.shape, (d_sums.shape[0], inputs.shape[1])
     panel = MAX_WIDTH * lanes(d_weight)
-    panels = (N + panel - 1) // panel
-    low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, N)
+    low, high = columns_of(N, panel, parts, task)
     for s in range(0, S, CHUNK):
-        left, rows = (at(inputs, 0), at(picked, s)) if picked.size else (at(inputs, s * width), at(IN_ORDER, 0))
+        left, rows = rows_of(inputs, picked, s)
         for column in range(low, high, panel):
             n_vectors = (min(column + panel, high) - column) // lanes(d_weight)
             transposed_product(at(d_weight, column), N, left, width, rows, at(d_sums, s * N + column), N, M, n_vectors,

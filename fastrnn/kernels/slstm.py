@@ -27,7 +27,7 @@ import numpy as np
 
 from fastrnn.kernels.activations import exp, log1p_of_fraction, tanh
 from fastrnn.kernels.caching import njit
-from fastrnn.kernels.gradient import CHUNK, IN_ORDER, add_outer, fold, panels_of
+from fastrnn.kernels.gradient import CHUNK, IN_ORDER, add_outer, columns_of, fold, panels_of
 from fastrnn.kernels.steps import HOISTED_STEPS, hoist, is_cut, next_chunk, row_before
 from fastrnn.kernels.tiles import MAX_WIDTH, gate_tile, pack_bias, pack_gates, panel_product, scratch, tile_rows
 from fastrnn.kernels.vectors import (
@@ -308,11 +308,8 @@ def gradient(d_bias, d_ih, d_hh, pieces, d_gates, x, h, picked, scratch, parts, 
 
     `pieces` (1 + groups, 4, 3) say where the gates' columns go in d_ih, and in each group's rows of d_hh.
     """
-    I, H, width, count = x.shape[1], h.shape[1], d_gates.shape[1], lanes(d_gates)
-    n_groups = pieces.shape[0] - 1
-    group, panel = H // n_groups, MAX_WIDTH * count
-    panels = (width + panel - 1) // panel
-    low, high = panels * task // parts * panel, min(panels * (task + 1) // parts * panel, width)
+    I, H, n_groups = x.shape[1], h.shape[1], pieces.shape[0] - 1
+    group, (low, high) = H // n_groups, columns_of(d_gates.shape[1], MAX_WIDTH * lanes(d_gates), parts, task)
     for s in range(0, d_gates.shape[0], CHUNK):
         n = min(CHUNK, d_gates.shape[0] - s)
         read, stride = panels_of(d_bias, d_gates, s, n, low, high, scratch, task)

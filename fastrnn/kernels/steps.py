@@ -1,13 +1,18 @@
 """In which order the steps of a shard are worked through, and where their rows lie."""
 
 from fastrnn.kernels.caching import njit
+from fastrnn.kernels.cpu import second_level
 from fastrnn.kernels.tiles import panel_product
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, store
 
 FEW_ROWS = 4
 """Fewer rows than these use a third of the registers or less."""
-SECOND_LEVEL = 3 * 2**18
-"""Bytes of weights that stay in the second-level cache from step to step."""
+ALONE = 3 * 2**18
+"""Bytes of weights, at most, that a thread reads alone for a few sequences."""
+MANY = 32
+"""Sequences of a batch from which on it pays that each thread reads more of them."""
+READ_ALONE = max(ALONE, second_level() * 5 // 4)
+"""Bytes, at most, that it then reads: the cache keeps nearly all from step to step."""
 HOISTED_STEPS = 8
 MOST_SEQUENCES = 32
 """Of a shard that is one thread's, as batches are dealt; its different words, or a stream's sequences, may be more."""

@@ -63,12 +63,12 @@ class _Sums:
             self.builder.store(vec.llvm_load(self.builder, place, self.kind), register)
 
     def write(self, pointer, stride):
-        for rows in self.others:
-            for register, other in zip(sum(self.registers, []), sum(rows, []), strict=True):
-                total = self.builder.fadd(self.builder.load(register), self.builder.load(other))
-                self.builder.store(total, register)
-        for register, place in self._places(pointer, stride):
-            vec.llvm_store(self.builder, self.builder.load(register), place)
+        others = [sum(rows, []) for rows in self.others]
+        for k, (register, place) in enumerate(self._places(pointer, stride)):
+            total = self.builder.load(register)
+            for other in others:
+                total = self.builder.fadd(total, self.builder.load(other[k]))
+            vec.llvm_store(self.builder, total, place)
 
     def add_products(self, steps, columns, a_of, b, b_stride):
         """Add sum over k of a(row, k) times B's row k to the sums of `columns` (a range).

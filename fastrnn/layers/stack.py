@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 
 from fastrnn.kernels.rows import clear, copy_rows, drop, get_states, scatter_add_rows, set_states
-from fastrnn.kernels.steps import SECOND_LEVEL
+from fastrnn.kernels.steps import ALONE, MANY, READ_ALONE
 from fastrnn.kernels.tiles import pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, padded
 from fastrnn.layers.cells import alone, direction, product
@@ -202,11 +202,10 @@ class Stack:
         self.levels = [Level(cell, self.parameters, k, num_layers, width, *sizes) for k, width in enumerate(widths)]
         self.work = sum(prod(shape) for name, shape in shapes.items() if name.startswith("weight"))
 
-    @property
-    def is_shared(self):
-        """Whether weights leave no room in the second-level cache, so that threads share the units of a shard."""
+    def is_shared(self, n_sequences=MANY):
+        """Whether weights are so large that threads share the units of a shard, in batches of so many sequences."""
         largest = max(prod(level.panels_shape) for level in self.levels) * self.dtype.itemsize
-        return self.cell.shares_units and largest > SECOND_LEVEL
+        return self.cell.shares_units and largest > (ALONE if n_sequences < MANY else READ_ALONE)
 
     def _shapes(self, widths):
         return {

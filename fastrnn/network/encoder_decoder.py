@@ -121,9 +121,8 @@ class EncoderDecoder(Network):
         left.outputs, left.rows, left.decoded = self._decode(p, left.targets, *given, left.of_decoder, keep)
         return left
 
-    def _training(self, loss, width, rate, is_frozen, *_):
+    def _training(self, p, loss, width, rate, is_frozen, *_):
         """From stored sources and targets to the loss, and back to all gradients but a frozen table's."""
-        p = self.new_program()
         whole = self._whole(p, Dropout.of(p, rate), keep=True)
         d_outputs = add_loss(p, loss, whole.outputs, self.head.output_size, width, whole.rows.rows, whole.rows)
         d_context, d_sources = self._decode_backward(p, whole, d_outputs)
@@ -134,7 +133,6 @@ class EncoderDecoder(Network):
                 places = whole.memory_rows.packed, whole.memory_rows.S
                 p.call(scatter_add_rows, d_rows, part, *places, stack.output_size, stage="backward")
             self.encoder.backward(p, whole.encoded, d_rows, whole.sources, whole.dropout)
-        return p
 
     def _decode_backward(self, p, whole, d_outputs):
         """Back from the outputs to the context, (B, >= C), and to parts of the encoder's rows, which lie in memory."""
@@ -156,9 +154,8 @@ class EncoderDecoder(Network):
             self.target_embedding.backward(p, tokens, d_inputs, is_other=self.encoder is not None)
         return d_context, d_sources
 
-    def _inference(self, what):
+    def _inference(self, p, what):
         """From stored sources and targets to "outputs" by step, or attention's "weights" by the targets' numbers."""
-        p = self.new_program()
         whole = self._whole(p)
         if what == "outputs":
             out = p.given("out", p.dtype, 2)
@@ -168,11 +165,9 @@ class EncoderDecoder(Network):
             lengths = attended.rows.lengths, memory.lengths, memory.sources, attended.rows.numbers
             out, begins = p.given("out", p.dtype, 1), p.given("begins_of_weights", np.int64, 1)
             p.call(spread_weights, out, begins, attended.weights, *lengths)
-        return p
 
-    def _encoding(self, for_decoder):
+    def _encoding(self, p, for_decoder):
         """From stored sources to contexts by number; `for_decoder` also to all that it is given besides."""
-        p = self.new_program()
         rows = Rows(p)
         context, x, _ = self._context(p, rows)
         p.call(spread_columns, p.given("context", p.dtype, 2), rows.numbers, context, 0, self.n_features)
@@ -183,11 +178,9 @@ class EncoderDecoder(Network):
             memory, unpacked = self.attention.memory(p, x, rows, None)
             for name, array in (("keys", memory.keys), ("seen", memory.values)):
                 p.call(spread_columns, p.given(name, p.dtype, 2), unpacked.rows, array, 0, array.shape[1])
-        return p
 
-    def _step(self, in_logs):
+    def _step(self, p, in_logs):
         """One step of continuations, each of the source that "sources" has for it, to their outputs, by number."""
-        p = self.new_program()
         rows, memory = Rows(p), None
         sources = gathered(p, "sources", rows.numbers)
         if self.attention is not None:
@@ -200,22 +193,21 @@ class EncoderDecoder(Network):
             p.call(spread_log_softmax, out, rows.rows, p.room(K, dtype=np.float64), outputs)
         else:
             p.call(spread_columns, out, rows.rows, outputs, 0, K)
-        return p
 
     # ------------------------------------------------------------------------------------------------- passes
 
-    def shards(self, sequences, batches, inputs):
-        """Pairs of these numbers, batch by batch, as `Shards`."""
+    def shards(self, p, sequences, batches, inputs):
+        """Pairs of these numbers, batch by batch, as `Shards` that a program takes."""
         lengths = inputs.lengths if self.encoder is None else sequences.lengths
-        return Shards(lengths, batches, self.decoder.hidden_size, self.is_shared, inputs.lengths)
+        return Shards(lengths, batches, self.decoder.hidden_size, p.is_shared, inputs.lengths)
 
     def given(self, sequences, inputs):
         """What a pass reads of sequences, and of inputs, which are what the decoder reads of targets."""
         return {"vectors": sequences.values, **stored(sequences), **stored(inputs, self._of_targets)}
 
     def _run(self, what, sequences, inputs, out, **given):
-        p = self.program(self._inference, what)
-        shards = self.shards(sequences, portions(len(inputs)), inputs)
+        p = self.program(self._inference, what, is_shared=self.is_shared(len(inputs)))
+        shards = self.shards(p, sequences, portions(len(inputs)), inputs)
         given |= {**self.given(sequences, inputs), **shards.given}
         Pass(p, shards, self.work, out=out, **given).run(is_prepared=True)
         return out
@@ -243,8 +235,8 @@ class EncoderDecoder(Network):
         That is the `context` (n, C), the encoder's last states, or the vectors themselves; and `for_decoder` also its
         `states` (G, n, H) before the first step, G as `n_groups`, what attention reads, and the sources' `sizes` (n,).
         """
-        p, H = self.program(self._encoding, for_decoder), self.decoder.hidden_size
-        n, S, C = len(sequences), len(sequences.values), self.n_features
+        n, S, C, H = len(sequences), len(sequences.values), self.n_features, self.decoder.hidden_size
+        p = self.program(self._encoding, for_decoder, is_shared=self.is_shared(n))
         shapes = {
             "context": (n, C),
             "states": (self.n_groups, n, H),
@@ -252,7 +244,7 @@ class EncoderDecoder(Network):
             "seen": (S, C),
         }
         left = {name: np.empty(shape, p.dtype) for name, shape in shapes.items() if name in p.names}
-        shards = Shards(sequences.lengths, portions(n), H, self.is_shared)
+        shards = Shards(sequences.lengths, portions(n), H, p.is_shared)
         given = {"vectors": sequences.values, **stored(sequences), **shards.given}
         Pass(p, shards, self.work, **left, **given).run(is_prepared=True)
         return SimpleNamespace(**left, firsts=sequences.offsets[:-1], sizes=sequences.lengths)
@@ -271,14 +263,15 @@ class EncoderDecoder(Network):
         `width` continuations of each source, as `encode` returned them, are decoded side by side; x (n * width,) or
         (n * width, n_values) is what they read, and picks (n * width,) which of the last step's each goes on from.
         """
-        p, n = self.program(self._step, in_logs), len(encoded.context) * width
+        n = len(encoded.context) * width
+        p = self.program(self._step, in_logs, is_shared=self.is_shared(n))
         dtype, ones = self.theta.dtype, np.ones(n, np.int64)
         last = np.repeat(encoded.states, width, axis=1)
         states, out = np.empty_like(last), np.empty((n, self.head.output_size), np.float64 if in_logs else dtype)
         numbers = np.empty((n, self._input_width), dtype)
         values = numbers if self.target_embedding is None else np.empty(n, np.int64)
         sources = np.arange(n) // width
-        shards = Shards(ones, [np.arange(n)], self.decoder.hidden_size, self.is_shared, encoded.sizes[sources])
+        shards = Shards(ones, [np.arange(n)], self.decoder.hidden_size, p.is_shared, encoded.sizes[sources])
         given = {**vars(encoded), **shards.given, "sources": sources, self._of_targets + "values": values, "out": out}
         given |= {"lengths": ones, "begins": np.arange(n), "stride": 1, "states": states, "final": last}
         one = Pass(p, shards, self.work, **given)

@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from fastrnn.kernels.steps import MANY
 from fastrnn.kernels.vectors import zeros_aligned
 from fastrnn.layers.stack import NO_DROPOUT, Stack
 from fastrnn.network.training import Training, is_computed
@@ -113,11 +114,15 @@ class Network:
         self.__dict__.update(state)
         self.gather_parameters()
 
-    def program(self, build, *options):
-        """The program that a method builds with these options, once, with the weights packed as they are now."""
-        version, key = tuple(part.parameters.version for part in self.parts.values()), (build.__name__, options)
+    def program(self, build, *options, is_shared):
+        """The program whose calls a method adds by these options, made once, with the weights packed as they are now.
+
+        Threads share its shards, or not.
+        """
+        version, key = tuple(it.parameters.version for it in self.parts.values()), (build.__name__, is_shared, options)
         if key not in self._programs:
-            program = build(*options)
+            program = Program(self.theta.dtype, is_shared)
+            build(program, *options)
             program.prepare()
             self._programs.setdefault(key, (program, version))
         program, packed_version = self._programs[key]
@@ -128,24 +133,19 @@ class Network:
                     self._programs[key] = program, version
         return program
 
-    @property
-    def is_shared(self):
-        """Whether a stack's weights leave no room in the second-level cache, so that threads share each shard."""
-        return any(stack.is_shared for stack in self._stacks)
+    def is_shared(self, n_sequences=MANY):
+        """Whether threads share each shard of batches of so many sequences, for a stack's weights are so large."""
+        return any(stack.is_shared(n_sequences) for stack in self._stacks)
 
-    def new_program(self):
-        """One without calls."""
-        return Program(self.theta.dtype, self.is_shared)
-
-    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None, freeze=0):
+    def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None, freeze=0, batch_size=MANY):
         """A `Training` on a problem, whose inputs are what a decoder reads; of so many epochs with a frozen encoder."""
         shape, is_frozen = problem.targets.shape[1:], getattr(self.embedding, "is_frozen", False)
         width, rate = prod(shape) if shape else None, self.dropout if drops else None
-        options = bptt_steps or 0, problem.n_streams, is_computed(problem)
+        options, is_shared = (bptt_steps or 0, problem.n_streams, is_computed(problem)), self.is_shared(batch_size)
 
         def program(is_encoder_frozen):
-            frozen = "encoder" if is_encoder_frozen else is_frozen
-            return self.program(self._training, problem.loss, width, rate, frozen, *options)
+            what = problem.loss, width, rate, "encoder" if is_encoder_frozen else is_frozen
+            return self.program(self._training, *what, *options, is_shared=is_shared)
 
         return Training(self, program, problem, seed, chosen, freeze)
 

@@ -12,7 +12,7 @@ from fastrnn.layers.static import FirstStates, put_beside
 from fastrnn.network.parts import Network, portions, stored
 from fastrnn.network.training import BACK, add_loss
 from fastrnn.packing import OneStep, Rows, Shards, gathered
-from fastrnn.programs import Pass, Program
+from fastrnn.programs import Pass
 from fastrnn.sequences import Sequences
 
 
@@ -62,9 +62,9 @@ class SequenceNetwork(Network):
         if n_facts and rng is not None:
             self.head.parameters["weight"][:, n_read:] = 0  # as the first states, which begin without them
 
-    def shards(self, sequences, batches, inputs=None):
-        """The sequences of these numbers, batch by batch, as `Shards`."""
-        shards = Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, self.is_shared)
+    def shards(self, p, sequences, batches, inputs=None):
+        """The sequences of these numbers, batch by batch, as `Shards` that a program takes."""
+        shards = Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, p.is_shared)
         if sequences.are_words:
             shards.deal_words(sequences)
         return shards
@@ -78,7 +78,7 @@ class SequenceNetwork(Network):
 
     def step(self, n, has_holes, fill=None, *numbers):
         """The program of `_step`."""
-        return self.program(self._step, n, has_holes, fill, *numbers)
+        return self.program(self._step, n, has_holes, fill, *numbers, is_shared=False)
 
     def at_each_step(self):
         """This network without its readout, over the same weights: outputs (S, K), as if each step were the last."""
@@ -118,9 +118,8 @@ class SequenceNetwork(Network):
         if facts is not None:
             self.static.backward(p, facts, d_states)
 
-    def _training(self, loss, width, rate, is_frozen, bptt_steps, n_streams, is_computed):
+    def _training(self, p, loss, width, rate, is_frozen, bptt_steps, n_streams, is_computed):
         """From stored steps to the loss, and back to all gradients but a frozen table's or a frozen encoder's."""
-        p = self.new_program()
         rows, dropout, state = Rows(p), Dropout.of(p, rate), None
         if n_streams is not None:
             state = p.given("state", p.dtype, 3)
@@ -132,11 +131,9 @@ class SequenceNetwork(Network):
         d_x = self.head.backward(p, x, d_outputs)
         if is_frozen != "encoder":
             self._backward(p, kept, d_x, rows, dropout, bptt_steps)
-        return p
 
-    def _gradients(self):
+    def _gradients(self, p):
         """From stored steps to what the head reads, and back from "d_outputs" to the steps' gradients, "d_values"."""
-        p = self.new_program()
         rows, stack = Rows(p), self.encoder.recurrent
         x, (kept, memory, *_) = self._features(p, rows, keep=True)
         picked = rows.rows if self.readout is None else rows.numbers
@@ -147,11 +144,9 @@ class SequenceNetwork(Network):
         d_x = stack.backward(p, kept[1], d_x, rows)
         d_values = p.given("d_values", p.dtype, 2)
         p.call(spread_columns, d_values, rows.rows, d_x, 0, stack.input_size, stage="backward")
-        return p
 
-    def _inference(self, what, reads_states, leaves_states):
+    def _inference(self, p, what, reads_states, leaves_states):
         """From stored steps to vectors, features, outputs, or those at last steps, given as "out" by number or step."""
-        p = self.new_program()
         rows = Rows(p)
         initial = p.given("initial", p.dtype, 3) if reads_states else None
         final = p.given("final", p.dtype, 3) if leaves_states else None
@@ -168,9 +163,8 @@ class SequenceNetwork(Network):
             x, width = self.head.forward(p, x), self.head.output_size
         picked = rows.rows if self._is_by_step(what) else rows.numbers
         p.call(spread_columns, p.given("out", p.dtype, 2), picked, x, 0, width)
-        return p
 
-    def _step(self, n, has_holes, fill, *numbers):
+    def _step(self, p, n, has_holes, fill, *numbers):
         """Of n sequences side by side: from a step "given" (n, I) to outputs (n, K), "out", and what is "said" of them.
 
         A step that has holes is read as `fastrnn.holes.Holes` say, after "seen" and "time".
@@ -178,7 +172,7 @@ class SequenceNetwork(Network):
         `fill` and `numbers` are a kernel that says it, and its last arguments; None for a float64 array (K,), which is
         given.  A chain has its own.
         """
-        p, K, stack = Program(self.theta.dtype), self.head.output_size, self.encoder.recurrent
+        K, stack = self.head.output_size, self.encoder.recurrent
         x, rows, states = p.room(n, self.encoder.input_size), OneStep(p, n), p.given("state", p.dtype, 3)
         count, status = (p.given(name, np.int64, 1) for name in ("count", "status"))
         unit, given = [p.given(name, np.float64, 1) for name in ("mean", "scale")], p.given("given", np.float64, 2)
@@ -203,7 +197,6 @@ class SequenceNetwork(Network):
             more = [p.given(f"constant {k}", np.float64, 1) if m is None else m for k, m in enumerate(numbers)]
             p.call(fill, said, out, *more)
         p.call(refuse, said, status, OVERFLOW)
-        return p
 
     def _is_by_step(self, what):
         return what in ("vectors", "weights") or (self.readout is None and what != "last")
@@ -217,13 +210,13 @@ class SequenceNetwork(Network):
 
     def _run(self, what, sequences, state=None, leaves_states=False):
         """What a program of `_inference` leaves: rows, and the states after each sequence or None."""
-        p = self.program(self._inference, what, state is not None, leaves_states)
         n = len(sequences)
+        p = self.program(self._inference, what, state is not None, leaves_states, is_shared=self.is_shared(n))
         widths = {"vectors": self.encoder.recurrent.input_size, "features": self.n_features, "weights": 1}
         width = widths.get(what, self.head.output_size)
         n_rows = len(sequences.values) if self._is_by_step(what) else n
         make = np.zeros if what == "weights" else np.empty  # of patches there are fewer
-        out, shards = make((n_rows, width), self.theta.dtype), self.shards(sequences, portions(n))
+        out, shards = make((n_rows, width), self.theta.dtype), self.shards(p, sequences, portions(n))
         states = self.encoder.recurrent.zero_states(n) if leaves_states else None
         given = {"out": out, "initial": state, "final": states, **stored(sequences), **shards.given}
         Pass(p, shards, self.work, **given).run(is_prepared=True)
@@ -259,12 +252,12 @@ class SequenceNetwork(Network):
 
         It adds to the gradients of the parameters.
         """
-        p, K = self.program(self._gradients), self.head.output_size
+        p, K = self.program(self._gradients, is_shared=self.is_shared()), self.head.output_size
         given, found = np.zeros((len(d_outputs), padded(K, self.theta.dtype)), self.theta.dtype), []
         given[:, :K] = d_outputs
         for view in sequences.views():
             found.append(np.zeros((len(view.values), view.width), self.theta.dtype))
-            shards = self.shards(view, portions(len(view)))
+            shards = self.shards(p, view, portions(len(view)))
             own = {"d_outputs": given, "d_values": found[-1], **stored(view), **shards.given}
             Pass(p, shards, BACK * self.work, ("forward", "backward"), **own).run(is_prepared=True)
         return np.mean(found, axis=0, dtype=np.float64)

@@ -87,14 +87,15 @@ class Training:
             self._epoch, problem = epoch, self._problem
             self._read = problem.sequences.of_epoch(epoch), problem.inputs and problem.inputs.of_epoch(epoch)
         sequences, inputs = self._read
-        self._shards = shards = self._network.shards(sequences, batches, inputs)
+        is_frozen, last = epoch < self._freeze, self._pass
+        program = last.program if last and is_frozen == self._is_frozen else self._program(is_frozen)
+        self._shards = shards = self._network.shards(program, sequences, batches, inputs)
         given = {**shards.given, "key": self._seed + KEYS_OF_AN_EPOCH * epoch}
         if sequences is not self._problem.sequences or inputs is not self._problem.inputs:
             given |= self._network.given(sequences, inputs)
-        if self._pass is None or self._is_frozen and epoch >= self._freeze:
-            self._is_frozen = epoch < self._freeze
-            work, given = BACK * self._network.work, {**self._given, **given}
-            self._pass = Pass(self._program(self._is_frozen), shards, work, ("forward", "backward"), **given)
+        if not last or program is not last.program:
+            self._is_frozen, work, given = is_frozen, BACK * self._network.work, {**self._given, **given}
+            self._pass = Pass(program, shards, work, ("forward", "backward"), **given)
         else:
             self._pass.go_over(shards, **given)
         # Steps count alike in whichever batch they are; a batch's loss is that of its sequences' share.

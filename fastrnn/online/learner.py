@@ -276,7 +276,7 @@ class OnlineLearner(Named, Summarised, BaseEstimator):
         values = np.empty((T, self.n_features_in_), self._state.dtype)
         steps, targets = Sequences(values, np.array([0, T])), targets.copy()
         problem = Problem(steps, targets, _ONE, self.network_.head.output_size, self._loss, n_streams=1)
-        training = self.network_.training(problem, drops=False)
+        training = self.network_.training(problem, drops=False, batch_size=1)
         training.lay_out([_FIRST], 0)
         return training, values, targets
 
