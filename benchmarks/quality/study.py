@@ -45,6 +45,8 @@ OF_TEXT = {
     "no dropout": {"dropout": 0.0},
     "10 epochs": {"max_iter": 10},
     "lstm": {"cell": "lstm"},
+    "labels smoothed": {"label_smoothing": 0.1},
+    "weights averaged": {"averaging": 5},
 }
 SETS = {
     "numbers": (OF_NUMBERS, (*UNIVARIATE, "JapaneseVowels", "BasicMotions")),
