@@ -136,7 +136,7 @@ def count_shards(n_sequences, hidden_size, is_shared=False):
 
     Weights are read once a step and shard, which for many hidden units is what costs: shards of up
     to 32 sequences then, else 16.  Two shards at least, and an even number of them, unless threads share each: then
-    weights come from memory, and more sequences share them.
+    up to 64 sequences read the weights at once.
     """
     if is_shared:
         return -(-n_sequences // MOST_SHARED)

@@ -61,8 +61,8 @@ class Program:
     dtype : {"float32", "float64"}
         Of arrays that are made without another one.
     is_shared : bool
-        Whether threads share each shard's calls, and do not take shards of their own: what a network's weights leave no
-        room for in the second-level cache.
+        Whether threads share each shard's calls, and do not take shards of their own, as `Stack.is_shared` has it for
+        large weights.
     """
 
     def __init__(self, dtype, is_shared=False):

@@ -12,7 +12,7 @@ from fastrnn.kernels.tiles import MAX_WIDTH, product, transposed_product
 from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wide, store, store_some
 
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
-IN_ORDER = np.arange(CHUNK)
+IN_ORDER = np.arange(CHUNK, dtype=np.int64)
 IN_PLACE = 16
 """Vectors in a row of gates' gradients, at most, that products read where they are; of longer ones the panels that two
 weights share are copied, so that each lies together."""

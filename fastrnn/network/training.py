@@ -45,7 +45,7 @@ class Training:
     Parameters
     ----------
     network : Network
-        Has `shards(sequences, batches, inputs)` and `given(sequences, inputs)`, what its program reads of these.
+        Has `shards(program, sequences, batches, inputs)` and `given(sequences, inputs)`, what its program reads.
     program : callable
         Of whether the encoder is frozen, the `Program` that trains the rest.
     problem : fastrnn.base.Problem
