@@ -60,17 +60,17 @@ class Program:
     ----------
     dtype : {"float32", "float64"}
         Of arrays that are made without another one.
-    is_shared : bool
-        Whether threads share each shard's calls, and do not take shards of their own, as `Stack.is_shared` has it for
-        large weights.
+    is_shared, is_whole : bool
+        What `Stack.sharing` says of batches. Whole shards have their sums in one place.
     """
 
-    def __init__(self, dtype, is_shared=False):
+    def __init__(self, dtype, is_shared=False, is_whole=None):
         self.dtype, self.is_shared = np.dtype(dtype), is_shared
+        self.is_whole = is_shared if is_whole is None else is_whole
         self._frame, self._buffers, self._derived, self._numbers = [0] * kernel.N_FIXED, [], [], {}
         self._calls = {stage: [] for stage in STAGES}
         self.names, self.batch_rooms, self._kept, self._codes = {}, [], [], {}
-        self.sums_bytes, self.n_places = 0, 1 if is_shared else PLACES
+        self.sums_bytes, self.n_places = 0, 1 if self.is_whole else PLACES
 
     # ----------------------------------------------------------------------------------------------- operands
 

@@ -271,7 +271,7 @@ def test_fits(kind, options, tmp_path):
 def test_threads_that_share_units_and_streams_agree(cell):
     X, y = holed(8)
     model = SequenceClassifier(cell=cell, **{**SMALL, "hidden_size": 330, "max_iter": 1}).fit(X, y)
-    assert model.network_.is_shared(len(X))
+    assert model.network_.sharing(len(X))[0]
     stream = model.stream()
     for x, p in zip(X, model.predict_proba(X), strict=True):
         stream.reset()

@@ -116,7 +116,7 @@ def test_the_same_bits_for_any_threads_shared_or_not(attention, monkeypatch):
     sources, inputs = make_problem(40)
     monkeypatch.setattr(threads, "SMALL", 0)
     for is_shared in (False, True):
-        monkeypatch.setattr(EncoderDecoder, "is_shared", lambda *_, answer=is_shared: answer)
+        monkeypatch.setattr(EncoderDecoder, "sharing", lambda *_, answer=is_shared: (answer, answer))
         network, found = make(attention=attention, dtype="float32", dropout=0.3), []
         losses = objective(network, sources, inputs, *answers_for(inputs))
         for n_jobs in (1, 2, 3):

@@ -301,19 +301,23 @@ def test_an_epoch_of_batches_is_that_of_each():
         assert_same_bits(network.gradient, gradient)
 
 
-@pytest.mark.parametrize("hidden_size", [5, 300])
-def test_threads_change_no_bits(hidden_size, monkeypatch):
+@pytest.mark.parametrize("hidden_size, read_alone", [(5, stack.READ_ALONE), (300, stack.ALONE), (300, 2**40)])
+def test_threads_change_no_bits(hidden_size, read_alone, monkeypatch):
+    """Of 300 units threads share the shards, or some have shards of their own, and more than there are share each."""
     monkeypatch.setattr(threads, "SMALL", 0)
-    monkeypatch.setattr(stack, "READ_ALONE", stack.ALONE)
-    monkeypatch.setitem(globals(), "H", hidden_size)  # of 300 units threads share the shards
-    answers = []
-    for n_jobs in (1, 2, 3):
+    monkeypatch.setattr(stack, "READ_ALONE", read_alone)
+    monkeypatch.setitem(globals(), "H", hidden_size)
+    answers, ways = [], []
+    for n_jobs, n_shards in ((1, 2), (2, 2), (2, 1), (3, 1)):  # of the threads' number alone; the batch has two
+        monkeypatch.setattr(stack, "count_shards", lambda *_, answer=n_shards: answer)
         network = make("gru", "two_levels_both_ways", "mean")
         sequences, targets, weights = problem(tuple(range(1, 41)), "mean")
         with threads.limit(n_jobs):
             value = objective(network, sequences, losses.squared, targets, weights)(0)
             answers.append((value, network.gradient.tobytes(), network.predict(sequences).tobytes()))
-    assert network.is_shared() == (hidden_size == 300)
+            ways.append(network.sharing(40)[0])
+            n_threads = threads.available(np.inf)
+        assert ways[-1] == (hidden_size == 300 and (read_alone == stack.ALONE or n_threads > n_shards))
     assert len(set(answers)) == 1
 
 

@@ -155,7 +155,7 @@ def test_gradient_of_a_network_with_a_chain_by_projection():
 
 @pytest.mark.parametrize("are_shared", [False, True])
 def test_the_same_bits_with_any_threads(are_shared, monkeypatch):
-    monkeypatch.setattr(SequenceNetwork, "is_shared", lambda *_: are_shared)
+    monkeypatch.setattr(SequenceNetwork, "sharing", lambda *_: (are_shared, are_shared))
     monkeypatch.setattr(threads, "SMALL", 0)
     answers = []
     for n_jobs in (1, 2, 3):

@@ -57,7 +57,7 @@ def layers(network):
 def batch_bytes(network, n_sequences, n_steps):
     """What training takes for a batch of so many sequences of so many steps, if each shard has a thread."""
     steps = SimpleNamespace(lengths=np.full(n_sequences, n_steps), are_words=False)
-    program = Program(network.theta.dtype, network.is_shared(n_sequences))
+    program = Program(network.theta.dtype, *network.sharing(n_sequences))
     network._training(program, cross_entropy, None, network.dropout, False, 0, None, False)  # all losses take as much
     shards = network.shards(program, steps, [np.arange(n_sequences)], steps)
     arena = Pass(program, shards, 0, (), is_kept=True).kept_bytes // (len(shards) if program.is_shared else 1)

@@ -58,7 +58,7 @@ class Reading:
 
     def __init__(self, encoder):
         stack = self._stack = encoder.recurrent
-        self._program = Program(stack.dtype, stack.is_shared(1))
+        self._program = Program(stack.dtype, *stack.sharing(1))
         _, (_, self._kept) = encoder.forward(self._program, Rows(self._program), keep=True)
 
     def __call__(self, sequences, number=0):
@@ -66,7 +66,7 @@ class Reading:
 
         That of `fastrnn.layers.cells` for one sequence.
         """
-        shards = Shards(sequences.lengths, [np.array([number])], self._stack.hidden_size, self._program.is_shared)
+        shards = Shards(sequences.lengths, [np.array([number])], self._stack.hidden_size, self._program.is_whole)
         if sequences.are_words:
             shards.deal_words(sequences)
         one = Pass(self._program, shards, 0, is_kept=True, **stored(sequences), **shards.given)

@@ -76,9 +76,8 @@ def panels_of(d_bias, d_gates, first, n, low, high, scratch, task):
     """Where `add_outer` reads n rows of d_gates, columns low to high, and its stride; they are added to d_bias."""
     panels, is_copied = at(scratch, task * scratch.shape[1]), scratch.shape[1] > 0
     add_rows(d_bias, panels, is_copied, d_gates, first, n, low, high)
-    if is_copied:
-        return panels, MAX_WIDTH * lanes(d_gates)
-    return at(d_gates, first * d_gates.shape[1] + low), d_gates.shape[1]
+    in_place = at(d_gates, first * d_gates.shape[1] + low), d_gates.shape[1]
+    return (panels, MAX_WIDTH * lanes(d_gates)) if is_copied else in_place
 
 
 @njit(**OPTIONS)

@@ -91,9 +91,9 @@ class _Recurrent:
         """
         self._stack.reset_parameters(self._rng, recurrent, forget_bias)
 
-    def _program(self, keeps, is_shared):
+    def _program(self, keeps, sharing):
         """From the steps of "x" to "output" and final states; if it `keeps`, from "d_output" back to "d_x"."""
-        stack, p = self._stack, Program(self.dtype, is_shared)
+        stack, p = self._stack, Program(self.dtype, *sharing)
         rows, dropout = Rows(p), Dropout.of(p, self.dropout if keeps else None)
         initial, final = (p.given(name, p.dtype, 3) for name in ("initial", "final"))
         x = gathered(p, "x", rows.rows, self.input_size)
@@ -108,15 +108,15 @@ class _Recurrent:
 
     def _prepare(self, T, B, lengths):
         """What a call of this shape needs; in nobody else's hands, as threads may share a layer in eval mode."""
-        prepared, is_shared = self._prepared.pop(self.training, None), self._stack.is_shared(B)
-        if prepared is None or prepared.program.is_shared != is_shared:
-            prepared = _Prepared(self.training, self._program(self.training, is_shared))
+        prepared, sharing = self._prepared.pop(self.training, None), self._stack.sharing(B)
+        if prepared is None or (prepared.program.is_shared, prepared.program.is_whole) != sharing:
+            prepared = _Prepared(self.training, self._program(self.training, sharing))
         shape = T, B, None if lengths is None else lengths.tobytes()
         if prepared.shape != shape:
             numbers = np.arange(B)
             lengths = np.full(B, T) if lengths is None else lengths
             begins, stride = (numbers * T, 1) if self.batch_first else (numbers, B)
-            shards = Shards(lengths, [numbers], self.hidden_size, is_shared)
+            shards = Shards(lengths, [numbers], self.hidden_size, prepared.program.is_whole)
             given = {"lengths": lengths, "begins": begins, "stride": stride, **shards.given}
             prepared.run = Pass(prepared.program, shards, self._stack.work, is_kept=self.training, **given)
             prepared.shape, prepared.zeros = shape, self._stack.zero_states(B)

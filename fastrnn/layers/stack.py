@@ -1,16 +1,18 @@
 """Stacks of recurrent levels over packed rows."""
 
 from collections import namedtuple
-from math import isfinite, prod, sqrt
+from math import inf, isfinite, prod, sqrt
 from numbers import Real
 
 import numpy as np
 
+from fastrnn import threads
 from fastrnn.kernels.rows import clear, copy_rows, drop, get_states, scatter_add_rows, set_states
 from fastrnn.kernels.steps import ALONE, MANY, READ_ALONE
 from fastrnn.kernels.tiles import pack_transposed
 from fastrnn.kernels.vectors import empty_aligned, padded
 from fastrnn.layers.cells import alone, direction, product
+from fastrnn.packing import count_shards
 from fastrnn.params import Parameters, orthogonal, uniform
 from fastrnn.wording import shown
 
@@ -202,10 +204,15 @@ class Stack:
         self.levels = [Level(cell, self.parameters, k, num_layers, width, *sizes) for k, width in enumerate(widths)]
         self.work = sum(prod(shape) for name, shape in shapes.items() if name.startswith("weight"))
 
-    def is_shared(self, n_sequences=MANY):
-        """Whether weights are so large that threads share the units of a shard, in batches of so many sequences."""
+    def sharing(self, n_sequences=MANY):
+        """Whether threads share the units of each shard of such batches, and whether they are dealt into few for that.
+
+        The first goes by how many threads there are now, and changes no bits; the second changes how sums are added.
+        """
         largest = max(prod(level.panels_shape) for level in self.levels) * self.dtype.itemsize
-        return self.cell.shares_units and largest > (ALONE if n_sequences < MANY else READ_ALONE)
+        largest, is_few = largest if self.cell.shares_units else 0, n_sequences < MANY
+        is_whole, n_shards = largest > (ALONE if is_few else READ_ALONE), count_shards(n_sequences, self.hidden_size)
+        return is_whole or largest > ALONE and threads.available(inf) > n_shards, is_whole
 
     def _shapes(self, widths):
         return {

@@ -199,14 +199,14 @@ class EncoderDecoder(Network):
     def shards(self, p, sequences, batches, inputs):
         """Pairs of these numbers, batch by batch, as `Shards` that a program takes."""
         lengths = inputs.lengths if self.encoder is None else sequences.lengths
-        return Shards(lengths, batches, self.decoder.hidden_size, p.is_shared, inputs.lengths)
+        return Shards(lengths, batches, self.decoder.hidden_size, p.is_whole, inputs.lengths)
 
     def given(self, sequences, inputs):
         """What a pass reads of sequences, and of inputs, which are what the decoder reads of targets."""
         return {"vectors": sequences.values, **stored(sequences), **stored(inputs, self._of_targets)}
 
     def _run(self, what, sequences, inputs, out, **given):
-        p = self.program(self._inference, what, is_shared=self.is_shared(len(inputs)))
+        p = self.program(self._inference, what, sharing=self.sharing(len(inputs)))
         shards = self.shards(p, sequences, portions(len(inputs)), inputs)
         given |= {**self.given(sequences, inputs), **shards.given}
         Pass(p, shards, self.work, out=out, **given).run(is_prepared=True)
@@ -236,7 +236,7 @@ class EncoderDecoder(Network):
         `states` (G, n, H) before the first step, G as `n_groups`, what attention reads, and the sources' `sizes` (n,).
         """
         n, S, C, H = len(sequences), len(sequences.values), self.n_features, self.decoder.hidden_size
-        p = self.program(self._encoding, for_decoder, is_shared=self.is_shared(n))
+        p = self.program(self._encoding, for_decoder, sharing=self.sharing(n))
         shapes = {
             "context": (n, C),
             "states": (self.n_groups, n, H),
@@ -244,7 +244,7 @@ class EncoderDecoder(Network):
             "seen": (S, C),
         }
         left = {name: np.empty(shape, p.dtype) for name, shape in shapes.items() if name in p.names}
-        shards = Shards(sequences.lengths, portions(n), H, p.is_shared)
+        shards = Shards(sequences.lengths, portions(n), H, p.is_whole)
         given = {"vectors": sequences.values, **stored(sequences), **shards.given}
         Pass(p, shards, self.work, **left, **given).run(is_prepared=True)
         return SimpleNamespace(**left, firsts=sequences.offsets[:-1], sizes=sequences.lengths)
@@ -264,14 +264,14 @@ class EncoderDecoder(Network):
         (n * width, n_values) is what they read, and picks (n * width,) which of the last step's each goes on from.
         """
         n = len(encoded.context) * width
-        p = self.program(self._step, in_logs, is_shared=self.is_shared(n))
+        p = self.program(self._step, in_logs, sharing=self.sharing(n))
         dtype, ones = self.theta.dtype, np.ones(n, np.int64)
         last = np.repeat(encoded.states, width, axis=1)
         states, out = np.empty_like(last), np.empty((n, self.head.output_size), np.float64 if in_logs else dtype)
         numbers = np.empty((n, self._input_width), dtype)
         values = numbers if self.target_embedding is None else np.empty(n, np.int64)
         sources = np.arange(n) // width
-        shards = Shards(ones, [np.arange(n)], self.decoder.hidden_size, p.is_shared, encoded.sizes[sources])
+        shards = Shards(ones, [np.arange(n)], self.decoder.hidden_size, p.is_whole, encoded.sizes[sources])
         given = {**vars(encoded), **shards.given, "sources": sources, self._of_targets + "values": values, "out": out}
         given |= {"lengths": ones, "begins": np.arange(n), "stride": 1, "states": states, "final": last}
         one = Pass(p, shards, self.work, **given)

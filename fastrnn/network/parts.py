@@ -114,14 +114,14 @@ class Network:
         self.__dict__.update(state)
         self.gather_parameters()
 
-    def program(self, build, *options, is_shared):
+    def program(self, build, *options, sharing):
         """The program whose calls a method adds by these options, made once, with the weights packed as they are now.
 
-        Threads share its shards, or not.
+        `sharing` is what `Stack.sharing` says.
         """
-        version, key = tuple(it.parameters.version for it in self.parts.values()), (build.__name__, is_shared, options)
+        version, key = tuple(it.parameters.version for it in self.parts.values()), (build.__name__, sharing, options)
         if key not in self._programs:
-            program = Program(self.theta.dtype, is_shared)
+            program = Program(self.theta.dtype, *sharing)
             build(program, *options)
             program.prepare()
             self._programs.setdefault(key, (program, version))
@@ -133,19 +133,19 @@ class Network:
                     self._programs[key] = program, version
         return program
 
-    def is_shared(self, n_sequences=MANY):
-        """Whether threads share each shard of batches of so many sequences, for a stack's weights are so large."""
-        return any(stack.is_shared(n_sequences) for stack in self._stacks)
+    def sharing(self, n_sequences=MANY):
+        """As `Stack.sharing`, of any of its stacks."""
+        return tuple(any(said) for said in zip(*(stack.sharing(n_sequences) for stack in self._stacks), strict=True))
 
     def training(self, problem, drops, seed=0, bptt_steps=None, chosen=None, freeze=0, batch_size=MANY):
         """A `Training` on a problem, whose inputs are what a decoder reads; of so many epochs with a frozen encoder."""
         shape, is_frozen = problem.targets.shape[1:], getattr(self.embedding, "is_frozen", False)
         width, rate = prod(shape) if shape else None, self.dropout if drops else None
-        options, is_shared = (bptt_steps or 0, problem.n_streams, is_computed(problem)), self.is_shared(batch_size)
+        options, sharing = (bptt_steps or 0, problem.n_streams, is_computed(problem)), self.sharing(batch_size)
 
         def program(is_encoder_frozen):
             what = problem.loss, width, rate, "encoder" if is_encoder_frozen else is_frozen
-            return self.program(self._training, *what, *options, is_shared=is_shared)
+            return self.program(self._training, *what, *options, sharing=sharing)
 
         return Training(self, program, problem, seed, chosen, freeze)
 

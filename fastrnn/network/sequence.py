@@ -64,7 +64,7 @@ class SequenceNetwork(Network):
 
     def shards(self, p, sequences, batches, inputs=None):
         """The sequences of these numbers, batch by batch, as `Shards` that a program takes."""
-        shards = Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, p.is_shared)
+        shards = Shards(sequences.lengths, batches, self.encoder.recurrent.hidden_size, p.is_whole)
         if sequences.are_words:
             shards.deal_words(sequences)
         return shards
@@ -78,7 +78,7 @@ class SequenceNetwork(Network):
 
     def step(self, n, has_holes, fill=None, *numbers):
         """The program of `_step`."""
-        return self.program(self._step, n, has_holes, fill, *numbers, is_shared=False)
+        return self.program(self._step, n, has_holes, fill, *numbers, sharing=(False, False))
 
     def at_each_step(self):
         """This network without its readout, over the same weights: outputs (S, K), as if each step were the last."""
@@ -211,7 +211,7 @@ class SequenceNetwork(Network):
     def _run(self, what, sequences, state=None, leaves_states=False):
         """What a program of `_inference` leaves: rows, and the states after each sequence or None."""
         n = len(sequences)
-        p = self.program(self._inference, what, state is not None, leaves_states, is_shared=self.is_shared(n))
+        p = self.program(self._inference, what, state is not None, leaves_states, sharing=self.sharing(n))
         widths = {"vectors": self.encoder.recurrent.input_size, "features": self.n_features, "weights": 1}
         width = widths.get(what, self.head.output_size)
         n_rows = len(sequences.values) if self._is_by_step(what) else n
@@ -252,7 +252,7 @@ class SequenceNetwork(Network):
 
         It adds to the gradients of the parameters.
         """
-        p, K = self.program(self._gradients, is_shared=self.is_shared()), self.head.output_size
+        p, K = self.program(self._gradients, sharing=self.sharing(len(sequences))), self.head.output_size
         given, found = np.zeros((len(d_outputs), padded(K, self.theta.dtype)), self.theta.dtype), []
         given[:, :K] = d_outputs
         for view in sequences.views():
