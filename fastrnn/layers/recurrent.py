@@ -108,12 +108,12 @@ class _Recurrent:
 
     def _prepare(self, T, B, lengths):
         """What a call of this shape needs; in nobody else's hands, as threads may share a layer in eval mode."""
-        prepared, sharing = self._prepared.pop(self.training, None), self._stack.sharing(B)
-        if prepared is None or (prepared.program.is_shared, prepared.program.is_whole) != sharing:
-            prepared = _Prepared(self.training, self._program(self.training, sharing))
+        prepared = self._prepared.pop(self.training, None)
         shape = T, B, None if lengths is None else lengths.tobytes()
-        if prepared.shape != shape:
-            numbers = np.arange(B)
+        if prepared is None or prepared.shape != shape:
+            numbers, sharing = np.arange(B), self._stack.sharing(B)
+            if prepared is None or (prepared.program.is_shared, prepared.program.is_whole) != sharing:
+                prepared = _Prepared(self.training, self._program(self.training, sharing))
             lengths = np.full(B, T) if lengths is None else lengths
             begins, stride = (numbers * T, 1) if self.batch_first else (numbers, B)
             shards = Shards(lengths, [numbers], self.hidden_size, prepared.program.is_whole)
