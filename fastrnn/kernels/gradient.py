@@ -14,8 +14,7 @@ from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wi
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
 IN_ORDER = np.arange(CHUNK, dtype=np.int64)
 IN_PLACE = 16
-"""Vectors in a row of gates' gradients, at most, that products read where they are; of longer ones the panels that two
-weights share are copied, so that each lies together."""
+"""Vectors in a row of gates' gradients, at most, that products read where they are; panels of longer ones are copied."""
 
 
 @njit(**OPTIONS)
@@ -50,8 +49,8 @@ def add_outer(d_weight, pieces, inputs, width, picked, panels, stride, n, low, h
     """d_weight (M, N) += inputs^T times the columns low to high of n rows of gates' gradients.
 
     Of inputs (., width >= M) the rows are those `picked`; both are pointers.  Each of `pieces` (., 3) is a run of the
-    gradients' columns, from and to, and d_weight's column where it goes.  `panels` points to the first panel; their
-    rows are `stride` apart, which is more than a panel's width where they lie side by side.
+    gradients' columns, from and to, and d_weight's column where it goes.  `panels` points to the first panel, whose
+    rows are `stride` apart.
     """
     (M, N), count = d_weight.shape, lanes(d_weight)
     line = MAX_WIDTH * count

@@ -1,9 +1,9 @@
 """Register tiles: matrix products whose sums stay in registers.
 
 A tile computes a few rows of C += A B: for each k, one row of B is loaded, and each element of A's column is
-broadcast and multiplied into one row of sums.  The order of additions is that of k, in narrow tiles first of all even
-k, then of all odd ones: one sum alone would wait for each addition.  It hangs on the width, not on the number of
-rows, so a row's result does not depend on its neighbours.
+broadcast and multiplied into one row of sums.  The order of additions is that of k; narrow tiles add even and odd k
+apart, as one sum would wait for each addition.  It does not hang on the number of rows, so a row's result does not
+depend on its neighbours.
 After Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008.
 
 B is read from *panels*: blocks of up to four vectors of columns, each block contiguous, row after row.
@@ -31,7 +31,7 @@ def scratch(context, builder, sig, array):
 
 
 class _Sums:
-    """`rows` x `width` registers of sums, and in narrow tiles as many again, while the code of one tile is written."""
+    """`rows` x `width` registers of sums, twice in narrow tiles, while the code of one tile is written."""
 
     def __init__(self, builder, dtype, rows, width):
         self.builder = builder
