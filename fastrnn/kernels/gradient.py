@@ -14,7 +14,7 @@ from fastrnn.kernels.vectors import OPTIONS, at, lanes, load, load_some, load_wi
 CHUNK = 192  # rows between one pass over the weights' gradients and the next
 IN_ORDER = np.arange(CHUNK, dtype=np.int64)
 IN_PLACE = 16
-"""Vectors in a row of gates' gradients, at most, that products read where they are; panels of longer ones are copied."""
+"""Vectors in a row of gates' gradients, at most, that products read in place; panels of longer ones are copied."""
 
 
 @njit(**OPTIONS)
